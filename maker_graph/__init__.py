@@ -1,0 +1,66 @@
+"""Long tasks by small voted steps: MAKER (arXiv 2511.09030) as LangGraph graphs.
+
+`create_microstep` returns one voted decision as a node for any LangGraph app; `create_maker` the outer machine that solves a
+task step by voted step. Everything public is listed here; nothing happens at import.
+"""
+
+from maker_graph.core.canonical import JSON, canonical, strict_json
+from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.planning import expected_votes, k_min, p_full, p_sub
+from maker_graph.core.red_flags import RedFlag, Sample, empty, refused, too_long, truncated
+from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
+from maker_graph.errors import (
+    DamagedRun,
+    LimitReached,
+    MakerError,
+    MissingKey,
+    ProviderFailure,
+    StaleStep,
+    Undecided,
+    UnknownModel,
+    UnknownTask,
+    UnusableRun,
+    UsageError,
+)
+from maker_graph.maker import create_maker
+from maker_graph.microstep import create_microstep
+from maker_graph.task import Task
+
+__all__ = [
+    "JSON",
+    "AheadBy",
+    "DamagedRun",
+    "Decided",
+    "Decision",
+    "Draw",
+    "FirstTo",
+    "Hung",
+    "LimitReached",
+    "Majority",
+    "MakerError",
+    "MissingKey",
+    "ProviderFailure",
+    "RedFlag",
+    "Sample",
+    "StaleStep",
+    "StoppingRule",
+    "Task",
+    "Undecided",
+    "UnknownModel",
+    "UnknownTask",
+    "UnusableRun",
+    "Usage",
+    "UsageError",
+    "canonical",
+    "create_maker",
+    "create_microstep",
+    "empty",
+    "expected_votes",
+    "k_min",
+    "p_full",
+    "p_sub",
+    "refused",
+    "strict_json",
+    "too_long",
+    "truncated",
+]

@@ -1,0 +1,398 @@
+"""The command line: `maker-graph run | resume | verify | status | simulate`.
+
+What a person reads goes to standard error; standard output holds the result, with `--json` exactly one object.
+"""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from maker_graph import run as runs
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, Undecided, UsageError
+from maker_graph.maker import MakerOutput
+from maker_graph.models import resolve_model
+from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
+from maker_graph.simulation import Simulator, profile_of
+from maker_graph.simulation.server import create_app
+from maker_graph.tables import read_rows, review_path, write_results
+from maker_graph.task import total_of
+
+EXIT_CODES: dict[type[MakerError], int] = {
+    UsageError: 2,
+    Undecided: 3,
+    LimitReached: 4,
+    ProviderFailure: 5,
+    DamagedRun: 6,
+}
+NOT_VERIFIED = 1
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Solve long tasks by small voted steps (MAKER, arXiv 2511.09030).",
+    epilog="Exit codes: 0 done and verified, 1 done but not verified, 2 wrong usage, 3 undecided step, 4 limit reached, "
+    "5 provider failure, 6 damaged run, 130 interrupted. After 3, 4, 5 and 130 the run can be resumed.",
+)
+
+RunName = Annotated[Path, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
+MaxCost = Annotated[float | None, typer.Option(help="Stop when so many USD are spent; the run can be resumed.", min=0)]
+OwnPrice = Annotated[
+    str | None, typer.Option("--price", metavar="IN,OUT", help="USD per million tokens, if not the list price.")
+]
+Concurrency = Annotated[int | None, typer.Option(help="Samples in flight at once.", min=1)]
+RecordTo = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Append every prompt and reply to FILE (JSON lines).")
+]
+
+
+@app.command(
+    "run",
+    epilog="Examples:\n\n  maker-graph run hanoi\n\n  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
+    "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
+    "  maker-graph run mypackage.tasks:Sorting --model openai:gpt-4.1-mini --run sorting-1",
+)
+def run_command(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, or your own as package.module:name.")],
+    disks: Annotated[int, typer.Option(help="Disks of hanoi: 2^disks - 1 steps.")] = 10,
+    source: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
+    model: Annotated[str, typer.Option(help="provider:model, or sim:PROFILE for a simulated one.")] = "sim:gpt-oss-20b",
+    k: Annotated[
+        str, typer.Option(metavar="N|auto", help="The lead that decides; auto plans for 99 % (simulated models), else 3.")
+    ] = "auto",
+    temperature: Annotated[
+        str, typer.Option(metavar="T0,T", help="Of the first sample and of the others; one for all; or none, to send none.")
+    ] = "0,0.1",
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(help="Output cap of a sample. Default: 750, or the one that a simulated model was measured with.", min=1),
+    ] = None,
+    max_samples: Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)] = 100,
+    max_cost: MaxCost = None,
+    price: OwnPrice = None,
+    seed: Annotated[
+        int | None, typer.Option(help="For samples that can be repeated. Default: 0 if simulated, else none is sent.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
+    ] = None,
+    concurrency: Concurrency = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")] = True,
+    record: RecordTo = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Solve a task from its start."""
+    with _clear_errors():
+        options = _task_options(task, disks, source, out)
+        settings = runs.new_settings(
+            task,
+            options,
+            model,
+            k=_k(k),
+            seed=seed,
+            check=check,
+            max_samples=max_samples,
+            max_tokens=max_tokens,
+            temperature=_temperature(temperature),
+            out=None if out is None else str(out.absolute()),
+        )
+        resolve_model(model)
+        pricing = _price(model, price, max_cost)
+        directory = _directory(run or f"{task.rpartition(':')[2]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"[:64])
+        with runs.created(directory, settings) as opened:
+            _announce(opened, pricing, quiet=quiet)
+            _go_on(opened, pricing, max_cost, concurrency, record, quiet=quiet, as_json=as_json)
+
+
+@app.command("resume", epilog="Example:\n\n  maker-graph resume hanoi-20260101-120000-000000 --max-cost 5")
+def resume_command(
+    run: RunName,
+    max_cost: MaxCost = None,
+    price: OwnPrice = None,
+    concurrency: Concurrency = None,
+    record: RecordTo = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run from its last committed step."""
+    with _clear_errors(), runs.opened(_directory(run)) as opened:
+        pricing = _price(opened.settings.model, price, max_cost)
+        _go_on(opened, pricing, max_cost, concurrency, record, quiet=quiet, as_json=as_json)
+
+
+@app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
+def verify_command(run: RunName, as_json: AsJson = False) -> None:
+    """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified."""
+    with _clear_errors(), runs.opened(_directory(run)) as opened:
+        result = runs.summary(opened)
+        _print(result, opened, as_json=as_json, quiet=False)
+    raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
+
+
+@app.command("status", epilog="Example:\n\n  maker-graph status hanoi-20260101-120000-000000 --json")
+def status_command(run: RunName, as_json: AsJson = False) -> None:
+    """Say where a run stands."""
+    with _clear_errors(), runs.opened(_directory(run)) as opened:
+        _print(runs.summary(opened), opened, as_json=as_json, quiet=False)
+
+
+@app.command(
+    "simulate",
+    epilog="Example:\n\n  maker-graph simulate --port 8900 --profile gpt-4.1-mini\n\n"
+    "  OPENAI_BASE_URL=http://127.0.0.1:8900/v1 OPENAI_API_KEY=any maker-graph run hanoi --model openai:gpt-4.1-mini",
+)
+def simulate_command(
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8900,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    profile: Annotated[str, typer.Option(help="As behind sim: in --model.")] = "gpt-4.1-mini",
+    seed: Annotated[int, typer.Option(help="Sets which steps are hard.")] = 0,
+) -> None:
+    """Serve a simulated model as an OpenAI-compatible server (chat completions)."""
+    with _clear_errors():
+        server = create_app(Simulator(profile_of(profile), seed=seed))
+        try:
+            listener = socket.create_server((host, port))
+        except OSError as error:
+            raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
+        typer.echo(f"Serving sim:{profile} on http://{host}:{listener.getsockname()[1]}/v1")
+        sys.stdout.flush()
+        uvicorn.Server(uvicorn.Config(server, log_level="warning")).run(sockets=[listener])
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn what maker_graph raises into one sentence and an exit code."""
+    try:
+        yield
+    except MakerError as error:
+        typer.echo(f"Error: {error}", err=True)
+        code = next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+        raise typer.Exit(code) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _task_options(task: str, disks: int, source: Path | None, out: Path | None) -> dict[str, Any]:
+    if task == "hanoi":
+        return {"disks": disks}
+    if task == "records":
+        if source is None or out is None:
+            raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+        if not out.absolute().parent.is_dir():
+            raise UsageError(f"{out} cannot be written: there is no folder {out.absolute().parent}.")
+        return {"input": str(source.absolute())}
+    return {}
+
+
+def _k(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"--k is a whole number of at least 1, or auto; not {text!r}.")
+    return int(text)
+
+
+def _temperature(text: str) -> tuple[float, float] | None:
+    if text == "none":
+        return None
+    try:
+        first, *rest = (float(part) for part in text.split(","))
+        (others,) = rest or [first]
+    except ValueError:
+        raise UsageError(f"--temperature is one or two numbers (0,0.1), or none; not {text!r}.") from None
+    if not (0 <= first < float("inf") and 0 <= others < float("inf")):
+        raise UsageError(f"A temperature is at least 0, not {text!r}.")
+    return first, others
+
+
+def _directory(name: str | Path) -> Path:
+    path = Path(name)
+    return path if len(path.parts) > 1 or path.is_absolute() or (path / "settings.json").is_file() else Path("runs") / path
+
+
+def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
+    price = parse_price(own) if own is not None else None if model.startswith("sim:") else price_of(model)
+    if max_cost is not None and price is None:
+        raise UsageError(
+            f"No price is known for {model}, so --max-cost cannot be kept: give --price IN,OUT (USD per million tokens)."
+        )
+    return price
+
+
+def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
+    """Say before the first call what is about to happen and what it may cost."""
+    if quiet:
+        return
+    settings, total = run.settings, total_of(run.task)
+    console = Console(stderr=True, highlight=False)
+    steps = f"{total:,} steps" if total is not None else "steps until it is done"
+    console.print(f"[bold]{settings.task}[/]: {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}")
+    if settings.simulated:
+        profile = profile_of(settings.model.removeprefix("sim:"))
+        console.print(
+            f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
+            f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
+        )
+    if price is not None and total is not None:
+        calls = total * settings.k
+        read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
+        most = price({"input": calls * read, "cached": 0, "output": calls * settings.max_tokens})
+        console.print(
+            f"Expected: {calls:,} calls, and some more where samples disagree; "
+            f"up to ${most:,.2f} for them if every reply fills its {settings.max_tokens} tokens. --max-cost sets a limit."
+        )
+
+
+def _go_on(
+    run: runs.Run,
+    price: Price | None,
+    max_cost: float | None,
+    concurrency: int | None,
+    record: Path | None,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Solve what is left of `run`, show it, write what it found, and exit with the code for how it ended."""
+    stopped: MakerError | None = None
+    finished = True
+    try:
+        recording = nullcontext() if record is None else record.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{record} cannot be written: {error.strerror}.") from None
+    with recording as file, _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
+        try:
+            finished = runs.solve_until_signal(
+                run,
+                concurrency=concurrency,
+                max_cost=max_cost,
+                price=price,
+                record=None if file is None else runs.record_to(file, run),
+                progress=progress,
+            )
+        except MakerError as error:
+            stopped = error
+    if isinstance(stopped, DamagedRun):
+        raise stopped
+    result = runs.summary(run)
+    still_open = _write_results(run)
+    _print(result, run, as_json=as_json, quiet=quiet)
+    if stopped is not None or not finished:
+        why = f"{stopped}" if stopped is not None else "Interrupted."
+        if isinstance(stopped, Undecided):
+            why = f"Step {result['steps'] + 1} is {stopped}"
+        typer.echo(f"{why} {result['steps']} steps are kept. Go on with: maker-graph resume {run.directory}", err=True)
+        code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
+        raise typer.Exit(code)
+    if still_open:
+        review = review_path(Path(str(run.settings.out)))
+        typer.echo(f"{still_open} of {result['steps']} rows are left open for a person: {review}", err=True)
+    raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
+
+
+def _write_results(run: runs.Run) -> int:
+    if run.settings.task != "records" or run.settings.out is None:
+        return 0
+    rows = read_rows(Path(run.settings.options["input"]))
+    return write_results(Path(run.settings.out), rows, runs.answers(run))
+
+
+@contextmanager
+def _progress(run: runs.Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None]]:
+    """Show a live bar; yield what it is told after each step."""
+    if quiet:
+        yield lambda _: None
+        return
+    bar = Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[votes]}"),
+        console=Console(stderr=True),
+    )
+    with bar:
+        shown = bar.add_task(run.settings.task, total=total_of(run.task), rate="", votes="")
+
+        def tell(at: MakerOutput) -> None:
+            totals = at["totals"]
+            speed = bar.tasks[0].speed
+            bar.update(
+                shown,
+                completed=at["step"],
+                rate=f"{speed:,.0f} steps/s" if speed else "",
+                votes=f"{totals['samples']:,} samples, {sum(totals['flags'].values()):,} flagged, {totals['outvoted']:,} outvoted",
+            )
+
+        yield tell
+
+
+def _print(result: runs.Summary, run: runs.Run, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(result) + os.linesep)
+        sys.stdout.flush()
+    elif not quiet:
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column()
+        for name, value in _rows(result):
+            table.add_row(name, value)
+        Console(highlight=False).print(table)
+
+
+def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
+    """Yield the lines of the table that a run ends with."""
+    total = "" if result["total"] is None else f" of {result['total']:,}"
+    if result["verified"]:
+        state = "[green]verified[/]: every answer keeps the task's rules, and the goal is reached"
+    elif result["done"]:
+        state = "[red]not verified[/]: the run is over, but not every step was decided by the rules, or the goal is not reached"
+    else:
+        state = f"not done: {result['steps']:,}{total} steps"
+    steps = max(result["steps"], 1)
+    yield "Final state", state
+    yield "Steps", f"{result['steps']:,}{total}, each decided by a lead of {result['k']}"
+    yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
+    kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
+    yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
+    yield "Votes that lost", f"{result['outvoted']:,}"
+    wrong = result["first_sample_wrong_at"]
+    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"
+    tokens = result["tokens"]
+    yield "Tokens", f"{tokens['input']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out"
+    if result["simulated"]:
+        profile = profile_of(result["model"].removeprefix("sim:"))
+        listed = FlatPrice(profile.input_price, profile.output_price)(tokens)
+        spent = f"simulated, ${result['cost_usd']:,.2f} spent"
+        yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
+    else:
+        yield (
+            "Cost",
+            f"${result['cost_usd']:,.4f} at the prices known" if result["cost_usd"] else "not known: no price for this model",
+        )
+    yield "Time", f"{result['seconds']:,.1f} s"

@@ -1,0 +1,99 @@
+"""Samples and red flags: the signs of confusion for which a sample is discarded, never repaired.
+
+A red flag is a name and a predicate over a sample: any plain function `(Sample) -> bool`, counted under its `__name__`.
+Two more flags need the task and are raised where the reply is read (`core/decision.py`): *malformed*, the parser refuses
+the reply, and *invalid*, the answer breaks a rule of the domain.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from maker_graph.errors import UsageError
+
+Finish: TypeAlias = Literal["stop", "length", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One reply of a model, as the red flags see it.
+
+    Attributes:
+        index: the place of the sample in its microstep, in the order of launch, from 0.
+        text: the reply.
+        finish: how the provider says it ended: by itself, cut short, or refused.
+        input_tokens: tokens of the prompt, cached ones included.
+        cached_tokens: those of them that the provider had in its cache.
+        output_tokens: tokens of the reply, hidden reasoning included.
+        estimated: True if the provider sent no counts and these are `estimated_tokens` of the texts.
+    """
+
+    index: int
+    text: str
+    finish: Finish = "stop"
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+
+
+RedFlag: TypeAlias = Callable[[Sample], bool]
+
+
+def truncated(sample: Sample) -> bool:
+    """Say whether the provider cut the reply short."""
+    return sample.finish == "length"
+
+
+def too_long(limit: int) -> RedFlag:
+    """Return the flag for replies of more than `limit` output tokens (750 in the paper, section 4.4).
+
+    Tokens are counted as the provider counts them, or by `estimated_tokens` where it does not.
+
+    >>> flag = too_long(750)
+    >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
+    ('too_long', True)
+    """
+    if limit < 1:
+        raise UsageError(f"too_long needs a limit of at least 1 token, not {limit!r}.")
+
+    def too_long(sample: Sample) -> bool:
+        return sample.output_tokens > limit
+
+    return too_long
+
+
+def refused(sample: Sample) -> bool:
+    """Say whether the model or the provider's filter refused to answer."""
+    return sample.finish == "refused"
+
+
+def empty(sample: Sample) -> bool:
+    """Say whether the reply holds nothing but white space."""
+    return not sample.text.strip()
+
+
+def estimated_tokens(text: str) -> int:
+    """Return the estimate used where a provider counts no tokens: one per four bytes of UTF-8, rounded up.
+
+    >>> estimated_tokens("move = [1, 0, 2]")
+    4
+    """
+    return -(-len(text.encode(errors="surrogatepass")) // 4)
+
+
+def named(red_flags: Sequence[RedFlag]) -> dict[str, RedFlag]:
+    """Return `red_flags` under the names by which they are counted, in their order.
+
+    Raises:
+        UsageError: a flag has no name of its own, or two share one.
+    """
+    result: dict[str, RedFlag] = {}
+    for flag in red_flags:
+        name = getattr(flag, "__name__", type(flag).__name__)
+        if not name.isidentifier():
+            raise UsageError(f"A red flag is counted by its name, and {name} is none: write it with def.")
+        if name in result or name in {"malformed", "invalid"}:
+            raise UsageError(f"The name {name!r} is taken by another red flag: give each a name of its own.")
+        result[name] = flag
+    return result

@@ -1,0 +1,104 @@
+"""Every error that maker_graph raises on purpose.
+
+A parent says what you can do, a child what happened:
+
+    MakerError
+    ├── UsageError            change the call: nothing was run            (exit code 2)
+    │   ├── UnknownModel      no such provider, model or profile
+    │   ├── MissingKey        the model's provider wants an API key
+    │   ├── UnknownTask       no such task
+    │   └── UnusableRun       the directory is no run, or is one already
+    ├── Undecided             look at the ballot; resume when it is mended (exit code 3)
+    ├── LimitReached          raise the limit and resume                   (exit code 4)
+    ├── ProviderFailure       cure the provider and resume                 (exit code 5)
+    └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
+        └── StaleStep         another process committed this step first
+
+Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
+"""
+
+from collections.abc import Mapping
+
+
+class MakerError(Exception):
+    """What maker_graph raises; catch this to catch them all."""
+
+
+class UsageError(MakerError, ValueError):
+    """A setting is wrong; the text says what to change."""
+
+
+class UnknownModel(UsageError):
+    """No chat model goes by this name here."""
+
+
+class MissingKey(UsageError):
+    """There is no API key for the model."""
+
+
+class UnknownTask(UsageError):
+    """No task goes by this name here."""
+
+
+class UnusableRun(UsageError):
+    """The run directory cannot be used in this way."""
+
+
+class Undecided(MakerError):
+    """No candidate won: the sample cap was reached, or nothing agreed.
+
+    Attributes:
+        reason: why no more samples were drawn, in one sentence.
+        ballot: candidate -> votes.
+        flags: red flag -> discarded samples.
+        samples: how many samples were drawn.
+    """
+
+    def __init__(self, reason: str, ballot: Mapping[str, int], flags: Mapping[str, int], samples: int) -> None:
+        super().__init__(reason, ballot, flags, samples)
+        self.reason = reason
+        self.ballot = dict(ballot)
+        self.flags = dict(flags)
+        self.samples = samples
+
+    def __str__(self) -> str:
+        flagged = f", red flags {self.flags}" if self.flags else ""
+        return f"undecided after {self.samples} samples: {self.reason} Ballot {self.ballot}{flagged}."
+
+
+class LimitReached(MakerError):
+    """A limit that was set (cost, calls) stops the run; it can be resumed with a higher one."""
+
+
+class ProviderFailure(MakerError):
+    """The model's provider refuses or fails; the text says what to do.
+
+    Attributes:
+        status: the HTTP status, if there was one.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message, status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class DamagedRun(MakerError):
+    """What is stored contradicts itself.
+
+    Attributes:
+        step: the first step that does not hold, if it is known.
+    """
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message, step)
+        self.step = step
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class StaleStep(DamagedRun):
+    """The step to commit is not the one that follows the journal's last."""

@@ -1,0 +1,270 @@
+"""The outer machine: a task, one voted microstep after the other, as a state graph.
+
+    START -> start -> microstep -> commit -> microstep again, or END
+
+The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
+totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from typing_extensions import TypedDict
+
+from maker_graph.core.canonical import JSON, canonical
+from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.red_flags import RedFlag
+from maker_graph.core.rules import StoppingRule
+from maker_graph.errors import UsageError
+from maker_graph.microstep import MAX_SAMPLES, MAX_TOKENS, TEMPERATURE, OnUndecided, create_microstep
+from maker_graph.models import Model
+from maker_graph.node import Node
+from maker_graph.sampling import Meter
+from maker_graph.task import Checks, Keyed, Skippable, Task, total_of
+
+
+class Totals(TypedDict):
+    """Sums over all committed steps.
+
+    Attributes:
+        samples: drawn, flagged ones included.
+        votes: samples kept.
+        outvoted: votes for another candidate than the winner.
+        undecided: steps that were left open.
+        rounds: parallel fan-outs.
+        first_sample_wrong_at: the first step whose first sample, alone, does not give the decided answer; None if all do.
+        flags: red flag -> samples discarded for it.
+        tokens: of all samples.
+    """
+
+    samples: int
+    votes: int
+    outvoted: int
+    undecided: int
+    rounds: int
+    first_sample_wrong_at: int | None
+    flags: dict[str, int]
+    tokens: Usage
+
+
+class MakerInput(TypedDict):
+    """Nothing: an empty input starts the task, or goes on with it."""
+
+
+class MakerOutput(TypedDict):
+    """Where the task stands.
+
+    Attributes:
+        state: the task's state.
+        step: the number of decided steps.
+        done: whether nothing is left to do.
+        digest: one hash over the start and all answers in order; equal for equal runs.
+        totals: sums over all steps.
+    """
+
+    state: Any
+    step: int
+    done: bool
+    digest: str
+    totals: Totals
+
+
+class MakerState(MakerOutput):
+    """The output, and what is under way."""
+
+    until: int | None
+    answer: Any
+    decision: dict[str, Any]
+
+
+class Log(Protocol):
+    """Where decided steps go, one by one: the write-ahead log of a run."""
+
+    def append(self, decision: Decision, after: MakerOutput, /) -> None:
+        """Store the decision that led to `after` for good, or raise: then the step has not happened."""
+        ...
+
+
+def create_maker(
+    task: Task,
+    *,
+    model: Model | Sequence[Model],
+    k: int | StoppingRule = 3,
+    check: bool = True,
+    red_flags: Sequence[RedFlag] | None = None,
+    max_samples: int = MAX_SAMPLES,
+    temperature: float | tuple[float, float] | None = TEMPERATURE,
+    max_tokens: int | None = MAX_TOKENS,
+    seed: int | None = None,
+    on_undecided: OnUndecided | None = None,
+    steps_per_segment: int | None = None,
+    log: Log | None = None,
+    meter: Meter | None = None,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
+
+    Invoked with `{}` it starts the task, or goes on where the thread stands; invoked with None it resumes what was interrupted.
+    By itself it runs to the end, however long, if the task knows its `total`; else, and to bound the memory of very long tasks,
+    give `steps_per_segment` (or LangGraph's `recursion_limit`: a step is two supersteps).
+
+    Args:
+        task: what is to be done; see `maker_graph.task`.
+        model: as for `create_microstep`, like all settings not named here.
+        k: the lead that decides, or a stopping rule.
+        check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
+        red_flags: in place of the default ones.
+        max_samples: a vote that needs more samples than this is undecided.
+        temperature: of the first sample and of the others.
+        max_tokens: the output cap of each sample.
+        seed: from which each sample gets a seed of its own.
+        on_undecided: "raise", "return" (leave the step open) or "interrupt". Default: "return" if the task can `skip`, else
+            "raise".
+        steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
+        log: where decided steps go before the state does.
+        meter: told of every sample before it is drawn and after.
+
+    Raises:
+        UsageError: a setting is wrong, or the task lacks a function of the contract.
+    """
+    if not isinstance(task, Task):
+        raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
+    if steps_per_segment is not None and steps_per_segment < 1:
+        raise UsageError(f"steps_per_segment must be at least 1, not {steps_per_segment!r}.")
+    skip = task.skip if isinstance(task, Skippable) else None
+    if on_undecided == "return" and skip is None:
+        raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")
+    machine = Machine(task)
+    microstep = create_microstep(
+        model,
+        state=MakerState,
+        prompt=lambda values: task.prompt(values["state"]),
+        answer=task.parse,
+        key=task.key if isinstance(task, Keyed) else None,
+        check=(lambda values, answer: task.check(values["state"], answer)) if check and isinstance(task, Checks) else None,
+        into="answer",
+        decision="decision",
+        k=k,
+        red_flags=red_flags,
+        max_samples=max_samples,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        on_undecided=on_undecided or ("raise" if skip is None else "return"),
+        meter=meter,
+    )
+
+    def start(values: MakerState) -> dict[str, Any]:
+        at = values if "state" in values else machine.begin()
+        return {**at, "until": None if steps_per_segment is None else at["step"] + steps_per_segment}
+
+    def commit(values: MakerState) -> dict[str, Any]:
+        decision: Any = values["decision"]
+        after = machine.advance(values, decision)
+        if log is not None:
+            log.append(decision, after)
+        return dict(after)
+
+    def next_step_or_end(values: MakerState) -> str:
+        return END if values["done"] or values["step"] == values["until"] else "microstep"
+
+    return (
+        _Maker(machine.total, MakerState, input_schema=MakerInput, output_schema=MakerOutput)
+        .add_node("start", Node(start))
+        .add_node("microstep", microstep)
+        .add_node("commit", Node(commit))
+        .add_edge(START, "start")
+        .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
+        .add_edge("microstep", "commit")
+        .add_conditional_edges("commit", Node(next_step_or_end), ["microstep", END])
+    )
+
+
+class _Maker(StateGraph[Any, Any, Any, Any]):
+    """A state graph whose compiled form may take as many supersteps as the task needs, not LangGraph's 10,007."""
+
+    def __init__(self, total: int | None, state: type[Any], **schemas: type[Any]) -> None:
+        super().__init__(state, **schemas)
+        self._total = total
+
+    def compile(self, *args: Any, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Return the compiled graph; see `StateGraph.compile`."""
+        compiled = super().compile(*args, **kwargs)
+        return compiled if self._total is None else compiled.with_config(recursion_limit=2 * self._total + 10)
+
+
+class Machine:
+    """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.total = total_of(task)
+
+    def begin(self) -> MakerOutput:
+        """Return where the task stands before its first step."""
+        state = self._task.start()
+        return MakerOutput(
+            state=state,
+            step=0,
+            done=self._done(state, 0),
+            digest=hashlib.sha256(canonical(state).encode()).hexdigest(),
+            totals=Totals(
+                samples=0,
+                votes=0,
+                outvoted=0,
+                undecided=0,
+                rounds=0,
+                first_sample_wrong_at=None,
+                flags={},
+                tokens=Usage(input=0, cached=0, output=0),
+            ),
+        )
+
+    def advance(self, at: MakerOutput | MakerState, decision: Decision) -> MakerOutput:
+        """Return where the task stands after one more decision."""
+        step = at["step"] + 1
+        if decision["status"] == "decided":
+            state = self._task.apply(at["state"], decision["answer"])
+        else:
+            assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
+            state = self._task.skip(at["state"])
+        link = canonical([at["digest"], step, decision["status"], decision["answer"]])
+        return MakerOutput(
+            state=state,
+            step=step,
+            done=self._done(state, step),
+            digest=hashlib.sha256(link.encode()).hexdigest(),
+            totals=_added(at["totals"], decision, step),
+        )
+
+    def _done(self, state: JSON, step: int) -> bool:
+        return self._task.done(state) or step == self.total
+
+
+def _added(totals: Totals, decision: Decision, step: int) -> Totals:
+    votes = sum(decision["ballot"].values())
+    decided = decision["candidate"] is not None
+    won = decision["ballot"].get(decision["candidate"], 0) if decision["candidate"] is not None else 0
+    first_wrong = totals["first_sample_wrong_at"]
+    if first_wrong is None and not decision["first_agrees"]:
+        first_wrong = step
+    flags = dict(totals["flags"])
+    for name, number in decision["flags"].items():
+        flags[name] = flags.get(name, 0) + number
+    tokens, used = totals["tokens"], decision["usage"]
+    return Totals(
+        samples=totals["samples"] + decision["samples"],
+        votes=totals["votes"] + votes,
+        outvoted=totals["outvoted"] + (votes - won if decided else 0),
+        undecided=totals["undecided"] + (not decided),
+        rounds=totals["rounds"] + decision["rounds"],
+        first_sample_wrong_at=first_wrong,
+        flags=flags,
+        tokens=Usage(
+            input=tokens["input"] + used["input"],
+            cached=tokens["cached"] + used["cached"],
+            output=tokens["output"] + used["output"],
+        ),
+    )

@@ -1,0 +1,301 @@
+"""The microstep: one voted decision as a compiled graph that any LangGraph app can take as a node.
+
+    START -> sample (one per sample, in parallel) -> red_flag -> vote -> sample again, or END
+
+`sample` draws, `red_flag` discards, `vote` counts and asks the stopping rule. A round draws what the leader still lacks
+(`core/rules.py`), all its samples are awaited, and they are counted in the order in which they were launched.
+
+Three schemas, for the traps of shared channels. In: the caller's keys, without their reducers, which the parent applies. Out:
+only the keys that the microstep writes, each overwritten with just what is new, so that a parent's reducer counts it once.
+Inside: the two, and the votes, which never leave.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, get_args, get_origin, get_type_hints
+
+from langchain_core.messages import AIMessage
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Send, interrupt
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from maker_graph.core.canonical import JSON, strict_json
+from maker_graph.core.decision import Decision, Judged, Reading, decide, judge, next_draw
+from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
+from maker_graph.core.rules import AheadBy, StoppingRule
+from maker_graph.errors import Undecided, UsageError
+from maker_graph.models import Model, resolve_models
+from maker_graph.node import Node
+from maker_graph.sampling import Meter, Sampler
+from maker_graph.task import Prompt
+
+OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
+
+MAX_SAMPLES = 100
+"""A vote that needs more samples than this is undecided."""
+
+MAX_TOKENS = 750
+"""Output cap of a sample, from the paper (section 4.4): beyond some 700 tokens its model was wrong in one reply of ten."""
+
+TEMPERATURE = (0.0, 0.1)
+"""Of the first sample and of all others, from the paper (section 4.4)."""
+
+
+class _Vote(TypedDict):
+    """What a microstep knows while it votes; none of it leaves."""
+
+    vote_samples: Annotated[list[dict[str, Any]], operator.add]
+    vote_judged: list[Judged]
+    vote_rounds: int
+    vote_next: int
+
+
+def create_microstep(
+    model: Model | Sequence[Model],
+    *,
+    state: type[Any] = MessagesState,
+    prompt: Callable[[Any], Prompt] | None = None,
+    answer: Callable[[str], Any] | type[BaseModel] | None = None,
+    key: Callable[[Any], Any] | None = None,
+    check: Callable[[Any, Any], bool] | None = None,
+    into: str | None = None,
+    decision: str | None = None,
+    k: int | StoppingRule = 3,
+    red_flags: Sequence[RedFlag] | None = None,
+    max_samples: int = MAX_SAMPLES,
+    temperature: float | tuple[float, float] | None = TEMPERATURE,
+    max_tokens: int | None = MAX_TOKENS,
+    seed: int | None = None,
+    on_undecided: OnUndecided = "raise",
+    meter: Meter | None = None,
+    name: str = "microstep",
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return one voted decision as a compiled graph, to be used as a node or on its own.
+
+    In a graph of messages nothing but the model is needed: the conversation is the prompt, the stripped reply is the vote, and one
+    AIMessage is appended. In any other graph, say what to ask, how to read a reply and where the answer goes.
+
+    The full decision (ballot, samples, red flags, rounds, usage) goes to the custom stream as `{"decision": ...}`.
+
+    Args:
+        model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
+        state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
+        prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
+        answer: from the text of a reply to plain JSON, or a pydantic model that the reply, strict JSON, must fit. What it
+            raises makes the sample malformed. Default: the stripped text.
+        key: from an answer to what is voted on, if not the whole answer. It sees what `answer` made: an instance, if that is a
+            pydantic model.
+        check: from state and answer to whether the answer keeps the rules of the domain; if not, it is flagged as invalid.
+        into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
+        decision: the key of the state that gets the full decision, as plain JSON. Default: none.
+        k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
+        red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused and empty.
+        max_samples: a vote that needs more samples than this is undecided.
+        temperature: of the first sample and of the others, or one for all; None leaves it to the model.
+        max_tokens: the output cap of each sample; None leaves it to the model.
+        seed: from which each sample gets a seed of its own; None sends no seed.
+        on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a person,
+            whose reply (`Command(resume="...")`) is read like a sample's.
+        meter: told of every sample before it is drawn and after.
+        name: the graph's name, in drawings and traces.
+
+    Raises:
+        UsageError: a setting is wrong; the text says which, and what to do.
+    """
+    rule = AheadBy(k) if isinstance(k, int) else k
+    if max_samples < 1:
+        raise UsageError(f"max_samples must be at least 1, not {max_samples!r}.")
+    if on_undecided not in get_args(OnUndecided):
+        raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
+    flags = _default_flags(max_tokens) if red_flags is None else list(red_flags)
+    flags_by_name = named(flags)
+    keys = _keys_of(state, prompt, into, decision)
+    out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
+    view = _view_of(state, keys)
+    prompt = prompt or _messages
+    parse, vote_key = _reader(answer, key)
+    sampler = Sampler(
+        resolve_models(model, seed=seed),
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        meter=meter,
+    )
+
+    def reading(values: Mapping[str, Any]) -> Reading:
+        bound = None if check is None else lambda reply: check(view(values), reply)
+        return Reading(parse=parse, key=vote_key, check=bound, red_flags=flags_by_name)
+
+    def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
+        given = {name: values[name] for name in keys if name in values}
+        return [Send("sample", {"state": given, "index": start + i}) for i in range(number)]
+
+    def first_round(values: dict[str, Any]) -> list[Send]:
+        return draws(values, 0, next_draw([], rule, max_samples) or 1)
+
+    def sample(ask: dict[str, Any]) -> dict[str, Any]:
+        return {"vote_samples": [asdict(sampler.draw(prompt(view(ask["state"])), ask["index"]))]}
+
+    async def asample(ask: dict[str, Any]) -> dict[str, Any]:
+        return {"vote_samples": [asdict(await sampler.adraw(prompt(view(ask["state"])), ask["index"]))]}
+
+    def red_flag(values: dict[str, Any]) -> dict[str, Any]:
+        judged = values.get("vote_judged") or []
+        how = reading(values)
+        drawn = sorted(values["vote_samples"][len(judged) :], key=lambda each: each["index"])
+        return {"vote_judged": judged + [judge(Sample(**each), how) for each in drawn]}
+
+    def vote(values: dict[str, Any]) -> dict[str, Any]:
+        judged = values["vote_judged"]
+        rounds = (values.get("vote_rounds") or 0) + 1
+        more = next_draw(judged, rule, max_samples)
+        if more:
+            return {"vote_rounds": rounds, "vote_next": more}
+        result = decide(judged, rule, max_samples, rounds)
+        if result["status"] == "undecided":
+            if on_undecided == "raise":
+                raise Undecided(result["reason"], result["ballot"], result["flags"], result["samples"])
+            if on_undecided == "interrupt":
+                result = _ask_person(result, judged, reading(values))
+        get_stream_writer()({"decision": result})
+        return {"vote_rounds": rounds, "vote_next": 0, **_update(result, into, decision)}
+
+    def next_round_or_end(values: dict[str, Any]) -> list[Send] | str:
+        return draws(values, len(values["vote_judged"]), values["vote_next"]) if values["vote_next"] else END
+
+    return (
+        StateGraph(
+            _schema(
+                "Microstep",
+                "Inside a microstep.",
+                {**keys, **get_type_hints(out), **get_type_hints(_Vote, include_extras=True)},
+            ),
+            input_schema=_schema(f"{state.__name__}Input", state.__doc__ or "", keys),
+            output_schema=out,
+        )
+        .add_node("sample", Node(sample, asample))
+        .add_node("red_flag", Node(red_flag))
+        .add_node("vote", Node(vote))
+        .add_conditional_edges(START, Node(first_round), ["sample"])
+        .add_edge("sample", "red_flag")
+        .add_edge("red_flag", "vote")
+        .add_conditional_edges("vote", Node(next_round_or_end), ["sample", END])
+        .compile(name=name)
+    )
+
+
+def _default_flags(max_tokens: int | None) -> list[RedFlag]:
+    flags: list[RedFlag] = [truncated, refused, empty]
+    return flags if max_tokens is None else [truncated, too_long(max_tokens), refused, empty]
+
+
+def _messages(state: Any) -> Prompt:
+    messages: Prompt = state["messages"] if isinstance(state, Mapping) else state.messages
+    return messages
+
+
+def _reader(
+    answer: Callable[[str], Any] | type[BaseModel] | None, key: Callable[[Any], Any] | None
+) -> tuple[Callable[[str], Any], Callable[[Any], Any] | None]:
+    """Return how text becomes an answer, and how an answer becomes what is voted on."""
+    if answer is None:
+        return str.strip, key
+    if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
+        return answer, key
+    form = answer
+
+    def parse(text: str) -> Any:
+        value = strict_json(text.strip())
+        return form.model_validate(value).model_dump(mode="json")
+
+    return parse, None if key is None else lambda value: _plain(key(form.model_validate(value)))
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _keys_of(
+    state: type[Any], prompt: Callable[[Any], Prompt] | None, into: str | None, decision: str | None
+) -> dict[str, Any]:
+    """Return the keys of the caller's state with their types, without reducers."""
+    if not isinstance(state, type):
+        raise UsageError(f"state is the schema of your graph, a class, not {state!r}.")
+    hints = get_type_hints(state, include_extras=True)
+    if prompt is None and "messages" not in hints:
+        raise UsageError(f"{state.__name__} has no messages: say with prompt= what to ask the model.")
+    target = "messages" if into is None else into
+    if target not in hints:
+        raise UsageError(f"{state.__name__} has no key {target!r}: say with into= where the answer goes ({', '.join(hints)}).")
+    if decision is not None and state is not MessagesState and decision not in hints:
+        raise UsageError(f"{state.__name__} has no key {decision!r} for the decision; it has {', '.join(hints)}.")
+    if taken := sorted(set(hints) & set(_Vote.__annotations__)):
+        raise UsageError(f"The microstep uses the key {taken[0]!r} inside: give the one in {state.__name__} another name.")
+    return {name: _bare(hint) for name, hint in hints.items()}
+
+
+def _bare(hint: Any) -> Any:
+    """Return the type in `hint` without a reducer; whether a key is required stays."""
+    if get_origin(hint) in (Required, NotRequired):
+        return hint.__origin__[_bare(get_args(hint)[0])]
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _schema(name: str, doc: str, hints: dict[str, Any]) -> Any:
+    schema: Any = TypedDict(name, hints, total=False)  # type: ignore[misc]  # made from the caller's own schema
+    schema.__doc__ = doc
+    return schema
+
+
+def _view_of(state: type[Any], keys: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """Return how the values of the channels become what the caller's functions take: their own class."""
+    kind: Any = state
+    if is_dataclass(state) or issubclass(state, BaseModel):
+        return lambda values: kind(**{name: values[name] for name in keys if name in values})
+    return lambda values: {name: values[name] for name in keys if name in values}
+
+
+def _written(keys: Mapping[str, Any], into: str | None, decision: str | None) -> dict[str, Any]:
+    target = "messages" if into is None else into
+    return {target: keys[target]} | ({} if decision is None else {decision: dict[str, Any]})
+
+
+def _update(result: Decision, into: str | None, decision: str | None) -> dict[str, Any]:
+    update: dict[str, Any] = {} if decision is None else {decision: dict(result)}
+    if into is not None:
+        update[into] = result["answer"]
+    else:
+        update["messages"] = [AIMessage(result["text"])] if result["status"] == "decided" else []
+    return update
+
+
+def _ask_person(result: Decision, judged: Sequence[Judged], reading: Reading) -> Decision:
+    """Return the decision of a person, who sees the ballot and the last replies and is asked until the reply can be read."""
+    problem = ""
+    while True:
+        text = interrupt(
+            {
+                "question": "No candidate won. What is the right reply?",
+                "problem": problem,
+                "reason": result["reason"],
+                "ballot": result["ballot"],
+                "flags": result["flags"],
+                "replies": [each["text"] for each in judged[-3:]],
+            }
+        )
+        reply = judge(Sample(0, str(text)), Reading(reading.parse, reading.key, reading.check, {}))
+        if reply["flag"] is None:
+            answer: JSON = reply["answer"]
+            return {
+                **result,
+                "status": "decided",
+                "reason": "a person answered.",
+                "answer": answer,
+                "candidate": reply["candidate"],
+                "text": reply["text"],
+            }
+        problem = f"This reply is {reply['flag']}{': ' + reply['why'] if reply['why'] else ''}."

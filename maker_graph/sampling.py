@@ -1,0 +1,301 @@
+"""The one place that calls a chat model.
+
+A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (several take turns by
+index), at which temperature (the first sample at one, the others at another), with which output cap and seed. All samples of
+a ballot come from one sampler.
+
+What providers and LangChain do differently is settled here and nowhere else:
+- caches: LangChain's global cache would turn k samples into one; the sampler's copy of a model has `cache=False`;
+- streaming: k replies would be streamed into a chat at once; the copy does not stream and is tagged `nostream`;
+- temperature and output cap are set as fields of the copy, under the name that the integration has for them;
+- models that fix their own temperature (OpenAI's o and gpt-5 series) are sent none;
+- how a reply ended is `finish_reason`, `stop_reason`, `done_reason` or `status`, in a dozen spellings;
+- usage is read once per request; where there is none, tokens are estimated and marked as such;
+- an answer of 429 or 5xx, a lost connection or a body that is no reply is tried again, after Retry-After if it says so.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.runnables import RunnableConfig
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from maker_graph.core.canonical import canonical
+from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
+from maker_graph.errors import MakerError, ProviderFailure, UsageError
+from maker_graph.task import Prompt
+
+ATTEMPTS = 6
+"""A request that fails for a passing reason is made at most so many times."""
+
+_CUT = {"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"}
+_REFUSED = {
+    "content_filter",
+    "refusal",
+    "safety",
+    "recitation",
+    "blocklist",
+    "prohibited_content",
+    "guardrail_intervened",
+}
+_FIXED_TEMPERATURE = re.compile(r"(o[0-9]|gpt-5(?!.*chat))")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a model, for whoever keeps accounts or a record.
+
+    Attributes:
+        prompt: the messages, as (role, content).
+        model: the name that the model goes by.
+        temperature: what was asked for; None if the model chooses.
+        sample: the reply.
+    """
+
+    prompt: list[tuple[str, Any]]
+    model: str
+    temperature: float | None
+    sample: Sample
+
+
+class Meter(Protocol):
+    """Is told of every sample before it is drawn and after; may raise `LimitReached` before."""
+
+    def before(self) -> None:
+        """Do what must be done before a sample is drawn."""
+        ...
+
+    def after(self, call: Call, /) -> None:
+        """Take note of a sample that was drawn."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A model, copied with one temperature and cap."""
+
+    model: BaseChatModel
+    name: str
+    temperature: float | None
+
+
+class Sampler:
+    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature."""
+
+    def __init__(
+        self,
+        models: Sequence[BaseChatModel],
+        *,
+        temperature: float | tuple[float, float] | None,
+        max_tokens: int | None,
+        seed: int | None,
+        meter: Meter | None,
+    ) -> None:
+        """Make a sampler.
+
+        Args:
+            models: they take turns by sample index.
+            temperature: of the first sample and of all others, or one for all; None leaves it to the models.
+            max_tokens: the output cap of a sample; None leaves it to the models.
+            seed: from which each sample's own seed is made; None sends none.
+            meter: told of every sample.
+
+        Raises:
+            UsageError: no model, a negative temperature, or a cap below 1.
+        """
+        if not models:
+            raise UsageError("At least one model is needed.")
+        first, others = temperature if isinstance(temperature, tuple) else (temperature, temperature)
+        for value in (first, others):
+            if value is not None and not value >= 0:
+                raise UsageError(f"A temperature must be at least 0, not {value!r}.")
+        if max_tokens is not None and max_tokens < 1:
+            raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
+        self._first = _setting(models[0], first, max_tokens)
+        self._others = [_setting(model, others, max_tokens) for model in models]
+        self._seed = seed
+        self._meter = meter
+
+    def draw(self, prompt: Prompt, index: int) -> Sample:
+        """Return the sample number `index` of `prompt`.
+
+        Raises:
+            ProviderFailure: the provider refuses, or fails again and again.
+        """
+        setting, messages, plain, kwargs = self._request(prompt, index)
+        config = _config(index, setting)
+        try:
+            reply = Retrying(**_retry(setting.model))(setting.model.invoke, messages, config, **kwargs)
+        except Exception as error:
+            raise _failure(error, setting) from error
+        return self._settle(reply, index, plain, setting)
+
+    async def adraw(self, prompt: Prompt, index: int) -> Sample:
+        """Return the sample number `index` of `prompt`; see `draw`."""
+        setting, messages, plain, kwargs = self._request(prompt, index)
+        config = _config(index, setting)
+        try:
+            reply = await AsyncRetrying(**_retry(setting.model))(setting.model.ainvoke, messages, config, **kwargs)
+        except Exception as error:
+            raise _failure(error, setting) from error
+        return self._settle(reply, index, plain, setting)
+
+    def _request(self, prompt: Prompt, index: int) -> tuple[_Setting, list[BaseMessage], list[tuple[str, Any]], dict[str, int]]:
+        setting = self._others[index % len(self._others)] if index else self._first
+        messages = [HumanMessage(prompt)] if isinstance(prompt, str) else convert_to_messages(prompt)
+        plain = [(message.type, message.content) for message in messages]
+        kwargs = {} if self._seed is None else {"seed": sample_seed(self._seed, plain, index)}
+        if self._meter is not None:
+            self._meter.before()
+        return setting, messages, plain, kwargs
+
+    def _settle(self, reply: AIMessage, index: int, plain: list[tuple[str, Any]], setting: _Setting) -> Sample:
+        sample = sample_of(reply, index, plain)
+        if self._meter is not None:
+            self._meter.after(Call(plain, setting.name, setting.temperature, sample))
+        return sample
+
+
+def sample_seed(seed: int, prompt: object, index: int) -> int:
+    """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same in any order of calls."""
+    text = canonical([seed, index, prompt])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
+
+
+def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]]) -> Sample:
+    """Return a provider's reply as a sample."""
+    text = str(reply.text)
+    usage = reply.usage_metadata
+    if usage is None:
+        read = estimated_tokens("".join(str(content) for _, content in prompt))
+        return Sample(index, text, _finish(reply), read, 0, estimated_tokens(text), estimated=True)
+    cached = usage.get("input_token_details", {}).get("cache_read", 0) or 0
+    return Sample(index, text, _finish(reply), usage["input_tokens"], cached, usage["output_tokens"])
+
+
+def model_name(model: BaseChatModel) -> str:
+    """Return the name by which the provider knows `model`, or its class's."""
+    for field in ("model_name", "model", "model_id"):
+        value = getattr(model, field, None)
+        if isinstance(value, str) and value:
+            return value
+    return type(model).__name__
+
+
+def fixes_temperature(name: str) -> bool:
+    """Say whether the model of this name takes no temperature.
+
+    >>> fixes_temperature("gpt-5-mini"), fixes_temperature("o3-mini"), fixes_temperature("gpt-4.1-mini")
+    (True, True, False)
+    """
+    return _FIXED_TEMPERATURE.match(name.rsplit("/", 1)[-1]) is not None
+
+
+def _setting(model: BaseChatModel, temperature: float | None, max_tokens: int | None) -> _Setting:
+    fields = type(model).model_fields
+    name = model_name(model)
+    update: dict[str, Any] = {"cache": False, "disable_streaming": True}
+    if temperature is None or "temperature" not in fields or fixes_temperature(name):
+        temperature = None
+    else:
+        update["temperature"] = temperature
+    cap = next((field for field in ("max_tokens", "max_output_tokens", "num_predict") if field in fields), None)
+    if max_tokens is not None and cap is not None:
+        update[cap] = max_tokens
+    return _Setting(model.model_copy(update=update), name, temperature)
+
+
+def _config(index: int, setting: _Setting) -> RunnableConfig:
+    metadata = {"sample": index, "model": setting.name}
+    if setting.temperature is not None:
+        metadata["temperature"] = setting.temperature
+    return {"run_name": f"sample {index}", "tags": ["nostream"], "metadata": metadata}
+
+
+def _finish(reply: AIMessage) -> Finish:
+    if reply.additional_kwargs.get("refusal"):
+        return "refused"
+    metadata = reply.response_metadata
+    details = metadata.get("incomplete_details") or {}
+    said = [details.get("reason")] + [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason", "status")]
+    words = {str(word).lower() for word in said if word}
+    if words & _REFUSED:
+        return "refused"
+    if any(isinstance(block, dict) and block.get("type") == "refusal" for block in reply.content):
+        return "refused"
+    return "length" if words & _CUT else "stop"
+
+
+def _retry(model: BaseChatModel) -> dict[str, Any]:
+    """Return the settings of the one retry loop, plain or async."""
+    return {
+        "stop": stop_after_attempt(ATTEMPTS),
+        "wait": _wait,
+        "retry": retry_if_exception(lambda error: _passes(error, model)),
+        "reraise": True,
+    }
+
+
+def _wait(state: RetryCallState) -> float:
+    """Return the seconds to wait: what Retry-After says, else a random time that may double with each attempt."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        return float(headers.get("retry-after", ""))
+    except ValueError:
+        return wait_random_exponential(multiplier=0.5, max=60)(state)
+
+
+def _passes(error: BaseException, model: BaseChatModel) -> bool:
+    """Say whether the same request may succeed if it is made again."""
+    status = _status(error)
+    if status is not None:
+        quota = getattr(error, "code", None) == "insufficient_quota"
+        return (status in {408, 409, 429} or status >= 500) and not quota
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, OSError) or names & {
+        "APIConnectionError",
+        "TransportError",
+        "APIResponseValidationError",
+    }:
+        return True
+    # A body that is no chat completion surfaces as one of these from inside the OpenAI integration.
+    foreign = type(model).__module__.startswith("langchain_openai")
+    return foreign and isinstance(error, AttributeError | LookupError | TypeError | ValueError)
+
+
+def _status(error: BaseException) -> int | None:
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _failure(error: Exception, setting: _Setting) -> Exception:
+    """Return what to raise for `error`: the provider's faults as a ProviderFailure, anything else as it is."""
+    status = _status(error)
+    if isinstance(error, MakerError) or (status is None and not _passes(error, setting.model)):
+        return error
+    match status:
+        case 401 | 403:
+            todo = "The API key is missing, wrong or not allowed to use this model: set the right one and resume."
+        case 404:
+            todo = f"The provider knows no model {setting.name!r} at this address: check the name and the base URL."
+        case 400 | 413 | 422:
+            todo = "The provider does not accept the request; if it names a setting, change that one."
+        case 429 if getattr(error, "code", None) == "insufficient_quota":
+            todo = "The quota is used up: add credit and resume."
+        case _:
+            todo = f"It failed {ATTEMPTS} times in a row: resume when the provider answers again."
+    return ProviderFailure(f"{setting.name}: {_said(error)} {todo}", status)
+
+
+def _said(error: Exception) -> str:
+    """Return what the provider said, on one line, short and without keys."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"\b(sk-|Bearer )[^\s'\",}]+", r"\1...", text)
+    return f"{type(error).__name__}: {text[:300]}".rstrip(".") + "."

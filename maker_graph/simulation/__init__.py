@@ -1,0 +1,18 @@
+"""A simulated chat model with published error profiles, for demonstrations, rehearsals and tests."""
+
+from maker_graph.simulation.model import SimulatedChatModel
+from maker_graph.simulation.profiles import PROFILES, Profile, profile_of
+from maker_graph.simulation.rehearsal import Messages, Rehearsal, Replies
+from maker_graph.simulation.simulator import Reply, Simulator
+
+__all__ = [
+    "PROFILES",
+    "Messages",
+    "Profile",
+    "Rehearsal",
+    "Replies",
+    "Reply",
+    "SimulatedChatModel",
+    "Simulator",
+    "profile_of",
+]

@@ -1,0 +1,81 @@
+"""The simulated model as a LangChain chat model."""
+
+import asyncio
+import time
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import ConfigDict
+
+from maker_graph.simulation.simulator import Reply, Simulator
+
+
+class SimulatedChatModel(BaseChatModel):
+    """A chat model whose replies are made by a `Simulator`; the temperature changes nothing."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    simulator: Simulator
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+    @property
+    def model_name(self) -> str:
+        """Return the name by which the model was asked for."""
+        return f"sim:{self.simulator.profile.name}"
+
+    @property
+    def _llm_type(self) -> str:
+        return "maker-graph-simulated"
+
+    def _reply(self, messages: list[BaseMessage], seed: int | None) -> Reply:
+        prompt = [(message.type, str(message.text)) for message in messages]
+        return self.simulator.reply(prompt, seed=seed, max_tokens=self.max_tokens)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002  BaseChatModel's signature
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  BaseChatModel's signature
+        *,
+        seed: int | None = None,
+        **kwargs: Any,  # noqa: ARG002  BaseChatModel's signature
+    ) -> ChatResult:
+        reply = self._reply(messages, seed)
+        if reply.seconds:
+            time.sleep(reply.seconds)
+        return _result(reply)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002  BaseChatModel's signature
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  BaseChatModel's signature
+        *,
+        seed: int | None = None,
+        **kwargs: Any,  # noqa: ARG002  BaseChatModel's signature
+    ) -> ChatResult:
+        reply = self._reply(messages, seed)
+        if reply.seconds:
+            await asyncio.sleep(reply.seconds)
+        return _result(reply)
+
+
+def _result(reply: Reply) -> ChatResult:
+    usage = UsageMetadata(
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        total_tokens=reply.input_tokens + reply.output_tokens,
+        input_token_details=InputTokenDetails(cache_read=0),
+    )
+    message = AIMessage(
+        reply.text,
+        additional_kwargs={"refusal": reply.refusal} if reply.refusal else {},
+        response_metadata={"finish_reason": reply.finish},
+        usage_metadata=usage,
+    )
+    return ChatResult(generations=[ChatGeneration(message=message)])

@@ -1,0 +1,110 @@
+"""Error profiles of simulated models: published figures, and where they are silent, assumptions that are marked as such.
+
+From the paper (arXiv 2511.09030, Fig. 6b): the share of wrong answers and the mean output tokens; list prices of October 2025.
+From its million-step run (Fig. 8, derived): 3.2 % flagged, 2.26e-4 wrong per valid vote, within-step correlation .004 to .007.
+Assumed for the other models, about which nothing was published: 3 % flagged and a correlation of .005.
+"""
+
+import re
+from dataclasses import dataclass, fields, replace
+
+from maker_graph.errors import UnknownModel, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a simulated model errs.
+
+    Attributes:
+        name: what follows `sim:`.
+        error: probability that a valid sample is wrong, averaged over steps.
+        rho: correlation of the errors of two samples of one step; each step has an error rate of its own, drawn from a Beta
+            distribution with mean `error` and this within-step correlation.
+        flagged: probability that a sample shows a red flag: half of them run too long, four in ten are malformed, one is refused.
+        favourite: share of the wrong samples that give the most frequent wrong answer, which is one that the rules allow.
+        output_tokens: mean length of a reply; lengths are spread evenly over 25 % to both sides.
+        max_tokens: the output cap with which the figures were measured.
+        input_price: list price of input in USD per million tokens.
+        output_price: list price of output in USD per million tokens.
+        latency: median seconds a reply takes (lognormal, sigma .4); 0 answers at once.
+    """
+
+    name: str
+    error: float
+    rho: float = 0.005
+    flagged: float = 0.03
+    favourite: float = 0.7
+    output_tokens: int = 540
+    max_tokens: int = 2048
+    input_price: float = 0.0
+    output_price: float = 0.0
+    latency: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("error", "flagged", "favourite"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must lie between 0 and 1, not {getattr(self, name)!r}.")
+        if not 0 <= self.rho < 1:
+            raise UsageError(f"rho must be at least 0 and below 1, not {self.rho!r}.")
+        if self.latency < 0 or self.output_tokens < 1:
+            raise UsageError("latency must be at least 0 and output_tokens at least 1.")
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("perfect", error=0.0, rho=0.0, flagged=0.0, max_tokens=750),
+        Profile("gpt-4.1-nano", 0.3571, output_tokens=842, input_price=0.1, output_price=0.4),
+        Profile("gpt-4.1-mini", 0.0022, output_tokens=538, max_tokens=750, input_price=0.4, output_price=1.6),
+        Profile(
+            "gpt-4.1-mini-run",
+            2.26e-4,
+            flagged=0.032,
+            output_tokens=538,
+            max_tokens=750,
+            input_price=0.4,
+            output_price=1.6,
+        ),
+        Profile("o3-mini", 0.0018, output_tokens=535, max_tokens=750, input_price=1.1, output_price=4.4),
+        Profile("haiku-4.5", 0.1839, output_tokens=588, max_tokens=750, input_price=1.0, output_price=5.0),
+        Profile(
+            "llama-3.2-3b",
+            1.0,
+            rho=0.0,
+            output_tokens=434,
+            max_tokens=750,
+            input_price=0.06,
+            output_price=0.06,
+        ),
+        Profile("gpt-oss-20b", 0.0358, output_tokens=1104, input_price=0.05, output_price=0.2),
+        Profile("qwen-3", 0.2342, output_tokens=449, max_tokens=750, input_price=0.2, output_price=0.6),
+        Profile("deepseek-v3.1", 0.0569, output_tokens=1004, input_price=0.6, output_price=1.7),
+        Profile("kimi-k2", 0.0393, output_tokens=925, input_price=1.0, output_price=3.0),
+    )
+}
+
+
+def profile_of(text: str) -> Profile:
+    """Return the profile that `text` names: `NAME`, or `NAME,setting=value,...` to change some of its settings.
+
+    >>> profile_of("perfect,error=0.1,favourite=1").error
+    0.1
+
+    Raises:
+        UnknownModel: no profile has this name.
+        UsageError: a setting is unknown or its value is no number in range.
+    """
+    name, *changes = text.split(",")
+    if name not in PROFILES:
+        raise UnknownModel(f"No simulated model {name!r}; there are: {', '.join(PROFILES)}.")
+    settings = {field.name: field.type for field in fields(Profile) if field.name != "name"}
+    values: dict[str, float | int] = {}
+    for change in changes:
+        match = re.fullmatch(r"(\w+)=([0-9.eE+-]+)", change)
+        if match is None or match[1] not in settings:
+            raise UsageError(f"{change!r} is no setting=number of a profile; settings are {', '.join(settings)}.")
+        try:
+            values[match[1]] = int(match[2]) if settings[match[1]] is int else float(match[2])
+        except ValueError:
+            raise UsageError(f"{match[2]!r} is no number for {match[1]}.") from None
+    return replace(PROFILES[name], **values)  # type: ignore[arg-type]  # the names were checked above

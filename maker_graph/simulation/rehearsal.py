@@ -1,0 +1,30 @@
+"""What a simulated model must know of a task: the right reply to a prompt, and plausible wrong ones.
+
+Nothing on the path of a run imports this: a run knows a task by its contract only (`task.py`).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+Messages: TypeAlias = Sequence[tuple[str, str]]
+"""A prompt as a model sees it: (role, text) in order."""
+
+
+class Replies(NamedTuple):
+    """What a model may reply to one prompt.
+
+    Attributes:
+        right: the right reply.
+        wrong: wrong ones, at least one; the first is the favourite, and one that the rules of the task allow.
+    """
+
+    right: str
+    wrong: Sequence[str]
+
+
+class Rehearsal(Protocol):
+    """Knows the replies to the prompts of one task."""
+
+    def replies(self, prompt: Messages, /) -> Replies | None:
+        """Return the replies to `prompt`, or None if it is not one of this task."""
+        ...

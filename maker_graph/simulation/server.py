@@ -1,0 +1,120 @@
+"""The simulated model behind HTTP, as an OpenAI-compatible server: to rehearse a run with a real client."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from maker_graph.errors import UsageError
+from maker_graph.simulation.simulator import Reply, Simulator
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    text: str = ""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    role: str
+    content: str | list[_Part] | None = None
+
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class _Ask(BaseModel):
+    """The body of POST /v1/chat/completions, as far as the simulation knows it; other fields are ignored."""
+
+    model_config = ConfigDict(extra="allow")
+    model: str
+    messages: Annotated[list[_Message], Field(min_length=1)]
+    n: Annotated[int, Field(ge=1, le=128)] = 1
+    seed: int | None = None
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+    stream: bool = False
+
+
+_ROLES: dict[str, str] = {"user": "human", "assistant": "ai", "developer": "system"}
+
+
+def create_app(simulator: Simulator) -> Starlette:
+    """Return an ASGI app that serves `simulator` under /v1/chat/completions and /v1/models, whatever model is asked for."""
+
+    async def models(request: Request) -> Response:  # noqa: ARG001  Starlette's signature
+        name = simulator.profile.name
+        return JSONResponse({"object": "list", "data": [{"id": name, "object": "model", "owned_by": "maker-graph"}]})
+
+    async def completions(request: Request) -> Response:
+        try:
+            ask = _Ask.model_validate_json(await request.body())
+            replies = _replies(simulator, ask)
+        except (ValidationError, UsageError) as error:
+            problem = {"message": str(error), "type": "invalid_request_error", "param": None, "code": None}
+            return JSONResponse({"error": problem}, status_code=400)
+        await asyncio.sleep(max(reply.seconds for reply in replies))
+        head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": ask.model}
+        if ask.stream:
+            return StreamingResponse(_chunks(head, replies), media_type="text/event-stream")
+        choices = [_choice(number, reply) for number, reply in enumerate(replies)]
+        return JSONResponse({**head, "object": "chat.completion", "choices": choices, "usage": _usage(replies)})
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", completions, methods=["POST"]),
+            Route("/v1/models", models, methods=["GET"]),
+        ]
+    )
+
+
+def _replies(simulator: Simulator, ask: _Ask) -> list[Reply]:
+    prompt = [(_ROLES.get(message.role, message.role), message.text()) for message in ask.messages]
+    cap = ask.max_completion_tokens or ask.max_tokens
+    seeds = [None if ask.seed is None else ask.seed + number for number in range(ask.n)]
+    return [simulator.reply(prompt, seed=seed, max_tokens=cap) for seed in seeds]
+
+
+def _choice(number: int, reply: Reply) -> dict[str, Any]:
+    message = {
+        "role": "assistant",
+        "content": None if reply.refusal else reply.text,
+        "refusal": reply.refusal,
+    }
+    return {"index": number, "message": message, "finish_reason": reply.finish, "logprobs": None}
+
+
+def _usage(replies: list[Reply]) -> dict[str, Any]:
+    read, written = replies[0].input_tokens, sum(reply.output_tokens for reply in replies)
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": read + written,
+        "prompt_tokens_details": {"cached_tokens": 0},
+    }
+
+
+async def _chunks(head: dict[str, Any], replies: list[Reply]) -> AsyncIterator[str]:
+    """Yield each reply as one chunk, then the usage, then the end."""
+
+    def event(choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> str:
+        body = {**head, "object": "chat.completion.chunk", "choices": choices, "usage": usage}
+        return f"data: {json.dumps(body)}\n\n"
+
+    for number, reply in enumerate(replies):
+        delta = _choice(number, reply)["message"]
+        end: Literal["stop", "length"] = reply.finish
+        yield event([{"index": number, "delta": delta, "finish_reason": None}])
+        yield event([{"index": number, "delta": {}, "finish_reason": end}])
+    yield event([], _usage(replies))
+    yield "data: [DONE]\n\n"

@@ -1,0 +1,99 @@
+"""The task contract: what a class must answer so that `create_maker` and `maker-graph run` can solve it.
+
+Five small functions are enough; any class that has them is a task. Four more are optional, each a protocol of its own:
+
+    start() -> state                 done(state) -> bool
+    prompt(state) -> messages        parse(text) -> answer           apply(state, answer) -> state
+    check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
+
+States and answers are plain JSON, so that a checkpoint and the journal give back what went in. All functions are pure: the
+same arguments, the same result, no file, no clock, no chance. What a task leaves behind is its answers, in the journal; an
+effect outside (a written file) comes after the commit and is idempotent by step number.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from maker_graph.core.canonical import JSON
+
+Prompt: TypeAlias = str | Sequence[Any]
+"""One user message, or messages as LangChain takes them: `("system", "...")` pairs, role and content dicts, messages."""
+
+State: TypeAlias = Any
+"""The state of a task: plain JSON of the task's own shape."""
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What is to be done, one microstep at a time."""
+
+    def start(self) -> State:
+        """Return the state before the first step."""
+        ...
+
+    def done(self, state: State, /) -> bool:
+        """Say whether nothing is left to do."""
+        ...
+
+    def prompt(self, state: State, /) -> Prompt:
+        """Return all that a model sees of this step; nothing of the history but what the state holds."""
+        ...
+
+    def parse(self, text: str, /) -> JSON:
+        """Return the answer in a reply, or raise: then the sample is discarded as malformed. Never repair."""
+        ...
+
+    def apply(self, state: State, answer: Any, /) -> State:
+        """Return the state after the decided `answer`."""
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A task with rules that every answer must keep; an answer that breaks one is flagged as invalid."""
+
+    def check(self, state: State, answer: Any, /) -> bool:
+        """Say whether `answer` keeps the rules in `state`. Not whether it is the right one: that is for the vote."""
+        ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A task that says which answers are the same vote; without it, the whole answer counts."""
+
+    def key(self, answer: Any, /) -> JSON:
+        """Return what is voted on."""
+        ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A task that knows its number of steps; a run ends there even if the task is not done."""
+
+    def total(self) -> int:
+        """Return the number of steps from start to end."""
+        ...
+
+
+@runtime_checkable
+class Skippable(Protocol):
+    """A task whose steps do not depend on each other: an undecided one is left open, and the run goes on."""
+
+    def skip(self, state: State, /) -> State:
+        """Return the state after a step that was left open."""
+        ...
+
+
+def name_of(task: object) -> str:
+    """Return the task's `name`, or that of its class in lower case.
+
+    >>> class Sorting: ...
+    >>> name_of(Sorting())
+    'sorting'
+    """
+    return str(getattr(task, "name", type(task).__name__.lower()))
+
+
+def total_of(task: object) -> int | None:
+    """Return the number of steps of the task, or None if it does not know."""
+    return task.total() if isinstance(task, Counted) else None

@@ -1,0 +1,188 @@
+"""Towers of Hanoi, one voted move at a time: the task of the paper (arXiv 2511.09030, section 4).
+
+State: `{"pegs": [[..], [..], [..]], "previous": [disk, from, to] | None}`, each peg from bottom to top.
+Answer: `{"move": [disk, from, to], "next_state": [[..], [..], [..]]}`. The vote is on both together.
+
+The strategy is in the prompt, so a step is execution, not insight. Disk 1 moves on every other step, always in the same
+direction round the pegs; between two of its moves exactly one other move is legal. The direction that leads to the goal
+depends on the parity: with an even number of disks the smallest starts towards the peg that is not the goal, with an odd
+number towards the goal itself. (The text in the paper covers even numbers only.)
+
+Nothing here compares an answer with the known solution: a legal wrong move must be able to win, or the vote means
+nothing. That a run was right shows at its end: the goal reached by legal moves in exactly 2^n - 1 steps.
+"""
+
+import re
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from maker_graph.core.canonical import JSON, strict_json
+from maker_graph.errors import UsageError
+from maker_graph.task import Prompt
+
+Pegs = list[list[int]]
+Move = list[int]
+
+SYSTEM = """\
+You solve one step of a Towers of Hanoi puzzle.
+
+The puzzle has three pegs, numbered 0, 1 and 2, and {disks} disks, numbered from 1 (the smallest) to {disks} (the largest).
+A move takes the top disk of one peg and puts it on top of another. No disk may lie on a smaller one.
+At the start all disks are on peg {source}; at the end all must be on peg {target}.
+
+How a state is written: three lists, one for each peg in the order 0, 1, 2. In each list the disks stand from bottom to top:
+the LAST number is the top disk of that peg, and the only one there that can move. An empty list is an empty peg.
+How a move is written: [disk, from_peg, to_peg].
+
+Example with 3 disks: in the state [[3, 2], [1], []] the top disk of peg 0 is 2. Moving it to peg 2 is written
+move = [2, 0, 2]
+next_state = [[3], [1], [2]]
+"""
+
+USER = """\
+Find the one next move.
+
+Rule to follow:
+1. If the previous move did not move disk 1, or there is no previous move: move disk 1 to the next peg in the order {cycle}.
+2. If the previous move moved disk 1: make the only legal move that does not move disk 1.
+
+Pegs are numbered from 0; each list runs from bottom to top.
+Previous move: {previous}
+Current state: {pegs}
+
+Think briefly. Then end your reply with exactly these two lines, with the move and the state after it filled in:
+move = [disk, from_peg, to_peg]
+next_state = [[...], [...], [...]]
+"""
+
+_LISTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]")  # one list, or a list of lists
+
+
+class HanoiState(TypedDict):
+    """Where the disks are and which move came last."""
+
+    pegs: Pegs
+    previous: Move | None
+
+
+class HanoiAnswer(TypedDict):
+    """A move and the pegs after it."""
+
+    move: Move
+    next_state: Pegs
+
+
+class Hanoi:
+    """The puzzle with `disks` disks, from peg `source` to peg `target`, in 2^disks - 1 moves.
+
+    >>> task = Hanoi(disks=3)
+    >>> task.start()
+    {'pegs': [[3, 2, 1], [], []], 'previous': None}
+    >>> task.total()
+    7
+    """
+
+    name = "hanoi"
+
+    def __init__(self, disks: int = 10, *, source: int = 0, target: int = 2) -> None:
+        """Make the puzzle: any number of disks from 1, any two different pegs.
+
+        Raises:
+            UsageError: fewer than one disk, or two pegs that are no two different ones of 0, 1 and 2.
+        """
+        if isinstance(disks, bool) or not isinstance(disks, int) or disks < 1:
+            raise UsageError(f"Hanoi needs at least 1 disk, not {disks!r}.")
+        if source == target or not {source, target} <= {0, 1, 2}:
+            raise UsageError(f"source and target must be two different pegs of 0, 1 and 2, not {source}, {target}.")
+        self.disks = disks
+        self.source = source
+        self.target = target
+        self.stride = stride(disks, source, target)
+        self._all = list(range(1, disks + 1))
+        self._system = SYSTEM.format(disks=disks, source=source, target=target)
+        cycle = [(self.stride * i) % 3 for i in range(4)]
+        self._cycle = " -> ".join(map(str, cycle))
+
+    def start(self) -> HanoiState:
+        """Return the state with all disks on the source peg."""
+        pegs: Pegs = [[], [], []]
+        pegs[self.source] = self._all[::-1]
+        return {"pegs": pegs, "previous": None}
+
+    def total(self) -> int:
+        """Return 2^disks - 1."""
+        return (1 << self.disks) - 1
+
+    def done(self, state: HanoiState) -> bool:
+        """Say whether the whole tower stands on the target peg."""
+        return state["pegs"][self.target] == self._all[::-1]
+
+    def prompt(self, state: HanoiState) -> Prompt:
+        """Return a system message with the rules and a user message with the strategy and the state."""
+        previous = "none" if state["previous"] is None else str(state["previous"])
+        user = USER.format(cycle=self._cycle, previous=previous, pegs=state["pegs"])
+        return [("system", self._system), ("user", user)]
+
+    def parse(self, text: str) -> JSON:
+        """Return the last move and the last next state in `text`.
+
+        Raises:
+            ValueError: one is missing, the move is not 3 integers, or the state not 3 lists that hold each disk once.
+        """
+        move, pegs = _last("move", text), _last("next_state", text)
+        if len(move) != 3 or not all(type(x) is int for x in move):
+            raise ValueError("the move is not three integers")
+        if len(pegs) != 3 or not all(isinstance(peg, list) for peg in pegs):
+            raise ValueError("the next state is not three lists")
+        disks = [disk for peg in pegs for disk in peg]
+        if not all(type(disk) is int for disk in disks) or sorted(disks) != self._all:
+            raise ValueError(f"the next state does not hold each of the disks 1 to {self.disks} once")
+        return {"move": move, "next_state": pegs}
+
+    def check(self, state: HanoiState, answer: HanoiAnswer) -> bool:
+        """Say whether the move is legal and the next state is the move applied."""
+        return moved(state["pegs"], answer["move"]) == answer["next_state"]
+
+    def apply(self, state: HanoiState, answer: HanoiAnswer) -> HanoiState:  # noqa: ARG002  the next state is part of the answer
+        """Return the next state as the answer gives it: it was voted on, as in the paper."""
+        return {"pegs": answer["next_state"], "previous": answer["move"]}
+
+
+def stride(disks: int, source: int, target: int) -> int:
+    """Return by how many pegs (1 or 2, modulo 3) disk 1 moves each time.
+
+    >>> stride(20, 0, 2), stride(3, 0, 2)
+    (1, 2)
+    """
+    towards_goal = (target - source) % 3
+    return towards_goal if disks % 2 else 3 - towards_goal
+
+
+def moved(pegs: Pegs, move: Move) -> Pegs | None:
+    """Return the pegs after `move`, or None if it is not legal.
+
+    >>> moved([[2, 1], [], []], [1, 0, 2])
+    [[2], [], [1]]
+    >>> moved([[2], [], [1]], [2, 0, 2]) is None
+    True
+    """
+    disk, source, target = move
+    if source == target or not {source, target} <= {0, 1, 2} or not pegs[source] or pegs[source][-1] != disk:
+        return None
+    if pegs[target] and pegs[target][-1] < disk:
+        return None
+    result = [list(peg) for peg in pegs]
+    result[target].append(result[source].pop())
+    return result
+
+
+def _last(name: str, text: str) -> list[Any]:
+    """Return the JSON list behind the last `name =` in `text`; an earlier one is never taken in its place."""
+    starts = [match.end() for match in re.finditer(rf"\b{name}\s*=\s*", text)]
+    found = _LISTS.match(text, starts[-1]) if starts else None
+    if found is None:
+        raise ValueError(f"no list after the last {name!r}" if starts else f"no line with {name} = [...]")
+    value = strict_json(found[0])
+    assert isinstance(value, list)  # noqa: S101  the pattern starts with a bracket
+    return value

@@ -1,0 +1,128 @@
+"""Messy records to normalised columns, one row at a time: a task whose steps do not depend on each other.
+
+Each row has a free-text `address`, `date` and `amount`; the answer holds `street`, `house_number`, `postcode`, `city`, `date`
+(ISO 8601), `amount` (two decimals) and `currency` (ISO 4217). State: `{"row": i}`. A row on which no answer wins is left open
+and goes to a person; the run goes on.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from maker_graph.core.canonical import JSON, strict_json
+from maker_graph.errors import UsageError
+from maker_graph.task import Prompt
+
+INPUT = ("address", "date", "amount")
+OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "currency")
+
+SYSTEM = """\
+You normalise one record. Its three fields are free text typed by different people: a postal address, a date, an amount of money.
+
+Reply with one JSON object on a single line and nothing after it. All values are strings:
+{"street": ..., "house_number": ..., "postcode": ..., "city": ..., "date": ..., "amount": ..., "currency": ...}
+
+street, city: in title case, without abbreviations (St. or Str. is Street, Ave. is Avenue, Rd. is Road, Ln. is Lane).
+house_number: digits, with a letter in lower case if there is one (12b). postcode: its five digits.
+date: YYYY-MM-DD. In numeric dates with slashes or dots the day comes first; a year of two digits is in this century.
+amount: digits, a point, two decimals, no thousands separators (1234.50). A comma or point before the last two digits is the
+decimal mark; any other one separates thousands.
+currency: the three-letter code ($ is USD, € is EUR, £ is GBP).
+"""
+
+USER = """\
+Address: {address}
+Date: {date}
+Amount: {amount}
+"""
+
+
+class RecordsState(TypedDict):
+    """The row that comes next, from 0."""
+
+    row: int
+
+
+class Records:
+    """The rows of a table, each to be normalised.
+
+    >>> task = Records([{"address": "5 Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}])
+    >>> task.total(), task.done({"row": 1})
+    (1, True)
+    """
+
+    name = "records"
+
+    def __init__(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Take `rows`, each with at least the fields address, date and amount.
+
+        Raises:
+            UsageError: a row lacks a field.
+        """
+        for number, row in enumerate(rows, start=1):
+            missing = [field for field in INPUT if not isinstance(row.get(field), str)]
+            if missing:
+                raise UsageError(f"Row {number} has no {' and no '.join(missing)}; each row needs {', '.join(INPUT)}.")
+        self.rows = [{field: row[field] for field in INPUT} for row in rows]
+
+    def start(self) -> RecordsState:
+        """Return the state before the first row."""
+        return {"row": 0}
+
+    def total(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def done(self, state: RecordsState) -> bool:
+        """Say whether all rows have been through."""
+        return state["row"] >= len(self.rows)
+
+    def prompt(self, state: RecordsState) -> Prompt:
+        """Return the instructions and the one row; a row knows nothing of its neighbours."""
+        return [("system", SYSTEM), ("user", USER.format(**self.rows[state["row"]]))]
+
+    def parse(self, text: str) -> JSON:
+        """Return the object on the last line of `text`.
+
+        Raises:
+            ValueError: it is not a JSON object with exactly the columns of `OUTPUT`, all strings.
+        """
+        lines = text.strip().splitlines()
+        answer = strict_json(lines[-1] if lines else "")
+        if not isinstance(answer, dict) or set(answer) != set(OUTPUT):
+            raise ValueError(f"not an object with exactly the keys {', '.join(OUTPUT)}")
+        if not all(isinstance(value, str) for value in answer.values()):
+            raise ValueError("a value is not a string")
+        return answer
+
+    def check(self, state: RecordsState, answer: Mapping[str, Any]) -> bool:
+        """Say whether each column has its form, and the postcode and house number stand in the address."""
+        address = self.rows[state["row"]]["address"].lower()
+        return (
+            re.fullmatch(r"[0-9]{5}", answer["postcode"]) is not None
+            and re.fullmatch(r"[0-9]+[a-z]?", answer["house_number"]) is not None
+            and re.fullmatch(r"[0-9]+\.[0-9]{2}", answer["amount"]) is not None
+            and re.fullmatch(r"[A-Z]{3}", answer["currency"]) is not None
+            and bool(answer["street"].strip() and answer["city"].strip())
+            and _is_iso(answer["date"])
+            and answer["postcode"] in address
+            and answer["house_number"] in address.replace(" ", "")
+        )
+
+    def apply(self, state: RecordsState, answer: JSON) -> RecordsState:  # noqa: ARG002  the answer lives in the journal
+        """Return the state with the next row."""
+        return {"row": state["row"] + 1}
+
+    def skip(self, state: RecordsState) -> RecordsState:
+        """Return the state with the next row; this one is left open for a person."""
+        return {"row": state["row"] + 1}
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -64,7 +64,8 @@ RecordTo = Annotated[
 
 @app.command(
     "run",
-    epilog="Examples:\n\n  maker-graph run hanoi\n\n  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
+    epilog="Examples:\n\n  maker-graph run hanoi\n\n"
+    "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
     "  maker-graph run mypackage.tasks:Sorting --model openai:gpt-4.1-mini --run sorting-1",
 )
@@ -143,7 +144,7 @@ def verify_command(run: RunName, as_json: AsJson = False) -> None:
     """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified."""
     with _clear_errors(), runs.opened(_directory(run)) as opened:
         result = runs.summary(opened)
-        _print(result, opened, as_json=as_json, quiet=False)
+        _print(result, as_json=as_json, quiet=False)
     raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
 
 
@@ -151,7 +152,7 @@ def verify_command(run: RunName, as_json: AsJson = False) -> None:
 def status_command(run: RunName, as_json: AsJson = False) -> None:
     """Say where a run stands."""
     with _clear_errors(), runs.opened(_directory(run)) as opened:
-        _print(runs.summary(opened), opened, as_json=as_json, quiet=False)
+        _print(runs.summary(opened), as_json=as_json, quiet=False)
 
 
 @app.command(
@@ -299,7 +300,7 @@ def _go_on(
         raise stopped
     result = runs.summary(run)
     still_open = _write_results(run)
-    _print(result, run, as_json=as_json, quiet=quiet)
+    _print(result, as_json=as_json, quiet=quiet)
     if stopped is not None or not finished:
         why = f"{stopped}" if stopped is not None else "Interrupted."
         if isinstance(stopped, Undecided):
@@ -330,7 +331,7 @@ def _progress(run: runs.Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput],
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
+        TaskProgressColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[votes]}"),
@@ -340,19 +341,19 @@ def _progress(run: runs.Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput],
         shown = bar.add_task(run.settings.task, total=total_of(run.task), rate="", votes="")
 
         def tell(at: MakerOutput) -> None:
-            totals = at["totals"]
-            speed = bar.tasks[0].speed
+            totals, speed = at["totals"], bar.tasks[0].speed
+            flagged = sum(totals["flags"].values())
             bar.update(
                 shown,
                 completed=at["step"],
                 rate=f"{speed:,.0f} steps/s" if speed else "",
-                votes=f"{totals['samples']:,} samples, {sum(totals['flags'].values()):,} flagged, {totals['outvoted']:,} outvoted",
+                votes=f"{totals['samples']:,} samples, {flagged:,} flagged, {totals['outvoted']:,} outvoted",
             )
 
         yield tell
 
 
-def _print(result: runs.Summary, run: runs.Run, *, as_json: bool, quiet: bool) -> None:
+def _print(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(result) + os.linesep)
         sys.stdout.flush()

@@ -8,15 +8,16 @@ kept here:
   damage, reordering, deletion and transplants show, with the step number;
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction a step.
 
-An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]`. `candidates` are in
-the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which candidate it voted for, or
-its red flag; `winner` is a place among the candidates, or null for a step that was left open.
+An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]`.
+`candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
+candidate it voted for, or its red flag; `winner` is a place among the candidates, or null for a step that was left open.
 """
 
 import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,14 @@ class Journal:
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_TABLES)
             self._db.execute("INSERT OR IGNORE INTO notes VALUES ('origin', ?)", (self._origin.hex(),))
-            if self.note("origin") != self._origin.hex():
-                raise DamagedRun("The journal belongs to another run, or the settings were changed after it began.", 0)
+            belongs = self.note("origin") == self._origin.hex()
             self.step, self._hash = self._last()
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise DamagedRun(f"The journal cannot be read: {error}.") from error
-        except DamagedRun:
+        if not belongs:
             self._db.close()
-            raise
+            raise DamagedRun("The journal belongs to another run, or the settings were changed after it began.", 0)
 
     def append(self, decision: Decision, after: MakerOutput) -> None:
         """Store the decision that led to `after`; on return it is on disk.
@@ -70,17 +70,12 @@ class Journal:
         """
         step, entry = after["step"], encode(decision)
         link = _link(self._hash, step, entry, after["digest"])
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            if self._last() != (step - 1, self._hash):
-                raise StaleStep(
-                    f"Step {step} does not follow the journal's last step: another process goes on with this run.", step
-                )
-            self._db.execute("INSERT INTO steps VALUES (?, ?, ?)", (step, entry, link))
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        with self._transaction():
+            follows = self._last() == (step - 1, self._hash)
+            if follows:
+                self._db.execute("INSERT INTO steps VALUES (?, ?, ?)", (step, entry, link))
+        if not follows:
+            raise StaleStep(f"Step {step} does not follow the journal's last: another process goes on with this run.", step)
         self.step, self._hash = step, link
 
     def decisions(self) -> Iterator[tuple[int, str, bytes, Decision]]:
@@ -131,6 +126,16 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def _last(self) -> tuple[int, bytes]:
         row = self._db.execute("SELECT step, hash FROM steps ORDER BY step DESC LIMIT 1").fetchone()

@@ -76,8 +76,8 @@ def create_microstep(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Return one voted decision as a compiled graph, to be used as a node or on its own.
 
-    In a graph of messages nothing but the model is needed: the conversation is the prompt, the stripped reply is the vote, and one
-    AIMessage is appended. In any other graph, say what to ask, how to read a reply and where the answer goes.
+    In a graph of messages nothing but the model is needed: the conversation is the prompt, the stripped reply is the vote, and
+    one AIMessage is appended. In any other graph, say what to ask, how to read a reply and where the answer goes.
 
     The full decision (ballot, samples, red flags, rounds, usage) goes to the custom stream as `{"decision": ...}`.
 
@@ -98,8 +98,8 @@ def create_microstep(
         temperature: of the first sample and of the others, or one for all; None leaves it to the model.
         max_tokens: the output cap of each sample; None leaves it to the model.
         seed: from which each sample gets a seed of its own; None sends no seed.
-        on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a person,
-            whose reply (`Command(resume="...")`) is read like a sample's.
+        on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
+            person, whose reply (`Command(resume="...")`) is read like a sample's.
         meter: told of every sample before it is drawn and after.
         name: the graph's name, in drawings and traces.
 

@@ -66,8 +66,7 @@ def _openai(name: str) -> BaseChatModel:
             "There is no API key: set OPENAI_API_KEY (for a server of your own, such as Ollama or vLLM, any word will do, "
             "and OPENAI_BASE_URL to its address)."
         )
-    # The retries are those of sampling.py: layers of them would multiply.
-    return ChatOpenAI(model=name, max_retries=0, timeout=TIMEOUT)
+    return ChatOpenAI(model=name, timeout=TIMEOUT)
 
 
 def _other(provider: str, name: str) -> BaseChatModel:

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Protocol
 
 from genai_prices import Usage as PricedUsage
@@ -46,7 +45,7 @@ class ListPrice:
     def __call__(self, usage: Usage, /) -> float:
         """Return what `usage` costs, in USD."""
         used = PricedUsage(input_tokens=usage["input"], cache_read_tokens=usage["cached"], output_tokens=usage["output"])
-        price: Decimal = calc_price(used, model_ref=self.model, provider_id=self.provider).total_price
+        price = calc_price(used, model_ref=self.model, provider_id=self.provider).total_price
         return float(price)
 
 

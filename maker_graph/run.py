@@ -4,8 +4,8 @@
     checkpoints.db   LangGraph's snapshots, one per segment
     journal.db       every decided step: the truth
 
-Recovery: replay the journal by the task's rules (no model is called), put the machine there, go on. What a kill loses is at most
-the votes in flight: those steps are sampled again. A checkpoint that says something else than the journal is overwritten.
+Recovery: replay the journal by the task's rules (no model is called), put the machine there, go on. What a kill loses is at
+most the votes in flight: those are sampled again. A checkpoint that says something else than the journal is overwritten.
 """
 
 import asyncio
@@ -96,8 +96,8 @@ class Settings(BaseModel):
 class Summary(TypedDict):
     """A run in figures: what `--json` prints, the same for run, resume, status and verify.
 
-    `first_sample_wrong_at` is the first step whose first sample alone does not give the decided answer; `cost_usd` what was spent,
-    not what a simulated model would have cost; `seconds` the time that the run was at work.
+    `first_sample_wrong_at` is the first step whose first sample alone does not give the decided answer; `cost_usd` is what was
+    spent, not what a simulated model would have cost; `seconds` is the time that the run was at work.
     """
 
     run: str
@@ -323,8 +323,8 @@ async def solve(
         MakerError: why the run stopped before its end; all committed steps are kept, and it can be resumed.
     """
     at = run.machine.begin()
-    for _, _, at in run.journal.replay(run.machine):  # noqa: B007  the last one counts
-        pass
+    for _, _, after in run.journal.replay(run.machine):
+        at = after
     progress(at)
     account = _Account(price, max_cost, float(run.journal.note("spent") or 0), record)
     settings = run.settings
@@ -393,7 +393,8 @@ def summary(run: Run) -> Summary:
     """
     at = run.machine.begin()
     rules_kept = True
-    for decision, before, at in run.journal.replay(run.machine):
+    for decision, before, after in run.journal.replay(run.machine):
+        at = after
         kept = decision["status"] == "decided" and (
             not isinstance(run.task, Checks) or run.task.check(before["state"], decision["answer"])
         )

@@ -9,16 +9,20 @@ What providers and LangChain do differently is settled here and nowhere else:
 - streaming: k replies would be streamed into a chat at once; the copy does not stream and is tagged `nostream`;
 - temperature and output cap are set as fields of the copy, under the name that the integration has for them;
 - models that fix their own temperature (OpenAI's o and gpt-5 series) are sent none;
+- ChatOpenAI's async client dies with its event loop: each loop gets one of its own;
+- its own retries are switched off, for layers of them multiply;
 - how a reply ended is `finish_reason`, `stop_reason`, `done_reason` or `status`, in a dozen spellings;
 - usage is read once per request; where there is none, tokens are estimated and marked as such;
 - an answer of 429 or 5xx, a lost connection or a body that is no reply is tried again, after Retry-After if it says so.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
@@ -117,8 +121,8 @@ class Sampler:
                 raise UsageError(f"A temperature must be at least 0, not {value!r}.")
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
-        self._first = _setting(models[0], first, max_tokens)
-        self._others = [_setting(model, others, max_tokens) for model in models]
+        self._settings = [_setting(models[0], first, max_tokens), *(_setting(model, others, max_tokens) for model in models)]
+        self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
         self._seed = seed
         self._meter = meter
 
@@ -128,32 +132,45 @@ class Sampler:
         Raises:
             ProviderFailure: the provider refuses, or fails again and again.
         """
-        setting, messages, plain, kwargs = self._request(prompt, index)
+        setting = self._settings[self._turn(index)]
+        messages, plain, kwargs = self._request(prompt, index)
         config = _config(index, setting)
         try:
-            reply = Retrying(**_retry(setting.model))(setting.model.invoke, messages, config, **kwargs)
+            reply: AIMessage = Retrying(**_retry(setting.model))(setting.model.invoke, messages, config, **kwargs)
         except Exception as error:
             raise _failure(error, setting) from error
         return self._settle(reply, index, plain, setting)
 
     async def adraw(self, prompt: Prompt, index: int) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
-        setting, messages, plain, kwargs = self._request(prompt, index)
+        setting = self._settings[self._turn(index)]
+        messages, plain, kwargs = self._request(prompt, index)
         config = _config(index, setting)
+        model = self._on_this_loop()[self._turn(index)]
         try:
-            reply = await AsyncRetrying(**_retry(setting.model))(setting.model.ainvoke, messages, config, **kwargs)
+            reply: AIMessage = await AsyncRetrying(**_retry(model))(model.ainvoke, messages, config, **kwargs)
         except Exception as error:
             raise _failure(error, setting) from error
         return self._settle(reply, index, plain, setting)
 
-    def _request(self, prompt: Prompt, index: int) -> tuple[_Setting, list[BaseMessage], list[tuple[str, Any]], dict[str, int]]:
-        setting = self._others[index % len(self._others)] if index else self._first
+    def _turn(self, index: int) -> int:
+        """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
+        return 1 + index % (len(self._settings) - 1) if index else 0
+
+    def _on_this_loop(self) -> list[BaseChatModel]:
+        """Return the models with clients of their own for the running event loop: an async client dies with its loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._per_loop:
+            self._per_loop[loop] = [_with_new_async_client(setting.model) for setting in self._settings]
+        return self._per_loop[loop]
+
+    def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, int]]:
         messages = [HumanMessage(prompt)] if isinstance(prompt, str) else convert_to_messages(prompt)
-        plain = [(message.type, message.content) for message in messages]
+        plain: list[tuple[str, Any]] = [(message.type, message.content) for message in messages]
         kwargs = {} if self._seed is None else {"seed": sample_seed(self._seed, plain, index)}
         if self._meter is not None:
             self._meter.before()
-        return setting, messages, plain, kwargs
+        return messages, plain, kwargs
 
     def _settle(self, reply: AIMessage, index: int, plain: list[tuple[str, Any]], setting: _Setting) -> Sample:
         sample = sample_of(reply, index, plain)
@@ -208,7 +225,40 @@ def _setting(model: BaseChatModel, temperature: float | None, max_tokens: int | 
     cap = next((field for field in ("max_tokens", "max_output_tokens", "num_predict") if field in fields), None)
     if max_tokens is not None and cap is not None:
         update[cap] = max_tokens
+    if _is_openai(model):
+        update |= _openai_update(model, name, max_tokens)
     return _Setting(model.model_copy(update=update), name, temperature)
+
+
+def _is_openai(model: BaseChatModel) -> bool:
+    return any(kind.__module__.startswith("langchain_openai.") for kind in type(model).__mro__)
+
+
+def _openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, Any]:
+    """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
+
+    The integration sends the cap as max_completion_tokens. Servers of one's own (Ollama, LM Studio, llama.cpp) read max_tokens
+    only and would go on for ever; OpenAI refuses both at once, and max_tokens for models that reason.
+    """
+    update: dict[str, Any] = {}
+    own_server = bool(model.openai_api_base) and "api.openai.com" not in model.openai_api_base
+    if max_tokens is not None and own_server and not fixes_temperature(name):
+        update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
+    if model.root_client is not None:
+        client = model.root_client.with_options(max_retries=0)
+        update |= {"root_client": client, "client": client.chat.completions}
+    return update
+
+
+def _with_new_async_client(model: Any) -> BaseChatModel:
+    if not _is_openai(model) or model.root_async_client is None:
+        return model  # type: ignore[no-any-return]  # Any stands for a ChatOpenAI
+    from openai import DefaultAsyncHttpxClient  # noqa: PLC0415  half a second, and only ChatOpenAI needs it
+
+    http = model.http_async_client or DefaultAsyncHttpxClient()
+    client = model.root_async_client.with_options(max_retries=0, http_client=http)
+    copy: BaseChatModel = model.model_copy(update={"root_async_client": client, "async_client": client.chat.completions})
+    return copy
 
 
 def _config(index: int, setting: _Setting) -> RunnableConfig:
@@ -266,8 +316,7 @@ def _passes(error: BaseException, model: BaseChatModel) -> bool:
     }:
         return True
     # A body that is no chat completion surfaces as one of these from inside the OpenAI integration.
-    foreign = type(model).__module__.startswith("langchain_openai")
-    return foreign and isinstance(error, AttributeError | LookupError | TypeError | ValueError)
+    return _is_openai(model) and isinstance(error, AttributeError | LookupError | TypeError | ValueError)
 
 
 def _status(error: BaseException) -> int | None:

@@ -45,8 +45,8 @@ def review_path(out: Path) -> Path:
 def write_results(out: Path, rows: Sequence[Mapping[str, str]], answers: Iterable[Mapping[str, Any] | None]) -> int:
     """Write the normalised rows to `out` and the open ones beside it; return the number of open ones.
 
-    `answers` has one answer, or None, for each of the first rows. A file is there whole or not at all, and the same answers make
-    the same file, however often they are written.
+    `answers` has one answer, or None, for each of the first rows. A file is there whole or not at all, and the same answers
+    make the same file, however often they are written.
     """
     done: list[dict[str, Any]] = []
     still_open: list[dict[str, Any]] = []

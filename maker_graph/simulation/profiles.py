@@ -20,7 +20,8 @@ class Profile:
         error: probability that a valid sample is wrong, averaged over steps.
         rho: correlation of the errors of two samples of one step; each step has an error rate of its own, drawn from a Beta
             distribution with mean `error` and this within-step correlation.
-        flagged: probability that a sample shows a red flag: half of them run too long, four in ten are malformed, one is refused.
+        flagged: probability that a sample shows a red flag: half of them run too long, four in ten are malformed, one in ten
+            is refused.
         favourite: share of the wrong samples that give the most frequent wrong answer, which is one that the rules allow.
         output_tokens: mean length of a reply; lengths are spread evenly over 25 % to both sides.
         max_tokens: the output cap with which the figures were measured.

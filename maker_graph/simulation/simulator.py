@@ -1,7 +1,7 @@
 """A simulated model: sees a prompt and a seed, answers like a fallible model, and knows nothing else.
 
-No evidence about any real model: it errs as its profile says. Its samples depend on the prompt, its own seed and the seed of the
-request only, never on the order or the number of calls.
+No evidence about any real model: it errs as its profile says. Its samples depend on the prompt, its own seed and the seed of
+the request only, never on the order or the number of calls.
 """
 
 import hashlib
@@ -48,8 +48,8 @@ class Reply:
 class Simulator:
     """A model that errs as `profile` says.
 
-    With `seed` the difficulty of each step is set: the same prompt is as hard in every sample. Without a seed in the request the
-    sample is left to chance.
+    With `seed` the difficulty of each step is set: the same prompt is as hard in every sample. Without a seed in the request
+    the sample is left to chance.
     """
 
     def __init__(self, profile: Profile, *, seed: int = 0, rehearsals: Sequence[Rehearsal] = ()) -> None:

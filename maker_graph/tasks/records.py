@@ -20,7 +20,7 @@ INPUT = ("address", "date", "amount")
 OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "currency")
 
 SYSTEM = """\
-You normalise one record. Its three fields are free text typed by different people: a postal address, a date, an amount of money.
+You normalise one record. Its three fields are free text typed by different people: a postal address, a date, an amount.
 
 Reply with one JSON object on a single line and nothing after it. All values are strings:
 {"street": ..., "house_number": ..., "postcode": ..., "city": ..., "date": ..., "amount": ..., "currency": ...}

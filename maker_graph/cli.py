@@ -8,10 +8,10 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 import uvicorn
@@ -89,7 +89,7 @@ def run_command(
     max_cost: MaxCost = None,
     price: OwnPrice = None,
     seed: Annotated[
-        int | None, typer.Option(help="For samples that can be repeated. Default: 0 if simulated, else none is sent.")
+        int | None, typer.Option(help="For samples that can be repeated. Default: 1 if simulated, else none is sent.")
     ] = None,
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
@@ -117,10 +117,11 @@ def run_command(
         )
         resolve_model(model)
         pricing = _price(model, price, max_cost)
+        recording = _recording(record)
         directory = _directory(run or f"{task.rpartition(':')[2]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"[:64])
-        with runs.created(directory, settings) as opened:
+        with recording as file, runs.created(directory, settings) as opened:
             _announce(opened, pricing, quiet=quiet)
-            _go_on(opened, pricing, max_cost, concurrency, record, quiet=quiet, as_json=as_json)
+            _go_on(opened, pricing, max_cost, concurrency, file, quiet=quiet, as_json=as_json)
 
 
 @app.command("resume", epilog="Example:\n\n  maker-graph resume hanoi-20260101-120000-000000 --max-cost 5")
@@ -134,9 +135,9 @@ def resume_command(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its last committed step."""
-    with _clear_errors(), runs.opened(_directory(run)) as opened:
+    with _clear_errors(), runs.opened(_directory(run)) as opened, _recording(record) as file:
         pricing = _price(opened.settings.model, price, max_cost)
-        _go_on(opened, pricing, max_cost, concurrency, record, quiet=quiet, as_json=as_json)
+        _go_on(opened, pricing, max_cost, concurrency, file, quiet=quiet, as_json=as_json)
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
@@ -243,6 +244,13 @@ def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
     return price
 
 
+def _recording(path: Path | None) -> AbstractContextManager[IO[str] | None]:
+    try:
+        return nullcontext() if path is None else path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+
+
 def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
     """Say before the first call what is about to happen and what it may cost."""
     if quiet:
@@ -272,7 +280,7 @@ def _go_on(
     price: Price | None,
     max_cost: float | None,
     concurrency: int | None,
-    record: Path | None,
+    record: IO[str] | None,
     *,
     quiet: bool,
     as_json: bool,
@@ -280,18 +288,14 @@ def _go_on(
     """Solve what is left of `run`, show it, write what it found, and exit with the code for how it ended."""
     stopped: MakerError | None = None
     finished = True
-    try:
-        recording = nullcontext() if record is None else record.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{record} cannot be written: {error.strerror}.") from None
-    with recording as file, _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
+    with _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
         try:
             finished = runs.solve_until_signal(
                 run,
                 concurrency=concurrency,
                 max_cost=max_cost,
                 price=price,
-                record=None if file is None else runs.record_to(file, run),
+                record=None if record is None else runs.record_to(record, run),
                 progress=progress,
             )
         except MakerError as error:
@@ -397,3 +401,7 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
             f"${result['cost_usd']:,.4f} at the prices known" if result["cost_usd"] else "not known: no price for this model",
         )
     yield "Time", f"{result['seconds']:,.1f} s"
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ TIMEOUT = 120.0
 
 def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[BaseChatModel]:
     """Return the chat models that `model` names; several take turns."""
-    several = [model] if isinstance(model, BaseChatModel | str) else list(model)
+    several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
     return [resolve_model(each, seed=seed) for each in several]
 
 

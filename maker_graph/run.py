@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import aiosqlite
@@ -137,7 +137,7 @@ def new_settings(
     """Return the settings of a new run, with what was left open decided.
 
     `k` None plans for `TARGET` from the profile of a simulated model, and is 3 for others. `max_tokens` None is 750, or the cap
-    with which a simulated model's figures were measured. `seed` None is 0 for a simulated model; to others no seed is sent.
+    with which a simulated model's figures were measured. `seed` None is 1 for a simulated model; to others no seed is sent.
 
     Raises:
         UsageError: a setting is wrong, the task or the model unknown.
@@ -149,7 +149,7 @@ def new_settings(
         raise UsageError(f"k must be at least 1, not {k}.")
     if model.startswith("sim:"):
         profile = profile_of(model.removeprefix("sim:"))
-        seed = 0 if seed is None else seed
+        seed = 1 if seed is None else seed
         max_tokens = max_tokens or profile.max_tokens
         if k is None and total:
             k = k_min(1 - profile.error, total, TARGET)
@@ -169,7 +169,7 @@ def new_settings(
 
 
 def load_task(name: str, options: dict[str, Any]) -> Task:
-    """Return the task that `name` and `options` stand for.
+    """Return the task that `name` and `options` stand for; `package.module:name` is a task, or makes one when called.
 
     Raises:
         UnknownTask: there is none; the text says what there is.
@@ -190,9 +190,9 @@ def load_task(name: str, options: dict[str, Any]) -> Task:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UnknownTask(f"The task {name!r} cannot be loaded: {error}.") from error
-    made = found() if callable(found) and (isinstance(found, type) or not isinstance(found, Task)) else found
+        made = found() if isinstance(found, type) or not isinstance(found, Task) else found
+    except Exception as error:
+        raise UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.") from error
     if not isinstance(made, Task):
         raise UnknownTask(f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply.")
     return made
@@ -351,7 +351,8 @@ async def solve(
             machine = graph.compile(checkpointer=saver, name=settings.task)
             snapshot = (await machine.aget_state(config)).values
             if (at["step"] or snapshot) and any(snapshot.get(name) != value for name, value in at.items()):
-                await machine.aupdate_state(config, dict(at), as_node="commit")
+                # As if a segment had just ended here: the router behind `commit` looks at `until`.
+                await machine.aupdate_state(config, {**at, "until": at["step"]}, as_node="commit")
             done = at["done"]
             while not done:
                 done = (await machine.ainvoke({}, config, durability="exit"))["done"]
@@ -436,7 +437,7 @@ def _model(run: Run) -> BaseChatModel:
     return resolve_model(run.settings.model, seed=run.settings.seed, rehearsals=rehearsals)
 
 
-def record_to(file: Any, run: Run) -> Callable[[Call], None]:
+def record_to(file: IO[str], run: Run) -> Callable[[Call], None]:
     """Return what writes every prompt and reply to `file`, one JSON object a line."""
 
     def record(call: Call) -> None:

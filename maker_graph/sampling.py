@@ -321,7 +321,7 @@ def _passes(error: BaseException, model: BaseChatModel) -> bool:
 
 def _status(error: BaseException) -> int | None:
     status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    return status if isinstance(status, int) else None
+    return status if isinstance(status, int) and status >= 400 else None
 
 
 def _failure(error: Exception, setting: _Setting) -> Exception:

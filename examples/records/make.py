@@ -11,9 +11,27 @@ from datetime import date, timedelta
 from pathlib import Path
 
 STREETS = ("Elm", "Station", "Mill", "Church", "Garden", "Lime Tree", "North", "Harbour", "Kings", "Old Market")
-KINDS = {"Street": ("Street", "St.", "st", "Str."), "Avenue": ("Avenue", "Ave."), "Road": ("Road", "Rd.", "rd"), "Lane": ("Lane", "Ln.")}
+KINDS = {
+    "Street": ("Street", "St.", "st", "Str."),
+    "Avenue": ("Avenue", "Ave."),
+    "Road": ("Road", "Rd.", "rd"),
+    "Lane": ("Lane", "Ln."),
+}
 CITIES = ("Berlin", "Hamburg", "Leipzig", "Bad Homburg", "Bremen", "Weimar", "Dresden", "Kiel")
-MONTHS = ("January February March April May June July August September October November December").split()
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
@@ -30,7 +48,9 @@ def messy_address(chance: random.Random, clean: dict[str, str]) -> str:
     if number[-1].isalpha():
         number = chance.choice((number, number.upper(), f"{number[:-1]} {number[-1].upper()}"))
     line = chance.choice((f"{number} {street}", f"{street} {number}"))
-    town = chance.choice((f"{clean['postcode']} {shouted(chance, clean['city'])}", f"{shouted(chance, clean['city'])} {clean['postcode']}"))
+    town = chance.choice(
+        (f"{clean['postcode']} {shouted(chance, clean['city'])}", f"{shouted(chance, clean['city'])} {clean['postcode']}")
+    )
     gap = chance.choice((", ", " / ", "; "))
     return gap.join(chance.choice(((line, town), (town, line))))
 

@@ -49,9 +49,9 @@ def k_min(p: float, steps: float, target: float) -> int:
     """
     if not 0.0 < target < 1.0:
         raise UsageError(f"The target must lie between 0 and 1, not {target!r}.")
+    if 0.0 <= p <= 0.5:
+        raise UsageError(f"At p = {p!r} a rival is at least as likely as the right answer: no k reaches the target.")
     odds = _log_odds(p)
-    if odds <= 0:
-        raise UsageError(f"At p = {p!r} a rival is as likely as the right answer: no k reaches the target.")
     if math.isinf(odds):
         return 1
     loss = -math.log(target) / _check_steps(steps)  # what a step may lose, in nats

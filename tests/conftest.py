@@ -1,0 +1,100 @@
+"""What the tests share: a scripted chat model, the simulated model behind real HTTP, and the command line as a process."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_TRACING", "LANGSMITH_API_KEY"):
+    os.environ.pop(name, None)
+
+Script = Callable[[int, str], str | AIMessage]
+
+
+class Scripted(BaseChatModel):
+    """A chat model that replies what `script(sample index, last message)` says, after `delay(index)` seconds."""
+
+    script: Script
+    delay: Callable[[int], float] = lambda _: 0.0
+    temperature: float | None = None
+    max_tokens: int | None = None
+    log: list[dict[str, Any]] = []  # noqa: RUF012  pydantic copies defaults
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        assert run_manager is not None
+        assert stop is None
+        index = run_manager.metadata["sample"]
+        self.log.append({"index": index, "temperature": self.temperature, "max_tokens": self.max_tokens, **kwargs})
+        reply = self.script(index, str(messages[-1].text))
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(reply) if isinstance(reply, str) else reply)])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        assert run_manager is not None
+        await asyncio.sleep(self.delay(run_manager.metadata["sample"]))
+        return self._generate(messages, stop, run_manager, **kwargs)
+
+
+def replies(*texts: str | AIMessage) -> Script:
+    """Return the script in which sample i gets the i-th text, and all later ones the last."""
+    return lambda index, _: texts[min(index, len(texts) - 1)]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs `maker-graph ARGS` as a process in a folder of its own."""
+
+    def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "maker_graph.cli", *args]
+        return subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def simulated_server() -> Iterator[str]:
+    """Serve sim:gpt-4.1-mini on a free port of this machine, in a process of its own; return the base URL."""
+    command = [sys.executable, "-m", "maker_graph.cli", "simulate", "--port", "0", "--profile", "gpt-4.1-mini"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, line
+        yield found[0]
+        process.terminate()
+
+
+@pytest.fixture
+def openai(simulated_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Point OPENAI_BASE_URL to the simulated server; return the name of a model there."""
+    monkeypatch.setenv("OPENAI_BASE_URL", simulated_server)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    return "openai:gpt-4.1-mini"

@@ -1,0 +1,140 @@
+"""Samples become votes or red flags, and votes a decision, as a pure function."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maker_graph.core.canonical import canonical, strict_json
+from maker_graph.core.decision import Judged, Reading, decide, judge, next_draw
+from maker_graph.core.red_flags import Sample, empty, estimated_tokens, named, refused, too_long, truncated
+from maker_graph.core.rules import AheadBy, FirstTo, Majority
+from maker_graph.errors import UsageError
+
+FLAGS = named([truncated, too_long(750), refused, empty])
+
+
+def reading(**changes: Any) -> Reading:
+    settings = {"parse": strict_json, "key": None, "check": None, "red_flags": FLAGS} | changes
+    return Reading(**settings)
+
+
+def judged(*texts: str, how: Reading | None = None) -> list[Judged]:
+    return [judge(Sample(index, text), how or reading()) for index, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    ("sample", "flag"),
+    [
+        (Sample(0, "1"), None),
+        (Sample(0, "1", finish="length"), "truncated"),
+        (Sample(0, "1", output_tokens=751), "too_long"),
+        (Sample(0, "1", output_tokens=750), None),
+        (Sample(0, "1", finish="refused"), "refused"),
+        (Sample(0, " \n"), "empty"),
+        (Sample(0, "one"), "malformed"),
+        (Sample(0, "NaN"), "malformed"),
+        (Sample(0, '{"a": 1, "a": 2}'), "malformed"),
+        (Sample(0, '"\\ud800"'), "malformed"),
+        (Sample(0, "-1"), "invalid"),
+    ],
+)
+def test_each_red_flag_is_counted_by_its_name(sample: Sample, flag: str | None) -> None:
+    assert judge(sample, reading(check=lambda answer: answer >= 0))["flag"] == flag
+
+
+def test_a_flagged_sample_is_never_a_vote_even_if_it_can_be_read() -> None:
+    samples = [judge(Sample(0, "1", finish="length"), reading()), *judged("2", "2")]
+    decision = decide(samples, AheadBy(2), 100, 1)
+    assert decision["ballot"] == {"2": 2}
+    assert decision["flags"] == {"truncated": 1}
+    assert decision["samples"] == 3
+    assert decision["sequence"] == ["truncated", 0, 0]
+
+
+def test_any_function_is_a_red_flag_under_its_own_name() -> None:
+    def shouting(sample: Sample) -> bool:
+        return sample.text.isupper()
+
+    assert judge(Sample(0, '"A"'), reading(red_flags=named([shouting])))["flag"] == "shouting"
+
+
+def test_a_red_flag_without_a_name_or_with_a_taken_one_is_refused() -> None:
+    with pytest.raises(UsageError, match="write it with def"):
+        named([lambda sample: not sample.text])
+    with pytest.raises(UsageError, match="taken"):
+        named([empty, empty])
+
+
+def test_a_parser_that_fails_in_any_way_makes_a_malformed_sample_and_says_why() -> None:
+    result = judge(Sample(0, "{}"), reading(parse=lambda text: strict_json(text)["queue"]))  # type: ignore[index,call-overload]
+    assert result["flag"] == "malformed"
+    assert result["why"] == "KeyError: 'queue'"
+
+
+def test_answers_that_share_a_key_are_the_same_vote_and_the_first_of_them_wins() -> None:
+    how = reading(key=lambda answer: answer["queue"])
+    samples = judged('{"queue": "a", "why": "x"}', '{"queue": "b", "why": "y"}', '{"queue": "a", "why": "z"}', how=how)
+    decision = decide(samples, FirstTo(2), 100, 2)
+    assert decision["answer"] == {"queue": "a", "why": "x"}
+    assert decision["candidate"] == '"a"'
+
+
+def test_a_vote_that_cannot_be_won_within_the_cap_ends_undecided_before_it_costs_more() -> None:
+    samples = judged("1", "2", "1", "2")
+    assert next_draw(samples, AheadBy(3), 6) == 0
+    decision = decide(samples, AheadBy(3), 6, 2)
+    assert decision["status"] == "undecided"
+    assert decision["answer"] is None
+    assert "within 6 samples" in decision["reason"]
+
+
+def test_ten_valid_samples_of_which_no_two_agree_end_the_vote_and_name_key() -> None:
+    samples = judged(*map(str, range(10)))
+    assert next_draw(samples[:9], AheadBy(3), 100) == 3
+    assert next_draw(samples, AheadBy(3), 100) == 0
+    assert "key=" in decide(samples, AheadBy(3), 100, 4)["reason"]
+
+
+def test_a_hung_majority_is_undecided() -> None:
+    assert decide(judged("1", "2", "1", "2"), Majority(4), 100, 1)["status"] == "undecided"
+
+
+def test_the_first_sample_alone_is_held_against_the_decision_even_if_it_was_flagged() -> None:
+    flagged_but_right = judge(Sample(0, "1", output_tokens=900), reading())
+    assert decide([flagged_but_right, *judged("1", "1")], AheadBy(2), 9, 1)["first_agrees"] is True
+    assert decide(judged("2", "1", "1", "1"), AheadBy(2), 9, 1)["first_agrees"] is False
+    assert decide(judged("?", "1", "1"), AheadBy(2), 9, 1)["first_agrees"] is False
+
+
+@given(st.lists(st.sampled_from(["1", "2", "3", "no JSON"]), min_size=1, max_size=40), st.integers(1, 4))
+def test_every_sample_is_counted_once(texts: list[str], k: int) -> None:
+    decision = decide(judged(*texts), AheadBy(k), 10_000, 1)
+    assert sum(decision["ballot"].values()) + sum(decision["flags"].values()) == decision["samples"] == len(texts)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_canonical_json_reads_back_to_the_same_canonical_json(value: Any) -> None:
+    try:
+        text = canonical(value)
+    except ValueError:
+        return  # a lone surrogate
+    assert canonical(strict_json(text)) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), b"x", "\ud800"])
+def test_what_is_not_plain_json_has_no_canonical_form(value: object) -> None:
+    with pytest.raises(ValueError, match=r"JSON|surrogates"):
+        canonical(value)
+
+
+def test_the_estimate_of_tokens_is_one_per_four_bytes() -> None:
+    assert [estimated_tokens(text) for text in ("", "a", "abcd", "abcde", "ééé")] == [0, 1, 1, 2, 2]

@@ -1,0 +1,171 @@
+"""Hanoi: the strategy is right for any number of disks and any pegs, and the parser is strict."""
+
+import json
+import re
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maker_graph.errors import UsageError
+from maker_graph.simulation.hanoi import HanoiRehearsal
+from maker_graph.tasks.hanoi import Hanoi, HanoiState, moved
+
+PAPER = [
+    {
+        "step": 10241,
+        "previous": [1, 2, 0],
+        "pegs": [[20, 19, 18, 17, 16, 15, 12, 1], [13], [14, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]],
+        "move": [2, 2, 1],
+    },
+    {"step": 539011, "previous": [1, 0, 1], "pegs": None, "move": [3, 2, 0]},
+    {"step": 950202, "previous": [2, 2, 1], "pegs": None, "move": [1, 0, 1]},
+]
+
+
+def reply(move: object, state: object) -> str:
+    return f"Some thoughts.\nmove = {json.dumps(move)}\nnext_state = {json.dumps(state)}"
+
+
+def messages(task: Hanoi, state: HanoiState) -> list[tuple[str, str]]:
+    prompt = task.prompt(state)
+    assert not isinstance(prompt, str)
+    return list(prompt)
+
+
+def state_at(disks: int, step: int) -> HanoiState:
+    """Return the state after `step` right moves from peg 0 to peg 2, without walking there.
+
+    Disk d has moved (step + 2^(d-1)) >> d times, the largest one towards the goal and each smaller one the other way round.
+    """
+    where = {0: 0} | {d: (2 - (disks - d) % 2) * (step + 2 ** (d - 1) >> d) % 3 for d in range(1, disks + 1)}
+    pegs = [[d for d in range(disks, 0, -1) if where[d] == peg] for peg in range(3)]
+    if step == 0:
+        return {"pegs": pegs, "previous": None}
+    last = (step & -step).bit_length()
+    before = (where[last] - (2 - (disks - last) % 2)) % 3
+    return {"pegs": pegs, "previous": [last, before, where[last]]}
+
+
+@pytest.mark.parametrize("disks", [1, 2, 5, 6])
+def test_the_states_made_without_walking_are_those_of_the_walk(disks: int) -> None:
+    for step in range(2**disks):
+        assert solved(Hanoi(disks), step) == state_at(disks, step)
+
+
+def solved(task: Hanoi, steps: int | None = None) -> HanoiState:
+    """Follow the strategy as the prompt words it."""
+    state, rehearsal = task.start(), HanoiRehearsal()
+    for _ in range(task.total() if steps is None else steps):
+        known = rehearsal.replies(messages(task, state))
+        assert known is not None
+        answer: Any = task.parse(known.right)
+        assert task.check(state, answer)
+        state = task.apply(state, answer)
+    return state
+
+
+@pytest.mark.parametrize("disks", range(1, 10))
+@pytest.mark.parametrize(("source", "target"), list(permutations(range(3), 2)))
+def test_the_strategy_in_the_prompt_solves_any_number_of_disks_from_any_peg_to_any(
+    disks: int, source: int, target: int
+) -> None:
+    task = Hanoi(disks, source=source, target=target)
+    assert not task.done(solved(task, task.total() - 1))
+    assert task.done(solved(task))
+
+
+def test_the_three_states_of_the_paper_come_out_right() -> None:
+    task = Hanoi(20)
+    for known in PAPER:
+        state = state_at(20, known["step"])  # type: ignore[arg-type]  # the fixture's own numbers
+        assert state["previous"] == known["previous"]
+        assert known["pegs"] in (None, state["pegs"])
+        answer: Any = task.parse(HanoiRehearsal().replies(messages(task, state)).right)  # type: ignore[union-attr]
+        assert answer["move"] == known["move"]
+        assert task.check(state, answer)
+
+
+def test_those_states_are_the_ones_of_the_shared_data_where_it_is_at_hand() -> None:
+    data = Path(__file__).parents[3] / "shared" / "data" / "paper.json"
+    if data.is_file():
+        for ours, theirs in zip(PAPER, json.loads(data.read_text())["states"], strict=True):
+            assert (ours["step"], ours["previous"], ours["move"]) == (theirs["step"], theirs["previous_move"], theirs["move"])
+
+
+def test_the_prompt_holds_the_two_lines_and_says_how_to_read_them() -> None:
+    task = Hanoi(3)
+    user = messages(task, {"pegs": [[3, 2], [1], []], "previous": [1, 0, 1]})[1][1]
+    assert "\nPrevious move: [1, 0, 1]\n" in user
+    assert "\nCurrent state: [[3, 2], [1], []]\n" in user
+    assert "\nPrevious move: none\n" in messages(task, task.start())[1][1]
+    everything = " ".join(text for _, text in messages(task, task.start()))
+    assert re.search("bottom to top", everything)
+    assert re.search("numbered from 0", everything)
+
+
+def test_the_last_of_each_line_counts() -> None:
+    text = reply([1, 0, 1], [[3, 2], [1], []]) + "\nNo, wait.\n" + reply([1, 0, 2], [[3, 2], [], [1]])
+    assert Hanoi(3).parse(text) == {"move": [1, 0, 2], "next_state": [[3, 2], [], [1]]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "move = [1, 0, 2]",
+        "next_state = [[3, 2], [], [1]]",
+        reply([1, 0], [[3, 2], [], [1]]),
+        reply([1, 0, 2, 0], [[3, 2], [], [1]]),
+        reply([True, 0, 2], [[3, 2], [], [1]]),
+        reply([1.0, 0, 2], [[3, 2], [], [1]]),
+        reply(["1", 0, 2], [[3, 2], [], [1]]),
+        reply([[1, 0, 2]], [[3, 2], [], [1]]),
+        reply([1, 0, 2], [[3, 2], [1]]),
+        reply([1, 0, 2], [[3, 2], [], [1], []]),
+        reply([1, 0, 2], [[3, 2], [], []]),
+        reply([1, 0, 2], [[3, 2], [2], [1]]),
+        reply([1, 0, 2], [[3, 2], [4], [1]]),
+        reply([1, 0, 2], [[3, 2], [], [True]]),
+        reply([1, 0, 2], [[3, 2], [], [1.0]]),
+        reply([1, 0, 2], [3, 2, 1]),
+        reply([1, 0, 2], {"0": [3, 2, 1]}),
+        reply([1, 0, 2], [[3, 2], [], [1]])[:-1],
+        reply([1, 0, 2], [[3, 2], [], [1]]) + "\nmove = [1, 0",
+        reply([1, 0, 2], [[3, 2], [], [1]]) + "\nmove = [disk, from_peg, to_peg]",
+        f"move = [{'9' * 5000}, 0, 2]\nnext_state = [[3, 2], [], [1]]",
+        "move = [0x1, 0, 2]\nnext_state = [[3, 2], [], [1]]",
+        "move = " + "[" * 100_000,
+    ],
+)
+def test_the_strict_parser_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Hanoi(3).parse(text)
+
+
+@pytest.mark.parametrize(
+    ("move", "after", "valid"),
+    [
+        ([1, 0, 2], [[3, 2], [], [1]], True),
+        ([1, 0, 1], [[3, 2], [1], []], True),  # legal and wrong: it must be able to win
+        ([2, 0, 2], [[3, 1], [], [2]], False),
+        ([1, 0, 2], [[3, 2], [1], []], False),
+        ([1, 0, 0], [[3, 2, 1], [], []], False),
+        ([1, 0, 3], [[3, 2], [], [1]], False),
+        ([1, 0, -1], [[3, 2], [], [1]], False),
+    ],
+)
+def test_check_knows_the_rules_and_not_the_solution(move: list[int], after: list[list[int]], valid: bool) -> None:
+    task = Hanoi(3)
+    assert task.check(task.start(), {"move": move, "next_state": after}) is valid
+
+
+def test_no_larger_disk_on_a_smaller_one() -> None:
+    assert moved([[3, 2], [], [1]], [2, 0, 2]) is None
+
+
+@pytest.mark.parametrize("settings", [{"disks": 0}, {"disks": -1}, {"disks": True}, {"source": 1, "target": 1}, {"target": 3}])
+def test_a_puzzle_that_is_none_is_refused(settings: dict[str, int]) -> None:
+    with pytest.raises(UsageError):
+        Hanoi(**settings)

@@ -1,0 +1,105 @@
+"""Records: the sample file comes out as its answers say, and only answers of the right form pass."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maker_graph.errors import UsageError
+from maker_graph.simulation.records import RecordsRehearsal
+from maker_graph.tables import read_rows, review_path, write_results
+from maker_graph.tasks.records import OUTPUT, Records
+
+SAMPLES = Path(__file__).parents[2] / "examples" / "records"
+ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}
+RIGHT = {
+    "street": "Elm Street",
+    "house_number": "12b",
+    "postcode": "10115",
+    "city": "Berlin",
+    "date": "2024-04-03",
+    "amount": "1234.50",
+    "currency": "EUR",
+}
+
+
+def test_the_rehearsal_knows_the_right_answer_of_all_500_sample_rows() -> None:
+    task, rehearsal = Records(read_rows(SAMPLES / "records.csv")), RecordsRehearsal()
+    with (SAMPLES / "answers.csv").open(newline="", encoding="utf-8") as file:
+        truth = list(csv.DictReader(file))
+    assert len(truth) == task.total() == 500
+    for number, known in enumerate(truth):
+        prompt: Any = task.prompt({"row": number})
+        replies = rehearsal.replies(prompt)
+        assert replies is not None
+        answer: Any = task.parse(replies.right)
+        assert answer == {column: known[column] for column in OUTPUT}
+        assert task.check({"row": number}, answer)
+        assert task.check({"row": number}, json.loads(replies.wrong[0])), "the favourite wrong answer must be able to win"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("postcode", "1011"),
+        ("postcode", "10116"),
+        ("house_number", "12B"),
+        ("house_number", "13"),
+        ("amount", "1234.5"),
+        ("amount", "1,234.50"),
+        ("currency", "eur"),
+        ("date", "2024-02-30"),
+        ("date", "20240403"),
+        ("street", " "),
+        ("city", ""),
+    ],
+)
+def test_check_refuses_a_column_that_breaks_the_rules(column: str, value: str) -> None:
+    task = Records([ROW])
+    assert task.check({"row": 0}, RIGHT)
+    assert not task.check({"row": 0}, RIGHT | {column: value})
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", json.dumps(RIGHT | {"more": "x"}), json.dumps(RIGHT | {"amount": 1234.5})])
+def test_the_strict_parser_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Records([ROW]).parse(text)
+
+
+def test_the_object_on_the_last_line_counts() -> None:
+    assert Records([ROW]).parse(f"Let me see.\n{json.dumps(RIGHT)}\n") == RIGHT
+
+
+def test_open_rows_go_to_a_review_file_and_the_others_keep_their_own_columns(tmp_path: Path) -> None:
+    rows = [{"customer": "C1", **ROW}, {"customer": "C2", **ROW}]
+    out = tmp_path / "clean.csv"
+    assert write_results(out, rows, [RIGHT, None]) == 1
+    assert read(out) == [{"row": "1", "customer": "C1", **RIGHT}]
+    assert read(review_path(out)) == [{"row": "2", "customer": "C2", **ROW}]
+    assert write_results(out, rows, [RIGHT, RIGHT]) == 0
+    assert not review_path(out).exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clean.csv"]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"address,date\n1,2\n", "no column 'amount'"),
+        (b"", "no column 'address'"),
+        (b"address,date,amount\n1,2\n", "line 2"),
+        (b"address,date,amount\n1,2,3,4\n", "line 2"),
+        (b"address,date,amount\n\xff,2,3\n", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_table_of_records_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=problem):
+        read_rows(path)

@@ -1,0 +1,350 @@
+"""The command line, as a process: what it prints, how it ends, and what it leaves behind."""
+
+import csv
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from maker_graph.cli import app
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+EXAMPLES = Path(__file__).parents[1] / "examples"
+KEYS = [
+    "run", "task", "model", "simulated", "steps", "total", "done", "verified", "k", "samples", "votes", "outvoted",
+    "first_sample_wrong_at", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
+]  # fmt: skip
+
+
+def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    return parsed
+
+
+def test_a_weak_model_solves_hanoi_and_the_summary_adds_up(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--disks", "6", "--json")
+    assert done.returncode == 0, done.stderr
+    summary = result(done)
+    assert list(summary) == KEYS
+    assert (summary["steps"], summary["total"], summary["done"], summary["verified"]) == (63, 63, True, True)
+    assert summary["samples"] == summary["votes"] + sum(summary["flags"].values())
+    assert (summary["model"], summary["simulated"], summary["cost_usd"]) == ("sim:gpt-oss-20b", True, 0.0)
+    assert summary["outvoted"] > 0
+
+
+def test_the_default_chain_of_single_samples_would_fail_and_k_is_planned_for_it(cli: Cli) -> None:
+    summary = result(cli("run", "hanoi", "--disks", "8", "--json", "--quiet"))
+    assert summary["first_sample_wrong_at"] < 255
+    assert summary["k"] == 4
+
+
+def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothing_was_spent(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--disks", "5", COLUMNS="200")
+    for words in ("verified", "Samples", "Red flags", "Votes that lost", "wrong first at step", "simulated, $0.00 spent"):
+        assert words in done.stdout
+    assert "list price: $" in done.stdout
+    assert "sim:gpt-oss-20b is simulated" in done.stderr.replace("\n", " ")
+
+
+def test_a_perfect_model_needs_exactly_k_samples_a_step_and_any_concurrency_gives_the_same_digest(cli: Cli) -> None:
+    runs = [
+        result(cli("run", "hanoi", "--disks", "6", "--model", "sim:perfect", "--k", "3", "--json", "--concurrency", n))
+        for n in ("1", "2", "16")
+    ]
+    assert {run["samples"] for run in runs} == {189}
+    assert len({run["digest"] for run in runs}) == 1
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_another(cli: Cli) -> None:
+    one, two, three = (result(cli("run", "hanoi", "--disks", "4", "--json", "--seed", seed)) for seed in ("7", "7", "8"))
+    same = {"run": "", "seconds": 0}
+    assert one | same == two | same
+    assert one["samples"] != three["samples"] or one["tokens"] != three["tokens"]
+
+
+def test_a_wrong_decision_leads_astray_and_the_run_ends_not_verified(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--disks", "3", "--model", "sim:perfect,error=1,favourite=1", "--k", "2", "--json")
+    assert done.returncode == 1
+    summary = result(done)
+    assert (summary["done"], summary["verified"], summary["steps"]) == (True, False, 7)
+
+
+def test_run_resume_status_and_verify_print_the_same_object(cli: Cli) -> None:
+    first = cli("run", "hanoi", "--disks", "3", "--run", "r", "--json")
+    others = [cli(command, "r", "--json") for command in ("resume", "status", "verify")]
+    assert [done.returncode for done in others] == [0, 0, 0]
+    assert {canonical_without_time(result(done)) for done in (first, *others)} == {canonical_without_time(result(first))}
+
+
+def canonical_without_time(summary: dict[str, Any]) -> str:
+    return json.dumps(summary | {"seconds": 0}, sort_keys=True)
+
+
+def test_an_undecided_step_ends_with_3_and_the_run_can_go_on(cli: Cli) -> None:
+    done = cli(
+        "run", "hanoi", "--disks", "3", "--model", "sim:perfect,flagged=1", "--k", "2", "--run", "r", "--max-samples", "9"
+    )
+    assert done.returncode == 3
+    assert "Step 1 is undecided" in done.stderr
+    assert "maker-graph resume" in done.stderr
+    assert cli("resume", "r").returncode == 3
+
+
+def test_max_cost_ends_with_4_and_a_higher_one_goes_on_to_the_end(cli: Cli) -> None:
+    args = ("--model", "sim:gpt-4.1-mini", "--price", "0.4,1.6", "--json")
+    done = cli("run", "hanoi", "--disks", "5", "--run", "r", "--max-cost", "0.03", *args)
+    assert done.returncode == 4
+    summary = result(done)
+    assert 0 < summary["steps"] < 31
+    assert 0.03 <= summary["cost_usd"] < 0.035
+    assert "--max-cost" in done.stderr
+    again = cli("resume", "r", "--max-cost", "0.03", "--price", "0.4,1.6", "--json")
+    assert again.returncode == 4, "the budget spent is not reset by a resume"
+    assert result(cli("resume", "r", "--price", "0.4,1.6", "--json"))["verified"]
+
+
+def test_through_chat_openai_and_http(cli: Cli, simulated_server: str) -> None:
+    env = {"OPENAI_BASE_URL": simulated_server, "OPENAI_API_KEY": "sk-canary"}
+    done = cli("run", "hanoi", "--disks", "5", "--model", "openai:gpt-4.1-mini", "--seed", "3", "--json", **env)
+    assert done.returncode == 0, done.stderr
+    summary = result(done)
+    assert (summary["verified"], summary["simulated"], summary["k"]) == (True, False, 3)
+    assert summary["tokens"]["output"] > 31 * 3 * 400
+
+
+def test_a_provider_that_refuses_ends_with_5_and_a_clear_sentence(cli: Cli, simulated_server: str) -> None:
+    env = {"OPENAI_BASE_URL": simulated_server.replace("/v1", "/v2"), "OPENAI_API_KEY": "sk-canary"}
+    done = cli("run", "hanoi", "--disks", "3", "--model", "openai:gpt-4.1-mini", **env)
+    assert done.returncode == 5
+    assert "knows no model" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "sk-canary" not in done.stderr
+
+
+def test_record_holds_every_prompt_and_reply(cli: Cli, tmp_path: Path) -> None:
+    summary = result(cli("run", "hanoi", "--disks", "4", "--record", "calls.jsonl", "--json"))
+    calls = [json.loads(line) for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
+    assert len(calls) == summary["samples"]
+    assert {call["step"] for call in calls} == set(range(1, 16))
+    assert all("Current state" in call["prompt"][-1]["content"] for call in calls)
+
+
+def test_records_come_out_right_and_open_ones_go_to_review(cli: Cli, tmp_path: Path) -> None:
+    rows = (EXAMPLES / "records" / "records.csv").read_text().splitlines()[:41]
+    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")
+    done = cli("run", "records", "--input", "rows.csv", "--out", "clean.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    with (EXAMPLES / "records" / "answers.csv").open(newline="", encoding="utf-8") as file:
+        truth = list(csv.DictReader(file))[:40]
+    with (tmp_path / "clean.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == truth
+    assert not (tmp_path / "clean.review.csv").exists()
+    cannot = cli(
+        "run", "records", "--input", "rows.csv", "--out", "c.csv", "--model", "sim:perfect,flagged=1", "--max-samples", "4"
+    )
+    assert cannot.returncode == 1
+    assert len((tmp_path / "c.review.csv").read_text().splitlines()) == 41
+
+
+def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from maker_graph.simulation import Replies\n"
+        "class Sums:\n"
+        "    def replies(self, prompt):\n"
+        "        n = int(prompt[-1][1])\n"
+        "        return Replies(str(n - 1), [str(n - 2)])\n"
+        "class Countdown:\n"
+        "    rehearsal = Sums()\n"
+        "    def start(self): return 20\n"
+        "    def done(self, state): return state == 0\n"
+        "    def prompt(self, state): return str(state)\n"
+        "    def parse(self, text): return int(text)\n"
+        "    def apply(self, state, answer): return answer\n"
+        "    def total(self): return 20\n"
+    )
+    done = cli("run", "mine:Countdown", "--model", "sim:gpt-4.1-mini", "--json")
+    assert done.returncode == 0, done.stderr
+    assert result(done)["task"] == "mine:Countdown"
+    wrong = cli("run", "mine:Nothing")
+    assert wrong.returncode == 2
+    assert "Nothing" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["run", "chess"], "hanoi, records"),
+        (["run", "nopackage.here:x"], "No module named"),
+        (["run", "json:loads"], "cannot be made"),
+        (["run", "json:JSONDecoder"], "no task"),
+        (["run", "hanoi", "--model", "gpt-4.1-mini"], "provider:model"),
+        (["run", "hanoi", "--model", "sim:gpt-9"], "gpt-oss-20b"),
+        (["run", "hanoi", "--model", "openai:gpt-4.1-mini"], "OPENAI_API_KEY"),
+        (["run", "hanoi", "--model", "anthropic:claude"], "install"),
+        (["run", "hanoi", "--disks", "0"], "at least 1 disk"),
+        (["run", "hanoi", "--disks", "two"], "disks"),
+        (["run", "hanoi", "--k", "0"], "at least 1"),
+        (["run", "hanoi", "--k", "many"], "auto"),
+        (["run", "hanoi", "--model", "sim:llama-3.2-3b"], "no k reaches"),
+        (["run", "hanoi", "--temperature", "hot"], "--temperature"),
+        (["run", "hanoi", "--price", "cheap"], "input,output"),
+        (["run", "hanoi", "--max-cost", "1"], "--price"),
+        (["run", "hanoi", "--max-samples", "0"], "max-samples"),
+        (["run", "hanoi", "--run", "a b"], "no name for a run"),
+        (["run", "hanoi", "--disks", "2", "--record", "nowhere/x"], "cannot be written"),
+        (["run", "records"], "--input"),
+        (["run", "records", "--input", "none.csv", "--out", "o.csv"], "cannot be read"),
+        (["run", "records", "--input", "none.csv", "--out", "nowhere/o.csv"], "no folder"),
+        (["resume", "nothing"], "no run"),
+        (["status", "."], "no run"),
+        (["verify", "nothing"], "no run"),
+        (["simulate", "--profile", "gpt-9"], "gpt-oss-20b"),
+        (["simulate", "--host", "127.0.0.1", "--port", "1x"], "port"),
+    ],
+)
+def test_wrong_usage_gives_one_clear_sentence_and_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, args, env={"COLUMNS": "200"})
+    assert done.exit_code == 2, done.stderr
+    assert isinstance(done.exception, SystemExit)
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_a_run_that_exists_is_not_overwritten(cli: Cli) -> None:
+    assert cli("run", "hanoi", "--disks", "2", "--run", "r").returncode == 0
+    done = cli("run", "hanoi", "--disks", "3", "--run", "r")
+    assert done.returncode == 2
+    assert "resume" in done.stderr
+
+
+def test_a_damaged_run_ends_with_6_and_names_the_step(cli: Cli, tmp_path: Path) -> None:
+    cli("run", "hanoi", "--disks", "3", "--k", "3", "--run", "r")
+    settings = tmp_path / "runs" / "r" / "settings.json"
+    text = settings.read_text()
+    settings.write_text(text.replace('"k": 3', '"k": 2'))
+    assert text != settings.read_text()
+    changed = cli("resume", "r")
+    assert (changed.returncode, "settings" in changed.stderr) == (6, True)
+    settings.write_text(text[:20])
+    assert cli("status", "r").returncode == 6
+    settings.write_text(text)
+    with sqlite3.connect(tmp_path / "runs" / "r" / "journal.db") as db:
+        db.execute("UPDATE steps SET entry = replace(entry, '[1,0,2]', '[1,0,1]') WHERE step = 1")
+    db.close()
+    for command in ("resume", "verify", "status"):
+        done = cli(command, "r")
+        assert done.returncode == 6
+        assert "step 1" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_changed_input_file_is_refused(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('address,date,amount\n"1 Elm St., 10115 Kiel",3.4.24,$5\n')
+    assert cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--run", "r").returncode == 0
+    (tmp_path / "rows.csv").write_text('address,date,amount\n"2 Elm St., 10115 Kiel",3.4.24,$5\n')
+    done = cli("resume", "r")
+    assert (done.returncode, "no longer the file" in done.stderr) == (2, True)
+
+
+def test_help_has_examples() -> None:
+    for command in ("run", "resume", "verify", "status", "simulate"):
+        text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "120"}).stdout
+        assert re.search(r"Example", text)
+        assert f"maker-graph {command}" in text
+
+
+def started(folder: Path, *args: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "maker_graph.cli", *args]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ, start_new_session=True
+    )
+
+
+def committed(folder: Path) -> int:
+    path = folder / "journal.db"
+    if not path.is_file():
+        return 0
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        step = db.execute("SELECT coalesce(max(step), 0) FROM steps").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    db.close()
+    return int(step)
+
+
+def wait_for(folder: Path, step: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while committed(folder) < step:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+SLOW = ("--disks", "6", "--model", "sim:gpt-oss-20b,latency=0.01", "--k", "3", "--json")
+
+
+def test_kill_9_at_random_steps_and_resume_to_the_digest_of_an_unkilled_run(cli: Cli, tmp_path: Path) -> None:
+    whole = result(cli("run", "hanoi", *SLOW, "--run", "whole"))
+    folder = tmp_path / "runs" / "killed"
+    process = started(tmp_path, "run", "hanoi", *SLOW, "--run", "killed")
+    for step in (3, 17, 31, 50):
+        wait_for(folder, step, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        process = started(tmp_path, "resume", "killed", "--json")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    killed = json.loads(out)
+    differ = {"run": "", "seconds": 0, "cost_usd": 0}
+    assert killed | differ == whole | differ, "the same steps, votes and samples, each counted once"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_with_130_and_the_run_can_go_on(cli: Cli, tmp_path: Path, number: signal.Signals) -> None:
+    folder = tmp_path / "runs" / "r"
+    process = started(tmp_path, "run", "hanoi", *SLOW, "--run", "r")
+    wait_for(folder, 5, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130, err
+    assert "maker-graph resume" in err
+    assert "Traceback" not in err
+    assert 5 <= json.loads(out)["steps"] < 63
+    assert result(cli("resume", "r", "--json"))["verified"]
+
+
+def test_a_second_process_on_the_same_run_is_refused_and_no_step_happens_twice(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "r"
+    first = started(tmp_path, "run", "hanoi", *SLOW, "--run", "r")
+    wait_for(folder, 5, first)
+    second = started(tmp_path, "resume", "r", "--json")
+    results = [process.communicate(timeout=120) for process in (first, second)]
+    codes = sorted([first.returncode, second.returncode])
+    assert codes in ([0, 6], [0, 0]), results
+    assert result(cli("verify", "r", "--json"))["verified"]
+
+
+@pytest.mark.parametrize("name", ["checkpoints.db", "journal.db"])
+def test_a_run_whose_checkpoints_or_journal_are_gone_goes_on_with_what_the_journal_has(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    args = ("--model", "sim:gpt-4.1-mini", "--price", "0.4,1.6", "--json")
+    assert cli("run", "hanoi", "--disks", "5", "--run", "r", "--max-cost", "0.03", *args).returncode == 4
+    for path in (tmp_path / "runs" / "r").glob(f"{name}*"):
+        path.unlink()
+    assert result(cli("resume", "r", "--json"))["verified"]

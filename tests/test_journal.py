@@ -1,0 +1,181 @@
+"""The journal: what was committed is there, once and as it was, or the damage is named."""
+
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maker_graph.core.canonical import canonical
+from maker_graph.core.decision import Decision, Reading, decide, judge
+from maker_graph.core.red_flags import Sample, empty, named
+from maker_graph.core.rules import AheadBy
+from maker_graph.errors import DamagedRun, StaleStep
+from maker_graph.journal import Journal, decode, encode
+from maker_graph.maker import Machine, MakerOutput
+from maker_graph.tasks import Hanoi
+
+
+def decision(*texts: str, k: int = 1) -> Decision:
+    how = Reading(parse=Hanoi(3).parse, key=None, check=None, red_flags=named([empty]))
+    return decide(
+        [judge(Sample(i, text, input_tokens=9, output_tokens=i), how) for i, text in enumerate(texts)], AheadBy(k), 99, 1
+    )
+
+
+MOVES = [
+    "move = [1, 0, 2]\nnext_state = [[3, 2], [], [1]]",
+    "move = [2, 0, 1]\nnext_state = [[3], [2], [1]]",
+    "move = [1, 2, 1]\nnext_state = [[3], [2, 1], []]",
+    "move = [3, 0, 2]\nnext_state = [[], [2, 1], [3]]",
+]
+
+
+def filled(path: Path, origin: str = "run") -> tuple[Journal, MakerOutput]:
+    journal, machine = Journal(path, origin), Machine(Hanoi(3))
+    at = machine.begin()
+    for text in MOVES:
+        made = decision(text)
+        at = machine.advance(at, made)
+        journal.append(made, at)
+    return journal, at
+
+
+def replayed(journal: Journal) -> list[MakerOutput]:
+    return [after for _, _, after in journal.replay(Machine(Hanoi(3)))]
+
+
+def test_what_was_appended_is_there_after_reopening_and_replays_to_the_same_place(tmp_path: Path) -> None:
+    journal, at = filled(tmp_path / "j.db")
+    journal.close()
+    assert replayed(Journal(tmp_path / "j.db", "run"))[-1] == at
+
+
+def test_an_append_must_follow_the_last_step(tmp_path: Path) -> None:
+    journal, at = filled(tmp_path / "j.db")
+    with pytest.raises(StaleStep):
+        journal.append(decision(MOVES[0]), at)
+    with pytest.raises(StaleStep):
+        journal.append(decision(MOVES[0]), {**at, "step": 6})
+    assert len(replayed(journal)) == 4
+
+
+def test_of_two_processes_at_the_same_step_one_is_refused(tmp_path: Path) -> None:
+    first, at = filled(tmp_path / "j.db")
+    second = Journal(tmp_path / "j.db", "run")
+    made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
+    after = Machine(Hanoi(3)).advance(at, made)
+    second.append(made, after)
+    with pytest.raises(StaleStep, match="another process"):
+        first.append(made, after)
+    assert len(replayed(first)) == 5
+
+
+def _set(column: str, value: Any) -> Callable[[sqlite3.Connection], None]:
+    def damage(db: sqlite3.Connection) -> None:
+        db.execute(f"UPDATE steps SET {column} = ? WHERE step = 2", (value,))  # noqa: S608  a fixed column
+
+    return damage
+
+
+def _swap(db: sqlite3.Connection) -> None:
+    db.executescript("UPDATE steps SET step = 9 WHERE step = 2; UPDATE steps SET step = 2 WHERE step = 3;")
+    db.execute("UPDATE steps SET step = 3 WHERE step = 9")
+
+
+def _delete(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM steps WHERE step = 2")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _set("entry", encode(decision(MOVES[2]))),
+        _set("entry", "no JSON"),
+        _set("entry", "[]"),
+        _set("entry", '[{"move":1},[null],[0],1,[0,0,0],0,true]'),
+        _set("hash", b"0" * 16),
+        _swap,
+        _delete,
+    ],
+)
+def test_damage_is_found_with_its_step(tmp_path: Path, damage: Callable[[sqlite3.Connection], None]) -> None:
+    journal, _ = filled(tmp_path / "j.db")
+    journal.close()
+    db = sqlite3.connect(tmp_path / "j.db")
+    damage(db)
+    db.commit()
+    db.close()
+    reopened = Journal(tmp_path / "j.db", "run")
+    with pytest.raises(DamagedRun) as caught:
+        replayed(reopened)
+    reopened.close()
+    assert caught.value.step == 2
+
+
+def test_a_journal_of_another_run_or_of_other_settings_does_not_load(tmp_path: Path) -> None:
+    filled(tmp_path / "j.db")[0].close()
+    with pytest.raises(DamagedRun, match="another run"):
+        Journal(tmp_path / "j.db", "run with k = 2")
+
+
+def test_steps_transplanted_from_another_run_do_not_fit(tmp_path: Path) -> None:
+    journal, _ = filled(tmp_path / "a.db", "a")
+    filled(tmp_path / "b.db", "b")[0].close()
+    journal.close()
+    db = sqlite3.connect(tmp_path / "a.db")
+    db.execute("ATTACH ? AS b", (str(tmp_path / "b.db"),))
+    db.executescript("DELETE FROM steps; INSERT INTO steps SELECT * FROM b.steps;")
+    db.close()
+    transplanted = Journal(tmp_path / "a.db", "a")
+    with pytest.raises(DamagedRun) as caught:
+        replayed(transplanted)
+    transplanted.close()
+    assert caught.value.step == 1
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "j.db").write_bytes(b"not a database, but long enough to look like one" * 99)
+    with pytest.raises(DamagedRun, match="cannot be read"):
+        Journal(tmp_path / "j.db", "run")
+
+
+def test_flipped_bits_are_never_accepted_in_silence(tmp_path: Path) -> None:
+    journal, at = filled(tmp_path / "j.db")
+    journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    journal.close()
+    whole, chance = (tmp_path / "j.db").read_bytes(), random.Random(5)
+    for number in range(150):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        path = tmp_path / f"{number}.db"
+        path.write_bytes(damaged)
+        try:
+            opened = Journal(path, "run")
+        except DamagedRun:
+            continue
+        try:
+            assert replayed(opened)[-1:] == [at]
+        except DamagedRun:
+            pass
+        finally:
+            opened.close()
+
+
+@given(st.lists(st.sampled_from([*MOVES[:2], "", "?"]), min_size=1, max_size=9), st.integers(1, 3))
+def test_an_entry_gives_back_the_decision_but_for_the_text_of_the_reply(texts: list[str], k: int) -> None:
+    made = decision(*texts, k=k)
+    assert decode(encode(made)) == {**made, "text": "", "reason": ""}
+
+
+def test_an_entry_of_twenty_disks_takes_at_most_200_bytes() -> None:
+    pegs = [[20, 19, 18, 17, 16, 15, 12, 1], [13], [14, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]]
+    text = f"move = [2, 2, 1]\nnext_state = {pegs}"
+    how = Reading(parse=Hanoi(20).parse, key=None, check=None, red_flags={})
+    made = decide([judge(Sample(i, text, "stop", 590, 0, 538), how) for i in range(3)], AheadBy(3), 99, 1)
+    assert len(canonical(made["answer"])) > 60
+    assert len(encode(made)) + 16 + 8 <= 200

@@ -1,0 +1,189 @@
+"""The outer machine: runs to the end, resumes, and keeps its promise."""
+
+import math
+from typing import Any
+
+import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+
+from maker_graph import ProviderFailure, Undecided, UsageError, create_maker, p_full
+from maker_graph.core.canonical import canonical
+from maker_graph.simulation import Simulator, profile_of
+from maker_graph.simulation.model import SimulatedChatModel
+from maker_graph.tasks import Hanoi, Records
+from tests.conftest import Scripted, replies
+
+CONFIG: RunnableConfig = {"configurable": {"thread_id": "1"}}
+
+
+class Countdown:
+    """A task of the smallest kind: count down from `start`, one voted step each."""
+
+    def __init__(self, start: int = 5) -> None:
+        self._start = start
+
+    def start(self) -> int:
+        return self._start
+
+    def done(self, state: int) -> bool:
+        return state == 0
+
+    def prompt(self, state: int) -> str:
+        return str(state)
+
+    def parse(self, text: str) -> int:
+        return int(text)
+
+    def apply(self, state: int, answer: int) -> int:  # noqa: ARG002
+        return answer
+
+
+def counting(_: int, text: str) -> str:
+    return str(int(text) - 1)
+
+
+def test_an_empty_input_starts_the_task_and_runs_to_its_end() -> None:
+    maker = create_maker(Hanoi(4), model="sim:gpt-oss-20b", k=4, seed=1, max_tokens=2048).compile()
+    result = maker.invoke({})
+    assert result["state"]["pegs"] == [[], [], [4, 3, 2, 1]]
+    assert (result["step"], result["done"]) == (15, True)
+    assert set(result) == {"state", "step", "done", "digest", "totals"}
+
+
+async def test_invoke_and_ainvoke_end_alike() -> None:
+    maker = create_maker(Hanoi(4), model="sim:gpt-oss-20b", k=3, seed=1, max_tokens=2048).compile()
+    assert await maker.ainvoke({}) == maker.invoke({})
+
+
+def test_it_runs_to_the_end_of_more_steps_than_langgraphs_own_limit_allows() -> None:
+    class Long(Countdown):
+        def total(self) -> int:
+            return self.start()
+
+    def compiled(steps: int) -> Any:
+        return create_maker(Long(steps), model=Scripted(script=counting), k=1).compile()
+
+    assert compiled(30).invoke({})["step"] == 30
+    assert compiled(30).config["recursion_limit"] == 70, "enough for 30 steps, as was just seen"
+    assert compiled(1_048_575).config["recursion_limit"] > 2 * 1_048_575
+
+
+def test_steps_per_segment_end_an_invocation_early_and_the_next_goes_on() -> None:
+    maker = create_maker(Countdown(5), model=Scripted(script=counting), steps_per_segment=2).compile(
+        checkpointer=InMemorySaver()
+    )
+    seen = [maker.invoke({}, CONFIG)["step"] for _ in range(4)]
+    assert seen == [2, 4, 5, 5]
+
+
+def test_segments_and_one_run_end_with_the_same_digest() -> None:
+    whole = create_maker(Countdown(5), model=Scripted(script=counting)).compile().invoke({})
+    maker = create_maker(Countdown(5), model=Scripted(script=counting), steps_per_segment=1).compile(
+        checkpointer=InMemorySaver()
+    )
+    for _ in range(5):
+        result = maker.invoke({}, CONFIG)
+    assert result == whole
+
+
+def test_none_resumes_what_an_error_interrupted_without_a_step_done_twice() -> None:
+    calls: list[str] = []
+    broken = True
+
+    def script(index: int, text: str) -> str:
+        if broken and text == "3":
+            raise ProviderFailure("down")
+        calls.append(f"{text}.{index}")
+        return counting(index, text)
+
+    maker = create_maker(Countdown(5), model=Scripted(script=script)).compile(checkpointer=InMemorySaver())
+    with pytest.raises(ProviderFailure):
+        maker.invoke({}, CONFIG)
+    broken = False
+    assert maker.invoke(None, CONFIG)["step"] == 5
+    assert len(calls) == len(set(calls)) == 15
+
+
+def test_the_state_stays_as_small_as_the_task_whatever_the_steps() -> None:
+    saver = InMemorySaver()
+    maker = create_maker(Hanoi(7), model="sim:perfect", steps_per_segment=40, seed=1).compile(checkpointer=saver)
+    sizes = []
+    for _ in range(3):
+        maker.invoke({}, CONFIG, durability="exit")
+        sizes.append(len(canonical(maker.get_state(CONFIG).values)))
+    assert max(sizes) < 1.1 * min(sizes)
+
+
+def test_a_legal_wrong_move_can_win_and_then_the_run_ends_unverified_at_total() -> None:
+    model = SimulatedChatModel(simulator=Simulator(profile_of("perfect,error=1,favourite=1")))
+    result = create_maker(Hanoi(3), model=model, k=2).compile().invoke({})
+    assert (result["step"], result["done"]) == (7, True)
+    assert result["state"]["pegs"] != [[], [], [3, 2, 1]]
+
+
+def test_illegal_answers_are_flagged_as_invalid_with_check_and_can_win_without() -> None:
+    wrong = "move = [3, 0, 2]\nnext_state = [[1, 2], [], [3]]"
+    with pytest.raises(Undecided) as caught:
+        create_maker(Hanoi(3), model=Scripted(script=replies(wrong)), max_samples=20).compile().invoke({})
+    assert caught.value.flags == {"invalid": 18} or set(caught.value.flags) == {"invalid"}
+    unchecked = create_maker(Hanoi(3), model=Scripted(script=replies(wrong)), check=False, steps_per_segment=1).compile()
+    assert unchecked.invoke({})["state"]["pegs"] == [[1, 2], [], [3]]
+
+
+def test_an_undecided_row_is_left_open_and_the_run_goes_on() -> None:
+    rows = [{"address": a, "date": "3.4.24", "amount": "$5"} for a in ("1 Elm St., 10115 Kiel", "?", "2 Elm St., 10115 Kiel")]
+    task = Records(rows)
+    model = SimulatedChatModel(simulator=Simulator(profile_of("perfect")))
+    known = [row["address"] for row in rows]
+
+    def script(_: int, text: str) -> str:
+        if f"Address: {known[1]}\n" in text:
+            return "I cannot read this."
+        return model.simulator.reply([("human", text)], seed=1, max_tokens=None).text
+
+    result = create_maker(task, model=Scripted(script=script), max_samples=9).compile().invoke({})
+    assert (result["step"], result["totals"]["undecided"], result["done"]) == (3, 1, True)
+
+
+def test_an_undecided_step_can_be_answered_by_a_person() -> None:
+    def script(index: int, text: str) -> str:
+        return "?" if text == "3" else counting(index, text)
+
+    maker = create_maker(Countdown(5), model=Scripted(script=script), max_samples=6, on_undecided="interrupt")
+    app = maker.compile(checkpointer=InMemorySaver())
+    assert app.invoke({}, CONFIG)["__interrupt__"][0].value["flags"] == {"malformed": 6}
+    result = app.invoke(Command(resume="2"), CONFIG)
+    assert (result["state"], result["step"], result["done"]) == (0, 5, True)
+
+
+def test_a_step_cannot_be_left_open_in_a_task_that_cannot_go_on_without_it() -> None:
+    with pytest.raises(UsageError, match="skip"):
+        create_maker(Hanoi(3), model="sim:perfect", on_undecided="return")
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"), [(object(), "start, done, prompt, parse and apply"), (Hanoi(3), "steps_per_segment")]
+)
+def test_what_is_no_task_and_what_is_no_segment_is_refused(task: Any, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        create_maker(task, model="sim:perfect", steps_per_segment=0)
+
+
+def test_the_promise_is_kept_neither_more_nor_less() -> None:
+    """p = .9, k = 2, no check, one rival: over 100 seeds at 4 disks the share of right runs is p_full, within its noise."""
+    runs, right = 100, 0
+    for seed in range(runs):
+        model = SimulatedChatModel(simulator=Simulator(profile_of("perfect,error=0.1,favourite=1"), seed=seed))
+        result = create_maker(Hanoi(4), model=model, k=2, check=False, seed=seed).compile().invoke({})
+        right += result["state"]["pegs"][2] == [4, 3, 2, 1]
+    promised = p_full(0.9, 2, 15)
+    assert 0.8 < promised < 0.85
+    assert abs(right / runs - promised) < 3 * math.sqrt(promised * (1 - promised) / runs)
+
+
+def test_the_drawing_shows_the_machine_and_the_vote_inside() -> None:
+    picture = create_maker(Hanoi(3), model="sim:perfect").compile().get_graph(xray=True).draw_mermaid()
+    for name in ("sample", "red_flag", "vote", "commit"):
+        assert name in picture

@@ -1,0 +1,303 @@
+"""The microstep: an exact vote as a node of any graph, whatever that graph's state."""
+
+import math
+import operator
+import random
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Command
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from maker_graph import AheadBy, FirstTo, Majority, Sample, Undecided, UsageError, create_microstep, p_sub
+from tests.conftest import Scripted, replies
+
+
+class Route(BaseModel):
+    """Where a ticket goes."""
+
+    queue: str
+    reason: str = ""
+
+
+class Ticket(TypedDict, total=False):
+    """A ticket."""
+
+    body: str
+    route: Any
+    decision: dict[str, Any]
+    history: Annotated[list[Any], operator.add]
+
+
+def text_state(model: Scripted, **settings: Any) -> Any:
+    return create_microstep(model, state=Ticket, prompt=lambda s: s["body"], into="route", decision="decision", **settings)
+
+
+def in_a_graph(node: Any, state: type, **compiled: Any) -> Any:
+    return StateGraph(state).add_node("answer", node).add_edge(START, "answer").add_edge("answer", END).compile(**compiled)
+
+
+def test_a_graph_of_messages_gets_exactly_one_message() -> None:
+    app = in_a_graph(create_microstep(Scripted(script=replies("Paris", "Paris", "Rome", "Paris", "Paris"))), MessagesState)
+    messages = app.invoke({"messages": [HumanMessage("The capital of France?")]})["messages"]
+    assert [type(message) for message in messages] == [HumanMessage, AIMessage]
+    assert messages[-1].content == "Paris"
+
+
+async def test_the_same_under_ainvoke() -> None:
+    app = in_a_graph(create_microstep(Scripted(script=replies(" Paris\n"))), MessagesState)
+    messages = (await app.ainvoke({"messages": [HumanMessage("?")]}))["messages"]
+    assert len(messages) == 2
+
+
+def test_a_second_turn_appends_a_second_message() -> None:
+    app = in_a_graph(create_microstep(Scripted(script=replies("yes"))), MessagesState, checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    app.invoke({"messages": [HumanMessage("?")]}, config)
+    messages = app.invoke({"messages": [HumanMessage("sure?")]}, config)["messages"]
+    assert [message.content for message in messages] == ["?", "yes", "sure?", "yes"]
+
+
+@pytest.mark.parametrize("kind", ["TypedDict", "dataclass", "pydantic"])
+def test_any_kind_of_state_gets_the_whole_answer_as_plain_json(kind: str) -> None:
+    @dataclass
+    class Data:
+        body: str
+        route: Any = None
+
+    class Model(BaseModel):
+        body: str
+        route: Any = None
+
+    state: Any = {"TypedDict": Ticket, "dataclass": Data, "pydantic": Model}[kind]
+    body = (lambda s: s["body"]) if kind == "TypedDict" else (lambda s: s.body)
+    model = Scripted(script=lambda index, text: f'{{"queue": "{text}", "reason": "because {index}"}}')
+    node = create_microstep(model, state=state, prompt=body, answer=Route, key=lambda r: r.queue, into="route", k=3)
+    assert in_a_graph(node, state).invoke({"body": "billing"})["route"] == {"queue": "billing", "reason": "because 0"}
+
+
+def test_a_reducer_of_the_parent_counts_the_answer_once() -> None:
+    node = create_microstep(
+        Scripted(script=replies("[1]")), state=Ticket, prompt=lambda s: s["body"], answer=lambda _: [1], into="history"
+    )
+    assert in_a_graph(node, Ticket).invoke({"body": "?", "history": [0]})["history"] == [0, 1]
+
+
+def test_the_votes_of_one_step_are_gone_at_the_next() -> None:
+    node = text_state(Scripted(script=lambda _, text: text))
+    graph = StateGraph(Ticket).add_node("one", node).add_node("turn", lambda _: {"body": "b"}).add_node("two", node)
+    app = graph.add_edge(START, "one").add_edge("one", "turn").add_edge("turn", "two").compile(checkpointer=InMemorySaver())
+    result = app.invoke({"body": "a"}, {"configurable": {"thread_id": "1"}})
+    assert result["decision"]["ballot"] == {'"b"': 3}
+
+
+def test_rounds_draw_what_the_leader_lacks_and_flagged_samples_are_replaced() -> None:
+    model = Scripted(script=replies("1", "", "2", "1", "1", "1"), log=[])
+    decision = text_state(model, answer=int).invoke({"body": "?"})["decision"]
+    assert decision["sequence"] == [0, "empty", 1, 0, 0, 0]
+    assert (decision["ballot"], decision["flags"]) == ({"1": 4, "2": 1}, {"empty": 1})
+    assert (decision["samples"], decision["rounds"], decision["status"]) == (6, 2, "decided")
+    assert sorted(call["index"] for call in model.log) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_votes_are_counted_in_the_order_of_launch_not_of_arrival() -> None:
+    script = replies("1", "2", "2", "1", "1", "1", "1")
+    late_first = text_state(Scripted(script=script, delay=lambda index: 0.05 / (index + 1)), answer=int)
+    decision = (await late_first.ainvoke({"body": "?"}))["decision"]
+    assert decision["sequence"] == text_state(Scripted(script=script), answer=int).invoke({"body": "?"})["decision"]["sequence"]
+
+
+async def test_fast_wrong_replies_win_no_more_often_than_the_formula_says() -> None:
+    """p = .7, k = 2: wrong in 15.5 % of decisions. Counting replies as they arrive would make that 40 % and more."""
+    decisions = 600
+
+    def right(index: int, text: str) -> bool:
+        return random.Random(f"{text} {index}").random() < 0.7
+
+    class Hasty(Scripted):
+        async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            slow = right(run_manager.metadata["sample"], str(messages[-1].text))
+            self.delay = lambda _: 0.004 if slow else 0.0
+            return await super()._agenerate(messages, stop, run_manager, **kwargs)
+
+    model = Hasty(script=lambda index, text: "right" if right(index, text) else "wrong")
+    results = await text_state(model, k=2).abatch([{"body": str(n)} for n in range(decisions)], {"max_concurrency": 40})
+    wrong = sum(result["route"] == "wrong" for result in results) / decisions
+    promised = 1 - p_sub(0.7, 2)
+    assert abs(wrong - promised) < 3 * math.sqrt(promised * (1 - promised) / decisions)
+
+
+def test_the_first_sample_is_drawn_at_0_the_others_at_a_tenth_with_the_cap() -> None:
+    model = Scripted(script=replies("1"), log=[])
+    text_state(model).invoke({"body": "?"})
+    assert {call["index"]: call["temperature"] for call in model.log} == {0: 0.0, 1: 0.1, 2: 0.1}
+    assert {call["max_tokens"] for call in model.log} == {750}
+    model.log.clear()
+    text_state(model, temperature=None, max_tokens=None).invoke({"body": "?"})
+    assert {(call["temperature"], call["max_tokens"]) for call in model.log} == {(None, None)}
+
+
+def test_no_seed_is_sent_unless_asked_for_and_then_each_sample_has_its_own() -> None:
+    model = Scripted(script=replies("1"), log=[])
+    text_state(model).invoke({"body": "?"})
+    assert all("seed" not in call for call in model.log)
+    model.log.clear()
+    text_state(model, seed=5).invoke({"body": "?"})
+    assert len({call["seed"] for call in model.log}) == 3
+
+
+def test_several_models_take_turns_by_sample_index() -> None:
+    calls: list[tuple[str, int]] = []
+
+    def named(name: str) -> Scripted:
+        def script(index: int, _: str) -> str:
+            calls.append((name, index))
+            return "1"
+
+        return Scripted(script=script)
+
+    models = [named("a"), named("b")]
+    create_microstep(models, state=Ticket, prompt=lambda s: s["body"], into="route", k=4).invoke({"body": "?"})
+    assert sorted(calls) == [("a", 0), ("a", 2), ("b", 1), ("b", 3)]
+
+
+def test_a_global_cache_does_not_turn_k_samples_into_one() -> None:
+    model = Scripted(script=replies("1"), log=[])
+    set_llm_cache(InMemoryCache())
+    try:
+        text_state(model).invoke({"body": "?"})
+        text_state(model).invoke({"body": "?"})
+    finally:
+        set_llm_cache(None)
+    assert len(model.log) == 6
+
+
+def test_undecided_raises_with_the_numbers() -> None:
+    node = text_state(Scripted(script=lambda index, _: str(index % 2)), max_samples=10)
+    with pytest.raises(Undecided) as caught:
+        node.invoke({"body": "?"})
+    assert caught.value.ballot == {'"0"': 5, '"1"': 5} or sum(caught.value.ballot.values()) == caught.value.samples
+    assert "ahead by 3" in str(caught.value)
+    assert caught.value.samples <= 10
+
+
+def test_undecided_can_be_returned_as_no_answer() -> None:
+    node = text_state(Scripted(script=replies("")), max_samples=9, on_undecided="return")
+    result = in_a_graph(node, Ticket).invoke({"body": "?", "route": "old"})
+    assert result["route"] is None
+    assert result["decision"]["status"] == "undecided"
+    assert result["decision"]["flags"] == {"empty": 9}
+
+
+def test_undecided_can_be_asked_of_a_person_whose_reply_is_read_like_a_samples() -> None:
+    node = text_state(Scripted(script=lambda index, _: str(index % 2)), answer=int, max_samples=6, on_undecided="interrupt")
+    app = in_a_graph(node, Ticket, checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    question = app.invoke({"body": "?"}, config)["__interrupt__"][0].value
+    assert sum(question["ballot"].values()) == 6 - 6 % 2 or question["ballot"]
+    again = app.invoke(Command(resume="seven"), config)["__interrupt__"][0].value
+    assert "malformed" in again["problem"]
+    result = app.invoke(Command(resume="7"), config)
+    assert result["route"] == 7
+    assert result["decision"]["reason"] == "a person answered."
+
+
+def test_answers_that_never_agree_end_after_ten_and_name_key() -> None:
+    model = Scripted(script=lambda index, _: f'{{"queue": "a", "reason": "{index}"}}', log=[])
+    with pytest.raises(Undecided, match="key="):
+        text_state(model, answer=Route).invoke({"body": "?"})
+    assert len(model.log) < 15
+
+
+def test_a_pydantic_answer_is_strict_json() -> None:
+    flags = text_state(
+        Scripted(script=replies('```{"queue": "a"}```', '{"queue": 1}', "{}", '{"queue": "a"}')), answer=Route
+    ).invoke({"body": "?"})["decision"]["flags"]
+    assert flags == {"malformed": 3}
+
+
+def test_the_decision_goes_to_the_custom_stream() -> None:
+    app = in_a_graph(text_state(Scripted(script=replies("1"))), Ticket)
+    parts = [part for _, part in app.stream({"body": "?"}, stream_mode="custom", subgraphs=True)]
+    assert [part["decision"]["ballot"] for part in parts] == [{'"1"': 3}]
+
+
+def test_samples_do_not_stream_into_a_chat_but_the_answer_does() -> None:
+    app = in_a_graph(create_microstep(Scripted(script=replies("hello"))), MessagesState)
+    streamed = [
+        message.content
+        for _, (message, _) in app.stream({"messages": [HumanMessage("?")]}, stream_mode="messages", subgraphs=True)
+    ]
+    assert streamed == ["hello"]
+
+
+@pytest.mark.parametrize("rule", [AheadBy(2), FirstTo(2), Majority(3)])
+def test_any_stopping_rule_will_do(rule: Any) -> None:
+    assert text_state(Scripted(script=replies("1")), k=rule).invoke({"body": "?"})["route"] == "1"
+
+
+def test_own_red_flags_take_the_place_of_the_default_ones() -> None:
+    def shy(sample: Sample) -> bool:
+        return "sorry" in sample.text
+
+    node = text_state(Scripted(script=replies("sorry", "", "")), red_flags=[shy], k=2)
+    assert node.invoke({"body": "?"})["decision"]["sequence"] == ["shy", 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"k": 0}, "at least 1"),
+        ({"max_samples": 0}, "max_samples"),
+        ({"max_tokens": 0}, "at least 1"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"on_undecided": "panic"}, "on_undecided"),
+        ({"into": "rute"}, "into="),
+        ({"decision": "outcome"}, "outcome"),
+        ({"prompt": None}, "prompt="),
+        ({"state": Ticket(body="x")}, "a class"),
+        ({"red_flags": [lambda _: True]}, "def"),
+        ({"model": "gpt-4.1-mini"}, "provider:model"),
+        ({"model": "sim:nobody"}, "gpt-4.1-mini"),
+        ({"model": 3}, "chat model"),
+        ({"model": []}, "At least one model"),
+    ],
+)
+def test_a_wrong_setting_is_refused_when_building_and_says_what_to_do(settings: dict[str, Any], problem: str) -> None:
+    model = settings.pop("model", Scripted(script=replies("1")))
+    valid = {"state": Ticket, "prompt": lambda s: s["body"], "into": "route"}
+    with pytest.raises(UsageError, match=problem):
+        create_microstep(model, **{**valid, **settings})
+
+
+def test_a_key_that_the_vote_uses_inside_is_refused() -> None:
+    class Clash(TypedDict):
+        vote_samples: list[str]
+        route: str
+
+    with pytest.raises(UsageError, match="another name"):
+        create_microstep(Scripted(script=replies("1")), state=Clash, prompt=lambda _: "?", into="route")
+
+
+def test_an_error_in_the_callers_own_prompt_comes_out_as_it_is() -> None:
+    with pytest.raises(KeyError):
+        text_state(Scripted(script=replies("1"))).invoke({})
+
+
+def test_the_drawing_shows_the_vote() -> None:
+    picture = text_state(Scripted(script=replies("1"))).get_graph().draw_mermaid()
+    for edge in ("sample --> red_flag", "red_flag --> vote", "vote -.-> sample", "vote -.-> __end__"):
+        assert edge in picture
+
+
+def test_the_schemas_show_only_what_goes_in_and_out() -> None:
+    node = text_state(Scripted(script=replies("1")))
+    assert set(node.get_input_jsonschema()["properties"]) == set(Ticket.__annotations__)
+    assert set(node.get_output_jsonschema()["properties"]) == {"route", "decision"}

@@ -14,6 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
+from maker_graph.bounded import BoundedGraph
 from maker_graph.core.canonical import JSON, canonical
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.red_flags import RedFlag
@@ -24,6 +25,9 @@ from maker_graph.models import Model
 from maker_graph.node import Node
 from maker_graph.sampling import Meter
 from maker_graph.task import Checks, Keyed, Skippable, Task, total_of
+
+STEPS = 5_000
+"""Steps of one invocation if neither the task nor the caller says how many."""
 
 
 class Totals(TypedDict):
@@ -107,8 +111,9 @@ def create_maker(
     """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
 
     Invoked with `{}` it starts the task, or goes on where the thread stands; invoked with None it resumes what was interrupted.
-    By itself it runs to the end, however long, if the task knows its `total`; else, and to bound the memory of very long tasks,
-    give `steps_per_segment` (or LangGraph's `recursion_limit`: a step is two supersteps).
+    By itself it runs to the end, however long, if the task knows its `total`. If it does not, an invocation ends after 5,000
+    steps with LangGraph's GraphRecursionError, unless `steps_per_segment` or a higher `recursion_limit` (two supersteps a step)
+    is given.
 
     Args:
         task: what is to be done; see `maker_graph.task`.
@@ -171,7 +176,7 @@ def create_maker(
         return END if values["done"] or values["step"] == values["until"] else "microstep"
 
     return (
-        _Maker(machine.total, MakerState, input_schema=MakerInput, output_schema=MakerOutput)
+        _Maker(steps_per_segment or machine.total or STEPS, MakerState, input_schema=MakerInput, output_schema=MakerOutput)
         .add_node("start", Node(start))
         .add_node("microstep", microstep)
         .add_node("commit", Node(commit))
@@ -183,16 +188,15 @@ def create_maker(
 
 
 class _Maker(StateGraph[Any, Any, Any, Any]):
-    """A state graph whose compiled form may take as many supersteps as the task needs, not LangGraph's 10,007."""
+    """A state graph whose compiled form may take as many supersteps as its task or segment needs."""
 
-    def __init__(self, total: int | None, state: type[Any], **schemas: type[Any]) -> None:
+    def __init__(self, steps: int, state: type[Any], **schemas: type[Any]) -> None:
         super().__init__(state, **schemas)
-        self._total = total
+        self._steps = steps
 
     def compile(self, *args: Any, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
         """Return the compiled graph; see `StateGraph.compile`."""
-        compiled = super().compile(*args, **kwargs)
-        return compiled if self._total is None else compiled.with_config(recursion_limit=2 * self._total + 10)
+        return BoundedGraph.of(super().compile(*args, **kwargs), 2 * self._steps + 2)
 
 
 class Machine:

@@ -23,6 +23,7 @@ from langgraph.types import Send, interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from maker_graph.bounded import BoundedGraph
 from maker_graph.core.canonical import JSON, strict_json
 from maker_graph.core.decision import Decision, Judged, Reading, decide, judge, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
@@ -167,7 +168,7 @@ def create_microstep(
     def next_round_or_end(values: dict[str, Any]) -> list[Send] | str:
         return draws(values, len(values["vote_judged"]), values["vote_next"]) if values["vote_next"] else END
 
-    return (
+    graph = (
         StateGraph(
             _schema(
                 "Microstep",
@@ -186,6 +187,7 @@ def create_microstep(
         .add_conditional_edges("vote", Node(next_round_or_end), ["sample", END])
         .compile(name=name)
     )
+    return BoundedGraph.of(graph, supersteps=3 * max_samples + 1)  # a round of at least one sample is three supersteps
 
 
 def _default_flags(max_tokens: int | None) -> list[RedFlag]:

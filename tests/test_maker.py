@@ -65,9 +65,10 @@ def test_it_runs_to_the_end_of_more_steps_than_langgraphs_own_limit_allows() -> 
     def compiled(steps: int) -> Any:
         return create_maker(Long(steps), model=Scripted(script=counting), k=1).compile()
 
-    assert compiled(30).invoke({})["step"] == 30
-    assert compiled(30).config["recursion_limit"] == 70, "enough for 30 steps, as was just seen"
-    assert compiled(1_048_575).config["recursion_limit"] > 2 * 1_048_575
+    assert compiled(30).invoke({}, {"recursion_limit": 3})["step"] == 30
+    assert compiled(30).supersteps == 62, "enough for 30 steps, as was just seen"
+    assert compiled(1_048_575).supersteps > 2 * 1_048_575
+    assert [result["step"] for result in compiled(30).batch([{}, {}])] == [30, 30]
 
 
 def test_steps_per_segment_end_an_invocation_early_and_the_next_goes_on() -> None:

@@ -134,6 +134,19 @@ async def test_fast_wrong_replies_win_no_more_often_than_the_formula_says() -> N
     assert abs(wrong - promised) < 3 * math.sqrt(promised * (1 - promised) / decisions)
 
 
+async def test_a_long_vote_is_cut_short_by_its_sample_cap_only_not_by_a_callers_recursion_limit() -> None:
+    script = replies(*"12" * 20, "1")
+    node = text_state(Scripted(script=script), k=2)
+    app = in_a_graph(node, Ticket)
+    results = [
+        app.invoke({"body": "?"}, {"recursion_limit": 5}),
+        *node.batch([{"body": "?"}]),
+        *await node.abatch([{"body": "?"}]),
+    ]
+    assert [result["decision"]["rounds"] for result in results] == [21, 21, 21]
+    assert [result["decision"]["samples"] for result in results] == [42, 42, 42]
+
+
 def test_the_first_sample_is_drawn_at_0_the_others_at_a_tenth_with_the_cap() -> None:
     model = Scripted(script=replies("1"), log=[])
     text_state(model).invoke({"body": "?"})

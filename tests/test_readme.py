@@ -1,0 +1,102 @@
+"""Everything written in the README is run, and true."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+import maker_graph
+from maker_graph import create_maker, create_microstep
+from maker_graph.simulation import Replies, Simulator, profile_of
+from maker_graph.simulation.server import create_app
+from maker_graph.tasks import Hanoi
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTALL_AND_TEST = "pip install -e '.[dev]' && pytest"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+class Knows:
+    """What the README asks a model, beside Hanoi."""
+
+    def replies(self, prompt: Any) -> Replies | None:
+        text = prompt[-1][1]
+        if "capital of France" in text:
+            return Replies("Paris", ["Rome"])
+        if text.startswith("Where does this ticket go?"):
+            return Replies('{"queue": "billing", "reason": "money"}', ['{"queue": "other", "reason": "?"}'])
+        return None
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    """Serve a model that knows what the README asks; return its base URL."""
+    app = create_app(Simulator(profile_of("gpt-4.1-mini"), rehearsals=[Knows()]))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.strip().splitlines()[-1][:40])
+def test_every_python_block_runs(code: str, provider: str) -> None:
+    env = {**os.environ, "OPENAI_BASE_URL": provider, "OPENAI_API_KEY": "any"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Paris|'queue': 'billing'|31 True", done.stdout)
+
+
+@pytest.mark.parametrize("block", blocks("bash"), ids=lambda block: block.strip().splitlines()[-1][:40])
+def test_every_shell_block_runs(block: str, provider: str, tmp_path: Path) -> None:
+    if block.strip() == INSTALL_AND_TEST:
+        assert INSTALL_AND_TEST in (ROOT / ".ci" / "run").read_text(), "this very command is what CI runs"
+        return
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    script = re.sub(r"^pip install -e \. && ", "", block, flags=re.MULTILINE)
+    script = script.replace("http://localhost:11434/v1", provider)
+    script = script.replace("maker-graph ", f"{sys.executable} -m maker_graph.cli ")
+    env = {**os.environ, "OPENAI_BASE_URL": provider, "COLUMNS": "140"}
+    done = subprocess.run(
+        ["/bin/bash", "-euc", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if "run hanoi\n" in block:
+        (shown,) = blocks("text")
+        assert without_time(done.stdout) == without_time(shown), "the table in the README is what the command prints"
+
+
+def without_time(table: str) -> list[str]:
+    return [line.rstrip() for line in table.strip().splitlines() if not line.startswith("Time")]
+
+
+def test_it_opens_with_the_two_commands() -> None:
+    first, second = blocks("bash")[:2]
+    assert first.strip() == "pip install -e . && maker-graph run hanoi"
+    assert second.strip() == INSTALL_AND_TEST
+    assert README.index(second) < 300
+
+
+def test_the_pictures_are_drawn_from_the_graphs() -> None:
+    graphs = [create_microstep("sim:perfect"), create_maker(Hanoi(), model="sim:perfect").compile()]
+    assert [block.strip() for block in blocks("mermaid")] == [graph.get_graph().draw_mermaid().strip() for graph in graphs]
+
+
+def test_it_lists_all_public_names() -> None:
+    section = README.split("## What you may import")[1].split("\n## ")[0].split("Errors form")[0]
+    assert sorted(re.findall(r"`(\w+)`", section)) == sorted(maker_graph.__all__)

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import IO, Annotated, Any
 
 import typer
 import uvicorn
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from maker_graph import run as runs
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, Undecided, UsageError
@@ -331,30 +332,34 @@ def _progress(run: runs.Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput],
     if quiet:
         yield lambda _: None
         return
-    bar = Progress(
+    bar = _Bar(
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("steps{task.fields[rate]}"),
         TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[votes]}"),
         console=Console(stderr=True),
     )
     with bar:
-        shown = bar.add_task(run.settings.task, total=total_of(run.task), rate="", votes="")
+        shown = bar.add_task(run.settings.task, total=total_of(run.task), rate="")
 
         def tell(at: MakerOutput) -> None:
             totals, speed = at["totals"], bar.tasks[0].speed
             flagged = sum(totals["flags"].values())
-            bar.update(
-                shown,
-                completed=at["step"],
-                rate=f"{speed:,.0f} steps/s" if speed else "",
-                votes=f"{totals['samples']:,} samples, {flagged:,} flagged, {totals['outvoted']:,} outvoted",
-            )
+            bar.votes = f"{totals['samples']:,} samples, {flagged:,} red flags, {totals['outvoted']:,} wrong samples outvoted"
+            bar.update(shown, completed=at["step"], rate=f", {speed:,.0f}/s" if speed else "")
 
         yield tell
+
+
+class _Bar(Progress):
+    """A progress bar with the votes on a line of their own, so that both fit into a narrow terminal."""
+
+    votes = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield Text(self.votes, style="dim")
 
 
 def _print(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:

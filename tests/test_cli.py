@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -242,9 +243,9 @@ def test_a_damaged_run_ends_with_6_and_names_the_step(cli: Cli, tmp_path: Path) 
     settings.write_text(text[:20])
     assert cli("status", "r").returncode == 6
     settings.write_text(text)
-    with sqlite3.connect(tmp_path / "runs" / "r" / "journal.db") as db:
+    with closing(sqlite3.connect(tmp_path / "runs" / "r" / "journal.db")) as db:
         db.execute("UPDATE steps SET entry = replace(entry, '[1,0,2]', '[1,0,1]') WHERE step = 1")
-    db.close()
+        db.commit()
     for command in ("resume", "verify", "status"):
         done = cli(command, "r")
         assert done.returncode == 6
@@ -279,12 +280,10 @@ def committed(folder: Path) -> int:
     if not path.is_file():
         return 0
     try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        step = db.execute("SELECT coalesce(max(step), 0) FROM steps").fetchone()[0]
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            return int(db.execute("SELECT coalesce(max(step), 0) FROM steps").fetchone()[0])
     except sqlite3.OperationalError:
         return 0
-    db.close()
-    return int(step)
 
 
 def wait_for(folder: Path, step: int, process: subprocess.Popen[str]) -> None:

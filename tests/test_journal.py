@@ -2,7 +2,8 @@
 
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,18 @@ MOVES = [
 ]
 
 
-def filled(path: Path, origin: str = "run") -> tuple[Journal, MakerOutput]:
-    journal, machine = Journal(path, origin), Machine(Hanoi(3))
+Open = Callable[..., Journal]
+
+
+@pytest.fixture(name="open_")
+def fixture_open() -> Iterator[Open]:
+    """Return what opens a journal; all are closed at the end of the test."""
+    with ExitStack() as stack:
+        yield lambda path, origin="run": stack.enter_context(closing(Journal(path, origin)))
+
+
+def filled(journal: Journal) -> tuple[Journal, MakerOutput]:
+    machine = Machine(Hanoi(3))
     at = machine.begin()
     for text in MOVES:
         made = decision(text)
@@ -49,14 +60,14 @@ def replayed(journal: Journal) -> list[MakerOutput]:
     return [after for _, _, after in journal.replay(Machine(Hanoi(3)))]
 
 
-def test_what_was_appended_is_there_after_reopening_and_replays_to_the_same_place(tmp_path: Path) -> None:
-    journal, at = filled(tmp_path / "j.db")
+def test_what_was_appended_is_there_after_reopening_and_replays_to_the_same_place(open_: Open, tmp_path: Path) -> None:
+    journal, at = filled(open_(tmp_path / "j.db"))
     journal.close()
-    assert replayed(Journal(tmp_path / "j.db", "run"))[-1] == at
+    assert replayed(open_(tmp_path / "j.db"))[-1] == at
 
 
-def test_an_append_must_follow_the_last_step(tmp_path: Path) -> None:
-    journal, at = filled(tmp_path / "j.db")
+def test_an_append_must_follow_the_last_step(open_: Open, tmp_path: Path) -> None:
+    journal, at = filled(open_(tmp_path / "j.db"))
     with pytest.raises(StaleStep):
         journal.append(decision(MOVES[0]), at)
     with pytest.raises(StaleStep):
@@ -64,9 +75,9 @@ def test_an_append_must_follow_the_last_step(tmp_path: Path) -> None:
     assert len(replayed(journal)) == 4
 
 
-def test_of_two_processes_at_the_same_step_one_is_refused(tmp_path: Path) -> None:
-    first, at = filled(tmp_path / "j.db")
-    second = Journal(tmp_path / "j.db", "run")
+def test_of_two_processes_at_the_same_step_one_is_refused(open_: Open, tmp_path: Path) -> None:
+    first, at = filled(open_(tmp_path / "j.db"))
+    second = open_(tmp_path / "j.db")
     made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
     after = Machine(Hanoi(3)).advance(at, made)
     second.append(made, after)
@@ -103,49 +114,47 @@ def _delete(db: sqlite3.Connection) -> None:
         _delete,
     ],
 )
-def test_damage_is_found_with_its_step(tmp_path: Path, damage: Callable[[sqlite3.Connection], None]) -> None:
-    journal, _ = filled(tmp_path / "j.db")
+def test_damage_is_found_with_its_step(open_: Open, tmp_path: Path, damage: Callable[[sqlite3.Connection], None]) -> None:
+    journal, _ = filled(open_(tmp_path / "j.db"))
     journal.close()
     db = sqlite3.connect(tmp_path / "j.db")
     damage(db)
     db.commit()
     db.close()
-    reopened = Journal(tmp_path / "j.db", "run")
+    reopened = open_(tmp_path / "j.db")
     with pytest.raises(DamagedRun) as caught:
         replayed(reopened)
-    reopened.close()
     assert caught.value.step == 2
 
 
-def test_a_journal_of_another_run_or_of_other_settings_does_not_load(tmp_path: Path) -> None:
-    filled(tmp_path / "j.db")[0].close()
+def test_a_journal_of_another_run_or_of_other_settings_does_not_load(open_: Open, tmp_path: Path) -> None:
+    filled(open_(tmp_path / "j.db"))[0].close()
     with pytest.raises(DamagedRun, match="another run"):
-        Journal(tmp_path / "j.db", "run with k = 2")
+        open_(tmp_path / "j.db", "run with k = 2")
 
 
-def test_steps_transplanted_from_another_run_do_not_fit(tmp_path: Path) -> None:
-    journal, _ = filled(tmp_path / "a.db", "a")
-    filled(tmp_path / "b.db", "b")[0].close()
+def test_steps_transplanted_from_another_run_do_not_fit(open_: Open, tmp_path: Path) -> None:
+    journal, _ = filled(open_(tmp_path / "a.db", "a"))
+    filled(open_(tmp_path / "b.db", "b"))[0].close()
     journal.close()
     db = sqlite3.connect(tmp_path / "a.db")
     db.execute("ATTACH ? AS b", (str(tmp_path / "b.db"),))
     db.executescript("DELETE FROM steps; INSERT INTO steps SELECT * FROM b.steps;")
     db.close()
-    transplanted = Journal(tmp_path / "a.db", "a")
+    transplanted = open_(tmp_path / "a.db", "a")
     with pytest.raises(DamagedRun) as caught:
         replayed(transplanted)
-    transplanted.close()
     assert caught.value.step == 1
 
 
-def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_journal_is_refused(open_: Open, tmp_path: Path) -> None:
     (tmp_path / "j.db").write_bytes(b"not a database, but long enough to look like one" * 99)
     with pytest.raises(DamagedRun, match="cannot be read"):
-        Journal(tmp_path / "j.db", "run")
+        open_(tmp_path / "j.db")
 
 
-def test_flipped_bits_are_never_accepted_in_silence(tmp_path: Path) -> None:
-    journal, at = filled(tmp_path / "j.db")
+def test_flipped_bits_are_never_accepted_in_silence(open_: Open, tmp_path: Path) -> None:
+    journal, at = filled(open_(tmp_path / "j.db"))
     journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     journal.close()
     whole, chance = (tmp_path / "j.db").read_bytes(), random.Random(5)
@@ -155,15 +164,11 @@ def test_flipped_bits_are_never_accepted_in_silence(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.db"
         path.write_bytes(damaged)
         try:
-            opened = Journal(path, "run")
+            opened = open_(path)
         except DamagedRun:
             continue
-        try:
+        with suppress(DamagedRun):
             assert replayed(opened)[-1:] == [at]
-        except DamagedRun:
-            pass
-        finally:
-            opened.close()
 
 
 @given(st.lists(st.sampled_from([*MOVES[:2], "", "?"]), min_size=1, max_size=9), st.integers(1, 3))

@@ -29,6 +29,7 @@ from maker_graph.simulation import Simulator, profile_of
 from maker_graph.simulation.server import create_app
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import total_of
+from maker_graph.tracing import Trace
 
 EXIT_CODES: dict[type[MakerError], int] = {
     UsageError: 2,
@@ -58,6 +59,14 @@ OwnPrice = Annotated[
     str | None, typer.Option("--price", metavar="IN,OUT", help="USD per million tokens, if not the list price.")
 ]
 Concurrency = Annotated[int | None, typer.Option(help="Samples in flight at once.", min=1)]
+TraceOption = Annotated[
+    Trace | None,
+    typer.Option(
+        "--trace",
+        help="What LangSmith is shown: nothing, contested steps only, or all. Default, if LANGSMITH_TRACING is on: all up to "
+        "2,000 steps, beyond that the first and last segment and what was contested.",
+    ),
+]
 RecordTo = Annotated[
     Path | None, typer.Option("--record", metavar="FILE", help="Append every prompt and reply to FILE (JSON lines).")
 ]
@@ -98,6 +107,7 @@ def run_command(
     concurrency: Concurrency = None,
     check: Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")] = True,
     record: RecordTo = None,
+    trace: TraceOption = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -122,7 +132,7 @@ def run_command(
         directory = _directory(run or f"{task.rpartition(':')[2]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"[:64])
         with recording as file, runs.created(directory, settings) as opened:
             _announce(opened, pricing, quiet=quiet)
-            _go_on(opened, pricing, max_cost, concurrency, file, quiet=quiet, as_json=as_json)
+            _go_on(opened, pricing, max_cost, concurrency, file, trace, quiet=quiet, as_json=as_json)
 
 
 @app.command("resume", epilog="Example:\n\n  maker-graph resume hanoi-20260101-120000-000000 --max-cost 5")
@@ -132,13 +142,14 @@ def resume_command(
     price: OwnPrice = None,
     concurrency: Concurrency = None,
     record: RecordTo = None,
+    trace: TraceOption = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its last committed step."""
     with _clear_errors(), runs.opened(_directory(run)) as opened, _recording(record) as file:
         pricing = _price(opened.settings.model, price, max_cost)
-        _go_on(opened, pricing, max_cost, concurrency, file, quiet=quiet, as_json=as_json)
+        _go_on(opened, pricing, max_cost, concurrency, file, trace, quiet=quiet, as_json=as_json)
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
@@ -282,6 +293,7 @@ def _go_on(
     max_cost: float | None,
     concurrency: int | None,
     record: IO[str] | None,
+    trace: Trace | None,
     *,
     quiet: bool,
     as_json: bool,
@@ -298,6 +310,8 @@ def _go_on(
                 price=price,
                 record=None if record is None else runs.record_to(record, run),
                 progress=progress,
+                trace=trace,
+                warn=lambda text: typer.echo(text, err=True),
             )
         except MakerError as error:
             stopped = error

@@ -7,9 +7,10 @@ totals. Answers leave through the `log`, one by one, before any checkpoint can s
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
@@ -80,6 +81,7 @@ class MakerState(MakerOutput):
     """The output, and what is under way."""
 
     until: int | None
+    until_samples: int | None
     answer: Any
     decision: dict[str, Any]
 
@@ -87,8 +89,8 @@ class MakerState(MakerOutput):
 class Log(Protocol):
     """Where decided steps go, one by one: the write-ahead log of a run."""
 
-    def append(self, decision: Decision, after: MakerOutput, /) -> None:
-        """Store the decision that led to `after` for good, or raise: then the step has not happened."""
+    def append(self, decision: Decision, before: MakerOutput, after: MakerOutput, /) -> None:
+        """Store the decision that led from `before` to `after` for good, or raise: then the step has not happened."""
         ...
 
 
@@ -105,8 +107,11 @@ def create_maker(
     seed: int | None = None,
     on_undecided: OnUndecided | None = None,
     steps_per_segment: int | None = None,
+    samples_per_segment: int | None = None,
     log: Log | None = None,
     meter: Meter | None = None,
+    step_config: Callable[[int], RunnableConfig] | None = None,
+    context_schema: type[Any] | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
 
@@ -128,8 +133,11 @@ def create_maker(
         on_undecided: "raise", "return" (leave the step open) or "interrupt". Default: "return" if the task can `skip`, else
             "raise".
         steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
+        samples_per_segment: end it earlier, after the step that reaches so many samples.
         log: where decided steps go before the state does.
         meter: told of every sample before it is drawn and after.
+        step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
+        context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
 
     Raises:
         UsageError: a setting is wrong, or the task lacks a function of the contract.
@@ -142,7 +150,7 @@ def create_maker(
     if on_undecided == "return" and skip is None:
         raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")
     machine = Machine(task)
-    microstep = create_microstep(
+    vote = create_microstep(
         model,
         state=MakerState,
         prompt=lambda values: task.prompt(values["state"]),
@@ -161,24 +169,46 @@ def create_maker(
         meter=meter,
     )
 
+    def config_of(values: MakerState) -> RunnableConfig:
+        step = values["step"] + 1
+        return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
+
+    def microstep(values: MakerState) -> Any:
+        return vote.invoke(values, config_of(values))
+
+    async def amicrostep(values: MakerState) -> Any:
+        return await vote.ainvoke(values, config_of(values))
+
     def start(values: MakerState) -> dict[str, Any]:
         at = values if "state" in values else machine.begin()
-        return {**at, "until": None if steps_per_segment is None else at["step"] + steps_per_segment}
+        drawn = at["totals"]["samples"]
+        return {
+            **at,
+            "until": None if steps_per_segment is None else at["step"] + steps_per_segment,
+            "until_samples": None if samples_per_segment is None else drawn + samples_per_segment,
+        }
 
     def commit(values: MakerState) -> dict[str, Any]:
         decision: Any = values["decision"]
         after = machine.advance(values, decision)
         if log is not None:
-            log.append(decision, after)
+            log.append(decision, values, after)
         return dict(after)
 
     def next_step_or_end(values: MakerState) -> str:
-        return END if values["done"] or values["step"] == values["until"] else "microstep"
+        full = values["until_samples"] is not None and values["totals"]["samples"] >= values["until_samples"]
+        return END if values["done"] or values["step"] == values["until"] or full else "microstep"
 
     return (
-        _Maker(steps_per_segment or machine.total or STEPS, MakerState, input_schema=MakerInput, output_schema=MakerOutput)
+        _Maker(
+            steps_per_segment or machine.total or STEPS,
+            MakerState,
+            input_schema=MakerInput,
+            output_schema=MakerOutput,
+            context_schema=context_schema,
+        )
         .add_node("start", Node(start))
-        .add_node("microstep", microstep)
+        .add_node("microstep", Node(microstep, amicrostep))
         .add_node("commit", Node(commit))
         .add_edge(START, "start")
         .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
@@ -190,7 +220,7 @@ def create_maker(
 class _Maker(StateGraph[Any, Any, Any, Any]):
     """A state graph whose compiled form may take as many supersteps as its task or segment needs."""
 
-    def __init__(self, steps: int, state: type[Any], **schemas: type[Any]) -> None:
+    def __init__(self, steps: int, state: type[Any], **schemas: type[Any] | None) -> None:
         super().__init__(state, **schemas)
         self._steps = steps
 

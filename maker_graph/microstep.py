@@ -133,16 +133,17 @@ def create_microstep(
 
     def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
         given = {name: values[name] for name in keys if name in values}
-        return [Send("sample", {"state": given, "index": start + i}) for i in range(number)]
+        this = (values.get("vote_rounds") or 0) + 1
+        return [Send("sample", {"state": given, "index": start + i, "round": this}) for i in range(number)]
 
     def first_round(values: dict[str, Any]) -> list[Send]:
         return draws(values, 0, next_draw([], rule, max_samples) or 1)
 
     def sample(ask: dict[str, Any]) -> dict[str, Any]:
-        return {"vote_samples": [asdict(sampler.draw(prompt(view(ask["state"])), ask["index"]))]}
+        return {"vote_samples": [asdict(sampler.draw(prompt(view(ask["state"])), ask["index"], round=ask["round"]))]}
 
     async def asample(ask: dict[str, Any]) -> dict[str, Any]:
-        return {"vote_samples": [asdict(await sampler.adraw(prompt(view(ask["state"])), ask["index"]))]}
+        return {"vote_samples": [asdict(await sampler.adraw(prompt(view(ask["state"])), ask["index"], round=ask["round"]))]}
 
     def red_flag(values: dict[str, Any]) -> dict[str, Any]:
         judged = values.get("vote_judged") or []

@@ -1,26 +1,23 @@
 """A graph node, or a router, that serves `invoke` and `ainvoke`.
 
 LangGraph takes a plain function too, but under `ainvoke` it sends each call of it through a thread pool (measured: 4 ms of
-the 8 ms of a microstep), and a pair of functions wrapped in a RunnableLambda shows up twice in every trace.
+the 8 ms of a microstep); a pair of functions in a RunnableLambda shows up twice in every trace.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 
 
-class Node(Runnable[Any, Any]):
-    """`call` as a node; `acall` in its place under `ainvoke`, if it waits for something."""
+class Node(RunnableLambda[Any, Any]):
+    """`call` as a node; `acall` in its place under `ainvoke`, if it waits for something.
 
-    def __init__(
-        self,
-        call: Callable[[Any], Any],
-        acall: Callable[[Any], Awaitable[Any]] | None = None,
-        *,
-        name: str | None = None,
-    ) -> None:
-        self.name = name or call.__name__
+    It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
+    """
+
+    def __init__(self, call: Callable[[Any], Any], acall: Callable[[Any], Awaitable[Any]] | None = None) -> None:
+        super().__init__(call, acall, name=call.__name__)
         self._call = call
         self._acall = acall
 

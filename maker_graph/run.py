@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 from uuid import uuid4
 
 import aiosqlite
@@ -46,6 +46,7 @@ from maker_graph.simulation.profiles import profile_of
 from maker_graph.tables import read_rows
 from maker_graph.task import Checks, Task, total_of
 from maker_graph.tasks import Hanoi, Records
+from maker_graph.tracing import STEPS_PER_TRACE, About, NoTracing, Trace, Tracing, samples_per_trace, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
@@ -290,11 +291,13 @@ class _Account:
 class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
-    journal: Journal
+    run: Run
     progress: Callable[[MakerOutput], None]
+    traces: Tracing | NoTracing
 
-    def append(self, decision: Decision, after: MakerOutput) -> None:
-        self.journal.append(decision, after)
+    def append(self, decision: Decision, before: MakerOutput, after: MakerOutput) -> None:
+        self.run.journal.append(decision, after)
+        self.traces.committed(decision, lambda: self.run.task.prompt(before["state"]), after)
         self.progress(after)
 
 
@@ -306,7 +309,9 @@ async def solve(
     price: Price | None = None,
     record: Callable[[Call], None] | None = None,
     progress: Callable[[MakerOutput], None] = lambda _: None,
-    steps_per_segment: int = STEPS_PER_SEGMENT,
+    trace: Trace | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+    steps_per_segment: int | None = None,
 ) -> None:
     """Go on with `run` from its last committed step, to its end.
 
@@ -317,6 +322,8 @@ async def solve(
         price: what samples cost.
         record: told of every prompt and reply.
         progress: told where the task stands, at the beginning and after each step.
+        trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
+        warn: told what went wrong without stopping the run.
         steps_per_segment: steps of one graph invocation.
 
     Raises:
@@ -328,6 +335,9 @@ async def solve(
     progress(at)
     account = _Account(price, max_cost, float(run.journal.note("spent") or 0), record)
     settings = run.settings
+    about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task))
+    traces = tracing(about, trace)
+    traced = isinstance(traces, Tracing)
     graph = create_maker(
         run.task,
         model=_model(run),
@@ -337,11 +347,13 @@ async def solve(
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
-        steps_per_segment=steps_per_segment,
-        log=_Commits(run.journal, progress),
+        steps_per_segment=steps_per_segment or (STEPS_PER_TRACE if traced else STEPS_PER_SEGMENT),
+        samples_per_segment=samples_per_trace(settings.max_samples) if traced else None,
+        step_config=traces.step_config,
+        log=_Commits(run, progress, traces),
         meter=account,
     )
-    config: RunnableConfig = {"configurable": {"thread_id": settings.id}, "run_name": settings.task}
+    config: RunnableConfig = {"configurable": {"thread_id": settings.id}}
     if concurrency is not None:
         config["max_concurrency"] = concurrency
     began = time.monotonic()
@@ -352,16 +364,19 @@ async def solve(
             snapshot = (await machine.aget_state(config)).values
             if (at["step"] or snapshot) and any(snapshot.get(name) != value for name, value in at.items()):
                 # As if a segment had just ended here: the router behind `commit` looks at `until`.
-                await machine.aupdate_state(config, {**at, "until": at["step"]}, as_node="commit")
-            done = at["done"]
-            while not done:
-                done = (await machine.ainvoke({}, config, durability="exit"))["done"]
+                await machine.aupdate_state(config, {**at, "until": at["step"], "until_samples": None}, as_node="commit")
+            while not at["done"]:
+                with traces.segment(at["step"]) as shown:
+                    at = cast("MakerOutput", await machine.ainvoke({}, {**config, **shown}, durability="exit"))
     except sqlite3.DatabaseError as error:
         path = run.directory / "checkpoints.db"
         raise DamagedRun(
             f"{path} cannot be used ({error}). Every step is in the journal: delete that file and resume."
         ) from error
     finally:
+        traces.close()
+        if traces.problem is not None:
+            warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
         run.journal.set_note("spent", repr(account.spent))
         run.journal.set_note("seconds", repr(float(run.journal.note("seconds") or 0) + time.monotonic() - began))
 

@@ -126,26 +126,26 @@ class Sampler:
         self._seed = seed
         self._meter = meter
 
-    def draw(self, prompt: Prompt, index: int) -> Sample:
-        """Return the sample number `index` of `prompt`.
+    def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
+        """Return the sample number `index` of `prompt`; `metadata` goes into its trace.
 
         Raises:
             ProviderFailure: the provider refuses, or fails again and again.
         """
         setting = self._settings[self._turn(index)]
         messages, plain, kwargs = self._request(prompt, index)
-        config = _config(index, setting)
+        config = _config(index, setting, metadata)
         try:
             reply: AIMessage = Retrying(**_retry(setting.model))(setting.model.invoke, messages, config, **kwargs)
         except Exception as error:
             raise _failure(error, setting) from error
         return self._settle(reply, index, plain, setting)
 
-    async def adraw(self, prompt: Prompt, index: int) -> Sample:
+    async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
         setting = self._settings[self._turn(index)]
         messages, plain, kwargs = self._request(prompt, index)
-        config = _config(index, setting)
+        config = _config(index, setting, metadata)
         model = self._on_this_loop()[self._turn(index)]
         try:
             reply: AIMessage = await AsyncRetrying(**_retry(model))(model.ainvoke, messages, config, **kwargs)
@@ -261,8 +261,8 @@ def _with_new_async_client(model: Any) -> BaseChatModel:
     return copy
 
 
-def _config(index: int, setting: _Setting) -> RunnableConfig:
-    metadata = {"sample": index, "model": setting.name}
+def _config(index: int, setting: _Setting, metadata: dict[str, Any]) -> RunnableConfig:
+    metadata = metadata | {"sample": index, "model": setting.name}
     if setting.temperature is not None:
         metadata["temperature"] = setting.temperature
     return {"run_name": f"sample {index}", "tags": ["nostream"], "metadata": metadata}

@@ -7,7 +7,9 @@ from langgraph_sdk.runtime import ServerRuntime
 from pydantic import BaseModel, ConfigDict, Field
 
 from maker_graph import create_microstep
+from maker_graph.models import resolve_model
 from maker_graph.served import settings_of
+from maker_graph.simulation import ChatRehearsal
 
 
 class MicrostepContext(BaseModel):
@@ -26,7 +28,7 @@ def create_graph(runtime: ServerRuntime[MicrostepContext]) -> StateGraph[Any, An
     """Return a graph of messages with one voted node, for the settings of the run or the assistant."""
     settings = settings_of(runtime, MicrostepContext)
     node = create_microstep(
-        settings.model,
+        resolve_model(settings.model, seed=settings.seed, rehearsals=[ChatRehearsal()]),
         k=settings.k,
         max_samples=settings.max_samples,
         max_tokens=settings.max_tokens,

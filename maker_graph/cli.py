@@ -5,6 +5,7 @@ What a person reads goes to standard error; standard output holds the result, wi
 
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-import uvicorn
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -23,10 +23,7 @@ from rich.text import Text
 from maker_graph import run as runs
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, Undecided, UsageError
 from maker_graph.maker import MakerOutput
-from maker_graph.models import resolve_model
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
-from maker_graph.simulation import Simulator, profile_of
-from maker_graph.simulation.server import create_app
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import total_of
 from maker_graph.tracing import Trace
@@ -51,7 +48,7 @@ app = typer.Typer(
     "5 provider failure, 6 damaged run, 130 interrupted. After 3, 4, 5 and 130 the run can be resumed.",
 )
 
-RunName = Annotated[Path, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
 MaxCost = Annotated[float | None, typer.Option(help="Stop when so many USD are spent; the run can be resumed.", min=0)]
@@ -124,13 +121,14 @@ def run_command(
             max_samples=max_samples,
             max_tokens=max_tokens,
             temperature=_temperature(temperature),
-            out=None if out is None else str(out.absolute()),
         )
-        resolve_model(model)
+        runs.rehearsed(settings)
         pricing = _price(model, price, max_cost)
         recording = _recording(record)
-        directory = _directory(run or f"{task.rpartition(':')[2]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"[:64])
+        named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
+        directory = _directory(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings) as opened:
+            _keep(opened, price, out, None)
             _announce(opened, pricing, quiet=quiet)
             _go_on(opened, pricing, max_cost, concurrency, file, trace, quiet=quiet, as_json=as_json)
 
@@ -138,6 +136,10 @@ def run_command(
 @app.command("resume", epilog="Example:\n\n  maker-graph resume hanoi-20260101-120000-000000 --max-cost 5")
 def resume_command(
     run: RunName,
+    max_samples: Annotated[
+        int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the rows. Default: as before.")] = None,
     max_cost: MaxCost = None,
     price: OwnPrice = None,
     concurrency: Concurrency = None,
@@ -148,7 +150,10 @@ def resume_command(
 ) -> None:
     """Go on with a run from its last committed step."""
     with _clear_errors(), runs.opened(_directory(run)) as opened, _recording(record) as file:
-        pricing = _price(opened.settings.model, price, max_cost)
+        if out is not None:
+            _check_out(out, Path(opened.settings.options.get("input", "")))
+        _keep(opened, price, out, max_samples)
+        pricing = _price(opened.settings.model, opened.journal.note("price"), max_cost)
         _go_on(opened, pricing, max_cost, concurrency, file, trace, quiet=quiet, as_json=as_json)
 
 
@@ -180,6 +185,11 @@ def simulate_command(
     seed: Annotated[int, typer.Option(help="Sets which steps are hard.")] = 0,
 ) -> None:
     """Serve a simulated model as an OpenAI-compatible server (chat completions)."""
+    import uvicorn  # noqa: PLC0415  no other command serves anything
+
+    from maker_graph.simulation import Simulator, profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+    from maker_graph.simulation.server import create_app  # noqa: PLC0415  the same
+
     with _clear_errors():
         server = create_app(Simulator(profile_of(profile), seed=seed))
         try:
@@ -215,10 +225,28 @@ def _task_options(task: str, disks: int, source: Path | None, out: Path | None) 
     if task == "records":
         if source is None or out is None:
             raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
-        if not out.absolute().parent.is_dir():
-            raise UsageError(f"{out} cannot be written: there is no folder {out.absolute().parent}.")
+        _check_out(out, source)
         return {"input": str(source.absolute())}
     return {}
+
+
+def _check_out(out: Path, source: Path) -> None:
+    """See before anything is paid for that the results can be written, and that nothing is lost by it."""
+    folder = out.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"{out} cannot be written: there is no folder {folder}.")
+    if out.is_dir() or review_path(out).is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"{out} cannot be written: it must be a file in a folder that can be written to.")
+    if source.resolve() in {out.resolve(), review_path(out).resolve()}:
+        raise UsageError(f"--out {out} would overwrite the input: give another file.")
+
+
+def _keep(run: runs.Run, price: str | None, out: Path | None, max_samples: int | None) -> None:
+    """Keep with the run what decides no answer, so that a resume does not need to be told again."""
+    given = {"price": price, "out": None if out is None else str(out.absolute()), "max_samples": max_samples}
+    for name, value in given.items():
+        if value is not None:
+            run.journal.set_note(name, str(value))
 
 
 def _k(text: str) -> int | None:
@@ -242,9 +270,9 @@ def _temperature(text: str) -> tuple[float, float] | None:
     return first, others
 
 
-def _directory(name: str | Path) -> Path:
+def _directory(name: str) -> Path:
     path = Path(name)
-    return path if len(path.parts) > 1 or path.is_absolute() or (path / "settings.json").is_file() else Path("runs") / path
+    return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
 
 
 def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
@@ -272,6 +300,8 @@ def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
     steps = f"{total:,} steps" if total is not None else "steps until it is done"
     console.print(f"[bold]{settings.task}[/]: {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}")
     if settings.simulated:
+        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
         profile = profile_of(settings.model.removeprefix("sim:"))
         console.print(
             f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
@@ -308,6 +338,7 @@ def _go_on(
                 concurrency=concurrency,
                 max_cost=max_cost,
                 price=price,
+                max_samples=int(run.journal.note("max_samples") or 0) or None,
                 record=None if record is None else runs.record_to(record, run),
                 progress=progress,
                 trace=trace,
@@ -318,8 +349,8 @@ def _go_on(
     if isinstance(stopped, DamagedRun):
         raise stopped
     result = runs.summary(run)
-    still_open = _write_results(run)
     _print(result, as_json=as_json, quiet=quiet)
+    still_open = _write_results(run)
     if stopped is not None or not finished:
         why = f"{stopped}" if stopped is not None else "Interrupted."
         if isinstance(stopped, Undecided):
@@ -328,16 +359,17 @@ def _go_on(
         code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
         raise typer.Exit(code)
     if still_open:
-        review = review_path(Path(str(run.settings.out)))
+        review = review_path(Path(run.journal.note("out") or ""))
         typer.echo(f"{still_open} of {result['steps']} rows are left open for a person: {review}", err=True)
     raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
 
 
 def _write_results(run: runs.Run) -> int:
-    if run.settings.task != "records" or run.settings.out is None:
+    out = run.journal.note("out")
+    if run.settings.task != "records" or out is None:
         return 0
     rows = read_rows(Path(run.settings.options["input"]))
-    return write_results(Path(run.settings.out), rows, runs.answers(run))
+    return write_results(Path(out), rows, runs.answers(run))
 
 
 @contextmanager
@@ -410,6 +442,8 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
     tokens = result["tokens"]
     yield "Tokens", f"{tokens['input']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out"
     if result["simulated"]:
+        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
         profile = profile_of(result["model"].removeprefix("sim:"))
         listed = FlatPrice(profile.input_price, profile.output_price)(tokens)
         spent = f"simulated, ${result['cost_usd']:,.2f} spent"

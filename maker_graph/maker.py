@@ -16,7 +16,7 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from maker_graph.bounded import BoundedGraph
-from maker_graph.core.canonical import JSON, canonical
+from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
@@ -27,8 +27,8 @@ from maker_graph.node import Node
 from maker_graph.sampling import Meter
 from maker_graph.task import Checks, Keyed, Skippable, Task, total_of
 
-STEPS = 5_000
-"""Steps of one invocation if neither the task nor the caller says how many."""
+STEPS = 10**12
+"""Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""
 
 
 class Totals(TypedDict):
@@ -116,9 +116,8 @@ def create_maker(
     """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
 
     Invoked with `{}` it starts the task, or goes on where the thread stands; invoked with None it resumes what was interrupted.
-    By itself it runs to the end, however long, if the task knows its `total`. If it does not, an invocation ends after 5,000
-    steps with LangGraph's GraphRecursionError, unless `steps_per_segment` or a higher `recursion_limit` (two supersteps a step)
-    is given.
+    By itself it runs to the end, however long; `steps_per_segment` bounds the memory of a very long task. Each decision goes to
+    the custom stream (`stream_mode="custom", subgraphs=True`).
 
     Args:
         task: what is to be done; see `maker_graph.task`.
@@ -238,7 +237,10 @@ class Machine:
 
     def begin(self) -> MakerOutput:
         """Return where the task stands before its first step."""
-        state = self._task.start()
+        try:
+            state = plain(self._task.start())
+        except ValueError as error:
+            raise UsageError(f"The start state of {type(self._task).__name__} is {error}.") from None
         return MakerOutput(
             state=state,
             step=0,
@@ -260,10 +262,10 @@ class Machine:
         """Return where the task stands after one more decision."""
         step = at["step"] + 1
         if decision["status"] == "decided":
-            state = self._task.apply(at["state"], decision["answer"])
+            state = plain(self._task.apply(at["state"], decision["answer"]))
         else:
             assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
-            state = self._task.skip(at["state"])
+            state = plain(self._task.skip(at["state"]))
         link = canonical([at["digest"], step, decision["status"], decision["answer"]])
         return MakerOutput(
             state=state,

@@ -13,7 +13,7 @@ Inside: the two, and the votes, which never leave.
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
@@ -24,10 +24,10 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from maker_graph.bounded import BoundedGraph
-from maker_graph.core.canonical import JSON, strict_json
+from maker_graph.core.canonical import JSON, plain, strict_json
 from maker_graph.core.decision import Decision, Judged, Reading, decide, judge, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
-from maker_graph.core.rules import AheadBy, StoppingRule
+from maker_graph.core.rules import AheadBy, Draw, StoppingRule
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.models import Model, resolve_models
 from maker_graph.node import Node
@@ -80,7 +80,8 @@ def create_microstep(
     In a graph of messages nothing but the model is needed: the conversation is the prompt, the stripped reply is the vote, and
     one AIMessage is appended. In any other graph, say what to ask, how to read a reply and where the answer goes.
 
-    The full decision (ballot, samples, red flags, rounds, usage) goes to the custom stream as `{"decision": ...}`.
+    The full decision (ballot, samples, red flags, rounds, usage) goes to the custom stream as `{"decision": ...}`; stream with
+    `stream_mode="custom", subgraphs=True` to see it.
 
     Args:
         model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
@@ -107,9 +108,7 @@ def create_microstep(
     Raises:
         UsageError: a setting is wrong; the text says which, and what to do.
     """
-    rule = AheadBy(k) if isinstance(k, int) else k
-    if max_samples < 1:
-        raise UsageError(f"max_samples must be at least 1, not {max_samples!r}.")
+    rule, first = _rule_of(k, max_samples)
     if on_undecided not in get_args(OnUndecided):
         raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
     flags = _default_flags(max_tokens) if red_flags is None else list(red_flags)
@@ -118,7 +117,7 @@ def create_microstep(
     out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
     view = _view_of(state, keys)
     prompt = prompt or _messages
-    parse, vote_key = _reader(answer, key)
+    parse = _reader(answer)
     sampler = Sampler(
         resolve_models(model, seed=seed),
         temperature=temperature,
@@ -129,7 +128,7 @@ def create_microstep(
 
     def reading(values: Mapping[str, Any]) -> Reading:
         bound = None if check is None else lambda reply: check(view(values), reply)
-        return Reading(parse=parse, key=vote_key, check=bound, red_flags=flags_by_name)
+        return Reading(parse=parse, key=key, check=bound, red_flags=flags_by_name)
 
     def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
         given = {name: values[name] for name in keys if name in values}
@@ -137,7 +136,7 @@ def create_microstep(
         return [Send("sample", {"state": given, "index": start + i, "round": this}) for i in range(number)]
 
     def first_round(values: dict[str, Any]) -> list[Send]:
-        return draws(values, 0, next_draw([], rule, max_samples) or 1)
+        return draws(values, 0, first)
 
     def sample(ask: dict[str, Any]) -> dict[str, Any]:
         return {"vote_samples": [asdict(sampler.draw(prompt(view(ask["state"])), ask["index"], round=ask["round"]))]}
@@ -191,6 +190,17 @@ def create_microstep(
     return BoundedGraph.of(graph, supersteps=3 * max_samples + 1)  # a round of at least one sample is three supersteps
 
 
+def _rule_of(k: int | StoppingRule, max_samples: int) -> tuple[StoppingRule, int]:
+    """Return the rule, and how many samples its first round draws."""
+    if not isinstance(k, int) and not callable(k):
+        raise UsageError(f"k is a whole number of at least 1 or a stopping rule, not {k!r}.")
+    rule = AheadBy(k) if isinstance(k, int) else k
+    verdict = rule({})
+    if not isinstance(verdict, Draw) or verdict.samples > max_samples:
+        raise UsageError(f"max_samples={max_samples!r} is too few to decide anything ({rule}): raise it or lower k.")
+    return rule, verdict.samples
+
+
 def _default_flags(max_tokens: int | None) -> list[RedFlag]:
     flags: list[RedFlag] = [truncated, refused, empty]
     return flags if max_tokens is None else [truncated, too_long(max_tokens), refused, empty]
@@ -201,25 +211,20 @@ def _messages(state: Any) -> Prompt:
     return messages
 
 
-def _reader(
-    answer: Callable[[str], Any] | type[BaseModel] | None, key: Callable[[Any], Any] | None
-) -> tuple[Callable[[str], Any], Callable[[Any], Any] | None]:
-    """Return how text becomes an answer, and how an answer becomes what is voted on."""
+def _reader(answer: Callable[[str], Any] | type[BaseModel] | None) -> Callable[[str], Any]:
+    """Return how text becomes an answer."""
     if answer is None:
-        return str.strip, key
+        return str.strip
     if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
-        return answer, key
+        read = cast("Callable[[str], Any]", answer)
+        return lambda text: plain(read(text))  # so that key, check and a replay see the same value
     form = answer
 
-    def parse(text: str) -> Any:
-        value = strict_json(text.strip())
-        return form.model_validate(value).model_dump(mode="json")
+    def parse(text: str) -> BaseModel:
+        strict_json(text.strip())  # no duplicate keys, no NaN; then no "3" for 3 and no "yes" for true
+        return form.model_validate_json(text.strip(), strict=True)
 
-    return parse, None if key is None else lambda value: _plain(key(form.model_validate(value)))
-
-
-def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return parse
 
 
 def _keys_of(

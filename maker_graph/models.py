@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
 
 from maker_graph.errors import MissingKey, UnknownModel, UsageError
-from maker_graph.simulation.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from maker_graph.simulation.rehearsal import Rehearsal
 
 Model: TypeAlias = BaseChatModel | str
 """A chat model, or its name: `openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `anthropic:...`."""
@@ -22,7 +24,7 @@ def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -
     return [resolve_model(each, seed=seed) for each in several]
 
 
-def resolve_model(model: Model, *, seed: int | None = None, rehearsals: Sequence[Rehearsal] = ()) -> BaseChatModel:
+def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequence[Rehearsal]" = ()) -> BaseChatModel:
     """Return the chat model that `model` names; a chat model is returned as it is.
 
     The name is split at its first colon only, so `openai:qwen3:4b` is the model `qwen3:4b` of an OpenAI-compatible server.

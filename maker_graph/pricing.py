@@ -66,7 +66,7 @@ def parse_price(text: str) -> FlatPrice:
 
 def price_of(model: str) -> Price | None:
     """Return the list price of `provider:model`, or None if none is known: a server of one's own has no list."""
-    if model.startswith("openai:") and os.environ.get("OPENAI_BASE_URL"):
+    if model.startswith("openai:") and (os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")):
         return None
     provider, _, name = model.partition(":")
     price = ListPrice(provider, name)

@@ -19,8 +19,8 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 from uuid import uuid4
@@ -30,19 +30,19 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.planning import k_min
-from maker_graph.errors import DamagedRun, LimitReached, UnknownTask, UnusableRun, UsageError
-from maker_graph.journal import Journal
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, UnknownTask, UnusableRun, UsageError
+from maker_graph.journal import Journal, Spent
 from maker_graph.maker import Machine, MakerOutput, create_maker
 from maker_graph.models import resolve_model
 from maker_graph.pricing import Price
 from maker_graph.sampling import Call
-from maker_graph.simulation.profiles import profile_of
 from maker_graph.tables import read_rows
 from maker_graph.task import Checks, Task, total_of
 from maker_graph.tasks import Hanoi, Records
@@ -71,7 +71,6 @@ class Settings(BaseModel):
         max_samples: a vote that needs more is undecided.
         max_tokens: the output cap of a sample.
         temperature: of the first sample and of the others; None leaves it to the model.
-        out: the file that gets the results of a task that has some.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,7 +85,6 @@ class Settings(BaseModel):
     max_samples: int
     max_tokens: int
     temperature: tuple[float, float] | None
-    out: str | None
 
     @property
     def simulated(self) -> bool:
@@ -98,7 +96,8 @@ class Summary(TypedDict):
     """A run in figures: what `--json` prints, the same for run, resume, status and verify.
 
     `first_sample_wrong_at` is the first step whose first sample alone does not give the decided answer; `cost_usd` is what was
-    spent, not what a simulated model would have cost; `seconds` is the time that the run was at work.
+    spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
+    `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     """
 
     run: str
@@ -133,7 +132,6 @@ def new_settings(
     max_samples: int = 100,
     max_tokens: int | None = None,
     temperature: tuple[float, float] | None = (0.0, 0.1),
-    out: str | None = None,
 ) -> Settings:
     """Return the settings of a new run, with what was left open decided.
 
@@ -149,23 +147,27 @@ def new_settings(
     if k is not None and k < 1:
         raise UsageError(f"k must be at least 1, not {k}.")
     if model.startswith("sim:"):
+        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
         profile = profile_of(model.removeprefix("sim:"))
         seed = 1 if seed is None else seed
         max_tokens = max_tokens or profile.max_tokens
         if k is None and total:
             k = k_min(1 - profile.error, total, TARGET)
+    k = 3 if k is None else k
+    if k > max_samples:
+        raise UsageError(f"max_samples is {max_samples}, too few for a lead of k = {k}: raise it or lower k.")
     return Settings(
         id=uuid4().hex,
         task=task,
         options=options,
         model=model,
-        k=3 if k is None else k,
+        k=k,
         seed=seed,
         check=check,
         max_samples=max_samples,
         max_tokens=max_tokens or 750,
         temperature=temperature,
-        out=out,
     )
 
 
@@ -229,10 +231,13 @@ def created(directory: Path, settings: Settings) -> Iterator[Run]:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700)
     except FileExistsError:
-        raise UnusableRun(f"{directory} exists: resume it (maker-graph resume {directory}), or give another --run.") from None
+        known = (directory / "settings.json").exists()
+        todo = f"resume it (maker-graph resume {directory}), or give another --run" if known else "give another --run"
+        raise UnusableRun(f"{directory} exists{'' if known else ' and is no run'}: {todo}.") from None
     except OSError as error:
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
-    # Whole or not at all: without settings a directory is no run.
+    Journal(directory / "journal.db", _origin(settings), create=True).close()
+    # Last, and whole or not at all: a directory with settings is a run.
     draft = directory / ".settings.json"
     draft.write_text(settings.model_dump_json(indent=2) + "\n")
     draft.replace(directory / "settings.json")
@@ -245,46 +250,71 @@ def opened(directory: Path) -> Iterator[Run]:
     """Open the run in `directory`.
 
     Raises:
-        UnusableRun: there is no run.
+        UnusableRun: there is no run, or another process holds it.
         DamagedRun: its settings or its journal cannot be read, or do not belong together.
     """
     try:
-        text = (directory / "settings.json").read_text()
+        text = (directory / "settings.json").read_text(encoding="utf-8")
+        settings = Settings.model_validate_json(text)
     except OSError:
         raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None
-    try:
-        settings = Settings.model_validate_json(text)
+    except UnicodeDecodeError as error:
+        raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error}.") from None
     except ValidationError as error:
         raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error.errors()[0]['msg']}.") from None
     task = load_task(settings.task, settings.options)
-    journal = Journal(directory / "journal.db", canonical(settings.model_dump(mode="json")))
+    journal = Journal(directory / "journal.db", _origin(settings))
     try:
         yield Run(directory, settings, task, Machine(task), journal)
     finally:
         journal.close()
 
 
+def _origin(settings: Settings) -> str:
+    return canonical(settings.model_dump(mode="json"))
+
+
 @dataclass(slots=True)
 class _Account:
-    """Counts what samples cost, stops at the limit, and records every prompt and reply if asked to."""
+    """Counts what samples use up, stops at the limit, and records every prompt and reply if asked to.
+
+    `since` is what was used since it was last taken into the journal, `before_that` what the journal has.
+    """
 
     price: Price | None
     max_cost: float | None
-    spent: float
+    before_that: float
     record: Callable[[Call], None] | None
+    since: Spent = field(default_factory=Spent)
+    _clock: float = field(default_factory=time.monotonic)
 
     def before(self) -> None:
-        if self.max_cost is not None and self.spent >= self.max_cost:
+        spent = self.before_that + self.since.cost
+        if self.max_cost is not None and spent >= self.max_cost:
             raise LimitReached(
-                f"The limit of ${self.max_cost:g} is reached (${self.spent:.4f} spent): resume with a higher --max-cost."
+                f"The limit of ${self.max_cost:g} is reached (${spent:.4f} spent): resume with a higher --max-cost."
             )
 
     def after(self, call: Call) -> None:
-        sample = call.sample
-        if self.price is not None:
-            self.spent += self.price(Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens))
+        used, sample = self.since, call.sample
+        usage = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
+        self.since = Spent(
+            cost=used.cost + (0.0 if self.price is None else self.price(usage)),
+            samples=used.samples + 1,
+            input=used.input + usage["input"],
+            cached=used.cached + usage["cached"],
+            output=used.output + usage["output"],
+        )
         if self.record is not None:
             self.record(call)
+
+    def take(self) -> Spent:
+        """Return what was used since the last time, and begin anew."""
+        now = time.monotonic()
+        taken = self.since._replace(seconds=now - self._clock)
+        self.before_that += taken.cost
+        self.since, self._clock = Spent(), now
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +322,12 @@ class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
+    account: _Account
     progress: Callable[[MakerOutput], None]
     traces: Tracing | NoTracing
 
     def append(self, decision: Decision, before: MakerOutput, after: MakerOutput) -> None:
-        self.run.journal.append(decision, after)
+        self.run.journal.append(decision, after, self.account.take())
         self.traces.committed(decision, lambda: self.run.task.prompt(before["state"]), after)
         self.progress(after)
 
@@ -307,6 +338,7 @@ async def solve(
     concurrency: int | None = None,
     max_cost: float | None = None,
     price: Price | None = None,
+    max_samples: int | None = None,
     record: Callable[[Call], None] | None = None,
     progress: Callable[[MakerOutput], None] = lambda _: None,
     trace: Trace | None = None,
@@ -320,6 +352,7 @@ async def solve(
         concurrency: how many samples are in flight at once; no limit if None.
         max_cost: stop when so many USD are spent, those of earlier sessions included.
         price: what samples cost.
+        max_samples: in place of the run's own: it decides no step that was decided before.
         record: told of every prompt and reply.
         progress: told where the task stands, at the beginning and after each step.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
@@ -333,52 +366,70 @@ async def solve(
     for _, _, after in run.journal.replay(run.machine):
         at = after
     progress(at)
-    account = _Account(price, max_cost, float(run.journal.note("spent") or 0), record)
+    account = _Account(price, max_cost, run.journal.spent().cost, record)
     settings = run.settings
+    max_samples = max_samples or settings.max_samples
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task))
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
     graph = create_maker(
         run.task,
-        model=_model(run),
+        model=_model(settings, run.task),
         k=settings.k,
         check=settings.check,
-        max_samples=settings.max_samples,
+        max_samples=max_samples,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
         steps_per_segment=steps_per_segment or (STEPS_PER_TRACE if traced else STEPS_PER_SEGMENT),
-        samples_per_segment=samples_per_trace(settings.max_samples) if traced else None,
+        samples_per_segment=samples_per_trace(max_samples) if traced else None,
         step_config=traces.step_config,
-        log=_Commits(run, progress, traces),
+        log=_Commits(run, account, progress, traces),
         meter=account,
     )
     config: RunnableConfig = {"configurable": {"thread_id": settings.id}}
     if concurrency is not None:
         config["max_concurrency"] = concurrency
-    began = time.monotonic()
     try:
         async with aiosqlite.connect(run.directory / "checkpoints.db") as connection:
             saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
             machine = graph.compile(checkpointer=saver, name=settings.task)
-            snapshot = (await machine.aget_state(config)).values
-            if (at["step"] or snapshot) and any(snapshot.get(name) != value for name, value in at.items()):
-                # As if a segment had just ended here: the router behind `commit` looks at `until`.
-                await machine.aupdate_state(config, {**at, "until": at["step"], "until_samples": None}, as_node="commit")
+            await _set_to(machine, config, at, run.directory, warn)
             while not at["done"]:
                 with traces.segment(at["step"]) as shown:
                     at = cast("MakerOutput", await machine.ainvoke({}, {**config, **shown}, durability="exit"))
     except sqlite3.DatabaseError as error:
-        path = run.directory / "checkpoints.db"
-        raise DamagedRun(
-            f"{path} cannot be used ({error}). Every step is in the journal: delete that file and resume."
-        ) from error
+        raise _unusable_checkpoints(run.directory, error) from error
     finally:
         traces.close()
         if traces.problem is not None:
             warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
-        run.journal.set_note("spent", repr(account.spent))
-        run.journal.set_note("seconds", repr(float(run.journal.note("seconds") or 0) + time.monotonic() - began))
+        with suppress(MakerError):  # what ended the run is what matters
+            run.journal.spend(account.take())
+
+
+async def _set_to(
+    machine: CompiledStateGraph[Any, Any, Any, Any],
+    config: RunnableConfig,
+    at: MakerOutput,
+    directory: Path,
+    warn: Callable[[str], None],
+) -> None:
+    """Put the machine where the journal ends, whatever its checkpoint says."""
+    try:
+        snapshot = (await machine.aget_state(config)).values
+    except Exception as error:
+        raise _unusable_checkpoints(directory, error) from error
+    if snapshot.get("step", 0) > at["step"]:
+        warn(f"The checkpoint is at step {snapshot['step']}, the journal at {at['step']}: the run goes on from the journal.")
+    if (at["step"] or snapshot) and any(snapshot.get(name) != value for name, value in at.items()):
+        # As if a segment had just ended here: the router behind `commit` looks at `until`.
+        await machine.aupdate_state(config, {**at, "until": at["step"], "until_samples": None}, as_node="commit")
+
+
+def _unusable_checkpoints(directory: Path, error: Exception) -> DamagedRun:
+    path = directory / "checkpoints.db"
+    return DamagedRun(f"{path} cannot be used ({error}). Every step is in the journal: delete that file and resume.")
 
 
 def solve_until_signal(run: Run, **settings: Any) -> bool:
@@ -416,7 +467,7 @@ def summary(run: Run) -> Summary:
         )
         rules_kept = rules_kept and kept
     total = total_of(run.task)
-    totals, settings = at["totals"], run.settings
+    totals, settings, spent = at["totals"], run.settings, run.journal.spent()
     return Summary(
         run=run.directory.name,
         task=settings.task,
@@ -427,15 +478,15 @@ def summary(run: Run) -> Summary:
         done=at["done"],
         verified=rules_kept and run.task.done(at["state"]) and total in (None, at["step"]),
         k=settings.k,
-        samples=totals["samples"],
+        samples=max(spent.samples, totals["samples"]),
         votes=totals["votes"],
         outvoted=totals["outvoted"],
         first_sample_wrong_at=totals["first_sample_wrong_at"],
         rounds=totals["rounds"],
         flags=dict(sorted(totals["flags"].items())),
-        tokens=totals["tokens"],
-        cost_usd=round(float(run.journal.note("spent") or 0), 6),
-        seconds=round(float(run.journal.note("seconds") or 0), 3),
+        tokens=Usage(input=spent.input, cached=spent.cached, output=spent.output),
+        cost_usd=round(spent.cost, 6),
+        seconds=round(spent.seconds, 3),
         digest=at["digest"],
     )
 
@@ -446,10 +497,26 @@ def answers(run: Run) -> Iterator[Any]:
         yield decision["answer"]
 
 
-def _model(run: Run) -> BaseChatModel:
-    rehearsal = getattr(run.task, "rehearsal", None)
+def rehearsed(settings: Settings) -> None:
+    """See that the model of a new run can be made, and that a simulated one knows the task, before anything is stored.
+
+    Raises:
+        UsageError: it cannot, or does not.
+    """
+    task = load_task(settings.task, settings.options)
+    model = _model(settings, task)
+    if not settings.simulated:
+        return
+    from maker_graph.simulation import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of the simulation
+
+    if isinstance(model, SimulatedChatModel) and not task.done(task.start()):
+        model.knows(task.prompt(task.start()))
+
+
+def _model(settings: Settings, task: Task) -> BaseChatModel:
+    rehearsal = getattr(task, "rehearsal", None)
     rehearsals = () if rehearsal is None else (rehearsal,)
-    return resolve_model(run.settings.model, seed=run.settings.seed, rehearsals=rehearsals)
+    return resolve_model(settings.model, seed=settings.seed, rehearsals=rehearsals)
 
 
 def record_to(file: IO[str], run: Run) -> Callable[[Call], None]:

@@ -117,8 +117,8 @@ class Sampler:
             raise UsageError("At least one model is needed.")
         first, others = temperature if isinstance(temperature, tuple) else (temperature, temperature)
         for value in (first, others):
-            if value is not None and not value >= 0:
-                raise UsageError(f"A temperature must be at least 0, not {value!r}.")
+            if value is not None and not (isinstance(value, int | float) and value >= 0):
+                raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
         self._settings = [_setting(models[0], first, max_tokens), *(_setting(model, others, max_tokens) for model in models)]
@@ -241,7 +241,8 @@ def _openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, A
     only and would go on for ever; OpenAI refuses both at once, and max_tokens for models that reason.
     """
     update: dict[str, Any] = {}
-    own_server = bool(model.openai_api_base) and "api.openai.com" not in model.openai_api_base
+    address = "" if model.root_client is None else str(model.root_client.base_url)  # wherever it was set
+    own_server = bool(address) and "openai.com" not in address and "azure.com" not in address
     if max_tokens is not None and own_server and not fixes_temperature(name):
         update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
     if model.root_client is not None:

@@ -27,6 +27,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         raise UsageError(
             f"{path} has no column {missing[0]!r}; it needs {', '.join(INPUT)} and has {', '.join(columns) or 'none'}."
         )
+    if not rows:
+        raise UsageError(f"{path} has no rows.")
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             raise UsageError(f"{path}, line {number}: the number of fields is not that of the header.")

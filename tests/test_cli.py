@@ -18,6 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from maker_graph.cli import app
+from maker_graph.core.decision import Reading, decide, judge
+from maker_graph.core.red_flags import Sample
+from maker_graph.core.rules import AheadBy
+from maker_graph.run import created, new_settings, summary
+from maker_graph.tasks import Hanoi
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -194,6 +199,10 @@ def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path)
         (["run", "hanoi", "--model", "anthropic:claude"], "install"),
         (["run", "hanoi", "--disks", "0"], "at least 1 disk"),
         (["run", "hanoi", "--disks", "two"], "disks"),
+        (["run", "hanoi", "--disks", "1100"], "many steps"),
+        (["run", "hanoi", "--k", "200"], "max_samples"),
+        (["run", "hanoi", "--model", "sim:perfect,max_tokens=-5"], "at least 1"),
+        (["run", "tests.test_maker:Countdown"], "rehearsal"),
         (["run", "hanoi", "--k", "0"], "at least 1"),
         (["run", "hanoi", "--k", "many"], "auto"),
         (["run", "hanoi", "--model", "sim:llama-3.2-3b"], "no k reaches"),
@@ -294,7 +303,7 @@ def wait_for(folder: Path, step: int, process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-SLOW = ("--disks", "6", "--model", "sim:gpt-oss-20b,latency=0.01", "--k", "3", "--json")
+SLOW = ("--disks", "6", "--model", "sim:gpt-oss-20b,latency=0.01", "--k", "3", "--price", "0.05,0.2", "--json")
 
 
 def test_kill_9_at_random_steps_and_resume_to_the_digest_of_an_unkilled_run(cli: Cli, tmp_path: Path) -> None:
@@ -309,8 +318,10 @@ def test_kill_9_at_random_steps_and_resume_to_the_digest_of_an_unkilled_run(cli:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     killed = json.loads(out)
-    differ = {"run": "", "seconds": 0, "cost_usd": 0}
-    assert killed | differ == whole | differ, "the same steps, votes and samples, each counted once"
+    differ = {"run": "", "seconds": 0}
+    assert killed | differ == whole | differ, "the same steps, votes, samples and costs, each counted once"
+    assert killed["cost_usd"] > 0
+    assert killed["seconds"] > 0.5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -338,12 +349,112 @@ def test_a_second_process_on_the_same_run_is_refused_and_no_step_happens_twice(c
     assert result(cli("verify", "r", "--json"))["verified"]
 
 
-@pytest.mark.parametrize("name", ["checkpoints.db", "journal.db"])
-def test_a_run_whose_checkpoints_or_journal_are_gone_goes_on_with_what_the_journal_has(
-    cli: Cli, tmp_path: Path, name: str
-) -> None:
-    args = ("--model", "sim:gpt-4.1-mini", "--price", "0.4,1.6", "--json")
-    assert cli("run", "hanoi", "--disks", "5", "--run", "r", "--max-cost", "0.03", *args).returncode == 4
-    for path in (tmp_path / "runs" / "r").glob(f"{name}*"):
+def stopped(cli: Cli) -> None:
+    """Leave a run of 5 disks that has reached its limit."""
+    args = ("--model", "sim:gpt-4.1-mini", "--price", "0.4,1.6", "--max-cost", "0.03")
+    assert cli("run", "hanoi", "--disks", "5", "--run", "r", *args).returncode == 4
+
+
+def test_a_run_without_its_checkpoints_goes_on_from_the_journal(cli: Cli, tmp_path: Path) -> None:
+    stopped(cli)
+    for path in (tmp_path / "runs" / "r").glob("checkpoints.db*"):
         path.unlink()
     assert result(cli("resume", "r", "--json"))["verified"]
+
+
+def test_a_checkpoint_ahead_of_the_journal_is_told_and_the_run_goes_on_from_the_journal(cli: Cli, tmp_path: Path) -> None:
+    stopped(cli)
+    with closing(sqlite3.connect(tmp_path / "runs" / "r" / "journal.db")) as db:
+        db.execute("DELETE FROM steps WHERE step > 4")
+        db.commit()
+    done = cli("resume", "r", "--json")
+    assert "the journal at 4" in done.stderr
+    assert result(done)["verified"]
+
+
+def test_damaged_files_end_with_6_and_a_sentence(cli: Cli, tmp_path: Path) -> None:
+    stopped(cli)
+    folder = tmp_path / "runs" / "r"
+    with closing(sqlite3.connect(folder / "checkpoints.db")) as db:
+        db.execute("UPDATE checkpoints SET checkpoint = x'c1c1c1'")
+        db.commit()
+    damaged = cli("resume", "r")
+    assert (damaged.returncode, "delete that file" in damaged.stderr) == (6, True)
+    (folder / "settings.json").write_bytes(b"\xff\xfe")
+    assert cli("status", "r").returncode == 6
+    for path in folder.glob("journal.db*"):
+        path.unlink()
+    (folder / "settings.json").write_text("{}")
+    assert cli("status", "r").returncode == 6
+
+
+def test_a_run_without_its_journal_is_damaged_and_nothing_is_paid_again(cli: Cli, tmp_path: Path) -> None:
+    stopped(cli)
+    for path in (tmp_path / "runs" / "r").glob("journal.db*"):
+        path.unlink()
+    for command in ("resume", "status", "verify"):
+        done = cli(command, "r")
+        assert (done.returncode, "journal.db is missing" in done.stderr) == (6, True)
+
+
+def test_a_journal_that_another_process_holds_is_busy_not_damaged(cli: Cli, tmp_path: Path) -> None:
+    stopped(cli)
+    with closing(sqlite3.connect(tmp_path / "runs" / "r" / "journal.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        done = cli("resume", "r")
+    assert (done.returncode, "try again" in done.stderr) == (2, True)
+
+
+def test_a_price_once_given_holds_for_every_resume(cli: Cli) -> None:
+    stopped(cli)
+    summary = result(cli("resume", "r", "--json"))
+    tokens = summary["tokens"]
+    assert summary["cost_usd"] == pytest.approx((0.4 * tokens["input"] + 1.6 * tokens["output"]) / 1e6, abs=1e-5)
+
+
+def test_what_was_drawn_for_a_step_that_was_not_decided_is_counted(cli: Cli) -> None:
+    args = ("--model", "sim:perfect,flagged=1", "--k", "2", "--max-samples", "9", "--price", "1,1", "--json")
+    summary = result(cli("run", "hanoi", "--disks", "3", "--run", "r", *args))
+    assert (summary["steps"], summary["samples"]) == (0, 8)
+    assert summary["tokens"]["output"] > 0
+    assert summary["cost_usd"] > 0
+    again = cli("resume", "r", "--max-samples", "11", "--json")
+    assert again.returncode == 3
+    assert result(again)["samples"] == 18
+
+
+def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> None:
+    jump = ["[2, 0, 1]", "[[1], [2], []]"], ["[2, 1, 2]", "[[1], [], [2]]"], ["[1, 0, 2]", "[[], [], [2, 1]]"]
+    legal = ["[1, 0, 1]", "[[2], [1], []]"], ["[2, 0, 2]", "[[], [1], [2]]"], ["[1, 1, 2]", "[[], [], [2, 1]]"]
+    short = (["[2, 0, 2]", "[[], [], [2, 1]]"],)
+    for number, (steps, verified) in enumerate([(jump, False), (legal, True), (short, False)]):
+        settings = new_settings("hanoi", {"disks": 2}, "sim:perfect", k=1, check=False)
+        with created(tmp_path / f"run-{number}", settings) as run:
+            at = run.machine.begin()
+            for move, state in steps:
+                sample = Sample(0, f"move = {move}\nnext_state = {state}")
+                how = Reading(parse=Hanoi(2).parse, key=None, check=None, red_flags={})
+                made = decide([judge(sample, how)], AheadBy(1), 9, 1)
+                at = run.machine.advance(at, made)
+                run.journal.append(made, at)
+            made_of = summary(run)
+        assert (made_of["done"], made_of["verified"]) == (True, verified)
+
+
+@pytest.mark.parametrize("out", ["rows.csv", "./rows.csv", "folder"])
+def test_an_output_that_would_lose_something_is_refused_before_anything_is_paid(cli: Cli, tmp_path: Path, out: str) -> None:
+    (tmp_path / "rows.csv").write_text('address,date,amount\n"1 Elm St., 10115 Kiel",3.4.24,$5\n')
+    (tmp_path / "folder").mkdir()
+    before = (tmp_path / "rows.csv").read_bytes()
+    done = cli("run", "records", "--input", "rows.csv", "--out", out)
+    assert done.returncode == 2
+    assert (tmp_path / "rows.csv").read_bytes() == before
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rows_that_a_simulated_model_cannot_read_are_left_open(cli: Cli, tmp_path: Path) -> None:
+    rows = '"1 Elm St., 10115 Kiel",3.4.24,$5\n"Nowhere",soon,much\n"1 Elm\nSt., 10115 Kiel",3.4.24,$5\n'
+    (tmp_path / "rows.csv").write_text(f"address,date,amount\n{rows}")
+    done = cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--json", "--max-samples", "12")
+    assert (done.returncode, result(done)["steps"]) == (1, 3)
+    assert "1 of 3 rows" in done.stderr

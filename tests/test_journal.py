@@ -43,7 +43,7 @@ Open = Callable[..., Journal]
 def fixture_open() -> Iterator[Open]:
     """Return what opens a journal; all are closed at the end of the test."""
     with ExitStack() as stack:
-        yield lambda path, origin="run": stack.enter_context(closing(Journal(path, origin)))
+        yield lambda path, origin="run": stack.enter_context(closing(Journal(path, origin, create=not path.exists())))
 
 
 def filled(journal: Journal) -> tuple[Journal, MakerOutput]:

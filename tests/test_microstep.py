@@ -4,6 +4,8 @@ import math
 import operator
 import random
 from dataclasses import dataclass
+from datetime import date
+from enum import Enum
 from typing import Annotated, Any
 
 import pytest
@@ -13,7 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from maker_graph import AheadBy, FirstTo, Majority, Sample, Undecided, UsageError, create_microstep, p_sub
@@ -236,6 +238,44 @@ def test_a_pydantic_answer_is_strict_json() -> None:
     assert flags == {"malformed": 3}
 
 
+def test_a_pydantic_answer_is_not_repaired_and_may_hold_enums_dates_and_aliases() -> None:
+    class Queue(Enum):
+        A = "a"
+        B = "b"
+
+    class Full(BaseModel):
+        queue: Queue = Field(alias="Queue")
+        day: date
+        number: int
+
+    right = '{"Queue": "b", "day": "2026-01-31", "number": 3}'
+    script = replies(right.replace("3}", '"3"}'), right.replace('"b"', '"c"'), right)
+    result = text_state(Scripted(script=script), answer=Full, key=lambda r: r.queue, k=2).invoke({"body": "?"})
+    assert result["route"] == {"queue": "b", "day": "2026-01-31", "number": 3}
+    assert result["decision"]["flags"] == {"malformed": 2}
+    assert result["decision"]["ballot"] == {'"b"': 2}
+
+
+def test_an_answer_is_plain_json_whatever_the_function_returns() -> None:
+    result = text_state(Scripted(script=replies("1")), answer=lambda text: {1: (text, date(2026, 1, 31))}, k=2).invoke(
+        {"body": "?"}
+    )
+    assert result["route"] == {"1": ["1", "2026-01-31"]}
+
+
+def test_replies_cut_at_the_cap_say_that_the_cap_is_what_to_look_at() -> None:
+    cut = AIMessage("1", response_metadata={"finish_reason": "length"})
+    with pytest.raises(Undecided, match="raise max_tokens"):
+        text_state(Scripted(script=replies(cut)), max_samples=9).invoke({"body": "?"})
+
+
+def test_samples_are_judged_in_the_order_of_launch_even_if_the_channel_has_them_in_another() -> None:
+    node = text_state(Scripted(script=replies("1"))).nodes["red_flag"].bound
+    drawn = [{"index": index, "text": str(index)} for index in (2, 0, 1)]
+    judged = node.invoke({"body": "?", "vote_samples": drawn})["vote_judged"]
+    assert [each["index"] for each in judged] == [0, 1, 2]
+
+
 def test_the_decision_goes_to_the_custom_stream() -> None:
     app = in_a_graph(text_state(Scripted(script=replies("1"))), Ticket)
     parts = [part for _, part in app.stream({"body": "?"}, stream_mode="custom", subgraphs=True)]
@@ -269,6 +309,9 @@ def test_own_red_flags_take_the_place_of_the_default_ones() -> None:
     [
         ({"k": 0}, "at least 1"),
         ({"max_samples": 0}, "max_samples"),
+        ({"k": 200}, "max_samples=100 is too few"),
+        ({"k": 3.0}, "stopping rule"),
+        ({"temperature": [0.0, 0.1]}, "a tuple of two"),
         ({"max_tokens": 0}, "at least 1"),
         ({"temperature": -1.0}, "temperature"),
         ({"on_undecided": "panic"}, "on_undecided"),

@@ -14,8 +14,7 @@ from maker_graph import errors
 ROOT = Path(__file__).parents[1]
 
 
-def test_all_is_sorted_and_complete() -> None:
-    assert sorted(maker_graph.__all__) == sorted(set(maker_graph.__all__))
+def test_all_is_complete() -> None:
     imported = {
         alias.asname or alias.name
         for node in ast.walk(ast.parse((ROOT / "maker_graph" / "__init__.py").read_text()))
@@ -56,6 +55,11 @@ def test_the_pure_modules_load_without_langgraph_and_langchain() -> None:
         "assert not {'langgraph', 'langchain_core', 'asyncio', 'random'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(ROOT / "maker_graph")], check=True)
+
+
+def test_a_real_run_knows_nothing_of_the_simulation() -> None:
+    code = "import sys, maker_graph.cli; assert not [name for name in sys.modules if name.startswith('maker_graph.simulation')]"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)

@@ -13,7 +13,8 @@ from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 
 from maker_graph.errors import MissingKey, ProviderFailure, UnknownModel, UsageError
-from maker_graph.models import resolve_model
+from maker_graph.models import resolve_model, resolve_models
+from maker_graph.pricing import price_of
 from maker_graph.sampling import Call, Sampler, sample_of, sample_seed
 from tests.conftest import Scripted, replies
 
@@ -118,6 +119,24 @@ def test_what_never_passes_ends_in_a_clear_failure_after_six_calls_not_eighteen(
     with server(fault) as (url, asked), pytest.raises(ProviderFailure, match="6 times"):
         sampler(url).draw(PROMPT, 0)
     assert len(asked) == 6
+
+
+async def test_the_same_for_the_async_client() -> None:
+    fault = (500, {"error": {"message": "oops"}}, {"Retry-After": "0"})
+    with server(fault) as (url, asked), pytest.raises(ProviderFailure, match="6 times"):
+        await sampler(url).adraw(PROMPT, 0)
+    assert len(asked) == 6
+
+
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "OPENAI_API_BASE"])
+def test_an_own_server_set_by_the_environment_gets_the_cap_that_it_reads(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with server((200, completion(), {})) as (url, asked):
+        monkeypatch.setenv(name, url)
+        monkeypatch.setenv("OPENAI_API_KEY", "any")
+        Sampler(resolve_models("openai:qwen3:4b"), temperature=None, max_tokens=750, seed=None, meter=None).draw(PROMPT, 0)
+        assert price_of("openai:gpt-4.1-mini") is None, "an own server has no list price"
+    assert asked[0]["max_tokens"] == 750
+    assert "max_completion_tokens" not in asked[0]
 
 
 def test_an_async_client_lives_as_long_as_its_event_loop_and_the_next_loop_gets_its_own() -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import NoReturn, TypeAlias
 
+from pydantic_core import to_jsonable_python
+
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """Plain data: what a state and an answer are made of."""
 
@@ -25,6 +27,19 @@ def canonical(value: object) -> str:
     except (TypeError, RecursionError) as error:
         raise ValueError(f"not plain JSON: {error}") from error
     return text
+
+
+def plain(value: object) -> JSON:
+    """Return `value` as plain JSON: models, dataclasses, enums, dates and tuples become what JSON has for them.
+
+    >>> plain({1: (2, 3)})
+    {'1': [2, 3]}
+
+    Raises:
+        ValueError: something in it has no such form.
+    """
+    result: JSON = json.loads(canonical(to_jsonable_python(value, by_alias=False)))
+    return result
 
 
 def strict_json(text: str) -> JSON:

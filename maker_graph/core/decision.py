@@ -11,11 +11,12 @@ No rule ever declares a silent winner. A vote ends undecided when
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from typing_extensions import TypedDict
 
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import JSON, canonical
+from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule
 
@@ -83,15 +84,15 @@ class Reading:
     """How replies become votes.
 
     Attributes:
-        parse: from text to the answer, plain JSON; whatever it raises, the sample is malformed.
-        key: from the answer to what is voted on; the whole answer if None.
-        check: whether the answer keeps the rules of the domain; everything does if None.
+        parse: from text to the answer; whatever it raises, the sample is malformed.
+        key: from what `parse` made to what is voted on; the whole answer if None.
+        check: whether what `parse` made keeps the rules of the domain; everything does if None.
         red_flags: name -> predicate over the raw sample, tried in order.
     """
 
-    parse: Callable[[str], JSON]
-    key: Callable[[JSON], object] | None
-    check: Callable[[JSON], bool] | None
+    parse: Callable[[str], Any]
+    key: Callable[[Any], object] | None
+    check: Callable[[Any], bool] | None
     red_flags: Mapping[str, RedFlag]
 
 
@@ -99,9 +100,10 @@ def judge(sample: Sample, reading: Reading) -> Judged:
     """Return the sample with its candidate, and with the one red flag it is discarded for, if any."""
     flag, why, candidate, answer = None, "", "", None
     try:
-        answer = reading.parse(sample.text)
-        candidate = canonical(answer if reading.key is None else reading.key(answer))
-        if reading.check is not None and not reading.check(answer):
+        value = reading.parse(sample.text)
+        answer = plain(value)
+        candidate = canonical(answer if reading.key is None else plain(reading.key(value)))
+        if reading.check is not None and not reading.check(value):
             flag = "invalid"
     except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
         flag, why, candidate, answer = "malformed", f"{type(error).__name__}: {error}", "", None
@@ -151,6 +153,8 @@ def decide(judged: Sequence[Judged], rule: StoppingRule, max_samples: int, round
     else:
         last = next((j for j in reversed(judged) if j["flag"] == "malformed"), None)
         cause = f" The last malformed reply failed with {last['why']}." if last else ""
+        if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:
+            cause = " Most replies were longer than the output cap: raise max_tokens."
         reason = f"no candidate won ({rule}) within {max_samples} samples.{cause}"
     places = {candidate: place for place, candidate in enumerate(ballot)}
     return Decision(

@@ -98,4 +98,7 @@ def _check_k(k: int) -> int:
 def _check_steps(steps: float) -> float:
     if not steps >= 1:
         raise UsageError(f"steps must be at least 1, not {steps!r}.")
-    return steps
+    try:
+        return float(steps)
+    except OverflowError:
+        raise UsageError("So many steps cannot be planned for, nor taken.") from None

@@ -1,5 +1,6 @@
 """A simulated chat model with published error profiles, for demonstrations, rehearsals and tests."""
 
+from maker_graph.simulation.chat import ChatRehearsal
 from maker_graph.simulation.model import SimulatedChatModel
 from maker_graph.simulation.profiles import PROFILES, Profile, profile_of
 from maker_graph.simulation.rehearsal import Messages, Rehearsal, Replies
@@ -7,6 +8,7 @@ from maker_graph.simulation.simulator import Reply, Simulator
 
 __all__ = [
     "PROFILES",
+    "ChatRehearsal",
     "Messages",
     "Profile",
     "Rehearsal",

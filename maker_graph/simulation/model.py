@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -31,6 +31,10 @@ class SimulatedChatModel(BaseChatModel):
     @property
     def _llm_type(self) -> str:
         return "maker-graph-simulated"
+
+    def knows(self, prompt: LanguageModelInput) -> None:
+        """Return if the model has rehearsed `prompt`, or raise a UsageError that says what to do."""
+        self.simulator.knows([(message.type, str(message.text)) for message in self._convert_input(prompt).to_messages()])
 
     def _reply(self, messages: list[BaseMessage], seed: int | None) -> Reply:
         prompt = [(message.type, str(message.text)) for message in messages]

@@ -47,8 +47,8 @@ class Profile:
                 raise UsageError(f"{name} must lie between 0 and 1, not {getattr(self, name)!r}.")
         if not 0 <= self.rho < 1:
             raise UsageError(f"rho must be at least 0 and below 1, not {self.rho!r}.")
-        if self.latency < 0 or self.output_tokens < 1:
-            raise UsageError("latency must be at least 0 and output_tokens at least 1.")
+        if min(self.latency, self.input_price, self.output_price) < 0 or min(self.output_tokens, self.max_tokens) < 1:
+            raise UsageError("latency and prices must be at least 0, output_tokens and max_tokens at least 1.")
 
 
 PROFILES = {

@@ -20,7 +20,10 @@ class RecordsRehearsal:
         match = _FIELDS.search(prompt[-1][1]) if prompt else None
         if match is None:
             return None
-        right = normalised(match["address"], match["date"], match["amount"])
+        try:
+            right = normalised(match["address"], match["date"], match["amount"])
+        except (LookupError, ValueError, StopIteration):
+            return Replies("This record cannot be read.", ["I do not know."])
         year, month, day = right["date"].split("-")
         swapped = f"{year}-{day}-{month}" if int(day) <= 12 and day != month else f"{year}-{month}-01"
         if swapped == right["date"]:

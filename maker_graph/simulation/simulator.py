@@ -88,6 +88,14 @@ class Simulator:
             seconds=profile.latency * chance.lognormvariate(0, LATENCY_SIGMA) if profile.latency else 0.0,
         )
 
+    def knows(self, prompt: Messages) -> None:
+        """Return if some rehearsal knows `prompt`.
+
+        Raises:
+            UsageError: none does; the text says what to do.
+        """
+        self._replies(prompt)
+
     def difficulty(self, prompt: Messages) -> float:
         """Return the probability that a valid sample of `prompt` is wrong."""
         mean, rho = self.profile.error, self.profile.rho
@@ -106,7 +114,12 @@ class Simulator:
 
     def _replies(self, prompt: Messages) -> Replies:
         for rehearsal in self._rehearsals:
-            replies = rehearsal.replies(prompt)
+            try:
+                replies = rehearsal.replies(prompt)
+            except Exception as error:
+                raise UsageError(
+                    f"{type(rehearsal).__name__} fails on this prompt: {type(error).__name__}: {error}."
+                ) from error
             if replies is not None:
                 return replies
         raise UsageError(

@@ -82,7 +82,8 @@ class Records:
 
     def prompt(self, state: RecordsState) -> Prompt:
         """Return the instructions and the one row; a row knows nothing of its neighbours."""
-        return [("system", SYSTEM), ("user", USER.format(**self.rows[state["row"]]))]
+        fields = {name: " ".join(text.split()) for name, text in self.rows[state["row"]].items()}  # one line each
+        return [("system", SYSTEM), ("user", USER.format(**fields))]
 
     def parse(self, text: str) -> JSON:
         """Return the object on the last line of `text`.

@@ -1,13 +1,14 @@
 """A simulated chat model with published error profiles, for demonstrations, rehearsals and tests."""
 
-from maker_graph.simulation.chat import ChatRehearsal
-from maker_graph.simulation.model import SimulatedChatModel
+from maker_graph.simulation.chat import Answers, ChatRehearsal
+from maker_graph.simulation.model import SimulatedChatModel, simulated
 from maker_graph.simulation.profiles import PROFILES, Profile, profile_of
 from maker_graph.simulation.rehearsal import Messages, Rehearsal, Replies
 from maker_graph.simulation.simulator import Reply, Simulator
 
 __all__ = [
     "PROFILES",
+    "Answers",
     "ChatRehearsal",
     "Messages",
     "Profile",
@@ -17,4 +18,5 @@ __all__ = [
     "SimulatedChatModel",
     "Simulator",
     "profile_of",
+    "simulated",
 ]

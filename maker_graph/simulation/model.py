@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -11,7 +12,17 @@ from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
+from maker_graph.simulation.chat import Answers
+from maker_graph.simulation.profiles import profile_of
 from maker_graph.simulation.simulator import Reply, Simulator
+
+
+def simulated(profile: str, answers: Mapping[str, Sequence[str]], *, seed: int = 0) -> "SimulatedChatModel":
+    """Return a simulated chat model that knows `answers`: part of a question -> the right reply, then wrong ones.
+
+    `profile` is what follows `sim:` in a model's name.
+    """
+    return SimulatedChatModel(simulator=Simulator(profile_of(profile), seed=seed, rehearsals=[Answers(answers)]))
 
 
 class SimulatedChatModel(BaseChatModel):

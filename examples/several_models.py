@@ -1,0 +1,32 @@
+"""Several models taking turns: sample i asks model i mod n, and all of them vote in one ballot.
+
+Models of different makers rarely make the same mistake, so a wrong answer finds it harder to lead.
+
+    python examples/several_models.py
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langgraph.graph import START, MessagesState, StateGraph
+
+from maker_graph import create_microstep
+from maker_graph.simulation import simulated
+
+
+def build(models: Sequence[Any]) -> Any:
+    """Return a chat app in which the models take turns."""
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", create_microstep(models, k=3, seed=1))
+    return graph.add_edge(START, "answer").compile()
+
+
+def main() -> None:
+    """Ask two models, each with a favourite mistake of its own; offline, they are simulated."""
+    one = simulated("perfect,error=0.4,favourite=1", {"longest river": ["Nile", "Amazon"]}, seed=1)
+    two = simulated("perfect,error=0.4,favourite=1", {"longest river": ["Nile", "Yangtze"]}, seed=2)
+    print(build([one, two]).invoke({"messages": [("user", "The longest river, in one word?")]})["messages"][-1].text)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,8 @@ from typing_extensions import TypedDict
 from maker_graph import create_microstep
 from maker_graph.simulation import simulated
 
+ASK = "Reply with JSON and nothing else: {{'number': text, 'due': 'YYYY-MM-DD', 'cents': integer}}. Letter: {text}"
+
 
 class Letter(TypedDict, total=False):
     """A letter and what stands in it."""
@@ -31,11 +33,10 @@ class Invoice(BaseModel):
 
 def build(model: Any) -> Any:
     """Return an app that extracts an invoice by vote; the answer has to make sense, too."""
-    ask = "Reply with JSON and nothing else: {{'number': text, 'due': 'YYYY-MM-DD', 'cents': integer}}. Letter: {text}"
     read = create_microstep(
         model,
         state=Letter,
-        prompt=lambda s: ask.format(**s),
+        prompt=lambda s: ASK.format(**s),
         answer=Invoice,
         check=lambda letter, invoice: invoice.number in letter["text"] and invoice.cents > 0,
         into="invoice",

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
 from langgraph.types import Command
+from typing_extensions import TypedDict
 
 from maker_graph import ProviderFailure, Undecided, UsageError, create_maker, p_full
 from maker_graph.core.canonical import canonical
@@ -206,6 +208,30 @@ def test_the_promise_is_kept_neither_more_nor_less() -> None:
     promised = p_full(0.9, 2, 15)
     assert 0.8 < promised < 0.85
     assert abs(right / runs - promised) < 3 * math.sqrt(promised * (1 - promised) / runs)
+
+
+async def test_many_runs_at_once_do_not_mix() -> None:
+    maker = create_maker(Hanoi(4), model="sim:gpt-oss-20b", k=3, seed=1, max_tokens=2048)
+    alone = maker.compile().invoke({})
+    configs: list[RunnableConfig] = [{"configurable": {"thread_id": str(n)}} for n in range(6)]
+    assert await maker.compile(checkpointer=InMemorySaver()).abatch([{}] * 6, configs) == [alone] * 6
+
+    class Both(TypedDict, total=False):
+        three: Any
+        four: Any
+
+    def node(name: str, disks: int) -> Any:
+        inner = create_maker(Hanoi(disks), model="sim:gpt-oss-20b", k=3, seed=1, max_tokens=2048).compile()
+
+        async def run(_: Any) -> Any:
+            return {name: await inner.ainvoke({})}
+
+        return run
+
+    graph = StateGraph(Both).add_node("a", node("three", 3)).add_node("b", node("four", 4))
+    both = await graph.add_edge(START, "a").add_edge(START, "b").compile().ainvoke({})
+    assert both["four"] == alone
+    assert both["three"]["state"]["pegs"] == [[], [], [3, 2, 1]]
 
 
 def test_the_drawing_shows_the_machine_and_the_vote_inside() -> None:

@@ -24,6 +24,8 @@ from maker_graph import run as runs
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, Undecided, UsageError
 from maker_graph.maker import MakerOutput
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
+from maker_graph.settings import new_settings, rehearsed
+from maker_graph.solve import record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import total_of
 from maker_graph.tracing import Trace
@@ -111,7 +113,7 @@ def run_command(
     """Solve a task from its start."""
     with _clear_errors():
         options = _task_options(task, disks, source, out)
-        settings = runs.new_settings(
+        settings = new_settings(
             task,
             options,
             model,
@@ -122,7 +124,7 @@ def run_command(
             max_tokens=max_tokens,
             temperature=_temperature(temperature),
         )
-        runs.rehearsed(settings)
+        rehearsed(settings)
         pricing = _price(model, price, max_cost)
         recording = _recording(record)
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
@@ -333,13 +335,13 @@ def _go_on(
     finished = True
     with _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
         try:
-            finished = runs.solve_until_signal(
+            finished = solve_until_signal(
                 run,
                 concurrency=concurrency,
                 max_cost=max_cost,
                 price=price,
                 max_samples=int(run.journal.note("max_samples") or 0) or None,
-                record=None if record is None else runs.record_to(record, run),
+                record=None if record is None else record_to(record, run),
                 progress=progress,
                 trace=trace,
                 warn=lambda text: typer.echo(text, err=True),

@@ -21,7 +21,8 @@ from maker_graph.cli import app
 from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
-from maker_graph.run import created, new_settings, summary
+from maker_graph.run import created, summary
+from maker_graph.settings import new_settings
 from maker_graph.tasks import Hanoi
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -20,8 +20,10 @@ from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.rules import AheadBy
 from maker_graph.maker import Machine
 from maker_graph.models import resolve_model
-from maker_graph.run import created, new_settings, solve
+from maker_graph.run import created
 from maker_graph.sampling import Sampler
+from maker_graph.settings import new_settings
+from maker_graph.solve import solve
 from maker_graph.tasks import Hanoi
 
 MODEL = "sim:perfect"

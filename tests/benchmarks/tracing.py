@@ -27,7 +27,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "records")]
 
 from langsmith.utils import get_env_var  # noqa: E402  after the path is set
 
-from maker_graph.run import created, new_settings, solve  # noqa: E402  after the path is set
+from maker_graph.run import created  # noqa: E402  after the path is set
+from maker_graph.settings import new_settings  # noqa: E402  after the path is set
+from maker_graph.solve import solve  # noqa: E402  after the path is set
 
 
 def serve(pipe: Connection) -> None:

@@ -1,0 +1,164 @@
+"""What a run was asked for, and the task and the model that this stands for."""
+
+import hashlib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import BaseModel, ConfigDict
+
+from maker_graph.core.planning import k_min
+from maker_graph.errors import UnknownTask, UnusableRun, UsageError
+from maker_graph.models import resolve_model
+from maker_graph.tables import read_rows
+from maker_graph.task import Task, total_of
+from maker_graph.tasks import Hanoi, Records
+
+TARGET = 0.99
+"""The chance of no error in the whole task for which `k="auto"` plans."""
+
+
+class Settings(BaseModel):
+    """What a run was asked for; everything here may change an answer, so none of it can change once a run has begun.
+
+    Attributes:
+        id: which run this is; a journal of another does not fit.
+        task: `hanoi`, `records`, or `package.module:name`.
+        options: what the task is made with.
+        model: `provider:model`.
+        k: the lead that decides.
+        seed: of the run; None sends no seeds.
+        check: whether answers that break the task's rules are flagged.
+        max_samples: a vote that needs more is undecided.
+        max_tokens: the output cap of a sample.
+        temperature: of the first sample and of the others; None leaves it to the model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    task: str
+    options: dict[str, Any]
+    model: str
+    k: int
+    seed: int | None
+    check: bool
+    max_samples: int
+    max_tokens: int
+    temperature: tuple[float, float] | None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the model is a simulated one."""
+        return self.model.startswith("sim:")
+
+
+def new_settings(
+    task: str,
+    options: dict[str, Any],
+    model: str,
+    *,
+    k: int | None = None,
+    seed: int | None = None,
+    check: bool = True,
+    max_samples: int = 100,
+    max_tokens: int | None = None,
+    temperature: tuple[float, float] | None = (0.0, 0.1),
+) -> Settings:
+    """Return the settings of a new run, with what was left open decided.
+
+    `k` None plans for `TARGET` from the profile of a simulated model, and is 3 for others. `max_tokens` None is 750, or the cap
+    with which a simulated model's figures were measured. `seed` None is 1 for a simulated model; to others no seed is sent.
+
+    Raises:
+        UsageError: a setting is wrong, the task or the model unknown.
+    """
+    if task == "records":
+        options = {**options, "digest": _digest_of(Path(options["input"]))} if Path(options["input"]).is_file() else options
+    total = total_of(load_task(task, options))
+    if k is not None and k < 1:
+        raise UsageError(f"k must be at least 1, not {k}.")
+    if model.startswith("sim:"):
+        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+        profile = profile_of(model.removeprefix("sim:"))
+        seed = 1 if seed is None else seed
+        max_tokens = max_tokens or profile.max_tokens
+        if k is None and total:
+            k = k_min(1 - profile.error, total, TARGET)
+    k = 3 if k is None else k
+    if k > max_samples:
+        raise UsageError(f"max_samples is {max_samples}, too few for a lead of k = {k}: raise it or lower k.")
+    return Settings(
+        id=uuid4().hex,
+        task=task,
+        options=options,
+        model=model,
+        k=k,
+        seed=seed,
+        check=check,
+        max_samples=max_samples,
+        max_tokens=max_tokens or 750,
+        temperature=temperature,
+    )
+
+
+def load_task(name: str, options: dict[str, Any]) -> Task:
+    """Return the task that `name` and `options` stand for; `package.module:name` is a task, or makes one when called.
+
+    Raises:
+        UnknownTask: there is none; the text says what there is.
+        UsageError: it cannot be made with these options.
+    """
+    if name == "hanoi":
+        return Hanoi(**options)
+    if name == "records":
+        path = Path(options["input"])
+        task = Records(read_rows(path))
+        if options.get("digest", digest := _digest_of(path)) != digest:
+            raise UnusableRun(f"{path} is no longer the file that this run began with: put that one back.")
+        return task
+    module_name, colon, attribute = name.partition(":")
+    if not colon:
+        raise UnknownTask(f"There is no task {name!r}: there are hanoi, records, and your own as package.module:name.")
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  sys.path holds strings
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+        made = found() if isinstance(found, type) or not isinstance(found, Task) else found
+    except Exception as error:
+        raise UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.") from error
+    if not isinstance(made, Task):
+        raise UnknownTask(f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply.")
+    return made
+
+
+def _digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def rehearsed(settings: Settings) -> None:
+    """See that the model of a new run can be made, and that a simulated one knows the task, before anything is stored.
+
+    Raises:
+        UsageError: it cannot, or does not.
+    """
+    task = load_task(settings.task, settings.options)
+    model = model_of(settings, task)
+    if not settings.simulated:
+        return
+    from maker_graph.simulation import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of the simulation
+
+    if isinstance(model, SimulatedChatModel) and not task.done(task.start()):
+        model.knows(task.prompt(task.start()))
+
+
+def model_of(settings: Settings, task: Task) -> BaseChatModel:
+    """Return the run's model; a simulated one knows what the task's `rehearsal` knows."""
+    rehearsal = getattr(task, "rehearsal", None)
+    rehearsals = () if rehearsal is None else (rehearsal,)
+    return resolve_model(settings.model, seed=settings.seed, rehearsals=rehearsals)

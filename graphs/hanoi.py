@@ -14,7 +14,7 @@ from maker_graph.tasks import Hanoi
 class HanoiContext(BaseModel):
     """What to solve, and how."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     disks: int = Field(5, ge=1, le=20, description="Disks of the tower: 2^disks - 1 dependent steps.")
     model: str = Field("sim:gpt-oss-20b", description="provider:model; sim:PROFILE is simulated and needs no API key.")

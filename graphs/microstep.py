@@ -15,7 +15,7 @@ from maker_graph.simulation import ChatRehearsal
 class MicrostepContext(BaseModel):
     """Whom to ask, and when it is decided."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     model: str = Field("sim:gpt-oss-20b", description="provider:model; sim:PROFILE is simulated and needs no API key.")
     k: int = Field(3, ge=1, le=100, description="The lead in votes that decides.")

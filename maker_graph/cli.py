@@ -356,7 +356,8 @@ def _go_on(
     if stopped is not None or not finished:
         why = f"{stopped}" if stopped is not None else "Interrupted."
         if isinstance(stopped, Undecided):
-            why = f"Step {result['steps'] + 1} is {stopped}"
+            ballot = "".join(f"\n  {votes} for {candidate}" for candidate, votes in stopped.ballot.items())
+            why = f"Step {result['steps'] + 1} is {stopped}{ballot}\n"
         typer.echo(f"{why} {result['steps']} steps are kept. Go on with: maker-graph resume {run.directory}", err=True)
         code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
         raise typer.Exit(code)

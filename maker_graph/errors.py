@@ -62,8 +62,13 @@ class Undecided(MakerError):
         self.samples = samples
 
     def __str__(self) -> str:
+        # The candidates stay out of the text: it goes into traces, also where outputs are hidden. `ballot` has them.
+        votes = ":".join(str(votes) for votes in sorted(self.ballot.values(), reverse=True)) or "none"
         flagged = f", red flags {self.flags}" if self.flags else ""
-        return f"undecided after {self.samples} samples: {self.reason} Ballot {self.ballot}{flagged}."
+        return f"undecided after {self.samples} samples: {self.reason} Votes {votes}{flagged}."
+
+    def __repr__(self) -> str:
+        return f"Undecided({str(self)!r})"
 
 
 class LimitReached(MakerError):

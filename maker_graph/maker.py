@@ -80,6 +80,7 @@ class MakerOutput(TypedDict):
 class MakerState(MakerOutput):
     """The output, and what is under way."""
 
+    origin: str
     until: int | None
     until_samples: int | None
     answer: Any
@@ -114,6 +115,8 @@ def create_maker(
     context_schema: type[Any] | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
+
+    All of an invocation is one trace (a step is 12 runs or more): traced, a long task needs `steps_per_segment`.
 
     Invoked with `{}` it starts the task, or goes on where the thread stands; invoked with None it resumes what was interrupted.
     By itself it runs to the end, however long; `steps_per_segment` bounds the memory of a very long task. Each decision goes to
@@ -179,10 +182,14 @@ def create_maker(
         return await vote.ainvoke(values, config_of(values))
 
     def start(values: MakerState) -> dict[str, Any]:
-        at = values if "state" in values else machine.begin()
+        fresh = machine.begin()
+        if "state" in values and values.get("origin", fresh["digest"]) != fresh["digest"]:
+            raise UsageError("This thread holds another task, or one with other settings: use a new thread.")
+        at = values if "state" in values else fresh
         drawn = at["totals"]["samples"]
         return {
             **at,
+            "origin": fresh["digest"],
             "until": None if steps_per_segment is None else at["step"] + steps_per_segment,
             "until_samples": None if samples_per_segment is None else drawn + samples_per_segment,
         }

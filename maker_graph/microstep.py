@@ -10,6 +10,7 @@ only the keys that the microstep writes, each overwritten with just what is new,
 Inside: the two, and the votes, which never leave.
 """
 
+import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -207,7 +208,9 @@ def _default_flags(max_tokens: int | None) -> list[RedFlag]:
 
 
 def _messages(state: Any) -> Prompt:
-    messages: Prompt = state["messages"] if isinstance(state, Mapping) else state.messages
+    messages: Prompt = state.get("messages", ()) if isinstance(state, Mapping) else state.messages
+    if not messages:
+        raise UsageError("There is no message to answer: the input needs messages.")
     return messages
 
 
@@ -285,7 +288,7 @@ def _ask_person(result: Decision, judged: Sequence[Judged], reading: Reading) ->
     """Return the decision of a person, who sees the ballot and the last replies and is asked until the reply can be read."""
     problem = ""
     while True:
-        text = interrupt(
+        given = interrupt(
             {
                 "question": "No candidate won. What is the right reply?",
                 "problem": problem,
@@ -295,7 +298,8 @@ def _ask_person(result: Decision, judged: Sequence[Judged], reading: Reading) ->
                 "replies": [each["text"] for each in judged[-3:]],
             }
         )
-        reply = judge(Sample(0, str(text)), Reading(reading.parse, reading.key, reading.check, {}))
+        text = given if isinstance(given, str) else json.dumps(given)
+        reply = judge(Sample(0, text), Reading(reading.parse, reading.key, reading.check, {"empty": empty}))
         if reply["flag"] is None:
             answer: JSON = reply["answer"]
             return {

@@ -23,7 +23,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from maker_graph.core.decision import Decision, Usage
-from maker_graph.errors import DamagedRun, LimitReached, MakerError
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, Undecided
 from maker_graph.journal import Spent
 from maker_graph.maker import MakerOutput, create_maker
 from maker_graph.pricing import Price
@@ -31,7 +31,7 @@ from maker_graph.run import Run
 from maker_graph.sampling import Call
 from maker_graph.settings import model_of
 from maker_graph.task import total_of
-from maker_graph.tracing import STEPS_PER_TRACE, About, NoTracing, Trace, Tracing, samples_per_trace, tracing
+from maker_graph.tracing import About, NoTracing, Trace, Tracing, samples_per_trace, steps_per_trace, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
@@ -80,7 +80,7 @@ class _Account:
         return taken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
@@ -88,11 +88,13 @@ class _Commits:
     account: _Account
     progress: Callable[[MakerOutput], None]
     traces: Tracing | NoTracing
+    at: MakerOutput
 
     def append(self, decision: Decision, before: MakerOutput, after: MakerOutput) -> None:
         self.run.journal.append(decision, after, self.account.take())
         self.traces.committed(decision, lambda: self.run.task.prompt(before["state"]), after)
         self.progress(after)
+        self.at = after
 
 
 async def solve(
@@ -132,9 +134,11 @@ async def solve(
     account = _Account(price, max_cost, run.journal.spent().cost, record)
     settings = run.settings
     max_samples = max_samples or settings.max_samples
-    about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task))
+    steps = steps_per_trace(settings.k, max_samples)
+    about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
+    commits = _Commits(run, account, progress, traces, at)
     graph = create_maker(
         run.task,
         model=model_of(settings, run.task),
@@ -144,10 +148,10 @@ async def solve(
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
-        steps_per_segment=steps_per_segment or (STEPS_PER_TRACE if traced else STEPS_PER_SEGMENT),
+        steps_per_segment=steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
         samples_per_segment=samples_per_trace(max_samples) if traced else None,
         step_config=traces.step_config,
-        log=_Commits(run, account, progress, traces),
+        log=commits,
         meter=account,
     )
     config: RunnableConfig = {"configurable": {"thread_id": settings.id}}
@@ -161,6 +165,9 @@ async def solve(
             while not at["done"]:
                 with traces.segment(at["step"]) as shown:
                     at = cast("MakerOutput", await machine.ainvoke({}, {**config, **shown}, durability="exit"))
+    except Undecided as error:
+        traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(commits.at["state"]))
+        raise
     except sqlite3.DatabaseError as error:
         raise _unusable_checkpoints(run.directory, error) from error
     finally:

@@ -25,11 +25,11 @@ from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 from langsmith import Client, RunTree, tracing_context, uuid7
-from langsmith.utils import LangSmithWarning, tracing_is_enabled
+from langsmith.utils import LangSmithUserError, LangSmithWarning, tracing_is_enabled
 
 from maker_graph.core.ballot import lead
-from maker_graph.core.decision import Decision
-from maker_graph.errors import UsageError
+from maker_graph.core.decision import Decision, Usage
+from maker_graph.errors import Undecided, UsageError
 from maker_graph.maker import MakerOutput
 from maker_graph.task import Prompt
 
@@ -47,6 +47,11 @@ STEPS_PER_TRACE = 250
 
 EXIT_SECONDS = 2.0
 """How long the end of a run waits for traces on their way."""
+
+
+def steps_per_trace(k: int, max_samples: int) -> int:
+    """Return the steps of a traced segment: so few that it hardly ever ends before the last step in its name."""
+    return max(1, min(STEPS_PER_TRACE, samples_per_trace(max_samples) // (2 * k)))
 
 
 def samples_per_trace(max_samples: int) -> int:
@@ -68,6 +73,7 @@ class About:
     model: str
     k: int
     total: int | None
+    steps: int
 
 
 class Tracing:
@@ -97,7 +103,7 @@ class Tracing:
     def segment(self, step: int) -> Iterator[RunnableConfig]:
         """Yield the config of the segment that begins after `step`; trace it, or see that nothing does."""
         about = self._about
-        last = step + STEPS_PER_TRACE if about.total is None else min(step + STEPS_PER_TRACE, about.total)
+        last = step + about.steps if about.total is None else min(step + about.steps, about.total)
         self._full = self._is_full(step, last)
         if not self._full:
             with tracing_context(enabled=False):
@@ -128,11 +134,35 @@ class Tracing:
         elif len(decision["ballot"]) > 1 or decision["flags"]:
             self._put(lambda: self._summarise(step, decision, prompt()))
 
+    def undecided(self, step: int, error: Undecided, prompt: Callable[[], Prompt]) -> None:
+        """Score a step that ended the run undecided; if its segment is not traced, trace it now."""
+        decision = Decision(
+            status="undecided",
+            reason=error.reason,
+            answer=None,
+            candidate=None,
+            text="",
+            ballot=error.ballot,
+            flags=error.flags,
+            samples=error.samples,
+            sequence=[],
+            rounds=0,
+            first_agrees=False,
+            usage=Usage(input=0, cached=0, output=0),
+        )
+        run, root = self._steps.pop(step, None), self._root
+        if run is not None and root is not None:
+            self._put(lambda: self._score(run, root, decision))
+        else:
+            self._put(lambda: self._summarise(step, decision, prompt()))
+
     def close(self) -> None:
         """Give what is on its way `EXIT_SECONDS` to leave."""
         done = threading.Thread(target=self._drain, daemon=True)
         done.start()
         done.join(EXIT_SECONDS)
+        if done.is_alive():
+            self.problem = self.problem or f"some had not left after {EXIT_SECONDS:g} s"
 
     def _is_full(self, step: int, last: int) -> bool:
         if self._mode is not None:
@@ -152,6 +182,7 @@ class Tracing:
 
     def _summarise(self, step: int, decision: Decision, prompt: Prompt) -> None:
         now = datetime.now(UTC)
+        kind = "undecided" if decision["candidate"] is None else "contested" if len(decision["ballot"]) > 1 else "flagged"
         run = RunTree(
             id=uuid7(),
             name=f"step {step}",
@@ -160,7 +191,7 @@ class Tracing:
             outputs={name: decision[name] for name in ("answer", "ballot", "flags", "samples", "rounds", "status")},
             start_time=now,
             end_time=now,
-            tags=["maker_graph", self._about.task, "contested" if len(decision["ballot"]) > 1 else "flagged", "summary"],
+            tags=["maker_graph", self._about.task, kind, "summary"],
             extra={"metadata": self.metadata | {"step": step}},
             ls_client=self._client,
         )
@@ -174,7 +205,7 @@ class Tracing:
         try:
             self._later.put_nowait(work)
         except queue.Full:
-            return  # LangSmith does not keep up: the run goes on without
+            self.problem = self.problem or "it does not keep up"
 
     def _work(self) -> None:
         while (work := self._later.get()) is not None:
@@ -186,7 +217,7 @@ class Tracing:
     def _drain(self) -> None:
         self._later.put(None)
         self._worker.join()
-        self._client.flush(timeout=EXIT_SECONDS)
+        self._client.flush(timeout=2 * EXIT_SECONDS)  # longer than `close` waits, so that it knows
 
 
 class NoTracing:
@@ -205,6 +236,9 @@ class NoTracing:
         return {}
 
     def committed(self, decision: Decision, prompt: Callable[[], Prompt], after: MakerOutput) -> None:
+        """Do nothing."""
+
+    def undecided(self, step: int, error: Undecided, prompt: Callable[[], Prompt]) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -231,4 +265,7 @@ def tracing(about: About, mode: Trace | None) -> Tracing | NoTracing:
     # The session id is the server's own number of the project, and to ask for it would be a call that can hang.
     warnings.filterwarnings("ignore", message="Creating feedback for a run without session_id", category=LangSmithWarning)
     logging.getLogger("langsmith").addHandler(logging.NullHandler())  # what goes wrong is told once, at the end
-    return Tracing(about, mode)
+    try:
+        return Tracing(about, mode)
+    except LangSmithUserError as error:
+        raise UsageError(f"LangSmith's settings are wrong: {error}.") from None

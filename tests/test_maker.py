@@ -96,6 +96,13 @@ def test_states_and_answers_are_the_same_live_and_replayed() -> None:
     assert create_maker(Tuples(3), model=Scripted(script=counting), k=2).compile().invoke({})["step"] == 3
 
 
+def test_a_thread_belongs_to_one_task() -> None:
+    saver = InMemorySaver()
+    create_maker(Hanoi(3), model="sim:perfect", seed=1).compile(checkpointer=saver).invoke({}, CONFIG)
+    with pytest.raises(UsageError, match="new thread"):
+        create_maker(Hanoi(4), model="sim:perfect", seed=1).compile(checkpointer=saver).invoke({}, CONFIG)
+
+
 def test_a_start_state_that_is_no_json_is_refused_with_a_sentence() -> None:
     class Odd(Countdown):
         def start(self) -> Any:

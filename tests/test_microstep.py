@@ -224,6 +224,28 @@ def test_undecided_can_be_asked_of_a_person_whose_reply_is_read_like_a_samples()
     assert result["decision"]["reason"] == "a person answered."
 
 
+@pytest.mark.parametrize(("answer", "reply", "problem"), [(None, "  ", "empty"), (None, "", "empty")])
+def test_a_person_who_says_nothing_is_asked_again(answer: Any, reply: str, problem: str) -> None:
+    node = text_state(Scripted(script=replies("")), answer=answer, max_samples=6, on_undecided="interrupt")
+    app = in_a_graph(node, Ticket, checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    app.invoke({"body": "?"}, config)
+    assert problem in app.invoke(Command(resume=reply), config)["__interrupt__"][0].value["problem"]
+
+
+def test_a_person_may_reply_with_json() -> None:
+    node = text_state(Scripted(script=replies("")), answer=Route, max_samples=6, on_undecided="interrupt")
+    app = in_a_graph(node, Ticket, checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    app.invoke({"body": "?"}, config)
+    assert app.invoke(Command(resume={"queue": "a"}), config)["route"] == {"queue": "a", "reason": ""}
+
+
+def test_no_message_to_answer_is_a_clear_error() -> None:
+    with pytest.raises(UsageError, match="needs messages"):
+        create_microstep(Scripted(script=replies("1"))).invoke({"messages": []})
+
+
 def test_answers_that_never_agree_end_after_ten_and_name_key() -> None:
     model = Scripted(script=lambda index, _: f'{{"queue": "a", "reason": "{index}"}}', log=[])
     with pytest.raises(Undecided, match="key="):

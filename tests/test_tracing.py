@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from maker_graph.tracing import RUNS_PER_TRACE, samples_per_trace
+from maker_graph.tracing import RUNS_PER_TRACE
 from tests.langsmith import Ingest, ingest
 
 Cli = Callable[..., Any]
 SECRET = "lsv2_sk_canary"  # noqa: S105  it must not be found anywhere
+
+
+HIDE = {"LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"}
 
 
 def traced(cli: Cli, got: Ingest, *args: str, **env: str) -> dict[str, Any]:
@@ -87,6 +90,25 @@ def test_contested_shows_each_contested_or_flagged_step_as_a_summary_and_nothing
     assert lost == summary["outvoted"]
 
 
+@pytest.mark.parametrize("mode", ["contested", "all"])
+def test_the_step_that_ended_a_run_undecided_is_found_and_hidden_if_outputs_are(cli: Cli, mode: str) -> None:
+    with ingest() as got:
+        env = {"LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET, **HIDE}
+        torn = ("--model", "sim:perfect,error=0.5,favourite=1", "--k", "6", "--max-samples", "12", "--disks", "5")
+        done = cli("run", "hanoi", *torn, "--trace", mode, **env)
+    assert done.returncode == 3
+    assert "next_state" in done.stderr, "who runs it sees the candidates"
+    assert got.named(f"step {1 + sum(name['name'] == 'commit' for name in got.runs.values())}") if mode == "all" else got.runs
+    assert any(each["key"] == "lead" for each in got.feedback)
+    assert b"next_state" not in b"".join(got.raw), "not even in the text of the error"
+
+
+def test_wrong_settings_of_langsmith_are_one_sentence(cli: Cli) -> None:
+    env = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": SECRET, "LANGSMITH_TRACING_SAMPLING_RATE": "2"}
+    done = cli("run", "hanoi", "--disks", "3", **env)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
 def test_off_is_off_and_without_a_word_nothing_is_sent(cli: Cli) -> None:
     with ingest() as got:
         traced(cli, got, "--disks", "3", "--trace", "off")
@@ -112,10 +134,9 @@ def test_no_secret_is_in_any_payload(cli: Cli, simulated_server: str) -> None:
 
 def test_langsmiths_own_hide_settings_are_honoured(cli: Cli) -> None:
     with ingest() as got:
-        hide = {"LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"}
-        traced(cli, got, "--disks", "4", "--trace", "all", **hide)
+        traced(cli, got, "--disks", "4", "--trace", "all", **HIDE)
     with ingest() as summaries:
-        env = {"LANGSMITH_ENDPOINT": summaries.url, "LANGSMITH_API_KEY": SECRET, **hide}
+        env = {"LANGSMITH_ENDPOINT": summaries.url, "LANGSMITH_API_KEY": SECRET, **HIDE}
         cli("run", "hanoi", "--disks", "5", "--trace", "contested", **env)
     for taken in (got, summaries):
         assert taken.runs
@@ -131,12 +152,12 @@ def test_segments_are_traces_of_one_thread_and_keep_to_their_size(cli: Cli) -> N
     assert max(got.sizes().values()) < RUNS_PER_TRACE / 4
 
 
-def test_a_large_k_ends_segments_early(cli: Cli) -> None:
-    """With k = 100 a step is 600 runs: 250 of them would be 150,000."""
+def test_a_large_k_makes_segments_shorter(cli: Cli) -> None:
+    """With k = 100 a step is 200 runs and more: 250 of them would be 50,000."""
     with ingest() as got:
         traced(cli, got, "--disks", "5", "--k", "100", "--model", "sim:perfect", "--max-samples", "3000")
-    assert samples_per_trace(3000) < 2000
-    assert len(got.roots()) > 1
+    names = [run["name"] for run in got.roots()]
+    assert names == ["hanoi steps 1-8", "hanoi steps 9-16", "hanoi steps 17-24", "hanoi steps 25-31"]
     assert max(got.sizes().values()) <= RUNS_PER_TRACE
     assert sum(name.startswith("step ") for name in (run["name"] for run in got.runs.values())) == 31
 
@@ -154,6 +175,7 @@ def test_a_dead_or_slow_langsmith_costs_a_run_nothing_but_its_traces(cli: Cli, f
     took = time.monotonic() - began
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verified"]
+    assert "LangSmith did not take all traces" in done.stderr
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stderr
     assert took < plain + 4.5, "two seconds of grace at the exit, and the noise of two starts"

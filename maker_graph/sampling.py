@@ -346,6 +346,14 @@ def _failure(error: Exception, setting: _Setting) -> Exception:
 
 def _said(error: Exception) -> str:
     """Return what the provider said, on one line, short and without keys."""
-    text = " ".join(str(error).split())
-    text = re.sub(r"\b(sk-|Bearer )[^\s'\",}]+", r"\1...", text)
+    text = redacted(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text[:300]}".rstrip(".") + "."
+
+
+def redacted(text: str) -> str:
+    """Return `text` without API keys: a provider may say them back.
+
+    >>> redacted("Invalid key: Bearer sk-123")
+    'Invalid key: Bearer [key]'
+    """
+    return re.sub(r"\b(Bearer )?sk-[\w-]+|\bBearer [\w.-]+", lambda match: f"{match[1] or ''}[key]", text)

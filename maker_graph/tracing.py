@@ -11,6 +11,7 @@ Everything leaves through a client of our own, in its background threads: a Lang
 but the traces, and its exit two seconds at most.
 """
 
+import json
 import logging
 import os
 import queue
@@ -31,6 +32,7 @@ from maker_graph.core.ballot import lead
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.maker import MakerOutput
+from maker_graph.sampling import redacted
 from maker_graph.task import Prompt
 
 Trace: TypeAlias = Literal["off", "contested", "all"]
@@ -76,6 +78,24 @@ class About:
     steps: int
 
 
+class _Client(Client):
+    """A client that lets no API key out: a provider may say it back in its error, and LangChain traces what it says."""
+
+    def create_run(self, *args: Any, **kwargs: Any) -> None:
+        super().create_run(*args, **_redacted(kwargs))
+
+    def update_run(self, *args: Any, **kwargs: Any) -> None:
+        super().update_run(*args, **_redacted(kwargs))
+
+
+def _redacted(run: dict[str, Any]) -> dict[str, Any]:
+    if not run.get("error"):
+        return run
+    outputs = run.get("outputs")
+    plain_outputs = None if outputs is None else json.loads(redacted(json.dumps(outputs, default=str)))
+    return run | {"error": redacted(run["error"]), "outputs": plain_outputs}
+
+
 class Tracing:
     """The traces of one run; made by `tracing`."""
 
@@ -85,7 +105,7 @@ class Tracing:
     def __init__(self, about: About, mode: Trace | None) -> None:
         self._about = about
         self._mode = mode
-        self._client = Client(timeout_ms=5_000, tracing_error_callback=self._fail)
+        self._client = _Client(timeout_ms=5_000, tracing_error_callback=self._fail)
         self._full = False
         self._root: UUID | None = None
         self._steps: dict[int, UUID] = {}

@@ -9,6 +9,7 @@ import pytest
 
 from maker_graph.tracing import RUNS_PER_TRACE
 from tests.langsmith import Ingest, ingest
+from tests.test_sampling import server
 
 Cli = Callable[..., Any]
 SECRET = "lsv2_sk_canary"  # noqa: S105  it must not be found anywhere
@@ -130,6 +131,16 @@ def test_no_secret_is_in_any_payload(cli: Cli, simulated_server: str) -> None:
         traced(cli, got, "--disks", "3", "--model", "openai:gpt-4.1-mini", **keys)
     assert got.runs
     assert all(b"canary" not in body for body in got.raw)
+
+
+def test_a_key_that_the_provider_says_back_is_in_no_payload(cli: Cli) -> None:
+    echo: tuple[int, Any, dict[str, str]] = (401, {"error": {"message": "Invalid key: Bearer sk-canary-0123456789"}}, {})
+    with server(echo) as (url, _), ingest() as got:
+        env = {"LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET, "OPENAI_API_KEY": "sk-canary-0123456789"}
+        done = cli("run", "hanoi", "--disks", "3", "--model", "openai:x", "--trace", "all", OPENAI_BASE_URL=url, **env)
+    assert done.returncode == 5
+    assert any(run.get("error") for run in got.runs.values())
+    assert b"canary" not in b"".join(got.raw) + done.stderr.encode()
 
 
 def test_langsmiths_own_hide_settings_are_honoured(cli: Cli) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.langsmith import ingest
 from tests.test_served import langgraph_dev, project
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +44,21 @@ def test_every_example_runs_offline(name: str) -> None:
     done = python(str(EXAMPLES / f"{name}.py"))
     assert done.returncode == 0, done.stderr
     assert SHOWS[name] in done.stdout
+
+
+def test_with_a_key_the_evaluation_uploads_dataset_experiment_and_results() -> None:
+    with ingest() as got:
+        env = {**os.environ, "LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": "lsv2_any"}
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLES / "evaluate.py")], env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert SHOWS["evaluate"] in done.stdout
+    assert len(got.examples) == 13
+    assert {"inputs", "outputs"} <= set(got.examples[0])
+    assert len(got.experiments) == 1
+    assert {each["key"] for each in got.feedback} == {"right", "flagged", "contested"}
+    assert any(run["name"] == "vote" for run in got.runs.values()), "the microsteps are traced"
 
 
 @pytest.mark.parametrize("name", ["messages", "own_state", "router", "agent_tool", "extraction", "person", "several_models"])

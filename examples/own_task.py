@@ -29,7 +29,6 @@ class AdditionRehearsal:
 class Addition:
     """The sum of two numbers; the state holds the column, the carry and the digits so far, the last one first."""
 
-    name = "addition"
     rehearsal = AdditionRehearsal()
 
     def __init__(self, a: int = 9**150, b: int = 8**160) -> None:

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maker_graph import run as runs
+from maker_graph.core.planning import p_full
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, Undecided, UsageError
 from maker_graph.maker import MakerOutput
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
@@ -309,6 +310,9 @@ def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
             f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
             f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
         )
+        if total is not None and profile.error < 0.5:
+            chance = p_full(1 - profile.error, settings.k, total)
+            console.print(f"The chance that no step is wrong, if samples err independently: at least {chance:.2%}.")
     if price is not None and total is not None:
         calls = total * settings.k
         read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4

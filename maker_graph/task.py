@@ -84,16 +84,6 @@ class Skippable(Protocol):
         ...
 
 
-def name_of(task: object) -> str:
-    """Return the task's `name`, or that of its class in lower case.
-
-    >>> class Sorting: ...
-    >>> name_of(Sorting())
-    'sorting'
-    """
-    return str(getattr(task, "name", type(task).__name__.lower()))
-
-
 def total_of(task: object) -> int | None:
     """Return the number of steps of the task, or None if it does not know."""
     return task.total() if isinstance(task, Counted) else None

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from maker_graph import p_full
 from maker_graph.cli import app
 from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.red_flags import Sample
@@ -61,6 +62,9 @@ def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothin
         assert words in done.stdout
     assert "list price: $" in done.stdout
     assert "sim:gpt-oss-20b is simulated" in done.stderr.replace("\n", " ")
+    stated = re.search(r"no step is wrong.*at least ([0-9.]+)%", done.stderr)
+    assert stated
+    assert float(stated[1]) == pytest.approx(100 * p_full(1 - 0.0358, 3, 31), abs=0.01)
 
 
 def test_a_perfect_model_needs_exactly_k_samples_a_step_and_any_concurrency_gives_the_same_digest(cli: Cli) -> None:

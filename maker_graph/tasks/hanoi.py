@@ -83,8 +83,6 @@ class Hanoi:
     7
     """
 
-    name = "hanoi"
-
     def __init__(self, disks: int = 10, *, source: int = 0, target: int = 2) -> None:
         """Make the puzzle: any number of disks from 1, any two different pegs.
 

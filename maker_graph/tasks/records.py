@@ -54,8 +54,6 @@ class Records:
     (1, True)
     """
 
-    name = "records"
-
     def __init__(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Take `rows`, each with at least the fields address, date and amount.
 

@@ -346,7 +346,7 @@ def said(error: BaseException, keys: Sequence[str] = ()) -> str:
 
 def keys_of(model: Any) -> list[str]:
     """Return the API keys that can be read from `model`'s fields, but none so short that it may be a word of its own."""
-    values = [getattr(model, name, None) for name in type(model).model_fields]
-    keys = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    secrets = [value for name in type(model).model_fields if isinstance(value := getattr(model, name, None), SecretStr)]
+    keys: list[Any] = [secret.get_secret_value() for secret in secrets]
     keys.append(getattr(getattr(model, "root_client", None), "api_key", None))
     return sorted({key for key in keys if isinstance(key, str) and len(key) >= 8}, key=len, reverse=True)

@@ -17,8 +17,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from maker_graph.errors import UsageError
 
-ON_ITS_WAY = 0.05
-"""A request that comes within so many seconds after a 429 may have been sent before its client had read that."""
+ON_ITS_WAY = 0.25
+"""So many seconds after a 429 a request may come that was sent before its client had read that; measured: .08."""
 
 _NAMES = {"429": "slow_down", "5xx": "server_error"}
 
@@ -88,6 +88,7 @@ def parse_faults(text: str) -> Faults:
 class FaultyServer:
     """An ASGI app before another that gives each chat completion asked for its fate; GET /v1/faults says what it did.
 
+    It counts the requests, what became of each, and as `early` those of them that came while a 429 asked all to wait.
     It must be served with `ReachableConnection`, for no ASGI app can break a connection.
     """
 

@@ -28,13 +28,18 @@ MAX_CHARACTERS = 100_000
 MAX_DEPTH = 64
 """Lists and objects inside each other, in a text of a model, an answer or a state."""
 
+MAX_VALUES = 5_000
+"""Values in a text of a model: more of them are no short decision, and take tens of milliseconds to read and compare."""
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _LOOSE_JOINER = re.compile(r"(?<![^\x00-\x7f\u200c\u200d])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f\u200c\u200d])")
-_ESCAPED_CONTROL = re.compile(r"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-f]{4}|[bf]))")  # as the encoder writes what JSON must escape
+_ESCAPED_CONTROL = re.compile(r"\\(?:u[0-9a-f]{4}|[bf])")  # as the encoder writes what JSON must escape
 _MANY_DIGITS = re.compile(r"[0-9]{19}")
-_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^\[\]{}"]+', re.DOTALL)  # strings, and what else stands between
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def canonical(value: object, *, depth: int = MAX_DEPTH) -> str:
@@ -56,8 +61,8 @@ def canonical(value: object, *, depth: int = MAX_DEPTH) -> str:
         text = _ENCODER.encode(value)
     except (TypeError, RecursionError) as error:
         raise ValueError(f"not plain JSON: {error}") from error
-    if "\\" in text and (escape := _ESCAPED_CONTROL.search(text)):
-        raise ValueError(f"not plain JSON: it holds the character {escape[1]}")
+    if "\\" in text and (escape := _ESCAPED_CONTROL.search(text.replace("\\\\", ""))):
+        raise ValueError(f"not plain JSON: it holds the character {escape[0]}")
     if (not text.isascii() or "\x7f" in text) and (character := _unseen(text)):
         raise ValueError(f"not plain JSON: it holds the character {_escape(character)}")
     _limit_depth(text, depth)
@@ -103,11 +108,13 @@ def strict_json(text: str) -> JSON:
 
     Raises:
         ValueError: text around the value, a duplicate key, NaN or Infinity, a number or nesting too large to be kept, or more
-            than `MAX_CHARACTERS`.
+            than `MAX_CHARACTERS` or `MAX_VALUES`.
     """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"longer than {MAX_CHARACTERS:,} characters")
     _limit_depth(text, MAX_DEPTH)
+    if _values(text) > MAX_VALUES and _values(_STRING.sub("", text)) > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES:,} values")
     decoder = _CAREFUL_DECODER if _MANY_DIGITS.search(text) else _DECODER
     value: JSON = decoder.decode(text)
     return value
@@ -150,12 +157,19 @@ def _limit_depth(text: str, depth: int) -> None:
     """Raise if brackets stand more than `depth` deep in JSON, before anything recursive reads it."""
     if text.count("[") + text.count("{") <= depth:
         return
-    brackets = _NO_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
+    brackets = _STRING.sub("", text).encode("ascii", "ignore").translate(_SQUARE, _NO_BRACKETS)
     for _ in range(depth):
-        brackets = brackets.replace("[]", "")
+        if b"[" * (depth + 1) in brackets:
+            break
+        brackets = brackets.replace(b"[]", b"")
         if not brackets:
             return
     raise ValueError(f"not plain JSON: nested more than {depth} deep, or brackets do not match")
+
+
+def _values(text: str) -> int:
+    """Return how many values JSON holds at most: each follows a comma or an opening bracket."""
+    return text.count(",") + text.count("[") + text.count("{") + 1
 
 
 def _no_duplicates(pairs: Iterable[tuple[str, JSON]]) -> dict[str, JSON]:

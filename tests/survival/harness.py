@@ -1,8 +1,8 @@
 """Real processes that are really killed, and what must be true of a run afterwards.
 
-Starting Python and importing everything takes more than a second, and a hundred kills need a hundred processes. So a fork server
-imports once and forks a child for each attempt. A child works on a run and tells what happens, line by line, in a file beside
-it: what it was told before it died is on record.
+Starting Python and importing everything takes more than a second, and a hundred kills need a hundred processes. So a fork
+server imports once and forks a child for each attempt. A child works on a run and tells what happens, line by line, in a file
+beside it, so that what it had done before it died is on record:
 
     begin 4          where a session found the run
     sample 5 0       sample 0 of step 5 was drawn, and paid for
@@ -88,7 +88,9 @@ def assert_nothing_lost_or_doubled(directory: Path, expected: Whole, *, finished
     """Compare a run, and all that was told of it, with the run that nothing happened to."""
     with opened(directory) as run:
         assert entries(run) == expected.entries[: None if finished else run.journal.step]
-        assert [after["digest"] for _, _, after in run.journal.replay(run.machine)] == expected.digests[1 : run.journal.step + 1]
+        assert [after["digest"] for _, _, after in run.journal.replay(run.machine)] == expected.digests[
+            1 : run.journal.step + 1
+        ]
         step, samples = run.journal.step, summary(run)["samples"]
     found, committed, drawn = 0, 0, set[tuple[int, str]]()
     for event in events(directory):
@@ -98,7 +100,9 @@ def assert_nothing_lost_or_doubled(directory: Path, expected: Whole, *, finished
                 found = committed = event.step
             case "sample":
                 assert event.step == committed + 1, "a committed step was sampled again"
-                assert (event.step, event.text) not in drawn or event.step == found + 1, "more was sampled again than was in flight"
+                assert (event.step, event.text) not in drawn or event.step == found + 1, (
+                    "more was sampled again than was in flight"
+                )
                 drawn.add((event.step, event.text))
             case "step":
                 assert event.step == committed + 1, "a step was committed twice, or left out"
@@ -206,6 +210,10 @@ class Teller:
         self.crash.reached("sampled", step)
 
 
+def _telling(directory: str) -> int:
+    return os.open(told(Path(directory)), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
 def tell(file: int, kind: str, step: int, text: str) -> None:
     """Append one line."""
     os.write(file, f"{kind} {step} {' '.join(text.split())}\n".encode())
@@ -215,10 +223,11 @@ def tell(file: int, kind: str, step: int, text: str) -> None:
 class Crash:
     """Kills this process when it reaches a named point for the n-th time; without a point it only tells them.
 
-    Points are `sampled` and `committed`, and each SQL statement, named by its file and first words, just before it is run: an
-    audit hook sees every connection that is made, and SQLite itself tells the statements.
+    Points are `sampled` and `committed`; each file that is opened, made or renamed in the run; and each SQL statement, named by
+    its file and first words; all just before it happens. An audit hook sees files and connections, SQLite tells its statements.
     """
 
+    directory: str
     point: str | None
     times: int
     file: int
@@ -241,8 +250,14 @@ class Crash:
             if event == "sqlite3.connect":
                 names.append(Path(str(args[0])).name)
             elif event == "sqlite3.connect/handle":
-                name, connection = names.pop(), args[0]
+                sys.setprofile(lambda *_: watched(names[-1], args[0]))  # the connection is not yet made: as soon as it is
+            elif event in {"open", "os.mkdir", "os.rename"} and str(args[0]).startswith(self.directory):
+                self.reached(f"{event} {Path(str(args[0])).name}")
+
+        def watched(name: str, connection: sqlite3.Connection) -> None:
+            with suppress(sqlite3.ProgrammingError):
                 connection.set_trace_callback(lambda statement: self.reached(f"{name}: {' '.join(statement.split()[:3])}"))
+                sys.setprofile(None)
 
         if self.point is not None or self.tells:
             sys.addaudithook(hook)
@@ -271,8 +286,8 @@ def work(
         price: what samples cost.
         settings: of `solve`.
     """
-    file = os.open(told(Path(directory)), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    dying = Crash(crash, times, file, tells)
+    file = _telling(directory)
+    dying = Crash(directory, crash, times, file, tells)
     dying.watch()
     if room is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
@@ -291,8 +306,9 @@ def work(
     return 0 if finished else 130
 
 
-def create(directory: str, *, disks: int = 5) -> int:
+def create(directory: str, *, disks: int = 5, crash: str | None = None, times: int = 1, tells: bool = False) -> int:
     """Make a run."""
+    Crash(directory, crash, times, _telling(directory), tells).watch()
     with created(Path(directory), settings_of(disks)):
         return 0
 
@@ -325,8 +341,7 @@ def _forked(request: dict[str, Any]) -> int:
             code = JOBS[request.pop("job")](**request)
         except BaseException as error:  # noqa: BLE001  a child tells how it ended, whatever it was
             with suppress(OSError):
-                path = told(Path(request["directory"]))
-                tell(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "uncaught", 0, repr(error))
+                tell(_telling(request["directory"]), "uncaught", 0, repr(error))
         finally:
             os._exit(code)
     return pid

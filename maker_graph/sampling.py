@@ -19,7 +19,8 @@ What providers and LangChain do differently is settled here and nowhere else:
 import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -31,6 +32,7 @@ from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from maker_graph.core.canonical import canonical
+from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
 from maker_graph.errors import MakerError, ProviderFailure, UsageError
 from maker_graph.task import Prompt
@@ -69,14 +71,21 @@ class Call:
 
 
 class Meter(Protocol):
-    """Is told of every sample before it is drawn and after; may raise `LimitReached` before."""
+    """Keeps accounts: is told of every request before it is made, and what became of it.
 
-    def before(self) -> None:
-        """Do what must be done before a sample is drawn."""
+    Each `reserve` that returns is followed by exactly one `settle` or `abandon`, whatever happens in between.
+    """
+
+    def reserve(self, most: Usage, /) -> None:
+        """Set aside what a request can use at most; may raise `LimitReached`, and then the request is not made."""
         ...
 
-    def after(self, call: Call, /) -> None:
-        """Take note of a sample that was drawn."""
+    def settle(self, most: Usage, call: Call, /) -> None:
+        """Put what a sample used in the place of what was set aside."""
+        ...
+
+    def abandon(self, most: Usage, /, *, billed: bool) -> None:
+        """Release what was set aside for a request that failed; `billed`: the provider may bill it all the same."""
         ...
 
 
@@ -124,6 +133,7 @@ class Sampler:
         self._settings = [_setting(models[0], first, max_tokens), *(_setting(model, others, max_tokens) for model in models)]
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
         self._seed = seed
+        self._max_tokens = max_tokens
         self._meter = meter
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
@@ -135,11 +145,15 @@ class Sampler:
         setting = self._settings[self._turn(index)]
         messages, plain, kwargs = self._request(prompt, index)
         config = _config(index, setting, metadata)
+
+        def once() -> Sample:
+            with self._metered(index, plain, setting) as settle:
+                return settle(setting.model.invoke(messages, config, **kwargs))
+
         try:
-            reply: AIMessage = Retrying(**_retry(setting.model))(setting.model.invoke, messages, config, **kwargs)
+            return Retrying(**_retry(setting.model))(once)
         except Exception as error:
             raise _failure(error, setting) from error
-        return self._settle(reply, index, plain, setting)
 
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
@@ -147,11 +161,15 @@ class Sampler:
         messages, plain, kwargs = self._request(prompt, index)
         config = _config(index, setting, metadata)
         model = self._on_this_loop()[self._turn(index)]
+
+        async def once() -> Sample:
+            with self._metered(index, plain, setting) as settle:
+                return settle(await model.ainvoke(messages, config, **kwargs))
+
         try:
-            reply: AIMessage = await AsyncRetrying(**_retry(model))(model.ainvoke, messages, config, **kwargs)
+            return await AsyncRetrying(**_retry(model))(once)
         except Exception as error:
             raise _failure(error, setting) from error
-        return self._settle(reply, index, plain, setting)
 
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
@@ -164,19 +182,35 @@ class Sampler:
             self._per_loop[loop] = [_with_new_async_client(setting.model) for setting in self._settings]
         return self._per_loop[loop]
 
-    def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, int]]:
+    def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
         messages = [HumanMessage(prompt)] if isinstance(prompt, str) else convert_to_messages(prompt)
         plain: list[tuple[str, Any]] = [(message.type, message.content) for message in messages]
-        kwargs = {} if self._seed is None else {"seed": sample_seed(self._seed, plain, index)}
-        if self._meter is not None:
-            self._meter.before()
+        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": sample_seed(self._seed, plain, index)}
         return messages, plain, kwargs
 
-    def _settle(self, reply: AIMessage, index: int, plain: list[tuple[str, Any]], setting: _Setting) -> Sample:
-        sample = sample_of(reply, index, plain)
-        if self._meter is not None:
-            self._meter.after(Call(plain, setting.name, setting.temperature, sample))
-        return sample
+    @contextmanager
+    def _metered(self, index: int, plain: list[tuple[str, Any]], setting: _Setting) -> Iterator[Callable[[AIMessage], Sample]]:
+        """Reserve what one request can use; yield what settles it and makes the reply a sample."""
+        meter = self._meter
+        most = Usage(input=_prompt_tokens(plain), cached=0, output=self._max_tokens or 0)
+        settled = False
+
+        def settle(reply: AIMessage) -> Sample:
+            nonlocal settled
+            sample = sample_of(reply, index, plain)
+            settled = True  # if the meter itself fails there is nothing to give back
+            if meter is not None:
+                meter.settle(most, Call(plain, setting.name, setting.temperature, sample))
+            return sample
+
+        if meter is not None:
+            meter.reserve(most)
+        try:
+            yield settle
+        except BaseException as error:
+            if meter is not None and not settled:
+                meter.abandon(most, billed=_may_be_billed(error))
+            raise
 
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:
@@ -190,10 +224,13 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]]) -> Sa
     text = str(reply.text)
     usage = reply.usage_metadata
     if usage is None:
-        read = estimated_tokens("".join(str(content) for _, content in prompt))
-        return Sample(index, text, _finish(reply), read, 0, estimated_tokens(text), estimated=True)
+        return Sample(index, text, _finish(reply), _prompt_tokens(prompt), 0, estimated_tokens(text), estimated=True)
     cached = usage.get("input_token_details", {}).get("cache_read", 0) or 0
     return Sample(index, text, _finish(reply), usage["input_tokens"], cached, usage["output_tokens"])
+
+
+def _prompt_tokens(prompt: list[tuple[str, Any]]) -> int:
+    return estimated_tokens("".join(str(content) for _, content in prompt))
 
 
 def model_name(model: BaseChatModel) -> str:
@@ -323,6 +360,17 @@ def _passes(error: BaseException, model: BaseChatModel) -> bool:
 def _status(error: BaseException) -> int | None:
     status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) and status >= 400 else None
+
+
+def _may_be_billed(error: BaseException) -> bool:
+    """Say whether the provider may bill a request that ended in `error`: it was sent, and no status says that it failed."""
+    names = {kind.__name__ for kind in type(_root(error)).__mro__}
+    return _status(error) is None and not names & {"ConnectError", "ConnectTimeout", "PoolTimeout", "ConnectionRefusedError"}
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the transport's own error beneath the client's."""
+    return error.__cause__ if error.__cause__ is not None else error
 
 
 def _failure(error: Exception, setting: _Setting) -> Exception:

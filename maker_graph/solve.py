@@ -51,14 +51,17 @@ class _Account:
     since: Spent = field(default_factory=Spent)
     _clock: float = field(default_factory=time.monotonic)
 
-    def before(self) -> None:
+    def reserve(self, most: Usage, /) -> None:  # noqa: ARG002
         spent = self.before_that + self.since.cost
         if self.max_cost is not None and spent >= self.max_cost:
             raise LimitReached(
                 f"The limit of ${self.max_cost:g} is reached (${spent:.4f} spent): resume with a higher --max-cost."
             )
 
-    def after(self, call: Call) -> None:
+    def abandon(self, most: Usage, /, *, billed: bool) -> None:
+        pass
+
+    def settle(self, most: Usage, call: Call, /) -> None:  # noqa: ARG002
         used, sample = self.since, call.sample
         usage = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
         self.since = Spent(

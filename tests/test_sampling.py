@@ -12,6 +12,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 
+from maker_graph.core.decision import Usage
 from maker_graph.errors import MissingKey, ProviderFailure, UnknownModel, UsageError
 from maker_graph.models import resolve_model, resolve_models
 from maker_graph.pricing import price_of
@@ -184,19 +185,27 @@ def test_tokens_are_estimated_and_marked_where_the_provider_counts_none() -> Non
     assert (sample.input_tokens, sample.output_tokens, sample.estimated) == (1, 2, True)
 
 
-def test_a_meter_is_told_before_and_after_each_sample() -> None:
-    told: list[Any] = []
+class Told:
+    """A meter that notes what it is told."""
 
-    class Meter:
-        def before(self) -> None:
-            told.append("before")
+    def __init__(self) -> None:
+        self.notes: list[Any] = []
 
-        def after(self, call: Call) -> None:
-            told.append((call.temperature, call.prompt[-1], call.sample.text))
+    def reserve(self, most: Usage, /) -> None:
+        self.notes.append(("reserve", most))
 
+    def settle(self, most: Usage, call: Call, /) -> None:
+        self.notes.append(("settle", most, call.temperature, call.prompt[-1], call.sample.text))
+
+    def abandon(self, most: Usage, /, *, billed: bool) -> None:
+        self.notes.append(("abandon", most, billed))
+
+
+def test_a_meter_is_told_the_most_before_each_request_and_what_was_used_after() -> None:
+    told, most = Told(), Usage(input=4, cached=0, output=50)
     model = Scripted(script=replies("2"))
-    Sampler([model], temperature=(0.0, 0.1), max_tokens=None, seed=None, meter=Meter()).draw(PROMPT, 1)
-    assert told == ["before", (0.1, ("human", "1 + 1?"), "2")]
+    Sampler([model], temperature=(0.0, 0.1), max_tokens=50, seed=None, meter=told).draw(PROMPT, 1)
+    assert told.notes == [("reserve", most), ("settle", most, 0.1, ("human", "1 + 1?"), "2")]
 
 
 def test_the_callers_own_model_is_left_as_it_was() -> None:

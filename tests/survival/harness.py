@@ -92,18 +92,20 @@ def assert_nothing_lost_or_doubled(directory: Path, expected: Whole, *, finished
             1 : run.journal.step + 1
         ]
         step, samples = run.journal.step, summary(run)["samples"]
-    found, committed, drawn = 0, 0, set[tuple[int, str]]()
+    found, committed, drawn, now = 0, 0, set[tuple[int, str]](), set[tuple[int, str]]()
     for event in events(directory):
         match event.kind:
             case "begin":
                 assert event.step >= committed, "a committed step was lost"
-                found = committed = event.step
+                found, committed, now = event.step, event.step, set()
             case "sample":
                 assert event.step == committed + 1, "a committed step was sampled again"
                 assert (event.step, event.text) not in drawn or event.step == found + 1, (
                     "more was sampled again than was in flight"
                 )
+                assert (event.step, event.text) not in now, "sampled twice in one session"
                 drawn.add((event.step, event.text))
+                now.add((event.step, event.text))
             case "step":
                 assert event.step == committed + 1, "a step was committed twice, or left out"
                 assert event.text == expected.digests[event.step]

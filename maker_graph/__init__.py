@@ -16,12 +16,14 @@ from maker_graph.errors import (
     MissingKey,
     ProviderFailure,
     StaleStep,
+    TakenOver,
     Undecided,
     UnknownModel,
     UnknownTask,
     UnusableRun,
     UsageError,
 )
+from maker_graph.ladder import Ladder
 from maker_graph.maker import create_maker
 from maker_graph.microstep import create_microstep
 from maker_graph.task import Task
@@ -35,6 +37,7 @@ __all__ = [
     "Draw",
     "FirstTo",
     "Hung",
+    "Ladder",
     "LimitReached",
     "Majority",
     "MakerError",
@@ -44,6 +47,7 @@ __all__ = [
     "Sample",
     "StaleStep",
     "StoppingRule",
+    "TakenOver",
     "Task",
     "Undecided",
     "UnknownModel",

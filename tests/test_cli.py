@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from maker_graph import p_full
 from maker_graph.cli import app
-from maker_graph.core.decision import Reading, decide, judge
+from maker_graph.core.decision import Reading, Terms, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.run import created, summary
@@ -439,7 +439,7 @@ def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> Non
             for move, state in steps:
                 sample = Sample(0, f"move = {move}\nnext_state = {state}")
                 how = Reading(parse=Hanoi(2).parse, key=None, check=None, red_flags={})
-                made = decide([judge(sample, how)], AheadBy(1), 9, 1)
+                made = decide([judge(sample, how)], Terms(AheadBy(1), 9), 1)
                 at = run.machine.advance(at, made)
                 run.journal.append(made, at)
             made_of = summary(run)

@@ -133,8 +133,11 @@ class Journal:
                         self._write("owner", "0")
                         self._keep(Account(0, Spent(), Held(), Held()))
                 self._belongs(origin)
+                self._db.execute("BEGIN")  # both at one moment: another process may be at work
                 self.step, self._hash = self._last()
-                if self.account().steps != self.step:
+                steps = self.account().steps
+                self._db.execute("COMMIT")
+                if steps != self.step:
                     raise DamagedRun(
                         f"The journal is damaged: its last steps are missing, from {self.step + 1}.", self.step + 1
                     )

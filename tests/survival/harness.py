@@ -4,11 +4,11 @@ Starting Python and importing everything takes more than a second, and a hundred
 server imports once and forks a child for each attempt. A child works on a run and tells what happens, line by line, in a file
 beside it, so that what it had done before it died is on record:
 
-    begin 4          where a session found the run
-    sample 5 0       sample 0 of step 5 was drawn, and paid for
-    step 5 7c1e...   step 5 is committed; the digest after it
-    end              the session came to its own end
-    LimitReached ... or to this error
+    417 begin 4 0be3...      where a session found the run
+    417 sample 5 0           sample 0 of step 5 was drawn, and paid for
+    417 step 5 7c1e...       step 5 is committed; the digest after it
+    417 end 0                the session came to its own end
+    417 LimitReached 0 ...   or to this error
 """
 
 import asyncio
@@ -27,7 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.errors import DamagedRun, MakerError
+from maker_graph.account import Limits
+from maker_graph.cli import EXIT_CODES
+from maker_graph.errors import MakerError
+from maker_graph.journal import encode
 from maker_graph.maker import MakerOutput
 from maker_graph.pricing import FlatPrice
 from maker_graph.run import Run, created, opened, summary
@@ -46,14 +49,14 @@ def settings_of(disks: int = 5, *, seed: int = 1, model: str = MODEL, k: int = 2
 class Whole(NamedTuple):
     """A run that nothing happened to: what every other one of the same settings must be equal to."""
 
-    entries: list[tuple[int, str]]
+    entries: list[str]
     digests: list[str]
     samples: int
 
 
-def entries(run: Run) -> list[tuple[int, str]]:
+def entries(run: Run) -> list[str]:
     """Return what the journal holds, with every vote: equal for equal runs, whatever happened to them."""
-    return [(step, entry) for step, entry, _, _ in run.journal.decisions()]
+    return [encode(decision) for decision in run.journal.decisions()]
 
 
 def whole(directory: Path, settings: Settings) -> Whole:
@@ -67,6 +70,7 @@ def whole(directory: Path, settings: Settings) -> Whole:
 class Event(NamedTuple):
     """One line of what a child told."""
 
+    pid: int
     kind: str
     step: int
     text: str
@@ -76,7 +80,7 @@ def events(directory: Path) -> list[Event]:
     """Return what all the children that worked on a run have told, in order."""
     path = told(directory)
     lines = path.read_text().splitlines() if path.exists() else []
-    return [Event(kind, int(step), text) for kind, step, text in (line.split(" ", 2) for line in lines)]
+    return [Event(int(pid), kind, int(step), text) for pid, kind, step, text in (line.split(" ", 3) for line in lines)]
 
 
 def told(directory: Path) -> Path:
@@ -219,7 +223,7 @@ def _telling(directory: str) -> int:
 
 def tell(file: int, kind: str, step: int, text: str) -> None:
     """Append one line."""
-    os.write(file, f"{kind} {step} {' '.join(text.split())}\n".encode())
+    os.write(file, f"{os.getpid()} {kind} {step} {' '.join(text.split())}\n".encode())
 
 
 @dataclass(slots=True)
@@ -274,6 +278,7 @@ def work(
     tells: bool = False,
     room: int | None = None,
     price: tuple[float, float] | None = None,
+    limits: dict[str, float] | None = None,
     **settings: Any,
 ) -> int:
     """Work on a run as the command line does.
@@ -285,6 +290,7 @@ def work(
         tells: whether all such points are told.
         room: bytes that a file may have; a write beyond fails as on a full disk.
         price: what samples cost.
+        limits: where to stop.
         settings: of `solve`.
     """
     file = _telling(directory)
@@ -296,11 +302,12 @@ def work(
         with opened(Path(directory)) as run:
             teller = Teller(file, run, dying)
             settings |= {"progress": teller.progress, "record": teller.record, "price": price and FlatPrice(*price)}
+            settings["limits"] = Limits(**(limits or {}))  # type: ignore[arg-type]  # calls are whole numbers
             settings["warn"] = lambda text: tell(file, "warning", run.journal.step, text)
             finished = solve_until_signal(run, **settings)
     except MakerError as error:
         tell(file, type(error).__name__, 0, str(error))
-        return 6 if isinstance(error, DamagedRun) else 4
+        return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
     tell(file, "end", 0, "")
     return 0 if finished else 130
 

@@ -51,7 +51,7 @@ COMMIT = {
     "sampled",
     "journal.db: BEGIN IMMEDIATE",
     "journal.db: INSERT INTO steps",
-    "journal.db: UPDATE spent SET",
+    "journal.db: INSERT OR REPLACE",
     "journal.db: COMMIT",
     "committed",
     "checkpoints.db: BEGIN",

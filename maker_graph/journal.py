@@ -132,9 +132,15 @@ class Journal:
                         self._write("origin", origin)
                         self._write("owner", "0")
                         self._keep(Account(0, Spent(), Held(), Held()))
+                        self._write("names", canonical(["account", "names", "origin", "owner"]))
                 self._belongs(origin)
+                self._db.execute("BEGIN")  # all at one moment: another process may be at work
+                if self._names() != json.loads(self._read("names")):
+                    raise DamagedRun("The journal is damaged: a note is missing.")
                 self.step, self._hash = self._last()
-                if self.account().steps != self.step:
+                steps = self.account().steps
+                self._db.execute("COMMIT")
+                if steps != self.step:
                     raise DamagedRun(
                         f"The journal is damaged: its last steps are missing, from {self.step + 1}.", self.step + 1
                     )
@@ -270,6 +276,7 @@ class Journal:
         """Keep a note; on return it is on disk."""
         with self._transaction():
             self._write(name, value)
+            self._write("names", canonical(self._names()))
 
     def close(self) -> None:
         """Close the file."""
@@ -303,6 +310,9 @@ class Journal:
 
     def _keep(self, account: Account) -> None:
         self._write("account", canonical([account.steps, list(account.spent), list(account.held), list(account.lost)]))
+
+    def _names(self) -> list[str]:
+        return [name for (name,) in self._db.execute("SELECT name FROM notes ORDER BY name")]
 
     def _read(self, name: str) -> str:
         value = self.note(name)

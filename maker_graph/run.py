@@ -116,9 +116,9 @@ def opened(directory: Path, *, fsync: Fsync = "full") -> Iterator[Run]:
         raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error}.") from None
     except ValidationError as error:
         raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error.errors()[0]['msg']}.") from None
-    task = load_task(settings.task, settings.options)
     journal = Journal(directory / "journal.db", _origin(settings), fsync=fsync)
     try:
+        task = load_task(settings.task, settings.options)  # after the journal has said that these are the settings
         yield Run(directory, settings, task, Machine(task), journal)
     finally:
         journal.close()

@@ -26,6 +26,7 @@ from maker_graph.errors import (
 from maker_graph.ladder import Ladder
 from maker_graph.maker import create_maker
 from maker_graph.microstep import create_microstep
+from maker_graph.serializer import strict_serializer
 from maker_graph.task import Task
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "p_sub",
     "refused",
     "strict_json",
+    "strict_serializer",
     "too_long",
     "truncated",
 ]

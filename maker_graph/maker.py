@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Checkpointer
 from typing_extensions import TypedDict
 
 from maker_graph.bounded import BoundedGraph
@@ -39,6 +40,7 @@ from maker_graph.microstep import (
 from maker_graph.models import Model
 from maker_graph.node import Node
 from maker_graph.sampling import Calls
+from maker_graph.serializer import refuse_permissive
 from maker_graph.task import Skippable, Task, total_of
 
 STEPS = 10**12
@@ -135,6 +137,7 @@ def create_maker(
     calls: Calls | None = None,
     step_config: Callable[[int], RunnableConfig] | None = None,
     context_schema: type[Any] | None = None,
+    trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
 
@@ -164,6 +167,7 @@ def create_maker(
         calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
         context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
+        trust_checkpoints: compile also with a checkpointer that runs what its database says; see `maker_graph.serializer`.
 
     Raises:
         UsageError: a setting is wrong, or the task lacks a function of the contract.
@@ -240,6 +244,7 @@ def create_maker(
         _Maker(
             (steps_per_segment or machine.total or STEPS) * len(voters),
             MakerState,
+            trusting=trust_checkpoints,
             input_schema=MakerInput,
             output_schema=MakerOutput,
             context_schema=context_schema,
@@ -287,13 +292,20 @@ def next_step_or_end(values: MakerState) -> str:
 class _Maker(StateGraph[Any, Any, Any, Any]):
     """A state graph whose compiled form may take as many supersteps as its task or segment needs."""
 
-    def __init__(self, steps: int, state: type[Any], **schemas: type[Any] | None) -> None:
+    def __init__(self, steps: int, state: type[Any], *, trusting: bool, **schemas: type[Any] | None) -> None:
         super().__init__(state, **schemas)
         self._steps = steps
+        self._trusting = trusting
 
-    def compile(self, *args: Any, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
-        """Return the compiled graph; see `StateGraph.compile`."""
-        return BoundedGraph.of(super().compile(*args, **kwargs), 3 * self._steps + 2)
+    def compile(self, checkpointer: Checkpointer = None, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Return the compiled graph; see `StateGraph.compile`.
+
+        Raises:
+            UsageError: the checkpointer runs what its database says.
+        """
+        if not self._trusting:
+            refuse_permissive(checkpointer)
+        return BoundedGraph.of(super().compile(checkpointer, **kwargs), 3 * self._steps + 2)
 
 
 class Machine:

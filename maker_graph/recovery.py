@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
@@ -22,6 +21,7 @@ from maker_graph.errors import LimitReached, MakerError
 from maker_graph.journal import clear_errors
 from maker_graph.maker import MakerOutput
 from maker_graph.run import Run
+from maker_graph.serializer import strict_serializer
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -57,7 +57,7 @@ async def recovered(
 async def _opened(path: Path, compiled: Callable[[AsyncSqliteSaver], Compiled]) -> AsyncIterator[Compiled]:
     _private(path)
     async with aiosqlite.connect(path) as connection:
-        saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
+        saver = AsyncSqliteSaver(connection, serde=strict_serializer())
         yield compiled(saver)
 
 

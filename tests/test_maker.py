@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full
+from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Reading, Terms, decide, judge
 from maker_graph.core.red_flags import Sample
@@ -350,3 +352,18 @@ def test_the_drawing_shows_the_machine_and_the_vote_inside() -> None:
     picture = create_maker(Hanoi(3), model="sim:perfect").compile().get_graph(xray=True).draw_mermaid()
     for name in ("sample", "red_flag", "vote", "commit"):
         assert name in picture
+
+
+class Stored(BaseCheckpointSaver[str]):
+    """A saver of which only the serializer is looked at."""
+
+
+def test_a_checkpointer_that_runs_what_its_database_says_is_refused_unless_trusted() -> None:
+    for serde in (JsonPlusSerializer(allowed_msgpack_modules=True), JsonPlusSerializer(pickle_fallback=True)):
+        with pytest.raises(UsageError, match="strict_serializer"):
+            create_maker(Hanoi(3), model="sim:perfect").compile(checkpointer=Stored(serde=serde))
+        create_maker(Hanoi(3), model="sim:perfect", trust_checkpoints=True).compile(checkpointer=Stored(serde=serde))
+    create_maker(Hanoi(3), model="sim:perfect").compile(checkpointer=Stored(serde=strict_serializer()))
+    create_maker(Hanoi(3), model="sim:perfect").compile(
+        checkpointer=InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=True))
+    )

@@ -19,6 +19,7 @@ Data are attributes, and every argument goes to `Exception.__init__`, so that an
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 
 class MakerError(Exception):
@@ -90,11 +91,13 @@ class ProviderFailure(MakerError):
 
     Attributes:
         status: the HTTP status, if there was one.
+        scope: what it stops: the run, whatever is asked, or only the step whose prompt the provider does not accept.
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message, status)
+    def __init__(self, message: str, status: int | None = None, scope: Literal["run", "step"] = "run") -> None:
+        super().__init__(message, status, scope)
         self.status = status
+        self.scope = scope
 
     def __str__(self) -> str:
         return str(self.args[0])

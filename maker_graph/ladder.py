@@ -15,8 +15,7 @@ from typing import Any, TypeAlias
 from langgraph.graph.state import CompiledStateGraph
 
 from maker_graph.core.canonical import plain
-from maker_graph.core.decision import Decision, Reading, Vote
-from maker_graph.errors import Undecided
+from maker_graph.core.decision import Reading
 from maker_graph.microstep import create_microstep
 from maker_graph.models import Model
 from maker_graph.sampling import sample_seed
@@ -91,19 +90,6 @@ def reading_of(task: Task, state: Any, *, check: bool) -> Reading:
         check=None if obeys is None else lambda answer: obeys(state, answer),
         red_flags={},
     )
-
-
-def stuck(decision: Decision) -> Undecided:
-    """Return the error for a step on which no rung could decide: the last one's ballot, the samples and red flags of all."""
-    votes: list[Vote] = [*decision["tried"], decision]
-    flags: dict[str, int] = {}
-    for each in votes:
-        for name, number in each["flags"].items():
-            flags[name] = flags.get(name, 0) + number
-    reason = decision["reason"]
-    if decision["tried"]:
-        reason = f"{reason} Tried: {', '.join(each['by'] for each in votes)}."
-    return Undecided(reason, decision["ballot"], flags, sum(each["samples"] for each in votes), decision["replies"])
 
 
 def _rules(task: Task, *, check: bool) -> Callable[[Any, Any], bool] | None:

@@ -26,7 +26,7 @@ from maker_graph.core.decision import Decision, Usage, Vote, after_trying, vote_
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.errors import UsageError
-from maker_graph.ladder import Ladder, create_voters, reading_of, stuck
+from maker_graph.ladder import Ladder, create_voters, reading_of
 from maker_graph.microstep import (
     MAX_SAMPLES,
     MAX_TOKENS,
@@ -34,6 +34,7 @@ from maker_graph.microstep import (
     TEMPERATURE,
     OnUndecided,
     ask_person,
+    stuck,
 )
 from maker_graph.models import Model
 from maker_graph.node import Node

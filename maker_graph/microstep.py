@@ -26,7 +26,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.bounded import BoundedGraph
 from maker_graph.core.canonical import plain, strict_json
-from maker_graph.core.decision import Decision, Judged, Reading, Terms, answered, decide, judge, next_draw
+from maker_graph.core.decision import Decision, Judged, Reading, Terms, Vote, answered, decide, judge, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, Draw, StoppingRule
 from maker_graph.errors import Undecided, UsageError
@@ -171,7 +171,7 @@ def create_microstep(
         result = decide(judged, terms, rounds, by)
         if result["status"] == "undecided":
             if on_undecided == "raise":
-                raise Undecided(result["reason"], result["ballot"], result["flags"], result["samples"], result["replies"])
+                raise stuck(result)
             if on_undecided == "interrupt":
                 result = ask_person(result, prompt(view(values)), reading(values))
         get_stream_writer()({"decision": result})
@@ -297,6 +297,7 @@ def _update(result: Decision, into: str | None, decision: str | None) -> dict[st
 
 def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decision:
     """Return the decision of a person, who is asked through `interrupt` until the reply keeps all rules of a sample's."""
+    error = stuck(undecided)
     shown = [{"role": role, "content": content} for role, content in as_pairs(prompt)]
     problem = ""
     while True:
@@ -304,12 +305,12 @@ def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decisio
             {
                 "question": "No candidate won. What is the right reply?",
                 "problem": problem,
-                "reason": undecided["reason"],
+                "reason": error.reason,
                 "prompt": shown,
-                "ballot": undecided["ballot"],
-                "flags": undecided["flags"],
-                "samples": undecided["samples"],
-                "replies": undecided["replies"],
+                "ballot": error.ballot,
+                "flags": error.flags,
+                "samples": error.samples,
+                "replies": error.replies,
             }
         )
         text = given if isinstance(given, str) else json.dumps(given)
@@ -317,3 +318,16 @@ def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decisio
         if reply["flag"] is None:
             return answered(undecided, reply)
         problem = f"This reply is {reply['flag']}{': ' + reply['why'] if reply['why'] else ''}."
+
+
+def stuck(decision: Decision) -> Undecided:
+    """Return the error for a step on which no rung could decide: the last one's ballot, the samples and red flags of all."""
+    votes: list[Vote] = [*decision["tried"], decision]
+    flags: dict[str, int] = {}
+    for each in votes:
+        for name, number in each["flags"].items():
+            flags[name] = flags.get(name, 0) + number
+    reason = decision["reason"]
+    if decision["tried"]:
+        reason = f"{reason} Tried: {', '.join(each['by'] for each in votes)}."
+    return Undecided(reason, decision["ballot"], flags, sum(each["samples"] for each in votes), decision["replies"])

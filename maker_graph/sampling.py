@@ -13,32 +13,37 @@ What providers and LangChain do differently is settled here and nowhere else:
 - its own retries are switched off, for layers of them multiply;
 - how a reply ended is `finish_reason`, `stop_reason`, `done_reason` or `status`, in a dozen spellings;
 - usage is read once per request; where there is none, tokens are estimated and marked as such;
-- an answer of 429 or 5xx, a lost connection or a body that is no reply is tried again, after Retry-After if it says so.
+- what may pass is tried again, in this one loop, behind a gate that all callers share (`provider.py`);
+- a reply without any choice raises inside of LangChain; it becomes an empty sample, and `empty` discards it.
 """
 
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
-from maker_graph.core.canonical import canonical
+from maker_graph.core.canonical import MAX_CHARACTERS, sorted_json, without_controls
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
-from maker_graph.errors import MakerError, ProviderFailure, UsageError
+from maker_graph.errors import ProviderFailure, UsageError
+from maker_graph.prompts import as_messages, as_pairs
+from maker_graph.provider import Fault, Gate, Pass, fault_of, keys_of, no_choices, redacted, said
 from maker_graph.task import Prompt
 
 ATTEMPTS = 6
-"""A request that fails for a passing reason is made at most so many times."""
+"""A request that fails for a passing reason is made at most so many times, unless a `patience` is set."""
+
+_MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
 
 _CUT = {"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"}
 _REFUSED = {
@@ -50,6 +55,7 @@ _REFUSED = {
     "prohibited_content",
     "guardrail_intervened",
 }
+_BACK_OFF = wait_random_exponential(multiplier=0.5, max=10)  # of one caller; that of an outage is the gate's
 _FIXED_TEMPERATURE = re.compile(r"(o[0-9]|gpt-5(?!.*chat))")
 
 
@@ -96,6 +102,16 @@ class _Setting:
     model: BaseChatModel
     name: str
     temperature: float | None
+    openai: bool
+    keys: Sequence[str]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One request: its reply once there is one, and the sample that was made of it."""
+
+    reply: AIMessage
+    sample: Sample
 
 
 class Sampler:
@@ -109,6 +125,11 @@ class Sampler:
         max_tokens: int | None,
         seed: int | None,
         meter: Meter | None,
+        gate: Gate | None = None,
+        patience: float | None = None,
+        timeout: float | None = None,
+        rpm: float | None = None,
+        notice: Callable[[str], None] | None = None,
     ) -> None:
         """Make a sampler.
 
@@ -117,10 +138,17 @@ class Sampler:
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none.
-            meter: told of every sample.
+            meter: told of every request.
+            gate: what all requests go through; a new one if None. Samplers of one provider share one.
+            patience: the seconds for which a request that fails is tried again, however often, since it or the outage began;
+                None tries `ATTEMPTS` times.
+            timeout: the seconds after which a request is given up; None leaves it to the models. Plain `draw` knows it for
+                ChatOpenAI only, and there it limits the wait for the next byte.
+            rpm: requests per minute of the new gate.
+            notice: told by the new gate in a sentence when an outage begins, and when it is over.
 
         Raises:
-            UsageError: no model, a negative temperature, or a cap below 1.
+            UsageError: no model, a negative temperature, a cap below 1, no time to wait, or `rpm` beside a gate.
         """
         if not models:
             raise UsageError("At least one model is needed.")
@@ -130,11 +158,22 @@ class Sampler:
                 raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
-        self._settings = [_setting(models[0], first, max_tokens), *(_setting(model, others, max_tokens) for model in models)]
+        for name, seconds in (("patience", patience), ("timeout", timeout)):
+            if seconds is not None and not seconds > 0:
+                raise UsageError(f"{name} must be a number of seconds above 0, not {seconds!r}.")
+        if gate is not None and (rpm is not None or notice is not None):
+            raise UsageError("rpm and notice are settings of the gate: give them to the one that is handed in.")
+        self._settings = [
+            _setting(model, degree, max_tokens, timeout)
+            for model, degree in [(models[0], first), *((model, others) for model in models)]
+        ]
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
         self._seed = seed
         self._max_tokens = max_tokens
         self._meter = meter
+        self._gate = Gate(rpm=rpm, notice=notice) if gate is None else gate
+        self._patience = patience
+        self._timeout = timeout
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; `metadata` goes into its trace.
@@ -147,13 +186,16 @@ class Sampler:
         config = _config(index, setting, metadata)
 
         def once() -> Sample:
-            with self._metered(index, plain, setting) as settle:
-                return settle(setting.model.invoke(messages, config, **kwargs))
+            with self._attempt(self._gate.enter(), index, plain, setting) as attempt:
+                attempt.reply = setting.model.invoke(messages, config, **kwargs)
+            return attempt.sample
 
+        tries = Retrying(**self._retry(setting))
         try:
-            return Retrying(**_retry(setting.model))(once)
+            return tries(once)
         except Exception as error:
-            raise _failure(error, setting) from error
+            _raise_failure(error, setting, tries.statistics)
+            raise
 
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
@@ -163,13 +205,18 @@ class Sampler:
         model = self._on_this_loop()[self._turn(index)]
 
         async def once() -> Sample:
-            with self._metered(index, plain, setting) as settle:
-                return settle(await model.ainvoke(messages, config, **kwargs))
+            leave = await self._gate.aenter()
+            with self._attempt(leave, index, plain, setting) as attempt:
+                async with asyncio.timeout(self._timeout):  # a client times single reads, and a trickle would never end
+                    attempt.reply = await model.ainvoke(messages, config, **kwargs)
+            return attempt.sample
 
+        tries = AsyncRetrying(**self._retry(setting))
         try:
-            return await AsyncRetrying(**_retry(model))(once)
+            return await tries(once)
         except Exception as error:
-            raise _failure(error, setting) from error
+            _raise_failure(error, setting, tries.statistics)
+            raise
 
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
@@ -183,50 +230,117 @@ class Sampler:
         return self._per_loop[loop]
 
     def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
-        messages = [HumanMessage(prompt)] if isinstance(prompt, str) else convert_to_messages(prompt)
-        plain: list[tuple[str, Any]] = [(message.type, message.content) for message in messages]
+        messages = as_messages(prompt)
+        plain = as_pairs(messages)
         kwargs: dict[str, Any] = {} if self._seed is None else {"seed": sample_seed(self._seed, plain, index)}
         return messages, plain, kwargs
 
     @contextmanager
-    def _metered(self, index: int, plain: list[tuple[str, Any]], setting: _Setting) -> Iterator[Callable[[AIMessage], Sample]]:
-        """Reserve what one request can use; yield what settles it and makes the reply a sample."""
-        meter = self._meter
+    def _attempt(self, leave: Pass, index: int, plain: list[tuple[str, Any]], setting: _Setting) -> Iterator[_Attempt]:
+        """Account for one request, before it and after, however it ends; the gate and the meter learn what came of it."""
         most = Usage(input=_prompt_tokens(plain), cached=0, output=self._max_tokens or 0)
-        settled = False
-
-        def settle(reply: AIMessage) -> Sample:
-            nonlocal settled
-            sample = sample_of(reply, index, plain)
-            settled = True  # if the meter itself fails there is nothing to give back
-            if meter is not None:
-                meter.settle(most, Call(plain, setting.name, setting.temperature, sample))
-            return sample
-
-        if meter is not None:
-            meter.reserve(most)
+        if self._meter is not None:
+            try:
+                self._meter.reserve(most)
+            except BaseException:
+                self._gate.left(leave)
+                raise
+        attempt = _Attempt(AIMessage(""), Sample(index, ""))
         try:
-            yield settle
+            try:
+                yield attempt
+            except Exception as error:
+                if not (setting.openai and no_choices(error)):
+                    raise
+            attempt.sample = sample_of(attempt.reply, index, plain)
         except BaseException as error:
-            if meter is not None and not settled:
-                meter.abandon(most, billed=_may_be_billed(error))
+            self._lost(error, leave, most, setting)
             raise
+        self._gate.answered(leave)
+        if self._meter is not None:
+            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample))
+
+    def _lost(self, error: BaseException, leave: Pass, most: Usage, setting: _Setting) -> None:
+        """Tell the meter and the gate of a request that brought no reply."""
+        fault = fault_of(error, openai=setting.openai)
+        if self._meter is not None:
+            self._meter.abandon(most, billed=fault is None or fault.billed)
+        what = f"{setting.name}: {said(error, setting.keys)}"
+        match fault:
+            case None:
+                self._gate.left(leave)
+            case Fault("slow_down"):
+                self._gate.slowed(leave, fault.told, what)
+            case Fault("transient"):
+                self._gate.failed(leave, fault.told, what)
+            case _:
+                self._gate.answered(leave)
+
+    def _retry(self, setting: _Setting) -> dict[str, Any]:
+        """Return the settings of the one retry loop, plain or async, for one sample."""
+        began: float | None = None
+
+        def passes(error: BaseException) -> bool:
+            fault = fault_of(error, openai=setting.openai)
+            return fault is not None and fault.kind in {"slow_down", "transient"}
+
+        def stop(state: RetryCallState) -> bool:
+            nonlocal began
+            if self._patience is None:
+                return state.attempt_number >= ATTEMPTS
+            now = self._gate.clock()
+            began = now if began is None else began
+            return now - min(began, self._gate.down_since or began) >= self._patience
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome is not None else None
+            fault = None if error is None else fault_of(error, openai=setting.openai)
+            if fault is None or fault.kind == "slow_down" or self._gate.down_since is not None:
+                return 0.0  # the gate knows better
+            return _BACK_OFF(state) if fault.told is None else fault.told
+
+        return {"stop": stop, "wait": wait, "retry": retry_if_exception(passes), "reraise": True}
 
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:
     """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same in any order of calls."""
-    text = canonical([seed, index, prompt])
+    text = sorted_json([seed, index, prompt])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
 def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]]) -> Sample:
-    """Return a provider's reply as a sample."""
-    text = str(reply.text)
-    usage = reply.usage_metadata
-    if usage is None:
-        return Sample(index, text, _finish(reply), _prompt_tokens(prompt), 0, estimated_tokens(text), estimated=True)
-    cached = usage.get("input_token_details", {}).get("cache_read", 0) or 0
-    return Sample(index, text, _finish(reply), usage["input_tokens"], cached, usage["output_tokens"])
+    """Return a provider's reply as a sample, whatever the reply holds.
+
+    Its text goes through checkpoints, traces and files before it is judged, so what they cannot hold is made visible and marked
+    as garbled here, and no more of it is kept than `judge` needs to see that it is too long.
+    """
+    try:
+        raw = str(reply.text)
+    except (AttributeError, TypeError):  # content blocks that are none
+        raw = ""
+    kept = raw[: MAX_CHARACTERS + 1]
+    text = without_controls(kept)
+    tokens = _tokens(reply.usage_metadata)
+    estimated = tokens is None
+    if tokens is None:
+        tokens = _prompt_tokens(prompt), 0, estimated_tokens(raw)
+    return Sample(index, text, _finish(reply), *tokens, estimated=estimated, garbled=text != kept)
+
+
+def _tokens(usage: Any) -> tuple[int, int, int] | None:
+    """Return the tokens read, cached and written as the provider counts them; None if it does not, or counts nonsense."""
+    if not isinstance(usage, Mapping):
+        return None
+    details = usage.get("input_token_details")
+    read, written = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+    if read is None or written is None:
+        return None
+    cached = _count(details.get("cache_read")) if isinstance(details, Mapping) else None
+    return read, min(cached or 0, read), written
+
+
+def _count(tokens: object) -> int | None:
+    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS else None
 
 
 def _prompt_tokens(prompt: list[tuple[str, Any]]) -> int:
@@ -251,7 +365,7 @@ def fixes_temperature(name: str) -> bool:
     return _FIXED_TEMPERATURE.match(name.rsplit("/", 1)[-1]) is not None
 
 
-def _setting(model: BaseChatModel, temperature: float | None, max_tokens: int | None) -> _Setting:
+def _setting(model: BaseChatModel, temperature: float | None, max_tokens: int | None, timeout: float | None) -> _Setting:
     fields = type(model).model_fields
     name = model_name(model)
     update: dict[str, Any] = {"cache": False, "disable_streaming": True}
@@ -263,15 +377,15 @@ def _setting(model: BaseChatModel, temperature: float | None, max_tokens: int | 
     if max_tokens is not None and cap is not None:
         update[cap] = max_tokens
     if _is_openai(model):
-        update |= _openai_update(model, name, max_tokens)
-    return _Setting(model.model_copy(update=update), name, temperature)
+        update |= _openai_update(model, name, max_tokens, timeout)
+    return _Setting(model.model_copy(update=update), name, temperature, _is_openai(model), keys_of(model))
 
 
 def _is_openai(model: BaseChatModel) -> bool:
     return any(kind.__module__.startswith("langchain_openai.") for kind in type(model).__mro__)
 
 
-def _openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, Any]:
+def _openai_update(model: Any, name: str, max_tokens: int | None, timeout: float | None) -> dict[str, Any]:
     """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
 
     The integration sends the cap as max_completion_tokens. Servers of one's own (Ollama, LM Studio, llama.cpp) read max_tokens
@@ -282,9 +396,11 @@ def _openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, A
     own_server = bool(address) and "openai.com" not in address and "azure.com" not in address
     if max_tokens is not None and own_server and not fixes_temperature(name):
         update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
-    if model.root_client is not None:
-        client = model.root_client.with_options(max_retries=0)
-        update |= {"root_client": client, "client": client.chat.completions}
+    options = {"max_retries": 0} | ({} if timeout is None else {"timeout": timeout})
+    for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):
+        if getattr(model, root) is not None:
+            client = getattr(model, root).with_options(**options)
+            update |= {root: client, chat: client.chat.completions}
     return update
 
 
@@ -294,7 +410,7 @@ def _with_new_async_client(model: Any) -> BaseChatModel:
     from openai import DefaultAsyncHttpxClient  # noqa: PLC0415  half a second, and only ChatOpenAI needs it
 
     http = model.http_async_client or DefaultAsyncHttpxClient()
-    client = model.root_async_client.with_options(max_retries=0, http_client=http)
+    client = model.root_async_client.with_options(http_client=http)
     copy: BaseChatModel = model.model_copy(update={"root_async_client": client, "async_client": client.chat.completions})
     return copy
 
@@ -310,98 +426,37 @@ def _finish(reply: AIMessage) -> Finish:
     if reply.additional_kwargs.get("refusal"):
         return "refused"
     metadata = reply.response_metadata
-    details = metadata.get("incomplete_details") or {}
-    said = [details.get("reason")] + [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason", "status")]
+    details = metadata.get("incomplete_details")
+    said = [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason", "status")]
+    said += [details.get("reason")] if isinstance(details, Mapping) else []
     words = {str(word).lower() for word in said if word}
     if words & _REFUSED:
         return "refused"
-    if any(isinstance(block, dict) and block.get("type") == "refusal" for block in reply.content):
+    blocks = reply.content if isinstance(reply.content, list) else []
+    if any(isinstance(block, dict) and block.get("type") == "refusal" for block in blocks):
         return "refused"
     return "length" if words & _CUT else "stop"
 
 
-def _retry(model: BaseChatModel) -> dict[str, Any]:
-    """Return the settings of the one retry loop, plain or async."""
-    return {
-        "stop": stop_after_attempt(ATTEMPTS),
-        "wait": _wait,
-        "retry": retry_if_exception(lambda error: _passes(error, model)),
-        "reraise": True,
-    }
-
-
-def _wait(state: RetryCallState) -> float:
-    """Return the seconds to wait: what Retry-After says, else a random time that may double with each attempt."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    try:
-        return float(headers.get("retry-after", ""))
-    except ValueError:
-        return wait_random_exponential(multiplier=0.5, max=60)(state)
-
-
-def _passes(error: BaseException, model: BaseChatModel) -> bool:
-    """Say whether the same request may succeed if it is made again."""
-    status = _status(error)
-    if status is not None:
-        quota = getattr(error, "code", None) == "insufficient_quota"
-        return (status in {408, 409, 429} or status >= 500) and not quota
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if isinstance(error, OSError) or names & {
-        "APIConnectionError",
-        "TransportError",
-        "APIResponseValidationError",
-    }:
-        return True
-    # A body that is no chat completion surfaces as one of these from inside the OpenAI integration.
-    return _is_openai(model) and isinstance(error, AttributeError | LookupError | TypeError | ValueError)
-
-
-def _status(error: BaseException) -> int | None:
-    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    return status if isinstance(status, int) and status >= 400 else None
-
-
-def _may_be_billed(error: BaseException) -> bool:
-    """Say whether the provider may bill a request that ended in `error`: it was sent, and no status says that it failed."""
-    names = {kind.__name__ for kind in type(_root(error)).__mro__}
-    return _status(error) is None and not names & {"ConnectError", "ConnectTimeout", "PoolTimeout", "ConnectionRefusedError"}
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return the transport's own error beneath the client's."""
-    return error.__cause__ if error.__cause__ is not None else error
-
-
-def _failure(error: Exception, setting: _Setting) -> Exception:
-    """Return what to raise for `error`: the provider's faults as a ProviderFailure, anything else as it is."""
-    status = _status(error)
-    if isinstance(error, MakerError) or (status is None and not _passes(error, setting.model)):
-        return error
-    match status:
+def _raise_failure(error: Exception, setting: _Setting, statistics: dict[str, Any]) -> None:
+    """Raise the provider's faults as a ProviderFailure; return for anything else, which is to be raised as it is."""
+    fault = fault_of(error, openai=setting.openai)
+    if fault is None:
+        return
+    match fault.status:
         case 401 | 403:
             todo = "The API key is missing, wrong or not allowed to use this model: set the right one and resume."
         case 404:
             todo = f"The provider knows no model {setting.name!r} at this address: check the name and the base URL."
+        case _ if fault.kind == "step":
+            todo = "The provider does not accept this prompt, and will not when it is asked again."
         case 400 | 413 | 422:
             todo = "The provider does not accept the request; if it names a setting, change that one."
-        case 429 if getattr(error, "code", None) == "insufficient_quota":
-            todo = "The quota is used up: add credit and resume."
+        case _ if fault.kind == "fatal":
+            todo = "The quota is used up: add credit and resume." if fault.status == 429 else "Cure this and resume."
         case _:
-            todo = f"It failed {ATTEMPTS} times in a row: resume when the provider answers again."
-    return ProviderFailure(f"{setting.name}: {_said(error)} {todo}", status)
-
-
-def _said(error: Exception) -> str:
-    """Return what the provider said, on one line, short and without keys."""
-    text = redacted(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {text[:300]}".rstrip(".") + "."
-
-
-def redacted(text: str) -> str:
-    """Return `text` without API keys: a provider may say them back.
-
-    >>> redacted("Invalid key: Bearer sk-123")
-    'Invalid key: Bearer [key]'
-    """
-    return re.sub(r"\b(Bearer )?sk-[\w-]+|\bBearer [\w.-]+", lambda match: f"{match[1] or ''}[key]", text)
+            todo = f"It failed {statistics.get('attempt_number', 1)} times in a row: resume when the provider answers again."
+    text = f"{setting.name}: {said(error, setting.keys)}. {todo}"
+    # A cause is printed with the failure: not if it holds a key.
+    cause = error if redacted(str(error), setting.keys) == str(error) else None
+    raise ProviderFailure(text, fault.status, "step" if fault.kind == "step" else "run") from cause

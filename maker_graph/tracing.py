@@ -32,7 +32,7 @@ from maker_graph.core.ballot import lead
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.maker import MakerOutput
-from maker_graph.sampling import redacted
+from maker_graph.provider import redacted
 from maker_graph.task import Prompt
 
 Trace: TypeAlias = Literal["off", "contested", "all"]

@@ -49,7 +49,7 @@ def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, lis
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
+        threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{http.server_address[1]}/v1", asked
         http.shutdown()
 

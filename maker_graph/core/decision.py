@@ -17,7 +17,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import JSON, canonical, plain
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, plain, visible
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule
 
@@ -132,23 +132,30 @@ class Reading:
 
 
 def judge(sample: Sample, reading: Reading) -> Judged:
-    """Return the sample with its candidate, and with the one red flag it is discarded for, if any."""
+    """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
+
+    A reply that is garbled or too long to be read is malformed, whatever else holds: no function of the task or the caller sees
+    it. What a parser complains of may quote the reply, so it is made visible and cut short.
+    """
+    room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     flag, why, candidate, answer = None, "", "", None
-    try:
-        value = reading.parse(sample.text)
-        answer = plain(value)
-        candidate = canonical(answer if reading.key is None else plain(reading.key(value)))
-        if reading.check is not None and not reading.check(value):
-            flag = "invalid"
-    except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
-        flag, why, candidate, answer = "malformed", f"{type(error).__name__}: {error}", "", None
-    for name, raised in reading.red_flags.items():
-        if raised(sample):
-            flag = name
-            break
+    if sample.garbled:
+        flag, why = "malformed", "control characters or lone surrogates in the reply"
+    elif len(sample.text) > MAX_CHARACTERS:
+        flag, why = "malformed", f"a reply of more than {MAX_CHARACTERS:,} characters"
+    else:
+        try:
+            value = reading.parse(sample.text)
+            answer = plain(value, depth=MAX_DEPTH - room)
+            candidate = canonical(answer if reading.key is None else plain(reading.key(value)), depth=MAX_DEPTH - room)
+            if reading.check is not None and not reading.check(value):
+                flag = "invalid"
+        except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
+            flag, why, candidate, answer = "malformed", visible(f"{type(error).__name__}: {error}")[:300], "", None
+        flag = next((name for name, raised in reading.red_flags.items() if raised(sample)), flag)
     return Judged(
         index=sample.index,
-        text=sample.text,
+        text=visible(sample.text),
         flag=flag,
         why=why,
         candidate=candidate,

@@ -27,9 +27,12 @@ from maker_graph.core.planning import p_full
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.journal import Fsync
 from maker_graph.maker import MakerOutput
+from maker_graph.models import TIMEOUT
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
+from maker_graph.provider import Gate
+from maker_graph.sampling import Calls
 from maker_graph.settings import new_settings, rehearsed
-from maker_graph.solve import INTERRUPTED, record_to, solve_until_signal
+from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import total_of
 from maker_graph.tracing import Trace
@@ -60,6 +63,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and 
 MaxCost = Annotated[float | None, typer.Option(help="Stop before more USD are spent; the run can be resumed.", min=0)]
 MaxCalls = Annotated[int | None, typer.Option(help="Stop before more requests are made, failed ones included.", min=0)]
 MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work.", min=0)]
+Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
+Timeout = Annotated[float, typer.Option(help="Seconds after which a request is given up and made again.", min=0.001)]
+Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
 FsyncOption = Annotated[
     Fsync,
     typer.Option(
@@ -130,6 +136,9 @@ def run_command(
         str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
     ] = None,
     concurrency: Concurrency = None,
+    rpm: Rpm = None,
+    timeout: Timeout = TIMEOUT,
+    patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     check: Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")] = True,
     record: RecordTo = None,
@@ -164,7 +173,7 @@ def run_command(
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
             _keep(opened, price, out, None)
             _announce(opened, pricing, quiet=quiet)
-            how = {"limits": limits, "price": pricing, "concurrency": concurrency, "trace": trace}
+            how = _how(limits, pricing, concurrency, rpm, timeout, patience, trace)
             _go_on(opened, file, quiet=quiet, as_json=as_json, **how)
 
 
@@ -187,6 +196,9 @@ def resume_command(
     max_minutes: MaxMinutes = None,
     price: OwnPrice = None,
     concurrency: Concurrency = None,
+    rpm: Rpm = None,
+    timeout: Timeout = TIMEOUT,
+    patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     record: RecordTo = None,
     trace: TraceOption = None,
@@ -200,8 +212,8 @@ def resume_command(
         _keep(opened, price, out, max_samples)
         pricing = _price(opened.settings.model, opened.journal.note("price"), max_cost)
         limits = Limits(max_cost, max_calls, max_minutes)
-        how = {"limits": limits, "price": pricing, "concurrency": concurrency, "trace": trace, "answer": _unescaped(answer)}
-        _go_on(opened, file, quiet=quiet, as_json=as_json, **how)
+        how = _how(limits, pricing, concurrency, rpm, timeout, patience, trace)
+        _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how)
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
@@ -398,6 +410,29 @@ def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
         )
 
 
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _how(
+    limits: Limits,
+    price: Price | None,
+    concurrency: int | None,
+    rpm: float | None,
+    timeout: float,
+    patience: float,
+    trace: Trace | None,
+) -> dict[str, Any]:
+    """Return what of a run may be another each time, as `solve` takes it."""
+    return {
+        "limits": limits,
+        "price": price,
+        "concurrency": concurrency,
+        "calls": Calls(gate=Gate(rpm=rpm, notice=_tell), timeout=timeout, patience=60 * patience),
+        "trace": trace,
+    }
+
+
 def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool, **how: Any) -> None:
     """Solve what is left of `run` as `solve` does, show it, write what it found, and exit with the code for how it ended."""
     stopped: MakerError | None = None
@@ -409,7 +444,7 @@ def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool,
                 max_samples=int(run.journal.note("max_samples") or 0) or None,
                 record=None if record is None else record_to(record, run),
                 progress=progress,
-                warn=lambda text: typer.echo(text, err=True),
+                warn=_tell,
                 **how,
             )
         except MakerError as error:

@@ -38,7 +38,7 @@ from maker_graph.microstep import (
 )
 from maker_graph.models import Model
 from maker_graph.node import Node
-from maker_graph.sampling import Meter
+from maker_graph.sampling import Calls
 from maker_graph.task import Skippable, Task, total_of
 
 STEPS = 10**12
@@ -132,7 +132,7 @@ def create_maker(
     steps_per_segment: int | None = None,
     samples_per_segment: int | None = None,
     log: Log | None = None,
-    meter: Meter | None = None,
+    calls: Calls | None = None,
     step_config: Callable[[int], RunnableConfig] | None = None,
     context_schema: type[Any] | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
@@ -161,7 +161,7 @@ def create_maker(
         steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
         samples_per_segment: end it earlier, after the step that reaches so many samples.
         log: where decided steps go before the state does.
-        meter: told of every sample before it is drawn and after.
+        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
         context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
 
@@ -183,7 +183,7 @@ def create_maker(
         max_samples=max_samples,
         stuck_after=stuck_after,
         max_tokens=max_tokens,
-        meter=meter,
+        calls=calls,
     )
     vote = voters[0]  # a name of its own: in it, LangGraph finds the graph to draw
 

@@ -33,7 +33,7 @@ from maker_graph.errors import Undecided, UsageError
 from maker_graph.models import Model, resolve_models
 from maker_graph.node import Node
 from maker_graph.prompts import as_pairs
-from maker_graph.sampling import Meter, Sampler
+from maker_graph.sampling import Calls, Sampler
 from maker_graph.task import Prompt
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
@@ -78,7 +78,7 @@ def create_microstep(
     max_tokens: int | None = MAX_TOKENS,
     seed: int | None = None,
     on_undecided: OnUndecided = "raise",
-    meter: Meter | None = None,
+    calls: Calls | None = None,
     name: str = "microstep",
     by: str = "base",
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -110,7 +110,7 @@ def create_microstep(
         seed: from which each sample gets a seed of its own; None sends no seed.
         on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
             person, whose reply (`Command(resume="...")`) is read like a sample's.
-        meter: told of every sample before it is drawn and after.
+        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         name: the graph's name, in drawings and traces.
         by: what the decision says of which sampler it is the vote of.
 
@@ -135,7 +135,7 @@ def create_microstep(
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
-        meter=meter,
+        **(calls or {}),
     )
 
     def reading(values: Mapping[str, Any]) -> Reading:

@@ -31,6 +31,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
+from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import MAX_CHARACTERS, sorted_json, without_controls
 from maker_graph.core.decision import Usage
@@ -95,6 +96,15 @@ class Meter(Protocol):
         ...
 
 
+class Calls(TypedDict, total=False):
+    """How requests are made: what all samplers of an app or a run may share. Each key is as in `Sampler`."""
+
+    meter: Meter | None
+    gate: Gate | None
+    patience: float | None
+    timeout: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Setting:
     """A model, copied with one temperature and cap."""
@@ -124,7 +134,7 @@ class Sampler:
         temperature: float | tuple[float, float] | None,
         max_tokens: int | None,
         seed: int | None,
-        meter: Meter | None,
+        meter: Meter | None = None,
         gate: Gate | None = None,
         patience: float | None = None,
         timeout: float | None = None,

@@ -22,16 +22,21 @@ from maker_graph.errors import MakerError, Undecided, UsageError
 from maker_graph.journal import clear_errors
 from maker_graph.ladder import Ladder
 from maker_graph.maker import MakerOutput, create_maker
+from maker_graph.models import TIMEOUT
 from maker_graph.pricing import Price
+from maker_graph.provider import Gate
 from maker_graph.recovery import recovered
 from maker_graph.run import Run
-from maker_graph.sampling import Call
+from maker_graph.sampling import Call, Calls
 from maker_graph.settings import model_of, stronger_model_of, unchanged
 from maker_graph.task import Skippable, total_of
 from maker_graph.tracing import About, NoTracing, Trace, Tracing, samples_per_trace, steps_per_trace, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
+
+PATIENCE = 86_400.0
+"""Seconds for which an outage of the provider is waited out: a day."""
 
 INTERRUPTED = 130
 """Exit code of a run that was told to stop."""
@@ -65,6 +70,7 @@ async def solve(
     *,
     limits: Limits = Limits(),  # noqa: B008  immutable
     concurrency: int | None = None,
+    calls: Calls | None = None,
     price: Price | None = None,
     max_samples: int | None = None,
     answer: str | None = None,
@@ -80,6 +86,7 @@ async def solve(
         run: the run; this process becomes its owner, and any earlier one is refused from now on.
         limits: where to stop, what earlier sessions used included.
         concurrency: how many samples are in flight at once; no limit if None.
+        calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
         price: what samples cost.
         max_samples: in place of the run's own: it decides no step that was decided before.
         answer: a person's reply to the step that waits for one.
@@ -118,7 +125,7 @@ async def solve(
         samples_per_segment=samples_per_trace(max_samples) if traced else None,
         step_config=traces.step_config,
         log=commits,
-        meter=meter,
+        calls={"gate": Gate(notice=warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
     )
     config: RunnableConfig = {"configurable": {"thread_id": settings.id}}
     if concurrency is not None:

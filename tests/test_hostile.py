@@ -444,7 +444,8 @@ def test_what_looks_like_a_serialised_object_stays_text_also_after_a_resume(
         seen = interrupt(values["answer"])
         return {"body": f"{seen}: {type(values['answer']).__name__}"}
 
-    graph: Any = StateGraph(Ticket).add_node("answer", node).add_node("confirm", confirm)  # type: ignore[call-overload]  # Any
+    graph: Any = StateGraph(Ticket)
+    graph.add_node("answer", node).add_node("confirm", confirm)
     graph.add_edge(START, "answer").add_edge("answer", "confirm")
     memory = InMemorySaver(serde=SERDE)
     graph.compile(checkpointer=memory).invoke({"body": "?"}, thread("1"))

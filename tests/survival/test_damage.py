@@ -148,18 +148,31 @@ def test_of_1000_flipped_bits_none_is_accepted_in_silence(tmp_path: Path, file: 
     print(file, flips(tmp_path, file, number=1000, seed=6))  # noqa: T201  the figures of the campaign
 
 
-def test_no_bit_of_the_name_of_a_note_can_turn_without_being_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["price", "account", "owner", "origin", "names"])
+def test_no_bit_of_the_name_of_a_note_can_turn_without_being_seen(tmp_path: Path, name: str) -> None:
     """A note whose name is another is a note that is missing, and a missing price is a run that counts no cost."""
-    with created(tmp_path / "run", settings_of(3)) as run:
+    every_bit_after(tmp_path, name.encode(), 0, 5)
+
+
+@pytest.mark.parametrize(("name", "value"), [("price", "0.05,0.2"), ("account", "[0,[1.5")])
+def test_no_bit_of_an_account_or_note_can_turn_without_being_seen(tmp_path: Path, name: str, value: str) -> None:
+    every_bit_after(tmp_path, f"{name}{value}".encode(), len(name), len(value))
+
+
+def every_bit_after(folder: Path, content: bytes, start: int, size: int) -> None:
+    """Turn every bit of so many bytes behind the only place where the journal has `content`: each must be refused."""
+    with created(folder / "run", settings_of(3)) as run:
         run.journal.set_note("price", "0.05,0.2")
-    expected, content = told_of(copied(tmp_path / "run")), (tmp_path / "run" / "journal.db").read_bytes()
-    names = [place for name in (b"price", b"account", b"owner", b"origin") if (place := content.find(name)) > 0]
-    assert len(names) == 4
-    for start in names:
-        for place, bit in [(start + byte, bit) for byte in range(5) for bit in range(8)]:
-            damaged = copied(tmp_path / "run")
-            flipped(damaged / "journal.db", place, bit)
-            try:
-                assert told_of(damaged) == expected, f"bit {bit} of byte {place} was accepted in silence"
-            except (DamagedRun, UnusableRun):
-                continue
+        run.journal.spend(Spent(cost=1.5, calls=3))
+    expected, journal = told_of(copied(folder / "run")), (folder / "run" / "journal.db").read_bytes()
+    place = journal.rfind(content)
+    assert place > 0
+    refused = 0
+    for byte, bit in [(place + start + byte, bit) for byte in range(size) for bit in range(8)]:
+        damaged = copied(folder / "run")
+        flipped(damaged / "journal.db", byte, bit)
+        try:
+            assert told_of(damaged) == expected, f"bit {bit} of byte {byte} was accepted in silence"
+        except (DamagedRun, UnusableRun):
+            refused += 1
+    assert refused

@@ -191,7 +191,7 @@ def test_an_undecided_step_can_be_answered_by_a_person() -> None:
 
     maker = create_maker(Countdown(5), model=Scripted(script=script), max_samples=6, on_undecided="interrupt")
     app = maker.compile(checkpointer=InMemorySaver())
-    assert app.invoke({}, CONFIG)["__interrupt__"][0].value["flags"] == {"malformed": 6}
+    assert app.invoke({}, CONFIG)["__interrupt__"][0].value["flags"] == {"malformed": 12}, "six on each rung"
     result = app.invoke(Command(resume="2"), CONFIG)
     assert (result["state"], result["step"], result["done"]) == (0, 5, True)
 
@@ -267,7 +267,7 @@ def test_a_person_sees_the_prompt_the_ballot_and_the_last_replies() -> None:
     ).compile(checkpointer=InMemorySaver())
     question = app.invoke({}, CONFIG)["__interrupt__"][0].value
     assert question["prompt"] == [{"role": "human", "content": "2"}]
-    assert (question["ballot"], question["flags"]) == ({"1": 1}, {"malformed": 3})
+    assert (question["ballot"], question["flags"]) == ({"1": 1}, {"malformed": 6})
     assert question["replies"] == ["?", "?", "?"]
     again = app.invoke(Command(resume="not a number"), CONFIG)["__interrupt__"][0].value
     assert "malformed" in again["problem"]

@@ -123,9 +123,11 @@ def flips(folder: Path, file: str, *, number: int, seed: int) -> Counter[str]:
         with pytest.raises(LimitReached):
             asyncio.run(solve(run, limits=Limits(calls=12), steps_per_segment=2))
     expected, chance = told_of(copied(paused)), random.Random(seed)
-    size = (paused / file).stat().st_size
-    for _ in range(number):
-        damaged, place, bit = copied(paused), chance.randrange(size), chance.randrange(8)
+    content = (paused / file).read_bytes()
+    used = [place for place, byte in enumerate(content) if byte]  # most of a page is room that nothing is in yet
+    for count in range(number):
+        place = chance.choice(used) if count % 4 else chance.randrange(len(content))
+        damaged, bit = copied(paused), chance.randrange(8)
         flipped(damaged / file, place, bit)
         try:
             counted[outcome(damaged, expected, unharmed)] += 1

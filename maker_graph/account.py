@@ -87,7 +87,10 @@ class Meter:
             )
         )
         if self.record is not None:
-            self.record(call)
+            try:
+                self.record(call)
+            except OSError as error:  # ours, not the provider's: another try would be paid for and recorded no better
+                raise LimitReached(f"The record cannot be written ({error.strerror}): make room, and resume.") from error
 
     def abandon(self, most: Usage, /, *, billed: bool) -> None:
         """Count a request that failed."""

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -365,11 +365,20 @@ def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
     return price
 
 
-def _recording(path: Path | None) -> AbstractContextManager[IO[str] | None]:
+@contextmanager
+def _recording(path: Path | None) -> Iterator[IO[str] | None]:
+    if path is None:
+        yield None
+        return
     try:
-        return nullcontext() if path is None else path.open("a", encoding="utf-8")
+        file = path.open("a", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # a line that found no room ended the run already
+            file.close()
 
 
 def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:

@@ -18,7 +18,7 @@ from langgraph.types import Command, StateSnapshot
 
 from maker_graph.account import Limits, Meter
 from maker_graph.core.decision import Decision
-from maker_graph.errors import MakerError, Undecided, UsageError
+from maker_graph.errors import DamagedRun, MakerError, Undecided, UsageError
 from maker_graph.journal import clear_errors
 from maker_graph.ladder import Ladder
 from maker_graph.maker import MakerOutput, create_maker
@@ -140,8 +140,14 @@ async def solve(
             given: Any = {} if answer is None else Command(resume=_waited_for(answer, snapshot))
             while not commits.at["done"]:
                 with traces.segment(commits.at["step"]) as shown, clear_errors("The file of checkpoints"):
+                    before = commits.at["step"]
                     result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
-                _raise_if_asked(result)
+                _raise_if_asked(result or {})
+                if commits.at["step"] == before:  # damage that can be read: LangGraph finds nothing to do, again and again
+                    raise DamagedRun(
+                        f"{run.directory / 'checkpoints.db'} is damaged: the graph does not go on from it. "
+                        "Every step is in the journal: delete that file and resume."
+                    )
                 given = {}
     except Undecided as error:
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(commits.at["state"]))

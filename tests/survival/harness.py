@@ -5,7 +5,7 @@ server imports once and forks a child for each attempt. A child works on a run a
 beside it, so that what it had done before it died is on record:
 
     417 begin 4 0be3...      where a session found the run
-    417 sample 5 0           sample 0 of step 5 was drawn, and paid for
+    417 sample 5 0 325 988   sample 0 of step 5 was drawn, and paid for: tokens in and out
     417 step 5 7c1e...       step 5 is committed; the digest after it
     417 end 0                the session came to its own end
     417 LimitReached 0 ...   or to this error
@@ -213,7 +213,8 @@ class Teller:
     def record(self, call: Call) -> None:
         """Tell that a sample was drawn."""
         step = self.run.journal.step + 1
-        tell(self.file, "sample", step, str(call.sample.index))
+        sample = call.sample
+        tell(self.file, "sample", step, f"{sample.index} {sample.input_tokens} {sample.output_tokens}")
         self.crash.reached("sampled", step)
 
 

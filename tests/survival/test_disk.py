@@ -41,8 +41,8 @@ def filled_up(children: Children, folder: Path, expected: Whole, *, rooms: Itera
 
 def test_a_disk_that_is_full_at_any_write_stops_a_run_and_room_lets_it_go_on(children: Children, tmp_path: Path) -> None:
     expected = whole(tmp_path / "whole", settings_of(3))
-    filled_up(children, tmp_path, expected, rooms=range(1000, SHARED_MEMORY, 9000), segment=2)
-    above = range(SHARED_MEMORY, SHARED_MEMORY + 60_000, 4000)
+    filled_up(children, tmp_path, expected, rooms=range(1000, SHARED_MEMORY, 12_000), segment=2)
+    above = range(SHARED_MEMORY, SHARED_MEMORY + 60_000, 6000)
     assert "" in filled_up(children, tmp_path, expected, rooms=[*above, 200_000], segment=2), "there was never room"
     said = filled_up(children, tmp_path, expected, rooms=above, segment=1000)
     assert any("journal" in text for text in said), said
@@ -77,6 +77,11 @@ def test_a_full_disk_ends_the_command_with_4_and_a_sentence_also_when_only_the_r
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr
     assert "resume" in done.stderr
+    with opened(tmp_path / "runs" / "r") as run:
+        calls = run.journal.account().spent.calls
+    if recorded:
+        lines = (tmp_path / "calls.jsonl").read_text().splitlines()
+        assert calls <= sum(line.startswith("{") for line in lines) + 1, "one that found no room, and its companion's"
     command[3:] = ["resume", "r", "--quiet"]
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert again.returncode == 0, again.stderr

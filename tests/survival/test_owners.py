@@ -100,6 +100,17 @@ def test_of_100_takeovers_the_old_owner_is_refused_every_time(children: Children
     taken_over(children, tmp_path, unharmed, takeovers=100, seed=18)
 
 
+def test_a_run_at_work_can_be_looked_at_at_any_moment(children: Children, tmp_path: Path) -> None:
+    with created(tmp_path / "r", settings_of(model="sim:perfect")):
+        pass
+    child, looks = children.start(tmp_path / "r"), 0
+    while not told_by(tmp_path / "r", child, "end"):
+        with opened(tmp_path / "r") as run:
+            looks += run.journal.account().steps >= run.journal.step
+    assert child.wait() == 0
+    assert looks > 20
+
+
 HOUR = 36_000_000_000
 """In the unit of a UUID's time: 100 nanoseconds."""
 

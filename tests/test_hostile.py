@@ -100,6 +100,7 @@ CORPUS = {
     "nested": "[" * 65 + "]" * 65,
     "nested as deep as an answer may be": "[" * 56 + "]" * 56,
     "nested one deeper": "[" * 57 + "]" * 57,
+    "nested as deep as is read": "[" * 64 + "]" * 64,
     "nested objects": '{"a":' * 9_000 + "1" + "}" * 9_000,
     "nested in a route": route("[" * 300 + "]" * 300),
     "nested 45,000 deep": "[" * 45_000 + "]" * 45_000,
@@ -147,6 +148,9 @@ CORPUS = {
     "sets the window's title": "\x1b]0;owned\x07Paris",
     "an escaped escape": record(city=b"\\u001b[31mBerlin".decode("unicode_escape")),
     "an escaped escape in JSON": route('"\\u001b]8;;http://evil\\u0007"'),
+    "100,000 zero-width joiners": "\u200d" * 100_000,
+    "50,000 escapes": "\x9eL" * 50_000,
+    "50,000 overrides": "\u202eL" * 50_000,
     "C1": "\x9b31mParis",
     "DEL": "Paris\x7f",
     "a text that runs backwards": "Paris \u202egnp.exe",
@@ -335,7 +339,9 @@ class Ticket(TypedDict, total=False):
 ANSWERS: Mapping[str, Any] = {"hanoi": HANOI.parse, "records": RECORDS.parse, "model": Route, "json": strict_json, "text": None}
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in {"json", "text"} else pytest.param(kind, marks=pytest.mark.campaign) for kind in ANSWERS]
+)
 def test_a_whole_graph_with_checkpoints_takes_the_corpus(kind: str, tmp_path: Path) -> None:
     """Each reply is all that the model says; the vote ends undecided or with an answer that comes back as it was."""
     node = create_microstep(
@@ -417,7 +423,7 @@ class Free:
 
 
 def test_no_answer_is_too_deep_for_the_state_that_it_becomes_part_of() -> None:
-    for text in CORPUS.values():
+    for text in (text for name, text in CORPUS.items() if "nested" in name or "lists" in name):
         machine = create_maker(Free(), model=Scripted(script=replies(text)), k=1, max_samples=1, red_flags=[])
         result = machine.compile(checkpointer=InMemorySaver(serde=SERDE)).invoke({}, thread("1"))
         assert result["done"]

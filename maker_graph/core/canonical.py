@@ -34,7 +34,10 @@ MAX_VALUES = 5_000
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_LOOSE_JOINER = re.compile(r"(?<![^\x00-\x7f\u200c\u200d])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f\u200c\u200d])")
+_LOOSE_ZWNJ, _LOOSE_ZWJ = (
+    re.compile(f"(?<![^\\x00-\\x7f\\u200c\\u200d]){joiner}|{joiner}(?![^\\x00-\\x7f\\u200c\\u200d])")
+    for joiner in "\u200c\u200d"
+)
 _ESCAPED_CONTROL = re.compile(r"\\(?:u[0-9a-f]{4}|[bf])")  # as the encoder writes what JSON must escape
 _MANY_DIGITS = re.compile(r"[0-9]{19}")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -64,7 +67,7 @@ def canonical(value: object, *, depth: int = MAX_DEPTH) -> str:
     if "\\" in text and (escape := _ESCAPED_CONTROL.search(text.replace("\\\\", ""))):
         raise ValueError(f"not plain JSON: it holds the character {escape[0]}")
     if (not text.isascii() or "\x7f" in text) and (character := _unseen(text)):
-        raise ValueError(f"not plain JSON: it holds the character {_escape(character)}")
+        raise ValueError(f"not plain JSON: it holds the character {_escape(ord(character))}")
     _limit_depth(text, depth)
     if _MANY_DIGITS.search(text):
         json.loads(text, parse_int=_integer)
@@ -128,7 +131,8 @@ def visible(text: str) -> str:
     """
     if _unseen(text) is None:
         return text
-    return _LOOSE_JOINER.sub(lambda match: _escape(match[0]), _UNSEEN.sub(lambda match: _escape(match[0]), text))
+    text = text.translate(_UNSEEN_ESCAPES)
+    return _LOOSE_ZWNJ.sub(r"\\u200c", _LOOSE_ZWJ.sub(r"\\u200d", text))
 
 
 def without_controls(text: str) -> str:
@@ -137,11 +141,10 @@ def without_controls(text: str) -> str:
     >>> without_controls("\x00") == r"\x00"
     True
     """
-    return _CONTROL.sub(lambda match: _escape(match[0]), text)
+    return text if _CONTROL.search(text) is None else text.translate(_CONTROL_ESCAPES)
 
 
-def _escape(character: str) -> str:
-    number = ord(character)
+def _escape(number: int) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
@@ -149,7 +152,7 @@ def _unseen(text: str) -> str | None:
     """Return the first character in `text` that cannot be seen, or must not be sent to a terminal."""
     found = _UNSEEN.search(text)
     if found is None and ("\u200c" in text or "\u200d" in text):
-        found = _LOOSE_JOINER.search(text)
+        found = _LOOSE_ZWJ.search(text) or _LOOSE_ZWNJ.search(text)
     return None if found is None else found[0]
 
 
@@ -199,6 +202,13 @@ def _finite(digits: str) -> float:
     return number
 
 
+_CONTROL_ESCAPES = {
+    number: _escape(number)
+    for number in (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
+}
+_UNSEEN_ESCAPES = _CONTROL_ESCAPES | {
+    number: _escape(number) for number in (0x200B, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
+}
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
 _CAREFUL_DECODER = json.JSONDecoder(
     object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer

@@ -100,7 +100,12 @@ class Account(NamedTuple):
 
 
 class Journal:
-    """The journal of one run, in one SQLite file."""
+    """The journal of one run, in one SQLite file.
+
+    Attributes:
+        step: the last step.
+        epoch: which owner of the run this is, counted from 1; None for one who only looks.
+    """
 
     def __init__(self, path: Path, origin: str, *, create: bool = False, fsync: Fsync = "full") -> None:
         """Open the journal in `path`, or make it.
@@ -117,7 +122,7 @@ class Journal:
         if path.exists() == create:
             raise DamagedRun(f"{path} {'is there already' if create else 'is missing'}.", 1)
         self._origin = hashlib.sha256(origin.encode()).digest()[:16]
-        self._epoch: int | None = None
+        self.epoch: int | None = None
         if create:
             path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
         with clear_errors("The journal"):
@@ -151,8 +156,8 @@ class Journal:
     def claim(self) -> None:
         """Become the owner of the run: from now on the appends of any earlier one are refused."""
         with self._transaction():
-            self._epoch = self._owner() + 1
-            self._write("owner", str(self._epoch))
+            self.epoch = self._owner() + 1
+            self._write("owner", str(self.epoch))
             account = self.account()
             self._keep(account._replace(held=Held(), lost=account.lost.plus(account.held)))
         self.step, self._hash = self._last()
@@ -169,7 +174,7 @@ class Journal:
         step, entry, mark = after["step"], encode(decision), mark_of(after)
         link = _link(self._hash, step, entry, mark)
         with self._transaction():
-            owned = self._owner() == self._epoch
+            owned = self._owner() == self.epoch
             follows = self._last() == (step - 1, self._hash)
             account = self.account()
             if owned and follows:
@@ -186,7 +191,7 @@ class Journal:
         """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""
         with self._transaction():
             account = self.account()
-            held = held if self._owner() == self._epoch else account.held
+            held = held if self._owner() == self.epoch else account.held
             self._keep(account._replace(spent=account.spent.plus(spent), held=held))
 
     def account(self) -> Account:

@@ -3,6 +3,8 @@
 The journal is the truth and a checkpoint a shortcut to it. It is taken because it agrees with the journal, never because it is
 the latest: LangGraph orders checkpoints by the wall clock, which may have been set back. One that is damaged, unreadable or
 says something else than the journal is set aside, with all of its file, and the run goes on from the journal alone.
+
+Each owner of a run writes into a thread of its own, so that LangGraph never goes on from what an earlier one left.
 """
 
 import sqlite3
@@ -32,7 +34,7 @@ class _Unusable(Exception):
 
 @asynccontextmanager
 async def recovered(
-    run: Run, compiled: Callable[[AsyncSqliteSaver], Compiled], config: RunnableConfig, warn: Callable[[str], None]
+    run: Run, compiled: Callable[[AsyncSqliteSaver], Compiled], warn: Callable[[str], None]
 ) -> AsyncIterator[tuple[Compiled, MakerOutput, StateSnapshot | None]]:
     """Yield the graph on its checkpoints, where the journal ends, and the checkpoint if it is at that very place.
 
@@ -43,7 +45,7 @@ async def recovered(
     path = run.directory / "checkpoints.db"
     try:
         async with _opened(path, compiled) as graph:
-            found = await _agreeing(run, graph, config)
+            found = await _agreeing(run, graph)
             yield graph, *_replayed(run, found)
             return
     except _Unusable as error:
@@ -69,7 +71,21 @@ def _private(path: Path) -> None:
         raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and resume.") from None
 
 
-async def _agreeing(run: Run, graph: Compiled, config: RunnableConfig) -> StateSnapshot | None:
+def thread_of(run: Run, epoch: int | None = None) -> RunnableConfig:
+    """Return the config of the thread into which an owner of the run writes; this one if `epoch` is None."""
+    return {"configurable": {"thread_id": f"{run.settings.id}-{epoch or run.journal.epoch}"}}
+
+
+async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
+    """Return the last checkpoint of the last owner that left one."""
+    for epoch in range((run.journal.epoch or 1) - 1, 0, -1):
+        snapshot = await graph.aget_state(thread_of(run, epoch))
+        if snapshot.values:
+            return snapshot
+    return None
+
+
+async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
     """Return the checkpoint, which agrees with the journal, or None if there is none.
 
     Raises:
@@ -78,8 +94,8 @@ async def _agreeing(run: Run, graph: Compiled, config: RunnableConfig) -> StateS
     try:
         with clear_errors("The file of checkpoints"):
             await _whole(graph)
-            snapshot = await graph.aget_state(config)
-        if not snapshot.values:
+            snapshot = await _last(run, graph)
+        if snapshot is None:
             return None
         at = _place(snapshot)
         agrees = run.journal.agrees(at) if at["step"] else at == run.machine.begin()

@@ -18,14 +18,14 @@ from langgraph.types import Command, StateSnapshot
 
 from maker_graph.account import Limits, Meter
 from maker_graph.core.decision import Decision
-from maker_graph.errors import DamagedRun, MakerError, Undecided, UsageError
+from maker_graph.errors import MakerError, Undecided, UnusableRun, UsageError
 from maker_graph.journal import clear_errors
 from maker_graph.ladder import Ladder
 from maker_graph.maker import MakerOutput, create_maker
 from maker_graph.models import TIMEOUT
 from maker_graph.pricing import Price
 from maker_graph.provider import Gate
-from maker_graph.recovery import recovered
+from maker_graph.recovery import recovered, thread_of
 from maker_graph.run import Run
 from maker_graph.sampling import Call, Calls
 from maker_graph.settings import model_of, stronger_model_of, unchanged
@@ -127,28 +127,26 @@ async def solve(
         log=commits,
         calls={"gate": Gate(notice=warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
     )
-    config: RunnableConfig = {"configurable": {"thread_id": settings.id}}
-    if concurrency is not None:
-        config["max_concurrency"] = concurrency
+    limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     try:
         async with (
             _deadline(meter),
-            recovered(run, lambda saver: graph.compile(checkpointer=saver, name=settings.task), config, warn) as found,
+            recovered(run, lambda saver: graph.compile(checkpointer=saver, name=settings.task), warn) as found,
         ):
             machine, commits.at, snapshot = found
             progress(commits.at)
-            given: Any = {} if answer is None else Command(resume=_waited_for(answer, snapshot))
+            given: Any = {}
+            config: RunnableConfig = thread_of(run) | limit
+            if answer is not None:
+                given, config = Command(resume=answer), _waiting(snapshot) | limit
             while not commits.at["done"]:
-                with traces.segment(commits.at["step"]) as shown, clear_errors("The file of checkpoints"):
-                    before = commits.at["step"]
+                before = commits.at["step"]
+                with traces.segment(before) as shown, clear_errors("The file of checkpoints"):
                     result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
-                _raise_if_asked(result or {})
-                if commits.at["step"] == before:  # damage that can be read: LangGraph finds nothing to do, again and again
-                    raise DamagedRun(
-                        f"{run.directory / 'checkpoints.db'} is damaged: the graph does not go on from it. "
-                        "Every step is in the journal: delete that file and resume."
-                    )
-                given = {}
+                _raise_if_asked(result)
+                if commits.at["step"] == before:
+                    raise UnusableRun("The checkpoint that waits for an answer is damaged: resume without one.")
+                given, config = {}, thread_of(run) | limit
     except Undecided as error:
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(commits.at["state"]))
         raise
@@ -172,16 +170,16 @@ async def _deadline(meter: Meter) -> AsyncIterator[None]:
         raise
 
 
-def _waited_for(answer: str, snapshot: StateSnapshot | None) -> str:
-    """Return the answer, if the run waits for one."""
+def _waiting(snapshot: StateSnapshot | None) -> RunnableConfig:
+    """Return the config of the checkpoint that waits for an answer."""
     if snapshot is None or not snapshot.interrupts:
         raise UsageError("No step of this run waits for an answer: resume it without one.")
-    return answer
+    return snapshot.config
 
 
-def _raise_if_asked(result: dict[str, Any]) -> None:
+def _raise_if_asked(result: dict[str, Any] | None) -> None:
     """Raise if the graph stopped to ask a person: the command line asks by ending with the question."""
-    for asked in result.get("__interrupt__", ()):
+    for asked in (result or {}).get("__interrupt__", ()):
         question = cast("dict[str, Any]", asked.value)
         reason = f"{question['problem']} {question['reason']}".strip()
         raise Undecided(reason, question["ballot"], question["flags"], question["samples"], question["replies"])

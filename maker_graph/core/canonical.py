@@ -34,10 +34,8 @@ MAX_VALUES = 5_000
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_LOOSE_ZWNJ, _LOOSE_ZWJ = (
-    re.compile(f"(?<![^\\x00-\\x7f\\u200c\\u200d]){joiner}|{joiner}(?![^\\x00-\\x7f\\u200c\\u200d])")
-    for joiner in "\u200c\u200d"
-)
+_LOOSE_ZWNJ = re.compile(r"\u200c(?:(?<![^\x00-\x7f\u200c\u200d]\u200c)|(?![^\x00-\x7f\u200c\u200d]))")
+_LOOSE_ZWJ = re.compile(r"\u200d(?:(?<![^\x00-\x7f\u200c\u200d]\u200d)|(?![^\x00-\x7f\u200c\u200d]))")
 _ESCAPED_CONTROL = re.compile(r"\\(?:u[0-9a-f]{4}|[bf])")  # as the encoder writes what JSON must escape
 _MANY_DIGITS = re.compile(r"[0-9]{19}")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -131,7 +129,9 @@ def visible(text: str) -> str:
     """
     if _unseen(text) is None:
         return text
-    text = text.translate(_UNSEEN_ESCAPES)
+    text = without_controls(text)
+    for characters, escapes in _UNSEEN_ESCAPES.items():
+        text = text.replace(characters, escapes)
     return _LOOSE_ZWNJ.sub(r"\\u200c", _LOOSE_ZWJ.sub(r"\\u200d", text))
 
 
@@ -206,9 +206,9 @@ _CONTROL_ESCAPES = {
     number: _escape(number)
     for number in (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
 }
-_UNSEEN_ESCAPES = _CONTROL_ESCAPES | {
-    number: _escape(number) for number in (0x200B, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
-}
+_UNSEEN_ESCAPES = {
+    chr(number): _escape(number) for number in (0x200B, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
+} | {first + second: _escape(ord(first)) + _escape(ord(second)) for first in "\u200c\u200d" for second in "\u200c\u200d"}
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
 _CAREFUL_DECODER = json.JSONDecoder(
     object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer

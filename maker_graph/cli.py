@@ -23,6 +23,7 @@ from rich.text import Text
 
 from maker_graph import run as runs
 from maker_graph.account import Limits
+from maker_graph.core.canonical import visible
 from maker_graph.core.planning import p_full
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.journal import Fsync
@@ -476,18 +477,13 @@ def _why(stopped: MakerError | None, step: int) -> str:
         return f"Step {step}: {stopped}"
     if not isinstance(stopped, Undecided):
         return f"{stopped}"
-    ballot = "".join(f"\n  {votes} for {_visible(candidate)}" for candidate, votes in stopped.ballot.items())
-    replies = "".join(f"\n  {_visible(' '.join(reply.split()))[-300:]}" for reply in stopped.replies)
+    ballot = "".join(f"\n  {votes} for {visible(candidate)}" for candidate, votes in stopped.ballot.items())
+    replies = "".join(f"\n  {visible(' '.join(reply.split()))[-300:]}" for reply in stopped.replies)
     shown = f"\nThe last replies end with:{replies}" if replies else ""
     return (
-        f"Step {step} is {_visible(str(stopped))}{ballot}{shown}\n"
+        f"Step {step} is {visible(str(stopped))}{ballot}{shown}\n"
         "To answer it yourself, add --answer REPLY to the command below; without it, the step is sampled again.\n"
     )
-
-
-def _visible(text: str) -> str:
-    """Return `text` with what a terminal would obey written out: a model may have sent it."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _unescaped(answer: str | None) -> str | None:

@@ -28,6 +28,7 @@ from typing import Any, Literal, TypeAlias
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
+from maker_graph.core.canonical import visible
 from maker_graph.errors import MakerError, UsageError
 
 Kind: TypeAlias = Literal["slow_down", "fatal", "step", "transient"]
@@ -340,7 +341,7 @@ class Gate:
 
 def said(error: BaseException, keys: Sequence[str] = ()) -> str:
     """Return what a provider said, on one line, short and without keys."""
-    text = redacted(" ".join(str(error).split()), keys)[:300].rstrip(".")
+    text = visible(redacted(" ".join(str(error).split()), keys))[:300].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

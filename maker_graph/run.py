@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import canonical
+from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Usage
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
 from maker_graph.journal import Fsync, Journal
@@ -125,7 +125,7 @@ def opened(directory: Path, *, fsync: Fsync = "full") -> Iterator[Run]:
 
 
 def _origin(settings: Settings) -> str:
-    return canonical(settings.model_dump(mode="json"))
+    return sorted_json(settings.model_dump(mode="json"))
 
 
 def summary(run: Run) -> Summary:

@@ -29,6 +29,7 @@ from langsmith import Client, RunTree, tracing_context, uuid7
 from langsmith.utils import LangSmithUserError, LangSmithWarning, tracing_is_enabled
 
 from maker_graph.core.ballot import lead
+from maker_graph.core.canonical import visible
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.maker import MakerOutput
@@ -91,6 +92,8 @@ class _Client(Client):
 def _redacted(run: dict[str, Any]) -> dict[str, Any]:
     if not run.get("error"):
         return run
+    if run["error"].startswith("GraphInterrupt("):  # it holds the whole question, also where outputs are hidden
+        return run | {"error": "GraphInterrupt: a person is asked."}
     outputs = run.get("outputs")
     plain_outputs = None if outputs is None else json.loads(redacted(json.dumps(outputs, default=str)))
     return run | {"error": redacted(run["error"]), "outputs": plain_outputs}
@@ -224,7 +227,7 @@ class Tracing:
         self._score(run.id, run.id, decision)
 
     def _fail(self, error: Exception) -> None:
-        self.problem = self.problem or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        self.problem = self.problem or f"{type(error).__name__}: {visible(' '.join(str(error).split())[:200])}"
 
     def _put(self, work: Callable[[], Any]) -> None:
         try:

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiosqlite
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from maker_graph import strict_serializer
 
 
 @asynccontextmanager
@@ -17,5 +18,4 @@ async def create_checkpointer() -> AsyncIterator[AsyncSqliteSaver]:
     """Yield a saver on the file that MAKER_GRAPH_CHECKPOINTS names, else on .langgraph_api/checkpoints.db."""
     path = os.environ.get("MAKER_GRAPH_CHECKPOINTS", ".langgraph_api/checkpoints.db")
     async with aiosqlite.connect(path) as connection:
-        serializer = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
-        yield AsyncSqliteSaver(connection, serde=serializer)
+        yield AsyncSqliteSaver(connection, serde=strict_serializer())

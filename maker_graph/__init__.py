@@ -16,14 +16,17 @@ from maker_graph.errors import (
     MissingKey,
     ProviderFailure,
     StaleStep,
+    TakenOver,
     Undecided,
     UnknownModel,
     UnknownTask,
     UnusableRun,
     UsageError,
 )
+from maker_graph.ladder import Ladder
 from maker_graph.maker import create_maker
 from maker_graph.microstep import create_microstep
+from maker_graph.serializer import strict_serializer
 from maker_graph.task import Task
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "Draw",
     "FirstTo",
     "Hung",
+    "Ladder",
     "LimitReached",
     "Majority",
     "MakerError",
@@ -44,6 +48,7 @@ __all__ = [
     "Sample",
     "StaleStep",
     "StoppingRule",
+    "TakenOver",
     "Task",
     "Undecided",
     "UnknownModel",
@@ -61,6 +66,7 @@ __all__ = [
     "p_sub",
     "refused",
     "strict_json",
+    "strict_serializer",
     "too_long",
     "truncated",
 ]

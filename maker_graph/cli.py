@@ -6,10 +6,11 @@ What a person reads goes to standard error; standard output holds the result, wi
 import json
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -21,12 +22,17 @@ from rich.table import Table
 from rich.text import Text
 
 from maker_graph import run as runs
+from maker_graph.account import Limits
 from maker_graph.core.planning import p_full
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, Undecided, UsageError
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
+from maker_graph.journal import Fsync
 from maker_graph.maker import MakerOutput
+from maker_graph.models import TIMEOUT
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
+from maker_graph.provider import Gate
+from maker_graph.sampling import Calls
 from maker_graph.settings import new_settings, rehearsed
-from maker_graph.solve import record_to, solve_until_signal
+from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import total_of
 from maker_graph.tracing import Trace
@@ -37,9 +43,9 @@ EXIT_CODES: dict[type[MakerError], int] = {
     LimitReached: 4,
     ProviderFailure: 5,
     DamagedRun: 6,
+    TakenOver: INTERRUPTED,
 }
 NOT_VERIFIED = 1
-INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +60,18 @@ app = typer.Typer(
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
-MaxCost = Annotated[float | None, typer.Option(help="Stop when so many USD are spent; the run can be resumed.", min=0)]
+MaxCost = Annotated[float | None, typer.Option(help="Stop before more USD are spent; the run can be resumed.", min=0)]
+MaxCalls = Annotated[int | None, typer.Option(help="Stop before more requests are made, failed ones included.", min=0)]
+MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work.", min=0)]
+Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
+Timeout = Annotated[float, typer.Option(help="Seconds after which a request is given up and made again.", min=0.001)]
+Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
+FsyncOption = Annotated[
+    Fsync,
+    typer.Option(
+        "--fsync", help="full: each step is on disk before the next; normal: faster, and a power cut may cost the last steps."
+    ),
+]
 OwnPrice = Annotated[
     str | None, typer.Option("--price", metavar="IN,OUT", help="USD per million tokens, if not the list price.")
 ]
@@ -96,7 +113,21 @@ def run_command(
         typer.Option(help="Output cap of a sample. Default: 750, or the one that a simulated model was measured with.", min=1),
     ] = None,
     max_samples: Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)] = 100,
+    stuck_after: Annotated[
+        int, typer.Option(help="A step is stuck after so many red flags in a row; then it climbs the ladder.", min=1)
+    ] = 20,
+    hotter: Annotated[
+        str, typer.Option(metavar="T|none", help="Ladder, first rung: the temperature of a stuck step's next samples.")
+    ] = "1.0",
+    rephrase: Annotated[
+        bool, typer.Option("--rephrase/--no-rephrase", help="Ladder, second rung: the task's prompt in other words.")
+    ] = True,
+    escalate: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Ladder, third rung: a stronger model. Default: none.")
+    ] = None,
     max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
+    max_minutes: MaxMinutes = None,
     price: OwnPrice = None,
     seed: Annotated[
         int | None, typer.Option(help="For samples that can be repeated. Default: 1 if simulated, else none is sent.")
@@ -105,6 +136,10 @@ def run_command(
         str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
     ] = None,
     concurrency: Concurrency = None,
+    rpm: Rpm = None,
+    timeout: Timeout = TIMEOUT,
+    patience: Patience = PATIENCE / 60,
+    fsync: FsyncOption = "full",
     check: Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")] = True,
     record: RecordTo = None,
     trace: TraceOption = None,
@@ -124,40 +159,61 @@ def run_command(
             max_samples=max_samples,
             max_tokens=max_tokens,
             temperature=_temperature(temperature),
+            stuck_after=stuck_after,
+            hotter=_hotter(hotter),
+            rephrase=rephrase,
+            escalate=escalate,
         )
         rehearsed(settings)
+        limits = Limits(max_cost, max_calls, max_minutes)
         pricing = _price(model, price, max_cost)
         recording = _recording(record)
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         directory = _directory(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
-        with recording as file, runs.created(directory, settings) as opened:
+        with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
             _keep(opened, price, out, None)
             _announce(opened, pricing, quiet=quiet)
-            _go_on(opened, pricing, max_cost, concurrency, file, trace, quiet=quiet, as_json=as_json)
+            how = _how(limits, pricing, concurrency, rpm, timeout, patience, trace)
+            _go_on(opened, file, quiet=quiet, as_json=as_json, **how)
 
 
-@app.command("resume", epilog="Example:\n\n  maker-graph resume hanoi-20260101-120000-000000 --max-cost 5")
+@app.command(
+    "resume",
+    epilog="Examples:\n\n  maker-graph resume hanoi-20260101-120000-000000 --max-cost 5\n\n"
+    "  maker-graph resume hanoi-20260101-120000-000000 --answer 'move = [1, 0, 2]\\nnext_state = ...'",
+)
 def resume_command(
     run: RunName,
+    answer: Annotated[
+        str | None, typer.Option(metavar="REPLY", help="A person's reply to the step that is stuck, as a model would give it.")
+    ] = None,
     max_samples: Annotated[
         int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the rows. Default: as before.")] = None,
     max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
+    max_minutes: MaxMinutes = None,
     price: OwnPrice = None,
     concurrency: Concurrency = None,
+    rpm: Rpm = None,
+    timeout: Timeout = TIMEOUT,
+    patience: Patience = PATIENCE / 60,
+    fsync: FsyncOption = "full",
     record: RecordTo = None,
     trace: TraceOption = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its last committed step."""
-    with _clear_errors(), runs.opened(_directory(run)) as opened, _recording(record) as file:
+    with _clear_errors(), runs.opened(_directory(run), fsync=fsync) as opened, _recording(record) as file:
         if out is not None:
             _check_out(out, Path(opened.settings.options.get("input", "")))
         _keep(opened, price, out, max_samples)
         pricing = _price(opened.settings.model, opened.journal.note("price"), max_cost)
-        _go_on(opened, pricing, max_cost, concurrency, file, trace, quiet=quiet, as_json=as_json)
+        limits = Limits(max_cost, max_calls, max_minutes)
+        how = _how(limits, pricing, concurrency, rpm, timeout, patience, trace)
+        _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how)
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
@@ -220,6 +276,7 @@ def simulate_command(
 
 def main() -> None:
     """Run the command line."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop of a run takes over: as Ctrl-C
     app()
 
 
@@ -287,6 +344,13 @@ def _temperature(text: str) -> tuple[float, float] | None:
     return first, others
 
 
+def _hotter(text: str) -> float | None:
+    given = _temperature(text)
+    if given is not None and given[0] != given[1]:
+        raise UsageError(f"--hotter is one temperature, or none; not {text!r}.")
+    return None if given is None else given[0]
+
+
 def _directory(name: str) -> Path:
     path = Path(name)
     return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
@@ -301,11 +365,20 @@ def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
     return price
 
 
-def _recording(path: Path | None) -> AbstractContextManager[IO[str] | None]:
+@contextmanager
+def _recording(path: Path | None) -> Iterator[IO[str] | None]:
+    if path is None:
+        yield None
+        return
     try:
-        return nullcontext() if path is None else path.open("a", encoding="utf-8")
+        file = path.open("a", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # a line that found no room ended the run already
+            file.close()
 
 
 def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
@@ -337,32 +410,42 @@ def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
         )
 
 
-def _go_on(
-    run: runs.Run,
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _how(
+    limits: Limits,
     price: Price | None,
-    max_cost: float | None,
     concurrency: int | None,
-    record: IO[str] | None,
+    rpm: float | None,
+    timeout: float,
+    patience: float,
     trace: Trace | None,
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Solve what is left of `run`, show it, write what it found, and exit with the code for how it ended."""
+) -> dict[str, Any]:
+    """Return what of a run may be another each time, as `solve` takes it."""
+    return {
+        "limits": limits,
+        "price": price,
+        "concurrency": concurrency,
+        "calls": Calls(gate=Gate(rpm=rpm, notice=_tell), timeout=timeout, patience=60 * patience),
+        "trace": trace,
+    }
+
+
+def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool, **how: Any) -> None:
+    """Solve what is left of `run` as `solve` does, show it, write what it found, and exit with the code for how it ended."""
     stopped: MakerError | None = None
     finished = True
     with _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
         try:
             finished = solve_until_signal(
                 run,
-                concurrency=concurrency,
-                max_cost=max_cost,
-                price=price,
                 max_samples=int(run.journal.note("max_samples") or 0) or None,
                 record=None if record is None else record_to(record, run),
                 progress=progress,
-                trace=trace,
-                warn=lambda text: typer.echo(text, err=True),
+                warn=_tell,
+                **how,
             )
         except MakerError as error:
             stopped = error
@@ -372,17 +455,44 @@ def _go_on(
     _print(result, as_json=as_json, quiet=quiet)
     still_open = _write_results(run)
     if stopped is not None or not finished:
-        why = f"{stopped}" if stopped is not None else "Interrupted."
-        if isinstance(stopped, Undecided):
-            ballot = "".join(f"\n  {votes} for {candidate}" for candidate, votes in stopped.ballot.items())
-            why = f"Step {result['steps'] + 1} is {stopped}{ballot}\n"
-        typer.echo(f"{why} {result['steps']} steps are kept. Go on with: maker-graph resume {run.directory}", err=True)
+        typer.echo(
+            f"{_why(stopped, result['steps'] + 1)} {result['steps']} steps are kept. Go on with: "
+            f"maker-graph resume {run.directory}",
+            err=True,
+        )
         code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
         raise typer.Exit(code)
     if still_open:
         review = review_path(Path(run.journal.note("out") or ""))
         typer.echo(f"{still_open} of {result['steps']} rows are left open for a person: {review}", err=True)
     raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
+
+
+def _why(stopped: MakerError | None, step: int) -> str:
+    """Return why a run stopped at `step`; of a stuck step also what a person needs to answer it."""
+    if stopped is None:
+        return "Interrupted."
+    if isinstance(stopped, ProviderFailure):
+        return f"Step {step}: {stopped}"
+    if not isinstance(stopped, Undecided):
+        return f"{stopped}"
+    ballot = "".join(f"\n  {votes} for {_visible(candidate)}" for candidate, votes in stopped.ballot.items())
+    replies = "".join(f"\n  {_visible(' '.join(reply.split()))[-300:]}" for reply in stopped.replies)
+    shown = f"\nThe last replies end with:{replies}" if replies else ""
+    return (
+        f"Step {step} is {_visible(str(stopped))}{ballot}{shown}\n"
+        "To answer it yourself, add --answer REPLY to the command below; without it, the step is sampled again.\n"
+    )
+
+
+def _visible(text: str) -> str:
+    """Return `text` with what a terminal would obey written out: a model may have sent it."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _unescaped(answer: str | None) -> str | None:
+    """Return a reply in which a line end was typed as a backslash and an n."""
+    return None if answer is None else answer.replace("\\n", "\n")
 
 
 def _write_results(run: runs.Run) -> int:

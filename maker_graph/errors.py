@@ -11,13 +11,14 @@ A parent says what you can do, a child what happened:
     ├── Undecided             look at the ballot; resume when it is mended (exit code 3)
     ├── LimitReached          raise the limit and resume                   (exit code 4)
     ├── ProviderFailure       cure the provider and resume                 (exit code 5)
+    ├── TakenOver             nothing to do: another process goes on       (exit code 130)
     └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
         └── StaleStep         another process committed this step first
 
 Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 
@@ -53,17 +54,26 @@ class Undecided(MakerError):
         ballot: candidate -> votes.
         flags: red flag -> discarded samples.
         samples: how many samples were drawn.
+        replies: the last replies.
     """
 
-    def __init__(self, reason: str, ballot: Mapping[str, int], flags: Mapping[str, int], samples: int) -> None:
-        super().__init__(reason, ballot, flags, samples)
+    def __init__(
+        self,
+        reason: str,
+        ballot: Mapping[str, int],
+        flags: Mapping[str, int],
+        samples: int,
+        replies: Sequence[str] = (),
+    ) -> None:
+        super().__init__(reason, ballot, flags, samples, replies)
         self.reason = reason
         self.ballot = dict(ballot)
         self.flags = dict(flags)
         self.samples = samples
+        self.replies = list(replies)
 
     def __str__(self) -> str:
-        # The candidates stay out of the text: it goes into traces, also where outputs are hidden. `ballot` has them.
+        # Candidates and replies stay out of the text, which goes into traces, also where outputs are hidden.
         votes = ":".join(str(votes) for votes in sorted(self.ballot.values(), reverse=True)) or "none"
         flagged = f", red flags {self.flags}" if self.flags else ""
         return f"undecided after {self.samples} samples: {self.reason} Votes {votes}{flagged}."
@@ -91,6 +101,10 @@ class ProviderFailure(MakerError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class TakenOver(MakerError):
+    """Another process has resumed this run and owns it now: this one commits nothing any more."""
 
 
 class DamagedRun(MakerError):

@@ -4,13 +4,18 @@ A checkpoint is a snapshot that LangGraph takes now and then; the journal has ev
 kept here:
 
 - an append is a compare-and-set on the step number: the step that follows the last one, or a refusal;
-- each entry carries a hash over the run, its settings, the entry, the digest of the machine and the hash before it, so that
-  damage, reordering, deletion and transplants show, with the step number;
+- an owner epoch: whoever goes on with a run raises it (`claim`), and the append of an older owner is refused, whatever it
+  slept through;
+- each entry carries a hash over the run, its settings, the entry, where the machine stood after it, and the hash before, so
+  that damage, reordering, deletion and transplants show, with the step number;
+- the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction a step.
 
 An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]`.
 `candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
-candidate it voted for, or its red flag; `winner` is a place among the candidates, or null for a step that was left open.
+candidate it voted for, or its red flag; `winner` is a place among the candidates, or null for a step that was left open. A step
+that was stuck has two more parts: `by`, the rung that decided it, and for each rung before `[by, candidates, sequence, rounds,
+[input, cached, output]]`.
 """
 
 import hashlib
@@ -19,47 +24,97 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Usage
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, UnusableRun
+from maker_graph.core.decision import Decision, Usage, Vote
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
 from maker_graph.maker import Machine, MakerOutput
 
+Fsync: TypeAlias = Literal["full", "normal"]
+"""When SQLite waits for the disk: at each commit, or at its own checkpoints. A kill loses nothing with either; with "normal" a
+power cut may lose the last steps, which are then sampled again."""
+
 _TABLES = """
-CREATE TABLE IF NOT EXISTS steps (step INTEGER PRIMARY KEY, entry TEXT NOT NULL, hash BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spent (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    cost REAL NOT NULL, seconds REAL NOT NULL,
-    samples INTEGER NOT NULL, input INTEGER NOT NULL, cached INTEGER NOT NULL, output INTEGER NOT NULL
-);
-INSERT OR IGNORE INTO spent VALUES (1, 0, 0, 0, 0, 0, 0);
+CREATE TABLE IF NOT EXISTS steps (step INTEGER PRIMARY KEY, entry TEXT NOT NULL, mark BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
 class Spent(NamedTuple):
-    """What a run has used up, whether its steps were committed or not: USD, seconds at work, samples, tokens."""
+    """What a run has used up, whether its steps were committed or not.
+
+    Attributes:
+        cost: USD.
+        seconds: at work.
+        calls: requests made, failed ones included.
+        samples: replies.
+        input: tokens.
+        cached: those of them that the provider had in its cache.
+        output: tokens.
+    """
 
     cost: float = 0.0
     seconds: float = 0.0
+    calls: int = 0
     samples: int = 0
     input: int = 0
     cached: int = 0
     output: int = 0
 
+    def plus(self, other: "Spent") -> "Spent":
+        """Return the sum of both."""
+        return Spent._make(a + b for a, b in zip(self, other, strict=True))
+
+
+class Held(NamedTuple):
+    """What calls that are not accounted for yet may use up at most: USD, requests."""
+
+    cost: float = 0.0
+    calls: int = 0
+
+    def plus(self, other: "Held") -> "Held":
+        """Return the sum of both."""
+        return Held._make(a + b for a, b in zip(self, other, strict=True))
+
+
+NOTHING = Spent()
+NONE = Held()
+
+
+class Account(NamedTuple):
+    """The account of a run.
+
+    Attributes:
+        steps: the journal's last step, so that a tail cut off shows.
+        spent: what was used up.
+        held: reserved for calls that the owner may be making.
+        lost: held by owners that were killed: it may have been billed, nobody can tell.
+    """
+
+    steps: int
+    spent: Spent
+    held: Held
+    lost: Held
+
 
 class Journal:
-    """The journal of one run, in one SQLite file."""
+    """The journal of one run, in one SQLite file.
 
-    def __init__(self, path: Path, origin: str, *, create: bool = False) -> None:
+    Attributes:
+        step: the last step.
+        epoch: which owner of the run this is, counted from 1; None for one who only looks.
+    """
+
+    def __init__(self, path: Path, origin: str, *, create: bool = False, fsync: Fsync = "full") -> None:
         """Open the journal in `path`, or make it.
 
         Args:
             path: the file.
             origin: what the first hash stands on: the run and its settings. A journal of another origin does not load.
             create: make it; else it must be there.
+            fsync: when the disk is waited for.
 
         Raises:
             DamagedRun: the file is missing, is no journal, or is of another run or other settings.
@@ -67,102 +122,166 @@ class Journal:
         if path.exists() == create:
             raise DamagedRun(f"{path} {'is there already' if create else 'is missing'}.", 1)
         self._origin = hashlib.sha256(origin.encode()).digest()[:16]
-        with _clear_errors():
+        self.epoch: int | None = None
+        if create:
+            path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+        with clear_errors("The journal"):
             self._db = sqlite3.connect(path, isolation_level=None)
         try:
-            with _clear_errors():
+            with clear_errors("The journal"):
                 self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.executescript(_TABLES)
-                self._db.execute("INSERT OR IGNORE INTO notes VALUES ('origin', ?)", (self._origin.hex(),))
+                self._db.execute(f"PRAGMA synchronous={fsync}")
+                if create:
+                    self._db.executescript(_TABLES)
+                    with self._transaction():
+                        self._write("origin", origin)
+                        self._write("owner", "0")
+                        self._keep(Account(0, Spent(), Held(), Held()))
+                        self._write("names", canonical(["account", "names", "origin", "owner"]))
+                self._belongs(origin)
+                self._db.execute("BEGIN")  # all at one moment: another process may be at work
+                if self._names() != json.loads(self._read("names")):
+                    raise DamagedRun("The journal is damaged: a note is missing.")
                 self.step, self._hash = self._last()
-                self.spent()
-            if self.note("origin") != self._origin.hex():
-                raise DamagedRun("The journal belongs to another run, or the settings were changed after it began.", 0)
+                steps = self.account().steps
+                self._db.execute("COMMIT")
+                if steps != self.step:
+                    raise DamagedRun(
+                        f"The journal is damaged: its last steps are missing, from {self.step + 1}.", self.step + 1
+                    )
         except MakerError:
             self._db.close()
             raise
 
-    def append(self, decision: Decision, after: MakerOutput, spent: Spent = Spent()) -> None:  # noqa: B008  immutable
-        """Store the decision that led to `after`, and what was spent since the last append; on return both are on disk.
+    def claim(self) -> None:
+        """Become the owner of the run: from now on the appends of any earlier one are refused."""
+        with self._transaction():
+            self.epoch = self._owner() + 1
+            self._write("owner", str(self.epoch))
+            account = self.account()
+            self._keep(account._replace(held=Held(), lost=account.lost.plus(account.held)))
+        self.step, self._hash = self._last()
+
+    def append(self, decision: Decision, after: MakerOutput, spent: Spent = NOTHING, held: Held = NONE) -> None:
+        """Store the decision that led to `after`, what was spent since the last append, and what may be under way.
+
+        On return all of it is on disk.
 
         Raises:
-            StaleStep: the step does not follow the journal's last one, for example because another process was here.
+            TakenOver: this process is not the owner of the run, or no longer.
+            StaleStep: the step does not follow the journal's last one.
         """
-        step, entry = after["step"], encode(decision)
-        link = _link(self._hash, step, entry, after["digest"])
+        step, entry, mark = after["step"], encode(decision), mark_of(after)
+        link = _link(self._hash, step, entry, mark)
         with self._transaction():
+            owned = self._owner() == self.epoch
             follows = self._last() == (step - 1, self._hash)
-            if follows:
-                self._db.execute("INSERT INTO steps VALUES (?, ?, ?)", (step, entry, link))
-            self._add(spent)  # money is gone, whoever was first
+            account = self.account()
+            if owned and follows:
+                self._db.execute("INSERT INTO steps VALUES (?, ?, ?, ?)", (step, entry, mark, link))
+                account = account._replace(steps=step, held=held)
+            self._keep(account._replace(spent=account.spent.plus(spent)))  # money is gone, whoever was first
+        if not owned:
+            raise TakenOver("Another process has taken over this run: this one stops, and has committed nothing since.")
         if not follows:
-            raise StaleStep(f"Step {step} does not follow the journal's last: another process goes on with this run.", step)
+            raise StaleStep(f"Step {step} does not follow the journal's last, {self._last()[0]}.", step)
         self.step, self._hash = step, link
 
-    def spend(self, spent: Spent) -> None:
-        """Add what was spent on steps that were not committed; on return it is on disk."""
+    def spend(self, spent: Spent, held: Held = NONE) -> None:
+        """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""
         with self._transaction():
-            self._add(spent)
+            account = self.account()
+            held = held if self._owner() == self.epoch else account.held
+            self._keep(account._replace(spent=account.spent.plus(spent), held=held))
 
-    def spent(self) -> Spent:
+    def account(self) -> Account:
         """Return what the run has spent, in all its sessions.
 
         Raises:
-            DamagedRun: the account is gone, or holds no numbers.
+            DamagedRun: the account is gone, or not what was written.
         """
-        with _clear_errors():
-            row = self._db.execute("SELECT cost, seconds, samples, input, cached, output FROM spent WHERE id = 1").fetchone()
-        if row is None or not all(isinstance(value, int | float) and value >= 0 for value in row):
-            raise DamagedRun("The journal is damaged: its account of what was spent cannot be read.")
-        return Spent(*row)
+        steps, spent, held, lost = json.loads(self._read("account"))
+        return Account(steps, Spent(*spent), Held(*held), Held(*lost))
 
-    def decisions(self) -> Iterator[tuple[int, str, bytes, Decision]]:
-        """Yield (step, entry, hash, decision) in order, without a look at the chain: `replay` does that.
+    def check(self) -> None:
+        """See that the chain of hashes is whole, without applying an answer.
 
         Raises:
-            DamagedRun: an entry is missing or unreadable.
+            DamagedRun: it is not, with the first step that does not hold.
         """
-        expected = 1
-        try:
-            for step, entry, link in self._db.execute("SELECT step, entry, hash FROM steps ORDER BY step"):
-                if step != expected:
-                    raise DamagedRun(f"The journal is damaged: step {expected} is missing.", expected)
-                yield step, entry, link, decode(entry)
-                expected += 1
-        except (sqlite3.DatabaseError, ValueError, TypeError, LookupError, OverflowError) as error:
-            raise DamagedRun(f"The journal is damaged at step {expected}: {error}.", expected) from error
+        link, expected = self._origin, 1
+        for step, entry, mark, stored in self._rows():
+            link = _link(link, step, entry, mark)
+            if step != expected or link != stored:
+                raise _broken(expected, step)
+            expected += 1
 
-    def replay(self, machine: Machine) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
+    def decisions(self) -> Iterator[Decision]:
+        """Yield the decisions in order, without a look at the chain: `check` and `replay` do that.
+
+        Raises:
+            DamagedRun: an entry is unreadable.
+        """
+        for step, entry, _, _ in self._rows():
+            yield _decoded(step, entry)
+
+    def agrees(self, at: MakerOutput) -> bool:
+        """Say whether the machine stood at `at` when the journal was at that step."""
+        if not 1 <= at["step"] <= self.step:
+            return False
+        with clear_errors("The journal"):
+            row = self._db.execute("SELECT mark FROM steps WHERE step = ?", (at["step"],)).fetchone()
+        return row is not None and row[0] == mark_of(at)
+
+    def replay(self, machine: Machine, start: MakerOutput | None = None) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
         """Yield (decision, where the task stood before it, where after it) for each step, and check the chain on the way.
+
+        `start` skips the steps before it: a place that agrees with the journal.
 
         Raises:
             DamagedRun: an entry is not what was written, with its step.
         """
-        at, link = machine.begin(), self._origin
-        for step, entry, stored, decision in self.decisions():
+        at = machine.begin() if start is None else start
+        expected, link = at["step"] + 1, None
+        for step, entry, mark, stored in self._rows(at["step"]):
+            if step == at["step"]:
+                link = stored
+                continue
+            if step != expected:
+                raise _broken(expected, step)
+            decision = _decoded(step, entry)
             try:
                 after = machine.advance(at, decision)
             except Exception as error:
                 raise DamagedRun(
                     f"The journal is damaged at step {step}: its answer cannot be applied ({error}).", step
                 ) from error
-            link = _link(link, step, entry, after["digest"])
-            if link != stored:
-                raise DamagedRun(f"The journal is damaged at step {step}: its hash does not fit.", step)
+            link = _link(link or self._origin, step, entry, mark)
+            if link != stored or mark != mark_of(after):
+                raise _broken(step, step)
             yield decision, at, after
-            at = after
+            at, expected = after, expected + 1
 
     def note(self, name: str) -> str | None:
-        """Return the note of this name: what a run keeps beside its steps."""
-        with _clear_errors():
-            row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        """Return the note of this name: what a run keeps beside its steps.
+
+        Raises:
+            DamagedRun: it is not what was written.
+        """
+        with clear_errors("The journal"):
+            row = self._db.execute("SELECT value, hash FROM notes WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return None
+        value, stored = row
+        if not isinstance(value, str) or stored != self._seal(name, value):
+            raise DamagedRun(f"The journal is damaged: its note {name!r} is not what was written.")
+        return value
 
     def set_note(self, name: str, value: str) -> None:
         """Keep a note; on return it is on disk."""
-        with _clear_errors():
-            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+        with self._transaction():
+            self._write(name, value)
+            self._write("names", canonical(self._names()))
 
     def close(self) -> None:
         """Close the file."""
@@ -170,7 +289,7 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _clear_errors():
+        with clear_errors("The journal"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -180,30 +299,69 @@ class Journal:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _add(self, spent: Spent) -> None:
-        self._db.execute(
-            "UPDATE spent SET cost = cost + ?, seconds = seconds + ?, samples = samples + ?, "
-            "input = input + ?, cached = cached + ?, output = output + ? WHERE id = 1",
-            spent,
-        )
+    def _rows(self, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]]:
+        with clear_errors("The journal"):
+            for row in self._db.execute("SELECT step, entry, mark, hash FROM steps WHERE step >= ? ORDER BY step", (first,)):
+                if [type(value) for value in row] != [int, str, bytes, bytes]:
+                    raise _broken(row[0], row[0])
+                yield row
 
     def _last(self) -> tuple[int, bytes]:
         row = self._db.execute("SELECT step, hash FROM steps ORDER BY step DESC LIMIT 1").fetchone()
         return (0, self._origin) if row is None else (row[0], row[1])
 
+    def _owner(self) -> int:
+        return int(self._read("owner"))
+
+    def _keep(self, account: Account) -> None:
+        self._write("account", canonical([account.steps, list(account.spent), list(account.held), list(account.lost)]))
+
+    def _names(self) -> list[str]:
+        return [name for (name,) in self._db.execute("SELECT name FROM notes ORDER BY name")]
+
+    def _read(self, name: str) -> str:
+        value = self.note(name)
+        if value is None:
+            raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
+        return value
+
+    def _write(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (name, value, self._seal(name, value)))
+
+    def _seal(self, name: str, value: str) -> bytes:
+        origin = b"" if name == "origin" else self._origin
+        return hashlib.sha256(b"\n".join((origin.hex().encode(), name.encode(), value.encode()))).digest()[:16]
+
+    def _belongs(self, origin: str) -> None:
+        """See that the journal was begun with `origin`; say which of its settings differ."""
+        began = self._read("origin")
+        if began == origin:
+            return
+        try:
+            before, now = json.loads(began), json.loads(origin)
+            differ = [
+                f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+                for name in sorted({*before, *now})
+                if before.get(name) != now.get(name)
+            ]
+        except (ValueError, AttributeError):
+            differ = []
+        said = f" ({'; '.join(differ)})" if differ else ""
+        raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
+
 
 @contextmanager
-def _clear_errors() -> Iterator[None]:
+def clear_errors(what: str) -> Iterator[None]:
     """Say what SQLite's errors mean for a run: busy is not damaged, and neither is a full disk."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise UnusableRun("Another process holds the journal of this run: try again when it is done.") from error
-        if kind in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}:
-            raise LimitReached(f"The journal cannot be written ({error}): make room, or give access, and resume.") from error
-        raise DamagedRun(f"The journal cannot be read: {error}.") from error
+            raise UnusableRun(f"{what} of this run is held by another process: try again when it is done.") from error
+        if kind in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+            raise LimitReached(f"{what} cannot be written ({error}): make room, or give access, and resume.") from error
+        raise DamagedRun(f"{what} cannot be read: {error}.") from error
 
 
 def encode(decision: Decision) -> str:
@@ -216,18 +374,22 @@ def encode(decision: Decision) -> str:
         winner = candidates.index(decision["candidate"])
         if candidates[winner] == canonical(decision["answer"]):
             candidates[winner] = None
-    usage = decision["usage"]
-    return canonical(
-        [
-            decision["answer"],
-            candidates,
-            decision["sequence"],
-            decision["rounds"],
-            [usage["input"], usage["cached"], usage["output"]],
-            winner,
-            decision["first_agrees"],
+    parts: list[Any] = [
+        decision["answer"],
+        candidates,
+        decision["sequence"],
+        decision["rounds"],
+        _tokens(decision["usage"]),
+        winner,
+        decision["first_agrees"],
+    ]
+    if decision["tried"]:
+        tried = [
+            [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each["usage"])]
+            for each in decision["tried"]
         ]
-    )
+        parts += [decision["by"], tried]
+    return canonical(parts)
 
 
 def decode(entry: str) -> Decision:
@@ -236,34 +398,84 @@ def decode(entry: str) -> Decision:
     Raises:
         ValueError: the text is no entry.
     """
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees = _parts(entry)
+    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried = _parts(entry)
     if winner is not None and candidates[winner] is None:
         candidates[winner] = canonical(answer)
-    votes = count(candidates[place] for place in sequence if isinstance(place, int))
     return Decision(
         status="undecided" if winner is None else "decided",
         reason="",
         answer=answer,
         candidate=None if winner is None else candidates[winner],
         text="",
-        ballot=votes,
-        flags=count(flag for flag in sequence if isinstance(flag, str)),
+        first="",
+        ballot=_ballot(candidates, sequence),
+        flags=_flags(sequence),
         samples=len(sequence),
         sequence=sequence,
         rounds=rounds,
         first_agrees=first_agrees,
-        usage=Usage(input=tokens[0], cached=tokens[1], output=tokens[2]),
+        usage=_usage(tokens),
+        by=by,
+        tried=[
+            Vote(
+                by=each_by,
+                first="",
+                ballot=_ballot(voted, cast),
+                flags=_flags(cast),
+                samples=len(cast),
+                sequence=cast,
+                rounds=taken,
+                usage=_usage(used),
+            )
+            for each_by, voted, cast, taken, used in tried
+        ],
+        replies=[],
     )
+
+
+def _ballot(candidates: list[str], sequence: list[int | str]) -> dict[str, int]:
+    return count(candidates[place] for place in sequence if isinstance(place, int))
+
+
+def _flags(sequence: list[int | str]) -> dict[str, int]:
+    return count(flag for flag in sequence if isinstance(flag, str))
+
+
+def _tokens(usage: Usage) -> list[int]:
+    return [usage["input"], usage["cached"], usage["output"]]
+
+
+def _usage(tokens: list[int]) -> Usage:
+    return Usage(input=tokens[0], cached=tokens[1], output=tokens[2])
 
 
 def _parts(entry: str) -> list[Any]:
     parts = json.loads(entry)
-    if not isinstance(parts, list) or len(parts) != 7:
+    if not isinstance(parts, list) or len(parts) not in {7, 9}:
         raise ValueError("it is no entry")
-    return parts
+    return parts if len(parts) == 9 else [*parts, "base", []]
 
 
-def _link(before: bytes, step: int, entry: str, digest: str) -> bytes:
-    return hashlib.sha256(b"\n".join((before.hex().encode(), str(step).encode(), digest.encode(), entry.encode()))).digest()[
-        :16
-    ]
+def _decoded(step: int, entry: str) -> Decision:
+    try:
+        return decode(entry)
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
+
+
+def _broken(expected: int, step: int) -> DamagedRun:
+    what = f"at step {step}: its hash does not fit" if step == expected else f"step {expected} is missing"
+    return DamagedRun(f"The journal is damaged{':' if step != expected else ''} {what}.", expected)
+
+
+def mark_of(at: MakerOutput) -> bytes:
+    """Return the digest of where the machine stands: state, step, totals, all of it."""
+    return hashlib.sha256(canonical({name: at[name] for name in _PLACE}).encode()).digest()[:8]  # type: ignore[literal-required]  # its own keys
+
+
+_PLACE = tuple(MakerOutput.__annotations__)
+
+
+def _link(before: bytes, step: int, entry: str, mark: bytes) -> bytes:
+    parts = (before.hex().encode(), str(step).encode(), mark.hex().encode(), entry.encode())
+    return hashlib.sha256(b"\n".join(parts)).digest()[:16]

@@ -1,31 +1,47 @@
 """The outer machine: a task, one voted microstep after the other, as a state graph.
 
     START -> start -> microstep -> commit -> microstep again, or END
+                          ^   |
+                          |   v  undecided
+                         escalate -> commit, if a person answered or the step is left open
 
 The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
 totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
+
+A step whose vote ends undecided climbs the ladder (`maker_graph/ladder.py`).
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Checkpointer
 from typing_extensions import TypedDict
 
 from maker_graph.bounded import BoundedGraph
 from maker_graph.core.canonical import JSON, canonical, plain
-from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.decision import Decision, Usage, Vote, after_trying, vote_of
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.errors import UsageError
-from maker_graph.microstep import MAX_SAMPLES, MAX_TOKENS, TEMPERATURE, OnUndecided, create_microstep
+from maker_graph.ladder import Ladder, create_voters, reading_of
+from maker_graph.microstep import (
+    MAX_SAMPLES,
+    MAX_TOKENS,
+    STUCK_AFTER,
+    TEMPERATURE,
+    OnUndecided,
+    ask_person,
+    stuck,
+)
 from maker_graph.models import Model
 from maker_graph.node import Node
-from maker_graph.sampling import Meter
-from maker_graph.task import Checks, Keyed, Skippable, Task, total_of
+from maker_graph.sampling import Calls
+from maker_graph.serializer import refuse_permissive
+from maker_graph.task import Skippable, Task, total_of
 
 STEPS = 10**12
 """Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""
@@ -83,12 +99,18 @@ class MakerState(MakerOutput):
     origin: str
     until: int | None
     until_samples: int | None
+    rung: int | None
+    tried: list[Vote]
     answer: Any
     decision: dict[str, Any]
 
 
 class Log(Protocol):
     """Where decided steps go, one by one: the write-ahead log of a run."""
+
+    def position(self) -> MakerOutput:
+        """Return where the log ends: an invocation goes on from there, whatever a checkpoint says."""
+        ...
 
     def append(self, decision: Decision, before: MakerOutput, after: MakerOutput, /) -> None:
         """Store the decision that led from `before` to `after` for good, or raise: then the step has not happened."""
@@ -103,16 +125,19 @@ def create_maker(
     check: bool = True,
     red_flags: Sequence[RedFlag] | None = None,
     max_samples: int = MAX_SAMPLES,
+    stuck_after: int = STUCK_AFTER,
     temperature: float | tuple[float, float] | None = TEMPERATURE,
     max_tokens: int | None = MAX_TOKENS,
     seed: int | None = None,
+    ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
     on_undecided: OnUndecided | None = None,
     steps_per_segment: int | None = None,
     samples_per_segment: int | None = None,
     log: Log | None = None,
-    meter: Meter | None = None,
+    calls: Calls | None = None,
     step_config: Callable[[int], RunnableConfig] | None = None,
     context_schema: type[Any] | None = None,
+    trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
 
@@ -129,110 +154,158 @@ def create_maker(
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
         red_flags: in place of the default ones.
         max_samples: a vote that needs more samples than this is undecided.
+        stuck_after: and so is one with so many red flags in a row at its end.
         temperature: of the first sample and of the others.
         max_tokens: the output cap of each sample.
         seed: from which each sample gets a seed of its own.
-        on_undecided: "raise", "return" (leave the step open) or "interrupt". Default: "return" if the task can `skip`, else
-            "raise".
+        ladder: what an undecided step climbs; None leaves it all to `on_undecided`.
+        on_undecided: at the end of the ladder: "raise", "return" (leave the step open) or "interrupt" (ask a person). Default:
+            "return" if the task can `skip`, else "raise".
         steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
         samples_per_segment: end it earlier, after the step that reaches so many samples.
         log: where decided steps go before the state does.
-        meter: told of every sample before it is drawn and after.
+        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
         context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
+        trust_checkpoints: compile also with a checkpointer that runs what its database says; see `maker_graph.serializer`.
 
     Raises:
         UsageError: a setting is wrong, or the task lacks a function of the contract.
     """
-    if not isinstance(task, Task):
-        raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
-    if steps_per_segment is not None and steps_per_segment < 1:
-        raise UsageError(f"steps_per_segment must be at least 1, not {steps_per_segment!r}.")
-    skip = task.skip if isinstance(task, Skippable) else None
-    if on_undecided == "return" and skip is None:
-        raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")
+    at_the_end = _checked(task, steps_per_segment, on_undecided)
     machine = Machine(task)
-    vote = create_microstep(
-        model,
+    voters = create_voters(
+        task,
+        ladder or Ladder(temperature=None, rephrase=False),
+        model=model,
+        temperature=temperature,
+        seed=seed,
+        check=check,
         state=MakerState,
-        prompt=lambda values: task.prompt(values["state"]),
-        answer=task.parse,
-        key=task.key if isinstance(task, Keyed) else None,
-        check=(lambda values, answer: task.check(values["state"], answer)) if check and isinstance(task, Checks) else None,
-        into="answer",
-        decision="decision",
         k=k,
         red_flags=red_flags,
         max_samples=max_samples,
-        temperature=temperature,
+        stuck_after=stuck_after,
         max_tokens=max_tokens,
-        seed=seed,
-        on_undecided=on_undecided or ("raise" if skip is None else "return"),
-        meter=meter,
+        calls=calls,
     )
+    vote = voters[0]  # a name of its own: in it, LangGraph finds the graph to draw
 
     def config_of(values: MakerState) -> RunnableConfig:
         step = values["step"] + 1
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
 
     def microstep(values: MakerState) -> Any:
-        return vote.invoke(values, config_of(values))
+        voter = vote if not values["rung"] else voters[values["rung"]]
+        return voter.invoke(values, config_of(values))
 
     async def amicrostep(values: MakerState) -> Any:
-        return await vote.ainvoke(values, config_of(values))
+        voter = vote if not values["rung"] else voters[values["rung"]]
+        return await voter.ainvoke(values, config_of(values))
+
+    def escalate(values: MakerState) -> dict[str, Any]:
+        undecided = cast("Decision", values["decision"])
+        rung = (values["rung"] or 0) + 1
+        if rung < len(voters):
+            return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
+        undecided = after_trying(values["tried"], undecided)
+        if at_the_end == "raise":
+            raise stuck(undecided)
+        if at_the_end == "return":
+            return {"rung": None}
+        answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
+        return {"rung": None, "tried": answer["tried"], "decision": dict(answer)}
 
     def start(values: MakerState) -> dict[str, Any]:
         fresh = machine.begin()
-        if "state" in values and values.get("origin", fresh["digest"]) != fresh["digest"]:
+        if log is not None:
+            at: Any = log.position()
+        elif "state" in values and values.get("origin", fresh["digest"]) != fresh["digest"]:
             raise UsageError("This thread holds another task, or one with other settings: use a new thread.")
-        at = values if "state" in values else fresh
-        drawn = at["totals"]["samples"]
+        else:
+            at = {name: values[name] for name in fresh} if "state" in values else fresh  # type: ignore[literal-required]  # its own keys
         return {
             **at,
             "origin": fresh["digest"],
             "until": None if steps_per_segment is None else at["step"] + steps_per_segment,
-            "until_samples": None if samples_per_segment is None else drawn + samples_per_segment,
+            "until_samples": None if samples_per_segment is None else at["totals"]["samples"] + samples_per_segment,
+            "rung": 0,
+            "tried": [],
         }
 
     def commit(values: MakerState) -> dict[str, Any]:
-        decision: Any = values["decision"]
+        decision = after_trying(values["tried"], cast("Decision", values["decision"]))
         after = machine.advance(values, decision)
         if log is not None:
             log.append(decision, values, after)
-        return dict(after)
-
-    def next_step_or_end(values: MakerState) -> str:
-        full = values["until_samples"] is not None and values["totals"]["samples"] >= values["until_samples"]
-        return END if values["done"] or values["step"] == values["until"] or full else "microstep"
+        return {**after, "rung": 0, "tried": []}
 
     return (
         _Maker(
-            steps_per_segment or machine.total or STEPS,
+            (steps_per_segment or machine.total or STEPS) * len(voters),
             MakerState,
+            trusting=trust_checkpoints,
             input_schema=MakerInput,
             output_schema=MakerOutput,
             context_schema=context_schema,
         )
         .add_node("start", Node(start))
         .add_node("microstep", Node(microstep, amicrostep))
+        .add_node("escalate", Node(escalate))
         .add_node("commit", Node(commit))
         .add_edge(START, "start")
         .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
-        .add_edge("microstep", "commit")
+        .add_conditional_edges("microstep", Node(decided_or_stuck), ["commit", "escalate"])
+        .add_conditional_edges("escalate", Node(next_rung_or_commit), ["microstep", "commit"])
         .add_conditional_edges("commit", Node(next_step_or_end), ["microstep", END])
     )
+
+
+def _checked(task: object, steps_per_segment: int | None, on_undecided: OnUndecided | None) -> OnUndecided:
+    """Return what happens at the end of the ladder, if the settings can be kept."""
+    if not isinstance(task, Task):
+        raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
+    if steps_per_segment is not None and steps_per_segment < 1:
+        raise UsageError(f"steps_per_segment must be at least 1, not {steps_per_segment!r}.")
+    skippable = isinstance(task, Skippable)
+    if on_undecided == "return" and not skippable:
+        raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")
+    return on_undecided or ("return" if skippable else "raise")
+
+
+def decided_or_stuck(values: MakerState) -> str:
+    """Return where a vote leads."""
+    return "commit" if values["decision"]["status"] == "decided" else "escalate"
+
+
+def next_rung_or_commit(values: MakerState) -> str:
+    """Return where a stuck step goes on."""
+    return "commit" if values["rung"] is None else "microstep"
+
+
+def next_step_or_end(values: MakerState) -> str:
+    """Return what follows a step, or the start: the next one, if neither the task nor the segment is over."""
+    full = values["until_samples"] is not None and values["totals"]["samples"] >= values["until_samples"]
+    return END if values["done"] or values["step"] == values["until"] or full else "microstep"
 
 
 class _Maker(StateGraph[Any, Any, Any, Any]):
     """A state graph whose compiled form may take as many supersteps as its task or segment needs."""
 
-    def __init__(self, steps: int, state: type[Any], **schemas: type[Any] | None) -> None:
+    def __init__(self, steps: int, state: type[Any], *, trusting: bool, **schemas: type[Any] | None) -> None:
         super().__init__(state, **schemas)
         self._steps = steps
+        self._trusting = trusting
 
-    def compile(self, *args: Any, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
-        """Return the compiled graph; see `StateGraph.compile`."""
-        return BoundedGraph.of(super().compile(*args, **kwargs), 2 * self._steps + 2)
+    def compile(self, checkpointer: Checkpointer = None, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Return the compiled graph; see `StateGraph.compile`.
+
+        Raises:
+            UsageError: the checkpointer runs what its database says.
+        """
+        if not self._trusting:
+            refuse_permissive(checkpointer)
+        return BoundedGraph.of(super().compile(checkpointer, **kwargs), 3 * self._steps + 2)
 
 
 class Machine:
@@ -287,27 +360,31 @@ class Machine:
 
 
 def _added(totals: Totals, decision: Decision, step: int) -> Totals:
-    votes = sum(decision["ballot"].values())
-    decided = decision["candidate"] is not None
-    won = decision["ballot"].get(decision["candidate"], 0) if decision["candidate"] is not None else 0
     first_wrong = totals["first_sample_wrong_at"]
     if first_wrong is None and not decision["first_agrees"]:
         first_wrong = step
+    for vote in (*decision["tried"], decision):
+        totals = _with_vote(totals, vote, decision["candidate"])
+    undecided = totals["undecided"] + (decision["candidate"] is None)
+    return {**totals, "undecided": undecided, "first_sample_wrong_at": first_wrong}
+
+
+def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
+    votes = sum(vote["ballot"].values())
     flags = dict(totals["flags"])
-    for name, number in decision["flags"].items():
+    for name, number in vote["flags"].items():
         flags[name] = flags.get(name, 0) + number
-    tokens, used = totals["tokens"], decision["usage"]
-    return Totals(
-        samples=totals["samples"] + decision["samples"],
-        votes=totals["votes"] + votes,
-        outvoted=totals["outvoted"] + (votes - won if decided else 0),
-        undecided=totals["undecided"] + (not decided),
-        rounds=totals["rounds"] + decision["rounds"],
-        first_sample_wrong_at=first_wrong,
-        flags=flags,
-        tokens=Usage(
+    tokens, used = totals["tokens"], vote["usage"]
+    return {
+        **totals,
+        "samples": totals["samples"] + vote["samples"],
+        "votes": totals["votes"] + votes,
+        "outvoted": totals["outvoted"] + (0 if winner is None else votes - vote["ballot"].get(winner, 0)),
+        "rounds": totals["rounds"] + vote["rounds"],
+        "flags": flags,
+        "tokens": Usage(
             input=tokens["input"] + used["input"],
             cached=tokens["cached"] + used["cached"],
             output=tokens["output"] + used["output"],
         ),
-    )
+    }

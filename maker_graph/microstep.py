@@ -25,20 +25,24 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from maker_graph.bounded import BoundedGraph
-from maker_graph.core.canonical import JSON, plain, strict_json
-from maker_graph.core.decision import Decision, Judged, Reading, decide, judge, next_draw
+from maker_graph.core.canonical import plain, strict_json
+from maker_graph.core.decision import Decision, Judged, Reading, Terms, Vote, answered, decide, judge, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, Draw, StoppingRule
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.models import Model, resolve_models
 from maker_graph.node import Node
-from maker_graph.sampling import Meter, Sampler
+from maker_graph.prompts import as_pairs
+from maker_graph.sampling import Calls, Sampler
 from maker_graph.task import Prompt
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
 
 MAX_SAMPLES = 100
 """A vote that needs more samples than this is undecided."""
+
+STUCK_AFTER = 20
+"""So many red flags in a row, with no vote after them, end a vote undecided."""
 
 MAX_TOKENS = 750
 """Output cap of a sample, from the paper (section 4.4): beyond some 700 tokens its model was wrong in one reply of ten."""
@@ -69,12 +73,14 @@ def create_microstep(
     k: int | StoppingRule = 3,
     red_flags: Sequence[RedFlag] | None = None,
     max_samples: int = MAX_SAMPLES,
+    stuck_after: int = STUCK_AFTER,
     temperature: float | tuple[float, float] | None = TEMPERATURE,
     max_tokens: int | None = MAX_TOKENS,
     seed: int | None = None,
     on_undecided: OnUndecided = "raise",
-    meter: Meter | None = None,
+    calls: Calls | None = None,
     name: str = "microstep",
+    by: str = "base",
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Return one voted decision as a compiled graph, to be used as a node or on its own.
 
@@ -98,18 +104,23 @@ def create_microstep(
         k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
         red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused and empty.
         max_samples: a vote that needs more samples than this is undecided.
+        stuck_after: and so is one with so many red flags in a row at its end.
         temperature: of the first sample and of the others, or one for all; None leaves it to the model.
         max_tokens: the output cap of each sample; None leaves it to the model.
         seed: from which each sample gets a seed of its own; None sends no seed.
         on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
             person, whose reply (`Command(resume="...")`) is read like a sample's.
-        meter: told of every sample before it is drawn and after.
+        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         name: the graph's name, in drawings and traces.
+        by: what the decision says of which sampler it is the vote of.
 
     Raises:
         UsageError: a setting is wrong; the text says which, and what to do.
     """
     rule, first = _rule_of(k, max_samples)
+    if stuck_after < 1:
+        raise UsageError(f"stuck_after must be at least 1, not {stuck_after!r}.")
+    terms = Terms(rule, max_samples, stuck_after)
     if on_undecided not in get_args(OnUndecided):
         raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
     flags = _default_flags(max_tokens) if red_flags is None else list(red_flags)
@@ -124,7 +135,7 @@ def create_microstep(
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
-        meter=meter,
+        **(calls or {}),
     )
 
     def reading(values: Mapping[str, Any]) -> Reading:
@@ -154,15 +165,15 @@ def create_microstep(
     def vote(values: dict[str, Any]) -> dict[str, Any]:
         judged = values["vote_judged"]
         rounds = (values.get("vote_rounds") or 0) + 1
-        more = next_draw(judged, rule, max_samples)
+        more = next_draw(judged, terms)
         if more:
             return {"vote_rounds": rounds, "vote_next": more}
-        result = decide(judged, rule, max_samples, rounds)
+        result = decide(judged, terms, rounds, by)
         if result["status"] == "undecided":
             if on_undecided == "raise":
-                raise Undecided(result["reason"], result["ballot"], result["flags"], result["samples"])
+                raise stuck(result)
             if on_undecided == "interrupt":
-                result = _ask_person(result, judged, reading(values))
+                result = ask_person(result, prompt(view(values)), reading(values))
         get_stream_writer()({"decision": result})
         return {"vote_rounds": rounds, "vote_next": 0, **_update(result, into, decision)}
 
@@ -284,30 +295,39 @@ def _update(result: Decision, into: str | None, decision: str | None) -> dict[st
     return update
 
 
-def _ask_person(result: Decision, judged: Sequence[Judged], reading: Reading) -> Decision:
-    """Return the decision of a person, who sees the ballot and the last replies and is asked until the reply can be read."""
+def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decision:
+    """Return the decision of a person, who is asked through `interrupt` until the reply keeps all rules of a sample's."""
+    error = stuck(undecided)
+    shown = [{"role": role, "content": content} for role, content in as_pairs(prompt)]
     problem = ""
     while True:
         given = interrupt(
             {
                 "question": "No candidate won. What is the right reply?",
                 "problem": problem,
-                "reason": result["reason"],
-                "ballot": result["ballot"],
-                "flags": result["flags"],
-                "replies": [each["text"] for each in judged[-3:]],
+                "reason": error.reason,
+                "prompt": shown,
+                "ballot": error.ballot,
+                "flags": error.flags,
+                "samples": error.samples,
+                "replies": error.replies,
             }
         )
         text = given if isinstance(given, str) else json.dumps(given)
         reply = judge(Sample(0, text), Reading(reading.parse, reading.key, reading.check, {"empty": empty}))
         if reply["flag"] is None:
-            answer: JSON = reply["answer"]
-            return {
-                **result,
-                "status": "decided",
-                "reason": "a person answered.",
-                "answer": answer,
-                "candidate": reply["candidate"],
-                "text": reply["text"],
-            }
+            return answered(undecided, reply)
         problem = f"This reply is {reply['flag']}{': ' + reply['why'] if reply['why'] else ''}."
+
+
+def stuck(decision: Decision) -> Undecided:
+    """Return the error for a step on which no rung could decide: the last one's ballot, the samples and red flags of all."""
+    votes: list[Vote] = [*decision["tried"], decision]
+    flags: dict[str, int] = {}
+    for each in votes:
+        for name, number in each["flags"].items():
+            flags[name] = flags.get(name, 0) + number
+    reason = decision["reason"]
+    if decision["tried"]:
+        reason = f"{reason} Tried: {', '.join(each['by'] for each in votes)}."
+    return Undecided(reason, decision["ballot"], flags, sum(each["samples"] for each in votes), decision["replies"])

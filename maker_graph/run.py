@@ -17,8 +17,8 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Usage
-from maker_graph.errors import DamagedRun, UnusableRun
-from maker_graph.journal import Journal
+from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
+from maker_graph.journal import Fsync, Journal
 from maker_graph.maker import Machine
 from maker_graph.settings import Settings, load_task
 from maker_graph.task import Checks, Task, total_of
@@ -67,7 +67,7 @@ class Run:
 
 
 @contextmanager
-def created(directory: Path, settings: Settings) -> Iterator[Run]:
+def created(directory: Path, settings: Settings, *, fsync: Fsync = "full") -> Iterator[Run]:
     """Make the directory of a new run and open it.
 
     Raises:
@@ -86,17 +86,21 @@ def created(directory: Path, settings: Settings) -> Iterator[Run]:
         raise UnusableRun(f"{directory} exists{'' if known else ' and is no run'}: {todo}.") from None
     except OSError as error:
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
-    Journal(directory / "journal.db", _origin(settings), create=True).close()
-    # Last, and whole or not at all: a directory with settings is a run.
-    draft = directory / ".settings.json"
-    draft.write_text(settings.model_dump_json(indent=2) + "\n")
-    draft.replace(directory / "settings.json")
-    with opened(directory) as run:
+    try:
+        Journal(directory / "journal.db", _origin(settings), create=True).close()
+        # Last, and whole or not at all: a directory with settings is a run.
+        draft = directory / ".settings.json"
+        draft.touch(mode=0o600)
+        draft.write_text(settings.model_dump_json(indent=2) + "\n")
+        draft.replace(directory / "settings.json")
+    except OSError as error:
+        raise LimitReached(f"{directory} cannot be written ({error.strerror}): make room and start again.") from None
+    with opened(directory, fsync=fsync) as run:
         yield run
 
 
 @contextmanager
-def opened(directory: Path) -> Iterator[Run]:
+def opened(directory: Path, *, fsync: Fsync = "full") -> Iterator[Run]:
     """Open the run in `directory`.
 
     Raises:
@@ -112,9 +116,9 @@ def opened(directory: Path) -> Iterator[Run]:
         raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error}.") from None
     except ValidationError as error:
         raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error.errors()[0]['msg']}.") from None
-    task = load_task(settings.task, settings.options)
-    journal = Journal(directory / "journal.db", _origin(settings))
+    journal = Journal(directory / "journal.db", _origin(settings), fsync=fsync)
     try:
+        task = load_task(settings.task, settings.options)  # after the journal has said that these are the settings
         yield Run(directory, settings, task, Machine(task), journal)
     finally:
         journal.close()
@@ -142,7 +146,7 @@ def summary(run: Run) -> Summary:
         )
         rules_kept = rules_kept and kept
     total = total_of(run.task)
-    totals, settings, spent = at["totals"], run.settings, run.journal.spent()
+    totals, settings, spent = at["totals"], run.settings, run.journal.account().spent
     return Summary(
         run=run.directory.name,
         task=settings.task,
@@ -168,5 +172,5 @@ def summary(run: Run) -> Summary:
 
 def answers(run: Run) -> Iterator[Any]:
     """Yield the decided answer of each step in order, None for a step that was left open."""
-    for _, _, _, decision in run.journal.decisions():
+    for decision in run.journal.decisions():
         yield decision["answer"]

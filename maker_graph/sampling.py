@@ -20,26 +20,30 @@ What providers and LangChain do differently is settled here and nowhere else:
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
+from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import canonical
+from maker_graph.core.canonical import MAX_CHARACTERS, sorted_json, without_controls
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
 from maker_graph.errors import ProviderFailure, UsageError
+from maker_graph.prompts import as_messages, as_pairs
 from maker_graph.provider import Fault, Gate, Pass, fault_of, keys_of, no_choices, redacted, said
 from maker_graph.task import Prompt
 
 ATTEMPTS = 6
 """A request that fails for a passing reason is made at most so many times, unless a `patience` is set."""
+
+_MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
 
 _CUT = {"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"}
 _REFUSED = {
@@ -90,6 +94,15 @@ class Meter(Protocol):
         ...
 
 
+class Calls(TypedDict, total=False):
+    """How requests are made: what all samplers of an app or a run may share. Each key is as in `Sampler`."""
+
+    meter: Meter | None
+    gate: Gate | None
+    patience: float | None
+    timeout: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Setting:
     """A model, copied with one temperature and cap."""
@@ -119,7 +132,7 @@ class Sampler:
         temperature: float | tuple[float, float] | None,
         max_tokens: int | None,
         seed: int | None,
-        meter: Meter | None,
+        meter: Meter | None = None,
         gate: Gate | None = None,
         patience: float | None = None,
         timeout: float | None = None,
@@ -225,8 +238,8 @@ class Sampler:
         return self._per_loop[loop]
 
     def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
-        messages = [HumanMessage(prompt)] if isinstance(prompt, str) else convert_to_messages(prompt)
-        plain: list[tuple[str, Any]] = [(message.type, message.content) for message in messages]
+        messages = as_messages(prompt)
+        plain = as_pairs(messages)
         kwargs: dict[str, Any] = {} if self._seed is None else {"seed": sample_seed(self._seed, plain, index)}
         return messages, plain, kwargs
 
@@ -308,18 +321,43 @@ class Sampler:
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:
     """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same in any order of calls."""
-    text = canonical([seed, index, prompt])
+    text = sorted_json([seed, index, prompt])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
 def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]]) -> Sample:
-    """Return a provider's reply as a sample."""
-    text = str(reply.text)
-    usage = reply.usage_metadata
-    if usage is None:
-        return Sample(index, text, _finish(reply), _prompt_tokens(prompt), 0, estimated_tokens(text), estimated=True)
-    cached = usage.get("input_token_details", {}).get("cache_read", 0) or 0
-    return Sample(index, text, _finish(reply), usage["input_tokens"], cached, usage["output_tokens"])
+    """Return a provider's reply as a sample, whatever the reply holds.
+
+    Its text goes through checkpoints, traces and files before it is judged, so what they cannot hold is made visible and marked
+    as garbled here, and no more of it is kept than `judge` needs to see that it is too long.
+    """
+    try:
+        raw = str(reply.text)
+    except (AttributeError, TypeError):  # content blocks that are none
+        raw = ""
+    kept = raw[: MAX_CHARACTERS + 1]
+    text = without_controls(kept)
+    tokens = _tokens(reply.usage_metadata)
+    estimated = tokens is None
+    if tokens is None:
+        tokens = _prompt_tokens(prompt), 0, estimated_tokens(raw)
+    return Sample(index, text, _finish(reply), *tokens, estimated=estimated, garbled=text != kept)
+
+
+def _tokens(usage: Any) -> tuple[int, int, int] | None:
+    """Return the tokens read, cached and written as the provider counts them; None if it does not, or counts nonsense."""
+    if not isinstance(usage, Mapping):
+        return None
+    details = usage.get("input_token_details")
+    read, written = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+    if read is None or written is None:
+        return None
+    cached = _count(details.get("cache_read")) if isinstance(details, Mapping) else None
+    return read, min(cached or 0, read), written
+
+
+def _count(tokens: object) -> int | None:
+    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS else None
 
 
 def _prompt_tokens(prompt: list[tuple[str, Any]]) -> int:
@@ -405,12 +443,14 @@ def _finish(reply: AIMessage) -> Finish:
     if reply.additional_kwargs.get("refusal"):
         return "refused"
     metadata = reply.response_metadata
-    details = metadata.get("incomplete_details") or {}
-    said = [details.get("reason")] + [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason", "status")]
+    details = metadata.get("incomplete_details")
+    said = [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason", "status")]
+    said += [details.get("reason")] if isinstance(details, Mapping) else []
     words = {str(word).lower() for word in said if word}
     if words & _REFUSED:
         return "refused"
-    if any(isinstance(block, dict) and block.get("type") == "refusal" for block in reply.content):
+    blocks = reply.content if isinstance(reply.content, list) else []
+    if any(isinstance(block, dict) and block.get("type") == "refusal" for block in blocks):
         return "refused"
     return "length" if words & _CUT else "stop"
 

@@ -11,11 +11,13 @@ from uuid import uuid4
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict
 
+from maker_graph.core.canonical import canonical
 from maker_graph.core.planning import k_min
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
 from maker_graph.models import resolve_model
+from maker_graph.prompts import as_pairs
 from maker_graph.tables import read_rows
-from maker_graph.task import Task, total_of
+from maker_graph.task import Rephrases, Task, total_of
 from maker_graph.tasks import Hanoi, Records
 
 TARGET = 0.99
@@ -36,6 +38,11 @@ class Settings(BaseModel):
         max_samples: a vote that needs more is undecided.
         max_tokens: the output cap of a sample.
         temperature: of the first sample and of the others; None leaves it to the model.
+        stuck_after: so many red flags in a row end a vote undecided.
+        hotter: the temperature of the ladder's first rung; None takes the rung away.
+        rephrase: whether the ladder shows the task's rephrased prompt.
+        escalate: the stronger model on the ladder's last rung; None takes it away.
+        prompt: a digest of the first step's prompt, so that a task whose code was changed is noticed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +57,11 @@ class Settings(BaseModel):
     max_samples: int
     max_tokens: int
     temperature: tuple[float, float] | None
+    stuck_after: int
+    hotter: float | None
+    rephrase: bool
+    escalate: str | None
+    prompt: str
 
     @property
     def simulated(self) -> bool:
@@ -68,6 +80,10 @@ def new_settings(
     max_samples: int = 100,
     max_tokens: int | None = None,
     temperature: tuple[float, float] | None = (0.0, 0.1),
+    stuck_after: int = 20,
+    hotter: float | None = 1.0,
+    rephrase: bool = True,
+    escalate: str | None = None,
 ) -> Settings:
     """Return the settings of a new run, with what was left open decided.
 
@@ -79,7 +95,8 @@ def new_settings(
     """
     if task == "records":
         options = {**options, "digest": _digest_of(Path(options["input"]))} if Path(options["input"]).is_file() else options
-    total = total_of(load_task(task, options))
+    made = load_task(task, options)
+    total = total_of(made)
     if k is not None and k < 1:
         raise UsageError(f"k must be at least 1, not {k}.")
     if model.startswith("sim:"):
@@ -104,7 +121,33 @@ def new_settings(
         max_samples=max_samples,
         max_tokens=max_tokens or 750,
         temperature=temperature,
+        stuck_after=stuck_after,
+        hotter=hotter,
+        rephrase=rephrase,
+        escalate=escalate,
+        prompt=_prompt_digest(made),
     )
+
+
+def unchanged(settings: Settings, task: Task) -> None:
+    """See that the task still asks what it asked when the run began.
+
+    Raises:
+        UnusableRun: it does not.
+    """
+    if _prompt_digest(task) != settings.prompt:
+        raise UnusableRun(
+            f"The prompt of {settings.task} is no longer the one that this run began with: put the task's code back as it was, "
+            "or start a new run."
+        )
+
+
+def _prompt_digest(task: Task) -> str:
+    state = task.start()
+    prompts = [] if task.done(state) else [task.prompt(state)]
+    if prompts and isinstance(task, Rephrases):
+        prompts.append(task.rephrase(state, 1))
+    return hashlib.sha256(canonical([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]
 
 
 def load_task(name: str, options: dict[str, Any]) -> Task:
@@ -149,6 +192,7 @@ def rehearsed(settings: Settings) -> None:
     """
     task = load_task(settings.task, settings.options)
     model = model_of(settings, task)
+    stronger_model_of(settings, task)
     if not settings.simulated:
         return
     from maker_graph.simulation import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of the simulation
@@ -159,6 +203,15 @@ def rehearsed(settings: Settings) -> None:
 
 def model_of(settings: Settings, task: Task) -> BaseChatModel:
     """Return the run's model; a simulated one knows what the task's `rehearsal` knows."""
+    return _model(settings.model, settings, task)
+
+
+def stronger_model_of(settings: Settings, task: Task) -> BaseChatModel | None:
+    """Return the model on the ladder's last rung, if there is one."""
+    return None if settings.escalate is None else _model(settings.escalate, settings, task)
+
+
+def _model(name: str, settings: Settings, task: Task) -> BaseChatModel:
     rehearsal = getattr(task, "rehearsal", None)
     rehearsals = () if rehearsal is None else (rehearsal,)
-    return resolve_model(settings.model, seed=settings.seed, rehearsals=rehearsals)
+    return resolve_model(name, seed=settings.seed, rehearsals=rehearsals)

@@ -1,86 +1,48 @@
 """Going on with a run: the graph, its checkpoints, the journal, the account and the traces, put together.
 
-Wiring only: LangGraph is the loop. Recovery: replay the journal by the task's rules (no model is called), put the machine
-there, go on. What a kill loses is at most the votes in flight: those are sampled again. A checkpoint that says something else
-than the journal is overwritten.
+Wiring only: LangGraph is the loop. What a kill loses is at most the votes in flight: those are sampled again.
 """
 
 import asyncio
 import json
+import os
 import signal
-import sqlite3
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import IO, Any, cast
 
-import aiosqlite
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, StateSnapshot
 
-from maker_graph.core.decision import Decision, Usage
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, Undecided
-from maker_graph.journal import Spent
+from maker_graph.account import Limits, Meter
+from maker_graph.core.decision import Decision
+from maker_graph.errors import MakerError, Undecided, UnusableRun, UsageError
+from maker_graph.journal import clear_errors
+from maker_graph.ladder import Ladder
 from maker_graph.maker import MakerOutput, create_maker
+from maker_graph.models import TIMEOUT
 from maker_graph.pricing import Price
+from maker_graph.provider import Gate
+from maker_graph.recovery import recovered, thread_of
 from maker_graph.run import Run
-from maker_graph.sampling import Call
-from maker_graph.settings import model_of
-from maker_graph.task import total_of
+from maker_graph.sampling import Call, Calls
+from maker_graph.settings import model_of, stronger_model_of, unchanged
+from maker_graph.task import Skippable, total_of
 from maker_graph.tracing import About, NoTracing, Trace, Tracing, samples_per_trace, steps_per_trace, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
 
+PATIENCE = 86_400.0
+"""Seconds for which an outage of the provider is waited out: a day."""
 
-@dataclass(slots=True)
-class _Account:
-    """Counts what samples use up, stops at the limit, and records every prompt and reply if asked to.
+INTERRUPTED = 130
+"""Exit code of a run that was told to stop."""
 
-    `since` is what was used since it was last taken into the journal, `before_that` what the journal has.
-    """
-
-    price: Price | None
-    max_cost: float | None
-    before_that: float
-    record: Callable[[Call], None] | None
-    since: Spent = field(default_factory=Spent)
-    _clock: float = field(default_factory=time.monotonic)
-
-    def reserve(self, most: Usage, /) -> None:  # noqa: ARG002
-        spent = self.before_that + self.since.cost
-        if self.max_cost is not None and spent >= self.max_cost:
-            raise LimitReached(
-                f"The limit of ${self.max_cost:g} is reached (${spent:.4f} spent): resume with a higher --max-cost."
-            )
-
-    def abandon(self, most: Usage, /, *, billed: bool) -> None:
-        pass
-
-    def settle(self, most: Usage, call: Call, /) -> None:  # noqa: ARG002
-        used, sample = self.since, call.sample
-        usage = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
-        self.since = Spent(
-            cost=used.cost + (0.0 if self.price is None else self.price(usage)),
-            samples=used.samples + 1,
-            input=used.input + usage["input"],
-            cached=used.cached + usage["cached"],
-            output=used.output + usage["output"],
-        )
-        if self.record is not None:
-            self.record(call)
-
-    def take(self) -> Spent:
-        """Return what was used since the last time, and begin anew."""
-        now = time.monotonic()
-        taken = self.since._replace(seconds=now - self._clock)
-        self.before_that += taken.cost
-        self.since, self._clock = Spent(), now
-        return taken
+EXIT_SECONDS = 4.5
+"""How long a run that was told to stop may take to do so; every committed step is on disk long before."""
 
 
 @dataclass(slots=True)
@@ -88,25 +50,30 @@ class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
-    account: _Account
+    meter: Meter
     progress: Callable[[MakerOutput], None]
     traces: Tracing | NoTracing
     at: MakerOutput
 
+    def position(self) -> MakerOutput:
+        return self.at
+
     def append(self, decision: Decision, before: MakerOutput, after: MakerOutput) -> None:
-        self.run.journal.append(decision, after, self.account.take())
+        self.run.journal.append(decision, after, *self.meter.take())
+        self.at = after
         self.traces.committed(decision, lambda: self.run.task.prompt(before["state"]), after)
         self.progress(after)
-        self.at = after
 
 
 async def solve(
     run: Run,
     *,
+    limits: Limits = Limits(),  # noqa: B008  immutable
     concurrency: int | None = None,
-    max_cost: float | None = None,
+    calls: Calls | None = None,
     price: Price | None = None,
     max_samples: int | None = None,
+    answer: str | None = None,
     record: Callable[[Call], None] | None = None,
     progress: Callable[[MakerOutput], None] = lambda _: None,
     trace: Trace | None = None,
@@ -116,11 +83,13 @@ async def solve(
     """Go on with `run` from its last committed step, to its end.
 
     Args:
-        run: the run.
+        run: the run; this process becomes its owner, and any earlier one is refused from now on.
+        limits: where to stop, what earlier sessions used included.
         concurrency: how many samples are in flight at once; no limit if None.
-        max_cost: stop when so many USD are spent, those of earlier sessions included.
+        calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
         price: what samples cost.
         max_samples: in place of the run's own: it decides no step that was decided before.
+        answer: a person's reply to the step that waits for one.
         record: told of every prompt and reply.
         progress: told where the task stands, at the beginning and after each step.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
@@ -130,79 +99,90 @@ async def solve(
     Raises:
         MakerError: why the run stopped before its end; all committed steps are kept, and it can be resumed.
     """
-    at = run.machine.begin()
-    for _, _, after in run.journal.replay(run.machine):
-        at = after
-    progress(at)
-    account = _Account(price, max_cost, run.journal.spent().cost, record)
+    unchanged(run.settings, run.task)
+    run.journal.claim()
     settings = run.settings
     max_samples = max_samples or settings.max_samples
     steps = steps_per_trace(settings.k, max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    commits = _Commits(run, account, progress, traces, at)
+    meter = Meter(run.journal, price, limits, record)
+    commits = _Commits(run, meter, progress, traces, run.machine.begin())
     graph = create_maker(
         run.task,
         model=model_of(settings, run.task),
         k=settings.k,
         check=settings.check,
         max_samples=max_samples,
+        stuck_after=settings.stuck_after,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
+        ladder=Ladder(settings.hotter, settings.rephrase, stronger_model_of(settings, run.task)),
+        on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         steps_per_segment=steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
         samples_per_segment=samples_per_trace(max_samples) if traced else None,
         step_config=traces.step_config,
         log=commits,
-        meter=account,
+        calls={"gate": Gate(notice=warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
     )
-    config: RunnableConfig = {"configurable": {"thread_id": settings.id}}
-    if concurrency is not None:
-        config["max_concurrency"] = concurrency
+    limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     try:
-        async with aiosqlite.connect(run.directory / "checkpoints.db") as connection:
-            saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
-            machine = graph.compile(checkpointer=saver, name=settings.task)
-            await _set_to(machine, config, at, run.directory, warn)
-            while not at["done"]:
-                with traces.segment(at["step"]) as shown:
-                    at = cast("MakerOutput", await machine.ainvoke({}, {**config, **shown}, durability="exit"))
+        async with (
+            _deadline(meter),
+            recovered(run, lambda saver: graph.compile(checkpointer=saver, name=settings.task), warn) as found,
+        ):
+            machine, commits.at, snapshot = found
+            progress(commits.at)
+            given: Any = {}
+            config: RunnableConfig = thread_of(run) | limit
+            if answer is not None:
+                given, config = Command(resume=answer), _waiting(snapshot) | limit
+            while not commits.at["done"]:
+                before = commits.at["step"]
+                with traces.segment(before) as shown, clear_errors("The file of checkpoints"):
+                    result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
+                _raise_if_asked(result)
+                if commits.at["step"] == before:
+                    raise UnusableRun("The checkpoint that waits for an answer is damaged: resume without one.")
+                given, config = {}, thread_of(run) | limit
     except Undecided as error:
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(commits.at["state"]))
         raise
-    except sqlite3.DatabaseError as error:
-        raise _unusable_checkpoints(run.directory, error) from error
     finally:
         traces.close()
         if traces.problem is not None:
             warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
         with suppress(MakerError):  # what ended the run is what matters
-            run.journal.spend(account.take())
+            meter.close()
 
 
-async def _set_to(
-    machine: CompiledStateGraph[Any, Any, Any, Any],
-    config: RunnableConfig,
-    at: MakerOutput,
-    directory: Path,
-    warn: Callable[[str], None],
-) -> None:
-    """Put the machine where the journal ends, whatever its checkpoint says."""
+@asynccontextmanager
+async def _deadline(meter: Meter) -> AsyncIterator[None]:
+    """Stop what is done within when the run has worked as long as it may."""
     try:
-        snapshot = (await machine.aget_state(config)).values
-    except Exception as error:
-        raise _unusable_checkpoints(directory, error) from error
-    if snapshot.get("step", 0) > at["step"]:
-        warn(f"The checkpoint is at step {snapshot['step']}, the journal at {at['step']}: the run goes on from the journal.")
-    if (at["step"] or snapshot) and any(snapshot.get(name) != value for name, value in at.items()):
-        # As if a segment had just ended here: the router behind `commit` looks at `until`.
-        await machine.aupdate_state(config, {**at, "until": at["step"], "until_samples": None}, as_node="commit")
+        async with asyncio.timeout(meter.seconds_left()) as deadline:
+            yield
+    except TimeoutError:
+        if deadline.expired():
+            raise meter.out_of_time() from None
+        raise
 
 
-def _unusable_checkpoints(directory: Path, error: Exception) -> DamagedRun:
-    path = directory / "checkpoints.db"
-    return DamagedRun(f"{path} cannot be used ({error}). Every step is in the journal: delete that file and resume.")
+def _waiting(snapshot: StateSnapshot | None) -> RunnableConfig:
+    """Return the config of the checkpoint that waits for an answer."""
+    if snapshot is None or not snapshot.interrupts:
+        raise UsageError("No step of this run waits for an answer: resume it without one.")
+    return snapshot.config
+
+
+def _raise_if_asked(result: dict[str, Any] | None) -> None:
+    """Raise if the graph stopped to ask a person: the command line asks by ending with the question."""
+    for asked in (result or {}).get("__interrupt__", ()):
+        question = cast("dict[str, Any]", asked.value)
+        reason = f"{question['problem']} {question['reason']}".strip()
+        raise Undecided(reason, question["ballot"], question["flags"], question["samples"], question["replies"])
 
 
 def solve_until_signal(run: Run, **settings: Any) -> bool:
@@ -210,9 +190,17 @@ def solve_until_signal(run: Run, **settings: Any) -> bool:
 
     async def main() -> None:
         task = asyncio.ensure_future(solve(run, **settings))
+
+        def stop() -> None:
+            task.cancel()
+            # A call that cannot be cancelled (a model without an async client, in a thread) must not keep the process.
+            watchdog = threading.Timer(EXIT_SECONDS, os._exit, [INTERRUPTED])
+            watchdog.daemon = True
+            watchdog.start()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, stop)
         await task
 
     try:

@@ -1,4 +1,8 @@
-"""CSV files in and out: the rows of the records task, its results, and the rows that a person must look at."""
+"""CSV files in and out: the rows of the records task, its results, and the rows that a person must look at.
+
+Nothing is quoted against spreadsheets here, so that a value is the same in the file and in the journal. The cells that a model
+wrote cannot be formulas, for `Records.parse` refuses those; the other columns are the user's own and are copied as they are.
+"""
 
 import csv
 import os

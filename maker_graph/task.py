@@ -1,10 +1,11 @@
 """The task contract: what a class must answer so that `create_maker` and `maker-graph run` can solve it.
 
-Five small functions are enough; any class that has them is a task. Four more are optional, each a protocol of its own:
+Five small functions are enough; any class that has them is a task. Five more are optional, each a protocol of its own:
 
     start() -> state                 done(state) -> bool
     prompt(state) -> messages        parse(text) -> answer           apply(state, answer) -> state
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
+    rephrase(state, attempt) -> messages
 
 States and answers are plain JSON, so that a checkpoint and the journal give back what went in. All functions are pure: the
 same arguments, the same result, no file, no clock, no chance. What a task leaves behind is its answers, in the journal; an
@@ -72,6 +73,15 @@ class Counted(Protocol):
 
     def total(self) -> int:
         """Return the number of steps from start to end."""
+        ...
+
+
+@runtime_checkable
+class Rephrases(Protocol):
+    """A task that can show a step in another way, for a step on which the model is stuck."""
+
+    def rephrase(self, state: State, attempt: int, /) -> Prompt:
+        """Return the prompt in other words; the replies to it are read and checked like all others. `attempt` counts from 1."""
         ...
 
 

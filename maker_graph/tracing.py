@@ -151,7 +151,7 @@ class Tracing:
         run, root = self._steps.pop(step, None), self._root
         if run is not None and root is not None:
             self._put(lambda: self._score(run, root, decision))
-        elif len(decision["ballot"]) > 1 or decision["flags"]:
+        elif len(decision["ballot"]) > 1 or decision["flags"] or decision["tried"]:
             self._put(lambda: self._summarise(step, decision, prompt()))
 
     def undecided(self, step: int, error: Undecided, prompt: Callable[[], Prompt]) -> None:
@@ -162,6 +162,8 @@ class Tracing:
             answer=None,
             candidate=None,
             text="",
+            by="",
+            first="",
             ballot=error.ballot,
             flags=error.flags,
             samples=error.samples,
@@ -169,6 +171,8 @@ class Tracing:
             rounds=0,
             first_agrees=False,
             usage=Usage(input=0, cached=0, output=0),
+            tried=[],
+            replies=[],
         )
         run, root = self._steps.pop(step, None), self._root
         if run is not None and root is not None:
@@ -202,7 +206,8 @@ class Tracing:
 
     def _summarise(self, step: int, decision: Decision, prompt: Prompt) -> None:
         now = datetime.now(UTC)
-        kind = "undecided" if decision["candidate"] is None else "contested" if len(decision["ballot"]) > 1 else "flagged"
+        disputed = decision["tried"] or len(decision["ballot"]) > 1
+        kind = "undecided" if decision["candidate"] is None else "contested" if disputed else "flagged"
         run = RunTree(
             id=uuid7(),
             name=f"step {step}",

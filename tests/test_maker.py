@@ -5,13 +5,19 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from maker_graph import ProviderFailure, Undecided, UsageError, create_maker, p_full
+from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
+from maker_graph.core.decision import Decision, Reading, Terms, decide, judge
+from maker_graph.core.red_flags import Sample
+from maker_graph.core.rules import AheadBy
+from maker_graph.maker import Machine, MakerOutput
 from maker_graph.simulation import Simulator, profile_of
 from maker_graph.simulation.model import SimulatedChatModel
 from maker_graph.tasks import Hanoi, Records
@@ -68,7 +74,7 @@ def test_it_runs_to_the_end_of_more_steps_than_langgraphs_own_limit_allows() -> 
         return create_maker(Long(steps), model=Scripted(script=counting), k=1).compile()
 
     assert compiled(30).invoke({}, {"recursion_limit": 3})["step"] == 30
-    assert compiled(30).supersteps == 62, "enough for 30 steps, as was just seen"
+    assert compiled(30).supersteps == 3 * 2 * 30 + 2, "enough for 30 steps, as was just seen"
     assert compiled(1_048_575).supersteps > 2 * 1_048_575
     assert [result["step"] for result in compiled(30).batch([{}, {}])] == [30, 30]
 
@@ -160,7 +166,7 @@ def test_a_legal_wrong_move_can_win_and_then_the_run_ends_unverified_at_total() 
 def test_illegal_answers_are_flagged_as_invalid_with_check_and_can_win_without() -> None:
     wrong = "move = [3, 0, 2]\nnext_state = [[1, 2], [], [3]]"
     with pytest.raises(Undecided) as caught:
-        create_maker(Hanoi(3), model=Scripted(script=replies(wrong)), max_samples=20).compile().invoke({})
+        create_maker(Hanoi(3), model=Scripted(script=replies(wrong)), max_samples=20, ladder=None).compile().invoke({})
     assert caught.value.flags == {"invalid": 18}
     unchecked = create_maker(Hanoi(3), model=Scripted(script=replies(wrong)), check=False, steps_per_segment=1).compile()
     assert unchecked.invoke({})["state"]["pegs"] == [[1, 2], [], [3]]
@@ -187,9 +193,110 @@ def test_an_undecided_step_can_be_answered_by_a_person() -> None:
 
     maker = create_maker(Countdown(5), model=Scripted(script=script), max_samples=6, on_undecided="interrupt")
     app = maker.compile(checkpointer=InMemorySaver())
-    assert app.invoke({}, CONFIG)["__interrupt__"][0].value["flags"] == {"malformed": 6}
+    assert app.invoke({}, CONFIG)["__interrupt__"][0].value["flags"] == {"malformed": 12}, "six on each rung"
     result = app.invoke(Command(resume="2"), CONFIG)
     assert (result["state"], result["step"], result["done"]) == (0, 5, True)
+
+
+class Stubborn(Countdown):
+    """A countdown that can ask in other words."""
+
+    def rephrase(self, state: int, attempt: int) -> str:
+        return f"In other words, attempt {attempt}: {state}"
+
+
+def test_a_stuck_step_climbs_the_ladder_and_each_rung_votes_from_zero() -> None:
+    """The model cannot read 3 at any temperature; it understands the rephrased prompt."""
+
+    def script(_: int, text: str) -> str:
+        return "?" if text == "3" else str(int(text.rpartition(" ")[2]) - 1)
+
+    model = Scripted(script=script)
+    seen: list[Any] = []
+
+    class Seen:
+        def position(self) -> Any:
+            return Machine(Stubborn(4)).begin()
+
+        def append(self, decision: Decision, before: MakerOutput, _: MakerOutput) -> None:
+            seen.append((before["step"] + 1, decision))
+
+    app = create_maker(Stubborn(4), model=model, k=2, stuck_after=4, log=Seen()).compile()
+    result = app.invoke({})
+    assert (result["state"], result["done"]) == (0, True)
+    assert [decision["by"] for _, decision in seen] == ["base", "rephrased", "base", "base"]
+    stuck = seen[1][1]
+    assert [vote["by"] for vote in stuck["tried"]] == ["base", "temperature"]
+    assert [vote["flags"] for vote in stuck["tried"]] == [{"malformed": 4}, {"malformed": 4}]
+    assert (stuck["ballot"], stuck["samples"]) == ({"2": 2}, 2), "no vote of an earlier rung is in the ballot"
+    assert stuck["first_agrees"] is False
+    assert result["totals"]["samples"] == 3 * 2 + 4 + 4 + 2
+    assert result["totals"]["flags"] == {"malformed": 8}
+    heats = [entry["temperature"] for entry in model.log]
+    assert heats.count(1.0) == 4, "the first rung is hotter"
+
+
+def test_votes_of_a_rung_that_failed_do_not_help_the_next_one() -> None:
+    """Base: one vote for 1, then flags until it is stuck. The next rung must find its lead of 2 alone."""
+
+    def script(index: int, _: str) -> str:
+        return "1" if index == 0 else "?"
+
+    with pytest.raises(Undecided) as caught:
+        create_maker(Countdown(2), model=Scripted(script=script), k=2, stuck_after=3).compile().invoke({})
+    assert caught.value.ballot == {"1": 1}, "one vote on each of two rungs is no lead of two"
+    assert "Tried: base, temperature" in str(caught.value)
+
+
+def test_a_stronger_model_answers_where_the_first_cannot_and_none_takes_a_rung_away() -> None:
+    weak = Scripted(script=replies("?"))
+    ladder = Ladder(temperature=None, rephrase=False, model=Scripted(script=counting))
+    result = create_maker(Countdown(2), model=weak, k=2, max_samples=4, ladder=ladder).compile().invoke({})
+    assert (result["done"], result["totals"]["samples"]) == (True, 2 * (4 + 2))
+
+
+def test_with_a_seed_each_rung_draws_samples_of_its_own() -> None:
+    model = Scripted(script=replies("?"))
+    with pytest.raises(Undecided):
+        create_maker(Countdown(1), model=model, k=2, max_samples=4, seed=7).compile().invoke({})
+    seeds = [entry["seed"] for entry in model.log]
+    assert len(seeds) == len(set(seeds)) == 8
+
+
+def test_a_person_sees_the_prompt_the_ballot_and_the_last_replies() -> None:
+    app = create_maker(
+        Countdown(2), model=Scripted(script=replies("1", "?")), k=2, stuck_after=3, on_undecided="interrupt"
+    ).compile(checkpointer=InMemorySaver())
+    question = app.invoke({}, CONFIG)["__interrupt__"][0].value
+    assert question["prompt"] == [{"role": "human", "content": "2"}]
+    assert (question["ballot"], question["flags"]) == ({"1": 1}, {"malformed": 6})
+    assert question["replies"] == ["?", "?", "?"]
+    again = app.invoke(Command(resume="not a number"), CONFIG)["__interrupt__"][0].value
+    assert "malformed" in again["problem"]
+
+
+def decided(text: str) -> Decision:
+    how = Reading(parse=int, key=None, check=None, red_flags={})
+    return decide([judge(Sample(0, text), how)], Terms(AheadBy(1)), 1)
+
+
+def test_a_log_says_where_the_machine_goes_on_whatever_the_checkpoint_says() -> None:
+    maker, saver = create_maker(Countdown(5), model=Scripted(script=counting), steps_per_segment=2), InMemorySaver()
+    maker.compile(checkpointer=saver).invoke({}, CONFIG)
+    at = Machine(Countdown(5)).begin()
+    for text in ("4", "3"):
+        at = Machine(Countdown(5)).advance(at, decided(text))
+
+    class Ahead:
+        def position(self) -> MakerOutput:
+            return Machine(Countdown(5)).advance(at, decided("2"))
+
+        def append(self, _: Decision, __: MakerOutput, after: MakerOutput) -> None:
+            steps.append(after["step"])
+
+    steps: list[int] = []
+    create_maker(Countdown(5), model=Scripted(script=counting), log=Ahead()).compile(checkpointer=saver).invoke({}, CONFIG)
+    assert steps == [4, 5]
 
 
 def test_a_step_cannot_be_left_open_in_a_task_that_cannot_go_on_without_it() -> None:
@@ -245,3 +352,18 @@ def test_the_drawing_shows_the_machine_and_the_vote_inside() -> None:
     picture = create_maker(Hanoi(3), model="sim:perfect").compile().get_graph(xray=True).draw_mermaid()
     for name in ("sample", "red_flag", "vote", "commit"):
         assert name in picture
+
+
+class Stored(BaseCheckpointSaver[str]):
+    """A saver of which only the serializer is looked at."""
+
+
+def test_a_checkpointer_that_runs_what_its_database_says_is_refused_unless_trusted() -> None:
+    for serde in (JsonPlusSerializer(allowed_msgpack_modules=True), JsonPlusSerializer(pickle_fallback=True)):
+        with pytest.raises(UsageError, match="strict_serializer"):
+            create_maker(Hanoi(3), model="sim:perfect").compile(checkpointer=Stored(serde=serde))
+        create_maker(Hanoi(3), model="sim:perfect", trust_checkpoints=True).compile(checkpointer=Stored(serde=serde))
+    create_maker(Hanoi(3), model="sim:perfect").compile(checkpointer=Stored(serde=strict_serializer()))
+    create_maker(Hanoi(3), model="sim:perfect").compile(
+        checkpointer=InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=True))
+    )

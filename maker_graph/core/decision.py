@@ -5,6 +5,7 @@ replay decides the same.
 
 No rule ever declares a silent winner. A vote ends undecided when
 - the rule needs more samples than the cap allows: nobody can win within it, so none of them is drawn;
+- so many red flags have come in a row, with no vote between or after them: the model is stuck on this prompt;
 - ten valid samples have come and no two agree: then the answers hold something that varies freely;
 - the rule says that it is hung.
 """
@@ -16,12 +17,15 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import JSON, canonical, plain
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, plain, visible
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule
 
 SCATTERED = 10
 """So many valid samples without two that agree end a vote."""
+
+LAST_REPLIES = 3
+"""So many replies are shown of a vote that ended undecided."""
 
 
 class Usage(TypedDict):
@@ -30,6 +34,21 @@ class Usage(TypedDict):
     input: int
     cached: int
     output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """When a vote ends.
+
+    Attributes:
+        rule: decides on a ballot.
+        max_samples: a vote that needs more is undecided.
+        stuck_after: and so is one with so many red flags in a row at its end.
+    """
+
+    rule: StoppingRule
+    max_samples: int = 100
+    stuck_after: int = 20
 
 
 class Judged(TypedDict):
@@ -47,8 +66,32 @@ class Judged(TypedDict):
     usage: Usage
 
 
-class Decision(TypedDict):
-    """How a microstep ended.
+class Vote(TypedDict):
+    """What one sampler's samples came to.
+
+    Attributes:
+        by: which sampler: "base", or the rung of the ladder that it stands on (`maker_graph/maker.py`).
+        first: what the first sample voted for or would have; empty if it could not be read.
+        ballot: candidate -> votes, in the order of each candidate's first vote.
+        flags: red flag -> discarded samples.
+        samples: how many samples were drawn; each cost money.
+        sequence: what became of each sample, in the order of launch: the place of its candidate in the ballot, or its red flag.
+        rounds: parallel fan-outs of samples.
+        usage: tokens of all samples.
+    """
+
+    by: str
+    first: str
+    ballot: dict[str, int]
+    flags: dict[str, int]
+    samples: int
+    sequence: list[int | str]
+    rounds: int
+    usage: Usage
+
+
+class Decision(Vote):
+    """How a microstep ended: the vote that ended it, and what it came to.
 
     Attributes:
         status: "decided" or "undecided".
@@ -56,13 +99,9 @@ class Decision(TypedDict):
         answer: the first answer that voted for the winner; None if undecided.
         candidate: the winner, canonical JSON; None if undecided.
         text: the reply which held that answer.
-        ballot: candidate -> votes, in the order of each candidate's first vote.
-        flags: red flag -> discarded samples.
-        samples: how many samples were drawn; each cost money.
-        sequence: what became of each sample, in the order of launch: the place of its candidate in the ballot, or its red flag.
-        rounds: parallel fan-outs of samples.
-        first_agrees: whether the very first sample, alone, gives the decided answer.
-        usage: tokens of all samples.
+        first_agrees: whether the very first sample of the step, alone, gives the decided answer.
+        tried: the votes of earlier rungs, undecided all of them; none of their votes counts here.
+        replies: the last replies, if it is undecided.
     """
 
     status: str
@@ -70,13 +109,9 @@ class Decision(TypedDict):
     answer: JSON
     candidate: str | None
     text: str
-    ballot: dict[str, int]
-    flags: dict[str, int]
-    samples: int
-    sequence: list[int | str]
-    rounds: int
     first_agrees: bool
-    usage: Usage
+    tried: list[Vote]
+    replies: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +132,30 @@ class Reading:
 
 
 def judge(sample: Sample, reading: Reading) -> Judged:
-    """Return the sample with its candidate, and with the one red flag it is discarded for, if any."""
+    """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
+
+    A reply that is garbled or too long to be read is malformed, whatever else holds: no function of the task or the caller sees
+    it. What a parser complains of may quote the reply, so it is made visible and cut short.
+    """
+    room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     flag, why, candidate, answer = None, "", "", None
-    try:
-        value = reading.parse(sample.text)
-        answer = plain(value)
-        candidate = canonical(answer if reading.key is None else plain(reading.key(value)))
-        if reading.check is not None and not reading.check(value):
-            flag = "invalid"
-    except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
-        flag, why, candidate, answer = "malformed", f"{type(error).__name__}: {error}", "", None
-    for name, raised in reading.red_flags.items():
-        if raised(sample):
-            flag = name
-            break
+    if sample.garbled:
+        flag, why = "malformed", "control characters or lone surrogates in the reply"
+    elif len(sample.text) > MAX_CHARACTERS:
+        flag, why = "malformed", f"a reply of more than {MAX_CHARACTERS:,} characters"
+    else:
+        try:
+            value = reading.parse(sample.text)
+            answer = plain(value, depth=MAX_DEPTH - room)
+            candidate = canonical(answer if reading.key is None else plain(reading.key(value)), depth=MAX_DEPTH - room)
+            if reading.check is not None and not reading.check(value):
+                flag = "invalid"
+        except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
+            flag, why, candidate, answer = "malformed", visible(f"{type(error).__name__}: {error}")[:300], "", None
+        flag = next((name for name, raised in reading.red_flags.items() if raised(sample)), flag)
     return Judged(
         index=sample.index,
-        text=sample.text,
+        text=visible(sample.text),
         flag=flag,
         why=why,
         candidate=candidate,
@@ -127,42 +169,29 @@ def tally(judged: Sequence[Judged]) -> dict[str, int]:
     return count(j["candidate"] for j in judged if j["flag"] is None)
 
 
-def next_draw(judged: Sequence[Judged], rule: StoppingRule, max_samples: int) -> int:
+def next_draw(judged: Sequence[Judged], terms: Terms) -> int:
     """Return how many samples the next round draws; 0 if the vote has ended, decided or not."""
-    verdict = _verdict(tally(judged), rule)
-    if isinstance(verdict, Draw) and len(judged) + verdict.samples <= max_samples:
-        return verdict.samples
-    return 0
+    verdict = _verdict(tally(judged), terms.rule)
+    within = isinstance(verdict, Draw) and len(judged) + verdict.samples <= terms.max_samples
+    return verdict.samples if isinstance(verdict, Draw) and within and not _stuck(judged, terms) else 0
 
 
-def decide(judged: Sequence[Judged], rule: StoppingRule, max_samples: int, rounds: int) -> Decision:
+def decide(judged: Sequence[Judged], terms: Terms, rounds: int, by: str = "base") -> Decision:
     """Return the decision of a vote that has ended (`next_draw` is 0)."""
     ballot = tally(judged)
-    verdict = _verdict(ballot, rule)
+    verdict = _verdict(ballot, terms.rule)
     winner: Judged | None = None
-    reason = ""
     if isinstance(verdict, Decided):
         winner = next(j for j in judged if j["flag"] is None and j["candidate"] == verdict.candidate)
-    elif isinstance(verdict, Hung) and _scattered(ballot):
-        reason = (
-            f"no two of {len(ballot)} valid samples agree. If their answers hold free text, "
-            "pass key= to say which answers are the same vote."
-        )
-    elif isinstance(verdict, Hung):
-        reason = f"no candidate won ({rule})."
-    else:
-        last = next((j for j in reversed(judged) if j["flag"] == "malformed"), None)
-        cause = f" The last malformed reply failed with {last['why']}." if last else ""
-        if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:
-            cause = " Most replies were longer than the output cap: raise max_tokens."
-        reason = f"no candidate won ({rule}) within {max_samples} samples.{cause}"
     places = {candidate: place for place, candidate in enumerate(ballot)}
     return Decision(
         status="undecided" if winner is None else "decided",
-        reason=reason,
+        reason="" if winner is not None else _reason(judged, ballot, verdict, terms),
         answer=None if winner is None else winner["answer"],
         candidate=None if winner is None else winner["candidate"],
         text="" if winner is None else winner["text"],
+        by=by,
+        first=judged[0]["candidate"],
         ballot=ballot,
         flags=count(j["flag"] for j in judged if j["flag"] is not None),
         samples=len(judged),
@@ -174,7 +203,80 @@ def decide(judged: Sequence[Judged], rule: StoppingRule, max_samples: int, round
             cached=sum(j["usage"]["cached"] for j in judged),
             output=sum(j["usage"]["output"] for j in judged),
         ),
+        tried=[],
+        replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
+
+
+def vote_of(decision: Decision) -> Vote:
+    """Return what of an undecided `decision` is kept when the next rung votes."""
+    return Vote(
+        by=decision["by"],
+        first=decision["first"],
+        ballot=decision["ballot"],
+        flags=decision["flags"],
+        samples=decision["samples"],
+        sequence=decision["sequence"],
+        rounds=decision["rounds"],
+        usage=decision["usage"],
+    )
+
+
+def after_trying(tried: Sequence[Vote], decision: Decision) -> Decision:
+    """Return `decision` with the votes of the rungs before it; the step's first sample is the first one tried."""
+    if not tried:
+        return decision
+    agrees = decision["candidate"] is not None and tried[0]["first"] == decision["candidate"]
+    return {**decision, "tried": list(tried), "first_agrees": agrees}
+
+
+def answered(question: Decision, reply: Judged) -> Decision:
+    """Return the decision of a person who was asked `question`: no sample was drawn and no vote cast for it."""
+    return Decision(
+        status="decided",
+        reason="a person answered.",
+        answer=reply["answer"],
+        candidate=reply["candidate"],
+        text=reply["text"],
+        by="person",
+        first="",
+        ballot={},
+        flags={},
+        samples=0,
+        sequence=[],
+        rounds=0,
+        first_agrees=question["first"] == reply["candidate"],
+        usage=Usage(input=0, cached=0, output=0),
+        tried=[*question["tried"], vote_of(question)],
+        replies=[],
+    )
+
+
+def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided | Draw | Hung, terms: Terms) -> str:
+    """Return in one sentence why the vote ended undecided, and what to look at."""
+    if isinstance(verdict, Hung) and _scattered(ballot):
+        return (
+            f"no two of {len(ballot)} valid samples agree. If their answers hold free text, "
+            "pass key= to say which answers are the same vote."
+        )
+    if isinstance(verdict, Hung):
+        return f"no candidate won ({terms.rule})."
+    last = next((j for j in reversed(judged) if j["flag"] == "malformed"), None)
+    cause = f" The last malformed reply failed with {last['why']}." if last else ""
+    if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:
+        cause = " Most replies were longer than the output cap: raise max_tokens."
+    if _stuck(judged, terms):
+        return f"the last {_in_a_row(judged)} samples were all red-flagged.{cause}"
+    return f"no candidate won ({terms.rule}) within {terms.max_samples} samples.{cause}"
+
+
+def _stuck(judged: Sequence[Judged], terms: Terms) -> bool:
+    return _in_a_row(judged) >= terms.stuck_after
+
+
+def _in_a_row(judged: Sequence[Judged]) -> int:
+    """Return how many samples at the end of the vote are flagged."""
+    return next((number for number, j in enumerate(reversed(judged)) if j["flag"] is None), len(judged))
 
 
 def _verdict(ballot: dict[str, int], rule: StoppingRule) -> Decided | Draw | Hung:

@@ -25,7 +25,8 @@ class Sample:
         input_tokens: tokens of the prompt, cached ones included.
         cached_tokens: those of them that the provider had in its cache.
         output_tokens: tokens of the reply, hidden reasoning included.
-        estimated: True if the provider sent no counts and these are `estimated_tokens` of the texts.
+        estimated: True if the provider sent no counts, or nonsense, and these are `estimated_tokens` of the texts.
+        garbled: True if the reply held control characters or lone surrogates; `text` has them as escapes that can be seen.
     """
 
     index: int
@@ -35,6 +36,7 @@ class Sample:
     cached_tokens: int = 0
     output_tokens: int = 0
     estimated: bool = False
+    garbled: bool = False
 
 
 RedFlag: TypeAlias = Callable[[Sample], bool]

@@ -56,6 +56,15 @@ move = [disk, from_peg, to_peg]
 next_state = [[...], [...], [...]]
 """
 
+OTHERWISE = """\
+The same position, shown in another way. Only a top disk can move:
+{tops}
+Where each disk lies: {places}.
+
+In the current state above, each list runs from bottom to top, so its last number is the top disk.
+First say which disk is on top of each peg. Then apply the rule, and end your reply with the two lines asked for.
+"""
+
 _LISTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]")  # one list, or a list of lists
 
 
@@ -118,9 +127,24 @@ class Hanoi:
 
     def prompt(self, state: HanoiState) -> Prompt:
         """Return a system message with the rules and a user message with the strategy and the state."""
+        return self._messages(state)
+
+    def _messages(self, state: HanoiState) -> list[tuple[str, str]]:
         previous = "none" if state["previous"] is None else str(state["previous"])
         user = USER.format(cycle=self._cycle, previous=previous, pegs=state["pegs"])
         return [("system", self._system), ("user", user)]
+
+    def rephrase(self, state: HanoiState, attempt: int) -> Prompt:  # noqa: ARG002  there is one other way
+        """Return the prompt with the position shown once more by tops and by disks: lists get misread (paper, App. D)."""
+        pegs = state["pegs"]
+        tops = "\n".join(
+            f"- peg {number}: " + (f"top disk {peg[-1]}, below it {len(peg) - 1} more" if peg else "empty")
+            for number, peg in enumerate(pegs)
+        )
+        where = sorted((disk, number) for number, peg in enumerate(pegs) for disk in peg)
+        places = ", ".join(f"disk {disk} on peg {number}" for disk, number in where)
+        (_, system), (_, user) = self._messages(state)
+        return [("system", system), ("user", user + "\n" + OTHERWISE.format(tops=tops, places=places))]
 
     def parse(self, text: str) -> JSON:
         """Return the last move and the last next state in `text`.

@@ -3,6 +3,9 @@
 Each row has a free-text `address`, `date` and `amount`; the answer holds `street`, `house_number`, `postcode`, `city`, `date`
 (ISO 8601), `amount` (two decimals) and `currency` (ISO 4217). State: `{"row": i}`. A row on which no answer wins is left open
 and goes to a person; the run goes on.
+
+Answers end in a CSV file that someone opens in a spreadsheet, which takes a cell that begins with = + - or @ for a formula and
+runs it. No column has a form that begins so or goes over several lines, so such a reply is malformed, also without `check`.
 """
 
 import re
@@ -38,6 +41,10 @@ Address: {address}
 Date: {date}
 Amount: {amount}
 """
+
+
+_FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]")  # the last four are the wide forms of the others
+_LINES = re.compile(r"[\t\n\r\u2028\u2029]")
 
 
 class RecordsState(TypedDict):
@@ -87,7 +94,7 @@ class Records:
         """Return the object on the last line of `text`.
 
         Raises:
-            ValueError: it is not a JSON object with exactly the columns of `OUTPUT`, all strings.
+            ValueError: it is not a JSON object with exactly the columns of `OUTPUT`, all strings of one line and no formulas.
         """
         lines = text.strip().splitlines()
         answer = strict_json(lines[-1] if lines else "")
@@ -95,6 +102,8 @@ class Records:
             raise ValueError(f"not an object with exactly the keys {', '.join(OUTPUT)}")
         if not all(isinstance(value, str) for value in answer.values()):
             raise ValueError("a value is not a string")
+        if any(_FORMULA.match(str(value)) or _LINES.search(str(value)) for value in answer.values()):
+            raise ValueError("a value begins like a formula, or is not one line of text")
         return answer
 
     def check(self, state: RecordsState, answer: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from maker_graph import create_maker
-from maker_graph.core.decision import Reading, decide, judge
+from maker_graph.core.decision import Reading, Terms, decide, judge
 from maker_graph.core.rules import AheadBy
 from maker_graph.maker import Machine
 from maker_graph.models import resolve_model
@@ -52,7 +52,7 @@ async def no_graph(disks: int) -> None:
         state = at["state"]
         how = Reading(parse=task.parse, key=None, check=lambda answer, state=state: task.check(state, answer), red_flags={})  # type: ignore[misc]  # bound here
         samples = await asyncio.gather(*(sampler.adraw(task.prompt(state), index) for index in range(3)))
-        at = machine.advance(at, decide([judge(sample, how) for sample in samples], rule, 100, 1))
+        at = machine.advance(at, decide([judge(sample, how) for sample in samples], Terms(rule, 100), 1))
 
 
 async def model_alone(disks: int) -> None:

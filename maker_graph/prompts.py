@@ -1,0 +1,22 @@
+"""A prompt in the two forms that are needed of it: messages for a model, plain pairs for seeds, records and digests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
+
+from maker_graph.task import Prompt
+
+
+def as_messages(prompt: Prompt) -> Sequence[BaseMessage]:
+    """Return `prompt` as LangChain's messages."""
+    return [HumanMessage(prompt)] if isinstance(prompt, str) else convert_to_messages(prompt)
+
+
+def as_pairs(prompt: Prompt) -> list[tuple[str, Any]]:
+    """Return `prompt` as (role, content) in order.
+
+    >>> as_pairs("1 + 1?")
+    [('human', '1 + 1?')]
+    """
+    return [(message.type, message.content) for message in as_messages(prompt)]

@@ -1,0 +1,59 @@
+"""A budget holds over kills and resumes: what was really drawn, in all sessions, stays within it."""
+
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maker_graph.core.decision import Usage
+from maker_graph.pricing import FlatPrice
+from maker_graph.run import created, opened
+from tests.survival.harness import Children, Event, Whole, assert_nothing_lost_or_doubled, events, settings_of
+
+PRICE = (100.0, 1000.0)
+
+
+def cost(event: Event) -> float:
+    """Return what a sample cost that a child told of."""
+    _, read, written = event.text.split()
+    return FlatPrice(*PRICE)(Usage(input=int(read), cached=0, output=int(written)))
+
+
+def killed_within(children: Children, directory: Path, *, seed: int, limits: dict[str, float]) -> int:
+    """Kill a run again and again until it stops at its limits of itself; return the number of kills."""
+    chance, kills = random.Random(seed), 0
+    arguments: dict[str, Any] = {"limits": limits, "price": PRICE, "steps_per_segment": 3}
+    while True:
+        child = children.start(directory, **arguments)
+        time.sleep(chance.uniform(0.05, 0.3))
+        ended = child.kill()
+        if ended != -signal.SIGKILL:
+            assert (ended, events(directory)[-1].kind) == (4, "LimitReached"), events(directory)[-1]
+            break
+        kills += 1
+    drawn = len(events(directory))
+    assert children.run(directory, **arguments) == 4, "the budget was reset by a resume"
+    assert not [event for event in events(directory)[drawn:] if event.kind == "sample"]
+    return kills
+
+
+@pytest.mark.parametrize("limits", [{"calls": 60}, {"cost": 60.0}, {"cost": 58.0, "calls": 60}])
+def test_a_budget_holds_over_kills_and_no_resume_resets_it(
+    children: Children, tmp_path: Path, unharmed: Whole, limits: dict[str, float]
+) -> None:
+    directory = tmp_path / "r"
+    with created(directory, settings_of()):
+        pass
+    kills = killed_within(children, directory, seed=1, limits=limits)
+    assert kills
+    samples = [event for event in events(directory) if event.kind == "sample"]
+    assert len(samples) <= limits.get("calls", len(samples)), kills
+    assert sum(map(cost, samples)) <= limits.get("cost", float("inf")), kills
+    with opened(directory) as run:
+        account = run.journal.account()
+    assert account.spent.samples <= len(samples) <= account.spent.calls + account.lost.calls, "what was drawn is accounted for"
+    assert children.run(directory, price=PRICE) == 0
+    assert_nothing_lost_or_doubled(directory, unharmed)

@@ -1,0 +1,114 @@
+"""SIGKILL at any moment: no committed step is lost or happens twice, and only what was in flight is sampled again."""
+
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from maker_graph.errors import UnusableRun
+from maker_graph.run import created, opened
+from tests.survival.harness import Children, Whole, assert_nothing_lost_or_doubled, events, settings_of, whole
+
+
+def killed_at_random(children: Children, folder: Path, expected: Whole, *, kills: int, seed: int) -> int:
+    """Kill runs at random moments until there were so many kills, each again and again until it is done; return the runs."""
+    chance, number = random.Random(seed), 0
+    while kills > 0:
+        number += 1
+        directory = folder / f"run-{number}"
+        with created(directory, settings_of()):
+            pass
+        ended = -signal.SIGKILL
+        while ended == -signal.SIGKILL:
+            child = children.start(directory, steps_per_segment=chance.choice([1, 4, 1000]))
+            if kills > 0:
+                time.sleep(chance.uniform(0, 0.25))
+                ended = child.kill()
+                kills -= ended == -signal.SIGKILL
+            else:
+                ended = child.wait()
+        assert ended == 0, (seed, number, events(directory)[-1])
+        assert_nothing_lost_or_doubled(directory, expected)
+    return number
+
+
+def test_100_random_kills_lose_nothing_and_double_nothing(children: Children, tmp_path: Path, unharmed: Whole) -> None:
+    assert killed_at_random(children, tmp_path, unharmed, kills=100, seed=11) > 3
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(5))
+def test_500_random_kills_lose_nothing_and_double_nothing(
+    children: Children, tmp_path: Path, unharmed: Whole, seed: int
+) -> None:
+    killed_at_random(children, tmp_path, unharmed, kills=100, seed=seed)
+
+
+COMMIT = {
+    "sampled",
+    "journal.db: BEGIN IMMEDIATE",
+    "journal.db: INSERT INTO steps",
+    "journal.db: INSERT OR REPLACE",
+    "journal.db: COMMIT",
+    "committed",
+    "checkpoints.db: BEGIN",
+    "checkpoints.db: INSERT OR REPLACE",
+    "checkpoints.db: COMMIT",
+}
+"""Points that must be among those found: between the last vote and the end of the commit, and at the end of a segment."""
+
+
+def points(children: Children, directory: Path, job: str, **settings: int) -> Counter[str]:
+    """Return the points that an unharmed child comes by, and how often."""
+    assert children.run(directory, job, tells=True, **settings) == 0
+    return Counter(event.text for event in events(directory) if event.kind == "point")
+
+
+def crashed_at_every_point(children: Children, folder: Path, *, times: int, seed: int) -> None:
+    """Crash a run at each point, so many times each, then let it go on to its end."""
+    chance, expected = random.Random(seed), whole(folder / "whole", settings_of(3))
+    with created(folder / "dry", settings_of(3)):
+        pass
+    found = points(children, folder / "dry", "work", steps_per_segment=2)
+    assert set(found) >= COMMIT
+    for number, point in enumerate(sorted(found)):
+        directory = folder / f"run-{number}"
+        with created(directory, settings_of(3)):
+            pass
+        crashes = 0
+        for _ in range(times if point in COMMIT else 2):
+            ended = children.run(directory, crash=point, times=chance.randint(1, min(found[point], 2)), steps_per_segment=2)
+            crashes += ended == -signal.SIGKILL
+            assert_nothing_lost_or_doubled(directory, expected, finished=ended == 0)
+        assert crashes, (seed, point)
+        assert children.run(directory) == 0, (seed, point, events(directory)[-1])
+        assert_nothing_lost_or_doubled(directory, expected)
+
+
+def test_a_crash_at_every_point_up_to_the_end_of_a_commit_loses_nothing_and_doubles_nothing(
+    children: Children, tmp_path: Path
+) -> None:
+    crashed_at_every_point(children, tmp_path, times=5, seed=3)
+
+
+@pytest.mark.campaign
+def test_20_crashes_at_every_point_lose_nothing_and_double_nothing(children: Children, tmp_path: Path) -> None:
+    crashed_at_every_point(children, tmp_path, times=20, seed=4)
+
+
+def test_a_crash_while_a_run_is_made_leaves_a_run_or_none(children: Children, tmp_path: Path) -> None:
+    found = points(children, tmp_path / "dry", "create")
+    assert set(found) >= {"os.mkdir dry", "open .settings.json", "os.rename .settings.json", "journal.db: CREATE TABLE IF"}
+    for number, point in enumerate(sorted(found)):
+        for times in range(1, found[point] + 1):
+            directory = tmp_path / f"run-{number}-{times}"
+            assert children.run(directory, "create", crash=point.replace("dry", directory.name), times=times) == -signal.SIGKILL
+            if (directory / "settings.json").exists():
+                with opened(directory) as run:
+                    assert run.journal.step == 0
+            else:
+                with pytest.raises(UnusableRun, match="is no run"), opened(directory):
+                    pass

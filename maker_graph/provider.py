@@ -323,6 +323,10 @@ class Gate:
             with self._lock:
                 self._probing = False
 
+    def back_off(self, failures: int) -> float:
+        """Return how long one caller waits after so many transient failures of its own: up to half a second, then longer."""
+        return self._chance.uniform(0, min(8.0, 2.0 ** min(failures, 30) / 4))
+
     def _open(self, leave: Pass) -> float | None:
         """Forget the failures; return how many seconds an outage lasted, if it ends here."""
         over = None if self.down_since is None else self.clock() - self.down_since

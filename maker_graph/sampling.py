@@ -30,7 +30,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
-from tenacity.wait import wait_random_exponential
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import MAX_CHARACTERS, sorted_json, without_controls
@@ -56,7 +55,6 @@ _REFUSED = {
     "prohibited_content",
     "guardrail_intervened",
 }
-_BACK_OFF = wait_random_exponential(multiplier=0.5, max=10)  # of one caller; that of an outage is the gate's
 _FIXED_TEMPERATURE = re.compile(r"(o[0-9]|gpt-5(?!.*chat))")
 
 
@@ -150,8 +148,8 @@ class Sampler:
             seed: from which each sample's own seed is made; None sends none.
             meter: told of every request.
             gate: what all requests go through; a new one if None. Samplers of one provider share one.
-            patience: the seconds for which a request that fails is tried again, however often, since it or the outage began;
-                None tries `ATTEMPTS` times.
+            patience: the seconds for which a request that fails is tried again, however often, since it or the outage began,
+                not counting those that a 429 asks for; None tries `ATTEMPTS` times.
             timeout: the seconds after which a request is given up; None leaves it to the models. Plain `draw` knows it for
                 ChatOpenAI only, and there it limits the wait for the next byte.
             rpm: requests per minute of the new gate.
@@ -289,6 +287,7 @@ class Sampler:
     def _retry(self, setting: _Setting) -> dict[str, Any]:
         """Return the settings of the one retry loop, plain or async, for one sample."""
         began: float | None = None
+        failures = 0
 
         def passes(error: BaseException) -> bool:
             fault = fault_of(error, openai=setting.openai)
@@ -298,16 +297,24 @@ class Sampler:
             nonlocal began
             if self._patience is None:
                 return state.attempt_number >= ATTEMPTS
-            now = self._gate.clock()
+            now, fault = self._gate.clock(), fault_in(state)
             began = now if began is None else began
-            return now - min(began, self._gate.down_since or began) >= self._patience
+            over = now - min(began, self._gate.down_since or began) >= self._patience
+            if fault is not None and fault.kind == "slow_down":
+                began += fault.told or 0.0  # a wait that it asks for tries nobody's patience
+            return over
+
+        def fault_in(state: RetryCallState) -> Fault | None:
+            error = state.outcome.exception() if state.outcome is not None else None
+            return None if error is None else fault_of(error, openai=setting.openai)
 
         def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome is not None else None
-            fault = None if error is None else fault_of(error, openai=setting.openai)
+            nonlocal failures
+            fault = fault_in(state)
             if fault is None or fault.kind == "slow_down" or self._gate.down_since is not None:
                 return 0.0  # the gate knows better
-            return _BACK_OFF(state) if fault.told is None else fault.told
+            failures += 1
+            return self._gate.back_off(failures) if fault.told is None else fault.told
 
         return {"stop": stop, "wait": wait, "retry": retry_if_exception(passes), "reraise": True}
 

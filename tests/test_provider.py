@@ -187,6 +187,15 @@ async def test_a_date_in_retry_after_is_waited_for() -> None:
     assert len(asked) == 2
 
 
+async def test_a_wait_that_the_provider_asks_for_tries_nobodys_patience() -> None:
+    slow = (429, problem(), {"retry-after-ms": "300"})
+    with server(slow, slow, (200, completion(), {})) as (url, asked):
+        began = time.monotonic()
+        assert (await sampler(url, patience=0.25).adraw(PROMPT, 0)).text == "2"
+        assert time.monotonic() - began >= 0.6
+    assert len(asked) == 3
+
+
 async def test_a_reply_that_trickles_is_given_up_in_time_and_counts_as_billed() -> None:
     meter = Balance()
 

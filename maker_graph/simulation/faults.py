@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from maker_graph.errors import UsageError
@@ -88,7 +88,8 @@ def parse_faults(text: str) -> Faults:
 class FaultyServer:
     """An ASGI app before another that gives each chat completion asked for its fate; GET /v1/faults says what it did.
 
-    It counts the requests, what became of each, and as `early` those of them that came while a 429 asked all to wait.
+    It counts the requests and what became of each; as `retried_early` those that were told to wait and came again before their
+    time, and as `early` all those, of anybody, that came while some 429 asked to wait and were not on their way before it.
     It must be served with `ReachableConnection`, for no ASGI app can break a connection.
     """
 
@@ -97,8 +98,11 @@ class FaultyServer:
         self._app = app
         self._faults = faults
         self._chance = Random(seed)  # noqa: S311  seeded, and no secret
-        self._counts: Counter[str] = Counter({"requests": 0, "answered": 0, "early": 0, **dict.fromkeys(faults.shares(), 0)})
+        self._counts: Counter[str] = Counter(
+            dict.fromkeys(["requests", "answered", "early", "retried_early", *faults.shares()], 0)
+        )
         self._told: list[tuple[float, float]] = []
+        self._told_each: dict[bytes, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -115,12 +119,14 @@ class FaultyServer:
         self._told = [(told, until) for told, until in self._told if now < until]
         self._counts["early"] += any(told + ON_ITS_WAY < now for told, _ in self._told)
         self._counts["requests"] += 1
+        body = await Request(scope, receive).body()
+        self._counts["retried_early"] += now < self._told_each.pop(body, now)
         shares = self._faults.shares()
         fate = self._chance.choices([*shares, "answered"], [*shares.values(), max(0.0, 1 - sum(shares.values()))])[0]
         self._counts[fate] += 1
         match fate:
             case "answered":
-                await self._app(scope, receive, send)
+                await self._app(scope, _after(body, receive), send)
                 return
             case "hang":
                 with suppress(TimeoutError):
@@ -128,18 +134,17 @@ class FaultyServer:
                     return
                 _break(scope, reset=False)
                 return
-        await Request(scope, receive).body()
         match fate:
             case "429":
-                await self._slow_down(scope, receive, send)
+                await self._slow_down(body, scope, receive, send)
             case "5xx":
-                status = self._chance.choice([500, 502, 503, 504])
+                status = (500, 502, 503, 504)[self._counts[fate] % 4]
                 await _problem(status, "The simulated server is not well.")(scope, receive, send)
             case "html":
                 await HTMLResponse("<html><body>Bad gateway</body></html>")(scope, receive, send)
             case "empty":
-                body = {"id": "none", "object": "chat.completion", "created": 0, "model": "none"}
-                await JSONResponse({**body, "choices": self._chance.choice([[], None])})(scope, receive, send)
+                head = {"id": "none", "object": "chat.completion", "created": 0, "model": "none"}
+                await JSONResponse({**head, "choices": None if self._counts[fate] % 2 else []})(scope, receive, send)
             case "reset":
                 _break(scope, reset=True)
             case "cut":
@@ -150,19 +155,30 @@ class FaultyServer:
         if fate in {"reset", "cut"}:
             await _gone(receive)
 
-    async def _slow_down(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _slow_down(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         seconds = self._faults.retry_after
         headers = {"retry-after-ms": f"{1000 * seconds:g}"}
         if seconds.is_integer():
             headers["retry-after"] = f"{seconds:.0f}"
         now = time.monotonic()
         self._told.append((now, now + seconds))
+        self._told_each[body] = now + seconds
         await _problem(429, "Slow down.", headers)(scope, receive, send)
 
 
 def _problem(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
     error = {"message": message, "type": "simulated", "param": None, "code": None}
     return JSONResponse({"error": error}, status, headers)
+
+
+def _after(body: bytes, receive: Receive) -> Receive:
+    """Return `receive` as it was before `body` was taken from it."""
+    taken: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return taken.pop() if taken else await receive()
+
+    return again
 
 
 async def _gone(receive: Receive) -> None:

@@ -75,7 +75,7 @@ MUTATIONS = {
         "account.py",
         "self.journal.spend(Spent(), self._held)",
         "pass",
-        "tests/survival/test_budget.py::test_a_budget_holds_over_kills_and_no_resume_resets_it",
+        "tests/survival/test_budget.py::test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same",
     ),
     "the journal's word before a checkpoint's": Mutation(
         "maker.py",

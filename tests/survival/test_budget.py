@@ -57,3 +57,14 @@ def test_a_budget_holds_over_kills_and_no_resume_resets_it(
     assert account.spent.samples <= len(samples) <= account.spent.calls + account.lost.calls, "what was drawn is accounted for"
     assert children.run(directory, price=PRICE) == 0
     assert_nothing_lost_or_doubled(directory, unharmed)
+
+
+def test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same(children: Children, tmp_path: Path) -> None:
+    directory, sessions = tmp_path / "r", 0
+    with created(directory, settings_of()):
+        pass
+    while children.run(directory, crash="sampled", limits={"calls": 30}) == -signal.SIGKILL:
+        sessions += 1
+        assert sessions < 31, "what it paid for before it was killed is forgotten each time"
+    assert events(directory)[-1].kind == "LimitReached"
+    assert 1 < sum(event.kind == "sample" for event in events(directory)) <= 30

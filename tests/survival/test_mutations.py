@@ -75,7 +75,7 @@ MUTATIONS = {
         "account.py",
         "self.journal.spend(Spent(), self._held)",
         "pass",
-        "tests/survival/test_budget.py::test_a_budget_holds_over_kills_and_no_resume_resets_it",
+        "tests/survival/test_budget.py::test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same",
     ),
     "the journal's word before a checkpoint's": Mutation(
         "maker.py",
@@ -92,7 +92,7 @@ MUTATIONS = {
 }
 
 
-def tested(root: Path, test: str) -> tuple[int, str]:
+def outcome_of(root: Path, test: str) -> tuple[int, str]:
     """Run one test on the project in `root`; return how pytest ended, and its last line."""
     env = {**os.environ, "PYTHONPATH": str(root)}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
@@ -107,12 +107,12 @@ def test_without_a_guard_the_test_that_guards_it_fails(tmp_path: Path, guard: st
     for name in ("maker_graph", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    code, said = tested(tmp_path, mutation.test)
+    code, said = outcome_of(tmp_path, mutation.test)
     assert code == 0, f"it must pass with its guard: {said}"
     file = tmp_path / "maker_graph" / mutation.file
     text = file.read_text()
     assert text.count(mutation.text) == 1, f"{mutation.text!r} is no longer in {mutation.file}: say here what it has become"
     file.write_text(text.replace(mutation.text, mutation.instead))
-    code, said = tested(tmp_path, mutation.test)
+    code, said = outcome_of(tmp_path, mutation.test)
     assert code == 1, f"nobody notices that {guard} is gone: {said}"
     assert re.search(r"\d+ failed", said), said

@@ -138,6 +138,7 @@ class Journal:
                         self._write("owner", "0")
                         self._keep(Account(0, Spent(), Held(), Held()))
                         self._write("names", canonical(["account", "names", "origin", "owner"]))
+                self._see_tables()
                 self._belongs(origin)
                 self._db.execute("BEGIN")  # all at one moment: another process may be at work
                 if self._names() != json.loads(self._read("names")):
@@ -334,6 +335,12 @@ class Journal:
     def _seal(self, name: str, value: str) -> bytes:
         origin = b"" if name == "origin" else self._origin
         return hashlib.sha256(b"\n".join((origin.hex().encode(), name.encode(), value.encode()))).digest()[:16]
+
+    def _see_tables(self) -> None:
+        """See that the definitions of the tables are what was written: a damaged one changes what SQLite reads."""
+        defined = {sql for (sql,) in self._db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+        if defined != {line.replace("IF NOT EXISTS ", "").rstrip(";") for line in _TABLES.strip().splitlines()}:
+            raise DamagedRun("The journal cannot be read: its tables are damaged.")
 
     def _belongs(self, origin: str) -> None:
         """See that the journal was begun with `origin`; say which of its settings differ."""

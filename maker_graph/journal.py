@@ -152,6 +152,9 @@ class Journal:
         except MakerError:
             self._db.close()
             raise
+        except UnicodeDecodeError as error:  # SQLite's message quotes the damaged bytes of a table's definition
+            self._db.close()
+            raise DamagedRun(f"The journal cannot be read: its tables are damaged ({error.reason}).") from error
 
     def claim(self) -> None:
         """Become the owner of the run: from now on the appends of any earlier one are refused."""

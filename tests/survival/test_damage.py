@@ -150,6 +150,15 @@ def test_of_1000_flipped_bits_none_is_accepted_in_silence(tmp_path: Path, file: 
     print(file, flips(tmp_path, file, number=1000, seed=6))  # noqa: T201  the figures of the campaign
 
 
+def test_a_damaged_table_that_sqlite_cannot_even_quote_is_a_damaged_run(tmp_path: Path) -> None:
+    with created(tmp_path / "run", settings_of(3)):
+        pass
+    journal = tmp_path / "run" / "journal.db"
+    flipped(journal, journal.read_bytes().find(b"CREATE TABLE steps") + len("CREATE TAB"), 7)
+    with pytest.raises(DamagedRun, match="tables are damaged"), opened(tmp_path / "run"):
+        pass
+
+
 @pytest.mark.parametrize("name", ["price", "account", "owner", "origin", "names"])
 def test_no_bit_of_the_name_of_a_note_can_turn_without_being_seen(tmp_path: Path, name: str) -> None:
     """A note whose name is another is a note that is missing, and a missing price is a run that counts no cost."""

@@ -31,7 +31,7 @@ MUTATIONS = {
     ),
     "the epoch": Mutation(
         "journal.py",
-        "owned = self._owner() == self._epoch",
+        "owned = self._owner() == self.epoch",
         "owned = True",
         "tests/survival/test_owners.py::test_of_30_takeovers_the_old_owner_is_refused_every_time",
     ),
@@ -77,13 +77,7 @@ MUTATIONS = {
         "pass",
         "tests/survival/test_budget.py::test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same",
     ),
-    "the journal's word before a checkpoint's": Mutation(
-        "maker.py",
-        "at: Any = log.position()",
-        'at: Any = values if "state" in values else log.position()',
-        "tests/survival/test_owners.py::test_a_clock_set_back_an_hour_between_resumes_loses_nothing_and_runs_nothing_twice",
-    ),
-    "cutting a record's error off from the provider's": Mutation(
+    "telling an error of the record from one of the provider": Mutation(
         "account.py",
         "except OSError as error:",
         "except ZeroDivisionError as error:",

@@ -77,8 +77,11 @@ def thread_of(run: Run, epoch: int | None = None) -> RunnableConfig:
 
 
 async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
-    """Return the last checkpoint of the last owner that left one."""
-    for epoch in range((run.journal.epoch or 1) - 1, 0, -1):
+    """Return the last checkpoint of the last owner that left one.
+
+    There is one of this very owner if the journal was put back to an earlier day.
+    """
+    for epoch in range(run.journal.epoch or 1, 0, -1):
         snapshot = await graph.aget_state(thread_of(run, epoch))
         if snapshot.values:
             return snapshot

@@ -10,12 +10,6 @@ kept here:
   that damage, reordering, deletion and transplants show, with the step number;
 - the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction a step.
-
-An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]`.
-`candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
-candidate it voted for, or its red flag; `winner` is a place among the candidates, or null for a step that was left open. A step
-that was stuck has two more parts: `by`, the rung that decided it, and for each rung before `[by, candidates, sequence, rounds,
-[input, cached, output]]`.
 """
 
 import hashlib
@@ -24,11 +18,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Usage, Vote
+from maker_graph.core.decision import Decision
+from maker_graph.entry import decode, encode
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
 from maker_graph.maker import Machine, MakerOutput
 
@@ -372,98 +366,6 @@ def clear_errors(what: str) -> Iterator[None]:
         if kind in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
             raise LimitReached(f"{what} cannot be written ({error}): make room, or give access, and resume.") from error
         raise DamagedRun(f"{what} cannot be read: {error}.") from error
-
-
-def encode(decision: Decision) -> str:
-    """Return `decision` as the text of an entry."""
-    candidates: list[str | None] = list(decision["ballot"])
-    winner = None
-    if decision["status"] == "decided":
-        if decision["candidate"] not in candidates:  # a person's answer, which nobody voted for
-            candidates.append(decision["candidate"])
-        winner = candidates.index(decision["candidate"])
-        if candidates[winner] == canonical(decision["answer"]):
-            candidates[winner] = None
-    parts: list[Any] = [
-        decision["answer"],
-        candidates,
-        decision["sequence"],
-        decision["rounds"],
-        _tokens(decision["usage"]),
-        winner,
-        decision["first_agrees"],
-    ]
-    if decision["tried"]:
-        tried = [
-            [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each["usage"])]
-            for each in decision["tried"]
-        ]
-        parts += [decision["by"], tried]
-    return canonical(parts)
-
-
-def decode(entry: str) -> Decision:
-    """Return the decision in the text of an entry; the text of the reply was not kept.
-
-    Raises:
-        ValueError: the text is no entry.
-    """
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried = _parts(entry)
-    if winner is not None and candidates[winner] is None:
-        candidates[winner] = canonical(answer)
-    return Decision(
-        status="undecided" if winner is None else "decided",
-        reason="",
-        answer=answer,
-        candidate=None if winner is None else candidates[winner],
-        text="",
-        first="",
-        ballot=_ballot(candidates, sequence),
-        flags=_flags(sequence),
-        samples=len(sequence),
-        sequence=sequence,
-        rounds=rounds,
-        first_agrees=first_agrees,
-        usage=_usage(tokens),
-        by=by,
-        tried=[
-            Vote(
-                by=each_by,
-                first="",
-                ballot=_ballot(voted, cast),
-                flags=_flags(cast),
-                samples=len(cast),
-                sequence=cast,
-                rounds=taken,
-                usage=_usage(used),
-            )
-            for each_by, voted, cast, taken, used in tried
-        ],
-        replies=[],
-    )
-
-
-def _ballot(candidates: list[str], sequence: list[int | str]) -> dict[str, int]:
-    return count(candidates[place] for place in sequence if isinstance(place, int))
-
-
-def _flags(sequence: list[int | str]) -> dict[str, int]:
-    return count(flag for flag in sequence if isinstance(flag, str))
-
-
-def _tokens(usage: Usage) -> list[int]:
-    return [usage["input"], usage["cached"], usage["output"]]
-
-
-def _usage(tokens: list[int]) -> Usage:
-    return Usage(input=tokens[0], cached=tokens[1], output=tokens[2])
-
-
-def _parts(entry: str) -> list[Any]:
-    parts = json.loads(entry)
-    if not isinstance(parts, list) or len(parts) not in {7, 9}:
-        raise ValueError("it is no entry")
-    return parts if len(parts) == 9 else [*parts, "base", []]
 
 
 def _decoded(step: int, entry: str) -> Decision:

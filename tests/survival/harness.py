@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 
 from maker_graph.account import Limits
 from maker_graph.cli import EXIT_CODES
+from maker_graph.entry import encode
 from maker_graph.errors import MakerError
-from maker_graph.journal import encode
 from maker_graph.maker import MakerOutput
 from maker_graph.pricing import FlatPrice
 from maker_graph.run import Run, created, opened, summary

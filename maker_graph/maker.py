@@ -105,6 +105,14 @@ class MakerState(MakerOutput):
     decision: dict[str, Any]
 
 
+class Step(TypedDict):
+    """What a microstep sees of the machine, and writes: few channels, for LangGraph goes over all of them at each superstep."""
+
+    state: Any
+    answer: Any
+    decision: dict[str, Any]
+
+
 class Log(Protocol):
     """Where decided steps go, one by one: the write-ahead log of a run."""
 
@@ -181,7 +189,7 @@ def create_maker(
         temperature=temperature,
         seed=seed,
         check=check,
-        state=MakerState,
+        state=Step,
         k=k,
         red_flags=red_flags,
         max_samples=max_samples,
@@ -197,11 +205,11 @@ def create_maker(
 
     def microstep(values: MakerState) -> Any:
         voter = vote if not values["rung"] else voters[values["rung"]]
-        return voter.invoke(values, config_of(values))
+        return voter.invoke({"state": values["state"]}, config_of(values))
 
     async def amicrostep(values: MakerState) -> Any:
         voter = vote if not values["rung"] else voters[values["rung"]]
-        return await voter.ainvoke(values, config_of(values))
+        return await voter.ainvoke({"state": values["state"]}, config_of(values))
 
     def escalate(values: MakerState) -> dict[str, Any]:
         undecided = cast("Decision", values["decision"])

@@ -2,8 +2,8 @@
 
 Before a request the most that it can use is reserved; when it is answered, what it did use takes that place. A request that
 fails counts as a call, and at its full price if the provider may bill it all the same. What is reserved is in the journal
-before the request is made (`Held`), in blocks, so that it costs no write of its own while a step takes the usual number of
-samples: of a process that is killed, the journal knows what it may have spent at most.
+before the request is made (`Held`): as much as the step before took, so that it costs no write of its own while steps are
+alike. Of a process that is killed, the journal knows what it may have spent at most.
 """
 
 import time
@@ -16,9 +16,6 @@ from maker_graph.errors import LimitReached
 from maker_graph.journal import Held, Journal, Spent
 from maker_graph.pricing import Price
 from maker_graph.sampling import Call
-
-BLOCK = 8
-"""Calls that are held in the journal beyond those under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class Meter:
         open_ = Held(self.since.cost, self.since.calls).plus(self.flying).plus(asked)
         self._within(self._booked.plus(open_))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
-            self._held = open_.plus(Held(BLOCK * asked.cost, BLOCK))
+            self._held = open_.plus(open_)  # twice as much, so that a step of many samples writes it a few times only
             self.journal.spend(Spent(), self._held)
         self.flying = self.flying.plus(asked)
 
@@ -102,8 +99,8 @@ class Meter:
         now = time.monotonic()
         taken = self.since._replace(seconds=now - self._clock)
         self._booked = self._booked.plus(Held(taken.cost, taken.calls))
-        block = Held(self._held.cost * BLOCK / self._held.calls, BLOCK) if self._held.calls else Held()
-        self._held = self.flying.plus(block)
+        again = Held(self._held.cost * taken.calls / self._held.calls, taken.calls) if self._held.calls else Held()
+        self._held = self.flying.plus(again)
         self.since, self._clock = Spent(), now
         return taken, self._held
 

@@ -372,6 +372,7 @@ def _recording(path: Path | None) -> Iterator[IO[str] | None]:
         yield None
         return
     try:
+        path.touch(mode=0o600)  # prompts and replies are for the owner's eyes, as the run is
         file = path.open("a", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
@@ -480,6 +481,8 @@ def _why(stopped: MakerError | None, step: int) -> str:
     ballot = "".join(f"\n  {votes} for {visible(candidate)}" for candidate, votes in stopped.ballot.items())
     replies = "".join(f"\n  {visible(' '.join(reply.split()))[-300:]}" for reply in stopped.replies)
     shown = f"\nThe last replies end with:{replies}" if replies else ""
+    asked = "".join(f"\n  {visible(line)}" for _, content in stopped.prompt[-1:] for line in str(content).splitlines())
+    shown += f"\nWhat was asked:{asked}" if asked else ""
     return (
         f"Step {step} is {visible(str(stopped))}{ballot}{shown}\n"
         "To answer it yourself, add --answer REPLY to the command below; without it, the step is sampled again.\n"

@@ -19,7 +19,7 @@ Data are attributes, and every argument goes to `Exception.__init__`, so that an
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 
 class MakerError(Exception):
@@ -55,22 +55,25 @@ class Undecided(MakerError):
         flags: red flag -> discarded samples.
         samples: how many samples were drawn.
         replies: the last replies.
+        prompt: what was asked, (role, content) in order, if somebody is asked in the model's place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  pickling gives them back by place
         self,
         reason: str,
         ballot: Mapping[str, int],
         flags: Mapping[str, int],
         samples: int,
         replies: Sequence[str] = (),
+        prompt: Sequence[tuple[str, Any]] = (),
     ) -> None:
-        super().__init__(reason, ballot, flags, samples, replies)
+        super().__init__(reason, ballot, flags, samples, replies, prompt)
         self.reason = reason
         self.ballot = dict(ballot)
         self.flags = dict(flags)
         self.samples = samples
         self.replies = list(replies)
+        self.prompt = list(prompt)
 
     def __str__(self) -> str:
         # Candidates and replies stay out of the text, which goes into traces, also where outputs are hidden.

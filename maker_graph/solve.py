@@ -182,7 +182,8 @@ def _raise_if_asked(result: dict[str, Any] | None) -> None:
     for asked in (result or {}).get("__interrupt__", ()):
         question = cast("dict[str, Any]", asked.value)
         reason = f"{question['problem']} {question['reason']}".strip()
-        raise Undecided(reason, question["ballot"], question["flags"], question["samples"], question["replies"])
+        prompt = [(message["role"], message["content"]) for message in question["prompt"]]
+        raise Undecided(reason, question["ballot"], question["flags"], question["samples"], question["replies"], prompt)
 
 
 def solve_until_signal(run: Run, **settings: Any) -> bool:

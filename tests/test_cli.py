@@ -137,6 +137,7 @@ def test_a_provider_that_refuses_ends_with_5_and_a_clear_sentence(cli: Cli, simu
     env = {"OPENAI_BASE_URL": simulated_server.replace("/v1", "/v2"), "OPENAI_API_KEY": "sk-canary"}
     done = cli("run", "hanoi", "--disks", "3", "--model", "openai:gpt-4.1-mini", **env)
     assert done.returncode == 5
+    assert "Step 1: gpt-4.1-mini" in done.stderr
     assert "knows no model" in done.stderr
     assert "Traceback" not in done.stderr
     assert "sk-canary" not in done.stderr
@@ -446,7 +447,7 @@ STUCK = ("--model", "sim:perfect,flagged=1", "--k", "2", "--max-samples", "6", "
 def test_a_person_answers_a_stuck_step_and_the_answer_is_checked_like_a_samples(cli: Cli, tmp_path: Path) -> None:
     done = cli("run", "hanoi", "--disks", "1", *STUCK)
     assert done.returncode == 3
-    for words in ("Step 1 is undecided", "Tried: base, temperature, rephrased", "--answer"):
+    for words in ("Step 1 is undecided", "Tried: base, temperature, rephrased", "--answer", "Current state: [[1], [], []]"):
         assert words in done.stderr
     for answer, words in (("I do not know", "malformed"), ("move = [1, 0, 1]\\nnext_state = [[1], [], []]", "invalid")):
         refused = cli("resume", "r", "--answer", answer)

@@ -17,6 +17,9 @@ from maker_graph.journal import Held, Journal, Spent
 from maker_graph.pricing import Price
 from maker_graph.sampling import Call
 
+MOST_HELD = 16
+"""Calls beyond those under way that are held for the next step at most, however many the last one took."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -54,28 +57,35 @@ class Meter:
         account = self.journal.account()
         self._booked = Held(account.spent.cost, account.spent.calls).plus(account.lost)
 
-    def reserve(self, most: Usage, /) -> None:
-        """Set aside the most that a request can use.
+    def at(self, price: Price | None) -> "PricedMeter":
+        """Return a meter on this account for a model with a price of its own."""
+        return PricedMeter(self, price)
+
+    def reserve(self, most: Usage, /, price: Price | None = None) -> None:
+        """Set aside the most that a request can use, as far as that can be estimated.
 
         Raises:
             LimitReached: it might exceed a limit.
+            TakenOver: the run has another owner, and this one must not spend any more.
         """
-        asked = Held(self._price(most), 1)
+        self.journal.owned()
+        asked = Held(self._cost(most, price), 1)
         open_ = Held(self.since.cost, self.since.calls).plus(self.flying).plus(asked)
         self._within(self._booked.plus(open_))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
-            self._held = open_.plus(open_)  # twice as much, so that a step of many samples writes it a few times only
-            self.journal.spend(Spent(), self._held)
+            held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
+            self.journal.spend(Spent(), held)
+            self._held = held
         self.flying = self.flying.plus(asked)
 
-    def settle(self, most: Usage, call: Call, /) -> None:
+    def settle(self, most: Usage, call: Call, /, price: Price | None = None) -> None:
         """Put what a sample used in the place of what was set aside."""
-        self._land(most)
+        self._land(most, price)
         sample = call.sample
         usage = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
         self.since = self.since.plus(
             Spent(
-                cost=self._price(usage),
+                cost=self._cost(usage, price),
                 calls=1,
                 samples=1,
                 input=usage["input"],
@@ -89,20 +99,27 @@ class Meter:
             except OSError as error:  # ours, not the provider's: another try would be paid for and recorded no better
                 raise LimitReached(f"The record cannot be written ({error.strerror}): make room, and resume.") from error
 
-    def abandon(self, most: Usage, /, *, billed: bool) -> None:
+    def abandon(self, most: Usage, /, *, billed: bool, price: Price | None = None) -> None:
         """Count a request that failed."""
-        self._land(most)
-        self.since = self.since.plus(Spent(cost=self._price(most) if billed else 0.0, calls=1))
+        self._land(most, price)
+        self.since = self.since.plus(Spent(cost=self._cost(most, price) if billed else 0.0, calls=1))
 
     def take(self) -> tuple[Spent, Held]:
         """Return what was used since the last time and what may be under way, both for the journal; begin anew."""
         now = time.monotonic()
         taken = self.since._replace(seconds=now - self._clock)
         self._booked = self._booked.plus(Held(taken.cost, taken.calls))
-        again = Held(self._held.cost * taken.calls / self._held.calls, taken.calls) if self._held.calls else Held()
-        self._held = self.flying.plus(again)
+        again = min(taken.calls, MOST_HELD)
+        share = Held(self._held.cost * again / self._held.calls, again) if self._held.calls else Held()
+        self._held = self._capped(self.flying.plus(share), self.flying)
         self.since, self._clock = Spent(), now
         return taken, self._held
+
+    def give_back(self, taken: Spent) -> None:
+        """Count again what was taken for the journal and did not get into it."""
+        self.since = self.since.plus(taken._replace(seconds=0.0))
+        self._clock -= taken.seconds
+        self._booked = Held(self._booked.cost - taken.cost, self._booked.calls - taken.calls)
 
     def close(self) -> None:
         """Book what is not booked yet; nothing is under way any more."""
@@ -130,14 +147,49 @@ class Meter:
         cost, calls = self.limits.cost, self.limits.calls
         if used.cost > (inf if cost is None else cost):
             raise LimitReached(
-                f"The limit of ${cost:g} is reached: with the next call it may be ${used.cost:.4f}. "
+                f"The limit of ${cost:g} is reached: with the next call it may be ${used.cost:.4f}{self._of_it_lost()}. "
                 "Resume with a higher --max-cost."
             )
         if used.calls > (inf if calls is None else calls):
-            raise LimitReached(f"The limit of {calls:,} calls is reached: resume with a higher --max-calls.")
+            raise LimitReached(
+                f"The limit of {calls:,} calls is reached{self._of_it_lost()}: resume with a higher --max-calls."
+            )
 
-    def _land(self, most: Usage) -> None:
-        self.flying = Held(max(0.0, self.flying.cost - self._price(most)), self.flying.calls - 1)
+    def _of_it_lost(self) -> str:
+        lost = self.journal.account().lost
+        return f" ({lost.calls} calls, ${lost.cost:.4f}, were under way when the run was killed)" if lost.calls else ""
 
-    def _price(self, usage: Usage) -> float:
-        return 0.0 if self.price is None else self.price(usage)
+    def _capped(self, held: Held, least: Held) -> Held:
+        """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`."""
+        cost, calls = self.limits.cost, self.limits.calls
+        return Held(
+            max(least.cost, min(held.cost, inf if cost is None else cost - self._booked.cost)),
+            max(least.calls, min(held.calls, held.calls if calls is None else calls - self._booked.calls)),
+        )
+
+    def _land(self, most: Usage, price: Price | None) -> None:
+        self.flying = Held(max(0.0, self.flying.cost - self._cost(most, price)), self.flying.calls - 1)
+
+    def _cost(self, usage: Usage, price: Price | None) -> float:
+        price = price or self.price
+        return 0.0 if price is None else price(usage)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedMeter:
+    """Keeps the account of another meter, at a price of its own."""
+
+    meter: Meter
+    price: Price | None
+
+    def reserve(self, most: Usage, /) -> None:
+        """Set aside the most that a request can use."""
+        self.meter.reserve(most, self.price)
+
+    def settle(self, most: Usage, call: Call, /) -> None:
+        """Put what a sample used in the place of what was set aside."""
+        self.meter.settle(most, call, self.price)
+
+    def abandon(self, most: Usage, /, *, billed: bool) -> None:
+        """Count a request that failed."""
+        self.meter.abandon(most, billed=billed, price=self.price)

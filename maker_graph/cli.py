@@ -168,13 +168,14 @@ def run_command(
         rehearsed(settings)
         limits = Limits(max_cost, max_calls, max_minutes)
         pricing = _price(model, price, max_cost)
+        dearer = _escalate_price(escalate, max_cost)
         recording = _recording(record)
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         directory = _directory(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
             _keep(opened, price, out, None)
             _announce(opened, pricing, quiet=quiet)
-            how = _how(limits, pricing, concurrency, rpm, timeout, patience, trace)
+            how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
             _go_on(opened, file, quiet=quiet, as_json=as_json, **how)
 
 
@@ -210,10 +211,14 @@ def resume_command(
     with _clear_errors(), runs.opened(_directory(run), fsync=fsync) as opened, _recording(record) as file:
         if out is not None:
             _check_out(out, Path(opened.settings.options.get("input", "")))
+        settings = opened.settings
+        if max_samples is not None and max_samples < settings.k:
+            raise UsageError(f"--max-samples {max_samples} is too few for a lead of k = {settings.k}.")
+        pricing = _price(settings.model, price or opened.journal.note("price"), max_cost)
+        dearer = _escalate_price(settings.escalate, max_cost)
         _keep(opened, price, out, max_samples)
-        pricing = _price(opened.settings.model, opened.journal.note("price"), max_cost)
         limits = Limits(max_cost, max_calls, max_minutes)
-        how = _how(limits, pricing, concurrency, rpm, timeout, patience, trace)
+        how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
         _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how)
 
 
@@ -278,7 +283,11 @@ def simulate_command(
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop of a run takes over: as Ctrl-C
-    app()
+    try:
+        app()
+    finally:  # what is left is the end of the process: a late signal must not change its exit code
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
@@ -366,6 +375,13 @@ def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
     return price
 
 
+def _escalate_price(model: str | None, max_cost: float | None) -> Price | None:
+    """Return what the stronger model costs; None if there is none, or no price is known."""
+    if model is None or model.startswith("sim:"):
+        return None if model is None else FlatPrice(0.0, 0.0)
+    return _price(model, None, max_cost)
+
+
 @contextmanager
 def _recording(path: Path | None) -> Iterator[IO[str] | None]:
     if path is None:
@@ -419,6 +435,7 @@ def _tell(text: str) -> None:
 def _how(
     limits: Limits,
     price: Price | None,
+    escalate_price: Price | None,
     concurrency: int | None,
     rpm: float | None,
     timeout: float,
@@ -429,6 +446,7 @@ def _how(
     return {
         "limits": limits,
         "price": price,
+        "escalate_price": escalate_price,
         "concurrency": concurrency,
         "calls": Calls(gate=Gate(rpm=rpm, notice=_tell), timeout=timeout, patience=60 * patience),
         "trace": trace,
@@ -453,15 +471,12 @@ def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool,
             stopped = error
     if isinstance(stopped, DamagedRun):
         raise stopped
+    if stopped is not None or not finished:  # before the summary, which takes its time for a long run
+        _tell(f"{_why(stopped, run.journal.step + 1)} {run.journal.step} steps are kept.{_todo(run, stopped)}")
     result = runs.summary(run)
     _print(result, as_json=as_json, quiet=quiet)
     still_open = _write_results(run)
     if stopped is not None or not finished:
-        typer.echo(
-            f"{_why(stopped, result['steps'] + 1)} {result['steps']} steps are kept. Go on with: "
-            f"maker-graph resume {run.directory}",
-            err=True,
-        )
         code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
         raise typer.Exit(code)
     if still_open:
@@ -489,9 +504,13 @@ def _why(stopped: MakerError | None, step: int) -> str:
     )
 
 
+def _todo(run: runs.Run, stopped: MakerError | None) -> str:
+    return "" if isinstance(stopped, TakenOver) else f" Go on with: maker-graph resume {run.directory}"
+
+
 def _unescaped(answer: str | None) -> str | None:
-    """Return a reply in which a line end was typed as a backslash and an n."""
-    return None if answer is None else answer.replace("\\n", "\n")
+    """Return a reply in which a line end may have been typed as a backslash and an n; in JSON it stays as it is."""
+    return answer if answer is None or answer.lstrip()[:1] in {"{", "["} else answer.replace("\\n", "\n")
 
 
 def _write_results(run: runs.Run) -> int:

@@ -84,7 +84,8 @@ class Account(NamedTuple):
         steps: the journal's last step, so that a tail cut off shows.
         spent: what was used up.
         held: reserved for calls that the owner may be making.
-        lost: held by owners that were killed: it may have been billed, nobody can tell.
+        lost: held by owners that were killed or taken over: it may have been billed, nobody can tell. What an owner that was
+            taken over books later counts once more.
     """
 
     steps: int
@@ -180,10 +181,19 @@ class Journal:
                 account = account._replace(steps=step, held=held)
             self._keep(account._replace(spent=account.spent.plus(spent)))  # money is gone, whoever was first
         if not owned:
-            raise TakenOver("Another process has taken over this run: this one stops, and has committed nothing since.")
+            raise _taken_over()
         if not follows:
             raise StaleStep(f"Step {step} does not follow the journal's last, {self._last()[0]}.", step)
         self.step, self._hash = step, link
+
+    def owned(self) -> None:
+        """See that this process is the owner of the run.
+
+        Raises:
+            TakenOver: it is not, or no longer.
+        """
+        if self._owner() != self.epoch:
+            raise _taken_over()
 
     def spend(self, spent: Spent, held: Held = NONE) -> None:
         """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""
@@ -352,6 +362,10 @@ class Journal:
             differ = []
         said = f" ({'; '.join(differ)})" if differ else ""
         raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
+
+
+def _taken_over() -> TakenOver:
+    return TakenOver("Another process has taken over this run: this one stops, and has committed nothing since.")
 
 
 @contextmanager

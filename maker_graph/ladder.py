@@ -18,7 +18,7 @@ from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Reading
 from maker_graph.microstep import create_microstep
 from maker_graph.models import Model
-from maker_graph.sampling import sample_seed
+from maker_graph.sampling import Calls, sample_seed
 from maker_graph.task import Checks, Keyed, Prompt, Rephrases, Task
 
 Voter: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
@@ -38,22 +38,32 @@ class Ladder:
         temperature: of all samples of the first rung; None takes the rung away.
         rephrase: whether the second rung shows the task's rephrased prompt, if the task has one.
         model: who answers on the third rung; None takes it away.
+        calls: how requests of that model are made, where not as those of the first (another price, another provider's gate).
     """
 
     temperature: float | None = 1.0
     rephrase: bool = True
     model: Models | None = None
+    calls: Calls | None = None
 
 
 def create_voters(
-    task: Task, ladder: Ladder, *, model: Models, temperature: Heat, seed: int | None, check: bool, **settings: Any
+    task: Task,
+    ladder: Ladder,
+    *,
+    model: Models,
+    temperature: Heat,
+    seed: int | None,
+    check: bool,
+    calls: Calls | None,
+    **settings: Any,
 ) -> list[Voter]:
     """Return the microsteps of `task`, compiled: the one that every step begins with, then the rungs of the ladder.
 
     They share nothing but the task: with a seed, each rung draws samples of its own. `settings` go to `create_microstep`.
     """
 
-    def voter(by: str, asked: Models, heat: Heat, prompt: Callable[[Any], Prompt]) -> Voter:
+    def voter(by: str, asked: Models, heat: Heat, prompt: Callable[[Any], Prompt], made: Calls | None = calls) -> Voter:
         return create_microstep(
             asked,
             prompt=lambda values: prompt(values["state"]),
@@ -66,6 +76,7 @@ def create_voters(
             seed=seed if seed is None or by == "base" else sample_seed(seed, by, 0),
             on_undecided="return",
             by=by,
+            calls=made,
             **settings,
         )
 
@@ -77,7 +88,9 @@ def create_voters(
     if ladder.rephrase and isinstance(task, Rephrases):
         voters.append(voter("rephrased", model, temperature, lambda state: task.rephrase(state, 1)))
     if ladder.model is not None:
-        voters.append(voter("model", ladder.model, temperature, task.prompt))
+        voters.append(
+            voter("model", ladder.model, temperature, task.prompt, Calls(**{**(calls or {}), **(ladder.calls or {})}))
+        )
     return voters
 
 

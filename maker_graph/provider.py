@@ -284,7 +284,7 @@ class Gate:
         with self._lock:
             now = self.clock()
             over = self._open(leave)  # it does answer
-            wait = told
+            wait = told or None  # "at once" is no advice to a caller who was just told that it is too fast
             if wait is None and leave.since >= self._shut_at:  # else it was asked before the gate was shut for the same
                 wait = self._growing(0.5, self._shut_times)
                 self._shut_times += 1

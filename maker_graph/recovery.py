@@ -19,7 +19,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
-from maker_graph.errors import LimitReached, MakerError
+from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
 from maker_graph.journal import clear_errors
 from maker_graph.maker import MakerOutput
 from maker_graph.run import Run
@@ -35,8 +35,8 @@ class _Unusable(Exception):
 @asynccontextmanager
 async def recovered(
     run: Run, compiled: Callable[[AsyncSqliteSaver], Compiled], warn: Callable[[str], None]
-) -> AsyncIterator[tuple[Compiled, MakerOutput, StateSnapshot | None]]:
-    """Yield the graph on its checkpoints, where the journal ends, and the checkpoint if it is at that very place.
+) -> AsyncIterator[tuple[Compiled, MakerOutput]]:
+    """Yield the graph on its checkpoints, and where the journal ends.
 
     Raises:
         DamagedRun: the journal is not what was written.
@@ -46,13 +46,13 @@ async def recovered(
     try:
         async with _opened(path, compiled) as graph:
             found = await _agreeing(run, graph)
-            yield graph, *_replayed(run, found)
+            yield graph, _replayed(run, found)
             return
     except _Unusable as error:
         aside = _set_aside(path)
         warn(f"{path.name} {error}: it is set aside as {aside.name}, and the run goes on from the journal.")
     async with _opened(path, compiled) as graph:
-        yield graph, *_replayed(run, None)
+        yield graph, _replayed(run, None)
 
 
 @asynccontextmanager
@@ -102,8 +102,8 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
             return None
         at = _place(snapshot)
         agrees = run.journal.agrees(at) if at["step"] else at == run.machine.begin()
-    except (LimitReached, _Unusable):
-        raise  # a full disk is no damage
+    except (LimitReached, UnusableRun, _Unusable):
+        raise  # a full disk is no damage, nor is a file that another process holds
     except MakerError as error:
         if isinstance(error.__cause__, sqlite3.DatabaseError):
             raise _Unusable(f"is damaged ({error.__cause__})") from error
@@ -131,13 +131,25 @@ def _place(snapshot: StateSnapshot) -> MakerOutput:
     return cast("MakerOutput", {name: snapshot.values[name] for name in MakerOutput.__annotations__})
 
 
-def _replayed(run: Run, snapshot: StateSnapshot | None) -> tuple[MakerOutput, StateSnapshot | None]:
+def _replayed(run: Run, snapshot: StateSnapshot | None) -> MakerOutput:
     start = None if snapshot is None else _place(snapshot)
     at = run.machine.begin() if start is None else start
-    begun = at["step"]
     for _, _, after in run.journal.replay(run.machine, start):
         at = after
-    return at, snapshot if at["step"] == begun else None
+    return at
+
+
+async def waiting(run: Run, graph: Compiled, at: MakerOutput) -> RunnableConfig:
+    """Return the config of the newest checkpoint that waits for a person's answer to the step after `at`.
+
+    Raises:
+        UsageError: none does.
+    """
+    for epoch in range(run.journal.epoch or 1, 0, -1):
+        snapshot = await graph.aget_state(thread_of(run, epoch))
+        if snapshot.interrupts and _place(snapshot) == at:
+            return snapshot.config
+    raise UsageError("No step of this run waits for an answer: resume it without one.")
 
 
 def _set_aside(path: Path) -> Path:

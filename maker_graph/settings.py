@@ -65,8 +65,8 @@ class Settings(BaseModel):
 
     @property
     def simulated(self) -> bool:
-        """Whether the model is a simulated one."""
-        return self.model.startswith("sim:")
+        """Whether no real model is asked."""
+        return self.model.startswith("sim:") and (self.escalate is None or self.escalate.startswith("sim:"))
 
 
 def new_settings(

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command, StateSnapshot
+from langgraph.types import Command
 
 from maker_graph.account import Limits, Meter
 from maker_graph.core.decision import Decision
-from maker_graph.errors import MakerError, Undecided, UnusableRun, UsageError
+from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.journal import clear_errors
 from maker_graph.ladder import Ladder
 from maker_graph.maker import MakerOutput, create_maker
 from maker_graph.models import TIMEOUT
 from maker_graph.pricing import Price
 from maker_graph.provider import Gate
-from maker_graph.recovery import recovered, thread_of
+from maker_graph.recovery import recovered, thread_of, waiting
 from maker_graph.run import Run
 from maker_graph.sampling import Call, Calls
 from maker_graph.settings import model_of, stronger_model_of, unchanged
@@ -34,6 +34,9 @@ from maker_graph.tracing import About, NoTracing, Trace, Tracing, samples_per_tr
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
+
+RUNGS = 4
+"""Votes that a step may take at most."""
 
 PATIENCE = 86_400.0
 """Seconds for which an outage of the provider is waited out: a day."""
@@ -59,7 +62,14 @@ class _Commits:
         return self.at
 
     def append(self, decision: Decision, before: MakerOutput, after: MakerOutput) -> None:
-        self.run.journal.append(decision, after, *self.meter.take())
+        spent, held = self.meter.take()
+        try:
+            self.run.journal.append(decision, after, spent, held)
+        except (TakenOver, StaleStep):
+            raise  # the step was refused, and what was spent is booked
+        except MakerError:
+            self.meter.give_back(spent)
+            raise
         self.at = after
         self.traces.committed(decision, lambda: self.run.task.prompt(before["state"]), after)
         self.progress(after)
@@ -72,6 +82,7 @@ async def solve(
     concurrency: int | None = None,
     calls: Calls | None = None,
     price: Price | None = None,
+    escalate_price: Price | None = None,
     max_samples: int | None = None,
     answer: str | None = None,
     record: Callable[[Call], None] | None = None,
@@ -88,6 +99,7 @@ async def solve(
         concurrency: how many samples are in flight at once; no limit if None.
         calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
         price: what samples cost.
+        escalate_price: what those of the stronger model cost, if not the same.
         max_samples: in place of the run's own: it decides no step that was decided before.
         answer: a person's reply to the step that waits for one.
         record: told of every prompt and reply.
@@ -99,9 +111,10 @@ async def solve(
     Raises:
         MakerError: why the run stopped before its end; all committed steps are kept, and it can be resumed.
     """
-    unchanged(run.settings, run.task)
-    run.journal.claim()
     settings = run.settings
+    unchanged(settings, run.task)
+    model, stronger = model_of(settings, run.task), stronger_model_of(settings, run.task)
+    run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
     max_samples = max_samples or settings.max_samples
     steps = steps_per_trace(settings.k, max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
@@ -111,7 +124,7 @@ async def solve(
     commits = _Commits(run, meter, progress, traces, run.machine.begin())
     graph = create_maker(
         run.task,
-        model=model_of(settings, run.task),
+        model=model,
         k=settings.k,
         check=settings.check,
         max_samples=max_samples,
@@ -119,10 +132,10 @@ async def solve(
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
-        ladder=Ladder(settings.hotter, settings.rephrase, stronger_model_of(settings, run.task)),
+        ladder=Ladder(settings.hotter, settings.rephrase, stronger, Calls(meter=meter.at(escalate_price))),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         steps_per_segment=steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
-        samples_per_segment=samples_per_trace(max_samples) if traced else None,
+        samples_per_segment=samples_per_trace(RUNGS * max_samples) if traced else None,
         step_config=traces.step_config,
         log=commits,
         calls={"gate": Gate(notice=warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
@@ -133,12 +146,12 @@ async def solve(
             _deadline(meter),
             recovered(run, lambda saver: graph.compile(checkpointer=saver, name=settings.task), warn) as found,
         ):
-            machine, commits.at, snapshot = found
+            machine, commits.at = found
             progress(commits.at)
             given: Any = {}
             config: RunnableConfig = thread_of(run) | limit
             if answer is not None:
-                given, config = Command(resume=answer), _waiting(snapshot) | limit
+                given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
             while not commits.at["done"]:
                 before = commits.at["step"]
                 with traces.segment(before) as shown, clear_errors("The file of checkpoints"):
@@ -170,13 +183,6 @@ async def _deadline(meter: Meter) -> AsyncIterator[None]:
         raise
 
 
-def _waiting(snapshot: StateSnapshot | None) -> RunnableConfig:
-    """Return the config of the checkpoint that waits for an answer."""
-    if snapshot is None or not snapshot.interrupts:
-        raise UsageError("No step of this run waits for an answer: resume it without one.")
-    return snapshot.config
-
-
 def _raise_if_asked(result: dict[str, Any] | None) -> None:
     """Raise if the graph stopped to ask a person: the command line asks by ending with the question."""
     for asked in (result or {}).get("__interrupt__", ()):
@@ -204,10 +210,13 @@ def solve_until_signal(run: Run, **settings: Any) -> bool:
             loop.add_signal_handler(number, stop)
         await task
 
+    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
     try:
         asyncio.run(main())
     except asyncio.CancelledError:
         return False
+    finally:
+        signal.signal(signal.SIGTERM, before)  # the loop leaves it at its default, which ends without a word
     return True
 
 

@@ -485,6 +485,28 @@ def test_max_calls_and_max_minutes_end_with_4_and_hold_over_resumes(cli: Cli) ->
     assert result(cli("resume", "r", "--json"))["verified"]
 
 
+def test_a_wrong_setting_of_a_resume_is_not_kept(cli: Cli) -> None:
+    stopped(cli)
+    assert cli("resume", "r", "--price", "foo").returncode == 2
+    assert cli("resume", "r", "--max-samples", "1").returncode == 2
+    assert result(cli("resume", "r", "--json"))["verified"]
+
+
+def test_a_question_stays_open_over_a_resume_that_stopped_before_it(cli: Cli) -> None:
+    assert cli("run", "hanoi", "--disks", "1", *STUCK).returncode == 3
+    assert cli("resume", "r", "--max-calls", "20").returncode == 4
+    answered = cli("resume", "r", "--answer", "move = [1, 0, 2]\\nnext_state = [[], [], [1]]")
+    assert answered.returncode == 0, answered.stderr
+
+
+def test_the_stronger_model_is_booked_at_its_own_price(cli: Cli) -> None:
+    off = ("--hotter", "none", "--no-rephrase", "--price", "1000,1000", "--escalate", "sim:perfect", "--json")
+    done = result(cli("run", "hanoi", "--disks", "1", *STUCK, *off))
+    assert done["verified"]
+    base = result(cli("run", "hanoi", "--disks", "1", *STUCK[:-1], "s", *off[:5], "--json"))
+    assert done["cost_usd"] == base["cost_usd"] > 0, "a simulated one costs nothing"
+
+
 def test_max_minutes_stops_a_run_that_hangs(cli: Cli) -> None:
     slow = ("--disks", "3", "--model", "sim:perfect,latency=3000")
     begun = time.monotonic()

@@ -426,3 +426,12 @@ async def test_requests_per_minute_hold_over_threads_and_tasks_together() -> Non
 def test_waits_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         scripted(**settings)
+
+
+def test_a_429_that_says_at_once_shuts_the_gate_all_the_same() -> None:
+    now = 0.0
+    gate = Gate(clock=lambda: now, chance=Random(1))
+    leave = gate.ask()
+    assert isinstance(leave, Pass)
+    gate.slowed(leave, 0.0, "m")
+    assert isinstance(gate.ask(), float)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from maker_graph.account import Limits, Meter
 from maker_graph.core.decision import Usage
+from maker_graph.errors import TakenOver
 from maker_graph.pricing import FlatPrice
 from maker_graph.run import created, opened
 from tests.survival.harness import Children, Event, Whole, assert_nothing_lost_or_doubled, events, settings_of
@@ -68,3 +70,36 @@ def test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same
         assert sessions < 31, "what it paid for before it was killed is forgotten each time"
     assert events(directory)[-1].kind == "LimitReached"
     assert 1 < sum(event.kind == "sample" for event in events(directory)) <= 30
+
+
+def test_what_could_not_be_written_is_booked_once_there_is_room(tmp_path: Path) -> None:
+    with created(tmp_path / "r", settings_of()) as run:
+        run.journal.claim()
+        meter = Meter(run.journal, FlatPrice(1e6, 0.0), Limits(), None)
+        most = Usage(input=1, cached=0, output=0)
+        meter.reserve(most)
+        meter.abandon(most, billed=True)
+        spent, _ = meter.take()
+        meter.give_back(spent)  # as after an append that found no room
+        meter.close()
+        assert (run.journal.account().spent.cost, run.journal.account().spent.calls) == (1.0, 1)
+
+
+def test_an_owner_that_was_taken_over_pays_for_no_further_call(tmp_path: Path) -> None:
+    with created(tmp_path / "r", settings_of()) as run:
+        run.journal.claim()
+        meter = Meter(run.journal, None, Limits(), None)
+        meter.reserve(Usage(input=1, cached=0, output=0))
+        with opened(tmp_path / "r") as again:
+            again.journal.claim()
+        with pytest.raises(TakenOver):
+            meter.reserve(Usage(input=1, cached=0, output=0))
+
+
+def test_no_more_is_held_than_the_limit_leaves(tmp_path: Path) -> None:
+    with created(tmp_path / "r", settings_of()) as run:
+        run.journal.claim()
+        meter = Meter(run.journal, None, Limits(calls=10), None)
+        for _ in range(7):
+            meter.reserve(Usage(input=1, cached=0, output=0))
+        assert run.journal.account().held.calls == 10, "twice as many as are open would be 14"

@@ -46,6 +46,11 @@ class Ladder:
     model: Models | None = None
     calls: Calls | None = None
 
+    def votes(self, task: Task) -> int:
+        """Return how many votes a step of `task` may take, the first one included."""
+        rephrased = self.rephrase and isinstance(task, Rephrases)
+        return 1 + (self.temperature is not None) + rephrased + (self.model is not None)
+
 
 def create_voters(
     task: Task,

@@ -35,9 +35,6 @@ from maker_graph.tracing import About, NoTracing, Trace, Tracing, samples_per_tr
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
 
-RUNGS = 4
-"""Votes that a step may take at most."""
-
 PATIENCE = 86_400.0
 """Seconds for which an outage of the provider is waited out: a day."""
 
@@ -122,6 +119,7 @@ async def solve(
     traced = isinstance(traces, Tracing)
     meter = Meter(run.journal, price, limits, record)
     commits = _Commits(run, meter, progress, traces, run.machine.begin())
+    ladder = Ladder(settings.hotter, settings.rephrase, stronger, Calls(meter=meter.at(escalate_price)))
     graph = create_maker(
         run.task,
         model=model,
@@ -132,10 +130,10 @@ async def solve(
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
-        ladder=Ladder(settings.hotter, settings.rephrase, stronger, Calls(meter=meter.at(escalate_price))),
+        ladder=ladder,
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         steps_per_segment=steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
-        samples_per_segment=samples_per_trace(RUNGS * max_samples) if traced else None,
+        samples_per_segment=samples_per_trace(ladder.votes(run.task) * max_samples) if traced else None,
         step_config=traces.step_config,
         log=commits,
         calls={"gate": Gate(notice=warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},

@@ -61,7 +61,7 @@ def samples_per_trace(max_samples: int) -> int:
     """Return how many samples end a traced segment early, so that its trace keeps to `RUNS_PER_TRACE` whatever k is.
 
     A sample is two runs, a round two, a step four; a round has at least one sample. The step that reaches the limit may still
-    draw `max_samples`.
+    draw `max_samples`, those of all rungs.
     """
     return max(1, (RUNS_PER_TRACE - 3 - 4 * STEPS_PER_TRACE) // 4 - max_samples)
 

@@ -166,7 +166,8 @@ def test_segments_are_traces_of_one_thread_and_keep_to_their_size(cli: Cli) -> N
 def test_a_large_k_makes_segments_shorter(cli: Cli) -> None:
     """With k = 100 a step is 200 runs and more: 250 of them would be 50,000."""
     with ingest() as got:
-        traced(cli, got, "--disks", "5", "--k", "100", "--model", "sim:perfect", "--max-samples", "3000")
+        one_vote = ("--max-samples", "3000", "--hotter", "none", "--no-rephrase")
+        traced(cli, got, "--disks", "5", "--k", "100", "--model", "sim:perfect", *one_vote)
     names = [run["name"] for run in got.roots()]
     assert names == ["hanoi steps 1-8", "hanoi steps 9-16", "hanoi steps 17-24", "hanoi steps 25-31"]
     assert max(got.sizes().values()) <= RUNS_PER_TRACE

@@ -61,9 +61,13 @@ app = typer.Typer(
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
-MaxCost = Annotated[float | None, typer.Option(help="Stop before more USD are spent; the run can be resumed.", min=0)]
-MaxCalls = Annotated[int | None, typer.Option(help="Stop before more requests are made, failed ones included.", min=0)]
-MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work.", min=0)]
+MaxCost = Annotated[
+    float | None, typer.Option(help="Stop before more USD are spent; a resume keeps it, or takes a higher one.", min=0)
+]
+MaxCalls = Annotated[
+    int | None, typer.Option(help="Stop before more requests are made, failed ones included; kept like --max-cost.", min=0)
+]
+MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work; kept like --max-cost.", min=0)]
 Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
 Timeout = Annotated[float, typer.Option(help="Seconds after which a request is given up and made again.", min=0.001)]
 Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
@@ -173,7 +177,7 @@ def run_command(
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         directory = _directory(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
-            _keep(opened, price, out, None)
+            _keep(opened, limits, price=price, out=_absolute(out))
             _announce(opened, pricing, quiet=quiet)
             how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
             _go_on(opened, file, quiet=quiet, as_json=as_json, **how)
@@ -214,10 +218,10 @@ def resume_command(
         settings = opened.settings
         if max_samples is not None and max_samples < settings.k:
             raise UsageError(f"--max-samples {max_samples} is too few for a lead of k = {settings.k}.")
-        pricing = _price(settings.model, price or opened.journal.note("price"), max_cost)
-        dearer = _escalate_price(settings.escalate, max_cost)
-        _keep(opened, price, out, max_samples)
-        limits = Limits(max_cost, max_calls, max_minutes)
+        limits = _limits(opened, max_cost, max_calls, max_minutes)
+        pricing = _price(settings.model, price or opened.journal.note("price"), limits.cost)
+        dearer = _escalate_price(settings.escalate, limits.cost)
+        _keep(opened, limits, price=price, out=_absolute(out), max_samples=max_samples)
         how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
         _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how)
 
@@ -325,12 +329,26 @@ def _check_out(out: Path, source: Path) -> None:
         raise UsageError(f"--out {out} would overwrite the input: give another file.")
 
 
-def _keep(run: runs.Run, price: str | None, out: Path | None, max_samples: int | None) -> None:
+def _keep(run: runs.Run, limits: Limits, **given: object) -> None:
     """Keep with the run what decides no answer, so that a resume does not need to be told again."""
-    given = {"price": price, "out": None if out is None else str(out.absolute()), "max_samples": max_samples}
+    given |= {"max_cost": limits.cost, "max_calls": limits.calls, "max_minutes": limits.minutes}
     for name, value in given.items():
-        if value is not None:
+        if value is not None and run.journal.note(name) != str(value):
             run.journal.set_note(name, str(value))
+
+
+def _limits(run: runs.Run, cost: float | None, calls: int | None, minutes: float | None) -> Limits:
+    """Return the limits of a resume: those given, else those that the run had before."""
+    kept = {name: run.journal.note(name) for name in ("max_cost", "max_calls", "max_minutes")}
+    return Limits(
+        float(kept["max_cost"]) if cost is None and kept["max_cost"] else cost,
+        int(kept["max_calls"]) if calls is None and kept["max_calls"] else calls,
+        float(kept["max_minutes"]) if minutes is None and kept["max_minutes"] else minutes,
+    )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
 
 
 def _k(text: str) -> int | None:

@@ -52,52 +52,35 @@ def decode(entry: str) -> Decision:
     answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried = _parts(entry)
     if winner is not None and candidates[winner] is None:
         candidates[winner] = canonical(answer)
-    return Decision(
-        status="undecided" if winner is None else "decided",
-        reason="",
-        answer=answer,
-        candidate=None if winner is None else candidates[winner],
-        text="",
+    return {
+        **_vote(by, candidates, sequence, rounds, tokens),
+        "status": "undecided" if winner is None else "decided",
+        "reason": "",
+        "answer": answer,
+        "candidate": None if winner is None else candidates[winner],
+        "text": "",
+        "first_agrees": first_agrees,
+        "tried": [_vote(*each) for each in tried],
+        "replies": [],
+    }
+
+
+def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[int]) -> Vote:
+    """Return one sampler's vote; what its first sample would have voted for was not kept."""
+    return Vote(
+        by=by,
         first="",
-        ballot=_ballot(candidates, sequence),
-        flags=_flags(sequence),
+        ballot=count(candidates[place] for place in sequence if isinstance(place, int)),
+        flags=count(flag for flag in sequence if isinstance(flag, str)),
         samples=len(sequence),
         sequence=sequence,
         rounds=rounds,
-        first_agrees=first_agrees,
-        usage=_usage(tokens),
-        by=by,
-        tried=[
-            Vote(
-                by=each_by,
-                first="",
-                ballot=_ballot(voted, cast),
-                flags=_flags(cast),
-                samples=len(cast),
-                sequence=cast,
-                rounds=taken,
-                usage=_usage(used),
-            )
-            for each_by, voted, cast, taken, used in tried
-        ],
-        replies=[],
+        usage=Usage(input=tokens[0], cached=tokens[1], output=tokens[2]),
     )
-
-
-def _ballot(candidates: list[str], sequence: list[int | str]) -> dict[str, int]:
-    return count(candidates[place] for place in sequence if isinstance(place, int))
-
-
-def _flags(sequence: list[int | str]) -> dict[str, int]:
-    return count(flag for flag in sequence if isinstance(flag, str))
 
 
 def _tokens(usage: Usage) -> list[int]:
     return [usage["input"], usage["cached"], usage["output"]]
-
-
-def _usage(tokens: list[int]) -> Usage:
-    return Usage(input=tokens[0], cached=tokens[1], output=tokens[2])
 
 
 def _parts(entry: str) -> list[Any]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
@@ -222,6 +223,7 @@ def create_maker(
         if at_the_end == "return":
             return {"rung": None}
         answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
+        get_stream_writer()({"decision": answer})
         return {"rung": None, "tried": answer["tried"], "decision": dict(answer)}
 
     def start(values: MakerState) -> dict[str, Any]:

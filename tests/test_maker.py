@@ -273,6 +273,8 @@ def test_a_person_sees_the_prompt_the_ballot_and_the_last_replies() -> None:
     assert question["replies"] == ["?", "?", "?"]
     again = app.invoke(Command(resume="not a number"), CONFIG)["__interrupt__"][0].value
     assert "malformed" in again["problem"]
+    (told, *_) = app.stream(Command(resume="1"), CONFIG, stream_mode="custom")
+    assert (told["decision"]["by"], told["decision"]["answer"]) == ("person", 1)
 
 
 def decided(text: str) -> Decision:

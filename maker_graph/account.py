@@ -57,9 +57,9 @@ class Meter:
         account = self.journal.account()
         self._booked = Held(account.spent.cost, account.spent.calls).plus(account.lost)
 
-    def at(self, price: Price | None) -> "PricedMeter":
-        """Return a meter on this account for a model with a price of its own."""
-        return PricedMeter(self, price)
+    def at(self, price: Price | None, *, drafts: bool = False) -> "PricedMeter":
+        """Return a meter on this account for a model with a price of its own, or for `drafts`."""
+        return PricedMeter(self, price, drafts)
 
     def reserve(self, most: Usage, /, price: Price | None = None) -> None:
         """Set aside the most that a request can use, as far as that can be estimated.
@@ -78,21 +78,26 @@ class Meter:
             self._held = held
         self.flying = self.flying.plus(asked)
 
-    def settle(self, most: Usage, call: Call, /, price: Price | None = None) -> None:
-        """Put what a sample used in the place of what was set aside."""
+    def settle(self, most: Usage, call: Call, /, price: Price | None = None, *, draft: bool = False) -> None:
+        """Put what a sample, or a draft, used in the place of what was set aside."""
         self._land(most, price)
         sample = call.sample
         usage = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
-        self.since = self.since.plus(
+        cost = self._cost(usage, price)
+        used = (
             Spent(
-                cost=self._cost(usage, price),
+                cost,
                 calls=1,
-                samples=1,
-                input=usage["input"],
-                cached=usage["cached"],
-                output=usage["output"],
+                drafts=1,
+                draft_cost=cost,
+                draft_input=usage["input"],
+                draft_cached=usage["cached"],
+                draft_output=usage["output"],
             )
+            if draft
+            else Spent(cost, calls=1, samples=1, input=usage["input"], cached=usage["cached"], output=usage["output"])
         )
+        self.since = self.since.plus(used)
         if self.record is not None:
             try:
                 self.record(call)
@@ -181,6 +186,7 @@ class PricedMeter:
 
     meter: Meter
     price: Price | None
+    drafts: bool
 
     def reserve(self, most: Usage, /) -> None:
         """Set aside the most that a request can use."""
@@ -188,7 +194,7 @@ class PricedMeter:
 
     def settle(self, most: Usage, call: Call, /) -> None:
         """Put what a sample used in the place of what was set aside."""
-        self.meter.settle(most, call, self.price)
+        self.meter.settle(most, call, self.price, draft=self.drafts)
 
     def abandon(self, most: Usage, /, *, billed: bool) -> None:
         """Count a request that failed."""

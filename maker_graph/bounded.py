@@ -20,9 +20,10 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         self.supersteps = supersteps
 
     @classmethod
-    def of(cls, graph: CompiledStateGraph[Any, Any, Any, Any], supersteps: int) -> "BoundedGraph":
-        """Return a copy of `graph` that may take so many supersteps."""
-        return cls(supersteps=supersteps, **{name: value for name, value in vars(graph).items() if name != "__orig_class__"})
+    def of(cls, graph: CompiledStateGraph[Any, Any, Any, Any], supersteps: int, **more: Any) -> "BoundedGraph":
+        """Return a copy of `graph` that may take so many supersteps, with what else the class needs."""
+        copied = {name: value for name, value in vars(graph).items() if name != "__orig_class__"}
+        return cls(supersteps=supersteps, **more, **copied)
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and invoke, with enough supersteps; see `Pregel.stream`."""

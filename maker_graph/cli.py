@@ -27,6 +27,7 @@ from maker_graph.core.canonical import visible
 from maker_graph.core.planning import p_full
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.journal import Fsync
+from maker_graph.lookahead import draftable
 from maker_graph.maker import MakerOutput
 from maker_graph.models import TIMEOUT
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
@@ -81,6 +82,18 @@ OwnPrice = Annotated[
     str | None, typer.Option("--price", metavar="IN,OUT", help="USD per million tokens, if not the list price.")
 ]
 Concurrency = Annotated[int | None, typer.Option(help="Samples in flight at once.", min=1)]
+LookaheadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lookahead",
+        metavar="N|auto",
+        help="Microsteps in flight at once, on drafted states: faster, for some more samples, and no decision is another. auto "
+        "adapts to how often drafts hold. Default: 1; a resume keeps it.",
+    ),
+]
+DraftModel = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Who drafts the states for --lookahead. Default: the run's own model; kept.")
+]
 TraceOption = Annotated[
     Trace | None,
     typer.Option(
@@ -140,6 +153,8 @@ def run_command(
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
     ] = None,
+    lookahead: LookaheadOption = None,
+    draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
     timeout: Timeout = TIMEOUT,
@@ -172,15 +187,16 @@ def run_command(
         rehearsed(settings)
         limits = Limits(max_cost, max_calls, max_minutes)
         pricing = _price(model, price, max_cost)
-        dearer = _escalate_price(escalate, max_cost)
+        dearer = _other_price(escalate, max_cost)
         recording = _recording(record)
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         directory = _directory(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
-            _keep(opened, limits, price=price, out=_absolute(out))
+            ahead = _lookahead(opened, lookahead, draft_model, max_cost)
+            _keep(opened, limits, price=price, out=_absolute(out), lookahead=lookahead, draft_model=draft_model)
             _announce(opened, pricing, quiet=quiet)
             how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
-            _go_on(opened, file, quiet=quiet, as_json=as_json, **how)
+            _go_on(opened, file, quiet=quiet, as_json=as_json, **how, **ahead)
 
 
 @app.command(
@@ -201,6 +217,8 @@ def resume_command(
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
     price: OwnPrice = None,
+    lookahead: LookaheadOption = None,
+    draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
     timeout: Timeout = TIMEOUT,
@@ -220,10 +238,19 @@ def resume_command(
             raise UsageError(f"--max-samples {max_samples} is too few for a lead of k = {settings.k}.")
         limits = _limits(opened, max_cost, max_calls, max_minutes)
         pricing = _price(settings.model, price or opened.journal.note("price"), limits.cost)
-        dearer = _escalate_price(settings.escalate, limits.cost)
-        _keep(opened, limits, price=price, out=_absolute(out), max_samples=max_samples)
+        dearer = _other_price(settings.escalate, limits.cost)
+        ahead = _lookahead(opened, lookahead, draft_model, limits.cost)
+        _keep(
+            opened,
+            limits,
+            price=price,
+            out=_absolute(out),
+            max_samples=max_samples,
+            lookahead=lookahead,
+            draft_model=draft_model,
+        )
         how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
-        _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how)
+        _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how, **ahead)
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
@@ -347,6 +374,21 @@ def _limits(run: runs.Run, cost: float | None, calls: int | None, minutes: float
     )
 
 
+def _lookahead(run: runs.Run, lookahead: str | None, draft_model: str | None, max_cost: float | None) -> dict[str, Any]:
+    """Return how far to look ahead and who drafts, as `solve` takes it: what is given, else what the run was told before."""
+    text = lookahead or run.journal.note("lookahead") or "1"
+    width: Any = text
+    if text != "auto":
+        if not (text.isascii() and text.isdigit() and int(text)):
+            raise UsageError(f"--lookahead is a whole number of at least 1, or auto; not {text!r}.")
+        width = int(text)
+    if width != 1:
+        draftable(run.task)
+    drafting = draft_model or run.journal.note("draft_model")
+    price = None if width == 1 else _other_price(drafting, max_cost)
+    return {"lookahead": width, "draft_model": drafting, "draft_price": price}
+
+
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.absolute()
 
@@ -393,8 +435,8 @@ def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
     return price
 
 
-def _escalate_price(model: str | None, max_cost: float | None) -> Price | None:
-    """Return what the stronger model costs; None if there is none, or no price is known."""
+def _other_price(model: str | None, max_cost: float | None) -> Price | None:
+    """Return what a stronger model, or one that drafts, costs; None if there is none, or no price is known."""
     if model is None or model.startswith("sim:"):
         return None if model is None else FlatPrice(0.0, 0.0)
     return _price(model, None, max_cost)
@@ -607,6 +649,11 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
     wrong = result["first_sample_wrong_at"]
     yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"
     tokens = result["tokens"]
+    drafts, dropped = result["drafts"], result["dropped"]
+    if drafts["calls"]:
+        share = dropped / max(result["samples"], 1)
+        written = drafts["tokens"]["output"]
+        yield "Lookahead", f"{drafts['calls']:,} drafts ({written:,} tokens out); {dropped:,} samples dropped ({share:.1%})"
     yield "Tokens", f"{tokens['input']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out"
     if result["simulated"]:
         from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
@@ -620,7 +667,8 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
             "Cost",
             f"${result['cost_usd']:,.4f} at the prices known" if result["cost_usd"] else "not known: no price for this model",
         )
-    yield "Time", f"{result['seconds']:,.1f} s"
+    sessions = "" if result["sessions"] < 2 else f", in {result['sessions']} sessions"
+    yield "Time", f"{result['seconds']:,.1f} s{sessions}"
 
 
 if __name__ == "__main__":

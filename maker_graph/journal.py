@@ -9,14 +9,16 @@ kept here:
 - each entry carries a hash over the run, its settings, the entry, where the machine stood after it, and the hash before, so
   that damage, reordering, deletion and transplants show, with the step number;
 - the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
-- an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction a step.
+- an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
+  are committed together.
 """
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import add
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -47,6 +49,11 @@ class Spent(NamedTuple):
         input: tokens.
         cached: those of them that the provider had in its cache.
         output: tokens.
+        drafts: replies that were drafts; they are no samples, and their tokens stand apart.
+        draft_cost: USD, part of `cost`.
+        draft_input: tokens.
+        draft_cached: those of them that the provider had in its cache.
+        draft_output: tokens.
     """
 
     cost: float = 0.0
@@ -56,10 +63,15 @@ class Spent(NamedTuple):
     input: int = 0
     cached: int = 0
     output: int = 0
+    drafts: int = 0
+    draft_cost: float = 0.0
+    draft_input: int = 0
+    draft_cached: int = 0
+    draft_output: int = 0
 
     def plus(self, other: "Spent") -> "Spent":
         """Return the sum of both."""
-        return Spent._make(a + b for a, b in zip(self, other, strict=True))
+        return Spent._make(map(add, self, other))
 
 
 class Held(NamedTuple):
@@ -70,7 +82,7 @@ class Held(NamedTuple):
 
     def plus(self, other: "Held") -> "Held":
         """Return the sum of both."""
-        return Held._make(a + b for a, b in zip(self, other, strict=True))
+        return Held._make(map(add, self, other))
 
 
 NOTHING = Spent()
@@ -118,6 +130,7 @@ class Journal:
             raise DamagedRun(f"{path} {'is there already' if create else 'is missing'}.", 1)
         self._origin = hashlib.sha256(origin.encode()).digest()[:16]
         self.epoch: int | None = None
+        self._owned_at: tuple[int] | None = None
         if create:
             path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
         with clear_errors("The journal"):
@@ -161,30 +174,38 @@ class Journal:
             self._keep(account._replace(held=Held(), lost=account.lost.plus(account.held)))
         self.step, self._hash = self._last()
 
-    def append(self, decision: Decision, after: MakerOutput, spent: Spent = NOTHING, held: Held = NONE) -> None:
-        """Store the decision that led to `after`, what was spent since the last append, and what may be under way.
+    def append(self, steps: Sequence[tuple[Decision, MakerOutput]], spent: Spent = NOTHING, held: Held = NONE) -> None:
+        """Store decisions, each with where it led to, what was spent since the last append, and what may be under way.
 
-        On return all of it is on disk.
+        It is one transaction: on return all of it is on disk.
 
         Raises:
             TakenOver: this process is not the owner of the run, or no longer.
-            StaleStep: the step does not follow the journal's last one.
+            StaleStep: the steps do not follow the journal's last one.
         """
-        step, entry, mark = after["step"], encode(decision), mark_of(after)
-        link = _link(self._hash, step, entry, mark)
+        first, link, rows = steps[0][1]["step"], self._hash, []
+        for step, (decision, after) in enumerate(steps, start=first):
+            entry, mark = encode(decision), mark_of(after)
+            link = _link(link, step, entry, mark)
+            rows.append((step, entry, mark, link))
+        last = steps[-1][1]["step"]
         with self._transaction():
             owned = self._owner() == self.epoch
-            follows = self._last() == (step - 1, self._hash)
+            follows = self._last() == (first - 1, self._hash) and last == first + len(steps) - 1
             account = self.account()
             if owned and follows:
-                self._db.execute("INSERT INTO steps VALUES (?, ?, ?, ?)", (step, entry, mark, link))
-                account = account._replace(steps=step, held=held)
+                self._db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?)", rows)
+                account = account._replace(steps=last, held=held)
             self._keep(account._replace(spent=account.spent.plus(spent)))  # money is gone, whoever was first
         if not owned:
             raise _taken_over()
         if not follows:
-            raise StaleStep(f"Step {step} does not follow the journal's last, {self._last()[0]}.", step)
-        self.step, self._hash = step, link
+            raise StaleStep(f"Step {first} does not follow the journal's last, {self._last()[0]}.", first)
+        self.step, self._hash = last, link
+
+    def owners(self) -> int:
+        """Return how many owners the run has had."""
+        return self._owner()
 
     def owned(self) -> None:
         """See that this process is the owner of the run.
@@ -192,8 +213,11 @@ class Journal:
         Raises:
             TakenOver: it is not, or no longer.
         """
-        if self._owner() != self.epoch:
-            raise _taken_over()
+        version = self._db.execute("PRAGMA data_version").fetchone()  # another one if another connection has written since
+        if version != self._owned_at:
+            if self._owner() != self.epoch:
+                raise _taken_over()
+            self._owned_at = version
 
     def spend(self, spent: Spent, held: Held = NONE) -> None:
         """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""

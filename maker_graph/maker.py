@@ -8,12 +8,14 @@
 The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
 totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
 
-A step whose vote ends undecided climbs the ladder (`maker_graph/ladder.py`).
+A step whose vote ends undecided climbs the ladder (`maker_graph/ladder.py`). With `lookahead` many microsteps are in flight on
+drafted states (`maker_graph/lookahead.py`), and `commit` takes all that are decided at the front, in order.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
@@ -27,8 +29,18 @@ from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.decision import Decision, Usage, Vote, after_trying, vote_of
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
+from maker_graph.core.width import Width
 from maker_graph.errors import UsageError
-from maker_graph.ladder import Ladder, create_voters, reading_of
+from maker_graph.ladder import Ladder, Voter, create_voters, reading_of
+from maker_graph.lookahead import (
+    LONGEST_DRAFT,
+    TOKENS_PER_ANSWER,
+    Drafter,
+    Window,
+    WindowedGraph,
+    asks_the_same,
+    microsteps_ahead,
+)
 from maker_graph.microstep import (
     MAX_SAMPLES,
     MAX_TOKENS,
@@ -36,13 +48,14 @@ from maker_graph.microstep import (
     TEMPERATURE,
     OnUndecided,
     ask_person,
+    first_draw,
     stuck,
 )
-from maker_graph.models import Model
+from maker_graph.models import Model, resolve_models
 from maker_graph.node import Node
-from maker_graph.sampling import Calls
+from maker_graph.sampling import Calls, Sampler, sample_seed
 from maker_graph.serializer import refuse_permissive
-from maker_graph.task import Skippable, Task, total_of
+from maker_graph.task import Checks, Predicts, Skippable, Task, total_of
 
 STEPS = 10**12
 """Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""
@@ -94,6 +107,13 @@ class MakerOutput(TypedDict):
     totals: Totals
 
 
+class Ahead(TypedDict):
+    """A decision on a state that was predicted, with that state: it holds if the real one asks the same."""
+
+    state: Any
+    decision: dict[str, Any]
+
+
 class MakerState(MakerOutput):
     """The output, and what is under way."""
 
@@ -104,6 +124,8 @@ class MakerState(MakerOutput):
     tried: list[Vote]
     answer: Any
     decision: dict[str, Any]
+    ahead: list[Ahead]
+    dropped: int
 
 
 class Step(TypedDict):
@@ -114,15 +136,23 @@ class Step(TypedDict):
     decision: dict[str, Any]
 
 
+class Committed(NamedTuple):
+    """A decided step: the decision, and where the machine stood before and after it."""
+
+    decision: Decision
+    before: MakerOutput
+    after: MakerOutput
+
+
 class Log(Protocol):
-    """Where decided steps go, one by one: the write-ahead log of a run."""
+    """Where decided steps go: the write-ahead log of a run."""
 
     def position(self) -> MakerOutput:
         """Return where the log ends: an invocation goes on from there, whatever a checkpoint says."""
         ...
 
-    def append(self, decision: Decision, before: MakerOutput, after: MakerOutput, /) -> None:
-        """Store the decision that led from `before` to `after` for good, or raise: then the step has not happened."""
+    def append(self, steps: Sequence[Committed], /) -> None:
+        """Store the steps for good, all or none, or raise: then they have not happened."""
         ...
 
 
@@ -139,6 +169,9 @@ def create_maker(
     max_tokens: int | None = MAX_TOKENS,
     seed: int | None = None,
     ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
+    lookahead: int | Literal["auto"] = 1,
+    draft_model: Model | None = None,
+    draft_calls: Calls | None = None,
     on_undecided: OnUndecided | None = None,
     steps_per_segment: int | None = None,
     samples_per_segment: int | None = None,
@@ -168,6 +201,10 @@ def create_maker(
         max_tokens: the output cap of each sample.
         seed: from which each sample gets a seed of its own.
         ladder: what an undecided step climbs; None leaves it all to `on_undecided`.
+        lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
+            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision.
+        draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
+        draft_calls: how its requests are made, where not as those of the votes.
         on_undecided: at the end of the ladder: "raise", "return" (leave the step open) or "interrupt" (ask a person). Default:
             "return" if the task can `skip`, else "raise".
         steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
@@ -182,6 +219,8 @@ def create_maker(
         UsageError: a setting is wrong, or the task lacks a function of the contract.
     """
     at_the_end = _checked(task, steps_per_segment, on_undecided)
+    width = _width(lookahead)
+    checked = check and isinstance(task, Checks)
     machine = Machine(task)
     voters = create_voters(
         task,
@@ -198,33 +237,56 @@ def create_maker(
         max_tokens=max_tokens,
         calls=calls,
     )
-    vote = voters[0]  # a name of its own: in it, LangGraph finds the graph to draw
 
-    def config_of(values: MakerState) -> RunnableConfig:
-        step = values["step"] + 1
+    def config_of(step: int) -> RunnableConfig:
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
+
+    microstep = _microstep(voters, config_of)
+    window = None
+    if lookahead != 1:
+        drafter = _drafter(task, draft_model or model, seed, {**(calls or {}), **(draft_calls or {})})
+        first = first_draw(k)
+        microstep = microsteps_ahead(microstep, voters[0], drafter, config_of, total=machine.total, first=first)
+        window = partial(_window, task, width, first=first, checked=checked)
+    return (
+        _Maker(
+            (steps_per_segment or machine.total or STEPS) * len(voters),
+            MakerState,
+            trusting=trust_checkpoints,
+            window=window,
+            input_schema=MakerInput,
+            output_schema=MakerOutput,
+            context_schema=context_schema,
+        )
+        .add_node("start", _start(machine, log, steps_per_segment, samples_per_segment))
+        .add_node("microstep", microstep)
+        .add_node("escalate", _escalate(task, voters, at_the_end, check=check))
+        .add_node("commit", _commit(task, machine, log, checked=checked))
+        .add_edge(START, "start")
+        .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
+        .add_conditional_edges("microstep", Node(decided_or_stuck), ["commit", "escalate"])
+        .add_conditional_edges("escalate", Node(next_rung_or_commit), ["microstep", "commit"])
+        .add_conditional_edges("commit", Node(next_step_or_end), ["microstep", END])
+    )
+
+
+def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> Node:
+    """Return the node that votes on the step at hand, on the rung that it stands on."""
+    vote = voters[0]  # a name of its own: in it, LangGraph finds the graph to draw
 
     def microstep(values: MakerState) -> Any:
         voter = vote if not values["rung"] else voters[values["rung"]]
-        return voter.invoke({"state": values["state"]}, config_of(values))
+        return voter.invoke({"state": values["state"]}, config_of(values["step"] + 1))
 
     async def amicrostep(values: MakerState) -> Any:
         voter = vote if not values["rung"] else voters[values["rung"]]
-        return await voter.ainvoke({"state": values["state"]}, config_of(values))
+        return await voter.ainvoke({"state": values["state"]}, config_of(values["step"] + 1))
 
-    def escalate(values: MakerState) -> dict[str, Any]:
-        undecided = cast("Decision", values["decision"])
-        rung = (values["rung"] or 0) + 1
-        if rung < len(voters):
-            return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
-        undecided = after_trying(values["tried"], undecided)
-        if at_the_end == "raise":
-            raise stuck(undecided)
-        if at_the_end == "return":
-            return {"rung": None}
-        answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
-        get_stream_writer()({"decision": answer})
-        return {"rung": None, "tried": answer["tried"], "decision": dict(answer)}
+    return Node(microstep, amicrostep)
+
+
+def _start(machine: "Machine", log: Log | None, steps_per_segment: int | None, samples_per_segment: int | None) -> Node:
+    """Return the node that says where an invocation begins and when it ends."""
 
     def start(values: MakerState) -> dict[str, Any]:
         fresh = machine.begin()
@@ -241,34 +303,76 @@ def create_maker(
             "until_samples": None if samples_per_segment is None else at["totals"]["samples"] + samples_per_segment,
             "rung": 0,
             "tried": [],
+            "ahead": [],
+            "dropped": 0,
         }
+
+    return Node(start)
+
+
+def _escalate(task: Task, voters: Sequence[Voter], at_the_end: OnUndecided, *, check: bool) -> Node:
+    """Return the node that sends a stuck step up the ladder, or ends it there."""
+
+    def escalate(values: MakerState) -> dict[str, Any]:
+        undecided = cast("Decision", values["decision"])
+        rung = (values["rung"] or 0) + 1
+        if rung < len(voters):
+            return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
+        undecided = after_trying(values["tried"], undecided)
+        if at_the_end == "raise":
+            raise stuck(undecided)
+        if at_the_end == "return":
+            return {"rung": None}
+        answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
+        get_stream_writer()({"decision": answer})
+        return {"rung": None, "tried": answer["tried"], "decision": dict(answer)}
+
+    return Node(escalate)
+
+
+def _commit(task: Task, machine: "Machine", log: Log | None, *, checked: bool) -> Node:
+    """Return the node that applies the decisions in order, each only to the question that it was asked."""
 
     def commit(values: MakerState) -> dict[str, Any]:
         decision = after_trying(values["tried"], cast("Decision", values["decision"]))
-        after = machine.advance(values, decision)
+        steps = [Committed(decision, values, machine.advance(values, decision))]
+        for later in values["ahead"]:
+            at = steps[-1].after
+            if at["done"] or not asks_the_same(task, later["state"], at["state"], checked=checked):
+                break
+            decision = cast("Decision", later["decision"])
+            steps.append(Committed(decision, at, machine.advance(at, decision)))
         if log is not None:
-            log.append(decision, values, after)
-        return {**after, "rung": 0, "tried": []}
+            log.append(steps)
+        return {**steps[-1].after, "rung": 0, "tried": [], "ahead": []}
 
-    return (
-        _Maker(
-            (steps_per_segment or machine.total or STEPS) * len(voters),
-            MakerState,
-            trusting=trust_checkpoints,
-            input_schema=MakerInput,
-            output_schema=MakerOutput,
-            context_schema=context_schema,
-        )
-        .add_node("start", Node(start))
-        .add_node("microstep", Node(microstep, amicrostep))
-        .add_node("escalate", Node(escalate))
-        .add_node("commit", Node(commit))
-        .add_edge(START, "start")
-        .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
-        .add_conditional_edges("microstep", Node(decided_or_stuck), ["commit", "escalate"])
-        .add_conditional_edges("escalate", Node(next_rung_or_commit), ["microstep", "commit"])
-        .add_conditional_edges("commit", Node(next_step_or_end), ["microstep", END])
+    return Node(commit)
+
+
+def _window(task: Task, width: int | None, *, first: int, checked: bool) -> Window:
+    return Window(task, Width(width), first=first, checked=checked)
+
+
+def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: dict[str, Any]) -> Drafter:
+    if isinstance(task, Predicts):
+        return Drafter(task, None)
+    sampler = Sampler(
+        resolve_models(model, seed=seed)[:1],
+        temperature=0.0,
+        max_tokens=TOKENS_PER_ANSWER * LONGEST_DRAFT,
+        seed=None if seed is None else sample_seed(seed, "draft", 0),
+        name="draft",
+        **calls,
     )
+    return Drafter(task, sampler)
+
+
+def _width(lookahead: object) -> int | None:
+    if lookahead == "auto":
+        return None
+    if isinstance(lookahead, bool) or not isinstance(lookahead, int) or lookahead < 1:
+        raise UsageError(f"lookahead is a whole number of at least 1, or 'auto'; not {lookahead!r}.")
+    return lookahead
 
 
 def _checked(task: object, steps_per_segment: int | None, on_undecided: OnUndecided | None) -> OnUndecided:
@@ -295,16 +399,26 @@ def next_rung_or_commit(values: MakerState) -> str:
 
 def next_step_or_end(values: MakerState) -> str:
     """Return what follows a step, or the start: the next one, if neither the task nor the segment is over."""
-    full = values["until_samples"] is not None and values["totals"]["samples"] >= values["until_samples"]
+    drawn = values["totals"]["samples"] + values["dropped"]
+    full = values["until_samples"] is not None and drawn >= values["until_samples"]
     return END if values["done"] or values["step"] == values["until"] or full else "microstep"
 
 
 class _Maker(StateGraph[Any, Any, Any, Any]):
     """A state graph whose compiled form may take as many supersteps as its task or segment needs."""
 
-    def __init__(self, steps: int, state: type[Any], *, trusting: bool, **schemas: type[Any] | None) -> None:
+    def __init__(
+        self,
+        steps: int,
+        state: type[Any],
+        *,
+        trusting: bool,
+        window: Callable[[], Window] | None,
+        **schemas: type[Any] | None,
+    ) -> None:
         super().__init__(state, **schemas)
         self._steps = steps
+        self._window = window
         self._trusting = trusting
 
     def compile(self, checkpointer: Checkpointer = None, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -315,7 +429,13 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
         """
         if not self._trusting:
             refuse_permissive(checkpointer)
-        return BoundedGraph.of(super().compile(checkpointer, **kwargs), 3 * self._steps + 2)
+        graph = super().compile(checkpointer, **kwargs)
+        supersteps = 3 * self._steps + 2
+        return (
+            BoundedGraph.of(graph, supersteps)
+            if self._window is None
+            else WindowedGraph.of(graph, supersteps, window=self._window)
+        )
 
 
 class Machine:

@@ -13,7 +13,7 @@ Inside: the two, and the votes, which never leave.
 import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import AIMessage
@@ -26,7 +26,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.bounded import BoundedGraph
 from maker_graph.core.canonical import plain, strict_json
-from maker_graph.core.decision import Decision, Judged, Reading, Terms, Vote, answered, decide, judge, next_draw
+from maker_graph.core.decision import Decision, Judged, Reading, Terms, Vote, answered, decide, judge, judge_all, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, Draw, StoppingRule
 from maker_graph.errors import Undecided, UsageError
@@ -49,6 +49,9 @@ MAX_TOKENS = 750
 
 TEMPERATURE = (0.0, 0.1)
 """Of the first sample and of all others, from the paper (section 4.4)."""
+
+
+_FIELDS = [field.name for field in fields(Sample)]
 
 
 class _Vote(TypedDict):
@@ -143,24 +146,24 @@ def create_microstep(
         return Reading(parse=parse, key=key, check=bound, red_flags=flags_by_name)
 
     def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
-        given = {name: values[name] for name in keys if name in values}
+        asked = prompt(view(values))
         this = (values.get("vote_rounds") or 0) + 1
-        return [Send("sample", {"state": given, "index": start + i, "round": this}) for i in range(number)]
+        return [Send("sample", {"prompt": asked, "index": start + i, "round": this}) for i in range(number)]
 
     def first_round(values: dict[str, Any]) -> list[Send]:
         return draws(values, 0, first)
 
     def sample(ask: dict[str, Any]) -> dict[str, Any]:
-        return {"vote_samples": [asdict(sampler.draw(prompt(view(ask["state"])), ask["index"], round=ask["round"]))]}
+        return {"vote_samples": [_as_dict(sampler.draw(ask["prompt"], ask["index"], round=ask["round"]))]}
 
     async def asample(ask: dict[str, Any]) -> dict[str, Any]:
-        return {"vote_samples": [asdict(await sampler.adraw(prompt(view(ask["state"])), ask["index"], round=ask["round"]))]}
+        return {"vote_samples": [_as_dict(await sampler.adraw(ask["prompt"], ask["index"], round=ask["round"]))]}
 
     def red_flag(values: dict[str, Any]) -> dict[str, Any]:
         judged = values.get("vote_judged") or []
         how = reading(values)
         drawn = sorted(values["vote_samples"][len(judged) :], key=lambda each: each["index"])
-        return {"vote_judged": judged + [judge(Sample(**each), how) for each in drawn]}
+        return {"vote_judged": judged + judge_all([Sample(**each) for each in drawn], how)}
 
     def vote(values: dict[str, Any]) -> dict[str, Any]:
         judged = values["vote_judged"]
@@ -200,6 +203,16 @@ def create_microstep(
         .compile(name=name)
     )
     return BoundedGraph.of(graph, supersteps=3 * max_samples + 1)  # a round of at least one sample is three supersteps
+
+
+def _as_dict(sample: Sample) -> dict[str, Any]:
+    return {name: getattr(sample, name) for name in _FIELDS}  # asdict copies deep what is flat
+
+
+def first_draw(k: int | StoppingRule) -> int:
+    """Return how many samples the first round of a vote draws."""
+    verdict = (AheadBy(k) if isinstance(k, int) else k)({})
+    return verdict.samples if isinstance(verdict, Draw) else 1
 
 
 def _rule_of(k: int | StoppingRule, max_samples: int) -> tuple[StoppingRule, int]:

@@ -16,8 +16,10 @@ class Node(RunnableLambda[Any, Any]):
     It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
     """
 
-    def __init__(self, call: Callable[[Any], Any], acall: Callable[[Any], Awaitable[Any]] | None = None) -> None:
-        super().__init__(call, acall, name=call.__name__)
+    def __init__(
+        self, call: Callable[[Any], Any], acall: Callable[[Any], Awaitable[Any]] | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(call, acall, name=name or call.__name__)
         self._call = call
         self._acall = acall
 

@@ -19,4 +19,9 @@ def as_pairs(prompt: Prompt) -> list[tuple[str, Any]]:
     >>> as_pairs("1 + 1?")
     [('human', '1 + 1?')]
     """
-    return [(message.type, message.content) for message in as_messages(prompt)]
+    return pairs_of(as_messages(prompt))
+
+
+def pairs_of(messages: Sequence[BaseMessage]) -> list[tuple[str, Any]]:
+    """Return messages as (role, content) in order."""
+    return [(message.type, message.content) for message in messages]

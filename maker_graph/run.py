@@ -26,12 +26,22 @@ from maker_graph.task import Checks, Task, total_of
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
+class Drafts(TypedDict):
+    """The drafts of a run with lookahead: calls, their tokens, and their part of the cost."""
+
+    calls: int
+    tokens: Usage
+    cost_usd: float
+
+
 class Summary(TypedDict):
     """A run in figures: what `--json` prints, the same for run, resume, status and verify.
 
     `first_sample_wrong_at` is the first step whose first sample alone does not give the decided answer; `cost_usd` is what was
     spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
+    `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
+    session. `sessions` counts how often somebody went on with the run, the first time included.
     """
 
     run: str
@@ -53,6 +63,9 @@ class Summary(TypedDict):
     cost_usd: float
     seconds: float
     digest: str
+    drafts: Drafts
+    dropped: int
+    sessions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +180,13 @@ def summary(run: Run) -> Summary:
         cost_usd=round(spent.cost, 6),
         seconds=round(spent.seconds, 3),
         digest=at["digest"],
+        drafts=Drafts(
+            calls=spent.drafts,
+            tokens=Usage(input=spent.draft_input, cached=spent.draft_cached, output=spent.draft_output),
+            cost_usd=round(spent.draft_cost, 6),
+        ),
+        dropped=max(0, spent.samples - totals["samples"]),
+        sessions=run.journal.owners(),
     )
 
 

@@ -23,12 +23,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from typing_extensions import TypedDict
 
@@ -36,12 +38,15 @@ from maker_graph.core.canonical import MAX_CHARACTERS, sorted_json, without_cont
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
 from maker_graph.errors import ProviderFailure, UsageError
-from maker_graph.prompts import as_messages, as_pairs
+from maker_graph.prompts import as_messages, pairs_of
 from maker_graph.provider import Fault, Gate, Pass, fault_of, keys_of, no_choices, redacted, said
 from maker_graph.task import Prompt
 
 ATTEMPTS = 6
 """A request that fails for a passing reason is made at most so many times, unless a `patience` is set."""
+
+REMEMBERED = 256
+"""Prompts of which a sampler remembers the forms, for the other samples of the same step."""
 
 _MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
 
@@ -122,6 +127,15 @@ class _Attempt:
     sample: Sample
 
 
+class _Asked(NamedTuple):
+    """A prompt in the forms that are needed of it: the samples of a round are asked the same object."""
+
+    prompt: Prompt
+    messages: Sequence[BaseMessage]
+    plain: list[tuple[str, Any]]
+    text: str
+
+
 class Sampler:
     """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature."""
 
@@ -138,6 +152,7 @@ class Sampler:
         timeout: float | None = None,
         rpm: float | None = None,
         notice: Callable[[str], None] | None = None,
+        name: str = "sample",
     ) -> None:
         """Make a sampler.
 
@@ -154,6 +169,7 @@ class Sampler:
                 ChatOpenAI only, and there it limits the wait for the next byte.
             rpm: requests per minute of the new gate.
             notice: told by the new gate in a sentence when an outage begins, and when it is over.
+            name: what a reply is called in traces.
 
         Raises:
             UsageError: no model, a negative temperature, a cap below 1, no time to wait, or `rpm` beside a gate.
@@ -166,9 +182,9 @@ class Sampler:
                 raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
-        for name, seconds in (("patience", patience), ("timeout", timeout)):
+        for what, seconds in (("patience", patience), ("timeout", timeout)):
             if seconds is not None and not seconds > 0:
-                raise UsageError(f"{name} must be a number of seconds above 0, not {seconds!r}.")
+                raise UsageError(f"{what} must be a number of seconds above 0, not {seconds!r}.")
         if gate is not None and (rpm is not None or notice is not None):
             raise UsageError("rpm and notice are settings of the gate: give them to the one that is handed in.")
         self._settings = [
@@ -176,6 +192,8 @@ class Sampler:
             for model, degree in [(models[0], first), *((model, others) for model in models)]
         ]
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
+        self._name = name
+        self._asked: dict[int, _Asked] = {}
         self._seed = seed
         self._max_tokens = max_tokens
         self._meter = meter
@@ -191,16 +209,26 @@ class Sampler:
         """
         setting = self._settings[self._turn(index)]
         messages, plain, kwargs = self._request(prompt, index)
-        config = _config(index, setting, metadata)
+        config = _config(self._name, index, setting, metadata)
 
         def once() -> Sample:
             with self._attempt(self._gate.enter(), index, plain, setting) as attempt:
                 attempt.reply = setting.model.invoke(messages, config, **kwargs)
             return attempt.sample
 
+        try:
+            return once()
+        except Exception as error:  # noqa: BLE001  the loop below tells what may pass; most requests never need it
+            failed = [error]
+
+        def again() -> Sample:
+            if failed:
+                raise failed.pop()
+            return once()
+
         tries = Retrying(**self._retry(setting))
         try:
-            return tries(once)
+            return tries(again)
         except Exception as error:
             _raise_failure(error, setting, tries.statistics)
             raise
@@ -209,7 +237,7 @@ class Sampler:
         """Return the sample number `index` of `prompt`; see `draw`."""
         setting = self._settings[self._turn(index)]
         messages, plain, kwargs = self._request(prompt, index)
-        config = _config(index, setting, metadata)
+        config = _config(self._name, index, setting, metadata)
         model = self._on_this_loop()[self._turn(index)]
 
         async def once() -> Sample:
@@ -219,9 +247,19 @@ class Sampler:
                     attempt.reply = await model.ainvoke(messages, config, **kwargs)
             return attempt.sample
 
+        try:
+            return await once()
+        except Exception as error:  # noqa: BLE001  as in `draw`
+            failed = [error]
+
+        async def again() -> Sample:
+            if failed:
+                raise failed.pop()
+            return await once()
+
         tries = AsyncRetrying(**self._retry(setting))
         try:
-            return await tries(once)
+            return await tries(again)
         except Exception as error:
             _raise_failure(error, setting, tries.statistics)
             raise
@@ -238,10 +276,16 @@ class Sampler:
         return self._per_loop[loop]
 
     def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
-        messages = as_messages(prompt)
-        plain = as_pairs(messages)
-        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": sample_seed(self._seed, plain, index)}
-        return messages, plain, kwargs
+        asked = self._asked.get(id(prompt))
+        if asked is None or asked.prompt is not prompt:
+            messages = as_messages(prompt)
+            plain = pairs_of(messages)
+            asked = _Asked(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
+            if len(self._asked) >= REMEMBERED:
+                del self._asked[next(iter(self._asked))]
+            self._asked[id(prompt)] = asked
+        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": _seed_of(self._seed, asked.text, index)}
+        return asked.messages, asked.plain, kwargs
 
     @contextmanager
     def _attempt(self, leave: Pass, index: int, plain: list[tuple[str, Any]], setting: _Setting) -> Iterator[_Attempt]:
@@ -321,7 +365,11 @@ class Sampler:
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:
     """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same in any order of calls."""
-    text = sorted_json([seed, index, prompt])
+    return _seed_of(seed, sorted_json(prompt), index)
+
+
+def _seed_of(seed: int, prompt: str, index: int) -> int:
+    text = f"[{seed},{index},{prompt}]"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
@@ -432,11 +480,21 @@ def _with_new_async_client(model: Any) -> BaseChatModel:
     return copy
 
 
-def _config(index: int, setting: _Setting, metadata: dict[str, Any]) -> RunnableConfig:
+def nobody_listens() -> bool:
+    """Say whether the graph around a call has no handler of callbacks: no trace, no stream of messages, nothing of the user's.
+
+    Then nobody misses the name, tags and metadata of a call.
+    """
+    around = var_child_runnable_config.get() or {}
+    callbacks = around.get("callbacks")
+    return isinstance(callbacks, BaseCallbackManager) and not callbacks.handlers
+
+
+def _config(name: str, index: int, setting: _Setting, metadata: dict[str, Any]) -> RunnableConfig:
     metadata = metadata | {"sample": index, "model": setting.name}
     if setting.temperature is not None:
         metadata["temperature"] = setting.temperature
-    return {"run_name": f"sample {index}", "tags": ["nostream"], "metadata": metadata}
+    return {"run_name": f"{name} {index}", "tags": ["nostream"], "metadata": metadata}
 
 
 def _finish(reply: AIMessage) -> Finish:

@@ -203,15 +203,16 @@ def rehearsed(settings: Settings) -> None:
 
 def model_of(settings: Settings, task: Task) -> BaseChatModel:
     """Return the run's model; a simulated one knows what the task's `rehearsal` knows."""
-    return _model(settings.model, settings, task)
+    return named_model(settings.model, settings, task)
 
 
 def stronger_model_of(settings: Settings, task: Task) -> BaseChatModel | None:
     """Return the model on the ladder's last rung, if there is one."""
-    return None if settings.escalate is None else _model(settings.escalate, settings, task)
+    return None if settings.escalate is None else named_model(settings.escalate, settings, task)
 
 
-def _model(name: str, settings: Settings, task: Task) -> BaseChatModel:
+def named_model(name: str, settings: Settings, task: Task) -> BaseChatModel:
+    """Return the model of this name, for the run."""
     rehearsal = getattr(task, "rehearsal", None)
     rehearsals = () if rehearsal is None else (rehearsal,)
     return resolve_model(name, seed=settings.seed, rehearsals=rehearsals)

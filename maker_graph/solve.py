@@ -4,32 +4,33 @@ Wiring only: LangGraph is the loop. What a kill loses is at most the votes in fl
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from functools import partial
+from typing import IO, Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from maker_graph.account import Limits, Meter
-from maker_graph.core.decision import Decision
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.journal import clear_errors
 from maker_graph.ladder import Ladder
-from maker_graph.maker import MakerOutput, create_maker
+from maker_graph.maker import Committed, MakerOutput, create_maker
 from maker_graph.models import TIMEOUT
 from maker_graph.pricing import Price
 from maker_graph.provider import Gate
 from maker_graph.recovery import recovered, thread_of, waiting
 from maker_graph.run import Run
 from maker_graph.sampling import Call, Calls
-from maker_graph.settings import model_of, stronger_model_of, unchanged
-from maker_graph.task import Skippable, total_of
+from maker_graph.settings import model_of, named_model, stronger_model_of, unchanged
+from maker_graph.task import Prompt, Skippable, total_of
 from maker_graph.tracing import About, NoTracing, Trace, Tracing, samples_per_trace, steps_per_trace, tracing
 
 STEPS_PER_SEGMENT = 1000
@@ -58,18 +59,22 @@ class _Commits:
     def position(self) -> MakerOutput:
         return self.at
 
-    def append(self, decision: Decision, before: MakerOutput, after: MakerOutput) -> None:
+    def append(self, steps: Sequence[Committed]) -> None:
         spent, held = self.meter.take()
         try:
-            self.run.journal.append(decision, after, spent, held)
+            self.run.journal.append([(step.decision, step.after) for step in steps], spent, held)
         except (TakenOver, StaleStep):
             raise  # the step was refused, and what was spent is booked
         except MakerError:
             self.meter.give_back(spent)
             raise
-        self.at = after
-        self.traces.committed(decision, lambda: self.run.task.prompt(before["state"]), after)
-        self.progress(after)
+        self.at = steps[-1].after
+        for decision, before, after in steps:
+            self.traces.committed(decision, partial(self._prompt, before), after)
+        self.progress(self.at)
+
+    def _prompt(self, at: MakerOutput) -> Prompt:
+        return self.run.task.prompt(at["state"])
 
 
 async def solve(
@@ -80,6 +85,9 @@ async def solve(
     calls: Calls | None = None,
     price: Price | None = None,
     escalate_price: Price | None = None,
+    lookahead: int | Literal["auto"] = 1,
+    draft_model: str | None = None,
+    draft_price: Price | None = None,
     max_samples: int | None = None,
     answer: str | None = None,
     record: Callable[[Call], None] | None = None,
@@ -97,6 +105,9 @@ async def solve(
         calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
         price: what samples cost.
         escalate_price: what those of the stronger model cost, if not the same.
+        lookahead: how many microsteps are in flight at once; see `create_maker`.
+        draft_model: who drafts; the run's own model if None.
+        draft_price: what its drafts cost, if not the same.
         max_samples: in place of the run's own: it decides no step that was decided before.
         answer: a person's reply to the step that waits for one.
         record: told of every prompt and reply.
@@ -111,6 +122,7 @@ async def solve(
     settings = run.settings
     unchanged(settings, run.task)
     model, stronger = model_of(settings, run.task), stronger_model_of(settings, run.task)
+    drafting = model if draft_model is None else named_model(draft_model, settings, run.task)
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
     max_samples = max_samples or settings.max_samples
     steps = steps_per_trace(settings.k, max_samples)
@@ -131,6 +143,9 @@ async def solve(
         max_tokens=settings.max_tokens,
         seed=settings.seed,
         ladder=ladder,
+        lookahead=lookahead,
+        draft_model=drafting,
+        draft_calls=Calls(meter=meter.at(draft_price, drafts=True)),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         steps_per_segment=steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
         samples_per_segment=samples_per_trace(ladder.votes(run.task) * max_samples) if traced else None,
@@ -192,6 +207,9 @@ def _raise_if_asked(result: dict[str, Any] | None) -> None:
 
 def solve_until_signal(run: Run, **settings: Any) -> bool:
     """Go on with `run` as `solve` does; return False if Ctrl-C or SIGTERM ended it before its end."""
+    gc.collect()
+    gc.freeze()  # what was imported and opened stays to the end: a tenth of all work was going over it again and again
+    gc.set_threshold(20_000, 50, 100)
 
     async def main() -> None:
         task = asyncio.ensure_future(solve(run, **settings))

@@ -1,11 +1,12 @@
 """The task contract: what a class must answer so that `create_maker` and `maker-graph run` can solve it.
 
-Five small functions are enough; any class that has them is a task. Five more are optional, each a protocol of its own:
+Five small functions are enough; any class that has them is a task. The others are optional, each a protocol of its own:
 
     start() -> state                 done(state) -> bool
     prompt(state) -> messages        parse(text) -> answer           apply(state, answer) -> state
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
     rephrase(state, attempt) -> messages
+    draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
 
 States and answers are plain JSON, so that a checkpoint and the journal give back what went in. All functions are pure: the
 same arguments, the same result, no file, no clock, no chance. What a task leaves behind is its answers, in the journal; an
@@ -82,6 +83,28 @@ class Rephrases(Protocol):
 
     def rephrase(self, state: State, attempt: int, /) -> Prompt:
         """Return the prompt in other words; the replies to it are read and checked like all others. `attempt` counts from 1."""
+        ...
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """A task that can predict its next states cheaply, for lookahead; or whose steps do not depend on each other."""
+
+    def draft(self, state: State, n: int, /) -> Sequence[State]:
+        """Return the states that follow `state`, at most `n` of them. They may be wrong: that costs samples, never an error."""
+        ...
+
+
+@runtime_checkable
+class Drafted(Protocol):
+    """A task whose next answers a model can list in one reply, for lookahead."""
+
+    def draft_prompt(self, state: State, n: int, /) -> Prompt:
+        """Return what to ask for the next `n` answers, in short."""
+        ...
+
+    def parse_draft(self, text: str, /) -> Sequence[Any]:
+        """Return the answers in a reply, in order, each such that `apply` takes it; what cannot be read is left out."""
         ...
 
 

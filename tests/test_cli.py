@@ -31,6 +31,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 KEYS = [
     "run", "task", "model", "simulated", "steps", "total", "done", "verified", "k", "samples", "votes", "outvoted",
     "first_sample_wrong_at", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
+    "drafts", "dropped", "sessions",
 ]  # fmt: skip
 
 
@@ -312,10 +313,11 @@ def wait_for(folder: Path, step: int, process: subprocess.Popen[str]) -> None:
 SLOW = ("--disks", "6", "--model", "sim:gpt-oss-20b,latency=0.01", "--k", "3", "--price", "0.05,0.2", "--json")
 
 
-def test_kill_9_at_random_steps_and_resume_to_the_digest_of_an_unkilled_run(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lookahead", ["1", "8", "auto"])
+def test_kill_9_at_random_steps_and_resume_to_the_digest_of_an_unkilled_run(lookahead: str, cli: Cli, tmp_path: Path) -> None:
     whole = result(cli("run", "hanoi", *SLOW, "--run", "whole"))
     folder = tmp_path / "runs" / "killed"
-    process = started(tmp_path, "run", "hanoi", *SLOW, "--run", "killed")
+    process = started(tmp_path, "run", "hanoi", *SLOW, "--run", "killed", "--lookahead", lookahead)
     for step in (3, 17, 31, 50):
         wait_for(folder, step, process)
         os.killpg(process.pid, signal.SIGKILL)
@@ -324,8 +326,13 @@ def test_kill_9_at_random_steps_and_resume_to_the_digest_of_an_unkilled_run(cli:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     killed = json.loads(out)
-    differ = {"run": "", "seconds": 0}
+    differ: dict[str, Any] = {"run": "", "seconds": 0, "sessions": 0}
+    if lookahead != "1":
+        assert killed["drafts"]["calls"] > 0, "a resume goes on as it was begun"
+        assert killed["samples"] - killed["dropped"] == whole["samples"]
+        differ |= dict.fromkeys(("samples", "tokens", "cost_usd", "drafts", "dropped"))
     assert killed | differ == whole | differ, "the same steps, votes, samples and costs, each counted once"
+    assert (whole["sessions"], killed["sessions"]) == (1, 5)
     assert killed["cost_usd"] > 0
     assert killed["seconds"] > 0.5
 
@@ -558,7 +565,7 @@ def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> Non
                 how = Reading(parse=Hanoi(2).parse, key=None, check=None, red_flags={})
                 made = decide([judge(sample, how)], Terms(AheadBy(1), 9), 1)
                 at = run.machine.advance(at, made)
-                run.journal.append(made, at)
+                run.journal.append([(made, at)])
             made_of = summary(run)
         assert (made_of["done"], made_of["verified"]) == (True, verified)
 

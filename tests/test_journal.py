@@ -60,7 +60,7 @@ def filled(journal: Journal) -> tuple[Journal, MakerOutput]:
     for text in MOVES:
         made = decision(text)
         at = machine.advance(at, made)
-        journal.append(made, at)
+        journal.append([(made, at)])
     return journal, at
 
 
@@ -77,9 +77,9 @@ def test_what_was_appended_is_there_after_reopening_and_replays_to_the_same_plac
 def test_an_append_must_follow_the_last_step(open_: Open, tmp_path: Path) -> None:
     journal, at = filled(open_(tmp_path / "j.db"))
     with pytest.raises(StaleStep):
-        journal.append(decision(MOVES[0]), at)
+        journal.append([(decision(MOVES[0]), at)])
     with pytest.raises(StaleStep):
-        journal.append(decision(MOVES[0]), {**at, "step": 6})
+        journal.append([(decision(MOVES[0]), {**at, "step": 6})])
     assert len(replayed(journal)) == 4
 
 
@@ -89,11 +89,11 @@ def test_of_two_processes_at_the_same_step_one_is_refused(open_: Open, tmp_path:
     made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
     after = Machine(Hanoi(3)).advance(at, made)
     with pytest.raises(TakenOver, match="taken over"):  # although nobody was faster: the step would follow
-        first.append(made, after, Spent(cost=1.0))
+        first.append([(made, after)], Spent(cost=1.0))
     assert len(replayed(first)) == 4
-    second.append(made, after)
+    second.append([(made, after)])
     with pytest.raises(TakenOver):
-        first.append(made, after, Spent(cost=1.0))
+        first.append([(made, after)], Spent(cost=1.0))
     assert len(replayed(first)) == 5
     assert second.account().spent.cost == 2.0, "money is gone, whoever was first"
 
@@ -104,8 +104,8 @@ def test_a_journal_that_was_only_looked_at_takes_no_steps(open_: Open, tmp_path:
     made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
     after = Machine(Hanoi(3)).advance(at, made)
     with pytest.raises(TakenOver):
-        onlooker.append(made, after)
-    journal.append(made, after)
+        onlooker.append([(made, after)])
+    journal.append([(made, after)])
 
 
 def test_what_a_killed_owner_held_may_have_been_billed_and_counts_for_ever(open_: Open, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The outer machine: runs to the end, resumes, and keeps its promise."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Reading, Terms, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
-from maker_graph.maker import Machine, MakerOutput
+from maker_graph.maker import Committed, Machine, MakerOutput
 from maker_graph.simulation import Simulator, profile_of
 from maker_graph.simulation.model import SimulatedChatModel
 from maker_graph.tasks import Hanoi, Records
@@ -218,8 +219,8 @@ def test_a_stuck_step_climbs_the_ladder_and_each_rung_votes_from_zero() -> None:
         def position(self) -> Any:
             return Machine(Stubborn(4)).begin()
 
-        def append(self, decision: Decision, before: MakerOutput, _: MakerOutput) -> None:
-            seen.append((before["step"] + 1, decision))
+        def append(self, steps: Sequence[Committed]) -> None:
+            seen.extend((step.before["step"] + 1, step.decision) for step in steps)
 
     app = create_maker(Stubborn(4), model=model, k=2, stuck_after=4, log=Seen()).compile()
     result = app.invoke({})
@@ -293,8 +294,8 @@ def test_a_log_says_where_the_machine_goes_on_whatever_the_checkpoint_says() -> 
         def position(self) -> MakerOutput:
             return Machine(Countdown(5)).advance(at, decided("2"))
 
-        def append(self, _: Decision, __: MakerOutput, after: MakerOutput) -> None:
-            steps.append(after["step"])
+        def append(self, committed: Sequence[Committed]) -> None:
+            steps.extend(step.after["step"] for step in committed)
 
     steps: list[int] = []
     create_maker(Countdown(5), model=Scripted(script=counting), log=Ahead()).compile(checkpointer=saver).invoke({}, CONFIG)

@@ -10,9 +10,9 @@ No rule ever declares a silent winner. A vote ends undecided when
 - the rule says that it is hung.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -131,37 +131,64 @@ class Reading:
     red_flags: Mapping[str, RedFlag]
 
 
+class _Read(NamedTuple):
+    """What a reply says, and the flag for which it is discarded."""
+
+    flag: str | None
+    why: str
+    candidate: str
+    answer: JSON
+
+
+def judge_all(samples: Iterable[Sample], reading: Reading) -> list[Judged]:
+    """Return the samples as `judge` does; replies with the same text are read once."""
+    known: dict[str, _Read] = {}
+    judged = []
+    for sample in samples:
+        if sample.text not in known:
+            known[sample.text] = _read(sample.text, reading)
+        judged.append(_judged(sample, reading, known[sample.text]))
+    return judged
+
+
 def judge(sample: Sample, reading: Reading) -> Judged:
     """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
 
     A reply that is garbled or too long to be read is malformed, whatever else holds: no function of the task or the caller sees
     it. What a parser complains of may quote the reply, so it is made visible and cut short.
     """
-    room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
-    flag, why, candidate, answer = None, "", "", None
+    return judge_all([sample], reading)[0]
+
+
+def _judged(sample: Sample, reading: Reading, read: _Read) -> Judged:
     if sample.garbled:
-        flag, why = "malformed", "control characters or lone surrogates in the reply"
-    elif len(sample.text) > MAX_CHARACTERS:
-        flag, why = "malformed", f"a reply of more than {MAX_CHARACTERS:,} characters"
-    else:
-        try:
-            value = reading.parse(sample.text)
-            answer = plain(value, depth=MAX_DEPTH - room)
-            candidate = canonical(answer if reading.key is None else plain(reading.key(value)), depth=MAX_DEPTH - room)
-            if reading.check is not None and not reading.check(value):
-                flag = "invalid"
-        except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
-            flag, why, candidate, answer = "malformed", visible(f"{type(error).__name__}: {error}")[:300], "", None
+        read = _Read("malformed", "control characters or lone surrogates in the reply", "", None)
+    flag = read.flag
+    if not sample.garbled and len(sample.text) <= MAX_CHARACTERS:
         flag = next((name for name, raised in reading.red_flags.items() if raised(sample)), flag)
     return Judged(
         index=sample.index,
         text=visible(sample.text),
         flag=flag,
-        why=why,
-        candidate=candidate,
-        answer=answer,
+        why=read.why,
+        candidate=read.candidate,
+        answer=read.answer,
         usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
     )
+
+
+def _read(text: str, reading: Reading) -> _Read:
+    room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
+    if len(text) > MAX_CHARACTERS:
+        return _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
+    try:
+        value = reading.parse(text)
+        answer = plain(value, depth=MAX_DEPTH - room)
+        candidate = canonical(answer if reading.key is None else plain(reading.key(value)), depth=MAX_DEPTH - room)
+        kept = reading.check is None or reading.check(value)
+    except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
+        return _Read("malformed", visible(f"{type(error).__name__}: {error}")[:300], "", None)
+    return _Read(None if kept else "invalid", "", candidate, answer)
 
 
 def tally(judged: Sequence[Judged]) -> dict[str, int]:

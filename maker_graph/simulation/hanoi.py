@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 
 from maker_graph.simulation.rehearsal import Messages, Replies
 from maker_graph.tasks.hanoi import Move, Pegs, moved
 
+_ASKED = re.compile(r"^List the next (\d+) moves\.$", re.MULTILINE)
 _CYCLE = re.compile(r"in the order 0 -> ([12]) -> [12] -> 0")
 _PREVIOUS = re.compile(r"^Previous move: (none|\[.*\])$", re.MULTILINE)
 _STATE = re.compile(r"^Current state: (\[.*\])$", re.MULTILINE)
@@ -16,13 +18,11 @@ class HanoiRehearsal:
 
     def replies(self, prompt: Messages, /) -> Replies | None:
         """Return the replies to a Hanoi prompt, or None if it is none."""
-        text = prompt[-1][1] if prompt else ""
-        cycle, previous, state = _CYCLE.search(text), _PREVIOUS.search(text), _STATE.search(text)
-        if cycle is None or previous is None or state is None:
+        asked = _asked(prompt)
+        if asked is None or asked[3] is not None:
             return None
-        pegs: Pegs = json.loads(state[1])
-        last: Move | None = None if previous[1] == "none" else json.loads(previous[1])
-        right = right_move(pegs, last, int(cycle[1]))
+        pegs, last, stride, _ = asked
+        right = right_move(pegs, last, stride)
         others = [move for move in legal_moves(pegs) if move != right]
         favourite = others[0]
         slips = [(move, moved(pegs, move) or pegs) for move in others[1:]]
@@ -35,6 +35,33 @@ class HanoiRehearsal:
                 *(_reply(move, after) for move, after in slips),
             ],
         )
+
+    def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> list[str] | None:
+        """Return the next moves, as far as they are asked for; after a slip it goes on from the wrong state."""
+        if not prompt or _ASKED.search(prompt[-1][1]) is None:
+            return None
+        asked = _asked(prompt)
+        if asked is None or asked[3] is None:
+            return None
+        pegs, last, stride, n = asked
+        lines = []
+        for _ in range(n or 0):
+            move = right_move(pegs, last, stride)
+            if slips():
+                move = next(other for other in legal_moves(pegs) if other != move)
+            pegs, last = moved(pegs, move) or pegs, move
+            lines.append(str(move))
+        return lines
+
+
+def _asked(prompt: Messages) -> tuple[Pegs, Move | None, int, int | None] | None:
+    """Return what a prompt shows: pegs, previous move, stride, and how many moves a draft shall list."""
+    text = prompt[-1][1] if prompt else ""
+    cycle, previous, state, n = (pattern.search(text) for pattern in (_CYCLE, _PREVIOUS, _STATE, _ASKED))
+    if cycle is None or previous is None or state is None:
+        return None
+    last: Move | None = None if previous[1] == "none" else json.loads(previous[1])
+    return json.loads(state[1]), last, int(cycle[1]), None if n is None else int(n[1])
 
 
 def legal_moves(pegs: Pegs) -> list[Move]:

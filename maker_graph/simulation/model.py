@@ -10,8 +10,10 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import RunnableConfig
 from pydantic import ConfigDict
 
+from maker_graph.sampling import nobody_listens
 from maker_graph.simulation.chat import Answers
 from maker_graph.simulation.profiles import profile_of
 from maker_graph.simulation.simulator import Reply, Simulator
@@ -47,6 +49,23 @@ class SimulatedChatModel(BaseChatModel):
         """Return if the model has rehearsed `prompt`, or raise a UsageError that says what to do."""
         self.simulator.knows([(message.type, str(message.text)) for message in self._convert_input(prompt).to_messages()])
 
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002  BaseChatModel's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the reply; without LangChain's callbacks if nobody listens to any, for they take longer than the reply."""
+        if self.callbacks or not nobody_listens():
+            return await super().ainvoke(input, config, stop=stop, **kwargs)
+        messages = input if isinstance(input, list) else self._convert_input(input).to_messages()
+        reply = self._reply(messages, kwargs.get("seed"))
+        if reply.seconds:
+            await asyncio.sleep(reply.seconds)
+        return _message(reply)
+
     def _reply(self, messages: list[BaseMessage], seed: int | None) -> Reply:
         prompt = [(message.type, str(message.text)) for message in messages]
         return self.simulator.reply(prompt, seed=seed, max_tokens=self.max_tokens)
@@ -81,16 +100,19 @@ class SimulatedChatModel(BaseChatModel):
 
 
 def _result(reply: Reply) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=_message(reply))])
+
+
+def _message(reply: Reply) -> AIMessage:
     usage = UsageMetadata(
         input_tokens=reply.input_tokens,
         output_tokens=reply.output_tokens,
         total_tokens=reply.input_tokens + reply.output_tokens,
         input_token_details=InputTokenDetails(cache_read=0),
     )
-    message = AIMessage(
+    return AIMessage(
         reply.text,
         additional_kwargs={"refusal": reply.refusal} if reply.refusal else {},
         response_metadata={"finish_reason": reply.finish},
         usage_metadata=usage,
     )
-    return ChatResult(generations=[ChatGeneration(message=message)])

@@ -3,8 +3,8 @@
 Nothing on the path of a run imports this: a run knows a task by its contract only (`task.py`).
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 Messages: TypeAlias = Sequence[tuple[str, str]]
 """A prompt as a model sees it: (role, text) in order."""
@@ -27,4 +27,13 @@ class Rehearsal(Protocol):
 
     def replies(self, prompt: Messages, /) -> Replies | None:
         """Return the replies to `prompt`, or None if it is not one of this task."""
+        ...
+
+
+@runtime_checkable
+class DraftRehearsal(Protocol):
+    """Knows also how to list the next answers of its task."""
+
+    def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> Sequence[str] | None:
+        """Return the lines of a draft, wrong wherever `slips()` says so; None if `prompt` asks for no draft."""
         ...

@@ -8,6 +8,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from maker_graph.core.red_flags import estimated_tokens
@@ -15,13 +16,23 @@ from maker_graph.errors import UsageError
 from maker_graph.simulation.hanoi import HanoiRehearsal
 from maker_graph.simulation.profiles import Profile
 from maker_graph.simulation.records import RecordsRehearsal
-from maker_graph.simulation.rehearsal import Messages, Rehearsal, Replies
+from maker_graph.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies
 
 LATENCY_SIGMA = 0.4
 """Spread of the lognormal latencies."""
 
+DRAFT_TOKENS = 15
+"""Output tokens of each answer in a draft."""
+
+DRAFT_LATENCY = (0.3, 0.03)
+"""How long a draft takes, in latencies of a reply: a fixed part, and one for each answer (15 tokens, a reply 538)."""
+
 RAMBLING = 2500
 """Output tokens of a reply that runs too long, if nothing cuts it."""
+
+
+REMEMBERED = 256
+"""Prompts whose replies are remembered, for the next samples of the same step; a memory of speed only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,9 @@ class Simulator:
         self.profile = profile
         self.seed = seed
         self._rehearsals = (*rehearsals, HanoiRehearsal(), RecordsRehearsal())
+        self._drafting = [each for each in self._rehearsals if isinstance(each, DraftRehearsal)]
+        self._remembered = lru_cache(REMEMBERED)(self._rehearsed)
+        self._difficulty = lru_cache(REMEMBERED)(self._drawn_difficulty)
 
     def reply(self, prompt: Messages, *, seed: int | None, max_tokens: int | None) -> Reply:
         """Return one sample of `prompt`.
@@ -64,6 +78,8 @@ class Simulator:
             UsageError: no rehearsal knows the prompt.
         """
         profile = self.profile
+        if (draft := self._draft(prompt, seed, max_tokens)) is not None:
+            return draft
         chance = random.Random() if seed is None else _chance("sample", self.seed, seed, prompt)  # noqa: S311  no secret
         refused = malformed = False
         fate = chance.random()
@@ -88,6 +104,32 @@ class Simulator:
             seconds=profile.latency * chance.lognormvariate(0, LATENCY_SIGMA) if profile.latency else 0.0,
         )
 
+    def _draft(self, prompt: Messages, seed: int | None, max_tokens: int | None) -> Reply | None:
+        """Return a draft, if `prompt` asks for one; it shows no red flags."""
+        profile = self.profile
+        chance: random.Random | None = None
+
+        def slips() -> bool:
+            nonlocal chance
+            if chance is None:
+                chance = random.Random() if seed is None else _chance("draft", self.seed, seed, prompt)  # noqa: S311  no secret
+            return chance.random() < profile.draft_error
+
+        lines = next((found for each in self._drafting if (found := each.draft(prompt, slips)) is not None), None)
+        if lines is None:
+            return None
+        lines = lines if max_tokens is None else lines[: max_tokens // DRAFT_TOKENS]
+        fixed, each = DRAFT_LATENCY
+        latency = profile.latency * (fixed + each * len(lines))
+        return Reply(
+            text="\n".join(lines),
+            finish="stop",
+            refusal=None,
+            input_tokens=estimated_tokens("".join(content for _, content in prompt)),
+            output_tokens=DRAFT_TOKENS * len(lines),
+            seconds=latency * (chance or random.Random()).lognormvariate(0, LATENCY_SIGMA) if latency else 0.0,  # noqa: S311
+        )
+
     def knows(self, prompt: Messages) -> None:
         """Return if some rehearsal knows `prompt`.
 
@@ -98,6 +140,9 @@ class Simulator:
 
     def difficulty(self, prompt: Messages) -> float:
         """Return the probability that a valid sample of `prompt` is wrong."""
+        return self._difficulty(_hashable(prompt))
+
+    def _drawn_difficulty(self, prompt: tuple[tuple[str, str], ...]) -> float:
         mean, rho = self.profile.error, self.profile.rho
         if rho == 0 or mean in {0, 1}:
             return mean
@@ -113,6 +158,9 @@ class Simulator:
         return chance.choice(replies.wrong[1:])
 
     def _replies(self, prompt: Messages) -> Replies:
+        return self._remembered(_hashable(prompt))
+
+    def _rehearsed(self, prompt: tuple[tuple[str, str], ...]) -> Replies:
         for rehearsal in self._rehearsals:
             try:
                 replies = rehearsal.replies(prompt)
@@ -128,6 +176,16 @@ class Simulator:
         )
 
 
+def _hashable(prompt: Messages) -> tuple[tuple[str, str], ...]:
+    return tuple((role, content) for role, content in prompt)
+
+
 def _chance(kind: str, seed: int, request: int, prompt: Messages) -> random.Random:
-    digest = hashlib.blake2b(repr((kind, seed, request, list(prompt))).encode(errors="surrogatepass"), digest_size=16)
+    text = f"({kind!r}, {seed!r}, {request!r}, {_shown(_hashable(prompt))})"
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16)
     return random.Random(digest.digest())  # noqa: S311  no secret
+
+
+@lru_cache(REMEMBERED)
+def _shown(prompt: tuple[tuple[str, str], ...]) -> str:
+    return repr(list(prompt))

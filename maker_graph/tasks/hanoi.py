@@ -56,6 +56,20 @@ move = [disk, from_peg, to_peg]
 next_state = [[...], [...], [...]]
 """
 
+DRAFT = """\
+List the next {n} moves.
+
+Rule to follow:
+1. If the previous move did not move disk 1, or there is no previous move: move disk 1 to the next peg in the order {cycle}.
+2. If the previous move moved disk 1: make the only legal move that does not move disk 1.
+
+Pegs are numbered from 0; each list runs from bottom to top.
+Previous move: {previous}
+Current state: {pegs}
+
+Write one move a line as [disk, from_peg, to_peg], {n} lines, and nothing else.
+"""
+
 OTHERWISE = """\
 The same position, shown in another way. Only a top disk can move:
 {tops}
@@ -65,6 +79,7 @@ In the current state above, each list runs from bottom to top, so its last numbe
 First say which disk is on top of each peg. Then apply the rule, and end your reply with the two lines asked for.
 """
 
+_MOVES = re.compile(r"\[\s*(\d{1,9})\s*,\s*([0-2])\s*,\s*([0-2])\s*\]")
 _LISTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]")  # one list, or a list of lists
 
 
@@ -129,6 +144,16 @@ class Hanoi:
         """Return a system message with the rules and a user message with the strategy and the state."""
         return self._messages(state)
 
+    def draft_prompt(self, state: HanoiState, n: int) -> Prompt:
+        """Return the same rules and state, and ask for the next `n` moves in short."""
+        previous = "none" if state["previous"] is None else str(state["previous"])
+        user = DRAFT.format(n=n, cycle=self._cycle, previous=previous, pegs=state["pegs"])
+        return [("system", self._system), ("user", user)]
+
+    def parse_draft(self, text: str) -> list[JSON]:
+        """Return the moves in `text`. The states after them are not written out: `apply` makes the moves."""
+        return [{"move": [int(number) for number in match.groups()]} for match in _MOVES.finditer(text)]
+
     def _messages(self, state: HanoiState) -> list[tuple[str, str]]:
         previous = "none" if state["previous"] is None else str(state["previous"])
         user = USER.format(cycle=self._cycle, previous=previous, pegs=state["pegs"])
@@ -166,9 +191,16 @@ class Hanoi:
         """Say whether the move is legal and the next state is the move applied."""
         return moved(state["pegs"], answer["move"]) == answer["next_state"]
 
-    def apply(self, state: HanoiState, answer: HanoiAnswer) -> HanoiState:  # noqa: ARG002  the next state is part of the answer
-        """Return the next state as the answer gives it: it was voted on, as in the paper."""
-        return {"pegs": answer["next_state"], "previous": answer["move"]}
+    def apply(self, state: HanoiState, answer: HanoiAnswer) -> HanoiState:
+        """Return the next state as the answer gives it: it was voted on, as in the paper. A drafted move is made here.
+
+        Raises:
+            ValueError: a drafted move is not legal.
+        """
+        after = answer.get("next_state") or moved(state["pegs"], answer["move"])
+        if after is None:
+            raise ValueError("the move is not legal")
+        return {"pegs": after, "previous": answer["move"]}
 
 
 def stride(disks: int, source: int, target: int) -> int:

@@ -124,6 +124,11 @@ class Records:
         """Return the state with the next row."""
         return {"row": state["row"] + 1}
 
+    def draft(self, state: RecordsState, n: int) -> list[RecordsState]:
+        """Return the next rows: none depends on another."""
+        rows = range(state["row"] + 1, min(state["row"] + n, len(self.rows) - 1) + 1)
+        return [{"row": row} for row in rows]
+
     def skip(self, state: RecordsState) -> RecordsState:
         """Return the state with the next row; this one is left open for a person."""
         return {"row": state["row"] + 1}

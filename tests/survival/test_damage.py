@@ -70,7 +70,7 @@ def cut(folder: Path, *, stride: int) -> set[str]:
             if decision is decisions[-1]:
                 shutil.copytree(run.directory, before)
             at = run.machine.advance(at, decision)
-            run.journal.append(decision, at, Spent(cost=1.0, samples=decision["samples"]))
+            run.journal.append([(decision, at)], Spent(cost=1.0, samples=decision["samples"]))
         shutil.copytree(run.directory, full)  # as a crash of the machine leaves it: the log is not in the database yet
     expected = {told_of(copied(full)): "whole", told_of(copied(before)): "one less"}
     begin, end = last_commit(full)

@@ -33,10 +33,10 @@ from maker_graph.models import TIMEOUT
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
 from maker_graph.provider import Gate
 from maker_graph.sampling import Calls
-from maker_graph.settings import new_settings, rehearsed
+from maker_graph.settings import Settings, load_task, named_model, new_settings, rehearsed
 from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
-from maker_graph.task import total_of
+from maker_graph.task import Predicts, total_of
 from maker_graph.tracing import Trace
 
 EXIT_CODES: dict[type[MakerError], int] = {
@@ -184,6 +184,7 @@ def run_command(
             rephrase=rephrase,
             escalate=escalate,
         )
+        ahead = _lookahead(settings, lookahead, draft_model, max_cost)
         rehearsed(settings)
         limits = Limits(max_cost, max_calls, max_minutes)
         pricing = _price(model, price, max_cost)
@@ -192,9 +193,9 @@ def run_command(
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         directory = _directory(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
-            ahead = _lookahead(opened, lookahead, draft_model, max_cost)
             _keep(opened, limits, price=price, out=_absolute(out), lookahead=lookahead, draft_model=draft_model)
             _announce(opened, pricing, quiet=quiet)
+            _announce_lookahead(opened, quiet=quiet, **ahead)
             how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
             _go_on(opened, file, quiet=quiet, as_json=as_json, **how, **ahead)
 
@@ -239,7 +240,8 @@ def resume_command(
         limits = _limits(opened, max_cost, max_calls, max_minutes)
         pricing = _price(settings.model, price or opened.journal.note("price"), limits.cost)
         dearer = _other_price(settings.escalate, limits.cost)
-        ahead = _lookahead(opened, lookahead, draft_model, limits.cost)
+        note = opened.journal.note
+        ahead = _lookahead(settings, lookahead or note("lookahead"), draft_model or note("draft_model"), limits.cost)
         _keep(
             opened,
             limits,
@@ -374,19 +376,20 @@ def _limits(run: runs.Run, cost: float | None, calls: int | None, minutes: float
     )
 
 
-def _lookahead(run: runs.Run, lookahead: str | None, draft_model: str | None, max_cost: float | None) -> dict[str, Any]:
-    """Return how far to look ahead and who drafts, as `solve` takes it: what is given, else what the run was told before."""
-    text = lookahead or run.journal.note("lookahead") or "1"
-    width: Any = text
-    if text != "auto":
-        if not (text.isascii() and text.isdigit() and int(text)):
-            raise UsageError(f"--lookahead is a whole number of at least 1, or auto; not {text!r}.")
-        width = int(text)
-    if width != 1:
-        draftable(run.task)
-    drafting = draft_model or run.journal.note("draft_model")
-    price = None if width == 1 else _other_price(drafting, max_cost)
-    return {"lookahead": width, "draft_model": drafting, "draft_price": price}
+def _lookahead(settings: Settings, lookahead: str | None, draft_model: str | None, max_cost: float | None) -> dict[str, Any]:
+    """Return how far to look ahead and who drafts, as `solve` takes it."""
+    width: Any = lookahead or "1"
+    if width != "auto":
+        if not (width.isascii() and width.isdigit() and int(width)):
+            raise UsageError(f"--lookahead is a whole number of at least 1, or auto; not {width!r}.")
+        width = int(width)
+    if width == 1:
+        return {"lookahead": 1, "draft_model": None, "draft_price": None}
+    task = load_task(settings.task, settings.options)
+    draftable(task)
+    if draft_model is not None:
+        named_model(draft_model, settings, task)
+    return {"lookahead": width, "draft_model": draft_model, "draft_price": _other_price(draft_model, max_cost)}
 
 
 def _absolute(path: Path | None) -> Path | None:
@@ -488,6 +491,21 @@ def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
         )
 
 
+def _announce_lookahead(
+    run: runs.Run,
+    *,
+    quiet: bool,
+    lookahead: Any,
+    draft_model: str | None,
+    draft_price: Price | None,  # noqa: ARG001  as `solve`
+) -> None:
+    if lookahead == 1 or quiet:
+        return
+    by = "the task itself" if isinstance(run.task, Predicts) else draft_model or run.settings.model
+    many = "as many microsteps at once as drafts deserve" if lookahead == "auto" else f"{lookahead} microsteps at once"
+    _tell(f"Lookahead: {many}, drafted by {by}. Votes on what was drafted wrong are dropped, and paid for.")
+
+
 def _tell(text: str) -> None:
     typer.echo(text, err=True)
 
@@ -522,7 +540,7 @@ def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool,
             finished = solve_until_signal(
                 run,
                 max_samples=int(run.journal.note("max_samples") or 0) or None,
-                record=None if record is None else record_to(record, run),
+                record=None if record is None else record_to(record, run, in_order=how["lookahead"] == 1),
                 progress=progress,
                 warn=_tell,
                 **how,

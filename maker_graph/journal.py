@@ -16,8 +16,9 @@ kept here:
 import hashlib
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from operator import add
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -36,6 +37,10 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS steps (step INTEGER PRIMARY KEY, entry TEXT NOT NULL, mark BLOB NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
 """
+
+
+CHECKED_AT_ONCE = 100_000
+"""Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
 
 
 class Spent(NamedTuple):
@@ -131,6 +136,8 @@ class Journal:
         self._origin = hashlib.sha256(origin.encode()).digest()[:16]
         self.epoch: int | None = None
         self._owned_at: tuple[int] | None = None
+        self._path = path
+        self._damage: MakerError | None = None
         if create:
             path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
         with clear_errors("The journal"):
@@ -182,7 +189,10 @@ class Journal:
         Raises:
             TakenOver: this process is not the owner of the run, or no longer.
             StaleStep: the steps do not follow the journal's last one.
+            DamagedRun: older steps were found damaged since; see `check`.
         """
+        if self._damage is not None:
+            raise self._damage
         first, link, rows = steps[0][1]["step"], self._hash, []
         for step, (decision, after) in enumerate(steps, start=first):
             entry, mark = encode(decision), mark_of(after)
@@ -235,18 +245,27 @@ class Journal:
         steps, spent, held, lost = json.loads(self._read("account"))
         return Account(steps, Spent(*spent), Held(*held), Held(*lost))
 
-    def check(self) -> None:
+    def check(self, at_once: int = CHECKED_AT_ONCE) -> None:
         """See that the chain of hashes is whole, without applying an answer.
 
+        The last `at_once` steps are checked before this returns. A million take seconds, so the older ones are checked in a
+        thread meanwhile, and if they do not hold, the next `append` says so.
+
         Raises:
-            DamagedRun: it is not, with the first step that does not hold.
+            DamagedRun: the chain is not whole, with the first step that does not hold.
         """
-        link, expected = self._origin, 1
-        for step, entry, mark, stored in self._rows():
-            link = _link(link, step, entry, mark)
-            if step != expected or link != stored:
-                raise _broken(expected, step)
-            expected += 1
+        first = max(1, self.step - at_once + 1)
+        with clear_errors("The journal"):
+            _check(self._db, self._origin, first, self.step)
+        if first > 1:
+            threading.Thread(target=self._check_older, args=(first - 1,), name="maker-graph-check", daemon=True).start()
+
+    def _check_older(self, last: int) -> None:
+        try:
+            with clear_errors("The journal"), closing(sqlite3.connect(self._path)) as db:
+                _check(db, self._origin, 1, last)
+        except MakerError as error:
+            self._damage = error
 
     def decisions(self) -> Iterator[Decision]:
         """Yield the decisions in order, without a look at the chain: `check` and `replay` do that.
@@ -413,6 +432,28 @@ def _decoded(step: int, entry: str) -> Decision:
         raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
 
 
+def _check(db: sqlite3.Connection, origin: bytes, first: int, last: int) -> None:
+    """See that the steps from `first` to `last` are linked to each other, and the first to the one before it.
+
+    Raises:
+        DamagedRun: they are not, with the first step that does not hold.
+    """
+    link, expected = origin, first
+    if first > 1:
+        row = db.execute("SELECT hash FROM steps WHERE step = ?", (first - 1,)).fetchone()
+        link = row[0] if row is not None else b""
+    rows = db.execute("SELECT step, entry, mark, hash FROM steps WHERE step BETWEEN ? AND ? ORDER BY step", (first, last))
+    for step, entry, mark, stored in rows:
+        if step != expected or type(entry) is not str or type(mark) is not bytes or type(stored) is not bytes:
+            raise _broken(expected, step)
+        link = _link(link, step, entry, mark)
+        if link != stored:
+            raise _broken(expected, step)
+        expected += 1
+    if expected != last + 1:
+        raise _broken(expected, last + 1)
+
+
 def _broken(expected: int, step: int) -> DamagedRun:
     what = f"at step {step}: its hash does not fit" if step == expected else f"step {expected} is missing"
     return DamagedRun(f"The journal is damaged{':' if step != expected else ''} {what}.", expected)
@@ -427,5 +468,4 @@ _PLACE = tuple(MakerOutput.__annotations__)
 
 
 def _link(before: bytes, step: int, entry: str, mark: bytes) -> bytes:
-    parts = (before.hex().encode(), str(step).encode(), mark.hex().encode(), entry.encode())
-    return hashlib.sha256(b"\n".join(parts)).digest()[:16]
+    return hashlib.sha256(f"{before.hex()}\n{step}\n{mark.hex()}\n{entry}".encode()).digest()[:16]

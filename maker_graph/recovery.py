@@ -7,6 +7,7 @@ says something else than the journal is set aside, with all of its file, and the
 Each owner of a run writes into a thread of its own, so that LangGraph never goes on from what an earlier one left.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,6 +29,13 @@ from maker_graph.serializer import strict_serializer
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
 
+LONG = 20_000
+"""Steps whose replay takes seconds, which is worth a word."""
+
+BREATH = 500
+"""Steps of a replay after which signals are heard."""
+
+
 class _Unusable(Exception):
     """The checkpoints are of no use; the text says why."""
 
@@ -46,13 +54,13 @@ async def recovered(
     try:
         async with _opened(path, compiled) as graph:
             found = await _agreeing(run, graph)
-            yield graph, _replayed(run, found)
+            yield graph, await _replayed(run, found, warn)
             return
     except _Unusable as error:
         aside = _set_aside(path)
         warn(f"{path.name} {error}: it is set aside as {aside.name}, and the run goes on from the journal.")
     async with _opened(path, compiled) as graph:
-        yield graph, _replayed(run, None)
+        yield graph, await _replayed(run, None, warn)
 
 
 @asynccontextmanager
@@ -131,11 +139,16 @@ def _place(snapshot: StateSnapshot) -> MakerOutput:
     return cast("MakerOutput", {name: snapshot.values[name] for name in MakerOutput.__annotations__})
 
 
-def _replayed(run: Run, snapshot: StateSnapshot | None) -> MakerOutput:
+async def _replayed(run: Run, snapshot: StateSnapshot | None, warn: Callable[[str], None]) -> MakerOutput:
+    """Return where the journal ends, by applying the answers after `snapshot`; signals are heard meanwhile."""
     start = None if snapshot is None else _place(snapshot)
     at = run.machine.begin() if start is None else start
+    if run.journal.step - at["step"] > LONG:
+        warn(f"The answers of {run.journal.step - at['step']:,} steps are applied again: this takes a while.")
     for _, _, after in run.journal.replay(run.machine, start):
         at = after
+        if at["step"] % BREATH == 0:
+            await asyncio.sleep(0)
     return at
 
 

@@ -72,12 +72,14 @@ class Call:
         model: the name that the model goes by.
         temperature: what was asked for; None if the model chooses.
         sample: the reply.
+        name: what it is for: "sample", or "draft".
     """
 
     prompt: list[tuple[str, Any]]
     model: str
     temperature: float | None
     sample: Sample
+    name: str = "sample"
 
 
 class Meter(Protocol):
@@ -310,7 +312,7 @@ class Sampler:
             raise
         self._gate.answered(leave)
         if self._meter is not None:
-            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample))
+            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name))
 
     def _lost(self, error: BaseException, leave: Pass, most: Usage, setting: _Setting) -> None:
         """Tell the meter and the gate of a request that brought no reply."""

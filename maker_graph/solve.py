@@ -236,14 +236,17 @@ def solve_until_signal(run: Run, **settings: Any) -> bool:
     return True
 
 
-def record_to(file: IO[str], run: Run) -> Callable[[Call], None]:
-    """Return what writes every prompt and reply to `file`, one JSON object a line."""
+def record_to(file: IO[str], run: Run, *, in_order: bool = True) -> Callable[[Call], None]:
+    """Return what writes every prompt and reply to `file`, one JSON object a line.
+
+    `in_order`: all samples are of the step that follows the last decided one; else nobody can say of which step one is.
+    """
 
     def record(call: Call) -> None:
         sample = call.sample
         line = {
-            "step": run.journal.step + 1,
-            "sample": sample.index,
+            "step": run.journal.step + 1 if in_order else None,
+            call.name: sample.index,
             "model": call.model,
             "temperature": call.temperature,
             "prompt": [{"role": role, "content": content} for role, content in call.prompt],

@@ -99,7 +99,7 @@ def test_run_resume_status_and_verify_print_the_same_object(cli: Cli) -> None:
 
 
 def canonical_without_time(summary: dict[str, Any]) -> str:
-    return json.dumps(summary | {"seconds": 0}, sort_keys=True)
+    return json.dumps(summary | {"seconds": 0, "sessions": 0}, sort_keys=True)
 
 
 def test_an_undecided_step_ends_with_3_and_the_run_can_go_on(cli: Cli) -> None:
@@ -197,6 +197,10 @@ def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path)
     ("args", "words"),
     [
         (["run", "chess"], "hanoi, records"),
+        (["run", "hanoi", "--lookahead", "0"], "at least 1, or auto"),
+        (["run", "hanoi", "--lookahead", "many"], "at least 1, or auto"),
+        (["run", "hanoi", "--lookahead", "4", "--draft-model", "sim:none"], "No simulated model"),
+        (["run", "tests.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
         (["run", "nopackage.here:x"], "No module named"),
         (["run", "json:loads"], "cannot be made"),
         (["run", "json:JSONDecoder"], "no task"),

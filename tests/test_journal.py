@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -96,6 +97,28 @@ def test_of_two_processes_at_the_same_step_one_is_refused(open_: Open, tmp_path:
         first.append([(made, after)], Spent(cost=1.0))
     assert len(replayed(first)) == 5
     assert second.account().spent.cost == 2.0, "money is gone, whoever was first"
+
+
+def test_older_steps_are_checked_while_the_run_goes_on(open_: Open, tmp_path: Path) -> None:
+    journal, at = filled(open_(tmp_path / "j.db"))
+    journal.check(at_once=2)
+    with closing(sqlite3.connect(tmp_path / "j.db")) as db:
+        db.execute("UPDATE steps SET entry = replace(entry, '1', '2') WHERE step = 1")
+        db.commit()
+    with pytest.raises(DamagedRun, match="at step 1"):
+        journal.check()
+    journal.check(at_once=2)  # a million steps take seconds, and these two are whole
+    made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
+    after = Machine(Hanoi(3)).advance(at, made)
+    for _ in range(500):
+        try:
+            journal.append([(made, after)])
+        except DamagedRun as error:
+            assert error.step == 1  # noqa: PT017  it comes when the check is there
+            return
+        after = Machine(Hanoi(3)).advance(after, made)
+        time.sleep(0.01)
+    pytest.fail("the damage was not noticed")
 
 
 def test_a_journal_that_was_only_looked_at_takes_no_steps(open_: Open, tmp_path: Path) -> None:

@@ -47,6 +47,23 @@ def test_the_tree_has_names_that_a_person_understands(cli: Cli, zstd: bool) -> N
     assert bool(got.compressed) is zstd
 
 
+def test_with_lookahead_all_is_in_one_tree_drafts_and_dropped_votes_too(cli: Cli) -> None:
+    with ingest() as got:
+        summary = traced(cli, got, "--disks", "4", "--lookahead", "8", "--model", "sim:gpt-oss-20b,draft_error=0.2")
+    (root,) = got.roots()
+    assert {f"step {n}" for n in range(1, 16)} <= {run["name"] for run in got.runs.values()}
+    for number in range(1, 16):
+        names = {child["name"] for step in got.named(f"step {number}") for child in got.children(step)}
+        assert names == {"__start__", "sample", "red_flag", "vote"}
+        (*_, last) = got.named(f"step {number}")
+        scored = {each["run_id"] for each in got.feedback if each["key"] == "lead"}
+        assert scored & {step["id"] for step in got.named(f"step {number}")}, last["name"]
+    calls = [run for run in got.runs.values() if run["run_type"] == "llm"]
+    assert sum(call["name"] == "draft 0" for call in calls) == summary["drafts"]["calls"] > 0
+    assert sum(call["name"] != "draft 0" for call in calls) >= summary["samples"]
+    assert {run["trace_id"] for run in got.runs.values()} == {root["id"]}
+
+
 def test_tags_metadata_usage_and_thread_are_where_langsmith_looks(cli: Cli) -> None:
     with ingest() as got:
         summary = traced(cli, got, "--disks", "3", "--k", "3")

@@ -60,7 +60,8 @@ class SimulatedChatModel(BaseChatModel):
         """Return the reply; without LangChain's callbacks if nobody listens to any, for they take longer than the reply."""
         if self.callbacks or not nobody_listens():
             return await super().ainvoke(input, config, stop=stop, **kwargs)
-        messages = input if isinstance(input, list) else self._convert_input(input).to_messages()
+        given = isinstance(input, list) and all(isinstance(each, BaseMessage) for each in input)
+        messages: Any = input if given else self._convert_input(input).to_messages()
         reply = self._reply(messages, kwargs.get("seed"))
         if reply.seconds:
             await asyncio.sleep(reply.seconds)

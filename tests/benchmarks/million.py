@@ -80,13 +80,18 @@ def disk(run: Path) -> float:
 
 def watch(command: list[str], run: Path, kill_at: float, samples: list[dict[str, Any]], file: Path) -> int | None:
     """Run `command` to its end, or kill it with SIGKILL at so many steps; return the exit code, None if killed."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    before = steps_of(run) if run.exists() else 0
     began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while before and process.poll() is None and steps_of(run) == before:
+        time.sleep(0.02)
+    going_on = round(time.monotonic() - began, 2)
     while process.poll() is None:
         time.sleep(SECONDS)
         with suppress(OSError, sqlite3.Error):
             sample = {
                 "seconds": round(time.monotonic() - began, 1),
+                "going_on_after": going_on,
                 "steps": steps_of(run),
                 "memory_mb": memory(process.pid),
                 "files": files(process.pid),
@@ -103,6 +108,12 @@ def watch(command: list[str], run: Path, kill_at: float, samples: list[dict[str,
     if process.wait():
         print(process.stderr.read() if process.stderr else "", file=sys.stderr)
     return process.wait()
+
+
+def going_on(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return for each resume at which step it was, and after how many seconds the next step was committed."""
+    firsts = [after for before, after in pairwise(samples) if after["seconds"] < before["seconds"]]
+    return [{"step": each["steps"], "seconds": each.get("going_on_after")} for each in firsts]
 
 
 def deciles(samples: list[dict[str, Any]], total: int) -> list[dict[str, Any]]:
@@ -185,6 +196,7 @@ def main() -> None:
         "outcome": "no error: verified" if verified.returncode == 0 else "failed",
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "killed_at": given.kill_at,
+        "seconds_from_resume_to_next_commit": going_on(samples),
         "minutes_at_work": round(summary.get("seconds", 0.0) / 60, 1),
         "disk_mb": disk(run),
         "memory_mb_at_10_percent": tenths[0]["memory_mb"] if tenths else None,

@@ -140,14 +140,22 @@ class _Read(NamedTuple):
     answer: JSON
 
 
+_GARBLED = _Read("malformed", "control characters or lone surrogates in the reply", "", None)
+_TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
+
+
 def judge_all(samples: Iterable[Sample], reading: Reading) -> list[Judged]:
     """Return the samples as `judge` does; replies with the same text are read once."""
     known: dict[str, _Read] = {}
     judged = []
     for sample in samples:
+        if sample.garbled:
+            judged.append(_judged(sample, _GARBLED, "malformed"))
+            continue
         if sample.text not in known:
             known[sample.text] = _read(sample.text, reading)
-        judged.append(_judged(sample, reading, known[sample.text]))
+        read = known[sample.text]
+        judged.append(_judged(sample, read, read.flag if read is _TOO_LONG else _raised(sample, reading) or read.flag))
     return judged
 
 
@@ -160,12 +168,11 @@ def judge(sample: Sample, reading: Reading) -> Judged:
     return judge_all([sample], reading)[0]
 
 
-def _judged(sample: Sample, reading: Reading, read: _Read) -> Judged:
-    if sample.garbled:
-        read = _Read("malformed", "control characters or lone surrogates in the reply", "", None)
-    flag = read.flag
-    if not sample.garbled and len(sample.text) <= MAX_CHARACTERS:
-        flag = next((name for name, raised in reading.red_flags.items() if raised(sample)), flag)
+def _raised(sample: Sample, reading: Reading) -> str | None:
+    return next((name for name, raised in reading.red_flags.items() if raised(sample)), None)
+
+
+def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
     return Judged(
         index=sample.index,
         text=visible(sample.text),
@@ -180,7 +187,7 @@ def _judged(sample: Sample, reading: Reading, read: _Read) -> Judged:
 def _read(text: str, reading: Reading) -> _Read:
     room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     if len(text) > MAX_CHARACTERS:
-        return _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
+        return _TOO_LONG
     try:
         value = reading.parse(text)
         answer = plain(value, depth=MAX_DEPTH - room)

@@ -4,16 +4,23 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maker_graph.errors import UnusableRun
 from maker_graph.run import created, opened
-from tests.survival.harness import Children, Whole, assert_nothing_lost_or_doubled, events, settings_of, whole
+from tests.survival.harness import Children, Whole, assert_nothing_lost_or_doubled, events, settings_of, wait_until, whole
+
+LOOKAHEADS = (1, 2, 8, 32, "auto")
 
 
-def killed_at_random(children: Children, folder: Path, expected: Whole, *, kills: int, seed: int) -> int:
+def killed_at_random(
+    children: Children, folder: Path, expected: Whole, *, kills: int, seed: int, lookahead: Sequence[int | str] = (1,)
+) -> int:
     """Kill runs at random moments until there were so many kills, each again and again until it is done; return the runs."""
     chance, number = random.Random(seed), 0
     while kills > 0:
@@ -23,20 +30,40 @@ def killed_at_random(children: Children, folder: Path, expected: Whole, *, kills
             pass
         ended = -signal.SIGKILL
         while ended == -signal.SIGKILL:
-            child = children.start(directory, steps_per_segment=chance.choice([1, 4, 1000]))
+            how: dict[str, Any] = {"steps_per_segment": chance.choice([1, 4, 1000]), "lookahead": chance.choice(lookahead)}
+            begins = sum(event.kind == "begin" for event in events(directory))
+            child = children.start(directory, **how)
             if kills > 0:
-                time.sleep(chance.uniform(0, 0.25))
+                if chance.random() < 0.7:  # else it may still be starting
+                    wait_until(partial(begun, directory, begins + 1))
+                time.sleep(chance.uniform(0, 0.2))
                 ended = child.kill()
                 kills -= ended == -signal.SIGKILL
             else:
                 ended = child.wait()
         assert ended == 0, (seed, number, events(directory)[-1])
-        assert_nothing_lost_or_doubled(directory, expected)
+        assert_nothing_lost_or_doubled(directory, expected, ahead=len(lookahead) > 1)
     return number
+
+
+def begun(directory: Path, times: int) -> bool:
+    """Say whether sessions have begun so many times, or the run has ended."""
+    told = events(directory)
+    return sum(event.kind == "begin" for event in told) >= times or any(event.kind == "end" for event in told)
 
 
 def test_100_random_kills_lose_nothing_and_double_nothing(children: Children, tmp_path: Path, unharmed: Whole) -> None:
     assert killed_at_random(children, tmp_path, unharmed, kills=100, seed=11) > 3
+
+
+def test_nor_with_a_lookahead_that_is_another_after_each_kill(children: Children, tmp_path: Path, unharmed: Whole) -> None:
+    killed_at_random(children, tmp_path, unharmed, kills=60, seed=12, lookahead=LOOKAHEADS)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(5))
+def test_500_random_kills_with_lookahead(children: Children, tmp_path: Path, unharmed: Whole, seed: int) -> None:
+    killed_at_random(children, tmp_path, unharmed, kills=100, seed=seed, lookahead=LOOKAHEADS)
 
 
 @pytest.mark.campaign

@@ -350,3 +350,22 @@ def test_limits_hold_with_lookahead_and_the_run_goes_on_from_there(tmp_path: Pat
             assert opened.journal.account().spent.calls <= limit
         asyncio.run(solve(opened, lookahead="auto"))
         assert summary(opened)["verified"]
+
+
+def test_tasks_and_what_is_kept_of_them_do_not_grow_with_the_steps() -> None:
+    tasks: list[int] = []
+
+    class Watched(Kept):
+        def append(self, steps: Sequence[Committed]) -> None:
+            super().append(steps)
+            tasks.append(len(asyncio.all_tasks()))
+
+    task = Foreseen(1500)
+    log = Watched(task)
+    maker = create_maker(task, model=Scripted(script=counting), k=1, lookahead=16, steps_per_segment=500, log=log).compile()
+    for _ in range(3):
+        asyncio.run(maker.ainvoke({}))
+    assert log.at["done"]
+    half = len(tasks) // 2
+    assert max(tasks[half:]) <= max(tasks[:half]) + 16
+    assert max(tasks) < 16 * 6, "a vote in flight is a handful of tasks"

@@ -3,13 +3,14 @@
 from maker_graph.simulation.chat import Answers, ChatRehearsal
 from maker_graph.simulation.model import SimulatedChatModel, simulated
 from maker_graph.simulation.profiles import PROFILES, Profile, profile_of
-from maker_graph.simulation.rehearsal import Messages, Rehearsal, Replies
+from maker_graph.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies
 from maker_graph.simulation.simulator import Reply, Simulator
 
 __all__ = [
     "PROFILES",
     "Answers",
     "ChatRehearsal",
+    "DraftRehearsal",
     "Messages",
     "Profile",
     "Rehearsal",

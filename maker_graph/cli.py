@@ -32,6 +32,7 @@ from maker_graph.maker import MakerOutput
 from maker_graph.models import TIMEOUT
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
 from maker_graph.provider import Gate
+from maker_graph.recovery import LONG
 from maker_graph.sampling import Calls
 from maker_graph.settings import Settings, load_task, named_model, new_settings, rehearsed
 from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
@@ -259,7 +260,7 @@ def resume_command(
 def verify_command(run: RunName, as_json: AsJson = False) -> None:
     """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified."""
     with _clear_errors(), runs.opened(_directory(run)) as opened:
-        result = runs.summary(opened)
+        result = _summary(opened, quiet=as_json)
         _print(result, as_json=as_json, quiet=False)
     raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
 
@@ -268,7 +269,7 @@ def verify_command(run: RunName, as_json: AsJson = False) -> None:
 def status_command(run: RunName, as_json: AsJson = False) -> None:
     """Say where a run stands."""
     with _clear_errors(), runs.opened(_directory(run)) as opened:
-        _print(runs.summary(opened), as_json=as_json, quiet=False)
+        _print(_summary(opened, quiet=as_json), as_json=as_json, quiet=False)
 
 
 @app.command(
@@ -551,7 +552,7 @@ def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool,
         raise stopped
     if stopped is not None or not finished:  # before the summary, which takes its time for a long run
         _tell(f"{_why(stopped, run.journal.step + 1)} {run.journal.step} steps are kept.{_todo(run, stopped)}")
-    result = runs.summary(run)
+    result = _summary(run, quiet=quiet)
     _print(result, as_json=as_json, quiet=quiet)
     still_open = _write_results(run)
     if stopped is not None or not finished:
@@ -633,6 +634,15 @@ class _Bar(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         yield self.make_tasks_table(self.tasks)
         yield Text(self.votes, style="dim")
+
+
+def _summary(run: runs.Run, *, quiet: bool) -> runs.Summary:
+    """Return the run in figures; of a long run, show how far its journal has been replayed."""
+    if quiet or run.journal.step < LONG or not sys.stderr.isatty():
+        return runs.summary(run)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        shown = bar.add_task("replaying the journal", total=run.journal.step)
+        return runs.summary(run, lambda step: bar.update(shown, completed=step))
 
 
 def _print(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:

@@ -6,7 +6,7 @@ journal.db       every decided step: the truth
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,23 +141,23 @@ def _origin(settings: Settings) -> str:
     return sorted_json(settings.model_dump(mode="json"))
 
 
-def summary(run: Run) -> Summary:
+def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summary:
     """Return the run in figures, and whether it is verified: replayed from its journal by the task's rules, without a model.
 
     Verified means: every step decided by an answer that keeps the rules of the task, the task done, in exactly `total` steps
-    if the task knows its total.
+    if the task knows its total. A million steps take a minute or two; `progress` is told the step every thousand.
 
     Raises:
         DamagedRun: the journal is not what was written.
     """
     at = run.machine.begin()
-    rules_kept = True
+    rules_kept, check = True, run.task.check if isinstance(run.task, Checks) else None
     for decision, before, after in run.journal.replay(run.machine):
         at = after
-        kept = decision["status"] == "decided" and (
-            not isinstance(run.task, Checks) or run.task.check(before["state"], decision["answer"])
-        )
+        kept = decision["status"] == "decided" and (check is None or check(before["state"], decision["answer"]))
         rules_kept = rules_kept and kept
+        if at["step"] % 1000 == 0:
+            progress(at["step"])
     total = total_of(run.task)
     totals, settings, spent = at["totals"], run.settings, run.journal.account().spent
     return Summary(

@@ -266,6 +266,8 @@ class Journal:
                 _check(db, self._origin, 1, last)
         except MakerError as error:
             self._damage = error
+        except Exception as error:  # noqa: BLE001  in a thread of its own, nobody else would hear of it
+            self._damage = DamagedRun(f"The journal is damaged: {error}.")
 
     def decisions(self) -> Iterator[Decision]:
         """Yield the decisions in order, without a look at the chain: `check` and `replay` do that.
@@ -441,7 +443,7 @@ def _check(db: sqlite3.Connection, origin: bytes, first: int, last: int) -> None
     link, expected = origin, first
     if first > 1:
         row = db.execute("SELECT hash FROM steps WHERE step = ?", (first - 1,)).fetchone()
-        link = row[0] if row is not None else b""
+        link = row[0] if row is not None and type(row[0]) is bytes else b""
     rows = db.execute("SELECT step, entry, mark, hash FROM steps WHERE step BETWEEN ? AND ? ORDER BY step", (first, last))
     for step, entry, mark, stored in rows:
         if step != expected or type(entry) is not str or type(mark) is not bytes or type(stored) is not bytes:

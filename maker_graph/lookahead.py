@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
@@ -37,18 +38,18 @@ from maker_graph.core.width import MOST, Width
 from maker_graph.errors import LimitReached, MakerError, ProviderFailure, UsageError
 from maker_graph.ladder import Voter
 from maker_graph.node import Node
-from maker_graph.prompts import as_pairs
+from maker_graph.prompts import as_messages
 from maker_graph.sampling import Sampler, nobody_listens
-from maker_graph.task import Drafted, Predicts, Task
+from maker_graph.task import Drafted, Predicts, Prompt, Task
 
-TOKENS_PER_ANSWER = 40
+TOKENS_PER_ANSWER = 32
 """Output tokens that a drafted answer may take; a drafted move of Hanoi takes some 15."""
 
 SHORTEST_DRAFT = 8
 """States in a draft at least: a call has a price of its own, however little it lists."""
 
-LONGEST_DRAFT = 128
-"""And at most."""
+LONGEST_DRAFT = 64
+"""And at most: no model refuses the output cap that goes with it."""
 
 _KEY = "__maker_window"
 
@@ -82,24 +83,42 @@ class Drafter:
 
     def draft(self, state: JSON, n: int) -> list[JSON]:
         """Return at most `n` states that follow `state`; none if the draft is of no use."""
+        if self._sampler is None:
+            return self._predicted(state, n)
+        if (prompt := self._prompt(state, n)) is None:
+            return []
         try:
-            if self._sampler is None:
-                return [plain(each) for each in islice(self._task.draft(state, n), n)]
-            return self._states(state, self._sampler.draw(self._task.draft_prompt(state, n), 0).text, n)
+            sample = self._sampler.draw(prompt, 0)
         except MakerError as error:
             return _none_if_passing(error)
+        return self._listed(state, sample.text, n)
 
     async def adraft(self, state: JSON, n: int) -> list[JSON]:
         """Return at most `n` states that follow `state`; see `draft`."""
         if self._sampler is None:
-            return self.draft(state, n)
+            return self._predicted(state, n)
+        if (prompt := self._prompt(state, n)) is None:
+            return []
         try:
-            sample = await self._sampler.adraw(self._task.draft_prompt(state, n), 0)
+            sample = await self._sampler.adraw(prompt, 0)
         except MakerError as error:
             return _none_if_passing(error)
-        return self._states(state, sample.text, n)
+        return self._listed(state, sample.text, n)
 
-    def _states(self, state: JSON, text: str, n: int) -> list[JSON]:
+    def _predicted(self, state: JSON, n: int) -> list[JSON]:
+        try:
+            return [plain(each) for each in islice(self._task.draft(state, n), n)]
+        except Exception:  # noqa: BLE001  a draft may fail as it may be wrong: it stops nothing
+            return []
+
+    def _prompt(self, state: JSON, n: int) -> Prompt | None:
+        try:
+            prompt: Prompt = self._task.draft_prompt(state, n)
+        except Exception:  # noqa: BLE001  as above
+            return None
+        return prompt
+
+    def _listed(self, state: JSON, text: str, n: int) -> list[JSON]:
         states: list[JSON] = []
         try:
             for answer in islice(self._task.parse_draft(text), n):
@@ -152,7 +171,7 @@ class _Place:
 class Window:
     """The microsteps in flight of one invocation."""
 
-    def __init__(self, task: Task, width: Width, *, first: int, checked: bool) -> None:
+    def __init__(self, task: Task, width: Width, *, first: int, checked: bool, asks: bool) -> None:
         """Make an empty window.
 
         Args:
@@ -160,11 +179,15 @@ class Window:
             width: how many vote at once.
             first: samples in the first round of a vote, for the limit on samples in flight.
             checked: whether votes depend on the state beyond the prompt, for the rules of the task.
+            asks: whether a model is asked for drafts, which takes one of the requests in flight.
         """
         self._task = task
         self._width = width
         self._first = first
         self._checked = checked
+        self._asks = asks
+        self._rounds = 0
+        self._dying: set[Work] = set()
         self._chain: deque[_Place] = deque()
         self._draft: tuple[int, Work] | None = None
         self._drafted_from: int | None = None
@@ -187,14 +210,15 @@ class Window:
         self._crew, self._last = crew, last
         self._most = MOST if concurrency is None and self._width.fixed is None else self._width.fixed or MOST
         if concurrency is not None:
-            self._most = max(1, min(self._most, concurrency // self._first))
-        if self._chain and (self._chain[0].step != step + 1 or not self._same(self._chain[0].state, state)):
+            self._most = max(1, min(self._most, (concurrency - self._asks) // self._first))
+        if self._chain and (self._chain[0].step != step + 1 or not self._asks_this(self._chain[0], state)):
             self._cut(0)
         if not self._chain:
             self._forget_draft()
             self._chain.append(_Place(step + 1, state, drafted=False))
         if self._width(self._most) == 1:
             self._width.rest()
+        self._rounds += 1
         self._top_up()
 
     def pending(self) -> list[Work]:
@@ -224,13 +248,23 @@ class Window:
         return found
 
     def close(self) -> list[Work]:
-        """Cancel what is in flight; return it, to be awaited."""
-        flying = [place.vote for place in self._chain if place.vote is not None]
+        """Cancel what is in flight; return all that is still ending, to be awaited."""
         self._cut(0)
-        return flying
+        return [*self._dying]
 
-    def _same(self, one: JSON, other: JSON) -> bool:
-        return asks_the_same(self._task, one, other, checked=self._checked)
+    def clear(self) -> None:
+        """Drop what is in flight: a step on the ladder needs the limit on requests for itself."""
+        self._cut(0)
+
+    def _asks_this(self, place: _Place, state: JSON) -> bool:
+        """Say whether a vote on `place` is a vote on `state`; if so, it is in that state that the chain goes on."""
+        try:
+            same = asks_the_same(self._task, place.state, state, checked=self._checked)
+        except Exception:  # noqa: BLE001  a predicted state may be one for which the task has no prompt
+            return False
+        if same and place.state != state:
+            place.state, place.seen = state, False
+        return same
 
     def _see_decided(self) -> None:
         """Hold each new answer against the place after it; cut off what was predicted wrong."""
@@ -241,10 +275,14 @@ class Window:
             place.seen = True
             if decision["status"] != "decided":
                 continue
-            state = plain(self._task.apply(place.state, decision["answer"]))
-            over = self._task.done(state) or place.step == self._last
+            try:
+                state = plain(self._task.apply(place.state, decision["answer"]))
+                over = self._task.done(state) or place.step == self._last
+            except Exception:  # noqa: BLE001  if the state is real, `commit` raises it; else it is no error
+                self._cut(number + 1)
+                return
             follower = self._chain[number + 1] if number + 1 < len(self._chain) else None
-            if follower is not None and not over and self._same(follower.state, state):
+            if follower is not None and not over and self._asks_this(follower, state):
                 if follower.drafted:
                     self._width.hold()
                 continue
@@ -262,23 +300,39 @@ class Window:
         step, work = self._draft
         self._draft = None
         for number, state in enumerate(work.result(), start=step):
-            if number > (self._last or number) or self._task.done(state):
+            if number < self._chain[0].step:
+                continue  # the votes were faster than the draft
+            if number > (self._last or number) or self._over(state):
                 break
             place = next((each for each in self._chain if each.step == number), None)
             if place is None:
                 self._chain.append(_Place(number, state, drafted=True))
-            elif not self._same(place.state, state):
+            elif not asks_the_same(self._task, place.state, state, checked=True):
                 self._width.miss()
                 break
 
+    def _over(self, state: JSON) -> bool:
+        try:
+            return self._task.done(state)
+        except Exception:  # noqa: BLE001  a draft may be no state of the task at all
+            return True
+
     def _top_up(self) -> None:
+        """Begin votes and a draft, as far as there is room.
+
+        The first step of an invocation votes alone: under a limit that is nearly reached, each one then commits a step, or none
+        would and all that was in flight would be paid for again and again.
+        """
         assert self._crew is not None  # noqa: S101  `follow` is called first
         width = self._width(self._most)
-        flying = sum(place.vote is not None and not place.vote.done() for place in self._chain)
+        votes = [place.vote for place in self._chain if place.vote is not None]
+        flying = sum(not vote.done() for vote in votes) + len(self._dying)
+        failed = any(vote.done() and not vote.cancelled() and vote.exception() is not None for vote in votes)
+        room = 0 if failed else width if self._rounds > 1 else 1
         waiting = 0
         for number, place in enumerate(self._chain):
             if place.vote is None:
-                if flying < width and number < 4 * width:
+                if number == 0 or (flying < room and number < 4 * width):
                     place.vote = self._crew.vote(place.state, place.step)
                     flying += 1
                 else:
@@ -296,14 +350,26 @@ class Window:
             place = self._chain.pop()
             if place.vote is not None:
                 self.dropped += 1
-                _drop(place.vote)
+                self._drop(place.vote)
         self._forget_draft()
 
     def _forget_draft(self) -> None:
         if self._draft is not None:
-            _drop(self._draft[1])
+            self._drop(self._draft[1])
             self._draft = None
         self._drafted_from = None
+
+    def _drop(self, work: Work) -> None:
+        if not work.done():
+            self._dying.add(work)
+        work.add_done_callback(self._hear)
+        work.cancel()
+
+    def _hear(self, work: Work) -> None:
+        """Take notice of the end, and of an error that matters to nobody any more."""
+        self._dying.discard(work)
+        if not work.cancelled():
+            work.exception()
 
 
 def asks_the_same(task: Task, one: JSON, other: JSON, *, checked: bool) -> bool:
@@ -311,18 +377,9 @@ def asks_the_same(task: Task, one: JSON, other: JSON, *, checked: bool) -> bool:
 
     The prompt must be the same; and, if answers are `checked`, the state itself, against which they are held.
     """
-    return canonical(one) == canonical(other) or (not checked and as_pairs(task.prompt(one)) == as_pairs(task.prompt(other)))
-
-
-def _drop(work: Work) -> None:
-    work.add_done_callback(_hear)
-    work.cancel()
-
-
-def _hear(work: Work) -> None:
-    """Take notice of an error that matters to nobody any more."""
-    if not work.cancelled():
-        work.exception()
+    if canonical(one) == canonical(other):
+        return True
+    return not checked and [*as_messages(task.prompt(one))] == [*as_messages(task.prompt(other))]
 
 
 class _Tasks:
@@ -384,6 +441,12 @@ def _context(config: RunnableConfig) -> contextvars.Context:
     return context
 
 
+def _make_room() -> None:
+    """Leave the limit on requests in flight, if there is one, to a step on the ladder."""
+    if get_config().get("max_concurrency"):
+        _current_window().clear()
+
+
 def _current_window() -> Window:
     """Return the window of the invocation that calls."""
     window: Window = get_config()["configurable"][_KEY]
@@ -410,8 +473,10 @@ class WindowedGraph(BoundedGraph):
         """Stream, and ainvoke; see `Pregel.astream`."""
         window = self.window()
         try:
-            async for chunk in super().astream(input, _with_window(config, window), **kwargs):
-                yield chunk
+            stream: Any = super().astream(input, _with_window(config, window), **kwargs)
+            async with aclosing(stream) as chunks:  # closed before the window is, also if nobody takes the rest
+                async for chunk in chunks:
+                    yield chunk
         finally:
             await asyncio.gather(*window.close(), return_exceptions=True)  # type: ignore[arg-type]  # tasks of this loop
 
@@ -455,6 +520,7 @@ def microsteps_ahead(
 
     def microstep(values: Mapping[str, Any]) -> Any:
         if values["rung"]:
+            _make_room()
             return one.invoke(values)
         window = _current_window()
         follow(values, window, _Threads(vote, drafter, config_of, window))
@@ -464,6 +530,7 @@ def microsteps_ahead(
 
     async def amicrostep(values: Mapping[str, Any]) -> Any:
         if values["rung"]:
+            _make_room()
             return await one.ainvoke(values)
         window = _current_window()
         follow(values, window, _Tasks(vote, drafter, config_of))

@@ -247,7 +247,8 @@ def create_maker(
         drafter = _drafter(task, draft_model or model, seed, {**(calls or {}), **(draft_calls or {})})
         first = first_draw(k)
         microstep = microsteps_ahead(microstep, voters[0], drafter, config_of, total=machine.total, first=first)
-        window = partial(_window, task, width, first=first, checked=checked)
+        asks = not isinstance(task, Predicts)
+        window = partial(Window, task, Width(width), first=first, checked=checked, asks=asks)
     return (
         _Maker(
             (steps_per_segment or machine.total or STEPS) * len(voters),
@@ -347,10 +348,6 @@ def _commit(task: Task, machine: "Machine", log: Log | None, *, checked: bool) -
         return {**steps[-1].after, "rung": 0, "tried": [], "ahead": []}
 
     return Node(commit)
-
-
-def _window(task: Task, width: int | None, *, first: int, checked: bool) -> Window:
-    return Window(task, Width(width), first=first, checked=checked)
 
 
 def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: dict[str, Any]) -> Drafter:

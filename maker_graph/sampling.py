@@ -20,6 +20,7 @@ What providers and LangChain do differently is settled here and nowhere else:
 import asyncio
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,6 +197,7 @@ class Sampler:
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
         self._name = name
         self._asked: dict[int, _Asked] = {}
+        self._lock = threading.Lock()
         self._seed = seed
         self._max_tokens = max_tokens
         self._meter = meter
@@ -283,9 +285,10 @@ class Sampler:
             messages = as_messages(prompt)
             plain = pairs_of(messages)
             asked = _Asked(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
-            if len(self._asked) >= REMEMBERED:
-                del self._asked[next(iter(self._asked))]
-            self._asked[id(prompt)] = asked
+            with self._lock:
+                if len(self._asked) >= REMEMBERED:
+                    del self._asked[next(iter(self._asked))]
+                self._asked[id(prompt)] = asked
         kwargs: dict[str, Any] = {} if self._seed is None else {"seed": _seed_of(self._seed, asked.text, index)}
         return asked.messages, asked.plain, kwargs
 

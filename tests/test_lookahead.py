@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from maker_graph import LimitReached, ProviderFailure, Undecided, UsageError, create_maker
 from maker_graph.account import Limits
@@ -61,6 +61,16 @@ class Foreseen(Countdown):
         return [each + 50 if each in self.wrong else each for each in states]
 
 
+class SlowAfter(Scripted):
+    """Takes long for all but the first step of a countdown from 20."""
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        await asyncio.sleep(0.0 if messages[-1].text == "20" else 5.0)
+        return await super()._agenerate(messages, stop, run_manager, **kwargs)
+
+
 def run(task: Task, **settings: Any) -> tuple[MakerOutput, Kept]:
     log = Kept(task)
     result = asyncio.run(create_maker(task, log=log, **settings).compile().ainvoke({}))
@@ -69,7 +79,7 @@ def run(task: Task, **settings: Any) -> tuple[MakerOutput, Kept]:
 
 def decides_the_same(seed: int, lookaheads: Sequence[Any]) -> None:
     errs = f"{ERRS},draft_error={(0.0, 0.2, 0.9)[seed % 3]}"
-    given: dict[str, Any] = {"model": errs, "k": 2, "seed": seed, "check": seed % 2 == 0}
+    given: dict[str, Any] = {"model": errs, "k": 2, "seed": seed, "check": seed % 2 == 0, "ladder": None}
     result, log = run(Hanoi(3), **given)
     for lookahead in lookaheads:
         ahead, other = run(Hanoi(3), lookahead=lookahead, **given)
@@ -101,12 +111,12 @@ def test_steps_are_committed_in_order_although_later_ones_are_decided_first() ->
         async def _agenerate(
             self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
         ) -> ChatResult:
-            await asyncio.sleep(0.05 if messages[-1].text == "8" else 0.0)
+            await asyncio.sleep(0.05 if messages[-1].text == "7" else 0.0)
             return await super()._agenerate(messages, stop, run_manager, **kwargs)
 
     result, log = run(Foreseen(8), model=Slow(script=counting), k=1, lookahead=8)
     assert (result["state"], log.at["step"]) == (0, 8)
-    assert log.batches == [8], "all that was decided behind the slow first step came with it, in one transaction"
+    assert log.batches == [1, 7], "all that was decided behind the slow second step came with it, in one transaction"
 
 
 def test_a_wrong_draft_costs_samples_and_nothing_else() -> None:
@@ -169,6 +179,87 @@ def test_an_undecided_step_raises_when_it_is_its_turn_and_not_before() -> None:
     assert log.at["state"] == 3
 
 
+@pytest.mark.parametrize("fails", ["draft", "done", "prompt", "apply", "plain"])
+def test_what_a_task_raises_on_a_state_that_was_only_predicted_is_no_error(fails: str) -> None:
+    class Fragile(Foreseen):
+        def draft(self, state: int, n: int) -> list[Any]:
+            if fails == "draft":
+                raise KeyError(state)
+            return [object()] if fails == "plain" else super().draft(state, n)
+
+        def done(self, state: int) -> bool:
+            if fails == "done" and state > 50:
+                raise ValueError(state)
+            return super().done(state)
+
+        def prompt(self, state: int) -> str:
+            if fails == "prompt" and state > 50:
+                raise IndexError(state)
+            return super().prompt(state)
+
+        def apply(self, state: int, answer: int) -> int:
+            if fails == "apply" and state > 50:
+                raise ValueError(state)
+            return super().apply(state, answer)
+
+    result, _ = run(Fragile(12, wrong=[8, 3]), model=Scripted(script=counting), k=1, lookahead=6)
+    assert (result["state"], result["step"]) == (0, 12)
+
+
+def test_a_prompt_that_differs_only_in_what_messages_carry_beside_their_text_is_another() -> None:
+    class Named:
+        def start(self) -> str:
+            return "a"
+
+        def done(self, state: str) -> bool:
+            return state == "e"
+
+        def prompt(self, state: str) -> Any:
+            return [HumanMessage("next", name=state)]
+
+        def parse(self, text: str) -> str:
+            return text
+
+        def apply(self, _: str, answer: str) -> str:
+            return answer
+
+        def draft(self, _: str, n: int) -> list[str]:
+            return ["oops"] * n
+
+    class Reads(Scripted):
+        def _generate(self, messages: Any, *_: Any, **__: Any) -> ChatResult:
+            text = chr(ord(messages[-1].name[0]) + 1)
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
+
+    result, log = run(Named(), model=Reads(script=lambda *_: ""), k=1, lookahead=4)
+    assert (result["state"], len(log.entries)) == ("e", 4)
+
+
+def test_a_draft_that_is_slower_than_the_votes_is_of_use_all_the_same() -> None:
+    class Late(Listed):
+        pass
+
+    def listing(_: int, text: str) -> str:
+        n, state = (int(word) for word in text.split()[1::2])
+        return " ".join(str(each) for each in range(state - 1, max(state - 1 - n, -1), -1))
+
+    drafts = Scripted(script=listing, delay=lambda _: 0.08)
+    model = Scripted(script=counting, delay=lambda _: 0.01)
+    _, log = run(Late(40), model=model, draft_model=drafts, k=1, lookahead=8)
+    assert (len(log.entries), len(model.log)) == (40, 40), "nothing is dropped where no draft is wrong"
+    assert max(log.batches) > 1
+
+
+def test_a_run_at_its_limit_commits_a_step_in_each_session(tmp_path: Path) -> None:
+    settings = new_settings("hanoi", {"disks": 4}, "sim:perfect,latency=.002,error=.1", k=3)
+    with created(tmp_path / "r", settings) as opened:
+        for limit in range(30, 90, 15):
+            before = opened.journal.step
+            with pytest.raises(LimitReached):
+                asyncio.run(solve(opened, lookahead=8, limits=Limits(calls=limit)))
+            assert opened.journal.step > before, limit
+
+
 def test_what_is_in_flight_when_a_run_fails_is_cancelled() -> None:
     def script(_: int, text: str) -> str:
         if text == "6":
@@ -186,7 +277,7 @@ def test_what_is_in_flight_when_a_run_fails_is_cancelled() -> None:
 
 
 async def test_an_invocation_that_is_cancelled_leaves_nothing_in_flight() -> None:
-    model = Scripted(script=counting, delay=lambda _: 5.0)
+    model = SlowAfter(script=counting)
     before = asyncio.all_tasks()
     task = asyncio.ensure_future(create_maker(Foreseen(20), model=model, k=1, lookahead=8).compile().ainvoke({}))
     await asyncio.sleep(0.2)
@@ -194,6 +285,16 @@ async def test_an_invocation_that_is_cancelled_leaves_nothing_in_flight() -> Non
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_stream_that_is_left_leaves_nothing_in_flight() -> None:
+    model = Scripted(script=counting, delay=lambda _: 0.05)
+    before = asyncio.all_tasks()
+    stream: Any = create_maker(Foreseen(30), model=model, k=1, lookahead=8).compile().astream({}, stream_mode="custom")
+    async for _ in stream:
+        break
+    await stream.aclose()
     assert asyncio.all_tasks() == before
 
 
@@ -213,10 +314,15 @@ def test_no_more_samples_are_in_flight_than_the_concurrency_allows(lookahead: An
             finally:
                 flying -= 1
 
-    model = Counting(script=counting, delay=lambda _: 0.002)
-    maker = create_maker(Foreseen(60), model=model, k=3, lookahead=lookahead).compile()
+    confused = iter("???")
+
+    def script(index: int, text: str) -> str:
+        return (next(confused, "") if text == "20" else "") or counting(index, text)
+
+    model = Counting(script=script, delay=lambda _: 0.02)
+    maker = create_maker(Foreseen(40), model=model, k=3, stuck_after=3, lookahead=lookahead).compile()
     asyncio.run(maker.ainvoke({}, {"max_concurrency": 7}))
-    assert most == 6, "two microsteps of three samples"
+    assert 3 < most <= 6, "two microsteps of three samples"
 
 
 def test_each_decision_goes_to_the_custom_stream_once_and_in_order() -> None:

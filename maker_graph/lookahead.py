@@ -208,7 +208,7 @@ class Window:
             concurrency: samples in flight at most.
         """
         self._crew, self._last = crew, last
-        self._most = MOST if concurrency is None and self._width.fixed is None else self._width.fixed or MOST
+        self._most = self._width.fixed or MOST
         if concurrency is not None:
             self._most = max(1, min(self._most, (concurrency - self._asks) // self._first))
         if self._chain and (self._chain[0].step != step + 1 or not self._asks_this(self._chain[0], state)):

@@ -248,7 +248,8 @@ def create_maker(
         first = first_draw(k)
         microstep = microsteps_ahead(microstep, voters[0], drafter, config_of, total=machine.total, first=first)
         asks = not isinstance(task, Predicts)
-        window = partial(Window, task, Width(width), first=first, checked=checked, asks=asks)
+        worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
+        window = partial(Window, task, worth, first=first, checked=checked, asks=asks)
     return (
         _Maker(
             (steps_per_segment or machine.total or STEPS) * len(voters),

@@ -1,7 +1,7 @@
 """Lookahead: many microsteps in flight, and not one decision another."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -61,13 +61,15 @@ class Foreseen(Countdown):
         return [each + 50 if each in self.wrong else each for each in states]
 
 
-class SlowAfter(Scripted):
-    """Takes long for all but the first step of a countdown from 20."""
+class Slow(Scripted):
+    """Takes so many seconds for a prompt."""
+
+    seconds: Callable[[str], float]
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
-        await asyncio.sleep(0.0 if messages[-1].text == "20" else 5.0)
+        await asyncio.sleep(self.seconds(str(messages[-1].text)))
         return await super()._agenerate(messages, stop, run_manager, **kwargs)
 
 
@@ -107,14 +109,8 @@ def test_a_longer_task_ends_alike_with_invoke_too(lookahead: Any) -> None:
 
 
 def test_steps_are_committed_in_order_although_later_ones_are_decided_first() -> None:
-    class Slow(Scripted):
-        async def _agenerate(
-            self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
-        ) -> ChatResult:
-            await asyncio.sleep(0.05 if messages[-1].text == "7" else 0.0)
-            return await super()._agenerate(messages, stop, run_manager, **kwargs)
-
-    result, log = run(Foreseen(8), model=Slow(script=counting), k=1, lookahead=8)
+    model = Slow(script=counting, seconds=lambda text: 0.05 if text == "7" else 0.0)
+    result, log = run(Foreseen(8), model=model, k=1, lookahead=8)
     assert (result["state"], log.at["step"]) == (0, 8)
     assert log.batches == [1, 7], "all that was decided behind the slow second step came with it, in one transaction"
 
@@ -277,7 +273,7 @@ def test_what_is_in_flight_when_a_run_fails_is_cancelled() -> None:
 
 
 async def test_an_invocation_that_is_cancelled_leaves_nothing_in_flight() -> None:
-    model = SlowAfter(script=counting)
+    model = Slow(script=counting, seconds=lambda text: 0.0 if text == "20" else 5.0)
     before = asyncio.all_tasks()
     task = asyncio.ensure_future(create_maker(Foreseen(20), model=model, k=1, lookahead=8).compile().ainvoke({}))
     await asyncio.sleep(0.2)

@@ -40,9 +40,7 @@ move = [2, 0, 2]
 next_state = [[3], [1], [2]]
 """
 
-USER = """\
-Find the one next move.
-
+POSITION = """\
 Rule to follow:
 1. If the previous move did not move disk 1, or there is no previous move: move disk 1 to the next peg in the order {cycle}.
 2. If the previous move moved disk 1: make the only legal move that does not move disk 1.
@@ -50,24 +48,22 @@ Rule to follow:
 Pegs are numbered from 0; each list runs from bottom to top.
 Previous move: {previous}
 Current state: {pegs}
+"""
 
+USER = f"""\
+Find the one next move.
+
+{POSITION}
 Think briefly. Then end your reply with exactly these two lines, with the move and the state after it filled in:
 move = [disk, from_peg, to_peg]
 next_state = [[...], [...], [...]]
 """
 
-DRAFT = """\
-List the next {n} moves.
+DRAFT = f"""\
+List the next {{n}} moves.
 
-Rule to follow:
-1. If the previous move did not move disk 1, or there is no previous move: move disk 1 to the next peg in the order {cycle}.
-2. If the previous move moved disk 1: make the only legal move that does not move disk 1.
-
-Pegs are numbered from 0; each list runs from bottom to top.
-Previous move: {previous}
-Current state: {pegs}
-
-Write one move a line as [disk, from_peg, to_peg], {n} lines, and nothing else.
+{POSITION}
+Write one move a line as [disk, from_peg, to_peg], {{n}} lines, and nothing else.
 """
 
 OTHERWISE = """\
@@ -146,17 +142,15 @@ class Hanoi:
 
     def draft_prompt(self, state: HanoiState, n: int) -> Prompt:
         """Return the same rules and state, and ask for the next `n` moves in short."""
-        previous = "none" if state["previous"] is None else str(state["previous"])
-        user = DRAFT.format(n=n, cycle=self._cycle, previous=previous, pegs=state["pegs"])
-        return [("system", self._system), ("user", user)]
+        return self._messages(state, DRAFT, n=n)
 
     def parse_draft(self, text: str) -> list[JSON]:
         """Return the moves in `text`. The states after them are not written out: `apply` makes the moves."""
         return [{"move": [int(number) for number in match.groups()]} for match in _MOVES.finditer(text)]
 
-    def _messages(self, state: HanoiState) -> list[tuple[str, str]]:
+    def _messages(self, state: HanoiState, asked: str = USER, **more: int) -> list[tuple[str, str]]:
         previous = "none" if state["previous"] is None else str(state["previous"])
-        user = USER.format(cycle=self._cycle, previous=previous, pegs=state["pegs"])
+        user = asked.format(cycle=self._cycle, previous=previous, pegs=state["pegs"], **more)
         return [("system", self._system), ("user", user)]
 
     def rephrase(self, state: HanoiState, attempt: int) -> Prompt:  # noqa: ARG002  there is one other way

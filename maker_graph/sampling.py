@@ -12,6 +12,7 @@ What providers and LangChain do differently is settled here and nowhere else:
 - ChatOpenAI's async client dies with its event loop: each loop gets one of its own;
 - its own retries are switched off, for layers of them multiply;
 - how a reply ended is `finish_reason`, `stop_reason`, `done_reason` or `status`, in a dozen spellings;
+- the client walks over the types of each message before it sends them: those of ChatOpenAI it sends as they are;
 - usage is read once per request; where there is none, tokens are estimated and marked as such;
 - what may pass is tried again, in this one loop, behind a gate that all callers share (`provider.py`);
 - a reply without any choice raises inside of LangChain; it becomes an empty sample, and `empty` discards it.
@@ -481,8 +482,27 @@ def _with_new_async_client(model: Any) -> BaseChatModel:
 
     http = model.http_async_client or DefaultAsyncHttpxClient()
     client = model.root_async_client.with_options(http_client=http)
-    copy: BaseChatModel = model.model_copy(update={"root_async_client": client, "async_client": client.chat.completions})
+    lean = _LeanCompletions(client.chat.completions)
+    copy: BaseChatModel = model.model_copy(update={"root_async_client": client, "async_client": lean})
     return copy
+
+
+class _LeanCompletions:
+    """The client's chat completions, to which messages are given as they go out.
+
+    ChatOpenAI has made plain JSON of them. The client would hold each part of it against the types of all kinds of messages,
+    which takes a third of what a call costs; what is given as `extra_body` it sends as it is, in place of the arguments.
+    """
+
+    def __init__(self, completions: Any) -> None:
+        self._create = completions.with_raw_response.create
+
+    @property
+    def with_raw_response(self) -> "_LeanCompletions":
+        return self
+
+    async def create(self, *, messages: Any, extra_body: Mapping[str, Any] | None = None, **rest: Any) -> Any:
+        return await self._create(messages=[], extra_body={**(extra_body or {}), "messages": messages}, **rest)
 
 
 def nobody_listens() -> bool:

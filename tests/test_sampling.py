@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 
 from maker_graph.core.decision import Usage
@@ -120,6 +120,23 @@ def test_what_never_passes_ends_in_a_clear_failure_after_six_calls_not_eighteen(
     with server(fault) as (url, asked), pytest.raises(ProviderFailure, match="6 times"):
         sampler(url).draw(PROMPT, 0)
     assert len(asked) == 6
+
+
+async def test_the_async_client_sends_the_same_as_the_plain_one() -> None:
+    history: Any = [
+        ("system", "Be brief."),
+        HumanMessage(
+            [{"type": "text", "text": "Look."}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]
+        ),
+        AIMessage("", tool_calls=[{"name": "find", "args": {"x": 1}, "id": "1"}]),
+        ToolMessage("found", tool_call_id="1"),
+    ]
+    for name in ("gpt-4.1-mini", "gpt-5-mini"):
+        with server((200, completion(), {})) as (url, asked):
+            sampler(url, name).draw(history, 1)
+            await sampler(url, name).adraw(history, 1)
+        assert asked[0] == asked[1]
+        assert [message["role"] for message in asked[1]["messages"]] == ["system", "user", "assistant", "tool"]
 
 
 async def test_the_same_for_the_async_client() -> None:

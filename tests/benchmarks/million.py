@@ -117,13 +117,16 @@ def going_on(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def deciles(samples: list[dict[str, Any]], total: int) -> list[dict[str, Any]]:
-    """Return the rate, memory and disk of each tenth of the steps; pauses between two sessions are not counted."""
+    """Return the rate, memory and disk of each tenth of the steps.
+
+    Pauses between two sessions do not count, nor does the replay of the journal after the last step.
+    """
     found = []
     for tenth in range(10):
         low, high = total * tenth / 10, total * (tenth + 1) / 10
         steps = seconds = 0.0
         for before, after in pairwise(samples):
-            if low <= before["steps"] and after["steps"] <= high + 0.5 and after["seconds"] > before["seconds"]:
+            if low <= before["steps"] < total and after["steps"] <= high + 0.5 and after["seconds"] > before["seconds"]:
                 steps += after["steps"] - before["steps"]
                 seconds += after["seconds"] - before["seconds"]
         inside = [sample for sample in samples if low < sample["steps"] <= high + 0.5]

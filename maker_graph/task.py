@@ -7,6 +7,7 @@ Five small functions are enough; any class that has them is a task. The others a
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
     rephrase(state, attempt) -> messages
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
+    state_at(step) -> state          truth(state) -> answer          (to calibrate a model: no run asks them)
 
 States and answers are plain JSON, so that a checkpoint and the journal give back what went in. All functions are pure: the
 same arguments, the same result, no file, no clock, no chance. What a task leaves behind is its answers, in the journal; an
@@ -114,6 +115,24 @@ class Skippable(Protocol):
 
     def skip(self, state: State, /) -> State:
         """Return the state after a step that was left open."""
+        ...
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A task that can make the state at any step without walking there, for calibration: its steps are drawn at random."""
+
+    def state_at(self, step: int, /) -> State:
+        """Return the state on the right path after `step` steps, from 0."""
+        ...
+
+
+@runtime_checkable
+class Known(Protocol):
+    """A task that knows the right answers, for calibration and for reports. No run asks: the model must find them."""
+
+    def truth(self, state: State, /) -> Any:
+        """Return the right answer in `state`, a state on the right path."""
         ...
 
 

@@ -165,6 +165,46 @@ class Hanoi:
         (_, system), (_, user) = self._messages(state)
         return [("system", system), ("user", user + "\n" + OTHERWISE.format(tops=tops, places=places))]
 
+    def state_at(self, step: int) -> HanoiState:
+        """Return the state on the right path after `step` moves, made from the step number alone.
+
+        >>> Hanoi(disks=3).state_at(4)
+        {'pegs': [[], [2, 1], [3]], 'previous': [3, 0, 2]}
+
+        Raises:
+            UsageError: there is no such step.
+        """
+        if not 0 <= step <= self.total():
+            raise UsageError(f"{self.disks} disks take {self.total()} moves: there is no state after {step}.")
+        pegs: Pegs = [[], [], []]
+        for disk in reversed(self._all):
+            pegs[self._peg(disk, step)].append(disk)
+        if step == 0:
+            return {"pegs": pegs, "previous": None}
+        disk = (step & -step).bit_length()  # move s moves disk 1 + the number of zeros at the end of s
+        return {"pegs": pegs, "previous": [disk, self._peg(disk, step - 1), self._peg(disk, step)]}
+
+    def _peg(self, disk: int, step: int) -> int:
+        """Return the peg of `disk` after `step` moves: every second disk goes round one way, the others the other way."""
+        moves = (step + (1 << (disk - 1))) >> disk
+        way = self.stride if disk % 2 else -self.stride
+        return (self.source + moves * way) % 3
+
+    def truth(self, state: HanoiState) -> HanoiAnswer:
+        """Return the move that the rule in the prompt asks for, and the state after it."""
+        pegs, previous = state["pegs"], state["previous"]
+        if previous is None or previous[0] != 1:
+            source = next(number for number, peg in enumerate(pegs) if peg and peg[-1] == 1)
+            move = [1, source, (source + self.stride) % 3]
+        else:
+            tops = sorted((peg[-1], number) for number, peg in enumerate(pegs) if peg and peg[-1] != 1)
+            disk, source = tops[0]  # of the two pegs without disk 1, the smaller top can move, onto the other one
+            (target,) = {0, 1, 2} - {source, previous[2]}
+            move = [disk, source, target]
+        after = moved(pegs, move)
+        assert after is not None  # noqa: S101  the rule moves legally wherever the state is on the path
+        return {"move": move, "next_state": after}
+
     def parse(self, text: str) -> JSON:
         """Return the last move and the last next state in `text`.
 

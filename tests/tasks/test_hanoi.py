@@ -34,24 +34,22 @@ def messages(task: Hanoi, state: HanoiState) -> list[tuple[str, str]]:
     return list(prompt)
 
 
-def state_at(disks: int, step: int) -> HanoiState:
-    """Return the state after `step` right moves from peg 0 to peg 2, without walking there.
-
-    Disk d has moved (step + 2^(d-1)) >> d times, the largest one towards the goal and each smaller one the other way round.
-    """
-    where = {0: 0} | {d: (2 - (disks - d) % 2) * (step + 2 ** (d - 1) >> d) % 3 for d in range(1, disks + 1)}
-    pegs = [[d for d in range(disks, 0, -1) if where[d] == peg] for peg in range(3)]
-    if step == 0:
-        return {"pegs": pegs, "previous": None}
-    last = (step & -step).bit_length()
-    before = (where[last] - (2 - (disks - last) % 2)) % 3
-    return {"pegs": pegs, "previous": [last, before, where[last]]}
-
-
 @pytest.mark.parametrize("disks", [1, 2, 5, 6])
-def test_the_states_made_without_walking_are_those_of_the_walk(disks: int) -> None:
-    for step in range(2**disks):
-        assert solved(Hanoi(disks), step) == state_at(disks, step)
+def test_states_made_from_the_step_number_and_the_truth_in_them_are_those_of_the_walk(disks: int) -> None:
+    for source, target in permutations(range(3), 2):
+        task = Hanoi(disks, source=source, target=target)
+        state = task.start()
+        for step in range(task.total()):
+            assert task.state_at(step) == state == solved(task, step)
+            state = task.apply(state, task.truth(state))
+        assert task.state_at(task.total()) == state
+        assert task.done(state)
+
+
+@pytest.mark.parametrize("step", [-1, 8])
+def test_there_is_no_state_beyond_the_ends(step: int) -> None:
+    with pytest.raises(UsageError, match=r"take 7 moves"):
+        Hanoi(3).state_at(step)
 
 
 def solved(task: Hanoi, steps: int | None = None) -> HanoiState:
@@ -79,7 +77,7 @@ def test_the_strategy_in_the_prompt_solves_any_number_of_disks_from_any_peg_to_a
 def test_the_three_states_of_the_paper_come_out_right() -> None:
     task = Hanoi(20)
     for known in PAPER:
-        state = state_at(20, known["step"])  # type: ignore[arg-type]  # the fixture's own numbers
+        state = Hanoi(20).state_at(known["step"])  # type: ignore[arg-type]  # the fixture's own numbers
         assert state["previous"] == known["previous"]
         assert known["pegs"] in (None, state["pegs"])
         answer: Any = task.parse(HanoiRehearsal().replies(messages(task, state)).right)  # type: ignore[union-attr]

@@ -1,13 +1,7 @@
-"""The command line: `maker-graph run | resume | verify | status | simulate`.
+"""`maker-graph run` and `resume`: a run from its settings to its last line."""
 
-What a person reads goes to standard error; standard output holds the result, with `--json` exactly one object.
-"""
-
-import json
 import os
 import re
-import signal
-import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,94 +12,50 @@ from typing import IO, Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from maker_graph import run as runs
 from maker_graph.account import Limits
+from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
+from maker_graph.cli.options import (
+    AsJson,
+    Concurrency,
+    DraftModel,
+    FsyncOption,
+    LookaheadOption,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    OwnPrice,
+    Patience,
+    Quiet,
+    RecordTo,
+    Rpm,
+    RunName,
+    Timeout,
+    TraceOption,
+    directory_of,
+    other_price,
+    parse_hotter,
+    parse_k,
+    parse_temperature,
+    price_for,
+)
+from maker_graph.cli.summary import print_summary, summarized
 from maker_graph.core.canonical import visible
 from maker_graph.core.planning import p_full
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
-from maker_graph.journal import Fsync
+from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.lookahead import draftable
 from maker_graph.maker import MakerOutput
 from maker_graph.models import TIMEOUT
-from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
+from maker_graph.pricing import Price
 from maker_graph.provider import Gate
-from maker_graph.recovery import LONG
 from maker_graph.sampling import Calls
 from maker_graph.settings import Settings, load_task, named_model, new_settings, rehearsed
 from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import Predicts, total_of
 from maker_graph.tracing import Trace
-
-EXIT_CODES: dict[type[MakerError], int] = {
-    UsageError: 2,
-    Undecided: 3,
-    LimitReached: 4,
-    ProviderFailure: 5,
-    DamagedRun: 6,
-    TakenOver: INTERRUPTED,
-}
-NOT_VERIFIED = 1
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Solve long tasks by small voted steps (MAKER, arXiv 2511.09030).",
-    epilog="Exit codes: 0 done and verified, 1 done but not verified, 2 wrong usage, 3 undecided step, 4 limit reached, "
-    "5 provider failure, 6 damaged run, 130 interrupted. After 3, 4, 5 and 130 the run can be resumed.",
-)
-
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
-MaxCost = Annotated[
-    float | None, typer.Option(help="Stop before more USD are spent; a resume keeps it, or takes a higher one.", min=0)
-]
-MaxCalls = Annotated[
-    int | None, typer.Option(help="Stop before more requests are made, failed ones included; kept like --max-cost.", min=0)
-]
-MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work; kept like --max-cost.", min=0)]
-Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
-Timeout = Annotated[float, typer.Option(help="Seconds after which a request is given up and made again.", min=0.001)]
-Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
-FsyncOption = Annotated[
-    Fsync,
-    typer.Option(
-        "--fsync", help="full: each step is on disk before the next; normal: faster, and a power cut may cost the last steps."
-    ),
-]
-OwnPrice = Annotated[
-    str | None, typer.Option("--price", metavar="IN,OUT", help="USD per million tokens, if not the list price.")
-]
-Concurrency = Annotated[int | None, typer.Option(help="Samples in flight at once.", min=1)]
-LookaheadOption = Annotated[
-    str | None,
-    typer.Option(
-        "--lookahead",
-        metavar="N|auto",
-        help="Microsteps in flight at once, on drafted states: faster, for some more samples, and no decision is another. auto "
-        "adapts to how often drafts hold. Default: 1; a resume keeps it.",
-    ),
-]
-DraftModel = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="Who drafts the states for --lookahead. Default: the run's own model; kept.")
-]
-TraceOption = Annotated[
-    Trace | None,
-    typer.Option(
-        "--trace",
-        help="What LangSmith is shown: nothing, contested steps only, or all. Default, if LANGSMITH_TRACING is on: all up to "
-        "2,000 steps, beyond that the first and last segment and what was contested.",
-    ),
-]
-RecordTo = Annotated[
-    Path | None, typer.Option("--record", metavar="FILE", help="Append every prompt and reply to FILE (JSON lines).")
-]
 
 
 @app.command(
@@ -168,31 +118,31 @@ def run_command(
     as_json: AsJson = False,
 ) -> None:
     """Solve a task from its start."""
-    with _clear_errors():
+    with clear_errors():
         options = _task_options(task, disks, source, out)
         settings = new_settings(
             task,
             options,
             model,
-            k=_k(k),
+            k=parse_k(k),
             seed=seed,
             check=check,
             max_samples=max_samples,
             max_tokens=max_tokens,
-            temperature=_temperature(temperature),
+            temperature=parse_temperature(temperature),
             stuck_after=stuck_after,
-            hotter=_hotter(hotter),
+            hotter=parse_hotter(hotter),
             rephrase=rephrase,
             escalate=escalate,
         )
         ahead = _lookahead(settings, lookahead, draft_model, max_cost)
         rehearsed(settings)
         limits = Limits(max_cost, max_calls, max_minutes)
-        pricing = _price(model, price, max_cost)
-        dearer = _other_price(escalate, max_cost)
+        pricing = price_for(model, price, max_cost)
+        dearer = other_price(escalate, max_cost)
         recording = _recording(record)
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
-        directory = _directory(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
+        directory = directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
             _keep(opened, limits, price=price, out=_absolute(out), lookahead=lookahead, draft_model=draft_model)
             _announce(opened, pricing, quiet=quiet)
@@ -232,15 +182,15 @@ def resume_command(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its last committed step."""
-    with _clear_errors(), runs.opened(_directory(run), fsync=fsync) as opened, _recording(record) as file:
+    with clear_errors(), runs.opened(directory_of(run), fsync=fsync) as opened, _recording(record) as file:
         if out is not None:
             _check_out(out, Path(opened.settings.options.get("input", "")))
         settings = opened.settings
         if max_samples is not None and max_samples < settings.k:
             raise UsageError(f"--max-samples {max_samples} is too few for a lead of k = {settings.k}.")
         limits = _limits(opened, max_cost, max_calls, max_minutes)
-        pricing = _price(settings.model, price or opened.journal.note("price"), limits.cost)
-        dearer = _other_price(settings.escalate, limits.cost)
+        pricing = price_for(settings.model, price or opened.journal.note("price"), limits.cost)
+        dearer = other_price(settings.escalate, limits.cost)
         note = opened.journal.note
         ahead = _lookahead(settings, lookahead or note("lookahead"), draft_model or note("draft_model"), limits.cost)
         _keep(
@@ -254,87 +204,6 @@ def resume_command(
         )
         how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
         _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how, **ahead)
-
-
-@app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
-def verify_command(run: RunName, as_json: AsJson = False) -> None:
-    """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified."""
-    with _clear_errors(), runs.opened(_directory(run)) as opened:
-        result = _summary(opened, quiet=as_json)
-        _print(result, as_json=as_json, quiet=False)
-    raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
-
-
-@app.command("status", epilog="Example:\n\n  maker-graph status hanoi-20260101-120000-000000 --json")
-def status_command(run: RunName, as_json: AsJson = False) -> None:
-    """Say where a run stands."""
-    with _clear_errors(), runs.opened(_directory(run)) as opened:
-        _print(_summary(opened, quiet=as_json), as_json=as_json, quiet=False)
-
-
-@app.command(
-    "simulate",
-    epilog="Example:\n\n  maker-graph simulate --port 8900 --profile gpt-4.1-mini\n\n"
-    "  OPENAI_BASE_URL=http://127.0.0.1:8900/v1 OPENAI_API_KEY=any maker-graph run hanoi --model openai:gpt-4.1-mini\n\n"
-    "  maker-graph simulate --faults 429=.3,5xx=.05,hang=.02,reset=.01,cut=.01,html=.01,empty=.01,retry-after=2",
-)
-def simulate_command(
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8900,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    profile: Annotated[str, typer.Option(help="As behind sim: in --model.")] = "gpt-4.1-mini",
-    seed: Annotated[int, typer.Option(help="Sets which steps are hard, and which requests fail.")] = 0,
-    faults: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FAULT=SHARE,...",
-            help="Shares of requests that get 429, 5xx, hang, reset, cut, html or empty; retry-after=SECONDS (1) and "
-            "hang-seconds=SECONDS (3600) say how. GET /v1/faults counts them.",
-        ),
-    ] = None,
-) -> None:
-    """Serve a simulated model as an OpenAI-compatible server (chat completions)."""
-    import uvicorn  # noqa: PLC0415  no other command serves anything
-
-    from maker_graph.simulation import Simulator, profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-    from maker_graph.simulation.faults import FaultyServer, ReachableConnection, parse_faults  # noqa: PLC0415  the same
-    from maker_graph.simulation.server import create_app  # noqa: PLC0415  the same
-
-    with _clear_errors():
-        server: Any = create_app(Simulator(profile_of(profile), seed=seed))
-        protocol: Any = "auto"
-        if faults is not None:
-            server, protocol = FaultyServer(server, parse_faults(faults), seed=seed), ReachableConnection
-        try:
-            listener = socket.create_server((host, port))
-        except OSError as error:
-            raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
-        typer.echo(f"Serving sim:{profile} on http://{host}:{listener.getsockname()[1]}/v1")
-        sys.stdout.flush()
-        config = uvicorn.Config(server, http=protocol, log_level="warning", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-def main() -> None:
-    """Run the command line."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop of a run takes over: as Ctrl-C
-    try:
-        app()
-    finally:  # what is left is the end of the process: a late signal must not change its exit code
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turn what maker_graph raises into one sentence and an exit code."""
-    try:
-        yield
-    except MakerError as error:
-        typer.echo(f"Error: {error}", err=True)
-        code = next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
-        raise typer.Exit(code) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _task_options(task: str, disks: int, source: Path | None, out: Path | None) -> dict[str, Any]:
@@ -390,60 +259,11 @@ def _lookahead(settings: Settings, lookahead: str | None, draft_model: str | Non
     draftable(task)
     if draft_model is not None:
         named_model(draft_model, settings, task)
-    return {"lookahead": width, "draft_model": draft_model, "draft_price": _other_price(draft_model, max_cost)}
+    return {"lookahead": width, "draft_model": draft_model, "draft_price": other_price(draft_model, max_cost)}
 
 
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.absolute()
-
-
-def _k(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isascii() or not text.isdigit():
-        raise UsageError(f"--k is a whole number of at least 1, or auto; not {text!r}.")
-    return int(text)
-
-
-def _temperature(text: str) -> tuple[float, float] | None:
-    if text == "none":
-        return None
-    try:
-        first, *rest = (float(part) for part in text.split(","))
-        (others,) = rest or [first]
-    except ValueError:
-        raise UsageError(f"--temperature is one or two numbers (0,0.1), or none; not {text!r}.") from None
-    if not (0 <= first < float("inf") and 0 <= others < float("inf")):
-        raise UsageError(f"A temperature is at least 0, not {text!r}.")
-    return first, others
-
-
-def _hotter(text: str) -> float | None:
-    given = _temperature(text)
-    if given is not None and given[0] != given[1]:
-        raise UsageError(f"--hotter is one temperature, or none; not {text!r}.")
-    return None if given is None else given[0]
-
-
-def _directory(name: str) -> Path:
-    path = Path(name)
-    return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
-
-
-def _price(model: str, own: str | None, max_cost: float | None) -> Price | None:
-    price = parse_price(own) if own is not None else None if model.startswith("sim:") else price_of(model)
-    if max_cost is not None and price is None:
-        raise UsageError(
-            f"No price is known for {model}, so --max-cost cannot be kept: give --price IN,OUT (USD per million tokens)."
-        )
-    return price
-
-
-def _other_price(model: str | None, max_cost: float | None) -> Price | None:
-    """Return what a stronger model, or one that drafts, costs; None if there is none, or no price is known."""
-    if model is None or model.startswith("sim:"):
-        return None if model is None else FlatPrice(0.0, 0.0)
-    return _price(model, None, max_cost)
 
 
 @contextmanager
@@ -504,11 +324,7 @@ def _announce_lookahead(
         return
     by = "the task itself" if isinstance(run.task, Predicts) else draft_model or run.settings.model
     many = "as many microsteps at once as drafts deserve" if lookahead == "auto" else f"{lookahead} microsteps at once"
-    _tell(f"Lookahead: {many}, drafted by {by}. Votes on what was drafted wrong are dropped, and paid for.")
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+    tell(f"Lookahead: {many}, drafted by {by}. Votes on what was drafted wrong are dropped, and paid for.")
 
 
 def _how(
@@ -527,7 +343,7 @@ def _how(
         "price": price,
         "escalate_price": escalate_price,
         "concurrency": concurrency,
-        "calls": Calls(gate=Gate(rpm=rpm, notice=_tell), timeout=timeout, patience=60 * patience),
+        "calls": Calls(gate=Gate(rpm=rpm, notice=tell), timeout=timeout, patience=60 * patience),
         "trace": trace,
     }
 
@@ -543,7 +359,7 @@ def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool,
                 max_samples=int(run.journal.note("max_samples") or 0) or None,
                 record=None if record is None else record_to(record, run, in_order=how["lookahead"] == 1),
                 progress=progress,
-                warn=_tell,
+                warn=tell,
                 **how,
             )
         except MakerError as error:
@@ -551,9 +367,9 @@ def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool,
     if isinstance(stopped, DamagedRun):
         raise stopped
     if stopped is not None or not finished:  # before the summary, which takes its time for a long run
-        _tell(f"{_why(stopped, run.journal.step + 1)} {run.journal.step} steps are kept.{_todo(run, stopped)}")
-    result = _summary(run, quiet=quiet)
-    _print(result, as_json=as_json, quiet=quiet)
+        tell(f"{_why(stopped, run.journal.step + 1)} {run.journal.step} steps are kept.{_todo(run, stopped)}")
+    result = summarized(run, quiet=quiet)
+    print_summary(result, as_json=as_json, quiet=quiet)
     still_open = _write_results(run)
     if stopped is not None or not finished:
         code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
@@ -634,70 +450,3 @@ class _Bar(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         yield self.make_tasks_table(self.tasks)
         yield Text(self.votes, style="dim")
-
-
-def _summary(run: runs.Run, *, quiet: bool) -> runs.Summary:
-    """Return the run in figures; of a long run, show how far its journal has been replayed."""
-    if quiet or run.journal.step < LONG or not sys.stderr.isatty():
-        return runs.summary(run)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        shown = bar.add_task("replaying the journal", total=run.journal.step)
-        return runs.summary(run, lambda step: bar.update(shown, completed=step))
-
-
-def _print(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(result) + os.linesep)
-        sys.stdout.flush()
-    elif not quiet:
-        table = Table(show_header=False, box=None, pad_edge=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for name, value in _rows(result):
-            table.add_row(name, value)
-        Console(highlight=False).print(table)
-
-
-def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
-    """Yield the lines of the table that a run ends with."""
-    total = "" if result["total"] is None else f" of {result['total']:,}"
-    if result["verified"]:
-        state = "[green]verified[/]: every answer keeps the task's rules, and the goal is reached"
-    elif result["done"]:
-        state = "[red]not verified[/]: the run is over, but not every step was decided by the rules, or the goal is not reached"
-    else:
-        state = f"not done: {result['steps']:,}{total} steps"
-    steps = max(result["steps"], 1)
-    yield "Final state", state
-    yield "Steps", f"{result['steps']:,}{total}, each decided by a lead of {result['k']}"
-    yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
-    kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
-    yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
-    yield "Votes that lost", f"{result['outvoted']:,}"
-    wrong = result["first_sample_wrong_at"]
-    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"
-    tokens = result["tokens"]
-    drafts, dropped = result["drafts"], result["dropped"]
-    if drafts["calls"]:
-        share = dropped / max(result["samples"], 1)
-        written = drafts["tokens"]["output"]
-        yield "Lookahead", f"{drafts['calls']:,} drafts ({written:,} tokens out); {dropped:,} samples dropped ({share:.1%})"
-    yield "Tokens", f"{tokens['input']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out"
-    if result["simulated"]:
-        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-
-        profile = profile_of(result["model"].removeprefix("sim:"))
-        listed = FlatPrice(profile.input_price, profile.output_price)(tokens)
-        spent = f"simulated, ${result['cost_usd']:,.2f} spent"
-        yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
-    else:
-        yield (
-            "Cost",
-            f"${result['cost_usd']:,.4f} at the prices known" if result["cost_usd"] else "not known: no price for this model",
-        )
-    sessions = "" if result["sessions"] < 2 else f", in {result['sessions']} sessions"
-    yield "Time", f"{result['seconds']:,.1f} s{sessions}"
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,78 @@
+"""A run in figures, as a person or a program reads it."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from maker_graph import run as runs
+from maker_graph.pricing import FlatPrice
+from maker_graph.recovery import LONG
+
+
+def summarized(run: runs.Run, *, quiet: bool) -> runs.Summary:
+    """Return the run in figures; of a long run, show how far its journal has been replayed."""
+    if quiet or run.journal.step < LONG or not sys.stderr.isatty():
+        return runs.summary(run)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        shown = bar.add_task("replaying the journal", total=run.journal.step)
+        return runs.summary(run, lambda step: bar.update(shown, completed=step))
+
+
+def print_summary(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:
+    """Print `result`: one JSON object, a table, or nothing."""
+    if as_json:
+        sys.stdout.write(json.dumps(result) + os.linesep)
+        sys.stdout.flush()
+    elif not quiet:
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column()
+        for name, value in _rows(result):
+            table.add_row(name, value)
+        Console(highlight=False).print(table)
+
+
+def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
+    """Yield the lines of the table that a run ends with."""
+    total = "" if result["total"] is None else f" of {result['total']:,}"
+    if result["verified"]:
+        state = "[green]verified[/]: every answer keeps the task's rules, and the goal is reached"
+    elif result["done"]:
+        state = "[red]not verified[/]: the run is over, but not every step was decided by the rules, or the goal is not reached"
+    else:
+        state = f"not done: {result['steps']:,}{total} steps"
+    steps = max(result["steps"], 1)
+    yield "Final state", state
+    yield "Steps", f"{result['steps']:,}{total}, each decided by a lead of {result['k']}"
+    yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
+    kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
+    yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
+    yield "Votes that lost", f"{result['outvoted']:,}"
+    wrong = result["first_sample_wrong_at"]
+    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"
+    tokens = result["tokens"]
+    drafts, dropped = result["drafts"], result["dropped"]
+    if drafts["calls"]:
+        share = dropped / max(result["samples"], 1)
+        written = drafts["tokens"]["output"]
+        yield "Lookahead", f"{drafts['calls']:,} drafts ({written:,} tokens out); {dropped:,} samples dropped ({share:.1%})"
+    yield "Tokens", f"{tokens['input']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out"
+    if result["simulated"]:
+        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+        profile = profile_of(result["model"].removeprefix("sim:"))
+        listed = FlatPrice(profile.input_price, profile.output_price)(tokens)
+        spent = f"simulated, ${result['cost_usd']:,.2f} spent"
+        yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
+    else:
+        yield (
+            "Cost",
+            f"${result['cost_usd']:,.4f} at the prices known" if result["cost_usd"] else "not known: no price for this model",
+        )
+    sessions = "" if result["sessions"] < 2 else f", in {result['sessions']} sessions"
+    yield "Time", f"{result['seconds']:,.1f} s{sessions}"

@@ -1,0 +1,141 @@
+"""From right and wrong samples of many steps to a model's error rate and how its errors are correlated, with intervals.
+
+What is estimated is the model of `core/correlated.py`: each step has an error rate theta of its own, drawn from a Beta
+distribution with mean e = 1 - p and within-step correlation rho; samples of one step err independently at that rate. The data
+are counts of steps: how many had v valid samples of which w were wrong.
+
+The share of wrong samples, e. Samples of one step are not independent, so n of them are worth n / D, with the design effect
+D = 1 + (m - 1) rho, where m = sum v^2 / sum v. Clopper and Pearson's exact interval is taken at this effective number (Korn
+and Graubard, Survey Methodology 24, 1998); with rho = 0 it is theirs.
+
+The correlation, rho. Two samples of one step are both wrong with probability e^2 + rho e (1 - e), which gives the estimate from
+the pairs within steps. Pairs that are both wrong are rare: a handful in a thousand steps. A bootstrap that draws the steps
+again knows only those it has seen, and with none of them it says that rho is 0 for sure. So the bootstrap is parametric, and
+turned round: the interval holds every rho under which a calibration like this one would not give so large, or so small, an
+estimate in more than one case of forty.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, betabinom
+
+from maker_graph.errors import UsageError
+
+Counts: TypeAlias = Mapping[tuple[int, int], int]
+"""(valid samples, wrong ones among them) -> steps."""
+
+LEVEL = 0.95
+"""Of all intervals."""
+
+REPLICATIONS = 4_000
+"""Of the bootstrap, for each correlation that is tried."""
+
+MOST_RHO = 0.999
+"""Beyond, all samples of a step are alike."""
+
+
+class Estimate(NamedTuple):
+    """An estimate and its interval at `LEVEL`."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Errors(NamedTuple):
+    """How often valid samples are wrong, over all steps, and the correlation of two samples of one step."""
+
+    error: Estimate
+    rho: Estimate
+
+
+def share(hits: float, of: float) -> Estimate:
+    """Return the share `hits / of` with Clopper and Pearson's interval; both may be fractions, for effective numbers.
+
+    >>> share(4, 2000)
+    Estimate(value=0.002, low=0.0005452..., high=0.0051127...)
+
+    Raises:
+        UsageError: there is nothing to take a share of.
+    """
+    if of <= 0:
+        raise UsageError("There is no valid sample to estimate anything from.")
+    tail = (1 - LEVEL) / 2
+    low = float(beta.ppf(tail, hits, of - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, of - hits)) if hits < of else 1.0
+    return Estimate(hits / of, low, high)
+
+
+def errors(counts: Counts, *, seed: int = 0) -> Errors:
+    """Return the error rate and the correlation that `counts` show.
+
+    Steps with fewer than two valid samples say nothing about the correlation; without any other its interval is all there is.
+
+    Raises:
+        UsageError: there is no valid sample.
+    """
+    valid = sum(v * steps for (v, _), steps in counts.items())
+    wrong = sum(w * steps for (_, w), steps in counts.items())
+    rho = correlation(counts, seed=seed)
+    each = sum(v * v * steps for (v, _), steps in counts.items()) / max(valid, 1)
+    effect = 1 + max(each - 1, 0.0) * max(rho.value, 0.0)
+    return Errors(share(wrong / effect, valid / effect), rho)
+
+
+def correlation(counts: Counts, *, seed: int = 0) -> Estimate:
+    """Return the correlation of the errors of two samples of one step; at least 0."""
+    sizes = sorted({v for v, _ in counts if v >= 2})
+    data = [np.array([[counts.get((v, w), 0) for w in range(v + 1)]]) for v in sizes]
+    valid = sum(v * steps for (v, _), steps in counts.items())
+    error = sum(w * steps for (_, w), steps in counts.items()) / max(valid, 1)
+    if not sizes or error in {0.0, 1.0}:
+        return Estimate(0.0, 0.0, 1.0)  # nothing was seen to be both, or none, wrong
+    seen = float(_from_pairs(data)[0])
+    tail = (1 - LEVEL) / 2
+
+    def beyond(rho: float, *, above: bool) -> float:
+        """Return how likely an estimate at least as large (or small) as the one seen is, if the correlation is `rho`."""
+        chance = np.random.default_rng(seed)  # the same for each rho, so that this moves smoothly with it
+        made = _from_pairs([_made(chance, each, error, rho) for each in data])
+        return float(np.mean(made >= seen - 1e-12 if above else made <= seen + 1e-12))
+
+    def end(*, above: bool) -> float:
+        inside, outside = (1.0, 0.0) if above else (0.0, 1.0)  # in terms of rho: where it is likely, and where it is not
+        if beyond(min(outside, MOST_RHO), above=above) >= tail:
+            return outside
+        for _ in range(20):
+            middle = (inside + outside) / 2
+            likely = beyond(min(middle, MOST_RHO), above=above) >= tail
+            inside, outside = (middle, outside) if likely else (inside, middle)
+        return (inside + outside) / 2
+
+    return Estimate(min(1.0, max(0.0, seen)), end(above=True), end(above=False))
+
+
+def _made(chance: np.random.Generator, data: NDArray[np.int64], error: float, rho: float) -> NDArray[np.int64]:
+    """Return replications of `data`, steps by their number of wrong samples: the same steps, another chance."""
+    samples = data.shape[1] - 1
+    wrong = np.arange(samples + 1)
+    weight = 1 / max(rho, 1e-9) - 1
+    likely = betabinom.pmf(wrong, samples, error * weight, (1 - error) * weight)
+    return chance.multinomial(int(data.sum()), likely / likely.sum(), size=REPLICATIONS)
+
+
+def _from_pairs(data: list[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Return the correlation that each row of `data` shows, by its pairs of samples of one step; -1 where none can be wrong."""
+    rows = data[0].shape[0]
+    pairs = both = samples = wrong = np.zeros(rows)
+    for each in data:
+        number = each.shape[1] - 1
+        w = np.arange(number + 1)
+        steps = each.sum(axis=1)
+        pairs = pairs + steps * (number * (number - 1) / 2)
+        both = both + each @ (w * (w - 1) / 2)
+        samples = samples + steps * number
+        wrong = wrong + each @ w
+    error = wrong / samples
+    spread = error * (1 - error)
+    return np.where(spread > 0, (both / pairs - error**2) / np.where(spread > 0, spread, 1.0), -1.0)

@@ -22,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from maker_graph.core import correlated
 from maker_graph.core.planning import k_min, p_full
 from maker_graph.simulation import profile_of
 from maker_graph.simulation.profiles import Profile
@@ -34,25 +35,14 @@ SECONDS = 5.0
 def predicted(profile: Profile, k: int, steps: int) -> dict[str, float]:
     """Return the chance that no step is wrong, of three models of errors.
 
-    `independent` is the paper's; `correlated` has an error rate of its own for each step, drawn from the profile's Beta
-    distribution, and one rival, the worst case; `rivals` lets wrong answers scatter as the profile does.
+    `independent` is the paper's; `correlated` has an error rate of its own for each step, and one rival, the worst case;
+    `rivals` lets wrong answers scatter as the profile does, and is a lower bound.
     """
-    weight = 1 / profile.rho - 1
-    alpha, beta = profile.error * weight, (1 - profile.error) * weight
-    points = 200_000
-    total = wrong = scattered = 0.0
-    for i in range(points):  # E over theta = u^(1/alpha), which makes the density of u flat near 0
-        theta = ((i + 0.5) / points) ** (1 / alpha)
-        share = (1 - theta) ** (beta - 1)
-        odds = theta / (1 - theta)
-        total += share
-        wrong += share * odds**k / (1 + odds**k)
-        rival, others = (odds * profile.favourite) ** k, (odds * (1 - profile.favourite) / 3) ** k
-        scattered += share * (rival + 3 * others) / (1 + rival + 3 * others)
+    p, rho = 1 - profile.error, profile.rho
     return {
-        "independent": round(p_full(1 - profile.error, k, steps), 6),
-        "correlated": round((1 - wrong / total) ** steps, 4),
-        "rivals": round((1 - scattered / total) ** steps, 4),
+        "independent": round(p_full(p, k, steps), 6),
+        "correlated": round(correlated.p_full(p, k, steps, rho=rho), 4),
+        "rivals": round(correlated.p_full(p, k, steps, rho=rho, rival=profile.favourite), 4),
     }
 
 

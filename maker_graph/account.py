@@ -14,6 +14,7 @@ from math import inf
 from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached
 from maker_graph.journal import Held, Journal, Spent
+from maker_graph.pace import Pace
 from maker_graph.pricing import Price
 from maker_graph.sampling import Call
 
@@ -49,13 +50,17 @@ class Meter:
     record: Callable[[Call], None] | None
     since: Spent = field(default_factory=Spent)
     flying: Held = field(default_factory=Held)
+    pace: Pace = field(init=False)
     _booked: Held = field(init=False)
+    _seconds: float = field(init=False)
     _held: Held = field(default_factory=Held)
     _clock: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         account = self.journal.account()
         self._booked = Held(account.spent.cost, account.spent.calls).plus(account.lost)
+        self._seconds = account.spent.seconds
+        self.pace = Pace.of(self.journal.note("pace"))
 
     def at(self, price: Price | None, *, drafts: bool = False) -> "PricedMeter":
         """Return a meter on this account for a model with a price of its own, or for `drafts`."""
@@ -98,6 +103,8 @@ class Meter:
             else Spent(cost, calls=1, samples=1, input=usage["input"], cached=usage["cached"], output=usage["output"])
         )
         self.since = self.since.plus(used)
+        if not draft:
+            self.pace.heard(call.seconds)
         if self.record is not None:
             try:
                 self.record(call)
@@ -117,19 +124,23 @@ class Meter:
         again = min(taken.calls, MOST_HELD)
         share = Held(self._held.cost * again / self._held.calls, again) if self._held.calls else Held()
         self._held = self._capped(self.flying.plus(share), self.flying)
-        self.since, self._clock = Spent(), now
+        self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
         return taken, self._held
+
+    def paced(self, step: int) -> str | None:
+        """Return the note of the pace, if it is time to write it again: `step` is to be committed now."""
+        return self.pace.note() if self.pace.reached(step, self._seconds) else None
 
     def give_back(self, taken: Spent) -> None:
         """Count again what was taken for the journal and did not get into it."""
         self.since = self.since.plus(taken._replace(seconds=0.0))
-        self._clock -= taken.seconds
+        self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
         self._booked = Held(self._booked.cost - taken.cost, self._booked.calls - taken.calls)
 
     def close(self) -> None:
         """Book what is not booked yet; nothing is under way any more."""
         spent, _ = self.take()
-        self.journal.spend(spent, Held())
+        self.journal.spend(spent, Held(), self.pace.note())
 
     def seconds_left(self) -> float | None:
         """Return how long the run may still work, or None if it may for ever.

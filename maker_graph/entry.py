@@ -2,9 +2,9 @@
 
 An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]`.
 `candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
-candidate it voted for, or its red flag; `winner` is a place among the candidates, or null for a step that was left open. A step
-that was stuck has two more parts: `by`, the rung that decided it, and for each rung before `[by, candidates, sequence, rounds,
-[input, cached, output]]`.
+candidate it voted for, or its red flag; `output` lists the output tokens of each, or is their sum, as it was before;
+`winner` is a place among the candidates, or null for a step that was left open. A step that was stuck has two more parts: `by`,
+the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`.
 """
 
 import json
@@ -30,14 +30,13 @@ def encode(decision: Decision) -> str:
         candidates,
         decision["sequence"],
         decision["rounds"],
-        _tokens(decision["usage"]),
+        _tokens(decision),
         winner,
         decision["first_agrees"],
     ]
     if decision["tried"]:
         tried = [
-            [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each["usage"])]
-            for each in decision["tried"]
+            [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each)] for each in decision["tried"]
         ]
         parts += [decision["by"], tried]
     return canonical(parts)
@@ -65,8 +64,10 @@ def decode(entry: str) -> Decision:
     }
 
 
-def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[int]) -> Vote:
+def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[Any]) -> Vote:
     """Return one sampler's vote; what its first sample would have voted for was not kept."""
+    read, cached, written = tokens
+    lengths = written if isinstance(written, list) else []
     return Vote(
         by=by,
         first="",
@@ -74,13 +75,14 @@ def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int
         flags=count(flag for flag in sequence if isinstance(flag, str)),
         samples=len(sequence),
         sequence=sequence,
+        lengths=lengths,
         rounds=rounds,
-        usage=Usage(input=tokens[0], cached=tokens[1], output=tokens[2]),
+        usage=Usage(input=read, cached=cached, output=sum(lengths) if isinstance(written, list) else written),
     )
 
 
-def _tokens(usage: Usage) -> list[int]:
-    return [usage["input"], usage["cached"], usage["output"]]
+def _tokens(vote: Vote) -> list[Any]:
+    return [vote["usage"]["input"], vote["usage"]["cached"], vote["lengths"]]
 
 
 def _parts(entry: str) -> list[Any]:

@@ -181,10 +181,16 @@ class Journal:
             self._keep(account._replace(held=Held(), lost=account.lost.plus(account.held)))
         self.step, self._hash = self._last()
 
-    def append(self, steps: Sequence[tuple[Decision, MakerOutput]], spent: Spent = NOTHING, held: Held = NONE) -> None:
+    def append(
+        self,
+        steps: Sequence[tuple[Decision, MakerOutput]],
+        spent: Spent = NOTHING,
+        held: Held = NONE,
+        pace: str | None = None,
+    ) -> None:
         """Store decisions, each with where it led to, what was spent since the last append, and what may be under way.
 
-        It is one transaction: on return all of it is on disk.
+        It is one transaction: on return all of it is on disk, and `pace` in the note of that name.
 
         Raises:
             TakenOver: this process is not the owner of the run, or no longer.
@@ -206,6 +212,8 @@ class Journal:
             if owned and follows:
                 self._db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?)", rows)
                 account = account._replace(steps=last, held=held)
+                if pace is not None:
+                    self._put("pace", pace)
             self._keep(account._replace(spent=account.spent.plus(spent)))  # money is gone, whoever was first
         if not owned:
             raise _taken_over()
@@ -229,12 +237,13 @@ class Journal:
                 raise _taken_over()
             self._owned_at = version
 
-    def spend(self, spent: Spent, held: Held = NONE) -> None:
+    def spend(self, spent: Spent, held: Held = NONE, pace: str | None = None) -> None:
         """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""
         with self._transaction():
-            account = self.account()
-            held = held if self._owner() == self.epoch else account.held
-            self._keep(account._replace(spent=account.spent.plus(spent), held=held))
+            account, owned = self.account(), self._owner() == self.epoch
+            if owned and pace is not None:
+                self._put("pace", pace)
+            self._keep(account._replace(spent=account.spent.plus(spent), held=held if owned else account.held))
 
     def account(self) -> Account:
         """Return what the run has spent, in all its sessions.
@@ -333,8 +342,7 @@ class Journal:
     def set_note(self, name: str, value: str) -> None:
         """Keep a note; on return it is on disk."""
         with self._transaction():
-            self._write(name, value)
-            self._write("names", canonical(self._names()))
+            self._put(name, value)
 
     def close(self) -> None:
         """Close the file."""
@@ -377,6 +385,10 @@ class Journal:
         if value is None:
             raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
         return value
+
+    def _put(self, name: str, value: str) -> None:
+        self._write(name, value)
+        self._write("names", canonical(self._names()))
 
     def _write(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (name, value, self._seal(name, value)))

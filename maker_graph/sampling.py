@@ -75,6 +75,7 @@ class Call:
         temperature: what was asked for; None if the model chooses.
         sample: the reply.
         name: what it is for: "sample", or "draft".
+        seconds: how long the reply took, without the time before the request was made.
     """
 
     prompt: list[tuple[str, Any]]
@@ -82,6 +83,7 @@ class Call:
     temperature: float | None
     sample: Sample
     name: str = "sample"
+    seconds: float = 0.0
 
 
 class Meter(Protocol):
@@ -304,6 +306,7 @@ class Sampler:
                 self._gate.left(leave)
                 raise
         attempt = _Attempt(AIMessage(""), Sample(index, ""))
+        began = self._gate.clock()
         try:
             try:
                 yield attempt
@@ -316,7 +319,8 @@ class Sampler:
             raise
         self._gate.answered(leave)
         if self._meter is not None:
-            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name))
+            seconds = self._gate.clock() - began
+            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name, seconds))
 
     def _lost(self, error: BaseException, leave: Pass, most: Usage, setting: _Setting) -> None:
         """Tell the meter and the gate of a request that brought no reply."""

@@ -62,7 +62,8 @@ class _Commits:
     def append(self, steps: Sequence[Committed]) -> None:
         spent, held = self.meter.take()
         try:
-            self.run.journal.append([(step.decision, step.after) for step in steps], spent, held)
+            pace = self.meter.paced(steps[-1].after["step"])
+            self.run.journal.append([(step.decision, step.after) for step in steps], spent, held, pace)
         except (TakenOver, StaleStep):
             raise  # the step was refused, and what was spent is booked
         except MakerError:

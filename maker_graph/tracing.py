@@ -171,6 +171,7 @@ class Tracing:
             flags=error.flags,
             samples=error.samples,
             sequence=[],
+            lengths=[],
             rounds=0,
             first_agrees=False,
             usage=Usage(input=0, cached=0, output=0),

@@ -76,6 +76,7 @@ class Vote(TypedDict):
         flags: red flag -> discarded samples.
         samples: how many samples were drawn; each cost money.
         sequence: what became of each sample, in the order of launch: the place of its candidate in the ballot, or its red flag.
+        lengths: output tokens of each sample, in the same order; empty if they are not known.
         rounds: parallel fan-outs of samples.
         usage: tokens of all samples.
     """
@@ -86,6 +87,7 @@ class Vote(TypedDict):
     flags: dict[str, int]
     samples: int
     sequence: list[int | str]
+    lengths: list[int]
     rounds: int
     usage: Usage
 
@@ -230,6 +232,7 @@ def decide(judged: Sequence[Judged], terms: Terms, rounds: int, by: str = "base"
         flags=count(j["flag"] for j in judged if j["flag"] is not None),
         samples=len(judged),
         sequence=[j["flag"] or places[j["candidate"]] for j in judged],
+        lengths=[j["usage"]["output"] for j in judged],
         rounds=rounds,
         first_agrees=winner is not None and judged[0]["candidate"] == winner["candidate"],
         usage=Usage(
@@ -251,6 +254,7 @@ def vote_of(decision: Decision) -> Vote:
         flags=decision["flags"],
         samples=decision["samples"],
         sequence=decision["sequence"],
+        lengths=decision["lengths"],
         rounds=decision["rounds"],
         usage=decision["usage"],
     )
@@ -278,6 +282,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
         flags={},
         samples=0,
         sequence=[],
+        lengths=[],
         rounds=0,
         first_agrees=question["first"] == reply["candidate"],
         usage=Usage(input=0, cached=0, output=0),

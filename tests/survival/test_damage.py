@@ -18,7 +18,7 @@ from maker_graph.run import created, opened, summary
 from maker_graph.solve import solve
 from tests.survival.harness import Whole, entries, settings_of, whole
 
-NOTES = ("price", "out", "max_samples")
+NOTES = ("price", "out", "max_samples", "pace")
 
 
 def told_of(directory: Path) -> str:

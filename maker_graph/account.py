@@ -104,7 +104,7 @@ class Meter:
         )
         self.since = self.since.plus(used)
         if not draft:
-            self.pace.heard(call.seconds)
+            self.pace.heard(sample.seconds)
         if self.record is not None:
             try:
                 self.record(call)

@@ -126,7 +126,7 @@ def create_microstep(
     terms = Terms(rule, max_samples, stuck_after)
     if on_undecided not in get_args(OnUndecided):
         raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
-    flags = _default_flags(max_tokens) if red_flags is None else list(red_flags)
+    flags = default_flags(max_tokens) if red_flags is None else list(red_flags)
     flags_by_name = named(flags)
     keys = _keys_of(state, prompt, into, decision)
     out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
@@ -226,7 +226,8 @@ def _rule_of(k: int | StoppingRule, max_samples: int) -> tuple[StoppingRule, int
     return rule, verdict.samples
 
 
-def _default_flags(max_tokens: int | None) -> list[RedFlag]:
+def default_flags(max_tokens: int | None) -> list[RedFlag]:
+    """Return the red flags for which raw samples are discarded if nothing else is said; `max_tokens` is the output cap."""
     flags: list[RedFlag] = [truncated, refused, empty]
     return flags if max_tokens is None else [truncated, too_long(max_tokens), refused, empty]
 

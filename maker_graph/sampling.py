@@ -75,7 +75,6 @@ class Call:
         temperature: what was asked for; None if the model chooses.
         sample: the reply.
         name: what it is for: "sample", or "draft".
-        seconds: how long the reply took, without the time before the request was made.
     """
 
     prompt: list[tuple[str, Any]]
@@ -83,7 +82,6 @@ class Call:
     temperature: float | None
     sample: Sample
     name: str = "sample"
-    seconds: float = 0.0
 
 
 class Meter(Protocol):
@@ -313,14 +311,13 @@ class Sampler:
             except Exception as error:
                 if not (setting.openai and no_choices(error)):
                     raise
-            attempt.sample = sample_of(attempt.reply, index, plain)
+            attempt.sample = sample_of(attempt.reply, index, plain, self._gate.clock() - began)
         except BaseException as error:
             self._lost(error, leave, most, setting)
             raise
         self._gate.answered(leave)
         if self._meter is not None:
-            seconds = self._gate.clock() - began
-            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name, seconds))
+            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name))
 
     def _lost(self, error: BaseException, leave: Pass, most: Usage, setting: _Setting) -> None:
         """Tell the meter and the gate of a request that brought no reply."""
@@ -383,8 +380,8 @@ def _seed_of(seed: int, prompt: str, index: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
-def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]]) -> Sample:
-    """Return a provider's reply as a sample, whatever the reply holds.
+def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], seconds: float = 0.0) -> Sample:
+    """Return a provider's reply, which took so long, as a sample, whatever the reply holds.
 
     Its text goes through checkpoints, traces and files before it is judged, so what they cannot hold is made visible and marked
     as garbled here, and no more of it is kept than `judge` needs to see that it is too long.
@@ -399,7 +396,7 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]]) -> Sa
     estimated = tokens is None
     if tokens is None:
         tokens = _prompt_tokens(prompt), 0, estimated_tokens(raw)
-    return Sample(index, text, _finish(reply), *tokens, estimated=estimated, garbled=text != kept)
+    return Sample(index, text, _finish(reply), *tokens, estimated=estimated, garbled=text != kept, seconds=seconds)
 
 
 def _tokens(usage: Any) -> tuple[int, int, int] | None:

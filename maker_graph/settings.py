@@ -191,14 +191,8 @@ def rehearsed(settings: Settings) -> None:
         UsageError: it cannot, or does not.
     """
     task = load_task(settings.task, settings.options)
-    model = model_of(settings, task)
+    rehearsed_model(settings.model, task, settings.seed)
     stronger_model_of(settings, task)
-    if not settings.simulated:
-        return
-    from maker_graph.simulation import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of the simulation
-
-    if isinstance(model, SimulatedChatModel) and not task.done(task.start()):
-        model.knows(task.prompt(task.start()))
 
 
 def model_of(settings: Settings, task: Task) -> BaseChatModel:
@@ -213,6 +207,25 @@ def stronger_model_of(settings: Settings, task: Task) -> BaseChatModel | None:
 
 def named_model(name: str, settings: Settings, task: Task) -> BaseChatModel:
     """Return the model of this name, for the run."""
+    return model_for(name, task, settings.seed)
+
+
+def model_for(name: str, task: Task, seed: int | None) -> BaseChatModel:
+    """Return the model of this name; a simulated one knows what the task's `rehearsal` knows."""
     rehearsal = getattr(task, "rehearsal", None)
-    rehearsals = () if rehearsal is None else (rehearsal,)
-    return resolve_model(name, seed=settings.seed, rehearsals=rehearsals)
+    return resolve_model(name, seed=seed, rehearsals=() if rehearsal is None else (rehearsal,))
+
+
+def rehearsed_model(name: str, task: Task, seed: int | None) -> BaseChatModel:
+    """Return `model_for`, and see that a simulated model knows the task before anything is stored.
+
+    Raises:
+        UsageError: there is no such model, or it is simulated and does not know the task.
+    """
+    model = model_for(name, task, seed)
+    if name.startswith("sim:"):
+        from maker_graph.simulation import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of the simulation
+
+        if isinstance(model, SimulatedChatModel) and not task.done(task.start()):
+            model.knows(task.prompt(task.start()))
+    return model

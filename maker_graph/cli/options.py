@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from maker_graph.core.decision import Usage
 from maker_graph.errors import UsageError
 from maker_graph.journal import Fsync
 from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
@@ -118,6 +119,34 @@ def parse_hotter(text: str) -> float | None:
     if given is not None and given[0] != given[1]:
         raise UsageError(f"--hotter is one temperature, or none; not {text!r}.")
     return None if given is None else given[0]
+
+
+def task_options(task: str, disks: int, source: Path | None) -> dict[str, Any]:
+    """Return what a task that ships is made with."""
+    if task == "hanoi":
+        return {"disks": disks}
+    if task == "records":
+        if source is None:
+            raise UsageError("records needs --input FILE.csv.")
+        return {"input": str(source.absolute())}
+    return {}
+
+
+def list_price(model: str) -> FlatPrice | None:
+    """Return the list price of `model`, a simulated one's as it was published; None if none is known."""
+    if model.startswith("sim:"):
+        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+        profile = profile_of(model.removeprefix("sim:"))
+        return FlatPrice(profile.input_price, profile.output_price)
+    price = price_of(model)
+    if price is None:
+        return None
+    million = 1_000_000
+    return FlatPrice(
+        price(Usage(input=million, cached=0, output=0)),
+        price(Usage(input=0, cached=0, output=million)),
+    )
 
 
 def directory_of(name: str) -> Path:

@@ -40,6 +40,7 @@ from maker_graph.cli.options import (
     parse_k,
     parse_temperature,
     price_for,
+    task_options,
 )
 from maker_graph.cli.summary import print_summary, summarized
 from maker_graph.core.canonical import visible
@@ -119,7 +120,11 @@ def run_command(
 ) -> None:
     """Solve a task from its start."""
     with clear_errors():
-        options = _task_options(task, disks, source, out)
+        if task == "records":
+            if source is None or out is None:
+                raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+            _check_out(out, source)
+        options = task_options(task, disks, source)
         settings = new_settings(
             task,
             options,
@@ -204,17 +209,6 @@ def resume_command(
         )
         how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
         _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how, **ahead)
-
-
-def _task_options(task: str, disks: int, source: Path | None, out: Path | None) -> dict[str, Any]:
-    if task == "hanoi":
-        return {"disks": disks}
-    if task == "records":
-        if source is None or out is None:
-            raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
-        _check_out(out, source)
-        return {"input": str(source.absolute())}
-    return {}
 
 
 def _check_out(out: Path, source: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from maker_graph.core import correlated
 from maker_graph.core.planning import sample_cost
 from maker_graph.core.race import all_right, check_steps, log_share
+from maker_graph.core.rounds import expected_rounds
 
 _SCALES = ((1e-2, "hundred"), (1e-3, "thousand"), (1e-6, "million"), (1e-9, "billion"), (1e-12, "trillion"))
 
@@ -82,6 +83,58 @@ def forecast(
         tokens=samples * (input_tokens + output_tokens),
         cost_usd=samples * sample_cost(input_tokens, output_tokens, input_price, output_price),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a target takes under one model of errors.
+
+    Attributes:
+        k: the least k that reaches it; None if none does.
+        reason: then the sentence that says why.
+        near: what to expect with k - 1, k and k + 1; with those around another k if none reaches the target.
+    """
+
+    k: int | None
+    reason: str | None
+    near: list[Forecast]
+
+    def chosen(self) -> Forecast | None:
+        """Return what to expect with `k`."""
+        return next((each for each in self.near if each.k == self.k), None)
+
+
+def plan(
+    p: float, steps: float, target: float, *, rho: float = 0.0, rival: float = 1.0, otherwise: int = 3, **sample: float
+) -> Plan:
+    """Return the least k for `target`, and what to expect around it; `sample` is as in `forecast`.
+
+    >>> paper = plan(1 - 0.0022, 2**20 - 1, 0.95)
+    >>> paper.k, [round(each.p_full, 3) for each in paper.near]
+    (3, [0.006, 0.989, 1.0])
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+    k = correlated.k_min(p, steps, target, rho=rho, rival=rival)
+    middle = otherwise if k is None else k
+    near = [forecast(p, each, steps, rho=rho, rival=rival, **sample) for each in range(max(1, middle - 1), middle + 2)]
+    return Plan(k, None if k is not None else no_k(p, steps, target, rho=rho, rival=rival), near)
+
+
+def hours(
+    steps: float, k: int, samples: float, *, p: float, valid: float, latency: float, lookahead: float, rpm: float
+) -> float:
+    """Return the hours that `samples` take: what the rate limit or the latency allows, whichever is more.
+
+    A round takes one `latency` (seconds), and `lookahead` steps are in flight at once, all of them on drafts that hold; `rpm`
+    is the requests a minute. It is a lower bound: the slowest sample of a round and drafts that miss take more.
+
+    >>> round(hours(2**20 - 1, 3, 3.16e6, p=0.9978, valid=1.0, latency=1.5, lookahead=1, rpm=math.inf))
+    440
+    """
+    waiting = steps * expected_rounds(p, k, valid=valid) * latency / lookahead
+    return max(waiting, 60 * samples / rpm) / 3600
 
 
 def no_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival: float = 1.0) -> str | None:

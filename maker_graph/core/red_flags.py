@@ -27,6 +27,7 @@ class Sample:
         output_tokens: tokens of the reply, hidden reasoning included.
         estimated: True if the provider sent no counts, or nonsense, and these are `estimated_tokens` of the texts.
         garbled: True if the reply held control characters or lone surrogates; `text` has them as escapes that can be seen.
+        seconds: how long the reply took, from its request.
     """
 
     index: int
@@ -37,6 +38,7 @@ class Sample:
     output_tokens: int = 0
     estimated: bool = False
     garbled: bool = False
+    seconds: float = 0.0
 
 
 RedFlag: TypeAlias = Callable[[Sample], bool]

@@ -1,0 +1,134 @@
+"""`maker-graph plan`: what a target takes, before a run."""
+
+import json
+import math
+import os
+import sys
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from maker_graph import calibration as calibrations
+from maker_graph.calibration import Interval, Result
+from maker_graph.cli.app import app, clear_errors
+from maker_graph.cli.options import AsJson, OwnPrice
+from maker_graph.errors import UsageError
+from maker_graph.outlook import Basis, Pace, basis_of, outlook
+from maker_graph.pricing import parse_price
+from maker_graph.settings import TARGET
+
+
+@app.command(
+    "plan",
+    epilog="Examples:\n\n  maker-graph plan mini.jsonl --target .95\n\n"
+    "  maker-graph plan --error .0022 --rho .005 --valid .968 --steps 1048575 --target .95 --price .4,1.6 --tokens 590,538\n\n"
+    "  maker-graph plan --p .9 --steps 1000 --json",
+)
+def plan_command(
+    calibration: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="What calibrate wrote; or give --p.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which one, if the file holds several.")] = None,
+    p: Annotated[float | None, typer.Option("--p", help="Probability that a valid sample is right.")] = None,
+    error: Annotated[float | None, typer.Option(help="In place of --p: the probability that it is wrong.")] = None,
+    valid: Annotated[float | None, typer.Option(help="Share of the samples without a red flag.")] = None,
+    rho: Annotated[float | None, typer.Option(help="Correlation of the errors of two samples of one step.")] = None,
+    rival: Annotated[
+        float | None, typer.Option(help="Largest share of the wrong samples that give one wrong answer; 1 is the worst case.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Of the task. Default: as many as the calibrated task has.", min=1)] = None,
+    target: Annotated[float, typer.Option(help="The chance that no step is wrong.")] = TARGET,
+    price: OwnPrice = None,
+    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="Tokens of a sample.")] = None,
+    latency: Annotated[float | None, typer.Option(help="Seconds that a reply takes.", min=0)] = None,
+    lookahead: Annotated[int, typer.Option(help="Microsteps in flight at once.", min=1)] = 1,
+    rpm: Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)] = None,
+    point: Annotated[
+        bool, typer.Option("--point", help="Plan with the measured p, not with the lower end of its interval.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which k a target takes, with what chance and at what cost, if errors are independent and if they are not."""
+    with clear_errors():
+        if calibration is not None:
+            asked, results = calibrations.read(calibration)
+            basis, known = basis_of(_one_of(results, model), point=point), asked.total
+        elif p is None and error is None:
+            raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
+        else:
+            basis, known = Basis(p=1.0), None
+        if p is not None and error is not None:
+            raise UsageError("--p and --error say the same thing: give one of them.")
+        chance = p if error is None else 1.0 - error
+        if chance is not None:
+            basis = replace(basis, p=chance, between=None, remarks=[])
+        steps = steps or known
+        if steps is None:
+            raise UsageError("--steps is missing: how many steps has the task?")
+        given: dict[str, Any] = {
+            "valid": valid,
+            "rho": None if rho is None else Interval(value=rho, low=rho, high=rho),
+            "rival": rival,
+            "tokens": None if tokens is None else _tokens(tokens),
+            "price": None if price is None else astuple(parse_price(price)),
+            "latency": latency,
+        }
+        basis = replace(basis, **{name: value for name, value in given.items() if value is not None})
+        found = outlook(basis, steps, target, Pace(lookahead, math.inf if rpm is None else rpm))
+        if as_json:
+            sys.stdout.write(json.dumps(found) + os.linesep)
+        else:
+            _show(found)
+
+
+def _one_of(results: list[Result], model: str | None) -> Result:
+    if model is None and len(results) > 1:
+        raise UsageError(f"The file holds several models: say which with --model ({', '.join(r.model for r in results)}).")
+    for result in results:
+        if model in {None, result.model}:
+            return result
+    raise UsageError(f"The file holds no model {model!r}, only {', '.join(r.model for r in results)}.")
+
+
+def _tokens(text: str) -> tuple[float, float]:
+    try:
+        given, made = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--tokens is two numbers, input,output: for example 590,538; not {text!r}.") from None
+    return given, made
+
+
+def _show(found: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    rho = "not known" if found["rho"] is None else f"{found['rho']:.4g}"
+    console.print(
+        f"{found['steps']:,} steps, target {found['target']:g}: p = {found['p']:.6g}, valid {found['valid']:.4g}, "
+        f"correlation {rho}, largest rival {found['rival']:.2g}"
+    )
+    for name, title in (("independent", "If errors are independent"), ("correlated", "With that correlation")):
+        if name in found:
+            console.print(_table(title, found[name]))
+    for warning in found["warnings"]:
+        console.print(f"[yellow]Note:[/] {warning}")
+
+
+def _table(title: str, column: dict[str, Any]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in ("k", "Chance", "95 %", "Samples", "a step", "Tokens", "Cost", "Hours"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in column["near"]:
+        low, high = row["p_full_low"], row["p_full_high"]
+        cells = [
+            str(row["k"]),
+            f"{row['p_full']:.4f}",
+            "" if low is None else f"{low:.3f} to {high:.3f}",
+            f"{row['samples']:,.0f}",
+            f"{row['samples_per_step']:.2f}",
+            "-" if row["tokens"] is None else f"{row['tokens'] / 1e6:,.2f} M",
+            "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}",
+            "-" if row["hours"] is None else f"{row['hours']:,.1f}",
+        ]
+        table.add_row(*(f"[bold]{cell}[/]" if row["k"] == column["k"] else cell for cell in cells))
+    return table

@@ -7,11 +7,14 @@ worst ends of both (p low, rho high) and at the best.
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maker_graph.calibration import Interval, Result
 from maker_graph.core import correlated
-from maker_graph.core.forecast import Forecast, Plan, hours, plan
+from maker_graph.core.forecast import Forecast, Plan, forecast, hours, plan
+
+if TYPE_CHECKING:
+    from maker_graph.simulation.profiles import Profile
 
 WIDE = 0.02
 """A chance that the correlation's interval may lower by more than this is warned of."""
@@ -83,11 +86,7 @@ def outlook(basis: Basis, steps: int, target: float, pace: Pace = Pace()) -> dic
     Raises:
         UsageError: a number is out of range.
     """
-    sample: dict[str, Any] = {"valid": basis.valid}
-    if basis.tokens is not None:
-        sample |= {"input_tokens": basis.tokens[0], "output_tokens": basis.tokens[1]}
-        if basis.price is not None:
-            sample |= {"input_price": basis.price[0], "output_price": basis.price[1]}
+    sample = _sample(basis)
     independent = plan(basis.p, steps, target, rival=basis.rival, **sample)
     plans = {"independent": (independent, (0.0, 0.0))}
     if basis.rho is not None:
@@ -108,10 +107,45 @@ def outlook(basis: Basis, steps: int, target: float, pace: Pace = Pace()) -> dic
     }
 
 
-def k_for(basis: Basis, steps: int, target: float) -> tuple[int | None, str | None]:
-    """Return the k that a run needs, under correlated errors where the correlation is known; or None, and why."""
-    made = plan(basis.p, steps, target, rho=0.0 if basis.rho is None else basis.rho.value, rival=basis.rival)
-    return made.k, made.reason
+def basis_of_profile(profile: "Profile", input_tokens: int) -> Basis:
+    """Return what is known of a simulated model: all of it. `input_tokens` are those of a prompt."""
+    rho = profile.rho
+    return Basis(
+        p=1 - profile.error,
+        valid=1 - profile.flagged,
+        rho=Interval(value=rho, low=rho, high=rho),
+        rival=profile.favourite,
+        tokens=(input_tokens, profile.output_tokens),
+        price=(profile.input_price, profile.output_price),
+        latency=profile.latency or None,
+    )
+
+
+def expected(basis: Basis, k: int, steps: int) -> dict[str, Any]:
+    """Return what is expected of a run with a lead of `k`, as it is kept with the run, to be held against what came."""
+    rho = None if basis.rho is None else basis.rho.value
+    each = forecast(basis.p, k, steps, rho=rho or 0.0, rival=basis.rival, **_sample(basis))
+    return {
+        "k": k,
+        "p": basis.p,
+        "rho": rho,
+        "rival": basis.rival,
+        "model_of_errors": "independent" if rho is None else "correlated",
+        "p_full": each.p_full,
+        "p_full_independent": correlated.p_full(basis.p, k, steps, rho=0.0, rival=basis.rival),
+        "samples": each.samples,
+        "cost_usd": None if basis.tokens is None or basis.price is None else each.cost_usd,
+    }
+
+
+def _sample(basis: Basis) -> dict[str, Any]:
+    """Return what a forecast takes of one sample."""
+    sample: dict[str, Any] = {"valid": basis.valid}
+    if basis.tokens is not None:
+        sample |= {"input_tokens": basis.tokens[0], "output_tokens": basis.tokens[1]}
+        if basis.price is not None:
+            sample |= {"input_price": basis.price[0], "output_price": basis.price[1]}
+    return sample
 
 
 def _column(made: Plan, basis: Basis, steps: int, pace: Pace, ends: tuple[float, float]) -> dict[str, Any]:

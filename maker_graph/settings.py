@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict
 
 from maker_graph.core.canonical import canonical
-from maker_graph.core.planning import k_min
+from maker_graph.core.forecast import planned_k
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
 from maker_graph.models import resolve_model
 from maker_graph.prompts import as_pairs
@@ -21,7 +21,7 @@ from maker_graph.task import Rephrases, Task, total_of
 from maker_graph.tasks import Hanoi, Records
 
 TARGET = 0.99
-"""The chance of no error in the whole task for which `k="auto"` plans."""
+"""The chance of no error in the whole task for which is planned if nothing else is said."""
 
 
 class Settings(BaseModel):
@@ -75,6 +75,7 @@ def new_settings(
     model: str,
     *,
     k: int | None = None,
+    target: float = TARGET,
     seed: int | None = None,
     check: bool = True,
     max_samples: int = 100,
@@ -87,8 +88,9 @@ def new_settings(
 ) -> Settings:
     """Return the settings of a new run, with what was left open decided.
 
-    `k` None plans for `TARGET` from the profile of a simulated model, and is 3 for others. `max_tokens` None is 750, or the cap
-    with which a simulated model's figures were measured. `seed` None is 1 for a simulated model; to others no seed is sent.
+    `k` None plans for `target`, the chance that no step is wrong, from the profile of a simulated model; for others it is 3.
+    `max_tokens` None is 750, or the cap with which a simulated model's figures were measured. `seed` None is 1 for a simulated
+    model; to others no seed is sent.
 
     Raises:
         UsageError: a setting is wrong, the task or the model unknown.
@@ -106,7 +108,7 @@ def new_settings(
         seed = 1 if seed is None else seed
         max_tokens = max_tokens or profile.max_tokens
         if k is None and total:
-            k = k_min(1 - profile.error, total, TARGET)
+            k = planned_k(1 - profile.error, total, target, rho=profile.rho, rival=profile.favourite)
     k = 3 if k is None else k
     if k > max_samples:
         raise UsageError(f"max_samples is {max_samples}, too few for a lead of k = {k}: raise it or lower k.")

@@ -5,7 +5,7 @@ import typer
 from maker_graph import run as runs
 from maker_graph.cli.app import NOT_VERIFIED, app, clear_errors
 from maker_graph.cli.options import AsJson, RunName, directory_of
-from maker_graph.cli.summary import print_summary, summarized
+from maker_graph.cli.summary import keep_verdict, print_summary, summarized
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
@@ -13,6 +13,7 @@ def verify_command(run: RunName, as_json: AsJson = False) -> None:
     """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified."""
     with clear_errors(), runs.opened(directory_of(run)) as opened:
         result = summarized(opened, quiet=as_json)
+        keep_verdict(opened, result)
         print_summary(result, as_json=as_json, quiet=False)
     raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
 

@@ -1,5 +1,6 @@
 """`maker-graph run` and `resume`: a run from its settings to its last line."""
 
+import json
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from maker_graph import run as runs
 from maker_graph.account import Limits
+from maker_graph.calibration import read as read_calibration
 from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
@@ -42,17 +44,20 @@ from maker_graph.cli.options import (
     price_for,
     task_options,
 )
-from maker_graph.cli.summary import print_summary, summarized
+from maker_graph.cli.summary import keep_verdict, print_summary, summarized
 from maker_graph.core.canonical import visible
-from maker_graph.core.planning import p_full
+from maker_graph.core.forecast import planned_k
+from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.lookahead import draftable
 from maker_graph.maker import MakerOutput
 from maker_graph.models import TIMEOUT
+from maker_graph.outlook import Basis, basis_of, basis_of_profile, expected
 from maker_graph.pricing import Price
+from maker_graph.prompts import as_pairs
 from maker_graph.provider import Gate
 from maker_graph.sampling import Calls
-from maker_graph.settings import Settings, load_task, named_model, new_settings, rehearsed
+from maker_graph.settings import TARGET, Settings, load_task, named_model, new_settings, rehearsed
 from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import Predicts, total_of
@@ -73,8 +78,13 @@ def run_command(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
     model: Annotated[str, typer.Option(help="provider:model, or sim:PROFILE for a simulated one.")] = "sim:gpt-oss-20b",
     k: Annotated[
-        str, typer.Option(metavar="N|auto", help="The lead that decides; auto plans for 99 % (simulated models), else 3.")
+        str,
+        typer.Option(metavar="N|auto", help="The lead that decides; auto plans for --target, or is 3 for unknown models."),
     ] = "auto",
+    target: Annotated[float, typer.Option(help="For --k auto: the chance that no step is wrong.")] = TARGET,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What is known of the model: what maker-graph calibrate wrote.")
+    ] = None,
     temperature: Annotated[
         str, typer.Option(metavar="T0,T", help="Of the first sample and of the others; one for all; or none, to send none.")
     ] = "0,0.1",
@@ -125,11 +135,16 @@ def run_command(
                 raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
             _check_out(out, source)
         options = task_options(task, disks, source)
+        basis = _basis(task, options, model, calibration)
+        lead = parse_k(k)
+        if lead is None and calibration is not None and basis is not None:
+            lead = _planned_k(task, options, basis, target)
         settings = new_settings(
             task,
             options,
             model,
-            k=parse_k(k),
+            k=lead,
+            target=target,
             seed=seed,
             check=check,
             max_samples=max_samples,
@@ -150,7 +165,8 @@ def run_command(
         directory = directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
             _keep(opened, limits, price=price, out=_absolute(out), lookahead=lookahead, draft_model=draft_model)
-            _announce(opened, pricing, quiet=quiet)
+            plan = _plan(opened, basis)
+            _announce(opened, pricing, plan, quiet=quiet)
             _announce_lookahead(opened, quiet=quiet, **ahead)
             how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
             _go_on(opened, file, quiet=quiet, as_json=as_json, **how, **ahead)
@@ -277,7 +293,43 @@ def _recording(path: Path | None) -> Iterator[IO[str] | None]:
             file.close()
 
 
-def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
+def _basis(task: str, options: dict[str, Any], model: str, calibration: Path | None) -> Basis | None:
+    """Return what is known of the model: by a calibration of this task, or all of a simulated one."""
+    if calibration is not None:
+        asked, results = read_calibration(calibration)
+        if asked.task != task:
+            raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {task}.")
+        for result in results:
+            if result.model == model:
+                return basis_of(result)
+        raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
+    if not model.startswith("sim:"):
+        return None
+    from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+    made = load_task(task, options)
+    state = made.start()
+    shown = "" if made.done(state) else "".join(str(content) for _, content in as_pairs(made.prompt(state)))
+    return basis_of_profile(profile_of(model.removeprefix("sim:")), estimated_tokens(shown))
+
+
+def _plan(run: runs.Run, basis: Basis | None) -> dict[str, Any] | None:
+    """Return what is expected of a new run, and keep it with the run; None if too little is known."""
+    total = total_of(run.task)
+    if basis is None or not total:
+        return None
+    plan = expected(basis, run.settings.k, total)
+    run.journal.set_note("plan", json.dumps(plan))
+    return plan
+
+
+def _planned_k(task: str, options: dict[str, Any], basis: Basis, target: float) -> int | None:
+    total = total_of(load_task(task, options))
+    rho = 0.0 if basis.rho is None else basis.rho.value
+    return None if not total else planned_k(basis.p, total, target, rho=rho, rival=basis.rival)
+
+
+def _announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *, quiet: bool) -> None:
     """Say before the first call what is about to happen and what it may cost."""
     if quiet:
         return
@@ -293,9 +345,9 @@ def _announce(run: runs.Run, price: Price | None, *, quiet: bool) -> None:
             f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
             f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
         )
-        if total is not None and profile.error < 0.5:
-            chance = p_full(1 - profile.error, settings.k, total)
-            console.print(f"The chance that no step is wrong, if samples err independently: at least {chance:.2%}.")
+    if plan is not None:
+        other = "" if plan["rho"] is None else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
+        console.print(f"The chance that no step is wrong: at least {plan['p_full']:.2%}.{other}")
     if price is not None and total is not None:
         calls = total * settings.k
         read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
@@ -363,6 +415,7 @@ def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool,
     if stopped is not None or not finished:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.journal.step + 1)} {run.journal.step} steps are kept.{_todo(run, stopped)}")
     result = summarized(run, quiet=quiet)
+    keep_verdict(run, result)
     print_summary(result, as_json=as_json, quiet=quiet)
     still_open = _write_results(run)
     if stopped is not None or not finished:

@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from maker_graph import run as runs
+from maker_graph.errors import MakerError
 from maker_graph.pricing import FlatPrice
 from maker_graph.recovery import LONG
 
@@ -21,6 +23,14 @@ def summarized(run: runs.Run, *, quiet: bool) -> runs.Summary:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         shown = bar.add_task("replaying the journal", total=run.journal.step)
         return runs.summary(run, lambda step: bar.update(shown, completed=step))
+
+
+def keep_verdict(run: runs.Run, result: runs.Summary) -> None:
+    """Note with a run that is over whether it was verified: a long one takes minutes to replay, and its report need not."""
+    verdict = json.dumps({"step": result["steps"], "verified": result["verified"]})
+    with suppress(MakerError):  # a run that can only be read is verified all the same
+        if result["done"] and run.journal.note("verified") != verdict:
+            run.journal.set_note("verified", verdict)
 
 
 def print_summary(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:

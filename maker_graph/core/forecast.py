@@ -7,6 +7,7 @@ from maker_graph.core import correlated
 from maker_graph.core.planning import sample_cost
 from maker_graph.core.race import all_right, check_steps, log_share
 from maker_graph.core.rounds import expected_rounds
+from maker_graph.errors import UsageError
 
 _SCALES = ((1e-2, "hundred"), (1e-3, "thousand"), (1e-6, "million"), (1e-9, "billion"), (1e-12, "trillion"))
 
@@ -120,6 +121,21 @@ def plan(
     middle = otherwise if k is None else k
     near = [forecast(p, each, steps, rho=rho, rival=rival, **sample) for each in range(max(1, middle - 1), middle + 2)]
     return Plan(k, None if k is not None else no_k(p, steps, target, rho=rho, rival=rival), near)
+
+
+def planned_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival: float = 1.0) -> int:
+    """Return the least k for `target`.
+
+    >>> planned_k(0.9, 1023, 0.99), planned_k(0.9, 1023, 0.99, rho=0.02)
+    (6, 8)
+
+    Raises:
+        UsageError: no k reaches it, with the reason; or a number is out of range.
+    """
+    k = correlated.k_min(p, steps, target, rho=rho, rival=rival)
+    if k is None:
+        raise UsageError(f"{no_k(p, steps, target, rho=rho, rival=rival)} To run all the same, say with which k.")
+    return k
 
 
 def hours(

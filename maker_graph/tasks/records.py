@@ -129,6 +129,10 @@ class Records:
         rows = range(state["row"] + 1, min(state["row"] + n, len(self.rows) - 1) + 1)
         return [{"row": row} for row in rows]
 
+    def state_at(self, step: int) -> RecordsState:
+        """Return the state before row `step`."""
+        return {"row": step}
+
     def skip(self, state: RecordsState) -> RecordsState:
         """Return the state with the next row; this one is left open for a person."""
         return {"row": state["row"] + 1}

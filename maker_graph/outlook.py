@@ -111,8 +111,8 @@ def basis_of_profile(profile: "Profile", input_tokens: int) -> Basis:
     """Return what is known of a simulated model: all of it. `input_tokens` are those of a prompt."""
     rho = profile.rho
     return Basis(
-        p=1 - profile.error,
-        valid=1 - profile.flagged,
+        p=max(1 - profile.error, 1e-9),  # as in `basis_of`
+        valid=max(1 - profile.flagged, 1e-9),
         rho=Interval(value=rho, low=rho, high=rho),
         rival=profile.favourite,
         tokens=(input_tokens, profile.output_tokens),

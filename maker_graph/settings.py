@@ -108,7 +108,7 @@ def new_settings(
         seed = 1 if seed is None else seed
         max_tokens = max_tokens or profile.max_tokens
         if k is None and total:
-            k = planned_k(1 - profile.error, total, target, rho=profile.rho, rival=profile.favourite)
+            k = planned_k(max(1 - profile.error, 1e-9), total, target, rho=profile.rho, rival=profile.favourite)
     k = 3 if k is None else k
     if k > max_samples:
         raise UsageError(f"max_samples is {max_samples}, too few for a lead of k = {k}: raise it or lower k.")

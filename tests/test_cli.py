@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from maker_graph import p_full
 from maker_graph.cli import app
+from maker_graph.core import correlated
 from maker_graph.core.decision import Reading, Terms, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
@@ -54,7 +54,7 @@ def test_a_weak_model_solves_hanoi_and_the_summary_adds_up(cli: Cli) -> None:
 def test_the_default_chain_of_single_samples_would_fail_and_k_is_planned_for_it(cli: Cli) -> None:
     summary = result(cli("run", "hanoi", "--disks", "8", "--json", "--quiet"))
     assert summary["first_sample_wrong_at"] < 255
-    assert summary["k"] == 4
+    assert summary["k"] == correlated.k_min(1 - 0.0358, 255, 0.99, rho=0.005, rival=0.7) == 3
 
 
 def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothing_was_spent(cli: Cli) -> None:
@@ -63,9 +63,10 @@ def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothin
         assert words in done.stdout
     assert "list price: $" in done.stdout
     assert "sim:gpt-oss-20b is simulated" in done.stderr.replace("\n", " ")
-    stated = re.search(r"no step is wrong.*at least ([0-9.]+)%", done.stderr)
+    stated = re.search(r"no step is wrong: at least ([0-9.]+)%.* independently it would be ([0-9.]+)%", done.stderr)
     assert stated
-    assert float(stated[1]) == pytest.approx(100 * p_full(1 - 0.0358, 3, 31), abs=0.01)
+    chances = [correlated.p_full(1 - 0.0358, 3, 31, rho=rho, rival=0.7) for rho in (0.005, 0.0)]
+    assert [float(each) for each in stated.groups()] == pytest.approx([100 * chance for chance in chances], abs=0.01)
 
 
 def test_a_perfect_model_needs_exactly_k_samples_a_step_and_any_concurrency_gives_the_same_digest(cli: Cli) -> None:

@@ -1,0 +1,80 @@
+"""`maker-graph certify` and `report`: what a run was worth, and how it went."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from maker_graph import run as runs
+from maker_graph.cli.app import app, clear_errors, tell
+from maker_graph.cli.options import AsJson, RunName, directory_of
+from maker_graph.core.canonical import visible
+from maker_graph.extras import need_plan_extra
+
+if TYPE_CHECKING:
+    from maker_graph.certificate import Certificate
+
+
+@app.command(
+    "certify",
+    epilog="Examples:\n\n  maker-graph certify hanoi-20260101-120000-000000\n\n"
+    "  maker-graph certify hanoi-20260101-120000-000000 --json",
+)
+def certify_command(run: RunName, as_json: AsJson = False) -> None:
+    """Say from the votes of a run alone, without any truth, how likely it is that no step is wrong."""
+    with clear_errors():
+        need_plan_extra("certify")
+        from maker_graph.certificate import as_json as plain  # noqa: PLC0415  numpy and scipy are an extra
+
+        with runs.opened(directory_of(run)) as opened:
+            certificate = _certified(opened)
+        if as_json:
+            sys.stdout.write(json.dumps(plain(certificate)) + os.linesep)
+        else:
+            _show(certificate)
+
+
+@app.command(
+    "report",
+    epilog="Examples:\n\n  maker-graph report hanoi-20260101-120000-000000\n\n"
+    "  maker-graph report hanoi-20260101-120000-000000 --out report.html",
+)
+def report_command(
+    run: RunName,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page. Default: report.html in the run's directory.")
+    ] = None,
+) -> None:
+    """Write a page about a run: result, certificate, cost, votes, red flags and times; one file, without any network."""
+    with clear_errors():
+        need_plan_extra("report")
+        from maker_graph import report  # noqa: PLC0415  numpy, scipy and matplotlib are an extra
+
+        with runs.opened(directory_of(run)) as opened:
+            tell(f"Reading {opened.journal.step:,} steps.")
+            certificate = _certified(opened) if opened.journal.step else None
+            written = report.write(opened, certificate, out)
+    typer.echo(str(written))
+
+
+def _certified(run: runs.Run) -> "Certificate":
+    from maker_graph.certificate import ballots_of, certify  # noqa: PLC0415  numpy and scipy are an extra
+
+    run.journal.check()
+    return certify(ballots_of(run.journal.decisions()), run.settings.k)
+
+
+def _show(certificate: "Certificate") -> None:
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    table.add_row("No step is wrong", f"{certificate.chance:.4f} (95 %: {certificate.low:.4f} to {certificate.high:.4f})")
+    console.print(table)
+    for assumption in certificate.assumptions:
+        console.print(f"- {visible(assumption)}")

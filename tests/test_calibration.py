@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from maker_graph.account import Limits
 from maker_graph.calibration import Asked, Step, calibrate, measured, opened, read
+from maker_graph.cli import app
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted
@@ -210,9 +212,10 @@ def test_what_is_no_calibration_is_refused_and_left_alone(text: str, tmp_path: P
         (["hanoi", "--model", MODEL, "--out", "no/such/folder.jsonl"], "cannot be written"),
     ],
 )
-def test_a_mistake_is_one_sentence(args: list[str], says: str, cli: Cli) -> None:
-    done = cli("calibrate", *args)
-    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+def test_a_mistake_is_one_sentence(args: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["calibrate", *args])
+    assert (done.exit_code, says in done.stderr) == (2, True), done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -14,9 +14,10 @@ from rich.table import Table
 
 from maker_graph import calibration as calibrations
 from maker_graph.calibration import Interval, Result
-from maker_graph.cli.app import app, clear_errors
+from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, OwnPrice
 from maker_graph.errors import UsageError
+from maker_graph.extras import need_plan_extra
 from maker_graph.outlook import Basis, Pace, basis_of, outlook
 from maker_graph.pricing import parse_price
 from maker_graph.settings import TARGET
@@ -26,7 +27,8 @@ from maker_graph.settings import TARGET
     "plan",
     epilog="Examples:\n\n  maker-graph plan mini.jsonl --target .95\n\n"
     "  maker-graph plan --error .0022 --rho .005 --valid .968 --steps 1048575 --target .95 --price .4,1.6 --tokens 590,538\n\n"
-    "  maker-graph plan --p .9 --steps 1000 --json",
+    "  maker-graph plan --p .9 --steps 1000 --json\n\n"
+    "  maker-graph plan --plot figures",
 )
 def plan_command(
     calibration: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="What calibrate wrote; or give --p.")] = None,
@@ -48,10 +50,17 @@ def plan_command(
     point: Annotated[
         bool, typer.Option("--point", help="Plan with the measured p, not with the lower end of its interval.")
     ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw the paper's figures 3 to 5, from the formulas, as PNGs there.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which k a target takes, with what chance and at what cost, if errors are independent and if they are not."""
     with clear_errors():
+        if plot is not None:
+            _plot(plot)
+            if (calibration, p, error) == (None, None, None):
+                return
         if calibration is not None:
             asked, results = calibrations.read(calibration)
             basis, known = basis_of(_one_of(results, model), point=point), asked.total
@@ -81,6 +90,20 @@ def plan_command(
             sys.stdout.write(json.dumps(found) + os.linesep)
         else:
             _show(found)
+
+
+def _plot(folder: Path) -> None:
+    need_plan_extra("--plot")
+    from maker_graph.figures import planning_figures, png  # noqa: PLC0415  matplotlib is an extra
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in planning_figures().items():
+            path = folder / f"{name}.png"
+            path.write_bytes(png(figure))
+            tell(f"{path}")
+    except OSError as failure:
+        raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
 
 
 def _one_of(results: list[Result], model: str | None) -> Result:

@@ -206,7 +206,12 @@ def _draw_contest(axes: Axes, contest: Contest) -> None:
             counts.append(counts[-1] + (vote == place))
         if counts[-1]:
             axes.step(
-                range(len(counts)), counts, where="post", color=colours[place], zorder=4 if place == contest.winner else 3
+                range(len(counts)),
+                counts,
+                where="post",
+                color=colours[place],
+                clip_on=False,
+                zorder=4 if place == contest.winner else 3,
             )
             axes.annotate(
                 letter(place),
@@ -373,21 +378,36 @@ def _errors_by_length(lengths: Lengths, *, known: bool) -> Figure:
 
 def _draw_errors_by_length(axes: Axes, lengths: Lengths, *, known: bool) -> None:
     axes.set_title("Wrong votes by length" if known else "Lost votes by length")
-    places = sorted(lengths.judged)
-    middles = [(place + 0.5) * lengths.width for place in places]
-    rates, below, above = [], [], []
-    for place in places:
-        wrong, judged = lengths.wrong.get(place, 0), lengths.judged[place]
+    for first, last, judged, wrong in pooled(lengths):
+        left, right = first * lengths.width, (last + 1) * lengths.width
         low = 0.0 if wrong == 0 else float(beta.ppf(0.025, wrong, judged - wrong + 1))
         high = 1.0 if wrong == judged else float(beta.ppf(0.975, wrong + 1, judged - wrong))
-        rates.append(100 * wrong / judged)
-        below.append(100 * (wrong / judged - low))
-        above.append(100 * (high - wrong / judged))
-    axes.errorbar(middles, rates, [below, above], fmt="o", color=_RED, ecolor=_MUTED, elinewidth=1, markersize=4)
-    solid = [rate + up for rate, up, place in zip(rates, above, places, strict=True) if lengths.judged[place] >= 20]
-    axes.set_ylim(0, min(100.0, 1.15 * max(solid, default=100.0)) or 1)
+        axes.fill_between([left, right], 100 * low, 100 * high, color=_RED, alpha=0.22, linewidth=0)
+        axes.plot([left, right], [100 * wrong / judged] * 2, color=_RED, linewidth=2)
+    axes.set_ylim(0, min(100.0, axes.get_ylim()[1]))
+    axes.set_xlim(min(lengths.all) * lengths.width, (max(lengths.all) + 1) * lengths.width)
     axes.set_ylabel("% of votes")
     axes.set_xlabel("output tokens")
+
+
+def pooled(lengths: Lengths, least: int = 50) -> list[tuple[int, int, int, int]]:
+    """Return (first bin, last bin, judged votes, wrong ones) of neighbouring bins, pooled until each has `least` votes.
+
+    >>> pooled(Lengths(10, {}, {}, {0: 60, 1: 20, 2: 40, 5: 3}, {1: 1, 5: 2}))
+    [(0, 0, 60, 0), (1, 5, 63, 3)]
+    """
+    pools: list[tuple[int, int, int, int]] = []
+    for place in sorted(lengths.judged):
+        judged, wrong = lengths.judged[place], lengths.wrong.get(place, 0)
+        if pools and pools[-1][2] < least:
+            first, _, before, wrong_before = pools.pop()
+            pools.append((first, place, before + judged, wrong_before + wrong))
+        else:
+            pools.append((place, place, judged, wrong))
+    if len(pools) > 1 and pools[-1][2] < least:
+        (first, _, before, wrong_before), (_, last, judged, wrong) = pools[-2:]
+        pools[-2:] = [(first, last, before + judged, wrong_before + wrong)]
+    return pools
 
 
 def _latencies(latencies: Mapping[int, int]) -> Figure:
@@ -396,29 +416,24 @@ def _latencies(latencies: Mapping[int, int]) -> Figure:
 
 def _draw_latencies(axes: Axes, latencies: Mapping[int, int]) -> None:
     axes.set_title("How long replies took")
-    edges = [1.1**bucket / 1000 for bucket in range(min(latencies), max(latencies) + 2)]
-    axes.stairs(
-        [latencies.get(b, 0) for b in range(min(latencies), max(latencies) + 1)], edges, fill=True, color=_BLUE, alpha=0.45
-    )
+    median, most = quantile(latencies, 0.5), quantile(latencies, 0.95)
+    unit, name = (1.0, "s") if most >= 1 else (1e-3, "ms")
+    buckets = range(min(latencies), max(latencies) + 1)
+    edges = [1.1**bucket / 1000 / unit for bucket in (*buckets, buckets[-1] + 1)]
+    axes.stairs([latencies.get(bucket, 0) for bucket in buckets], edges, fill=True, color=_BLUE, alpha=0.45)
+    for seconds, colour, label in ((median, _INK, "half"), (most, _ORANGE, "95 %")):
+        text = f"{label} within {seconds / unit:.2g} {name}"
+        axes.axvline(seconds / unit, color=colour, linewidth=1.3, linestyle=(0, (4, 3)), label=text)
     axes.set_xscale("log")
-    axes.set_ylim(0, max(latencies.values()) * 1.3)
-    for share, colour, align in ((0.5, _INK, "right"), (0.95, _ORANGE, "left")):
-        seconds = quantile(latencies, share)
-        axes.axvline(seconds, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
-        axes.annotate(
-            f"{'median' if share == 0.5 else '95 %'} {seconds:.2g} s",
-            (seconds, 0.93),
-            (4 if align == "left" else -4, 0),
-            xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points",
-            ha=align,
-            color=colour,
-            fontsize=9,
-        )
-    axes.set_xlabel("seconds")
+    axes.set_ylim(0, max(latencies.values()) * 1.35)
+    axes.legend(loc="upper right")
+    axes.set_xlabel("seconds" if name == "s" else "milliseconds")
     axes.set_ylabel("replies")
-    _plain_log(axes, "x")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_formatter(FuncFormatter(_short))
+    _plain_log(axes, "x")
+    if edges[-1] / edges[0] < 30:
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
 
 
 def quantile(latencies: Mapping[int, int], share: float) -> float:
@@ -450,18 +465,10 @@ def _draw_throughput(axes: Axes, pace: Pace) -> None:
     axes.stairs(rates, [pairs[0][0][1] / unit, *(b[1] / unit for _, b in pairs)], color=_BLUE, linewidth=1.6, baseline=None)
     first, last = pace.points[0], pace.points[-1]
     mean = (last[0] - first[0]) / (last[1] - first[1])
-    axes.axhline(mean, color=_ORANGE, linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.annotate(
-        f"mean {mean:,.3g}",
-        (1, mean),
-        (0, 4),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        color=_ORANGE,
-    )
-    axes.set_ylim(0, max(rates) * 1.15)
+    axes.axhline(mean, color=_ORANGE, linewidth=1.3, linestyle=(0, (4, 3)), label=f"mean {mean:,.3g}")
+    axes.set_ylim(0, max(rates) * 1.25)
     axes.set_xlim(0, longest / unit)
+    axes.legend(loc="upper right")
     axes.set_xlabel(f"{name} at work")
     axes.set_ylabel("steps / s")
 

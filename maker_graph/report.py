@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +22,7 @@ from maker_graph.collected import REPLAYED, Collected, Contest, collect
 from maker_graph.core.canonical import visible
 from maker_graph.errors import LimitReached
 from maker_graph.figures import PALETTE, contest_colours, letter, png, run_figures, svg
+from maker_graph.wording import NOTHING, chance, count, dollars, duration, number, percent, short
 
 NOT_RECORDED = "not recorded by the version that made this run"
 SIMULATED = "simulated: no evidence about any real model"
@@ -99,22 +100,24 @@ def page(collected: Collected, figures: Mapping[str, Figure] | None = None) -> s
 
 def headline(collected: Collected) -> str:
     """Return the result in one sentence."""
-    steps, truth = collected.steps, collected.truth
-    kind = "dependent steps" if collected.dependent else "steps"
+    steps = f"{collected.steps:,} {'dependent steps' if collected.dependent else 'steps'}"
     if not collected.done:
-        of = f" of {collected.total:,}" if collected.total else ""
-        return f"{steps:,}{of} {kind}: not done yet"
+        return f"{steps.replace(' ', f' of {collected.total:,} ', 1) if collected.total else steps}: not done yet"
     if collected.no_error:
-        return f"{steps:,} {kind}, no error: verified"
+        return f"{steps}, no error: verified"
     if collected.verified:
-        return f"{steps:,} {kind}, every answer within the task's rules: verified"
+        return f"{steps}, every answer within the task's rules: verified"
+    return f"{steps}{_shortcoming(collected)}"
+
+
+def _shortcoming(collected: Collected) -> str:
     if collected.verified is None:
-        return f"{steps:,} {kind}: done, but nobody has verified them"
-    if truth.first_wrong is not None:
-        return f"{steps:,} {kind}, the first error at step {truth.first_wrong:,}: not verified"
+        return ": done, but nobody has verified them"
+    if collected.truth.first_wrong is not None:
+        return f", the first error at step {collected.truth.first_wrong:,}: not verified"
     if collected.endings.left:
-        return f"{steps:,} {kind}, {collected.endings.left:,} of them without a winner"
-    return f"{steps:,} {kind}: not verified"
+        return f", {collected.endings.left:,} of them decided by no vote"
+    return ": not verified"
 
 
 def _header(collected: Collected) -> str:
@@ -147,17 +150,17 @@ def _tiles(collected: Collected) -> str:
             f"{collected.samples / steps:.2f} a step, in {collected.rounds / steps:.2f} rounds",
         ),
         ("Votes that lost", f"{collected.outvoted:,}", f"on {collected.contested:,} contested steps"),
-        ("Red flags", f"{flags:,}", f"{_percent(flags / max(collected.samples, 1))} of the samples"),
+        ("Red flags", f"{flags:,}", f"{percent(flags / max(collected.samples, 1))} of the samples"),
         (
-            "Without votes",
-            f"lost at step {wrong:,}" if wrong else "the same",
-            f"{collected.first_samples_wrong:,} first samples alone would not do",
+            "One sample a step",
+            f"wrong at step {wrong:,}" if wrong else "the same",
+            f"{collected.first_samples_wrong:,} first samples were not the decided answer",
         ),
         ("Spent", *_cost(collected)),
-        ("Output tokens", _short(spent.output), f"{_short(spent.input)} input, {_short(spent.cached)} of them cached"),
+        ("Output tokens", short(spent.output), f"{short(spent.input)} input, {short(spent.cached)} of them cached"),
         (
             "At work",
-            _duration(spent.seconds),
+            duration(spent.seconds),
             f"{collected.steps / spent.seconds:,.3g} steps a second" if spent.seconds else "",
         ),
     ]
@@ -181,31 +184,31 @@ def _result(collected: Collected) -> str:
     certificate, truth = collected.certificate, collected.truth
     said = [_verification(collected)]
     if truth.steps:
-        votes = f"{truth.wrong_votes:,} of {truth.votes:,} votes ({_percent(truth.wrong_votes / max(truth.votes, 1))})"
         said.append(
-            f"Held against the task's own truth, {truth.wrong_steps:,} of {truth.steps:,} decisions are wrong, and {votes} were."
+            f"Held against the task's own truth, {truth.wrong_steps:,} of {truth.steps:,} decisions are wrong, and "
+            f"{truth.wrong_votes:,} of {truth.votes:,} votes ({percent(truth.wrong_votes / max(truth.votes, 1))}) were."
         )
     text = "".join(f"<p>{_e(sentence)}</p>" for sentence in said)
     if certificate is None:
         return _section("Result", text, _missing("No certificate was made: none was asked for, or the run is not at its end."))
-    low, chance, high = (_unit(certificate.get(name)) for name in ("low", "chance", "high"))
+    low, likely, high = (_unit(certificate.get(name)) for name in ("low", "chance", "high"))
     bar = (
         '<div class="chance"><div class="track">'
         f'<span class="range" style="left:{100 * low:.4f}%;width:{100 * max(high - low, 0):.4f}%"></span>'
-        f'<span class="point" style="left:{100 * chance:.4f}%"></span></div>'
+        f'<span class="point" style="left:{100 * likely:.4f}%"></span></div>'
         '<div class="ends"><span>0</span><span>chance that no step is wrong</span><span>1</span></div></div>'
     )
     rows = [
-        ("Error of a sample", _number(certificate.get("error"))),
-        ("Correlation within a step", _number(certificate.get("rho"))),
-        ("Contested steps", _number(certificate.get("contested"))),
+        ("Error of a sample", number(certificate.get("error"))),
+        ("Correlation within a step", number(certificate.get("rho"))),
+        ("Contested steps", number(certificate.get("contested"))),
     ]
     assumed = certificate.get("assumptions") or ()
     return _section(
         "Result and certificate",
         text,
-        f"<p>From the ballots alone, the chance that no step is wrong is <b>{_chance(chance)}</b>, between {_chance(low)} and "
-        f"{_chance(high)}.</p>",
+        f"<p>From the ballots alone, the chance that no step is wrong is <b>{chance(likely)}</b>, between {chance(low)} and "
+        f"{chance(high)}.</p>",
         bar,
         _table(rows),
         f'<h3>It assumes</h3><ul class="plain">{"".join(f"<li>{_e(each)}</li>" for each in assumed)}</ul>' if assumed else "",
@@ -253,26 +256,26 @@ def _planned(collected: Collected) -> str:
     steps, samples = max(collected.steps, 1), max(spent.samples, collected.samples)
     planned = plan.get("samples")
     flags = sum(collected.flags.values()) / max(collected.samples, 1)
-    cost = f"${collected.list_price or 0:,.2f} at list price, none spent" if settings.simulated else _dollars(spent.cost)
+    cost = f"${collected.list_price or 0:,.2f} at list price, none spent" if settings.simulated else dollars(spent.cost)
     rows = [
-        ("Lead that decides", _number(plan.get("k")), f"{settings.k}"),
+        ("Lead that decides", number(plan.get("k")), f"{settings.k}"),
         (
             "Valid samples that are right",
-            _number(plan.get("p")),
-            _percent(1 - truth.wrong_votes / truth.votes) + ("" if truth.known else ", by the decided answers")
+            number(plan.get("p")),
+            percent(1 - truth.wrong_votes / truth.votes) + ("" if truth.known else ", by the decided answers")
             if truth.votes
-            else "–",
+            else NOTHING,
         ),
-        ("Correlation within a step", _number(plan.get("rho")), _number(certificate.get("rho"))),
-        ("Chance of no error", _chance(plan.get("p_full")), _chance(certificate.get("chance"))),
-        ("Samples", _count(planned), f"{samples:,}"),
+        ("Correlation within a step", number(plan.get("rho")), number(certificate.get("rho"))),
+        ("Chance of no error", chance(plan.get("p_full")), chance(certificate.get("chance"))),
+        ("Samples", count(planned), f"{samples:,}"),
         (
             "Samples a step",
-            f"{planned / collected.total:.2f}" if planned and collected.total else "–",
+            f"{planned / collected.total:.2f}" if planned and collected.total else NOTHING,
             f"{collected.samples / steps:.2f}",
         ),
-        ("Samples flagged", "–", _percent(flags)),
-        ("Cost", _dollars(plan.get("cost_usd")), cost),
+        ("Samples flagged", NOTHING, percent(flags)),
+        ("Cost", dollars(plan.get("cost_usd")), cost),
     ]
     body = "".join(f"<tr><th scope='row'>{name}</th><td>{_e(a)}</td><td>{_e(b)}</td></tr>" for name, a, b in rows)
     model = plan.get("model_of_errors")
@@ -295,11 +298,13 @@ def _undecided(collected: Collected, drawn: Mapping[str, str]) -> str:
                 drawn,
                 (
                     "undecided-by-samples",
-                    f"Steps still open after each further sample, red-flagged ones included: the first {k} decide nothing, then the line should fall by a like factor each time.{more}",
+                    f"Steps still open after each further sample, red-flagged ones included: fewer than {k} decide nothing, then the "
+                    f"line should fall by a like factor each time.{more}",
                 ),
                 (
                     "undecided-by-votes",
-                    "The same by valid votes alone: a tail that falls more slowly than its start means that some steps are harder than others.",
+                    "The same by valid votes alone: a tail that falls more slowly than its start means that some steps are harder "
+                    "than others.",
                 ),
             ),
         )
@@ -322,15 +327,15 @@ def _contests(collected: Collected, drawn: Mapping[str, str]) -> str:
     )
     return _section(
         "The most contested steps",
-        f'<p class="lead">Votes of each candidate as they came in, of the {len(collected.contests)} steps with the longest votes '
-        f"among {collected.contested:,} contested ones. The vote ends where one is ahead by {collected.settings.k}.</p>",
+        f'<p class="lead">Votes of each candidate as they came in, of the {len(collected.contests)} longest votes '
+        f"among {collected.contested:,} contested steps. A vote ends where one is ahead by {collected.settings.k}.</p>",
         f'<div class="panels">{panels}</div>',
     )
 
 
 def _race_told(contest: Contest) -> str:
     votes = len(contest.order)
-    flagged = f", {contest.flagged} samples discarded" if contest.flagged else ""
+    flagged = f", {contest.flagged} {'sample' if contest.flagged == 1 else 'samples'} discarded" if contest.flagged else ""
     by = "" if contest.by == "base" else f", by {_e(contest.by)}"
     if contest.winner is None:
         return f"Nobody won in {votes} votes{flagged}{by}."
@@ -345,11 +350,12 @@ def _ballot(contest: Contest) -> str:
     lines = []
     for place, (candidate, colour) in enumerate(zip(contest.candidates, contest_colours(contest), strict=True)):
         marks = [text for text, holds in (("won", place == contest.winner), ("right", place == contest.right)) if holds]
+        mark = f"<em>{', '.join(marks)}</em>" if marks else ""
         text = visible(candidate)
         text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
         lines.append(
-            f'<li><b style="color:var(--{names[colour]})">{letter(place)}</b><span>{_times(contest.order.count(place))}</span>'
-            f"<span><code>{_e(text)}</code>{''.join(f'<em>{mark}</em>' for mark in marks)}</span></li>"
+            f'<li><b style="color:var(--{names[colour]})">{letter(place)}</b><span>{contest.order.count(place)}</span>'
+            f"<span><code>{_e(text)}</code>{mark}</span></li>"
         )
     return f'<ul class="ballot">{"".join(lines)}</ul>'
 
@@ -363,7 +369,8 @@ def _flags(collected: Collected, drawn: Mapping[str, str]) -> str:
             drawn,
             (
                 "flags-by-kind",
-                "Samples discarded, by the reason: a flagged sample costs as much as any other, never becomes a vote and is replaced.",
+                "Samples discarded, by the reason: a flagged sample costs as much as any other, never becomes a vote and is "
+                "replaced.",
             ),
             (
                 "flags-by-step",
@@ -411,7 +418,8 @@ def _lengths(collected: Collected, drawn: Mapping[str, str]) -> str:
             drawn,
             (
                 "lengths",
-                "Output tokens of each reply, each group as a share of itself: where the flagged or wrong ones lie to the right of all, long replies are a sign of confusion.",
+                "Output tokens of each reply, each group as a share of itself: where flagged or wrong ones lie to the right of "
+                "all, long replies are a sign of confusion.",
             ),
             ("errors-by-length", f"Votes that were wrong, {judge}, by length, with 95 % intervals; {wrong:,} were."),
         ),
@@ -421,7 +429,7 @@ def _lengths(collected: Collected, drawn: Mapping[str, str]) -> str:
 def _pace(collected: Collected, drawn: Mapping[str, str]) -> str:
     sessions = f"{collected.sessions:,} sessions" if collected.sessions != 1 else "one session"
     spent = collected.spent
-    text = f"<p>{_duration(spent.seconds)} at work in {sessions}, with {spent.calls:,} calls"
+    text = f"<p>{duration(spent.seconds)} at work in {sessions}, with {spent.calls:,} calls"
     text += (
         f"; {spent.samples - collected.samples:,} samples are no part of a committed step"
         if spent.samples > collected.samples
@@ -433,7 +441,7 @@ def _pace(collected: Collected, drawn: Mapping[str, str]) -> str:
         for name, caption in (
             (
                 "latencies",
-                "How long replies took, on a log scale: a second hill to the right is a provider that queues or retries.",
+                "How long replies took, on a log scale: a second hill to the right is a provider that is slow now and then.",
             ),
             ("throughput", "Steps committed in a second, over the time at work: a gap or a slope is where the run waited."),
         )
@@ -529,78 +537,3 @@ def _put(path: Path, content: bytes) -> Path:
 
 def _unit(value: Any) -> float:
     return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) and math.isfinite(value) else 0.0
-
-
-def _chance(value: Any) -> str:
-    """Return a probability in percent, with as many digits as show that it is not quite 1.
-
-    >>> _chance(0.99987), _chance(0.5), _chance(1 - 2e-9), _chance(None)
-    ('99.987 %', '50 %', '99.9999998 %', '–')
-    """
-    if not isinstance(value, int | float):
-        return "–"
-    gap = 1 - value
-    if value < 0.99 or gap <= 0:
-        return _percent(float(value))
-    digits = min(12, math.ceil(-math.log10(gap)) - 1)
-    return f"{math.floor(100 * value * 10**digits + 1e-6) / 10**digits:.{digits}f} %"
-
-
-def _percent(share: float) -> str:
-    """Return a share in percent, in two or three digits.
-
-    >>> _percent(0.0334), _percent(0), _percent(2.26e-4), _percent(0.97204)
-    ('3.34 %', '0 %', '0.0226 %', '97.2 %')
-    """
-    return f"{100 * share:.3g} %" if abs(share) >= 1e-6 or share == 0 else f"{100 * share:.2e} %"
-
-
-def _number(value: Any) -> str:
-    """Return a number, a range, or how many there are of a list, in short; a dash for nothing."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"{len(value):,}"
-    return str(value)
-
-
-def _count(value: Any) -> str:
-    return "–" if value is None else f"{round(value):,}"
-
-
-def _dollars(value: Any) -> str:
-    return "–" if value is None else f"${value:,.2f}"
-
-
-def _times(number: int) -> str:
-    return f"{number} vote" if number == 1 else f"{number} votes"
-
-
-def _short(number: float) -> str:
-    """Return a count in few characters.
-
-    >>> _short(1_829_039_121), _short(950)
-    ('1.83 G', '950')
-    """
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= unit:
-            return f"{number / unit:.3g} {name}"
-    return f"{number:g}"
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in the two units that matter.
-
-    >>> _duration(16.4), _duration(5410), _duration(200_000)
-    ('16.4 s', '1 h 30 min', '2 d 8 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    for size, name, small, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {name} {round(seconds % size / small)} {smaller}"
-    raise AssertionError

@@ -98,7 +98,7 @@ class Truth:
 
     Attributes:
         known: whether the task said what is right; else the decided answer was taken for it.
-        steps: decisions that could be judged by the task.
+        steps: decisions that could be judged by the task: where it goes one way, none after the first wrong one.
         wrong_steps: those that were wrong.
         first_wrong: the first of them.
         votes: votes that were judged.
@@ -212,7 +212,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
         note = _note(run, "verified") or {}
         done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None
     walk, along, shapes = _Walk(run.task, replayed=replayed), _Along(journal.step), _Shapes()
-    contests, replies, frames = _Contests(), _Replies(settings.max_tokens), _Frames(run.task, journal.step)
+    contests, replies, frames = _Contests(), _Replies(settings.max_tokens, known=walk.known), _Frames(run.task, journal.step)
     adds = [part.add for part in (along, shapes, contests, replies, frames, walk)]
     for number, entry in journal.entries():
         try:
@@ -246,7 +246,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
         contests=contests.found(),
         along=Along(along.size, along.steps, along.samples, along.outvoted, dict(sorted(along.flags.items()))),
         lengths=replies.lengths(),
-        truth=replies.truth(known=walk.known),
+        truth=replies.truth(),
         pace=None if pace is None else _pace(pace),
         plan=_note(run, "plan"),
         certificate=certificate,
@@ -511,17 +511,18 @@ def _contest(step: _Step) -> Contest:
 class _Replies:
     """Votes held against the truth, or else against the decision, and how long replies were."""
 
-    def __init__(self, max_tokens: int) -> None:
+    def __init__(self, max_tokens: int, *, known: bool) -> None:
+        self._known = known
         self._width = max(1, math.ceil(max_tokens / LENGTH_BINS))
         self._all, self._flagged, self._judged, self._wrong = (Counter[int]() for _ in range(4))
         self._steps = self._wrong_steps = self._votes = self._wrong_votes = 0
         self._first_wrong: int | None = None
 
     def add(self, step: _Step) -> None:
-        if not step.outvoted and step.truth is None and step.seen.winner is not None and not step.seen.votes[0].lengths:
+        if not step.outvoted and not self._known and step.seen.winner is not None and not step.seen.votes[0].lengths:
             self._votes += step.votes  # most steps of a long run
             return
-        rights = _rights(step)
+        rights = None if self._known and step.truth is None else _rights(step)  # astray, nobody knows
         if rights is not None:
             for race, right in zip(step.races, rights, strict=True):
                 self._votes += race.votes
@@ -540,8 +541,8 @@ class _Replies:
             return None
         return Lengths(self._width, dict(self._all), dict(self._flagged), dict(self._judged), dict(self._wrong))
 
-    def truth(self, *, known: bool) -> Truth:
-        return Truth(known, self._steps, self._wrong_steps, self._first_wrong, self._votes, self._wrong_votes)
+    def truth(self) -> Truth:
+        return Truth(self._known, self._steps, self._wrong_steps, self._first_wrong, self._votes, self._wrong_votes)
 
     def _measure(self, vote: SkimmedVote, right: int | None) -> None:
         for sample, length in zip(vote.sequence, vote.lengths, strict=True):

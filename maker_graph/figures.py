@@ -7,13 +7,14 @@ light or dark scheme; a PNG has the light ones. No text of a model or a user is 
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from scipy.stats import beta
 
 from maker_graph.collected import Along, Collected, Contest, Endings, Lengths, Pace, undecided
@@ -155,6 +156,8 @@ def _panel(draw: Callable[..., None], *args: Any, **named: Any) -> Figure:
     with rc_context(_STYLE):
         figure = Figure()
         draw(figure.add_subplot(), *args, **named)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # once is enough: the layout is the same for both files
     return figure
 
 
@@ -171,6 +174,8 @@ def _draw_undecided(axes: Axes, ahead: Sequence[int], first: Sequence[int], *, k
     ):
         shown = [(number, count) for number, count in enumerate(counts) if count > 0]
         axes.plot(*zip(*shown, strict=True), color=colour, marker=marker, markersize=4.5, label=label, clip_on=False, zorder=3)
+        if counts[-1] == 0:  # down to the edge of the picture: nothing is left
+            axes.plot([shown[-1][0], shown[-1][0] + 1], [shown[-1][1], 0.8], color=colour, zorder=2)
     _label_drops(axes, ahead)
     axes.set_yscale("log")
     axes.set_ylim(0.8, ahead[0] * 2.2)
@@ -199,7 +204,7 @@ def _contest(contest: Contest) -> Figure:
 
 def _draw_contest(axes: Axes, contest: Contest) -> None:
     axes.set_title(f"Step {contest.step:,}")
-    colours = contest_colours(contest)
+    colours, ends = contest_colours(contest), Counter[int]()
     for place in range(len(contest.candidates)):
         counts = [0]
         for vote in contest.order:
@@ -216,13 +221,14 @@ def _draw_contest(axes: Axes, contest: Contest) -> None:
             axes.annotate(
                 letter(place),
                 (len(contest.order), counts[-1]),
-                (5, 0),
+                (6 + 12 * ends[counts[-1]], 0),
                 textcoords="offset points",
                 va="center",
                 color=colours[place],
                 fontweight="bold",
                 annotation_clip=False,
             )
+            ends[counts[-1]] += 1
     axes.set_xlabel("vote number")
     axes.set_ylabel("votes")
     axes.set_xlim(0, max(len(contest.order), 1))
@@ -246,9 +252,11 @@ def contest_colours(contest: Contest) -> list[str]:
     return [_BLUE if place == contest.winner else next(rest, _MUTED) for place in range(len(contest.candidates))]
 
 
+_FLAGS = {"truncated": "c2", "malformed": "c1", "invalid": "c4", "refused": "c5", "too_long": "c6", "empty": "c7"}
+
+
 def _flag_colours(flags: Mapping[str, Any]) -> dict[str, str]:
-    colours = [_ORANGE, _BLUE, _RED, _GREEN, PALETTE["c4"], PALETTE["c6"], PALETTE["c7"]]
-    return {flag: colours[number % len(colours)] for number, flag in enumerate(sorted(flags))}
+    return {flag: PALETTE[_FLAGS.get(flag, "c3")] for flag in sorted(flags)}
 
 
 def _flags(flags: Mapping[str, int], samples: int) -> Figure:
@@ -425,7 +433,7 @@ def _draw_latencies(axes: Axes, latencies: Mapping[int, int]) -> None:
         text = f"{label} within {seconds / unit:.2g} {name}"
         axes.axvline(seconds / unit, color=colour, linewidth=1.3, linestyle=(0, (4, 3)), label=text)
     axes.set_xscale("log")
-    axes.set_ylim(0, max(latencies.values()) * 1.35)
+    axes.set_ylim(0, max(latencies.values()) * 1.6)
     axes.legend(loc="upper right")
     axes.set_xlabel("seconds" if name == "s" else "milliseconds")
     axes.set_ylabel("replies")
@@ -489,7 +497,7 @@ def _plain_log(axes: Axes, which: str) -> None:
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_locator(LogLocator(10, numticks=8))
     axis.set_major_formatter(FuncFormatter(_short))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 _MILLION = 1e6
@@ -589,7 +597,7 @@ def _powers(axes: Axes, which: str) -> None:
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_locator(LogLocator(10, numticks=7))
     axis.set_major_formatter(FuncFormatter(_power))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def _power(number: float, _: object = None) -> str:

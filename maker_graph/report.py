@@ -112,7 +112,7 @@ def headline(collected: Collected) -> str:
 
 def _shortcoming(collected: Collected) -> str:
     if collected.verified is None:
-        return ": done, but nobody has verified them"
+        return ": done, not verified here"
     if collected.truth.first_wrong is not None:
         return f", the first error at step {collected.truth.first_wrong:,}: not verified"
     if collected.endings.left:
@@ -187,6 +187,7 @@ def _result(collected: Collected) -> str:
         said.append(
             f"Held against the task's own truth, {truth.wrong_steps:,} of {truth.steps:,} decisions are wrong, and "
             f"{truth.wrong_votes:,} of {truth.votes:,} votes ({percent(truth.wrong_votes / max(truth.votes, 1))}) were."
+            + ("" if truth.steps == collected.steps else " No more can be judged: off the right path the task knows no truth.")
         )
     text = "".join(f"<p>{_e(sentence)}</p>" for sentence in said)
     if certificate is None:
@@ -298,13 +299,11 @@ def _undecided(collected: Collected, drawn: Mapping[str, str]) -> str:
                 drawn,
                 (
                     "undecided-by-samples",
-                    f"Steps still open after each further sample, red-flagged ones included: fewer than {k} decide nothing, then the "
-                    f"line should fall by a like factor each time.{more}",
+                    f"Steps still open after each further sample, flagged ones included; fewer than {k} decide none.{more}",
                 ),
                 (
                     "undecided-by-votes",
-                    "The same by valid votes alone: a tail that falls more slowly than its start means that some steps are harder "
-                    "than others.",
+                    "The same by votes alone: a tail flatter than the fall before it shows that some steps are harder.",
                 ),
             ),
         )
@@ -369,8 +368,7 @@ def _flags(collected: Collected, drawn: Mapping[str, str]) -> str:
             drawn,
             (
                 "flags-by-kind",
-                "Samples discarded, by the reason: a flagged sample costs as much as any other, never becomes a vote and is "
-                "replaced.",
+                "Samples discarded, by the reason: each cost as much as any other, was no vote and was replaced.",
             ),
             (
                 "flags-by-step",
@@ -394,7 +392,7 @@ def _samples(collected: Collected, drawn: Mapping[str, str]) -> str:
                 ),
                 (
                     "samples-by-step",
-                    "Mean samples a step in each part of the run; the axis does not start at 0, so that harder stretches show.",
+                    "Mean samples a step in each part of the run; the axis may start above 0, so that harder stretches show.",
                 ),
             ),
         )
@@ -418,8 +416,7 @@ def _lengths(collected: Collected, drawn: Mapping[str, str]) -> str:
             drawn,
             (
                 "lengths",
-                "Output tokens of each reply, each group as a share of itself: where flagged or wrong ones lie to the right of "
-                "all, long replies are a sign of confusion.",
+                "Each group as a share of itself: flagged or wrong ones to the right of all are confused and long.",
             ),
             ("errors-by-length", f"Votes that were wrong, {judge}, by length, with 95 % intervals; {wrong:,} were."),
         ),

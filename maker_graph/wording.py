@@ -9,10 +9,10 @@ NOTHING = "\N{EN DASH}"
 
 
 def chance(value: Any) -> str:
-    """Return a probability in percent, with as many digits as show that it is not quite 1.
+    r"""Return a probability in percent, with as many digits as show that it is not quite 1.
 
     >>> chance(0.99987), chance(0.5), chance(1 - 2e-9), chance(None) == NOTHING
-    ('99.987 %', '50 %', '99.9999998 %', True)
+    ('99.987\xa0%', '50\xa0%', '99.9999998\xa0%', True)
     """
     if not isinstance(value, int | float):
         return NOTHING
@@ -20,16 +20,17 @@ def chance(value: Any) -> str:
     if value < 0.99 or gap <= 0:
         return percent(float(value))
     digits = min(12, math.ceil(-math.log10(gap)) - 1)
-    return f"{math.floor(100 * value * 10**digits + 1e-6) / 10**digits:.{digits}f} %"
+    cut = math.floor(100 * value * 10**digits + 1e-6) / 10**digits
+    return f"{cut:.{digits}f}".rstrip("0") + "\xa0%"
 
 
 def percent(share: float) -> str:
-    """Return a share in percent, in two or three digits.
+    r"""Return a share in percent, in two or three digits.
 
     >>> percent(0.0334), percent(0), percent(2.26e-4), percent(0.97204)
-    ('3.34 %', '0 %', '0.0226 %', '97.2 %')
+    ('3.34\xa0%', '0\xa0%', '0.0226\xa0%', '97.2\xa0%')
     """
-    return f"{100 * share:.3g} %" if abs(share) >= 1e-6 or share == 0 else f"{100 * share:.2e} %"
+    return f"{100 * share:.3g}\xa0%"
 
 
 def number(value: Any) -> str:

@@ -25,7 +25,7 @@
   const pole = Math.min(190, disks * thickness + 22);
   for (let peg = 0; peg < 3; peg += 1) {
     draw("rect", { x: middle(peg) - 3, y: floor - pole, width: 6, height: pole, rx: 3, fill: "var(--line)" });
-    draw("text", { x: middle(peg), y: 238, "text-anchor": "middle", "font-size": 13, fill: "var(--muted)" }).textContent = `peg ${peg}`;
+    draw("text", { x: middle(peg), y: 240, "text-anchor": "middle", fill: "var(--muted)" }).textContent = `peg ${peg}`;
   }
   draw("rect", { x: 10, y: floor, width: 700, height: 5, rx: 2.5, fill: "var(--line)" });
   const shapes = Array.from(frames[0], (_, disk) => {

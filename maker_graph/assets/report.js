@@ -84,7 +84,7 @@
 
   const tick = (now) => {
     if (!playing) return;
-    position += (Math.min(now - before, 250) / 1000) * Number(speed.value);
+    position += (Math.min(Math.max(now - before, 0), 250) / 1000) * Number(speed.value); // a frame may be older than the click
     before = now;
     if (position >= last) {
       position = last;

@@ -10,6 +10,8 @@ that was stuck has two more parts: `by`, the rung that decided it, and for each 
 import json
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Usage, Vote
@@ -110,12 +112,11 @@ class SkimmedVote(NamedTuple):
     candidates: list[str | None]
     sequence: list[int | str]
     rounds: int
-    output: int
     lengths: list[int]
 
 
 def skim(entry: str) -> Skimmed:
-    """Return what stands in the text of an entry, more than twice as fast as `decode`.
+    """Return what stands in the text of an entry, several times as fast as `decode`.
 
     >>> skim('["a",[null],[0,"empty",0],2,[5,0,9],0,true]').votes[0].sequence
     [0, 'empty', 0]
@@ -123,8 +124,13 @@ def skim(entry: str) -> Skimmed:
     Raises:
         ValueError: the text is no entry.
     """
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried = _parts(entry)
-    votes = [_skimmed(*each) for each in (*tried, (by, candidates, sequence, rounds, tokens))]
+    parts = from_json(entry)
+    if not isinstance(parts, list) or len(parts) not in {7, 9}:
+        raise ValueError("it is no entry")
+    answer, candidates, sequence, rounds, tokens, winner, first_agrees = parts[:7]
+    by, tried = parts[7:] or ("base", ())
+    votes = [_skimmed(*each) for each in tried]
+    votes.append(_skimmed(by, candidates, sequence, rounds, tokens))
     return Skimmed(answer, votes, winner, first_agrees)
 
 
@@ -133,5 +139,5 @@ def _skimmed(
 ) -> SkimmedVote:
     output = tokens[2]
     if isinstance(output, list):
-        return SkimmedVote(by, candidates, sequence, rounds, sum(output), output)
-    return SkimmedVote(by, candidates, sequence, rounds, output, [])
+        return SkimmedVote(by, candidates, sequence, rounds, output)
+    return SkimmedVote(by, candidates, sequence, rounds, [])

@@ -8,7 +8,9 @@ the rung that decided it, and for each rung before `[by, candidates, sequence, r
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical
@@ -90,3 +92,54 @@ def _parts(entry: str) -> list[Any]:
     if not isinstance(parts, list) or len(parts) not in {7, 9}:
         raise ValueError("it is no entry")
     return parts if len(parts) == 9 else [*parts, "base", []]
+
+
+class Skimmed(NamedTuple):
+    """An entry as it stands, for counting a million of them: nothing in it is checked or completed.
+
+    `votes` are those of earlier rungs and, last, the one that ended the step; `winner` is a place among its candidates, where
+    null stands for the answer itself.
+    """
+
+    answer: Any
+    votes: "list[SkimmedVote]"
+    winner: int | None
+    first_agrees: bool
+
+
+class SkimmedVote(NamedTuple):
+    """One sampler's vote in an entry; `lengths` are the output tokens of each sample, empty if they were not kept."""
+
+    by: str
+    candidates: list[str | None]
+    sequence: list[int | str]
+    rounds: int
+    lengths: list[int]
+
+
+def skim(entry: str) -> Skimmed:
+    """Return what stands in the text of an entry, several times as fast as `decode`.
+
+    >>> skim('["a",[null],[0,"empty",0],2,[5,0,9],0,true]').votes[0].sequence
+    [0, 'empty', 0]
+
+    Raises:
+        ValueError: the text is no entry.
+    """
+    parts = from_json(entry)
+    if not isinstance(parts, list) or len(parts) not in {7, 9}:
+        raise ValueError("it is no entry")
+    answer, candidates, sequence, rounds, tokens, winner, first_agrees = parts[:7]
+    by, tried = parts[7:] or ("base", ())
+    votes = [_skimmed(*each) for each in tried]
+    votes.append(_skimmed(by, candidates, sequence, rounds, tokens))
+    return Skimmed(answer, votes, winner, first_agrees)
+
+
+def _skimmed(
+    by: str, candidates: list[str | None], sequence: list[int | str], rounds: int, tokens: tuple[int, int, int | list[int]]
+) -> SkimmedVote:
+    output = tokens[2]
+    if isinstance(output, list):
+        return SkimmedVote(by, candidates, sequence, rounds, output)
+    return SkimmedVote(by, candidates, sequence, rounds, [])

@@ -287,6 +287,15 @@ class Journal:
         for step, entry, _, _ in self._rows():
             yield _decoded(step, entry)
 
+    def entries(self) -> Iterator[tuple[int, str]]:
+        """Yield each step with the text of its entry, without a look at the chain or into the entry.
+
+        Raises:
+            DamagedRun: a row is unreadable.
+        """
+        for step, entry, _, _ in self._rows():
+            yield step, entry
+
     def agrees(self, at: MakerOutput) -> bool:
         """Say whether the machine stood at `at` when the journal was at that step."""
         if not 1 <= at["step"] <= self.step:

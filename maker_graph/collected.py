@@ -154,7 +154,7 @@ class Collected:
         by: sampler, or "person" -> steps decided.
         first_samples_wrong: steps whose first sample alone would not have given the decided answer.
         first_sample_wrong_at: the first of them.
-        certificate: chance, low, high, error, rho, contested, assumptions.
+        certificate: as `certificate.as_json` gives it.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
     """
 
@@ -197,7 +197,7 @@ class Collected:
 def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Collected:
     """Return what a report shows of `run`.
 
-    `certificate` has the keys chance, low, high, error, rho, contested and assumptions (a list of sentences).
+    `certificate` is what `certificate.as_json` gives.
 
     Raises:
         DamagedRun: the journal is not what was written.

@@ -192,7 +192,7 @@ def _result(collected: Collected) -> str:
     text = "".join(f"<p>{_e(sentence)}</p>" for sentence in said)
     if certificate is None:
         return _section("Result", text, _missing("No certificate was made: none was asked for, or the run is not at its end."))
-    low, likely, high = (_unit(certificate.get(name)) for name in ("low", "chance", "high"))
+    low, likely, high = (_unit(certificate["chance"][name]) for name in ("low", "value", "high"))
     bar = (
         '<div class="chance"><div class="track">'
         f'<span class="range" style="left:{100 * low:.4f}%;width:{100 * max(high - low, 0):.4f}%"></span>'
@@ -200,11 +200,11 @@ def _result(collected: Collected) -> str:
         '<div class="ends"><span>0</span><span>chance that no step is wrong</span><span>1</span></div></div>'
     )
     rows = [
-        ("Error of a sample", number(certificate.get("error"))),
-        ("Correlation within a step", number(certificate.get("rho"))),
-        ("Contested steps", number(certificate.get("contested"))),
+        ("Error of a sample", _between(certificate["error"])),
+        ("Correlation within a step", _between(certificate["rho"])),
+        ("Contested steps", f"{certificate['contested']:,} of {certificate['steps']:,}"),
     ]
-    assumed = certificate.get("assumptions") or ()
+    assumed = certificate["assumptions"]
     return _section(
         "Result and certificate",
         text,
@@ -249,9 +249,16 @@ def _pegs(collected: Collected) -> str:
     )
 
 
+def _between(estimate: Mapping[str, float] | None) -> str:
+    """Return an estimate with its interval; of a certificate's."""
+    if estimate is None:
+        return NOTHING
+    return f"{number(estimate['value'])} ({number(estimate['low'])} to {number(estimate['high'])})"
+
+
 def _planned(collected: Collected) -> str:
     plan, settings, truth, spent = collected.plan, collected.settings, collected.truth, collected.spent
-    certificate = collected.certificate or {}
+    certificate: Mapping[str, Any] = collected.certificate or {"rho": None, "chance": None}
     if plan is None:
         return _section("Planned and actual", _missing(f"What was planned: nothing, or {NOT_RECORDED}."))
     steps, samples = max(collected.steps, 1), max(spent.samples, collected.samples)
@@ -267,8 +274,12 @@ def _planned(collected: Collected) -> str:
             if truth.votes
             else NOTHING,
         ),
-        ("Correlation within a step", number(plan.get("rho")), number(certificate.get("rho"))),
-        ("Chance of no error", chance(plan.get("p_full")), chance(certificate.get("chance"))),
+        ("Correlation within a step", number(plan.get("rho")), _between(certificate["rho"])),
+        (
+            "Chance of no error",
+            chance(plan.get("p_full")),
+            NOTHING if certificate["chance"] is None else chance(certificate["chance"]["value"]),
+        ),
         ("Samples", count(planned), f"{samples:,}"),
         (
             "Samples a step",

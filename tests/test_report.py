@@ -43,11 +43,10 @@ FLAGS = [
 ]
 HOSTILE = '</script><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 CERTIFICATE = {
-    "chance": 0.9987,
-    "low": 0.98,
-    "high": 0.9999,
-    "error": 0.03,
-    "rho": 0.004,
+    "steps": 63,
+    "chance": {"value": 0.9987, "low": 0.98, "high": 0.9999},
+    "error": {"value": 0.03, "low": 0.02, "high": 0.04},
+    "rho": {"value": 0.004, "low": 0.0, "high": 0.02},
     "contested": 5,
     "assumptions": ["Samples of a step are alike."],
 }

@@ -3,8 +3,7 @@
 import json
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, directory_of
 from maker_graph.core.canonical import visible
 from maker_graph.extras import need_plan_extra
+from maker_graph.recovery import LONG
 
 if TYPE_CHECKING:
     from maker_graph.certificate import Certificate
@@ -39,27 +39,20 @@ def certify_command(run: RunName, as_json: AsJson = False) -> None:
             _show(certificate)
 
 
-@app.command(
-    "report",
-    epilog="Examples:\n\n  maker-graph report hanoi-20260101-120000-000000\n\n"
-    "  maker-graph report hanoi-20260101-120000-000000 --out report.html",
-)
-def report_command(
-    run: RunName,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The page. Default: report.html in the run's directory.")
-    ] = None,
-) -> None:
-    """Write a page about a run: result, certificate, cost, votes, red flags and times; one file, without any network."""
+@app.command("report", epilog="Example:\n\n  maker-graph report hanoi-20260101-120000-000000")
+def report_command(run: RunName) -> None:
+    """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
     with clear_errors():
         need_plan_extra("report")
         from maker_graph import report  # noqa: PLC0415  numpy, scipy and matplotlib are an extra
+        from maker_graph.certificate import as_json as plain  # noqa: PLC0415  the same
 
         with runs.opened(directory_of(run)) as opened:
-            tell(f"Reading {opened.journal.step:,} steps.")
-            certificate = _certified(opened) if opened.journal.step else None
-            written = report.write(opened, certificate, out)
-    typer.echo(str(written))
+            if opened.journal.step >= LONG:
+                tell(f"Reading {opened.journal.step:,} steps.")
+            certificate = plain(_certified(opened)) if opened.journal.step else None
+            page, *pictures = report.write(opened, certificate)
+    typer.echo(f"{page}, and {len(pictures)} pictures in {page.parent / 'figures'}")
 
 
 def _certified(run: runs.Run) -> "Certificate":

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,6 +19,13 @@ from maker_graph.recovery import LONG
 
 if TYPE_CHECKING:
     from maker_graph.certificate import Certificate
+    from maker_graph.estimation import Estimate
+
+SHOWN = 5
+"""Contested steps that are shown at most; `--json` has more."""
+
+DOUBTFUL = 1e-6
+"""A step that is wrong with less of a chance is not worth a line."""
 
 
 @app.command(
@@ -56,10 +64,10 @@ def report_command(run: RunName) -> None:
 
 
 def _certified(run: runs.Run) -> "Certificate":
-    from maker_graph.certificate import ballots_of, certify  # noqa: PLC0415  numpy and scipy are an extra
+    from maker_graph.certificate import ballots_in, certify  # noqa: PLC0415  numpy and scipy are an extra
 
     run.journal.check()
-    return certify(ballots_of(run.journal.decisions()), run.settings.k)
+    return certify(ballots_in(run.journal.entries()), run.settings.k)
 
 
 def _show(certificate: "Certificate") -> None:
@@ -67,7 +75,29 @@ def _show(certificate: "Certificate") -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    table.add_row("No step is wrong", f"{certificate.chance:.4f} (95 %: {certificate.low:.4f} to {certificate.high:.4f})")
+    for name, value in _rows(certificate):
+        table.add_row(name, value)
     console.print(table)
+    console.print("It assumes:")
     for assumption in certificate.assumptions:
         console.print(f"- {visible(assumption)}")
+
+
+def _rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
+    """Yield the lines of the table of a certificate."""
+    steps = certificate.steps
+    chance = certificate.chance
+    yield "No step is wrong", f"{chance.value:.4f} (95 %: {chance.low:.4f} to {chance.high:.4f})"
+    yield "Covered", f"{certificate.covered:,} of {steps:,} steps, each decided by a lead of {certificate.k}"
+    yield "Contested", f"{certificate.contested:,} steps ({certificate.contested / steps:.2%})"
+    for name, estimate in (("Wrong samples", certificate.error), ("Correlation", certificate.rho)):
+        if estimate is not None:
+            yield name, _between(estimate)
+    doubted = [step for step in certificate.contested_steps if step.wrong > DOUBTFUL][:SHOWN]
+    for step in doubted:
+        votes = ":".join(str(number) for number in sorted(step.ballot.values(), reverse=True))
+        yield f"Step {step.step:,}", f"votes {votes}; wrong with a chance of {step.wrong:.2g}"
+
+
+def _between(estimate: "Estimate") -> str:
+    return f"{estimate.value:.4g} (95 %: {estimate.low:.4g} to {estimate.high:.4g})"

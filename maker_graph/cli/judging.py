@@ -66,7 +66,7 @@ def report_command(run: RunName) -> None:
 def _certified(run: runs.Run) -> "Certificate":
     from maker_graph.certificate import ballots_in, certify  # noqa: PLC0415  numpy and scipy are an extra
 
-    run.journal.check()
+    run.journal.check(run.journal.step)
     return certify(ballots_in(run.journal.entries()), run.settings.k)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from maker_graph.simulation.rehearsal import Rehearsal
 
 Model: TypeAlias = BaseChatModel | str
-"""A chat model, or its name: `openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `anthropic:...`."""
+"""A chat model, or its name: `openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `tiny`, `anthropic:...`."""
 
 TIMEOUT = 120.0
 """Seconds after which a request of a model made here is given up; OpenAI's own default is ten minutes."""
@@ -30,8 +30,8 @@ def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequenc
     The name is split at its first colon only, so `openai:qwen3:4b` is the model `qwen3:4b` of an OpenAI-compatible server.
 
     Args:
-        model: `openai:NAME` is ChatOpenAI with OPENAI_API_KEY and OPENAI_BASE_URL; `sim:PROFILE` is the simulated model; any
-            other provider goes through LangChain's `init_chat_model`.
+        model: `openai:NAME` is ChatOpenAI with OPENAI_API_KEY and OPENAI_BASE_URL; `sim:PROFILE` is the simulated model; `tiny`
+            is the tiny language model that ships; any other provider goes through LangChain's `init_chat_model`.
         seed: which world a simulated model lives in; no other model takes notice.
         rehearsals: what a simulated model knows beside the tasks that ship.
 
@@ -46,10 +46,14 @@ def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequenc
             f"A model is a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}. "
             "Settings that were bound to it (temperature, stop) belong on the chat model itself."
         )
+    if model == "tiny":
+        from maker_graph.tiny_lm import TinyChatModel  # noqa: PLC0415  only if asked for
+
+        return TinyChatModel()
     provider, colon, name = model.partition(":")
     if not (provider and colon and name):
         raise UnknownModel(
-            f"{model!r} names no model: write provider:model, for example openai:gpt-4.1-mini or sim:gpt-oss-20b."
+            f"{model!r} names no model: write provider:model, for example openai:gpt-4.1-mini or sim:gpt-oss-20b, or tiny."
         )
     if provider == "sim":
         from maker_graph.simulation import SimulatedChatModel, Simulator, profile_of  # noqa: PLC0415  only if asked for

@@ -1,13 +1,19 @@
-"""`maker-graph simulate`: a simulated model behind HTTP."""
+"""`maker-graph simulate`: a simulated model, or the tiny one, behind HTTP."""
 
+import asyncio
 import socket
 import sys
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maker_graph.cli.app import app, clear_errors
 from maker_graph.errors import UsageError
+
+if TYPE_CHECKING:
+    from maker_graph.simulation import Messages, Reply
+    from maker_graph.simulation.server import Served
 
 
 @app.command(
@@ -19,7 +25,11 @@ from maker_graph.errors import UsageError
 def simulate_command(
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8900,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    profile: Annotated[str, typer.Option(help="As behind sim: in --model.")] = "gpt-4.1-mini",
+    model: Annotated[
+        str | None,
+        typer.Option(help="sim:PROFILE, or tiny: the tiny language model that ships.", show_default="sim:gpt-4.1-mini"),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Short for --model sim:PROFILE.")] = None,
     seed: Annotated[int, typer.Option(help="Sets which steps are hard, and which requests fail.")] = 0,
     faults: Annotated[
         str | None,
@@ -30,15 +40,15 @@ def simulate_command(
         ),
     ] = None,
 ) -> None:
-    """Serve a simulated model as an OpenAI-compatible server (chat completions)."""
+    """Serve a simulated model, or the tiny one, as an OpenAI-compatible server (chat completions)."""
     import uvicorn  # noqa: PLC0415  no other command serves anything
 
-    from maker_graph.simulation import Simulator, profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-    from maker_graph.simulation.faults import FaultyServer, ReachableConnection, parse_faults  # noqa: PLC0415  the same
+    from maker_graph.simulation.faults import FaultyServer, ReachableConnection, parse_faults  # noqa: PLC0415  a real run knows nothing of the simulation
     from maker_graph.simulation.server import create_app  # noqa: PLC0415  the same
 
     with clear_errors():
-        server: Any = create_app(Simulator(profile_of(profile), seed=seed))
+        served = _served(model, profile, seed)
+        server: Any = create_app(served)
         protocol: Any = "auto"
         if faults is not None:
             server, protocol = FaultyServer(server, parse_faults(faults), seed=seed), ReachableConnection
@@ -46,7 +56,49 @@ def simulate_command(
             listener = socket.create_server((host, port))
         except OSError as error:
             raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
-        typer.echo(f"Serving sim:{profile} on http://{host}:{listener.getsockname()[1]}/v1")
+        typer.echo(f"Serving {model or f'sim:{served.name}'} on http://{host}:{listener.getsockname()[1]}/v1")
         sys.stdout.flush()
         config = uvicorn.Config(server, http=protocol, log_level="warning", timeout_graceful_shutdown=1)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _served(model: str | None, profile: str | None, seed: int) -> "Served":
+    """Return what `--model` and `--profile` name.
+
+    Raises:
+        UsageError: both are given, or no such model is in this package.
+    """
+    from maker_graph.simulation import Simulator, profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+    if model is not None and profile is not None:
+        raise UsageError("Give --model or --profile: one names the model already.")
+    if model == "tiny":
+        return ServedTiny()
+    provider, _, name = (model or f"sim:{profile or 'gpt-4.1-mini'}").partition(":")
+    if provider != "sim" or not name:
+        raise UsageError(f"What can be served is sim:PROFILE or tiny, not {model}.")
+    return Simulator(profile_of(name), seed=seed)
+
+
+class ServedTiny:
+    """The tiny language model, as the server asks for it."""
+
+    name = "tiny"
+
+    async def serve(
+        self, prompt: "Messages", /, *, seed: int | None, temperature: float | None, max_tokens: int | None, stop: Sequence[str]
+    ) -> "Reply":
+        """Return one sample of `prompt`; it never refuses."""
+        from maker_graph.simulation import Reply  # noqa: PLC0415  as above
+        from maker_graph.tiny_lm import TinyChatModel  # noqa: PLC0415  as above
+
+        model = TinyChatModel(temperature=temperature, max_tokens=max_tokens)
+        reply = await asyncio.wrap_future(model.ask(prompt[-1][1], seed=seed, stop=stop))
+        return Reply(
+            text=reply.text,
+            finish=reply.finish,
+            refusal=None,
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            seconds=0.0,
+        )

@@ -1,10 +1,10 @@
-"""The simulated model behind HTTP, as an OpenAI-compatible server: to rehearse a run with a real client."""
+"""A model of this package behind HTTP, as an OpenAI-compatible server: to rehearse a run with a real client."""
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, Literal, Protocol
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +14,27 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from maker_graph.errors import UsageError
-from maker_graph.simulation.simulator import Reply, Simulator
+from maker_graph.simulation.rehearsal import Messages
+from maker_graph.simulation.simulator import Reply
+
+
+class Served(Protocol):
+    """What answers behind the server."""
+
+    @property
+    def name(self) -> str:
+        """Return what the model is called."""
+        ...
+
+    async def serve(
+        self, prompt: Messages, /, *, seed: int | None, temperature: float | None, max_tokens: int | None, stop: Sequence[str]
+    ) -> Reply:
+        """Return one sample of `prompt`, when it is due; None leaves it to the model, and without a seed to chance.
+
+        Raises:
+            UsageError: the prompt cannot be answered.
+        """
+        ...
 
 
 class _Part(BaseModel):
@@ -34,13 +54,15 @@ class _Message(BaseModel):
 
 
 class _Ask(BaseModel):
-    """The body of POST /v1/chat/completions, as far as the simulation knows it; other fields are ignored."""
+    """The body of POST /v1/chat/completions, as far as the server knows it; other fields are ignored."""
 
     model_config = ConfigDict(extra="allow")
     model: str
     messages: Annotated[list[_Message], Field(min_length=1)]
     n: Annotated[int, Field(ge=1, le=128)] = 1
     seed: int | None = None
+    temperature: Annotated[float | None, Field(ge=0)] = None
+    stop: str | list[str] | None = None
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
     stream: bool = False
@@ -49,21 +71,19 @@ class _Ask(BaseModel):
 _ROLES: dict[str, str] = {"user": "human", "assistant": "ai", "developer": "system"}
 
 
-def create_app(simulator: Simulator) -> Starlette:
-    """Return an ASGI app that serves `simulator` under /v1/chat/completions and /v1/models, whatever model is asked for."""
+def create_app(model: Served) -> Starlette:
+    """Return an ASGI app that serves `model` under /v1/chat/completions and /v1/models, whatever model is asked for."""
 
     async def models(request: Request) -> Response:  # noqa: ARG001  Starlette's signature
-        name = simulator.profile.name
-        return JSONResponse({"object": "list", "data": [{"id": name, "object": "model", "owned_by": "maker-graph"}]})
+        return JSONResponse({"object": "list", "data": [{"id": model.name, "object": "model", "owned_by": "maker-graph"}]})
 
     async def completions(request: Request) -> Response:
         try:
             ask = _Ask.model_validate_json(await request.body())
-            replies = _replies(simulator, ask)
+            replies = await _replies(model, ask)
         except (ValidationError, UsageError) as error:
             problem = {"message": str(error), "type": "invalid_request_error", "param": None, "code": None}
             return JSONResponse({"error": problem}, status_code=400)
-        await asyncio.sleep(max(reply.seconds for reply in replies))
         head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": ask.model}
         if ask.stream:
             return StreamingResponse(_chunks(head, replies), media_type="text/event-stream")
@@ -78,11 +98,14 @@ def create_app(simulator: Simulator) -> Starlette:
     )
 
 
-def _replies(simulator: Simulator, ask: _Ask) -> list[Reply]:
+async def _replies(model: Served, ask: _Ask) -> list[Reply]:
     prompt = [(_ROLES.get(message.role, message.role), message.text()) for message in ask.messages]
     cap = ask.max_completion_tokens or ask.max_tokens
+    stop = [ask.stop] if isinstance(ask.stop, str) else ask.stop or []
     seeds = [None if ask.seed is None else ask.seed + number for number in range(ask.n)]
-    return [simulator.reply(prompt, seed=seed, max_tokens=cap) for seed in seeds]
+    return await asyncio.gather(
+        *(model.serve(prompt, seed=seed, temperature=ask.temperature, max_tokens=cap, stop=stop) for seed in seeds)
+    )
 
 
 def _choice(number: int, reply: Reply) -> dict[str, Any]:

@@ -4,6 +4,7 @@ No evidence about any real model: it errs as its profile says. Its samples depen
 the request only, never on the order or the number of calls.
 """
 
+import asyncio
 import hashlib
 import random
 from collections.abc import Sequence
@@ -70,6 +71,26 @@ class Simulator:
         self._drafting = [each for each in self._rehearsals if isinstance(each, DraftRehearsal)]
         self._remembered = lru_cache(REMEMBERED)(self._rehearsed)
         self._difficulty = lru_cache(REMEMBERED)(self._drawn_difficulty)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the profile."""
+        return self.profile.name
+
+    async def serve(
+        self,
+        prompt: Messages,
+        /,
+        *,
+        seed: int | None,
+        max_tokens: int | None,
+        temperature: float | None = None,  # noqa: ARG002  it changes nothing
+        stop: Sequence[str] = (),  # noqa: ARG002  no reply goes on behind its answer
+    ) -> Reply:
+        """Return one sample of `prompt` after the time that it takes; see `reply`."""
+        reply = self.reply(prompt, seed=seed, max_tokens=max_tokens)
+        await asyncio.sleep(reply.seconds)
+        return reply
 
     def reply(self, prompt: Messages, *, seed: int | None, max_tokens: int | None) -> Reply:
         """Return one sample of `prompt`.

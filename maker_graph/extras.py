@@ -11,6 +11,6 @@ def need_plan_extra(what: str) -> None:
     Raises:
         UsageError: it is not; the text says how to install it.
     """
-    missing = [name for name in ("numpy", "scipy", "matplotlib") if find_spec(name) is None]
+    missing = [name for name in ("scipy", "matplotlib") if find_spec(name) is None]
     if missing:
         raise UsageError(f"{what} needs {' and '.join(missing)}: pip install 'maker-graph[plan]'.")

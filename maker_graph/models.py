@@ -18,6 +18,27 @@ TIMEOUT = 120.0
 """Seconds after which a request of a model made here is given up; OpenAI's own default is ten minutes."""
 
 
+TINY = "tiny"
+"""The name of the tiny language model that ships."""
+
+
+def at_home(model: str) -> bool:
+    """Say whether `model` comes with this package, simulated or tiny: it takes a seed, and costs nothing."""
+    return model == TINY or model.startswith("sim:")
+
+
+def temperature_for(model: str) -> tuple[float, float]:
+    """Return the temperatures of the first sample and of the others, if none are given: the paper's (section 4.4).
+
+    The tiny model is as sure of its errors as of the rest: at .1 it would make the same ones again and again, and votes be of
+    no use. Its samples are all drawn at 1.
+
+    >>> temperature_for("openai:gpt-4.1-mini"), temperature_for("tiny")
+    ((0.0, 0.1), (1.0, 1.0))
+    """
+    return (1.0, 1.0) if model == TINY else (0.0, 0.1)
+
+
 def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[BaseChatModel]:
     """Return the chat models that `model` names; several take turns."""
     several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
@@ -46,7 +67,7 @@ def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequenc
             f"A model is a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}. "
             "Settings that were bound to it (temperature, stop) belong on the chat model itself."
         )
-    if model == "tiny":
+    if model == TINY:
         from maker_graph.tiny_lm import TinyChatModel  # noqa: PLC0415  only if asked for
 
         return TinyChatModel()

@@ -35,6 +35,9 @@ class FlatPrice:
         return (self.input * usage["input"] + self.output * usage["output"]) / 1e6
 
 
+FREE = FlatPrice(0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class ListPrice:
     """The list price of a provider's model."""

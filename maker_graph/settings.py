@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from langchain_core.language_models import BaseChatModel
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from maker_graph.core.canonical import canonical
 from maker_graph.core.forecast import planned_k
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
-from maker_graph.models import resolve_model
+from maker_graph.models import at_home, resolve_model, temperature_for
 from maker_graph.prompts import as_pairs
 from maker_graph.tables import read_rows
 from maker_graph.task import Rephrases, Task, total_of
@@ -80,7 +80,7 @@ def new_settings(
     check: bool = True,
     max_samples: int = 100,
     max_tokens: int | None = None,
-    temperature: tuple[float, float] | None = (0.0, 0.1),
+    temperature: tuple[float, float] | Literal["auto"] | None = "auto",
     stuck_after: int = 20,
     hotter: float | None = 1.0,
     rephrase: bool = True,
@@ -89,8 +89,9 @@ def new_settings(
     """Return the settings of a new run, with what was left open decided.
 
     `k` None plans for `target`, the chance that no step is wrong, from the profile of a simulated model; for others it is 3.
-    `max_tokens` None is 750, or the cap with which a simulated model's figures were measured. `seed` None is 1 for a simulated
-    model; to others no seed is sent.
+    `max_tokens` None is 750, or the cap with which a simulated model's figures were measured. `seed` None is 1 for the
+    models that ship; to others no seed is sent. `temperature` is that of the first sample and of the others, "auto" that of
+    `temperature_for`.
 
     Raises:
         UsageError: a setting is wrong, the task or the model unknown.
@@ -105,10 +106,11 @@ def new_settings(
         from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
         profile = profile_of(model.removeprefix("sim:"))
-        seed = 1 if seed is None else seed
         max_tokens = max_tokens or profile.max_tokens
         if k is None and total:
             k = planned_k(max(1 - profile.error, 1e-9), total, target, rho=profile.rho, rival=profile.favourite)
+    if at_home(model):
+        seed = 1 if seed is None else seed
     k = 3 if k is None else k
     if k > max_samples:
         raise UsageError(f"max_samples is {max_samples}, too few for a lead of k = {k}: raise it or lower k.")
@@ -122,7 +124,7 @@ def new_settings(
         check=check,
         max_samples=max_samples,
         max_tokens=max_tokens or 750,
-        temperature=temperature,
+        temperature=temperature_for(model) if temperature == "auto" else temperature,
         stuck_after=stuck_after,
         hotter=hotter,
         rephrase=rephrase,

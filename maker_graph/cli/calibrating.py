@@ -36,7 +36,7 @@ from maker_graph.core.planning import sample_cost
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.microstep import MAX_TOKENS
-from maker_graph.models import TIMEOUT
+from maker_graph.models import TIMEOUT, at_home, temperature_for
 from maker_graph.outlook import basis_of, outlook
 from maker_graph.pricing import parse_price
 from maker_graph.provider import Gate
@@ -63,7 +63,7 @@ def calibrate_command(
     ] = None,
     disks: Annotated[int, typer.Option(help="Disks of hanoi.")] = 10,
     source: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")] = None,
-    temperature: Annotated[str, typer.Option(metavar="T0,T", help="As in run.")] = "0,0.1",
+    temperature: Annotated[str, typer.Option(metavar="T0,T", help="As in run.")] = "auto",
     max_tokens: Annotated[int | None, typer.Option(help="As in run.", min=1)] = None,
     check: Annotated[bool, typer.Option("--check/--no-check", help="As in run: what breaks the rules is discarded.")] = True,
     truth: Annotated[
@@ -88,12 +88,16 @@ def calibrate_command(
         models = list(dict.fromkeys(model))
         if samples < 2:
             raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
+        if temperature == "auto" and len({temperature_for(name) for name in models}) > 1:
+            raise UsageError(
+                "These models are sampled at different temperatures: say with --temperature at which all of them are."
+            )
         if price is not None and len(models) > 1:
             raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
         options = task_options(task, disks, source)
         made = load_task(task, options)
         total = calibrations.calibratable(made, truth=truth)
-        seed = 1 if seed is None and models[0].startswith("sim:") else seed
+        seed = 1 if seed is None and at_home(models[0]) else seed
         asked = Asked(
             task=task,
             options=options,
@@ -102,7 +106,7 @@ def calibrate_command(
             caps={name: max_tokens or _cap(name) for name in models},
             steps=min(steps, total),
             samples=samples,
-            temperature=parse_temperature(temperature),
+            temperature=parse_temperature(temperature, models[0]),
             check=check,
             truth=truth,
             seed=seed,

@@ -9,7 +9,8 @@ import typer
 from maker_graph.core.decision import Usage
 from maker_graph.errors import UsageError
 from maker_graph.journal import Fsync
-from maker_graph.pricing import FlatPrice, Price, parse_price, price_of
+from maker_graph.models import TINY, at_home, temperature_for
+from maker_graph.pricing import FREE, FlatPrice, Price, parse_price, price_of
 from maker_graph.tracing import Trace
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
@@ -99,8 +100,10 @@ def parse_k(text: str) -> int | None:
     return int(text)
 
 
-def parse_temperature(text: str) -> tuple[float, float] | None:
+def parse_temperature(text: str, model: str) -> tuple[float, float] | None:
     """Return the temperature of the first sample and of the others; None sends none."""
+    if text == "auto":
+        return temperature_for(model)
     if text == "none":
         return None
     try:
@@ -115,7 +118,7 @@ def parse_temperature(text: str) -> tuple[float, float] | None:
 
 def parse_hotter(text: str) -> float | None:
     """Return the temperature of the ladder's first rung; None takes the rung away."""
-    given = parse_temperature(text)
+    given = parse_temperature(text, "")
     if given is not None and given[0] != given[1]:
         raise UsageError(f"--hotter is one temperature, or none; not {text!r}.")
     return None if given is None else given[0]
@@ -139,6 +142,8 @@ def list_price(model: str) -> FlatPrice | None:
 
         profile = profile_of(model.removeprefix("sim:"))
         return FlatPrice(profile.input_price, profile.output_price)
+    if model == TINY:
+        return FREE
     price = price_of(model)
     if price is None:
         return None
@@ -157,7 +162,11 @@ def directory_of(name: str) -> Path:
 
 def price_for(model: str, own: str | None, max_cost: float | None) -> Price | None:
     """Return what `model` costs, None if that is not known; a limit on the cost needs to know."""
-    price = parse_price(own) if own is not None else None if model.startswith("sim:") else price_of(model)
+    price: Price | None = FREE if model == TINY else None
+    if own is not None:
+        price = parse_price(own)
+    elif not at_home(model):
+        price = price_of(model)
     if max_cost is not None and price is None:
         raise UsageError(
             f"No price is known for {model}, so --max-cost cannot be kept: give --price IN,OUT (USD per million tokens)."
@@ -167,6 +176,6 @@ def price_for(model: str, own: str | None, max_cost: float | None) -> Price | No
 
 def other_price(model: str | None, max_cost: float | None) -> Price | None:
     """Return what a stronger model, or one that drafts, costs; None if there is none, or no price is known."""
-    if model is None or model.startswith("sim:"):
-        return None if model is None else FlatPrice(0.0, 0.0)
+    if model is None or at_home(model):
+        return None if model is None else FREE
     return price_for(model, None, max_cost)

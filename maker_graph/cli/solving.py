@@ -87,7 +87,7 @@ def run_command(
     ] = None,
     temperature: Annotated[
         str, typer.Option(metavar="T0,T", help="Of the first sample and of the others; one for all; or none, to send none.")
-    ] = "0,0.1",
+    ] = "auto",
     max_tokens: Annotated[
         int | None,
         typer.Option(help="Output cap of a sample. Default: 750, or the one that a simulated model was measured with.", min=1),
@@ -149,7 +149,7 @@ def run_command(
             check=check,
             max_samples=max_samples,
             max_tokens=max_tokens,
-            temperature=parse_temperature(temperature),
+            temperature=parse_temperature(temperature, model),
             stuck_after=stuck_after,
             hotter=parse_hotter(hotter),
             rephrase=rephrase,

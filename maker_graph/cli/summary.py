@@ -12,6 +12,7 @@ from rich.table import Table
 
 from maker_graph import run as runs
 from maker_graph.errors import MakerError
+from maker_graph.models import TINY
 from maker_graph.pricing import FlatPrice
 from maker_graph.recovery import LONG
 
@@ -79,6 +80,8 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
         listed = FlatPrice(profile.input_price, profile.output_price)(tokens)
         spent = f"simulated, ${result['cost_usd']:,.2f} spent"
         yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
+    elif result["model"] == TINY and not result["cost_usd"]:
+        yield "Cost", "nothing: the model runs on this machine"
     else:
         yield (
             "Cost",

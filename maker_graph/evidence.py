@@ -28,7 +28,7 @@ not pile up at theta = 1. This is an assumption, and only a calibration with a k
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
@@ -56,7 +56,8 @@ DROP = 1.92
 _NEAR = 1e-4  # shares come so near to 0 and 1, and e so near to 0, as a share of one vote
 _GRID = (7, 7, 5, 5)  # points of a grid
 _SEARCH = ((17, 13, 5, 5), *[_GRID] * 6, *[(5, 5, 5, 5)] * 12)  # of those, one after the other, that find the best point
-_FINE = (9, 9, 7, 7)  # points of the grid on which the ends of intervals are looked for
+_FINE = (9, 9, 7, 7)  # of the one on which the ends of intervals are looked for
+_ENDS = [(5, 5, 5, 5)] * 8  # and of those that bring them nearer
 _STEP = 1e-5  # with which slopes are measured, as a share of the region
 
 
@@ -78,29 +79,47 @@ class Fit(NamedTuple):
     wrong: dict[Tally, float]
 
 
-class _Case(NamedTuple):
-    """A tally, and who may be right about it: each of its candidates, the winner first, and none.
+class _Splits(NamedTuple):
+    """How wrong votes fall into parts, and all of what is left of these when parts are taken away, by the number of parts.
 
     Attributes:
-        seen: how many ballots have it.
-        decided: how many steps were decided with it.
-        right: the votes that are right, under each hypothesis.
-        wrong: the votes that are wrong.
-        split: into which of the splits they fall.
+        votes: of each split.
+        parts: how many parts it has.
+        padded: its parts, and 0 up to the largest number of parts.
+        place: its row among all, those that are left included.
+        levels: for each number of parts: the rows, their votes, and for each part that may be taken away the row and the votes
+            of the others.
     """
 
-    seen: int
-    decided: int
-    right: list[int]
-    wrong: list[int]
-    split: list[int]
+    votes: Places
+    parts: Places
+    padded: Places
+    place: Places
+    levels: list[tuple[Places, Places, Places, Places]]
 
 
 class _Cases(NamedTuple):
-    """All tallies, those of decided steps first, and the splits: parts into which wrong votes fall, most first."""
+    """All tallies, those of decided steps first, and in one row who may be right: each candidate, the winner first, and none.
 
-    cases: list[_Case]
-    splits: list[Tally]
+    Attributes:
+        seen: how many ballots have a tally.
+        decided: how many steps were decided with it.
+        first: where its hypotheses begin.
+        tally: of which tally a hypothesis is.
+        right: the votes that are right under the hypothesis.
+        wrong: the votes that are wrong.
+        split: into which of the splits they fall.
+        splits: of wrong votes.
+    """
+
+    seen: Floats
+    decided: Floats
+    first: Places
+    tally: Places
+    right: Places
+    wrong: Places
+    split: Places
+    splits: _Splits
 
 
 class _View(NamedTuple):
@@ -140,32 +159,38 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
     if not any(decided.values()):
         raise UsageError("No step was decided by a vote: there is nothing to certify.")
     cases = _cases(decided, undecided)
-    tiny = _NEAR / sum(case.seen * case.wrong[-1] for case in cases.cases)
+    tiny = _NEAR / float(cases.seen @ (cases.right + cases.wrong)[cases.first])
     whole = _Box(
         np.array([np.log(tiny), 0.0, _NEAR, _NEAR - 1.0]), np.array([np.log(MOST_ERROR), 1.0, 1.0 - _NEAR, 1.0 - _NEAR])
     )
-    start = _climb(cases, whole)
+    start = _climb(cases, whole, whole, _likelihood, start=whole.low, grids=_SEARCH)
     region = _region(cases, whole, start, _at(cases, start).likelihood.item() - DROP)
-    best = _uphill(cases, region, start, lambda seen: seen.likelihood, scale=1.0)
+    best = _uphill(cases, region, start, _likelihood, scale=1.0)
     least = _at(cases, best).likelihood.item() - DROP
-    grid = region.axes(_FINE)
-    seen = _view(cases, grid)
-    inside = seen.likelihood >= least
+
+    axes = region.axes(_FINE)
+    seen = _view(cases, axes)
 
     def estimate(value: _Value) -> Estimate:
-        at_best, values = value(_at(cases, best)).item(), value(seen)
-        spread = float(np.ptp([at_best, *values[inside]])) or 1.0
-
         def end(sign: int) -> float:
-            place = np.unravel_index(np.argmax(np.where(inside, sign * values, -np.inf)), values.shape)
-            corner = np.array([axis[i] for axis, i in zip(grid, place, strict=True)])
-            start = corner if inside[place] and sign * values[place] > sign * at_best else best
-            found = _uphill(cases, region, start, lambda seen: sign * value(seen), scale=spread, least=least)
+            def inside(seen: _View) -> Floats:
+                return np.where(seen.likelihood >= least, sign * value(seen), -np.inf)
+
+            values = inside(seen)
+            place = np.unravel_index(np.argmax(values), values.shape)
+            further = values[place] > sign * at_best
+            start = np.array([axis[i] for axis, i in zip(axes, place, strict=True)]) if further else best
+            near = _climb(
+                cases, region, _within(region, start, (region.high - region.low) / 6), inside, start=start, grids=_ENDS
+            )
+            scale = abs(value(_at(cases, near)).item() - at_best) or 1.0
+            found = _uphill(cases, region, near, lambda seen: sign * value(seen), scale=scale, least=least)
             return value(_at(cases, found)).item()
 
+        at_best = value(_at(cases, best)).item()
         return Estimate(at_best, end(-1), end(1))
 
-    wrong = [share.item() for _, share in _posteriors(cases, [best[i : i + 1] for i in range(4)])]
+    wrong = _posteriors(cases, [best[i : i + 1] for i in range(4)])[1].ravel().tolist()
     return Fit(
         error=Estimate(*(0.0 if end < 2 * tiny else end for end in estimate(lambda seen: seen.error))),
         # Where no sample is wrong, no correlation is to be seen.
@@ -183,16 +208,52 @@ def most_rho(error: Floats) -> Floats:
 
 def _cases(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> _Cases:
     """Return the tallies with their hypotheses, those of decided steps first and in order."""
-    splits: dict[Tally, int] = {}
-    cases = []
-    for tally in dict.fromkeys([*decided, *undecided]):
-        right = [*tally, 0]
-        parts = [tuple(sorted(tally[:i] + tally[i + 1 :], reverse=True)) for i in range(len(right))]
-        places = [splits.setdefault(each, len(splits)) for each in parts]
-        cases.append(
-            _Case(decided.get(tally, 0) + undecided.get(tally, 0), decided.get(tally, 0), right, [*map(sum, parts)], places)
+    tallies = list(dict.fromkeys([*decided, *undecided]))
+    rows = [
+        (place, votes, tuple(sorted(tally[:i] + tally[i + 1 :], reverse=True)))
+        for place, tally in enumerate(tallies)
+        for i, votes in enumerate([*tally, 0])
+    ]
+    splits = list(dict.fromkeys(parts for *_, parts in rows))
+    places = {parts: place for place, parts in enumerate(splits)}
+    return _Cases(
+        seen=np.array([float(decided.get(tally, 0) + undecided.get(tally, 0)) for tally in tallies]),
+        decided=np.array([float(decided.get(tally, 0)) for tally in tallies]),
+        first=np.cumsum([0, *(len(tally) + 1 for tally in tallies[:-1])]),
+        tally=np.array([place for place, _, _ in rows]),
+        right=np.array([votes for _, votes, _ in rows]),
+        wrong=np.array([sum(parts) for *_, parts in rows]),
+        split=np.array([places[parts] for *_, parts in rows]),
+        splits=_taken_apart(splits),
+    )
+
+
+def _taken_apart(splits: list[Tally]) -> _Splits:
+    """Return the splits with all that is left of them when parts are taken away."""
+    found, new = {(), *splits}, set(splits)
+    while new := {split[:i] + split[i + 1 :] for split in new for i in range(len(split))} - found:
+        found |= new
+    rows = {split: row for row, split in enumerate(sorted(found))}
+    most = max(map(len, splits))
+    levels = []
+    for number in range(1, most + 1):
+        level = [split for split in rows if len(split) == number]
+        others = [[split[:i] + split[i + 1 :] for i in range(number)] for split in level]
+        levels.append(
+            (
+                np.array([rows[split] for split in level]),
+                np.array([sum(split) for split in level]),
+                np.array([[rows[each] for each in some] for some in others]),
+                np.array([[sum(each) for each in some] for some in others]),
+            )
         )
-    return _Cases(cases, list(splits))
+    return _Splits(
+        votes=np.array([sum(split) for split in splits]),
+        parts=np.array([len(split) for split in splits]),
+        padded=np.array([[*split, *[0] * (most - len(split))] for split in splits], dtype=np.intp),
+        place=np.array([rows[split] for split in splits]),
+        levels=levels,
+    )
 
 
 def _at(cases: _Cases, point: Floats) -> _View:
@@ -205,29 +266,29 @@ def _view(cases: _Cases, axes: Axes) -> _View:
     shape = [len(axis) for axis in axes]
     error = np.broadcast_to(np.exp(axes[0])[:, None, None, None], shape)
     rho = most_rho(error) * (axes[1] ** 2)[None, :, None, None]
-    likelihood, chance = np.zeros(shape), np.zeros(shape)
-    for case, (log_likely, wrong) in zip(cases.cases, _posteriors(cases, axes), strict=True):
-        likelihood += case.seen * log_likely.reshape(shape)
-        if case.decided:
-            chance += case.decided * np.log1p(-wrong).reshape(shape)
+    likely, wrong = _posteriors(cases, axes)
+    covered = cases.decided > 0
+    likelihood = np.tensordot(cases.seen, likely, 1).reshape(shape)
+    chance = np.tensordot(cases.decided[covered], np.log1p(-wrong[covered]), 1).reshape(shape)
     return _View(likelihood, chance, error, rho, np.broadcast_to(axes[2][:, None], shape))
 
 
-def _posteriors(cases: _Cases, axes: Axes) -> Iterator[tuple[Floats, Floats]]:
-    """Yield for each tally, over (e, rho) and (c, h): the log-likelihood of a ballot, and how likely its winner is wrong."""
+def _posteriors(cases: _Cases, axes: Axes) -> tuple[Floats, Floats]:
+    """Return for each tally, over (e, rho) and (c, h): the log-likelihood of a ballot, and how likely its winner is wrong."""
     error, root = (axis.ravel() for axis in np.meshgrid(np.exp(axes[0]), axes[1], indexing="ij"))
     rho = most_rho(error) * root**2
-    votes = max(case.wrong[-1] for case in cases.cases)
-    right, wrong, both = (_rising(x * (1 - rho), rho, votes) for x in (1 - error, error, np.ones_like(error)))
+    most = int(cases.wrong.max())
+    right, wrong, both = (_rising(x * (1 - rho), rho, most) for x in (1 - error, error, np.ones_like(error)))
     splits = _splits(cases.splits, *(axis.ravel() for axis in np.meshgrid(axes[2], axes[3], indexing="ij")))
-    for case in cases.cases:
-        logs = right[case.right] + wrong[case.wrong] - both[case.wrong[-1]]
-        most = logs.max(axis=0)
-        shares = np.exp(logs - most)
-        lost = shares[1:].T @ splits[case.split[1:]]
-        total = lost + np.outer(shares[0], splits[case.split[0]])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            yield np.log(total) + most[:, None], np.where(total > 0, lost / total, 1.0)
+    logs = right[cases.right] + wrong[cases.wrong]
+    top = np.maximum.reduceat(logs, cases.first)
+    shares = np.exp(logs - top[cases.tally])[:, :, None] * splits[cases.split][:, None, :]
+    total = np.add.reduceat(shares, cases.first)
+    shares[cases.first] = 0.0
+    votes = (cases.right + cases.wrong)[cases.first]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        likely = np.log(total) + (top - both[votes])[:, :, None]
+        return likely, np.where(total > 0, np.add.reduceat(shares, cases.first) / total, 1.0)
 
 
 def _rising(start: Floats, step: Floats, most: int) -> Floats:
@@ -236,63 +297,63 @@ def _rising(start: Floats, step: Floats, most: int) -> Floats:
     return np.concatenate([np.zeros((1, len(start))), np.cumsum(logs, axis=0)])
 
 
-def _splits(splits: Sequence[Tally], agreement: Floats, unlike: Floats) -> Floats:
+def _splits(splits: _Splits, agreement: Floats, unlike: Floats) -> Floats:
     """Return how likely wrong votes fall into each of the `splits`, in rows, for each pair of c and h."""
     alike, even = agreement * np.maximum(unlike, 0.0), np.maximum(-unlike, 0.0)
-    votes, parts = np.array([sum(split) for split in splits]), np.array([len(split) for split in splits])
-    others = (1 - even) * _falling(splits, votes, (agreement - alike) / (1 - alike)) + even * _evenly(
-        splits, votes, parts, agreement
-    )
-    return alike * (parts <= 1)[:, None] + (1 - alike) * others
+    falling = _falling(splits, (agreement - alike) / (1 - alike))
+    mixed: Floats = (1 - even) * falling + even * _evenly(splits, agreement)
+    return alike * (splits.parts <= 1)[:, None] + (1 - alike) * mixed
 
 
-def _falling(splits: Sequence[Tally], votes: Places, agreement: Floats) -> Floats:
+def _falling(splits: _Splits, agreement: Floats) -> Floats:
     """Return how likely the splits are where each answer gets the same share f of what the more frequent ones leave.
 
     It is f^N G for N votes, where (1 - (1-f)^N) G of the split is the sum, over which part is the most frequent answer's, of
     (1-f)^(N') G of the other parts, N' votes: the geometric series over all answers, one part at a time.
     """
     favourite = 2 * agreement / (1 + agreement)
-    counts = np.arange(1, votes.max() + 1)[:, None]
-    left = (1 - favourite) ** np.vstack([[[0]], counts])
+    counts = np.arange(1, splits.votes.max() + 1)[:, None]
+    left = np.vstack([np.ones_like(favourite), (1 - favourite) ** counts])
     series = 1 / -np.expm1(counts * np.log1p(-favourite))
-    known: dict[Tally, Floats] = {(): np.ones_like(favourite)}
-
-    def sums(split: Tally) -> Floats:
-        if split not in known:
-            number = sum(split)
-            first = (left[number - n] * sums(split[:i] + split[i + 1 :]) for i, n in enumerate(split))
-            known[split] = series[number - 1] * sum(first)
-        return known[split]
-
-    together: Floats = favourite ** votes[:, None] * np.array([sums(split) for split in splits])
-    return together
+    sums = np.ones((sum(len(rows) for rows, *_ in splits.levels) + 1, len(favourite)))
+    for rows, votes, others, their_votes in splits.levels:
+        sums[rows] = series[votes - 1] * (left[their_votes] * sums[others]).sum(axis=1)
+    likely: Floats = favourite ** splits.votes[:, None] * sums[splits.place]
+    return likely
 
 
-def _evenly(splits: Sequence[Tally], votes: Places, parts: Places, agreement: Floats) -> Floats:
+def _evenly(splits: _Splits, agreement: Floats) -> Floats:
     """Return how likely the splits are where m answers are equally frequent, and one more is at most as frequent."""
     m = np.floor(1 / agreement)
     share = (m + np.sqrt(np.maximum(0.0, m**2 - (m + m**2) * (1 - agreement)))) / (m + m**2)
     last = np.maximum(0.0, 1 - m * share) / share
-    choices = np.cumprod(np.vstack([np.ones_like(m), *(np.maximum(0.0, m - i) for i in range(parts.max()))]), axis=0)
-    powers = np.vstack([np.zeros_like(last), last ** np.arange(1, votes.max() + 1)[:, None]])
-    padded = np.array([[*split, *[0] * (parts.max() - len(split))] for split in splits], dtype=np.intp)
-    with_last = choices[np.maximum(parts - 1, 0)] * powers[padded].sum(axis=1)
-    likely: Floats = share ** votes[:, None] * (choices[parts] + with_last)
+    choices = np.cumprod(np.vstack([np.ones_like(m), np.maximum(0.0, m - np.arange(splits.parts.max())[:, None])]), axis=0)
+    powers = np.vstack([np.zeros_like(last), last ** np.arange(1, splits.votes.max() + 1)[:, None]])
+    with_last = choices[np.maximum(splits.parts - 1, 0)] * powers[splits.padded].sum(axis=1)
+    likely: Floats = share ** splits.votes[:, None] * (choices[splits.parts] + with_last)
     return likely
 
 
-def _climb(cases: _Cases, whole: _Box) -> Floats:
-    """Return about where the likelihood is largest: the best point of a grid, then of finer and finer ones around the best."""
-    best, most, box = whole.low, -np.inf, whole
-    for points in _SEARCH:
+def _within(whole: _Box, point: Floats, reach: Floats) -> _Box:
+    """Return what of `whole` is within `reach` of a point of it."""
+    return _Box(np.maximum(whole.low, point - reach), np.minimum(whole.high, point + reach))
+
+
+def _likelihood(seen: _View) -> Floats:
+    return seen.likelihood
+
+
+def _climb(cases: _Cases, whole: _Box, box: _Box, value: _Value, *, start: Floats, grids: Sequence[Sequence[int]]) -> Floats:
+    """Return about where `value` is largest: the best point of a grid over `box`, then of finer ones around the best so far."""
+    best, most = start, value(_at(cases, start)).item()
+    for points in grids:
         axes = box.axes(points)
-        values = _view(cases, axes).likelihood
+        values = value(_view(cases, axes))
         place = np.unravel_index(np.argmax(values), values.shape)
         if values[place] > most:
             best, most = np.array([axis[i] for axis, i in zip(axes, place, strict=True)]), values[place]
-        cells = 1.5 * (box.high - box.low) / (np.array(points) - 1)
-        box = _Box(np.maximum(whole.low, best - cells), np.minimum(whole.high, best + cells))
+        reach = 1.5 * (box.high - box.low) / (np.array(points) - 1)
+        box = _within(whole, best, reach)
     return best
 
 
@@ -330,7 +391,7 @@ def _uphill(cases: _Cases, box: _Box, start: Floats, value: _Value, *, scale: fl
 def _region(cases: _Cases, whole: _Box, best: Floats, least: float) -> _Box:
     """Return a box around the points whose likelihood is at least `least`: one that grows while there are any on its sides."""
     size = 1e-4 * (whole.high - whole.low)
-    box = _Box(np.maximum(whole.low, best - size), np.minimum(whole.high, best + size))
+    box = _within(whole, best, size)
     while True:
         inside = _view(cases, box.axes(_GRID)).likelihood >= least
         sides = [np.moveaxis(inside, i, 0) for i in range(4)]

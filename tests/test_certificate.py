@@ -16,7 +16,7 @@ from maker_graph.evidence import MOST_ERROR, Tally, _cases, _posteriors, fit, mo
 from maker_graph.run import created
 from maker_graph.settings import new_settings
 from maker_graph.solve import solve
-from tests.voting import WORLDS, World
+from tests.voting import World
 
 DISPUTED: list[Tally] = [(3,), (4, 1), (5, 2), (5, 2, 1), (8, 5, 5), (10, 7, 1), (3, 5)]
 
@@ -33,13 +33,13 @@ def certified(tallies: Mapping[Tally, int], k: int) -> Certificate:
     return certify(Ballots(sum(tallies.values()), dict(tallies), {}, contested, 0, 0, 0, {}), k)
 
 
-@pytest.mark.parametrize(("scatter", "rho", "k"), [("one rival", 0.0, 4), ("one rival", 0.05, 5), ("scatter", 0.05, 4)])
+@pytest.mark.parametrize(("scatter", "rho", "k"), [("one rival", 0.0, 4), ("one rival", 0.05, 5), ("scatter", 0.02, 3)])
 def test_the_interval_holds_the_chance_that_is_true_given_the_ballots(scatter: str, rho: float, k: int) -> None:
-    """In about 95 % of all runs, and with these seeds in at least 7 of 8; `tests/benchmarks/certificate.py` is the long form."""
+    """In about 95 % of all runs, with these seeds in at least 5 of 6; `tests/benchmarks/certificate.py` is the long form."""
     world, chance = World(0.1, rho, scatter), np.random.default_rng(7)
-    runs = [world.run(chance, 300, k) for _ in range(8)]
+    runs = [world.run(chance, 300, k) for _ in range(6)]
     stated = [certified(run.tallies, k).chance for run in runs]
-    assert sum(each.low <= run.chance <= each.high for each, run in zip(stated, runs, strict=True)) >= 7
+    assert sum(each.low <= run.chance <= each.high for each, run in zip(stated, runs, strict=True)) >= 5
     assert np.mean([each.value for each in stated]) == pytest.approx(np.mean([run.chance for run in runs]), abs=0.1)
     assert all(each.low <= each.value <= each.high for each in stated)
 
@@ -53,20 +53,18 @@ def test_it_comes_out_low_where_k_was_too_small() -> None:
 
 @pytest.mark.parametrize("rho", [0.0, 0.02])
 @pytest.mark.parametrize(
-    ("scatter", "agreement", "unlike"), [("one rival", 1.0, 0.0), ("even", 0.2, -1.0), ("two kinds", 0, 0)]
+    ("scatter", "agreement", "unlike"), [("one rival", 1.0, 0.0), ("even", 0.2, -1.0), ("series", 0.6 / 1.4, 0.0)]
 )
 def test_what_a_ballot_says_is_what_all_ways_to_cast_it_add_up_to(
     scatter: str, agreement: float, unlike: float, rho: float
 ) -> None:
-    """Against every assignment of candidates to answers, one by one, and Beta functions."""
-    if scatter == "two kinds":  # the series, whose answers beyond the hundredth are never seen
-        WORLDS[scatter := "series"] = {tuple(0.6 * 0.4**i for i in range(30)): 1.0}
-        agreement, unlike = 0.6 / 1.4, 0.0
+    """Against Beta functions, and every assignment of candidates to answers one by one."""
     world, near = World(0.1, rho, scatter), 1e-9
-    axes = [np.array([each]) for each in (np.log(0.1), (rho / most_rho(np.array(0.1))) ** 0.5, agreement - near, unlike + near)]
+    root = (rho / most_rho(np.array(0.1))) ** 0.5
+    axes = [np.array([each]) for each in (np.log(0.1), root, agreement - near, unlike + near)]
     tallies = [tally for tally in DISPUTED if scatter != "one rival" or len(tally) < 3]
-    for tally, (_, wrong) in zip(tallies, _posteriors(_cases(dict.fromkeys(tallies, 1), {}), axes), strict=True):
-        assert wrong.item() == pytest.approx(world.wrong(tally), rel=1e-5)
+    wrong = _posteriors(_cases(dict.fromkeys(tallies, 1), {}), axes)[1].ravel()
+    assert wrong == pytest.approx([world.wrong(tally) for tally in tallies], rel=1e-5)
 
 
 def test_unanimous_ballots_prove_the_more_the_larger_k() -> None:
@@ -111,7 +109,7 @@ def test_a_run_without_a_vote_is_refused() -> None:
 def test_where_all_steps_are_contested_the_error_is_large_and_the_chance_small() -> None:
     found = certified({(5, 2): 50, (6, 3): 50, (8, 5, 5): 10, (10, 7, 1): 10}, 3)
     assert found.error is not None
-    assert found.error.low < 0.35 < found.error.high + 0.05
+    assert 0.3 < found.error.low < found.error.high == pytest.approx(MOST_ERROR)
     assert found.chance.high < 0.2
 
 

@@ -5,7 +5,7 @@
 For each setting: how often the interval holds the chance that no step is wrong given the ballots (`coverage`; `above` and
 `below` are where the truth lay when not), how often that of a run before it is made (`coverage_before`), the share of runs that
 had no error beside the mean of the stated chances, and how often the intervals of e and rho hold theirs.
-`--million RUN` certifies a run on disk, and says how long reading and fitting took.
+`--run RUN` certifies a run on disk, and says how long reading and fitting took.
 """
 
 import argparse
@@ -24,7 +24,7 @@ sys.path[:0] = [str(Path(__file__).parents[2])]  # for the tests' simulated runs
 from maker_graph.certificate import Ballots, Certificate, as_json, ballots_of, certify  # noqa: E402
 from maker_graph.core.correlated import p_full  # noqa: E402
 from maker_graph.run import opened  # noqa: E402
-from tests.voting import Tally, World  # noqa: E402
+from tests.voting import WORLDS, Tally, World  # noqa: E402
 
 SETTINGS = [
     ("one rival", 0.1, 0.0, 2000, 2),
@@ -113,14 +113,15 @@ def main() -> None:
     """Run and print one JSON object, or a line for each setting and how the worst one did."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--scatter", choices=list(WORLDS), help="only settings in which wrong answers scatter like this")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--million", type=Path, metavar="RUN")
+    parser.add_argument("--run", type=Path, metavar="RUN", help="certify this run")
     given = parser.parse_args()
-    if given.million:
-        print(json.dumps(of_run(given.million)))
+    if given.run:
+        print(json.dumps(of_run(given.run)))
         return
     settings = []
-    for setting in SETTINGS:
+    for setting in (each for each in SETTINGS if given.scatter in (None, each[0])):
         settings.append(measured(setting, given.runs))
         if not given.json:
             print(" ".join(f"{name}={value}" for name, value in settings[-1].items()), flush=True)

@@ -18,7 +18,8 @@ from typing import Any
 
 from maker_graph.core.decision import Decision
 from maker_graph.core.race import check_k
-from maker_graph.errors import UsageError
+from maker_graph.entry import decode, skim
+from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.estimation import Estimate
 from maker_graph.evidence import Tally, fit
 
@@ -143,6 +144,33 @@ def ballots_of(decisions: Iterable[Decision]) -> Ballots:
         if len(tally) > 1 and decided[tally] <= MOST_LISTED:
             examples.setdefault(tally, []).append((steps, decision))
     return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples)
+
+
+def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
+    """Return the ballots of a run from the entries of its journal, as `ballots_of`, some times as fast.
+
+    Raises:
+        DamagedRun: an entry is unreadable.
+    """
+    return ballots_of(_decisions(entries))
+
+
+def _decisions(entries: Iterable[tuple[int, str]]) -> Iterator[Decision]:
+    """Yield decisions of which only those are whole that were contested: the others are alike, and most of a million."""
+    alike: dict[int, Decision] = {}
+    for step, entry in entries:
+        try:
+            seen = skim(entry)
+            (vote,) = seen.votes if len(seen.votes) == 1 else (None,)
+            if vote is None or len(vote.candidates) != 1 or seen.winner != 0:
+                yield decode(entry)
+                continue
+            votes = sum(not isinstance(place, str) for place in vote.sequence)
+            if votes not in alike:
+                alike[votes] = decode(entry)
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
+        yield alike[votes]
 
 
 def certify(ballots: Ballots, k: int) -> Certificate:

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from maker_graph import UsageError
-from maker_graph.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_of, certify
+from maker_graph import DamagedRun, UsageError
+from maker_graph.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.evidence import MOST_ERROR, Tally, _cases, _posteriors, fit, most_rho
 from maker_graph.run import created
@@ -178,3 +179,31 @@ def test_the_journal_of_a_run_is_all_that_it_takes(tmp_path: Path) -> None:
     assert found.rho is not None
     assert found.error.low < 0.1 < found.error.high
     assert found.rho.low < 0.05 < found.rho.high
+
+
+def test_entries_are_skimmed_to_the_same_ballots_and_a_damaged_one_is_told(tmp_path: Path) -> None:
+    settings = new_settings("hanoi", {"disks": 6}, "sim:perfect,error=0.2,flagged=0.2", k=3)
+    with created(tmp_path / "run", settings) as run:
+        asyncio.run(solve(run))
+        entries = list(run.journal.entries())
+        assert ballots_in(entries) == ballots_of(run.journal.decisions())
+    with pytest.raises(DamagedRun, match="step 2"):
+        ballots_in([entries[0], (2, entries[1][1][:-3])])
+
+
+def test_the_command_line_certifies_and_reports_a_run(
+    cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    args = ["run", "hanoi", "--disks", "5", "--model", "sim:perfect,error=0.2", "--k", "4", "--no-check", "--run", "r", "-q"]
+    assert cli(*args).returncode == 0
+    certificate = json.loads(cli("certify", "r", "--json").stdout)
+    assert certificate["chance"]["low"] <= certificate["chance"]["value"] <= certificate["chance"]["high"]
+    shown = cli("certify", "r").stdout
+    assert "No step is wrong" in shown
+    assert "It assumes:" in shown
+    reported = cli("report", "r")
+    assert reported.returncode == 0, reported.stderr
+    assert "certificate" in (tmp_path / "runs" / "r" / "report.html").read_text()
+    for command in ("certify", "report"):
+        missing = cli(command, "none")
+        assert (missing.returncode, "is no run" in missing.stderr) == (2, True)

@@ -35,6 +35,9 @@ PEGS = [(source, target) for source in range(3) for target in range(3) if source
 DISKS = {3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 2, 9: 2, 10: 3, 11: 1, 12: 1}
 """How often each number of disks is shown."""
 
+ANY_DISK = 0.05
+"""Share of examples in which each disk moves as often as any other; at random steps the largest would move in one of 1,023."""
+
 REPHRASED = 0.06
 """Share of batches that ask in other words, as the ladder does for a stuck step."""
 
@@ -58,7 +61,18 @@ class Batch(NamedTuple):
 
 def held_out(disks: int, step: int) -> bool:
     """Say whether a step is never trained on."""
-    return disks >= 5 and step % 7 == 3
+    return disks >= 5 and step % 7 == 5
+
+
+def drawn_step(disks: int, chance: random.Random) -> int:
+    """Return a step that may be shown: any one is as likely, or for a part of them any disk that moves."""
+    while True:
+        step = chance.randrange(2**disks - 1)
+        if chance.random() < ANY_DISK:
+            moving = chance.randrange(disks)
+            step = (2 * chance.randrange(2 ** (disks - 1 - moving)) + 1) * 2**moving - 1
+        if not held_out(disks, step):
+            return step
 
 
 def example(task: Hanoi, step: int, *, rephrased: bool = False) -> tuple[list[int], list[int]]:
@@ -91,9 +105,7 @@ def batches(size: int, seed: int) -> Iterator[Batch]:
     def drawn(*, rephrased: bool) -> tuple[list[int], list[int]]:
         (disks,) = chance.choices(list(DISKS), list(DISKS.values()))
         task = tasks[(disks, *chance.choice(PEGS))]
-        step = chance.randrange(task.total())
-        while held_out(disks, step):
-            step = chance.randrange(task.total())
+        step = drawn_step(disks, chance)
         return example(task, step, rephrased=rephrased)
 
     while True:
@@ -195,15 +207,15 @@ def write(model: Tiny, path: Path) -> None:
 def main() -> None:
     """Train, and write weights and figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--steps", type=int, default=2800)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--heads", type=int, default=4)
+    parser.add_argument("--heads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="a second one helps on an idle machine only")
-    parser.add_argument("--every", type=int, default=250, help="steps between evaluations")
+    parser.add_argument("--every", type=int, default=200, help="steps between evaluations")
     parser.add_argument("--checkpoints", type=Path, help="a folder that keeps the weights of every evaluation")
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--figures", type=Path, default=HERE / "figures.json")
@@ -250,6 +262,7 @@ def described(options: argparse.Namespace, model: Tiny, curve: list[dict[str, An
             "examples_seen": curve[-1]["step"] * options.batch,
             "disks": {str(disks): weight for disks, weight in DISKS.items()},
             "pegs": len(PEGS),
+            "any_disk_moves": ANY_DISK,
             "rephrased": REPHRASED,
             "held_out": "every seventh step, from 5 disks on",
         },

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maker_graph import UsageError
+from maker_graph import UsageError, evidence
 from maker_graph.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_of, certify
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.evidence import MOST_ERROR, Tally, _cases, _posteriors, fit, most_rho
@@ -57,14 +57,15 @@ def test_it_comes_out_low_where_k_was_too_small() -> None:
     [("one rival", (1, 0.5, 0.5)), ("even", (0, 0.2, 0.25)), ("scatter", (0, 0.7, 1 / 3)), ("two kinds", (0.5, 0.4, 1 / 3))],
 )
 def test_what_a_ballot_says_is_what_all_ways_to_cast_it_add_up_to(
-    scatter: str, shares: tuple[float, float, float], rho: float
+    scatter: str, shares: tuple[float, float, float], rho: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Against Beta functions, and every assignment of candidates to answers; a hundredth of the votes is free to scatter."""
+    """Against Beta functions, and every assignment of candidates to answers one by one."""
+    monkeypatch.setattr(evidence, "_FREE", 0.0)
     world = World(0.1, rho, scatter)
     axes = [np.array([each]) for each in (np.log(0.1), (rho / most_rho(np.array(0.1))) ** 0.5, *shares)]
     tallies = [tally for tally in DISPUTED if scatter != "one rival" or len(tally) < 3]
     wrong = _posteriors(_cases(dict.fromkeys(tallies, 1), {}), axes)[1].ravel()
-    assert wrong == pytest.approx([world.wrong(tally) for tally in tallies], rel=0.1)
+    assert wrong == pytest.approx([world.wrong(tally) for tally in tallies], rel=1e-6)
 
 
 def test_unanimous_ballots_prove_the_more_the_larger_k() -> None:

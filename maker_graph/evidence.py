@@ -9,18 +9,18 @@ and b are wrong, in a given order, has the probability
 which holds at rho = 0 as well (Skellam, J. R. Stat. Soc. B 10, 1948, in other letters).
 
 How wrong votes split. Two wrong votes of one step agree with probability c. That alone does not say how often more of them do,
-which is what makes a wrong winner. With the same c it is least where m answers are equally frequent (one more at most as
-frequent as they), most where on a share c of the steps all wrong votes agree and on the others none. Between the two is the
-series f, (1-f) f, (1-f)^2 f, ... of shares, c = f / (2-f), f the `rival` of `core/race.py`. A number h runs from -1 over 0, the
-series, to 1: below 0 the first is mixed into the series, with weight -h; above, on a share s = c h of the steps all wrong votes
-agree, and on the others they follow the series with what is left of c. c = 1 is the worst case, a single rival.
+which is what makes a wrong winner: it is least where all wrong answers are equally frequent, and most where on some steps all
+wrong votes agree and on the others none. So three numbers are fitted. On a share s of the steps there is a single rival; on the
+others a favourite gets a share f of the wrong votes (the `rival` of `core/race.py`), and two votes for the others agree with
+probability g, for these are equally frequent (but for one, which may be less so). One vote in a hundred is thought to scatter
+more freely, by Ewens' formula with the same g, so that nothing is impossible. s = 1 or f = 1 is the worst case.
 
 Who is right. Each candidate of a ballot may be, or none. With a of its N votes a candidate gives the ballot the probability
 E[(1-theta)^a theta^(N-a)], times how likely the others fall into their parts; "none" has a = 0. The sum is the likelihood of
-the ballot as far as it depends on e, rho, c and h, for when to stop was decided by the votes alone. The share of all terms but
-the winner's is the probability that the winner is wrong, given the ballot. So the chance that no step is wrong, given these
-ballots, is a product over steps, and a function of the four numbers. Its interval, as theirs, is the range that it takes where
-the log-likelihood is within 1.92 of its maximum: the profile likelihood at 95 %.
+the ballot as far as it depends on these five numbers, for when to stop was decided by the votes alone. The share of all terms
+but the winner's is the probability that the winner is wrong, given the ballot. So the chance that no step is wrong, given these
+ballots, is a product over steps, and a function of the five numbers. Its interval, as those of e and rho, is the range that it
+takes where the log-likelihood is within 1.92 of its maximum: the profile likelihood at 95 %.
 
 What no ballots can say. A step on which the samples are wrong always, and always alike, looks like one on which they are right.
 So e is kept at 1/2 or less, and the second parameter of the Beta distribution, (1-e)(1/rho - 1), at 1 or more, so that steps do
@@ -45,7 +45,7 @@ Tally: TypeAlias = tuple[int, ...]
 Floats: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.intp]
 Axes: TypeAlias = Sequence[Floats]
-"""A grid over the four coordinates: ln e, the square root of rho as a share of its largest value, c, and h."""
+"""A grid over the five coordinates: ln e, the square root of rho as a share of its largest value, s, f and g."""
 
 MOST_ERROR = 0.5
 """If samples were wrong more often than right, the ballots would look the same, with right and wrong exchanged."""
@@ -53,11 +53,13 @@ MOST_ERROR = 0.5
 DROP = 1.92
 """The log-likelihood at the ends of an interval is so far below its maximum: half of chi-squared's 95 % point."""
 
+_FREE = 0.01  # the weight of Ewens' formula
 _NEAR = 1e-4  # shares come so near to 0 and 1, and e so near to 0, as a share of one vote
-_GRID = (7, 7, 5, 5)  # points of a grid
-_SEARCH = ((17, 13, 5, 5), *[_GRID] * 6, *[(5, 5, 5, 5)] * 12)  # of those, one after the other, that find the best point
-_FINE = (9, 9, 7, 7)  # of the one on which the ends of intervals are looked for
-_ENDS = [(5, 5, 5, 5)] * 8  # and of those that bring them nearer
+_GRID = (7, 7, 4, 5, 4)  # points of a grid
+_SEARCH = ((15, 11, 4, 5, 4), *[_GRID] * 6, *[(5, 5, 4, 5, 4)] * 12)  # of those that find the best point, one after the other
+_FINE = (9, 9, 5, 7, 5)  # of the one on which the ends of intervals are looked for
+_ENDS = [(5, 5, 4, 5, 4)] * 8  # and of those that bring them nearer
+_SURE = 1 - 1e-15  # wrong, as far as floats go
 _STEP = 1e-5  # with which slopes are measured, as a share of the region
 
 
@@ -67,9 +69,9 @@ class Fit(NamedTuple):
     Attributes:
         error: e, the share of wrong samples, over all steps.
         rho: the correlation of the errors of two samples of one step.
-        agreement: c, how often two wrong samples of one step agree.
+        agreement: how often two wrong samples of one step agree.
         chance: that no decided step is wrong.
-        wrong: for each tally of decided steps, how likely its winner is wrong, with the four numbers that fit best.
+        wrong: for each tally of decided steps, how likely its winner is wrong, with the five numbers that fit best.
     """
 
     error: Estimate
@@ -80,22 +82,23 @@ class Fit(NamedTuple):
 
 
 class _Splits(NamedTuple):
-    """How wrong votes fall into parts, and all of what is left of these when parts are taken away, by the number of parts.
+    """How wrong votes fall into parts: the splits, and what is left of them when the favourite's part is taken away.
 
     Attributes:
-        votes: of each split.
+        votes: of each row, a split or a rest of one.
         parts: how many parts it has.
         padded: its parts, and 0 up to the largest number of parts.
-        place: its row among all, those that are left included.
-        levels: for each number of parts: the rows, their votes, and for each part that may be taken away the row and the votes
-            of the others.
+        ways: ln of (n_1 - 1)! (n_2 - 1)! ...
+        whole: the rows of the splits.
+        rests: for each of these and each of its parts, the row of the others; its own row for a part that is 0.
     """
 
     votes: Places
     parts: Places
     padded: Places
-    place: Places
-    levels: list[tuple[Places, Places, Places, Places]]
+    ways: Floats
+    whole: Places
+    rests: Places
 
 
 class _Cases(NamedTuple):
@@ -161,7 +164,8 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
     cases = _cases(decided, undecided)
     tiny = _NEAR / float(cases.seen @ (cases.right + cases.wrong)[cases.first])
     whole = _Box(
-        np.array([np.log(tiny), 0.0, _NEAR, _NEAR - 1.0]), np.array([np.log(MOST_ERROR), 1.0, 1.0 - _NEAR, 1.0 - _NEAR])
+        np.array([np.log(tiny), 0.0, 0.0, _NEAR, _NEAR]),
+        np.array([np.log(MOST_ERROR), 1.0, 1.0 - _NEAR, 1.0 - _NEAR, 1.0 - _NEAR]),
     )
     start = _climb(cases, whole, whole, _likelihood, start=whole.low, grids=_SEARCH)
     region = _region(cases, whole, start, _at(cases, start).likelihood.item() - DROP)
@@ -190,12 +194,12 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
         at_best = value(_at(cases, best)).item()
         return Estimate(at_best, end(-1), end(1))
 
-    wrong = _posteriors(cases, [best[i : i + 1] for i in range(4)])[1].ravel().tolist()
+    wrong = _posteriors(cases, list(best[:, None]))[1].ravel().tolist()
     return Fit(
         error=Estimate(*(0.0 if end < 2 * tiny else end for end in estimate(lambda seen: seen.error))),
         # Where no sample is wrong, no correlation is to be seen.
         rho=estimate(lambda seen: np.where(seen.error > 2 * tiny, seen.rho, 0.0)),
-        agreement=estimate(lambda seen: (seen.agreement - _NEAR) / (1 - 2 * _NEAR)),
+        agreement=estimate(lambda seen: seen.agreement),
         chance=Estimate(*map(math.exp, estimate(lambda seen: seen.chance))),
         wrong=dict(zip(decided, wrong, strict=False)),
     )
@@ -229,66 +233,57 @@ def _cases(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> _Cas
 
 
 def _taken_apart(splits: list[Tally]) -> _Splits:
-    """Return the splits with all that is left of them when parts are taken away."""
-    found, new = {(), *splits}, set(splits)
-    while new := {split[:i] + split[i + 1 :] for split in new for i in range(len(split))} - found:
-        found |= new
-    rows = {split: row for row, split in enumerate(sorted(found))}
+    """Return the splits and what is left of them when a part is taken away."""
     most = max(map(len, splits))
-    levels = []
-    for number in range(1, most + 1):
-        level = [split for split in rows if len(split) == number]
-        others = [[split[:i] + split[i + 1 :] for i in range(number)] for split in level]
-        levels.append(
-            (
-                np.array([rows[split] for split in level]),
-                np.array([sum(split) for split in level]),
-                np.array([[rows[each] for each in some] for some in others]),
-                np.array([[sum(each) for each in some] for some in others]),
-            )
-        )
+    rests = [[split[:i] + split[i + 1 :] for i in range(most)] for split in splits]
+    rows = {split: row for row, split in enumerate(dict.fromkeys([*splits, *(rest for some in rests for rest in some)]))}
     return _Splits(
-        votes=np.array([sum(split) for split in splits]),
-        parts=np.array([len(split) for split in splits]),
-        padded=np.array([[*split, *[0] * (most - len(split))] for split in splits], dtype=np.intp),
-        place=np.array([rows[split] for split in splits]),
-        levels=levels,
+        votes=np.array([sum(split) for split in rows]),
+        parts=np.array([len(split) for split in rows]),
+        padded=np.array([[*split, *[0] * (most - len(split))] for split in rows]),
+        ways=np.array([sum(map(math.lgamma, split)) for split in rows]),
+        whole=np.array([rows[split] for split in splits]),
+        rests=np.array([[rows[rest] for rest in some] for some in rests]),
     )
 
 
 def _at(cases: _Cases, point: Floats) -> _View:
     """Return what holds at one point."""
-    return _view(cases, [point[i : i + 1] for i in range(4)])
+    return _view(cases, list(point[:, None]))
 
 
 def _view(cases: _Cases, axes: Axes) -> _View:
     """Return what holds on a grid."""
-    shape = [len(axis) for axis in axes]
-    error = np.broadcast_to(np.exp(axes[0])[:, None, None, None], shape)
-    rho = most_rho(error) * (axes[1] ** 2)[None, :, None, None]
+    error, root, single, favourite, others = np.meshgrid(np.exp(axes[0]), *axes[1:], indexing="ij", sparse=True)
     likely, wrong = _posteriors(cases, axes)
     covered = cases.decided > 0
-    likelihood = np.tensordot(cases.seen, likely, 1).reshape(shape)
-    chance = np.tensordot(cases.decided[covered], np.log1p(-wrong[covered]), 1).reshape(shape)
-    return _View(likelihood, chance, error, rho, np.broadcast_to(axes[2][:, None], shape))
+    shape = [len(axis) for axis in axes]
+    return _View(
+        likelihood=np.tensordot(cases.seen, likely, 1).reshape(shape),
+        chance=np.tensordot(cases.decided[covered], np.log1p(-wrong[covered]), 1).reshape(shape),
+        error=np.broadcast_to(error, shape),
+        rho=np.broadcast_to(most_rho(error) * root**2, shape),
+        agreement=np.broadcast_to(single + (1 - single) * (favourite**2 + (1 - favourite) ** 2 * others), shape),
+    )
 
 
 def _posteriors(cases: _Cases, axes: Axes) -> tuple[Floats, Floats]:
-    """Return for each tally, over (e, rho) and (c, h): the log-likelihood of a ballot, and how likely its winner is wrong."""
+    """Return for each tally, over (e, rho) and (s, f, g): a ballot's log-likelihood, and how likely its winner is wrong."""
     error, root = (axis.ravel() for axis in np.meshgrid(np.exp(axes[0]), axes[1], indexing="ij"))
     rho = most_rho(error) * root**2
     most = int(cases.wrong.max())
     right, wrong, both = (_rising(x * (1 - rho), rho, most) for x in (1 - error, error, np.ones_like(error)))
-    splits = _splits(cases.splits, *(axis.ravel() for axis in np.meshgrid(axes[2], axes[3], indexing="ij")))
+    splits = _splits(cases.splits, *(axis.ravel() for axis in np.meshgrid(*axes[2:], indexing="ij")))
     logs = right[cases.right] + wrong[cases.wrong]
     top = np.maximum.reduceat(logs, cases.first)
     shares = np.exp(logs - top[cases.tally])[:, :, None] * splits[cases.split][:, None, :]
     total = np.add.reduceat(shares, cases.first)
     shares[cases.first] = 0.0
+    lost = np.add.reduceat(shares, cases.first)
     votes = (cases.right + cases.wrong)[cases.first]
     with np.errstate(divide="ignore", invalid="ignore"):
         likely = np.log(total) + (top - both[votes])[:, :, None]
-        return likely, np.where(total > 0, np.add.reduceat(shares, cases.first) / total, 1.0)
+        return likely, np.where(total > 0, np.minimum(lost / total, _SURE), _SURE)
 
 
 def _rising(start: Floats, step: Floats, most: int) -> Floats:
@@ -297,33 +292,29 @@ def _rising(start: Floats, step: Floats, most: int) -> Floats:
     return np.concatenate([np.zeros((1, len(start))), np.cumsum(logs, axis=0)])
 
 
-def _splits(splits: _Splits, agreement: Floats, unlike: Floats) -> Floats:
-    """Return how likely wrong votes fall into each of the `splits`, in rows, for each pair of c and h."""
-    alike, even = agreement * np.maximum(unlike, 0.0), np.maximum(-unlike, 0.0)
-    falling = _falling(splits, (agreement - alike) / (1 - alike))
-    mixed: Floats = (1 - even) * falling + even * _evenly(splits, agreement)
-    return alike * (splits.parts <= 1)[:, None] + (1 - alike) * mixed
+def _splits(splits: _Splits, single: Floats, favourite: Floats, others: Floats) -> Floats:
+    """Return how likely wrong votes fall into each of the splits, in rows, for each triple of s, f and g."""
+    scattered = (1 - _FREE) * _evenly(splits, others) + _FREE * _freely(splits, others)
+    counts = np.arange(splits.votes.max() + 1)[:, None]
+    hits, misses = favourite**counts, (1 - favourite) ** counts
+    hits[0] = 0.0  # a part that is none
+    parts, votes = splits.padded[splits.whole], splits.votes[splits.whole]
+    without = misses[votes] * scattered[splits.whole]
+    many = without + (hits[parts] * misses[votes[:, None] - parts] * scattered[splits.rests]).sum(axis=1)
+    likely: Floats = single * (splits.parts[splits.whole] <= 1)[:, None] + (1 - single) * many
+    return likely
 
 
-def _falling(splits: _Splits, agreement: Floats) -> Floats:
-    """Return how likely the splits are where each answer gets the same share f of what the more frequent ones leave.
-
-    It is f^N G for N votes, where (1 - (1-f)^N) G of the split is the sum, over which part is the most frequent answer's, of
-    (1-f)^(N') G of the other parts, N' votes: the geometric series over all answers, one part at a time.
-    """
-    favourite = 2 * agreement / (1 + agreement)
-    counts = np.arange(1, splits.votes.max() + 1)[:, None]
-    left = np.vstack([np.ones_like(favourite), (1 - favourite) ** counts])
-    series = 1 / -np.expm1(counts * np.log1p(-favourite))
-    sums = np.ones((sum(len(rows) for rows, *_ in splits.levels) + 1, len(favourite)))
-    for rows, votes, others, their_votes in splits.levels:
-        sums[rows] = series[votes - 1] * (left[their_votes] * sums[others]).sum(axis=1)
-    likely: Floats = favourite ** splits.votes[:, None] * sums[splits.place]
+def _freely(splits: _Splits, agreement: Floats) -> Floats:
+    """Return how likely the rows are by Ewens' formula, t^parts (n_1 - 1)! ... / (t (t + 1) ... (t + votes - 1))."""
+    t = 1 / agreement - 1
+    rising = _rising(t, np.ones_like(t), int(splits.votes.max()))[splits.votes]
+    likely: Floats = np.exp(splits.ways[:, None] + splits.parts[:, None] * np.log(t) - rising)
     return likely
 
 
 def _evenly(splits: _Splits, agreement: Floats) -> Floats:
-    """Return how likely the splits are where m answers are equally frequent, and one more is at most as frequent."""
+    """Return how likely the rows are where m answers are equally frequent, and one more is at most as frequent."""
     m = np.floor(1 / agreement)
     share = (m + np.sqrt(np.maximum(0.0, m**2 - (m + m**2) * (1 - agreement)))) / (m + m**2)
     last = np.maximum(0.0, 1 - m * share) / share
@@ -364,20 +355,20 @@ def _uphill(cases: _Cases, box: _Box, start: Floats, value: _Value, *, scale: fl
     @cache
     def slopes(*place: float) -> tuple[Floats, Floats]:
         ahead = [-_STEP if each > 0.5 else _STEP for each in place]
-        seen = _view(cases, [box.low[i] + size[i] * np.array([place[i], place[i] + ahead[i]]) for i in range(4)])
+        seen = _view(cases, [box.low[i] + size[i] * np.array([place[i], place[i] + ahead[i]]) for i in range(5)])
 
         def slope(values: Floats) -> Floats:
-            here = values[0, 0, 0, 0]
-            return np.array([here, *((values[tuple(np.eye(4, dtype=int)[i])] - here) / ahead[i] for i in range(4))])
+            here = values[0, 0, 0, 0, 0]
+            return np.array([here, *((values[tuple(np.eye(5, dtype=int)[i])] - here) / ahead[i] for i in range(5))])
 
-        return slope(value(seen)) / scale, slope(seen.likelihood) - (least or 0.0) * np.eye(5)[0]
+        return slope(value(seen)) / scale, slope(seen.likelihood) - (least or 0.0) * np.eye(6)[0]
 
     floor = {"type": "ineq", "fun": lambda place: slopes(*place)[1][0], "jac": lambda place: slopes(*place)[1][1:]}
     found = minimize(
         lambda place: -slopes(*place)[0][0],
         (start - box.low) / size,
         jac=lambda place: -slopes(*place)[0][1:],
-        bounds=[(0.0, 1.0)] * 4,
+        bounds=[(0.0, 1.0)] * 5,
         constraints=[] if least is None else [floor],
         method="SLSQP",
         options={"maxiter": 40, "ftol": 1e-4},
@@ -394,7 +385,7 @@ def _region(cases: _Cases, whole: _Box, best: Floats, least: float) -> _Box:
     box = _within(whole, best, size)
     while True:
         inside = _view(cases, box.axes(_GRID)).likelihood >= least
-        sides = [np.moveaxis(inside, i, 0) for i in range(4)]
+        sides = [np.moveaxis(inside, i, 0) for i in range(5)]
         size = box.high - box.low
         low = np.maximum(whole.low, box.low - size * [side[0].any() for side in sides])
         high = np.minimum(whole.high, box.high + size * [side[-1].any() for side in sides])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maker_graph import DamagedRun, UsageError
+from maker_graph import DamagedRun, UsageError, evidence
 from maker_graph.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.evidence import MOST_ERROR, Tally, _cases, _posteriors, fit, most_rho
@@ -54,18 +54,19 @@ def test_it_comes_out_low_where_k_was_too_small() -> None:
 
 @pytest.mark.parametrize("rho", [0.0, 0.02])
 @pytest.mark.parametrize(
-    ("scatter", "agreement", "unlike"), [("one rival", 1.0, 0.0), ("even", 0.2, -1.0), ("series", 0.6 / 1.4, 0.0)]
+    ("scatter", "shares"),
+    [("one rival", (1, 0.5, 0.5)), ("even", (0, 0.2, 0.25)), ("scatter", (0, 0.7, 1 / 3)), ("two kinds", (0.5, 0.4, 1 / 3))],
 )
 def test_what_a_ballot_says_is_what_all_ways_to_cast_it_add_up_to(
-    scatter: str, agreement: float, unlike: float, rho: float
+    scatter: str, shares: tuple[float, float, float], rho: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Against Beta functions, and every assignment of candidates to answers one by one."""
-    world, near = World(0.1, rho, scatter), 1e-9
-    root = (rho / most_rho(np.array(0.1))) ** 0.5
-    axes = [np.array([each]) for each in (np.log(0.1), root, agreement - near, unlike + near)]
+    monkeypatch.setattr(evidence, "_FREE", 0.0)
+    world = World(0.1, rho, scatter)
+    axes = [np.array([each]) for each in (np.log(0.1), (rho / most_rho(np.array(0.1))) ** 0.5, *shares)]
     tallies = [tally for tally in DISPUTED if scatter != "one rival" or len(tally) < 3]
     wrong = _posteriors(_cases(dict.fromkeys(tallies, 1), {}), axes)[1].ravel()
-    assert wrong == pytest.approx([world.wrong(tally) for tally in tallies], rel=1e-5)
+    assert wrong == pytest.approx([world.wrong(tally) for tally in tallies], rel=1e-6)
 
 
 def test_unanimous_ballots_prove_the_more_the_larger_k() -> None:

@@ -18,7 +18,6 @@ WORLDS: dict[str, dict[Shares, float]] = {
     "one rival": {(1.0,): 1.0},
     "scatter": {(0.7, 0.1, 0.1, 0.1): 1.0},  # as the simulated profiles do
     "even": {(0.2,) * 5: 1.0},
-    "series": {tuple(0.6 * 0.4**i for i in range(30)): 1.0},
     "two kinds": {(1.0,): 0.5, (0.4, 0.2, 0.2, 0.2): 0.5},  # of steps
 }
 """How wrong votes scatter: the shares -> on which part of the steps."""

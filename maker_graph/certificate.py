@@ -11,20 +11,26 @@ The theory is in `evidence.py`. What it is applied to:
 - With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from maker_graph.core.decision import Decision
 from maker_graph.core.race import check_k
-from maker_graph.entry import decode, skim
+from maker_graph.entry import decode
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.estimation import Estimate
 from maker_graph.evidence import Tally, fit
 
 MOST_LISTED = 20
 """So many of the most contested steps are listed."""
+
+_UNCONTESTED = re.compile(
+    r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],\d+,\[\d+,\d+,(?:\d+|\[[\d,]*\])\],0,(?:true|false)\]$'
+)
+"""The end of an entry (`entry.py`) whose only candidate is the answer. It is anchored: no answer can pass for it."""
 
 _ASSUMED = (
     (
@@ -125,11 +131,16 @@ class Certificate:
 
 def ballots_of(decisions: Iterable[Decision]) -> Ballots:
     """Return the ballots of a run, from its decisions in order: one pass, in little memory."""
+    return _ballots(enumerate(decisions, start=1))
+
+
+def _ballots(numbered: Iterable[tuple[int, Decision]]) -> Ballots:
     decided: Counter[Tally] = Counter()
     undecided: Counter[Tally] = Counter()
     examples: dict[Tally, list[tuple[int, Decision]]] = {}
     steps = contested = higher = person = left_open = 0
-    for steps, decision in enumerate(decisions, start=1):
+    for step, decision in numbered:
+        steps += 1
         ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
         contested += len(ballot) > 1
         if decision["status"] != "decided" or decision["by"] == "person":
@@ -142,7 +153,7 @@ def ballots_of(decisions: Iterable[Decision]) -> Ballots:
         decided[tally] += 1
         higher += bool(decision["tried"])
         if len(tally) > 1 and decided[tally] <= MOST_LISTED:
-            examples.setdefault(tally, []).append((steps, decision))
+            examples.setdefault(tally, []).append((step, decision))
     return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples)
 
 
@@ -152,25 +163,23 @@ def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
     Raises:
         DamagedRun: an entry is unreadable.
     """
-    return ballots_of(_decisions(entries))
+    alike: Counter[int] = Counter()
+    ballots = _ballots(_others(entries, alike))
+    decided = Counter(ballots.decided)
+    decided.update({(votes,): steps for votes, steps in alike.items()})
+    return replace(ballots, steps=ballots.steps + alike.total(), decided=dict(decided))
 
 
-def _decisions(entries: Iterable[tuple[int, str]]) -> Iterator[Decision]:
-    """Yield decisions of which only those are whole that were contested: the others are alike, and most of a million."""
-    alike: dict[int, Decision] = {}
+def _others(entries: Iterable[tuple[int, str]], alike: Counter[int]) -> Iterator[tuple[int, Decision]]:
+    """Yield the decisions of all steps but those that nobody contested: of these `alike` gets votes -> steps."""
     for step, entry in entries:
+        if seen := _UNCONTESTED.search(entry):
+            alike[seen[1].split(",").count("0")] += 1
+            continue
         try:
-            seen = skim(entry)
-            (vote,) = seen.votes if len(seen.votes) == 1 else (None,)
-            if vote is None or len(vote.candidates) != 1 or seen.winner != 0:
-                yield decode(entry)
-                continue
-            votes = sum(not isinstance(place, str) for place in vote.sequence)
-            if votes not in alike:
-                alike[votes] = decode(entry)
+            yield step, decode(entry)
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
-        yield alike[votes]
 
 
 def certify(ballots: Ballots, k: int) -> Certificate:

@@ -127,7 +127,7 @@ def planned_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival:
     """Return the least k for `target`.
 
     >>> planned_k(0.9, 1023, 0.99), planned_k(0.9, 1023, 0.99, rho=0.02)
-    (6, 8)
+    (6, 7)
 
     Raises:
         UsageError: no k reaches it, with the reason; or a number is out of range.

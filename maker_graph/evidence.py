@@ -58,7 +58,7 @@ _NEAR = 1e-4  # shares come so near to 0 and 1, and e so near to 0, as a share o
 _GRID = (7, 7, 4, 5, 4)  # points of a grid
 _SEARCH = ((15, 11, 4, 5, 4), *[_GRID] * 6, *[(5, 5, 4, 5, 4)] * 12)  # of those that find the best point, one after the other
 _FINE = (9, 9, 5, 7, 5)  # of the one on which the ends of intervals are looked for
-_ENDS = [(5, 5, 4, 5, 4)] * 8  # and of those that bring them nearer
+_ENDS = [(5, 5, 5, 5, 5)] * 8  # and of those that bring them nearer
 _SURE = 1 - 1e-15  # wrong, as far as floats go
 _STEP = 1e-5  # with which slopes are measured, as a share of the region
 
@@ -141,9 +141,12 @@ class _Box(NamedTuple):
     low: Floats
     high: Floats
 
-    def axes(self, points: Sequence[int]) -> Axes:
-        """Return a grid over the box, its sides included."""
-        return [np.linspace(*each) for each in zip(self.low, self.high, points, strict=True)]
+    def axes(self, points: Sequence[int], through: Floats) -> Axes:
+        """Return a grid over the box, through a point of it: beside the point a narrow likelihood would not be seen."""
+        axes = [np.linspace(*each) for each in zip(self.low, self.high, points, strict=True)]
+        for axis, each in zip(axes, through, strict=True):
+            axis[1 + np.abs(axis[1:-1] - each).argmin()] = each  # the sides stay
+        return axes
 
 
 _Value: TypeAlias = Callable[[_View], Floats]
@@ -167,12 +170,10 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
         np.array([np.log(tiny), 0.0, 0.0, _NEAR, _NEAR]),
         np.array([np.log(MOST_ERROR), 1.0, 1.0 - _NEAR, 1.0 - _NEAR, 1.0 - _NEAR]),
     )
-    start = _climb(cases, whole, whole, _likelihood, start=whole.low, grids=_SEARCH)
-    region = _region(cases, whole, start, _at(cases, start).likelihood.item() - DROP)
-    best = _uphill(cases, region, start, _likelihood, scale=1.0)
+    best, region = _summit(cases, whole)
     least = _at(cases, best).likelihood.item() - DROP
 
-    axes = region.axes(_FINE)
+    axes = region.axes(_FINE, best)
     seen = _view(cases, axes)
 
     def estimate(value: _Value) -> Estimate:
@@ -188,8 +189,9 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
                 cases, region, _within(region, start, (region.high - region.low) / 6), inside, start=start, grids=_ENDS
             )
             scale = abs(value(_at(cases, near)).item() - at_best) or 1.0
-            found = _uphill(cases, region, near, lambda seen: sign * value(seen), scale=scale, least=least)
-            return value(_at(cases, found)).item()
+            for _ in range(2):  # a second time, as the first may stop short at an edge
+                near = _uphill(cases, region, near, lambda seen: sign * value(seen), scale=scale, least=least)
+            return value(_at(cases, near)).item()
 
         at_best = value(_at(cases, best)).item()
         return Estimate(at_best, end(-1), end(1))
@@ -338,7 +340,7 @@ def _climb(cases: _Cases, whole: _Box, box: _Box, value: _Value, *, start: Float
     """Return about where `value` is largest: the best point of a grid over `box`, then of finer ones around the best so far."""
     best, most = start, value(_at(cases, start)).item()
     for points in grids:
-        axes = box.axes(points)
+        axes = box.axes(points, best)
         values = value(_view(cases, axes))
         place = np.unravel_index(np.argmax(values), values.shape)
         if values[place] > most:
@@ -379,12 +381,25 @@ def _uphill(cases: _Cases, box: _Box, start: Floats, value: _Value, *, scale: fl
     return point if better else start
 
 
+def _summit(cases: _Cases, whole: _Box) -> tuple[Floats, _Box]:
+    """Return where the likelihood is largest, and a box around all that is nearly as likely, in which nothing is more so."""
+    best = _climb(cases, whole, whole, _likelihood, start=whole.low, grids=_SEARCH)
+    for _ in range(20):  # ballots that no numbers fit well have several peaks
+        most = _at(cases, best).likelihood.item()
+        region = _region(cases, whole, best, most - DROP)
+        start = _uphill(cases, region, best, _likelihood, scale=1.0)
+        best = _climb(cases, region, region, _likelihood, start=start, grids=(_FINE, *_ENDS))
+        if _at(cases, best).likelihood.item() < most + 0.1:
+            break
+    return best, region
+
+
 def _region(cases: _Cases, whole: _Box, best: Floats, least: float) -> _Box:
     """Return a box around the points whose likelihood is at least `least`: one that grows while there are any on its sides."""
     size = 1e-4 * (whole.high - whole.low)
     box = _within(whole, best, size)
     while True:
-        inside = _view(cases, box.axes(_GRID)).likelihood >= least
+        inside = _view(cases, box.axes(_GRID, best)).likelihood >= least
         sides = [np.moveaxis(inside, i, 0) for i in range(5)]
         size = box.high - box.low
         low = np.maximum(whole.low, box.low - size * [side[0].any() for side in sides])

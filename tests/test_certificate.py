@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -166,6 +167,17 @@ def test_many_kinds_of_ballots_are_no_hindrance() -> None:
     found = fit({(3,): 1_000_000, **tallies}, {})
     assert len(found.wrong) == len(tallies) + 1
     assert 0 <= found.chance.low <= found.chance.value <= found.chance.high <= 1
+
+
+def test_ballots_that_no_numbers_fit_well_still_have_an_interval() -> None:
+    """A million steps at peace and some thousand in uproar: the likelihood is narrow, at an edge, and has several peaks."""
+    chance = random.Random(1)
+    tallies: dict[Tally, int] = {(3,): 10**6}
+    while len(tallies) < 15:
+        first, *rest = sorted((chance.randint(1, 12) for _ in range(chance.randint(1, 5))), reverse=True)
+        tallies[first + 3, first, *rest] = chance.randint(1, 500)
+    error = fit(tallies, {}).error
+    assert error.low < error.value < error.high < 1.1 * error.low
 
 
 def test_the_journal_of_a_run_is_all_that_it_takes(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def main() -> None:
         os.environ.update(OPENAI_BASE_URL=address[0], OPENAI_API_KEY="any")
         kinds: dict[str, Callable[[Any], Call]] = {"bare_openai": bare, "chat_openai": langchain, "sample": ours}
         transports: dict[str, Any] = {"httpx": DefaultAsyncHttpxClient}
-        if find_spec("httpx_aiohttp") is not None:
+        if find_spec("aiohttp") is not None:
             transports["aiohttp"] = DefaultAioHttpClient
         found: dict[str, Any] = {}
         for _ in range(options.times):

@@ -48,7 +48,7 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Speed:
     """How fast samples can be drawn: microsteps in flight at once, requests a minute."""
 
     lookahead: int = 1
@@ -77,7 +77,7 @@ def basis_of(result: Result, *, point: bool = False) -> Basis:
     )
 
 
-def outlook(basis: Basis, steps: int, target: float, pace: Pace = Pace()) -> dict[str, Any]:
+def outlook(basis: Basis, steps: int, target: float, speed: Speed = Speed()) -> dict[str, Any]:
     """Return the plan under independent and under correlated errors, as plain JSON, with warnings.
 
     Each has the least `k` that reaches the target (None if none does, with the reason), what to expect with it, and `near`: the
@@ -92,7 +92,7 @@ def outlook(basis: Basis, steps: int, target: float, pace: Pace = Pace()) -> dic
     if basis.rho is not None:
         sample |= {"rho": basis.rho.value, "otherwise": independent.k or 3}
         plans["correlated"] = plan(basis.p, steps, target, rival=basis.rival, **sample), (basis.rho.high, basis.rho.low)
-    columns = {name: _column(made, basis, steps, pace, ends) for name, (made, ends) in plans.items()}
+    columns = {name: _column(made, basis, steps, speed, ends) for name, (made, ends) in plans.items()}
     return {
         "steps": steps,
         "target": target,
@@ -148,20 +148,20 @@ def _sample(basis: Basis) -> dict[str, Any]:
     return sample
 
 
-def _column(made: Plan, basis: Basis, steps: int, pace: Pace, ends: tuple[float, float]) -> dict[str, Any]:
-    rows = [_row(each, basis, steps, pace, ends) for each in made.near]
+def _column(made: Plan, basis: Basis, steps: int, speed: Speed, ends: tuple[float, float]) -> dict[str, Any]:
+    rows = [_row(each, basis, steps, speed, ends) for each in made.near]
     chosen = next((row for row in rows if row["k"] == made.k), dict.fromkeys(rows[0]))
     return {**chosen, "reason": made.reason, "near": rows}
 
 
-def _row(each: Forecast, basis: Basis, steps: int, pace: Pace, ends: tuple[float, float]) -> dict[str, Any]:
+def _row(each: Forecast, basis: Basis, steps: int, speed: Speed, ends: tuple[float, float]) -> dict[str, Any]:
     low, high = _between(basis, each.k, steps, ends)
     row = {**asdict(each), "p_full_low": low, "p_full_high": high, "hours": None}
     if basis.tokens is None:
         row |= {"tokens": None, "cost_usd": None}
     elif basis.price is None:
         row["cost_usd"] = None
-    if basis.latency is not None or pace.rpm < math.inf:
+    if basis.latency is not None or speed.rpm < math.inf:
         row["hours"] = hours(
             steps,
             each.k,
@@ -169,8 +169,8 @@ def _row(each: Forecast, basis: Basis, steps: int, pace: Pace, ends: tuple[float
             p=basis.p,
             valid=basis.valid,
             latency=basis.latency or 0.0,
-            lookahead=pace.lookahead,
-            rpm=pace.rpm,
+            lookahead=speed.lookahead,
+            rpm=speed.rpm,
         )
     return row
 

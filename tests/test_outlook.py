@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from maker_graph.calibration import Interval, Result
 from maker_graph.cli import app
 from maker_graph.core import correlated, planning
-from maker_graph.outlook import Basis, Pace, basis_of, basis_of_profile, expected, outlook
+from maker_graph.outlook import Basis, Speed, basis_of, basis_of_profile, expected, outlook
 from maker_graph.simulation import profile_of
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -79,8 +79,8 @@ def test_the_hours_are_those_of_the_rate_limit_or_of_the_latency_whichever_is_mo
     basis = Basis(p=0.99, latency=2.0)
     alone = outlook(basis, 3600, 0.9)["independent"]
     assert alone["hours"] == pytest.approx(2 * 1.03, abs=0.03)
-    assert outlook(basis, 3600, 0.9, Pace(lookahead=8))["independent"]["hours"] == pytest.approx(alone["hours"] / 8)
-    limited = outlook(basis, 3600, 0.9, Pace(lookahead=8, rpm=10))["independent"]
+    assert outlook(basis, 3600, 0.9, Speed(lookahead=8))["independent"]["hours"] == pytest.approx(alone["hours"] / 8)
+    limited = outlook(basis, 3600, 0.9, Speed(lookahead=8, rpm=10))["independent"]
     assert limited["hours"] == pytest.approx(limited["samples"] / 600)
     assert outlook(Basis(p=0.99), 3600, 0.9)["independent"]["hours"] is None
 

@@ -18,7 +18,7 @@ from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, OwnPrice
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.outlook import Basis, Pace, basis_of, outlook
+from maker_graph.outlook import Basis, Speed, basis_of, outlook
 from maker_graph.pricing import parse_price
 from maker_graph.settings import TARGET
 
@@ -85,7 +85,7 @@ def plan_command(
             "latency": latency,
         }
         basis = replace(basis, **{name: value for name, value in given.items() if value is not None})
-        found = outlook(basis, steps, target, Pace(lookahead, math.inf if rpm is None else rpm))
+        found = outlook(basis, steps, target, Speed(lookahead, math.inf if rpm is None else rpm))
         if as_json:
             sys.stdout.write(json.dumps(found) + os.linesep)
         else:

@@ -53,7 +53,7 @@ from maker_graph.lookahead import draftable
 from maker_graph.maker import MakerOutput
 from maker_graph.models import TIMEOUT
 from maker_graph.outlook import Basis, basis_of, basis_of_profile, expected
-from maker_graph.pricing import Price
+from maker_graph.pricing import FREE, Price
 from maker_graph.prompts import as_pairs
 from maker_graph.provider import Gate
 from maker_graph.sampling import Calls
@@ -76,7 +76,9 @@ def run_command(
     disks: Annotated[int, typer.Option(help="Disks of hanoi: 2^disks - 1 steps.")] = 10,
     source: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
-    model: Annotated[str, typer.Option(help="provider:model, or sim:PROFILE for a simulated one.")] = "sim:gpt-oss-20b",
+    model: Annotated[
+        str, typer.Option(help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships.")
+    ] = "sim:gpt-oss-20b",
     k: Annotated[
         str,
         typer.Option(metavar="N|auto", help="The lead that decides; auto plans for --target, or is 3 for unknown models."),
@@ -348,7 +350,7 @@ def _announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *
     if plan is not None:
         other = "" if plan["rho"] is None else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
         console.print(f"The chance that no step is wrong: at least {plan['p_full']:.2%}.{other}")
-    if price is not None and total is not None:
+    if price is not None and price != FREE and total is not None:
         calls = total * settings.k
         read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
         most = price({"input": calls * read, "cached": 0, "output": calls * settings.max_tokens})

@@ -409,7 +409,7 @@ def test_the_width_grows_while_drafts_hold_and_shrinks_when_they_miss(error: flo
             width.miss()
         else:
             width.hold()
-    assert before == 4
+    assert before == 5
     assert low <= width() <= high
     for _ in range(12_000):
         width.hold()

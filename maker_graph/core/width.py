@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-WASTE = 0.2
+WASTE = 0.25
 """Of all microsteps, the share that may be dropped because a draft before them was wrong, as far as the width decides it."""
 
 MOST = 64
@@ -17,14 +17,14 @@ class Width:
 
     A draft that turns out wrong drops about all that are in flight, so with a share e of wrong drafts, a width of WASTE / e
     drops WASTE microsteps for each one committed. The share is estimated as (missed + 1/2) / (held + missed + 10): it begins at
-    5 %, so the width at 4, grows while drafts hold and shrinks when they miss.
+    5 %, so the width at 5, grows while drafts hold and shrinks when they miss.
 
     >>> width = Width()
     >>> width(), width(most=2)
-    (4, 2)
+    (5, 2)
     >>> width.held = 90
     >>> width()
-    40
+    50
 
     Attributes:
         fixed: the width, if it is not to adapt.

@@ -77,21 +77,30 @@ def errors(counts: Counts, *, seed: int = 0) -> Errors:
     Raises:
         UsageError: there is no valid sample.
     """
+    return Errors(error_rate(counts), correlation(counts, seed=seed))
+
+
+def error_rate(counts: Counts) -> Estimate:
+    """Return the share of valid samples that are wrong; the interval minds that those of one step are alike.
+
+    Raises:
+        UsageError: there is no valid sample.
+    """
     valid = sum(v * steps for (v, _), steps in counts.items())
     wrong = sum(w * steps for (_, w), steps in counts.items())
-    rho = correlation(counts, seed=seed)
+    data = _by_samples(counts)
+    rho = float(_from_pairs(data)[0]) if data else 0.0
     each = sum(v * v * steps for (v, _), steps in counts.items()) / max(valid, 1)
-    effect = 1 + max(each - 1, 0.0) * max(rho.value, 0.0)
-    return Errors(share(wrong / effect, valid / effect), rho)
+    effect = 1 + max(each - 1, 0.0) * max(rho, 0.0)
+    return share(wrong / effect, valid / effect)
 
 
 def correlation(counts: Counts, *, seed: int = 0) -> Estimate:
     """Return the correlation of the errors of two samples of one step; at least 0."""
-    sizes = sorted({v for v, _ in counts if v >= 2})
-    data = [np.array([[counts.get((v, w), 0) for w in range(v + 1)]]) for v in sizes]
+    data = _by_samples(counts)
     valid = sum(v * steps for (v, _), steps in counts.items())
     error = sum(w * steps for (_, w), steps in counts.items()) / max(valid, 1)
-    if not sizes or error in {0.0, 1.0}:
+    if not data or error in {0.0, 1.0}:
         return Estimate(0.0, 0.0, 1.0)  # nothing was seen to be both, or none, wrong
     seen = float(_from_pairs(data)[0])
     tail = (1 - LEVEL) / 2
@@ -113,6 +122,12 @@ def correlation(counts: Counts, *, seed: int = 0) -> Estimate:
         return (inside + outside) / 2
 
     return Estimate(min(1.0, max(0.0, seen)), end(above=True), end(above=False))
+
+
+def _by_samples(counts: Counts) -> list[NDArray[np.int64]]:
+    """Return, for each number of valid samples from 2 up, one row: the steps by how many of them were wrong."""
+    sizes = sorted({v for v, _ in counts if v >= 2})
+    return [np.array([[counts.get((v, w), 0) for w in range(v + 1)]]) for v in sizes]
 
 
 def _made(chance: np.random.Generator, data: NDArray[np.int64], error: float, rho: float) -> NDArray[np.int64]:

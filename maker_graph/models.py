@@ -21,10 +21,22 @@ TIMEOUT = 120.0
 TINY = "tiny"
 """The name of the tiny language model that ships."""
 
+TINY_DISKS = range(3, 13)
+"""The disks of Hanoi with which it was trained; of any other number, or task, it knows nothing."""
+
 
 def at_home(model: str) -> bool:
     """Say whether `model` comes with this package, simulated or tiny: it takes a seed, and costs nothing."""
     return model == TINY or model.startswith("sim:")
+
+
+def default_model(task: str, disks: int) -> str:
+    """Return who solves `task` if no model is named: the tiny one where it was trained, else a simulated one.
+
+    >>> default_model("hanoi", 8), default_model("hanoi", 20), default_model("records", 8)
+    ('tiny', 'sim:gpt-oss-20b', 'sim:gpt-oss-20b')
+    """
+    return TINY if task == "hanoi" and disks in TINY_DISKS else "sim:gpt-oss-20b"
 
 
 def temperature_for(model: str) -> tuple[float, float]:

@@ -28,6 +28,7 @@ from maker_graph.tasks import Hanoi
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 EXAMPLES = Path(__file__).parents[1] / "examples"
+SIM = ("--model", "sim:gpt-oss-20b")
 KEYS = [
     "run", "task", "model", "simulated", "steps", "total", "done", "verified", "k", "samples", "votes", "outvoted",
     "first_sample_wrong_at", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
@@ -40,8 +41,24 @@ def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return parsed
 
 
-def test_a_weak_model_solves_hanoi_and_the_summary_adds_up(cli: Cli) -> None:
+def test_the_default_is_a_real_model_that_errs_and_the_run_is_verified_all_the_same(cli: Cli) -> None:
     done = cli("run", "hanoi", "--disks", "6", "--json")
+    summary = result(done)
+    assert (summary["model"], summary["simulated"], summary["cost_usd"], summary["k"]) == ("tiny", False, 0.0, 3)
+    assert (summary["steps"], summary["verified"]) == (63, True)
+    assert sum(summary["flags"].values()) > 0
+    assert "nobody scripted its errors" in " ".join(done.stderr.split())
+
+
+def test_where_the_tiny_model_knows_nothing_the_default_is_a_simulated_one(cli: Cli) -> None:
+    assert result(cli("run", "hanoi", "--disks", "2", "--json", "-q"))["model"] == "sim:gpt-oss-20b"
+    rows = EXAMPLES / "records" / "records.csv"
+    done = cli("run", "records", "--input", str(rows), "--out", "out.csv", "--max-calls", "9", "--json", "-q")
+    assert result(done)["model"] == "sim:gpt-oss-20b"
+
+
+def test_a_weak_model_solves_hanoi_and_the_summary_adds_up(cli: Cli) -> None:
+    done = cli("run", "hanoi", *SIM, "--disks", "6", "--json")
     assert done.returncode == 0, done.stderr
     summary = result(done)
     assert list(summary) == KEYS
@@ -51,14 +68,14 @@ def test_a_weak_model_solves_hanoi_and_the_summary_adds_up(cli: Cli) -> None:
     assert summary["outvoted"] > 0
 
 
-def test_the_default_chain_of_single_samples_would_fail_and_k_is_planned_for_it(cli: Cli) -> None:
-    summary = result(cli("run", "hanoi", "--disks", "8", "--json", "--quiet"))
+def test_a_chain_of_single_samples_would_fail_and_k_is_planned_for_it(cli: Cli) -> None:
+    summary = result(cli("run", "hanoi", *SIM, "--disks", "8", "--json", "--quiet"))
     assert summary["first_sample_wrong_at"] < 255
     assert summary["k"] == correlated.k_min(1 - 0.0358, 255, 0.99, rho=0.005, rival=0.7) == 3
 
 
 def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothing_was_spent(cli: Cli) -> None:
-    done = cli("run", "hanoi", "--disks", "5", COLUMNS="200")
+    done = cli("run", "hanoi", *SIM, "--disks", "5", COLUMNS="200")
     for words in ("verified", "Samples", "Red flags", "Votes that lost", "wrong first at step", "simulated, $0.00 spent"):
         assert words in done.stdout
     assert "list price: $" in done.stdout
@@ -79,7 +96,7 @@ def test_a_perfect_model_needs_exactly_k_samples_a_step_and_any_concurrency_give
 
 
 def test_the_same_seed_gives_the_same_run_and_another_one_another(cli: Cli) -> None:
-    one, two, three = (result(cli("run", "hanoi", "--disks", "4", "--json", "--seed", seed)) for seed in ("7", "7", "8"))
+    one, two, three = (result(cli("run", "hanoi", *SIM, "--disks", "4", "--json", "--seed", seed)) for seed in ("7", "7", "8"))
     same = {"run": "", "seconds": 0}
     assert one | same == two | same
     assert one["samples"] != three["samples"] or one["tokens"] != three["tokens"]
@@ -220,7 +237,7 @@ def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path)
         (["run", "hanoi", "--model", "sim:llama-3.2-3b"], "no k reaches"),
         (["run", "hanoi", "--temperature", "hot"], "--temperature"),
         (["run", "hanoi", "--price", "cheap"], "input,output"),
-        (["run", "hanoi", "--max-cost", "1"], "--price"),
+        (["run", "hanoi", *SIM, "--max-cost", "1"], "--price"),
         (["run", "hanoi", "--max-samples", "0"], "max-samples"),
         (["run", "hanoi", "--run", "a b"], "no name for a run"),
         (["run", "hanoi", "--disks", "2", "--record", "nowhere/x"], "cannot be written"),

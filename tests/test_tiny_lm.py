@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -71,7 +72,16 @@ def test_logits_are_the_same_to_the_bit_however_they_are_computed() -> None:
     room = network.memory(1)
     room.take(0, memory, 0)
     step_by_step = network.follow(np.array([prompts[0][-3:]]), np.array([len(prompts[0]) - 1]), room)
-    assert np.array_equal(step_by_step[0], together[0])
+    assert np.array_equal(step_by_step[0, 0], together[0])
+
+
+def test_tokens_that_are_guessed_change_no_reply() -> None:
+    asked = [replace(each, stop=stop) for each in asks(TEN, range(0, 1023, 9), 1.2) for stop in ((), ("8, 7",))]
+    asked += [replace(each, max_tokens=cap, temperature=0.0) for each in asks(TEN, range(40)) for cap in (3, 25)]
+    asked += [Ask("0 -> 1 -> 2 " * 99, 1.0, seed=seed) for seed in range(20)]
+    plain = answered(asked, Engine(load(WEIGHTS), guessed=0))
+    assert plain == answered(asked, Engine(load(WEIGHTS)))
+    assert plain == answered(asked[::-1], Engine(load(WEIGHTS), guessed=1))[::-1]
 
 
 def test_no_sum_can_be_rounded() -> None:

@@ -20,7 +20,8 @@ HIDE = {"LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"}
 
 def traced(cli: Cli, got: Ingest, *args: str, **env: str) -> dict[str, Any]:
     settings = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET} | env
-    done = cli("run", "hanoi", "--run", "r", "--json", "--quiet", *args, **settings)
+    model = () if "--model" in args else ("--model", "sim:gpt-oss-20b")
+    done = cli("run", "hanoi", *model, "--run", "r", "--json", "--quiet", *args, **settings)
     assert done.returncode == 0, done.stderr
     summary: dict[str, Any] = json.loads(done.stdout) | {"stderr": done.stderr}
     return summary

@@ -83,7 +83,7 @@ def not_right(network: Network, cases: Sequence[Case], temperature: float) -> li
             ]
             logits = network.follow(
                 np.array([tail[-3:] for tail in tails]), np.array([len(tail) - 1 for tail in tails]), memory
-            )
+            )[:, 0]
         result += [float(share) for share in 1 - np.exp(logs)]
     return result
 

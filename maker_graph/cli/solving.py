@@ -51,7 +51,7 @@ from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.lookahead import draftable
 from maker_graph.maker import MakerOutput
-from maker_graph.models import TIMEOUT
+from maker_graph.models import TIMEOUT, TINY, default_model
 from maker_graph.outlook import Basis, basis_of, basis_of_profile, expected
 from maker_graph.pricing import FREE, Price
 from maker_graph.prompts import as_pairs
@@ -77,8 +77,13 @@ def run_command(
     source: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
     model: Annotated[
-        str, typer.Option(help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships.")
-    ] = "sim:gpt-oss-20b",
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 12 "
+            "disks, which is what it was trained on, else sim:gpt-oss-20b.",
+        ),
+    ] = None,
     k: Annotated[
         str,
         typer.Option(metavar="N|auto", help="The lead that decides; auto plans for --target, or is 3 for unknown models."),
@@ -137,6 +142,7 @@ def run_command(
                 raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
             _check_out(out, source)
         options = task_options(task, disks, source)
+        model = model or default_model(task, disks)
         basis = _basis(task, options, model, calibration)
         lead = parse_k(k)
         if lead is None and calibration is not None and basis is not None:
@@ -346,6 +352,11 @@ def _announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *
         console.print(
             f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
             f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
+        )
+    elif settings.model == TINY:
+        console.print(
+            f"[bold]{TINY}[/] is a language model of 42,240 numbers, trained from scratch on this puzzle. It runs on this "
+            "machine, nobody scripted its errors, and nothing is spent."
         )
     if plan is not None:
         other = "" if plan["rho"] is None else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."

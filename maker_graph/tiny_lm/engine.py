@@ -2,6 +2,10 @@
 
 One thread does the work while there is some. It is started by the first request and ends after the last, so none is left
 when the program ends, and event loops may come and go.
+
+A pass through the network takes hardly longer for some tokens than for one, and much of a reply is copied from the prompt. So
+what may come next is guessed, read in the same pass, and kept as far as the tokens that are drawn are those: the reply is the
+one that would have been written token by token, in half the passes (speculative decoding by prompt lookup).
 """
 
 import hashlib
@@ -18,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from maker_graph.tiny_lm.network import LONGEST, Floats, Memory, Network, load
+from maker_graph.tiny_lm.network import GUESSED, LONGEST, Doubles, Floats, Ints, Memory, Network, load
 from maker_graph.tiny_lm.tokenizer import END, PAD, REPLY, decode, window
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
@@ -79,12 +83,37 @@ class _Writing:
     chance: random.Random
     most: int
     written: list[int] = field(default_factory=list)
+    guessed: list[int] = field(default_factory=list)
 
-    def recent(self) -> list[int]:
-        """Return the last three tokens."""
-        return [PAD, PAD, *self.read[-3:], *self.written[-3:]][-3:]
+    def newest(self, most: int) -> list[int]:
+        """Return the last three tokens, and after them those that may come next: `most`, filled up with nothing."""
+        known = bytes([PAD, PAD, *self.read, *self.written])
+        self.guessed = []
+        for length in (2, 1):  # what followed the last tokens where they stood before
+            before = known.rfind(known[-length:], 0, len(known) - 1)
+            if before >= 0:
+                self.guessed = list(known[before + length :][:most])
+                break
+        return [*known[-3:], *self.guessed, *[PAD] * (most - len(self.guessed))]
 
-    def add(self, token: int) -> Reply | None:
+    def write(self, likeliest: Ints, total: Doubles) -> Reply | None:
+        """Draw the next token, and the one after it if it was guessed, and so on; return the reply if it is at its end.
+
+        Both are for the place of the next token and for those after the guesses: the likeliest token, (places,), and how likely
+        it is this one or one before it in the vocabulary, (places, words), up to a factor.
+        """
+        for place, sure in enumerate(likeliest.tolist()):
+            drawn = (
+                total[place].searchsorted(self.chance.random() * total[place, -1], side="right")
+                if self.ask.temperature
+                else sure
+            )
+            reply = self._add(int(drawn))
+            if reply is not None or drawn not in self.guessed[place : place + 1]:
+                return reply
+        return None
+
+    def _add(self, token: int) -> Reply | None:
         """Write `token`; return the reply if it is at its end."""
         if token != END:
             self.written.append(token)
@@ -99,10 +128,11 @@ class _Writing:
 
 
 class Engine:
-    """Replies to what is asked, in batches."""
+    """Replies to what is asked, in batches; so many tokens are guessed at most, which changes no reply."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, guessed: int = GUESSED) -> None:
         self._network = network
+        self._guessed = guessed
         self._memory = network.memory(ROWS)
         self._waiting: deque[_Writing] = deque()
         self._writing: list[_Writing] = []  # each in the row of the memory that has its place
@@ -141,10 +171,10 @@ class Engine:
                     each.future.set_exception(error)
 
     def _step(self, new: list[_Writing]) -> None:
-        """Write one token of each reply, after `new` ones have joined."""
+        """Write some tokens of each reply, after `new` ones have joined."""
         if self._writing:
-            tokens = np.array([each.recent() for each in self._writing])
             at = np.array([len(each.read) + len(each.written) - 1 for each in self._writing])
+            tokens = np.array([each.newest(self._guessed) for each in self._writing])
             self._write(self._writing[:], self._network.follow(tokens, at, self._memory))
         if new:
             self._read(new)
@@ -162,16 +192,24 @@ class Engine:
         for each, key in zip(new, keys, strict=True):
             self._memory.take(len(self._writing), self._lately[key][1], 0)
             self._writing.append(each)
-        self._write(new, np.stack([self._lately[key][0] for key in keys]))
+        self._write(new, np.stack([self._lately[key][0] for key in keys])[:, None])
         for key in keys:
             self._lately.move_to_end(key)
         while len(self._lately) > REMEMBERED:
             self._lately.popitem(last=False)
 
     def _write(self, whose: list[_Writing], logits: Floats) -> None:
-        """Draw the next token of each, and close the replies at their end; the last row moves to where one was closed."""
-        for each, token in zip(whose, _drawn(whose, logits), strict=True):
-            reply = each.add(token)
+        """Draw the next tokens of each, and close the replies at their end; the last row moves to where one was closed.
+
+        `logits` are those of the next token, and then of the one after each that was guessed; (rows, places, words).
+        """
+        above = logits.astype(np.float64)
+        above[..., [PAD, REPLY]] = -np.inf  # are never written
+        above -= above.max(-1, keepdims=True)
+        heat = np.array([[[each.ask.temperature or 1.0]] for each in whose])
+        total = np.exp(above / heat).cumsum(-1)
+        for each, likeliest, totals in zip(whose, above.argmax(-1), total, strict=True):
+            reply = each.write(likeliest, totals)
             if reply is None:
                 continue
             row = next(number for number, one in enumerate(self._writing) if one is each)
@@ -186,23 +224,6 @@ class Engine:
 def shared_engine() -> Engine:
     """Return the engine that all tiny models of this process share."""
     return Engine(load(WEIGHTS))
-
-
-def _drawn(whose: list[_Writing], logits: Floats) -> list[int]:
-    """Return a token for each, drawn from its row of logits at its own temperature and chance."""
-    logits = logits.astype(np.float64)
-    logits[:, [PAD, REPLY]] = -np.inf
-    above = logits - logits.max(-1, keepdims=True)
-    likeliest = above.argmax(-1)
-    heat = np.array([[each.ask.temperature or 1.0] for each in whose])
-    total = np.exp(above / heat).cumsum(-1)
-    result = []
-    for row, each in enumerate(whose):
-        if not each.ask.temperature:
-            result.append(int(likeliest[row]))
-            continue
-        result.append(int(total[row].searchsorted(each.chance.random() * total[row, -1], side="right")))
-    return result
 
 
 def _chance(seed: int | None, read: list[int]) -> random.Random:

@@ -19,12 +19,16 @@ from numpy.typing import NDArray
 from maker_graph.tiny_lm.tokenizer import PAD, WINDOW
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LONGEST = 72
 """A reply has at most so many tokens, its end included; one for 20 disks has 53."""
 
-ROOM = WINDOW + LONGEST
+GUESSED = 4
+"""So many tokens are read at once, at most, on the guess that they come next."""
+
+ROOM = WINDOW + LONGEST + GUESSED
 """So many tokens have room in the memory."""
 
 _WEIGHT = 1024  # steps of each grid in 1: weights,
@@ -98,14 +102,17 @@ class Network:
         return self._logits(x[np.arange(len(prompts)), lengths - 1]), memory
 
     def follow(self, tokens: Ints, at: Ints, memory: Memory) -> Floats:
-        """Return the logits of the token after the last of `tokens`, (rows, words); the memory learns of that token.
+        """Return the logits of the token after each of `tokens` but the first two, (rows, places, words).
+
+        The memory learns of these tokens. If some were guessed wrong it does not matter: nobody sees what stands after his own
+        place, and the right ones take theirs.
 
         Args:
-            tokens: (rows, 3): for each of the first rows of `memory` its newest token, after the two before it.
-            at: (rows,): the place of the newest token, from 0.
+            tokens: (rows, 2 + places): for each of the first rows of `memory` its newest tokens, after the two before them.
+            at: (rows,): the place of the first of the newest, from 0.
             memory: of all tokens before.
         """
-        return self._logits(self._forward(tokens, at, memory, len(tokens))[:, 0])
+        return self._logits(self._forward(tokens, at, memory, len(tokens)))
 
     def headroom(self) -> float:
         """Return how far the largest sum that is possible stays below the least that float32 might round: above 1 is safe.
@@ -179,8 +186,11 @@ def _times(x: Floats, weights: Floats, grid: int) -> Floats:
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     whole = len(rows) - len(rows) % _BLOCK
     result = np.empty((len(rows), weights.shape[-1]), np.float32)
-    np.matmul(rows[:whole].reshape(-1, _BLOCK, x.shape[-1]), weights, out=result[:whole].reshape(-1, _BLOCK, result.shape[-1]))
-    np.matmul(rows[whole:], weights, out=result[whole:])
+    if whole:
+        blocks = result[:whole].reshape(-1, _BLOCK, result.shape[-1])
+        np.matmul(rows[:whole].reshape(-1, _BLOCK, x.shape[-1]), weights, out=blocks)
+    if whole < len(rows):
+        np.matmul(rows[whole:], weights, out=result[whole:])
     result *= np.float32(1 / (grid * _WEIGHT))
     return result.reshape(*x.shape[:-1], result.shape[-1])
 

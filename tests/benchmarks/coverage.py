@@ -4,8 +4,9 @@
 
 For each setting so many calibrations are simulated: steps with error rates of their own, drawn from a Beta distribution, and
 samples that err independently at that rate, some of them red-flagged. Then the 95 % intervals of p and of rho are held against
-the truth. Clopper and Pearson's never holds it in less than 95 % of independent samples, and the rarer errors are, the more it
-holds it in: 93 to 97.5 % is for settings in which some tens of samples are wrong.
+the truth. That of p is quickly found, and so in more calibrations: of 18 settings that hold it in 95 % of cases, three hundred
+calibrations each show one or two above 97 %, by chance. Clopper and Pearson's never holds it in less than 95 % of independent
+samples, and the rarer errors are, the more it holds it in: these settings have some tens of wrong samples.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from maker_graph.estimation import errors
+from maker_graph.estimation import correlation, error_rate
 
 
 def simulated(chance: np.random.Generator, error: float, rho: float, steps: int, samples: int) -> Counter[tuple[int, int]]:
@@ -32,16 +33,20 @@ def covered(options: argparse.Namespace, error: float, rho: float, samples: int)
     chance = np.random.default_rng(options.seed)
     held_p = held_rho = 0
     widths = []
-    for number in range(options.calibrations):
-        found = errors(simulated(chance, error, rho, options.steps, samples), seed=number)
-        held_p += found.error.low <= error <= found.error.high
-        held_rho += found.rho.low <= rho <= found.rho.high
-        widths.append(found.rho.high - found.rho.low)
+    for number in range(max(options.calibrations, options.of_p)):
+        counts = simulated(chance, error, rho, options.steps, samples)
+        if number < options.of_p:
+            found = error_rate(counts)
+            held_p += found.low <= error <= found.high
+        if number < options.calibrations:
+            found = correlation(counts, seed=number)
+            held_rho += found.low <= rho <= found.high
+            widths.append(found.high - found.low)
     return {
         "error": error,
         "rho": rho,
         "samples": samples,
-        "p": round(held_p / options.calibrations, 4),
+        "p": round(held_p / options.of_p, 4),
         "rho_held": round(held_rho / options.calibrations, 4),
         "median_width_of_rho": round(float(np.median(widths)), 4),
     }
@@ -50,7 +55,8 @@ def covered(options: argparse.Namespace, error: float, rho: float, samples: int)
 def main() -> None:
     """Run and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calibrations", type=int, default=300)
+    parser.add_argument("--calibrations", type=int, default=300, help="in which the interval of rho is looked at")
+    parser.add_argument("--of-p", type=int, default=4000, help="in which that of p is")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--samples", type=int, nargs="+", default=[2, 5])
     parser.add_argument("--error", type=float, nargs="+", default=[0.0358, 0.1, 0.2342])
@@ -61,7 +67,7 @@ def main() -> None:
     rows = [
         covered(options, error, rho, samples) for samples in options.samples for error in options.error for rho in options.rho
     ]
-    print(json.dumps({"calibrations": options.calibrations, "steps": options.steps, "rows": rows}))
+    print(json.dumps({"calibrations": options.calibrations, "of_p": options.of_p, "steps": options.steps, "rows": rows}))
 
 
 if __name__ == "__main__":

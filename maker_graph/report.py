@@ -22,6 +22,7 @@ from maker_graph.collected import REPLAYED, Collected, Contest, collect
 from maker_graph.core.canonical import visible
 from maker_graph.errors import LimitReached
 from maker_graph.figures import PALETTE, contest_colours, letter, png, run_figures, svg
+from maker_graph.models import TINY
 from maker_graph.wording import NOTHING, chance, count, dollars, duration, number, percent, short
 
 NOT_RECORDED = "not recorded by the version that made this run"
@@ -177,6 +178,8 @@ def _cost(collected: Collected) -> tuple[str, str]:
         return "$0", f"simulated{listed}"
     if collected.spent.cost:
         return f"${collected.spent.cost:,.2f}", "at the prices known"
+    if collected.settings.model == TINY:
+        return "$0", "the model runs on this machine"
     return "not known", "no price for this model"
 
 

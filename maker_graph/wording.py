@@ -7,19 +7,26 @@ from typing import Any
 NOTHING = "\N{EN DASH}"
 """Stands where there is no figure."""
 
+MOST_NINES = 7
+"""After the point: chances that are nearer to 1 are not told apart."""
+
 
 def chance(value: Any) -> str:
     r"""Return a probability in percent, with as many digits as show that it is not quite 1.
 
     >>> chance(0.99987), chance(0.5), chance(1 - 2e-9), chance(None) == NOTHING
     ('99.987\xa0%', '50\xa0%', '99.9999998\xa0%', True)
+    >>> chance(1 - 1e-12)
+    'more than 99.9999999\xa0%'
     """
     if not isinstance(value, int | float):
         return NOTHING
     gap = 1 - value
     if value < 0.99 or gap <= 0:
         return percent(float(value))
-    digits = min(12, math.ceil(-math.log10(gap)) - 1)
+    digits = math.ceil(-math.log10(gap)) - 1
+    if digits > MOST_NINES + 1:
+        return f"more than 99.{'9' * MOST_NINES}\xa0%"
     cut = math.floor(100 * value * 10**digits + 1e-6) / 10**digits
     return f"{cut:.{digits}f}".rstrip("0") + "\xa0%"
 

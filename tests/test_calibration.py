@@ -298,6 +298,26 @@ def test_a_run_plans_its_k_from_a_calibration_and_says_what_to_expect(cli: Cli) 
     assert (other.returncode, "calibrate that first" in other.stderr) == (2, True)
 
 
+def test_a_calibration_of_other_samples_than_those_of_the_run_is_refused(cli: Cli) -> None:
+    model = ["hanoi", "--disks", "4", "--model", "sim:perfect,error=.1"]
+    assert cli("calibrate", *model, "--no-check", "--out", "c.jsonl", "-q").returncode == 0
+    for other in ([], ["--no-check", "--temperature", "1"], ["--no-check", "--max-tokens", "99"]):
+        done = cli("run", *model, *other, "--calibration", "c.jsonl", "--k", "2")
+        assert (done.returncode, "of other samples" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    done = cli("run", "hanoi", "--disks", "3", *model[3:], "--no-check", "--calibration", "c.jsonl", "--k", "2", "-q")
+    assert (done.returncode, "{'disks': 4}" in done.stderr) == (0, True), "other disks are only told"
+
+
+def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
+    limit = ["run", "hanoi", "--max-calls", "8", "--json"]
+    done = cli(*limit, COLUMNS="200")
+    assert json.loads(done.stdout)["k"] == 2
+    assert re.search(r"no step is wrong: at least 99\.9\d%", done.stderr)
+    for other in (["--disks", "9"], ["--no-check"], ["--temperature", ".5"]):
+        done = cli(*limit, *other)
+        assert (json.loads(done.stdout)["k"], "no step is wrong" in done.stderr) == (3, False), "of these it says nothing"
+
+
 def test_a_target_that_no_k_reaches_is_refused_with_the_reason(cli: Cli) -> None:
     done = cli("run", "hanoi", "--model", "sim:perfect,error=.4,rho=.3", "--target", ".999")
     assert (done.returncode, "no k reaches .999" in done.stderr, "say with which k" in done.stderr) == (2, True, True)

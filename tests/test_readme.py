@@ -73,7 +73,7 @@ def test_every_shell_block_runs(block: str, provider: str, tmp_path: Path) -> No
     script = script.replace("maker-graph ", f"{sys.executable} -m maker_graph.cli ")
     env = {**os.environ, "OPENAI_BASE_URL": provider, "COLUMNS": "140"}
     done = subprocess.run(
-        ["/bin/bash", "-euc", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False
+        ["/bin/bash", "-euc", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, done.stderr
     if "run hanoi\n" in block:

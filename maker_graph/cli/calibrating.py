@@ -27,6 +27,7 @@ from maker_graph.cli.options import (
     Quiet,
     Rpm,
     Timeout,
+    cap_for,
     list_price,
     parse_temperature,
     price_for,
@@ -35,7 +36,6 @@ from maker_graph.cli.options import (
 from maker_graph.core.planning import sample_cost
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.microstep import MAX_TOKENS
 from maker_graph.models import TIMEOUT, at_home, temperature_for
 from maker_graph.outlook import basis_of, outlook
 from maker_graph.pricing import parse_price
@@ -103,7 +103,7 @@ def calibrate_command(
             options=options,
             total=total,
             models=models,
-            caps={name: max_tokens or _cap(name) for name in models},
+            caps={name: max_tokens or cap_for(name) for name in models},
             steps=min(steps, total),
             samples=samples,
             temperature=parse_temperature(temperature, models[0]),
@@ -139,14 +139,6 @@ def calibrate_command(
             sys.stdout.write(json.dumps({"file": str(out), "results": [each.model_dump() for each in results]}) + os.linesep)
         elif not quiet:
             _show(asked, results, out, target)
-
-
-def _cap(model: str) -> int:
-    if not model.startswith("sim:"):
-        return MAX_TOKENS
-    from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-
-    return profile_of(model.removeprefix("sim:")).max_tokens
 
 
 @contextmanager

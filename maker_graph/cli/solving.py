@@ -17,6 +17,7 @@ from rich.text import Text
 
 from maker_graph import run as runs
 from maker_graph.account import Limits
+from maker_graph.calibration import Asked
 from maker_graph.calibration import read as read_calibration
 from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
 from maker_graph.cli.options import (
@@ -36,6 +37,7 @@ from maker_graph.cli.options import (
     RunName,
     Timeout,
     TraceOption,
+    cap_for,
     directory_of,
     other_price,
     parse_hotter,
@@ -143,9 +145,10 @@ def run_command(
             _check_out(out, source)
         options = task_options(task, disks, source)
         model = model or default_model(task, disks)
-        basis = _basis(task, options, model, calibration)
+        heat = parse_temperature(temperature, model)
+        basis = _basis(task, options, model, calibration, check=check, cap=max_tokens or cap_for(model), temperature=heat)
         lead = parse_k(k)
-        if lead is None and calibration is not None and basis is not None:
+        if lead is None and basis is not None:
             lead = _planned_k(task, options, basis, target)
         settings = new_settings(
             task,
@@ -157,7 +160,7 @@ def run_command(
             check=check,
             max_samples=max_samples,
             max_tokens=max_tokens,
-            temperature=parse_temperature(temperature, model),
+            temperature=heat,
             stuck_after=stuck_after,
             hotter=parse_hotter(hotter),
             rephrase=rephrase,
@@ -301,16 +304,33 @@ def _recording(path: Path | None) -> Iterator[IO[str] | None]:
             file.close()
 
 
-def _basis(task: str, options: dict[str, Any], model: str, calibration: Path | None) -> Basis | None:
-    """Return what is known of the model: by a calibration of this task, or all of a simulated one."""
+def _basis(task: str, options: dict[str, Any], model: str, calibration: Path | None, **conditions: Any) -> Basis | None:
+    """Return what is known of the model: by a calibration of this task, or all of a simulated one.
+
+    `conditions` are those of a run's samples that a calibration must have shared: `check`, `cap` and `temperature`.
+    """
     if calibration is not None:
         asked, results = read_calibration(calibration)
         if asked.task != task:
             raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {task}.")
-        for result in results:
-            if result.model == model:
-                return basis_of(result)
-        raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
+        found = next((result for result in results if result.model == model), None)
+        if found is None:
+            raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
+        others = [f"{name} {theirs}, not {conditions[name]}" for name, theirs in _unlike(asked, model, conditions)]
+        if others:
+            raise UsageError(
+                f"{calibration} is of other samples than those of this run ({'; '.join(others)}): they may err more or less "
+                "often. Calibrate with what the run is given, or give the run what the calibration had."
+            )
+        if asked.options != options:
+            tell(f"{calibration} is of {asked.options}, this run of {options}: the model may err more or less often here.")
+        return basis_of(found)
+    if model == TINY:
+        from maker_graph.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
+
+        asked, (result,) = read_calibration(CALIBRATION)
+        same = (asked.task, asked.options) == (task, options) and not _unlike(asked, model, conditions)
+        return basis_of(result) if same else None
     if not model.startswith("sim:"):
         return None
     from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
@@ -319,6 +339,12 @@ def _basis(task: str, options: dict[str, Any], model: str, calibration: Path | N
     state = made.start()
     shown = "" if made.done(state) else "".join(str(content) for _, content in as_pairs(made.prompt(state)))
     return basis_of_profile(profile_of(model.removeprefix("sim:")), estimated_tokens(shown))
+
+
+def _unlike(asked: Asked, model: str, conditions: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return in what a calibration asked otherwise than a run will, each with how."""
+    theirs = {"check": asked.check, "cap": asked.caps[model], "temperature": asked.temperature}
+    return [(name, value) for name, value in theirs.items() if value != conditions[name]]
 
 
 def _plan(run: runs.Run, basis: Basis | None) -> dict[str, Any] | None:
@@ -359,7 +385,7 @@ def _announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *
             "machine, nobody scripted its errors, and nothing is spent."
         )
     if plan is not None:
-        other = "" if plan["rho"] is None else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
+        other = "" if not plan["rho"] else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
         console.print(f"The chance that no step is wrong: at least {plan['p_full']:.2%}.{other}")
     if price is not None and price != FREE and total is not None:
         calls = total * settings.k

@@ -27,6 +27,9 @@ from maker_graph.tiny_lm.tokenizer import END, PAD, REPLY, decode, window
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
 
+CALIBRATION = Path(__file__).with_name("calibration.jsonl")
+"""How often it errs at each step of 10 disks, without what was measured step by step."""
+
 ROWS = 32
 """So many replies are in the making at once, at most."""
 

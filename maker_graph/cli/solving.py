@@ -1,6 +1,5 @@
 """`maker-graph run` and `resume`: a run from its settings to its last line."""
 
-import json
 import os
 import re
 import sys
@@ -17,8 +16,7 @@ from rich.text import Text
 
 from maker_graph import run as runs
 from maker_graph.account import Limits
-from maker_graph.calibration import Asked
-from maker_graph.calibration import read as read_calibration
+from maker_graph.cli.announcing import announce, announce_lookahead, basis_for, plan_of, planned_lead
 from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
@@ -48,21 +46,17 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.summary import keep_verdict, print_summary, summarized
 from maker_graph.core.canonical import visible
-from maker_graph.core.forecast import planned_k
-from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.lookahead import draftable
 from maker_graph.maker import MakerOutput
-from maker_graph.models import TIMEOUT, TINY, default_model
-from maker_graph.outlook import Basis, basis_of, basis_of_profile, expected
-from maker_graph.pricing import FREE, Price
-from maker_graph.prompts import as_pairs
+from maker_graph.models import TIMEOUT, default_model
+from maker_graph.pricing import Price
 from maker_graph.provider import Gate
 from maker_graph.sampling import Calls
 from maker_graph.settings import TARGET, Settings, load_task, named_model, new_settings, rehearsed
 from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
-from maker_graph.task import Predicts, total_of
+from maker_graph.task import total_of
 from maker_graph.tracing import Trace
 
 
@@ -146,10 +140,10 @@ def run_command(
         options = task_options(task, disks, source)
         model = model or default_model(task, disks)
         heat = parse_temperature(temperature, model)
-        basis = _basis(task, options, model, calibration, check=check, cap=max_tokens or cap_for(model), temperature=heat)
+        basis = basis_for(task, options, model, calibration, check=check, cap=max_tokens or cap_for(model), temperature=heat)
         lead = parse_k(k)
         if lead is None and basis is not None:
-            lead = _planned_k(task, options, basis, target)
+            lead = planned_lead(task, options, basis, target)
         settings = new_settings(
             task,
             options,
@@ -176,9 +170,9 @@ def run_command(
         directory = directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
         with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
             _keep(opened, limits, price=price, out=_absolute(out), lookahead=lookahead, draft_model=draft_model)
-            plan = _plan(opened, basis)
-            _announce(opened, pricing, plan, quiet=quiet)
-            _announce_lookahead(opened, quiet=quiet, **ahead)
+            plan = plan_of(opened, basis)
+            announce(opened, pricing, plan, quiet=quiet)
+            announce_lookahead(opened, quiet=quiet, **ahead)
             how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
             _go_on(opened, file, quiet=quiet, as_json=as_json, **how, **ahead)
 
@@ -302,114 +296,6 @@ def _recording(path: Path | None) -> Iterator[IO[str] | None]:
     finally:
         with suppress(OSError):  # a line that found no room ended the run already
             file.close()
-
-
-def _basis(task: str, options: dict[str, Any], model: str, calibration: Path | None, **conditions: Any) -> Basis | None:
-    """Return what is known of the model: by a calibration of this task, or all of a simulated one.
-
-    `conditions` are those of a run's samples that a calibration must have shared: `check`, `cap` and `temperature`.
-    """
-    if calibration is not None:
-        asked, results = read_calibration(calibration)
-        if asked.task != task:
-            raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {task}.")
-        found = next((result for result in results if result.model == model), None)
-        if found is None:
-            raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
-        others = [f"{name} {theirs}, not {conditions[name]}" for name, theirs in _unlike(asked, model, conditions)]
-        if others:
-            raise UsageError(
-                f"{calibration} is of other samples than those of this run ({'; '.join(others)}): they may err more or less "
-                "often. Calibrate with what the run is given, or give the run what the calibration had."
-            )
-        if asked.options != options:
-            tell(f"{calibration} is of {asked.options}, this run of {options}: the model may err more or less often here.")
-        return basis_of(found)
-    if model == TINY:
-        from maker_graph.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
-
-        asked, (result,) = read_calibration(CALIBRATION)
-        same = (asked.task, asked.options) == (task, options) and not _unlike(asked, model, conditions)
-        return basis_of(result) if same else None
-    if not model.startswith("sim:"):
-        return None
-    from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-
-    made = load_task(task, options)
-    state = made.start()
-    shown = "" if made.done(state) else "".join(str(content) for _, content in as_pairs(made.prompt(state)))
-    return basis_of_profile(profile_of(model.removeprefix("sim:")), estimated_tokens(shown))
-
-
-def _unlike(asked: Asked, model: str, conditions: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return in what a calibration asked otherwise than a run will, each with how."""
-    theirs = {"check": asked.check, "cap": asked.caps[model], "temperature": asked.temperature}
-    return [(name, value) for name, value in theirs.items() if value != conditions[name]]
-
-
-def _plan(run: runs.Run, basis: Basis | None) -> dict[str, Any] | None:
-    """Return what is expected of a new run, and keep it with the run; None if too little is known."""
-    total = total_of(run.task)
-    if basis is None or not total:
-        return None
-    plan = expected(basis, run.settings.k, total)
-    run.journal.set_note("plan", json.dumps(plan))
-    return plan
-
-
-def _planned_k(task: str, options: dict[str, Any], basis: Basis, target: float) -> int | None:
-    total = total_of(load_task(task, options))
-    rho = 0.0 if basis.rho is None else basis.rho.value
-    return None if not total else planned_k(basis.p, total, target, rho=rho, rival=basis.rival)
-
-
-def _announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *, quiet: bool) -> None:
-    """Say before the first call what is about to happen and what it may cost."""
-    if quiet:
-        return
-    settings, total = run.settings, total_of(run.task)
-    console = Console(stderr=True, highlight=False)
-    steps = f"{total:,} steps" if total is not None else "steps until it is done"
-    console.print(f"[bold]{settings.task}[/]: {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}")
-    if settings.simulated:
-        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-
-        profile = profile_of(settings.model.removeprefix("sim:"))
-        console.print(
-            f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
-            f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
-        )
-    elif settings.model == TINY:
-        console.print(
-            f"[bold]{TINY}[/] is a language model of 42,240 numbers, trained from scratch on this puzzle. It runs on this "
-            "machine, nobody scripted its errors, and nothing is spent."
-        )
-    if plan is not None:
-        other = "" if not plan["rho"] else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
-        console.print(f"The chance that no step is wrong: at least {plan['p_full']:.2%}.{other}")
-    if price is not None and price != FREE and total is not None:
-        calls = total * settings.k
-        read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
-        most = price({"input": calls * read, "cached": 0, "output": calls * settings.max_tokens})
-        console.print(
-            f"Expected: {calls:,} calls, and some more where samples disagree; "
-            f"up to ${most:,.2f} for them if every reply fills its {settings.max_tokens} tokens. --max-cost sets a limit."
-        )
-
-
-def _announce_lookahead(
-    run: runs.Run,
-    *,
-    quiet: bool,
-    lookahead: Any,
-    draft_model: str | None,
-    draft_price: Price | None,  # noqa: ARG001  as `solve`
-) -> None:
-    if lookahead == 1 or quiet:
-        return
-    by = "the task itself" if isinstance(run.task, Predicts) else draft_model or run.settings.model
-    many = "as many microsteps at once as drafts deserve" if lookahead == "auto" else f"{lookahead} microsteps at once"
-    tell(f"Lookahead: {many}, drafted by {by}. Votes on what was drafted wrong are dropped, and paid for.")
 
 
 def _how(

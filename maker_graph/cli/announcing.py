@@ -1,0 +1,135 @@
+"""Before a run's first call: what is known of its model, which lead that asks for, and what a person is told to expect."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from maker_graph import run as runs
+from maker_graph.calibration import Asked
+from maker_graph.calibration import read as read_calibration
+from maker_graph.cli.app import tell
+from maker_graph.core.forecast import planned_k
+from maker_graph.core.red_flags import estimated_tokens
+from maker_graph.errors import UsageError
+from maker_graph.models import TINY
+from maker_graph.outlook import Basis, basis_of, basis_of_profile, expected
+from maker_graph.pricing import FREE, Price
+from maker_graph.prompts import as_pairs
+from maker_graph.settings import load_task
+from maker_graph.task import Predicts, total_of
+
+
+def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path | None, **conditions: Any) -> Basis | None:
+    """Return what is known of the model: by a calibration of this task, or all of a simulated one.
+
+    `conditions` are those of a run's samples that a calibration must have shared: `check`, `cap` and `temperature`.
+    """
+    if calibration is not None:
+        asked, results = read_calibration(calibration)
+        if asked.task != task:
+            raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {task}.")
+        found = next((result for result in results if result.model == model), None)
+        if found is None:
+            raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
+        others = [f"{name} {theirs}, not {conditions[name]}" for name, theirs in _unlike(asked, model, conditions)]
+        if others:
+            raise UsageError(
+                f"{calibration} is of other samples than those of this run ({'; '.join(others)}): they may err more or less "
+                "often. Calibrate with what the run is given, or give the run what the calibration had."
+            )
+        if asked.options != options:
+            tell(f"{calibration} is of {asked.options}, this run of {options}: the model may err more or less often here.")
+        return basis_of(found)
+    if model == TINY:
+        from maker_graph.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
+
+        asked, (result,) = read_calibration(CALIBRATION)
+        same = (asked.task, asked.options) == (task, options) and not _unlike(asked, model, conditions)
+        return basis_of(result) if same else None
+    if not model.startswith("sim:"):
+        return None
+    from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+    made = load_task(task, options)
+    state = made.start()
+    shown = "" if made.done(state) else "".join(str(content) for _, content in as_pairs(made.prompt(state)))
+    return basis_of_profile(profile_of(model.removeprefix("sim:")), estimated_tokens(shown))
+
+
+def _unlike(asked: Asked, model: str, conditions: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return in what a calibration asked otherwise than a run will, each with how."""
+    theirs = {"check": asked.check, "cap": asked.caps[model], "temperature": asked.temperature}
+    return [(name, value) for name, value in theirs.items() if value != conditions[name]]
+
+
+def plan_of(run: runs.Run, basis: Basis | None) -> dict[str, Any] | None:
+    """Return what is expected of a new run, and keep it with the run; None if too little is known."""
+    total = total_of(run.task)
+    if basis is None or not total:
+        return None
+    plan = expected(basis, run.settings.k, total)
+    run.journal.set_note("plan", json.dumps(plan))
+    return plan
+
+
+def planned_lead(task: str, options: dict[str, Any], basis: Basis, target: float) -> int | None:
+    """Return the least k that reaches `target`; None if it is not known how long the task is.
+
+    Raises:
+        UsageError: no k does.
+    """
+    total = total_of(load_task(task, options))
+    rho = 0.0 if basis.rho is None else basis.rho.value
+    return None if not total else planned_k(basis.p, total, target, rho=rho, rival=basis.rival)
+
+
+def announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *, quiet: bool) -> None:
+    """Say before the first call what is about to happen and what it may cost."""
+    if quiet:
+        return
+    settings, total = run.settings, total_of(run.task)
+    console = Console(stderr=True, highlight=False)
+    steps = f"{total:,} steps" if total is not None else "steps until it is done"
+    console.print(f"[bold]{settings.task}[/]: {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}")
+    if settings.simulated:
+        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+        profile = profile_of(settings.model.removeprefix("sim:"))
+        console.print(
+            f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
+            f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
+        )
+    elif settings.model == TINY:
+        console.print(
+            f"[bold]{TINY}[/] is a language model of 42,240 numbers, trained from scratch on this puzzle. It runs on this "
+            "machine, nobody scripted its errors, and nothing is spent."
+        )
+    if plan is not None:
+        other = "" if not plan["rho"] else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
+        console.print(f"The chance that no step is wrong: at least {plan['p_full']:.2%}.{other}")
+    if price is not None and price != FREE and total is not None:
+        calls = total * settings.k
+        read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
+        most = price({"input": calls * read, "cached": 0, "output": calls * settings.max_tokens})
+        console.print(
+            f"Expected: {calls:,} calls, and some more where samples disagree; "
+            f"up to ${most:,.2f} for them if every reply fills its {settings.max_tokens} tokens. --max-cost sets a limit."
+        )
+
+
+def announce_lookahead(
+    run: runs.Run,
+    *,
+    quiet: bool,
+    lookahead: Any,
+    draft_model: str | None,
+    draft_price: Price | None,  # noqa: ARG001  as `solve`
+) -> None:
+    """Say how far a run looks ahead, who drafts, and what that costs."""
+    if lookahead == 1 or quiet:
+        return
+    by = "the task itself" if isinstance(run.task, Predicts) else draft_model or run.settings.model
+    many = "as many microsteps at once as drafts deserve" if lookahead == "auto" else f"{lookahead} microsteps at once"
+    tell(f"Lookahead: {many}, drafted by {by}. Votes on what was drafted wrong are dropped, and paid for.")

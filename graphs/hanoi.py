@@ -17,7 +17,10 @@ class HanoiContext(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     disks: int = Field(5, ge=1, le=20, description="Disks of the tower: 2^disks - 1 dependent steps.")
-    model: str = Field("sim:gpt-oss-20b", description="provider:model; sim:PROFILE is simulated and needs no API key.")
+    model: str = Field(
+        "sim:gpt-oss-20b",
+        description="provider:model. No API key is needed by sim:PROFILE, which is simulated, and tiny, which ships.",
+    )
     k: int = Field(4, ge=1, le=100, description="The lead in votes that decides a step.")
     check: bool = Field(True, description="Discard answers that break the rules of the puzzle.")
     max_samples: int = Field(100, ge=1, description="A step that needs more samples is put to a person.")

@@ -125,6 +125,7 @@ def expected(basis: Basis, k: int, steps: int) -> dict[str, Any]:
     """Return what is expected of a run with a lead of `k`, as it is kept with the run, to be held against what came."""
     rho = None if basis.rho is None else basis.rho.value
     each = forecast(basis.p, k, steps, rho=rho or 0.0, rival=basis.rival, **_sample(basis))
+    low, _ = _between(basis, k, steps, (0.0, 0.0) if basis.rho is None else (basis.rho.high, basis.rho.low))
     return {
         "k": k,
         "p": basis.p,
@@ -132,6 +133,7 @@ def expected(basis: Basis, k: int, steps: int) -> dict[str, Any]:
         "rival": basis.rival,
         "model_of_errors": "independent" if rho is None else "correlated",
         "p_full": each.p_full,
+        "p_full_low": low,
         "p_full_independent": correlated.p_full(basis.p, k, steps, rho=0.0, rival=basis.rival),
         "samples": each.samples,
         "cost_usd": None if basis.tokens is None or basis.price is None else each.cost_usd,

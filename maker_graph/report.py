@@ -179,7 +179,7 @@ def _cost(collected: Collected) -> tuple[str, str]:
     if collected.spent.cost:
         return f"${collected.spent.cost:,.2f}", "at the prices known"
     if collected.settings.model == TINY:
-        return "$0", "the model runs on this machine"
+        return "$0", f"for {TINY}, which runs on this machine"
     return "not known", "no price for this model"
 
 

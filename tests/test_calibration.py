@@ -1,6 +1,7 @@
 """Calibrations: what they measure is the truth, and what was paid for is never asked again."""
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from maker_graph.calibration import Asked, Step, calibrate, measured, opened, re
 from maker_graph.cli import app
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.tasks import Hanoi
+from maker_graph.tiny_lm.engine import WEIGHTS
 from tests.conftest import Scripted
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -293,7 +295,7 @@ def test_a_run_plans_its_k_from_a_calibration_and_says_what_to_expect(cli: Cli) 
     run = ["run", "hanoi", "--disks", "5", "--model", model, "--no-check", "--calibration", "c.jsonl"]
     done = cli(*run, "--target", ".9", "--run", "a", "--json", COLUMNS="200")
     assert json.loads(done.stdout)["k"] == plan["correlated"]["k"] > 1
-    assert f"The chance that no step is wrong: at least {plan['correlated']['p_full']:.2%}" in done.stderr
+    assert f"The chance that no step is wrong: {plan['correlated']['p_full']:.2%} by what was measured" in done.stderr
     other = cli(*run[:4], "--model", "sim:perfect", "--calibration", "c.jsonl")
     assert (other.returncode, "calibrate that first" in other.stderr) == (2, True)
 
@@ -301,9 +303,10 @@ def test_a_run_plans_its_k_from_a_calibration_and_says_what_to_expect(cli: Cli) 
 def test_a_calibration_of_other_samples_than_those_of_the_run_is_refused(cli: Cli) -> None:
     model = ["hanoi", "--disks", "4", "--model", "sim:perfect,error=.1"]
     assert cli("calibrate", *model, "--no-check", "--out", "c.jsonl", "-q").returncode == 0
-    for other in ([], ["--no-check", "--temperature", "1"], ["--no-check", "--max-tokens", "99"]):
-        done = cli("run", *model, *other, "--calibration", "c.jsonl", "--k", "2")
-        assert (done.returncode, "of other samples" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    others = {"--no-check": [], "--temperature 0,0.1": ["--no-check", "--temperature", "1"]}
+    for had, other in (others | {"--max-tokens 750": ["--no-check", "--max-tokens", "99"]}).items():
+        done = cli("run", *model, *other, "--calibration", "c.jsonl", "--k", "2", COLUMNS="300")
+        assert (done.returncode, f"it had {had}." in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
     done = cli("run", "hanoi", "--disks", "3", *model[3:], "--no-check", "--calibration", "c.jsonl", "--k", "2", "-q")
     assert (done.returncode, "{'disks': 4}" in done.stderr) == (0, True), "other disks are only told"
 
@@ -312,10 +315,18 @@ def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
     limit = ["run", "hanoi", "--max-calls", "8", "--json"]
     done = cli(*limit, COLUMNS="200")
     assert json.loads(done.stdout)["k"] == 2
-    assert re.search(r"no step is wrong: at least 99\.9\d%", done.stderr)
-    for other in (["--disks", "9"], ["--no-check"], ["--temperature", ".5"]):
-        done = cli(*limit, *other)
-        assert (json.loads(done.stdout)["k"], "no step is wrong" in done.stderr) == (3, False), "of these it says nothing"
+    assert re.search(r"no step is wrong: 99\.9\d% by what was measured, \d+\.\d+% at the worst", done.stderr)
+    assert json.loads(cli(*limit, "--max-tokens", "99").stdout)["k"] == 2, "no reply is as long as that"
+    for other in (["--disks", "9"], ["--no-check"], ["--temperature", ".5"], ["--max-tokens", "20"]):
+        done = cli(*limit, *other, COLUMNS="200")
+        assert (json.loads(done.stdout)["k"], "wrong is not known" in done.stderr) == (3, True), "of these it says nothing"
+
+
+def test_the_calibration_that_ships_is_of_the_weights_that_ship() -> None:
+    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:16]
+    assert digest == "f1cbef6845597f58", (
+        "calibrate the new weights (examples/train_tiny_lm/README.md), then put their digest here"
+    )
 
 
 def test_a_target_that_no_k_reaches_is_refused_with_the_reason(cli: Cli) -> None:

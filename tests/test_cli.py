@@ -48,6 +48,7 @@ def test_the_default_is_a_real_model_that_errs_and_the_run_is_verified_all_the_s
     assert (summary["steps"], summary["verified"]) == (63, True)
     assert sum(summary["flags"].values()) > 0
     assert "nobody scripted its errors" in " ".join(done.stderr.split())
+    assert "no step is wrong is not known" in " ".join(done.stderr.split())
 
 
 def test_where_the_tiny_model_knows_nothing_the_default_is_a_simulated_one(cli: Cli) -> None:
@@ -217,6 +218,8 @@ def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path)
         (["run", "chess"], "hanoi, records"),
         (["run", "hanoi", "--lookahead", "0"], "at least 1, or auto"),
         (["run", "hanoi", "--lookahead", "many"], "at least 1, or auto"),
+        (["run", "hanoi", "--lookahead", "auto"], "tiny has not learned to draft"),
+        (["run", "hanoi", "--model", ""], "names no model"),
         (["run", "hanoi", "--lookahead", "4", "--draft-model", "sim:none"], "No simulated model"),
         (["run", "tests.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
         (["run", "nopackage.here:x"], "No module named"),

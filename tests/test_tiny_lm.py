@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import chain
 from typing import Any
 
@@ -24,7 +24,7 @@ from maker_graph.models import resolve_model
 from maker_graph.tasks import Hanoi
 from maker_graph.tiny_lm import Ask, Engine, Reply, TinyChatModel, shared_engine
 from maker_graph.tiny_lm.engine import WEIGHTS
-from maker_graph.tiny_lm.network import LONGEST, load
+from maker_graph.tiny_lm.network import LONGEST, Network, load
 from maker_graph.tiny_lm.tokenizer import WINDOW, decode, encode
 
 TEN = Hanoi(10)
@@ -82,6 +82,22 @@ def test_tokens_that_are_guessed_change_no_reply() -> None:
     plain = answered(asked, Engine(load(WEIGHTS), guessed=0))
     assert plain == answered(asked, Engine(load(WEIGHTS)))
     assert plain == answered(asked[::-1], Engine(load(WEIGHTS), guessed=1))[::-1]
+    assert plain[:30] == [answered([each], Engine(load(WEIGHTS), guessed=99))[0] for each in asked[:30]]
+
+
+def test_a_reply_takes_half_as_many_passes_as_it_has_tokens() -> None:
+    passes = 0
+
+    class Counting(Network):
+        def follow(self, tokens: Any, at: Any, memory: Any) -> Any:
+            nonlocal passes
+            passes += 1
+            return super().follow(tokens, at, memory)
+
+    plain = load(WEIGHTS)
+    engine = Engine(Counting(**{each.name: getattr(plain, each.name) for each in fields(plain)}))
+    tokens = sum(answered([each], engine)[0].output_tokens for each in asks(TEN, range(0, 1023, 50)))
+    assert 0 < passes < 0.65 * tokens
 
 
 def test_no_sum_can_be_rounded() -> None:

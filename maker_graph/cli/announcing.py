@@ -14,7 +14,7 @@ from maker_graph.core.forecast import planned_k
 from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.errors import UsageError
 from maker_graph.models import TINY
-from maker_graph.outlook import Basis, basis_of, basis_of_profile, expected
+from maker_graph.outlook import WIDE, Basis, basis_of, basis_of_profile, expected
 from maker_graph.pricing import FREE, Price
 from maker_graph.prompts import as_pairs
 from maker_graph.settings import load_task
@@ -33,11 +33,10 @@ def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path 
         found = next((result for result in results if result.model == model), None)
         if found is None:
             raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
-        others = [f"{name} {theirs}, not {conditions[name]}" for name, theirs in _unlike(asked, model, conditions)]
-        if others:
+        if others := _unlike(asked, model, conditions):
             raise UsageError(
-                f"{calibration} is of other samples than those of this run ({'; '.join(others)}): they may err more or less "
-                "often. Calibrate with what the run is given, or give the run what the calibration had."
+                f"{calibration} is of other samples than those of this run: it had {'; '.join(others)}. They may err more or "
+                "less often. Calibrate with what the run is given, or give the run what the calibration had."
             )
         if asked.options != options:
             tell(f"{calibration} is of {asked.options}, this run of {options}: the model may err more or less often here.")
@@ -58,10 +57,20 @@ def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path 
     return basis_of_profile(profile_of(model.removeprefix("sim:")), estimated_tokens(shown))
 
 
-def _unlike(asked: Asked, model: str, conditions: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return in what a calibration asked otherwise than a run will, each with how."""
-    theirs = {"check": asked.check, "cap": asked.caps[model], "temperature": asked.temperature}
-    return [(name, value) for name, value in theirs.items() if value != conditions[name]]
+def _unlike(asked: Asked, model: str, conditions: dict[str, Any]) -> list[str]:
+    """Return in what a calibration asked otherwise than a run will, as options of the calibration."""
+    from maker_graph.tiny_lm.network import LONGEST  # noqa: PLC0415  numpy takes a tenth of a second to import
+
+    found = []
+    if asked.check != conditions["check"]:
+        found.append("--check" if asked.check else "--no-check")
+    caps = {asked.caps[model], conditions["cap"]}
+    if len(caps) > 1 and not (model == TINY and min(caps) >= LONGEST):
+        found.append(f"--max-tokens {asked.caps[model]}")
+    if asked.temperature != conditions["temperature"]:
+        heat = "none" if asked.temperature is None else ",".join(f"{each:g}" for each in asked.temperature)
+        found.append(f"--temperature {heat}")
+    return found
 
 
 def plan_of(run: runs.Run, basis: Basis | None) -> dict[str, Any] | None:
@@ -103,12 +112,16 @@ def announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *,
         )
     elif settings.model == TINY:
         console.print(
-            f"[bold]{TINY}[/] is a language model of 42,240 numbers, trained from scratch on this puzzle. It runs on this "
-            "machine, nobody scripted its errors, and nothing is spent."
+            f"[bold]{TINY}[/] is a language model of 42,240 numbers, trained from scratch on Towers of Hanoi with 3 to 12 "
+            "disks. It runs on this machine and costs nothing, and nobody scripted its errors."
         )
     if plan is not None:
-        other = "" if not plan["rho"] else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
-        console.print(f"The chance that no step is wrong: at least {plan['p_full']:.2%}.{other}")
+        console.print(f"The chance that no step is wrong: {_stated(plan)}")
+    elif total:
+        console.print(
+            "The chance that no step is wrong is not known, for nothing is known of this model on this task: "
+            "maker-graph calibrate measures it."
+        )
     if price is not None and price != FREE and total is not None:
         calls = total * settings.k
         read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
@@ -117,6 +130,15 @@ def announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *,
             f"Expected: {calls:,} calls, and some more where samples disagree; "
             f"up to ${most:,.2f} for them if every reply fills its {settings.max_tokens} tokens. --max-cost sets a limit."
         )
+
+
+def _stated(plan: dict[str, Any]) -> str:
+    """Return the chance of a plan in words, with what it rests on where that is much."""
+    chance, low = plan["p_full"], plan["p_full_low"]
+    if low is not None and low < chance - WIDE:
+        return f"{chance:.2%} by what was measured, {low:.2%} at the worst that its calibration leaves open."
+    other = "" if not plan["rho"] else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
+    return f"at least {chance:.2%}.{other}"
 
 
 def announce_lookahead(

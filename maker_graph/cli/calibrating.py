@@ -54,7 +54,7 @@ from maker_graph.solve import PATIENCE
 def calibrate_command(
     task: Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, or your own as package.module:name.")],
     model: Annotated[
-        list[str], typer.Option(help="provider:model, or sim:PROFILE; several are compared, give the option for each.")
+        list[str], typer.Option(help="provider:model, sim:PROFILE, or tiny; several are compared, give the option for each.")
     ],
     steps: Annotated[int, typer.Option(help="Random steps that are asked; all, if the task has no more.", min=1)] = 1000,
     samples: Annotated[int, typer.Option(help="Of each step; two show how errors are correlated, more show it better.")] = 2,
@@ -70,7 +70,9 @@ def calibrate_command(
         bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
     ] = True,
     target: Annotated[float, typer.Option(help="Of the whole task, for the plans that are compared.")] = TARGET,
-    seed: Annotated[int | None, typer.Option(help="Which steps are drawn; of a simulated model, which world.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Which steps are drawn; for models that ship or are simulated, also which samples.")
+    ] = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.", min=0)] = None,

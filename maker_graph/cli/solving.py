@@ -49,14 +49,14 @@ from maker_graph.core.canonical import visible
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.lookahead import draftable
 from maker_graph.maker import MakerOutput
-from maker_graph.models import TIMEOUT, default_model
+from maker_graph.models import TIMEOUT, TINY, default_model
 from maker_graph.pricing import Price
 from maker_graph.provider import Gate
 from maker_graph.sampling import Calls
 from maker_graph.settings import TARGET, Settings, load_task, named_model, new_settings, rehearsed
 from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
-from maker_graph.task import total_of
+from maker_graph.task import Predicts, total_of
 from maker_graph.tracing import Trace
 
 
@@ -113,7 +113,10 @@ def run_command(
     max_minutes: MaxMinutes = None,
     price: OwnPrice = None,
     seed: Annotated[
-        int | None, typer.Option(help="For samples that can be repeated. Default: 1 if simulated, else none is sent.")
+        int | None,
+        typer.Option(
+            help="For samples that can be repeated. Default: 1 for models that ship or are simulated; to others none is sent."
+        ),
     ] = None,
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
@@ -138,7 +141,7 @@ def run_command(
                 raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
             _check_out(out, source)
         options = task_options(task, disks, source)
-        model = model or default_model(task, disks)
+        model = default_model(task, disks) if model is None else model
         heat = parse_temperature(temperature, model)
         basis = basis_for(task, options, model, calibration, check=check, cap=max_tokens or cap_for(model), temperature=heat)
         lead = parse_k(k)
@@ -272,6 +275,8 @@ def _lookahead(settings: Settings, lookahead: str | None, draft_model: str | Non
         return {"lookahead": 1, "draft_model": None, "draft_price": None}
     task = load_task(settings.task, settings.options)
     draftable(task)
+    if (draft_model or settings.model) == TINY and not isinstance(task, Predicts):
+        raise UsageError(f"{TINY} has not learned to draft: name who does with --draft-model, or leave --lookahead out.")
     if draft_model is not None:
         named_model(draft_model, settings, task)
     return {"lookahead": width, "draft_model": draft_model, "draft_price": other_price(draft_model, max_cost)}

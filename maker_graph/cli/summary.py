@@ -81,7 +81,7 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
         spent = f"simulated, ${result['cost_usd']:,.2f} spent"
         yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
     elif result["model"] == TINY and not result["cost_usd"]:
-        yield "Cost", "nothing: the model runs on this machine"
+        yield "Cost", f"nothing for {TINY}, which runs on this machine"
     else:
         yield (
             "Cost",

@@ -3,9 +3,10 @@
 One thread does the work while there is some. It is started by the first request and ends after the last, so none is left
 when the program ends, and event loops may come and go.
 
-A pass through the network takes hardly longer for some tokens than for one, and much of a reply is copied from the prompt. So
-what may come next is guessed, read in the same pass, and kept as far as the tokens that are drawn are those: the reply is the
-one that would have been written token by token, in half the passes (speculative decoding by prompt lookup).
+While few replies are in the making a pass through the network takes hardly longer for some tokens of each than for one, and
+much of a reply is copied from the prompt. So what may come next is guessed, read in the same pass, and kept as far as the
+tokens that are drawn are those: the reply is the one that would have been written token by token, in half the passes
+(speculative decoding by prompt lookup).
 """
 
 import hashlib
@@ -28,13 +29,16 @@ from maker_graph.tiny_lm.tokenizer import END, PAD, REPLY, decode, window
 WEIGHTS = Path(__file__).with_name("weights.npz")
 
 CALIBRATION = Path(__file__).with_name("calibration.jsonl")
-"""How often it errs at each step of 10 disks, without what was measured step by step."""
+"""How often it errs over all steps of 10 disks; the lines of single steps are left out."""
 
 ROWS = 32
 """So many replies are in the making at once, at most."""
 
 REMEMBERED = 128
 """Prompts whose reading is remembered, for the other samples of the same step; a memory of speed only."""
+
+FEW = 16
+"""With more replies in the making, reading what is guessed takes longer than it saves."""
 
 GATHERING = 0.0005
 """Seconds that the first request of a batch waits for others that are sent at the same time."""
@@ -131,11 +135,14 @@ class _Writing:
 
 
 class Engine:
-    """Replies to what is asked, in batches; so many tokens are guessed at most, which changes no reply."""
+    """Replies to what is asked, in batches.
+
+    `guessed` tokens are guessed, `GUESSED` at most, while there are few replies in the making; it changes no reply.
+    """
 
     def __init__(self, network: Network, guessed: int = GUESSED) -> None:
         self._network = network
-        self._guessed = guessed
+        self._guessed = min(guessed, GUESSED)
         self._memory = network.memory(ROWS)
         self._waiting: deque[_Writing] = deque()
         self._writing: list[_Writing] = []  # each in the row of the memory that has its place
@@ -177,7 +184,8 @@ class Engine:
         """Write some tokens of each reply, after `new` ones have joined."""
         if self._writing:
             at = np.array([len(each.read) + len(each.written) - 1 for each in self._writing])
-            tokens = np.array([each.newest(self._guessed) for each in self._writing])
+            guessed = self._guessed if len(self._writing) <= FEW else 0
+            tokens = np.array([each.newest(guessed) for each in self._writing])
             self._write(self._writing[:], self._network.follow(tokens, at, self._memory))
         if new:
             self._read(new)

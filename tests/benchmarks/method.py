@@ -144,7 +144,7 @@ def settled(method: Method, samples: Samples, task: Hanoi, step: int) -> tuple[s
         drawn += len(judged)
         if decision["status"] == "decided":
             return ("right" if _right(task, step, decision["text"]) else "wrong"), drawn, min(climbed, 1)
-    return "undecided", drawn, 1
+    return "undecided", drawn, int(method.ladder)
 
 
 def _right(task: Hanoi, step: int, text: str) -> bool:
@@ -225,6 +225,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
     options = parser.parse_args()
     methods = [method for method in METHODS if method.name.startswith(options.only or "")]
+    if not methods:
+        parser.error("no such method; there are: " + "; ".join(method.name for method in METHODS))
     with ProcessPoolExecutor(options.processes) as pool:
         ends = list(pool.map(partial(run_of, disks=options.disks, methods=methods), range(1, options.runs + 1)))
     rows = [row(method, [each[number] for each in ends], 2**options.disks - 1) for number, method in enumerate(methods)]

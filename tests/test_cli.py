@@ -42,7 +42,7 @@ def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def test_the_default_is_a_real_model_that_errs_and_the_run_is_verified_all_the_same(cli: Cli) -> None:
-    done = cli("run", "hanoi", "--disks", "6", "--json")
+    done = cli("run", "hanoi", "--disks", "6", "--seed", "3", "--json")
     summary = result(done)
     assert (summary["model"], summary["simulated"], summary["cost_usd"], summary["k"]) == ("tiny", False, 0.0, 3)
     assert (summary["steps"], summary["verified"]) == (63, True)
@@ -81,10 +81,10 @@ def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothin
         assert words in done.stdout
     assert "list price: $" in done.stdout
     assert "sim:gpt-oss-20b is simulated" in done.stderr.replace("\n", " ")
-    stated = re.search(r"no step is wrong: at least ([0-9.]+)%.* independently it would be ([0-9.]+)%", done.stderr)
+    stated = re.search(r"no step is wrong: at least ([0-9.]+)\s%.* independently it would be ([0-9.]+)\s%", done.stderr)
     assert stated
     chances = [correlated.p_full(1 - 0.0358, 3, 31, rho=rho, rival=0.7) for rho in (0.005, 0.0)]
-    assert [float(each) for each in stated.groups()] == pytest.approx([100 * chance for chance in chances], abs=0.01)
+    assert [float(each) for each in stated.groups()] == pytest.approx([100 * chance for chance in chances], abs=0.05)
 
 
 def test_a_perfect_model_needs_exactly_k_samples_a_step_and_any_concurrency_gives_the_same_digest(cli: Cli) -> None:

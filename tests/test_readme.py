@@ -97,6 +97,15 @@ def test_the_pictures_are_drawn_from_the_graphs() -> None:
     assert [block.strip() for block in blocks("mermaid")] == [graph.get_graph().draw_mermaid().strip() for graph in graphs]
 
 
+def test_links_within_it_hold() -> None:
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
 def test_it_lists_all_public_names() -> None:
     section = README.split("## What you may import")[1].split("\n## ")[0].split("Errors form")[0]
     assert sorted(re.findall(r"`(\w+)`", section)) == sorted(maker_graph.__all__)

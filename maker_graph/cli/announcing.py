@@ -19,6 +19,7 @@ from maker_graph.pricing import FREE, Price
 from maker_graph.prompts import as_pairs
 from maker_graph.settings import load_task
 from maker_graph.task import Predicts, total_of
+from maker_graph.wording import chance
 
 
 def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path | None, **conditions: Any) -> Basis | None:
@@ -134,11 +135,11 @@ def announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *,
 
 def _stated(plan: dict[str, Any]) -> str:
     """Return the chance of a plan in words, with what it rests on where that is much."""
-    chance, low = plan["p_full"], plan["p_full_low"]
-    if low is not None and low < chance - WIDE:
-        return f"{chance:.2%} by what was measured, {low:.2%} at the worst that its calibration leaves open."
-    other = "" if not plan["rho"] else f" If samples erred independently it would be {plan['p_full_independent']:.2%}."
-    return f"at least {chance:.2%}.{other}"
+    likely, low = plan["p_full"], plan["p_full_low"]
+    if low is not None and low < likely - WIDE:
+        return f"{chance(likely)} by what was measured, {chance(low)} at the worst that its calibration leaves open."
+    other = "" if not plan["rho"] else f" If samples erred independently it would be {chance(plan['p_full_independent'])}."
+    return f"at least {chance(likely)}.{other}"
 
 
 def announce_lookahead(

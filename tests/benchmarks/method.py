@@ -1,6 +1,6 @@
 """The method shown on the tiny model: whole runs of Hanoi by single samples, by majorities, and by leads of k.
 
-    python tests/benchmarks/method.py --disks 8 --runs 100
+    python tests/benchmarks/method.py --runs 100 --plan
 
 Run number r draws the very samples that `maker-graph run hanoi --model tiny --seed r` draws, and counts them by the same code;
 all methods count the same samples, so that nothing but the method differs. A run is over at its first wrong step, or at a step
@@ -217,7 +217,7 @@ def promised(disks: int, *, check: bool, samples: int = 8) -> Iterator[dict[str,
 def main() -> None:
     """Measure and print a line for each method, and with `--json` one object at the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--disks", type=int, default=8)
+    parser.add_argument("--disks", type=int, default=10)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--only", metavar="NAME", help="methods whose name begins like this, such as 'ahead by 3'")
     parser.add_argument("--plan", action="store_true", help="what a calibration promises, too")

@@ -319,7 +319,7 @@ def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
     assert json.loads(done.stdout)["k"] == 2
     assert re.search(r"no step is wrong: 99\.99\d+\s% by what was measured, 9\d\s% at the worst", done.stderr)
     assert json.loads(cli(*limit, "--max-tokens", "99").stdout)["k"] == 2, "no reply is as long as that"
-    for other in (["--disks", "9"], ["--no-check"], ["--temperature", ".5"], ["--max-tokens", "20"]):
+    for other in (["--disks", "8"], ["--no-check"], ["--temperature", ".5"], ["--max-tokens", "20"]):
         done = cli(*limit, *other, COLUMNS="200")
         assert (json.loads(done.stdout)["k"], "wrong is not known" in done.stderr) == (3, True), "of these it says nothing"
 

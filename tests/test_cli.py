@@ -51,8 +51,9 @@ def test_the_default_is_a_real_model_that_errs_and_the_run_is_verified_all_the_s
     assert "no step is wrong is not known" in " ".join(done.stderr.split())
 
 
-def test_where_the_tiny_model_knows_nothing_the_default_is_a_simulated_one(cli: Cli) -> None:
-    assert result(cli("run", "hanoi", "--disks", "2", "--json", "-q"))["model"] == "sim:gpt-oss-20b"
+def test_where_the_tiny_model_is_lost_the_default_is_a_simulated_one(cli: Cli) -> None:
+    for disks in ("2", "9"):
+        assert result(cli("run", "hanoi", "--disks", disks, "--max-calls", "9", "--json", "-q"))["model"] == "sim:gpt-oss-20b"
     rows = EXAMPLES / "records" / "records.csv"
     done = cli("run", "records", "--input", str(rows), "--out", "out.csv", "--max-calls", "9", "--json", "-q")
     assert result(done)["model"] == "sim:gpt-oss-20b"

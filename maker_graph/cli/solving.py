@@ -76,8 +76,8 @@ def run_command(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 12 "
-            "disks, which is what it was trained on, else sim:gpt-oss-20b.",
+            help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
+            "and of 10 disks, which it can finish, else sim:gpt-oss-20b.",
         ),
     ] = None,
     k: Annotated[

@@ -10,7 +10,7 @@ the second, and which votes count together would depend on what they said.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langgraph.graph.state import CompiledStateGraph
 
@@ -39,12 +39,14 @@ class Ladder:
         rephrase: whether the second rung shows the task's rephrased prompt, if the task has one.
         model: who answers on the third rung; None takes it away.
         calls: how requests of that model are made, where not as those of the first (another price, another provider's gate).
+        heat: the temperature of that model's samples, or of its first and its others; "same" is as in the first vote.
     """
 
     temperature: float | None = 1.0
     rephrase: bool = True
     model: Models | None = None
     calls: Calls | None = None
+    heat: Heat | Literal["same"] = "same"
 
     def votes(self, task: Task) -> int:
         """Return how many votes a step of `task` may take, the first one included."""
@@ -94,7 +96,13 @@ def create_voters(
         voters.append(voter("rephrased", model, temperature, lambda state: task.rephrase(state, 1)))
     if ladder.model is not None:
         voters.append(
-            voter("model", ladder.model, temperature, task.prompt, Calls(**{**(calls or {}), **(ladder.calls or {})}))
+            voter(
+                "model",
+                ladder.model,
+                temperature if ladder.heat == "same" else ladder.heat,
+                task.prompt,
+                Calls(**{**(calls or {}), **(ladder.calls or {})}),
+            )
         )
     return voters
 

@@ -68,6 +68,12 @@ class Settings(BaseModel):
         """Whether no real model is asked."""
         return self.model.startswith("sim:") and (self.escalate is None or self.escalate.startswith("sim:"))
 
+    @property
+    def escalate_heat(self) -> tuple[float, float] | Literal["same"] | None:
+        """The temperature of the stronger model: its own if the run's is what suits the first model, else that of the run."""
+        own = self.escalate is not None and self.temperature == temperature_for(self.model)
+        return temperature_for(self.escalate or "") if own else "same"
+
 
 def new_settings(
     task: str,

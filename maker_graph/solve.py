@@ -132,7 +132,7 @@ async def solve(
     traced = isinstance(traces, Tracing)
     meter = Meter(run.journal, price, limits, record)
     commits = _Commits(run, meter, progress, traces, run.machine.begin())
-    ladder = Ladder(settings.hotter, settings.rephrase, stronger, Calls(meter=meter.at(escalate_price)))
+    ladder = Ladder(settings.hotter, settings.rephrase, stronger, Calls(meter=meter.at(escalate_price)), settings.escalate_heat)
     graph = create_maker(
         run.task,
         model=model,

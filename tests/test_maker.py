@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from maker_graph.core.decision import Decision, Reading, Terms, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.maker import Committed, Machine, MakerOutput
+from maker_graph.settings import new_settings
 from maker_graph.simulation import Simulator, profile_of
 from maker_graph.simulation.model import SimulatedChatModel
 from maker_graph.tasks import Hanoi, Records
@@ -254,6 +256,22 @@ def test_a_stronger_model_answers_where_the_first_cannot_and_none_takes_a_rung_a
     ladder = Ladder(temperature=None, rephrase=False, model=Scripted(script=counting))
     result = create_maker(Countdown(2), model=weak, k=2, max_samples=4, ladder=ladder).compile().invoke({})
     assert (result["done"], result["totals"]["samples"]) == (True, 2 * (4 + 2))
+
+
+@pytest.mark.parametrize("heat", ["same", (0.0, 0.1)])
+def test_a_stronger_model_is_asked_at_the_runs_temperature_or_at_its_own(heat: Any) -> None:
+    strong = Scripted(script=counting)
+    ladder = Ladder(temperature=None, rephrase=False, model=strong, heat=heat)
+    create_maker(
+        Countdown(1), model=Scripted(script=replies("?")), k=2, max_samples=4, temperature=0.7, ladder=ladder
+    ).compile().invoke({})
+    assert sorted(entry["temperature"] for entry in strong.log) == ([0.7, 0.7] if heat == "same" else [0.0, 0.1])
+
+
+def test_a_stronger_model_than_the_tiny_one_is_not_asked_at_its_temperature() -> None:
+    tiny = partial(new_settings, "hanoi", {"disks": 3}, "tiny", escalate="openai:gpt-4.1-mini")
+    assert (tiny().temperature, tiny().escalate_heat) == ((1.0, 1.0), (0.0, 0.1))
+    assert tiny(temperature=(0.5, 0.5)).escalate_heat == "same"
 
 
 def test_with_a_seed_each_rung_draws_samples_of_its_own() -> None:

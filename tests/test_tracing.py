@@ -166,7 +166,7 @@ def test_langsmiths_own_hide_settings_are_honoured(cli: Cli) -> None:
         traced(cli, got, "--disks", "4", "--trace", "all", **HIDE)
     with ingest() as summaries:
         env = {"LANGSMITH_ENDPOINT": summaries.url, "LANGSMITH_API_KEY": SECRET, **HIDE}
-        cli("run", "hanoi", "--disks", "5", "--trace", "contested", **env)
+        cli("run", "hanoi", "--model", "sim:gpt-oss-20b", "--disks", "5", "--trace", "contested", **env)
     for taken in (got, summaries):
         assert taken.runs
         assert b"Current state" not in b"".join(taken.raw)

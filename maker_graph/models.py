@@ -22,7 +22,7 @@ TINY = "tiny"
 """The name of the tiny language model that ships."""
 
 TINY_DISKS = (*range(3, 9), 10)
-"""The disks of Hanoi that it finishes. It was trained with 9, 11 and 12 too, and there it is lost: of 9, at the first step."""
+"""The disks of Hanoi that it finishes. It was trained with 9, 11 and 12 too, and there it is lost within three steps."""
 
 
 def at_home(model: str) -> bool:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from maker_graph.core.canonical import canonical
 from maker_graph.core.forecast import planned_k
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
+from maker_graph.microstep import MAX_TOKENS
 from maker_graph.models import at_home, resolve_model, temperature_for
 from maker_graph.prompts import as_pairs
 from maker_graph.tables import read_rows
@@ -71,8 +72,9 @@ class Settings(BaseModel):
     @property
     def escalate_heat(self) -> tuple[float, float] | Literal["same"] | None:
         """The temperature of the stronger model: its own if the run's is what suits the first model, else that of the run."""
-        own = self.escalate is not None and self.temperature == temperature_for(self.model)
-        return temperature_for(self.escalate or "") if own else "same"
+        if self.escalate is None or self.temperature != temperature_for(self.model):
+            return "same"
+        return temperature_for(self.escalate)
 
 
 def new_settings(
@@ -112,7 +114,6 @@ def new_settings(
         from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
         profile = profile_of(model.removeprefix("sim:"))
-        max_tokens = max_tokens or profile.max_tokens
         if k is None and total:
             k = planned_k(max(1 - profile.error, 1e-9), total, target, rho=profile.rho, rival=profile.favourite)
     if at_home(model):
@@ -129,7 +130,7 @@ def new_settings(
         seed=seed,
         check=check,
         max_samples=max_samples,
-        max_tokens=max_tokens or 750,
+        max_tokens=max_tokens or cap_for(model),
         temperature=temperature_for(model) if temperature == "auto" else temperature,
         stuck_after=stuck_after,
         hotter=hotter,
@@ -137,6 +138,15 @@ def new_settings(
         escalate=escalate,
         prompt=_prompt_digest(made),
     )
+
+
+def cap_for(model: str) -> int:
+    """Return the output cap of a sample if none is given: that with which a simulated model's figures were measured, or 750."""
+    if not model.startswith("sim:"):
+        return MAX_TOKENS
+    from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+    return profile_of(model.removeprefix("sim:")).max_tokens
 
 
 def unchanged(settings: Settings, task: Task) -> None:

@@ -305,10 +305,12 @@ def test_a_run_plans_its_k_from_a_calibration_and_says_what_to_expect(cli: Cli) 
 def test_a_calibration_of_other_samples_than_those_of_the_run_is_refused(cli: Cli) -> None:
     model = ["hanoi", "--disks", "4", "--model", "sim:perfect,error=.1"]
     assert cli("calibrate", *model, "--no-check", "--out", "c.jsonl", "-q").returncode == 0
-    others = {"--no-check": [], "--temperature 0,0.1": ["--no-check", "--temperature", "1"]}
-    for had, other in (others | {"--max-tokens 750": ["--no-check", "--max-tokens", "99"]}).items():
+    had = "--no-check --max-tokens 750 --temperature 0,0.1"
+    for other in ([], ["--no-check", "--temperature", "1"], ["--no-check", "--max-tokens", "99"]):
         done = cli("run", *model, *other, "--calibration", "c.jsonl", "--k", "2", COLUMNS="300")
-        assert (done.returncode, f"it had {had}." in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+        assert (done.returncode, f"it had {had}, the run has" in done.stderr, "Traceback" in done.stderr) == (2, True, False), (
+            done.stderr
+        )
     done = cli("run", "hanoi", "--disks", "3", *model[3:], "--no-check", "--calibration", "c.jsonl", "--k", "2", "-q")
     assert (done.returncode, "{'disks': 4}" in done.stderr) == (0, True), "other disks are only told"
 
@@ -318,7 +320,6 @@ def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
     done = cli(*limit, COLUMNS="200")
     assert json.loads(done.stdout)["k"] == 2
     assert re.search(r"no step is wrong: 99\.99\d+\s% by what was measured, 9\d\s% at the worst", done.stderr)
-    assert json.loads(cli(*limit, "--max-tokens", "99").stdout)["k"] == 2, "no reply is as long as that"
     for other in (["--disks", "8"], ["--no-check"], ["--temperature", ".5"], ["--max-tokens", "20"]):
         done = cli(*limit, *other, COLUMNS="200")
         assert (json.loads(done.stdout)["k"], "wrong is not known" in done.stderr) == (3, True), "of these it says nothing"

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -22,31 +22,38 @@ from maker_graph.task import Predicts, total_of
 from maker_graph.wording import chance
 
 
-def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path | None, **conditions: Any) -> Basis | None:
+class Conditions(NamedTuple):
+    """What of a sample, beside its prompt, bears on how often it errs: a calibration tells of a run only if both are alike.
+
+    Attributes:
+        check: whether answers that break the task's rules are discarded.
+        cap: the output cap.
+        temperature: of the first sample and of the others; None leaves it to the model.
+    """
+
+    check: bool
+    cap: int
+    temperature: tuple[float, float] | None
+
+    def __str__(self) -> str:
+        """Return them as options."""
+        heat = "none" if self.temperature is None else ",".join(f"{each:g}" for each in self.temperature)
+        return f"{'--check' if self.check else '--no-check'} --max-tokens {self.cap} --temperature {heat}"
+
+
+def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path | None, conditions: Conditions) -> Basis | None:
     """Return what is known of the model: by a calibration of this task, or all of a simulated one.
 
-    `conditions` are those of a run's samples that a calibration must have shared: `check`, `cap` and `temperature`.
+    Raises:
+        UsageError: the calibration cannot be read, or is of another task, other models or other conditions.
     """
     if calibration is not None:
-        asked, results = read_calibration(calibration)
-        if asked.task != task:
-            raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {task}.")
-        found = next((result for result in results if result.model == model), None)
-        if found is None:
-            raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
-        if others := _unlike(asked, model, conditions):
-            raise UsageError(
-                f"{calibration} is of other samples than those of this run: it had {'; '.join(others)}. They may err more or "
-                "less often. Calibrate with what the run is given, or give the run what the calibration had."
-            )
-        if asked.options != options:
-            tell(f"{calibration} is of {asked.options}, this run of {options}: the model may err more or less often here.")
-        return basis_of(found)
+        return _calibrated(task, options, model, calibration, conditions)
     if model == TINY:
         from maker_graph.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
 
         asked, (result,) = read_calibration(CALIBRATION)
-        same = (asked.task, asked.options) == (task, options) and not _unlike(asked, model, conditions)
+        same = (asked.task, asked.options, _conditions_of(asked, model)) == (task, options, conditions)
         return basis_of(result) if same else None
     if not model.startswith("sim:"):
         return None
@@ -58,20 +65,25 @@ def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path 
     return basis_of_profile(profile_of(model.removeprefix("sim:")), estimated_tokens(shown))
 
 
-def _unlike(asked: Asked, model: str, conditions: dict[str, Any]) -> list[str]:
-    """Return in what a calibration asked otherwise than a run will, as options of the calibration."""
-    from maker_graph.tiny_lm.network import LONGEST  # noqa: PLC0415  numpy takes a tenth of a second to import
+def _calibrated(task: str, options: dict[str, Any], model: str, calibration: Path, conditions: Conditions) -> Basis:
+    asked, results = read_calibration(calibration)
+    if asked.task != task:
+        raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {task}.")
+    found = next((result for result in results if result.model == model), None)
+    if found is None:
+        raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
+    if (had := _conditions_of(asked, model)) != conditions:
+        raise UsageError(
+            f"{calibration} is of other samples than those of this run, which may err more or less often: it had {had}, the "
+            f"run has {conditions}. Calibrate with what the run has, or the other way round."
+        )
+    if asked.options != options:
+        tell(f"{calibration} is of {asked.options}, this run of {options}: the model may err more or less often here.")
+    return basis_of(found)
 
-    found = []
-    if asked.check != conditions["check"]:
-        found.append("--check" if asked.check else "--no-check")
-    caps = {asked.caps[model], conditions["cap"]}
-    if len(caps) > 1 and not (model == TINY and min(caps) >= LONGEST):
-        found.append(f"--max-tokens {asked.caps[model]}")
-    if asked.temperature != conditions["temperature"]:
-        heat = "none" if asked.temperature is None else ",".join(f"{each:g}" for each in asked.temperature)
-        found.append(f"--temperature {heat}")
-    return found
+
+def _conditions_of(asked: Asked, model: str) -> Conditions:
+    return Conditions(asked.check, asked.caps[model], asked.temperature)
 
 
 def plan_of(run: runs.Run, basis: Basis | None) -> dict[str, Any] | None:
@@ -120,7 +132,7 @@ def announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *,
         console.print(f"The chance that no step is wrong: {_stated(plan)}")
     elif total:
         console.print(
-            "The chance that no step is wrong is not known, for nothing is known of this model on this task: "
+            "The chance that no step is wrong is not known, for nobody said how often this model errs on such samples: "
             "maker-graph calibrate measures it."
         )
     if price is not None and price != FREE and total is not None:

@@ -27,7 +27,6 @@ from maker_graph.cli.options import (
     Quiet,
     Rpm,
     Timeout,
-    cap_for,
     list_price,
     parse_temperature,
     price_for,
@@ -41,7 +40,7 @@ from maker_graph.outlook import basis_of, outlook
 from maker_graph.pricing import parse_price
 from maker_graph.provider import Gate
 from maker_graph.sampling import Calls
-from maker_graph.settings import TARGET, load_task, rehearsed_model
+from maker_graph.settings import TARGET, cap_for, load_task, rehearsed_model
 from maker_graph.solve import PATIENCE
 
 

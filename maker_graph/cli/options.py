@@ -9,7 +9,6 @@ import typer
 from maker_graph.core.decision import Usage
 from maker_graph.errors import UsageError
 from maker_graph.journal import Fsync
-from maker_graph.microstep import MAX_TOKENS
 from maker_graph.models import TINY, at_home, temperature_for
 from maker_graph.pricing import FREE, FlatPrice, Price, parse_price, price_of
 from maker_graph.tracing import Trace
@@ -134,15 +133,6 @@ def task_options(task: str, disks: int, source: Path | None) -> dict[str, Any]:
             raise UsageError("records needs --input FILE.csv.")
         return {"input": str(source.absolute())}
     return {}
-
-
-def cap_for(model: str) -> int:
-    """Return the output cap of a sample if none is given: that with which a simulated model's figures were measured, or 750."""
-    if not model.startswith("sim:"):
-        return MAX_TOKENS
-    from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-
-    return profile_of(model.removeprefix("sim:")).max_tokens
 
 
 def list_price(model: str) -> FlatPrice | None:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from maker_graph import run as runs
 from maker_graph.account import Limits
-from maker_graph.cli.announcing import announce, announce_lookahead, basis_for, plan_of, planned_lead
+from maker_graph.cli.announcing import Conditions, announce, announce_lookahead, basis_for, plan_of, planned_lead
 from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
@@ -35,7 +35,6 @@ from maker_graph.cli.options import (
     RunName,
     Timeout,
     TraceOption,
-    cap_for,
     directory_of,
     other_price,
     parse_hotter,
@@ -53,7 +52,7 @@ from maker_graph.models import TIMEOUT, TINY, default_model
 from maker_graph.pricing import Price
 from maker_graph.provider import Gate
 from maker_graph.sampling import Calls
-from maker_graph.settings import TARGET, Settings, load_task, named_model, new_settings, rehearsed
+from maker_graph.settings import TARGET, Settings, cap_for, load_task, named_model, new_settings, rehearsed
 from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
 from maker_graph.tables import read_rows, review_path, write_results
 from maker_graph.task import Predicts, total_of
@@ -143,7 +142,7 @@ def run_command(
         options = task_options(task, disks, source)
         model = default_model(task, disks) if model is None else model
         heat = parse_temperature(temperature, model)
-        basis = basis_for(task, options, model, calibration, check=check, cap=max_tokens or cap_for(model), temperature=heat)
+        basis = basis_for(task, options, model, calibration, Conditions(check, max_tokens or cap_for(model), heat))
         lead = parse_k(k)
         if lead is None and basis is not None:
             lead = planned_lead(task, options, basis, target)

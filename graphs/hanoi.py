@@ -7,7 +7,7 @@ from langgraph_sdk.runtime import ServerRuntime
 from pydantic import BaseModel, ConfigDict, Field
 
 from maker_graph import create_maker
-from maker_graph.served import settings_of
+from maker_graph.graph.served import settings_of
 from maker_graph.tasks import Hanoi
 
 

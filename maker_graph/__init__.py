@@ -6,9 +6,9 @@ task step by voted step. Everything public is listed here; nothing happens at im
 
 from maker_graph.core.canonical import JSON, canonical, strict_json
 from maker_graph.core.decision import Decision, Usage
-from maker_graph.core.planning import expected_votes, k_min, p_full, p_sub
 from maker_graph.core.red_flags import RedFlag, Sample, empty, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
+from maker_graph.core.task import Task
 from maker_graph.errors import (
     DamagedRun,
     LimitReached,
@@ -23,11 +23,11 @@ from maker_graph.errors import (
     UnusableRun,
     UsageError,
 )
-from maker_graph.ladder import Ladder
-from maker_graph.maker import create_maker
-from maker_graph.microstep import create_microstep
-from maker_graph.serializer import strict_serializer
-from maker_graph.task import Task
+from maker_graph.graph.ladder import Ladder
+from maker_graph.graph.maker import create_maker
+from maker_graph.graph.microstep import create_microstep
+from maker_graph.graph.serializer import strict_serializer
+from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
 
 __all__ = [
     "JSON",

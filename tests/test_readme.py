@@ -15,8 +15,8 @@ import uvicorn
 
 import maker_graph
 from maker_graph import create_maker, create_microstep
-from maker_graph.simulation import Replies, Simulator, profile_of
-from maker_graph.simulation.server import create_app
+from maker_graph.models.simulation import Replies, Simulator, profile_of
+from maker_graph.models.simulation.server import create_app
 from maker_graph.tasks import Hanoi
 
 ROOT = Path(__file__).parents[1]

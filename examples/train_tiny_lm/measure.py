@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maker_graph.core.canonical import canonical
+from maker_graph.models.tiny_lm import Ask, shared_engine
+from maker_graph.models.tiny_lm.engine import WEIGHTS
+from maker_graph.models.tiny_lm.network import Network, load
+from maker_graph.models.tiny_lm.tokenizer import END, encode, window
 from maker_graph.tasks import Hanoi
-from maker_graph.tiny_lm import Ask, shared_engine
-from maker_graph.tiny_lm.engine import WEIGHTS
-from maker_graph.tiny_lm.network import Network, load
-from maker_graph.tiny_lm.tokenizer import END, encode, window
 
 FIGURES = Path(__file__).with_name("figures.json")
 PEGS = [(source, target) for source in range(3) for target in range(3) if source != target]

@@ -4,12 +4,12 @@
     python examples/train_tiny_lm/train.py
 
 Each example is a prompt of `maker_graph.tasks.Hanoi` at a random step, read as the model reads it
-(`maker_graph/tiny_lm/tokenizer.py`), and the right reply. Nothing tells the model the rule, and no reply is wrong: its errors
+(`models/tiny_lm/tokenizer.py`), and the right reply. Nothing tells the model the rule, and no reply is wrong: its errors
 are what it has not learned. Every seventh step is never shown (`held_out`), so that one can see whether it has learned the
 rule or the answers.
 
 The model is a decoder-only transformer: each position starts from its token and the two before it, positions are rotary,
-norms have no gain, and the hidden layer is ReLU6, for `maker_graph/tiny_lm/network.py` needs sums with a bound. After every
+norms have no gain, and the hidden layer is ReLU6, for `models/tiny_lm/network.py` needs sums with a bound. After every
 evaluation weights and figures are written, so that training can be stopped at any time.
 """
 
@@ -26,8 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from maker_graph.models.tiny_lm.tokenizer import END, PAD, VOCABULARY, encode, window
 from maker_graph.tasks import Hanoi
-from maker_graph.tiny_lm.tokenizer import END, PAD, VOCABULARY, encode, window
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE.parents[1] / "maker_graph" / "tiny_lm" / "weights.npz"

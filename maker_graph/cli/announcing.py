@@ -6,20 +6,20 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from maker_graph import run as runs
-from maker_graph.calibration import Asked
-from maker_graph.calibration import read as read_calibration
+from maker_graph.calibration.measuring import Asked
+from maker_graph.calibration.measuring import read as read_calibration
+from maker_graph.calibration.plan import WIDE, Basis, basis_of, basis_of_profile, expected
 from maker_graph.cli.app import tell
-from maker_graph.core.forecast import planned_k
 from maker_graph.core.red_flags import estimated_tokens
+from maker_graph.core.task import Predicts, total_of
 from maker_graph.errors import UsageError
-from maker_graph.models import TINY
-from maker_graph.outlook import WIDE, Basis, basis_of, basis_of_profile, expected
-from maker_graph.pricing import FREE, Price
-from maker_graph.prompts import as_pairs
-from maker_graph.settings import load_task
-from maker_graph.task import Predicts, total_of
-from maker_graph.wording import chance
+from maker_graph.models.names import TINY
+from maker_graph.models.pricing import FREE, Price
+from maker_graph.models.prompts import as_pairs
+from maker_graph.report.wording import chance
+from maker_graph.run import directory as runs
+from maker_graph.run.settings import load_task
+from maker_graph.statistics.forecast import planned_k
 
 
 class Conditions(NamedTuple):
@@ -50,14 +50,14 @@ def basis_for(task: str, options: dict[str, Any], model: str, calibration: Path 
     if calibration is not None:
         return _calibrated(task, options, model, calibration, conditions)
     if model == TINY:
-        from maker_graph.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
+        from maker_graph.models.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
 
         asked, (result,) = read_calibration(CALIBRATION)
         same = (asked.task, asked.options, _conditions_of(asked, model)) == (task, options, conditions)
         return basis_of(result) if same else None
     if not model.startswith("sim:"):
         return None
-    from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+    from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
     made = load_task(task, options)
     state = made.start()
@@ -116,7 +116,7 @@ def announce(run: runs.Run, price: Price | None, plan: dict[str, Any] | None, *,
     steps = f"{total:,} steps" if total is not None else "steps until it is done"
     console.print(f"[bold]{settings.task}[/]: {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}")
     if settings.simulated:
-        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
         profile = profile_of(settings.model.removeprefix("sim:"))
         console.print(

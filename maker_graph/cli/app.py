@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
-from maker_graph.solve import INTERRUPTED
+from maker_graph.run.solving import INTERRUPTED
 
 EXIT_CODES: dict[type[MakerError], int] = {
     UsageError: 2,

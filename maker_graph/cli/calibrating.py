@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from maker_graph import calibration as calibrations
-from maker_graph.account import Limits
-from maker_graph.calibration import Asked, Calibration, Result
+from maker_graph.calibration import measuring as calibrations
+from maker_graph.calibration.measuring import Asked, Calibration, Result
+from maker_graph.calibration.plan import basis_of, outlook
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
@@ -32,16 +32,16 @@ from maker_graph.cli.options import (
     price_for,
     task_options,
 )
-from maker_graph.core.planning import sample_cost
 from maker_graph.errors import UsageError
-from maker_graph.extras import need_plan_extra
-from maker_graph.models import TIMEOUT, at_home, temperature_for
-from maker_graph.outlook import basis_of, outlook
-from maker_graph.pricing import parse_price
-from maker_graph.provider import Gate
-from maker_graph.sampling import Calls
-from maker_graph.settings import TARGET, cap_for, load_task, rehearsed_model
-from maker_graph.solve import PATIENCE
+from maker_graph.models.names import TIMEOUT, at_home, temperature_for
+from maker_graph.models.pricing import parse_price
+from maker_graph.models.provider import Gate
+from maker_graph.models.sampler import Calls
+from maker_graph.run.account import Limits
+from maker_graph.run.settings import TARGET, cap_for, load_task, rehearsed_model
+from maker_graph.run.solving import PATIENCE
+from maker_graph.statistics.extras import need_plan_extra
+from maker_graph.statistics.independent import sample_cost
 
 
 @app.command(

@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from maker_graph import run as runs
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, directory_of
 from maker_graph.core.canonical import visible
-from maker_graph.extras import need_plan_extra
-from maker_graph.recovery import LONG
+from maker_graph.run import directory as runs
+from maker_graph.run.recovery import LONG
+from maker_graph.statistics.extras import need_plan_extra
 
 if TYPE_CHECKING:
-    from maker_graph.certificate import Certificate
-    from maker_graph.estimation import Estimate
+    from maker_graph.report.certificate import Certificate
+    from maker_graph.statistics.estimation import Estimate
 
 SHOWN = 5
 """Contested steps that are shown at most; `--json` has more."""
@@ -37,7 +37,7 @@ def certify_command(run: RunName, as_json: AsJson = False) -> None:
     """Say from the votes of a run alone, without any truth, how likely it is that no step is wrong."""
     with clear_errors():
         need_plan_extra("certify")
-        from maker_graph.certificate import as_json as plain  # noqa: PLC0415  numpy and scipy are an extra
+        from maker_graph.report.certificate import as_json as plain  # noqa: PLC0415  numpy and scipy are an extra
 
         with runs.opened(directory_of(run)) as opened:
             certificate = _certified(opened)
@@ -52,8 +52,8 @@ def report_command(run: RunName) -> None:
     """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
     with clear_errors():
         need_plan_extra("report")
-        from maker_graph import report  # noqa: PLC0415  numpy, scipy and matplotlib are an extra
-        from maker_graph.certificate import as_json as plain  # noqa: PLC0415  the same
+        from maker_graph.report import page as report  # noqa: PLC0415  numpy, scipy and matplotlib are an extra
+        from maker_graph.report.certificate import as_json as plain  # noqa: PLC0415  the same
 
         with runs.opened(directory_of(run)) as opened:
             if opened.journal.step >= LONG:
@@ -64,7 +64,7 @@ def report_command(run: RunName) -> None:
 
 
 def _certified(run: runs.Run) -> "Certificate":
-    from maker_graph.certificate import ballots_in, certify  # noqa: PLC0415  numpy and scipy are an extra
+    from maker_graph.report.certificate import ballots_in, certify  # noqa: PLC0415  numpy and scipy are an extra
 
     run.journal.check(run.journal.step)
     return certify(ballots_in(run.journal.entries()), run.settings.k)

@@ -2,10 +2,10 @@
 
 import typer
 
-from maker_graph import run as runs
 from maker_graph.cli.app import NOT_VERIFIED, app, clear_errors
 from maker_graph.cli.options import AsJson, RunName, directory_of
 from maker_graph.cli.summary import keep_verdict, print_summary, summarized
+from maker_graph.run import directory as runs
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")

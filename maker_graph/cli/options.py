@@ -8,10 +8,10 @@ import typer
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import UsageError
-from maker_graph.journal import Fsync
-from maker_graph.models import TINY, at_home, temperature_for
-from maker_graph.pricing import FREE, FlatPrice, Price, parse_price, price_of
-from maker_graph.tracing import Trace
+from maker_graph.models.names import TINY, at_home, temperature_for
+from maker_graph.models.pricing import FREE, FlatPrice, Price, parse_price, price_of
+from maker_graph.run.journal import Fsync
+from maker_graph.run.tracing import Trace
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
 
@@ -138,7 +138,7 @@ def task_options(task: str, disks: int, source: Path | None) -> dict[str, Any]:
 def list_price(model: str) -> FlatPrice | None:
     """Return the list price of `model`, a simulated one's as it was published; None if none is known."""
     if model.startswith("sim:"):
-        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
         profile = profile_of(model.removeprefix("sim:"))
         return FlatPrice(profile.input_price, profile.output_price)

@@ -12,15 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from maker_graph import calibration as calibrations
-from maker_graph.calibration import Interval, Result
+from maker_graph.calibration import measuring as calibrations
+from maker_graph.calibration.measuring import Interval, Result
+from maker_graph.calibration.plan import Basis, Speed, basis_of, outlook
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, OwnPrice
 from maker_graph.errors import UsageError
-from maker_graph.extras import need_plan_extra
-from maker_graph.outlook import Basis, Speed, basis_of, outlook
-from maker_graph.pricing import parse_price
-from maker_graph.settings import TARGET
+from maker_graph.models.pricing import parse_price
+from maker_graph.run.settings import TARGET
+from maker_graph.statistics.extras import need_plan_extra
 
 
 @app.command(
@@ -94,7 +94,7 @@ def plan_command(
 
 def _plot(folder: Path) -> None:
     need_plan_extra("--plot")
-    from maker_graph.figures import planning_figures, png  # noqa: PLC0415  matplotlib is an extra
+    from maker_graph.report.figures import planning_figures, png  # noqa: PLC0415  matplotlib is an extra
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,6 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from maker_graph import run as runs
-from maker_graph.account import Limits
 from maker_graph.cli.announcing import Conditions, announce, announce_lookahead, basis_for, plan_of, planned_lead
 from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
 from maker_graph.cli.options import (
@@ -45,18 +43,20 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.summary import keep_verdict, print_summary, summarized
 from maker_graph.core.canonical import visible
+from maker_graph.core.task import Predicts, total_of
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
-from maker_graph.lookahead import draftable
-from maker_graph.maker import MakerOutput
-from maker_graph.models import TIMEOUT, TINY, default_model
-from maker_graph.pricing import Price
-from maker_graph.provider import Gate
-from maker_graph.sampling import Calls
-from maker_graph.settings import TARGET, Settings, cap_for, load_task, named_model, new_settings, rehearsed
-from maker_graph.solve import INTERRUPTED, PATIENCE, record_to, solve_until_signal
-from maker_graph.tables import read_rows, review_path, write_results
-from maker_graph.task import Predicts, total_of
-from maker_graph.tracing import Trace
+from maker_graph.graph.lookahead import draftable
+from maker_graph.graph.maker import MakerOutput
+from maker_graph.models.names import TIMEOUT, TINY, default_model
+from maker_graph.models.pricing import Price
+from maker_graph.models.provider import Gate
+from maker_graph.models.sampler import Calls
+from maker_graph.run import directory as runs
+from maker_graph.run.account import Limits
+from maker_graph.run.settings import TARGET, Settings, cap_for, load_task, named_model, new_settings, rehearsed
+from maker_graph.run.solving import INTERRUPTED, PATIENCE, record_to, solve_until_signal
+from maker_graph.run.tracing import Trace
+from maker_graph.tasks.tables import read_rows, review_path, write_results
 
 
 @app.command(

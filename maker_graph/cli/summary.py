@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from maker_graph import run as runs
 from maker_graph.errors import MakerError
-from maker_graph.models import TINY
-from maker_graph.pricing import FlatPrice
-from maker_graph.recovery import LONG
+from maker_graph.models.names import TINY
+from maker_graph.models.pricing import FlatPrice
+from maker_graph.run import directory as runs
+from maker_graph.run.recovery import LONG
 
 
 def summarized(run: runs.Run, *, quiet: bool) -> runs.Summary:
@@ -74,7 +74,7 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
         yield "Lookahead", f"{drafts['calls']:,} drafts ({written:,} tokens out); {dropped:,} samples dropped ({share:.1%})"
     yield "Tokens", f"{tokens['input']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out"
     if result["simulated"]:
-        from maker_graph.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
         profile = profile_of(result["model"].removeprefix("sim:"))
         listed = FlatPrice(profile.input_price, profile.output_price)(tokens)

@@ -70,7 +70,7 @@ class Vote(TypedDict):
     """What one sampler's samples came to.
 
     Attributes:
-        by: which sampler: "base", or the rung of the ladder that it stands on (`maker_graph/maker.py`).
+        by: which sampler: "base", or the rung of the ladder that it stands on (`maker_graph/graph/maker.py`).
         first: what the first sample voted for or would have; empty if it could not be read.
         ballot: candidate -> votes, in the order of each candidate's first vote.
         flags: red flag -> discarded samples.

@@ -16,8 +16,8 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, strict_json
+from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
-from maker_graph.task import Prompt
 
 INPUT = ("address", "date", "amount")
 OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "currency")

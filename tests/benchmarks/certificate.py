@@ -21,9 +21,9 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parents[2])]  # for the tests' simulated runs
 
-from maker_graph.certificate import Ballots, Certificate, as_json, ballots_of, certify  # noqa: E402
-from maker_graph.core.correlated import p_full  # noqa: E402
-from maker_graph.run import opened  # noqa: E402
+from maker_graph.report.certificate import Ballots, Certificate, as_json, ballots_of, certify  # noqa: E402
+from maker_graph.run.directory import opened  # noqa: E402
+from maker_graph.statistics.correlated import p_full  # noqa: E402
 from tests.voting import WORLDS, Tally, World  # noqa: E402
 
 SETTINGS = [

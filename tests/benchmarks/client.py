@@ -22,7 +22,7 @@ from typing import Any
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 
-from maker_graph.sampling import Sampler
+from maker_graph.models.sampler import Sampler
 from maker_graph.tasks import Hanoi
 
 Call = Callable[[int], Awaitable[Any]]

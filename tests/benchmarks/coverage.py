@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from maker_graph.estimation import correlation, error_rate
+from maker_graph.statistics.estimation import correlation, error_rate
 
 
 def simulated(chance: np.random.Generator, error: float, rho: float, steps: int, samples: int) -> Counter[tuple[int, int]]:

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from maker_graph.run import created, summary
-from maker_graph.settings import new_settings
-from maker_graph.solve import solve
+from maker_graph.run.directory import created, summary
+from maker_graph.run.settings import new_settings
+from maker_graph.run.solving import solve
 
 
 async def measured(options: argparse.Namespace, draft_error: float, lookahead: Any) -> dict[str, Any]:

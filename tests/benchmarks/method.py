@@ -20,18 +20,18 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.calibration import read
+from maker_graph.calibration.measuring import read
+from maker_graph.calibration.plan import basis_of, expected
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Reading, Terms, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, Majority, StoppingRule
-from maker_graph.ladder import reading_of
-from maker_graph.microstep import STUCK_AFTER, default_flags
-from maker_graph.outlook import basis_of, expected
-from maker_graph.prompts import as_pairs
-from maker_graph.sampling import sample_seed
+from maker_graph.graph.ladder import reading_of
+from maker_graph.graph.microstep import STUCK_AFTER, default_flags
+from maker_graph.models.prompts import as_pairs
+from maker_graph.models.sampler import sample_seed
+from maker_graph.models.tiny_lm import Ask, Reply, shared_engine
 from maker_graph.tasks import Hanoi
-from maker_graph.tiny_lm import Ask, Reply, shared_engine
 
 AHEAD = 12
 """Steps whose first samples are drawn while this one is counted: they fill the batches of the model."""

@@ -22,10 +22,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from maker_graph.core import correlated
-from maker_graph.core.planning import k_min, p_full
-from maker_graph.simulation import profile_of
-from maker_graph.simulation.profiles import Profile
+from maker_graph.models.simulation import profile_of
+from maker_graph.models.simulation.profiles import Profile
+from maker_graph.statistics import correlated
+from maker_graph.statistics.independent import k_min, p_full
 
 TARGET = 0.99
 SECONDS = 5.0

@@ -33,12 +33,12 @@ from typing_extensions import TypedDict
 from maker_graph import create_maker
 from maker_graph.core.decision import Reading, Terms, decide, judge
 from maker_graph.core.rules import AheadBy
-from maker_graph.maker import Machine
-from maker_graph.models import resolve_model
-from maker_graph.run import created
-from maker_graph.sampling import Sampler
-from maker_graph.settings import new_settings
-from maker_graph.solve import solve
+from maker_graph.graph.maker import Machine
+from maker_graph.models.names import resolve_model
+from maker_graph.models.sampler import Sampler
+from maker_graph.run.directory import created
+from maker_graph.run.settings import new_settings
+from maker_graph.run.solving import solve
 from maker_graph.tasks import Hanoi
 
 MODEL = "sim:perfect"

@@ -10,8 +10,8 @@ import argparse
 import json
 from typing import Any
 
-from maker_graph.core import correlated
-from maker_graph.core.planning import expected_cost, k_min, sample_cost
+from maker_graph.statistics import correlated
+from maker_graph.statistics.independent import expected_cost, k_min, sample_cost
 
 STEPS, TARGET, INPUT = 2**20 - 1, 0.95, 590
 ROWS = [  # model, input and output price in USD per million tokens, output tokens, error, k_min, cost in thousand USD

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maker_graph.calibration import Interval
-from maker_graph.outlook import Basis, outlook
+from maker_graph.calibration.measuring import Interval
+from maker_graph.calibration.plan import Basis, outlook
 
 Floats = NDArray[np.float64]
 

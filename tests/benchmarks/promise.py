@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from maker_graph import create_maker, p_full
-from maker_graph.simulation import SimulatedChatModel, Simulator, profile_of
+from maker_graph.models.simulation import SimulatedChatModel, Simulator, profile_of
 from maker_graph.tasks import Hanoi
 
 

@@ -10,9 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from maker_graph import run as runs
-from maker_graph.collected import collect
-from maker_graph.report import write
+from maker_graph.report.collecting import collect
+from maker_graph.report.page import write
+from maker_graph.run import directory as runs
 
 
 def measure(original: Path) -> dict[str, float]:

@@ -12,8 +12,8 @@ import json
 import time
 from typing import Any
 
+from maker_graph.models.tiny_lm import TinyChatModel
 from maker_graph.tasks import Hanoi
-from maker_graph.tiny_lm import TinyChatModel
 
 
 async def replies(prompts: list[Any], at_once: int, first_seed: int) -> int:

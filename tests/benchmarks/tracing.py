@@ -26,9 +26,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "records")]
 
-from maker_graph.run import created  # noqa: E402  after the path is set
-from maker_graph.settings import new_settings  # noqa: E402  after the path is set
-from maker_graph.solve import solve  # noqa: E402  after the path is set
+from maker_graph.run.directory import created  # noqa: E402  after the path is set
+from maker_graph.run.settings import new_settings  # noqa: E402  after the path is set
+from maker_graph.run.solving import solve  # noqa: E402  after the path is set
 
 
 def serve(pipe: Connection) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.ballot import count, lead
-from maker_graph.core.planning import expected_votes, p_sub
 from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
 from maker_graph.errors import UsageError
+from maker_graph.statistics.independent import expected_votes, p_sub
 
 votes_of = st.lists(st.sampled_from("abcd"), max_size=60)
 

@@ -27,16 +27,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.account import Limits
 from maker_graph.cli import EXIT_CODES
-from maker_graph.entry import encode
 from maker_graph.errors import MakerError
-from maker_graph.maker import MakerOutput
-from maker_graph.pricing import FlatPrice
-from maker_graph.run import Run, created, opened, summary
-from maker_graph.sampling import Call
-from maker_graph.settings import Settings, new_settings
-from maker_graph.solve import solve, solve_until_signal
+from maker_graph.graph.maker import MakerOutput
+from maker_graph.models.pricing import FlatPrice
+from maker_graph.models.sampler import Call
+from maker_graph.run.account import Limits
+from maker_graph.run.directory import Run, created, opened, summary
+from maker_graph.run.entry import encode
+from maker_graph.run.settings import Settings, new_settings
+from maker_graph.run.solving import solve, solve_until_signal
 
 MODEL = "sim:gpt-oss-20b,latency=0.002"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from maker_graph.account import Limits, Meter
 from maker_graph.core.decision import Usage
 from maker_graph.errors import TakenOver
-from maker_graph.pricing import FlatPrice
-from maker_graph.run import created, opened
+from maker_graph.models.pricing import FlatPrice
+from maker_graph.run.account import Limits, Meter
+from maker_graph.run.directory import created, opened
 from tests.survival.harness import Children, Event, Whole, assert_nothing_lost_or_doubled, events, settings_of
 
 PRICE = (100.0, 1000.0)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from maker_graph.account import Limits
 from maker_graph.core.canonical import canonical
 from maker_graph.errors import DamagedRun, LimitReached, UnknownModel, UnknownTask, UnusableRun
-from maker_graph.journal import Spent
-from maker_graph.run import created, opened, summary
-from maker_graph.solve import solve
+from maker_graph.run.account import Limits
+from maker_graph.run.directory import created, opened, summary
+from maker_graph.run.journal import Spent
+from maker_graph.run.solving import solve
 from tests.survival.harness import Whole, entries, settings_of, whole
 
 NOTES = ("price", "out", "max_samples", "pace")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.run import created, opened
+from maker_graph.run.directory import created, opened
 from tests.survival.harness import MODEL, Children, Whole, assert_nothing_lost_or_doubled, events, settings_of, whole
 
 SHARED_MEMORY = 32 * 1024

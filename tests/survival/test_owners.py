@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from maker_graph.run import created, opened
+from maker_graph.run.directory import created, opened
 from tests.survival.harness import (
     Child,
     Children,

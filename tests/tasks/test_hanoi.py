@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from maker_graph.errors import UsageError
-from maker_graph.simulation.hanoi import HanoiRehearsal
+from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.tasks.hanoi import Hanoi, HanoiState, moved
 
 PAPER = [

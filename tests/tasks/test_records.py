@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from maker_graph.errors import UsageError
-from maker_graph.simulation.records import RecordsRehearsal
-from maker_graph.tables import read_rows, review_path, write_results
+from maker_graph.models.simulation.records import RecordsRehearsal
 from maker_graph.tasks.records import OUTPUT, Records
+from maker_graph.tasks.tables import read_rows, review_path, write_results
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "records"
 ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}

@@ -1,0 +1,1 @@
+"""Calibration and planning: how often a model errs on a task, and what a target takes."""

@@ -1,0 +1,1 @@
+"""The LangGraph graphs: the microstep, the ladder, the outer machine, and lookahead."""

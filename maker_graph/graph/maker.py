@@ -1,0 +1,518 @@
+"""The outer machine: a task, one voted microstep after the other, as a state graph.
+
+    START -> start -> microstep -> commit -> microstep again, or END
+                          ^   |
+                          |   v  undecided
+                         escalate -> commit, if a person answered or the step is left open
+
+The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
+totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
+
+A step whose vote ends undecided climbs the ladder (`ladder.py`). With `lookahead` many microsteps are in flight on
+drafted states (`lookahead.py`), and `commit` takes all that are decided at the front, in order.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Checkpointer
+from typing_extensions import TypedDict
+
+from maker_graph.core.canonical import JSON, canonical, plain
+from maker_graph.core.decision import Decision, Usage, Vote, after_trying, vote_of
+from maker_graph.core.red_flags import RedFlag
+from maker_graph.core.rules import StoppingRule
+from maker_graph.core.task import Checks, Predicts, Skippable, Task, total_of
+from maker_graph.errors import UsageError
+from maker_graph.graph.bounded import BoundedGraph
+from maker_graph.graph.ladder import Ladder, Voter, create_voters, reading_of
+from maker_graph.graph.lookahead import (
+    LONGEST_DRAFT,
+    TOKENS_PER_ANSWER,
+    Drafter,
+    Window,
+    WindowedGraph,
+    asks_the_same,
+    microsteps_ahead,
+)
+from maker_graph.graph.microstep import (
+    MAX_SAMPLES,
+    MAX_TOKENS,
+    STUCK_AFTER,
+    TEMPERATURE,
+    OnUndecided,
+    ask_person,
+    first_draw,
+    stuck,
+)
+from maker_graph.graph.node import Node
+from maker_graph.graph.serializer import refuse_permissive
+from maker_graph.graph.width import Width
+from maker_graph.models.names import Model, resolve_models
+from maker_graph.models.sampler import Calls, Sampler, sample_seed
+
+STEPS = 10**12
+"""Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""
+
+
+class Totals(TypedDict):
+    """Sums over all committed steps.
+
+    Attributes:
+        samples: drawn, flagged ones included.
+        votes: samples kept.
+        outvoted: votes for another candidate than the winner.
+        undecided: steps that were left open.
+        rounds: parallel fan-outs.
+        first_sample_wrong_at: the first step whose first sample, alone, does not give the decided answer; None if all do.
+        flags: red flag -> samples discarded for it.
+        tokens: of all samples.
+    """
+
+    samples: int
+    votes: int
+    outvoted: int
+    undecided: int
+    rounds: int
+    first_sample_wrong_at: int | None
+    flags: dict[str, int]
+    tokens: Usage
+
+
+class MakerInput(TypedDict):
+    """Nothing: an empty input starts the task, or goes on with it."""
+
+
+class MakerOutput(TypedDict):
+    """Where the task stands.
+
+    Attributes:
+        state: the task's state.
+        step: the number of decided steps.
+        done: whether nothing is left to do.
+        digest: one hash over the start and all answers in order; equal for equal runs.
+        totals: sums over all steps.
+    """
+
+    state: Any
+    step: int
+    done: bool
+    digest: str
+    totals: Totals
+
+
+class Ahead(TypedDict):
+    """A decision on a state that was predicted, with that state: it holds if the real one asks the same."""
+
+    state: Any
+    decision: dict[str, Any]
+
+
+class MakerState(MakerOutput):
+    """The output, and what is under way."""
+
+    origin: str
+    until: int | None
+    until_samples: int | None
+    rung: int | None
+    tried: list[Vote]
+    answer: Any
+    decision: dict[str, Any]
+    ahead: list[Ahead]
+    dropped: int
+
+
+class Step(TypedDict):
+    """What a microstep sees of the machine, and writes: few channels, for LangGraph goes over all of them at each superstep."""
+
+    state: Any
+    answer: Any
+    decision: dict[str, Any]
+
+
+class Committed(NamedTuple):
+    """A decided step: the decision, and where the machine stood before and after it."""
+
+    decision: Decision
+    before: MakerOutput
+    after: MakerOutput
+
+
+class Log(Protocol):
+    """Where decided steps go: the write-ahead log of a run."""
+
+    def position(self) -> MakerOutput:
+        """Return where the log ends: an invocation goes on from there, whatever a checkpoint says."""
+        ...
+
+    def append(self, steps: Sequence[Committed], /) -> None:
+        """Store the steps for good, all or none, or raise: then they have not happened."""
+        ...
+
+
+def create_maker(
+    task: Task,
+    *,
+    model: Model | Sequence[Model],
+    k: int | StoppingRule = 3,
+    check: bool = True,
+    red_flags: Sequence[RedFlag] | None = None,
+    max_samples: int = MAX_SAMPLES,
+    stuck_after: int = STUCK_AFTER,
+    temperature: float | tuple[float, float] | None = TEMPERATURE,
+    max_tokens: int | None = MAX_TOKENS,
+    seed: int | None = None,
+    ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
+    lookahead: int | Literal["auto"] = 1,
+    draft_model: Model | None = None,
+    draft_calls: Calls | None = None,
+    on_undecided: OnUndecided | None = None,
+    steps_per_segment: int | None = None,
+    samples_per_segment: int | None = None,
+    log: Log | None = None,
+    calls: Calls | None = None,
+    step_config: Callable[[int], RunnableConfig] | None = None,
+    context_schema: type[Any] | None = None,
+    trust_checkpoints: bool = False,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
+
+    All of an invocation is one trace (a step is 12 runs or more): traced, a long task needs `steps_per_segment`.
+
+    Invoked with `{}` it starts the task, or goes on where the thread stands; invoked with None it resumes what was interrupted.
+    By itself it runs to the end, however long; `steps_per_segment` bounds the memory of a very long task. Each decision goes to
+    the custom stream (`stream_mode="custom", subgraphs=True`).
+
+    Args:
+        task: what is to be done; see `maker_graph.core.task`.
+        model: as for `create_microstep`, like all settings not named here.
+        k: the lead that decides, or a stopping rule.
+        check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
+        red_flags: in place of the default ones.
+        max_samples: a vote that needs more samples than this is undecided.
+        stuck_after: and so is one with so many red flags in a row at its end.
+        temperature: of the first sample and of the others.
+        max_tokens: the output cap of each sample.
+        seed: from which each sample gets a seed of its own.
+        ladder: what an undecided step climbs; None leaves it all to `on_undecided`.
+        lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
+            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision.
+        draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
+        draft_calls: how its requests are made, where not as those of the votes.
+        on_undecided: at the end of the ladder: "raise", "return" (leave the step open) or "interrupt" (ask a person). Default:
+            "return" if the task can `skip`, else "raise".
+        steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
+        samples_per_segment: end it earlier, after the step that reaches so many samples.
+        log: where decided steps go before the state does.
+        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
+        step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
+        context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
+        trust_checkpoints: compile also with a checkpointer that runs what its database says; see `serializer.py`.
+
+    Raises:
+        UsageError: a setting is wrong, or the task lacks a function of the contract.
+    """
+    at_the_end = _checked(task, steps_per_segment, on_undecided)
+    width = _width(lookahead)
+    checked = check and isinstance(task, Checks)
+    machine = Machine(task)
+    voters = create_voters(
+        task,
+        ladder or Ladder(temperature=None, rephrase=False),
+        model=model,
+        temperature=temperature,
+        seed=seed,
+        check=check,
+        state=Step,
+        k=k,
+        red_flags=red_flags,
+        max_samples=max_samples,
+        stuck_after=stuck_after,
+        max_tokens=max_tokens,
+        calls=calls,
+    )
+
+    def config_of(step: int) -> RunnableConfig:
+        return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
+
+    microstep = _microstep(voters, config_of)
+    window = None
+    if lookahead != 1:
+        drafter = _drafter(task, draft_model or model, seed, {**(calls or {}), **(draft_calls or {})})
+        first = first_draw(k)
+        microstep = microsteps_ahead(microstep, voters[0], drafter, config_of, total=machine.total, first=first)
+        asks = not isinstance(task, Predicts)
+        worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
+        window = partial(Window, task, worth, first=first, checked=checked, asks=asks)
+    return (
+        _Maker(
+            (steps_per_segment or machine.total or STEPS) * len(voters),
+            MakerState,
+            trusting=trust_checkpoints,
+            window=window,
+            input_schema=MakerInput,
+            output_schema=MakerOutput,
+            context_schema=context_schema,
+        )
+        .add_node("start", _start(machine, log, steps_per_segment, samples_per_segment))
+        .add_node("microstep", microstep)
+        .add_node("escalate", _escalate(task, voters, at_the_end, check=check))
+        .add_node("commit", _commit(task, machine, log, checked=checked))
+        .add_edge(START, "start")
+        .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
+        .add_conditional_edges("microstep", Node(decided_or_stuck), ["commit", "escalate"])
+        .add_conditional_edges("escalate", Node(next_rung_or_commit), ["microstep", "commit"])
+        .add_conditional_edges("commit", Node(next_step_or_end), ["microstep", END])
+    )
+
+
+def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> Node:
+    """Return the node that votes on the step at hand, on the rung that it stands on."""
+    vote = voters[0]  # a name of its own: in it, LangGraph finds the graph to draw
+
+    def microstep(values: MakerState) -> Any:
+        voter = vote if not values["rung"] else voters[values["rung"]]
+        return voter.invoke({"state": values["state"]}, config_of(values["step"] + 1))
+
+    async def amicrostep(values: MakerState) -> Any:
+        voter = vote if not values["rung"] else voters[values["rung"]]
+        return await voter.ainvoke({"state": values["state"]}, config_of(values["step"] + 1))
+
+    return Node(microstep, amicrostep)
+
+
+def _start(machine: "Machine", log: Log | None, steps_per_segment: int | None, samples_per_segment: int | None) -> Node:
+    """Return the node that says where an invocation begins and when it ends."""
+
+    def start(values: MakerState) -> dict[str, Any]:
+        fresh = machine.begin()
+        if log is not None:
+            at: Any = log.position()
+        elif "state" in values and values.get("origin", fresh["digest"]) != fresh["digest"]:
+            raise UsageError("This thread holds another task, or one with other settings: use a new thread.")
+        else:
+            at = {name: values[name] for name in fresh} if "state" in values else fresh  # type: ignore[literal-required]  # its own keys
+        return {
+            **at,
+            "origin": fresh["digest"],
+            "until": None if steps_per_segment is None else at["step"] + steps_per_segment,
+            "until_samples": None if samples_per_segment is None else at["totals"]["samples"] + samples_per_segment,
+            "rung": 0,
+            "tried": [],
+            "ahead": [],
+            "dropped": 0,
+        }
+
+    return Node(start)
+
+
+def _escalate(task: Task, voters: Sequence[Voter], at_the_end: OnUndecided, *, check: bool) -> Node:
+    """Return the node that sends a stuck step up the ladder, or ends it there."""
+
+    def escalate(values: MakerState) -> dict[str, Any]:
+        undecided = cast("Decision", values["decision"])
+        rung = (values["rung"] or 0) + 1
+        if rung < len(voters):
+            return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
+        undecided = after_trying(values["tried"], undecided)
+        if at_the_end == "raise":
+            raise stuck(undecided)
+        if at_the_end == "return":
+            return {"rung": None}
+        answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
+        get_stream_writer()({"decision": answer})
+        return {"rung": None, "tried": answer["tried"], "decision": dict(answer)}
+
+    return Node(escalate)
+
+
+def _commit(task: Task, machine: "Machine", log: Log | None, *, checked: bool) -> Node:
+    """Return the node that applies the decisions in order, each only to the question that it was asked."""
+
+    def commit(values: MakerState) -> dict[str, Any]:
+        decision = after_trying(values["tried"], cast("Decision", values["decision"]))
+        steps = [Committed(decision, values, machine.advance(values, decision))]
+        for later in values["ahead"]:
+            at = steps[-1].after
+            if at["done"] or not asks_the_same(task, later["state"], at["state"], checked=checked):
+                break
+            decision = cast("Decision", later["decision"])
+            steps.append(Committed(decision, at, machine.advance(at, decision)))
+        if log is not None:
+            log.append(steps)
+        return {**steps[-1].after, "rung": 0, "tried": [], "ahead": []}
+
+    return Node(commit)
+
+
+def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: dict[str, Any]) -> Drafter:
+    if isinstance(task, Predicts):
+        return Drafter(task, None)
+    sampler = Sampler(
+        resolve_models(model, seed=seed)[:1],
+        temperature=0.0,
+        max_tokens=TOKENS_PER_ANSWER * LONGEST_DRAFT,
+        seed=None if seed is None else sample_seed(seed, "draft", 0),
+        name="draft",
+        **calls,
+    )
+    return Drafter(task, sampler)
+
+
+def _width(lookahead: object) -> int | None:
+    if lookahead == "auto":
+        return None
+    if isinstance(lookahead, bool) or not isinstance(lookahead, int) or lookahead < 1:
+        raise UsageError(f"lookahead is a whole number of at least 1, or 'auto'; not {lookahead!r}.")
+    return lookahead
+
+
+def _checked(task: object, steps_per_segment: int | None, on_undecided: OnUndecided | None) -> OnUndecided:
+    """Return what happens at the end of the ladder, if the settings can be kept."""
+    if not isinstance(task, Task):
+        raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
+    if steps_per_segment is not None and steps_per_segment < 1:
+        raise UsageError(f"steps_per_segment must be at least 1, not {steps_per_segment!r}.")
+    skippable = isinstance(task, Skippable)
+    if on_undecided == "return" and not skippable:
+        raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")
+    return on_undecided or ("return" if skippable else "raise")
+
+
+def decided_or_stuck(values: MakerState) -> str:
+    """Return where a vote leads."""
+    return "commit" if values["decision"]["status"] == "decided" else "escalate"
+
+
+def next_rung_or_commit(values: MakerState) -> str:
+    """Return where a stuck step goes on."""
+    return "commit" if values["rung"] is None else "microstep"
+
+
+def next_step_or_end(values: MakerState) -> str:
+    """Return what follows a step, or the start: the next one, if neither the task nor the segment is over."""
+    drawn = values["totals"]["samples"] + values["dropped"]
+    full = values["until_samples"] is not None and drawn >= values["until_samples"]
+    return END if values["done"] or values["step"] == values["until"] or full else "microstep"
+
+
+class _Maker(StateGraph[Any, Any, Any, Any]):
+    """A state graph whose compiled form may take as many supersteps as its task or segment needs."""
+
+    def __init__(
+        self,
+        steps: int,
+        state: type[Any],
+        *,
+        trusting: bool,
+        window: Callable[[], Window] | None,
+        **schemas: type[Any] | None,
+    ) -> None:
+        super().__init__(state, **schemas)
+        self._steps = steps
+        self._window = window
+        self._trusting = trusting
+
+    def compile(self, checkpointer: Checkpointer = None, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Return the compiled graph; see `StateGraph.compile`.
+
+        Raises:
+            UsageError: the checkpointer runs what its database says.
+        """
+        if not self._trusting:
+            refuse_permissive(checkpointer)
+        graph = super().compile(checkpointer, **kwargs)
+        supersteps = 3 * self._steps + 2
+        return (
+            BoundedGraph.of(graph, supersteps)
+            if self._window is None
+            else WindowedGraph.of(graph, supersteps, window=self._window)
+        )
+
+
+class Machine:
+    """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.total = total_of(task)
+
+    def begin(self) -> MakerOutput:
+        """Return where the task stands before its first step."""
+        try:
+            state = plain(self._task.start())
+        except ValueError as error:
+            raise UsageError(f"The start state of {type(self._task).__name__} is {error}.") from None
+        return MakerOutput(
+            state=state,
+            step=0,
+            done=self._done(state, 0),
+            digest=hashlib.sha256(canonical(state).encode()).hexdigest(),
+            totals=Totals(
+                samples=0,
+                votes=0,
+                outvoted=0,
+                undecided=0,
+                rounds=0,
+                first_sample_wrong_at=None,
+                flags={},
+                tokens=Usage(input=0, cached=0, output=0),
+            ),
+        )
+
+    def advance(self, at: MakerOutput | MakerState, decision: Decision) -> MakerOutput:
+        """Return where the task stands after one more decision."""
+        step = at["step"] + 1
+        if decision["status"] == "decided":
+            state = plain(self._task.apply(at["state"], decision["answer"]))
+        else:
+            assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
+            state = plain(self._task.skip(at["state"]))
+        link = canonical([at["digest"], step, decision["status"], decision["answer"]])
+        return MakerOutput(
+            state=state,
+            step=step,
+            done=self._done(state, step),
+            digest=hashlib.sha256(link.encode()).hexdigest(),
+            totals=_added(at["totals"], decision, step),
+        )
+
+    def _done(self, state: JSON, step: int) -> bool:
+        return self._task.done(state) or step == self.total
+
+
+def _added(totals: Totals, decision: Decision, step: int) -> Totals:
+    first_wrong = totals["first_sample_wrong_at"]
+    if first_wrong is None and not decision["first_agrees"]:
+        first_wrong = step
+    for vote in (*decision["tried"], decision):
+        totals = _with_vote(totals, vote, decision["candidate"])
+    undecided = totals["undecided"] + (decision["candidate"] is None)
+    return {**totals, "undecided": undecided, "first_sample_wrong_at": first_wrong}
+
+
+def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
+    votes = sum(vote["ballot"].values())
+    flags = dict(totals["flags"])
+    for name, number in vote["flags"].items():
+        flags[name] = flags.get(name, 0) + number
+    tokens, used = totals["tokens"], vote["usage"]
+    return {
+        **totals,
+        "samples": totals["samples"] + vote["samples"],
+        "votes": totals["votes"] + votes,
+        "outvoted": totals["outvoted"] + (0 if winner is None else votes - vote["ballot"].get(winner, 0)),
+        "rounds": totals["rounds"] + vote["rounds"],
+        "flags": flags,
+        "tokens": Usage(
+            input=tokens["input"] + used["input"],
+            cached=tokens["cached"] + used["cached"],
+            output=tokens["output"] + used["output"],
+        ),
+    }

@@ -1,0 +1,347 @@
+"""The microstep: one voted decision as a compiled graph that any LangGraph app can take as a node.
+
+    START -> sample (one per sample, in parallel) -> red_flag -> vote -> sample again, or END
+
+`sample` draws, `red_flag` discards, `vote` counts and asks the stopping rule. A round draws what the leader still lacks
+(`core/rules.py`), all its samples are awaited, and they are counted in the order in which they were launched.
+
+Three schemas, for the traps of shared channels. In: the caller's keys, without their reducers, which the parent applies. Out:
+only the keys that the microstep writes, each overwritten with just what is new, so that a parent's reducer counts it once.
+Inside: the two, and the votes, which never leave.
+"""
+
+import json
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, cast, get_args, get_origin, get_type_hints
+
+from langchain_core.messages import AIMessage
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Send, interrupt
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from maker_graph.core.canonical import plain, strict_json
+from maker_graph.core.decision import Decision, Judged, Reading, Terms, Vote, answered, decide, judge, judge_all, next_draw
+from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
+from maker_graph.core.rules import AheadBy, Draw, StoppingRule
+from maker_graph.core.task import Prompt
+from maker_graph.errors import Undecided, UsageError
+from maker_graph.graph.bounded import BoundedGraph
+from maker_graph.graph.node import Node
+from maker_graph.models.names import Model, resolve_models
+from maker_graph.models.prompts import as_pairs
+from maker_graph.models.sampler import Calls, Sampler
+
+OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
+
+MAX_SAMPLES = 100
+"""A vote that needs more samples than this is undecided."""
+
+STUCK_AFTER = 20
+"""So many red flags in a row, with no vote after them, end a vote undecided."""
+
+MAX_TOKENS = 750
+"""Output cap of a sample, from the paper (section 4.4): beyond some 700 tokens its model was wrong in one reply of ten."""
+
+TEMPERATURE = (0.0, 0.1)
+"""Of the first sample and of all others, from the paper (section 4.4)."""
+
+
+_FIELDS = [field.name for field in fields(Sample)]
+
+
+class _Vote(TypedDict):
+    """What a microstep knows while it votes; none of it leaves."""
+
+    vote_samples: Annotated[list[dict[str, Any]], operator.add]
+    vote_judged: list[Judged]
+    vote_rounds: int
+    vote_next: int
+
+
+def create_microstep(
+    model: Model | Sequence[Model],
+    *,
+    state: type[Any] = MessagesState,
+    prompt: Callable[[Any], Prompt] | None = None,
+    answer: Callable[[str], Any] | type[BaseModel] | None = None,
+    key: Callable[[Any], Any] | None = None,
+    check: Callable[[Any, Any], bool] | None = None,
+    into: str | None = None,
+    decision: str | None = None,
+    k: int | StoppingRule = 3,
+    red_flags: Sequence[RedFlag] | None = None,
+    max_samples: int = MAX_SAMPLES,
+    stuck_after: int = STUCK_AFTER,
+    temperature: float | tuple[float, float] | None = TEMPERATURE,
+    max_tokens: int | None = MAX_TOKENS,
+    seed: int | None = None,
+    on_undecided: OnUndecided = "raise",
+    calls: Calls | None = None,
+    name: str = "microstep",
+    by: str = "base",
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return one voted decision as a compiled graph, to be used as a node or on its own.
+
+    In a graph of messages nothing but the model is needed: the conversation is the prompt, the stripped reply is the vote, and
+    one AIMessage is appended. In any other graph, say what to ask, how to read a reply and where the answer goes.
+
+    The full decision (ballot, samples, red flags, rounds, usage) goes to the custom stream as `{"decision": ...}`; stream with
+    `stream_mode="custom", subgraphs=True` to see it.
+
+    Args:
+        model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
+        state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
+        prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
+        answer: from the text of a reply to plain JSON, or a pydantic model that the reply, strict JSON, must fit. What it
+            raises makes the sample malformed. Default: the stripped text.
+        key: from an answer to what is voted on, if not the whole answer. It sees what `answer` made: an instance, if that is a
+            pydantic model.
+        check: from state and answer to whether the answer keeps the rules of the domain; if not, it is flagged as invalid.
+        into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
+        decision: the key of the state that gets the full decision, as plain JSON. Default: none.
+        k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
+        red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused and empty.
+        max_samples: a vote that needs more samples than this is undecided.
+        stuck_after: and so is one with so many red flags in a row at its end.
+        temperature: of the first sample and of the others, or one for all; None leaves it to the model.
+        max_tokens: the output cap of each sample; None leaves it to the model.
+        seed: from which each sample gets a seed of its own; None sends no seed.
+        on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
+            person, whose reply (`Command(resume="...")`) is read like a sample's.
+        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
+        name: the graph's name, in drawings and traces.
+        by: what the decision says of which sampler it is the vote of.
+
+    Raises:
+        UsageError: a setting is wrong; the text says which, and what to do.
+    """
+    rule, first = _rule_of(k, max_samples)
+    if stuck_after < 1:
+        raise UsageError(f"stuck_after must be at least 1, not {stuck_after!r}.")
+    terms = Terms(rule, max_samples, stuck_after)
+    if on_undecided not in get_args(OnUndecided):
+        raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
+    flags = default_flags(max_tokens) if red_flags is None else list(red_flags)
+    flags_by_name = named(flags)
+    keys = _keys_of(state, prompt, into, decision)
+    out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
+    view = _view_of(state, keys)
+    prompt = prompt or _messages
+    parse = _reader(answer)
+    sampler = Sampler(
+        resolve_models(model, seed=seed),
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        **(calls or {}),
+    )
+
+    def reading(values: Mapping[str, Any]) -> Reading:
+        bound = None if check is None else lambda reply: check(view(values), reply)
+        return Reading(parse=parse, key=key, check=bound, red_flags=flags_by_name)
+
+    def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
+        asked = prompt(view(values))
+        this = (values.get("vote_rounds") or 0) + 1
+        return [Send("sample", {"prompt": asked, "index": start + i, "round": this}) for i in range(number)]
+
+    def first_round(values: dict[str, Any]) -> list[Send]:
+        return draws(values, 0, first)
+
+    def sample(ask: dict[str, Any]) -> dict[str, Any]:
+        return {"vote_samples": [_as_dict(sampler.draw(ask["prompt"], ask["index"], round=ask["round"]))]}
+
+    async def asample(ask: dict[str, Any]) -> dict[str, Any]:
+        return {"vote_samples": [_as_dict(await sampler.adraw(ask["prompt"], ask["index"], round=ask["round"]))]}
+
+    def red_flag(values: dict[str, Any]) -> dict[str, Any]:
+        judged = values.get("vote_judged") or []
+        how = reading(values)
+        drawn = sorted(values["vote_samples"][len(judged) :], key=lambda each: each["index"])
+        return {"vote_judged": judged + judge_all([Sample(**each) for each in drawn], how)}
+
+    def vote(values: dict[str, Any]) -> dict[str, Any]:
+        judged = values["vote_judged"]
+        rounds = (values.get("vote_rounds") or 0) + 1
+        more = next_draw(judged, terms)
+        if more:
+            return {"vote_rounds": rounds, "vote_next": more}
+        result = decide(judged, terms, rounds, by)
+        if result["status"] == "undecided":
+            if on_undecided == "raise":
+                raise stuck(result)
+            if on_undecided == "interrupt":
+                result = ask_person(result, prompt(view(values)), reading(values))
+        get_stream_writer()({"decision": result})
+        return {"vote_rounds": rounds, "vote_next": 0, **_update(result, into, decision)}
+
+    def next_round_or_end(values: dict[str, Any]) -> list[Send] | str:
+        return draws(values, len(values["vote_judged"]), values["vote_next"]) if values["vote_next"] else END
+
+    graph = (
+        StateGraph(
+            _schema(
+                "Microstep",
+                "Inside a microstep.",
+                {**keys, **get_type_hints(out), **get_type_hints(_Vote, include_extras=True)},
+            ),
+            input_schema=_schema(f"{state.__name__}Input", state.__doc__ or "", keys),
+            output_schema=out,
+        )
+        .add_node("sample", Node(sample, asample))
+        .add_node("red_flag", Node(red_flag))
+        .add_node("vote", Node(vote))
+        .add_conditional_edges(START, Node(first_round), ["sample"])
+        .add_edge("sample", "red_flag")
+        .add_edge("red_flag", "vote")
+        .add_conditional_edges("vote", Node(next_round_or_end), ["sample", END])
+        .compile(name=name)
+    )
+    return BoundedGraph.of(graph, supersteps=3 * max_samples + 1)  # a round of at least one sample is three supersteps
+
+
+def _as_dict(sample: Sample) -> dict[str, Any]:
+    return {name: getattr(sample, name) for name in _FIELDS}  # asdict copies deep what is flat
+
+
+def first_draw(k: int | StoppingRule) -> int:
+    """Return how many samples the first round of a vote draws."""
+    verdict = (AheadBy(k) if isinstance(k, int) else k)({})
+    return verdict.samples if isinstance(verdict, Draw) else 1
+
+
+def _rule_of(k: int | StoppingRule, max_samples: int) -> tuple[StoppingRule, int]:
+    """Return the rule, and how many samples its first round draws."""
+    if not isinstance(k, int) and not callable(k):
+        raise UsageError(f"k is a whole number of at least 1 or a stopping rule, not {k!r}.")
+    rule = AheadBy(k) if isinstance(k, int) else k
+    verdict = rule({})
+    if not isinstance(verdict, Draw) or verdict.samples > max_samples:
+        raise UsageError(f"max_samples={max_samples!r} is too few to decide anything ({rule}): raise it or lower k.")
+    return rule, verdict.samples
+
+
+def default_flags(max_tokens: int | None) -> list[RedFlag]:
+    """Return the red flags for which raw samples are discarded if nothing else is said; `max_tokens` is the output cap."""
+    flags: list[RedFlag] = [truncated, refused, empty]
+    return flags if max_tokens is None else [truncated, too_long(max_tokens), refused, empty]
+
+
+def _messages(state: Any) -> Prompt:
+    messages: Prompt = state.get("messages", ()) if isinstance(state, Mapping) else state.messages
+    if not messages:
+        raise UsageError("There is no message to answer: the input needs messages.")
+    return messages
+
+
+def _reader(answer: Callable[[str], Any] | type[BaseModel] | None) -> Callable[[str], Any]:
+    """Return how text becomes an answer."""
+    if answer is None:
+        return str.strip
+    if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
+        read = cast("Callable[[str], Any]", answer)
+        return lambda text: plain(read(text))  # so that key, check and a replay see the same value
+    form = answer
+
+    def parse(text: str) -> BaseModel:
+        strict_json(text.strip())  # no duplicate keys, no NaN; then no "3" for 3 and no "yes" for true
+        return form.model_validate_json(text.strip(), strict=True)
+
+    return parse
+
+
+def _keys_of(
+    state: type[Any], prompt: Callable[[Any], Prompt] | None, into: str | None, decision: str | None
+) -> dict[str, Any]:
+    """Return the keys of the caller's state with their types, without reducers."""
+    if not isinstance(state, type):
+        raise UsageError(f"state is the schema of your graph, a class, not {state!r}.")
+    hints = get_type_hints(state, include_extras=True)
+    if prompt is None and "messages" not in hints:
+        raise UsageError(f"{state.__name__} has no messages: say with prompt= what to ask the model.")
+    target = "messages" if into is None else into
+    if target not in hints:
+        raise UsageError(f"{state.__name__} has no key {target!r}: say with into= where the answer goes ({', '.join(hints)}).")
+    if decision is not None and state is not MessagesState and decision not in hints:
+        raise UsageError(f"{state.__name__} has no key {decision!r} for the decision; it has {', '.join(hints)}.")
+    if taken := sorted(set(hints) & set(_Vote.__annotations__)):
+        raise UsageError(f"The microstep uses the key {taken[0]!r} inside: give the one in {state.__name__} another name.")
+    return {name: _bare(hint) for name, hint in hints.items()}
+
+
+def _bare(hint: Any) -> Any:
+    """Return the type in `hint` without a reducer; whether a key is required stays."""
+    if get_origin(hint) in (Required, NotRequired):
+        return hint.__origin__[_bare(get_args(hint)[0])]
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _schema(name: str, doc: str, hints: dict[str, Any]) -> Any:
+    schema: Any = TypedDict(name, hints, total=False)  # type: ignore[misc]  # made from the caller's own schema
+    schema.__doc__ = doc
+    return schema
+
+
+def _view_of(state: type[Any], keys: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """Return how the values of the channels become what the caller's functions take: their own class."""
+    kind: Any = state
+    if is_dataclass(state) or issubclass(state, BaseModel):
+        return lambda values: kind(**{name: values[name] for name in keys if name in values})
+    return lambda values: {name: values[name] for name in keys if name in values}
+
+
+def _written(keys: Mapping[str, Any], into: str | None, decision: str | None) -> dict[str, Any]:
+    target = "messages" if into is None else into
+    return {target: keys[target]} | ({} if decision is None else {decision: dict[str, Any]})
+
+
+def _update(result: Decision, into: str | None, decision: str | None) -> dict[str, Any]:
+    update: dict[str, Any] = {} if decision is None else {decision: dict(result)}
+    if into is not None:
+        update[into] = result["answer"]
+    else:
+        update["messages"] = [AIMessage(result["text"])] if result["status"] == "decided" else []
+    return update
+
+
+def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decision:
+    """Return the decision of a person, who is asked through `interrupt` until the reply keeps all rules of a sample's."""
+    error = stuck(undecided)
+    shown = [{"role": role, "content": content} for role, content in as_pairs(prompt)]
+    problem = ""
+    while True:
+        given = interrupt(
+            {
+                "question": "No candidate won. What is the right reply?",
+                "problem": problem,
+                "reason": error.reason,
+                "prompt": shown,
+                "ballot": error.ballot,
+                "flags": error.flags,
+                "samples": error.samples,
+                "replies": error.replies,
+            }
+        )
+        text = given if isinstance(given, str) else json.dumps(given)
+        reply = judge(Sample(0, text), Reading(reading.parse, reading.key, reading.check, {"empty": empty}))
+        if reply["flag"] is None:
+            return answered(undecided, reply)
+        problem = f"This reply is {reply['flag']}{': ' + reply['why'] if reply['why'] else ''}."
+
+
+def stuck(decision: Decision) -> Undecided:
+    """Return the error for a step on which no rung could decide: the last one's ballot, the samples and red flags of all."""
+    votes: list[Vote] = [*decision["tried"], decision]
+    flags: dict[str, int] = {}
+    for each in votes:
+        for name, number in each["flags"].items():
+            flags[name] = flags.get(name, 0) + number
+    reason = decision["reason"]
+    if decision["tried"]:
+        reason = f"{reason} Tried: {', '.join(each['by'] for each in votes)}."
+    return Undecided(reason, decision["ballot"], flags, sum(each["samples"] for each in votes), decision["replies"])

@@ -1,0 +1,30 @@
+"""Replies to chats, so that a served or embedded microstep can be tried without a key."""
+
+from collections.abc import Mapping, Sequence
+
+from maker_graph.models.simulation.rehearsal import Messages, Replies
+
+
+class ChatRehearsal:
+    """Says that it is simulated, and now and then something else."""
+
+    def replies(self, prompt: Messages, /) -> Replies:
+        """Return the replies to `prompt`, whatever it is."""
+        asked = prompt[-1][1] if prompt else ""
+        return Replies(
+            f"I am a simulated model and know no answer to this: {asked}",
+            ["I am sure that the answer is 42.", "Ask me tomorrow."],
+        )
+
+
+class Answers:
+    """Knows a few questions: to a prompt whose last message holds a key, the first value is right and the others are wrong."""
+
+    def __init__(self, answers: Mapping[str, Sequence[str]]) -> None:
+        """Take `answers`: from a part of the question to the right reply and at least one wrong one."""
+        self._answers = {part: Replies(right, wrong) for part, (right, *wrong) in answers.items()}
+
+    def replies(self, prompt: Messages, /) -> Replies | None:
+        """Return the replies to `prompt`, or None if no part of it is known."""
+        asked = prompt[-1][1] if prompt else ""
+        return next((replies for part, replies in self._answers.items() if part in asked), None)

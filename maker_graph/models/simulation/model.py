@@ -1,0 +1,119 @@
+"""The simulated model as a LangChain chat model."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import RunnableConfig
+from pydantic import ConfigDict
+
+from maker_graph.models.sampler import nobody_listens
+from maker_graph.models.simulation.chat import Answers
+from maker_graph.models.simulation.profiles import profile_of
+from maker_graph.models.simulation.simulator import Reply, Simulator
+
+
+def simulated(profile: str, answers: Mapping[str, Sequence[str]], *, seed: int = 0) -> "SimulatedChatModel":
+    """Return a simulated chat model that knows `answers`: part of a question -> the right reply, then wrong ones.
+
+    `profile` is what follows `sim:` in a model's name.
+    """
+    return SimulatedChatModel(simulator=Simulator(profile_of(profile), seed=seed, rehearsals=[Answers(answers)]))
+
+
+class SimulatedChatModel(BaseChatModel):
+    """A chat model whose replies are made by a `Simulator`; the temperature changes nothing."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    simulator: Simulator
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+    @property
+    def model_name(self) -> str:
+        """Return the name by which the model was asked for."""
+        return f"sim:{self.simulator.profile.name}"
+
+    @property
+    def _llm_type(self) -> str:
+        return "maker-graph-simulated"
+
+    def knows(self, prompt: LanguageModelInput) -> None:
+        """Return if the model has rehearsed `prompt`, or raise a UsageError that says what to do."""
+        self.simulator.knows([(message.type, str(message.text)) for message in self._convert_input(prompt).to_messages()])
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002  BaseChatModel's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Return the reply; without LangChain's callbacks if nobody listens to any, for they take longer than the reply."""
+        if self.callbacks or not nobody_listens():
+            return await super().ainvoke(input, config, stop=stop, **kwargs)
+        given = isinstance(input, list) and all(isinstance(each, BaseMessage) for each in input)
+        messages: Any = input if given else self._convert_input(input).to_messages()
+        reply = self._reply(messages, kwargs.get("seed"))
+        if reply.seconds:
+            await asyncio.sleep(reply.seconds)
+        return _message(reply)
+
+    def _reply(self, messages: list[BaseMessage], seed: int | None) -> Reply:
+        prompt = [(message.type, str(message.text)) for message in messages]
+        return self.simulator.reply(prompt, seed=seed, max_tokens=self.max_tokens)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002  BaseChatModel's signature
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  BaseChatModel's signature
+        *,
+        seed: int | None = None,
+        **kwargs: Any,  # noqa: ARG002  BaseChatModel's signature
+    ) -> ChatResult:
+        reply = self._reply(messages, seed)
+        if reply.seconds:
+            time.sleep(reply.seconds)
+        return _result(reply)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002  BaseChatModel's signature
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  BaseChatModel's signature
+        *,
+        seed: int | None = None,
+        **kwargs: Any,  # noqa: ARG002  BaseChatModel's signature
+    ) -> ChatResult:
+        reply = self._reply(messages, seed)
+        if reply.seconds:
+            await asyncio.sleep(reply.seconds)
+        return _result(reply)
+
+
+def _result(reply: Reply) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=_message(reply))])
+
+
+def _message(reply: Reply) -> AIMessage:
+    usage = UsageMetadata(
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        total_tokens=reply.input_tokens + reply.output_tokens,
+        input_token_details=InputTokenDetails(cache_read=0),
+    )
+    return AIMessage(
+        reply.text,
+        additional_kwargs={"refusal": reply.refusal} if reply.refusal else {},
+        response_metadata={"finish_reason": reply.finish},
+        usage_metadata=usage,
+    )

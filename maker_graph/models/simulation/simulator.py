@@ -1,0 +1,212 @@
+"""A simulated model: sees a prompt and a seed, answers like a fallible model, and knows nothing else.
+
+No evidence about any real model: it errs as its profile says. Its samples depend on the prompt, its own seed and the seed of
+the request only, never on the order or the number of calls.
+"""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from maker_graph.core.red_flags import estimated_tokens
+from maker_graph.errors import UsageError
+from maker_graph.models.simulation.hanoi import HanoiRehearsal
+from maker_graph.models.simulation.profiles import Profile
+from maker_graph.models.simulation.records import RecordsRehearsal
+from maker_graph.models.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies
+
+LATENCY_SIGMA = 0.4
+"""Spread of the lognormal latencies."""
+
+DRAFT_TOKENS = 15
+"""Output tokens of each answer in a draft."""
+
+DRAFT_LATENCY = (0.3, 0.03)
+"""How long a draft takes, in latencies of a reply: a fixed part, and one for each answer (15 tokens, a reply 538)."""
+
+RAMBLING = 2500
+"""Output tokens of a reply that runs too long, if nothing cuts it."""
+
+
+REMEMBERED = 256
+"""Prompts whose replies are remembered, for the next samples of the same step; a memory of speed only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the simulated model replies.
+
+    Attributes:
+        text: the reply, cut short if `finish` is "length".
+        finish: as OpenAI spells it.
+        refusal: why it refused, or None.
+        input_tokens: an estimate from the prompt.
+        output_tokens: drawn from the profile, at most the cap of the request; not the length of `text`.
+        seconds: how long it takes.
+    """
+
+    text: str
+    finish: Literal["stop", "length"]
+    refusal: str | None
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+
+
+class Simulator:
+    """A model that errs as `profile` says.
+
+    With `seed` the difficulty of each step is set: the same prompt is as hard in every sample. Without a seed in the request
+    the sample is left to chance.
+    """
+
+    def __init__(self, profile: Profile, *, seed: int = 0, rehearsals: Sequence[Rehearsal] = ()) -> None:
+        self.profile = profile
+        self.seed = seed
+        self._rehearsals = (*rehearsals, HanoiRehearsal(), RecordsRehearsal())
+        self._drafting = [each for each in self._rehearsals if isinstance(each, DraftRehearsal)]
+        self._remembered = lru_cache(REMEMBERED)(self._rehearsed)
+        self._difficulty = lru_cache(REMEMBERED)(self._drawn_difficulty)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the profile."""
+        return self.profile.name
+
+    async def serve(
+        self,
+        prompt: Messages,
+        /,
+        *,
+        seed: int | None,
+        max_tokens: int | None,
+        temperature: float | None = None,  # noqa: ARG002  it changes nothing
+        stop: Sequence[str] = (),  # noqa: ARG002  no reply goes on behind its answer
+    ) -> Reply:
+        """Return one sample of `prompt` after the time that it takes; see `reply`."""
+        reply = self.reply(prompt, seed=seed, max_tokens=max_tokens)
+        await asyncio.sleep(reply.seconds)
+        return reply
+
+    def reply(self, prompt: Messages, *, seed: int | None, max_tokens: int | None) -> Reply:
+        """Return one sample of `prompt`.
+
+        Raises:
+            UsageError: no rehearsal knows the prompt.
+        """
+        profile = self.profile
+        if (draft := self._draft(prompt, seed, max_tokens)) is not None:
+            return draft
+        chance = random.Random() if seed is None else _chance("sample", self.seed, seed, prompt)  # noqa: S311  no secret
+        refused = malformed = False
+        fate = chance.random()
+        tokens = round(profile.output_tokens * chance.uniform(0.75, 1.25))
+        if fate < 0.5 * profile.flagged:
+            tokens = RAMBLING
+        elif fate < profile.flagged:
+            refused = fate >= 0.9 * profile.flagged
+            malformed = not refused
+        text = "" if refused else self._text(prompt, chance)
+        if malformed:
+            text = text[: len(text) // 3]
+        finish: Literal["stop", "length"] = "stop"
+        if max_tokens is not None and tokens > max_tokens:
+            tokens, finish, text = max_tokens, "length", text[: len(text) // 3]
+        return Reply(
+            text=text,
+            finish=finish,
+            refusal="I cannot help with that." if refused else None,
+            input_tokens=estimated_tokens("".join(content for _, content in prompt)),
+            output_tokens=12 if refused else tokens,
+            seconds=profile.latency * chance.lognormvariate(0, LATENCY_SIGMA) if profile.latency else 0.0,
+        )
+
+    def _draft(self, prompt: Messages, seed: int | None, max_tokens: int | None) -> Reply | None:
+        """Return a draft, if `prompt` asks for one; it shows no red flags."""
+        profile = self.profile
+        chance: random.Random | None = None
+
+        def slips() -> bool:
+            nonlocal chance
+            if chance is None:
+                chance = random.Random() if seed is None else _chance("draft", self.seed, seed, prompt)  # noqa: S311  no secret
+            return chance.random() < profile.draft_error
+
+        lines = next((found for each in self._drafting if (found := each.draft(prompt, slips)) is not None), None)
+        if lines is None:
+            return None
+        lines = lines if max_tokens is None else lines[: max_tokens // DRAFT_TOKENS]
+        fixed, each = DRAFT_LATENCY
+        latency = profile.latency * (fixed + each * len(lines))
+        return Reply(
+            text="\n".join(lines),
+            finish="stop",
+            refusal=None,
+            input_tokens=estimated_tokens("".join(content for _, content in prompt)),
+            output_tokens=DRAFT_TOKENS * len(lines),
+            seconds=latency * (chance or random.Random()).lognormvariate(0, LATENCY_SIGMA) if latency else 0.0,  # noqa: S311
+        )
+
+    def knows(self, prompt: Messages) -> None:
+        """Return if some rehearsal knows `prompt`.
+
+        Raises:
+            UsageError: none does; the text says what to do.
+        """
+        self._replies(prompt)
+
+    def difficulty(self, prompt: Messages) -> float:
+        """Return the probability that a valid sample of `prompt` is wrong."""
+        return self._difficulty(_hashable(prompt))
+
+    def _drawn_difficulty(self, prompt: tuple[tuple[str, str], ...]) -> float:
+        mean, rho = self.profile.error, self.profile.rho
+        if rho == 0 or mean in {0, 1}:
+            return mean
+        weight = 1 / rho - 1  # alpha + beta of a Beta distribution with within-step correlation rho
+        return _chance("difficulty", self.seed, 0, prompt).betavariate(mean * weight, (1 - mean) * weight)
+
+    def _text(self, prompt: Messages, chance: random.Random) -> str:
+        replies = self._replies(prompt)
+        if chance.random() >= self.difficulty(prompt):
+            return replies.right
+        if chance.random() < self.profile.favourite or len(replies.wrong) == 1:
+            return replies.wrong[0]
+        return chance.choice(replies.wrong[1:])
+
+    def _replies(self, prompt: Messages) -> Replies:
+        return self._remembered(_hashable(prompt))
+
+    def _rehearsed(self, prompt: tuple[tuple[str, str], ...]) -> Replies:
+        for rehearsal in self._rehearsals:
+            try:
+                replies = rehearsal.replies(prompt)
+            except Exception as error:
+                raise UsageError(
+                    f"{type(rehearsal).__name__} fails on this prompt: {type(error).__name__}: {error}."
+                ) from error
+            if replies is not None:
+                return replies
+        raise UsageError(
+            "A simulated model answers only what it has rehearsed: the prompts of hanoi and records. "
+            "Use a real model, or give the task a `rehearsal` (maker_graph.models.simulation.Rehearsal)."
+        )
+
+
+def _hashable(prompt: Messages) -> tuple[tuple[str, str], ...]:
+    return tuple((role, content) for role, content in prompt)
+
+
+def _chance(kind: str, seed: int, request: int, prompt: Messages) -> random.Random:
+    text = f"({kind!r}, {seed!r}, {request!r}, {_shown(_hashable(prompt))})"
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16)
+    return random.Random(digest.digest())  # noqa: S311  no secret
+
+
+@lru_cache(REMEMBERED)
+def _shown(prompt: tuple[tuple[str, str], ...]) -> str:
+    return repr(list(prompt))

@@ -1,0 +1,268 @@
+"""Certify a run from its ballots, without any truth: how likely no step is wrong, and what that rests on.
+
+The theory is in `evidence.py`. What it is applied to:
+
+- A step that was decided by a vote is covered. Its ballot is judged by how often samples were wrong over the whole run.
+- A step that climbed the ladder (`ladder.py`) is judged by all its votes together, with those of the sampler that got stuck,
+  as if the higher rung were no better on this step than the sampler before it. That is pessimistic, as the rung is there
+  because it may be better; but a vote that starts from zero forgets that the step is a hard one.
+- A step that a person answered, or that was left open, is not covered, and is counted. Its votes, if there are any, still count
+  in how often samples are wrong: left out, the run would look easier than it was.
+- With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from maker_graph.core.decision import Decision
+from maker_graph.errors import DamagedRun, UsageError
+from maker_graph.run.entry import decode
+from maker_graph.statistics.estimation import Estimate
+from maker_graph.statistics.race import check_k
+from maker_graph.statistics.unlabelled import Tally, fit
+
+MOST_LISTED = 20
+"""So many of the most contested steps are listed."""
+
+_UNCONTESTED = re.compile(
+    r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],\d+,\[\d+,\d+,(?:\d+|\[[\d,]*\])\],0,(?:true|false)\]$'
+)
+"""The end of an entry (`entry.py`) whose only candidate is the answer. It is anchored: no answer can pass for it."""
+
+_ASSUMED = (
+    (
+        "Each step has one right answer. Valid samples of a step err independently of each other, at a rate of the step's own, "
+        "and over the steps these rates follow a Beta distribution."
+    ),
+    (
+        "Samples are right more often than wrong, and no group of steps stands out on which they are nearly always wrong in "
+        "the same way. Ballots cannot show such steps, for they look like those on which all samples are right: only a "
+        "calibration can."
+    ),
+    "Whether wrong samples agree with each other has nothing to do with how hard the step is.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ballots:
+    """The ballots of a run, those with the same votes counted together.
+
+    Attributes:
+        steps: of the run so far.
+        decided: votes of the winner and of the others -> steps decided with them.
+        undecided: votes, most first -> steps that a person answered or that were left open.
+        contested: steps on which valid samples disagreed.
+        higher: decided steps that climbed the ladder.
+        person: steps that a person answered.
+        open: steps that were left open.
+        examples: the first steps with each ballot that was contested, and their decisions.
+    """
+
+    steps: int
+    decided: dict[Tally, int]
+    undecided: dict[Tally, int]
+    contested: int
+    higher: int
+    person: int
+    open: int
+    examples: dict[Tally, list[tuple[int, Decision]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ContestedStep:
+    """A step on which valid samples disagreed.
+
+    Attributes:
+        step: its number, from 1.
+        by: which sampler decided it.
+        winner: the candidate that won.
+        ballot: candidate -> votes, those on all rungs of the ladder together.
+        samples: drawn for it, on all rungs.
+        flags: red flag -> discarded samples, on all rungs.
+        wrong: how likely the winner is wrong, with the error rate, the correlation and the agreement that fit best.
+    """
+
+    step: int
+    by: str
+    winner: str
+    ballot: dict[str, int]
+    samples: int
+    flags: dict[str, int]
+    wrong: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the ballots of a run say; intervals are at 95 %.
+
+    Attributes:
+        steps: of the run.
+        k: the lead that decided.
+        covered: steps that were decided by votes; the chance is theirs.
+        higher: those of them that climbed the ladder.
+        person: steps that a person answered; not covered.
+        open: steps that were left open; not covered.
+        contested: steps on which valid samples disagreed.
+        error: the share of wrong samples that fits the ballots; None if they are no evidence.
+        rho: the correlation of the errors of two samples of one step; None likewise.
+        agreement: how often two wrong samples of one step agree; None likewise.
+        chance: that no covered step is wrong.
+        assumptions: what all this rests on, in sentences.
+        contested_steps: those most likely wrong first, at most `MOST_LISTED`.
+    """
+
+    steps: int
+    k: int
+    covered: int
+    higher: int
+    person: int
+    open: int
+    contested: int
+    error: Estimate | None
+    rho: Estimate | None
+    agreement: Estimate | None
+    chance: Estimate
+    assumptions: list[str]
+    contested_steps: list[ContestedStep]
+
+
+def ballots_of(decisions: Iterable[Decision]) -> Ballots:
+    """Return the ballots of a run, from its decisions in order: one pass, in little memory."""
+    return _ballots(enumerate(decisions, start=1))
+
+
+def _ballots(numbered: Iterable[tuple[int, Decision]]) -> Ballots:
+    decided: Counter[Tally] = Counter()
+    undecided: Counter[Tally] = Counter()
+    examples: dict[Tally, list[tuple[int, Decision]]] = {}
+    steps = contested = higher = person = left_open = 0
+    for step, decision in numbered:
+        steps += 1
+        ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
+        contested += len(ballot) > 1
+        if decision["status"] != "decided" or decision["by"] == "person":
+            left_open += decision["status"] != "decided"
+            person += decision["status"] == "decided"
+            if ballot:
+                undecided[tuple(sorted(ballot.values(), reverse=True))] += 1
+            continue
+        tally = _tally(ballot, decision["candidate"])
+        decided[tally] += 1
+        higher += bool(decision["tried"])
+        if len(tally) > 1 and decided[tally] <= MOST_LISTED:
+            examples.setdefault(tally, []).append((step, decision))
+    return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples)
+
+
+def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
+    """Return the ballots of a run from the entries of its journal, as `ballots_of`, some times as fast.
+
+    Raises:
+        DamagedRun: an entry is unreadable.
+    """
+    alike: Counter[int] = Counter()
+    ballots = _ballots(_others(entries, alike))
+    decided = Counter(ballots.decided)
+    decided.update({(votes,): steps for votes, steps in alike.items()})
+    return replace(ballots, steps=ballots.steps + alike.total(), decided=dict(decided))
+
+
+def _others(entries: Iterable[tuple[int, str]], alike: Counter[int]) -> Iterator[tuple[int, Decision]]:
+    """Yield the decisions of all steps but those that nobody contested: of these `alike` gets votes -> steps."""
+    for step, entry in entries:
+        if seen := _UNCONTESTED.search(entry):
+            alike[seen[1].split(",").count("0")] += 1
+            continue
+        try:
+            yield step, decode(entry)
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
+
+
+def certify(ballots: Ballots, k: int) -> Certificate:
+    """Return what the ballots of a run that was decided by a lead of `k` say of it.
+
+    Raises:
+        UsageError: k is out of range, or no step was decided by a vote.
+    """
+    check_k(k)
+    covered = sum(ballots.decided.values())
+    if not covered:
+        raise UsageError("No step of this run was decided by a vote: there is nothing to certify.")
+    found = fit(ballots.decided, ballots.undecided) if k > 1 else None
+    return Certificate(
+        steps=ballots.steps,
+        k=k,
+        covered=covered,
+        higher=ballots.higher,
+        person=ballots.person,
+        open=ballots.open,
+        contested=ballots.contested,
+        error=found and found.error,
+        rho=found and found.rho,
+        agreement=found and found.agreement,
+        chance=Estimate(0.0, 0.0, 1.0) if found is None else found.chance,
+        assumptions=list(_assumptions(ballots, k)),
+        contested_steps=[] if found is None else _most_contested(ballots, found.wrong),
+    )
+
+
+def as_json(certificate: Certificate) -> dict[str, Any]:
+    """Return the certificate as plain JSON; an estimate is an object with `value`, `low` and `high`, or null."""
+    estimates = {name: getattr(certificate, name) for name in ("error", "rho", "agreement", "chance")}
+    return asdict(certificate) | {name: None if each is None else each._asdict() for name, each in estimates.items()}
+
+
+def _all_votes(decision: Decision) -> dict[str, int]:
+    """Return the votes of all rungs together."""
+    return dict(sum((Counter(vote["ballot"]) for vote in decision["tried"]), Counter(decision["ballot"])))
+
+
+def _tally(ballot: dict[str, int], winner: str | None) -> Tally:
+    others = (votes for candidate, votes in ballot.items() if candidate != winner)
+    return (ballot[winner or ""], *sorted(others, reverse=True))
+
+
+def _most_contested(ballots: Ballots, wrong: dict[Tally, float]) -> list[ContestedStep]:
+    """Return the steps whose winners are most likely wrong, the first ones of those with the same votes."""
+    ranked = sorted(ballots.examples.items(), key=lambda item: (-wrong[item[0]], item[1][0][0]))
+    return [_contested(step, decision, wrong[tally]) for tally, examples in ranked for step, decision in examples][:MOST_LISTED]
+
+
+def _contested(step: int, decision: Decision, wrong: float) -> ContestedStep:
+    votes = [*decision["tried"], decision]
+    return ContestedStep(
+        step=step,
+        by=decision["by"],
+        winner=decision["candidate"] or "",
+        ballot=_all_votes(decision),
+        samples=sum(vote["samples"] for vote in votes),
+        flags=dict(sum((Counter(vote["flags"]) for vote in votes), Counter())),
+        wrong=wrong,
+    )
+
+
+def _assumptions(ballots: Ballots, k: int) -> Iterator[str]:
+    if k == 1:
+        yield (
+            "With k = 1 each step was decided by one vote, which nothing can contradict. The ballots are no evidence at all: "
+            "the chance that no step is wrong lies anywhere from 0 to 1."
+        )
+    else:
+        yield from _ASSUMED
+    if ballots.higher:
+        yield (
+            f"{_steps(ballots.higher)} decided on a higher rung of the ladder. All votes on such a step are counted together, "
+            "as if the rung were no better on it than the sampler that got stuck."
+        )
+    if ballots.person:
+        yield f"{_steps(ballots.person)} answered by a person, and not covered: the chance is that of the other steps."
+    if ballots.open:
+        yield f"{_steps(ballots.open)} left open, and not covered: the chance is that of the other steps."
+
+
+def _steps(number: int) -> str:
+    return "One step was" if number == 1 else f"{number:,} steps were"

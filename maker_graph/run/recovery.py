@@ -1,0 +1,177 @@
+"""Where a run goes on: the newest checkpoint that agrees with the journal, and the journal's later answers applied to it.
+
+The journal is the truth and a checkpoint a shortcut to it. It is taken because it agrees with the journal, never because it is
+the latest: LangGraph orders checkpoints by the wall clock, which may have been set back. One that is damaged, unreadable or
+says something else than the journal is set aside, with all of its file, and the run goes on from the journal alone.
+
+Each owner of a run writes into a thread of its own, so that LangGraph never goes on from what an earlier one left.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import aiosqlite
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StateSnapshot
+
+from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
+from maker_graph.graph.maker import MakerOutput
+from maker_graph.graph.serializer import strict_serializer
+from maker_graph.run.directory import Run
+from maker_graph.run.journal import clear_errors
+
+Compiled = CompiledStateGraph[Any, Any, Any, Any]
+
+
+LONG = 20_000
+"""Steps whose replay takes seconds, which is worth a word."""
+
+BREATH = 500
+"""Steps of a replay after which signals are heard."""
+
+
+class _Unusable(Exception):
+    """The checkpoints are of no use; the text says why."""
+
+
+@asynccontextmanager
+async def recovered(
+    run: Run, compiled: Callable[[AsyncSqliteSaver], Compiled], warn: Callable[[str], None]
+) -> AsyncIterator[tuple[Compiled, MakerOutput]]:
+    """Yield the graph on its checkpoints, and where the journal ends.
+
+    Raises:
+        DamagedRun: the journal is not what was written.
+    """
+    run.journal.check()
+    path = run.directory / "checkpoints.db"
+    try:
+        async with _opened(path, compiled) as graph:
+            found = await _agreeing(run, graph)
+            yield graph, await _replayed(run, found, warn)
+            return
+    except _Unusable as error:
+        aside = _set_aside(path)
+        warn(f"{path.name} {error}: it is set aside as {aside.name}, and the run goes on from the journal.")
+    async with _opened(path, compiled) as graph:
+        yield graph, await _replayed(run, None, warn)
+
+
+@asynccontextmanager
+async def _opened(path: Path, compiled: Callable[[AsyncSqliteSaver], Compiled]) -> AsyncIterator[Compiled]:
+    _private(path)
+    async with aiosqlite.connect(path) as connection:
+        saver = AsyncSqliteSaver(connection, serde=strict_serializer())
+        yield compiled(saver)
+
+
+def _private(path: Path) -> None:
+    """Make the file, for its owner alone; SQLite gives the files beside it the same mode."""
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and resume.") from None
+
+
+def thread_of(run: Run, epoch: int | None = None) -> RunnableConfig:
+    """Return the config of the thread into which an owner of the run writes; this one if `epoch` is None."""
+    return {"configurable": {"thread_id": f"{run.settings.id}-{epoch or run.journal.epoch}"}}
+
+
+async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
+    """Return the last checkpoint of the last owner that left one.
+
+    There is one of this very owner if the journal was put back to an earlier day.
+    """
+    for epoch in range(run.journal.epoch or 1, 0, -1):
+        snapshot = await graph.aget_state(thread_of(run, epoch))
+        if snapshot.values:
+            return snapshot
+    return None
+
+
+async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
+    """Return the checkpoint, which agrees with the journal, or None if there is none.
+
+    Raises:
+        _Unusable: there is one, and it cannot be read or does not agree.
+    """
+    try:
+        with clear_errors("The file of checkpoints"):
+            await _whole(graph)
+            snapshot = await _last(run, graph)
+        if snapshot is None:
+            return None
+        at = _place(snapshot)
+        agrees = run.journal.agrees(at) if at["step"] else at == run.machine.begin()
+    except (LimitReached, UnusableRun, _Unusable):
+        raise  # a full disk is no damage, nor is a file that another process holds
+    except MakerError as error:
+        if isinstance(error.__cause__, sqlite3.DatabaseError):
+            raise _Unusable(f"is damaged ({error.__cause__})") from error
+        raise
+    except Exception as error:
+        raise _Unusable(f"is damaged ({type(error).__name__})") from error
+    if at["step"] > run.journal.step:
+        raise _Unusable(f"is at step {at['step']}, the journal at {run.journal.step}")
+    if not agrees:
+        raise _Unusable(f"says something else of step {at['step']} than the journal")
+    return snapshot
+
+
+async def _whole(graph: Compiled) -> None:
+    """See that SQLite finds its own structure whole: damage there would show only when a checkpoint is written."""
+    saver = graph.checkpointer
+    assert isinstance(saver, AsyncSqliteSaver)  # noqa: S101  it was compiled on one just now
+    async with saver.conn.execute("PRAGMA quick_check(1)") as cursor:
+        row = await cursor.fetchone()
+    if row is None or row[0] != "ok":
+        raise _Unusable("is damaged")
+
+
+def _place(snapshot: StateSnapshot) -> MakerOutput:
+    return cast("MakerOutput", {name: snapshot.values[name] for name in MakerOutput.__annotations__})
+
+
+async def _replayed(run: Run, snapshot: StateSnapshot | None, warn: Callable[[str], None]) -> MakerOutput:
+    """Return where the journal ends, by applying the answers after `snapshot`; signals are heard meanwhile."""
+    start = None if snapshot is None else _place(snapshot)
+    at = run.machine.begin() if start is None else start
+    if run.journal.step - at["step"] > LONG:
+        warn(f"The answers of {run.journal.step - at['step']:,} steps are applied again: this takes a while.")
+    for _, _, after in run.journal.replay(run.machine, start):
+        at = after
+        if at["step"] % BREATH == 0:
+            await asyncio.sleep(0)
+    return at
+
+
+async def waiting(run: Run, graph: Compiled, at: MakerOutput) -> RunnableConfig:
+    """Return the config of the newest checkpoint that waits for a person's answer to the step after `at`.
+
+    Raises:
+        UsageError: none does.
+    """
+    for epoch in range(run.journal.epoch or 1, 0, -1):
+        snapshot = await graph.aget_state(thread_of(run, epoch))
+        if snapshot.interrupts and _place(snapshot) == at:
+            return snapshot.config
+    raise UsageError("No step of this run waits for an answer: resume it without one.")
+
+
+def _set_aside(path: Path) -> Path:
+    """Give the file of checkpoints and SQLite's files beside it another name; return it."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.aside-{number}")).exists():
+        number += 1
+    for ending in ("-wal", "-shm", ""):
+        file = path.with_name(path.name + ending)
+        if file.exists():
+            file.rename(aside.with_name(aside.name + ending))
+    return aside

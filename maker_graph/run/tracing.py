@@ -1,0 +1,300 @@
+"""What LangSmith shows of a long run, and that it never gets in the run's way.
+
+    hanoi steps 1-250              one trace per segment, at most 20,000 runs in it (LangSmith refuses more than 25,000)
+      step 17                      one microstep; lead, rounds and red flags as feedback scores
+        sample 0, sample 1, ...    the calls of the model, with usage, round and temperature
+
+All traces of a run form one LangSmith thread. A step on which samples disagreed or were flagged can always be found: inside the
+trace of its segment, or, if that was not traced, as a trace of its own, made afterwards from its ballot.
+
+Everything leaves through a client of our own, in its background threads: a LangSmith that is slow or dead costs the run nothing
+but the traces, and its exit two seconds at most.
+"""
+
+import json
+import logging
+import os
+import queue
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+from langchain_core.runnables import RunnableConfig
+from langsmith import Client, RunTree, tracing_context, uuid7
+from langsmith.utils import LangSmithUserError, LangSmithWarning, tracing_is_enabled
+
+from maker_graph.core.ballot import lead
+from maker_graph.core.canonical import visible
+from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.task import Prompt
+from maker_graph.errors import Undecided, UsageError
+from maker_graph.graph.maker import MakerOutput
+from maker_graph.models.provider import redacted
+
+Trace: TypeAlias = Literal["off", "contested", "all"]
+"""What is traced: nothing; a summary of each contested or flagged step; every segment in full."""
+
+FULL = 2_000
+"""Up to so many steps everything is traced by default; beyond, the first and the last segment and what was contested."""
+
+RUNS_PER_TRACE = 20_000
+"""No trace holds more runs; LangSmith's own limit is 25,000."""
+
+STEPS_PER_TRACE = 250
+"""Steps of a segment while a run is traced."""
+
+EXIT_SECONDS = 2.0
+"""How long the end of a run waits for traces on their way."""
+
+
+def steps_per_trace(k: int, max_samples: int) -> int:
+    """Return the steps of a traced segment: so few that it hardly ever ends before the last step in its name."""
+    return max(1, min(STEPS_PER_TRACE, samples_per_trace(max_samples) // (2 * k)))
+
+
+def samples_per_trace(max_samples: int) -> int:
+    """Return how many samples end a traced segment early, so that its trace keeps to `RUNS_PER_TRACE` whatever k is.
+
+    A sample is two runs, a round two, a step four; a round has at least one sample. The step that reaches the limit may still
+    draw `max_samples`, those of all rungs.
+    """
+    return max(1, (RUNS_PER_TRACE - 3 - 4 * STEPS_PER_TRACE) // 4 - max_samples)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a trace says about its run: its id is the LangSmith thread."""
+
+    id: str
+    run: str
+    task: str
+    model: str
+    k: int
+    total: int | None
+    steps: int
+
+
+class _Client(Client):
+    """A client that lets no API key out: a provider may say it back in its error, and LangChain traces what it says."""
+
+    def create_run(self, *args: Any, **kwargs: Any) -> None:
+        super().create_run(*args, **_redacted(kwargs))
+
+    def update_run(self, *args: Any, **kwargs: Any) -> None:
+        super().update_run(*args, **_redacted(kwargs))
+
+
+def _redacted(run: dict[str, Any]) -> dict[str, Any]:
+    if not run.get("error"):
+        return run
+    if run["error"].startswith("GraphInterrupt("):  # it holds the whole question, also where outputs are hidden
+        return run | {"error": "GraphInterrupt: a person is asked."}
+    outputs = run.get("outputs")
+    plain_outputs = None if outputs is None else json.loads(redacted(json.dumps(outputs, default=str)))
+    return run | {"error": redacted(run["error"]), "outputs": plain_outputs}
+
+
+class Tracing:
+    """The traces of one run; made by `tracing`."""
+
+    problem: str | None = None
+    """Why LangSmith did not take some of the traces, if so."""
+
+    def __init__(self, about: About, mode: Trace | None) -> None:
+        self._about = about
+        self._mode = mode
+        self._client = _Client(timeout_ms=5_000, tracing_error_callback=self._fail)
+        self._full = False
+        self._root: UUID | None = None
+        self._steps: dict[int, UUID] = {}
+        self._later: queue.Queue[Callable[[], Any] | None] = queue.Queue(maxsize=10_000)
+        self._worker = threading.Thread(target=self._work, name="maker-graph-traces", daemon=True)
+        self._worker.start()
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Return what every trace of the run carries."""
+        about = self._about
+        return {"thread_id": about.id, "run": about.run, "task": about.task, "model": about.model, "k": about.k}
+
+    @contextmanager
+    def segment(self, step: int) -> Iterator[RunnableConfig]:
+        """Yield the config of the segment that begins after `step`; trace it, or see that nothing does."""
+        about = self._about
+        last = step + about.steps if about.total is None else min(step + about.steps, about.total)
+        self._full = self._is_full(step, last)
+        if not self._full:
+            with tracing_context(enabled=False):
+                yield {}
+            return
+        self._root = uuid7()
+        with tracing_context(enabled=True, client=self._client):
+            yield {
+                "run_name": f"{about.task} steps {step + 1}-{last}",
+                "run_id": self._root,
+                "tags": ["maker_graph", about.task],
+                "metadata": self.metadata | {"first_step": step + 1},
+            }
+
+    def step_config(self, step: int) -> RunnableConfig:
+        """Return the config of one microstep."""
+        if not self._full:
+            return {}
+        self._steps[step] = uuid7()
+        return {"run_id": self._steps[step]}
+
+    def committed(self, decision: Decision, prompt: Callable[[], Prompt], after: MakerOutput) -> None:
+        """Score the step that led to `after`; if its segment is not traced and it was contested or flagged, trace it now."""
+        step = after["step"]
+        run, root = self._steps.pop(step, None), self._root
+        if run is not None and root is not None:
+            self._put(lambda: self._score(run, root, decision))
+        elif len(decision["ballot"]) > 1 or decision["flags"] or decision["tried"]:
+            self._put(lambda: self._summarise(step, decision, prompt()))
+
+    def undecided(self, step: int, error: Undecided, prompt: Callable[[], Prompt]) -> None:
+        """Score a step that ended the run undecided; if its segment is not traced, trace it now."""
+        decision = Decision(
+            status="undecided",
+            reason=error.reason,
+            answer=None,
+            candidate=None,
+            text="",
+            by="",
+            first="",
+            ballot=error.ballot,
+            flags=error.flags,
+            samples=error.samples,
+            sequence=[],
+            lengths=[],
+            rounds=0,
+            first_agrees=False,
+            usage=Usage(input=0, cached=0, output=0),
+            tried=[],
+            replies=[],
+        )
+        run, root = self._steps.pop(step, None), self._root
+        if run is not None and root is not None:
+            self._put(lambda: self._score(run, root, decision))
+        else:
+            self._put(lambda: self._summarise(step, decision, prompt()))
+
+    def close(self) -> None:
+        """Give what is on its way `EXIT_SECONDS` to leave."""
+        done = threading.Thread(target=self._drain, daemon=True)
+        done.start()
+        done.join(EXIT_SECONDS)
+        if done.is_alive():
+            self.problem = self.problem or f"some had not left after {EXIT_SECONDS:g} s"
+
+    def _is_full(self, step: int, last: int) -> bool:
+        if self._mode is not None:
+            return self._mode == "all"
+        total = self._about.total
+        small = (total or 0) <= FULL and (total is not None or step < FULL)
+        return small or step == 0 or last == total
+
+    def _score(self, run: UUID, trace: UUID, decision: Decision) -> None:
+        scores = {
+            "lead": lead(decision["ballot"]).votes,
+            "rounds": decision["rounds"],
+            "red_flags": sum(decision["flags"].values()),
+        }
+        for key, score in scores.items():
+            self._client.create_feedback(run, key, score=score, trace_id=trace)
+
+    def _summarise(self, step: int, decision: Decision, prompt: Prompt) -> None:
+        now = datetime.now(UTC)
+        disputed = decision["tried"] or len(decision["ballot"]) > 1
+        kind = "undecided" if decision["candidate"] is None else "contested" if disputed else "flagged"
+        run = RunTree(
+            id=uuid7(),
+            name=f"step {step}",
+            run_type="chain",
+            inputs={"prompt": prompt},
+            outputs={name: decision[name] for name in ("answer", "ballot", "flags", "samples", "rounds", "status")},
+            start_time=now,
+            end_time=now,
+            tags=["maker_graph", self._about.task, kind, "summary"],
+            extra={"metadata": self.metadata | {"step": step}},
+            ls_client=self._client,
+        )
+        run.post()
+        self._score(run.id, run.id, decision)
+
+    def _fail(self, error: Exception) -> None:
+        self.problem = self.problem or f"{type(error).__name__}: {visible(' '.join(str(error).split())[:200])}"
+
+    def _put(self, work: Callable[[], Any]) -> None:
+        try:
+            self._later.put_nowait(work)
+        except queue.Full:
+            self.problem = self.problem or "it does not keep up"
+
+    def _work(self) -> None:
+        while (work := self._later.get()) is not None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001  a trace that is lost must not end the thread
+                self._fail(error)
+
+    def _drain(self) -> None:
+        self._later.put(None)
+        self._worker.join()
+        self._client.flush(timeout=2 * EXIT_SECONDS)  # longer than `close` waits, so that it knows
+
+
+class NoTracing:
+    """Off means off: no tracer, no client, no thread."""
+
+    problem: str | None = None
+
+    @contextmanager
+    def segment(self, step: int) -> Iterator[RunnableConfig]:  # noqa: ARG002  as Tracing
+        """See that nothing traces the segment."""
+        with tracing_context(enabled=False):
+            yield {}
+
+    def step_config(self, step: int) -> RunnableConfig:  # noqa: ARG002  as Tracing
+        """Return nothing to add."""
+        return {}
+
+    def committed(self, decision: Decision, prompt: Callable[[], Prompt], after: MakerOutput) -> None:
+        """Do nothing."""
+
+    def undecided(self, step: int, error: Undecided, prompt: Callable[[], Prompt]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def tracing(about: About, mode: Trace | None) -> Tracing | NoTracing:
+    """Return the traces of a run.
+
+    Args:
+        about: what they say about it.
+        mode: what is traced; None follows LANGSMITH_TRACING, and if that is on, traces all of a run of up to `FULL` steps, and
+            of a longer one its first and last segment and what was contested.
+
+    Raises:
+        UsageError: traces are asked for, and there is no API key.
+    """
+    if mode == "off" or (mode is None and not tracing_is_enabled()):
+        return NoTracing()
+    if not (os.environ.get("LANGSMITH_API_KEY") or os.environ.get("LANGCHAIN_API_KEY")):
+        raise UsageError("Traces need an API key of LangSmith: set LANGSMITH_API_KEY, or give --trace off.")
+    # The client's threads would keep a process alive for minutes if LangSmith is out of reach; it reads this when it is made.
+    os.environ.setdefault("LANGSMITH_USE_DAEMON", "true")
+    # The session id is the server's own number of the project, and to ask for it would be a call that can hang.
+    warnings.filterwarnings("ignore", message="Creating feedback for a run without session_id", category=LangSmithWarning)
+    logging.getLogger("langsmith").addHandler(logging.NullHandler())  # what goes wrong is told once, at the end
+    try:
+        return Tracing(about, mode)
+    except LangSmithUserError as error:
+        raise UsageError(f"LangSmith's settings are wrong: {error}.") from None

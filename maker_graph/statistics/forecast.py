@@ -1,0 +1,188 @@
+"""What a task will take with a lead of k, and in words why no k may do."""
+
+import math
+from dataclasses import dataclass
+
+from maker_graph.errors import UsageError
+from maker_graph.statistics import correlated
+from maker_graph.statistics.independent import sample_cost
+from maker_graph.statistics.race import all_right, check_steps, log_share
+from maker_graph.statistics.rounds import expected_rounds
+
+_SCALES = ((1e-2, "hundred"), (1e-3, "thousand"), (1e-6, "million"), (1e-9, "billion"), (1e-12, "trillion"))
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What to expect of a task whose steps are decided by a lead of k.
+
+    Attributes:
+        k: the lead that decides.
+        p_sub: probability that a step is decided rightly.
+        p_wrong: 1 - p_sub, with all its digits.
+        p_full: probability that all steps are.
+        votes_per_step: expected votes until a step is decided.
+        samples_per_step: expected samples, which are votes or red-flagged.
+        samples: those of all steps.
+        tokens: their input and output tokens.
+        cost_usd: what they cost.
+    """
+
+    k: int
+    p_sub: float
+    p_wrong: float
+    p_full: float
+    votes_per_step: float
+    samples_per_step: float
+    samples: float
+    tokens: float
+    cost_usd: float
+
+
+def forecast(
+    p: float,
+    k: int,
+    steps: float,
+    *,
+    rho: float = 0.0,
+    rival: float = 1.0,
+    valid: float = 1.0,
+    input_tokens: float = 0.0,
+    output_tokens: float = 0.0,
+    input_price: float = 0.0,
+    output_price: float = 0.0,
+) -> Forecast:
+    """Return what to expect with a lead of `k`: of the paper's independent errors with rho = 0, else of correlated ones.
+
+    `p` is the probability that a valid sample is right, `rho` the correlation of the errors of two samples of one step, `rival`
+    the share of the wrong samples that give the most frequent wrong answer, `valid` the share of samples without a red flag
+    (Eq. 19). Tokens are those of one sample, prices in USD per million tokens.
+
+    >>> model = dict(input_tokens=590, output_tokens=538, input_price=0.4, output_price=1.6)  # gpt-4.1-mini
+    >>> paper = forecast(1 - 0.0022, 3, 2**20 - 1, **model)
+    >>> round(paper.p_full, 3), round(paper.samples_per_step, 3), round(paper.cost_usd)
+    (0.989, 3.013, 3465)
+    >>> honest = forecast(1 - 0.0022, 3, 2**20 - 1, rho=0.005, **model)
+    >>> round(honest.p_full, 3), round(honest.samples_per_step, 3), round(honest.cost_usd)
+    (0.809, 3.013, 3466)
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+    wrong = correlated.p_wrong(p, k, rho=rho, rival=rival)
+    votes = correlated.expected_votes(p, k, rho=rho, rival=rival)
+    per_step = votes * math.exp(-log_share(valid, "valid"))
+    samples = check_steps(steps) * per_step
+    return Forecast(
+        k=k,
+        p_sub=1.0 - wrong,
+        p_wrong=wrong,
+        p_full=all_right(wrong, steps),
+        votes_per_step=votes,
+        samples_per_step=per_step,
+        samples=samples,
+        tokens=samples * (input_tokens + output_tokens),
+        cost_usd=samples * sample_cost(input_tokens, output_tokens, input_price, output_price),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a target takes under one model of errors.
+
+    Attributes:
+        k: the least k that reaches it; None if none does.
+        reason: then the sentence that says why.
+        near: what to expect with k - 1, k and k + 1; with those around another k if none reaches the target.
+    """
+
+    k: int | None
+    reason: str | None
+    near: list[Forecast]
+
+    def chosen(self) -> Forecast | None:
+        """Return what to expect with `k`."""
+        return next((each for each in self.near if each.k == self.k), None)
+
+
+def plan(
+    p: float, steps: float, target: float, *, rho: float = 0.0, rival: float = 1.0, otherwise: int = 3, **sample: float
+) -> Plan:
+    """Return the least k for `target`, and what to expect around it; `sample` is as in `forecast`.
+
+    >>> paper = plan(1 - 0.0022, 2**20 - 1, 0.95)
+    >>> paper.k, [round(each.p_full, 3) for each in paper.near]
+    (3, [0.006, 0.989, 1.0])
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+    k = correlated.k_min(p, steps, target, rho=rho, rival=rival)
+    middle = otherwise if k is None else k
+    near = [forecast(p, each, steps, rho=rho, rival=rival, **sample) for each in range(max(1, middle - 1), middle + 2)]
+    return Plan(k, None if k is not None else no_k(p, steps, target, rho=rho, rival=rival), near)
+
+
+def planned_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival: float = 1.0) -> int:
+    """Return the least k for `target`.
+
+    >>> planned_k(0.9, 1023, 0.99), planned_k(0.9, 1023, 0.99, rho=0.02)
+    (6, 7)
+
+    Raises:
+        UsageError: no k reaches it, with the reason; or a number is out of range.
+    """
+    k = correlated.k_min(p, steps, target, rho=rho, rival=rival)
+    if k is None:
+        raise UsageError(f"{no_k(p, steps, target, rho=rho, rival=rival)} To run all the same, say with which k.")
+    return k
+
+
+def hours(
+    steps: float, k: int, samples: float, *, p: float, valid: float, latency: float, lookahead: float, rpm: float
+) -> float:
+    """Return the hours that `samples` take: what the rate limit or the latency allows, whichever is more.
+
+    A round takes one `latency` (seconds), and `lookahead` steps are in flight at once, all of them on drafts that hold; `rpm`
+    is the requests a minute. It is a lower bound: the slowest sample of a round and drafts that miss take more.
+
+    >>> round(hours(2**20 - 1, 3, 3.16e6, p=0.9978, valid=1.0, latency=1.5, lookahead=1, rpm=math.inf))
+    440
+    """
+    waiting = steps * expected_rounds(p, k, valid=valid) * latency / lookahead
+    return max(waiting, 60 * samples / rpm) / 3600
+
+
+def no_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival: float = 1.0) -> str | None:
+    """Return the sentence that says why no k reaches `target`, or None if some k does.
+
+    >>> print(no_k(1 - 2.26e-4, 2**20 - 1, 0.95, rho=0.1235))
+    3 steps in a million are wrong more often than right: no k reaches .95; a check, another prompt or another model must.
+    >>> no_k(1 - 2.26e-4, 2**20 - 1, 0.95, rho=0.005)
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+    if correlated.k_min(p, steps, target, rho=rho, rival=rival) is not None:
+        return None
+    share = correlated.floor(p, rho=rho, rival=rival)
+    goal = f"{target:.15g}".removeprefix("0")
+    if all_right(share, steps) >= target:
+        return f"No k up to {correlated.MOST_K:,} reaches {goal}; a check, another prompt or another model must."
+    who, how = _of_all(share), "wrong more often than right" if rival == 1 else "more often wrong in one way than right"
+    if rho == 0 and 0 < share < 1:
+        who, how = "All steps are", how.replace("more often", "as often").replace("than", "as")
+    return f"{who} {how}: no k reaches {goal}; a check, another prompt or another model must."
+
+
+def _of_all(share: float) -> str:
+    """Return `share` of all steps as a subject with its verb.
+
+    >>> [_of_all(share) for share in (3e-6, 0.9e-6, 0.25, 1.04e-3)]
+    ['3 steps in a million are', '900 steps in a billion are', '25 steps in a hundred are', '1 step in a thousand is']
+    """
+    if share > 0.995:
+        return "All steps are" if share == 1 else "Almost all steps are"
+    unit, name = next((scale for scale in _SCALES if share >= scale[0]), _SCALES[-1])
+    number = float(f"{share / unit:.2g}")
+    return f"{number:.0f} step in a {name} is" if number == 1 else f"{number:g} steps in a {name} are"

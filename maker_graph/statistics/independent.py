@@ -1,0 +1,184 @@
+"""The paper's formulas: what k buys, and what it costs (arXiv 2511.09030, Eqs. 9 to 20).
+
+They assume that the samples of a step err independently, and the worst case of one rival: every wrong sample gives the
+same wrong answer. All are written in the log-odds of a sample, L = ln(p / (1 - p)), which keeps them exact where powers of
+p lose their digits: p_sub = 1 / (1 + e^(-kL)), and expected votes = k tanh(kL/2) / tanh(L/2).
+
+Two settings are for those who look further. `rival` is the share of the wrong samples that give the most frequent wrong
+answer: 1 is the paper's worst case, and below 1 the top of `race.py` says what is exact and what is a bound. `m` is the number
+of steps that one sample answers: the cost grows exponentially in it, which is why it is 1 everywhere else.
+
+Errors of one step are in truth correlated; `correlated.py` has the same questions and the model that answers them.
+"""
+
+import math
+
+from maker_graph.errors import UsageError
+from maker_graph.statistics.race import (
+    all_right,
+    check_k,
+    check_steps,
+    check_target,
+    extra_votes,
+    least,
+    log_odds_of_wrong,
+    log_share,
+    log_wrong,
+    softplus,
+)
+
+
+def p_sub(p: float, k: int, *, rival: float = 1.0) -> float:
+    """Return the probability that one step is decided rightly (Eq. 9): 1 / (1 + ((1-p)/p)^k).
+
+    `p` is the probability that a valid sample is right, `k` the lead that decides. With a `rival` below 1 it is at least
+    1 / (1 + (r/p)^k / rival), where r = rival (1 - p) is the probability of the most frequent wrong answer.
+
+    >>> round(p_sub(0.9, 3), 6)
+    0.99863
+    >>> round(p_sub(0.45, 3, rival=0.4), 3)  # however the other wrong answers scatter
+    0.774
+
+    Raises:
+        UsageError: p or rival is not above 0 and at most 1, or k is below 1.
+    """
+    f = log_share(rival, "rival")
+    return math.exp(-softplus(check_k(k) * (log_odds_of_wrong(p) + f) - f))
+
+
+def p_wrong(p: float, k: int, *, rival: float = 1.0) -> float:
+    """Return 1 - `p_sub`, with all its digits.
+
+    >>> f"{p_wrong(1 - 1e-6, 3):.9g}"
+    '1.000003e-18'
+
+    Raises:
+        UsageError: p, k or rival is out of range.
+    """
+    f = log_share(rival, "rival")
+    return math.exp(log_wrong(log_odds_of_wrong(p), check_k(k), f))
+
+
+def p_full(p: float, k: int, steps: float, *, m: float = 1, rival: float = 1.0) -> float:
+    """Return the probability that all `steps` are decided rightly (Eq. 13): p_sub^(steps/m).
+
+    >>> round(p_full(0.99, 4, 1_000_000), 4)
+    0.9896
+
+    Raises:
+        UsageError: p, k, steps, m or rival is out of range.
+    """
+    return all_right(p_wrong(p, k, rival=rival), _subtasks(steps, m))
+
+
+def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> float:
+    """Return the k at which `p_full` is just `target`, before it is rounded (Eq. 14): ln(target^(-m/steps) - 1) / ln((1-p)/p).
+
+    It grows with ln steps, at a rate of 1 / ln(p/(1-p)) (the paper's appendix B). With a `rival` below 1 it is
+    ln((target^(-m/steps) - 1) rival) / ln(r/p), r = rival (1 - p).
+
+    >>> round(k_real(1 - 0.3571, 2**20 - 1, 0.95), 2)
+    28.63
+
+    Raises:
+        UsageError: p is at most 1/2 (no k helps against a single rival), or with a `rival` below 1 at most r; target is not
+            between 0 and 1; or steps, m or rival is out of range.
+    """
+    f = log_share(rival, "rival")
+    loss = -math.log(check_target(target)) / _subtasks(steps, m)  # what a subtask may lose, in nats
+    behind = log_odds_of_wrong(p) + f if p != 0 else math.inf
+    if behind >= 0:
+        raise UsageError(f"At p = {p!r} a rival is at least as likely as the right answer: no k reaches the target.")
+    # ln(e^loss - 1), of a loss that may be tiny or huge
+    odds = math.log(math.expm1(loss)) if loss < 1 else loss + math.log1p(-math.exp(-loss))
+    return (odds + f) / behind
+
+
+def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> int:
+    """Return the least k with `p_full(p, k, steps) >= target` (Eq. 14, then checked at k and k - 1).
+
+    >>> k_min(1 - 0.0022, 2**20 - 1, 0.95)
+    3
+    >>> k_min(1.0, 2**20 - 1, 0.95)
+    1
+
+    Raises:
+        UsageError: as `k_real`.
+    """
+    about = max(1, math.ceil(k_real(p, steps, target, m=m, rival=rival)))
+    return least(lambda k: p_full(p, k, steps, m=m, rival=rival) >= target, about)
+
+
+def expected_votes(p: float, k: int, *, rival: float = 1.0) -> float:
+    """Return the expected votes until one step is decided (Eq. 16, exact): (2 k p_sub - k) / (2p - 1).
+
+    With a `rival` below 1 it is an estimate.
+
+    >>> [round(expected_votes(0.9, k), 3) for k in (1, 2, 3, 4, 5)]
+    [1.0, 2.439, 3.74, 4.998, 6.25]
+
+    Raises:
+        UsageError: p, k or rival is out of range.
+    """
+    return check_k(k) * (1.0 + extra_votes(log_odds_of_wrong(p), k, log_share(rival, "rival")))
+
+
+def sample_cost(input_tokens: float, output_tokens: float, input_price: float, output_price: float) -> float:
+    """Return what one sample costs in USD (Eq. 20): c_in n_in + c_out n_out, with the prices in USD per million tokens.
+
+    >>> round(sample_cost(590, 538, 0.4, 1.6), 6)  # gpt-4.1-mini
+    0.001097
+
+    Raises:
+        UsageError: one of them is below 0.
+    """
+    if not all(number >= 0 for number in (input_tokens, output_tokens, input_price, output_price)):
+        raise UsageError("Tokens and prices must be at least 0.")
+    return (input_price * input_tokens + output_price * output_tokens) / 1e6
+
+
+def expected_samples(p: float, k: int, steps: float, *, m: float = 1, valid: float = 1.0, rival: float = 1.0) -> float:
+    """Return the samples that the whole task is expected to draw (Eqs. 15, 17 and 19): steps/m * votes / (valid p^(m-1)).
+
+    A sample is a vote if it shows no red flag, probability `valid`, and if at most the last of its `m` steps is wrong, which is
+    the paper's worst case. It is inf where that is more than a float holds.
+
+    >>> round(expected_samples(0.9, 3, 1000))
+    3740
+    >>> round(expected_samples(0.9, 3, 1000, m=10, valid=0.968))
+    997
+
+    Raises:
+        UsageError: p, k, steps, m, valid or rival is out of range.
+    """
+    votes = expected_votes(p, k, rival=rival)
+    useful = log_share(valid, "valid") + (m - 1) * log_share(p, "p")
+    try:
+        return _subtasks(steps, m) * votes * math.exp(-useful)
+    except OverflowError:
+        return math.inf
+
+
+def expected_cost(
+    p: float, k: int, steps: float, per_step: float, *, m: float = 1, valid: float = 1.0, rival: float = 1.0
+) -> float:
+    """Return what the whole task is expected to cost (Eqs. 17 and 19): c steps votes / (valid p^(m-1)).
+
+    `per_step` is c, what it costs to generate the answer to one step once, so that a sample costs m c. The result has its unit:
+    USD from `sample_cost`, or tokens.
+
+    >>> per_sample = sample_cost(590, 538, 0.4, 1.6)
+    >>> round(expected_cost(1 - 0.0022, 3, 2**20 - 1, per_sample))
+    3465
+
+    Raises:
+        UsageError: p, k, steps, m, valid or rival is out of range.
+    """
+    return expected_samples(p, k, steps, m=m, valid=valid, rival=rival) * m * per_step
+
+
+def _subtasks(steps: float, m: float) -> float:
+    steps = check_steps(steps)
+    if not 1 <= m <= steps:
+        raise UsageError(f"m must be at least 1 and at most the number of steps, not {m!r}.")
+    return steps / m

@@ -1,0 +1,203 @@
+"""The graphs, served by a plain `langgraph dev` and used through langgraph-sdk."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk import get_sync_client
+from langgraph_sdk.client import SyncLangGraphClient
+
+ROOT = Path(__file__).parents[2]
+SQLITE = {"path": "./graphs/checkpointer.py:create_checkpointer"}
+
+
+def project(folder: Path, **config: Any) -> Path:
+    """Copy what is served into a folder, so that nothing is left behind in this one."""
+    shutil.copytree(ROOT / "graphs", folder / "graphs", ignore=shutil.ignore_patterns("__pycache__"))
+    settings = json.loads((ROOT / "langgraph.json").read_text()) | config
+    (folder / "langgraph.json").write_text(json.dumps(settings))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@contextmanager
+def langgraph_dev(folder: Path) -> Iterator[SyncLangGraphClient]:
+    """Run `langgraph dev` in `folder` on a free port of this machine; kill it at the end, and look for blocking calls."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [str(Path(sys.executable).with_name("langgraph")), "dev", "--no-browser", "--no-reload", "--port", str(port)]
+    env = {**os.environ, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false", "NO_COLOR": "1"}
+    with (folder / "log.txt").open("a") as log:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
+        try:
+            deadline = time.monotonic() + 90
+            while time.monotonic() < deadline:
+                assert process.poll() is None, (folder / "log.txt").read_text()
+                try:
+                    if httpx.get(f"{url}/ok").status_code == 200:
+                        break
+                except httpx.HTTPError:
+                    time.sleep(0.2)
+            client = get_sync_client(url=url)
+            yield client
+            client.http.client.close()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert "BlockingError" not in (folder / "log.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncLangGraphClient]:
+    with langgraph_dev(project(tmp_path_factory.mktemp("served"))) as client:
+        yield client
+
+
+def solved(client: SyncLangGraphClient, graph: str = "hanoi", **settings: Any) -> Any:
+    thread = client.threads.create()
+    return client.runs.wait(thread["thread_id"], graph, input=settings.pop("input", {}), **settings)
+
+
+def test_an_empty_input_solves_the_task_and_returns_its_final_state_and_totals(client: SyncLangGraphClient) -> None:
+    result = solved(client, context={"disks": 3})
+    assert result["state"]["pegs"] == [[], [], [3, 2, 1]]
+    assert (result["step"], result["done"]) == (7, True)
+    assert result["totals"]["samples"] >= 7 * 4
+
+
+def test_chat_messages_get_one_voted_answer_without_a_key(client: SyncLangGraphClient) -> None:
+    result = solved(client, "microstep", input={"messages": [{"role": "user", "content": "Hello?"}]}, context={"seed": 3})
+    assert [message["type"] for message in result["messages"]] == ["human", "ai"]
+    assert "Hello?" in result["messages"][1]["content"]
+
+
+@pytest.mark.parametrize("graph", ["hanoi", "microstep"])
+def test_settings_have_descriptions_and_the_drawing_shows_the_vote(client: SyncLangGraphClient, graph: str) -> None:
+    (assistant,) = client.assistants.search(graph_id=graph, limit=1)
+    schema = client.assistants.get_schemas(assistant["assistant_id"])["context_schema"]
+    assert schema is not None
+    assert all(setting["description"] for setting in schema["properties"].values())
+    nodes = {node["id"] for node in client.assistants.get_graph(assistant["assistant_id"], xray=True)["nodes"]}
+    assert {"microstep:sample", "microstep:red_flag", "microstep:vote"} <= nodes
+
+
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        ({"disks": 99}, "disks: Input should be less than or equal to 20"),
+        ({"k": "many"}, "k: Input should be a valid integer"),
+        ({"model": "gpt-4.1-mini"}, "provider:model"),
+        ({"model": "openai:gpt-4.1-mini"}, "OPENAI_API_KEY"),
+    ],
+)
+def test_a_wrong_setting_gives_a_clear_error(client: SyncLangGraphClient, context: dict[str, Any], words: str) -> None:
+    thread = client.threads.create()
+    events = list(client.runs.stream(thread["thread_id"], "hanoi", input={}, context=context))
+    (error,) = [event.data for event in events if event.event == "error"]
+    assert words in error["message"]
+    assert "Traceback" not in error["message"]
+
+
+def test_assistants_with_different_k(client: SyncLangGraphClient) -> None:
+    samples = []
+    for k in (2, 5):
+        assistant = client.assistants.create("hanoi", context={"disks": 3, "model": "sim:perfect", "k": k})
+        samples.append(solved(client, assistant["assistant_id"])["totals"]["samples"])
+    assert samples == [14, 35]
+
+
+def test_ballots_stream_out_of_the_subgraph(client: SyncLangGraphClient) -> None:
+    thread = client.threads.create()
+    events = client.runs.stream(
+        thread["thread_id"], "hanoi", input={}, context={"disks": 3}, stream_mode="custom", stream_subgraphs=True
+    )
+    decisions = [event.data["decision"] for event in events if event.event.startswith("custom")]
+    assert len(decisions) == 7
+    assert all(decision["status"] == "decided" for decision in decisions)
+
+
+def test_an_undecided_step_asks_a_person_and_goes_on_with_the_answer(client: SyncLangGraphClient) -> None:
+    settings: Any = {"disks": 1, "model": "sim:perfect,flagged=1", "max_samples": 5}
+    thread = client.threads.create()
+    (question,) = client.runs.wait(thread["thread_id"], "hanoi", input={}, context=settings)["__interrupt__"]  # type: ignore[call-overload]
+    assert sum(question["value"]["flags"].values()) == 3 * 4, "on each rung a second round of four would be more than five"
+    wrong = client.runs.wait(thread["thread_id"], "hanoi", command={"resume": "I do not know"}, context=settings)
+    assert "malformed" in wrong["__interrupt__"][0]["value"]["problem"]  # type: ignore[call-overload]
+    right = "move = [1, 0, 2]\nnext_state = [[], [], [1]]"
+    result: Any = client.runs.wait(thread["thread_id"], "hanoi", command={"resume": right}, context=settings)
+    assert (result["done"], result["state"]["pegs"]) == (True, [[], [], [1]])
+
+
+def test_a_cancelled_run_goes_on_where_it_was(client: SyncLangGraphClient) -> None:
+    slow: Any = {"disks": 5, "model": "sim:perfect,latency=0.02", "k": 2}
+    thread = client.threads.create()
+    run = client.runs.create(thread["thread_id"], "hanoi", input={}, context=slow, durability="sync")
+    while (step := (client.threads.get_state(thread["thread_id"])["values"] or {}).get("step", 0)) < 3:  # type: ignore[union-attr]
+        time.sleep(0.05)
+    client.runs.cancel(thread["thread_id"], run["run_id"], wait=True)
+    assert client.threads.get_state(thread["thread_id"])["values"]["step"] < 31  # type: ignore[call-overload]
+    result: Any = client.runs.wait(thread["thread_id"], "hanoi", input=None, context=slow)
+    assert step >= 3
+    assert (result["step"], result["done"], result["totals"]["samples"]) == (31, True, 62)
+
+
+def test_time_travel_and_a_fork(client: SyncLangGraphClient) -> None:
+    settings: Any = {"disks": 3, "model": "sim:perfect", "k": 2}
+    thread = client.threads.create()
+    whole: Any = client.runs.wait(thread["thread_id"], "hanoi", input={}, context=settings)
+    history = client.threads.get_history(thread["thread_id"], limit=50)
+    then = next(state for state in history if state["values"].get("step") == 3 and state["next"] == ["microstep"])  # type: ignore[union-attr]
+    again: Any = client.runs.wait(
+        thread["thread_id"], "hanoi", input=None, context=settings, checkpoint_id=then["checkpoint"]["checkpoint_id"]
+    )
+    assert again == whole
+    fork = client.threads.update_state(
+        thread["thread_id"],
+        {"state": {"pegs": [[3, 2], [1], []], "previous": [1, 0, 1]}, "step": 1, "digest": "forked"},
+        checkpoint_id=then["checkpoint"]["checkpoint_id"],
+        as_node="commit",
+    )
+    forked: Any = client.runs.wait(
+        thread["thread_id"], "hanoi", input=None, context=settings, checkpoint_id=fork["checkpoint"]["checkpoint_id"]
+    )
+    assert (forked["step"], forked["done"]) == (7, True)
+    assert forked["state"] != whole["state"]
+
+
+def test_a_run_survives_the_servers_restart_with_checkpoints_in_sqlite(tmp_path: Path) -> None:
+    folder = project(tmp_path, checkpointer=SQLITE)
+    settings: Any = {"disks": 6, "model": "sim:perfect,latency=0.01", "k": 2}
+    with langgraph_dev(folder) as client:
+        thread = client.threads.create()["thread_id"]
+        client.runs.create(thread, "hanoi", input={}, context=settings, durability="sync")
+        while (client.threads.get_state(thread)["values"] or {}).get("step", 0) < 5:  # type: ignore[union-attr]
+            time.sleep(0.05)
+    with langgraph_dev(folder) as client:
+        client.threads.create(thread_id=thread, if_exists="do_nothing")
+        events = list(client.runs.stream(thread, "hanoi", input=None, context=settings, stream_mode="values"))
+    steps = [event.data["step"] for event in events if event.event == "values"]
+    assert 5 <= steps[0] < 63, "it goes on where it was"
+    result: Any = events[-1].data
+    assert (result["step"], result["done"], result["totals"]["samples"]) == (63, True, 126)
+
+
+def test_the_readme_says_what_helps_and_what_langgraph_dev_is_not_for() -> None:
+    page, readme = (ROOT / "examples" / "served.md").read_text(), (ROOT / "README.md").read_text()
+    for words in ("LANGGRAPH_CLI_NO_ANALYTICS", "--n-jobs-per-worker", "not for runs of days"):
+        assert words in page
+        assert words in readme
+    assert json.dumps({"checkpointer": SQLITE}) in page, "the setting that the test above uses"
+    assert "examples/served.md" in readme

@@ -1,0 +1,151 @@
+"""The simulated model errs as its profile says, and depends on nothing but what it sees."""
+
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+from langchain_openai import ChatOpenAI
+
+from maker_graph.errors import UsageError
+from maker_graph.models.simulation import PROFILES, Replies, Simulator, profile_of
+from maker_graph.tasks import Hanoi
+from maker_graph.tasks.hanoi import HanoiState
+
+N = 4000
+
+
+def prompts(disks: int) -> list[list[tuple[str, str]]]:
+    task, simulator = Hanoi(disks), Simulator(profile_of("perfect"))
+    state: HanoiState = task.start()
+    result = []
+    for _ in range(task.total()):
+        prompt: Any = task.prompt(state)
+        result.append([("system", prompt[0][1]), ("human", prompt[1][1])])
+        answer: Any = task.parse(simulator.reply(result[-1], seed=1, max_tokens=None).text)
+        state = task.apply(state, answer)
+    return result
+
+
+PROMPT = prompts(4)[3]
+
+
+def outcomes(text: str, prompt: list[tuple[str, str]] = PROMPT, cap: int | None = None) -> Counter[str]:
+    simulator = Simulator(profile_of(text))
+    right = simulator._replies(prompt).right
+    counter: Counter[str] = Counter()
+    for seed in range(N):
+        reply = simulator.reply(prompt, seed=seed, max_tokens=cap)
+        if reply.refusal:
+            counter["refused"] += 1
+        elif reply.finish == "length":
+            counter["truncated"] += 1
+        elif reply.text == right:
+            counter["right"] += 1
+        else:
+            counter["malformed" if right.startswith(reply.text) else "other"] += 1
+    return counter
+
+
+def test_perfect_is_always_right() -> None:
+    assert outcomes("perfect", cap=750) == {"right": N}
+
+
+def test_errors_and_flags_come_as_often_as_the_profile_says() -> None:
+    counter = outcomes("perfect,error=0.2,flagged=0.1", cap=2048)
+    assert counter["truncated"] == pytest.approx(0.05 * N, rel=0.25)
+    assert counter["malformed"] == pytest.approx(0.04 * 0.8 * N, rel=0.35)
+    assert counter["refused"] == pytest.approx(0.01 * N, rel=0.6)
+    assert counter["right"] == pytest.approx(0.9 * 0.8 * N, rel=0.03)
+
+
+def test_the_favourite_wrong_answer_is_legal_and_as_frequent_as_it_should_be() -> None:
+    simulator, task = Simulator(profile_of("perfect,error=1,favourite=0.7")), Hanoi(4)
+    texts = Counter(simulator.reply(PROMPT, seed=seed, max_tokens=None).text for seed in range(N))
+    text, number = texts.most_common(1)[0]
+    assert number == pytest.approx(0.7 * N, rel=0.05)
+    assert len(texts) > 2
+    answer: Any = task.parse(text)
+    assert answer["move"] != task.parse(simulator._replies(PROMPT).right)["move"]  # type: ignore[index,call-overload]
+
+
+def test_a_reply_that_rambles_is_cut_at_the_cap_and_without_one_is_long() -> None:
+    simulator = Simulator(profile_of("perfect,flagged=1"))
+    seed = next(s for s in range(99) if simulator.reply(PROMPT, seed=s, max_tokens=None).output_tokens > 2048)
+    cut = simulator.reply(PROMPT, seed=seed, max_tokens=750)
+    assert (cut.finish, cut.output_tokens) == ("length", 750)
+    assert cut.text != simulator.reply(PROMPT, seed=seed, max_tokens=None).text
+
+
+@pytest.mark.parametrize("rho", [0.05, 0.3])
+def test_errors_of_one_step_are_correlated_as_the_profile_says(rho: float) -> None:
+    """E[theta^2] of a Beta distribution with mean m and within-step correlation rho is m^2 + rho m (1 - m)."""
+    simulator = Simulator(profile_of(f"perfect,error=0.1,rho={rho}"))
+    thetas = [simulator.difficulty([("human", str(number))]) for number in range(20_000)]
+    assert sum(thetas) / len(thetas) == pytest.approx(0.1, rel=0.05)
+    assert sum(theta**2 for theta in thetas) / len(thetas) == pytest.approx(0.01 + rho * 0.09, rel=0.06)
+
+
+def test_a_reply_depends_on_prompt_and_seeds_only() -> None:
+    one, two = (Simulator(profile_of("gpt-4.1-nano"), seed=3) for _ in range(2))
+    forwards = [one.reply(prompt, seed=5, max_tokens=750) for prompt in prompts(3)]
+    backwards = [two.reply(prompt, seed=5, max_tokens=750) for prompt in reversed(prompts(3))]
+    assert forwards == backwards[::-1]
+    assert forwards != [one.reply(prompt, seed=6, max_tokens=750) for prompt in prompts(3)]
+
+
+def test_without_a_seed_samples_differ() -> None:
+    simulator = Simulator(profile_of("perfect,error=0.5"))
+    assert len({simulator.reply(PROMPT, seed=None, max_tokens=None).text for _ in range(60)}) > 1
+
+
+def test_every_model_of_the_papers_table_has_its_profile() -> None:
+    errors = {name: profile.error for name, profile in PROFILES.items()}
+    assert errors["gpt-4.1-mini"] == 0.0022
+    assert errors["gpt-oss-20b"] == 0.0358
+    assert errors["gpt-4.1-mini-run"] == 2.26e-4
+    assert PROFILES["gpt-4.1-mini-run"].flagged == 0.032
+
+
+def test_a_prompt_nobody_rehearsed_is_refused_and_a_rehearsal_teaches_it() -> None:
+    class Sums:
+        def replies(self, prompt: Any) -> Replies | None:
+            return Replies("2", ["3"]) if prompt[-1][1] == "1 + 1?" else None
+
+    with pytest.raises(UsageError, match="rehearsal"):
+        Simulator(profile_of("perfect")).reply([("human", "1 + 1?")], seed=1, max_tokens=None)
+    taught = Simulator(profile_of("perfect"), rehearsals=[Sums()])
+    assert taught.reply([("human", "1 + 1?")], seed=1, max_tokens=None).text == "2"
+
+
+def test_the_server_speaks_chat_completions(simulated_server: str) -> None:
+    ask = {
+        "model": "any",
+        "messages": [{"role": "system", "content": PROMPT[0][1]}, {"role": "user", "content": PROMPT[1][1]}],
+        "n": 3,
+        "seed": 7,
+    }
+    with httpx.Client(base_url=simulated_server) as client:
+        first = client.post("/chat/completions", json=ask).json()
+        again = client.post("/chat/completions", json=ask).json()
+        for cap in ("max_tokens", "max_completion_tokens"):
+            cut = client.post("/chat/completions", json=ask | {cap: 5}).json()
+            assert {choice["finish_reason"] for choice in cut["choices"]} == {"length"}
+            assert cut["usage"]["completion_tokens"] == 15
+        bad = client.post("/chat/completions", json={"model": "any", "messages": []})
+        unknown = client.post("/chat/completions", json=ask | {"messages": [{"role": "user", "content": "Hello"}]})
+        assert client.get("/models").json()["data"][0]["id"] == "gpt-4.1-mini"
+    assert [choice["index"] for choice in first["choices"]] == [0, 1, 2]
+    assert first["choices"] == again["choices"]
+    assert first["usage"]["total_tokens"] == first["usage"]["prompt_tokens"] + first["usage"]["completion_tokens"]
+    assert (bad.status_code, unknown.status_code) == (400, 400)
+    assert "rehearsal" in unknown.json()["error"]["message"]
+
+
+def test_the_server_streams(simulated_server: str, openai: str) -> None:
+    assert openai
+    model = ChatOpenAI(model="any", stream_usage=True, seed=7)  # seeded: an unseeded reply may be one that was cut short
+    chunks = list(model.stream([("system", PROMPT[0][1]), ("user", PROMPT[1][1])]))
+    assert "next_state" in "".join(str(chunk.text) for chunk in chunks)
+    assert any(chunk.usage_metadata for chunk in chunks)
+    assert simulated_server

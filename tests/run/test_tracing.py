@@ -1,0 +1,211 @@
+"""Traces, against a server that plays LangSmith: what a person finds there, and that it never gets in the way."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from maker_graph.run.tracing import RUNS_PER_TRACE
+from tests.langsmith import Ingest, ingest
+from tests.models.test_sampler import server
+
+Cli = Callable[..., Any]
+SECRET = "lsv2_sk_canary"  # noqa: S105  it must not be found anywhere
+
+
+HIDE = {"LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"}
+
+
+def traced(cli: Cli, got: Ingest, *args: str, **env: str) -> dict[str, Any]:
+    settings = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET} | env
+    model = () if "--model" in args else ("--model", "sim:gpt-oss-20b")
+    done = cli("run", "hanoi", *model, "--run", "r", "--json", "--quiet", *args, **settings)
+    assert done.returncode == 0, done.stderr
+    summary: dict[str, Any] = json.loads(done.stdout) | {"stderr": done.stderr}
+    return summary
+
+
+def metadata(run: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = run["extra"]["metadata"]
+    return result
+
+
+@pytest.mark.parametrize("zstd", [False, True])
+def test_the_tree_has_names_that_a_person_understands(cli: Cli, zstd: bool) -> None:
+    with ingest(zstd=zstd) as got:
+        summary = traced(cli, got, "--disks", "4")
+    (root,) = got.roots()
+    assert root["name"] == "hanoi steps 1-15"
+    assert {f"step {n}" for n in range(1, 16)} <= {run["name"] for run in got.runs.values()}
+    (step,) = got.named("step 3")
+    names = [child["name"] for child in got.children(step)]
+    assert set(names) == {"__start__", "sample", "red_flag", "vote"}
+    calls = [call for child in got.children(step) for call in got.children(child)]
+    assert [call["name"] for call in calls] == [f"sample {n}" for n in range(len(calls))]
+    assert sum(run["run_type"] == "llm" for run in got.runs.values()) == summary["samples"]
+    assert bool(got.compressed) is zstd
+
+
+def test_with_lookahead_all_is_in_one_tree_drafts_and_dropped_votes_too(cli: Cli) -> None:
+    with ingest() as got:
+        summary = traced(cli, got, "--disks", "4", "--lookahead", "8", "--model", "sim:gpt-oss-20b,draft_error=0.2")
+    (root,) = got.roots()
+    assert {f"step {n}" for n in range(1, 16)} <= {run["name"] for run in got.runs.values()}
+    for number in range(1, 16):
+        names = {child["name"] for step in got.named(f"step {number}") for child in got.children(step)}
+        assert names == {"__start__", "sample", "red_flag", "vote"}
+        (*_, last) = got.named(f"step {number}")
+        scored = {each["run_id"] for each in got.feedback if each["key"] == "lead"}
+        assert scored & {step["id"] for step in got.named(f"step {number}")}, last["name"]
+    calls = [run for run in got.runs.values() if run["run_type"] == "llm"]
+    assert sum(call["name"] == "draft 0" for call in calls) == summary["drafts"]["calls"] > 0
+    assert sum(call["name"] != "draft 0" for call in calls) >= summary["samples"]
+    assert {run["trace_id"] for run in got.runs.values()} == {root["id"]}
+
+
+def test_tags_metadata_usage_and_thread_are_where_langsmith_looks(cli: Cli) -> None:
+    with ingest() as got:
+        summary = traced(cli, got, "--disks", "3", "--k", "3")
+    (root,) = got.roots()
+    assert {"maker_graph", "hanoi"} <= set(root["tags"])
+    about = {"run": "r", "task": "hanoi", "k": 3, "model": "sim:gpt-oss-20b"}
+    assert about.items() <= metadata(root).items()
+    threads = {metadata(run)["thread_id"] for run in got.runs.values()}
+    assert len(threads) == 1
+    calls = [run for run in got.runs.values() if run["run_type"] == "llm"]
+    for call in calls:
+        seen = metadata(call)
+        assert {"sample", "round", "step", "model", "temperature"} <= set(seen)
+        assert seen["temperature"] == (0.0 if seen["sample"] == 0 else 0.1)
+    used = [metadata(call)["usage_metadata"]["output_tokens"] for call in calls]
+    assert sum(used) == summary["tokens"]["output"]
+
+
+def test_each_step_has_its_scores(cli: Cli) -> None:
+    with ingest() as got:
+        traced(cli, got, "--disks", "3")
+    for number in range(1, 8):
+        (step,) = got.named(f"step {number}")
+        scores = {each["key"]: each["score"] for each in got.feedback if each["run_id"] == step["id"]}
+        assert set(scores) == {"lead", "rounds", "red_flags"}
+        assert scores["lead"] >= 1
+
+
+def test_contested_shows_each_contested_or_flagged_step_as_a_summary_and_nothing_else(cli: Cli) -> None:
+    with ingest() as got:
+        summary = traced(cli, got, "--disks", "6", "--trace", "contested")
+    assert got.runs, "some of 63 steps are contested or flagged"
+    for run in got.roots():
+        assert run["name"].startswith("step ")
+        assert len(run["outputs"]["ballot"]) > 1 or run["outputs"]["flags"]
+        assert "Current state" in json.dumps(run["inputs"])
+        assert metadata(run)["step"] == int(run["name"].split()[1])
+    assert len(got.runs) == len(got.roots())
+    flagged = sum(sum(run["outputs"]["flags"].values()) for run in got.roots())
+    assert flagged == sum(summary["flags"].values())
+    lost = sum(sum(run["outputs"]["ballot"].values()) - max(run["outputs"]["ballot"].values()) for run in got.roots())
+    assert lost == summary["outvoted"]
+
+
+@pytest.mark.parametrize("mode", ["contested", "all"])
+def test_the_step_that_ended_a_run_undecided_is_found_and_hidden_if_outputs_are(cli: Cli, mode: str) -> None:
+    with ingest() as got:
+        env = {"LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET, **HIDE}
+        torn = ("--model", "sim:perfect,error=0.5,favourite=1", "--k", "6", "--max-samples", "12", "--disks", "5")
+        done = cli("run", "hanoi", *torn, "--trace", mode, **env)
+    assert done.returncode == 3
+    assert "next_state" in done.stderr, "who runs it sees the candidates"
+    assert got.named(f"step {1 + sum(name['name'] == 'commit' for name in got.runs.values())}") if mode == "all" else got.runs
+    assert any(each["key"] == "lead" for each in got.feedback)
+    assert b"next_state" not in b"".join(got.raw), "not even in the text of the error"
+
+
+def test_wrong_settings_of_langsmith_are_one_sentence(cli: Cli) -> None:
+    env = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": SECRET, "LANGSMITH_TRACING_SAMPLING_RATE": "2"}
+    done = cli("run", "hanoi", "--disks", "3", **env)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+def test_off_is_off_and_without_a_word_nothing_is_sent(cli: Cli) -> None:
+    with ingest() as got:
+        traced(cli, got, "--disks", "3", "--trace", "off")
+        done = cli("run", "hanoi", "--disks", "3", LANGSMITH_ENDPOINT=got.url, LANGSMITH_API_KEY=SECRET)
+        assert done.returncode == 0
+    assert not got.raw
+
+
+def test_all_without_a_key_says_what_is_missing(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--disks", "3", "--trace", "all")
+    assert done.returncode == 2
+    assert "LANGSMITH_API_KEY" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_secret_is_in_any_payload(cli: Cli, simulated_server: str) -> None:
+    with ingest() as got:
+        keys = {"OPENAI_BASE_URL": simulated_server, "OPENAI_API_KEY": "sk-canary-0123456789"}
+        traced(cli, got, "--disks", "3", "--model", "openai:gpt-4.1-mini", **keys)
+    assert got.runs
+    assert all(b"canary" not in body for body in got.raw)
+
+
+def test_a_key_that_the_provider_says_back_is_in_no_payload(cli: Cli) -> None:
+    echo: tuple[int, Any, dict[str, str]] = (401, {"error": {"message": "Invalid key: Bearer sk-canary-0123456789"}}, {})
+    with server(echo) as (url, _), ingest() as got:
+        env = {"LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET, "OPENAI_API_KEY": "sk-canary-0123456789"}
+        done = cli("run", "hanoi", "--disks", "3", "--model", "openai:x", "--trace", "all", OPENAI_BASE_URL=url, **env)
+    assert done.returncode == 5
+    assert any(run.get("error") for run in got.runs.values())
+    assert b"canary" not in b"".join(got.raw) + done.stderr.encode()
+
+
+def test_langsmiths_own_hide_settings_are_honoured(cli: Cli) -> None:
+    with ingest() as got:
+        traced(cli, got, "--disks", "4", "--trace", "all", **HIDE)
+    with ingest() as summaries:
+        env = {"LANGSMITH_ENDPOINT": summaries.url, "LANGSMITH_API_KEY": SECRET, **HIDE}
+        cli("run", "hanoi", "--model", "sim:gpt-oss-20b", "--disks", "5", "--trace", "contested", **env)
+    for taken in (got, summaries):
+        assert taken.runs
+        assert b"Current state" not in b"".join(taken.raw)
+        assert b"next_state" not in b"".join(taken.raw)
+
+
+def test_segments_are_traces_of_one_thread_and_keep_to_their_size(cli: Cli) -> None:
+    with ingest() as got:
+        traced(cli, got, "--disks", "9", "--k", "3")
+    assert [run["name"] for run in got.roots()] == ["hanoi steps 1-250", "hanoi steps 251-500", "hanoi steps 501-511"]
+    assert len({metadata(run)["thread_id"] for run in got.roots()}) == 1
+    assert max(got.sizes().values()) < RUNS_PER_TRACE / 4
+
+
+def test_a_large_k_makes_segments_shorter(cli: Cli) -> None:
+    """With k = 100 a step is 200 runs and more: 250 of them would be 50,000."""
+    with ingest() as got:
+        one_vote = ("--max-samples", "3000", "--hotter", "none", "--no-rephrase")
+        traced(cli, got, "--disks", "5", "--k", "100", "--model", "sim:perfect", *one_vote)
+    names = [run["name"] for run in got.roots()]
+    assert names == ["hanoi steps 1-8", "hanoi steps 9-16", "hanoi steps 17-24", "hanoi steps 25-31"]
+    assert max(got.sizes().values()) <= RUNS_PER_TRACE
+    assert sum(name.startswith("step ") for name in (run["name"] for run in got.runs.values())) == 31
+
+
+@pytest.mark.parametrize("fault", [{"status": 401}, {"status": 429}, {"status": 500}, {"delay": 20.0}, None])
+def test_a_dead_or_slow_langsmith_costs_a_run_nothing_but_its_traces(cli: Cli, fault: dict[str, Any] | None) -> None:
+    began = time.monotonic()
+    assert cli("run", "hanoi", "--disks", "4", "--quiet", "--run", "untraced").returncode == 0
+    plain = time.monotonic() - began
+    began = time.monotonic()
+    with ingest(**(fault or {})) as got:
+        url = got.url if fault else "http://127.0.0.1:9"
+        env = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": url, "LANGSMITH_API_KEY": SECRET}
+        done = cli("run", "hanoi", "--disks", "4", "--json", **env)
+    took = time.monotonic() - began
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verified"]
+    assert "LangSmith did not take all traces" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert SECRET not in done.stderr
+    assert took < plain + 4.5, "two seconds of grace at the exit, and the noise of two starts"

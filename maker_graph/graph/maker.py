@@ -12,10 +12,9 @@ A step whose vote ends undecided climbs the ladder (`ladder.py`). With `lookahea
 drafted states (`lookahead.py`), and `commit` takes all that are decided at the front, in order.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from typing import Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
@@ -24,11 +23,11 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import JSON, canonical, plain
-from maker_graph.core.decision import Decision, Usage, Vote, after_trying, vote_of
+from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
+from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
-from maker_graph.core.task import Checks, Predicts, Skippable, Task, total_of
+from maker_graph.core.task import Checks, Predicts, Skippable, Task
 from maker_graph.errors import UsageError
 from maker_graph.graph.bounded import BoundedGraph
 from maker_graph.graph.ladder import Ladder, Voter, create_voters, reading_of
@@ -61,50 +60,8 @@ STEPS = 10**12
 """Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""
 
 
-class Totals(TypedDict):
-    """Sums over all committed steps.
-
-    Attributes:
-        samples: drawn, flagged ones included.
-        votes: samples kept.
-        outvoted: votes for another candidate than the winner.
-        undecided: steps that were left open.
-        rounds: parallel fan-outs.
-        first_sample_wrong_at: the first step whose first sample, alone, does not give the decided answer; None if all do.
-        flags: red flag -> samples discarded for it.
-        tokens: of all samples.
-    """
-
-    samples: int
-    votes: int
-    outvoted: int
-    undecided: int
-    rounds: int
-    first_sample_wrong_at: int | None
-    flags: dict[str, int]
-    tokens: Usage
-
-
 class MakerInput(TypedDict):
     """Nothing: an empty input starts the task, or goes on with it."""
-
-
-class MakerOutput(TypedDict):
-    """Where the task stands.
-
-    Attributes:
-        state: the task's state.
-        step: the number of decided steps.
-        done: whether nothing is left to do.
-        digest: one hash over the start and all answers in order; equal for equal runs.
-        totals: sums over all steps.
-    """
-
-    state: Any
-    step: int
-    done: bool
-    digest: str
-    totals: Totals
 
 
 class Ahead(TypedDict):
@@ -134,26 +91,6 @@ class Step(TypedDict):
     state: Any
     answer: Any
     decision: dict[str, Any]
-
-
-class Committed(NamedTuple):
-    """A decided step: the decision, and where the machine stood before and after it."""
-
-    decision: Decision
-    before: MakerOutput
-    after: MakerOutput
-
-
-class Log(Protocol):
-    """Where decided steps go: the write-ahead log of a run."""
-
-    def position(self) -> MakerOutput:
-        """Return where the log ends: an invocation goes on from there, whatever a checkpoint says."""
-        ...
-
-    def append(self, steps: Sequence[Committed], /) -> None:
-        """Store the steps for good, all or none, or raise: then they have not happened."""
-        ...
 
 
 def create_maker(
@@ -287,7 +224,7 @@ def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfi
     return Node(microstep, amicrostep)
 
 
-def _start(machine: "Machine", log: Log | None, steps_per_segment: int | None, samples_per_segment: int | None) -> Node:
+def _start(machine: Machine, log: Log | None, steps_per_segment: int | None, samples_per_segment: int | None) -> Node:
     """Return the node that says where an invocation begins and when it ends."""
 
     def start(values: MakerState) -> dict[str, Any]:
@@ -332,7 +269,7 @@ def _escalate(task: Task, voters: Sequence[Voter], at_the_end: OnUndecided, *, c
     return Node(escalate)
 
 
-def _commit(task: Task, machine: "Machine", log: Log | None, *, checked: bool) -> Node:
+def _commit(task: Task, machine: Machine, log: Log | None, *, checked: bool) -> Node:
     """Return the node that applies the decisions in order, each only to the question that it was asked."""
 
     def commit(values: MakerState) -> dict[str, Any]:
@@ -434,85 +371,3 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
             if self._window is None
             else WindowedGraph.of(graph, supersteps, window=self._window)
         )
-
-
-class Machine:
-    """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self.total = total_of(task)
-
-    def begin(self) -> MakerOutput:
-        """Return where the task stands before its first step."""
-        try:
-            state = plain(self._task.start())
-        except ValueError as error:
-            raise UsageError(f"The start state of {type(self._task).__name__} is {error}.") from None
-        return MakerOutput(
-            state=state,
-            step=0,
-            done=self._done(state, 0),
-            digest=hashlib.sha256(canonical(state).encode()).hexdigest(),
-            totals=Totals(
-                samples=0,
-                votes=0,
-                outvoted=0,
-                undecided=0,
-                rounds=0,
-                first_sample_wrong_at=None,
-                flags={},
-                tokens=Usage(input=0, cached=0, output=0),
-            ),
-        )
-
-    def advance(self, at: MakerOutput | MakerState, decision: Decision) -> MakerOutput:
-        """Return where the task stands after one more decision."""
-        step = at["step"] + 1
-        if decision["status"] == "decided":
-            state = plain(self._task.apply(at["state"], decision["answer"]))
-        else:
-            assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
-            state = plain(self._task.skip(at["state"]))
-        link = canonical([at["digest"], step, decision["status"], decision["answer"]])
-        return MakerOutput(
-            state=state,
-            step=step,
-            done=self._done(state, step),
-            digest=hashlib.sha256(link.encode()).hexdigest(),
-            totals=_added(at["totals"], decision, step),
-        )
-
-    def _done(self, state: JSON, step: int) -> bool:
-        return self._task.done(state) or step == self.total
-
-
-def _added(totals: Totals, decision: Decision, step: int) -> Totals:
-    first_wrong = totals["first_sample_wrong_at"]
-    if first_wrong is None and not decision["first_agrees"]:
-        first_wrong = step
-    for vote in (*decision["tried"], decision):
-        totals = _with_vote(totals, vote, decision["candidate"])
-    undecided = totals["undecided"] + (decision["candidate"] is None)
-    return {**totals, "undecided": undecided, "first_sample_wrong_at": first_wrong}
-
-
-def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
-    votes = sum(vote["ballot"].values())
-    flags = dict(totals["flags"])
-    for name, number in vote["flags"].items():
-        flags[name] = flags.get(name, 0) + number
-    tokens, used = totals["tokens"], vote["usage"]
-    return {
-        **totals,
-        "samples": totals["samples"] + vote["samples"],
-        "votes": totals["votes"] + votes,
-        "outvoted": totals["outvoted"] + (0 if winner is None else votes - vote["ballot"].get(winner, 0)),
-        "rounds": totals["rounds"] + vote["rounds"],
-        "flags": flags,
-        "tokens": Usage(
-            input=tokens["input"] + used["input"],
-            cached=tokens["cached"] + used["cached"],
-            output=tokens["output"] + used["output"],
-        ),
-    }

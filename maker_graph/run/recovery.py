@@ -21,7 +21,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
 from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
-from maker_graph.graph.maker import MakerOutput
+from maker_graph.core.machine import MakerOutput
 from maker_graph.graph.serializer import strict_serializer
 from maker_graph.run.directory import Run
 from maker_graph.run.journal import clear_errors

@@ -33,7 +33,7 @@ from maker_graph.core.canonical import visible
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Undecided, UsageError
-from maker_graph.graph.maker import MakerOutput
+from maker_graph.core.machine import MakerOutput
 from maker_graph.models.provider import redacted
 
 Trace: TypeAlias = Literal["off", "contested", "all"]

@@ -19,7 +19,7 @@ from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Reading, Terms, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
-from maker_graph.graph.maker import Committed, Machine, MakerOutput
+from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.model import SimulatedChatModel
 from maker_graph.run.settings import new_settings

@@ -1,0 +1,159 @@
+"""The step machine: where a task stands before and after each decision, and the sums over all of them.
+
+It is pure: the same decisions lead to the same place. So a replay of the journal ends where the run did.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from typing_extensions import TypedDict
+
+from maker_graph.core.canonical import JSON, canonical, plain
+from maker_graph.core.decision import Decision, Usage, Vote
+from maker_graph.core.task import Skippable, Task, total_of
+from maker_graph.errors import UsageError
+
+
+class Totals(TypedDict):
+    """Sums over all committed steps.
+
+    Attributes:
+        samples: drawn, flagged ones included.
+        votes: samples kept.
+        outvoted: votes for another candidate than the winner.
+        undecided: steps that were left open.
+        rounds: parallel fan-outs.
+        first_sample_wrong_at: the first step whose first sample, alone, does not give the decided answer; None if all do.
+        flags: red flag -> samples discarded for it.
+        tokens: of all samples.
+    """
+
+    samples: int
+    votes: int
+    outvoted: int
+    undecided: int
+    rounds: int
+    first_sample_wrong_at: int | None
+    flags: dict[str, int]
+    tokens: Usage
+
+
+class MakerOutput(TypedDict):
+    """Where the task stands.
+
+    Attributes:
+        state: the task's state.
+        step: the number of decided steps.
+        done: whether nothing is left to do.
+        digest: one hash over the start and all answers in order; equal for equal runs.
+        totals: sums over all steps.
+    """
+
+    state: Any
+    step: int
+    done: bool
+    digest: str
+    totals: Totals
+
+
+class Committed(NamedTuple):
+    """A decided step: the decision, and where the machine stood before and after it."""
+
+    decision: Decision
+    before: MakerOutput
+    after: MakerOutput
+
+
+class Log(Protocol):
+    """Where decided steps go: the write-ahead log of a run."""
+
+    def position(self) -> MakerOutput:
+        """Return where the log ends: an invocation goes on from there, whatever a checkpoint says."""
+        ...
+
+    def append(self, steps: Sequence[Committed], /) -> None:
+        """Store the steps for good, all or none, or raise: then they have not happened."""
+        ...
+
+
+class Machine:
+    """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.total = total_of(task)
+
+    def begin(self) -> MakerOutput:
+        """Return where the task stands before its first step."""
+        try:
+            state = plain(self._task.start())
+        except ValueError as error:
+            raise UsageError(f"The start state of {type(self._task).__name__} is {error}.") from None
+        return MakerOutput(
+            state=state,
+            step=0,
+            done=self._done(state, 0),
+            digest=hashlib.sha256(canonical(state).encode()).hexdigest(),
+            totals=Totals(
+                samples=0,
+                votes=0,
+                outvoted=0,
+                undecided=0,
+                rounds=0,
+                first_sample_wrong_at=None,
+                flags={},
+                tokens=Usage(input=0, cached=0, output=0),
+            ),
+        )
+
+    def advance(self, at: MakerOutput, decision: Decision) -> MakerOutput:
+        """Return where the task stands after one more decision."""
+        step = at["step"] + 1
+        if decision["status"] == "decided":
+            state = plain(self._task.apply(at["state"], decision["answer"]))
+        else:
+            assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
+            state = plain(self._task.skip(at["state"]))
+        link = canonical([at["digest"], step, decision["status"], decision["answer"]])
+        return MakerOutput(
+            state=state,
+            step=step,
+            done=self._done(state, step),
+            digest=hashlib.sha256(link.encode()).hexdigest(),
+            totals=_added(at["totals"], decision, step),
+        )
+
+    def _done(self, state: JSON, step: int) -> bool:
+        return self._task.done(state) or step == self.total
+
+
+def _added(totals: Totals, decision: Decision, step: int) -> Totals:
+    first_wrong = totals["first_sample_wrong_at"]
+    if first_wrong is None and not decision["first_agrees"]:
+        first_wrong = step
+    for vote in (*decision["tried"], decision):
+        totals = _with_vote(totals, vote, decision["candidate"])
+    undecided = totals["undecided"] + (decision["candidate"] is None)
+    return {**totals, "undecided": undecided, "first_sample_wrong_at": first_wrong}
+
+
+def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
+    votes = sum(vote["ballot"].values())
+    flags = dict(totals["flags"])
+    for name, number in vote["flags"].items():
+        flags[name] = flags.get(name, 0) + number
+    tokens, used = totals["tokens"], vote["usage"]
+    return {
+        **totals,
+        "samples": totals["samples"] + vote["samples"],
+        "votes": totals["votes"] + votes,
+        "outvoted": totals["outvoted"] + (0 if winner is None else votes - vote["ballot"].get(winner, 0)),
+        "rounds": totals["rounds"] + vote["rounds"],
+        "flags": flags,
+        "tokens": Usage(
+            input=tokens["input"] + used["input"],
+            cached=tokens["cached"] + used["cached"],
+            output=tokens["output"] + used["output"],
+        ),
+    }

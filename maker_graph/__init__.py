@@ -15,6 +15,7 @@ from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.red_flags import RedFlag, Sample, empty, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
 from maker_graph.core.task import Task
+from maker_graph.core.voting import Voting
 from maker_graph.errors import (
     DamagedRun,
     LimitReached,
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
     from maker_graph.graph.maker import create_maker
     from maker_graph.graph.microstep import create_microstep
     from maker_graph.graph.serializer import strict_serializer
+    from maker_graph.runs import DecidedStep, Run
 
 __all__ = [
     "JSON",
     "AheadBy",
     "DamagedRun",
     "Decided",
+    "DecidedStep",
     "Decision",
     "Draw",
     "FirstTo",
@@ -53,6 +56,7 @@ __all__ = [
     "MissingKey",
     "ProviderFailure",
     "RedFlag",
+    "Run",
     "Sample",
     "StaleStep",
     "StoppingRule",
@@ -64,6 +68,7 @@ __all__ = [
     "UnusableRun",
     "Usage",
     "UsageError",
+    "Voting",
     "canonical",
     "create_maker",
     "create_microstep",
@@ -80,7 +85,9 @@ __all__ = [
 ]
 
 _LATER = {
+    "DecidedStep": "maker_graph.runs",
     "Ladder": "maker_graph.graph.ladder",
+    "Run": "maker_graph.runs",
     "create_maker": "maker_graph.graph.maker",
     "create_microstep": "maker_graph.graph.microstep",
     "strict_serializer": "maker_graph.graph.serializer",

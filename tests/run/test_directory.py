@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from maker_graph.core.decision import Reading, Terms, decide, judge
+from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
-from maker_graph.run.directory import created, summary
-from maker_graph.run.settings import new_settings
+from maker_graph.core.voting import Voting
+from maker_graph.run.directory import summary
 from maker_graph.tasks import Hanoi
+from tests.made import created, new_settings
 
 
 def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> Non
             for move, state in steps:
                 sample = Sample(0, f"move = {move}\nnext_state = {state}")
                 how = Reading(parse=Hanoi(2).parse, key=None, check=None, red_flags={})
-                made = decide([judge(sample, how)], Terms(AheadBy(1), 9), 1)
+                made = decide([judge(sample, how)], Voting(AheadBy(1), max_samples=9), 1)
                 at = run.machine.advance(at, made)
                 run.journal.append([(made, at)])
             made_of = summary(run)

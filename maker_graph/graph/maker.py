@@ -45,7 +45,7 @@ from maker_graph.graph.microstep import OnUndecided, ask_person, stuck
 from maker_graph.graph.node import Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
-from maker_graph.models.names import Model, resolve_models
+from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Calls, Sampler, sample_seed
 
 STEPS = 10**12

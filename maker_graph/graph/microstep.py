@@ -33,8 +33,9 @@ from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperatu
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.graph.bounded import BoundedGraph
 from maker_graph.graph.node import Node
-from maker_graph.models.names import Model, info_of, resolve_models
+from maker_graph.models.names import info_of
 from maker_graph.models.prompts import as_pairs
+from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Calls, Sampler
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]

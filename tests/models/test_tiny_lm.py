@@ -19,7 +19,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import ValidationError
 
 from maker_graph import UnknownModel, create_maker
-from maker_graph.models.names import resolve_model
+from maker_graph.models.resolving import resolve_model
 from maker_graph.models.tiny_lm import Ask, Engine, Reply, TinyChatModel, shared_engine
 from maker_graph.models.tiny_lm.engine import WEIGHTS
 from maker_graph.models.tiny_lm.network import LONGEST, Network, load

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph.run.tracing import RUNS_PER_TRACE
+from maker_graph.run.traces import RUNS_PER_TRACE
 from tests.conftest import Cli
 from tests.langsmith import Ingest, ingest
 from tests.models.test_sampler import server

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maker_graph.cli import EXIT_CODES, main
+from maker_graph.cli.process import until_signal
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import MakerError
 from maker_graph.models.pricing import FlatPrice
@@ -38,7 +39,7 @@ from maker_graph.run.directory import Run, opened, summary
 from maker_graph.run.entry import encode
 from maker_graph.run.options import RunOptions
 from maker_graph.run.settings import Settings
-from maker_graph.run.solving import Prices, Watcher, solve, until_signal
+from maker_graph.run.solving import Prices, Watcher, solve
 from tests.made import created, new_settings
 
 MODEL = "sim:gpt-oss-20b,latency=0.002"

@@ -443,8 +443,9 @@ def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
         drafter = options.draft_model or settings.model
         if not info_of(drafter).drafts and not isinstance(task, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
-    for name in filter(None, (settings.model, settings.ladder.model, options.draft_model)):
-        model_for(name, task, settings.voting.seed)
+    for name in (settings.model, settings.ladder.model, options.draft_model):
+        if name is not None:
+            model_for(name, task, settings.voting.seed)
     prices_of(settings, options)
 
 

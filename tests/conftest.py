@@ -86,7 +86,8 @@ def like_a_process(folder: Path) -> Iterator[None]:
     What `gc.freeze` took stays frozen: to go over all that pytest holds takes a tenth of a second, as long as a small run.
     """
     path, modules, environment, thresholds = list(sys.path), set(sys.modules), dict(os.environ), gc.get_threshold()
-    get_env_var.cache_clear()  # type: ignore[attr-defined]  # it has one: LangSmith reads its settings once a process
+    reread: Callable[[], None] = get_env_var.cache_clear  # type: ignore[attr-defined]  # LangSmith reads its settings once a process
+    reread()
     try:
         with chdir(folder):
             yield
@@ -94,6 +95,7 @@ def like_a_process(folder: Path) -> Iterator[None]:
         gc.set_threshold(*thresholds)
         os.environ.clear()
         os.environ.update(environment)
+        reread()
         sys.path[:] = path
         for name in set(sys.modules) - modules:  # a task that a test has written: the next test writes another one
             if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):

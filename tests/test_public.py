@@ -58,6 +58,8 @@ def test_nothing_happens_at_import(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+COMMANDS = ("run", "resume", "verify", "status", "calibrate", "plan", "certify", "report", "simulate")
+
 HEAVY = {"langgraph", "langchain_core", "langchain_openai", "openai", "langsmith", "httpx", "genai_prices", "numpy", "scipy"}
 """Packages that take a tenth of a second and more to import."""
 

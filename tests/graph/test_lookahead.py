@@ -88,8 +88,8 @@ def decides_the_same(seed: int, lookaheads: Sequence[Any]) -> None:
         assert (ahead, other.entries) == (result, log.entries), (seed, lookahead)
 
 
-def test_200_seeds_decide_the_same_with_lookahead_under_random_latencies() -> None:
-    for seed in range(200):
+def test_60_seeds_decide_the_same_with_lookahead_under_random_latencies() -> None:
+    for seed in range(60):
         decides_the_same(seed, [WIDTHS[seed % len(WIDTHS)]])
 
 
@@ -109,8 +109,14 @@ def test_a_longer_task_ends_alike_with_invoke_too(lookahead: Any) -> None:
 
 
 def test_steps_are_committed_in_order_although_later_ones_are_decided_first() -> None:
-    model = Slow(script=counting, seconds=lambda text: 0.05 if text == "7" else 0.0)
-    result, log = run(Foreseen(8), model=model, k=1, lookahead=8)
+    class SlowForOne(Scripted):
+        async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+            while messages[-1].text == "7" and len(self.log) < 7:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5 if messages[-1].text == "7" else 0)  # until the others' votes are counted
+            return await super()._agenerate(messages, *args, **kwargs)
+
+    result, log = run(Foreseen(8), model=SlowForOne(script=counting), k=1, lookahead=8)
     assert (result["state"], log.at["step"]) == (0, 8)
     assert log.batches == [1, 7], "all that was decided behind the slow second step came with it, in one transaction"
 

@@ -14,6 +14,7 @@ A child may also be a whole command (`command`): what it says is then in files b
 """
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -407,4 +408,6 @@ def warm_up() -> None:
 if __name__ == "__main__":
     assert sqlite3.sqlite_version_info
     warm_up()
+    gc.collect()
+    gc.freeze()  # a child that goes over all of this has to copy it first: most of what a child cost
     serve()

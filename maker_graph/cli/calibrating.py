@@ -33,9 +33,9 @@ from maker_graph.cli.options import (
     task_options,
 )
 from maker_graph.errors import UsageError
+from maker_graph.models.gate import Gate
 from maker_graph.models.names import TIMEOUT, at_home, temperature_for
 from maker_graph.models.pricing import parse_price
-from maker_graph.models.provider import Gate
 from maker_graph.models.sampler import Calls
 from maker_graph.run.account import Limits
 from maker_graph.run.settings import TARGET, cap_for, load_task, rehearsed_model

@@ -14,7 +14,7 @@ What providers and LangChain do differently is settled here and nowhere else:
 - how a reply ended is `finish_reason`, `stop_reason`, `done_reason` or `status`, in a dozen spellings;
 - the client walks over the types of each message before it sends them: those of ChatOpenAI it sends as they are;
 - usage is read once per request; where there is none, tokens are estimated and marked as such;
-- what may pass is tried again, in this one loop, behind a gate that all callers share (`provider.py`);
+- what may pass is tried again, in this one loop, behind a gate that all callers share (`gate.py`);
 - a reply without any choice raises inside of LangChain; it becomes an empty sample, and `empty` discards it.
 """
 
@@ -41,8 +41,10 @@ from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
 from maker_graph.core.task import Prompt
 from maker_graph.errors import ProviderFailure, UsageError
+from maker_graph.models.faults import Fault, fault_of, no_choices, said
+from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.prompts import as_messages, pairs_of
-from maker_graph.models.provider import Fault, Gate, Pass, fault_of, keys_of, no_choices, redacted, said
+from maker_graph.models.redaction import keys_of, redacted
 
 ATTEMPTS = 6
 """A request that fails for a passing reason is made at most so many times, unless a `patience` is set."""

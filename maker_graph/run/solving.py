@@ -18,14 +18,14 @@ from typing import IO, Any, Literal, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
+from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
-from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.graph.maker import create_maker
+from maker_graph.models.gate import Gate
 from maker_graph.models.names import TIMEOUT
 from maker_graph.models.pricing import Price
-from maker_graph.models.provider import Gate
 from maker_graph.models.sampler import Call, Calls
 from maker_graph.run.account import Limits, Meter
 from maker_graph.run.directory import Run

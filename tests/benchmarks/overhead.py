@@ -32,8 +32,8 @@ from typing_extensions import TypedDict
 
 from maker_graph import create_maker
 from maker_graph.core.decision import Reading, Terms, decide, judge
-from maker_graph.core.rules import AheadBy
 from maker_graph.core.machine import Machine
+from maker_graph.core.rules import AheadBy
 from maker_graph.models.names import resolve_model
 from maker_graph.models.sampler import Sampler
 from maker_graph.run.directory import created

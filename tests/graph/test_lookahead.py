@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from maker_graph import LimitReached, ProviderFailure, Undecided, UsageError, create_maker
-from maker_graph.core.task import Task
 from maker_graph.core.machine import Committed, Machine, MakerOutput
+from maker_graph.core.task import Task
 from maker_graph.graph.width import Width
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Limits

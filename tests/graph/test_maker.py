@@ -17,9 +17,9 @@ from typing_extensions import TypedDict
 from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Reading, Terms, decide, judge
+from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
-from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.model import SimulatedChatModel
 from maker_graph.run.settings import new_settings

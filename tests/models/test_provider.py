@@ -17,7 +17,9 @@ from langchain_openai import ChatOpenAI
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import empty
 from maker_graph.errors import LimitReached, ProviderFailure, UsageError
-from maker_graph.models.provider import LONGEST_WAIT, OUTAGE, Gate, Pass, fault_of, redacted
+from maker_graph.models.faults import fault_of
+from maker_graph.models.gate import LONGEST_WAIT, OUTAGE, Gate, Pass
+from maker_graph.models.redaction import redacted
 from maker_graph.models.sampler import Call, Sampler
 from tests.conftest import Scripted, replies
 from tests.models.test_sampler import PROMPT, completion, server

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Reading, Terms, after_trying, answered, decide, judge, vote_of
+from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
 from maker_graph.errors import DamagedRun, StaleStep, TakenOver
-from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.run.entry import decode, encode
 from maker_graph.run.journal import Held, Journal, Spent
 from maker_graph.tasks import Hanoi

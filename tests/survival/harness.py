@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maker_graph.cli import EXIT_CODES
-from maker_graph.errors import MakerError
 from maker_graph.core.machine import MakerOutput
+from maker_graph.errors import MakerError
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.models.sampler import Call
 from maker_graph.run.account import Limits

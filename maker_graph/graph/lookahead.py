@@ -39,8 +39,9 @@ from maker_graph.graph.bounded import BoundedGraph
 from maker_graph.graph.ladder import Voter
 from maker_graph.graph.node import Node
 from maker_graph.graph.width import MOST, Width
+from maker_graph.models.callbacks import nobody_listens
 from maker_graph.models.prompts import as_messages
-from maker_graph.models.sampler import Sampler, nobody_listens
+from maker_graph.models.sampler import Sampler
 
 TOKENS_PER_ANSWER = 32
 """Output tokens that a drafted answer may take; a drafted move of Hanoi takes some 15."""

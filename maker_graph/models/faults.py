@@ -16,7 +16,7 @@ from math import inf
 from typing import Literal, TypeAlias
 
 from maker_graph.core.canonical import visible
-from maker_graph.errors import MakerError
+from maker_graph.errors import MakerError, ProviderFailure
 from maker_graph.models.redaction import redacted
 
 Kind: TypeAlias = Literal["slow_down", "fatal", "step", "transient"]
@@ -66,13 +66,6 @@ def fault_of(error: BaseException, *, openai: bool) -> Fault | None:
     if openai and isinstance(error, AttributeError | LookupError | TypeError | ValueError) and _from_client(error):
         return Fault("transient", billed=True)
     return None
-
-
-def no_choices(error: BaseException) -> bool:
-    """Say whether ChatOpenAI raised `error` because `choices` was an empty list, or null: a reply without any text."""
-    if isinstance(error, IndexError):  # generations[0][0], in `invoke` itself
-        return _module(error).startswith("langchain_core.language_models")
-    return isinstance(error, TypeError) and "null value for 'choices'" in str(error)
 
 
 def _kind(status: int, error: Exception) -> Kind:
@@ -141,10 +134,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _from_client(error: Exception) -> bool:
     """Say whether `error` arose inside of the client, from what it read and not from how it was called."""
-    return _module(error).partition(".")[0] in _CLIENTS and "keyword argument" not in str(error)
+    return module_of(error).partition(".")[0] in _CLIENTS and "keyword argument" not in str(error)
 
 
-def _module(error: BaseException) -> str:
+def module_of(error: BaseException) -> str:
     """Return the module in which `error` was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -156,3 +149,38 @@ def said(error: BaseException, keys: Sequence[str] = ()) -> str:
     """Return what a provider said, on one line, short and without keys."""
     text = visible(redacted(" ".join(str(error).split()), keys))[:300].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def raise_failure(error: Exception, *, name: str, keys: Sequence[str], attempts: int, openai: bool) -> None:
+    """Raise the provider's faults as a ProviderFailure; return for anything else, which is to be raised as it is.
+
+    Args:
+        error: what the last attempt raised.
+        name: the model's.
+        keys: API keys, which must not be in what is raised.
+        attempts: how often it was tried.
+        openai: as in `fault_of`.
+
+    Raises:
+        ProviderFailure: what went wrong, and what to do.
+    """
+    fault = fault_of(error, openai=openai)
+    if fault is None:
+        return
+    match fault.status:
+        case 401 | 403:
+            todo = "The API key is missing, wrong or not allowed to use this model: set the right one and resume."
+        case 404:
+            todo = f"The provider knows no model {name!r} at this address: check the name and the base URL."
+        case _ if fault.kind == "step":
+            todo = "The provider does not accept this prompt, and will not when it is asked again."
+        case 400 | 413 | 422:
+            todo = "The provider does not accept the request; if it names a setting, change that one."
+        case _ if fault.kind == "fatal":
+            todo = "The quota is used up: add credit and resume." if fault.status == 429 else "Cure this and resume."
+        case _:
+            todo = f"It failed {attempts} times in a row: resume when the provider answers again."
+    text = f"{name}: {said(error, keys)}. {todo}"
+    # A cause is printed with the failure: not if it holds a key.
+    cause = error if redacted(str(error), keys) == str(error) else None
+    raise ProviderFailure(text, fault.status, "step" if fault.kind == "step" else "run") from cause

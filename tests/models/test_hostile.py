@@ -30,7 +30,7 @@ from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json, v
 from maker_graph.core.decision import Judged, Reading, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.graph.microstep import _reader
-from maker_graph.models.sampler import sample_of
+from maker_graph.models.replies import sample_of
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results

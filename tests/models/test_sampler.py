@@ -16,7 +16,8 @@ from maker_graph.core.decision import Usage
 from maker_graph.errors import MissingKey, ProviderFailure, UnknownModel, UsageError
 from maker_graph.models.names import resolve_model, resolve_models
 from maker_graph.models.pricing import price_of
-from maker_graph.models.sampler import Call, Sampler, sample_of, sample_seed
+from maker_graph.models.replies import sample_of
+from maker_graph.models.sampler import Call, Sampler, sample_seed
 from tests.conftest import Scripted, replies
 
 PROMPT = [("system", "Be brief."), ("user", "1 + 1?")]

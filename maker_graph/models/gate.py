@@ -57,7 +57,7 @@ class Gate:
         rpm: float | None = None,
         notice: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        chance: Random | None = None,
+        rng: Random | None = None,
     ) -> None:
         """Make an open gate.
 
@@ -65,14 +65,14 @@ class Gate:
             rpm: requests per minute at most, evenly spread; None sets no limit.
             notice: told in a sentence when a long wait begins, and when an outage is over.
             clock: seconds; it never goes back.
-            chance: spreads the waits, so that not all callers come back at once.
+            rng: spreads the waits, so that not all callers come back at once.
         """
         if rpm is not None and not 0 < rpm < inf:
             raise UsageError(f"Requests per minute (rpm) must be a number above 0, not {rpm!r}.")
         self.clock = clock
         self.down_since: float | None = None
         self._notice = notice or (lambda _: None)
-        self._chance = chance or Random()  # noqa: S311  spreads waits, guards nothing
+        self._rng = rng or Random()  # noqa: S311  spreads waits, guards nothing
         self._lock = threading.Lock()
         self._limiter: InMemoryRateLimiter | None = None
         if rpm is not None:
@@ -106,7 +106,7 @@ class Gate:
                 return self._spread(self._shut_until - now)
             probe = self.down_since is not None
             if probe and self._probing:
-                return self._chance.uniform(_TICK / 2, _TICK)
+                return self._rng.uniform(_TICK / 2, _TICK)
             if probe and now < self._probe_at:
                 return self._spread(self._probe_at - now)
             if self._limiter is not None and not self._limiter.acquire(blocking=False):
@@ -169,7 +169,7 @@ class Gate:
 
     def back_off(self, failures: int) -> float:
         """Return how long one caller waits after so many transient failures of its own: up to half a second, then longer."""
-        return self._chance.uniform(0, min(8.0, 2.0 ** min(failures, 30) / 4))
+        return self._rng.uniform(0, min(8.0, 2.0 ** min(failures, 30) / 4))
 
     def _open(self, leave: Pass) -> float | None:
         """Forget the failures; return how many seconds an outage lasted, if it ends here."""
@@ -180,8 +180,8 @@ class Gate:
         return over
 
     def _spread(self, wait: float) -> float:
-        return wait + self._chance.uniform(0, min(1.0, wait / 10))
+        return wait + self._rng.uniform(0, min(1.0, wait / 10))
 
     def _growing(self, first: float, times: int) -> float:
         longest = min(LONGEST_WAIT, first * 2.0 ** min(times, 30))
-        return self._chance.uniform(longest / 2, longest)
+        return self._rng.uniform(longest / 2, longest)

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from maker_graph.errors import UsageError
 from maker_graph.models.gate import LONGEST_WAIT, OUTAGE, Gate, Pass
 from tests.conftest import Scripted, replies
 from tests.models.serving import PROMPT, scripted
@@ -29,7 +30,7 @@ def clock() -> Clock:
 
 
 def made(clock: Clock, notice: Callable[[str], None] | None = None) -> Gate:
-    return Gate(clock=clock, chance=Random(1), notice=notice)
+    return Gate(clock=clock, rng=Random(1), notice=notice)
 
 
 def passed(gate: Gate) -> Pass:
@@ -155,7 +156,7 @@ async def test_a_cancelled_probe_hands_the_next_caller_its_turn(clock: Clock) ->
 
 
 async def test_requests_per_minute_hold_over_threads_and_tasks_together() -> None:
-    drawn, count = scripted(rpm=1200), 0
+    drawn, count = scripted(gate=Gate(rpm=1200)), 0
     end = time.monotonic() + 3
 
     def plainly() -> None:
@@ -181,8 +182,14 @@ async def test_requests_per_minute_hold_over_threads_and_tasks_together() -> Non
 
 def test_a_429_that_says_at_once_shuts_the_gate_all_the_same() -> None:
     now = 0.0
-    gate = Gate(clock=lambda: now, chance=Random(1))
+    gate = Gate(clock=lambda: now, rng=Random(1))
     leave = gate.ask()
     assert isinstance(leave, Pass)
     gate.slowed(leave, 0.0, "m")
     assert isinstance(gate.ask(), float)
+
+
+@pytest.mark.parametrize("rpm", [0, -1, float("inf"), float("nan")])
+def test_a_rate_that_makes_no_sense_is_refused(rpm: float) -> None:
+    with pytest.raises(UsageError, match="rpm"):
+        Gate(rpm=rpm)

@@ -449,8 +449,8 @@ async def calibrate(
     """
     asked, cap = calibration.asked, calibration.asked.caps[name]
     purse = _Purse(price, limits, calibration)
-    made: Calls = {**(calls or {}), "meter": purse}
-    sampler = Sampler([model], temperature=asked.temperature, max_tokens=cap, seed=asked.seed, **made)
+    metered: Calls = {**(calls or {}), "meter": purse}
+    sampler = Sampler([model], temperature=asked.temperature, max_tokens=cap, seed=asked.seed, calls=metered)
     flags = named(default_flags(cap))
     steps = iter(calibration.missing(name))
 

@@ -288,7 +288,7 @@ def _commit(task: Task, machine: Machine, log: Log | None, *, checked: bool) -> 
     return Node(commit)
 
 
-def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: dict[str, Any]) -> Drafter:
+def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: Calls) -> Drafter:
     if isinstance(task, Predicts):
         return Drafter(task, None)
     sampler = Sampler(
@@ -297,7 +297,7 @@ def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls
         max_tokens=TOKENS_PER_ANSWER * LONGEST_DRAFT,
         seed=None if seed is None else sample_seed(seed, "draft", 0),
         name="draft",
-        **calls,
+        calls=calls,
     )
     return Drafter(task, sampler)
 

@@ -138,7 +138,7 @@ def create_microstep(
         temperature=temperature,
         max_tokens=max_tokens,
         seed=seed,
-        **(calls or {}),
+        calls=calls,
     )
 
     def reading(values: Mapping[str, Any]) -> Reading:

@@ -15,7 +15,7 @@ What providers and LangChain do differently is settled beside it, and nowhere el
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -83,7 +83,16 @@ class Meter(Protocol):
 
 
 class Calls(TypedDict, total=False):
-    """How requests are made: what all samplers of an app or a run may share. Each key is as in `Sampler`."""
+    """How requests are made: what all samplers of an app or a run may share. A key that is left out is None.
+
+    Attributes:
+        meter: told of every request: a `Budget`, for example. None keeps no account.
+        gate: what all requests go through; None makes a new one. Samplers of one provider should share one.
+        patience: the seconds for which a request that fails is tried again, however often, since it or the outage began. The
+            seconds that a 429 asks for do not count. None tries six times.
+        timeout: the seconds after which a request is given up; None leaves it to the model. The plain, blocking call knows it
+            for ChatOpenAI only, and there it limits the wait for the next byte.
+    """
 
     meter: Meter | None
     gate: Gate | None
@@ -99,7 +108,7 @@ class _Attempt:
     sample: Sample
 
 
-class _Asked(NamedTuple):
+class _Forms(NamedTuple):
     """A prompt in the forms that are needed of it: the samples of a round are asked the same object."""
 
     prompt: Prompt
@@ -118,12 +127,7 @@ class Sampler:
         temperature: float | tuple[float, float] | None,
         max_tokens: int | None,
         seed: int | None,
-        meter: Meter | None = None,
-        gate: Gate | None = None,
-        patience: float | None = None,
-        timeout: float | None = None,
-        rpm: float | None = None,
-        notice: Callable[[str], None] | None = None,
+        calls: Calls | None = None,
         name: str = "sample",
     ) -> None:
         """Make a sampler.
@@ -133,18 +137,11 @@ class Sampler:
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none.
-            meter: told of every request.
-            gate: what all requests go through; a new one if None. Samplers of one provider share one.
-            patience: the seconds for which a request that fails is tried again, however often, since it or the outage began,
-                not counting those that a 429 asks for; None tries `ATTEMPTS` times.
-            timeout: the seconds after which a request is given up; None leaves it to the models. Plain `draw` knows it for
-                ChatOpenAI only, and there it limits the wait for the next byte.
-            rpm: requests per minute of the new gate.
-            notice: told by the new gate in a sentence when an outage begins, and when it is over.
+            calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
 
         Raises:
-            UsageError: no model, a negative temperature, a cap below 1, no time to wait, or `rpm` beside a gate.
+            UsageError: no model, a negative temperature, a cap below 1, no time to wait, or an unknown key in `calls`.
         """
         if not models:
             raise UsageError("At least one model is needed.")
@@ -154,25 +151,23 @@ class Sampler:
                 raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
-        for what, seconds in (("patience", patience), ("timeout", timeout)):
-            if seconds is not None and not seconds > 0:
-                raise UsageError(f"{what} must be a number of seconds above 0, not {seconds!r}.")
-        if gate is not None and (rpm is not None or notice is not None):
-            raise UsageError("rpm and notice are settings of the gate: give them to the one that is handed in.")
+        calls = calls or {}
+        if unknown := sorted(set(calls) - set(Calls.__annotations__)):
+            raise UsageError(f"calls has no {unknown[0]!r}: it takes {', '.join(Calls.__annotations__)}.")
+        self._meter = calls.get("meter")
+        self._gate = calls.get("gate") or Gate()
+        self._patience = _seconds("patience", calls.get("patience"))
+        self._timeout = _seconds("timeout", calls.get("timeout"))
         self._settings = [
-            configured(model, degree, max_tokens, timeout)
-            for model, degree in [(models[0], first), *((model, others) for model in models)]
+            configured(model, each, max_tokens, self._timeout)
+            for model, each in [(models[0], first), *((model, others) for model in models)]
         ]
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
         self._name = name
-        self._asked: dict[int, _Asked] = {}
+        self._forms: dict[int, _Forms] = {}
         self._lock = threading.Lock()
         self._seed = seed
         self._max_tokens = max_tokens
-        self._meter = meter
-        self._gate = Gate(rpm=rpm, notice=notice) if gate is None else gate
-        self._patience = patience
-        self._timeout = timeout
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; `metadata` goes into its trace.
@@ -249,17 +244,17 @@ class Sampler:
         return self._per_loop[loop]
 
     def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
-        asked = self._asked.get(id(prompt))
-        if asked is None or asked.prompt is not prompt:
+        forms = self._forms.get(id(prompt))
+        if forms is None or forms.prompt is not prompt:
             messages = as_messages(prompt)
             plain = pairs_of(messages)
-            asked = _Asked(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
+            forms = _Forms(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
             with self._lock:
-                if len(self._asked) >= REMEMBERED:
-                    del self._asked[next(iter(self._asked))]
-                self._asked[id(prompt)] = asked
-        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": _seed_of(self._seed, asked.text, index)}
-        return asked.messages, asked.plain, kwargs
+                if len(self._forms) >= REMEMBERED:
+                    del self._forms[next(iter(self._forms))]
+                self._forms[id(prompt)] = forms
+        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": _seed_of(self._seed, forms.text, index)}
+        return forms.messages, forms.plain, kwargs
 
     @contextmanager
     def _attempt(self, leave: Pass, index: int, plain: list[tuple[str, Any]], setting: Configured) -> Iterator[_Attempt]:
@@ -302,6 +297,12 @@ class Sampler:
                 self._gate.failed(leave, fault.told, what)
             case _:
                 self._gate.answered(leave)
+
+
+def _seconds(what: str, seconds: float | None) -> float | None:
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"{what} must be a number of seconds above 0, not {seconds!r}.")
+    return seconds
 
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:

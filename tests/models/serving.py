@@ -57,14 +57,14 @@ def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, lis
         http.shutdown()
 
 
-def sampler(url: str, name: str = "gpt-4.1-mini", **settings: Any) -> Sampler:
+def sampler(url: str, name: str = "gpt-4.1-mini", **calls: Any) -> Sampler:
     model = ChatOpenAI(model=name, base_url=url, api_key=KEY)  # type: ignore[arg-type]  # a string will do
-    return Sampler([model], temperature=(0.0, 0.1), max_tokens=750, seed=None, **{"meter": None, **settings})
+    return Sampler([model], temperature=(0.0, 0.1), max_tokens=750, seed=None, calls=calls)  # type: ignore[arg-type]  # keys of Calls
 
 
-def scripted(**settings: Any) -> Sampler:
-    model = settings.pop("model", Scripted(script=replies("2")))
-    return Sampler([model], temperature=(0.0, 0.1), max_tokens=750, seed=None, **{"meter": None, **settings})
+def scripted(**calls: Any) -> Sampler:
+    model = calls.pop("model", Scripted(script=replies("2")))
+    return Sampler([model], temperature=(0.0, 0.1), max_tokens=750, seed=None, calls=calls)  # type: ignore[arg-type]  # keys of Calls
 
 
 class Balance:

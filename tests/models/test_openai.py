@@ -53,7 +53,7 @@ def test_an_own_server_set_by_the_environment_gets_the_cap_that_it_reads(monkeyp
     with server((200, completion(), {})) as (url, asked):
         monkeypatch.setenv(name, url)
         monkeypatch.setenv("OPENAI_API_KEY", "any")
-        Sampler(resolve_models("openai:qwen3:4b"), temperature=None, max_tokens=750, seed=None, meter=None).draw(PROMPT, 0)
+        Sampler(resolve_models("openai:qwen3:4b"), temperature=None, max_tokens=750, seed=None).draw(PROMPT, 0)
         assert price_of("openai:gpt-4.1-mini") is None, "an own server has no list price"
     assert asked[0]["max_tokens"] == 750
     assert "max_completion_tokens" not in asked[0]

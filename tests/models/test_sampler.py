@@ -35,7 +35,7 @@ class Told:
 def test_a_meter_is_told_the_most_before_each_request_and_what_was_used_after() -> None:
     told, most = Told(), Usage(input=4, cached=0, output=50)
     model = Scripted(script=replies("2"))
-    Sampler([model], temperature=(0.0, 0.1), max_tokens=50, seed=None, meter=told).draw(PROMPT, 1)
+    Sampler([model], temperature=(0.0, 0.1), max_tokens=50, seed=None, calls={"meter": told}).draw(PROMPT, 1)
     assert told.notes == [("reserve", most), ("settle", most, 0.1, ("human", "1 + 1?"), "2")]
 
 
@@ -53,7 +53,7 @@ def test_a_programming_error_is_not_tried_again_nor_hidden() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Sampler([Scripted(script=script)], temperature=None, max_tokens=None, seed=None, meter=None).draw("?", 0)
+        Sampler([Scripted(script=script)], temperature=None, max_tokens=None, seed=None).draw("?", 0)
     assert calls == [0]
 
 
@@ -117,7 +117,12 @@ async def test_a_limit_stops_before_the_request_also_before_one_that_is_made_aga
     assert (len(asked), meter.open) == (2, 0)
 
 
-@pytest.mark.parametrize("settings", [{"rpm": 0}, {"patience": 0}, {"timeout": -1}, {"gate": Gate(), "rpm": 60}])
-def test_waits_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize("calls", [{"patience": 0}, {"timeout": -1}])
+def test_waits_that_make_no_sense_are_refused(calls: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        scripted(**settings)
+        scripted(**calls)
+
+
+def test_an_unknown_way_of_making_requests_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"'gates'.*meter, gate, patience, timeout"):
+        scripted(gates=Gate())

@@ -27,16 +27,20 @@ from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import create_maker
 from maker_graph.graph.microstep import create_microstep
 from maker_graph.graph.serializer import strict_serializer
+from maker_graph.models.budget import Budget
+from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
 
 __all__ = [
     "JSON",
     "AheadBy",
+    "Budget",
     "DamagedRun",
     "Decided",
     "Decision",
     "Draw",
     "FirstTo",
+    "Gate",
     "Hung",
     "Ladder",
     "LimitReached",

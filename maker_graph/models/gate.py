@@ -44,6 +44,18 @@ class Pass:
 class Gate:
     """Stands before every request of all callers, threads and event loops alike.
 
+    Microsteps that ask one provider share a gate. Together they keep to its rate, and they wait together when it says so, or
+    when it does not answer.
+
+    >>> from maker_graph import Gate, create_microstep
+    >>> from maker_graph.simulation import simulated
+    >>> model = simulated("perfect", {"capital of France": ["Paris", "Lyon"]})
+    >>> gate = Gate(rpm=6000)
+    >>> draft = create_microstep(model, k=3, calls={"gate": gate})
+    >>> review = create_microstep(model, k=3, calls={"gate": gate})
+    >>> draft.invoke({"messages": [("user", "What is the capital of France?")]})["messages"][-1].content
+    'Paris'
+
     Every `Pass` is handed back exactly once: `answered`, `slowed`, `failed`, or `left` if nothing was learnt.
 
     Attributes:
@@ -66,6 +78,9 @@ class Gate:
             notice: told in a sentence when a long wait begins, and when an outage is over.
             clock: seconds; it never goes back.
             rng: spreads the waits, so that not all callers come back at once.
+
+        Raises:
+            UsageError: `rpm` is not a number above 0.
         """
         if rpm is not None and not 0 < rpm < inf:
             raise UsageError(f"Requests per minute (rpm) must be a number above 0, not {rpm!r}.")

@@ -62,6 +62,12 @@ class Call:
     sample: Sample
     name: str = "sample"
 
+    @property
+    def usage(self) -> Usage:
+        """The tokens that it took."""
+        sample = self.sample
+        return Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
+
 
 class Meter(Protocol):
     """Keeps accounts: is told of every request before it is made, and what became of it.

@@ -18,10 +18,10 @@ from maker_graph.core.canonical import canonical, plain
 from maker_graph.core.decision import Usage
 from maker_graph.core.task import Keyed, Known, Located, Skippable, Task, total_of
 from maker_graph.errors import DamagedRun
+from maker_graph.models.budget import Spent
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import Skimmed, SkimmedVote, skim
-from maker_graph.run.journal import Spent
 from maker_graph.run.settings import Settings
 from maker_graph.tasks import Hanoi
 

@@ -27,7 +27,7 @@ from maker_graph.models.gate import Gate
 from maker_graph.models.names import TIMEOUT
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Call, Calls
-from maker_graph.run.account import Limits, Meter
+from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import Run
 from maker_graph.run.journal import clear_errors
 from maker_graph.run.recovery import recovered, thread_of, waiting
@@ -52,7 +52,7 @@ class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
-    meter: Meter
+    meter: Ledger
     progress: Callable[[MakerOutput], None]
     traces: Tracing | NoTracing
     at: MakerOutput
@@ -131,7 +131,7 @@ async def solve(
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    meter = Meter(run.journal, price, limits, record)
+    meter = Ledger(run.journal, price, limits, record)
     commits = _Commits(run, meter, progress, traces, run.machine.begin())
     ladder = Ladder(settings.hotter, settings.rephrase, stronger, Calls(meter=meter.at(escalate_price)), settings.escalate_heat)
     graph = create_maker(
@@ -147,7 +147,7 @@ async def solve(
         ladder=ladder,
         lookahead=lookahead,
         draft_model=drafting,
-        draft_calls=Calls(meter=meter.at(draft_price, drafts=True)),
+        draft_calls=Calls(meter=meter.at(draft_price)),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         steps_per_segment=steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
         samples_per_segment=samples_per_trace(ladder.votes(run.task) * max_samples) if traced else None,
@@ -187,7 +187,7 @@ async def solve(
 
 
 @asynccontextmanager
-async def _deadline(meter: Meter) -> AsyncIterator[None]:
+async def _deadline(meter: Ledger) -> AsyncIterator[None]:
     """Stop what is done within when the run has worked as long as it may."""
     try:
         async with asyncio.timeout(meter.seconds_left()) as deadline:

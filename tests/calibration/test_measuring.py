@@ -283,7 +283,7 @@ class Sworn(Hanoi):
 
 
 def test_no_run_asks_for_the_truth(cli: Cli) -> None:
-    done = cli("run", "tests.test_calibration:Sworn", "--json", "-q", PYTHONPATH=str(ROOT))
+    done = cli("run", "tests.calibration.test_measuring:Sworn", "--json", "-q", PYTHONPATH=str(ROOT))
     assert json.loads(done.stdout)["verified"], done.stderr
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from maker_graph.core.canonical import canonical
 from maker_graph.errors import DamagedRun, LimitReached, UnknownModel, UnknownTask, UnusableRun
+from maker_graph.models.budget import Spent
 from maker_graph.run.account import Limits
 from maker_graph.run.directory import created, opened, summary
-from maker_graph.run.journal import Spent
 from maker_graph.run.solving import solve
 from tests.survival.harness import Whole, entries, settings_of, whole
 

@@ -28,11 +28,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, plain, visible
 from maker_graph.core.decision import Judged, Reading, judge_all
-from maker_graph.core.red_flags import named
 from maker_graph.core.task import Known, Located, Task, total_of
+from maker_graph.core.voting import Voting
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.ladder import reading_of
-from maker_graph.graph.microstep import default_flags
 from maker_graph.models.budget import Budget, Spent
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Calls, Sampler
@@ -451,7 +450,7 @@ async def calibrate(
     asked, cap = calibration.asked, calibration.asked.caps[name]
     metered: Calls = {**(calls or {}), "meter": _budget_of(calibration, price, limits)}
     sampler = Sampler([model], temperature=asked.temperature, max_tokens=cap, seed=asked.seed, calls=metered)
-    flags = named(default_flags(cap))
+    flags = Voting(max_tokens=cap).flags
     steps = iter(calibration.missing(name))
 
     async def work() -> None:

@@ -26,7 +26,7 @@ from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts, Task, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UnusableRun, UsageError
-from maker_graph.graph.lookahead import draftable
+from maker_graph.graph.drafter import draftable
 from maker_graph.models.gate import Gate
 from maker_graph.models.names import TIMEOUT, info_of
 from maker_graph.models.sampler import Call, Calls

@@ -142,12 +142,16 @@ def read_settings(text: str, name: str) -> Settings:
     try:
         found = json.loads(text)
         version = found.get("version", 1)
-        if isinstance(version, int) and version > VERSION:
-            raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
+        newer = isinstance(version, int) and version > VERSION
+    except (ValueError, AttributeError) as error:
+        raise DamagedRun(f"{name} is damaged: {error}.") from None
+    if newer:
+        raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
+    try:
         return Settings.model_validate(_from_first_form(found) if version == 1 else found)
     except ValidationError as error:
         raise DamagedRun(f"{name} is damaged: {error.errors()[0]['msg']}.") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise DamagedRun(f"{name} is damaged: {error}.") from None
 
 

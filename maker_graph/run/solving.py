@@ -24,7 +24,7 @@ from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
-from maker_graph.graph.maker import Segment, build_maker
+from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.gate import Gate
 from maker_graph.models.names import TIMEOUT
 from maker_graph.models.pricing import Price, other_price, price_for
@@ -169,9 +169,7 @@ async def solve(
         model=chats.model,
         voting=voting,
         ladder=ladder,
-        lookahead=options.lookahead,
-        draft_model=chats.drafts,
-        draft_calls=Calls(meter=meter.at(prices.drafts)),
+        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(prices.drafts))),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.models.serving import server
 
 from maker_graph.run.tracing import RUNS_PER_TRACE
 from tests.langsmith import Ingest, ingest
+from tests.models.serving import server
 
 Cli = Callable[..., Any]
 SECRET = "lsv2_sk_canary"  # noqa: S105  it must not be found anywhere

@@ -41,12 +41,12 @@ from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.gate import Gate
-from maker_graph.models.names import TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.models.pricing import list_price, parse_price, price_for
+from maker_graph.models.resolving import model_for
 from maker_graph.models.sampler import Calls
 from maker_graph.run.account import Limits
-from maker_graph.run.settings import TARGET, model_for
-from maker_graph.run.solving import PATIENCE
+from maker_graph.run.settings import TARGET
 from maker_graph.statistics.extras import need_plan_extra
 from maker_graph.statistics.independent import sample_cost
 

@@ -94,7 +94,7 @@ def plan_command(
 
 def _plot(folder: Path) -> None:
     need_plan_extra("--plot")
-    from maker_graph.report.figures import planning_figures, png  # noqa: PLC0415  matplotlib is an extra
+    from maker_graph.report.figures import planning_figures, png
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

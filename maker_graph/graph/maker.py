@@ -38,7 +38,7 @@ from maker_graph.graph.runnables import BoundedGraph, Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
-from maker_graph.models.names import Model, resolve_models
+from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Calls, Sampler, sample_seed
 
 STEPS = 10**12

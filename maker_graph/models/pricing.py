@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from genai_prices import Usage as PricedUsage
-from genai_prices import calc_price
-
 from maker_graph.core.decision import Usage
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
@@ -56,6 +53,9 @@ class ListPrice:
 
     def __call__(self, usage: Usage, /) -> float:
         """Return what `usage` costs, in USD."""
+        from genai_prices import Usage as PricedUsage  # noqa: PLC0415  a fifth of a second, and most runs have another price
+        from genai_prices import calc_price  # noqa: PLC0415  the same
+
         used = PricedUsage(input_tokens=usage["input"], cache_read_tokens=usage["cached"], output_tokens=usage["output"])
         price = calc_price(used, model_ref=self.model, provider_id=self.provider).total_price
         return float(price)

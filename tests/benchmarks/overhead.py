@@ -35,7 +35,7 @@ from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
-from maker_graph.models.names import resolve_model
+from maker_graph.models.resolving import resolve_model
 from maker_graph.models.sampler import Sampler
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import solve

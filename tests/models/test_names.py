@@ -7,8 +7,9 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_openai import ChatOpenAI
 
 from maker_graph import MissingKey, UnknownModel, UsageError, Voting, create_maker, create_microstep
-from maker_graph.models.names import ModelInfo, info_of, resolve_model
+from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.models.pricing import FREE, list_price, other_price, price_for
+from maker_graph.models.resolving import resolve_model
 from maker_graph.run.settings import new_settings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import described

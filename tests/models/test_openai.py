@@ -7,8 +7,8 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from maker_graph.core.red_flags import empty
-from maker_graph.models.names import resolve_models
 from maker_graph.models.pricing import price_of
+from maker_graph.models.resolving import resolve_models
 from maker_graph.models.sampler import Sampler
 from tests.models.serving import PROMPT, Balance, completion, sampler, server
 

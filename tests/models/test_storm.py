@@ -219,10 +219,3 @@ async def test_an_outage_that_outlasts_the_patience_ends_in_a_failure() -> None:
 def test_faults_that_cannot_be_are_refused(faults: str, advice: str) -> None:
     with pytest.raises(UsageError, match=advice):
         parse_faults(faults)
-
-
-def test_the_command_line_says_so() -> None:
-    command = [sys.executable, "-m", "maker_graph.cli", "simulate", "--port", "0", "--faults", "418=.1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert "knows no '418'" in done.stderr

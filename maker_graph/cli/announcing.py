@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from maker_graph.calibration.measuring import Asked
-from maker_graph.calibration.measuring import read as read_calibration
+from maker_graph.calibration.file import read as read_calibration
+from maker_graph.calibration.lines import Asked
 from maker_graph.calibration.plan import WIDE, Basis, basis_of, basis_of_profile, expected
 from maker_graph.cli.app import tell
 from maker_graph.core.red_flags import estimated_tokens

@@ -14,9 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from maker_graph.calibration import measuring as calibrations
-from maker_graph.calibration.measuring import Asked, Calibration, Result
+from maker_graph.calibration.file import Calibration
+from maker_graph.calibration.file import opened as opened_calibration
+from maker_graph.calibration.lines import Asked, Result
+from maker_graph.calibration.measuring import calibrate
 from maker_graph.calibration.plan import basis_of, outlook
+from maker_graph.calibration.steps import calibratable
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
@@ -97,7 +100,7 @@ def calibrate_command(
             raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
         options = task_options(task, disks, source)
         made = load_task(task, options)
-        total = calibrations.calibratable(made, truth=truth)
+        total = calibratable(made, truth=truth)
         seed = 1 if seed is None and at_home(models[0]) else seed
         asked = Asked(
             task=task,
@@ -117,12 +120,12 @@ def calibrate_command(
         out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
         if steps > total and not quiet:
             tell(f"The task has {total:,} steps: all of them are asked.")
-        with calibrations.opened(out, asked) as calibration:
+        with opened_calibration(out, asked) as calibration:
             results = []
             for name in models:
                 with _progress(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
                     asyncio.run(
-                        calibrations.calibrate(
+                        calibrate(
                             calibration,
                             made,
                             chats[name],

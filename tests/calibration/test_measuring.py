@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from maker_graph.calibration.measuring import Asked, Step, calibrate, measured, opened, read
+from maker_graph.calibration.file import opened, read
+from maker_graph.calibration.lines import Asked, Step
+from maker_graph.calibration.measuring import calibrate
+from maker_graph.calibration.result import measured
 from maker_graph.cli import app
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.models.tiny_lm.engine import WEIGHTS
@@ -283,7 +286,7 @@ class Sworn(Hanoi):
 
 
 def test_no_run_asks_for_the_truth(cli: Cli) -> None:
-    done = cli("run", "tests.test_calibration:Sworn", "--json", "-q", PYTHONPATH=str(ROOT))
+    done = cli("run", "tests.calibration.test_measuring:Sworn", "--json", "-q", PYTHONPATH=str(ROOT))
     assert json.loads(done.stdout)["verified"], done.stderr
 
 

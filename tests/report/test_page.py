@@ -21,9 +21,15 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from maker_graph.core.decision import Reading, Terms, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, FirstTo
-from maker_graph.report.collecting import Collected, Lengths, collect, undecided
-from maker_graph.report.figures import PALETTE, planning_figures, run_figures
-from maker_graph.report.page import NOT_RECORDED, SIMULATED, headline, page, write
+from maker_graph.report.collecting import Collected, collect
+from maker_graph.report.counting.endings import undecided
+from maker_graph.report.counting.truth import Lengths
+from maker_graph.report.figures.paper import planning_figures
+from maker_graph.report.figures.run import run_figures
+from maker_graph.report.figures.style import PALETTE
+from maker_graph.report.page import page, write
+from maker_graph.report.sections.html import NOT_RECORDED
+from maker_graph.report.sections.top import SIMULATED, headline
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import skim
 from maker_graph.run.settings import Settings, new_settings

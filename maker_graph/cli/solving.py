@@ -43,10 +43,10 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.summary import keep_verdict, print_summary, summarized
 from maker_graph.core.canonical import visible
+from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Predicts, total_of
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.graph.lookahead import draftable
-from maker_graph.core.machine import MakerOutput
 from maker_graph.models.names import TIMEOUT, TINY, default_model
 from maker_graph.models.pricing import Price
 from maker_graph.models.provider import Gate

@@ -1,6 +1,6 @@
 """Certify a run from its ballots, without any truth: how likely no step is wrong, and what that rests on.
 
-The theory is in `evidence.py`. What it is applied to:
+The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What it is applied to:
 
 - A step that was decided by a vote is covered. Its ballot is judged by how often samples were wrong over the whole run.
 - A step that climbed the ladder (`ladder.py`) is judged by all its votes together, with those of the sampler that got stuck,
@@ -21,8 +21,9 @@ from maker_graph.core.decision import Decision
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.run.entry import decode
 from maker_graph.statistics.estimation import Estimate
+from maker_graph.statistics.likelihood import Tally
 from maker_graph.statistics.race import check_k
-from maker_graph.statistics.unlabelled import Tally, fit
+from maker_graph.statistics.unlabelled import fit
 
 MOST_LISTED = 20
 """So many of the most contested steps are listed."""

@@ -17,9 +17,9 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Usage
+from maker_graph.core.machine import Machine
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
-from maker_graph.core.machine import Machine
 from maker_graph.run.journal import Fsync, Journal
 from maker_graph.run.settings import Settings, load_task
 

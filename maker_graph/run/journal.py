@@ -25,8 +25,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
 from maker_graph.core.machine import Machine, MakerOutput
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
 from maker_graph.run.entry import decode, encode
 
 Fsync: TypeAlias = Literal["full", "normal"]

@@ -18,10 +18,10 @@ from typing import IO, Any, Literal, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
+from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
-from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.graph.maker import create_maker
 from maker_graph.models.names import TIMEOUT
 from maker_graph.models.pricing import Price

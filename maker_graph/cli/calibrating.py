@@ -36,6 +36,7 @@ from maker_graph.cli.options import (
     task_options,
 )
 from maker_graph.errors import UsageError
+from maker_graph.extras import need_plan_extra
 from maker_graph.models.names import TIMEOUT, at_home, temperature_for
 from maker_graph.models.pricing import parse_price
 from maker_graph.models.provider import Gate
@@ -43,7 +44,6 @@ from maker_graph.models.sampler import Calls
 from maker_graph.run.account import Limits
 from maker_graph.run.settings import TARGET, cap_for, load_task, rehearsed_model
 from maker_graph.run.solving import PATIENCE
-from maker_graph.statistics.extras import need_plan_extra
 from maker_graph.statistics.independent import sample_cost
 
 

@@ -18,9 +18,9 @@ from maker_graph.calibration.plan import Basis, Speed, basis_of, outlook
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, OwnPrice
 from maker_graph.errors import UsageError
+from maker_graph.extras import need_plan_extra
 from maker_graph.models.pricing import parse_price
 from maker_graph.run.settings import TARGET
-from maker_graph.statistics.extras import need_plan_extra
 
 
 @app.command(

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from maker_graph.core.canonical import canonical
 from maker_graph.run.entry import Skimmed, SkimmedVote
 
 
@@ -88,4 +87,4 @@ def _outvoted(seen: Skimmed, races: Sequence[SequenceCounts]) -> int:
 
 def candidates_of(seen: Skimmed, vote: SkimmedVote) -> list[str]:
     """Return the candidates of a vote, with the one that is the answer itself written out."""
-    return [canonical(seen.answer) if candidate is None else candidate for candidate in vote.candidates]
+    return [seen.answer_text if candidate is None else candidate for candidate in vote.candidates]

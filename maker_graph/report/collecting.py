@@ -12,6 +12,7 @@ from typing import Any
 
 from maker_graph.core.decision import Usage
 from maker_graph.core.task import Skippable, total_of
+from maker_graph.core.voting import MAX_TOKENS
 from maker_graph.errors import DamagedRun
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.report.counting.bins import BinCounter, BinnedCounts
@@ -113,11 +114,8 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
         note = _note(run, "verified") or {}
         done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None
     walk, along, shapes = TruthWalk(run.task, replayed=replayed), BinCounter(journal.step), EndingCounter()
-    contests, replies, frames = (
-        ContestFinder(),
-        VoteJudge(settings.max_tokens, known=walk.known),
-        FrameRecorder(run.task, journal.step),
-    )
+    contests, frames = ContestFinder(), FrameRecorder(run.task, journal.step)
+    replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
     adds = [part.add for part in (along, shapes, contests, replies, frames, walk)]
     for number, entry in journal.entries():
         try:
@@ -168,8 +166,7 @@ def _note(run: runs.Run, name: str) -> dict[str, Any] | None:
 def _list_price(settings: Settings, spent: Spent) -> float | None:
     if not settings.simulated:
         return None
-    from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
-    profile = profile_of(settings.model.removeprefix("sim:"))
+    profile = settings.info.profile()
     price = FlatPrice(profile.input_price, profile.output_price)
     return price(Usage(input=spent.input, cached=spent.cached, output=spent.output)) or None

@@ -1,6 +1,5 @@
 """The top of the page: the result in a sentence, and the run in eight figures."""
 
-from maker_graph.models.names import TINY
 from maker_graph.report.collecting import Collected
 from maker_graph.report.sections.html import escaped
 from maker_graph.report.wording import duration, percent, short
@@ -91,6 +90,6 @@ def _cost(collected: Collected) -> tuple[str, str]:
         return "$0", f"simulated{listed}"
     if collected.spent.cost:
         return f"${collected.spent.cost:,.2f}", "at the prices known"
-    if collected.settings.model == TINY:
-        return "$0", f"for {TINY}, which runs on this machine"
+    if collected.settings.info.ships:
+        return "$0", f"for {collected.settings.model}, which runs on this machine"
     return "not known", "no price for this model"

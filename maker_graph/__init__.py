@@ -37,17 +37,21 @@ if TYPE_CHECKING:
     from maker_graph.graph.maker import create_maker
     from maker_graph.graph.microstep import create_microstep
     from maker_graph.graph.serializer import strict_serializer
+    from maker_graph.models.budget import Budget
+    from maker_graph.models.gate import Gate
     from maker_graph.runs import DecidedStep, Run
 
 __all__ = [
     "JSON",
     "AheadBy",
+    "Budget",
     "DamagedRun",
     "Decided",
     "DecidedStep",
     "Decision",
     "Draw",
     "FirstTo",
+    "Gate",
     "Hung",
     "Ladder",
     "LimitReached",
@@ -85,7 +89,9 @@ __all__ = [
 ]
 
 _LATER = {
+    "Budget": "maker_graph.models.budget",
     "DecidedStep": "maker_graph.runs",
+    "Gate": "maker_graph.models.gate",
     "Ladder": "maker_graph.graph.ladder",
     "Run": "maker_graph.runs",
     "create_maker": "maker_graph.graph.maker",

@@ -25,6 +25,7 @@ from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UnusableRun, UsageError
+from maker_graph.extras import need_plan_extra
 from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.directory import Summary, summary
@@ -330,7 +331,7 @@ class Run:
 
     async def drive(self, decided: Callable[[Committed], None] = lambda _: None, **how: Unpack[Solving]) -> None:
         """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
-        from maker_graph.models.provider import Gate
+        from maker_graph.models.gate import Gate
         from maker_graph.models.sampler import Calls
         from maker_graph.run.solving import Watcher, solve
 
@@ -379,10 +380,9 @@ class Run:
             UsageError: numpy and scipy are missing: pip install 'maker-graph[plan]'.
             DamagedRun: the journal is not what was written.
         """
-        from maker_graph.report.certificate import ballots_in, certify
-        from maker_graph.statistics.extras import need_plan_extra
-
         need_plan_extra("certify")
+        from maker_graph.report.certificate import ballots_in, certify
+
         journal = self._opened.journal
         journal.check(journal.step)
         return certify(ballots_in(journal.entries()), self.settings.k)
@@ -393,6 +393,7 @@ class Run:
         Raises:
             UsageError: numpy, scipy and matplotlib are missing: pip install 'maker-graph[plan]'.
         """
+        need_plan_extra("report")
         from maker_graph.report import page
         from maker_graph.report.certificate import as_json
 

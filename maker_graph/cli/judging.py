@@ -13,8 +13,8 @@ from rich.table import Table
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, opened_run
 from maker_graph.core.canonical import visible
+from maker_graph.extras import need_plan_extra
 from maker_graph.run.directory import LONG
-from maker_graph.statistics.extras import need_plan_extra
 
 if TYPE_CHECKING:
     from maker_graph.report.certificate import Certificate

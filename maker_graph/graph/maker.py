@@ -318,7 +318,7 @@ def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls
         max_tokens=TOKENS_PER_ANSWER * LONGEST_DRAFT,
         seed=None if seed is None else sample_seed(seed, "draft", 0),
         name="draft",
-        **calls,
+        calls=calls,
     )
     return Drafter(task, sampler)
 

@@ -164,7 +164,7 @@ def build_microstep(
         temperature=voting.temperatures,
         max_tokens=voting.output_cap,
         seed=voting.seed,
-        **(calls or {}),
+        calls=calls,
     )
 
     def reading(values: Mapping[str, Any]) -> Reading:

@@ -20,12 +20,12 @@ from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
+from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE, TIMEOUT
 from maker_graph.models.pricing import Price, other_price, price_for
-from maker_graph.models.provider import Gate
 from maker_graph.models.resolving import model_for
 from maker_graph.models.sampler import Call, Calls
-from maker_graph.run.account import Limits, Meter
+from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import Run
 from maker_graph.run.journal import clear_errors
 from maker_graph.run.options import RunOptions, kept_options
@@ -81,7 +81,7 @@ class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
-    meter: Meter
+    meter: Ledger
     watcher: Watcher
     traces: Tracing | NoTracing
     at: MakerOutput
@@ -148,7 +148,7 @@ async def solve(
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    meter = Meter(run.journal, prices.model, Limits(options.max_cost, options.max_calls, options.max_minutes), watcher.record)
+    meter = Ledger(run.journal, prices.model, Limits(options.max_cost, options.max_calls, options.max_minutes), watcher.record)
     commits = _Commits(run, meter, watcher, traces, run.machine.begin())
     stronger = Calls(meter=meter.at(prices.ladder))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
@@ -157,7 +157,7 @@ async def solve(
         model=chats.model,
         voting=voting,
         ladder=ladder,
-        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(prices.drafts, drafts=True))),
+        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(prices.drafts))),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
@@ -223,7 +223,7 @@ async def _solved(
 
 
 @asynccontextmanager
-async def _deadline(meter: Meter) -> AsyncIterator[None]:
+async def _deadline(meter: Ledger) -> AsyncIterator[None]:
     """Stop what is done within when the run has worked as long as it may."""
     try:
         async with asyncio.timeout(meter.seconds_left()) as deadline:

@@ -34,7 +34,7 @@ from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Undecided, UsageError
-from maker_graph.models.provider import redacted
+from maker_graph.models.redaction import redacted
 from maker_graph.run.traces import FULL, Trace
 
 EXIT_SECONDS = 2.0

@@ -184,7 +184,7 @@ async def bare_loop(disks: int) -> None:
     """The same samples and decisions in a bare loop."""
     task = Hanoi(disks)
     machine, rule = Machine(task), AheadBy(K)
-    sampler = Sampler([resolve_model(MODEL, seed=1)], temperature=(0.0, 0.1), max_tokens=750, seed=1, meter=None)
+    sampler = Sampler([resolve_model(MODEL, seed=1)], temperature=(0.0, 0.1), max_tokens=750, seed=1)
     at = machine.begin()
     while not at["done"]:
         state = at["state"]

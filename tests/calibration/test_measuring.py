@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from maker_graph.calibration.measuring import Asked, Step, calibrate, measured, opened, read
+from maker_graph.calibration.file import opened, read
+from maker_graph.calibration.lines import Asked, Step
+from maker_graph.calibration.measuring import calibrate
+from maker_graph.calibration.result import measured
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.models.tiny_lm.engine import WEIGHTS
 from maker_graph.run.account import Limits

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph.calibration.measuring import Interval, Result
+from maker_graph.calibration.lines import Interval, Result
 from maker_graph.calibration.plan import Basis, Speed, basis_of, basis_of_profile, expected, outlook
 from maker_graph.models.simulation import profile_of
 from maker_graph.statistics import correlated, independent

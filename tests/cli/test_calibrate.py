@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from maker_graph.calibration.measuring import read
+from maker_graph.calibration.file import read
 from maker_graph.cli import app
 from tests.conftest import Cli
 from tests.survival.harness import Children, wait_until

@@ -14,8 +14,9 @@ from maker_graph import DamagedRun, UsageError
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.report.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
 from maker_graph.run.solving import solve
-from maker_graph.statistics import unlabelled as evidence
-from maker_graph.statistics.unlabelled import MOST_ERROR, Tally, _cases, _posteriors, fit, most_rho
+from maker_graph.statistics import likelihood
+from maker_graph.statistics.likelihood import Tally, cases_of, most_rho, posteriors
+from maker_graph.statistics.unlabelled import MOST_ERROR, fit
 from tests.made import created, new_settings
 from tests.voting import World
 
@@ -61,11 +62,11 @@ def test_what_a_ballot_says_is_what_all_ways_to_cast_it_add_up_to(
     scatter: str, shares: tuple[float, float, float], rho: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Against Beta functions, and every assignment of candidates to answers one by one."""
-    monkeypatch.setattr(evidence, "_FREE", 0.0)
+    monkeypatch.setattr(likelihood, "_FREE", 0.0)
     world = World(0.1, rho, scatter)
     axes = [np.array([each]) for each in (np.log(0.1), (rho / most_rho(np.array(0.1))) ** 0.5, *shares)]
     tallies = [tally for tally in DISPUTED if scatter != "one rival" or len(tally) < 3]
-    wrong = _posteriors(_cases(dict.fromkeys(tallies, 1), {}), axes)[1].ravel()
+    wrong = posteriors(cases_of(dict.fromkeys(tallies, 1), {}), axes)[1].ravel()
     assert wrong == pytest.approx([world.wrong(tally) for tally in tallies], rel=1e-6)
 
 

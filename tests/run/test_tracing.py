@@ -8,7 +8,7 @@ import pytest
 from maker_graph.run.traces import RUNS_PER_TRACE
 from tests.conftest import Cli
 from tests.langsmith import Ingest, ingest
-from tests.models.test_sampler import server
+from tests.models.serving import server
 
 SECRET = "lsv2_sk_canary"  # noqa: S105  it must not be found anywhere
 

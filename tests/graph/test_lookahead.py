@@ -109,12 +109,17 @@ def test_a_longer_task_ends_alike_with_invoke_too(lookahead: Any) -> None:
 
 
 def test_steps_are_committed_in_order_although_later_ones_are_decided_first() -> None:
+    others = asyncio.Event()
+
     class SlowForOne(Scripted):
         async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-            while messages[-1].text == "7" and len(self.log) < 7:
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.5 if messages[-1].text == "7" else 0)  # until the others' votes are counted
-            return await super()._agenerate(messages, *args, **kwargs)
+            if messages[-1].text == "7":
+                await others.wait()
+                await asyncio.sleep(0.5)  # until the others' votes are counted
+            reply = await super()._agenerate(messages, *args, **kwargs)
+            if len(self.log) == 7:
+                others.set()
+            return reply
 
     result, log = run(Foreseen(8), model=SlowForOne(script=counting), k=1, lookahead=8)
     assert (result["state"], log.at["step"]) == (0, 8)

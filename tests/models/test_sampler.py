@@ -10,8 +10,9 @@ from langchain_core.messages import AIMessage
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached, ProviderFailure, UsageError
+from maker_graph.models.calls import Call
 from maker_graph.models.gate import Gate
-from maker_graph.models.sampler import Call, Sampler, sample_seed
+from maker_graph.models.sampler import Sampler, sample_seed
 from tests.conftest import Scripted, replies
 from tests.models.serving import PROMPT, Balance, completion, problem, sampler, scripted, server
 

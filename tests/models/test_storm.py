@@ -22,8 +22,9 @@ from langchain_openai import ChatOpenAI
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import ProviderFailure, UsageError
+from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
-from maker_graph.models.sampler import Call, Calls, Sampler, sample_seed
+from maker_graph.models.sampler import Sampler, sample_seed
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.faults import parse_faults
 from maker_graph.tasks import Hanoi

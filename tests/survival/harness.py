@@ -34,8 +34,8 @@ from maker_graph.cli import EXIT_CODES, main
 from maker_graph.cli.process import until_signal
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import MakerError
+from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.models.sampler import Call
 from maker_graph.run.directory import Run, opened, summary
 from maker_graph.run.entry import encode
 from maker_graph.run.options import RunOptions

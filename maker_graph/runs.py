@@ -436,7 +436,7 @@ def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
         UsageError: they cannot.
     """
     from maker_graph.models.resolving import model_for
-    from maker_graph.run.solving import prices_of
+    from maker_graph.run.options import prices_of
 
     if options.max_samples is not None and options.max_samples < settings.k:
         raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")

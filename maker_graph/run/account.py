@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from math import inf
 
 from maker_graph.core.decision import Usage
+from maker_graph.core.spending import Spent
 from maker_graph.errors import LimitReached
-from maker_graph.models.budget import PricedMeter, Spent, Tally, cost_of, spent_on
+from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import Price
 from maker_graph.run.journal import Held, Journal

@@ -26,8 +26,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Machine, MakerOutput
+from maker_graph.core.spending import Spent
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
-from maker_graph.models.budget import Spent
 from maker_graph.run.entry import decode, encode
 
 Fsync: TypeAlias = Literal["full", "normal"]

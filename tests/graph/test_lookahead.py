@@ -112,11 +112,13 @@ def test_steps_are_committed_in_order_although_later_ones_are_decided_first() ->
     others = asyncio.Event()
 
     class SlowForOne(Scripted):
-        async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        async def _agenerate(
+            self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        ) -> ChatResult:
             if messages[-1].text == "7":
                 await others.wait()
                 await asyncio.sleep(0.5)  # until the others' votes are counted
-            reply = await super()._agenerate(messages, *args, **kwargs)
+            reply = await super()._agenerate(messages, stop, run_manager, **kwargs)
             if len(self.log) == 7:
                 others.set()
             return reply

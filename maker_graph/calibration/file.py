@@ -18,6 +18,7 @@ from maker_graph.calibration.lines import Asked, Result, Step
 from maker_graph.calibration.result import measured
 from maker_graph.calibration.steps import chosen
 from maker_graph.errors import LimitReached, UsageError
+from maker_graph.files import PRIVATE, destination
 
 
 def read(path: Path) -> tuple[Asked, list[Result]]:
@@ -95,10 +96,14 @@ def opened(path: Path, asked: Asked) -> Iterator[Calibration]:
     """Open the file of a calibration, or begin it.
 
     Raises:
-        UsageError: the file is there and holds something else.
+        UsageError: the file is there and holds something else, or is no regular file.
         LimitReached: it cannot be written.
     """
-    known = path.exists() and path.stat().st_size > 0
+    try:
+        destination(path)
+        known = path.exists() and path.stat().st_size > 0
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
     steps: dict[tuple[str, int], Step] = {}
     results: dict[str, Result] = {}
     if known:
@@ -109,7 +114,7 @@ def opened(path: Path, asked: Asked) -> Iterator[Calibration]:
                 f"{path} holds a calibration with another {', '.join(differ)}: call it as before, or give another --out."
             )
     try:
-        path.touch(mode=0o600)  # replies are for the owner's eyes
+        path.touch(mode=PRIVATE)  # replies are for the owner's eyes
         file = path.open("r+", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None

@@ -6,7 +6,6 @@ Whatever a model or a user wrote is made visible and escaped, and stands only in
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from maker_graph.errors import LimitReached
+from maker_graph.files import write_whole
 from maker_graph.report.collecting import Collected, collect
 from maker_graph.report.figures.run import run_figures
 from maker_graph.report.figures.style import png, svg
@@ -46,8 +46,8 @@ def write(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> list[P
     folder = run.directory / "figures"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        pictures = [_put(folder / f"{name}.png", png(figure)) for name, figure in figures.items()]
-        return [_put(run.directory / "report.html", page(collected, figures).encode()), *pictures]
+        pictures = [write_whole(folder / f"{name}.png", png(figure), private=True) for name, figure in figures.items()]
+        return [write_whole(run.directory / "report.html", page(collected, figures), private=True), *pictures]
     except OSError as error:
         raise LimitReached(f"The report cannot be written ({error}): make room, or give access, and report again.") from error
 
@@ -108,14 +108,3 @@ def _policy(script: str) -> str:
 
 def _asset(name: str) -> str:
     return files("maker_graph.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _put(path: Path, content: bytes) -> Path:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.touch(mode=0o600)
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path

@@ -190,6 +190,14 @@ def test_another_calibration_is_not_mixed_into_a_file(cli: Cli, tmp_path: Path) 
     assert (tmp_path / "c.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/null")])
+def test_where_no_regular_file_can_be_no_calibration_begins(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "c.jsonl"
+    make(path)
+    with pytest.raises(UsageError, match="give the name of a regular file"), opened(path, asked_of()):
+        pass
+
+
 @pytest.mark.parametrize("text", ["", "hello\n", '{"a": 1}\n', '{"calibration": 1}\n'])
 def test_what_is_no_calibration_is_refused_and_left_alone(text: str, tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"

@@ -235,7 +235,7 @@ def test_what_was_written_is_the_owners_alone_and_whole(written: list[Path]) -> 
     for path in written:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written[1:])
-    assert not [path for path in written[0].parent.rglob(".*") if path.name != ".settings.json"]
+    assert not list(written[0].parent.rglob(".*"))
 
 
 def test_the_page_tells_plan_certificate_and_simulation(written: list[Path]) -> None:

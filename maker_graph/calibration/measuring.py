@@ -9,7 +9,7 @@ them; without, only against each other, and an error that all samples share cann
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -19,13 +19,15 @@ from maker_graph.calibration.lines import Step
 from maker_graph.calibration.steps import known, state_at
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, plain
-from maker_graph.core.decision import Judged, Reading, Usage, judge_all
+from maker_graph.core.decision import Judged, Reading, judge_all
+from maker_graph.core.spending import Spent
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
 from maker_graph.errors import LimitReached
 from maker_graph.graph.ladder import reading_of
+from maker_graph.models.budget import Budget
 from maker_graph.models.pricing import Price
-from maker_graph.models.sampler import Call, Calls, Sampler
+from maker_graph.models.sampler import Calls, Sampler
 from maker_graph.run.account import Limits
 
 
@@ -47,9 +49,8 @@ async def calibrate(
         MakerError: why it stopped; what is in the file is kept, and the same call goes on.
     """
     asked, cap = calibration.asked, calibration.asked.caps[name]
-    purse = _Purse(price, limits, calibration)
-    made: Calls = {**(calls or {}), "meter": purse}
-    sampler = Sampler([model], temperature=asked.temperature, max_tokens=cap, seed=asked.seed, **made)
+    metered: Calls = {**(calls or {}), "meter": _budget_of(calibration, price, limits)}
+    sampler = Sampler([model], temperature=asked.temperature, max_tokens=cap, seed=asked.seed, calls=metered)
     flags = Voting(max_tokens=cap).flags
     steps = iter(calibration.missing(name))
 
@@ -103,42 +104,9 @@ def _step(  # noqa: PLR0917  a line of the file, from all that it is made of
     )
 
 
-@dataclass(slots=True)
-class _Purse:
-    """Keeps the account of a calibration: what its file tells of earlier calls, and all that this one does."""
-
-    price: Price | None
-    limits: Limits
-    calibration: InitVar[Calibration]
-    cost: float = field(init=False)
-    calls: int = field(init=False)
-
-    def __post_init__(self, calibration: Calibration) -> None:
-        self.cost = math.fsum(step.cost for step in calibration.steps.values())
-        self.calls = sum(len(step.sequence) for step in calibration.steps.values())
-
-    def reserve(self, most: Usage, /) -> None:
-        """Set aside the most that a request can use.
-
-        Raises:
-            LimitReached: it might exceed a limit.
-        """
-        cost, calls = self.cost + self._cost(most), self.calls + 1
-        if cost > (math.inf if self.limits.cost is None else self.limits.cost):
-            raise LimitReached(f"The limit of ${self.limits.cost:g} is reached: call it again with a higher --max-cost.")
-        if calls > (math.inf if self.limits.calls is None else self.limits.calls):
-            raise LimitReached(f"The limit of {self.limits.calls:,} calls is reached: call it again with a higher --max-calls.")
-        self.cost, self.calls = cost, calls
-
-    def settle(self, most: Usage, call: Call, /) -> None:
-        """Put what a sample used in the place of what was set aside."""
-        sample = call.sample
-        usage = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
-        self.cost += self._cost(usage) - self._cost(most)
-
-    def abandon(self, most: Usage, /, *, billed: bool) -> None:
-        """Count a request that failed."""
-        self.cost -= 0.0 if billed else self._cost(most)
-
-    def _cost(self, usage: Usage) -> float:
-        return 0.0 if self.price is None else self.price(usage)
+def _budget_of(calibration: Calibration, price: Price | None, limits: Limits) -> Budget:
+    """Return the budget of a calibration, of which its file tells what earlier calls spent."""
+    steps = calibration.steps.values()
+    spent = Spent(math.fsum(step.cost for step in steps), calls=sum(len(step.sequence) for step in steps))
+    advice = "Call it again with a higher --max-{}."
+    return Budget(max_cost=limits.cost, max_calls=limits.calls, price=price, spent=spent, advice=advice)

@@ -94,8 +94,8 @@ def plan_command(
 
 def _plot(folder: Path) -> None:
     need_plan_extra("--plot")
-    from maker_graph.report.figures.paper import planning_figures  # noqa: PLC0415  matplotlib is an extra
-    from maker_graph.report.figures.style import png  # noqa: PLC0415  the same
+    from maker_graph.report.figures.paper import planning_figures
+    from maker_graph.report.figures.style import png
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,8 @@ from itertools import islice
 from typing import Any
 
 from maker_graph.core.canonical import JSON, plain
-from maker_graph.core.task import Drafted, Predicts, Prompt, Task
-from maker_graph.errors import LimitReached, MakerError, ProviderFailure, UsageError
+from maker_graph.core.task import Predicts, Prompt, Task, draftable
+from maker_graph.errors import LimitReached, MakerError, ProviderFailure
 from maker_graph.models.sampler import Sampler
 
 TOKENS_PER_ANSWER = 32
@@ -77,19 +77,6 @@ class Drafter:
         except Exception:  # noqa: BLE001  a model wrote it: what was read so far is as good as any draft
             return states
         return states
-
-
-def draftable(task: Task) -> None:
-    """See that the states of `task` can be drafted.
-
-    Raises:
-        UsageError: they cannot.
-    """
-    if not isinstance(task, Predicts | Drafted):
-        raise UsageError(
-            f"{type(task).__name__} cannot be drafted, so lookahead must be 1: for more it needs draft(state, n), or "
-            "draft_prompt(state, n) and parse_draft(text)."
-        )
 
 
 def _none_if_passing(error: MakerError) -> list[JSON]:

@@ -26,7 +26,7 @@ from maker_graph.graph.ladder import Voter
 from maker_graph.graph.runnables import BoundedGraph, Node
 from maker_graph.graph.width import MOST
 from maker_graph.graph.window import Crew, Window, Work
-from maker_graph.models.sampler import nobody_listens
+from maker_graph.models.callbacks import nobody_listens
 
 _KEY = "__maker_window"
 

@@ -38,7 +38,7 @@ from maker_graph.graph.runnables import BoundedGraph, Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
-from maker_graph.models.names import Model, resolve_models
+from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Calls, Sampler, sample_seed
 
 STEPS = 10**12
@@ -318,7 +318,7 @@ def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls
         max_tokens=TOKENS_PER_ANSWER * LONGEST_DRAFT,
         seed=None if seed is None else sample_seed(seed, "draft", 0),
         name="draft",
-        **calls,
+        calls=calls,
     )
     return Drafter(task, sampler)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maker_graph.core.decision import Usage
+from maker_graph.core.spending import Spent
 from maker_graph.core.task import Skippable, total_of
 from maker_graph.core.voting import MAX_TOKENS
 from maker_graph.errors import DamagedRun
@@ -25,7 +26,6 @@ from maker_graph.report.counting.truth import Lengths, Truth, VoteJudge
 from maker_graph.report.counting.walk import TruthWalk
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import skim
-from maker_graph.run.journal import Spent
 from maker_graph.run.settings import Settings
 
 REPLAYED = 100_000

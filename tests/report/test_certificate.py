@@ -3,8 +3,7 @@
 import asyncio
 import json
 import random
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -203,21 +202,3 @@ def test_entries_are_skimmed_to_the_same_ballots_and_a_damaged_one_is_told(tmp_p
         assert ballots_in(entries) == ballots_of(run.journal.decisions())
     with pytest.raises(DamagedRun, match="step 2"):
         ballots_in([entries[0], (2, entries[1][1][:-3])])
-
-
-def test_the_command_line_certifies_and_reports_a_run(
-    cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    args = ["run", "hanoi", "--disks", "5", "--model", "sim:perfect,error=0.2", "--k", "4", "--no-check", "--run", "r", "-q"]
-    assert cli(*args).returncode == 0
-    certificate = json.loads(cli("certify", "r", "--json").stdout)
-    assert certificate["chance"]["low"] <= certificate["chance"]["value"] <= certificate["chance"]["high"]
-    shown = cli("certify", "r").stdout
-    assert "No step is wrong" in shown
-    assert "It assumes:" in shown
-    reported = cli("report", "r")
-    assert reported.returncode == 0, reported.stderr
-    assert "certificate" in (tmp_path / "runs" / "r" / "report.html").read_text()
-    for command in ("certify", "report"):
-        missing = cli(command, "none")
-        assert (missing.returncode, "is no run" in missing.stderr) == (2, True)

@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,6 +33,7 @@ from maker_graph.run import directory as runs
 from maker_graph.run.settings import Settings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import moved
+from tests.conftest import run_here
 from tests.made import created, new_settings
 
 CHROMIUM = shutil.which("chromium")
@@ -60,8 +59,7 @@ CERTIFICATE = {
 
 
 def solved(folder: Path, *args: str) -> Path:
-    command = [sys.executable, "-m", "maker_graph.cli", "run", *args, "--run", "made", "--quiet"]
-    subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+    run_here(folder, "run", *args, "--run", "made", "--quiet")
     return folder / "runs" / "made"
 
 

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from maker_graph.calibration.file import Calibration
-from maker_graph.calibration.file import opened as opened_calibration
-from maker_graph.calibration.lines import Asked, Result
-from maker_graph.calibration.plan import basis_of, outlook
-from maker_graph.calibration.steps import calibratable
+from maker_graph.calibration.estimates import estimates_of
+from maker_graph.calibration.file import Calibration, open_calibration
+from maker_graph.calibration.lines import CalibrationRequest, Result
+from maker_graph.calibration.plan import make_plans
+from maker_graph.calibration.steps import calibratable_steps
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
@@ -108,15 +108,15 @@ def calibrate_command(
         if price is not None and len(models) > 1:
             raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
         loaded = task_named(task, disks, source)
-        total = calibratable(loaded.task, truth=truth)
+        total = calibratable_steps(loaded.task, truth=truth)
         seed = info_of(models[0]).seed if seed is None else seed
         suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
-        asked = Asked(
+        request = CalibrationRequest(
             task=task,
             options=loaded.options,
             total=total,
             models=models,
-            caps={name: suited[name].output_cap or PAPERS_CAP for name in models},
+            max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
             steps=min(steps, total),
             samples=samples,
             temperature=suited[models[0]].temperatures,
@@ -129,7 +129,7 @@ def calibrate_command(
         out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
         if steps > total and not quiet:
             tell(f"The task has {total:,} steps: all of them are asked.")
-        with opened_calibration(out, asked) as calibration:
+        with open_calibration(out, request) as calibration:
             results = []
             for name in models:
                 with _progress(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
@@ -151,7 +151,7 @@ def calibrate_command(
         if as_json:
             sys.stdout.write(json.dumps({"file": str(out), "results": [each.model_dump() for each in results]}) + os.linesep)
         elif not quiet:
-            _show(asked, results, out, target)
+            _show(request, results, out, target)
 
 
 @contextmanager
@@ -167,15 +167,15 @@ def _progress(calibration: Calibration, model: str, *, quiet: bool) -> Iterator[
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        done = calibration.asked.steps - len(calibration.missing(model))
-        shown = bar.add_task(model, total=calibration.asked.steps, completed=done)
+        done = calibration.request.steps - len(calibration.missing(model))
+        shown = bar.add_task(model, total=calibration.request.steps, completed=done)
         yield lambda: bar.advance(shown)
 
 
-def _show(asked: Asked, results: list[Result], out: Path, target: float) -> None:
+def _show(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
     console = Console(highlight=False)
     for result in results:
-        console.print(f"[bold]{result.model}[/] on {asked.task}: {result.steps:,} steps, {result.samples:,} samples")
+        console.print(f"[bold]{result.model}[/] on {request.task}: {result.steps:,} steps, {result.samples:,} samples")
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column()
@@ -184,7 +184,7 @@ def _show(asked: Asked, results: list[Result], out: Path, target: float) -> None
         console.print(table)
         console.print()
     if len(results) > 1:
-        _compare(console, asked, results, target)
+        _compare(console, request, results, target)
     console.print(f"Kept in {out}. Plan with it: maker-graph plan {out}")
 
 
@@ -211,14 +211,14 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     yield "Hardest steps", (hard + " wrong") if hard else "none: no sample was wrong"
 
 
-def _compare(console: Console, asked: Asked, results: list[Result], target: float) -> None:
+def _compare(console: Console, request: CalibrationRequest, results: list[Result], target: float) -> None:
     """Print the table of the paper's figure 6b: what each model takes to reach the same target, the cheapest first."""
     rows: list[dict[str, Any]] = []
     for result in results:
-        plans = outlook(basis_of(result), asked.total, target)
+        plans = make_plans(estimates_of(result), request.total, target)
         rows.append({"result": result, **plans[next(name for name in ("correlated", "independent") if name in plans)]})
     rows.sort(key=lambda row: float("inf") if row["cost_usd"] is None else row["cost_usd"])
-    table = Table(title=f"{asked.total:,} steps without an error with a chance of {target:g}", title_justify="left", box=None)
+    table = Table(title=f"{request.total:,} steps without an error with a chance of {target:g}", title_justify="left", box=None)
     for name in ("Model", "Wrong", "Valid", "Tokens", "$/M out", "k", "Samples", "Cost"):
         table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=name == "Model")
     for row in rows:

@@ -20,7 +20,7 @@ from maker_graph.core.decision import Reading, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, FirstTo
 from maker_graph.core.voting import Voting
-from maker_graph.report.collecting import Collected, collect
+from maker_graph.report.collecting import ReportData, collect
 from maker_graph.report.counting.endings import undecided
 from maker_graph.report.counting.truth import Lengths
 from maker_graph.report.figures.paper import planning_figures
@@ -63,7 +63,7 @@ def solved(folder: Path, *args: str) -> Path:
     return folder / "runs" / "made"
 
 
-def collected(directory: Path) -> Collected:
+def data_of(directory: Path) -> ReportData:
     with runs.opened(directory) as run:
         return collect(run)
 
@@ -145,12 +145,12 @@ def test_counts_are_those_of_a_replay(hanoi: Path) -> None:
     assert found.flags == summary["flags"] != {}
     assert found.first_sample_wrong_at == summary["first_sample_wrong_at"]
     assert (found.verified, found.done, found.no_error) == (True, True, True)
-    assert sum(found.along.samples) == found.samples
-    assert sum(found.along.steps) == found.steps
+    assert sum(found.bins.samples) == found.samples
+    assert sum(found.bins.steps) == found.steps
 
 
 def test_undecided_steps_are_those_that_the_rules_leave_open_after_each_vote(hanoi: Path) -> None:
-    found = collected(hanoi)
+    found = data_of(hanoi)
     with runs.opened(hanoi) as run:
         sequences = [decision["sequence"] for decision in run.journal.decisions()]
     for rule, endings in ((AheadBy(3), found.endings.votes), (FirstTo(3), found.endings.first_to_votes)):
@@ -218,7 +218,7 @@ def test_references_in_a_drawing_stay_in_it_and_its_colours_follow_the_page(writ
 
 
 def test_lengths_and_their_error_rates_are_told_where_they_were_kept(hanoi: Path) -> None:
-    found = replace(collected(hanoi), contests=[], flags={}, pace=None)
+    found = replace(data_of(hanoi), contests=[], flags={}, timing=None)
     kept = replace(found, lengths=Lengths(25, {4: 200, 9: 60}, {9: 30}, {4: 200, 9: 30}, {4: 2, 9: 5}))
     drawn = run_figures(kept)
     assert {"lengths", "errors-by-length"} <= set(drawn)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from maker_graph.report.counting.steps import CountedStep, candidates_of
 
 CONTESTS = 6
+"""So many of the most contested votes are kept."""
 
 
 class Contest(NamedTuple):

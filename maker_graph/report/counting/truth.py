@@ -9,6 +9,7 @@ from maker_graph.report.counting.steps import CountedStep, candidates_of
 from maker_graph.run.entry import SkimmedVote
 
 LENGTH_BINS = 30
+"""Up to the output cap; longer replies have as many more."""
 
 
 @dataclass(frozen=True, slots=True)

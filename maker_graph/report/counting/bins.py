@@ -36,6 +36,6 @@ class BinCounter:
         at = (step.number - 1) // self.size
         self.samples[at] += step.samples
         self.outvoted[at] += step.outvoted
-        for race in step.races:
-            for flag, number in race.flags:
+        for count in step.counts:
+            for flag, number in count.flags:
                 self.flags.setdefault(flag, [0] * len(self.steps))[at] += number

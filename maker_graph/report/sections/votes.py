@@ -47,7 +47,7 @@ def contests_section(data: ReportData, drawn: Mapping[str, str]) -> str:
         )
     panels = "".join(
         f"<figure>{labelled(drawn[f'contest-{number}'], f'Votes at step {contest.step}')}"
-        f"<figcaption>{_race_told(contest)}</figcaption>{_ballot(contest)}</figure>"
+        f"<figcaption>{_vote_told(contest)}</figcaption>{_ballot(contest)}</figure>"
         for number, contest in enumerate(data.contests, start=1)
     )
     return section(
@@ -58,7 +58,7 @@ def contests_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     )
 
 
-def _race_told(contest: Contest) -> str:
+def _vote_told(contest: Contest) -> str:
     votes = len(contest.order)
     flagged = f", {contest.flagged} {'sample' if contest.flagged == 1 else 'samples'} discarded" if contest.flagged else ""
     by = "" if contest.by == "base" else f", by {escaped(contest.by)}"

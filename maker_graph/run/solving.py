@@ -20,10 +20,10 @@ from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
+from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE, TIMEOUT
 from maker_graph.models.resolving import model_for
-from maker_graph.models.sampler import Call, Calls
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import Run
 from maker_graph.run.journal import clear_errors

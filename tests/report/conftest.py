@@ -1,7 +1,6 @@
 """One run, its report, and a browser, for all tests of the report."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,11 +46,10 @@ def written(hanoi: Path) -> list[Path]:
         return write(run, CERTIFICATE)
 
 
-@pytest.fixture(scope="module")  # a browser keeps an event loop running, which other tests could not bear
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "Chromium is missing: apt-get install -y chromium"
-        pytest.skip("no Chromium here: apt-get install -y chromium")
+@pytest.fixture(scope="module")
+def browser(written: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """Open a browser; after the run is made, for Playwright keeps an event loop in this thread as long as it is open."""
+    assert written
     with sync_playwright() as playwright:
         folder = str(tmp_path_factory.mktemp("profile"))
         context = playwright.chromium.launch_persistent_context(folder, executable_path=CHROMIUM, args=FLAGS)

@@ -12,6 +12,8 @@ from maker_graph.report.page import page, write
 from tests.made import created, new_settings
 from tests.report.making import HOSTILE, answer, by_hand, moves, opened_page, rows
 
+pytestmark = pytest.mark.xdist_group("page")  # the run and its page are made once
+
 
 def test_a_run_without_a_step_has_a_page_too(tmp_path: Path) -> None:
     with created(tmp_path / "made", new_settings("hanoi", {"disks": 3}, "sim:perfect")) as run:
@@ -41,6 +43,7 @@ def test_where_a_page_or_a_picture_cannot_be_written_it_says_so(tmp_path: Path) 
             write(run)
 
 
+@pytest.mark.service("chromium")
 def test_the_page_opens_and_draws_without_an_error_or_a_request(browser: BrowserContext, written: list[Path]) -> None:
     with opened_page(browser, written[0]) as (tab, said, asked):
         assert (said, asked) == ([], [])
@@ -51,12 +54,14 @@ def test_the_page_opens_and_draws_without_an_error_or_a_request(browser: Browser
         assert len(ids) == len(set(ids))
 
 
+@pytest.mark.service("chromium")
 def test_the_page_fits_a_phone(browser: BrowserContext, written: list[Path]) -> None:
     with opened_page(browser, written[0]) as (tab, _, _):
         tab.set_viewport_size({"width": 390, "height": 844})
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.service("chromium")
 def test_figures_follow_the_dark_scheme(browser: BrowserContext, written: list[Path]) -> None:
     title = "getComputedStyle(document.querySelector('figure svg text')).fill"
     with opened_page(browser, written[0], color_scheme="light") as (tab, _, _):
@@ -65,6 +70,7 @@ def test_figures_follow_the_dark_scheme(browser: BrowserContext, written: list[P
         assert tab.evaluate(title) != light
 
 
+@pytest.mark.service("chromium")
 def test_a_hostile_reply_stays_text(browser: BrowserContext, tmp_path: Path) -> None:
     texts = [answer("Elm"), answer(HOSTILE), answer(HOSTILE), answer(HOSTILE)]
     with by_hand(tmp_path / "made", rows(tmp_path, f"openai:{HOSTILE}"), [texts]) as run:
@@ -78,6 +84,7 @@ def test_a_hostile_reply_stays_text(browser: BrowserContext, tmp_path: Path) -> 
         assert f"openai:{HOSTILE}" in tab.inner_text("header")
 
 
+@pytest.mark.service("chromium")
 def test_where_escaping_failed_the_pages_policy_would_hold(
     browser: BrowserContext, written: list[Path], tmp_path: Path
 ) -> None:

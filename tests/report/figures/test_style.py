@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from matplotlib.axes import Axes
 
 from maker_graph.report.figures.style import PALETTE, panel, png, svg
+
+pytestmark = pytest.mark.xdist_group("page")  # the run and its page are made once
 
 
 def test_references_in_a_drawing_stay_in_it_and_its_colours_follow_the_page(written: list[Path]) -> None:

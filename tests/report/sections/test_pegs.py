@@ -3,10 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from maker_graph.report.sections.pegs import pegs_section
 from tests.report.making import data_of, opened_page
+
+pytestmark = pytest.mark.xdist_group("page")  # the run and its page are made once
 
 
 def test_other_tasks_have_no_pegs(hanoi: Path) -> None:
@@ -17,6 +20,7 @@ def test_other_tasks_have_no_pegs(hanoi: Path) -> None:
     assert "every 3th step." in pegs_section(replace(data, frames=replace(data.frames, stride=3)))
 
 
+@pytest.mark.service("chromium")
 def test_the_pegs_move_when_played_and_where_the_slider_is_set(browser: BrowserContext, written: list[Path]) -> None:
     places = "[...document.querySelectorAll('#pegs rect[transform]')].map(one => one.getAttribute('transform')).join()"
     with opened_page(browser, written[0]) as (tab, said, _):

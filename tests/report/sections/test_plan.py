@@ -3,9 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from maker_graph.report.sections.plan import plan_section
 from maker_graph.report.sections.top import SIMULATED
 from tests.report.making import CERTIFICATE, data_of
+
+pytestmark = pytest.mark.xdist_group("page")  # the run and its page are made once
 
 
 def test_the_page_tells_plan_certificate_and_simulation(written: list[Path]) -> None:

@@ -26,7 +26,8 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import canonical, plain, visible
+from maker_graph.core.canonical import canonical, plain
+from maker_graph.core.characters import visible
 from maker_graph.core.decision import Judged, Reading, Usage, judge_all
 from maker_graph.core.red_flags import named
 from maker_graph.core.task import Known, Located, Task, total_of

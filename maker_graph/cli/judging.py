@@ -12,7 +12,7 @@ from rich.table import Table
 
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, directory_of
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.run import directory as runs
 from maker_graph.run.recovery import LONG
 from maker_graph.statistics.extras import need_plan_extra

@@ -42,7 +42,7 @@ from maker_graph.cli.options import (
     task_options,
 )
 from maker_graph.cli.summary import keep_verdict, print_summary, summarized
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.core.task import Predicts, total_of
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.graph.lookahead import draftable

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from typing_extensions import TypedDict
 
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, plain, visible
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, plain
+from maker_graph.core.characters import visible
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule
 

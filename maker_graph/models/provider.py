@@ -28,7 +28,7 @@ from typing import Any, Literal, TypeAlias
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.errors import MakerError, UsageError
 
 Kind: TypeAlias = Literal["slow_down", "fatal", "step", "transient"]

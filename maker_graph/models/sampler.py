@@ -36,7 +36,8 @@ from langchain_core.runnables.config import var_child_runnable_config
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import MAX_CHARACTERS, sorted_json, without_controls
+from maker_graph.core.canonical import MAX_CHARACTERS, sorted_json
+from maker_graph.core.characters import without_controls
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
 from maker_graph.core.task import Prompt

@@ -17,7 +17,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.errors import LimitReached
 from maker_graph.models.names import TINY
 from maker_graph.report.collecting import REPLAYED, Collected, Contest, collect

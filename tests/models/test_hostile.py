@@ -26,7 +26,8 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from maker_graph import create_maker, create_microstep
-from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json, visible
+from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json
+from maker_graph.core.characters import visible
 from maker_graph.core.decision import Judged, Reading, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.graph.microstep import _reader

@@ -48,6 +48,7 @@ _MANY_DIGITS = re.compile(r"[0-9]{19}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _SQUARE = bytes.maketrans(b"{}", b"[]")
+_HOLDERS = {dict, list}
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -122,13 +123,21 @@ def _converted(value: object) -> object:
         raise
 
 
+def why_incomparable(kind: type) -> str | None:
+    """Return why values of this kind cannot be compared, although pydantic makes JSON of them; None if they can.
+
+    >>> why_incomparable(frozenset)
+    'a set is in another order in each process: use a sorted list'
+    """
+    return next((why for kinds, why in _NO_KINDS if issubclass(kind, kinds)), None)
+
+
 def _see_kinds(value: Any) -> None:
     """Raise if `value` holds something that pydantic would make JSON of, but that cannot be compared."""
     if value is None or isinstance(value, str | int | float):
         return
-    for kinds, why in _NO_KINDS:
-        if isinstance(value, kinds):
-            raise Incomparable(f"not plain JSON: it holds a {type(value).__name__}. {why}")
+    if why := why_incomparable(type(value)):
+        raise Incomparable(f"not plain JSON: it holds a {type(value).__name__}, and {why}")
     for part in _parts(value):
         _see_kinds(part)
 
@@ -146,6 +155,15 @@ def _parts(value: Any) -> Iterable[object]:
             raise ValueError("not plain JSON: two keys are the same text")
         return [*value, *value.values()]
     return value if isinstance(value, list | tuple | deque) else ()
+
+
+def copied(value: Any) -> Any:
+    """Return plain JSON with lists and objects of its own: what is done to them changes nothing else."""
+    if type(value) is dict:
+        return {name: copied(each) if type(each) in _HOLDERS else each for name, each in value.items()}
+    if type(value) is list:
+        return [copied(each) if type(each) in _HOLDERS else each for each in value]
+    return value
 
 
 def sorted_json(value: object) -> str:
@@ -245,10 +263,10 @@ def _exact(digits: str) -> float:
 
 
 _NO_KINDS: Sequence[tuple[tuple[type, ...], str]] = (
-    ((AbstractSet,), "It is in another order in each process: make it a sorted list"),
-    ((bytes, bytearray, memoryview), "JSON has no bytes: make it text"),
-    ((SecretStr, SecretBytes, Secret), "All secrets look the same: make it plain text"),
-    ((Iterator,), "It is empty once it was read: make it a list"),
+    ((AbstractSet,), "a set is in another order in each process: use a sorted list"),
+    ((bytes, bytearray, memoryview), "JSON has no bytes: use text"),
+    ((SecretStr, SecretBytes, Secret), "all secrets look the same: use plain text"),
+    ((Iterator,), "it is empty once it was read: use a list"),
 )
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
 _CAREFUL_DECODER = json.JSONDecoder(

@@ -13,8 +13,8 @@ Inside: the two, and the votes, which never leave.
 import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, cast, get_args, get_origin, get_type_hints
+from dataclasses import fields, is_dataclass, replace
+from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
@@ -24,10 +24,11 @@ from langgraph.types import Send, interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import plain, strict_json
+from maker_graph.core import checks
+from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.decision import Decision, Judged, Reading, Terms, Vote, answered, decide, judge, judge_all, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
-from maker_graph.core.rules import AheadBy, Draw, StoppingRule
+from maker_graph.core.rules import AheadBy, Draw, StoppingRule, checked_verdict
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.graph.bounded import BoundedGraph
@@ -68,7 +69,7 @@ def create_microstep(
     *,
     state: type[Any] = MessagesState,
     prompt: Callable[[Any], Prompt] | None = None,
-    answer: Callable[[str], Any] | type[BaseModel] | None = None,
+    answer: Any = None,
     key: Callable[[Any], Any] | None = None,
     check: Callable[[Any, Any], bool] | None = None,
     into: str | None = None,
@@ -97,11 +98,17 @@ def create_microstep(
         model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
         state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
         prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
-        answer: from the text of a reply to plain JSON, or a pydantic model that the reply, strict JSON, must fit. What it
-            raises makes the sample malformed. Default: the stripped text.
-        key: from an answer to what is voted on, if not the whole answer. It sees what `answer` made: an instance, if that is a
-            pydantic model.
-        check: from state and answer to whether the answer keeps the rules of the domain; if not, it is flagged as invalid.
+        answer: a type, or a function from the text of a reply to the answer. What does not fit, or raises, is malformed.
+            Default: the stripped text.
+
+            A type is read strictly, as JSON: `bool` takes `true` and `false`, `int` takes `3` and no `"3"`, `list[int]`, a
+            pydantic model, dataclass, TypedDict or NamedTuple what their fields take. What is a text stands without quotes
+            too: `yes` for `Literal["yes", "no"]`, `billing` for an Enum of texts, `2026-01-31` for a date, `10.50` for a
+            Decimal. `str` is the text as it is. Sets, bytes and secrets cannot be compared, and are refused.
+        key: from an answer to what is voted on, if not the whole answer. It sees an instance of the type, or the plain JSON of
+            what the function returned. Equal values are one vote: the Decimals 10.50 and 10.5, an accent composed or apart.
+        check: from state and answer to True, or False if the answer breaks a rule of the domain; it may also raise
+            `Invalid("why")`. Then the sample is flagged as invalid. It sees the answer as `key` does.
         into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
         decision: the key of the state that gets the full decision, as plain JSON. Default: none.
         k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
@@ -120,19 +127,21 @@ def create_microstep(
     Raises:
         UsageError: a setting is wrong; the text says which, and what to do.
     """
-    rule, first = _rule_of(k, max_samples)
-    if stuck_after < 1:
-        raise UsageError(f"stuck_after must be at least 1, not {stuck_after!r}.")
-    terms = Terms(rule, max_samples, stuck_after)
-    if on_undecided not in get_args(OnUndecided):
-        raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
+    rule, first = _rule_of(k, checks.whole("max_samples", max_samples))
+    terms = Terms(rule, max_samples, checks.whole("stuck_after", stuck_after))
+    checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
+    _see_functions(prompt, key, check)
+    if max_tokens is not None:
+        checks.whole("max_tokens", max_tokens)
+    if seed is not None:
+        checks.whole("seed", seed, 0)
     flags = default_flags(max_tokens) if red_flags is None else list(red_flags)
     flags_by_name = named(flags)
     keys = _keys_of(state, prompt, into, decision)
     out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
     view = _view_of(state, keys)
     prompt = prompt or _messages
-    parse = _reader(answer)
+    read = reader_of(answer)
     sampler = Sampler(
         resolve_models(model, seed=seed),
         temperature=temperature,
@@ -143,7 +152,7 @@ def create_microstep(
 
     def reading(values: Mapping[str, Any]) -> Reading:
         bound = None if check is None else lambda reply: check(view(values), reply)
-        return Reading(parse=parse, key=key, check=bound, red_flags=flags_by_name)
+        return Reading(read.parse, key, bound, flags_by_name, read.instances)
 
     def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
         asked = prompt(view(values))
@@ -211,7 +220,7 @@ def _as_dict(sample: Sample) -> dict[str, Any]:
 
 def first_draw(k: int | StoppingRule) -> int:
     """Return how many samples the first round of a vote draws."""
-    verdict = (AheadBy(k) if isinstance(k, int) else k)({})
+    verdict = checked_verdict(AheadBy(k) if isinstance(k, int) else k, {})
     return verdict.samples if isinstance(verdict, Draw) else 1
 
 
@@ -219,9 +228,13 @@ def _rule_of(k: int | StoppingRule, max_samples: int) -> tuple[StoppingRule, int
     """Return the rule, and how many samples its first round draws."""
     if not isinstance(k, int) and not callable(k):
         raise UsageError(f"k is a whole number of at least 1 or a stopping rule, not {k!r}.")
+    if isinstance(k, type):
+        raise UsageError(f"k is a stopping rule that was made, such as {k.__name__}(3), not the class {k.__name__}.")
     rule = AheadBy(k) if isinstance(k, int) else k
-    verdict = rule({})
-    if not isinstance(verdict, Draw) or verdict.samples > max_samples:
+    verdict = checked_verdict(rule, {})
+    if not isinstance(verdict, Draw):
+        raise UsageError(f"A stopping rule says Draw(n) of no votes at all, and {rule} says {verdict}.")
+    if verdict.samples > max_samples:
         raise UsageError(f"max_samples={max_samples!r} is too few to decide anything ({rule}): raise it or lower k.")
     return rule, verdict.samples
 
@@ -239,20 +252,13 @@ def _messages(state: Any) -> Prompt:
     return messages
 
 
-def _reader(answer: Callable[[str], Any] | type[BaseModel] | None) -> Callable[[str], Any]:
-    """Return how text becomes an answer."""
-    if answer is None:
-        return str.strip
-    if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
-        read = cast("Callable[[str], Any]", answer)
-        return lambda text: plain(read(text))  # so that key, check and a replay see the same value
-    form = answer
-
-    def parse(text: str) -> BaseModel:
-        strict_json(text.strip())  # no duplicate keys, no NaN; then no "3" for 3 and no "yes" for true
-        return form.model_validate_json(text.strip(), strict=True)
-
-    return parse
+def _see_functions(prompt: object, key: object, check: object) -> None:
+    if prompt is not None:
+        checks.function("prompt", prompt, "state")
+    if key is not None:
+        see_key(key)
+    if check is not None:
+        checks.function("check", check, "state", "answer")
 
 
 def _keys_of(
@@ -328,7 +334,7 @@ def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decisio
             }
         )
         text = given if isinstance(given, str) else json.dumps(given)
-        reply = judge(Sample(0, text), Reading(reading.parse, reading.key, reading.check, {"empty": empty}))
+        reply = judge(Sample(0, text), replace(reading, red_flags={"empty": empty}))
         if reply["flag"] is None:
             return answered(undecided, reply)
         problem = f"This reply is {reply['flag']}{': ' + reply['why'] if reply['why'] else ''}."

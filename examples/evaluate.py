@@ -14,10 +14,10 @@ from typing import Any
 
 from langsmith import Client, tracing_context
 from langsmith.schemas import Example
-from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from typing_extensions import TypedDict
 
 from maker_graph import create_microstep
+from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.tasks import Hanoi
 
 TASK = Hanoi(6)

@@ -9,8 +9,11 @@ from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.red_flags import RedFlag, Sample, empty, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
 from maker_graph.core.task import Task
+from maker_graph.core.voting import Voting
 from maker_graph.errors import (
     DamagedRun,
+    Incomparable,
+    Invalid,
     LimitReached,
     MakerError,
     MissingKey,
@@ -27,6 +30,7 @@ from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import create_maker
 from maker_graph.graph.microstep import create_microstep
 from maker_graph.graph.serializer import strict_serializer
+from maker_graph.runs import DecidedStep, Run
 from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
 
 __all__ = [
@@ -34,10 +38,13 @@ __all__ = [
     "AheadBy",
     "DamagedRun",
     "Decided",
+    "DecidedStep",
     "Decision",
     "Draw",
     "FirstTo",
     "Hung",
+    "Incomparable",
+    "Invalid",
     "Ladder",
     "LimitReached",
     "Majority",
@@ -45,6 +52,7 @@ __all__ = [
     "MissingKey",
     "ProviderFailure",
     "RedFlag",
+    "Run",
     "Sample",
     "StaleStep",
     "StoppingRule",
@@ -56,6 +64,7 @@ __all__ = [
     "UnusableRun",
     "Usage",
     "UsageError",
+    "Voting",
     "canonical",
     "create_maker",
     "create_microstep",

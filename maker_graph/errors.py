@@ -34,7 +34,7 @@ class UsageError(MakerError, ValueError):
 
 
 class Incomparable(UsageError):
-    """An answer, a key or a state is of a kind that cannot be compared or kept: a set, a secret, bytes, a generator, an object."""
+    """An answer, a key or a state is of a kind that cannot be compared or kept: a set, a secret, a generator, an object."""
 
 
 class UnknownModel(UsageError):

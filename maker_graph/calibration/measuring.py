@@ -29,11 +29,10 @@ from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, plain
 from maker_graph.core.characters import visible
 from maker_graph.core.decision import Judged, Reading, Usage, judge_all
-from maker_graph.core.red_flags import named
 from maker_graph.core.task import Known, Located, Task, total_of
+from maker_graph.core.voting import Voting
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.ladder import reading_of
-from maker_graph.graph.microstep import default_flags
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Call, Calls, Sampler
 from maker_graph.run.account import Limits
@@ -452,7 +451,7 @@ async def calibrate(
     purse = _Purse(price, limits, calibration)
     made: Calls = {**(calls or {}), "meter": purse}
     sampler = Sampler([model], temperature=asked.temperature, max_tokens=cap, seed=asked.seed, **made)
-    flags = named(default_flags(cap))
+    flags = Voting(max_tokens=cap).flags
     steps = iter(calibration.missing(name))
 
     async def work() -> None:

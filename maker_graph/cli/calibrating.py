@@ -20,25 +20,32 @@ from maker_graph.calibration.plan import basis_of, outlook
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
+    Check,
+    Disks,
     MaxCalls,
     MaxCost,
+    MaxTokens,
     OwnPrice,
     Patience,
     Quiet,
     Rpm,
+    Source,
+    Target,
+    TaskName,
+    TemperatureOption,
     Timeout,
-    list_price,
     parse_temperature,
-    price_for,
-    task_options,
+    task_named,
 )
+from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
+from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
-from maker_graph.models.names import TIMEOUT, at_home, temperature_for
-from maker_graph.models.pricing import parse_price
+from maker_graph.models.names import TIMEOUT, info_of
+from maker_graph.models.pricing import list_price, parse_price, price_for
 from maker_graph.models.provider import Gate
 from maker_graph.models.sampler import Calls
 from maker_graph.run.account import Limits
-from maker_graph.run.settings import TARGET, cap_for, load_task, rehearsed_model
+from maker_graph.run.settings import TARGET, model_for
 from maker_graph.run.solving import PATIENCE
 from maker_graph.statistics.extras import need_plan_extra
 from maker_graph.statistics.independent import sample_cost
@@ -51,7 +58,7 @@ from maker_graph.statistics.independent import sample_cost
     "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --no-truth --samples 5",
 )
 def calibrate_command(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, or your own as package.module:name.")],
+    task: TaskName,
     model: Annotated[
         list[str], typer.Option(help="provider:model, sim:PROFILE, or tiny; several are compared, give the option for each.")
     ],
@@ -60,15 +67,15 @@ def calibrate_command(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where all of it is kept. Default: calibration-TASK.jsonl.")
     ] = None,
-    disks: Annotated[int, typer.Option(help="Disks of hanoi.")] = 10,
-    source: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")] = None,
-    temperature: Annotated[str, typer.Option(metavar="T0,T", help="As in run.")] = "auto",
-    max_tokens: Annotated[int | None, typer.Option(help="As in run.", min=1)] = None,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="As in run: what breaks the rules is discarded.")] = True,
+    disks: Disks = 10,
+    source: Source = None,
+    temperature: TemperatureOption = "auto",
+    max_tokens: MaxTokens = None,
+    check: Check = True,
     truth: Annotated[
         bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
     ] = True,
-    target: Annotated[float, typer.Option(help="Of the whole task, for the plans that are compared.")] = TARGET,
+    target: Target = TARGET,
     seed: Annotated[
         int | None, typer.Option(help="Which steps are drawn; for models that ship or are simulated, also which samples.")
     ] = None,
@@ -89,30 +96,31 @@ def calibrate_command(
         models = list(dict.fromkeys(model))
         if samples < 2:
             raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
-        if temperature == "auto" and len({temperature_for(name) for name in models}) > 1:
+        both = parse_temperature(temperature)
+        if both == "auto" and len({info_of(name).temperature for name in models}) > 1:
             raise UsageError(
                 "These models are sampled at different temperatures: say with --temperature at which all of them are."
             )
         if price is not None and len(models) > 1:
             raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
-        options = task_options(task, disks, source)
-        made = load_task(task, options)
-        total = calibrations.calibratable(made, truth=truth)
-        seed = 1 if seed is None and at_home(models[0]) else seed
+        loaded = task_named(task, disks, source)
+        total = calibrations.calibratable(loaded.task, truth=truth)
+        seed = info_of(models[0]).seed if seed is None else seed
+        suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
         asked = Asked(
             task=task,
-            options=options,
+            options=loaded.options,
             total=total,
             models=models,
-            caps={name: max_tokens or cap_for(name) for name in models},
+            caps={name: suited[name].output_cap or PAPERS_CAP for name in models},
             steps=min(steps, total),
             samples=samples,
-            temperature=parse_temperature(temperature, models[0]),
+            temperature=suited[models[0]].temperatures,
             check=check,
             truth=truth,
             seed=seed,
         )
-        chats = {name: rehearsed_model(name, made, seed) for name in models}
+        chats = {name: model_for(name, loaded.task, seed) for name in models}
         prices = {name: price_for(name, price, max_cost) for name in models}
         out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
         if steps > total and not quiet:
@@ -124,7 +132,7 @@ def calibrate_command(
                     asyncio.run(
                         calibrations.calibrate(
                             calibration,
-                            made,
+                            loaded.task,
                             chats[name],
                             name,
                             price=prices[name],

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from maker_graph.cli.app import app, clear_errors, tell
-from maker_graph.cli.options import AsJson, RunName, directory_of
+from maker_graph.cli.options import AsJson, RunName, opened_run
 from maker_graph.core.characters import visible
-from maker_graph.run import directory as runs
 from maker_graph.run.recovery import LONG
 from maker_graph.statistics.extras import need_plan_extra
 
@@ -39,8 +38,8 @@ def certify_command(run: RunName, as_json: AsJson = False) -> None:
         need_plan_extra("certify")
         from maker_graph.report.certificate import as_json as plain  # noqa: PLC0415  numpy and scipy are an extra
 
-        with runs.opened(directory_of(run)) as opened:
-            certificate = _certified(opened)
+        with opened_run(run) as opened:
+            certificate = opened.certify()
         if as_json:
             sys.stdout.write(json.dumps(plain(certificate)) + os.linesep)
         else:
@@ -52,22 +51,11 @@ def report_command(run: RunName) -> None:
     """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
     with clear_errors():
         need_plan_extra("report")
-        from maker_graph.report import page as report  # noqa: PLC0415  numpy, scipy and matplotlib are an extra
-        from maker_graph.report.certificate import as_json as plain  # noqa: PLC0415  the same
-
-        with runs.opened(directory_of(run)) as opened:
-            if opened.journal.step >= LONG:
-                tell(f"Reading {opened.journal.step:,} steps.")
-            certificate = plain(_certified(opened)) if opened.journal.step else None
-            page, *pictures = report.write(opened, certificate)
+        with opened_run(run) as opened:
+            if opened.step >= LONG:
+                tell(f"Reading {opened.step:,} steps.")
+            page, *pictures = opened.report()
     typer.echo(f"{page}, and {len(pictures)} pictures in {page.parent / 'figures'}")
-
-
-def _certified(run: runs.Run) -> "Certificate":
-    from maker_graph.report.certificate import ballots_in, certify  # noqa: PLC0415  numpy and scipy are an extra
-
-    run.journal.check(run.journal.step)
-    return certify(ballots_in(run.journal.entries()), run.settings.k)
 
 
 def _show(certificate: "Certificate") -> None:

@@ -6,14 +6,44 @@ from typing import Annotated, Any
 
 import typer
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
-from maker_graph.models.names import TINY, at_home, temperature_for
-from maker_graph.models.pricing import FREE, FlatPrice, Price, parse_price, price_of
+from maker_graph.run.directory import settings_of
 from maker_graph.run.journal import Fsync
 from maker_graph.run.tracing import Trace
+from maker_graph.runs import Run
+from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
+
+
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, or your own as package.module:name.")]
+
+
+Disks = Annotated[int, typer.Option(help="Disks of hanoi: 2^disks - 1 steps.")]
+
+
+Source = Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")]
+
+
+TemperatureOption = Annotated[
+    str,
+    typer.Option(
+        "--temperature", metavar="T0,T", help="Of the first sample and of the others; one for all; or none, to send none."
+    ),
+]
+
+
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(help="Output cap of a sample. Default: 750, or the one that a simulated model was measured with.", min=1),
+]
+
+
+Check = Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")]
+
+
+Target = Annotated[float, typer.Option(help="The chance that no step is wrong, for which is planned.")]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
@@ -91,19 +121,19 @@ RecordTo = Annotated[
 ]
 
 
-def parse_k(text: str) -> int | None:
-    """Return the k in `text`; None for auto."""
+def parse_k(text: str) -> int | Auto:
+    """Return the k in `text`."""
     if text == "auto":
-        return None
+        return "auto"
     if not text.isascii() or not text.isdigit():
         raise UsageError(f"--k is a whole number of at least 1, or auto; not {text!r}.")
     return int(text)
 
 
-def parse_temperature(text: str, model: str) -> tuple[float, float] | None:
+def parse_temperature(text: str) -> Temperature | Auto:
     """Return the temperature of the first sample and of the others; None sends none."""
     if text == "auto":
-        return temperature_for(model)
+        return "auto"
     if text == "none":
         return None
     try:
@@ -116,42 +146,33 @@ def parse_temperature(text: str, model: str) -> tuple[float, float] | None:
     return first, others
 
 
-def parse_hotter(text: str) -> float | None:
+def parse_retry_temperature(text: str) -> float | None:
     """Return the temperature of the ladder's first rung; None takes the rung away."""
-    given = parse_temperature(text, "")
-    if given is not None and given[0] != given[1]:
-        raise UsageError(f"--hotter is one temperature, or none; not {text!r}.")
-    return None if given is None else given[0]
+    given = parse_temperature(text)
+    if given == "auto" or (isinstance(given, tuple) and given[0] != given[1]):
+        raise UsageError(f"--retry-temperature is one temperature, or none; not {text!r}.")
+    return given[0] if isinstance(given, tuple) else given
 
 
-def task_options(task: str, disks: int, source: Path | None) -> dict[str, Any]:
-    """Return what a task that ships is made with."""
-    if task == "hanoi":
-        return {"disks": disks}
-    if task == "records":
-        if source is None:
-            raise UsageError("records needs --input FILE.csv.")
-        return {"input": str(source.absolute())}
-    return {}
+def parse_lookahead(text: str | None) -> int | Auto | None:
+    """Return how many microsteps are to be in flight; None if nothing was said."""
+    if text is None or text == "auto":
+        return "auto" if text else None
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise UsageError(f"--lookahead is a whole number of at least 1, or auto; not {text!r}.")
+    return int(text)
 
 
-def list_price(model: str) -> FlatPrice | None:
-    """Return the list price of `model`, a simulated one's as it was published; None if none is known."""
-    if model.startswith("sim:"):
-        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+def task_named(name: str, disks: int, source: Path | None) -> LoadedTask:
+    """Return the task of this name, made once.
 
-        profile = profile_of(model.removeprefix("sim:"))
-        return FlatPrice(profile.input_price, profile.output_price)
-    if model == TINY:
-        return FREE
-    price = price_of(model)
-    if price is None:
-        return None
-    million = 1_000_000
-    return FlatPrice(
-        price(Usage(input=million, cached=0, output=0)),
-        price(Usage(input=0, cached=0, output=million)),
-    )
+    Raises:
+        UsageError: there is none, or its input cannot be read.
+    """
+    if name == "records" and source is None:
+        raise UsageError("records needs --input FILE.csv.")
+    shipped: dict[str, dict[str, Any]] = {"hanoi": {"disks": disks}, "records": {"input": str((source or Path()).absolute())}}
+    return load_task(name, shipped.get(name, {}))
 
 
 def directory_of(name: str) -> Path:
@@ -160,22 +181,9 @@ def directory_of(name: str) -> Path:
     return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
 
 
-def price_for(model: str, own: str | None, max_cost: float | None) -> Price | None:
-    """Return what `model` costs, None if that is not known; a limit on the cost needs to know."""
-    price: Price | None = FREE if model == TINY else None
-    if own is not None:
-        price = parse_price(own)
-    elif not at_home(model):
-        price = price_of(model)
-    if max_cost is not None and price is None:
-        raise UsageError(
-            f"No price is known for {model}, so --max-cost cannot be kept: give --price IN,OUT (USD per million tokens)."
-        )
-    return price
-
-
-def other_price(model: str | None, max_cost: float | None) -> Price | None:
-    """Return what a stronger model, or one that drafts, costs; None if there is none, or no price is known."""
-    if model is None or at_home(model):
-        return None if model is None else FREE
-    return price_for(model, None, max_cost)
+def opened_run(name: str, *, fsync: Fsync = "full") -> Run:
+    """Return the run that `name` says, opened; a task of the user's own is made by its name."""
+    directory = directory_of(name)
+    settings = settings_of(directory)
+    task = None if settings.task in SHIPPED else load_task(settings.task, settings.options).task
+    return Run.open(directory, task=task, fsync=fsync)

@@ -7,56 +7,58 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from maker_graph.cli.announcing import Conditions, announce, announce_lookahead, basis_for, plan_of, planned_lead
+from maker_graph.cli.announcement import announce, announce_lookahead
 from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
+    Check,
     Concurrency,
+    Disks,
     DraftModel,
     FsyncOption,
     LookaheadOption,
     MaxCalls,
     MaxCost,
     MaxMinutes,
+    MaxTokens,
     OwnPrice,
     Patience,
     Quiet,
     RecordTo,
     Rpm,
     RunName,
+    Source,
+    Target,
+    TaskName,
+    TemperatureOption,
     Timeout,
     TraceOption,
     directory_of,
-    other_price,
-    parse_hotter,
+    opened_run,
     parse_k,
+    parse_lookahead,
+    parse_retry_temperature,
     parse_temperature,
-    price_for,
-    task_options,
+    task_named,
 )
-from maker_graph.cli.summary import keep_verdict, print_summary, summarized
+from maker_graph.cli.summary import print_summary, summarized
 from maker_graph.core.characters import visible
-from maker_graph.core.task import Predicts, total_of
-from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
-from maker_graph.graph.lookahead import draftable
 from maker_graph.core.machine import MakerOutput
-from maker_graph.models.names import TIMEOUT, TINY, default_model
-from maker_graph.models.pricing import Price
-from maker_graph.models.provider import Gate
-from maker_graph.models.sampler import Calls
-from maker_graph.run import directory as runs
-from maker_graph.run.account import Limits
-from maker_graph.run.settings import TARGET, Settings, cap_for, load_task, named_model, new_settings, rehearsed
-from maker_graph.run.solving import INTERRUPTED, PATIENCE, record_to, solve_until_signal
-from maker_graph.run.tracing import Trace
-from maker_graph.tasks.tables import read_rows, review_path, write_results
+from maker_graph.core.task import total_of
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
+from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
+from maker_graph.models.names import TIMEOUT, default_model
+from maker_graph.run.settings import TARGET
+from maker_graph.run.solving import INTERRUPTED, PATIENCE, record_to, until_signal
+from maker_graph.runs import Run, Solving
+from maker_graph.tasks.tables import review_path
 
 
 @app.command(
@@ -67,9 +69,9 @@ from maker_graph.tasks.tables import read_rows, review_path, write_results
     "  maker-graph run mypackage.tasks:Sorting --model openai:gpt-4.1-mini --run sorting-1",
 )
 def run_command(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, or your own as package.module:name.")],
-    disks: Annotated[int, typer.Option(help="Disks of hanoi: 2^disks - 1 steps.")] = 10,
-    source: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")] = None,
+    task: TaskName,
+    disks: Disks = 10,
+    source: Source = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
     model: Annotated[
         str | None,
@@ -83,23 +85,24 @@ def run_command(
         str,
         typer.Option(metavar="N|auto", help="The lead that decides; auto plans for --target, or is 3 for unknown models."),
     ] = "auto",
-    target: Annotated[float, typer.Option(help="For --k auto: the chance that no step is wrong.")] = TARGET,
+    target: Target = TARGET,
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What is known of the model: what maker-graph calibrate wrote.")
     ] = None,
-    temperature: Annotated[
-        str, typer.Option(metavar="T0,T", help="Of the first sample and of the others; one for all; or none, to send none.")
-    ] = "auto",
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(help="Output cap of a sample. Default: 750, or the one that a simulated model was measured with.", min=1),
-    ] = None,
-    max_samples: Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)] = 100,
+    temperature: TemperatureOption = "auto",
+    max_tokens: MaxTokens = None,
+    max_samples: Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)] = MAX_SAMPLES,
     stuck_after: Annotated[
         int, typer.Option(help="A step is stuck after so many red flags in a row; then it climbs the ladder.", min=1)
-    ] = 20,
-    hotter: Annotated[
-        str, typer.Option(metavar="T|none", help="Ladder, first rung: the temperature of a stuck step's next samples.")
+    ] = STUCK_AFTER,
+    retry_temperature: Annotated[
+        str,
+        typer.Option(
+            "--retry-temperature",
+            "--hotter",
+            metavar="T|none",
+            help="Ladder, first rung: the temperature of a stuck step's next samples.",
+        ),
     ] = "1.0",
     rephrase: Annotated[
         bool, typer.Option("--rephrase/--no-rephrase", help="Ladder, second rung: the task's prompt in other words.")
@@ -127,56 +130,50 @@ def run_command(
     timeout: Timeout = TIMEOUT,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")] = True,
+    check: Check = True,
     record: RecordTo = None,
     trace: TraceOption = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Solve a task from its start."""
-    with clear_errors():
+    with clear_errors(), _recording(record) as file:
         if task == "records":
             if source is None or out is None:
                 raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
             _check_out(out, source)
-        options = task_options(task, disks, source)
-        model = default_model(task, disks) if model is None else model
-        heat = parse_temperature(temperature, model)
-        basis = basis_for(task, options, model, calibration, Conditions(check, max_tokens or cap_for(model), heat))
-        lead = parse_k(k)
-        if lead is None and basis is not None:
-            lead = planned_lead(task, options, basis, target)
-        settings = new_settings(
-            task,
-            options,
-            model,
-            k=lead,
+        named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
+        created = Run.create(
+            directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
+            task_named(task, disks, source),
+            model=default_model(task, disks) if model is None else model,
+            k=parse_k(k),
             target=target,
-            seed=seed,
-            check=check,
+            calibration=calibration,
+            temperature=parse_temperature(temperature),
+            max_tokens="auto" if max_tokens is None else max_tokens,
             max_samples=max_samples,
-            max_tokens=max_tokens,
-            temperature=heat,
             stuck_after=stuck_after,
-            hotter=parse_hotter(hotter),
+            seed="auto" if seed is None else seed,
+            check=check,
+            retry_temperature=parse_retry_temperature(retry_temperature),
             rephrase=rephrase,
             escalate=escalate,
+            max_cost=max_cost,
+            max_calls=max_calls,
+            max_minutes=max_minutes,
+            price=price,
+            lookahead=parse_lookahead(lookahead) or 1,
+            draft_model=draft_model,
+            out=out,
+            fsync=fsync,
+            warn=tell,
         )
-        ahead = _lookahead(settings, lookahead, draft_model, max_cost)
-        rehearsed(settings)
-        limits = Limits(max_cost, max_calls, max_minutes)
-        pricing = price_for(model, price, max_cost)
-        dearer = other_price(escalate, max_cost)
-        recording = _recording(record)
-        named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
-        directory = directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
-        with recording as file, runs.created(directory, settings, fsync=fsync) as opened:
-            _keep(opened, limits, price=price, out=_absolute(out), lookahead=lookahead, draft_model=draft_model)
-            plan = plan_of(opened, basis)
-            announce(opened, pricing, plan, quiet=quiet)
-            announce_lookahead(opened, quiet=quiet, **ahead)
-            how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
-            _go_on(opened, file, quiet=quiet, as_json=as_json, **how, **ahead)
+        with created:
+            announce(created, quiet=quiet)
+            announce_lookahead(created, quiet=quiet)
+            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout, patience=60 * patience, trace=trace)
+            _go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
 @app.command(
@@ -210,28 +207,26 @@ def resume_command(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its last committed step."""
-    with clear_errors(), runs.opened(directory_of(run), fsync=fsync) as opened, _recording(record) as file:
+    with clear_errors(), opened_run(run, fsync=fsync) as opened, _recording(record) as file:
         if out is not None:
             _check_out(out, Path(opened.settings.options.get("input", "")))
-        settings = opened.settings
-        if max_samples is not None and max_samples < settings.k:
-            raise UsageError(f"--max-samples {max_samples} is too few for a lead of k = {settings.k}.")
-        limits = _limits(opened, max_cost, max_calls, max_minutes)
-        pricing = price_for(settings.model, price or opened.journal.note("price"), limits.cost)
-        dearer = other_price(settings.escalate, limits.cost)
-        note = opened.journal.note
-        ahead = _lookahead(settings, lookahead or note("lookahead"), draft_model or note("draft_model"), limits.cost)
-        _keep(
-            opened,
-            limits,
-            price=price,
-            out=_absolute(out),
+        how = Solving(
+            answer=_unescaped(answer),
             max_samples=max_samples,
-            lookahead=lookahead,
+            out=None if out is None else out.absolute(),
+            max_cost=max_cost,
+            max_calls=max_calls,
+            max_minutes=max_minutes,
+            price=price,
+            lookahead=parse_lookahead(lookahead),
             draft_model=draft_model,
+            concurrency=concurrency,
+            rpm=rpm,
+            timeout=timeout,
+            patience=60 * patience,
+            trace=trace,
         )
-        how = _how(limits, pricing, dearer, concurrency, rpm, timeout, patience, trace)
-        _go_on(opened, file, quiet=quiet, as_json=as_json, answer=_unescaped(answer), **how, **ahead)
+        _go_on(opened, file, how, quiet=quiet, as_json=as_json)
 
 
 def _check_out(out: Path, source: Path) -> None:
@@ -243,46 +238,6 @@ def _check_out(out: Path, source: Path) -> None:
         raise UsageError(f"{out} cannot be written: it must be a file in a folder that can be written to.")
     if source.resolve() in {out.resolve(), review_path(out).resolve()}:
         raise UsageError(f"--out {out} would overwrite the input: give another file.")
-
-
-def _keep(run: runs.Run, limits: Limits, **given: object) -> None:
-    """Keep with the run what decides no answer, so that a resume does not need to be told again."""
-    given |= {"max_cost": limits.cost, "max_calls": limits.calls, "max_minutes": limits.minutes}
-    for name, value in given.items():
-        if value is not None and run.journal.note(name) != str(value):
-            run.journal.set_note(name, str(value))
-
-
-def _limits(run: runs.Run, cost: float | None, calls: int | None, minutes: float | None) -> Limits:
-    """Return the limits of a resume: those given, else those that the run had before."""
-    kept = {name: run.journal.note(name) for name in ("max_cost", "max_calls", "max_minutes")}
-    return Limits(
-        float(kept["max_cost"]) if cost is None and kept["max_cost"] else cost,
-        int(kept["max_calls"]) if calls is None and kept["max_calls"] else calls,
-        float(kept["max_minutes"]) if minutes is None and kept["max_minutes"] else minutes,
-    )
-
-
-def _lookahead(settings: Settings, lookahead: str | None, draft_model: str | None, max_cost: float | None) -> dict[str, Any]:
-    """Return how far to look ahead and who drafts, as `solve` takes it."""
-    width: Any = lookahead or "1"
-    if width != "auto":
-        if not (width.isascii() and width.isdigit() and int(width)):
-            raise UsageError(f"--lookahead is a whole number of at least 1, or auto; not {width!r}.")
-        width = int(width)
-    if width == 1:
-        return {"lookahead": 1, "draft_model": None, "draft_price": None}
-    task = load_task(settings.task, settings.options)
-    draftable(task)
-    if (draft_model or settings.model) == TINY and not isinstance(task, Predicts):
-        raise UsageError(f"{TINY} has not learned to draft: name who does with --draft-model, or leave --lookahead out.")
-    if draft_model is not None:
-        named_model(draft_model, settings, task)
-    return {"lookahead": width, "draft_model": draft_model, "draft_price": other_price(draft_model, max_cost)}
-
-
-def _absolute(path: Path | None) -> Path | None:
-    return None if path is None else path.absolute()
 
 
 @contextmanager
@@ -302,56 +257,31 @@ def _recording(path: Path | None) -> Iterator[IO[str] | None]:
             file.close()
 
 
-def _how(
-    limits: Limits,
-    price: Price | None,
-    escalate_price: Price | None,
-    concurrency: int | None,
-    rpm: float | None,
-    timeout: float,
-    patience: float,
-    trace: Trace | None,
-) -> dict[str, Any]:
-    """Return what of a run may be another each time, as `solve` takes it."""
-    return {
-        "limits": limits,
-        "price": price,
-        "escalate_price": escalate_price,
-        "concurrency": concurrency,
-        "calls": Calls(gate=Gate(rpm=rpm, notice=tell), timeout=timeout, patience=60 * patience),
-        "trace": trace,
-    }
-
-
-def _go_on(run: runs.Run, record: IO[str] | None, *, quiet: bool, as_json: bool, **how: Any) -> None:
-    """Solve what is left of `run` as `solve` does, show it, write what it found, and exit with the code for how it ended."""
+def _go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> None:
+    """Solve what is left of `run`, show it, write what it found, and exit with the code for how it ended."""
     stopped: MakerError | None = None
     finished = True
+    if file is not None:
+        ahead = how.get("lookahead") or run.options.lookahead
+        how["record"] = record_to(file, lambda: run.step, in_order=ahead == 1)
     with _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
         try:
-            finished = solve_until_signal(
-                run,
-                max_samples=int(run.journal.note("max_samples") or 0) or None,
-                record=None if record is None else record_to(record, run, in_order=how["lookahead"] == 1),
-                progress=progress,
-                warn=tell,
-                **how,
-            )
+            how["progress"], how["warn"] = progress, tell
+            finished = until_signal(run.drive(**how))
         except MakerError as error:
             stopped = error
-    if isinstance(stopped, DamagedRun):
+    if isinstance(stopped, DamagedRun | UsageError):
         raise stopped
     if stopped is not None or not finished:  # before the summary, which takes its time for a long run
-        tell(f"{_why(stopped, run.journal.step + 1)} {run.journal.step} steps are kept.{_todo(run, stopped)}")
+        tell(f"{_why(stopped, run.step + 1)} {run.step} steps are kept.{_todo(run, stopped)}")
     result = summarized(run, quiet=quiet)
-    keep_verdict(run, result)
     print_summary(result, as_json=as_json, quiet=quiet)
-    still_open = _write_results(run)
+    still_open = run.write_results()
     if stopped is not None or not finished:
         code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
         raise typer.Exit(code)
     if still_open:
-        review = review_path(Path(run.journal.note("out") or ""))
+        review = review_path(run.options.out or Path())
         typer.echo(f"{still_open} of {result['steps']} rows are left open for a person: {review}", err=True)
     raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
 
@@ -375,7 +305,7 @@ def _why(stopped: MakerError | None, step: int) -> str:
     )
 
 
-def _todo(run: runs.Run, stopped: MakerError | None) -> str:
+def _todo(run: Run, stopped: MakerError | None) -> str:
     return "" if isinstance(stopped, TakenOver) else f" Go on with: maker-graph resume {run.directory}"
 
 
@@ -384,16 +314,8 @@ def _unescaped(answer: str | None) -> str | None:
     return answer if answer is None or answer.lstrip()[:1] in {"{", "["} else answer.replace("\\n", "\n")
 
 
-def _write_results(run: runs.Run) -> int:
-    out = run.journal.note("out")
-    if run.settings.task != "records" or out is None:
-        return 0
-    rows = read_rows(Path(run.settings.options["input"]))
-    return write_results(Path(out), rows, runs.answers(run))
-
-
 @contextmanager
-def _progress(run: runs.Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None]]:
+def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None]]:
     """Show a live bar; yield what it is told after each step."""
     if quiet:
         yield lambda _: None

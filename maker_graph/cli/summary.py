@@ -4,37 +4,28 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from maker_graph.errors import MakerError
-from maker_graph.models.names import TINY
-from maker_graph.models.pricing import FlatPrice
-from maker_graph.run import directory as runs
+from maker_graph.models.names import info_of
+from maker_graph.models.pricing import list_price
+from maker_graph.run.directory import Summary
 from maker_graph.run.recovery import LONG
+from maker_graph.runs import Run
 
 
-def summarized(run: runs.Run, *, quiet: bool) -> runs.Summary:
+def summarized(run: Run, *, quiet: bool) -> Summary:
     """Return the run in figures; of a long run, show how far its journal has been replayed."""
-    if quiet or run.journal.step < LONG or not sys.stderr.isatty():
-        return runs.summary(run)
+    if quiet or run.step < LONG or not sys.stderr.isatty():
+        return run.verify()
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        shown = bar.add_task("replaying the journal", total=run.journal.step)
-        return runs.summary(run, lambda step: bar.update(shown, completed=step))
+        shown = bar.add_task("replaying the journal", total=run.step)
+        return run.verify(lambda step: bar.update(shown, completed=step))
 
 
-def keep_verdict(run: runs.Run, result: runs.Summary) -> None:
-    """Note with a run that is over whether it was verified: a long one takes minutes to replay, and its report need not."""
-    verdict = json.dumps({"step": result["steps"], "verified": result["verified"]})
-    with suppress(MakerError):  # a run that can only be read is verified all the same
-        if result["done"] and run.journal.note("verified") != verdict:
-            run.journal.set_note("verified", verdict)
-
-
-def print_summary(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:
+def print_summary(result: Summary, *, as_json: bool, quiet: bool) -> None:
     """Print `result`: one JSON object, a table, or nothing."""
     if as_json:
         sys.stdout.write(json.dumps(result) + os.linesep)
@@ -48,7 +39,7 @@ def print_summary(result: runs.Summary, *, as_json: bool, quiet: bool) -> None:
         Console(highlight=False).print(table)
 
 
-def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
+def _rows(result: Summary) -> Iterator[tuple[str, str]]:
     """Yield the lines of the table that a run ends with."""
     total = "" if result["total"] is None else f" of {result['total']:,}"
     if result["verified"]:
@@ -74,14 +65,12 @@ def _rows(result: runs.Summary) -> Iterator[tuple[str, str]]:
         yield "Lookahead", f"{drafts['calls']:,} drafts ({written:,} tokens out); {dropped:,} samples dropped ({share:.1%})"
     yield "Tokens", f"{tokens['input']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out"
     if result["simulated"]:
-        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
-
-        profile = profile_of(result["model"].removeprefix("sim:"))
-        listed = FlatPrice(profile.input_price, profile.output_price)(tokens)
+        published = list_price(result["model"])
+        listed = 0.0 if published is None else published(tokens)
         spent = f"simulated, ${result['cost_usd']:,.2f} spent"
         yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
-    elif result["model"] == TINY and not result["cost_usd"]:
-        yield "Cost", f"nothing for {TINY}, which runs on this machine"
+    elif info_of(result["model"]).ships and not result["cost_usd"]:
+        yield "Cost", f"nothing for {result['model']}, which runs on this machine"
     else:
         yield (
             "Cost",

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from math import isfinite
+from math import inf
 from typing import Any
 
 from maker_graph.errors import UsageError
@@ -22,34 +22,15 @@ def whole(name: str, value: object, least: int = 1) -> int:
     return value
 
 
-def number(name: str, value: object, *, above: float) -> float:
-    """Return `value` if it is a finite number above `above`.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value <= above:
-        raise UsageError(f"{name} must be a number above {above:g}, not {value!r}.")
-    return value
-
-
-def temperatures(value: object) -> tuple[float | None, float | None]:
-    """Return the temperature of the first sample and that of the others; None leaves it to the model.
-
-    >>> temperatures(0.7), temperatures((0, 0.1))
-    ((0.7, 0.7), (0, 0.1))
+def temperature(value: object) -> None:
+    """See that `value` is a temperature, or that of the first sample and that of the others.
 
     Raises:
         UsageError: it is no number of at least 0, and no tuple of two.
     """
-    given = value if isinstance(value, tuple) else (value, value)
-    if len(given) != 2 or not all(each is None or _is_degree(each) for each in given):
-        raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
-    return given
-
-
-def _is_degree(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0
+    for each in value if isinstance(value, tuple) and len(value) == 2 else (value,):
+        if isinstance(each, bool) or not isinstance(each, int | float) or not 0 <= each < inf:
+            raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
 
 
 def switch(name: str, value: object) -> bool:

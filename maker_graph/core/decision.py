@@ -23,6 +23,7 @@ from maker_graph.core.characters import visible
 from maker_graph.core.checks import failed, truth
 from maker_graph.core.red_flags import RedFlag, Sample, raised
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
+from maker_graph.core.voting import Voting
 from maker_graph.errors import Incomparable, Invalid
 
 SCATTERED = 10
@@ -38,21 +39,6 @@ class Usage(TypedDict):
     input: int
     cached: int
     output: int
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """When a vote ends.
-
-    Attributes:
-        rule: decides on a ballot.
-        max_samples: a vote that needs more is undecided.
-        stuck_after: and so is one with so many red flags in a row at its end.
-    """
-
-    rule: StoppingRule
-    max_samples: int = 100
-    stuck_after: int = 20
 
 
 class Judged(TypedDict):
@@ -229,24 +215,24 @@ def tally(judged: Sequence[Judged]) -> dict[str, int]:
     return count(j["candidate"] for j in judged if j["flag"] is None)
 
 
-def next_draw(judged: Sequence[Judged], terms: Terms) -> int:
+def next_draw(judged: Sequence[Judged], voting: Voting) -> int:
     """Return how many samples the next round draws; 0 if the vote has ended, decided or not."""
-    verdict = _verdict(tally(judged), terms.rule)
-    within = isinstance(verdict, Draw) and len(judged) + verdict.samples <= terms.max_samples
-    return verdict.samples if isinstance(verdict, Draw) and within and not _stuck(judged, terms) else 0
+    verdict = _verdict(tally(judged), voting.rule)
+    within = isinstance(verdict, Draw) and len(judged) + verdict.samples <= voting.max_samples
+    return verdict.samples if isinstance(verdict, Draw) and within and not _stuck(judged, voting) else 0
 
 
-def decide(judged: Sequence[Judged], terms: Terms, rounds: int, by: str = "base") -> Decision:
+def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "base") -> Decision:
     """Return the decision of a vote that has ended (`next_draw` is 0)."""
     ballot = tally(judged)
-    verdict = _verdict(ballot, terms.rule)
+    verdict = _verdict(ballot, voting.rule)
     winner: Judged | None = None
     if isinstance(verdict, Decided):
         winner = next(j for j in judged if j["flag"] is None and j["candidate"] == verdict.candidate)
     places = {candidate: place for place, candidate in enumerate(ballot)}
     return Decision(
         status="undecided" if winner is None else "decided",
-        reason="" if winner is not None else _reason(judged, ballot, verdict, terms),
+        reason="" if winner is not None else _reason(judged, ballot, verdict, voting),
         answer=None if winner is None else winner["answer"],
         candidate=None if winner is None else winner["candidate"],
         text="" if winner is None else winner["text"],
@@ -315,7 +301,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
     )
 
 
-def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided | Draw | Hung, terms: Terms) -> str:
+def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided | Draw | Hung, voting: Voting) -> str:
     """Return in one sentence why the vote ended undecided, and what to look at."""
     if isinstance(verdict, Hung) and _scattered(ballot):
         return (
@@ -323,18 +309,18 @@ def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided |
             "pass key= to say which answers are the same vote."
         )
     if isinstance(verdict, Hung):
-        return f"no candidate won ({terms.rule})."
+        return f"no candidate won ({voting.rule})."
     last = next((j for j in reversed(judged) if j["flag"] in {"malformed", "invalid"} and j["why"]), None)
     cause = f" The last {last['flag']} reply: {last['why'].rstrip('.')}." if last else ""
     if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:
         cause = " Most replies were longer than the output cap: raise max_tokens."
-    if _stuck(judged, terms):
+    if _stuck(judged, voting):
         return f"the last {_in_a_row(judged)} samples were all red-flagged.{cause}"
-    return f"no candidate won ({terms.rule}) within {terms.max_samples} samples.{cause}"
+    return f"no candidate won ({voting.rule}) within {voting.max_samples} samples.{cause}"
 
 
-def _stuck(judged: Sequence[Judged], terms: Terms) -> bool:
-    return _in_a_row(judged) >= terms.stuck_after
+def _stuck(judged: Sequence[Judged], voting: Voting) -> bool:
+    return _in_a_row(judged) >= voting.stuck_after
 
 
 def _in_a_row(judged: Sequence[Judged]) -> int:

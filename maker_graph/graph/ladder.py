@@ -9,24 +9,32 @@ the second, and which votes count together would depend on what they said.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from langgraph.graph.state import CompiledStateGraph
+from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Reading
 from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Task
-from maker_graph.graph.microstep import create_microstep
-from maker_graph.models.names import Model
+from maker_graph.core.voting import Auto, Temperature, Voting
+from maker_graph.graph.microstep import Asking, build_microstep
+from maker_graph.models.names import Model, info_of
 from maker_graph.models.sampler import Calls, sample_seed
+
+
+class Step(TypedDict):
+    """What a microstep sees of the machine, and writes: few channels, for LangGraph goes over all of them at each superstep."""
+
+    state: Any
+    answer: Any
+    decision: dict[str, Any]
+
 
 Voter: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
 """A compiled microstep."""
 
 Models: TypeAlias = Model | Sequence[Model]
-
-Heat: TypeAlias = float | tuple[float, float] | None
-"""A temperature, or that of the first sample and of the others; None leaves it to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +46,14 @@ class Ladder:
         rephrase: whether the second rung shows the task's rephrased prompt, if the task has one.
         model: who answers on the third rung; None takes it away.
         calls: how requests of that model are made, where not as those of the first (another price, another provider's gate).
-        heat: the temperature of that model's samples, or of its first and its others; "same" is as in the first vote.
+        model_temperature: of that model's first sample and of its others; "same" is as in the first vote, "auto" what suits it.
     """
 
     temperature: float | None = 1.0
     rephrase: bool = True
     model: Models | None = None
     calls: Calls | None = None
-    heat: Heat | Literal["same"] = "same"
+    model_temperature: Temperature | Auto | Literal["same"] = "same"
 
     def votes(self, task: Task) -> int:
         """Return how many votes a step of `task` may take, the first one included."""
@@ -53,56 +61,37 @@ class Ladder:
         return 1 + (self.temperature is not None) + rephrased + (self.model is not None)
 
 
-def create_voters(
-    task: Task,
-    ladder: Ladder,
-    *,
-    model: Models,
-    temperature: Heat,
-    seed: int | None,
-    check: bool,
-    calls: Calls | None,
-    **settings: Any,
-) -> list[Voter]:
+def create_voters(task: Task, ladder: Ladder, *, model: Models, voting: Voting, calls: Calls | None) -> list[Voter]:
     """Return the microsteps of `task`, compiled: the one that every step begins with, then the rungs of the ladder.
 
-    They share nothing but the task: with a seed, each rung draws samples of its own. `settings` go to `create_microstep`.
+    They share nothing but the task: with a seed, each rung draws samples of its own.
     """
+    obeys = _rules(task, check=voting.check)
+    check = None if obeys is None else _on_values(obeys)
+    base = info_of(model).suited(voting)
 
-    def voter(by: str, asked: Models, heat: Heat, prompt: Callable[[Any], Prompt], made: Calls | None = calls) -> Voter:
-        return create_microstep(
-            asked,
+    def voter(by: str, asked: Models, how: Voting, prompt: Callable[[Any], Prompt], made: Calls | None = calls) -> Voter:
+        if how.seed is not None and by != "base":
+            how = replace(how, seed=sample_seed(how.seed, by, 0))
+        asking = Asking(
+            state=Step,
             prompt=lambda values: prompt(values["state"]),
             answer=task.parse,
             key=_key(task),
-            check=check_of,
+            check=check,
             into="answer",
             decision="decision",
-            temperature=heat,
-            seed=seed if seed is None or by == "base" else sample_seed(seed, by, 0),
-            on_undecided="return",
-            by=by,
-            calls=made,
-            **settings,
         )
+        return build_microstep(asked, how, asking, on_undecided="return", calls=made, by=by)
 
-    obeys = _rules(task, check=check)
-    check_of = None if obeys is None else _on_values(obeys)
-    voters = [voter("base", model, temperature, task.prompt)]
+    voters = [voter("base", model, base, task.prompt)]
     if ladder.temperature is not None:
-        voters.append(voter("temperature", model, ladder.temperature, task.prompt))
+        voters.append(voter("temperature", model, replace(base, temperature=ladder.temperature), task.prompt))
     if ladder.rephrase and isinstance(task, Rephrases):
-        voters.append(voter("rephrased", model, temperature, lambda state: task.rephrase(state, 1)))
+        voters.append(voter("rephrased", model, base, lambda state: task.rephrase(state, 1)))
     if ladder.model is not None:
-        voters.append(
-            voter(
-                "model",
-                ladder.model,
-                temperature if ladder.heat == "same" else ladder.heat,
-                task.prompt,
-                Calls(**{**(calls or {}), **(ladder.calls or {})}),
-            )
-        )
+        how = base if ladder.model_temperature == "same" else replace(base, temperature=ladder.model_temperature)
+        voters.append(voter("model", ladder.model, how, task.prompt, Calls(**{**(calls or {}), **(ladder.calls or {})})))
     return voters
 
 

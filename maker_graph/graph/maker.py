@@ -14,7 +14,7 @@ drafted states (`lookahead.py`), and `commit` takes all that are decided at the 
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
@@ -28,6 +28,7 @@ from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Checks, Predicts, Skippable, Task
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.bounded import BoundedGraph
 from maker_graph.graph.ladder import Ladder, Voter, create_voters, reading_of
@@ -40,16 +41,7 @@ from maker_graph.graph.lookahead import (
     asks_the_same,
     microsteps_ahead,
 )
-from maker_graph.graph.microstep import (
-    MAX_SAMPLES,
-    MAX_TOKENS,
-    STUCK_AFTER,
-    TEMPERATURE,
-    OnUndecided,
-    ask_person,
-    first_draw,
-    stuck,
-)
+from maker_graph.graph.microstep import OnUndecided, ask_person, stuck
 from maker_graph.graph.node import Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
@@ -85,25 +77,17 @@ class MakerState(MakerOutput):
     dropped: int
 
 
-class Step(TypedDict):
-    """What a microstep sees of the machine, and writes: few channels, for LangGraph goes over all of them at each superstep."""
-
-    state: Any
-    answer: Any
-    decision: dict[str, Any]
-
-
 def create_maker(
     task: Task,
     *,
     model: Model | Sequence[Model],
-    k: int | StoppingRule = 3,
+    k: int | StoppingRule = K,
     check: bool = True,
     red_flags: Sequence[RedFlag] | None = None,
     max_samples: int = MAX_SAMPLES,
     stuck_after: int = STUCK_AFTER,
-    temperature: float | tuple[float, float] | None = TEMPERATURE,
-    max_tokens: int | None = MAX_TOKENS,
+    temperature: Temperature | Auto = "auto",
+    max_tokens: int | Auto | None = "auto",
     seed: int | None = None,
     ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
     lookahead: int | Literal["auto"] = 1,
@@ -155,25 +139,64 @@ def create_maker(
     Raises:
         UsageError: a setting is wrong, or the task lacks a function of the contract.
     """
-    at_the_end = _checked(task, steps_per_segment, on_undecided)
-    width = _width(lookahead)
-    checked = check and isinstance(task, Checks)
-    machine = Machine(task)
-    voters = create_voters(
-        task,
-        ladder or Ladder(temperature=None, rephrase=False),
-        model=model,
-        temperature=temperature,
-        seed=seed,
-        check=check,
-        state=Step,
+    voting = Voting(
         k=k,
-        red_flags=red_flags,
+        temperature=temperature,
+        max_tokens=max_tokens,
         max_samples=max_samples,
         stuck_after=stuck_after,
-        max_tokens=max_tokens,
-        calls=calls,
+        seed=seed,
+        check=check,
+        red_flags=red_flags,
     )
+    return build_maker(
+        task,
+        model=model,
+        voting=voting,
+        ladder=ladder,
+        lookahead=lookahead,
+        draft_model=draft_model,
+        draft_calls=draft_calls,
+        calls=calls,
+        on_undecided=on_undecided,
+        segment=Segment(steps_per_segment, samples_per_segment),
+        log=log,
+        step_config=step_config,
+        context_schema=context_schema,
+        trust_checkpoints=trust_checkpoints,
+    )
+
+
+class Segment(NamedTuple):
+    """When an invocation ends before the task does: after so many steps, or after the step that reaches so many samples."""
+
+    steps: int | None = None
+    samples: int | None = None
+
+
+def build_maker(
+    task: Task,
+    *,
+    model: Model | Sequence[Model],
+    voting: Voting,
+    ladder: Ladder | None,
+    lookahead: int | Literal["auto"],
+    draft_model: Model | None,
+    draft_calls: Calls | None,
+    calls: Calls | None,
+    on_undecided: OnUndecided | None,
+    segment: Segment,
+    log: Log | None,
+    step_config: Callable[[int], RunnableConfig] | None,
+    context_schema: type[Any] | None = None,
+    trust_checkpoints: bool = False,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Return the outer machine, uncompiled; everything is as in `create_maker`."""
+    at_the_end = _checked(task, segment, on_undecided)
+    width = _width(lookahead)
+    checked = voting.check and isinstance(task, Checks)
+    machine = Machine(task)
+    voters = create_voters(task, ladder or Ladder(temperature=None, rephrase=False), model=model, voting=voting, calls=calls)
 
     def config_of(step: int) -> RunnableConfig:
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
@@ -181,15 +204,15 @@ def create_maker(
     microstep = _microstep(voters, config_of)
     window = None
     if lookahead != 1:
-        drafter = _drafter(task, draft_model or model, seed, {**(calls or {}), **(draft_calls or {})})
-        first = first_draw(k)
+        drafter = _drafter(task, draft_model or model, voting.seed, {**(calls or {}), **(draft_calls or {})})
+        first = voting.first_round
         microstep = microsteps_ahead(microstep, voters[0], drafter, config_of, total=machine.total, first=first)
         asks = not isinstance(task, Predicts)
         worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
         window = partial(Window, task, worth, first=first, checked=checked, asks=asks)
     return (
         _Maker(
-            (steps_per_segment or machine.total or STEPS) * len(voters),
+            (segment.steps or machine.total or STEPS) * len(voters),
             MakerState,
             trusting=trust_checkpoints,
             window=window,
@@ -197,9 +220,9 @@ def create_maker(
             output_schema=MakerOutput,
             context_schema=context_schema,
         )
-        .add_node("start", _start(machine, log, steps_per_segment, samples_per_segment))
+        .add_node("start", _start(machine, log, segment))
         .add_node("microstep", microstep)
-        .add_node("escalate", _escalate(task, voters, at_the_end, check=check))
+        .add_node("escalate", _escalate(task, voters, at_the_end, check=voting.check))
         .add_node("commit", _commit(task, machine, log, checked=checked))
         .add_edge(START, "start")
         .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
@@ -224,7 +247,7 @@ def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfi
     return Node(microstep, amicrostep)
 
 
-def _start(machine: Machine, log: Log | None, steps_per_segment: int | None, samples_per_segment: int | None) -> Node:
+def _start(machine: Machine, log: Log | None, segment: Segment) -> Node:
     """Return the node that says where an invocation begins and when it ends."""
 
     def start(values: MakerState) -> dict[str, Any]:
@@ -238,8 +261,8 @@ def _start(machine: Machine, log: Log | None, steps_per_segment: int | None, sam
         return {
             **at,
             "origin": fresh["digest"],
-            "until": None if steps_per_segment is None else at["step"] + steps_per_segment,
-            "until_samples": None if samples_per_segment is None else at["totals"]["samples"] + samples_per_segment,
+            "until": None if segment.steps is None else at["step"] + segment.steps,
+            "until_samples": None if segment.samples is None else at["totals"]["samples"] + segment.samples,
             "rung": 0,
             "tried": [],
             "ahead": [],
@@ -310,12 +333,15 @@ def _width(lookahead: object) -> int | None:
     return lookahead
 
 
-def _checked(task: object, steps_per_segment: int | None, on_undecided: OnUndecided | None) -> OnUndecided:
+def _checked(task: object, segment: Segment, on_undecided: OnUndecided | None) -> OnUndecided:
     """Return what happens at the end of the ladder, if the settings can be kept."""
     if not isinstance(task, Task):
         raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
-    if steps_per_segment is not None and steps_per_segment < 1:
-        raise UsageError(f"steps_per_segment must be at least 1, not {steps_per_segment!r}.")
+    for name, number in (("steps_per_segment", segment.steps), ("samples_per_segment", segment.samples)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
+            raise UsageError(f"{name} must be a whole number of at least 1, not {number!r}.")
+    if on_undecided not in {None, *get_args(OnUndecided)}:
+        raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
     skippable = isinstance(task, Skippable)
     if on_undecided == "return" and not skippable:
         raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")

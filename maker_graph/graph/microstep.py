@@ -13,7 +13,7 @@ Inside: the two, and the votes, which never leave.
 import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import AIMessage
@@ -26,31 +26,19 @@ from typing_extensions import TypedDict
 
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
-from maker_graph.core.decision import Decision, Judged, Reading, Terms, Vote, answered, decide, judge, judge_all, next_draw
-from maker_graph.core.red_flags import RedFlag, Sample, empty, named, refused, too_long, truncated
-from maker_graph.core.rules import AheadBy, Draw, StoppingRule, checked_verdict
+from maker_graph.core.decision import Decision, Judged, Reading, Vote, answered, decide, judge, judge_all, next_draw
+from maker_graph.core.red_flags import RedFlag, Sample, empty
+from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Prompt
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.graph.bounded import BoundedGraph
 from maker_graph.graph.node import Node
-from maker_graph.models.names import Model, resolve_models
+from maker_graph.models.names import Model, info_of, resolve_models
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.sampler import Calls, Sampler
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
-
-MAX_SAMPLES = 100
-"""A vote that needs more samples than this is undecided."""
-
-STUCK_AFTER = 20
-"""So many red flags in a row, with no vote after them, end a vote undecided."""
-
-MAX_TOKENS = 750
-"""Output cap of a sample, from the paper (section 4.4): beyond some 700 tokens its model was wrong in one reply of ten."""
-
-TEMPERATURE = (0.0, 0.1)
-"""Of the first sample and of all others, from the paper (section 4.4)."""
-
 
 _FIELDS = [field.name for field in fields(Sample)]
 
@@ -74,17 +62,16 @@ def create_microstep(
     check: Callable[[Any, Any], bool] | None = None,
     into: str | None = None,
     decision: str | None = None,
-    k: int | StoppingRule = 3,
+    k: int | StoppingRule = K,
     red_flags: Sequence[RedFlag] | None = None,
     max_samples: int = MAX_SAMPLES,
     stuck_after: int = STUCK_AFTER,
-    temperature: float | tuple[float, float] | None = TEMPERATURE,
-    max_tokens: int | None = MAX_TOKENS,
+    temperature: Temperature | Auto = "auto",
+    max_tokens: int | Auto | None = "auto",
     seed: int | None = None,
     on_undecided: OnUndecided = "raise",
     calls: Calls | None = None,
     name: str = "microstep",
-    by: str = "base",
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Return one voted decision as a compiled graph, to be used as a node or on its own.
 
@@ -115,38 +102,75 @@ def create_microstep(
         red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused and empty.
         max_samples: a vote that needs more samples than this is undecided.
         stuck_after: and so is one with so many red flags in a row at its end.
-        temperature: of the first sample and of the others, or one for all; None leaves it to the model.
-        max_tokens: the output cap of each sample; None leaves it to the model.
+        temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is the one that
+            a chat model was made with, else (0, .1) as in the paper; 1 for `tiny`.
+        max_tokens: the output cap of each sample; None leaves it to the model. "auto" is the one that a chat model was made
+            with, else 750 as in the paper, or the one with which a simulated model was measured.
         seed: from which each sample gets a seed of its own; None sends no seed.
         on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
             person, whose reply (`Command(resume="...")`) is read like a sample's.
         calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         name: the graph's name, in drawings and traces.
-        by: what the decision says of which sampler it is the vote of.
 
     Raises:
         UsageError: a setting is wrong; the text says which, and what to do.
     """
-    rule, first = _rule_of(k, checks.whole("max_samples", max_samples))
-    terms = Terms(rule, max_samples, checks.whole("stuck_after", stuck_after))
-    checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
-    _see_functions(prompt, key, check)
-    if max_tokens is not None:
-        checks.whole("max_tokens", max_tokens)
-    if seed is not None:
-        checks.whole("seed", seed, 0)
-    flags = default_flags(max_tokens) if red_flags is None else list(red_flags)
-    flags_by_name = named(flags)
-    keys = _keys_of(state, prompt, into, decision)
-    out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
-    view = _view_of(state, keys)
-    prompt = prompt or _messages
-    read = reader_of(answer)
-    sampler = Sampler(
-        resolve_models(model, seed=seed),
+    voting = Voting(
+        k=k,
         temperature=temperature,
         max_tokens=max_tokens,
+        max_samples=max_samples,
+        stuck_after=stuck_after,
         seed=seed,
+        red_flags=red_flags,
+    )
+    asking = Asking(state=state, prompt=prompt, answer=answer, key=key, check=check, into=into, decision=decision)
+    return build_microstep(model, voting, asking, on_undecided=on_undecided, calls=calls, name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a microstep asks, how it reads replies, and where the answer goes; each as in `create_microstep`."""
+
+    state: type[Any] = MessagesState
+    prompt: Callable[[Any], Prompt] | None = None
+    answer: Any = None
+    key: Callable[[Any], Any] | None = None
+    check: Callable[[Any, Any], bool] | None = None
+    into: str | None = None
+    decision: str | None = None
+
+
+def build_microstep(
+    model: Model | Sequence[Model],
+    voting: Voting,
+    asking: Asking,
+    *,
+    on_undecided: OnUndecided = "raise",
+    calls: Calls | None = None,
+    name: str = "microstep",
+    by: str = "base",
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return one voted decision as a compiled graph; `by` is what its decision says of which rung voted.
+
+    Raises:
+        UsageError: a setting is wrong; the text says which, and what to do.
+    """
+    checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
+    _see_functions(asking.prompt, asking.key, asking.check)
+    voting = info_of(model).suited(voting)
+    flags_by_name = voting.flags
+    state, key, check, into, decision = asking.state, asking.key, asking.check, asking.into, asking.decision
+    keys = _keys_of(state, asking.prompt, into, decision)
+    out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
+    view = _view_of(state, keys)
+    prompt = asking.prompt or _messages
+    read = reader_of(asking.answer)
+    sampler = Sampler(
+        resolve_models(model, seed=voting.seed),
+        temperature=voting.temperatures,
+        max_tokens=voting.output_cap,
+        seed=voting.seed,
         **(calls or {}),
     )
 
@@ -160,7 +184,7 @@ def create_microstep(
         return [Send("sample", {"prompt": asked, "index": start + i, "round": this}) for i in range(number)]
 
     def first_round(values: dict[str, Any]) -> list[Send]:
-        return draws(values, 0, first)
+        return draws(values, 0, voting.first_round)
 
     def sample(ask: dict[str, Any]) -> dict[str, Any]:
         return {"vote_samples": [_as_dict(sampler.draw(ask["prompt"], ask["index"], round=ask["round"]))]}
@@ -177,10 +201,10 @@ def create_microstep(
     def vote(values: dict[str, Any]) -> dict[str, Any]:
         judged = values["vote_judged"]
         rounds = (values.get("vote_rounds") or 0) + 1
-        more = next_draw(judged, terms)
+        more = next_draw(judged, voting)
         if more:
             return {"vote_rounds": rounds, "vote_next": more}
-        result = decide(judged, terms, rounds, by)
+        result = decide(judged, voting, rounds, by)
         if result["status"] == "undecided":
             if on_undecided == "raise":
                 raise stuck(result)
@@ -211,38 +235,11 @@ def create_microstep(
         .add_conditional_edges("vote", Node(next_round_or_end), ["sample", END])
         .compile(name=name)
     )
-    return BoundedGraph.of(graph, supersteps=3 * max_samples + 1)  # a round of at least one sample is three supersteps
+    return BoundedGraph.of(graph, supersteps=3 * voting.max_samples + 1)  # a round of at least one sample is three supersteps
 
 
 def _as_dict(sample: Sample) -> dict[str, Any]:
     return {name: getattr(sample, name) for name in _FIELDS}  # asdict copies deep what is flat
-
-
-def first_draw(k: int | StoppingRule) -> int:
-    """Return how many samples the first round of a vote draws."""
-    verdict = checked_verdict(AheadBy(k) if isinstance(k, int) else k, {})
-    return verdict.samples if isinstance(verdict, Draw) else 1
-
-
-def _rule_of(k: int | StoppingRule, max_samples: int) -> tuple[StoppingRule, int]:
-    """Return the rule, and how many samples its first round draws."""
-    if not isinstance(k, int) and not callable(k):
-        raise UsageError(f"k is a whole number of at least 1 or a stopping rule, not {k!r}.")
-    if isinstance(k, type):
-        raise UsageError(f"k is a stopping rule that was made, such as {k.__name__}(3), not the class {k.__name__}.")
-    rule = AheadBy(k) if isinstance(k, int) else k
-    verdict = checked_verdict(rule, {})
-    if not isinstance(verdict, Draw):
-        raise UsageError(f"A stopping rule says Draw(n) of no votes at all, and {rule} says {verdict}.")
-    if verdict.samples > max_samples:
-        raise UsageError(f"max_samples={max_samples!r} is too few to decide anything ({rule}): raise it or lower k.")
-    return rule, verdict.samples
-
-
-def default_flags(max_tokens: int | None) -> list[RedFlag]:
-    """Return the red flags for which raw samples are discarded if nothing else is said; `max_tokens` is the output cap."""
-    flags: list[RedFlag] = [truncated, refused, empty]
-    return flags if max_tokens is None else [truncated, too_long(max_tokens), refused, empty]
 
 
 def _messages(state: Any) -> Prompt:

@@ -1,14 +1,17 @@
-"""From a `provider:model` string to a chat model."""
+"""What the name of a model means: the chat model that it stands for, and what it implies where nothing else is said."""
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
 
+from maker_graph.core.voting import MAX_TOKENS, TEMPERATURE, Temperature, Voting
 from maker_graph.errors import MissingKey, UnknownModel, UsageError
 
 if TYPE_CHECKING:
+    from maker_graph.models.simulation.profiles import Profile
     from maker_graph.models.simulation.rehearsal import Rehearsal
 
 Model: TypeAlias = BaseChatModel | str
@@ -21,13 +24,94 @@ TIMEOUT = 120.0
 TINY = "tiny"
 """The name of the tiny language model that ships."""
 
+SIMULATED = "sim:"
+"""What the name of a simulated model begins with; its profile follows."""
+
 TINY_DISKS = (*range(3, 9), 10)
-"""The disks of Hanoi that it finishes. It was trained with 9, 11 and 12 too, and there it is lost within three steps."""
+"""The disks of Hanoi that `tiny` finishes. It was trained with 9, 11 and 12 too, and there it is lost within three steps."""
+
+CAP_FIELDS = ("max_tokens", "max_output_tokens", "num_predict")
+"""The names under which LangChain's integrations have the output cap of a model."""
 
 
-def at_home(model: str) -> bool:
-    """Say whether `model` comes with this package, simulated or tiny: it takes a seed, and costs nothing."""
-    return model == TINY or model.startswith("sim:")
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model implies where nothing else is said; the one place that knows what its name means.
+
+    Attributes:
+        name: as it was given, or the name that a chat model goes by.
+        kind: "simulated", "tiny" (the language model that ships), or "remote": any other.
+        temperature: of the first sample and of the others. The paper's (section 4.4), unless the chat model was made with one
+            of its own. The tiny model is sampled at 1 throughout: at .1 it would repeat its errors, and votes would not help.
+        max_tokens: the output cap of a sample: the one that the chat model was made with, the one with which the figures of a
+            simulated model were measured, or the paper's.
+        seed: of a run; None sends none.
+    """
+
+    name: str
+    kind: Literal["simulated", "tiny", "remote"] = "remote"
+    temperature: Temperature = TEMPERATURE
+    max_tokens: int | None = MAX_TOKENS
+    seed: int | None = None
+
+    @property
+    def ships(self) -> bool:
+        """Whether the model comes with this package: it takes a seed, and costs nothing."""
+        return self.kind != "remote"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether nobody is asked: the replies are made up by a profile."""
+        return self.kind == "simulated"
+
+    @property
+    def drafts(self) -> bool:
+        """Whether the model can list several answers at once, for lookahead."""
+        return self.kind != "tiny"
+
+    def suited(self, voting: Voting) -> Voting:
+        """Return `voting` with what it leaves to the model filled in."""
+        return replace(
+            voting,
+            temperature=self.temperature if voting.temperature == "auto" else voting.temperature,
+            max_tokens=self.max_tokens if voting.max_tokens == "auto" else voting.max_tokens,
+        )
+
+    def profile(self) -> "Profile":
+        """Return the profile of a simulated model."""
+        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+
+        return profile_of(self.name.removeprefix(SIMULATED))
+
+
+def info_of(model: Model | Sequence[Model]) -> ModelInfo:
+    """Return what `model` implies; the first one speaks for several.
+
+    >>> info_of("openai:gpt-4.1-mini").temperature, info_of("tiny").temperature, info_of("sim:gpt-oss-20b").max_tokens
+    ((0.0, 0.1), (1.0, 1.0), 2048)
+
+    Raises:
+        UnknownModel: there is no such profile.
+    """
+    if not isinstance(model, str | BaseChatModel):
+        return info_of(model[0]) if isinstance(model, Sequence) and model else ModelInfo(type(model).__name__)
+    if isinstance(model, BaseChatModel):
+        temperature, cap = _given(model, ("temperature",)), _given(model, CAP_FIELDS)
+        return ModelInfo(
+            type(model).__name__,
+            temperature=TEMPERATURE if temperature is None else temperature,
+            max_tokens=cap or MAX_TOKENS,
+        )
+    if model == TINY:
+        return ModelInfo(model, "tiny", temperature=(1.0, 1.0), seed=1)
+    if model.startswith(SIMULATED):
+        return ModelInfo(model, "simulated", max_tokens=ModelInfo(model, "simulated").profile().max_tokens, seed=1)
+    return ModelInfo(model)
+
+
+def _given(model: BaseChatModel, names: Sequence[str]) -> Any:
+    """Return what the chat model was made with under one of `names`; None if nothing was said."""
+    return next((getattr(model, name) for name in names if name in model.model_fields_set), None)
 
 
 def default_model(task: str, disks: int) -> str:
@@ -37,18 +121,6 @@ def default_model(task: str, disks: int) -> str:
     ('tiny', 'sim:gpt-oss-20b', 'sim:gpt-oss-20b')
     """
     return TINY if task == "hanoi" and disks in TINY_DISKS else "sim:gpt-oss-20b"
-
-
-def temperature_for(model: str) -> tuple[float, float]:
-    """Return the temperatures of the first sample and of the others, if none are given: the paper's (section 4.4).
-
-    The tiny model is as sure of its errors as of the rest: at .1 it would make the same ones again and again, and votes be of
-    no use. Its samples are all drawn at 1.
-
-    >>> temperature_for("openai:gpt-4.1-mini"), temperature_for("tiny")
-    ((0.0, 0.1), (1.0, 1.0))
-    """
-    return (1.0, 1.0) if model == TINY else (0.0, 0.1)
 
 
 def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[BaseChatModel]:

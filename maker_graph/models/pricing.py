@@ -9,6 +9,7 @@ from genai_prices import calc_price
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import UsageError
+from maker_graph.models.names import info_of
 
 
 class Price(Protocol):
@@ -78,3 +79,50 @@ def price_of(model: str) -> Price | None:
     except LookupError:
         return None
     return price
+
+
+def price_for(model: str, own: str | None, max_cost: float | None) -> Price | None:
+    """Return what a request of `model` costs; None if that is not known.
+
+    Args:
+        model: its name.
+        own: the user's own price, "input,output" in USD per million tokens.
+        max_cost: the limit on the cost, which cannot be kept without a price.
+
+    Raises:
+        UsageError: there is a limit, and no price.
+    """
+    info = info_of(model)
+    if own is not None:
+        return parse_price(own)
+    price = None if info.simulated else FREE if info.ships else price_of(model)
+    if max_cost is not None and price is None:
+        raise UsageError(
+            f"No price is known for {model}, so --max-cost cannot be kept: give --price IN,OUT (USD per million tokens)."
+        )
+    return price
+
+
+def other_price(model: str | None, max_cost: float | None) -> Price | None:
+    """Return what a stronger model, or one that drafts, costs; None if there is none, or no price is known."""
+    if model is None:
+        return None
+    return FREE if info_of(model).ships else price_for(model, None, max_cost)
+
+
+def list_price(model: str) -> FlatPrice | None:
+    """Return the list price of `model`, a simulated one's as it was published; None if none is known."""
+    info = info_of(model)
+    if info.simulated:
+        profile = info.profile()
+        return FlatPrice(profile.input_price, profile.output_price)
+    if info.ships:
+        return FREE
+    price = price_of(model)
+    if price is None:
+        return None
+    million = 1_000_000
+    return FlatPrice(
+        price(Usage(input=million, cached=0, output=0)),
+        price(Usage(input=0, cached=0, output=million)),
+    )

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 from maker_graph.core.canonical import canonical, plain
 from maker_graph.core.decision import Usage
 from maker_graph.core.task import Keyed, Known, Located, Skippable, Task, total_of
+from maker_graph.core.voting import MAX_TOKENS
 from maker_graph.errors import DamagedRun
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run import directory as runs
@@ -212,7 +213,8 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
         note = _note(run, "verified") or {}
         done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None
     walk, along, shapes = _Walk(run.task, replayed=replayed), _Along(journal.step), _Shapes()
-    contests, replies, frames = _Contests(), _Replies(settings.max_tokens, known=walk.known), _Frames(run.task, journal.step)
+    contests, frames = _Contests(), _Frames(run.task, journal.step)
+    replies = _Replies(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
     adds = [part.add for part in (along, shapes, contests, replies, frames, walk)]
     for number, entry in journal.entries():
         try:
@@ -281,9 +283,8 @@ def _pace(note: Mapping[str, Any]) -> Pace:
 def _list_price(settings: Settings, spent: Spent) -> float | None:
     if not settings.simulated:
         return None
-    from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
-    profile = profile_of(settings.model.removeprefix("sim:"))
+    profile = settings.info.profile()
     price = FlatPrice(profile.input_price, profile.output_price)
     return price(Usage(input=spent.input, cached=spent.cached, output=spent.output)) or None
 

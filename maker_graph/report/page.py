@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 
 from maker_graph.core.characters import visible
 from maker_graph.errors import LimitReached
-from maker_graph.models.names import TINY
 from maker_graph.report.collecting import REPLAYED, Collected, Contest, collect
 from maker_graph.report.figures import PALETTE, contest_colours, letter, png, run_figures, svg
 from maker_graph.report.wording import NOTHING, chance, count, dollars, duration, number, percent, short
@@ -178,8 +177,8 @@ def _cost(collected: Collected) -> tuple[str, str]:
         return "$0", f"simulated{listed}"
     if collected.spent.cost:
         return f"${collected.spent.cost:,.2f}", "at the prices known"
-    if collected.settings.model == TINY:
-        return "$0", f"for {TINY}, which runs on this machine"
+    if collected.settings.info.ships:
+        return "$0", f"for {collected.settings.model}, which runs on this machine"
     return "not known", "no price for this model"
 
 
@@ -465,30 +464,31 @@ def _pace(collected: Collected, drawn: Mapping[str, str]) -> str:
 
 def _settings(collected: Collected) -> str:
     settings = collected.settings
+    voting, rungs = settings.voting, settings.ladder
     temperature = (
         "left to the model"
-        if settings.temperature is None
-        else "{} for a step's first sample, {} for the others".format(*settings.temperature)
+        if voting.temperatures is None
+        else "{} for a step's first sample, {} for the others".format(*voting.temperatures)
     )
     ladder = [
-        None if settings.hotter is None else f"temperature {settings.hotter}",
-        "the prompt in other words" if settings.rephrase else None,
-        None if settings.escalate is None else settings.escalate,
+        None if rungs.temperature is None else f"temperature {rungs.temperature}",
+        "the prompt in other words" if rungs.rephrase else None,
+        None if rungs.model is None else rungs.model,
     ]
     rows = [
         ("Task", settings.task),
         *((f"Option {name}", str(value)) for name, value in settings.options.items()),
         ("Model", settings.model),
         ("Decides", f"a lead of k = {settings.k}"),
-        ("Rules of the task", "checked: an answer that breaks one is discarded" if settings.check else "not checked"),
+        ("Rules of the task", "checked: an answer that breaks one is discarded" if voting.check else "not checked"),
         ("Temperature", temperature),
-        ("Output cap", f"{settings.max_tokens:,} tokens"),
-        ("Most samples a step", f"{settings.max_samples:,}"),
+        ("Output cap", f"{voting.output_cap:,} tokens"),
+        ("Most samples a step", f"{voting.max_samples:,}"),
         (
             "When stuck",
-            f"after {settings.stuck_after} red flags in a row: " + (", then ".join(filter(None, ladder)) or "ask a person"),
+            f"after {voting.stuck_after} red flags in a row: " + (", then ".join(filter(None, ladder)) or "ask a person"),
         ),
-        ("Seed", "none" if settings.seed is None else str(settings.seed)),
+        ("Seed", "none" if voting.seed is None else str(voting.seed)),
     ]
     return _section("What was run", _table(rows))
 

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Usage
+from maker_graph.core.machine import Machine
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
-from maker_graph.core.machine import Machine
 from maker_graph.run.journal import Fsync, Journal
-from maker_graph.run.settings import Settings, load_task
+from maker_graph.run.settings import Settings, read_settings
+from maker_graph.tasks.loading import load_task
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -80,8 +79,8 @@ class Run:
 
 
 @contextmanager
-def created(directory: Path, settings: Settings, *, fsync: Fsync = "full") -> Iterator[Run]:
-    """Make the directory of a new run and open it.
+def created(directory: Path, settings: Settings, task: Task, *, fsync: Fsync = "full") -> Iterator[Run]:
+    """Make the directory of a new run of `task` and open it.
 
     Raises:
         UnusableRun: the directory exists, cannot be made, or has a name that is none.
@@ -100,45 +99,49 @@ def created(directory: Path, settings: Settings, *, fsync: Fsync = "full") -> It
     except OSError as error:
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
     try:
-        Journal(directory / "journal.db", _origin(settings), create=True).close()
+        Journal(directory / "journal.db", settings.origin(), create=True).close()
         # Last, and whole or not at all: a directory with settings is a run.
         draft = directory / ".settings.json"
         draft.touch(mode=0o600)
-        draft.write_text(settings.model_dump_json(indent=2) + "\n")
+        draft.write_text(settings.text(), encoding="utf-8")
         draft.replace(directory / "settings.json")
     except OSError as error:
         raise LimitReached(f"{directory} cannot be written ({error.strerror}): make room and start again.") from None
-    with opened(directory, fsync=fsync) as run:
+    with opened(directory, task, fsync=fsync) as run:
         yield run
 
 
 @contextmanager
-def opened(directory: Path, *, fsync: Fsync = "full") -> Iterator[Run]:
-    """Open the run in `directory`.
+def opened(directory: Path, task: Task | None = None, *, fsync: Fsync = "full") -> Iterator[Run]:
+    """Open the run in `directory`; `task` is its task, which is made by the name in its settings if None.
 
     Raises:
         UnusableRun: there is no run, or another process holds it.
         DamagedRun: its settings or its journal cannot be read, or do not belong together.
     """
+    settings = settings_of(directory)
+    journal = Journal(directory / "journal.db", settings.origin(), fsync=fsync)
     try:
-        text = (directory / "settings.json").read_text(encoding="utf-8")
-        settings = Settings.model_validate_json(text)
-    except OSError:
-        raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None
-    except UnicodeDecodeError as error:
-        raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error}.") from None
-    except ValidationError as error:
-        raise DamagedRun(f"{directory / 'settings.json'} is damaged: {error.errors()[0]['msg']}.") from None
-    journal = Journal(directory / "journal.db", _origin(settings), fsync=fsync)
-    try:
-        task = load_task(settings.task, settings.options)  # after the journal has said that these are the settings
+        task = task or load_task(settings.task, settings.options).task  # after the journal has said that these are the settings
         yield Run(directory, settings, task, Machine(task), journal)
     finally:
         journal.close()
 
 
-def _origin(settings: Settings) -> str:
-    return sorted_json(settings.model_dump(mode="json"))
+def settings_of(directory: Path) -> Settings:
+    """Return what the run in `directory` was asked for, as far as its settings.json tells.
+
+    Raises:
+        UnusableRun: there is no run, or a newer maker_graph made it.
+        DamagedRun: its settings cannot be read.
+    """
+    path = directory / "settings.json"
+    try:
+        return read_settings(path.read_text(encoding="utf-8"), str(path))
+    except OSError:
+        raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None
+    except UnicodeDecodeError as error:
+        raise DamagedRun(f"{path} is damaged: {error}.") from None
 
 
 def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summary:

@@ -21,12 +21,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from operator import add
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
 from maker_graph.core.machine import Machine, MakerOutput
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
 from maker_graph.run.entry import decode, encode
 
 Fsync: TypeAlias = Literal["full", "normal"]
@@ -418,7 +418,7 @@ class Journal:
         if began == origin:
             return
         try:
-            before, now = json.loads(began), json.loads(origin)
+            before, now = _flat(json.loads(began)), _flat(json.loads(origin))
             differ = [
                 f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
                 for name in sorted({*before, *now})
@@ -428,6 +428,13 @@ class Journal:
             differ = []
         said = f" ({'; '.join(differ)})" if differ else ""
         raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return `settings` in one row, those of a group by their own names."""
+    groups = [_flat(value) for value in settings.values() if isinstance(value, dict)]
+    own = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+    return {name: value for group in (own, *groups) for name, value in group.items()}
 
 
 def _taken_over() -> TakenOver:

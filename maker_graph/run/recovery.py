@@ -20,8 +20,8 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
-from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
 from maker_graph.core.machine import MakerOutput
+from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
 from maker_graph.run.directory import Run
 from maker_graph.run.journal import clear_errors

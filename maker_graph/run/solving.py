@@ -9,29 +9,32 @@ import json
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, NamedTuple, cast
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
 from langgraph.types import Command
 
-from maker_graph.core.task import Prompt, Skippable, total_of
+from maker_graph.core.machine import Committed, MakerOutput
+from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
-from maker_graph.core.machine import Committed, MakerOutput
-from maker_graph.graph.maker import create_maker
+from maker_graph.graph.maker import Segment, build_maker
 from maker_graph.models.names import TIMEOUT
-from maker_graph.models.pricing import Price
+from maker_graph.models.pricing import Price, other_price, price_for
 from maker_graph.models.provider import Gate
 from maker_graph.models.sampler import Call, Calls
 from maker_graph.run.account import Limits, Meter
 from maker_graph.run.directory import Run
 from maker_graph.run.journal import clear_errors
+from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.recovery import recovered, thread_of, waiting
-from maker_graph.run.settings import model_of, named_model, stronger_model_of, unchanged
+from maker_graph.run.settings import Settings, model_for, unchanged
 from maker_graph.run.tracing import About, NoTracing, Trace, Tracing, samples_per_trace, steps_per_trace, tracing
 
 STEPS_PER_SEGMENT = 1000
@@ -47,13 +50,51 @@ EXIT_SECONDS = 4.5
 """How long a run that was told to stop may take to do so; every committed step is on disk long before."""
 
 
+class Prices(NamedTuple):
+    """What a request costs: of the run's model, of the stronger one, of a draft; None is as the first, or not known."""
+
+    model: Price | None
+    ladder: Price | None = None
+    drafts: Price | None = None
+
+
+def prices_of(settings: Settings, options: RunOptions) -> Prices:
+    """Return what the requests of a run cost.
+
+    Raises:
+        UsageError: there is a limit on the cost, and no price.
+    """
+    return Prices(
+        price_for(settings.model, options.price, options.max_cost),
+        other_price(settings.ladder.model, options.max_cost),
+        other_price(options.draft_model, options.max_cost),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who is told of a run while it goes on.
+
+    Attributes:
+        progress: of where the task stands, at the beginning and after each commit.
+        decided: of each committed step, in order.
+        record: of every prompt and reply.
+        warn: of what went wrong without stopping the run, in a sentence.
+    """
+
+    progress: Callable[[MakerOutput], None] = lambda _: None
+    decided: Callable[[Committed], None] = lambda _: None
+    record: Callable[[Call], None] | None = None
+    warn: Callable[[str], None] = lambda _: None
+
+
 @dataclass(slots=True)
 class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
     meter: Meter
-    progress: Callable[[MakerOutput], None]
+    watcher: Watcher
     traces: Tracing | NoTracing
     at: MakerOutput
 
@@ -71,9 +112,10 @@ class _Commits:
             self.meter.give_back(spent)
             raise
         self.at = steps[-1].after
-        for decision, before, after in steps:
-            self.traces.committed(decision, partial(self._prompt, before), after)
-        self.progress(self.at)
+        for step in steps:
+            self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
+            self.watcher.decided(step)
+        self.watcher.progress(self.at)
 
     def _prompt(self, at: MakerOutput) -> Prompt:
         return self.run.task.prompt(at["state"])
@@ -81,109 +123,117 @@ class _Commits:
 
 async def solve(
     run: Run,
+    options: RunOptions | None = None,
     *,
-    limits: Limits = Limits(),  # noqa: B008  immutable
+    prices: Prices | None = None,
     concurrency: int | None = None,
     calls: Calls | None = None,
-    price: Price | None = None,
-    escalate_price: Price | None = None,
-    lookahead: int | Literal["auto"] = 1,
-    draft_model: str | None = None,
-    draft_price: Price | None = None,
-    max_samples: int | None = None,
     answer: str | None = None,
-    record: Callable[[Call], None] | None = None,
-    progress: Callable[[MakerOutput], None] = lambda _: None,
+    watcher: Watcher = Watcher(),
     trace: Trace | None = None,
-    warn: Callable[[str], None] = lambda _: None,
     steps_per_segment: int | None = None,
 ) -> None:
     """Go on with `run` from its last committed step, to its end.
 
     Args:
         run: the run; this process becomes its owner, and any earlier one is refused from now on.
-        limits: where to stop, what earlier sessions used included.
+        options: limits, lookahead and the like; those that the run was last given if None.
+        prices: what requests cost, if not what `prices_of` says.
         concurrency: how many samples are in flight at once; no limit if None.
         calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
-        price: what samples cost.
-        escalate_price: what those of the stronger model cost, if not the same.
-        lookahead: how many microsteps are in flight at once; see `create_maker`.
-        draft_model: who drafts; the run's own model if None.
-        draft_price: what its drafts cost, if not the same.
-        max_samples: in place of the run's own: it decides no step that was decided before.
         answer: a person's reply to the step that waits for one.
-        record: told of every prompt and reply.
-        progress: told where the task stands, at the beginning and after each step.
+        watcher: who is told of it.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
-        warn: told what went wrong without stopping the run.
         steps_per_segment: steps of one graph invocation.
 
     Raises:
         MakerError: why the run stopped before its end; all committed steps are kept, and it can be resumed.
     """
+    options = options or kept_options(run.journal)
     settings = run.settings
     unchanged(settings, run.task)
-    model, stronger = model_of(settings, run.task), stronger_model_of(settings, run.task)
-    drafting = model if draft_model is None else named_model(draft_model, settings, run.task)
+    chats = _Chats.of(settings, options, run.task)
+    prices = prices or prices_of(settings, options)
+    voting = replace(settings.voting, max_samples=options.max_samples or settings.voting.max_samples)
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
-    max_samples = max_samples or settings.max_samples
-    steps = steps_per_trace(settings.k, max_samples)
+    steps = steps_per_trace(settings.k, voting.max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    meter = Meter(run.journal, price, limits, record)
-    commits = _Commits(run, meter, progress, traces, run.machine.begin())
-    ladder = Ladder(settings.hotter, settings.rephrase, stronger, Calls(meter=meter.at(escalate_price)), settings.escalate_heat)
-    graph = create_maker(
+    meter = Meter(run.journal, prices.model, Limits(options.max_cost, options.max_calls, options.max_minutes), watcher.record)
+    commits = _Commits(run, meter, watcher, traces, run.machine.begin())
+    stronger = Calls(meter=meter.at(prices.ladder))
+    ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
+    graph = build_maker(
         run.task,
-        model=model,
-        k=settings.k,
-        check=settings.check,
-        max_samples=max_samples,
-        stuck_after=settings.stuck_after,
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        seed=settings.seed,
+        model=chats.model,
+        voting=voting,
         ladder=ladder,
-        lookahead=lookahead,
-        draft_model=drafting,
-        draft_calls=Calls(meter=meter.at(draft_price, drafts=True)),
+        lookahead=options.lookahead,
+        draft_model=chats.drafts,
+        draft_calls=Calls(meter=meter.at(prices.drafts, drafts=True)),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
-        steps_per_segment=steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
-        samples_per_segment=samples_per_trace(ladder.votes(run.task) * max_samples) if traced else None,
+        segment=Segment(
+            steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
+            samples_per_trace(ladder.votes(run.task) * voting.max_samples) if traced else None,
+        ),
         step_config=traces.step_config,
         log=commits,
-        calls={"gate": Gate(notice=warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
+        calls={"gate": Gate(notice=watcher.warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
     )
-    limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     try:
-        async with (
-            _deadline(meter),
-            recovered(run, lambda saver: graph.compile(checkpointer=saver, name=settings.task), warn) as found,
-        ):
-            machine, commits.at = found
-            progress(commits.at)
-            given: Any = {}
-            config: RunnableConfig = thread_of(run) | limit
-            if answer is not None:
-                given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
-            while not commits.at["done"]:
-                before = commits.at["step"]
-                with traces.segment(before) as shown, clear_errors("The file of checkpoints"):
-                    result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
-                _raise_if_asked(result)
-                if commits.at["step"] == before:
-                    raise UnusableRun("The checkpoint that waits for an answer is damaged: resume without one.")
-                given, config = {}, thread_of(run) | limit
+        async with _deadline(meter):
+            await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(commits.at["state"]))
         raise
     finally:
         traces.close()
         if traces.problem is not None:
-            warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
+            watcher.warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
         with suppress(MakerError):  # what ended the run is what matters
             meter.close()
+
+
+class _Chats(NamedTuple):
+    """The chat models of a run."""
+
+    model: BaseChatModel
+    ladder: BaseChatModel | None
+    drafts: BaseChatModel
+
+    @classmethod
+    def of(cls, settings: Settings, options: RunOptions, task: Task) -> "_Chats":
+        seed, stronger = settings.voting.seed, settings.ladder.model
+        model = model_for(settings.model, task, seed)
+        return cls(
+            model,
+            None if stronger is None else model_for(stronger, task, seed),
+            model if options.draft_model is None else model_for(options.draft_model, task, seed),
+        )
+
+
+async def _solved(
+    run: Run, graph: StateGraph[Any, Any, Any, Any], commits: _Commits, answer: str | None, concurrency: int | None
+) -> None:
+    """Invoke the graph, segment by segment, until the task is done."""
+    limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
+    name, warn = run.settings.task, commits.watcher.warn
+    async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn) as found:
+        machine, commits.at = found
+        commits.watcher.progress(commits.at)
+        given: Any = {}
+        config: RunnableConfig = thread_of(run) | limit
+        if answer is not None:
+            given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
+        while not commits.at["done"]:
+            before = commits.at["step"]
+            with commits.traces.segment(before) as shown, clear_errors("The file of checkpoints"):
+                result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
+            _raise_if_asked(result)
+            if commits.at["step"] == before:
+                raise UnusableRun("The checkpoint that waits for an answer is damaged: resume without one.")
+            given, config = {}, thread_of(run) | limit
 
 
 @asynccontextmanager
@@ -207,14 +257,14 @@ def _raise_if_asked(result: dict[str, Any] | None) -> None:
         raise Undecided(reason, question["ballot"], question["flags"], question["samples"], question["replies"], prompt)
 
 
-def solve_until_signal(run: Run, **settings: Any) -> bool:
-    """Go on with `run` as `solve` does; return False if Ctrl-C or SIGTERM ended it before its end."""
+def until_signal(work: Coroutine[Any, Any, None]) -> bool:
+    """Do `work` in an event loop of its own; return False if Ctrl-C or SIGTERM ended it before its end."""
     gc.collect()
     gc.freeze()  # what was imported and opened stays to the end: a tenth of all work was going over it again and again
     gc.set_threshold(20_000, 50, 100)
 
     async def main() -> None:
-        task = asyncio.ensure_future(solve(run, **settings))
+        task = asyncio.ensure_future(work)
 
         def stop() -> None:
             task.cancel()
@@ -238,16 +288,17 @@ def solve_until_signal(run: Run, **settings: Any) -> bool:
     return True
 
 
-def record_to(file: IO[str], run: Run, *, in_order: bool = True) -> Callable[[Call], None]:
+def record_to(file: IO[str], step: Callable[[], int], *, in_order: bool = True) -> Callable[[Call], None]:
     """Return what writes every prompt and reply to `file`, one JSON object a line.
 
-    `in_order`: all samples are of the step that follows the last decided one; else nobody can say of which step one is.
+    `step` tells the last decided step. `in_order`: all samples are of the step that follows it; else nobody can say of which
+    step one is.
     """
 
     def record(call: Call) -> None:
         sample = call.sample
         line = {
-            "step": run.journal.step + 1 if in_order else None,
+            "step": step() + 1 if in_order else None,
             call.name: sample.index,
             "model": call.model,
             "temperature": call.temperature,

@@ -31,9 +31,9 @@ from langsmith.utils import LangSmithUserError, LangSmithWarning, tracing_is_ena
 from maker_graph.core.ballot import lead
 from maker_graph.core.characters import visible
 from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Undecided, UsageError
-from maker_graph.core.machine import MakerOutput
 from maker_graph.models.provider import redacted
 
 Trace: TypeAlias = Literal["off", "contested", "all"]

@@ -71,7 +71,10 @@ class Records:
             missing = [field for field in INPUT if not isinstance(row.get(field), str)]
             if missing:
                 raise UsageError(f"Row {number} has no {' and no '.join(missing)}; each row needs {', '.join(INPUT)}.")
-        self.rows = [{field: row[field] for field in INPUT} for row in rows]
+        self.rows = rows
+
+    def _fields(self, row: int) -> dict[str, str]:
+        return {field: self.rows[row][field] for field in INPUT}
 
     def start(self) -> RecordsState:
         """Return the state before the first row."""
@@ -87,7 +90,7 @@ class Records:
 
     def prompt(self, state: RecordsState) -> Prompt:
         """Return the instructions and the one row; a row knows nothing of its neighbours."""
-        fields = {name: " ".join(text.split()) for name, text in self.rows[state["row"]].items()}  # one line each
+        fields = {name: " ".join(text.split()) for name, text in self._fields(state["row"]).items()}  # one line each
         return [("system", SYSTEM), ("user", USER.format(**fields))]
 
     def parse(self, text: str) -> JSON:

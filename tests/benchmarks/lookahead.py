@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from maker_graph.run.directory import created, summary
-from maker_graph.run.settings import new_settings
+from maker_graph.run.directory import summary
+from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import solve
+from tests.made import created, new_settings
 
 
 async def measured(options: argparse.Namespace, draft_error: float, lookahead: Any) -> dict[str, Any]:
@@ -28,7 +29,7 @@ async def measured(options: argparse.Namespace, draft_error: float, lookahead: A
         settings = new_settings("hanoi", {"disks": options.disks}, model, k=options.k, seed=options.seed)
         with created(Path(folder) / "run", settings) as run:
             began = time.perf_counter()
-            await solve(run, lookahead=lookahead, concurrency=options.concurrency)
+            await solve(run, RunOptions(lookahead=lookahead), concurrency=options.concurrency)
             seconds = time.perf_counter() - began
             spent, result = run.journal.account().spent, summary(run)
     return {

@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 from maker_graph.calibration.measuring import read
 from maker_graph.calibration.plan import basis_of, expected
 from maker_graph.core.canonical import plain
-from maker_graph.core.decision import Reading, Terms, decide, judge_all, next_draw
+from maker_graph.core.decision import Reading, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, Majority, StoppingRule
+from maker_graph.core.voting import STUCK_AFTER, Voting
 from maker_graph.graph.ladder import reading_of
-from maker_graph.graph.microstep import STUCK_AFTER, default_flags
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.sampler import sample_seed
 from maker_graph.models.tiny_lm import Ask, Reply, shared_engine
@@ -124,7 +124,7 @@ def reading(method: Method, task: Hanoi, step: int) -> Reading:
     if not method.flags:
         return Reading(parse=str.strip, key=None, check=None, red_flags={})
     read_as = reading_of(task, task.state_at(step), check=method.check)
-    return Reading(partial(_parsed, task), read_as.key, read_as.check, {flag.__name__: flag for flag in default_flags(750)})
+    return Reading(partial(_parsed, task), read_as.key, read_as.check, Voting(max_tokens=750).flags)
 
 
 @lru_cache(maxsize=1000)
@@ -134,7 +134,10 @@ def _parsed(task: Hanoi, text: str) -> Any:
 
 def settled(method: Method, samples: Samples, task: Hanoi, step: int) -> tuple[str, int, int]:
     """Return how a step ends, how many samples it took, and whether it climbed the ladder (0 or 1)."""
-    terms, how = Terms(method.rule, CAP, STUCK_AFTER if method.flags else CAP), reading(method, task, step)
+    terms, how = (
+        Voting(method.rule, max_samples=CAP, stuck_after=STUCK_AFTER if method.flags else CAP),
+        reading(method, task, step),
+    )
     drawn = 0
     for climbed, by in enumerate(["base", "temperature", "rephrased"] if method.ladder else ["base"]):
         judged = judge_all([], how)

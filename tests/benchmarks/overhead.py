@@ -31,15 +31,16 @@ from langgraph.types import Send
 from typing_extensions import TypedDict
 
 from maker_graph import create_maker
-from maker_graph.core.decision import Reading, Terms, decide, judge
-from maker_graph.core.rules import AheadBy
+from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.machine import Machine
+from maker_graph.core.rules import AheadBy
+from maker_graph.core.voting import Voting
 from maker_graph.models.names import resolve_model
 from maker_graph.models.sampler import Sampler
-from maker_graph.run.directory import created
-from maker_graph.run.settings import new_settings
+from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import solve
 from maker_graph.tasks import Hanoi
+from tests.made import created, new_settings
 
 MODEL = "sim:perfect"
 K = 3
@@ -50,7 +51,7 @@ async def whole_run(disks: int, lookahead: int = 1) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = new_settings("hanoi", {"disks": disks}, MODEL, k=K, max_tokens=750)
         with created(Path(folder) / "run", settings, fsync="normal") as run:
-            await solve(run, lookahead=lookahead)
+            await solve(run, RunOptions(lookahead=lookahead))
 
 
 async def ahead(disks: int) -> None:
@@ -189,7 +190,7 @@ async def bare_loop(disks: int) -> None:
         state = at["state"]
         how = Reading(parse=task.parse, key=None, check=lambda answer, state=state: task.check(state, answer), red_flags={})  # type: ignore[misc]  # bound here
         samples = await asyncio.gather(*(sampler.adraw(task.prompt(state), index) for index in range(K)))
-        at = machine.advance(at, decide([judge(sample, how) for sample in samples], Terms(rule, 100), 1))
+        at = machine.advance(at, decide([judge(sample, how) for sample in samples], Voting(rule, max_samples=100), 1))
 
 
 async def model_alone(disks: int) -> None:

@@ -26,9 +26,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "records")]
 
-from maker_graph.run.directory import created  # noqa: E402  after the path is set
-from maker_graph.run.settings import new_settings  # noqa: E402  after the path is set
-from maker_graph.run.solving import solve  # noqa: E402  after the path is set
+from maker_graph.run.solving import Watcher, solve  # noqa: E402  after the path is set
+from tests.made import created, new_settings  # noqa: E402  after the path is set
 
 
 def serve(pipe: Connection) -> None:
@@ -68,7 +67,7 @@ def run(steps: int, trace: Any, *, k: int = 3, model: str = "sim:perfect") -> tu
         settings = new_settings("records", {"input": str(table(folder, steps))}, model, k=k, max_tokens=2048)
         with created(folder / "run", settings) as opened:
             began = time.process_time()
-            asyncio.run(solve(opened, trace=trace, progress=progress))
+            asyncio.run(solve(opened, trace=trace, watcher=Watcher(progress=progress)))
             return 1000 * (time.process_time() - began) / steps, memory
 
 

@@ -283,7 +283,7 @@ class Sworn(Hanoi):
 
 
 def test_no_run_asks_for_the_truth(cli: Cli) -> None:
-    done = cli("run", "tests.test_calibration:Sworn", "--json", "-q", PYTHONPATH=str(ROOT))
+    done = cli("run", "tests.calibration.test_measuring:Sworn", "--json", "-q", PYTHONPATH=str(ROOT))
     assert json.loads(done.stdout)["verified"], done.stderr
 
 
@@ -308,9 +308,11 @@ def test_a_calibration_of_other_samples_than_those_of_the_run_is_refused(cli: Cl
     had = "--no-check --max-tokens 750 --temperature 0,0.1"
     for other in ([], ["--no-check", "--temperature", "1"], ["--no-check", "--max-tokens", "99"]):
         done = cli("run", *model, *other, "--calibration", "c.jsonl", "--k", "2", COLUMNS="300")
-        assert (done.returncode, f"it had {had}, the run has" in done.stderr, "Traceback" in done.stderr) == (2, True, False), (
-            done.stderr
-        )
+        assert (done.returncode, f"made with {had}, and this run" in done.stderr, "Traceback" in done.stderr) == (
+            2,
+            True,
+            False,
+        ), done.stderr
     done = cli("run", "hanoi", "--disks", "3", *model[3:], "--no-check", "--calibration", "c.jsonl", "--k", "2", "-q")
     assert (done.returncode, "{'disks': 4}" in done.stderr) == (0, True), "other disks are only told"
 

@@ -18,13 +18,14 @@ import pytest
 from typer.testing import CliRunner
 
 from maker_graph.cli import app
-from maker_graph.core.decision import Reading, Terms, decide, judge
+from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
-from maker_graph.run.directory import created, summary
-from maker_graph.run.settings import new_settings
+from maker_graph.core.voting import Voting
+from maker_graph.run.directory import summary
 from maker_graph.statistics import correlated
 from maker_graph.tasks import Hanoi
+from tests.made import created, new_settings
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -222,7 +223,7 @@ def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path)
         (["run", "hanoi", "--lookahead", "auto"], "tiny has not learned to draft"),
         (["run", "hanoi", "--model", ""], "names no model"),
         (["run", "hanoi", "--lookahead", "4", "--draft-model", "sim:none"], "No simulated model"),
-        (["run", "tests.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
+        (["run", "tests.graph.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
         (["run", "nopackage.here:x"], "No module named"),
         (["run", "json:loads"], "cannot be made"),
         (["run", "json:JSONDecoder"], "no task"),
@@ -235,7 +236,7 @@ def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path)
         (["run", "hanoi", "--disks", "1100"], "many steps"),
         (["run", "hanoi", "--k", "200"], "max_samples"),
         (["run", "hanoi", "--model", "sim:perfect,max_tokens=-5"], "at least 1"),
-        (["run", "tests.test_maker:Countdown"], "rehearsal"),
+        (["run", "tests.graph.test_maker:Countdown"], "rehearsal"),
         (["run", "hanoi", "--k", "0"], "at least 1"),
         (["run", "hanoi", "--k", "many"], "auto"),
         (["run", "hanoi", "--model", "sim:llama-3.2-3b"], "no k reaches"),
@@ -589,7 +590,7 @@ def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> Non
             for move, state in steps:
                 sample = Sample(0, f"move = {move}\nnext_state = {state}")
                 how = Reading(parse=Hanoi(2).parse, key=None, check=None, red_flags={})
-                made = decide([judge(sample, how)], Terms(AheadBy(1), 9), 1)
+                made = decide([judge(sample, how)], Voting(AheadBy(1), max_samples=9), 1)
                 at = run.machine.advance(at, made)
                 run.journal.append([(made, at)])
             made_of = summary(run)

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical, strict_json
-from maker_graph.core.decision import Judged, Reading, Terms, decide, judge, next_draw
+from maker_graph.core.decision import Judged, Reading, decide, judge, next_draw
 from maker_graph.core.red_flags import Sample, empty, estimated_tokens, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, FirstTo, Majority
+from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 
 FLAGS = named([truncated, too_long(750), refused, empty])
@@ -46,7 +47,7 @@ def test_each_red_flag_is_counted_by_its_name(sample: Sample, flag: str | None) 
 
 def test_a_flagged_sample_is_never_a_vote_even_if_it_can_be_read() -> None:
     samples = [judge(Sample(0, "1", finish="length"), reading()), *judged("2", "2")]
-    decision = decide(samples, Terms(AheadBy(2), 100), 1)
+    decision = decide(samples, Voting(AheadBy(2), max_samples=100), 1)
     assert decision["ballot"] == {"2": 2}
     assert decision["flags"] == {"truncated": 1}
     assert decision["samples"] == 3
@@ -76,15 +77,15 @@ def test_a_parser_that_fails_in_any_way_makes_a_malformed_sample_and_says_why() 
 def test_answers_that_share_a_key_are_the_same_vote_and_the_first_of_them_wins() -> None:
     how = reading(key=lambda answer: answer["queue"])
     samples = judged('{"queue": "a", "why": "x"}', '{"queue": "b", "why": "y"}', '{"queue": "a", "why": "z"}', how=how)
-    decision = decide(samples, Terms(FirstTo(2), 100), 2)
+    decision = decide(samples, Voting(FirstTo(2), max_samples=100), 2)
     assert decision["answer"] == {"queue": "a", "why": "x"}
     assert decision["candidate"] == '"a"'
 
 
 def test_a_vote_that_cannot_be_won_within_the_cap_ends_undecided_before_it_costs_more() -> None:
     samples = judged("1", "2", "1", "2")
-    assert next_draw(samples, Terms(AheadBy(3), 6)) == 0
-    decision = decide(samples, Terms(AheadBy(3), 6), 2)
+    assert next_draw(samples, Voting(AheadBy(3), max_samples=6)) == 0
+    decision = decide(samples, Voting(AheadBy(3), max_samples=6), 2)
     assert decision["status"] == "undecided"
     assert decision["answer"] is None
     assert "within 6 samples" in decision["reason"]
@@ -92,25 +93,25 @@ def test_a_vote_that_cannot_be_won_within_the_cap_ends_undecided_before_it_costs
 
 def test_ten_valid_samples_of_which_no_two_agree_end_the_vote_and_name_key() -> None:
     samples = judged(*map(str, range(10)))
-    assert next_draw(samples[:9], Terms(AheadBy(3), 100)) == 3
-    assert next_draw(samples, Terms(AheadBy(3), 100)) == 0
-    assert "key=" in decide(samples, Terms(AheadBy(3), 100), 4)["reason"]
+    assert next_draw(samples[:9], Voting(AheadBy(3), max_samples=100)) == 3
+    assert next_draw(samples, Voting(AheadBy(3), max_samples=100)) == 0
+    assert "key=" in decide(samples, Voting(AheadBy(3), max_samples=100), 4)["reason"]
 
 
 def test_a_hung_majority_is_undecided() -> None:
-    assert decide(judged("1", "2", "1", "2"), Terms(Majority(4), 100), 1)["status"] == "undecided"
+    assert decide(judged("1", "2", "1", "2"), Voting(Majority(4), max_samples=100), 1)["status"] == "undecided"
 
 
 def test_the_first_sample_alone_is_held_against_the_decision_even_if_it_was_flagged() -> None:
     flagged_but_right = judge(Sample(0, "1", output_tokens=900), reading())
-    assert decide([flagged_but_right, *judged("1", "1")], Terms(AheadBy(2), 9), 1)["first_agrees"] is True
-    assert decide(judged("2", "1", "1", "1"), Terms(AheadBy(2), 9), 1)["first_agrees"] is False
-    assert decide(judged("?", "1", "1"), Terms(AheadBy(2), 9), 1)["first_agrees"] is False
+    assert decide([flagged_but_right, *judged("1", "1")], Voting(AheadBy(2), max_samples=9), 1)["first_agrees"] is True
+    assert decide(judged("2", "1", "1", "1"), Voting(AheadBy(2), max_samples=9), 1)["first_agrees"] is False
+    assert decide(judged("?", "1", "1"), Voting(AheadBy(2), max_samples=9), 1)["first_agrees"] is False
 
 
 @given(st.lists(st.sampled_from(["1", "2", "3", "no JSON"]), min_size=1, max_size=40), st.integers(1, 4))
 def test_every_sample_is_counted_once(texts: list[str], k: int) -> None:
-    decision = decide(judged(*texts), Terms(AheadBy(k), 10_000), 1)
+    decision = decide(judged(*texts), Voting(AheadBy(k), max_samples=10_000), 1)
     assert sum(decision["ballot"].values()) + sum(decision["flags"].values()) == decision["samples"] == len(texts)
 
 

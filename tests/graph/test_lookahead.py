@@ -11,18 +11,18 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from maker_graph import LimitReached, ProviderFailure, Undecided, UsageError, create_maker
-from maker_graph.core.task import Task
 from maker_graph.core.machine import Committed, Machine, MakerOutput
+from maker_graph.core.task import Task
 from maker_graph.graph.width import Width
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.run.account import Limits
-from maker_graph.run.directory import created, summary
+from maker_graph.run.directory import summary
 from maker_graph.run.entry import encode
-from maker_graph.run.settings import new_settings
-from maker_graph.run.solving import solve
+from maker_graph.run.options import RunOptions
+from maker_graph.run.solving import Prices, solve
 from maker_graph.tasks import Hanoi, Records
 from tests.conftest import Scripted
 from tests.graph.test_maker import Countdown, counting
+from tests.made import created, new_settings
 
 WIDTHS: list[Any] = [2, 8, 32, "auto"]
 ERRS = "sim:perfect,error=.15,rho=.05,flagged=.1,favourite=.8,latency=.0005"
@@ -252,7 +252,7 @@ def test_a_run_at_its_limit_commits_a_step_in_each_session(tmp_path: Path) -> No
         for limit in range(30, 90, 15):
             before = opened.journal.step
             with pytest.raises(LimitReached):
-                asyncio.run(solve(opened, lookahead=8, limits=Limits(calls=limit)))
+                asyncio.run(solve(opened, RunOptions(lookahead=8, max_calls=limit)))
             assert opened.journal.step > before, limit
 
 
@@ -429,7 +429,7 @@ def test_where_drafts_never_hold_next_to_none_are_made_until_they_do() -> None:
 def test_drafts_are_counted_and_priced_apart(tmp_path: Path) -> None:
     settings = new_settings("hanoi", {"disks": 5}, "sim:perfect,draft_error=.1", k=2)
     with created(tmp_path / "r", settings) as opened:
-        asyncio.run(solve(opened, lookahead=8, price=FlatPrice(1, 10), draft_price=FlatPrice(0, 1000)))
+        asyncio.run(solve(opened, RunOptions(lookahead=8), prices=Prices(FlatPrice(1, 10), None, FlatPrice(0, 1000))))
         result = summary(opened)
         spent = opened.journal.account().spent
     drafts = result["drafts"]
@@ -448,9 +448,9 @@ def test_limits_hold_with_lookahead_and_the_run_goes_on_from_there(tmp_path: Pat
     with created(tmp_path / "r", settings) as opened:
         for limit in (20, 40, 60):
             with pytest.raises(LimitReached):
-                asyncio.run(solve(opened, lookahead="auto", limits=Limits(calls=limit)))
+                asyncio.run(solve(opened, RunOptions(lookahead="auto", max_calls=limit)))
             assert opened.journal.account().spent.calls <= limit
-        asyncio.run(solve(opened, lookahead="auto"))
+        asyncio.run(solve(opened, RunOptions(lookahead="auto")))
         assert summary(opened)["verified"]
 
 

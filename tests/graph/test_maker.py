@@ -16,15 +16,17 @@ from typing_extensions import TypedDict
 
 from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Reading, Terms, decide, judge
+from maker_graph.core.decision import Decision, Reading, decide, judge
+from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
-from maker_graph.core.machine import Committed, Machine, MakerOutput
+from maker_graph.core.voting import Voting
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.model import SimulatedChatModel
-from maker_graph.run.settings import new_settings
+from maker_graph.run.settings import LadderSettings
 from maker_graph.tasks import Hanoi, Records
 from tests.conftest import Scripted, replies
+from tests.made import new_settings
 
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "1"}}
 
@@ -258,20 +260,20 @@ def test_a_stronger_model_answers_where_the_first_cannot_and_none_takes_a_rung_a
     assert (result["done"], result["totals"]["samples"]) == (True, 2 * (4 + 2))
 
 
-@pytest.mark.parametrize("heat", ["same", (0.0, 0.1)])
-def test_a_stronger_model_is_asked_at_the_runs_temperature_or_at_its_own(heat: Any) -> None:
+@pytest.mark.parametrize("own", ["same", (0.0, 0.1)])
+def test_a_stronger_model_is_asked_at_the_runs_temperature_or_at_its_own(own: Any) -> None:
     strong = Scripted(script=counting)
-    ladder = Ladder(temperature=None, rephrase=False, model=strong, heat=heat)
+    ladder = Ladder(temperature=None, rephrase=False, model=strong, model_temperature=own)
     create_maker(
         Countdown(1), model=Scripted(script=replies("?")), k=2, max_samples=4, temperature=0.7, ladder=ladder
     ).compile().invoke({})
-    assert sorted(entry["temperature"] for entry in strong.log) == ([0.7, 0.7] if heat == "same" else [0.0, 0.1])
+    assert sorted(entry["temperature"] for entry in strong.log) == ([0.7, 0.7] if own == "same" else [0.0, 0.1])
 
 
 def test_a_stronger_model_than_the_tiny_one_is_not_asked_at_its_temperature() -> None:
-    tiny = partial(new_settings, "hanoi", {"disks": 3}, "tiny", escalate="openai:gpt-4.1-mini")
-    assert (tiny().temperature, tiny().escalate_heat) == ((1.0, 1.0), (0.0, 0.1))
-    assert tiny(temperature=(0.5, 0.5)).escalate_heat == "same"
+    tiny = partial(new_settings, "hanoi", {"disks": 3}, "tiny", ladder=LadderSettings(model="openai:gpt-4.1-mini"))
+    assert (tiny().voting.temperature, tiny().ladder_temperature) == ((1.0, 1.0), "auto")
+    assert tiny(temperature=(0.5, 0.5)).ladder_temperature == "same"
 
 
 def test_with_a_seed_each_rung_draws_samples_of_its_own() -> None:
@@ -298,7 +300,7 @@ def test_a_person_sees_the_prompt_the_ballot_and_the_last_replies() -> None:
 
 def decided(text: str) -> Decision:
     how = Reading(parse=int, key=None, check=None, red_flags={})
-    return decide([judge(Sample(0, text), how)], Terms(AheadBy(1)), 1)
+    return decide([judge(Sample(0, text), how)], Voting(AheadBy(1)), 1)
 
 
 def test_a_log_says_where_the_machine_goes_on_whatever_the_checkpoint_says() -> None:

@@ -14,11 +14,10 @@ import pytest
 from maker_graph import DamagedRun, UsageError
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.report.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
-from maker_graph.run.directory import created
-from maker_graph.run.settings import new_settings
 from maker_graph.run.solving import solve
 from maker_graph.statistics import unlabelled as evidence
 from maker_graph.statistics.unlabelled import MOST_ERROR, Tally, _cases, _posteriors, fit, most_rho
+from tests.made import created, new_settings
 from tests.voting import World
 
 DISPUTED: list[Tally] = [(3,), (4, 1), (5, 2), (5, 2, 1), (8, 5, 5), (10, 7, 1), (3, 5)]

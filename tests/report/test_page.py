@@ -18,17 +18,19 @@ import pytest
 from matplotlib.figure import Figure
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from maker_graph.core.decision import Reading, Terms, decide, judge_all, next_draw
+from maker_graph.core.decision import Reading, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, FirstTo
+from maker_graph.core.voting import Voting
 from maker_graph.report.collecting import Collected, Lengths, collect, undecided
 from maker_graph.report.figures import PALETTE, planning_figures, run_figures
 from maker_graph.report.page import NOT_RECORDED, SIMULATED, headline, page, write
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import skim
-from maker_graph.run.settings import Settings, new_settings
+from maker_graph.run.settings import Settings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import moved
+from tests.made import created, new_settings
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -84,9 +86,9 @@ def written(hanoi: Path) -> list[Path]:
 @contextmanager
 def by_hand(directory: Path, settings: Settings, replies: Sequence[Sequence[str]]) -> Iterator[runs.Run]:
     """Make a run whose steps got these replies, each vote as long as it takes."""
-    with runs.created(directory, settings) as run:
+    with created(directory, settings) as run:
         run.journal.claim()
-        reading, terms, at = Reading(run.task.parse, None, None, {}), Terms(AheadBy(settings.k)), run.machine.begin()
+        reading, terms, at = Reading(run.task.parse, None, None, {}), Voting(AheadBy(settings.k)), run.machine.begin()
         for texts in replies:
             judged = judge_all([Sample(index, text, output_tokens=9) for index, text in enumerate(texts)], reading)
             assert next_draw(judged, terms) == 0
@@ -177,7 +179,7 @@ def test_an_unfinished_run_is_no_result(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_step_has_a_page_too(tmp_path: Path) -> None:
-    with runs.created(tmp_path / "made", new_settings("hanoi", {"disks": 3}, "sim:perfect")) as run:
+    with created(tmp_path / "made", new_settings("hanoi", {"disks": 3}, "sim:perfect")) as run:
         text = page(collect(run))
     assert "0 of 7 dependent steps: not done yet" in text
 

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Reading, Terms, after_trying, answered, decide, judge, vote_of
+from maker_graph.core.decision import Decision, Reading, after_trying, answered, decide, judge, vote_of
+from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
+from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun, StaleStep, TakenOver
-from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.run.entry import decode, encode
 from maker_graph.run.journal import Held, Journal, Spent
 from maker_graph.tasks import Hanoi
@@ -26,7 +27,9 @@ from maker_graph.tasks import Hanoi
 def decision(*texts: str, k: int = 1) -> Decision:
     how = Reading(parse=Hanoi(3).parse, key=None, check=None, red_flags=named([empty]))
     return decide(
-        [judge(Sample(i, text, input_tokens=9, output_tokens=i), how) for i, text in enumerate(texts)], Terms(AheadBy(k), 99), 1
+        [judge(Sample(i, text, input_tokens=9, output_tokens=i), how) for i, text in enumerate(texts)],
+        Voting(AheadBy(k), max_samples=99),
+        1,
     )
 
 
@@ -279,6 +282,6 @@ def test_an_entry_of_twenty_disks_takes_at_most_200_bytes() -> None:
     pegs = [[20, 19, 18, 17, 16, 15, 12, 1], [13], [14, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]]
     text = f"move = [2, 2, 1]\nnext_state = {pegs}"
     how = Reading(parse=Hanoi(20).parse, key=None, check=None, red_flags={})
-    made = decide([judge(Sample(i, text, "stop", 590, 0, 538), how) for i in range(3)], Terms(AheadBy(3), 99), 1)
+    made = decide([judge(Sample(i, text, "stop", 590, 0, 538), how) for i in range(3)], Voting(AheadBy(3), max_samples=99), 1)
     assert len(canonical(made["answer"])) > 60
     assert len(encode(made)) + 16 + 8 + 8 <= 200  # hash, mark, step

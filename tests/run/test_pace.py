@@ -4,10 +4,9 @@ import asyncio
 import json
 from pathlib import Path
 
-from maker_graph.run.directory import created
 from maker_graph.run.pace import MOST_POINTS, Pace, bucket_of
-from maker_graph.run.settings import new_settings
 from maker_graph.run.solving import solve
+from tests.made import created, new_settings
 
 
 def test_a_run_of_years_keeps_some_hundred_points_from_its_start_to_its_end() -> None:

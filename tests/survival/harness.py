@@ -28,15 +28,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maker_graph.cli import EXIT_CODES
-from maker_graph.errors import MakerError
 from maker_graph.core.machine import MakerOutput
+from maker_graph.errors import MakerError
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.models.sampler import Call
-from maker_graph.run.account import Limits
-from maker_graph.run.directory import Run, created, opened, summary
+from maker_graph.run.directory import Run, opened, summary
 from maker_graph.run.entry import encode
-from maker_graph.run.settings import Settings, new_settings
-from maker_graph.run.solving import solve, solve_until_signal
+from maker_graph.run.options import RunOptions
+from maker_graph.run.settings import Settings
+from maker_graph.run.solving import Prices, Watcher, solve, until_signal
+from tests.made import created, new_settings
 
 MODEL = "sim:gpt-oss-20b,latency=0.002"
 
@@ -307,10 +308,15 @@ def work(
     try:
         with opened(Path(directory)) as run:
             teller = Teller(file, run, dying)
-            settings |= {"progress": teller.progress, "record": teller.record, "price": price and FlatPrice(*price)}
-            settings["limits"] = Limits(**(limits or {}))  # type: ignore[arg-type]  # calls are whole numbers
-            settings["warn"] = lambda text: tell(file, "warning", run.journal.step, text)
-            finished = solve_until_signal(run, **settings)
+            watcher = Watcher(
+                progress=teller.progress,
+                record=teller.record,
+                warn=lambda text: tell(file, "warning", run.journal.step, text),
+            )
+            own = {name: settings.pop(name) for name in ("lookahead", "draft_model", "max_samples") if name in settings}
+            options = RunOptions.of(**{f"max_{name}": limit for name, limit in (limits or {}).items()}, **own)
+            prices = Prices(None if price is None else FlatPrice(*price))
+            finished = until_signal(solve(run, options, prices=prices, watcher=watcher, **settings))
     except MakerError as error:
         tell(file, type(error).__name__, 0, str(error))
         return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

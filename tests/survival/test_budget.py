@@ -12,7 +12,8 @@ from maker_graph.core.decision import Usage
 from maker_graph.errors import TakenOver
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Limits, Meter
-from maker_graph.run.directory import created, opened
+from maker_graph.run.directory import opened
+from tests.made import created
 from tests.survival.harness import Children, Event, Whole, assert_nothing_lost_or_doubled, events, settings_of
 
 PRICE = (100.0, 1000.0)

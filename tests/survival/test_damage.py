@@ -12,10 +12,11 @@ import pytest
 
 from maker_graph.core.canonical import canonical
 from maker_graph.errors import DamagedRun, LimitReached, UnknownModel, UnknownTask, UnusableRun
-from maker_graph.run.account import Limits
-from maker_graph.run.directory import created, opened, summary
+from maker_graph.run.directory import opened, summary
 from maker_graph.run.journal import Spent
-from maker_graph.run.solving import solve
+from maker_graph.run.options import RunOptions
+from maker_graph.run.solving import Watcher, solve
+from tests.made import created
 from tests.survival.harness import Whole, entries, settings_of, whole
 
 NOTES = ("price", "out", "max_samples", "pace")
@@ -107,7 +108,7 @@ def outcome(directory: Path, expected: str, unharmed: Whole) -> str:
     try:
         assert told_of(directory) == expected, "what is not true was accepted in silence"
         with opened(directory, fsync="normal") as run:
-            asyncio.run(solve(run, steps_per_segment=2, warn=warnings.append))
+            asyncio.run(solve(run, watcher=Watcher(warn=warnings.append), steps_per_segment=2))
             assert entries(run) == unharmed.entries
             assert summary(run)["digest"] == unharmed.digests[-1]
     except (DamagedRun, UnusableRun, UnknownTask, UnknownModel):
@@ -121,7 +122,7 @@ def flips(folder: Path, file: str, *, number: int, seed: int) -> Counter[str]:
     with created(paused, settings_of(3)) as run:
         run.journal.set_note("price", "0.05,0.2")
         with pytest.raises(LimitReached):
-            asyncio.run(solve(run, limits=Limits(calls=12), steps_per_segment=2))
+            asyncio.run(solve(run, RunOptions(max_calls=12), steps_per_segment=2))
     expected, chance = told_of(copied(paused)), random.Random(seed)
     content = (paused / file).read_bytes()
     used = [place for place, byte in enumerate(content) if byte]  # most of a page is room that nothing is in yet

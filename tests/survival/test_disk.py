@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.run.directory import created, opened
+from maker_graph.run.directory import opened
+from tests.made import created
 from tests.survival.harness import MODEL, Children, Whole, assert_nothing_lost_or_doubled, events, settings_of, whole
 
 SHARED_MEMORY = 32 * 1024

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from maker_graph.errors import UnusableRun
-from maker_graph.run.directory import created, opened
+from maker_graph.run.directory import opened
+from tests.made import created
 from tests.survival.harness import Children, Whole, assert_nothing_lost_or_doubled, events, settings_of, wait_until, whole
 
 LOOKAHEADS = (1, 2, 8, 32, "auto")

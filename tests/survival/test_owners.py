@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from maker_graph.run.directory import created, opened
+from maker_graph.run.directory import opened
+from tests.made import created
 from tests.survival.harness import (
     Child,
     Children,

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.run.directory import Run, created, opened
+from maker_graph.run.directory import Run, opened
 from maker_graph.run.solving import solve
+from tests.made import created
 from tests.survival.awaits import cancel_at
 from tests.survival.harness import MODEL, Whole, assert_nothing_lost_or_doubled, entries, settings_of, wait_until, whole
 

@@ -1,0 +1,87 @@
+"""What is known of a model before a run: its calibration, or all of it if it is simulated; and the k that this asks for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from maker_graph.calibration.measuring import Asked
+from maker_graph.calibration.measuring import read as read_calibration
+from maker_graph.calibration.plan import Basis, basis_of, basis_of_profile
+from maker_graph.core.red_flags import estimated_tokens
+from maker_graph.core.task import total_of
+from maker_graph.core.voting import K, Voting
+from maker_graph.errors import UsageError
+from maker_graph.models.names import info_of
+from maker_graph.models.prompts import as_pairs
+from maker_graph.statistics.forecast import planned_k
+from maker_graph.tasks.loading import LoadedTask
+
+
+def basis_for(
+    loaded: LoadedTask, model: str, voting: Voting, calibration: Path | None, warn: Callable[[str], None]
+) -> Basis | None:
+    """Return what is known of `model` on a task; None if nothing is.
+
+    Args:
+        loaded: the task.
+        model: its name.
+        voting: how the run samples, with what suits the model filled in.
+        calibration: the file that `maker-graph calibrate` wrote, if there is one.
+        warn: told if the file is of other options of the task.
+
+    Raises:
+        UsageError: the calibration cannot be read, or is of another task, other models or other settings.
+    """
+    if calibration is not None:
+        return _calibrated(loaded, model, voting, calibration, warn)
+    info = info_of(model)
+    if info.kind == "tiny":
+        from maker_graph.models.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
+
+        asked, (result,) = read_calibration(CALIBRATION)
+        same = (asked.task, asked.options) == (loaded.name, loaded.options)
+        return basis_of(result) if same and _sampling_of(asked, model) == _sampling(voting) else None
+    if not info.simulated:
+        return None
+    state = loaded.task.start()
+    prompt = [] if loaded.task.done(state) else as_pairs(loaded.task.prompt(state))
+    return basis_of_profile(info.profile(), estimated_tokens("".join(str(content) for _, content in prompt)))
+
+
+def k_for(loaded: LoadedTask, basis: Basis | None, target: float) -> int:
+    """Return the least k that reaches `target`, the chance that no step is wrong; `K` if too little is known to tell.
+
+    Raises:
+        UsageError: no k does.
+    """
+    total = total_of(loaded.task)
+    if basis is None or not total:
+        return K
+    return planned_k(basis.p, total, target, rho=0.0 if basis.rho is None else basis.rho.value, rival=basis.rival)
+
+
+def _calibrated(loaded: LoadedTask, model: str, voting: Voting, calibration: Path, warn: Callable[[str], None]) -> Basis:
+    asked, results = read_calibration(calibration)
+    if asked.task != loaded.name:
+        raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {loaded.name}.")
+    found = next((result for result in results if result.model == model), None)
+    if found is None:
+        raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
+    if (had := _sampling_of(asked, model)) != (has := _sampling(voting)):
+        raise UsageError(
+            f"{calibration} was made with {had}, and this run samples with {has}. The model may err more or less often so. "
+            "Calibrate with what the run has, or run with what the calibration had."
+        )
+    if asked.options != loaded.options:
+        warn(f"{calibration} is of {asked.options}, this run of {loaded.options}: the model may err more or less often here.")
+    return basis_of(found)
+
+
+def _sampling_of(asked: Asked, model: str) -> str:
+    return _sampling(Voting(check=asked.check, max_tokens=asked.caps[model], temperature=asked.temperature))
+
+
+def _sampling(voting: Voting) -> str:
+    """Return, as options, the settings other than the prompt that affect how often a sample is wrong."""
+    both = voting.temperatures
+    temperature = "none" if both is None else ",".join(f"{each:g}" for each in both)
+    return f"{'--check' if voting.check else '--no-check'} --max-tokens {voting.output_cap} --temperature {temperature}"

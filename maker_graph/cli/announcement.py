@@ -1,0 +1,74 @@
+"""What a person is told before a run's first call: what is to happen, with which chance, and what it may cost."""
+
+from typing import Any
+
+from rich.console import Console
+
+from maker_graph.calibration.plan import WIDE
+from maker_graph.cli.app import tell
+from maker_graph.core.task import Predicts, total_of
+from maker_graph.models.pricing import FREE
+from maker_graph.report.wording import chance
+from maker_graph.run.solving import prices_of
+from maker_graph.runs import Run
+
+
+def announce(run: Run, *, quiet: bool) -> None:
+    """Say before the first call what is about to happen and what it may cost."""
+    if quiet:
+        return
+    settings, total, plan = run.settings, total_of(run.task), run.plan
+    console = Console(stderr=True, highlight=False)
+    steps = f"{total:,} steps" if total is not None else "steps until it is done"
+    console.print(f"[bold]{settings.task}[/]: {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}")
+    if settings.simulated:
+        profile = settings.info.profile()
+        console.print(
+            f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
+            f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
+        )
+    elif settings.info.ships:
+        console.print(
+            f"[bold]{settings.model}[/] is a language model of 42,240 numbers, trained from scratch on Towers of Hanoi with 3 "
+            "to 12 disks. It runs on this machine and costs nothing, and nobody scripted its errors."
+        )
+    if plan is not None:
+        console.print(f"The chance that no step is wrong: {_stated(plan)}")
+    elif total:
+        console.print(
+            "The chance that no step is wrong is not known, for nobody said how often this model errs on such samples: "
+            "maker-graph calibrate measures it."
+        )
+    price = prices_of(settings, run.options).model
+    cap = settings.voting.output_cap
+    if price is not None and price != FREE and total is not None and cap is not None:
+        calls = total * settings.k
+        read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
+        most = price({"input": calls * read, "cached": 0, "output": calls * cap})
+        console.print(
+            f"Expected: {calls:,} calls, and some more where samples disagree; "
+            f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."
+        )
+
+
+def _stated(plan: dict[str, Any]) -> str:
+    """Return the chance of a plan in words, with what it rests on where that is much."""
+    likely, low = plan["p_full"], plan["p_full_low"]
+    if low is not None and low < likely - WIDE:
+        return f"{chance(likely)} by what was measured, {chance(low)} at the worst that its calibration leaves open."
+    other = "" if not plan["rho"] else f" If samples erred independently it would be {chance(plan['p_full_independent'])}."
+    return f"at least {chance(likely)}.{other}"
+
+
+def announce_lookahead(run: Run, *, quiet: bool) -> None:
+    """Say how far a run looks ahead, who drafts, and what that costs."""
+    options = run.options
+    if options.lookahead == 1 or quiet:
+        return
+    by = "the task itself" if isinstance(run.task, Predicts) else options.draft_model or run.settings.model
+    many = (
+        "as many microsteps at once as drafts deserve"
+        if options.lookahead == "auto"
+        else f"{options.lookahead} microsteps at once"
+    )
+    tell(f"Lookahead: {many}, drafted by {by}. Votes on what was drafted wrong are dropped, and paid for.")

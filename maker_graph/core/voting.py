@@ -1,0 +1,121 @@
+"""How one step is voted on: the one value that holds it, from the command line to the sampler.
+
+A `Voting` does not say who answers. Together with a model and a prompt it is a rung of the ladder.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from maker_graph.core import checks
+from maker_graph.core.red_flags import RedFlag, empty, named, refused, too_long, truncated
+from maker_graph.core.rules import AheadBy, Draw, StoppingRule, checked_verdict
+from maker_graph.errors import UsageError
+
+Temperature: TypeAlias = float | tuple[float, float] | None
+"""The temperature of all samples, or that of the first sample and of the others; None leaves it to the model."""
+
+Auto: TypeAlias = Literal["auto"]
+"""What suits the model that is asked; `maker_graph/models/names.py` knows it."""
+
+K = 3
+"""The lead that decides if nothing else is said; the paper's for its model (table 6b)."""
+
+TEMPERATURE = (0.0, 0.1)
+"""Of the first sample and of all others, from the paper (section 4.4)."""
+
+MAX_TOKENS = 750
+"""Output cap of a sample, from the paper (section 4.4): beyond some 700 tokens its model was wrong in one reply of ten."""
+
+MAX_SAMPLES = 100
+"""A vote that needs more samples than this is undecided."""
+
+STUCK_AFTER = 20
+"""So many red flags in a row, with no vote after them, end a vote undecided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voting:
+    """How one step is voted on.
+
+    >>> Voting(k=2).first_round, Voting(temperature=0.7, max_tokens=100).temperatures
+    (2, (0.7, 0.7))
+
+    Attributes:
+        k: the lead that decides, or a stopping rule.
+        temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is what suits
+            the model: `TEMPERATURE` for most.
+        max_tokens: the output cap of each sample; None leaves it to the model. "auto" is what suits the model: `MAX_TOKENS` for
+            most.
+        max_samples: a vote that needs more samples than this is undecided.
+        stuck_after: a vote with so many red flags in a row at its end is undecided too.
+        seed: from which each sample gets a seed of its own; None sends no seed.
+        check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
+        red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused and empty.
+
+    Raises:
+        UsageError: a value is wrong; the text says which, and what to do.
+    """
+
+    k: int | StoppingRule = K
+    temperature: Temperature | Auto = "auto"
+    max_tokens: int | Auto | None = "auto"
+    max_samples: int = MAX_SAMPLES
+    stuck_after: int = STUCK_AFTER
+    seed: int | None = None
+    check: bool = True
+    red_flags: Sequence[RedFlag] | None = None
+    rule: StoppingRule = field(init=False, repr=False, compare=False)
+    first_round: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        checks.whole("max_samples", self.max_samples)
+        checks.whole("stuck_after", self.stuck_after)
+        checks.switch("check", self.check)
+        if self.max_tokens is not None and self.max_tokens != "auto":
+            checks.whole("max_tokens", self.max_tokens)
+        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
+            raise UsageError(f"seed is a whole number or None, not {self.seed!r}.")
+        if self.temperature is not None and self.temperature != "auto":
+            checks.temperature(self.temperature)
+        if not isinstance(self.k, int) and not callable(self.k):
+            raise UsageError(f"k is a whole number of at least 1 or a stopping rule, not {self.k!r}.")
+        if isinstance(self.k, type):
+            raise UsageError(f"k is a stopping rule that was made, such as {self.k.__name__}(3), not the class itself.")
+        rule = AheadBy(self.k) if isinstance(self.k, int) else self.k
+        verdict = checked_verdict(rule, {})
+        if not isinstance(verdict, Draw):
+            raise UsageError(f"A stopping rule says Draw(n) when there are no votes yet, and {rule} said {verdict}.")
+        if verdict.samples > self.max_samples:
+            raise UsageError(
+                f"max_samples={self.max_samples!r} is too few to decide anything ({rule}): raise max_samples or lower k."
+            )
+        if self.red_flags is not None:
+            named(self.red_flags)
+            object.__setattr__(self, "red_flags", tuple(self.red_flags))
+        object.__setattr__(self, "rule", rule)
+        object.__setattr__(self, "first_round", verdict.samples)
+
+    @property
+    def flags(self) -> dict[str, RedFlag]:
+        """The red flags by name, in the order in which they are tried."""
+        if self.red_flags is not None:
+            return named(self.red_flags)
+        cap = self.output_cap
+        return named([truncated, *([] if cap is None else [too_long(cap)]), refused, empty])
+
+    @property
+    def temperatures(self) -> tuple[float, float] | None:
+        """The temperature of the first sample and that of the others, None for none; "auto" is `TEMPERATURE`."""
+        given = TEMPERATURE if self.temperature == "auto" else self.temperature
+        return given if isinstance(given, tuple) or given is None else (given, given)
+
+    @property
+    def output_cap(self) -> int | None:
+        """The output cap of each sample; "auto" is `MAX_TOKENS`."""
+        return MAX_TOKENS if self.max_tokens == "auto" else self.max_tokens
+
+    @property
+    def lead(self) -> int | None:
+        """The lead that decides; None if another rule does."""
+        return self.rule.k if isinstance(self.rule, AheadBy) else None

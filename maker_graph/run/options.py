@@ -1,0 +1,90 @@
+"""What a resume takes over from the session before it, unless it is told otherwise: none of it decides an answer."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from maker_graph.errors import DamagedRun, UnusableRun, UsageError
+from maker_graph.run.journal import Journal
+
+VERSION: Literal[1] = 1
+"""The form of the note in which they are kept."""
+
+_NOTE = "options"
+
+
+def _width(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+class RunOptions(BaseModel):
+    """The options of a run that may be others at each session.
+
+    Attributes:
+        version: the form in which they are kept.
+        max_cost: USD; the run stops before more are spent. None is no limit.
+        max_calls: requests, failed ones included. None is no limit.
+        max_minutes: at work. None is no limit.
+        price: USD per million tokens, "input,output", if not the list price.
+        max_samples: a vote that needs more samples is undecided; None is as in the settings. It decides no step that was
+            decided before.
+        lookahead: microsteps in flight at once, or "auto"; see `create_maker`.
+        draft_model: who drafts; the run's own model if None.
+        out: where the results are written; None writes none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = VERSION
+    max_cost: Annotated[float | None, Field(ge=0)] = None
+    max_calls: Annotated[int | None, Field(ge=0)] = None
+    max_minutes: Annotated[float | None, Field(ge=0)] = None
+    price: str | None = None
+    max_samples: Annotated[int | None, Field(ge=1)] = None
+    lookahead: Annotated[Annotated[int, Field(ge=1, strict=True)] | Literal["auto"], BeforeValidator(_width)] = 1
+    draft_model: str | None = None
+    out: Path | None = None
+
+    @classmethod
+    def of(cls, **given: Any) -> "RunOptions":
+        """Return the options that were given; None leaves the default.
+
+        Raises:
+            UsageError: a value is wrong.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise UsageError(f"{wrong['loc'][0]} cannot be {wrong['input']!r}: {wrong['msg']}.") from None
+
+    def updated(self, **given: Any) -> "RunOptions":
+        """Return these options with what is given in their place; None leaves them as they are."""
+        return RunOptions.of(**{**self.model_dump(), **{name: value for name, value in given.items() if value is not None}})
+
+    def keep(self, journal: Journal) -> None:
+        """Keep them with the run; on return they are on disk."""
+        text = self.model_dump_json()
+        if journal.note(_NOTE) != text:
+            journal.set_note(_NOTE, text)
+
+
+def kept_options(journal: Journal) -> RunOptions:
+    """Return the options that a run was last given; those of maker_graph 0.1.0 stand in a note each.
+
+    Raises:
+        UnusableRun: a newer maker_graph wrote them.
+        DamagedRun: they cannot be read.
+    """
+    text = journal.note(_NOTE)
+    try:
+        if text is not None:
+            return RunOptions.model_validate_json(text)
+        names = [name for name in RunOptions.model_fields if name != "version"]
+        return RunOptions.model_validate({name: note for name in names if (note := journal.note(name)) is not None})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        if wrong["loc"] == ("version",):
+            raise UnusableRun("This run was last resumed by a newer maker_graph: install that one to go on.") from None
+        raise DamagedRun(f"The journal is damaged: its options cannot be read ({wrong['msg']}).") from None

@@ -1,0 +1,449 @@
+"""A run in Python: all that the command line can do with one.
+
+    run = Run.create("runs/mine", Hanoi(disks=5), model="openai:gpt-4.1-mini", k=3, max_cost=2.0)
+    result = run.solve()
+    print(run.certify())
+
+It stands above every other room but the command line, which is a thin user of it.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+
+from typing_extensions import TypedDict
+
+from maker_graph.calibration.known import basis_for, k_for
+from maker_graph.calibration.plan import Basis, expected
+from maker_graph.core.canonical import JSON
+from maker_graph.core.decision import Decision
+from maker_graph.core.machine import Committed, MakerOutput
+from maker_graph.core.task import Predicts, Task, total_of
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
+from maker_graph.errors import MakerError, UnusableRun, UsageError
+from maker_graph.graph.lookahead import draftable
+from maker_graph.models.names import TIMEOUT, info_of
+from maker_graph.models.provider import Gate
+from maker_graph.models.sampler import Call, Calls
+from maker_graph.run import directory as directories
+from maker_graph.run.directory import Summary, summary
+from maker_graph.run.journal import Fsync
+from maker_graph.run.options import RunOptions, kept_options
+from maker_graph.run.settings import TARGET, LadderSettings, Settings, model_for, new_settings
+from maker_graph.run.solving import PATIENCE, Watcher, prices_of, solve
+from maker_graph.run.tracing import Trace
+from maker_graph.tasks.loading import SHIPPED, LoadedTask, described
+from maker_graph.tasks.records import Records
+from maker_graph.tasks.tables import write_results
+
+if TYPE_CHECKING:
+    from maker_graph.report.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedStep:
+    """One committed step of a run.
+
+    Attributes:
+        step: its number, from 1.
+        decision: how it ended: ballot, samples, flags, rounds, usage, earlier rungs; see `Decision`.
+    """
+
+    step: int
+    decision: Decision
+
+    @property
+    def answer(self) -> JSON:
+        """The decided answer; None if the step was left open."""
+        return self.decision["answer"]
+
+    @property
+    def ballot(self) -> dict[str, int]:
+        """Candidate -> votes, of the rung that ended the step."""
+        return self.decision["ballot"]
+
+    @property
+    def samples(self) -> int:
+        """How many samples were drawn, on all rungs."""
+        return sum(vote["samples"] for vote in (*self.decision["tried"], self.decision))
+
+    @property
+    def flags(self) -> dict[str, int]:
+        """Red flag -> discarded samples, of the rung that ended the step."""
+        return self.decision["flags"]
+
+
+class Solving(TypedDict, total=False):
+    """How a run is gone on with; everything may be another each time.
+
+    Attributes:
+        answer: a person's reply to the step that waits for one, as a model would give it.
+        max_cost: USD; the run stops before more are spent. It is kept, like all up to `draft_model`.
+        max_calls: requests, failed ones included.
+        max_minutes: at work.
+        max_samples: a vote that needs more samples is undecided.
+        price: USD per million tokens, "input,output", if not the list price.
+        lookahead: microsteps in flight at once, or "auto".
+        draft_model: who drafts; the run's own model if None.
+        out: where a task that has results writes them.
+        concurrency: samples in flight at once.
+        rpm: requests per minute at most.
+        timeout: seconds after which a request is given up and made again.
+        patience: seconds for which an outage of the provider is waited out.
+        trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
+        progress: told where the task stands after each commit.
+        record: told of every prompt and reply.
+        warn: told what went wrong without stopping the run.
+    """
+
+    answer: str | None
+    max_cost: float | None
+    max_calls: int | None
+    max_minutes: float | None
+    max_samples: int | None
+    price: str | None
+    lookahead: int | Literal["auto"] | None
+    draft_model: str | None
+    out: Path | None
+    concurrency: int | None
+    rpm: float | None
+    timeout: float
+    patience: float
+    trace: Trace | None
+    progress: Callable[[MakerOutput], None]
+    record: Callable[[Call], None] | None
+    warn: Callable[[str], None]
+
+
+class Run:
+    """A run in a directory: it survives a crash, and goes on where it stopped.
+
+    Opening it claims nothing: `solve` makes this process its owner, and any other one stops then. Use it as a context manager,
+    or `close` it. A run belongs to the thread that opened it.
+
+    Attributes:
+        settings: what was asked for.
+        plan: what was expected of it before its first call; None if too little was known of the model.
+    """
+
+    def __init__(self, opened: directories.Run, stack: ExitStack) -> None:
+        self._opened = opened
+        self._stack = stack
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        task: Task | LoadedTask,
+        *,
+        model: str,
+        k: int | Auto = "auto",
+        target: float = TARGET,
+        calibration: str | Path | None = None,
+        temperature: Temperature | Auto = "auto",
+        max_tokens: int | Auto | None = "auto",
+        max_samples: int = MAX_SAMPLES,
+        stuck_after: int = STUCK_AFTER,
+        seed: int | Auto | None = "auto",
+        check: bool = True,
+        retry_temperature: float | None = 1.0,
+        rephrase: bool = True,
+        escalate: str | None = None,
+        max_cost: float | None = None,
+        max_calls: int | None = None,
+        max_minutes: float | None = None,
+        price: str | None = None,
+        lookahead: int | Auto = 1,
+        draft_model: str | None = None,
+        out: str | Path | None = None,
+        fsync: Fsync = "full",
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> Self:
+        """Make the directory of a new run, and open it. Nothing is asked of a model yet.
+
+        Args:
+            path: the directory; it must not exist.
+            task: what is to be done.
+            model: `provider:model`, `sim:PROFILE` or `tiny`.
+            k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise.
+            target: for k="auto", the chance that no step is wrong.
+            calibration: what is known of the model: the file that `maker-graph calibrate` wrote.
+            temperature: of the first sample and of the others, or one for all; None sends none; "auto" is what suits the model.
+            max_tokens: the output cap of a sample; None sends none; "auto" is what suits the model.
+            max_samples: a vote that needs more samples is undecided.
+            stuck_after: and so is one with so many red flags in a row at its end; then it climbs the ladder.
+            seed: for samples that can be repeated; None sends none; "auto" is 1 for models that ship, and none for others.
+            check: whether answers that break the task's rules are discarded.
+            retry_temperature: the first rung of the ladder: the temperature of a stuck step's next samples; None leaves it out.
+            rephrase: the second rung: the task's prompt in other words, if it has one.
+            escalate: the third rung: a stronger model.
+            max_cost: USD; the run stops before more are spent.
+            max_calls: requests, failed ones included.
+            max_minutes: at work.
+            price: USD per million tokens, "input,output", if not the list price.
+            lookahead: microsteps in flight at once, or "auto".
+            draft_model: who drafts; the model itself if None.
+            out: where a task that has results writes them.
+            fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
+            warn: told what is worth knowing about the calibration.
+
+        Raises:
+            UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
+        """
+        loaded = described(task)
+        info = info_of(model)
+        voting = info.suited(
+            Voting(
+                temperature=temperature,
+                max_tokens=max_tokens,
+                max_samples=max_samples,
+                stuck_after=stuck_after,
+                seed=info.seed if seed == "auto" else seed,
+                check=check,
+            )
+        )
+        basis = basis_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
+        voting = replace(voting, k=k_for(loaded, basis, target) if k == "auto" else k)
+        ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
+        settings = new_settings(loaded, model, voting, ladder)
+        options = RunOptions.of(
+            max_cost=max_cost,
+            max_calls=max_calls,
+            max_minutes=max_minutes,
+            price=price,
+            lookahead=lookahead,
+            draft_model=draft_model,
+            out=None if out is None else Path(out).absolute(),
+        )
+        _check_models(settings, options, loaded.task)
+        with ExitStack() as stack:
+            opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync))
+            options.keep(opened.journal)
+            run = cls(opened, stack.pop_all())
+        run._keep_plan(basis)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path, *, task: Task | None = None, fsync: Fsync = "full") -> Self:
+        """Open a run that exists, to look at it or to go on with it.
+
+        Args:
+            path: its directory.
+            task: its task, if that is not one that ships: it is not imported by the name that stands in the directory.
+            fsync: as in `create`.
+
+        Raises:
+            UnusableRun: there is no run, another process holds it, or its task is missing.
+            DamagedRun: what is stored contradicts itself.
+        """
+        with ExitStack() as stack:
+            directory = Path(path)
+            name = directories.settings_of(directory).task
+            if task is None and name not in SHIPPED:
+                raise UnusableRun(f"{directory} is a run of {name}, which does not ship: open it with task=.")
+            return cls(stack.enter_context(directories.opened(directory, task, fsync=fsync)), stack.pop_all())
+
+    @property
+    def directory(self) -> Path:
+        """The directory."""
+        return self._opened.directory
+
+    @property
+    def settings(self) -> Settings:
+        """What was asked for."""
+        return self._opened.settings
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self._opened.task
+
+    @property
+    def options(self) -> RunOptions:
+        """The options that the next `solve` takes unless it is told otherwise."""
+        return kept_options(self._opened.journal)
+
+    @property
+    def step(self) -> int:
+        """The number of committed steps."""
+        return self._opened.journal.step
+
+    @property
+    def plan(self) -> dict[str, Any] | None:
+        """What was expected of the run before its first call; None if too little was known."""
+        note = self._opened.journal.note("plan")
+        return None if note is None else dict(json.loads(note))
+
+    def solve(self, **how: Unpack[Solving]) -> Summary:
+        """Go on from the last committed step to the end; return the run in figures.
+
+        Raises:
+            UsageError: an event loop is running: use `await run.asolve()`.
+            MakerError: why it stopped before its end; all committed steps are kept, and it can be solved again.
+        """
+        _refuse_running_loop("result = await run.asolve()")
+        return asyncio.run(self.asolve(**how))
+
+    async def asolve(self, **how: Unpack[Solving]) -> Summary:
+        """Go on to the end, as `solve` does, in the running event loop."""
+        await self.drive(**how)
+        self.write_results()
+        return self.verify()
+
+    def events(self, **how: Unpack[Solving]) -> Iterator[DecidedStep]:
+        """Go on to the end as `solve` does, and yield each step when it is committed; the run waits while you look.
+
+        Raises:
+            UsageError: an event loop is running: use `async for step in run.aevents()`.
+            MakerError: why it stopped before its end.
+        """
+        _refuse_running_loop("async for step in run.aevents()")
+        with asyncio.Runner() as runner:
+            stream = self.aevents(**how)
+
+            async def following() -> DecidedStep | None:
+                return await anext(stream, None)
+
+            try:
+                while (step := runner.run(following())) is not None:
+                    yield step
+            finally:
+                runner.run(stream.aclose())
+
+    async def aevents(self, **how: Unpack[Solving]) -> AsyncGenerator[DecidedStep, None]:
+        """Go on to the end, as `events` does, in the running event loop."""
+        queue: asyncio.Queue[DecidedStep | None] = asyncio.Queue()
+        work = asyncio.ensure_future(self.drive(lambda step: queue.put_nowait(_decided(step)), **how))
+        work.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (step := await queue.get()) is not None:
+                yield step
+            await work
+            self.write_results()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def drive(self, decided: Callable[[Committed], None] = lambda _: None, **how: Unpack[Solving]) -> None:
+        """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
+        kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")
+        options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
+        _check_models(self.settings, options, self.task)
+        options.keep(self._opened.journal)
+        warn = how.get("warn", lambda _: None)
+        watcher = Watcher(how.get("progress", lambda _: None), decided, how.get("record"), warn)
+        gate = Gate(rpm=how.get("rpm"), notice=warn)
+        await solve(
+            self._opened,
+            options,
+            concurrency=how.get("concurrency"),
+            calls=Calls(gate=gate, timeout=how.get("timeout", TIMEOUT), patience=how.get("patience", PATIENCE)),
+            answer=how.get("answer"),
+            watcher=watcher,
+            trace=how.get("trace"),
+        )
+
+    def steps(self) -> Iterator[DecidedStep]:
+        """Yield every committed step in order, as the journal has it; no model is asked."""
+        for number, decision in enumerate(self._opened.journal.decisions(), start=1):
+            yield DecidedStep(number, decision)
+
+    def verify(self, progress: Callable[[int], None] = lambda _: None) -> Summary:
+        """Return the run in figures, replayed from its journal by the task's rules alone, without a model.
+
+        `verified` says that every answer keeps the rules and that the goal is reached. A million steps take a minute or two;
+        `progress` is told the step every thousand.
+
+        Raises:
+            DamagedRun: the journal is not what was written.
+        """
+        result = summary(self._opened, progress)
+        verdict = json.dumps({"step": result["steps"], "verified": result["verified"]})
+        with suppress(MakerError):  # a run that can only be read is verified all the same
+            if result["done"] and self._opened.journal.note("verified") != verdict:
+                self._opened.journal.set_note("verified", verdict)  # a long run takes minutes to replay: its report need not
+        return result
+
+    def certify(self) -> "Certificate":
+        """Return what the votes say, without any truth, of the chance that no step is wrong.
+
+        Raises:
+            UsageError: numpy and scipy are missing: pip install 'maker-graph[plan]'.
+            DamagedRun: the journal is not what was written.
+        """
+        from maker_graph.report.certificate import ballots_in, certify  # noqa: PLC0415  numpy and scipy are an extra
+        from maker_graph.statistics.extras import need_plan_extra  # noqa: PLC0415  the same
+
+        need_plan_extra("certify")
+        journal = self._opened.journal
+        journal.check(journal.step)
+        return certify(ballots_in(journal.entries()), self.settings.k)
+
+    def report(self) -> list[Path]:
+        """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.
+
+        Raises:
+            UsageError: numpy, scipy and matplotlib are missing: pip install 'maker-graph[plan]'.
+        """
+        from maker_graph.report import page  # noqa: PLC0415  matplotlib is an extra
+        from maker_graph.report.certificate import as_json  # noqa: PLC0415  numpy and scipy are an extra
+
+        return page.write(self._opened, as_json(self.certify()) if self.step else None)
+
+    def write_results(self) -> int:
+        """Write what a task with results has found to `options.out`; return the number of steps that are left open."""
+        out = self.options.out
+        if out is None or not isinstance(self.task, Records):
+            return 0
+        return write_results(out, self.task.rows, directories.answers(self._opened))
+
+    def close(self) -> None:
+        """Close the run's files."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _keep_plan(self, basis: Basis | None) -> None:
+        total = total_of(self.task)
+        if basis is not None and total:
+            self._opened.journal.set_note("plan", json.dumps(expected(basis, self.settings.k, total)))
+
+
+def _decided(step: Committed) -> DecidedStep:
+    return DecidedStep(step.after["step"], step.decision)
+
+
+def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
+    """See before anything is stored or paid for that the models, prices and drafts of a run can be had.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if options.max_samples is not None and options.max_samples < settings.k:
+        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")
+    if options.lookahead != 1:
+        draftable(task)
+        drafter = options.draft_model or settings.model
+        if not info_of(drafter).drafts and not isinstance(task, Predicts):
+            raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
+    for name in (settings.model, settings.ladder.model, options.draft_model):
+        if name is not None:
+            model_for(name, task, settings.voting.seed)
+    prices_of(settings, options)
+
+
+def _refuse_running_loop(instead: str) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(f"An event loop is running here, as in a notebook: use {instead}.")

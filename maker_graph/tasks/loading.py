@@ -1,0 +1,92 @@
+"""From a name to a task: those that ship, and those of a user's own."""
+
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maker_graph.core.task import Task
+from maker_graph.errors import UnknownTask, UnusableRun
+from maker_graph.tasks.hanoi import Hanoi
+from maker_graph.tasks.records import Records
+from maker_graph.tasks.tables import read_rows
+
+SHIPPED = ("hanoi", "records")
+"""The names of the tasks that come with this package. Any other name is code of the user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTask:
+    """A task with what it was made from. It is made once and handed on.
+
+    Attributes:
+        name: `hanoi`, `records`, or `package.module:name`.
+        options: what the task was made with, as plain JSON.
+        task: the task.
+    """
+
+    name: str
+    options: dict[str, Any]
+    task: Task
+
+
+def load_task(name: str, options: Mapping[str, Any]) -> LoadedTask:
+    """Return the task that `name` and `options` stand for.
+
+    `package.module:name` is a task, or makes one when it is called without arguments; it imports that module.
+
+    Raises:
+        UnknownTask: there is none; the text says what there is.
+        UsageError: it cannot be made with these options.
+        UnusableRun: its input is no longer the file whose digest is among `options`.
+    """
+    if name == "hanoi":
+        return LoadedTask(name, dict(options), Hanoi(**options))
+    if name == "records":
+        return _load_records(options)
+    return LoadedTask(name, dict(options), _load_own(name))
+
+
+def described(task: Task | LoadedTask) -> LoadedTask:
+    """Return `task` with the name and the options by which it can be made again.
+
+    A task of the user's own goes by `package.module:Class`; whoever opens its run hands the task in again.
+
+    >>> described(Hanoi(disks=4)).options
+    {'disks': 4}
+    """
+    if isinstance(task, LoadedTask):
+        return task
+    if type(task) is Hanoi:
+        pegs = {} if (task.source, task.target) == (0, 2) else {"source": task.source, "target": task.target}
+        return LoadedTask("hanoi", {"disks": task.disks, **pegs}, task)
+    return LoadedTask(f"{type(task).__module__}:{type(task).__qualname__}", {}, task)
+
+
+def _load_records(options: Mapping[str, Any]) -> LoadedTask:
+    path = Path(options["input"])
+    rows = read_rows(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if options.get("digest", digest) != digest:
+        raise UnusableRun(f"{path} is no longer the file that this run began with: put that one back.")
+    return LoadedTask("records", {**options, "digest": digest}, Records(rows))
+
+
+def _load_own(name: str) -> Task:
+    module_name, colon, attribute = name.partition(":")
+    if not colon:
+        raise UnknownTask(f"There is no task {name!r}: there are {', '.join(SHIPPED)}, and your own as package.module:name.")
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  sys.path holds strings
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+        made = found() if isinstance(found, type) or not isinstance(found, Task) else found
+    except Exception as error:
+        raise UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.") from error
+    if not isinstance(made, Task):
+        raise UnknownTask(f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply.")
+    return made

@@ -1,0 +1,29 @@
+"""Runs as the tests make them: by the name of a task that ships, with what is not said left to its defaults."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from maker_graph.core.voting import Voting
+from maker_graph.models.names import info_of
+from maker_graph.run import directory as directories
+from maker_graph.run.journal import Fsync
+from maker_graph.run.settings import LadderSettings, Settings
+from maker_graph.run.settings import new_settings as settings_for
+from maker_graph.tasks.loading import load_task
+
+
+def new_settings(
+    task: str, options: dict[str, Any], model: str, *, ladder: LadderSettings | None = None, **voting: Any
+) -> Settings:
+    """Return the settings of a run; `voting` goes to `Voting`."""
+    return settings_for(load_task(task, options), model, Voting(**{"seed": info_of(model).seed, **voting}), ladder)
+
+
+@contextmanager
+def created(directory: Path, settings: Settings, *, fsync: Fsync = "full") -> Iterator[directories.Run]:
+    """Make a run of `settings`, and open it."""
+    task = load_task(settings.task, settings.options).task
+    with directories.created(directory, settings, task, fsync=fsync) as run:
+        yield run

@@ -26,7 +26,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import canonical, plain
+from maker_graph.core.canonical import plain
 from maker_graph.core.characters import visible
 from maker_graph.core.decision import Judged, Reading, Usage, judge_all
 from maker_graph.core.task import Known, Located, Task, total_of
@@ -487,8 +487,8 @@ def _known(task: Task) -> Known:
 
 def _truth_of(task: Task, state: Any, how: Reading) -> str:
     """Return the candidate of the right answer."""
-    answer = plain(_known(task).truth(state))
-    return canonical(answer if how.key is None else plain(how.key(answer)))
+    truth = _known(task).truth(state)
+    return candidate_of(truth if how.key is None else how.key(plain(truth)))
 
 
 def _step(  # noqa: PLR0917  a line of the file, from all that it is made of

@@ -107,7 +107,7 @@ class Drafter:
 
     def _predicted(self, state: JSON, n: int) -> list[JSON]:
         try:
-            return [plain(each) for each in islice(self._task.draft(state, n), n)]
+            return [plain(each, own=True) for each in islice(self._task.draft(state, n), n)]
         except Exception:  # noqa: BLE001  a draft may fail as it may be wrong: it stops nothing
             return []
 
@@ -122,7 +122,7 @@ class Drafter:
         states: list[JSON] = []
         try:
             for answer in islice(self._task.parse_draft(text), n):
-                state = plain(self._task.apply(state, answer))
+                state = plain(self._task.apply(state, answer), own=True)
                 states.append(state)
         except Exception:  # noqa: BLE001  a model wrote it: what was read so far is as good as any draft
             return states
@@ -276,7 +276,7 @@ class Window:
             if decision["status"] != "decided":
                 continue
             try:
-                state = plain(self._task.apply(place.state, decision["answer"]))
+                state = plain(self._task.apply(place.state, decision["answer"]), own=True)
                 over = self._task.done(state) or place.step == self._last
             except Exception:  # noqa: BLE001  if the state is real, `commit` raises it; else it is no error
                 self._cut(number + 1)
@@ -377,7 +377,7 @@ def asks_the_same(task: Task, one: JSON, other: JSON, *, checked: bool) -> bool:
 
     The prompt must be the same; and, if answers are `checked`, the state itself, against which they are held.
     """
-    if canonical(one) == canonical(other):
+    if canonical(one, own=True) == canonical(other, own=True):
         return True
     return not checked and [*as_messages(task.prompt(one))] == [*as_messages(task.prompt(other))]
 

@@ -23,7 +23,9 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 from typing_extensions import TypedDict
 
+from maker_graph.core import checks
 from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
+from maker_graph.core.guarding import guarded, see_task
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
@@ -39,6 +41,7 @@ from maker_graph.graph.lookahead import (
     Window,
     WindowedGraph,
     asks_the_same,
+    draftable,
     microsteps_ahead,
 )
 from maker_graph.graph.microstep import OnUndecided, ask_person, stuck
@@ -196,6 +199,9 @@ def build_maker(
     width = _width(lookahead)
     checked = voting.check and isinstance(task, Checks)
     machine = Machine(task)
+    if lookahead != 1:
+        draftable(task)
+    task = guarded(task)
     voters = create_voters(task, ladder or Ladder(temperature=None, rephrase=False), model=model, voting=voting, calls=calls)
 
     def config_of(step: int) -> RunnableConfig:
@@ -335,13 +341,12 @@ def _width(lookahead: object) -> int | None:
 
 def _checked(task: object, segment: Segment, on_undecided: OnUndecided | None) -> OnUndecided:
     """Return what happens at the end of the ladder, if the settings can be kept."""
-    if not isinstance(task, Task):
-        raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
+    see_task(task)
     for name, number in (("steps_per_segment", segment.steps), ("samples_per_segment", segment.samples)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
-            raise UsageError(f"{name} must be a whole number of at least 1, not {number!r}.")
-    if on_undecided not in {None, *get_args(OnUndecided)}:
-        raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
+        if number is not None:
+            checks.whole(name, number)
+    if on_undecided is not None:
+        checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
     skippable = isinstance(task, Skippable)
     if on_undecided == "return" and not skippable:
         raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")

@@ -373,9 +373,9 @@ class _Walk:
     """The walk through the states of a short run whose task knows the truth; of others, no state is made."""
 
     def __init__(self, task: Task, *, replayed: bool) -> None:
-        self._task = task
+        self._task = guarded(task)
         self.known = replayed and isinstance(task, Known)
-        self._state = plain(task.start()) if self.known else None
+        self._state = plain(task.start(), own=True) if self.known else None
         self._astray = False
 
     def truth(self, number: int) -> str | None:
@@ -383,11 +383,11 @@ class _Walk:
         if not self.known or not isinstance(self._task, Known):
             return None
         if isinstance(self._task, Located):
-            self._astray = plain(self._task.state_at(number - 1)) != self._state
+            self._astray = plain(self._task.state_at(number - 1), own=True) != self._state
         if self._astray:
             return None
-        answer = plain(self._task.truth(self._state))
-        return canonical(plain(self._task.key(answer)) if isinstance(self._task, Keyed) else answer)
+        truth = self._task.truth(self._state)
+        return candidate_of(self._task.key(plain(truth)) if isinstance(self._task, Keyed) else truth)
 
     def add(self, step: _Step) -> None:
         """Take the step that was decided."""
@@ -395,9 +395,9 @@ class _Walk:
             return
         winner = step.seen.winner
         if winner is None and isinstance(self._task, Skippable):
-            self._state = plain(self._task.skip(self._state))
+            self._state = plain(self._task.skip(self._state), own=True)
             return
-        self._state = plain(self._task.apply(self._state, step.seen.answer))
+        self._state = plain(self._task.apply(self._state, step.seen.answer), own=True)
         right = winner is not None and _candidates(step.seen, step.seen.votes[-1])[winner] == step.truth
         self._astray = self._astray or not right
 

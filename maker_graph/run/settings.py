@@ -8,7 +8,7 @@ from uuid import uuid4
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
-from maker_graph.core.canonical import canonical, sorted_json
+from maker_graph.core.canonical import sorted_json
 from maker_graph.core.task import Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
@@ -191,7 +191,7 @@ def _prompt_digest(task: Task) -> str:
     prompts = [] if task.done(state) else [task.prompt(state)]
     if prompts and isinstance(task, Rephrases):
         prompts.append(task.rephrase(state, 1))
-    return hashlib.sha256(canonical([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]
+    return hashlib.sha256(sorted_json([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]
 
 
 def model_for(name: str, task: Task, seed: int | None) -> BaseChatModel:

@@ -25,10 +25,12 @@ from typing import IO, Any, Literal
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
 from maker_graph.core.characters import visible
 from maker_graph.core.decision import Judged, Reading, Usage, judge_all
+from maker_graph.core.guarding import guarded
 from maker_graph.core.task import Known, Located, Task, total_of
 from maker_graph.core.voting import Voting
 from maker_graph.errors import LimitReached, UsageError
@@ -447,6 +449,7 @@ async def calibrate(
     Raises:
         MakerError: why it stopped; what is in the file is kept, and the same call goes on.
     """
+    task = guarded(task)
     asked, cap = calibration.asked, calibration.asked.caps[name]
     purse = _Purse(price, limits, calibration)
     made: Calls = {**(calls or {}), "meter": purse}

@@ -1,9 +1,9 @@
 """A task behind a guard: its functions get copies, so that one that changes what it is given changes nothing else.
 
-Functions of a task should be pure. A common slip is an `apply` that changes the state in place and returns it. Lookahead applies
-an answer twice, once to see what follows and once to commit it, so such a task would skip steps. Behind the guard it does not:
-each call gets lists and objects of its own. `maker-graph check-task` tells of such slips, and of those that no copy mends: a
-clock, chance, a set's order, a counter in the task itself.
+Functions of a task should be pure. A common slip is an `apply` that changes the state in place and returns it. Lookahead
+applies an answer twice, once to see what follows and once to commit it, so such a task would skip steps. Behind the guard it
+does not: each call gets lists and objects of its own. `maker-graph check-task` tells of such slips, and of those that no copy
+mends: a clock, chance, a set's order, a counter in the task itself.
 """
 
 import functools

@@ -93,9 +93,9 @@ class Machine:
         Raises:
             UsageError: the start state is no plain JSON, or another one each time.
         """
-        state = self._state("start", self._task.start())
+        state = self._state("start state", self._task.start())
         text = canonical(state, own=True)
-        if canonical(self._state("start", self._task.start()), own=True) != text:
+        if canonical(self._state("start state", self._task.start()), own=True) != text:
             raise UsageError(f"{self._name}.start() returned two different states: it must return the same one each time.")
         return MakerOutput(
             state=state,
@@ -122,10 +122,10 @@ class Machine:
         """
         step = at["step"] + 1
         if decision["status"] == "decided":
-            state = self._state("apply", self._task.apply(at["state"], decision["answer"]))
+            state = self._state(f"state after step {step}", self._task.apply(at["state"], decision["answer"]))
         else:
             assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
-            state = self._state("skip", self._task.skip(at["state"]))
+            state = self._state(f"state after step {step}", self._task.skip(at["state"]))
         link = canonical([at["digest"], step, decision["status"], decision["answer"]])
         return MakerOutput(
             state=state,
@@ -135,11 +135,11 @@ class Machine:
             totals=_added(at["totals"], decision, step),
         )
 
-    def _state(self, by: str, state: object) -> JSON:
+    def _state(self, what: str, state: object) -> JSON:
         try:
             return plain(state, own=True)
         except ValueError as error:
-            raise UsageError(f"The state that {self._name}.{by} returned is {error}.") from error
+            raise UsageError(f"The {what} of {self._name} is {error}.") from error
 
     def _done(self, state: JSON, step: int) -> bool:
         return truth(f"{self._name}.done", self._task.done(state)) or step == self.total

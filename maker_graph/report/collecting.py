@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import canonical, plain
 from maker_graph.core.decision import Usage
+from maker_graph.core.guarding import guarded
 from maker_graph.core.task import Keyed, Known, Located, Skippable, Task, total_of
 from maker_graph.core.voting import MAX_TOKENS
 from maker_graph.errors import DamagedRun

@@ -55,8 +55,8 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
         raise UsageError(f"{name} is {', '.join(most)} or {last}, not {value!r}.")
 
 
-def function(name: str, value: object, *takes: str) -> None:
-    """See that `value` can be called with these arguments, by place, and gives back its result at once.
+def function(name: str, value: object, *takes: str, lazy: bool = False) -> None:
+    """See that `value` can be called with these arguments, by place, and gives back its result at once; if `lazy`, bit by bit.
 
     Raises:
         UsageError: it is no function, one of other arguments, or one that is awaited or iterated over.
@@ -65,7 +65,8 @@ def function(name: str, value: object, *takes: str) -> None:
     if not callable(value):
         raise UsageError(f"{what}, not {value!r}.")
     for each in (value, getattr(value, "__call__", None)):  # noqa: B004  the function itself, which may be a coroutine function
-        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) or inspect.isgeneratorfunction(each):
+        awaited = inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each)
+        if awaited or (inspect.isgeneratorfunction(each) and not lazy):
             raise UsageError(f"{what} and returns its result: write it with a plain def, without await and yield.")
     try:
         signature = inspect.signature(value)

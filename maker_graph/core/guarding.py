@@ -61,7 +61,7 @@ def see_task(task: object) -> None:
         raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
     for name, takes in ARGUMENTS.items():
         if (function := getattr(task, name, None)) is not None:
-            checks.function(f"{type(task).__name__}.{name}", function, *takes)
+            checks.function(f"{type(task).__name__}.{name}", function, *takes, lazy="draft" in name)
 
 
 def _on_copies(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -71,7 +71,7 @@ def checked_verdict(rule: StoppingRule, ballot: Ballot) -> Verdict:
             whole(f"{what} said {verdict}: the samples to draw", samples)
             return verdict
         case Decided(candidate):
-            if candidate not in ballot:
+            if candidate not in [*ballot]:  # whatever it is, also if it has no hash
                 raise UsageError(f"{what} decided for a candidate that nobody voted for: it must be a key of the ballot.")
             return verdict
     raise UsageError(f"{what} must return Decided(candidate), Draw(samples) or Hung(), and it returned {verdict!r}.")

@@ -195,7 +195,7 @@ def build_maker(
     trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Return the outer machine, uncompiled; everything is as in `create_maker`."""
-    at_the_end = _checked(task, segment, on_undecided)
+    at_the_end = _checked(task, segment, ladder, on_undecided)
     width = _width(lookahead)
     checked = voting.check and isinstance(task, Checks)
     machine = Machine(task)
@@ -339,12 +339,14 @@ def _width(lookahead: object) -> int | None:
     return lookahead
 
 
-def _checked(task: object, segment: Segment, on_undecided: OnUndecided | None) -> OnUndecided:
+def _checked(task: object, segment: Segment, ladder: object, on_undecided: OnUndecided | None) -> OnUndecided:
     """Return what happens at the end of the ladder, if the settings can be kept."""
     see_task(task)
     for name, number in (("steps_per_segment", segment.steps), ("samples_per_segment", segment.samples)):
         if number is not None:
             checks.whole(name, number)
+    if ladder is not None and not isinstance(ladder, Ladder):
+        raise UsageError(f"ladder is a Ladder, or None for none, not {ladder!r}.")
     if on_undecided is not None:
         checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
     skippable = isinstance(task, Skippable)

@@ -334,7 +334,7 @@ def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decisio
         reply = judge(Sample(0, text), replace(reading, red_flags={"empty": empty}))
         if reply["flag"] is None:
             return answered(undecided, reply)
-        problem = f"This reply is {reply['flag']}{': ' + reply['why'] if reply['why'] else ''}."
+        problem = f"This reply is {reply['flag']}{': ' + reply['why'].rstrip('.') if reply['why'] else ''}."
 
 
 def stuck(decision: Decision) -> Undecided:

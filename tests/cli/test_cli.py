@@ -173,6 +173,18 @@ def test_record_holds_every_prompt_and_reply(cli: Cli, tmp_path: Path) -> None:
     assert all("Current state" in call["prompt"][-1]["content"] for call in calls)
 
 
+def test_a_row_that_holds_what_nobody_can_see_is_asked_like_any_other(cli: Cli, tmp_path: Path) -> None:
+    rows = 'address,date,amount\n"5 Elm\u200b St., 10115 Berlin",3.4.24,$5\n"5 Elm St., 10115 Berlin",3.4.24,$5\n'
+    (tmp_path / "rows.csv").write_text(rows, encoding="utf-8")
+    done = cli(
+        "run", "records", "--input", "rows.csv", "--out", "o.csv", "--json", "-q", "--run", "r", "--model", "sim:perfect"
+    )
+    result = json.loads(done.stdout)
+    assert result["steps"] == 2, done.stderr
+    assert "1 of 2 rows are left open" in done.stderr, "its street cannot be told without the character"
+    assert json.loads(cli("verify", "r", "--json").stdout)["digest"] == result["digest"]
+
+
 def test_records_come_out_right_and_open_ones_go_to_review(cli: Cli, tmp_path: Path) -> None:
     rows = (EXAMPLES / "records" / "records.csv").read_text().splitlines()[:41]
     (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")

@@ -23,14 +23,11 @@ from langgraph.types import StateSnapshot
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
-from maker_graph.run.directory import Run
+from maker_graph.run.directory import LONG, Run
 from maker_graph.run.journal import clear_errors
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
-
-LONG = 20_000
-"""Steps whose replay takes seconds, which is worth a word."""
 
 BREATH = 500
 """Steps of a replay after which signals are heard."""

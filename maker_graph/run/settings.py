@@ -5,15 +5,14 @@ import json
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from maker_graph.core.canonical import sorted_json
+from maker_graph.core.guarding import guarded
 from maker_graph.core.task import Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
-from maker_graph.models.names import ModelInfo, info_of, resolve_model
-from maker_graph.models.prompts import as_pairs
+from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.tasks.loading import LoadedTask
 
 VERSION: Literal[2] = 2
@@ -187,24 +186,11 @@ def unchanged(settings: Settings, task: Task) -> None:
 
 
 def _prompt_digest(task: Task) -> str:
+    from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which who only looks at a run does not need
+
+    task = guarded(task)
     state = task.start()
     prompts = [] if task.done(state) else [task.prompt(state)]
     if prompts and isinstance(task, Rephrases):
         prompts.append(task.rephrase(state, 1))
     return hashlib.sha256(sorted_json([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]
-
-
-def model_for(name: str, task: Task, seed: int | None) -> BaseChatModel:
-    """Return the model of this name for a run or a calibration; a simulated one knows what the task's `rehearsal` knows.
-
-    Raises:
-        UsageError: there is no such model, or it is simulated and does not know the task.
-    """
-    rehearsal = getattr(task, "rehearsal", None)
-    model = resolve_model(name, seed=seed, rehearsals=() if rehearsal is None else (rehearsal,))
-    if info_of(name).simulated:
-        from maker_graph.models.simulation import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of the simulation
-
-        if isinstance(model, SimulatedChatModel) and not task.done(state := task.start()):
-            model.knows(task.prompt(state))
-    return model

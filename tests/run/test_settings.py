@@ -7,7 +7,8 @@ import pytest
 
 from maker_graph import AheadBy, DamagedRun, Majority, UnusableRun, UsageError, Voting
 from maker_graph.core.red_flags import empty
-from maker_graph.run.settings import VERSION, LadderSettings, Settings, model_for, new_settings, read_settings, unchanged
+from maker_graph.models.resolving import model_for
+from maker_graph.run.settings import VERSION, LadderSettings, Settings, new_settings, read_settings, unchanged
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import described
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from maker_graph.core.canonical import canonical
+from maker_graph.core.spending import Spent
 from maker_graph.errors import DamagedRun, LimitReached, UnknownModel, UnknownTask, UnusableRun
 from maker_graph.run.directory import opened, summary
-from maker_graph.run.journal import Spent
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import Watcher, solve
 from tests.made import created

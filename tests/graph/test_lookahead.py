@@ -403,6 +403,74 @@ def test_records_are_drafted_without_a_model() -> None:
 
 
 @pytest.mark.parametrize("lookahead", [0, -1, True, 1.5, "8", None])
+class Pure:
+    """Writes down what is said, 20 times."""
+
+    def start(self) -> Any:
+        return {"n": 0, "log": []}
+
+    def total(self) -> int:
+        return 20
+
+    def done(self, state: Any) -> bool:
+        return bool(state["n"] >= 20)
+
+    def prompt(self, state: Any) -> str:
+        return f"count {state['n']}"
+
+    def parse(self, text: str) -> Any:
+        return [text]
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        return {"n": state["n"] + 1, "log": [*state["log"], *answer]}
+
+    def draft(self, state: Any, n: int) -> Any:
+        for _ in range(n):
+            state = Pure.apply(self, state, [f"v{state['n']}"])
+            yield state
+
+
+class InPlace(Pure):
+    """The same, but each function changes what it is given."""
+
+    def done(self, state: Any) -> bool:
+        state["log"].clear()
+        return super().done(state)
+
+    def prompt(self, state: Any) -> str:
+        asked = super().prompt(state)
+        state["n"] += 1
+        return asked
+
+    def check(self, state: Any, answer: Any) -> bool:
+        state["log"].append(answer.pop())
+        return True
+
+    def key(self, answer: Any) -> Any:
+        return answer.pop()
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        state["n"] += 1
+        state["log"].append(answer.pop())
+        return state
+
+    def draft(self, state: Any, n: int) -> Any:
+        drafted = [*super().draft(state, n)]
+        state.clear()
+        return drafted
+
+
+@pytest.mark.parametrize("lookahead", [1, 2, 8, "auto"])
+def test_a_task_that_changes_what_it_is_given_skips_no_step(lookahead: Any) -> None:
+    model = Scripted(script=lambda _, text: f"v{text.split()[1]}")
+    expected, log = run(Pure(), model=model, k=2)
+    assert expected["state"] == {"n": 20, "log": [f"v{n}" for n in range(20)]}
+    result, other = run(InPlace(), model=model, k=2, lookahead=lookahead)
+    threads = create_maker(InPlace(), model=model, k=2, lookahead=lookahead).compile().invoke({})
+    assert result == threads == expected
+    assert len(other.entries) == len(log.entries) == 20
+
+
 def test_a_lookahead_that_is_none_is_refused(lookahead: Any) -> None:
     with pytest.raises(UsageError, match="lookahead"):
         create_maker(Hanoi(3), model="sim:perfect", lookahead=lookahead)

@@ -17,6 +17,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import resource
 import signal
 import sqlite3
@@ -277,7 +278,8 @@ class Crash:
             elif event == "sqlite3.connect/handle":
                 sys.setprofile(lambda *_: watched(names[-1], args[0]))  # the connection is not yet made: as soon as it is
             elif event in {"open", "os.mkdir", "os.rename"} and str(args[0]).startswith(self.directory):
-                self.reached(f"{event} {Path(str(args[0])).name}")
+                name = re.sub(r"^\.[0-9a-f]{16}\.draft$", "a draft", Path(str(args[0])).name)
+                self.reached(f"{event} {name}")
 
         def watched(name: str, connection: sqlite3.Connection) -> None:
             with suppress(sqlite3.ProgrammingError):

@@ -112,11 +112,13 @@ def test_steps_are_committed_in_order_although_later_ones_are_decided_first() ->
     others = asyncio.Event()
 
     class SlowForOne(Scripted):
-        async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        async def _agenerate(
+            self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        ) -> ChatResult:
             if messages[-1].text == "7":
                 await others.wait()
                 await asyncio.sleep(0.5)  # until the others' votes are counted
-            reply = await super()._agenerate(messages, *args, **kwargs)
+            reply = await super()._agenerate(messages, stop, run_manager, **kwargs)
             if len(self.log) == 7:
                 others.set()
             return reply
@@ -400,7 +402,6 @@ def test_records_are_drafted_without_a_model() -> None:
     assert (ahead, other.entries) == (plain, log.entries)
 
 
-@pytest.mark.parametrize("lookahead", [0, -1, True, 1.5, "8", None])
 class Pure:
     """Writes down what is said, 20 times."""
 
@@ -469,6 +470,7 @@ def test_a_task_that_changes_what_it_is_given_skips_no_step(lookahead: Any) -> N
     assert len(other.entries) == len(log.entries) == 20
 
 
+@pytest.mark.parametrize("lookahead", [0, -1, True, 1.5, "8", None])
 def test_a_lookahead_that_is_none_is_refused(lookahead: Any) -> None:
     with pytest.raises(UsageError, match="lookahead"):
         create_maker(Hanoi(3), model="sim:perfect", lookahead=lookahead)

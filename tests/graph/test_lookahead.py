@@ -389,7 +389,6 @@ def test_records_are_drafted_without_a_model() -> None:
     assert (ahead, other.entries) == (plain, log.entries)
 
 
-@pytest.mark.parametrize("lookahead", [0, -1, True, 1.5, "8", None])
 class Pure:
     """Writes down what is said, 20 times."""
 
@@ -458,6 +457,7 @@ def test_a_task_that_changes_what_it_is_given_skips_no_step(lookahead: Any) -> N
     assert len(other.entries) == len(log.entries) == 20
 
 
+@pytest.mark.parametrize("lookahead", [0, -1, True, 1.5, "8", None])
 def test_a_lookahead_that_is_none_is_refused(lookahead: Any) -> None:
     with pytest.raises(UsageError, match="lookahead"):
         create_maker(Hanoi(3), model="sim:perfect", lookahead=lookahead)

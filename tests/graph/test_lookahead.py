@@ -543,9 +543,9 @@ def test_tasks_and_what_is_kept_of_them_do_not_grow_with_the_steps() -> None:
             super().append(steps)
             tasks.append(len(asyncio.all_tasks()))
 
-    task = Foreseen(1500)
+    task = Foreseen(900)
     log = Watched(task)
-    maker = create_maker(task, model=Scripted(script=counting), k=1, lookahead=16, steps_per_segment=500, log=log).compile()
+    maker = create_maker(task, model=Scripted(script=counting), k=1, lookahead=16, steps_per_segment=300, log=log).compile()
     for _ in range(3):
         asyncio.run(maker.ainvoke({}))
     assert log.at["done"]

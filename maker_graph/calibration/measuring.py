@@ -17,9 +17,11 @@ from langchain_core.language_models import BaseChatModel
 from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import StepSamples
 from maker_graph.calibration.steps import state_at, task_with_truth
+from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import canonical, plain
+from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Judged, Reading, judge_all
+from maker_graph.core.guarding import guarded
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
@@ -49,6 +51,7 @@ async def calibrate(
     Raises:
         MakerError: why it stopped; what is in the file is kept, and the same call goes on.
     """
+    task = guarded(task)
     request, max_tokens = calibration.request, calibration.request.max_tokens[name]
     metered: Calls = {**(calls or {}), "meter": _budget_of(calibration, price, limits)}
     sampler = Sampler([model], temperature=request.temperature, max_tokens=max_tokens, seed=request.seed, calls=metered)
@@ -84,8 +87,8 @@ async def calibrate(
 
 def _truth_of(task: Task, state: Any, how: Reading) -> str:
     """Return the candidate of the right answer."""
-    answer = plain(task_with_truth(task).truth(state))
-    return canonical(answer if how.key is None else plain(how.key(answer)))
+    truth = task_with_truth(task).truth(state)
+    return candidate_of(truth if how.key is None else how.key(plain(truth)))
 
 
 def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is made of

@@ -11,7 +11,7 @@ from typing import Any
 
 from maker_graph.calibration.lines import CalibrationRequest, HardStep, Interval, Result, StepSamples
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 
 HARD_STEPS = 20

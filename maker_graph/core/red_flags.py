@@ -5,10 +5,11 @@ Two more flags need the task and are raised where the reply is read (`core/decis
 the reply, and *invalid*, the answer breaks a rule of the domain.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from maker_graph.core.checks import failed, function, truth, whole
 from maker_graph.errors import UsageError
 
 Finish: TypeAlias = Literal["stop", "length", "refused"]
@@ -58,8 +59,7 @@ def too_long(limit: int) -> RedFlag:
     >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
     ('too_long', True)
     """
-    if limit < 1:
-        raise UsageError(f"too_long needs a limit of at least 1 token, not {limit!r}.")
+    whole("The limit of too_long, in tokens,", limit)
 
     def too_long(sample: Sample) -> bool:
         return sample.output_tokens > limit
@@ -90,14 +90,36 @@ def named(red_flags: Sequence[RedFlag]) -> dict[str, RedFlag]:
     """Return `red_flags` under the names by which they are counted, in their order.
 
     Raises:
-        UsageError: a flag has no name of its own, or two share one.
+        UsageError: a flag is no function of a sample, has no name of its own, or two share one.
     """
+    if isinstance(red_flags, str) or not isinstance(red_flags, Sequence):
+        raise UsageError(f"red_flags is a list of functions, each from a Sample to True or False, not {red_flags!r}.")
     result: dict[str, RedFlag] = {}
     for flag in red_flags:
+        given: object = flag
         name = getattr(flag, "__name__", type(flag).__name__)
         if not name.isidentifier():
             raise UsageError(f"A red flag is counted by its name, and {name} is none: write it with def.")
+        if given is too_long:
+            raise UsageError("too_long needs its limit, in tokens: too_long(750).")
+        function(f"The red flag {name}" if callable(given) else "A red flag", given, "sample")
         if name in result or name in {"malformed", "invalid"}:
             raise UsageError(f"The name {name!r} is taken by another red flag: give each a name of its own.")
         result[name] = flag
     return result
+
+
+def raised(red_flags: Mapping[str, RedFlag], sample: Sample) -> str | None:
+    """Return the name of the first of `red_flags` that `sample` raises.
+
+    Raises:
+        UsageError: a flag fails, or says something else than True or False.
+    """
+    for name, flag in red_flags.items():
+        try:
+            said = flag(sample)
+        except Exception as error:
+            raise failed(f"The red flag {name}, on sample {sample.index},", error) from error
+        if said is not False and truth(f"The red flag {name}", said):
+            return name
+    return None

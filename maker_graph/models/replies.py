@@ -9,7 +9,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from maker_graph.core.canonical import MAX_CHARACTERS, without_controls
+from maker_graph.core.canonical import MAX_CHARACTERS
+from maker_graph.core.characters import without_controls
 from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
 from maker_graph.models.prompts import prompt_tokens
 

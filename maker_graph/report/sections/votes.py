@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.report.collecting import ReportData
 from maker_graph.report.counting.contests import Contest
 from maker_graph.report.figures.style import PALETTE

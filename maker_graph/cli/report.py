@@ -12,7 +12,7 @@ from rich.table import Table
 
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, opened_run
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.extras import need_plan_extra
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, copied, plain
 from maker_graph.core.characters import visible
-from maker_graph.core.checks import failed, truth
+from maker_graph.core.checks import broken_rule
 from maker_graph.core.red_flags import RedFlag, Sample, raised
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
 from maker_graph.core.voting import Voting
-from maker_graph.errors import Incomparable, Invalid
+from maker_graph.errors import Incomparable
 
 SCATTERED = 10
 """So many valid samples without two that agree end a vote."""
@@ -190,15 +190,8 @@ def _read(text: str, reading: Reading) -> _Read:
         raise Incomparable(f"{what} cannot be voted on: {error}.") from error
     except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
         return _Read("malformed", _why(f"{type(error).__name__}: {error}"), "", None)
-    if reading.check is None:
-        return _Read(None, "", candidate, answer)
-    try:
-        kept = reading.check(_seen(value, answer, reading))
-    except Invalid as error:
-        return _Read("invalid", _why(str(error)), candidate, answer)
-    except Exception as error:
-        raise failed("check", error) from error
-    return _Read(None if truth("check", kept) else "invalid", "", candidate, answer)
+    broken = None if reading.check is None else broken_rule(reading.check, _seen(value, answer, reading))
+    return _Read(None, "", candidate, answer) if broken is None else _Read("invalid", _why(broken), candidate, answer)
 
 
 def _seen(value: Any, answer: JSON, reading: Reading) -> Any:

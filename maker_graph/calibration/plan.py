@@ -27,7 +27,9 @@ class Speed:
 def make_plans(model: ModelEstimates, steps: int, target: float, speed: Speed = Speed()) -> dict[str, Any]:
     """Return the plan under independent and under correlated errors, as plain JSON, with warnings.
 
-    `lost` is the share of replies that are assumed to be lost, whatever they say. Each has the least `k` that reaches the target (None if none does, with the reason), what to expect with it, and `near`: the
+    `lost` is the share of replies that are assumed to be lost, whatever they say.
+
+    Each has the least `k` that reaches the target (None if none does, with the reason), what to expect with it, and `near`: the
     same for k - 1, k and k + 1.
 
     Raises:
@@ -126,8 +128,8 @@ def _warnings(model: ModelEstimates, steps: int, target: float, columns: dict[st
     found = []
     if model.lost:
         found.append(
-            f"{model.lost:.2%} of the replies were lost to time-outs and the like. The plan assumes that whether a reply is lost "
-            "does not depend on whether it is right; if it does, the chance is lower. A longer time-out loses fewer."
+            f"{model.lost:.2%} of the replies were lost to time-outs and the like. The plan assumes that right replies are lost as "
+            "often as wrong ones; if they are lost more often, the chance is lower. A longer time-out loses fewer."
         )
     plain, honest = columns["independent"], columns.get("correlated")
     if honest is None:

@@ -12,7 +12,7 @@ No rule ever declares a silent winner. A vote ends undecided when
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -71,6 +71,7 @@ class Vote(TypedDict):
         rounds: parallel fan-outs of samples.
         usage: tokens of all samples.
         lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
+            Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
     """
 
     by: str
@@ -82,7 +83,7 @@ class Vote(TypedDict):
     lengths: list[int]
     rounds: int
     usage: Usage
-    lost: int
+    lost: NotRequired[int]
 
 
 class Decision(Vote):
@@ -272,7 +273,7 @@ def vote_of(decision: Decision) -> Vote:
         lengths=decision["lengths"],
         rounds=decision["rounds"],
         usage=decision["usage"],
-        lost=decision["lost"],
+        lost=decision.get("lost", 0),
     )
 
 

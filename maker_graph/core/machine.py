@@ -5,9 +5,9 @@ It is pure: the same decisions lead to the same place. So a replay of the journa
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NotRequired, Protocol
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.checks import truth
@@ -163,8 +163,8 @@ def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
     for name, number in vote["flags"].items():
         flags[name] = flags.get(name, 0) + number
     tokens, used = totals["tokens"], vote["usage"]
-    if vote["lost"]:
-        totals = {**totals, "lost": totals.get("lost", 0) + vote["lost"]}
+    if lost := vote.get("lost", 0):
+        totals = {**totals, "lost": totals.get("lost", 0) + lost}
     return {
         **totals,
         "samples": totals["samples"] + vote["samples"],

@@ -142,7 +142,7 @@ def _ballots(numbered: Iterable[tuple[int, Decision]]) -> Ballots:
         steps += 1
         ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
         contested += len(ballot) > 1
-        missing = sum(vote["lost"] for vote in (*decision["tried"], decision))
+        missing = sum(vote.get("lost", 0) for vote in (*decision["tried"], decision))
         lost += missing
         if decision["status"] != "decided" or decision["by"] == "person":
             left_open += decision["status"] != "decided"

@@ -44,7 +44,8 @@ class Summary(TypedDict):
     spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
-    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often somebody went on with the run, the first time included.
+    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
+    somebody went on with the run, the first time included.
     """
 
     run: str

@@ -40,7 +40,7 @@ def encode(decision: Decision) -> str:
         winner,
         decision["first_agrees"],
     ]
-    lost = [vote["lost"] for vote in (*decision["tried"], decision)]
+    lost = [vote.get("lost", 0) for vote in (*decision["tried"], decision)]
     if decision["tried"] or any(lost):
         tried = [
             [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each)] for each in decision["tried"]
@@ -96,7 +96,7 @@ def _tokens(vote: Vote) -> list[Any]:
 def _parts(entry: str) -> list[Any]:
     parts = json.loads(entry)
     if not isinstance(parts, list):
-        raise ValueError("it is no entry")
+        raise ValueError("it is no entry")  # noqa: TRY004  text that is no entry, whatever else it is
     return _whole(parts)
 
 
@@ -187,7 +187,7 @@ def _sequence(text: str) -> Sequence[int | str]:
 def _skimmed(entry: str) -> Skimmed:
     parts = from_json(entry)
     if not isinstance(parts, list):
-        raise ValueError("it is no entry")
+        raise ValueError("it is no entry")  # noqa: TRY004  as in `_parts`
     answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _whole(parts)
     votes = [_skimmed_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)]
     votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]))

@@ -99,8 +99,8 @@ class _Commits:
         if share > MOST_LOST and lost >= 2 * self._lost_told:
             self._lost_told = lost
             self.watcher.warn(
-                f"{lost:,} replies ({share:.1%}) were lost to time-outs and the like by step {self.at['step']:,}. If right answers "
-                "are slower than wrong ones, the votes are biased: a longer --timeout loses fewer."
+                f"{lost:,} replies ({share:.1%}) were lost to time-outs and the like by step {self.at['step']:,}. If right "
+                "answers are slower than wrong ones, the votes are biased: a longer --timeout loses fewer."
             )
 
     def _prompt(self, at: MakerOutput) -> Prompt:

@@ -33,8 +33,8 @@ def _lost(data: ReportData) -> str:
         return ""
     share = data.lost / (data.samples + data.lost)
     return (
-        f"<p>{data.lost:,} replies ({share:.2%}) were lost to time-outs and the like. They were drawn again, and what they would "
-        "have said is not known. If right answers are slower than wrong ones, this favours the wrong ones.</p>"
+        f"<p>{data.lost:,} replies ({share:.2%}) were lost to time-outs and the like. They were drawn again, and what they "
+        "would have said is not known. If right answers are slower than wrong ones, this favours the wrong ones.</p>"
     )
 
 

@@ -128,8 +128,8 @@ def _warnings(model: ModelEstimates, steps: int, target: float, columns: dict[st
     found = []
     if model.lost:
         found.append(
-            f"{model.lost:.2%} of the replies were lost to time-outs and the like. The plan assumes that right replies are lost "
-            "as often as wrong ones; if they are lost more often, the chance is lower. A longer time-out loses fewer."
+            f"{model.lost:.2%} of the replies were lost to time-outs and the like. The plan assumes that right replies are "
+            "lost as often as wrong ones; if they are lost more often, the chance is lower. A longer time-out loses fewer."
         )
     plain, honest = columns["independent"], columns.get("correlated")
     if honest is None:

@@ -21,14 +21,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from types import NoneType
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic_core import ValidationError, to_jsonable_python
 
 from maker_graph.core import checks
 from maker_graph.core.canonical import JSON, MAX_DEPTH, canonical, plain, strict_json, why_incomparable
 from maker_graph.errors import Incomparable, UsageError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _NO_KINDS = {
     "set": "a set is in another order in each process: use list",
@@ -217,8 +219,10 @@ def _typed(form: Any) -> Callable[[str], Any]:
     return parse
 
 
-def _adapter(form: Any, shown: str) -> tuple[TypeAdapter[Any], bool, bool]:
+def _adapter(form: Any, shown: str) -> tuple["TypeAdapter[Any]", bool, bool]:
     """Return what reads JSON as `form`, whether its numbers must be exact, and whether numbers or true and false are listed."""
+    from pydantic import TypeAdapter  # noqa: PLC0415  60 ms, which a function or plain text does not need
+
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(form)
         nodes = list(_nodes(adapter.core_schema))
@@ -261,7 +265,7 @@ def _is_secret(node: Mapping[str, Any]) -> bool:
     return getattr(made, "__module__", "") == "pydantic.types" and "secret" in getattr(made, "__name__", "")
 
 
-def _validated(adapter: TypeAdapter[Any], text: str) -> Any:
+def _validated(adapter: "TypeAdapter[Any]", text: str) -> Any:
     try:
         return adapter.validate_json(text, strict=True)
     except ValidationError as error:

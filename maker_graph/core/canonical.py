@@ -21,10 +21,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from math import isfinite
 from typing import Any, NoReturn, TypeAlias
 
-from pydantic import Secret, SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from maker_graph.core.characters import unseen
@@ -129,7 +129,19 @@ def why_incomparable(kind: type) -> str | None:
     >>> why_incomparable(frozenset)
     'a set is in another order in each process: use a sorted list'
     """
-    return next((why for kinds, why in _NO_KINDS if issubclass(kind, kinds)), None)
+    return next((why for kinds, why in _no_kinds() if issubclass(kind, kinds)), None)
+
+
+@cache
+def _no_kinds() -> Sequence[tuple[tuple[type, ...], str]]:
+    from pydantic import Secret, SecretBytes, SecretStr  # noqa: PLC0415  60 ms, which plain JSON does not need
+
+    return (
+        ((AbstractSet,), "a set is in another order in each process: use a sorted list"),
+        ((bytes, bytearray, memoryview), "JSON has no bytes: use text"),
+        ((SecretStr, SecretBytes, Secret), "all secrets look the same: use plain text"),
+        ((Iterator,), "it is empty once it was read: use a list"),
+    )
 
 
 def _see_kinds(value: Any) -> None:
@@ -262,12 +274,6 @@ def _exact(digits: str) -> float:
     return number
 
 
-_NO_KINDS: Sequence[tuple[tuple[type, ...], str]] = (
-    ((AbstractSet,), "a set is in another order in each process: use a sorted list"),
-    ((bytes, bytearray, memoryview), "JSON has no bytes: use text"),
-    ((SecretStr, SecretBytes, Secret), "all secrets look the same: use plain text"),
-    ((Iterator,), "it is empty once it was read: use a list"),
-)
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
 _CAREFUL_DECODER = json.JSONDecoder(
     object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer

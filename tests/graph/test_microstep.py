@@ -416,7 +416,7 @@ def test_own_red_flags_take_the_place_of_the_default_ones() -> None:
         ({"answer": set[int]}, "a set is in another order"),
         ({"answer": Secret}, "all secrets look the same"),
         ({"answer": lambda: 1}, r"called as answer\(text\)"),
-        ({"check": bool}, r"called as check\(state, answer\)"),
+        ({"check": len}, r"called as check\(state, answer\)"),
         ({"check": True}, r"called as check\(state, answer\)"),
         ({"prompt": "Where to?"}, r"called as prompt\(state\)"),
         ({"prompt": lambda: "?"}, r"called as prompt\(state\)"),

@@ -29,6 +29,8 @@ from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
 from maker_graph.errors import (
     DamagedRun,
+    Incomparable,
+    Invalid,
     LimitReached,
     MakerError,
     MissingKey,
@@ -64,6 +66,8 @@ __all__ = [
     "FirstTo",
     "Gate",
     "Hung",
+    "Incomparable",
+    "Invalid",
     "Ladder",
     "LimitReached",
     "Majority",

@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 
-class Asked(BaseModel):
+class CalibrationRequest(BaseModel):
     """What a calibration was asked for: the first line of its file, in which nothing can change.
 
     Attributes:
@@ -15,7 +15,7 @@ class Asked(BaseModel):
         options: what the task is made with.
         total: the steps of the task.
         models: each `provider:model`, in the order in which they are calibrated.
-        caps: the output cap of each model's samples.
+        max_tokens: the output cap of each model's samples; `caps` in the file.
         steps: how many steps are asked.
         samples: of each step, by each model.
         temperature: of the first sample and of the others; None leaves it to the model.
@@ -31,7 +31,7 @@ class Asked(BaseModel):
     options: dict[str, Any]
     total: int
     models: list[str]
-    caps: dict[str, int]
+    max_tokens: dict[str, int] = Field(validation_alias=AliasChoices("caps", "max_tokens"), serialization_alias="caps")
     steps: int
     samples: int
     temperature: tuple[float, float] | None
@@ -40,7 +40,7 @@ class Asked(BaseModel):
     seed: int | None
 
 
-class Step(BaseModel):
+class StepSamples(BaseModel):
     """One model's samples of one step: a line of the file.
 
     Attributes:

@@ -16,12 +16,16 @@ from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
+from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, plain, visible
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, copied, plain
+from maker_graph.core.characters import visible
+from maker_graph.core.checks import failed, truth
 from maker_graph.core.copies import copies
 from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
-from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule
+from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
 from maker_graph.core.voting import Voting
+from maker_graph.errors import Incomparable, Invalid
 
 SCATTERED = 10
 """So many valid samples without two that agree end a vote."""
@@ -110,15 +114,17 @@ class Reading:
 
     Attributes:
         parse: from text to the answer; whatever it raises, the sample is malformed.
-        key: from what `parse` made to what is voted on; the whole answer if None.
-        check: whether what `parse` made keeps the rules of the domain; everything does if None.
+        key: from the answer to what is voted on; the whole answer if None. Whatever it raises, the sample is malformed.
+        check: whether the answer keeps the rules of the domain, or it raises `Invalid`; every answer does if None.
         red_flags: name -> predicate over the raw sample, tried in order.
+        instances: whether `key` and `check` see what `parse` made; else a copy of its plain JSON, as the state will hold it.
     """
 
     parse: Callable[[str], Any]
     key: Callable[[Any], object] | None
     check: Callable[[Any], bool] | None
     red_flags: Mapping[str, RedFlag]
+    instances: bool = False
 
 
 class _Read(NamedTuple):
@@ -140,7 +146,7 @@ def judge_all(samples: Sequence[Sample], reading: Reading, earlier: Sequence[Sam
     `earlier` are those of the same vote that were judged before: a copy of one of them is no vote.
     """
     known: dict[str, _Read] = {}
-    copied = copies((*earlier, *samples))
+    repeated = copies((*earlier, *samples))
     judged = []
     for sample in samples:
         if sample.garbled:
@@ -151,7 +157,7 @@ def judge_all(samples: Sequence[Sample], reading: Reading, earlier: Sequence[Sam
         read = known[sample.text]
         if read is _TOO_LONG:
             flag = read.flag
-        elif sample.index in copied:
+        elif sample.index in repeated:
             flag = "copy"
         else:
             flag = raised(reading.red_flags, sample) or read.flag
@@ -184,14 +190,36 @@ def _read(text: str, reading: Reading) -> _Read:
     room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     if len(text) > MAX_CHARACTERS:
         return _TOO_LONG
+    what = "An answer"
     try:
-        value = reading.parse(text)
+        value = voted = reading.parse(text)
         answer = plain(value, depth=MAX_DEPTH - room)
-        candidate = canonical(answer if reading.key is None else plain(reading.key(value)), depth=MAX_DEPTH - room)
-        kept = reading.check is None or reading.check(value)
+        if reading.key is not None:
+            what = "What key returned"
+            voted = reading.key(_seen(value, answer, reading))
+        candidate = candidate_of(voted, depth=MAX_DEPTH - room)
+    except Incomparable as error:  # the fault of a function, which every reply would pay for
+        raise Incomparable(f"{what} cannot be voted on: {error}.") from error
     except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
-        return _Read("malformed", visible(f"{type(error).__name__}: {error}")[:300], "", None)
-    return _Read(None if kept else "invalid", "", candidate, answer)
+        return _Read("malformed", _why(f"{type(error).__name__}: {error}"), "", None)
+    if reading.check is None:
+        return _Read(None, "", candidate, answer)
+    try:
+        kept = reading.check(_seen(value, answer, reading))
+    except Invalid as error:
+        return _Read("invalid", _why(str(error)), candidate, answer)
+    except Exception as error:
+        raise failed("check", error) from error
+    return _Read(None if truth("check", kept) else "invalid", "", candidate, answer)
+
+
+def _seen(value: Any, answer: JSON, reading: Reading) -> Any:
+    """Return the answer as the caller's functions see it: they cannot change what is kept."""
+    return value if reading.instances else copied(answer)
+
+
+def _why(text: str) -> str:
+    return visible(text)[:300]
 
 
 def tally(judged: Sequence[Judged]) -> dict[str, int]:
@@ -313,7 +341,7 @@ def _in_a_row(judged: Sequence[Judged]) -> int:
 
 
 def _verdict(ballot: dict[str, int], rule: StoppingRule) -> Decided | Draw | Hung:
-    verdict = rule(ballot)
+    verdict = checked_verdict(rule, ballot)
     if isinstance(verdict, Draw) and _scattered(ballot):
         return Hung()
     return verdict

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON
+from maker_graph.core.checks import failed, function, truth, whole
 from maker_graph.core.ends import OTHER_ENDS, TOLD_APART
 from maker_graph.errors import UsageError
 
@@ -95,8 +96,7 @@ def too_long(limit: int) -> RedFlag:
     >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
     ('too_long', True)
     """
-    if limit < 1:
-        raise UsageError(f"too_long needs a limit of at least 1 token, not {limit!r}.")
+    whole("The limit of too_long, in tokens,", limit)
 
     def too_long(sample: Sample) -> bool:
         return sample.output_tokens > limit
@@ -142,13 +142,19 @@ def named(red_flags: Sequence[RedFlag]) -> dict[str, RedFlag]:
     """Return `red_flags` under the names by which they are counted, in their order.
 
     Raises:
-        UsageError: a flag has no name of its own, or two share one.
+        UsageError: a flag is no function of a sample, has no name of its own, or two share one.
     """
+    if isinstance(red_flags, str) or not isinstance(red_flags, Sequence):
+        raise UsageError(f"red_flags is a list of functions, each from a Sample to True or False, not {red_flags!r}.")
     result: dict[str, RedFlag] = {}
     for flag in red_flags:
+        given: object = flag
         name = getattr(flag, "__name__", type(flag).__name__)
         if not name.isidentifier():
             raise UsageError(f"A red flag is counted by its name, and {name} is none: write it with def.")
+        if given is too_long:
+            raise UsageError("too_long needs its limit, in tokens: too_long(750).")
+        function(f"The red flag {name}" if callable(given) else "A red flag", given, "sample")
         if name in result or name in _RESERVED:
             raise UsageError(f"The name {name!r} is taken by another red flag: give each a name of its own.")
         result[name] = flag
@@ -156,10 +162,22 @@ def named(red_flags: Sequence[RedFlag]) -> dict[str, RedFlag]:
 
 
 def raised(red_flags: Mapping[str, RedFlag], sample: Sample) -> str | None:
-    """Return the name under which `sample` is counted for the first of `red_flags` that it raises; None if it raises none."""
-    name = next((name for name, flag in red_flags.items() if flag(sample)), None)
-    if name is None or red_flags[name] is not ended:
-        return name
+    """Return the name under which `sample` is counted for the first of `red_flags` that it raises; None if it raises none.
+
+    Raises:
+        UsageError: a flag fails, or says something else than True or False.
+    """
+    for name, flag in red_flags.items():
+        try:
+            said = flag(sample)
+        except Exception as error:
+            raise failed(f"The red flag {name}, on sample {sample.index},", error) from error
+        if said is not False and truth(f"The red flag {name}", said):
+            return _counted(sample) if flag is ended else name
+    return None
+
+
+def _counted(sample: Sample) -> str:
     return f"ended_{sample.finish if sample.finish in OTHER_ENDS else UNKNOWN}"
 
 

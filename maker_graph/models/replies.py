@@ -14,7 +14,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, plain, strict_json, without_controls
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, plain, strict_json
+from maker_graph.core.characters import without_controls
 from maker_graph.core.ends import End, end_of, folded
 from maker_graph.core.red_flags import Sample, ToolCall, estimated_tokens
 from maker_graph.models.prompts import prompt_tokens

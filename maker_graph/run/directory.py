@@ -18,6 +18,7 @@ from maker_graph.core.decision import Usage
 from maker_graph.core.machine import Machine
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
+from maker_graph.files import write_whole
 from maker_graph.run.journal import Fsync, Journal
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.tasks.loading import load_task
@@ -103,11 +104,7 @@ def created(directory: Path, settings: Settings, task: Task, *, fsync: Fsync = "
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
     try:
         Journal(directory / "journal.db", settings.origin(), create=True).close()
-        # Last, and whole or not at all: a directory with settings is a run.
-        draft = directory / ".settings.json"
-        draft.touch(mode=0o600)
-        draft.write_text(settings.text(), encoding="utf-8")
-        draft.replace(directory / "settings.json")
+        write_whole(directory / "settings.json", settings.text(), private=True)  # last: a directory with settings is a run
     except OSError as error:
         raise LimitReached(f"{directory} cannot be written ({error.strerror}): make room and start again.") from None
     with opened(directory, task, fsync=fsync) as run:

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
-from maker_graph.core.canonical import canonical, sorted_json
+from maker_graph.core.canonical import sorted_json
+from maker_graph.core.guarding import guarded
 from maker_graph.core.task import Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
@@ -16,9 +17,6 @@ from maker_graph.tasks.loading import LoadedTask
 
 VERSION: Literal[2] = 2
 """The form of settings.json. The first one had no version, and all settings in one row."""
-
-TARGET = 0.99
-"""The chance of no error in the whole task for which is planned if nothing else is said."""
 
 _STORED = ("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check")
 
@@ -187,8 +185,9 @@ def unchanged(settings: Settings, task: Task) -> None:
 def _prompt_digest(task: Task) -> str:
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which who only looks at a run does not need
 
+    task = guarded(task)
     state = task.start()
     prompts = [] if task.done(state) else [task.prompt(state)]
     if prompts and isinstance(task, Rephrases):
         prompts.append(task.rephrase(state, 1))
-    return hashlib.sha256(canonical([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]
+    return hashlib.sha256(sorted_json([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]

@@ -15,15 +15,16 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.types import Command
 
+from maker_graph.core.canonical import copied
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
+from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE, TIMEOUT
 from maker_graph.models.resolving import model_for
-from maker_graph.models.sampler import Call, Calls
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import Run
 from maker_graph.run.journal import clear_errors
@@ -84,7 +85,7 @@ class _Commits:
         self.watcher.progress(self.at)
 
     def _prompt(self, at: MakerOutput) -> Prompt:
-        return self.run.task.prompt(at["state"])
+        return self.run.task.prompt(copied(at["state"]))
 
 
 async def solve(
@@ -149,7 +150,7 @@ async def solve(
         async with _deadline(meter):
             await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
-        traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(commits.at["state"]))
+        traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(copied(commits.at["state"])))
         raise
     finally:
         traces.close()

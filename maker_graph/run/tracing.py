@@ -29,7 +29,7 @@ from langsmith import Client, RunTree, tracing_context, uuid7
 from langsmith.utils import LangSmithUserError, LangSmithWarning, tracing_is_enabled
 
 from maker_graph.core.ballot import lead
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Prompt

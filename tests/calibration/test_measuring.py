@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from maker_graph.calibration.file import opened, read
-from maker_graph.calibration.lines import Asked, Step
+from maker_graph.calibration.file import open_calibration, read_calibration
+from maker_graph.calibration.lines import CalibrationRequest, StepSamples
 from maker_graph.calibration.measuring import calibrate
-from maker_graph.calibration.result import measured
+from maker_graph.calibration.result import measured_result
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.models.tiny_lm.engine import WEIGHTS
 from maker_graph.run.account import Limits
@@ -25,12 +26,12 @@ ROOT = Path(__file__).parents[2]
 MODEL = "sim:perfect,error=0.1,rho=0.05,flagged=0.06,favourite=0.7"
 
 
-def asked_of(**changes: Any) -> Asked:
+def request_of(**changes: Any) -> CalibrationRequest:
     given: dict[str, Any] = {
-        "task": "hanoi", "options": {"disks": 3}, "total": 7, "models": ["scripted"], "caps": {"scripted": 99}, "steps": 7,
-        "samples": 3, "temperature": (0.0, 0.1), "check": True, "truth": True, "seed": None,
+        "task": "hanoi", "options": {"disks": 3}, "total": 7, "models": ["scripted"], "max_tokens": {"scripted": 99},
+        "steps": 7, "samples": 3, "temperature": (0.0, 0.1), "check": True, "truth": True, "seed": None,
     }  # fmt: skip
-    return Asked(**{**given, **changes})
+    return CalibrationRequest(**{**given, **changes})
 
 
 # --------------------------------------------------------------------------------------------------------- what is measured
@@ -51,7 +52,7 @@ def test_the_samples_are_drawn_as_in_a_run(tmp_path: Path) -> None:
         return f"move = {answer['move']}\nnext_state = {answer['next_state']}"
 
     model = Scripted(script=script)
-    with opened(tmp_path / "c.jsonl", asked_of()) as calibration:
+    with open_calibration(tmp_path / "c.jsonl", request_of()) as calibration:
         asyncio.run(calibrate(calibration, task, model, "scripted"))
         result = calibration.conclude("scripted", (1.0, 2.0))
     assert Counter((call["index"], call["temperature"], call["max_tokens"]) for call in model.log) == {
@@ -61,8 +62,8 @@ def test_the_samples_are_drawn_as_in_a_run(tmp_path: Path) -> None:
     assert (result.p.value, result.valid.value, result.hard) == (1.0, 7 / 21, [])
 
 
-def step_of(number: int, *sequence: int | str, right: int | None = 0) -> Step:
-    return Step(
+def step_of(number: int, *sequence: int | str, right: int | None = 0) -> StepSamples:
+    return StepSamples(
         model="scripted", step=number, sequence=list(sequence), right=right, candidates=["a", "b", "c"], input=3, cached=0,
         lengths=[5] * len(sequence), seconds=[0.5] * len(sequence), cost=0.01,
     )  # fmt: skip
@@ -70,10 +71,10 @@ def step_of(number: int, *sequence: int | str, right: int | None = 0) -> Step:
 
 def test_the_largest_rival_is_bounded_by_how_often_two_wrong_samples_agree() -> None:
     steps = [step_of(n, 1, 1) for n in range(40)] + [step_of(n, 1, 2) for n in range(40, 100)]
-    result = measured(asked_of(samples=2), "scripted", steps, None)
+    result = measured_result(request_of(samples=2), "scripted", steps, None)
     assert result.both_wrong == (100, 40)
     assert 0.4**0.5 < result.rival < 0.75
-    assert measured(asked_of(samples=2), "scripted", [step_of(0, 0, 1)], None).rival == 1.0
+    assert measured_result(request_of(samples=2), "scripted", [step_of(0, 0, 1)], None).rival == 1.0
 
 
 # ------------------------------------------------------------------------------------------------------ what a file survives
@@ -85,7 +86,7 @@ def test_the_cost_of_earlier_calls_counts(tmp_path: Path) -> None:
     limits = Limits(cost=0.09)
 
     def go_on() -> int:
-        with opened(path, asked_of(samples=2)) as calibration:
+        with open_calibration(path, request_of(samples=2)) as calibration:
             with pytest.raises(LimitReached, match=r"limit of \$0.09"):
                 asyncio.run(calibrate(calibration, task, model, "scripted", price=lambda _: 0.01, limits=limits, concurrency=2))
             return len(calibration.steps)
@@ -93,14 +94,22 @@ def test_the_cost_of_earlier_calls_counts(tmp_path: Path) -> None:
     assert (go_on(), go_on()) == (4, 4)
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/null")])
+def test_where_no_regular_file_can_be_no_calibration_begins(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "c.jsonl"
+    make(path)
+    with pytest.raises(UsageError, match="give the name of a regular file"), open_calibration(path, request_of()):
+        pass
+
+
 @pytest.mark.parametrize("text", ["", "hello\n", '{"a": 1}\n', '{"calibration": 1}\n'])
 def test_what_is_no_calibration_is_refused_and_left_alone(text: str, tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text(text)
     with pytest.raises(UsageError, match=r"is no calibration"):
-        read(path)
+        read_calibration(path)
     if text:
-        with pytest.raises(UsageError, match=r"is no calibration"), opened(path, asked_of()):
+        with pytest.raises(UsageError, match=r"is no calibration"), open_calibration(path, request_of()):
             pass
         assert path.read_text() == text
 

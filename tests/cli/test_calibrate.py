@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from maker_graph.calibration.file import read
+from maker_graph.calibration.file import read_calibration
 from maker_graph.cli import app
 from tests.conftest import Cli
 from tests.survival.harness import Children, wait_until
@@ -76,7 +76,7 @@ def test_a_limit_stops_it_and_a_higher_one_goes_on(cli: Cli, tmp_path: Path) -> 
     assert 15 <= kept <= 25
     assert cli(*args, "--max-calls", "60").returncode == 4
     assert cli(*args, "--max-calls", "200").returncode == 0
-    asked, (result,) = read(tmp_path / "c.jsonl")
+    asked, (result,) = read_calibration(tmp_path / "c.jsonl")
     assert (asked.steps, result.samples) == (100, 200)
     assert "is not finished" not in cli("plan", "c.jsonl").stderr
 

@@ -205,3 +205,13 @@ def test_rows_that_a_simulated_model_cannot_read_are_left_open(cli: Cli, tmp_pat
     done = cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--json", "--max-samples", "12")
     assert (done.returncode, result(done)["steps"]) == (1, 3)
     assert "1 of 3 rows" in done.stderr
+
+
+def test_a_row_that_holds_what_nobody_can_see_is_asked_like_any_other(cli: Cli, tmp_path: Path) -> None:
+    rows = 'address,date,amount\n"5 Elm\u200b St., 10115 Berlin",3.4.24,$5\n"5 Elm St., 10115 Berlin",3.4.24,$5\n'
+    (tmp_path / "rows.csv").write_text(rows, encoding="utf-8")
+    given = ("--input", "rows.csv", "--out", "o.csv", "--run", "r", "--model", "sim:perfect")
+    done = cli("run", "records", *given, "--json", "-q")
+    assert result(done)["steps"] == 2, done.stderr
+    assert "1 of 2 rows are left open" in done.stderr, "its street cannot be told without the character"
+    assert result(cli("verify", "r", "--json"))["digest"] == result(done)["digest"]

@@ -38,8 +38,8 @@ def certified(tallies: Mapping[Tally, int], k: int) -> Certificate:
 @pytest.mark.parametrize(("scatter", "rho", "k"), [("one rival", 0.0, 4), ("one rival", 0.05, 5), ("scatter", 0.02, 3)])
 def test_the_interval_holds_the_chance_that_is_true_given_the_ballots(scatter: str, rho: float, k: int) -> None:
     """In about 95 % of all runs, with these seeds in at least 5 of 6; `tests/benchmarks/certificate.py` is the long form."""
-    world, chance = World(0.1, rho, scatter), np.random.default_rng(7)
-    runs = [world.run(chance, 300, k) for _ in range(6)]
+    world, rng = World(0.1, rho, scatter), np.random.default_rng(7)
+    runs = [world.run(rng, 300, k) for _ in range(6)]
     stated = [certified(run.tallies, k).chance for run in runs]
     assert sum(each.low <= run.chance <= each.high for each, run in zip(stated, runs, strict=True)) >= 5
     assert np.mean([each.value for each in stated]) == pytest.approx(np.mean([run.chance for run in runs]), abs=0.1)
@@ -171,11 +171,11 @@ def test_many_kinds_of_ballots_are_no_hindrance() -> None:
 
 def test_ballots_that_no_numbers_fit_well_still_have_an_interval() -> None:
     """A million steps at peace and some thousand in uproar: the likelihood is narrow, at an edge, and has several peaks."""
-    chance = random.Random(1)
+    rng = random.Random(1)
     tallies: dict[Tally, int] = {(3,): 10**6}
     while len(tallies) < 15:
-        first, *rest = sorted((chance.randint(1, 12) for _ in range(chance.randint(1, 5))), reverse=True)
-        tallies[first + 3, first, *rest] = chance.randint(1, 500)
+        first, *rest = sorted((rng.randint(1, 12) for _ in range(rng.randint(1, 5))), reverse=True)
+        tallies[first + 3, first, *rest] = rng.randint(1, 500)
     error = fit(tallies, {}).error
     assert error.low < error.value < error.high < 1.1 * error.low
 

@@ -31,15 +31,16 @@ from maker_graph.run import directory as directories
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.journal import Fsync
 from maker_graph.run.options import RunOptions, kept_options
-from maker_graph.run.settings import TARGET, LadderSettings, Settings, new_settings
+from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
+from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import SHIPPED, LoadedTask, described
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results
 
 if TYPE_CHECKING:
-    from maker_graph.calibration.plan import Basis
-    from maker_graph.models.sampler import Call
+    from maker_graph.calibration.estimates import ModelEstimates
+    from maker_graph.models.calls import Call
     from maker_graph.report.certificate import Certificate
 
 
@@ -193,7 +194,7 @@ class Run:
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
         """
-        from maker_graph.calibration.known import basis_for, k_for
+        from maker_graph.calibration.known import estimates_for, k_for
 
         loaded = described(task)
         info = info_of(model)
@@ -207,8 +208,8 @@ class Run:
                 check=check,
             )
         )
-        basis = basis_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
-        voting = replace(voting, k=k_for(loaded, basis, target) if k == "auto" else k)
+        estimates = estimates_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
+        voting = replace(voting, k=k_for(loaded, estimates, target) if k == "auto" else k)
         ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
         settings = new_settings(loaded, model, voting, ladder)
         options = RunOptions.of(
@@ -225,7 +226,7 @@ class Run:
             opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync))
             options.keep(opened.journal)
             run = cls(opened, stack.pop_all())
-        run._keep_plan(basis)
+        run._keep_plan(estimates)
         return run
 
     @classmethod
@@ -331,8 +332,8 @@ class Run:
 
     async def drive(self, decided: Callable[[Committed], None] = lambda _: None, **how: Unpack[Solving]) -> None:
         """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
+        from maker_graph.models.calls import Calls
         from maker_graph.models.gate import Gate
-        from maker_graph.models.sampler import Calls
         from maker_graph.run.solving import Watcher, solve
 
         kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")
@@ -416,12 +417,12 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _keep_plan(self, basis: "Basis | None") -> None:
+    def _keep_plan(self, estimates: "ModelEstimates | None") -> None:
         from maker_graph.calibration.plan import expected
 
         total = total_of(self.task)
-        if basis is not None and total:
-            self._opened.journal.set_note("plan", json.dumps(expected(basis, self.settings.k, total)))
+        if estimates is not None and total:
+            self._opened.journal.set_note("plan", json.dumps(expected(estimates, self.settings.k, total)))
 
 
 def _decided(step: Committed) -> DecidedStep:

@@ -12,7 +12,7 @@ No rule ever declares a silent winner. A vote ends undecided when
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -54,6 +54,7 @@ class Judged(TypedDict):
     candidate: str
     answer: JSON
     usage: Usage
+    lost: int
 
 
 class Vote(TypedDict):
@@ -69,6 +70,8 @@ class Vote(TypedDict):
         lengths: output tokens of each sample, in the same order; empty if they are not known.
         rounds: parallel fan-outs of samples.
         usage: tokens of all samples.
+        lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
+            Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
     """
 
     by: str
@@ -80,6 +83,7 @@ class Vote(TypedDict):
     lengths: list[int]
     rounds: int
     usage: Usage
+    lost: NotRequired[int]
 
 
 class Decision(Vote):
@@ -171,6 +175,7 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
         candidate=read.candidate,
         answer=read.answer,
         usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
+        lost=sample.lost,
     )
 
 
@@ -243,6 +248,7 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
             cached=sum(j["usage"]["cached"] for j in judged),
             output=sum(j["usage"]["output"] for j in judged),
         ),
+        lost=sum(j["lost"] for j in judged),
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
@@ -260,6 +266,7 @@ def vote_of(decision: Decision) -> Vote:
         lengths=decision["lengths"],
         rounds=decision["rounds"],
         usage=decision["usage"],
+        lost=decision.get("lost", 0),
     )
 
 
@@ -289,6 +296,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
         rounds=0,
         first_agrees=question["first"] == reply["candidate"],
         usage=Usage(input=0, cached=0, output=0),
+        lost=0,
         tried=[*question["tried"], vote_of(question)],
         replies=[],
     )

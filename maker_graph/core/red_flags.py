@@ -29,6 +29,8 @@ class Sample:
         estimated: True if the provider sent no counts, or nonsense, and these are `estimated_tokens` of the texts.
         garbled: True if the reply held control characters or lone surrogates; `text` has them as escapes that can be seen.
         seconds: how long the reply took, from its request.
+        lost: requests for this sample that brought no reply, for a reason that may depend on what the reply would have said:
+            a time-out, a body cut short. The request was made again, and only this reply counts.
     """
 
     index: int
@@ -40,6 +42,7 @@ class Sample:
     estimated: bool = False
     garbled: bool = False
     seconds: float = 0.0
+    lost: int = 0
 
 
 RedFlag: TypeAlias = Callable[[Sample], bool]

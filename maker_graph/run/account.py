@@ -14,8 +14,8 @@ from maker_graph.core.decision import Usage
 from maker_graph.core.spending import Spent
 from maker_graph.errors import LimitReached
 from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
+from maker_graph.models.calls import Call
 from maker_graph.models.pricing import Price
-from maker_graph.models.sampler import Call
 from maker_graph.run.journal import Held, Journal
 from maker_graph.run.pace import Pace
 

@@ -20,6 +20,7 @@ from maker_graph.core.guarding import guarded
 from maker_graph.core.machine import Machine
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
+from maker_graph.files import write_whole
 from maker_graph.run.journal import Fsync, Journal
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.tasks.loading import load_task
@@ -45,7 +46,8 @@ class Summary(TypedDict):
     spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
-    session. `sessions` counts how often somebody went on with the run, the first time included.
+    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
+    somebody went on with the run, the first time included.
     """
 
     run: str
@@ -69,6 +71,7 @@ class Summary(TypedDict):
     digest: str
     drafts: Drafts
     dropped: int
+    lost: int
     sessions: int
 
 
@@ -105,11 +108,7 @@ def created(directory: Path, settings: Settings, task: Task, *, fsync: Fsync = "
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
     try:
         Journal(directory / "journal.db", settings.origin(), create=True).close()
-        # Last, and whole or not at all: a directory with settings is a run.
-        draft = directory / ".settings.json"
-        draft.touch(mode=0o600)
-        draft.write_text(settings.text(), encoding="utf-8")
-        draft.replace(directory / "settings.json")
+        write_whole(directory / "settings.json", settings.text(), private=True)  # last: a directory with settings is a run
     except OSError as error:
         raise LimitReached(f"{directory} cannot be written ({error.strerror}): make room and start again.") from None
     with opened(directory, task, fsync=fsync) as run:
@@ -197,6 +196,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
             cost_usd=round(spent.draft_cost, 6),
         ),
         dropped=max(0, spent.samples - totals["samples"]),
+        lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
     )
 

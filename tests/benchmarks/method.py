@@ -20,8 +20,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.calibration.file import read
-from maker_graph.calibration.plan import basis_of, expected
+from maker_graph.calibration.estimates import estimates_of
+from maker_graph.calibration.file import read_calibration
+from maker_graph.calibration.plan import expected
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Reading, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
@@ -204,7 +205,7 @@ def promised(disks: int, *, check: bool, samples: int = 8) -> Iterator[dict[str,
         command = [sys.executable, "-m", "maker_graph.cli", "calibrate", "hanoi", "--disks", str(disks), "--model", "tiny"]
         command += ["--steps", str(2**disks - 1), "--samples", str(samples), "--seed", "1000", "--out", str(out), "-q"]
         subprocess.run([*command, *([] if check else ["--no-check"])], check=True, stdout=subprocess.DEVNULL)
-        (result,) = read(out)[1]
+        (result,) = read_calibration(out)[1]
     measured = {
         "check": check,
         "error": tuple(result.error.model_dump().values()),
@@ -213,7 +214,7 @@ def promised(disks: int, *, check: bool, samples: int = 8) -> Iterator[dict[str,
         "rival": result.rival,
     }
     for k in (1, 2, 3, 4):
-        plan = expected(basis_of(result), k, 2**disks - 1)
+        plan = expected(estimates_of(result), k, 2**disks - 1)
         yield {**measured, "k": k, "promised": round(plan["p_full"], 4), "independent": round(plan["p_full_independent"], 4)}
 
 

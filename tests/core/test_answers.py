@@ -207,7 +207,6 @@ def _bit_by_bit(text: str) -> Iterator[str]:
         *({"type": "object"}, "int", "queue", 3, Queue.BILLING, Route("a"), Literal, [int], (int, str)),
         *(lambda: 1, lambda a, b: (a, b), _of_a_set, _later, _bit_by_bit, object(), TypedDict, Unfinished),
     ],
-    ids=str,
 )
 def test_what_cannot_be_an_answer_is_refused_before_anything_is_asked(form: Any) -> None:
     with pytest.raises(UsageError, match=r"answer"):

@@ -1,0 +1,148 @@
+"""`maker-graph calibrate`: measure a model, or several, on random steps of a task."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maker_graph.cli.app import app, clear_errors, tell
+from maker_graph.cli.options import (
+    AsJson,
+    Check,
+    Disks,
+    MaxCalls,
+    MaxCost,
+    MaxTokens,
+    OwnPrice,
+    Patience,
+    Quiet,
+    Rpm,
+    Source,
+    Target,
+    TaskName,
+    TemperatureOption,
+    Timeout,
+    parse_temperature,
+    task_named,
+)
+from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
+from maker_graph.core.voting import Voting
+from maker_graph.errors import UsageError
+from maker_graph.extras import need_plan_extra
+from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.statistics.forecast import TARGET
+
+
+@app.command(
+    "calibrate",
+    epilog="Examples:\n\n  maker-graph calibrate hanoi --disks 10 --model sim:gpt-4.1-mini --out mini.jsonl\n\n"
+    "  maker-graph calibrate hanoi --disks 20 --model openai:gpt-4.1-mini --model openai:gpt-4.1-nano --max-cost 5\n\n"
+    "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --no-truth --samples 5",
+)
+def calibrate_command(
+    task: TaskName,
+    model: Annotated[
+        list[str], typer.Option(help="provider:model, sim:PROFILE, or tiny; several are compared, give the option for each.")
+    ],
+    steps: Annotated[int, typer.Option(help="Random steps that are asked; all, if the task has no more.", min=1)] = 1000,
+    samples: Annotated[int, typer.Option(help="Of each step; two show how errors are correlated, more show it better.")] = 2,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where all of it is kept. Default: calibration-TASK.jsonl.")
+    ] = None,
+    disks: Disks = 10,
+    source: Source = None,
+    temperature: TemperatureOption = "auto",
+    max_tokens: MaxTokens = None,
+    check: Check = True,
+    truth: Annotated[
+        bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
+    ] = True,
+    target: Target = TARGET,
+    seed: Annotated[
+        int | None, typer.Option(help="Which steps are drawn; for models that ship or are simulated, also which samples.")
+    ] = None,
+    max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.", min=0)] = None,
+    price: OwnPrice = None,
+    concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
+    rpm: Rpm = None,
+    timeout: Timeout = TIMEOUT,
+    patience: Patience = PATIENCE / 60,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
+    import asyncio
+
+    from maker_graph.calibration.file import open_calibration
+    from maker_graph.calibration.lines import CalibrationRequest
+    from maker_graph.calibration.measuring import calibrate
+    from maker_graph.calibration.steps import calibratable_steps
+    from maker_graph.cli.calibrated import progress_of, show
+    from maker_graph.models.calls import Calls
+    from maker_graph.models.gate import Gate
+    from maker_graph.models.pricing import list_price, parse_price, price_for
+    from maker_graph.models.resolving import model_for
+    from maker_graph.run.account import Limits
+
+    with clear_errors():
+        need_plan_extra("calibrate")
+        models = list(dict.fromkeys(model))
+        if samples < 2:
+            raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
+        both = parse_temperature(temperature)
+        if both == "auto" and len({info_of(name).temperature for name in models}) > 1:
+            raise UsageError(
+                "These models are sampled at different temperatures: say with --temperature at which all of them are."
+            )
+        if price is not None and len(models) > 1:
+            raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
+        loaded = task_named(task, disks, source)
+        total = calibratable_steps(loaded.task, truth=truth)
+        seed = info_of(models[0]).seed if seed is None else seed
+        suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
+        request = CalibrationRequest(
+            task=task,
+            options=loaded.options,
+            total=total,
+            models=models,
+            max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
+            steps=min(steps, total),
+            samples=samples,
+            temperature=suited[models[0]].temperatures,
+            check=check,
+            truth=truth,
+            seed=seed,
+        )
+        chats = {name: model_for(name, loaded.task, seed) for name in models}
+        prices = {name: price_for(name, price, max_cost) for name in models}
+        out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
+        if steps > total and not quiet:
+            tell(f"The task has {total:,} steps: all of them are asked.")
+        with open_calibration(out, request) as calibration:
+            results = []
+            for name in models:
+                with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
+                    asyncio.run(
+                        calibrate(
+                            calibration,
+                            loaded.task,
+                            chats[name],
+                            name,
+                            price=prices[name],
+                            limits=Limits(max_cost, max_calls, max_minutes),
+                            concurrency=concurrency,
+                            calls=Calls(gate=Gate(rpm=rpm, notice=tell), timeout=timeout, patience=60 * patience),
+                            progress=progress,
+                        )
+                    )
+                listed = parse_price(price) if price is not None else list_price(name)
+                results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
+        if as_json:
+            sys.stdout.write(json.dumps({"file": str(out), "results": [each.model_dump() for each in results]}) + os.linesep)
+        elif not quiet:
+            show(request, results, out, target)

@@ -33,12 +33,12 @@ def print_summary(result: Summary, *, as_json: bool, quiet: bool) -> None:
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column()
-        for name, value in _rows(result):
+        for name, value in _summary_rows(result):
             table.add_row(name, value)
         Console(highlight=False).print(table)
 
 
-def _rows(result: Summary) -> Iterator[tuple[str, str]]:
+def _summary_rows(result: Summary) -> Iterator[tuple[str, str]]:
     """Yield the lines of the table that a run ends with."""
     total = "" if result["total"] is None else f" of {result['total']:,}"
     if result["verified"]:

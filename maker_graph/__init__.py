@@ -43,6 +43,10 @@ from maker_graph.errors import (
     UnusableRun,
     UsageError,
 )
+from maker_graph.statistics.correlated import expected_votes as expected_votes_correlated
+from maker_graph.statistics.correlated import k_min as k_min_correlated
+from maker_graph.statistics.correlated import p_full as p_full_correlated
+from maker_graph.statistics.correlated import p_sub as p_sub_correlated
 from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
 
 if TYPE_CHECKING:
@@ -97,10 +101,14 @@ __all__ = [
     "empty",
     "ended",
     "expected_votes",
+    "expected_votes_correlated",
     "k_min",
+    "k_min_correlated",
     "no_text",
     "p_full",
+    "p_full_correlated",
     "p_sub",
+    "p_sub_correlated",
     "refused",
     "strict_json",
     "strict_serializer",

@@ -51,6 +51,23 @@ def test_every_error_is_public_drawn_in_the_tree_and_survives_pickling() -> None
         assert (str(again), vars(again)) == (str(error), vars(error))
 
 
+@pytest.mark.parametrize("name", ["expected_votes", "k_min", "p_full", "p_sub"])
+def test_each_formula_says_first_for_which_errors_it_is_and_where_it_is_from(name: str) -> None:
+    for public, kind, other in ((name, "independent", f"{name}_correlated"), (f"{name}_correlated", "correlated", name)):
+        said = getattr(maker_graph, public).__doc__ or ""
+        first, _, then, *_ = said.split("\n")
+        assert f"if errors are {kind}" in first
+        assert "arXiv 2511.09030" in then
+        assert f"`{other}`" in said
+
+
+def test_without_correlation_both_kinds_of_formulas_are_one() -> None:
+    assert maker_graph.p_sub_correlated(0.9, 3, rho=0.0) == pytest.approx(maker_graph.p_sub(0.9, 3), rel=1e-12)
+    assert maker_graph.p_full_correlated(0.9, 6, 1023, rho=0.0) == pytest.approx(maker_graph.p_full(0.9, 6, 1023), rel=1e-12)
+    assert maker_graph.k_min_correlated(0.9, 1023, 0.99, rho=0.0) == maker_graph.k_min(0.9, 1023, 0.99)
+    assert maker_graph.expected_votes_correlated(0.9, 3, rho=0.0) == maker_graph.expected_votes(0.9, 3)
+
+
 def test_nothing_happens_at_import(tmp_path: Path) -> None:
     code = "import logging, maker_graph, maker_graph.cli; assert not logging.getLogger().handlers"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

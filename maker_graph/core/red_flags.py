@@ -61,6 +61,8 @@ class Sample:
         tool_calls: the tools that it calls, those included whose arguments could not be read.
         id: by which the provider knows the reply; empty if it gave none.
         from_cache: whether a cache says that it answered in the model's place.
+        lost: requests for this sample that brought no reply, for a reason that may depend on what the reply would have said:
+            a time-out, a body cut short. The request was made again, and only this reply counts.
     """
 
     index: int
@@ -77,6 +79,7 @@ class Sample:
     tool_calls: Sequence[ToolCall] = ()
     id: str = ""
     from_cache: bool = False
+    lost: int = 0
 
 
 RedFlag: TypeAlias = Callable[[Sample], bool]

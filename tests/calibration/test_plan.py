@@ -2,34 +2,20 @@
 
 import subprocess
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from maker_graph.calibration.estimates import ModelEstimates, estimates_of, estimates_of_profile
-from maker_graph.calibration.lines import Interval, Result
 from maker_graph.calibration.plan import Speed, expected, make_plans
 from maker_graph.models.simulation import profile_of
 from maker_graph.statistics import correlated, independent
+from tests.calibration.making import at, result_of
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 COLUMN = {
     "k", "p_sub", "p_wrong", "p_full", "p_full_low", "p_full_high", "votes_per_step", "samples_per_step", "samples", "tokens",
     "cost_usd", "hours", "reason", "near",
 }  # fmt: skip
-
-
-def at(value: float, low: float | None = None, high: float | None = None) -> Interval:
-    return Interval(value=value, low=value if low is None else low, high=value if high is None else high)
-
-
-def result_of(**changes: Any) -> Result:
-    given: dict[str, Any] = {
-        "model": "m", "truth": True, "steps": 1000, "samples": 2000, "valid": at(0.97), "flags": {}, "p": at(0.99, 0.98, 0.995),
-        "error": at(0.01, 0.005, 0.02), "rho": at(0.01, 0.0, 0.05), "rival": 0.8, "both_wrong": (9, 5), "input": 400.0,
-        "output": 500.0, "seconds": (1.5, 3.0), "price": (0.4, 1.6), "cost_usd": 1.0, "hard": [],
-    }  # fmt: skip
-    return Result(**{**given, **changes})
 
 
 def test_the_papers_case_comes_out_with_every_figure() -> None:

@@ -99,6 +99,7 @@ def plan_command(
 
 def _plot(folder: Path) -> None:
     need_plan_extra("--plot")
+    from maker_graph.files import write_whole
     from maker_graph.report.figures.paper import planning_figures
     from maker_graph.report.figures.style import png
 
@@ -106,8 +107,7 @@ def _plot(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in planning_figures().items():
             path = folder / f"{name}.png"
-            path.write_bytes(png(figure))
-            tell(f"{path}")
+            tell(str(write_whole(path, png(figure))))
     except OSError as failure:
         raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
 
@@ -134,7 +134,7 @@ def _show(found: dict[str, Any]) -> None:
     rho = "not known" if found["rho"] is None else f"{found['rho']:.4g}"
     console.print(
         f"{found['steps']:,} steps, target {found['target']:g}: p = {found['p']:.6g}, valid {found['valid']:.4g}, "
-        f"correlation {rho}, largest rival {found['rival']:.2g}"
+        f"correlation {rho}, largest rival {found['rival']:.2g}, replies lost {found['lost']:.3g}"
     )
     for name, title in (("independent", "If errors are independent"), ("correlated", "With that correlation")):
         if name in found:

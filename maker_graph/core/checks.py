@@ -1,11 +1,11 @@
 """Checks of settings and of the functions that a caller gives: each raises one sentence that says what to change."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-from maker_graph.errors import UsageError
+from maker_graph.errors import Invalid, UsageError
 
 
 def whole(name: str, value: object, least: int = 1) -> int:
@@ -90,6 +90,24 @@ def truth(what: str, value: object) -> bool:
     if inspect.iscoroutine(value):
         value.close()
     raise UsageError(f"{what} must return True or False, and it returned {shown}.")
+
+
+def broken_rule(check: Callable[..., object], *given: object) -> str | None:
+    """Return why `check` says no, empty if it does not say why; None if it says yes.
+
+    >>> broken_rule(lambda answer: answer > 0, -1)
+    ''
+
+    Raises:
+        UsageError: it says neither, or fails in another way than by `Invalid`: it may fail on right answers only.
+    """
+    try:
+        kept = check(*given)
+    except Invalid as error:
+        return str(error)
+    except Exception as error:
+        raise failed("check", error) from error
+    return None if truth("check", kept) else ""
 
 
 def failed(what: str, error: Exception) -> UsageError:

@@ -14,7 +14,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
+from maker_graph.core.guarding import guarded
 from maker_graph.core.machine import Machine
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
@@ -44,7 +46,8 @@ class Summary(TypedDict):
     spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
-    session. `sessions` counts how often somebody went on with the run, the first time included.
+    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
+    somebody went on with the run, the first time included.
     """
 
     run: str
@@ -68,6 +71,7 @@ class Summary(TypedDict):
     digest: str
     drafts: Drafts
     dropped: int
+    lost: int
     sessions: int
 
 
@@ -154,11 +158,14 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         DamagedRun: the journal is not what was written.
     """
     at = run.machine.begin()
-    rules_kept, check = True, run.task.check if isinstance(run.task, Checks) else None
+    task = guarded(run.task)
+    rules_kept, check = True, task.check if isinstance(task, Checks) else None
     for decision, before, after in run.journal.replay(run.machine):
         at = after
-        kept = decision["status"] == "decided" and (check is None or check(before["state"], decision["answer"]))
-        rules_kept = rules_kept and kept
+        decided = decision["status"] == "decided"
+        if decided and check is not None and rules_kept:
+            rules_kept = broken_rule(check, before["state"], decision["answer"]) is None
+        rules_kept = rules_kept and decided
         if at["step"] % 1000 == 0:
             progress(at["step"])
     total = total_of(run.task)
@@ -171,7 +178,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         steps=at["step"],
         total=total,
         done=at["done"],
-        verified=rules_kept and run.task.done(at["state"]) and total in (None, at["step"]),
+        verified=rules_kept and task.done(at["state"]) and total in (None, at["step"]),
         k=settings.k,
         samples=max(spent.samples, totals["samples"]),
         votes=totals["votes"],
@@ -189,6 +196,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
             cost_usd=round(spent.draft_cost, 6),
         ),
         dropped=max(0, spent.samples - totals["samples"]),
+        lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
     )
 

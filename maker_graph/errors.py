@@ -13,7 +13,9 @@ A parent says what you can do, a child what happened:
     ├── ProviderFailure       cure the provider and resume                 (exit code 5)
     ├── TakenOver             nothing to do: another process goes on       (exit code 130)
     └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
-        └── StaleStep         another process committed this step first
+        ├── StaleStep         another process committed this step first
+        ├── LostJournal       the journal was deleted, moved or replaced while the run was at work
+        └── OlderJournal      the journal is an older copy: put the newer one back, or accept the loss
 
 Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
 """
@@ -127,3 +129,11 @@ class DamagedRun(MakerError):
 
 class StaleStep(DamagedRun):
     """The step to commit is not the one that follows the journal's last."""
+
+
+class LostJournal(DamagedRun):
+    """The journal was deleted, moved, replaced or put back while the run was at work: nothing more is paid for."""
+
+
+class OlderJournal(DamagedRun):
+    """The journal is an older copy of itself: what was committed and paid for since is missing. Resume with `accept_loss`."""

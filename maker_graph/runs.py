@@ -31,13 +31,13 @@ from maker_graph.models.names import TIMEOUT, info_of
 from maker_graph.models.provider import Gate
 from maker_graph.models.sampler import Call, Calls
 from maker_graph.run import directory as directories
+from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
-from maker_graph.run.journal import Fsync
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.settings import TARGET, LadderSettings, Settings, model_for, new_settings
 from maker_graph.run.solving import PATIENCE, Watcher, prices_of, solve
 from maker_graph.run.tracing import Trace
-from maker_graph.tasks.loading import SHIPPED, LoadedTask, described
+from maker_graph.tasks.loading import LoadedTask, described
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results
 
@@ -222,31 +222,32 @@ class Run:
         )
         _check_models(settings, options, loaded.task)
         with ExitStack() as stack:
-            opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync))
-            options.keep(opened.journal)
-            run = cls(opened, stack.pop_all())
-        run._keep_plan(basis)
-        return run
+            notes = {**options.note(), **_plan(basis, settings, loaded.task)}
+            opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync, notes=notes))
+            return cls(opened, stack.pop_all())
 
     @classmethod
-    def open(cls, path: str | Path, *, task: Task | None = None, fsync: Fsync = "full") -> Self:
+    def open(cls, path: str | Path, *, task: Task | None = None, fsync: Fsync = "full", accept_loss: bool = False) -> Self:
         """Open a run that exists, to look at it or to go on with it.
 
         Args:
             path: its directory.
             task: its task, if that is not one that ships: it is not imported by the name that stands in the directory.
             fsync: as in `create`.
+            accept_loss: open it although its journal is an older copy of itself. When it goes on, missing steps are sampled
+                again, and what was spent on them stays counted.
 
         Raises:
             UnusableRun: there is no run, another process holds it, or its task is missing.
             DamagedRun: what is stored contradicts itself.
+            OlderJournal: what was committed or paid for since is missing from the journal.
         """
         with ExitStack() as stack:
             directory = Path(path)
-            name = directories.settings_of(directory).task
-            if task is None and name not in SHIPPED:
-                raise UnusableRun(f"{directory} is a run of {name}, which does not ship: open it with task=.")
-            return cls(stack.enter_context(directories.opened(directory, task, fsync=fsync)), stack.pop_all())
+            opened = stack.enter_context(directories.opened(directory, task, fsync=fsync, accept_loss=accept_loss))
+            if not opened.has_task:
+                raise UnusableRun(f"{directory} is a run of {opened.settings.task}, which does not ship: open it with task=.")
+            return cls(opened, stack.pop_all())
 
     @property
     def directory(self) -> Path:
@@ -412,10 +413,11 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _keep_plan(self, basis: Basis | None) -> None:
-        total = total_of(self.task)
-        if basis is not None and total:
-            self._opened.journal.set_note("plan", json.dumps(expected(basis, self.settings.k, total)))
+
+def _plan(basis: Basis | None, settings: Settings, task: Task) -> dict[str, str]:
+    """Return the note of what is expected of a run, if enough is known."""
+    total = total_of(task)
+    return {"plan": json.dumps(expected(basis, settings.k, total))} if basis is not None and total else {}
 
 
 def _decided(step: Committed) -> DecidedStep:

@@ -201,13 +201,21 @@ def resume_command(
     timeout: Timeout = TIMEOUT,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
+    accept_loss: Annotated[
+        bool,
+        typer.Option(
+            "--accept-loss",
+            help="Go on although the journal is an older copy: steps that are missing are sampled again, and what was spent on "
+            "them stays counted.",
+        ),
+    ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its last committed step."""
-    with clear_errors(), opened_run(run, fsync=fsync) as opened, _recording(record) as file:
+    with clear_errors(), opened_run(run, fsync=fsync, accept_loss=accept_loss) as opened, _recording(record) as file:
         if out is not None:
             _check_out(out, Path(opened.settings.options.get("input", "")))
         how = Solving(

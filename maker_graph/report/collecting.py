@@ -22,8 +22,8 @@ from maker_graph.errors import DamagedRun
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import Skimmed, SkimmedVote, skim
-from maker_graph.run.journal import Spent
 from maker_graph.run.settings import Settings
+from maker_graph.run.spending import Spent
 from maker_graph.tasks import Hanoi
 
 REPLAYED = 100_000
@@ -208,7 +208,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
     total = total_of(run.task)
     if replayed:
         summary = runs.summary(run)
-        done, verified = summary["done"], summary["verified"] if summary["done"] else None
+        done, verified = bool(summary["done"]), summary["verified"] if summary["done"] else None
     else:
         note = _note(run, "verified") or {}
         done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None

@@ -2,7 +2,7 @@
 
 Before a request the most that it can use is reserved; when it is answered, what it did use takes that place. A request that
 fails counts as a call, and at its full price if the provider may bill it all the same. What is reserved is in the journal
-before the request is made (`Held`): as much as the step before took, so that it costs no write of its own while steps are
+before the request is made (`Reserved`): as much as the step before took, so that it costs no write of its own while steps are
 alike. Of a process that is killed, the journal knows what it may have spent at most.
 """
 
@@ -15,8 +15,9 @@ from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Call
-from maker_graph.run.journal import Held, Journal, Spent
+from maker_graph.run.journal import Journal
 from maker_graph.run.pace import Pace
+from maker_graph.run.spending import Reserved, Spent
 
 MOST_HELD = 16
 """Calls beyond those under way that are held for the next step at most, however many the last one took."""
@@ -49,16 +50,16 @@ class Meter:
     limits: Limits
     record: Callable[[Call], None] | None
     since: Spent = field(default_factory=Spent)
-    flying: Held = field(default_factory=Held)
+    flying: Reserved = field(default_factory=Reserved)
     pace: Pace = field(init=False)
-    _booked: Held = field(init=False)
+    _booked: Reserved = field(init=False)
     _seconds: float = field(init=False)
-    _held: Held = field(default_factory=Held)
+    _held: Reserved = field(default_factory=Reserved)
     _clock: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         account = self.journal.account()
-        self._booked = Held(account.spent.cost, account.spent.calls).plus(account.lost)
+        self._booked = Reserved(account.spent.cost, account.spent.calls).plus(account.unsettled)
         self._seconds = account.spent.seconds
         self.pace = Pace.of(self.journal.note("pace"))
 
@@ -74,8 +75,8 @@ class Meter:
             TakenOver: the run has another owner, and this one must not spend any more.
         """
         self.journal.owned()
-        asked = Held(self._cost(most, price), 1)
-        open_ = Held(self.since.cost, self.since.calls).plus(self.flying).plus(asked)
+        asked = Reserved(self._cost(most, price), 1)
+        open_ = Reserved(self.since.cost, self.since.calls).plus(self.flying).plus(asked)
         self._within(self._booked.plus(open_))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
             held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
@@ -116,13 +117,13 @@ class Meter:
         self._land(most, price)
         self.since = self.since.plus(Spent(cost=self._cost(most, price) if billed else 0.0, calls=1))
 
-    def take(self) -> tuple[Spent, Held]:
+    def take(self) -> tuple[Spent, Reserved]:
         """Return what was used since the last time and what may be under way, both for the journal; begin anew."""
         now = time.monotonic()
         taken = self.since._replace(seconds=now - self._clock)
-        self._booked = self._booked.plus(Held(taken.cost, taken.calls))
+        self._booked = self._booked.plus(Reserved(taken.cost, taken.calls))
         again = min(taken.calls, MOST_HELD)
-        share = Held(self._held.cost * again / self._held.calls, again) if self._held.calls else Held()
+        share = Reserved(self._held.cost * again / self._held.calls, again) if self._held.calls else Reserved()
         self._held = self._capped(self.flying.plus(share), self.flying)
         self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
         return taken, self._held
@@ -135,12 +136,12 @@ class Meter:
         """Count again what was taken for the journal and did not get into it."""
         self.since = self.since.plus(taken._replace(seconds=0.0))
         self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
-        self._booked = Held(self._booked.cost - taken.cost, self._booked.calls - taken.calls)
+        self._booked = Reserved(self._booked.cost - taken.cost, self._booked.calls - taken.calls)
 
     def close(self) -> None:
         """Book what is not booked yet; nothing is under way any more."""
         spent, _ = self.take()
-        self.journal.spend(spent, Held(), self.pace.note())
+        self.journal.spend(spent, Reserved(), self.pace.note())
 
     def seconds_left(self) -> float | None:
         """Return how long the run may still work, or None if it may for ever.
@@ -159,7 +160,7 @@ class Meter:
         """Return the error for a run that has worked as long as it may."""
         return LimitReached(f"The limit of {self.limits.minutes:g} minutes is reached: resume with a higher --max-minutes.")
 
-    def _within(self, used: Held) -> None:
+    def _within(self, used: Reserved) -> None:
         cost, calls = self.limits.cost, self.limits.calls
         if used.cost > (inf if cost is None else cost):
             raise LimitReached(
@@ -172,19 +173,19 @@ class Meter:
             )
 
     def _of_it_lost(self) -> str:
-        lost = self.journal.account().lost
+        lost = self.journal.account().unsettled
         return f" ({lost.calls} calls, ${lost.cost:.4f}, were under way when the run was killed)" if lost.calls else ""
 
-    def _capped(self, held: Held, least: Held) -> Held:
+    def _capped(self, held: Reserved, least: Reserved) -> Reserved:
         """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`."""
         cost, calls = self.limits.cost, self.limits.calls
-        return Held(
+        return Reserved(
             max(least.cost, min(held.cost, inf if cost is None else cost - self._booked.cost)),
             max(least.calls, min(held.calls, held.calls if calls is None else calls - self._booked.calls)),
         )
 
     def _land(self, most: Usage, price: Price | None) -> None:
-        self.flying = Held(max(0.0, self.flying.cost - self._cost(most, price)), self.flying.calls - 1)
+        self.flying = Reserved(max(0.0, self.flying.cost - self._cost(most, price)), self.flying.calls - 1)
 
     def _cost(self, usage: Usage, price: Price | None) -> float:
         price = price or self.price

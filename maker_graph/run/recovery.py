@@ -23,8 +23,8 @@ from langgraph.types import StateSnapshot
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
+from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
-from maker_graph.run.journal import clear_errors
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -63,11 +63,19 @@ async def recovered(
         yield graph, await _replayed(run, None, warn)
 
 
+class _Snapshots(AsyncSqliteSaver):
+    """Checkpoints of the machine alone: a microstep begins anew, and need not look for one of its own at every step."""
+
+    async def aget_tuple(self, config: RunnableConfig) -> Any:
+        """Return the checkpoint that `config` names; see `AsyncSqliteSaver.aget_tuple`."""
+        return None if config["configurable"].get("checkpoint_ns") else await super().aget_tuple(config)
+
+
 @asynccontextmanager
 async def _opened(path: Path, compiled: Callable[[AsyncSqliteSaver], Compiled]) -> AsyncIterator[Compiled]:
     _private(path)
     async with aiosqlite.connect(path) as connection:
-        saver = AsyncSqliteSaver(connection, serde=strict_serializer())
+        saver = _Snapshots(connection, serde=strict_serializer())
         yield compiled(saver)
 
 
@@ -103,7 +111,7 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         _Unusable: there is one, and it cannot be read or does not agree.
     """
     try:
-        with clear_errors("The file of checkpoints"):
+        with storage_errors("The file of checkpoints"):
             await _whole(graph)
             snapshot = await _last(run, graph)
         if snapshot is None:

@@ -30,8 +30,8 @@ from maker_graph.models.pricing import Price, other_price, price_for
 from maker_graph.models.provider import Gate
 from maker_graph.models.sampler import Call, Calls
 from maker_graph.run.account import Limits, Meter
+from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
-from maker_graph.run.journal import clear_errors
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.recovery import recovered, thread_of, waiting
 from maker_graph.run.settings import Settings, model_for, unchanged
@@ -228,7 +228,7 @@ async def _solved(
             given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
         while not commits.at["done"]:
             before = commits.at["step"]
-            with commits.traces.segment(before) as shown, clear_errors("The file of checkpoints"):
+            with commits.traces.segment(before) as shown, storage_errors("The file of checkpoints"):
                 result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
             _raise_if_asked(result)
             if commits.at["step"] == before:

@@ -20,7 +20,8 @@ from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun, StaleStep, TakenOver
 from maker_graph.run.entry import decode, encode
-from maker_graph.run.journal import Held, Journal, Spent
+from maker_graph.run.journal import Journal, create_journal
+from maker_graph.run.spending import Reserved, Spent
 from maker_graph.tasks import Hanoi
 
 
@@ -50,7 +51,9 @@ def fixture_open() -> Iterator[Open]:
     with ExitStack() as stack:
 
         def open_(path: Path, origin: str = "run", *, claim: bool = True) -> Journal:
-            journal = stack.enter_context(closing(Journal(path, origin, create=not path.exists())))
+            if not path.exists():
+                create_journal(path, origin)
+            journal = stack.enter_context(closing(Journal(path, origin)))
             if claim:
                 journal.claim()
             return journal
@@ -136,11 +139,11 @@ def test_a_journal_that_was_only_looked_at_takes_no_steps(open_: Open, tmp_path:
 
 def test_what_a_killed_owner_held_may_have_been_billed_and_counts_for_ever(open_: Open, tmp_path: Path) -> None:
     journal, _ = filled(open_(tmp_path / "j.db"))
-    journal.spend(Spent(cost=0.5, calls=3), Held(cost=0.25, calls=8))
+    journal.spend(Spent(cost=0.5, calls=3), Reserved(cost=0.25, calls=8))
     journal.close()
     account = open_(tmp_path / "j.db").account()
-    assert (account.spent.calls, account.held, account.lost) == (3, Held(), Held(cost=0.25, calls=8))
-    assert open_(tmp_path / "j.db").account().lost == Held(cost=0.25, calls=8)
+    assert (account.spent.calls, account.reserved, account.unsettled) == (3, Reserved(), Reserved(cost=0.25, calls=8))
+    assert open_(tmp_path / "j.db").account().unsettled == Reserved(cost=0.25, calls=8)
 
 
 def test_steps_cut_off_at_the_end_are_missed(open_: Open, tmp_path: Path) -> None:
@@ -231,9 +234,8 @@ def test_steps_transplanted_from_another_run_do_not_fit(open_: Open, tmp_path: P
     db.execute("ATTACH ? AS b", (str(tmp_path / "b.db"),))
     db.executescript("DELETE FROM steps; INSERT INTO steps SELECT * FROM b.steps;")
     db.close()
-    transplanted = open_(tmp_path / "a.db", "a")
     with pytest.raises(DamagedRun) as caught:
-        replayed(transplanted)
+        replayed(open_(tmp_path / "a.db", "a"))
     assert caught.value.step == 1
 
 

@@ -76,14 +76,17 @@ def open_database(path: Path, fsync: Fsync) -> Database:
         DamagedRun: it is no database, or none of a journal.
         UnusableRun: another process holds it, or a newer maker_graph wrote it.
     """
-    with storage_errors("The journal"):
-        database = _to_write(path, fsync) if _writable(path) else _to_read(path)
-        try:
-            _see_form(database.connection)
-        except BaseException:
-            database.close()
-            raise
-        return database
+    try:
+        with storage_errors("The journal"):
+            database = _to_write(path, fsync) if _writable(path) else _to_read(path)
+            try:
+                _see_form(database.connection)
+            except BaseException:
+                database.close()
+                raise
+            return database
+    except UnicodeDecodeError as error:  # SQLite's message quotes the damaged bytes of a table's definition
+        raise DamagedRun(f"The journal cannot be read: its tables are damaged ({error.reason}).") from error
 
 
 def _writable(path: Path) -> bool:
@@ -136,10 +139,7 @@ def _see_form(connection: sqlite3.Connection) -> None:
         raise UnusableRun(f"The journal was written by a newer maker_graph (form {form}): install that one to go on.")
     if form not in {0, FORM}:
         raise DamagedRun(f"The journal cannot be read: its form is {form}.")
-    try:
-        defined = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
-    except UnicodeDecodeError as error:  # SQLite's message quotes the damaged bytes of a table's definition
-        raise DamagedRun(f"The journal cannot be read: its tables are damaged ({error.reason}).") from error
+    defined = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
     if defined != set(TABLES):
         raise DamagedRun("The journal cannot be read: its tables are damaged.")
 

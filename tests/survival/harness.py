@@ -259,14 +259,19 @@ class Crash:
     def watch(self) -> None:
         """See every statement of every connection that is made from now on."""
         names: list[str] = []
+        run = Path(self.directory)
+        draft = str(run.with_name(f".{run.name}.making-"))
 
         def hook(event: str, args: tuple[Any, ...]) -> None:
             if event == "sqlite3.connect":
                 names.append(Path(str(args[0])).name)
             elif event == "sqlite3.connect/handle":
                 sys.setprofile(lambda *_: watched(names[-1], args[0]))  # the connection is not yet made: as soon as it is
-            elif event in {"open", "os.mkdir", "os.rename"} and str(args[0]).startswith(self.directory):
-                self.reached(f"{event} {Path(str(args[0])).name}")
+            elif event in {"open", "os.mkdir", "os.rename"} and str(args[0]).startswith((self.directory, draft)):
+                place = Path(str(args[0]))
+                self.reached(
+                    f"{event} {'the draft' if str(place).startswith(draft) and place.parent == run.parent else place.name}"
+                )
 
         def watched(name: str, connection: sqlite3.Connection) -> None:
             with suppress(sqlite3.ProgrammingError):

@@ -2,7 +2,9 @@
 
 The journal is the truth and a checkpoint a shortcut to it. It is taken because it agrees with the journal, never because it is
 the latest: LangGraph orders checkpoints by the wall clock, which may have been set back. One that is damaged, unreadable or
-says something else than the journal is set aside, with all of its file, and the run goes on from the journal alone.
+says something else than the journal is set aside, with all of its file, and the run goes on from the journal alone. One that is
+further than the journal is a witness: a step is in the journal before a checkpoint can say that it happened, so the journal is
+an older copy of itself.
 
 Each owner of a run writes into a thread of its own, so that LangGraph never goes on from what an earlier one left.
 """
@@ -21,7 +23,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
 from maker_graph.core.machine import MakerOutput
-from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
+from maker_graph.errors import LimitReached, MakerError, OlderJournal, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
@@ -95,7 +97,7 @@ def thread_of(run: Run, epoch: int | None = None) -> RunnableConfig:
 async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
     """Return the last checkpoint of the last owner that left one.
 
-    There is one of this very owner if the journal was put back to an earlier day.
+    There is one of this very owner, or of a later one, if the journal was put back to an earlier day.
     """
     for epoch in range(run.journal.epoch or 1, 0, -1):
         snapshot = await graph.aget_state(thread_of(run, epoch))
@@ -117,7 +119,7 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         if snapshot is None:
             return None
         at = _place(snapshot)
-        agrees = run.journal.agrees(at) if at["step"] else at == run.machine.begin()
+        known, agrees = at["step"], run.journal.agrees(at) if at["step"] else at == run.machine.begin()
     except (LimitReached, UnusableRun, _Unusable):
         raise  # a full disk is no damage, nor is a file that another process holds
     except MakerError as error:
@@ -126,10 +128,16 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         raise
     except Exception as error:
         raise _Unusable(f"is damaged ({type(error).__name__})") from error
-    if at["step"] > run.journal.step:
-        raise _Unusable(f"is at step {at['step']}, the journal at {run.journal.step}")
+    if known > run.journal.step:
+        if not run.journal.accept_loss:
+            raise OlderJournal(
+                f"The journal is an older copy of itself: it ends at step {run.journal.step:,}, and a checkpoint is at {known:,}. Put "
+                "the newer files back, or resume with --accept-loss: missing steps are sampled again.",
+                run.journal.step + 1,
+            )
+        raise _Unusable(f"is at step {known}, the journal at {run.journal.step}")
     if not agrees:
-        raise _Unusable(f"says something else of step {at['step']} than the journal")
+        raise _Unusable(f"says something else of step {known} than the journal")
     return snapshot
 
 

@@ -70,7 +70,7 @@ class Addition:
 
 def main() -> None:
     """Add two long numbers with a model that is wrong once in thirty times."""
-    from maker_graph.models.names import resolve_model  # noqa: PLC0415  only this demonstration needs a rehearsed model
+    from maker_graph.models.resolving import resolve_model  # noqa: PLC0415  only this demonstration needs a rehearsed model
 
     task = Addition()
     model = resolve_model("sim:gpt-oss-20b", seed=1, rehearsals=[task.rehearsal])

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from maker_graph import create_microstep
 from maker_graph.graph.served import settings_of
-from maker_graph.models.names import resolve_model
+from maker_graph.models.resolving import resolve_model
 from maker_graph.simulation import ChatRehearsal
 
 

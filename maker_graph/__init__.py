@@ -2,7 +2,13 @@
 
 `create_microstep` returns one voted decision as a node for any LangGraph app; `create_maker` the outer machine that solves a
 task step by voted step. Everything public is listed here; nothing happens at import.
+
+The pure rooms are imported at once. What stands on LangGraph is imported when it is first asked for (PEP 562): LangGraph and
+LangChain take most of a second, and who wants a formula, an error or the command line's help needs neither.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from maker_graph.core.canonical import JSON, canonical, strict_json
 from maker_graph.core.decision import Decision, Usage
@@ -24,22 +30,28 @@ from maker_graph.errors import (
     UnusableRun,
     UsageError,
 )
-from maker_graph.graph.ladder import Ladder
-from maker_graph.graph.maker import create_maker
-from maker_graph.graph.microstep import create_microstep
-from maker_graph.graph.serializer import strict_serializer
-from maker_graph.runs import DecidedStep, Run
 from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
+
+if TYPE_CHECKING:
+    from maker_graph.graph.ladder import Ladder
+    from maker_graph.graph.maker import create_maker
+    from maker_graph.graph.microstep import create_microstep
+    from maker_graph.graph.serializer import strict_serializer
+    from maker_graph.models.budget import Budget
+    from maker_graph.models.gate import Gate
+    from maker_graph.runs import DecidedStep, Run
 
 __all__ = [
     "JSON",
     "AheadBy",
+    "Budget",
     "DamagedRun",
     "Decided",
     "DecidedStep",
     "Decision",
     "Draw",
     "FirstTo",
+    "Gate",
     "Hung",
     "Ladder",
     "LimitReached",
@@ -75,3 +87,32 @@ __all__ = [
     "too_long",
     "truncated",
 ]
+
+_LATER = {
+    "Budget": "maker_graph.models.budget",
+    "DecidedStep": "maker_graph.runs",
+    "Gate": "maker_graph.models.gate",
+    "Ladder": "maker_graph.graph.ladder",
+    "Run": "maker_graph.runs",
+    "create_maker": "maker_graph.graph.maker",
+    "create_microstep": "maker_graph.graph.microstep",
+    "strict_serializer": "maker_graph.graph.serializer",
+}
+"""Which module the names that are imported on demand are from."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name that is imported on demand.
+
+    Raises:
+        AttributeError: there is no such name.
+    """
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the names here, those included that are not imported yet."""
+    return sorted({*globals(), *__all__})

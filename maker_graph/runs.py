@@ -4,7 +4,8 @@
     result = run.solve()
     print(run.certify())
 
-It stands above every other room but the command line, which is a thin user of it.
+It stands above every other room but the command line, which is a thin user of it. Each function imports what it alone needs:
+who looks at a run waits for neither LangGraph nor numpy.
 """
 
 import asyncio
@@ -18,30 +19,27 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from typing_extensions import TypedDict
 
-from maker_graph.calibration.known import basis_for, k_for
-from maker_graph.calibration.plan import Basis, expected
 from maker_graph.core.canonical import JSON
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Committed, MakerOutput
-from maker_graph.core.task import Predicts, Task, total_of
+from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UnusableRun, UsageError
-from maker_graph.graph.lookahead import draftable
-from maker_graph.models.names import TIMEOUT, info_of
-from maker_graph.models.provider import Gate
-from maker_graph.models.sampler import Call, Calls
+from maker_graph.extras import need_plan_extra
+from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
-from maker_graph.run.settings import TARGET, LadderSettings, Settings, model_for, new_settings
-from maker_graph.run.solving import PATIENCE, Watcher, prices_of, solve
-from maker_graph.run.tracing import Trace
+from maker_graph.run.settings import TARGET, LadderSettings, Settings, new_settings
+from maker_graph.run.traces import Trace
 from maker_graph.tasks.loading import LoadedTask, described
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results
 
 if TYPE_CHECKING:
+    from maker_graph.calibration.plan import Basis
+    from maker_graph.models.sampler import Call
     from maker_graph.report.certificate import Certificate
 
 
@@ -116,7 +114,7 @@ class Solving(TypedDict, total=False):
     patience: float
     trace: Trace | None
     progress: Callable[[MakerOutput], None]
-    record: Callable[[Call], None] | None
+    record: "Callable[[Call], None] | None"
     warn: Callable[[str], None]
 
 
@@ -195,6 +193,8 @@ class Run:
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
         """
+        from maker_graph.calibration.known import basis_for, k_for
+
         loaded = described(task)
         info = info_of(model)
         voting = info.suited(
@@ -332,6 +332,10 @@ class Run:
 
     async def drive(self, decided: Callable[[Committed], None] = lambda _: None, **how: Unpack[Solving]) -> None:
         """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
+        from maker_graph.models.gate import Gate
+        from maker_graph.models.sampler import Calls
+        from maker_graph.run.solving import Watcher, solve
+
         kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")
         options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
         _check_models(self.settings, options, self.task)
@@ -377,10 +381,9 @@ class Run:
             UsageError: numpy and scipy are missing: pip install 'maker-graph[plan]'.
             DamagedRun: the journal is not what was written.
         """
-        from maker_graph.report.certificate import ballots_in, certify  # noqa: PLC0415  numpy and scipy are an extra
-        from maker_graph.statistics.extras import need_plan_extra  # noqa: PLC0415  the same
-
         need_plan_extra("certify")
+        from maker_graph.report.certificate import ballots_in, certify
+
         journal = self._opened.journal
         journal.check(journal.step)
         return certify(ballots_in(journal.entries()), self.settings.k)
@@ -391,8 +394,9 @@ class Run:
         Raises:
             UsageError: numpy, scipy and matplotlib are missing: pip install 'maker-graph[plan]'.
         """
-        from maker_graph.report import page  # noqa: PLC0415  matplotlib is an extra
-        from maker_graph.report.certificate import as_json  # noqa: PLC0415  numpy and scipy are an extra
+        need_plan_extra("report")
+        from maker_graph.report import page
+        from maker_graph.report.certificate import as_json
 
         return page.write(self._opened, as_json(self.certify()) if self.step else None)
 
@@ -414,8 +418,10 @@ class Run:
         self.close()
 
 
-def _plan(basis: Basis | None, settings: Settings, task: Task) -> dict[str, str]:
+def _plan(basis: "Basis | None", settings: Settings, task: Task) -> dict[str, str]:
     """Return the note of what is expected of a run, if enough is known."""
+    from maker_graph.calibration.plan import expected
+
     total = total_of(task)
     return {"plan": json.dumps(expected(basis, settings.k, total))} if basis is not None and total else {}
 
@@ -430,6 +436,9 @@ def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
     Raises:
         UsageError: they cannot.
     """
+    from maker_graph.models.resolving import model_for
+    from maker_graph.run.solving import prices_of
+
     if options.max_samples is not None and options.max_samples < settings.k:
         raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")
     if options.lookahead != 1:
@@ -437,8 +446,9 @@ def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
         drafter = options.draft_model or settings.model
         if not info_of(drafter).drafts and not isinstance(task, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
-    for name in filter(None, (settings.model, settings.ladder.model, options.draft_model)):
-        model_for(name, task, settings.voting.seed)
+    for name in (settings.model, settings.ladder.model, options.draft_model):
+        if name is not None:
+            model_for(name, task, settings.voting.seed)
     prices_of(settings, options)
 
 

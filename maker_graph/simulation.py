@@ -13,11 +13,10 @@ from maker_graph.models.simulation import (
     Rehearsal,
     Replies,
     Reply,
-    SimulatedChatModel,
     Simulator,
     profile_of,
-    simulated,
 )
+from maker_graph.models.simulation.model import SimulatedChatModel, simulated
 
 __all__ = [
     "PROFILES",

@@ -1,14 +1,16 @@
-"""What the tests share: a scripted chat model, the simulated model behind real HTTP, and the command line as a process."""
+"""What the tests share: a scripted chat model, the simulated model behind real HTTP, and the command line."""
 
 import asyncio
+import gc
 import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import settings
@@ -16,15 +18,26 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langsmith.utils import get_env_var
+from typer.testing import CliRunner
+
+from maker_graph.cli import app
+from tests.survival.harness import Children
+
+STATE = tempfile.TemporaryDirectory(prefix="maker-graph-tests-")
+"""Where runs leave their high-water marks: not in the home of whoever runs the tests."""
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="maker-graph-tests-")  # not the home of who runs the tests
+os.environ["XDG_STATE_HOME"] = STATE.name
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_TRACING", "LANGSMITH_API_KEY"):
     os.environ.pop(name, None)
 
 Script = Callable[[int, str], str | AIMessage]
+
+Cli: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs `maker-graph ARGS` with an environment: how it ended, and what it said."""
 
 
 class Scripted(BaseChatModel):
@@ -71,9 +84,45 @@ def replies(*texts: str | AIMessage) -> Script:
     return lambda index, _: texts[min(index, len(texts) - 1)]
 
 
+@contextmanager
+def like_a_process(folder: Path) -> Iterator[None]:
+    """Work in `folder`, and undo at the end what would have ended with a process.
+
+    What `gc.freeze` took stays frozen: to go over all that pytest holds takes a tenth of a second, as long as a small run.
+    """
+    path, modules, environment, thresholds = list(sys.path), set(sys.modules), dict(os.environ), gc.get_threshold()
+    reread: Callable[[], None] = get_env_var.cache_clear  # type: ignore[attr-defined]  # LangSmith reads its settings once a process
+    reread()
+    try:
+        with chdir(folder):
+            yield
+    finally:
+        gc.set_threshold(*thresholds)
+        os.environ.clear()
+        os.environ.update(environment)
+        reread()
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:  # a task that a test has written: the next test writes another one
+            if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):
+                del sys.modules[name]
+
+
+def run_here(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `maker-graph ARGS` in `folder` as `cli` does: for fixtures that outlive a test."""
+    with like_a_process(folder):
+        done = CliRunner().invoke(app, args, env=env, catch_exceptions=False)  # what is not caught there fails the test here
+    return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)
+
+
 @pytest.fixture
-def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return what runs `maker-graph ARGS` as a process in a folder of its own."""
+def cli(tmp_path: Path) -> Cli:
+    """Return what runs `maker-graph ARGS` within this process, in a folder of its own: a process takes a second to start."""
+    return lambda *args, **env: run_here(tmp_path, *args, **env)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Cli:
+    """Return what runs `maker-graph ARGS` as `cli` does, but as a process, for what only a process shows."""
 
     def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "maker_graph.cli", *args]
@@ -82,6 +131,14 @@ def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def children() -> Iterator[Children]:
+    """Return the fork server: processes without the second that each takes to start."""
+    server = Children()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

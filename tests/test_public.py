@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import maker_graph
 from maker_graph import errors
+from tests.conftest import Cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,11 +19,20 @@ def test_all_is_complete() -> None:
     imported = {
         alias.asname or alias.name
         for node in ast.walk(ast.parse((ROOT / "maker_graph" / "__init__.py").read_text()))
-        if isinstance(node, ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("maker_graph.")
         for alias in node.names
     }
     assert imported == set(maker_graph.__all__)
     assert all(hasattr(maker_graph, name) for name in maker_graph.__all__)
+    assert set(maker_graph.__all__) <= set(dir(maker_graph))
+    assert not hasattr(maker_graph, "create_nothing")
+
+
+def test_what_is_imported_on_demand_is_what_type_checkers_see() -> None:
+    tree = ast.parse((ROOT / "maker_graph" / "__init__.py").read_text())
+    (seen,) = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in seen.body if isinstance(node, ast.ImportFrom)]
+    assert {alias.name: node.module for node in imports for alias in node.names} == maker_graph._LATER
 
 
 def test_every_error_is_public_drawn_in_the_tree_and_survives_pickling() -> None:
@@ -44,6 +56,48 @@ def test_nothing_happens_at_import(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
     assert list(tmp_path.iterdir()) == []
+
+
+COMMANDS = ("run", "resume", "verify", "status", "calibrate", "plan", "certify", "report", "simulate")
+
+HEAVY = {"langgraph", "langchain_core", "langchain_openai", "openai", "langsmith", "httpx", "genai_prices", "numpy", "scipy"}
+"""Packages that take a tenth of a second and more to import."""
+
+
+def heavy_after(code: str, folder: Path) -> set[str]:
+    """Return which heavy packages a process has loaded after `code`."""
+    told = f"import sys\ntry:\n    {code}\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", told], cwd=folder, capture_output=True, text=True, check=False)
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "maker_graph" in loaded, done.stderr
+    return HEAVY & loaded
+
+
+def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
+    assert heavy_after("import maker_graph; maker_graph.k_min(0.9, 1000, 0.99)", tmp_path) == set()
+    assert heavy_after("import maker_graph; maker_graph.create_maker", tmp_path) >= {"langgraph", "langchain_core"}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        *(
+            [name, "--help"]
+            for name in ("run", "resume", "verify", "status", "calibrate", "plan", "certify", "report", "simulate")
+        ),
+        *(["run", "--disks", "many"], ["run", "chess"], ["status", "nothing"]),
+    ],
+    ids=" ".join,
+)
+def test_help_and_mistakes_load_nothing_heavy(args: list[str], tmp_path: Path) -> None:
+    assert heavy_after(f"from maker_graph.cli import main; sys.argv[1:] = {args}; main()", tmp_path) == set()
+
+
+def test_looking_at_a_run_loads_nothing_heavy(cli: Cli, tmp_path: Path) -> None:
+    assert cli("run", "hanoi", "--disks", "2", "--model", "sim:gpt-oss-20b", "--run", "r", "-q").returncode == 0
+    for command in ("status", "verify"):
+        assert heavy_after(f"from maker_graph.cli import main; sys.argv[1:] = ['{command}', 'r']; main()", tmp_path) == set()
 
 
 def test_the_pure_modules_load_without_langgraph_and_langchain() -> None:

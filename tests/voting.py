@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """What is true: `error` and `rho` as in `core/correlated.py`, and how wrong votes scatter."""
+    """What is true: `error` and `rho` as in `statistics/correlated.py`, and how wrong votes scatter."""
 
     error: float
     rho: float

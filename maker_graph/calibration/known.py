@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from maker_graph.calibration.measuring import Asked
-from maker_graph.calibration.measuring import read as read_calibration
+from maker_graph.calibration.file import read as read_calibration
+from maker_graph.calibration.lines import Asked
 from maker_graph.calibration.plan import Basis, basis_of, basis_of_profile
 from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.core.task import total_of

@@ -9,7 +9,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from maker_graph.calibration.measuring import Interval, Result
+from maker_graph.calibration.lines import Interval, Result
 from maker_graph.statistics import correlated
 from maker_graph.statistics.forecast import Forecast, Plan, forecast, hours, plan
 

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import typer
 
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
-from maker_graph.run.solving import INTERRUPTED
+
+INTERRUPTED = 130
+"""The exit code of a run that was told to stop."""
 
 EXIT_CODES: dict[type[MakerError], int] = {
     UsageError: 2,
@@ -17,9 +19,8 @@ EXIT_CODES: dict[type[MakerError], int] = {
     TakenOver: INTERRUPTED,
 }
 
-
 NOT_VERIFIED = 1
-
+"""The exit code of a run that is over, and whose answers are not all known to keep the rules."""
 
 app = typer.Typer(
     no_args_is_help=True,

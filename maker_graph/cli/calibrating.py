@@ -14,9 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from maker_graph.calibration import measuring as calibrations
-from maker_graph.calibration.measuring import Asked, Calibration, Result
+from maker_graph.calibration.file import Calibration
+from maker_graph.calibration.file import opened as opened_calibration
+from maker_graph.calibration.lines import Asked, Result
+from maker_graph.calibration.measuring import calibrate
 from maker_graph.calibration.plan import basis_of, outlook
+from maker_graph.calibration.steps import calibratable
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
@@ -40,14 +43,14 @@ from maker_graph.cli.options import (
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
-from maker_graph.models.names import TIMEOUT, info_of
+from maker_graph.extras import need_plan_extra
+from maker_graph.models.gate import Gate
+from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.models.pricing import list_price, parse_price, price_for
-from maker_graph.models.provider import Gate
+from maker_graph.models.resolving import model_for
 from maker_graph.models.sampler import Calls
 from maker_graph.run.account import Limits
-from maker_graph.run.settings import TARGET, model_for
-from maker_graph.run.solving import PATIENCE
-from maker_graph.statistics.extras import need_plan_extra
+from maker_graph.run.settings import TARGET
 from maker_graph.statistics.independent import sample_cost
 
 
@@ -104,7 +107,7 @@ def calibrate_command(
         if price is not None and len(models) > 1:
             raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
         loaded = task_named(task, disks, source)
-        total = calibrations.calibratable(loaded.task, truth=truth)
+        total = calibratable(loaded.task, truth=truth)
         seed = info_of(models[0]).seed if seed is None else seed
         suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
         asked = Asked(
@@ -125,12 +128,12 @@ def calibrate_command(
         out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
         if steps > total and not quiet:
             tell(f"The task has {total:,} steps: all of them are asked.")
-        with calibrations.opened(out, asked) as calibration:
+        with opened_calibration(out, asked) as calibration:
             results = []
             for name in models:
                 with _progress(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
                     asyncio.run(
-                        calibrations.calibrate(
+                        calibrate(
                             calibration,
                             loaded.task,
                             chats[name],

@@ -13,8 +13,8 @@ from rich.table import Table
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, opened_run
 from maker_graph.core.canonical import visible
-from maker_graph.run.recovery import LONG
-from maker_graph.statistics.extras import need_plan_extra
+from maker_graph.extras import need_plan_extra
+from maker_graph.run.directory import LONG
 
 if TYPE_CHECKING:
     from maker_graph.report.certificate import Certificate
@@ -36,7 +36,7 @@ def certify_command(run: RunName, as_json: AsJson = False) -> None:
     """Say from the votes of a run alone, without any truth, how likely it is that no step is wrong."""
     with clear_errors():
         need_plan_extra("certify")
-        from maker_graph.report.certificate import as_json as plain  # noqa: PLC0415  numpy and scipy are an extra
+        from maker_graph.report.certificate import as_json as plain
 
         with opened_run(run) as opened:
             certificate = opened.certify()

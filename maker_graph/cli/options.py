@@ -10,7 +10,7 @@ from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import settings_of
-from maker_graph.run.tracing import Trace
+from maker_graph.run.traces import Trace
 from maker_graph.runs import Run
 from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
 

@@ -12,15 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from maker_graph.calibration import measuring as calibrations
-from maker_graph.calibration.measuring import Interval, Result
+from maker_graph.calibration.file import read as read_calibration
+from maker_graph.calibration.lines import Interval, Result
 from maker_graph.calibration.plan import Basis, Speed, basis_of, outlook
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, OwnPrice
 from maker_graph.errors import UsageError
+from maker_graph.extras import need_plan_extra
 from maker_graph.models.pricing import parse_price
 from maker_graph.run.settings import TARGET
-from maker_graph.statistics.extras import need_plan_extra
 
 
 @app.command(
@@ -62,7 +62,7 @@ def plan_command(
             if (calibration, p, error) == (None, None, None):
                 return
         if calibration is not None:
-            asked, results = calibrations.read(calibration)
+            asked, results = read_calibration(calibration)
             basis, known = basis_of(_one_of(results, model), point=point), asked.total
         elif p is None and error is None:
             raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
@@ -94,7 +94,8 @@ def plan_command(
 
 def _plot(folder: Path) -> None:
     need_plan_extra("--plot")
-    from maker_graph.report.figures import planning_figures, png  # noqa: PLC0415  matplotlib is an extra
+    from maker_graph.report.figures.paper import planning_figures
+    from maker_graph.report.figures.style import png
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -41,10 +41,10 @@ def simulate_command(
     ] = None,
 ) -> None:
     """Serve a simulated model, or the tiny one, as an OpenAI-compatible server (chat completions)."""
-    import uvicorn  # noqa: PLC0415  no other command serves anything
+    import uvicorn
 
-    from maker_graph.models.simulation.faults import FaultyServer, ReachableConnection, parse_faults  # noqa: PLC0415  a real run knows nothing of the simulation
-    from maker_graph.models.simulation.server import create_app  # noqa: PLC0415  the same
+    from maker_graph.models.simulation.faults import FaultyServer, ReachableConnection, parse_faults
+    from maker_graph.models.simulation.server import create_app
 
     with clear_errors():
         served = _served(model, profile, seed)
@@ -68,7 +68,7 @@ def _served(model: str | None, profile: str | None, seed: int) -> "Served":
     Raises:
         UsageError: both are given, or no such model is in this package.
     """
-    from maker_graph.models.simulation import Simulator, profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+    from maker_graph.models.simulation import Simulator, profile_of
 
     if model is not None and profile is not None:
         raise UsageError("Give --model or --profile: one names the model already.")
@@ -89,8 +89,8 @@ class ServedTiny:
         self, prompt: "Messages", /, *, seed: int | None, temperature: float | None, max_tokens: int | None, stop: Sequence[str]
     ) -> "Reply":
         """Return one sample of `prompt`; it never refuses."""
-        from maker_graph.models.simulation import Reply  # noqa: PLC0415  as above
-        from maker_graph.models.tiny_lm import TinyChatModel  # noqa: PLC0415  as above
+        from maker_graph.models.simulation import Reply
+        from maker_graph.models.tiny_lm import TinyChatModel
 
         model = TinyChatModel(temperature=temperature, max_tokens=max_tokens)
         reply = await asyncio.wrap_future(model.ask(prompt[-1][1], seed=seed, stop=stop))

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated
@@ -14,8 +14,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from maker_graph.cli.announcement import announce, announce_lookahead
-from maker_graph.cli.app import EXIT_CODES, NOT_VERIFIED, app, clear_errors, tell
+from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, NOT_VERIFIED, app, clear_errors, tell
 from maker_graph.cli.options import (
     AsJson,
     Check,
@@ -48,15 +47,15 @@ from maker_graph.cli.options import (
     parse_temperature,
     task_named,
 )
+from maker_graph.cli.recording import record_to, recording
 from maker_graph.cli.summary import print_summary, summarized
 from maker_graph.core.canonical import visible
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
-from maker_graph.models.names import TIMEOUT, default_model
+from maker_graph.models.names import PATIENCE, TIMEOUT, default_model
 from maker_graph.run.settings import TARGET
-from maker_graph.run.solving import INTERRUPTED, PATIENCE, record_to, until_signal
 from maker_graph.runs import Run, Solving
 from maker_graph.tasks.tables import review_path
 
@@ -137,7 +136,9 @@ def run_command(
     as_json: AsJson = False,
 ) -> None:
     """Solve a task from its start."""
-    with clear_errors(), _recording(record) as file:
+    from maker_graph.cli.announcement import announce, announce_lookahead
+
+    with clear_errors(), recording(record) as file:
         if task == "records":
             if source is None or out is None:
                 raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
@@ -215,7 +216,7 @@ def resume_command(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its last committed step."""
-    with clear_errors(), opened_run(run, fsync=fsync, accept_loss=accept_loss) as opened, _recording(record) as file:
+    with clear_errors(), opened_run(run, fsync=fsync, accept_loss=accept_loss) as opened, recording(record) as file:
         if out is not None:
             _check_out(out, Path(opened.settings.options.get("input", "")))
         how = Solving(
@@ -248,25 +249,10 @@ def _check_out(out: Path, source: Path) -> None:
         raise UsageError(f"--out {out} would overwrite the input: give another file.")
 
 
-@contextmanager
-def _recording(path: Path | None) -> Iterator[IO[str] | None]:
-    if path is None:
-        yield None
-        return
-    try:
-        path.touch(mode=0o600)  # prompts and replies are for the owner's eyes, as the run is
-        file = path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
-    try:
-        yield file
-    finally:
-        with suppress(OSError):  # a line that found no room ended the run already
-            file.close()
-
-
 def _go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> None:
     """Solve what is left of `run`, show it, write what it found, and exit with the code for how it ended."""
+    from maker_graph.cli.process import until_signal
+
     stopped: MakerError | None = None
     finished = True
     if file is not None:

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import list_price
-from maker_graph.run.directory import Summary
-from maker_graph.run.recovery import LONG
+from maker_graph.run.directory import LONG, Summary
 from maker_graph.runs import Run
 
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
+from maker_graph.errors import UsageError
 
 Prompt: TypeAlias = str | Sequence[Any]
 """One user message, or messages as LangChain takes them: `("system", "...")` pairs, role and content dicts, messages."""
@@ -139,3 +140,16 @@ class Known(Protocol):
 def total_of(task: object) -> int | None:
     """Return the number of steps of the task, or None if it does not know."""
     return task.total() if isinstance(task, Counted) else None
+
+
+def draftable(task: Task) -> None:
+    """See that the states of `task` can be drafted.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if not isinstance(task, Predicts | Drafted):
+        raise UsageError(
+            f"{type(task).__name__} cannot be drafted, so lookahead must be 1: for more it needs draft(state, n), or "
+            "draft_prompt(state, n) and parse_draft(text)."
+        )

@@ -20,7 +20,8 @@ from maker_graph.core.decision import Reading
 from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.graph.microstep import Asking, build_microstep
-from maker_graph.models.names import Model, info_of
+from maker_graph.models.names import info_of
+from maker_graph.models.resolving import Model
 from maker_graph.models.sampler import Calls, sample_seed
 
 

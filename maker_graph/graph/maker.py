@@ -30,22 +30,15 @@ from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Checks, Predicts, Skippable, Task
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
-from maker_graph.graph.bounded import BoundedGraph
+from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.ladder import Ladder, Voter, create_voters, reading_of
-from maker_graph.graph.lookahead import (
-    LONGEST_DRAFT,
-    TOKENS_PER_ANSWER,
-    Drafter,
-    Window,
-    WindowedGraph,
-    asks_the_same,
-    microsteps_ahead,
-)
+from maker_graph.graph.lookahead import WindowedGraph, microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided, ask_person, stuck
-from maker_graph.graph.node import Node
+from maker_graph.graph.runnables import BoundedGraph, Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
-from maker_graph.models.names import Model, resolve_models
+from maker_graph.graph.window import Window, asks_the_same
+from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Calls, Sampler, sample_seed
 
 STEPS = 10**12
@@ -56,7 +49,7 @@ class MakerInput(TypedDict):
     """Nothing: an empty input starts the task, or goes on with it."""
 
 
-class Ahead(TypedDict):
+class DecidedAhead(TypedDict):
     """A decision on a state that was predicted, with that state: it holds if the real one asks the same."""
 
     state: Any
@@ -73,7 +66,7 @@ class MakerState(MakerOutput):
     tried: list[Vote]
     answer: Any
     decision: dict[str, Any]
-    ahead: list[Ahead]
+    ahead: list[DecidedAhead]
     dropped: int
 
 
@@ -154,9 +147,7 @@ def create_maker(
         model=model,
         voting=voting,
         ladder=ladder,
-        lookahead=lookahead,
-        draft_model=draft_model,
-        draft_calls=draft_calls,
+        ahead=Ahead(lookahead, draft_model, draft_calls),
         calls=calls,
         on_undecided=on_undecided,
         segment=Segment(steps_per_segment, samples_per_segment),
@@ -165,6 +156,14 @@ def create_maker(
         context_schema=context_schema,
         trust_checkpoints=trust_checkpoints,
     )
+
+
+class Ahead(NamedTuple):
+    """How far a machine looks ahead, who drafts, and how the requests for drafts are made."""
+
+    lookahead: int | Literal["auto"] = 1
+    draft_model: Model | None = None
+    draft_calls: Calls | None = None
 
 
 class Segment(NamedTuple):
@@ -180,9 +179,7 @@ def build_maker(
     model: Model | Sequence[Model],
     voting: Voting,
     ladder: Ladder | None,
-    lookahead: int | Literal["auto"],
-    draft_model: Model | None,
-    draft_calls: Calls | None,
+    ahead: Ahead,
     calls: Calls | None,
     on_undecided: OnUndecided | None,
     segment: Segment,
@@ -193,7 +190,7 @@ def build_maker(
 ) -> StateGraph[Any, Any, Any, Any]:
     """Return the outer machine, uncompiled; everything is as in `create_maker`."""
     at_the_end = _checked(task, segment, on_undecided)
-    width = _width(lookahead)
+    width = _width(ahead.lookahead)
     checked = voting.check and isinstance(task, Checks)
     machine = Machine(task)
     voters = create_voters(task, ladder or Ladder(temperature=None, rephrase=False), model=model, voting=voting, calls=calls)
@@ -203,8 +200,9 @@ def build_maker(
 
     microstep = _microstep(voters, config_of)
     window = None
-    if lookahead != 1:
-        drafter = _drafter(task, draft_model or model, voting.seed, {**(calls or {}), **(draft_calls or {})})
+    if ahead.lookahead != 1:
+        own = Calls(**{**(calls or {}), **(ahead.draft_calls or {})})
+        drafter = _drafter(task, ahead.draft_model or model, voting.seed, own)
         first = voting.first_round
         microstep = microsteps_ahead(microstep, voters[0], drafter, config_of, total=machine.total, first=first)
         asks = not isinstance(task, Predicts)
@@ -311,7 +309,7 @@ def _commit(task: Task, machine: Machine, log: Log | None, *, checked: bool) -> 
     return Node(commit)
 
 
-def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: dict[str, Any]) -> Drafter:
+def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: Calls) -> Drafter:
     if isinstance(task, Predicts):
         return Drafter(task, None)
     sampler = Sampler(
@@ -320,7 +318,7 @@ def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls
         max_tokens=TOKENS_PER_ANSWER * LONGEST_DRAFT,
         seed=None if seed is None else sample_seed(seed, "draft", 0),
         name="draft",
-        **calls,
+        calls=calls,
     )
     return Drafter(task, sampler)
 

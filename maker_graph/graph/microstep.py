@@ -31,10 +31,10 @@ from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import Undecided, UsageError
-from maker_graph.graph.bounded import BoundedGraph
-from maker_graph.graph.node import Node
-from maker_graph.models.names import Model, info_of, resolve_models
+from maker_graph.graph.runnables import BoundedGraph, Node
+from maker_graph.models.names import info_of
 from maker_graph.models.prompts import as_pairs
+from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Calls, Sampler
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
@@ -164,7 +164,7 @@ def build_microstep(
         temperature=voting.temperatures,
         max_tokens=voting.output_cap,
         seed=voting.seed,
-        **(calls or {}),
+        calls=calls,
     )
 
     def reading(values: Mapping[str, Any]) -> Reading:

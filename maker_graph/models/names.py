@@ -1,24 +1,25 @@
-"""What the name of a model means: the chat model that it stands for, and what it implies where nothing else is said."""
+"""What the name of a model implies where nothing else is said; `resolving.py` makes the chat model that it stands for.
 
-import os
+Nothing here imports LangChain: who only reads a name, or a run's settings, need not wait for it.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-from langchain_core.language_models import BaseChatModel
+from typing import TYPE_CHECKING, Any, Literal
 
 from maker_graph.core.voting import MAX_TOKENS, TEMPERATURE, Temperature, Voting
-from maker_graph.errors import MissingKey, UnknownModel, UsageError
 
 if TYPE_CHECKING:
-    from maker_graph.models.simulation.profiles import Profile
-    from maker_graph.models.simulation.rehearsal import Rehearsal
+    from langchain_core.language_models import BaseChatModel
 
-Model: TypeAlias = BaseChatModel | str
-"""A chat model, or its name: `openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `tiny`, `anthropic:...`."""
+    from maker_graph.models.resolving import Model
+    from maker_graph.models.simulation.profiles import Profile
 
 TIMEOUT = 120.0
 """Seconds after which a request of a model made here is given up; OpenAI's own default is ten minutes."""
+
+PATIENCE = 86_400.0
+"""Seconds for which a run waits out an outage of the provider: a day."""
 
 
 TINY = "tiny"
@@ -84,7 +85,7 @@ class ModelInfo:
         return profile_of(self.name.removeprefix(SIMULATED))
 
 
-def info_of(model: Model | Sequence[Model]) -> ModelInfo:
+def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
     """Return what `model` implies; the first one speaks for several.
 
     >>> info_of("openai:gpt-4.1-mini").temperature, info_of("tiny").temperature, info_of("sim:gpt-oss-20b").max_tokens
@@ -93,9 +94,9 @@ def info_of(model: Model | Sequence[Model]) -> ModelInfo:
     Raises:
         UnknownModel: there is no such profile.
     """
-    if not isinstance(model, str | BaseChatModel):
-        return info_of(model[0]) if isinstance(model, Sequence) and model else ModelInfo(type(model).__name__)
-    if isinstance(model, BaseChatModel):
+    if not isinstance(model, str):
+        if isinstance(model, Sequence):
+            return info_of(model[0]) if model else ModelInfo(type(model).__name__)
         temperature, cap = _given(model, ("temperature",)), _given(model, CAP_FIELDS)
         return ModelInfo(
             type(model).__name__,
@@ -109,9 +110,10 @@ def info_of(model: Model | Sequence[Model]) -> ModelInfo:
     return ModelInfo(model)
 
 
-def _given(model: BaseChatModel, names: Sequence[str]) -> Any:
+def _given(model: "BaseChatModel", names: Sequence[str]) -> Any:
     """Return what the chat model was made with under one of `names`; None if nothing was said."""
-    return next((getattr(model, name) for name in names if name in model.model_fields_set), None)
+    given = getattr(model, "model_fields_set", ())  # what is no chat model is refused where it is resolved
+    return next((getattr(model, name) for name in names if name in given), None)
 
 
 def default_model(task: str, disks: int) -> str:
@@ -121,76 +123,3 @@ def default_model(task: str, disks: int) -> str:
     ('tiny', 'sim:gpt-oss-20b', 'sim:gpt-oss-20b')
     """
     return TINY if task == "hanoi" and disks in TINY_DISKS else "sim:gpt-oss-20b"
-
-
-def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[BaseChatModel]:
-    """Return the chat models that `model` names; several take turns."""
-    several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
-    return [resolve_model(each, seed=seed) for each in several]
-
-
-def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequence[Rehearsal]" = ()) -> BaseChatModel:
-    """Return the chat model that `model` names; a chat model is returned as it is.
-
-    The name is split at its first colon only, so `openai:qwen3:4b` is the model `qwen3:4b` of an OpenAI-compatible server.
-
-    Args:
-        model: `openai:NAME` is ChatOpenAI with OPENAI_API_KEY and OPENAI_BASE_URL; `sim:PROFILE` is the simulated model; `tiny`
-            is the tiny language model that ships; any other provider goes through LangChain's `init_chat_model`.
-        seed: which world a simulated model lives in; no other model takes notice.
-        rehearsals: what a simulated model knows beside the tasks that ship.
-
-    Raises:
-        UnknownModel: no such provider or profile, or its package is not installed.
-        MissingKey: there is no API key.
-    """
-    if isinstance(model, BaseChatModel):
-        return model
-    if not isinstance(model, str):
-        raise UsageError(
-            f"A model is a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}. "
-            "Settings that were bound to it (temperature, stop) belong on the chat model itself."
-        )
-    if model == TINY:
-        from maker_graph.models.tiny_lm import TinyChatModel  # noqa: PLC0415  only if asked for
-
-        return TinyChatModel()
-    provider, colon, name = model.partition(":")
-    if not (provider and colon and name):
-        raise UnknownModel(
-            f"{model!r} names no model: write provider:model, for example openai:gpt-4.1-mini or sim:gpt-oss-20b, or tiny."
-        )
-    if provider == "sim":
-        from maker_graph.models.simulation import SimulatedChatModel, Simulator, profile_of  # noqa: PLC0415  only if asked for
-
-        return SimulatedChatModel(simulator=Simulator(profile_of(name), seed=seed or 0, rehearsals=rehearsals))
-    if provider == "openai":
-        return _openai(name)
-    return _other(provider, name)
-
-
-def _openai(name: str) -> BaseChatModel:
-    from langchain_openai import ChatOpenAI  # noqa: PLC0415  takes half a second to import
-
-    if not os.environ.get("OPENAI_API_KEY"):
-        raise MissingKey(
-            "There is no API key: set OPENAI_API_KEY (for a server of your own, such as Ollama or vLLM, any word will do, "
-            "and OPENAI_BASE_URL to its address)."
-        )
-    return ChatOpenAI(model=name, timeout=TIMEOUT)
-
-
-def _other(provider: str, name: str) -> BaseChatModel:
-    try:
-        from langchain.chat_models import init_chat_model  # noqa: PLC0415  an optional package
-    except ImportError:
-        raise UnknownModel(
-            f"For {provider}:{name} install LangChain and its integration: pip install langchain langchain-{provider}."
-        ) from None
-    try:
-        model: BaseChatModel = init_chat_model(name, model_provider=provider)
-    except ImportError as error:
-        raise UnknownModel(f"For {provider}:{name} a package is missing. {error}") from None
-    except ValueError as error:
-        raise UnknownModel(f"LangChain cannot make {provider}:{name}. {error}") from None
-    return model

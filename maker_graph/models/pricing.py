@@ -2,10 +2,8 @@
 
 import os
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
-
-from genai_prices import Usage as PricedUsage
-from genai_prices import calc_price
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import UsageError
@@ -24,12 +22,19 @@ class Price(Protocol):
 class FlatPrice:
     """So much per million tokens of input and of output; cached input costs the same.
 
+    Raises:
+        UsageError: it is below 0, or no number.
+
     >>> FlatPrice(0.4, 1.6)(Usage(input=1_000_000, cached=0, output=500_000))
     1.2
     """
 
     input: float
     output: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.input < inf and 0 <= self.output < inf):
+            raise UsageError(f"A price is at least 0, not {self.input:g},{self.output:g}.")
 
     def __call__(self, usage: Usage, /) -> float:
         """Return what `usage` costs, in USD."""
@@ -48,6 +53,9 @@ class ListPrice:
 
     def __call__(self, usage: Usage, /) -> float:
         """Return what `usage` costs, in USD."""
+        from genai_prices import Usage as PricedUsage  # noqa: PLC0415  a fifth of a second, and most runs have another price
+        from genai_prices import calc_price  # noqa: PLC0415  the same
+
         used = PricedUsage(input_tokens=usage["input"], cache_read_tokens=usage["cached"], output_tokens=usage["output"])
         price = calc_price(used, model_ref=self.model, provider_id=self.provider).total_price
         return float(price)
@@ -63,8 +71,6 @@ def parse_price(text: str) -> FlatPrice:
         given, made = (float(part) for part in text.split(","))
     except ValueError:
         raise UsageError(f"A price is USD per million tokens, input,output: for example 0.4,1.6; not {text!r}.") from None
-    if not (0 <= given < float("inf") and 0 <= made < float("inf")):
-        raise UsageError(f"A price is at least 0, not {text!r}.")
     return FlatPrice(given, made)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 
+from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.core.task import Prompt
 
 
@@ -25,3 +26,8 @@ def as_pairs(prompt: Prompt) -> list[tuple[str, Any]]:
 def pairs_of(messages: Sequence[BaseMessage]) -> list[tuple[str, Any]]:
     """Return messages as (role, content) in order."""
     return [(message.type, message.content) for message in messages]
+
+
+def prompt_tokens(prompt: list[tuple[str, Any]]) -> int:
+    """Return about how many tokens a prompt has, given as (role, content)."""
+    return estimated_tokens("".join(str(content) for _, content in prompt))

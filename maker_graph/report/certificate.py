@@ -1,6 +1,6 @@
 """Certify a run from its ballots, without any truth: how likely no step is wrong, and what that rests on.
 
-The theory is in `evidence.py`. What it is applied to:
+The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What it is applied to:
 
 - A step that was decided by a vote is covered. Its ballot is judged by how often samples were wrong over the whole run.
 - A step that climbed the ladder (`ladder.py`) is judged by all its votes together, with those of the sampler that got stuck,
@@ -11,7 +11,6 @@ The theory is in `evidence.py`. What it is applied to:
 - With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -19,18 +18,14 @@ from typing import Any
 
 from maker_graph.core.decision import Decision
 from maker_graph.errors import DamagedRun, UsageError
-from maker_graph.run.entry import decode
+from maker_graph.run.entry import decode, unanimous
 from maker_graph.statistics.estimation import Estimate
+from maker_graph.statistics.likelihood import Tally
 from maker_graph.statistics.race import check_k
-from maker_graph.statistics.unlabelled import Tally, fit
+from maker_graph.statistics.unlabelled import fit
 
 MOST_LISTED = 20
 """So many of the most contested steps are listed."""
-
-_UNCONTESTED = re.compile(
-    r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],\d+,\[\d+,\d+,(?:\d+|\[[\d,]*\])\],0,(?:true|false)\]$'
-)
-"""The end of an entry (`entry.py`) whose only candidate is the answer. It is anchored: no answer can pass for it."""
 
 _ASSUMED = (
     (
@@ -173,8 +168,9 @@ def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
 def _others(entries: Iterable[tuple[int, str]], alike: Counter[int]) -> Iterator[tuple[int, Decision]]:
     """Yield the decisions of all steps but those that nobody contested: of these `alike` gets votes -> steps."""
     for step, entry in entries:
-        if seen := _UNCONTESTED.search(entry):
-            alike[seen[1].split(",").count("0")] += 1
+        votes = unanimous(entry)
+        if votes is not None:
+            alike[votes] += 1
             continue
         try:
             yield step, decode(entry)

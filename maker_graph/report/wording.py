@@ -1,7 +1,7 @@
 """Figures in words: how a report writes chances, counts, money and time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NOTHING = "\N{EN DASH}"
@@ -61,6 +61,13 @@ def count(value: Any) -> str:
 def dollars(value: Any) -> str:
     """Return an amount in USD."""
     return NOTHING if value is None else f"${value:,.2f}"
+
+
+def with_interval(estimate: Mapping[str, float] | None) -> str:
+    """Return an estimate of a certificate with its interval; a dash for none."""
+    if estimate is None:
+        return NOTHING
+    return f"{number(estimate['value'])} ({number(estimate['low'])} to {number(estimate['high'])})"
 
 
 def short(number: float) -> str:

@@ -1,9 +1,8 @@
 """What a run spends, and the limits at which it pauses.
 
-Before a request the most that it can use is reserved; when it is answered, what it did use takes that place. A request that
-fails counts as a call, and at its full price if the provider may bill it all the same. What is reserved is in the journal
-before the request is made (`Reserved`): as much as the step before took, so that it costs no write of its own while steps are
-alike. Of a process that is killed, the journal knows what it may have spent at most.
+Requests are counted as in any budget (`models/budget.py`). What is reserved is in the journal as well, before the request is
+made (`Reserved`): as much as the step before took, so that it costs no write of its own while steps are alike. Of a process
+that is killed, the journal knows what it may have spent at most.
 """
 
 import time
@@ -13,11 +12,12 @@ from math import inf
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached
+from maker_graph.models.budget import PricedMeter, Spent, Tally, cost_of, spent_on
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Call
 from maker_graph.run.journal import Journal
 from maker_graph.run.pace import Pace
-from maker_graph.run.spending import Reserved, Spent
+from maker_graph.run.spending import Reserved
 
 MOST_HELD = 16
 """Calls beyond those under way that are held for the next step at most, however many the last one took."""
@@ -39,10 +39,10 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Meter:
-    """Keeps the account of a run in its journal, and tells `record` every prompt and reply.
+class Ledger:
+    """Keeps the account of a run in its journal, and tells `record` every prompt and reply; a `Meter` for its samplers.
 
-    `since` is what was used since the journal was last told, `flying` what the calls under way may use.
+    `since` is what was used since the journal was last told.
     """
 
     journal: Journal
@@ -50,62 +50,54 @@ class Meter:
     limits: Limits
     record: Callable[[Call], None] | None
     since: Spent = field(default_factory=Spent)
-    flying: Reserved = field(default_factory=Reserved)
     pace: Pace = field(init=False)
-    _booked: Reserved = field(init=False)
+    _tally: Tally = field(init=False)
     _seconds: float = field(init=False)
     _held: Reserved = field(default_factory=Reserved)
     _clock: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         account = self.journal.account()
-        self._booked = Reserved(account.spent.cost, account.spent.calls).plus(account.unsettled)
-        self._seconds = account.spent.seconds
+        spent, unsettled = account.spent, account.unsettled
+        lost = f"{unsettled.calls} calls, ${unsettled.cost:.4f}"
+        self._tally = Tally(
+            self.limits.cost,
+            self.limits.calls,
+            "Resume with a higher --max-{}.",
+            cost=spent.cost + unsettled.cost,
+            calls=spent.calls + unsettled.calls,
+            aside=f" ({lost}, were under way when the run was killed)" if unsettled.calls else "",
+        )
+        self._seconds = spent.seconds
         self.pace = Pace.of(self.journal.note("pace"))
 
-    def at(self, price: Price | None, *, drafts: bool = False) -> "PricedMeter":
-        """Return a meter on this account for a model with a price of its own, or for `drafts`."""
-        return PricedMeter(self, price, drafts)
+    def at(self, price: Price | None) -> PricedMeter:
+        """Return a meter on this account for a model with a price of its own; with that of the run if it is None."""
+        return PricedMeter(self, price)
 
     def reserve(self, most: Usage, /, price: Price | None = None) -> None:
         """Set aside the most that a request can use, as far as that can be estimated.
 
         Raises:
-            LimitReached: it might exceed a limit.
+            LimitReached: it might pass a limit.
             TakenOver: the run has another owner, and this one must not spend any more.
         """
         self.journal.owned()
-        asked = Reserved(self._cost(most, price), 1)
-        open_ = Reserved(self.since.cost, self.since.calls).plus(self.flying).plus(asked)
-        self._within(self._booked.plus(open_))
+        asked = cost_of(most, price or self.price)
+        self._tally.check(asked)
+        open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked, 1))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
             held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
             self.journal.spend(Spent(), held)
             self._held = held
-        self.flying = self.flying.plus(asked)
+        self._tally.open(asked)
 
-    def settle(self, most: Usage, call: Call, /, price: Price | None = None, *, draft: bool = False) -> None:
+    def settle(self, most: Usage, call: Call, /, price: Price | None = None) -> None:
         """Put what a sample, or a draft, used in the place of what was set aside."""
-        self._land(most, price)
-        sample = call.sample
-        usage = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
-        cost = self._cost(usage, price)
-        used = (
-            Spent(
-                cost,
-                calls=1,
-                drafts=1,
-                draft_cost=cost,
-                draft_input=usage["input"],
-                draft_cached=usage["cached"],
-                draft_output=usage["output"],
-            )
-            if draft
-            else Spent(cost, calls=1, samples=1, input=usage["input"], cached=usage["cached"], output=usage["output"])
-        )
-        self.since = self.since.plus(used)
-        if not draft:
-            self.pace.heard(sample.seconds)
+        price = price or self.price
+        self._close(most, spent_on(call, price), price)
+        if call.name != "draft":
+            self.pace.heard(call.sample.seconds)
         if self.record is not None:
             try:
                 self.record(call)
@@ -114,18 +106,18 @@ class Meter:
 
     def abandon(self, most: Usage, /, *, billed: bool, price: Price | None = None) -> None:
         """Count a request that failed."""
-        self._land(most, price)
-        self.since = self.since.plus(Spent(cost=self._cost(most, price) if billed else 0.0, calls=1))
+        price = price or self.price
+        self._close(most, Spent(cost_of(most, price) if billed else 0.0, calls=1), price)
 
     def take(self) -> tuple[Spent, Reserved]:
         """Return what was used since the last time and what may be under way, both for the journal; begin anew."""
         now = time.monotonic()
         taken = self.since._replace(seconds=now - self._clock)
-        self._booked = self._booked.plus(Reserved(taken.cost, taken.calls))
+        self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
         again = min(taken.calls, MOST_HELD)
         share = Reserved(self._held.cost * again / self._held.calls, again) if self._held.calls else Reserved()
-        self._held = self._capped(self.flying.plus(share), self.flying)
-        self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
+        flying = self._flying()
+        self._held = self._capped(flying.plus(share), flying)
         return taken, self._held
 
     def paced(self, step: int) -> str | None:
@@ -136,7 +128,6 @@ class Meter:
         """Count again what was taken for the journal and did not get into it."""
         self.since = self.since.plus(taken._replace(seconds=0.0))
         self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
-        self._booked = Reserved(self._booked.cost - taken.cost, self._booked.calls - taken.calls)
 
     def close(self) -> None:
         """Book what is not booked yet; nothing is under way any more."""
@@ -160,54 +151,19 @@ class Meter:
         """Return the error for a run that has worked as long as it may."""
         return LimitReached(f"The limit of {self.limits.minutes:g} minutes is reached: resume with a higher --max-minutes.")
 
-    def _within(self, used: Reserved) -> None:
-        cost, calls = self.limits.cost, self.limits.calls
-        if used.cost > (inf if cost is None else cost):
-            raise LimitReached(
-                f"The limit of ${cost:g} is reached: with the next call it may be ${used.cost:.4f}{self._of_it_lost()}. "
-                "Resume with a higher --max-cost."
-            )
-        if used.calls > (inf if calls is None else calls):
-            raise LimitReached(
-                f"The limit of {calls:,} calls is reached{self._of_it_lost()}: resume with a higher --max-calls."
-            )
-
-    def _of_it_lost(self) -> str:
-        lost = self.journal.account().unsettled
-        return f" ({lost.calls} calls, ${lost.cost:.4f}, were under way when the run was killed)" if lost.calls else ""
-
     def _capped(self, held: Reserved, least: Reserved) -> Reserved:
         """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`."""
+        tally, since = self._tally, self.since
         cost, calls = self.limits.cost, self.limits.calls
         return Reserved(
-            max(least.cost, min(held.cost, inf if cost is None else cost - self._booked.cost)),
-            max(least.calls, min(held.calls, held.calls if calls is None else calls - self._booked.calls)),
+            max(least.cost, min(held.cost, inf if cost is None else cost - (tally.cost - since.cost))),
+            max(least.calls, min(held.calls, held.calls if calls is None else calls - (tally.calls - since.calls))),
         )
 
-    def _land(self, most: Usage, price: Price | None) -> None:
-        self.flying = Reserved(max(0.0, self.flying.cost - self._cost(most, price)), self.flying.calls - 1)
+    def _flying(self) -> Reserved:
+        """Return what the calls under way may use."""
+        return Reserved(self._tally.open_cost, self._tally.open_calls)
 
-    def _cost(self, usage: Usage, price: Price | None) -> float:
-        price = price or self.price
-        return 0.0 if price is None else price(usage)
-
-
-@dataclass(frozen=True, slots=True)
-class PricedMeter:
-    """Keeps the account of another meter, at a price of its own."""
-
-    meter: Meter
-    price: Price | None
-    drafts: bool
-
-    def reserve(self, most: Usage, /) -> None:
-        """Set aside the most that a request can use."""
-        self.meter.reserve(most, self.price)
-
-    def settle(self, most: Usage, call: Call, /) -> None:
-        """Put what a sample used in the place of what was set aside."""
-        self.meter.settle(most, call, self.price, draft=self.drafts)
-
-    def abandon(self, most: Usage, /, *, billed: bool) -> None:
-        """Count a request that failed."""
-        self.meter.abandon(most, billed=billed, price=self.price)
+    def _close(self, most: Usage, spent: Spent, price: Price | None) -> None:
+        self._tally.close(cost_of(most, price), spent.cost)
+        self.since = self.since.plus(spent)

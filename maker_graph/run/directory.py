@@ -27,6 +27,9 @@ from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path
 from maker_graph.tasks.loading import SHIPPED, load_task
 
+LONG = 20_000
+"""Steps whose replay takes seconds, which is worth a word."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

@@ -8,12 +8,15 @@ the rung that decided it, and for each rung before `[by, candidates, sequence, r
 """
 
 import json
+import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import canonical
+from maker_graph.core.canonical import canonical, sorted_json
 from maker_graph.core.decision import Decision, Usage, Vote
 
 
@@ -94,52 +97,93 @@ def _parts(entry: str) -> list[Any]:
     return parts if len(parts) == 9 else [*parts, "base", []]
 
 
-class Skimmed(NamedTuple):
-    """An entry as it stands, for counting a million of them: nothing in it is checked or completed.
+_UNANIMOUS = re.compile(r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\d+,\d+,(\d+|\[[\d,]*\])\],0,(true|false)\]$')
+"""The end of an entry whose only candidate is the answer, as it is on nearly all steps.
 
-    `votes` are those of earlier rungs and, last, the one that ended the step; `winner` is a place among its candidates, where
-    null stands for the answer itself.
-    """
-
-    answer: Any
-    votes: "list[SkimmedVote]"
-    winner: int | None
-    first_agrees: bool
+It is anchored at the end, and `[null]` stands in it just once, so that no answer can pass for it.
+"""
 
 
 class SkimmedVote(NamedTuple):
     """One sampler's vote in an entry; `lengths` are the output tokens of each sample, empty if they were not kept."""
 
     by: str
-    candidates: list[str | None]
-    sequence: list[int | str]
+    candidates: Sequence[str | None]
+    sequence: Sequence[int | str]
     rounds: int
-    lengths: list[int]
+    lengths: Sequence[int]
+
+
+class Skimmed(NamedTuple):
+    """An entry as it stands, for counting a million of them: nothing in it is checked or completed.
+
+    Attributes:
+        answer_text: the answer as canonical JSON.
+        votes: those of earlier rungs and, last, the one that ended the step.
+        winner: a place among the last vote's candidates, of which null stands for the answer itself.
+        first_agrees: whether the first sample was for the winner.
+    """
+
+    answer_text: str
+    votes: Sequence[SkimmedVote]
+    winner: int | None
+    first_agrees: bool
+
+    @property
+    def answer(self) -> Any:
+        """The answer, read anew each time."""
+        return from_json(self.answer_text)
 
 
 def skim(entry: str) -> Skimmed:
     """Return what stands in the text of an entry, several times as fast as `decode`.
 
     >>> skim('["a",[null],[0,"empty",0],2,[5,0,9],0,true]').votes[0].sequence
-    [0, 'empty', 0]
+    (0, 'empty', 0)
 
     Raises:
         ValueError: the text is no entry.
     """
+    seen = _UNANIMOUS.search(entry)
+    if seen is None:
+        return _skimmed(entry)
+    sequence, rounds, output, agrees = seen.groups()
+    lengths = [int(length) for length in output[1:-1].split(",")] if output[0] == "[" and output != "[]" else []
+    return Skimmed(
+        entry[1 : seen.start()], [SkimmedVote("base", [None], _sequence(sequence), int(rounds), lengths)], 0, agrees == "true"
+    )
+
+
+def unanimous(entry: str) -> int | None:
+    """Return the votes of a step on which all votes were for the answer, or None if the entry is of another step.
+
+    It is faster still than `skim`, as nothing else is looked at.
+
+    >>> unanimous('["a",[null],[0,"empty",0],2,[5,0,9],0,true]')
+    2
+    """
+    seen = _UNANIMOUS.search(entry)
+    return None if seen is None else seen[1].split(",").count("0")
+
+
+@lru_cache(maxsize=1 << 14)
+def _sequence(text: str) -> Sequence[int | str]:
+    return tuple(from_json(f"[{text}]"))
+
+
+def _skimmed(entry: str) -> Skimmed:
     parts = from_json(entry)
     if not isinstance(parts, list) or len(parts) not in {7, 9}:
         raise ValueError("it is no entry")
     answer, candidates, sequence, rounds, tokens, winner, first_agrees = parts[:7]
     by, tried = parts[7:] or ("base", ())
-    votes = [_skimmed(*each) for each in tried]
-    votes.append(_skimmed(by, candidates, sequence, rounds, tokens))
-    return Skimmed(answer, votes, winner, first_agrees)
+    votes = [_skimmed_vote(*each) for each in tried]
+    votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens))
+    return Skimmed(sorted_json(answer), votes, winner, first_agrees)
 
 
-def _skimmed(
+def _skimmed_vote(
     by: str, candidates: list[str | None], sequence: list[int | str], rounds: int, tokens: tuple[int, int, int | list[int]]
 ) -> SkimmedVote:
     output = tokens[2]
-    if isinstance(output, list):
-        return SkimmedVote(by, candidates, sequence, rounds, output)
-    return SkimmedVote(by, candidates, sequence, rounds, [])
+    return SkimmedVote(by, candidates, sequence, rounds, output if isinstance(output, list) else [])

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision
@@ -36,11 +37,12 @@ from maker_graph.errors import (
     TakenOver,
     UnusableRun,
 )
+from maker_graph.models.budget import Spent
 from maker_graph.run.chain import link, origin_digest, place_digest, seal
 from maker_graph.run.database import FORM, Fsync, disk_errors, form_of, make_database, open_database, storage_errors
 from maker_graph.run.entry import encode
 from maker_graph.run.files import Found, OpenFiles
-from maker_graph.run.spending import NONE, NOTHING, Account, Reserved, Spent
+from maker_graph.run.spending import NONE, NOTHING, Account, Reserved
 from maker_graph.run.steps import Row, check_chain, decoded, end_of, hash_at, read_note, replayed, rows
 from maker_graph.run.watermark import Watermark, WatermarkFile, older_text
 
@@ -475,7 +477,7 @@ class Journal:
         if began == origin:
             return
         try:
-            before, now = json.loads(began), json.loads(origin)
+            before, now = _flat(json.loads(began)), _flat(json.loads(origin))
             differ = [
                 f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
                 for name in sorted({*before, *now})
@@ -485,6 +487,13 @@ class Journal:
             differ = []
         said = f" ({'; '.join(differ)})" if differ else ""
         raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return `settings` in one row, those of a group by their own names."""
+    groups = [_flat(value) for value in settings.values() if isinstance(value, dict)]
+    own = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+    return {name: value for group in (own, *groups) for name, value in group.items()}
 
 
 def _taken_over() -> TakenOver:

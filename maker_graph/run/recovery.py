@@ -26,13 +26,10 @@ from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import LimitReached, MakerError, OlderJournal, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
 from maker_graph.run.database import storage_errors
-from maker_graph.run.directory import Run
+from maker_graph.run.directory import LONG, Run
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
-
-LONG = 20_000
-"""Steps whose replay takes seconds, which is worth a word."""
 
 BREATH = 500
 """Steps of a replay after which signals are heard."""
@@ -128,14 +125,15 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         raise
     except Exception as error:
         raise _Unusable(f"is damaged ({type(error).__name__})") from error
-    if known > run.journal.step:
-        if not run.journal.accept_loss:
-            raise OlderJournal(
-                f"The journal is an older copy of itself: it ends at step {run.journal.step:,}, and a checkpoint is at {known:,}. Put "
-                "the newer files back, or resume with --accept-loss: missing steps are sampled again.",
-                run.journal.step + 1,
-            )
-        raise _Unusable(f"is at step {known}, the journal at {run.journal.step}")
+    ends = run.journal.step
+    if known > ends and not run.journal.accept_loss:
+        raise OlderJournal(
+            f"The journal is an older copy of itself: it ends at step {ends:,}, and a checkpoint is at {known:,}. Put the "
+            "newer files back, or resume with --accept-loss: missing steps are sampled again.",
+            ends + 1,
+        )
+    if known > ends:
+        raise _Unusable(f"is at step {known}, the journal at {ends}")
     if not agrees:
         raise _Unusable(f"says something else of step {known} than the journal")
     return snapshot

@@ -5,15 +5,13 @@ import json
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from maker_graph.core.canonical import canonical, sorted_json
 from maker_graph.core.task import Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
-from maker_graph.models.names import ModelInfo, info_of, resolve_model
-from maker_graph.models.prompts import as_pairs
+from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.tasks.loading import LoadedTask
 
 VERSION: Literal[2] = 2
@@ -142,12 +140,16 @@ def read_settings(text: str, name: str) -> Settings:
     try:
         found = json.loads(text)
         version = found.get("version", 1)
-        if isinstance(version, int) and version > VERSION:
-            raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
+        newer = isinstance(version, int) and version > VERSION
+    except (ValueError, AttributeError) as error:
+        raise DamagedRun(f"{name} is damaged: {error}.") from None
+    if newer:
+        raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
+    try:
         return Settings.model_validate(_from_first_form(found) if version == 1 else found)
     except ValidationError as error:
         raise DamagedRun(f"{name} is damaged: {error.errors()[0]['msg']}.") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise DamagedRun(f"{name} is damaged: {error}.") from None
 
 
@@ -183,24 +185,10 @@ def unchanged(settings: Settings, task: Task) -> None:
 
 
 def _prompt_digest(task: Task) -> str:
+    from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which who only looks at a run does not need
+
     state = task.start()
     prompts = [] if task.done(state) else [task.prompt(state)]
     if prompts and isinstance(task, Rephrases):
         prompts.append(task.rephrase(state, 1))
     return hashlib.sha256(canonical([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]
-
-
-def model_for(name: str, task: Task, seed: int | None) -> BaseChatModel:
-    """Return the model of this name for a run or a calibration; a simulated one knows what the task's `rehearsal` knows.
-
-    Raises:
-        UsageError: there is no such model, or it is simulated and does not know the task.
-    """
-    rehearsal = getattr(task, "rehearsal", None)
-    model = resolve_model(name, seed=seed, rehearsals=() if rehearsal is None else (rehearsal,))
-    if info_of(name).simulated:
-        from maker_graph.models.simulation import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of the simulation
-
-        if isinstance(model, SimulatedChatModel) and not task.done(state := task.start()):
-            model.knows(task.prompt(state))
-    return model

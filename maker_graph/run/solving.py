@@ -4,16 +4,11 @@ Wiring only: LangGraph is the loop. What a kill loses is at most the votes in fl
 """
 
 import asyncio
-import gc
-import json
-import os
-import signal
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
@@ -24,30 +19,23 @@ from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
-from maker_graph.graph.maker import Segment, build_maker
-from maker_graph.models.names import TIMEOUT
+from maker_graph.graph.maker import Ahead, Segment, build_maker
+from maker_graph.models.gate import Gate
+from maker_graph.models.names import PATIENCE, TIMEOUT
 from maker_graph.models.pricing import Price, other_price, price_for
-from maker_graph.models.provider import Gate
+from maker_graph.models.resolving import model_for
 from maker_graph.models.sampler import Call, Calls
-from maker_graph.run.account import Limits, Meter
+from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.recovery import recovered, thread_of, waiting
-from maker_graph.run.settings import Settings, model_for, unchanged
-from maker_graph.run.tracing import About, NoTracing, Trace, Tracing, samples_per_trace, steps_per_trace, tracing
+from maker_graph.run.settings import Settings, unchanged
+from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
+from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
-
-PATIENCE = 86_400.0
-"""Seconds for which an outage of the provider is waited out: a day."""
-
-INTERRUPTED = 130
-"""Exit code of a run that was told to stop."""
-
-EXIT_SECONDS = 4.5
-"""How long a run that was told to stop may take to do so; every committed step is on disk long before."""
 
 
 class Prices(NamedTuple):
@@ -93,7 +81,7 @@ class _Commits:
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
-    meter: Meter
+    meter: Ledger
     watcher: Watcher
     traces: Tracing | NoTracing
     at: MakerOutput
@@ -160,7 +148,7 @@ async def solve(
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    meter = Meter(run.journal, prices.model, Limits(options.max_cost, options.max_calls, options.max_minutes), watcher.record)
+    meter = Ledger(run.journal, prices.model, Limits(options.max_cost, options.max_calls, options.max_minutes), watcher.record)
     commits = _Commits(run, meter, watcher, traces, run.machine.begin())
     stronger = Calls(meter=meter.at(prices.ladder))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
@@ -169,9 +157,7 @@ async def solve(
         model=chats.model,
         voting=voting,
         ladder=ladder,
-        lookahead=options.lookahead,
-        draft_model=chats.drafts,
-        draft_calls=Calls(meter=meter.at(prices.drafts, drafts=True)),
+        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(prices.drafts))),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
@@ -237,7 +223,7 @@ async def _solved(
 
 
 @asynccontextmanager
-async def _deadline(meter: Meter) -> AsyncIterator[None]:
+async def _deadline(meter: Ledger) -> AsyncIterator[None]:
     """Stop what is done within when the run has worked as long as it may."""
     try:
         async with asyncio.timeout(meter.seconds_left()) as deadline:
@@ -255,59 +241,3 @@ def _raise_if_asked(result: dict[str, Any] | None) -> None:
         reason = f"{question['problem']} {question['reason']}".strip()
         prompt = [(message["role"], message["content"]) for message in question["prompt"]]
         raise Undecided(reason, question["ballot"], question["flags"], question["samples"], question["replies"], prompt)
-
-
-def until_signal(work: Coroutine[Any, Any, None]) -> bool:
-    """Do `work` in an event loop of its own; return False if Ctrl-C or SIGTERM ended it before its end."""
-    gc.collect()
-    gc.freeze()  # what was imported and opened stays to the end: a tenth of all work was going over it again and again
-    gc.set_threshold(20_000, 50, 100)
-
-    async def main() -> None:
-        task = asyncio.ensure_future(work)
-
-        def stop() -> None:
-            task.cancel()
-            # A call that cannot be cancelled (a model without an async client, in a thread) must not keep the process.
-            watchdog = threading.Timer(EXIT_SECONDS, os._exit, [INTERRUPTED])
-            watchdog.daemon = True
-            watchdog.start()
-
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-        await task
-
-    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
-    try:
-        asyncio.run(main())
-    except asyncio.CancelledError:
-        return False
-    finally:
-        signal.signal(signal.SIGTERM, before)  # the loop leaves it at its default, which ends without a word
-    return True
-
-
-def record_to(file: IO[str], step: Callable[[], int], *, in_order: bool = True) -> Callable[[Call], None]:
-    """Return what writes every prompt and reply to `file`, one JSON object a line.
-
-    `step` tells the last decided step. `in_order`: all samples are of the step that follows it; else nobody can say of which
-    step one is.
-    """
-
-    def record(call: Call) -> None:
-        sample = call.sample
-        line = {
-            "step": step() + 1 if in_order else None,
-            call.name: sample.index,
-            "model": call.model,
-            "temperature": call.temperature,
-            "prompt": [{"role": role, "content": content} for role, content in call.prompt],
-            "reply": sample.text,
-            "finish": sample.finish,
-            "tokens": {"input": sample.input_tokens, "cached": sample.cached_tokens, "output": sample.output_tokens},
-        }
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-
-    return record

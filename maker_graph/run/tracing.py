@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
@@ -34,36 +34,11 @@ from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Undecided, UsageError
-from maker_graph.models.provider import redacted
-
-Trace: TypeAlias = Literal["off", "contested", "all"]
-"""What is traced: nothing; a summary of each contested or flagged step; every segment in full."""
-
-FULL = 2_000
-"""Up to so many steps everything is traced by default; beyond, the first and the last segment and what was contested."""
-
-RUNS_PER_TRACE = 20_000
-"""No trace holds more runs; LangSmith's own limit is 25,000."""
-
-STEPS_PER_TRACE = 250
-"""Steps of a segment while a run is traced."""
+from maker_graph.models.redaction import redacted
+from maker_graph.run.traces import FULL, Trace
 
 EXIT_SECONDS = 2.0
 """How long the end of a run waits for traces on their way."""
-
-
-def steps_per_trace(k: int, max_samples: int) -> int:
-    """Return the steps of a traced segment: so few that it hardly ever ends before the last step in its name."""
-    return max(1, min(STEPS_PER_TRACE, samples_per_trace(max_samples) // (2 * k)))
-
-
-def samples_per_trace(max_samples: int) -> int:
-    """Return how many samples end a traced segment early, so that its trace keeps to `RUNS_PER_TRACE` whatever k is.
-
-    A sample is two runs, a round two, a step four; a round has at least one sample. The step that reaches the limit may still
-    draw `max_samples`, those of all rungs.
-    """
-    return max(1, (RUNS_PER_TRACE - 3 - 4 * STEPS_PER_TRACE) // 4 - max_samples)
 
 
 @dataclass(frozen=True, slots=True)

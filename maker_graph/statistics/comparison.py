@@ -1,4 +1,4 @@
-"""First to k and a majority of n votes, to be compared with ahead by k (`planning.py`); the rules are in `rules.py`.
+"""First to k and a majority of n votes, to be compared with ahead by k (`independent.py`); the rules are in `core/rules.py`.
 
 All are computed for a single rival, the paper's worst case, and independent samples. Where wrong answers scatter, the right one
 wins at least as often; a fixed majority then needs the same n votes, and first to k some more.

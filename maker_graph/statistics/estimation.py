@@ -1,6 +1,6 @@
 """From right and wrong samples of many steps to a model's error rate and how its errors are correlated, with intervals.
 
-What is estimated is the model of `core/correlated.py`: each step has an error rate theta of its own, drawn from a Beta
+What is estimated is the model of `correlated.py`: each step has an error rate theta of its own, drawn from a Beta
 distribution with mean e = 1 - p and within-step correlation rho; samples of one step err independently at that rate. The data
 are counts of steps: how many had v valid samples of which w were wrong.
 

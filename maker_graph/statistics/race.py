@@ -23,7 +23,7 @@ of the right answer and the rival, u = x + ln f, in which a share o = theta - r 
 
 A vote for neither passes: 1 / (1 - o). And now and then another wrong answer is the last to be left behind: 1 + o, which is
 right to first order in theta. Simulated races up to k = 8 need as many or up to 9 % fewer votes for p >= .6, and between 5 %
-more and 20 % fewer for p from .2 on; `tests/core/test_race.py` computes some vote by vote.
+more and 20 % fewer for p from .2 on; `tests/statistics/test_race.py` computes some vote by vote.
 """
 
 import math

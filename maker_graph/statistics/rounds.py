@@ -1,7 +1,7 @@
 """How many parallel rounds a vote takes, which is what its time depends on: the samples of a round are drawn at once.
 
-A round draws what the leader still lacks, n = k - |lead| samples (`rules.py`), so it can end a vote just by one answer for all
-of them. Between the right answer and a single rival the lead is a Markov chain on -k < d < k. The expected rounds E solve
+A round draws what the leader still lacks, n = k - |lead| samples (`core/rules.py`), so it can end a vote just by one answer for
+all of them. Between the right answer and a single rival the lead is a Markov chain on -k < d < k. The expected rounds E solve
 E(d) = 1 + sum over net votes of P(net) E(d + net), by iteration.
 """
 

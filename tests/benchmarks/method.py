@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.calibration.measuring import read
+from maker_graph.calibration.file import read
 from maker_graph.calibration.plan import basis_of, expected
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Reading, decide, judge_all, next_draw

@@ -35,7 +35,7 @@ from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
-from maker_graph.models.names import resolve_model
+from maker_graph.models.resolving import resolve_model
 from maker_graph.models.sampler import Sampler
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import solve
@@ -184,7 +184,7 @@ async def bare_loop(disks: int) -> None:
     """The same samples and decisions in a bare loop."""
     task = Hanoi(disks)
     machine, rule = Machine(task), AheadBy(K)
-    sampler = Sampler([resolve_model(MODEL, seed=1)], temperature=(0.0, 0.1), max_tokens=750, seed=1, meter=None)
+    sampler = Sampler([resolve_model(MODEL, seed=1)], temperature=(0.0, 0.1), max_tokens=750, seed=1)
     at = machine.begin()
     while not at["done"]:
         state = at["state"]

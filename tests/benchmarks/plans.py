@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maker_graph.calibration.measuring import Interval
+from maker_graph.calibration.lines import Interval
 from maker_graph.calibration.plan import Basis, outlook
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from maker_graph import create_maker, p_full
-from maker_graph.models.simulation import SimulatedChatModel, Simulator, profile_of
+from maker_graph.models.simulation import Simulator, profile_of
+from maker_graph.models.simulation.model import SimulatedChatModel
 from maker_graph.tasks import Hanoi
 
 

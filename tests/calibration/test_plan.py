@@ -1,16 +1,13 @@
 """Plans: both models of errors side by side, and what a person must know beside the number."""
 
-import json
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from maker_graph.calibration.measuring import Interval, Result
+from maker_graph.calibration.lines import Interval, Result
 from maker_graph.calibration.plan import Basis, Speed, basis_of, basis_of_profile, expected, outlook
-from maker_graph.cli import app
 from maker_graph.models.simulation import profile_of
 from maker_graph.statistics import correlated, independent
 
@@ -94,37 +91,6 @@ def test_what_is_expected_of_a_run_is_kept_for_its_report() -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- the command line
-
-
-def test_plan_prints_one_object_with_both_models_of_errors(cli: Cli) -> None:
-    args = ["--error", ".0022", "--rho", ".005", "--valid", ".968", "--steps", "1048575", "--target", ".95"]
-    found = json.loads(cli("plan", *args, "--price", ".4,1.6", "--tokens", "590,538", "--rpm", "5000", "--json").stdout)
-    assert {"k", "p_sub", "p_full", "votes_per_step", "samples_per_step", "samples", "cost_usd"} <= set(found["independent"])
-    assert found["independent"]["samples_per_step"] == pytest.approx(3.0133 / 0.968, rel=1e-3)
-    assert found["correlated"]["k"] == 4
-    shown = cli("plan", *args, COLUMNS="100").stdout
-    assert "If errors are independent" in shown
-    assert "it takes k = 4" in " ".join(shown.split())
-
-
-@pytest.mark.parametrize(
-    ("args", "says"),
-    [
-        ([], "Nothing is known of the model"),
-        (["--p", ".9"], "--steps is missing"),
-        (["--p", ".9", "--error", ".1", "--steps", "9"], "say the same thing"),
-        (["--p", "1.5", "--steps", "9"], "p must be above 0 and at most 1"),
-        (["--p", ".9", "--steps", "9", "--target", "1"], "must lie between 0 and 1"),
-        (["--p", ".9", "--steps", "9", "--rho", "1"], "rho must be"),
-        (["--p", ".9", "--steps", "9", "--valid", "0"], "valid must be"),
-        (["--p", ".9", "--steps", "9", "--tokens", "5"], "--tokens is two numbers"),
-        (["none.jsonl"], "cannot be read"),
-    ],
-)
-def test_a_wrong_number_is_one_sentence(args: list[str], says: str) -> None:
-    done = CliRunner().invoke(app, ["plan", *args])
-    assert (done.exit_code, says in done.stderr, done.stdout) == (2, True, ""), done.stderr
-    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("p", [0.501, 0.9, 0.999999999999, 1.0])

@@ -30,12 +30,12 @@ from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json, v
 from maker_graph.core.decision import Judged, Reading, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.graph.microstep import _reader
-from maker_graph.models.sampler import sample_of
+from maker_graph.models.replies import sample_of
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results
 from tests.conftest import Scripted, replies
-from tests.models.test_sampler import completion, sampler, server
+from tests.models.serving import completion, sampler, server
 
 SERDE = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
 CANARY = "sk-canary-5f1d"
@@ -506,36 +506,6 @@ def test_what_a_parser_complains_of_is_visible_and_short() -> None:
     why = judge(Sample(0, "x" * 9_000), Reading(parse, None, None, {}))["why"]
     assert why.startswith("LookupError: \\x1b[2J\\u202exxx")
     assert len(why) == 300
-
-
-@pytest.mark.parametrize("value", [None, -1, True, "9", 2.0, 10**30, [], {}])
-@pytest.mark.parametrize("name", ["input_tokens", "output_tokens"])
-def test_counts_of_tokens_that_are_nonsense_are_estimated(name: str, value: Any) -> None:
-    reply = AIMessage("12345678")
-    reply.usage_metadata = {"input_tokens": 5, "output_tokens": 5, "total_tokens": 10} | {name: value}  # type: ignore[assignment]
-    sample = sample_of(reply, 0, [("human", "1234")])
-    assert (sample.input_tokens, sample.cached_tokens, sample.output_tokens, sample.estimated) == (1, 0, 2, True)
-
-
-@pytest.mark.parametrize(
-    ("details", "cached"),
-    [(None, 0), ("x", 0), ({}, 0), *[({"cache_read": c}, n) for c, n in ((-3, 0), ("4", 0), (3, 3), (9, 5))]],
-)
-def test_a_count_of_cached_tokens_that_is_nonsense_is_none(details: Any, cached: int) -> None:
-    reply = AIMessage("x")
-    usage: Any = {"input_tokens": 5, "output_tokens": 5, "total_tokens": 10, "input_token_details": details}
-    reply.usage_metadata = usage
-    sample = sample_of(reply, 0, [])
-    assert (sample.input_tokens, sample.cached_tokens, sample.estimated) == (5, cached, False)
-
-
-@pytest.mark.parametrize(
-    "content", [None, 7, b"x", [1, None], [{"type": "text"}], [{"type": "text", "text": 5}], [{"x": 1}], [[]]]
-)
-def test_a_reply_that_is_no_text_is_empty(content: Any) -> None:
-    reply = AIMessage("", response_metadata={"incomplete_details": "odd", "finish_reason": ["odd"]})
-    reply.content = content
-    assert sample_of(reply, 0, []).text == ""
 
 
 def test_no_cell_that_a_model_wrote_is_a_formula(tmp_path: Path) -> None:

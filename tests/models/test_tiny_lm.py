@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from itertools import chain
@@ -18,14 +18,14 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import ValidationError
 
-from maker_graph import UnknownModel, UsageError, create_maker
-from maker_graph.cli.serving import _served
-from maker_graph.models.names import resolve_model
+from maker_graph import UnknownModel, create_maker
+from maker_graph.models.resolving import resolve_model
 from maker_graph.models.tiny_lm import Ask, Engine, Reply, TinyChatModel, shared_engine
 from maker_graph.models.tiny_lm.engine import WEIGHTS
 from maker_graph.models.tiny_lm.network import LONGEST, Network, load
 from maker_graph.models.tiny_lm.tokenizer import WINDOW, decode, encode
 from maker_graph.tasks import Hanoi
+from tests.conftest import Cli
 
 TEN = Hanoi(10)
 STEPS = range(3, 1023, 8)
@@ -231,7 +231,7 @@ def test_it_solves_a_small_puzzle_by_votes() -> None:
         assert task.done(result["state"])
 
 
-def test_a_run_of_it_ends_verified(cli: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_a_run_of_it_ends_verified(cli: Cli) -> None:
     done = cli("run", "hanoi", "--disks", "4", "--model", "tiny", "--k", "3", "--run", "small", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -269,12 +269,3 @@ def test_it_is_served_over_http(served: str) -> None:
         assert client.get("/models").json()["data"][0]["id"] == "tiny"
     assert len(body["choices"]) == 3
     assert body["usage"]["completion_tokens"] <= 6
-
-
-def test_what_can_be_served_is_named_once_and_exists() -> None:
-    assert _served(None, None, 0).name == _served("sim:gpt-4.1-mini", None, 0).name == "gpt-4.1-mini"
-    assert _served(None, "perfect", 0).name == "perfect"
-    with pytest.raises(UsageError, match="--model or --profile"):
-        _served("tiny", "perfect", 0)
-    with pytest.raises(UsageError, match="sim:PROFILE or tiny"):
-        _served("openai:gpt-4.1-mini", None, 0)

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import random
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from maker_graph import DamagedRun, UsageError
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.report.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
 from maker_graph.run.solving import solve
-from maker_graph.statistics import unlabelled as evidence
-from maker_graph.statistics.unlabelled import MOST_ERROR, Tally, _cases, _posteriors, fit, most_rho
+from maker_graph.statistics import likelihood
+from maker_graph.statistics.likelihood import Tally, cases_of, most_rho, posteriors
+from maker_graph.statistics.unlabelled import MOST_ERROR, fit
 from tests.made import created, new_settings
 from tests.voting import World
 
@@ -62,11 +62,11 @@ def test_what_a_ballot_says_is_what_all_ways_to_cast_it_add_up_to(
     scatter: str, shares: tuple[float, float, float], rho: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Against Beta functions, and every assignment of candidates to answers one by one."""
-    monkeypatch.setattr(evidence, "_FREE", 0.0)
+    monkeypatch.setattr(likelihood, "_FREE", 0.0)
     world = World(0.1, rho, scatter)
     axes = [np.array([each]) for each in (np.log(0.1), (rho / most_rho(np.array(0.1))) ** 0.5, *shares)]
     tallies = [tally for tally in DISPUTED if scatter != "one rival" or len(tally) < 3]
-    wrong = _posteriors(_cases(dict.fromkeys(tallies, 1), {}), axes)[1].ravel()
+    wrong = posteriors(cases_of(dict.fromkeys(tallies, 1), {}), axes)[1].ravel()
     assert wrong == pytest.approx([world.wrong(tally) for tally in tallies], rel=1e-6)
 
 
@@ -202,21 +202,3 @@ def test_entries_are_skimmed_to_the_same_ballots_and_a_damaged_one_is_told(tmp_p
         assert ballots_in(entries) == ballots_of(run.journal.decisions())
     with pytest.raises(DamagedRun, match="step 2"):
         ballots_in([entries[0], (2, entries[1][1][:-3])])
-
-
-def test_the_command_line_certifies_and_reports_a_run(
-    cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    args = ["run", "hanoi", "--disks", "5", "--model", "sim:perfect,error=0.2", "--k", "4", "--no-check", "--run", "r", "-q"]
-    assert cli(*args).returncode == 0
-    certificate = json.loads(cli("certify", "r", "--json").stdout)
-    assert certificate["chance"]["low"] <= certificate["chance"]["value"] <= certificate["chance"]["high"]
-    shown = cli("certify", "r").stdout
-    assert "No step is wrong" in shown
-    assert "It assumes:" in shown
-    reported = cli("report", "r")
-    assert reported.returncode == 0, reported.stderr
-    assert "certificate" in (tmp_path / "runs" / "r" / "report.html").read_text()
-    for command in ("certify", "report"):
-        missing = cli(command, "none")
-        assert (missing.returncode, "is no run" in missing.stderr) == (2, True)

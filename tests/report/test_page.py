@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,14 +20,20 @@ from maker_graph.core.decision import Reading, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, FirstTo
 from maker_graph.core.voting import Voting
-from maker_graph.report.collecting import Collected, Lengths, collect, undecided
-from maker_graph.report.figures import PALETTE, planning_figures, run_figures
-from maker_graph.report.page import NOT_RECORDED, SIMULATED, headline, page, write
+from maker_graph.report.collecting import Collected, collect
+from maker_graph.report.counting.endings import undecided
+from maker_graph.report.counting.truth import Lengths
+from maker_graph.report.figures.paper import planning_figures
+from maker_graph.report.figures.run import run_figures
+from maker_graph.report.figures.style import PALETTE
+from maker_graph.report.page import page, write
+from maker_graph.report.sections.html import NOT_RECORDED
+from maker_graph.report.sections.top import SIMULATED, headline
 from maker_graph.run import directory as runs
-from maker_graph.run.entry import skim
 from maker_graph.run.settings import Settings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import moved
+from tests.conftest import run_here
 from tests.made import created, new_settings
 
 CHROMIUM = shutil.which("chromium")
@@ -55,8 +59,7 @@ CERTIFICATE = {
 
 
 def solved(folder: Path, *args: str) -> Path:
-    command = [sys.executable, "-m", "maker_graph.cli", "run", *args, "--run", "made", "--quiet"]
-    subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+    run_here(folder, "run", *args, "--run", "made", "--quiet")
     return folder / "runs" / "made"
 
 
@@ -182,13 +185,6 @@ def test_a_run_without_a_step_has_a_page_too(tmp_path: Path) -> None:
     with created(tmp_path / "made", new_settings("hanoi", {"disks": 3}, "sim:perfect")) as run:
         text = page(collect(run))
     assert "0 of 7 dependent steps: not done yet" in text
-
-
-def test_an_entry_is_skimmed_with_lengths_and_without() -> None:
-    old, new = (
-        skim(f'["a",[null,"\\"b\\""],[0,1,"empty",0],2,[5,0,{output}],0,true]').votes[0] for output in ("9", "[2,3,0,4]")
-    )
-    assert (old.lengths, new.lengths) == ([], [2, 3, 0, 4])
 
 
 # What is drawn.

@@ -1,9 +1,8 @@
 """An API key never gets into anything that a run writes or says, whatever the provider says back."""
 
 import json
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 
 from maker_graph.models.simulation import Simulator, profile_of
+from tests.conftest import Cli
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 CANARY = "canary-7f3a9c-not-like-the-others"  # no sk- in front: some providers' keys have none
 
 

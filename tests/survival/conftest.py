@@ -1,18 +1,8 @@
-"""The fork server, and the run that nothing happened to: one of each."""
-
-from collections.abc import Iterator
+"""The run that nothing happened to."""
 
 import pytest
 
-from tests.survival.harness import Children, Whole, settings_of, whole
-
-
-@pytest.fixture(scope="session")
-def children() -> Iterator[Children]:
-    """Return the fork server."""
-    server = Children()
-    yield server
-    server.close()
+from tests.survival.harness import Whole, settings_of, whole
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ beside it, so that what it had done before it died is on record:
     417 step 5 7c1e...       step 5 is committed; the digest after it
     417 end 0                the session came to its own end
     417 LimitReached 0 ...   or to this error
+
+A child may also be a whole command (`command`): what it says is then in files beside the runs.
 """
 
 import asyncio
@@ -27,7 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.cli import EXIT_CODES
+from maker_graph.cli import EXIT_CODES, main
+from maker_graph.cli.process import until_signal
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import MakerError
 from maker_graph.models.pricing import FlatPrice
@@ -36,7 +39,7 @@ from maker_graph.run.directory import Run, opened, summary
 from maker_graph.run.entry import encode
 from maker_graph.run.options import RunOptions
 from maker_graph.run.settings import Settings
-from maker_graph.run.solving import Prices, Watcher, solve, until_signal
+from maker_graph.run.solving import Prices, Watcher, solve
 from tests.made import created, new_settings
 
 MODEL = "sim:gpt-oss-20b,latency=0.002"
@@ -136,6 +139,13 @@ class Child:
 
     pid: int
     server: "Children"
+    directory: Path
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """What a command has said so far, to standard output and to standard error."""
+        out, err = ((self.directory / f"{self.pid}.{name}").read_text() for name in ("out", "err"))
+        return out, err
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; one that has ended already keeps its number until `wait`."""
@@ -174,7 +184,7 @@ class Children:
 
     def start(self, directory: Path, job: str = "work", **args: Any) -> Child:
         """Start a child that does `job` on the run in `directory`."""
-        return Child(self.ask(job=job, directory=str(directory), **args), self)
+        return Child(self.ask(job=job, directory=str(directory), **args), self, directory)
 
     def run(self, directory: Path, job: str = "work", **args: Any) -> int:
         """Start a child and return how it ended."""
@@ -336,7 +346,25 @@ def create(directory: str, *, disks: int = 5, crash: str | None = None, times: i
         return 0
 
 
-JOBS: dict[str, Callable[..., int]] = {"work": work, "create": create}
+def command(directory: str, *, args: list[str], room: int | None = None) -> int:
+    """Be `maker-graph ARGS` in a folder: all of the process but the start of Python."""
+    os.chdir(directory)
+    for name, number in (("out", sys.stdout.fileno()), ("err", sys.stderr.fileno())):
+        os.dup2(os.open(f"{os.getpid()}.{name}", os.O_WRONLY | os.O_CREAT, 0o600), number)
+    if room is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    sys.argv = ["maker-graph", *args]
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+JOBS: dict[str, Callable[..., int]] = {"work": work, "create": create, "command": command}
 
 
 def serve() -> None:

@@ -11,7 +11,7 @@ import pytest
 from maker_graph.core.decision import Usage
 from maker_graph.errors import TakenOver
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.run.account import Limits, Meter
+from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import opened
 from tests.made import created
 from tests.survival.harness import Children, Event, Whole, assert_nothing_lost_or_doubled, events, settings_of
@@ -77,7 +77,7 @@ def test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same
 def test_what_could_not_be_written_is_booked_once_there_is_room(tmp_path: Path) -> None:
     with created(tmp_path / "r", settings_of()) as run:
         run.journal.claim()
-        meter = Meter(run.journal, FlatPrice(1e6, 0.0), Limits(), None)
+        meter = Ledger(run.journal, FlatPrice(1e6, 0.0), Limits(), None)
         most = Usage(input=1, cached=0, output=0)
         meter.reserve(most)
         meter.abandon(most, billed=True)
@@ -90,7 +90,7 @@ def test_what_could_not_be_written_is_booked_once_there_is_room(tmp_path: Path) 
 def test_an_owner_that_was_taken_over_pays_for_no_further_call(tmp_path: Path) -> None:
     with created(tmp_path / "r", settings_of()) as run:
         run.journal.claim()
-        meter = Meter(run.journal, None, Limits(), None)
+        meter = Ledger(run.journal, None, Limits(), None)
         meter.reserve(Usage(input=1, cached=0, output=0))
         with opened(tmp_path / "r") as again:
             again.journal.claim()
@@ -101,7 +101,7 @@ def test_an_owner_that_was_taken_over_pays_for_no_further_call(tmp_path: Path) -
 def test_no_more_is_held_than_the_limit_leaves(tmp_path: Path) -> None:
     with created(tmp_path / "r", settings_of()) as run:
         run.journal.claim()
-        meter = Meter(run.journal, None, Limits(calls=10), None)
+        meter = Ledger(run.journal, None, Limits(calls=10), None)
         for _ in range(7):
             meter.reserve(Usage(input=1, cached=0, output=0))
         assert run.journal.account().reserved.calls == 10, "twice as many as are open would be 14"

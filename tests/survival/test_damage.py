@@ -12,10 +12,10 @@ import pytest
 
 from maker_graph.core.canonical import canonical
 from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, UnknownModel, UnknownTask, UnusableRun
+from maker_graph.models.budget import Spent
 from maker_graph.run.directory import opened, summary
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import Watcher, solve
-from maker_graph.run.spending import Spent
 from tests.made import created
 from tests.survival.harness import Whole, entries, settings_of, whole
 

@@ -1,9 +1,5 @@
 """A full disk: the run stops within a step, asks for nothing more, and goes on as soon as there is room."""
 
-import os
-import resource
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -60,30 +56,21 @@ def test_a_disk_that_is_full_at_every_512_bytes_stops_a_run_and_room_lets_it_go_
 
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_full_disk_ends_the_command_with_4_and_a_sentence_also_when_only_the_record_is_full(
-    tmp_path: Path, unharmed: Whole, *, recorded: bool
+    children: Children, tmp_path: Path, unharmed: Whole, *, recorded: bool
 ) -> None:
     room = 200_000
     (tmp_path / "calls.jsonl").write_text("\n" * (room - 20_000 if recorded else 0))
-    command = [sys.executable, "-m", "maker_graph.cli", "run", "hanoi", "--disks", "5", "--k", "2", "--model", MODEL]
-    done = subprocess.run(
-        [*command, "--run", "r", *(["--record", "calls.jsonl"] if recorded else [])],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 4, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "resume" in done.stderr
+    args = ["run", "hanoi", "--disks", "5", "--k", "2", "--model", MODEL, "--run", "r"]
+    child = children.start(tmp_path, "command", args=[*args, *(["--record", "calls.jsonl"] if recorded else [])], room=room)
+    code, (_, said) = child.wait(), child.said
+    assert code == 4, said
+    assert "Traceback" not in said
+    assert "resume" in said
     with opened(tmp_path / "runs" / "r") as run:
         calls = run.journal.account().spent.calls
     if recorded:
         lines = (tmp_path / "calls.jsonl").read_text().splitlines()
         assert calls <= sum(line.startswith("{") for line in lines) + 1, "one that found no room, and its companion's"
-    command[3:] = ["resume", "r", "--quiet"]
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert again.returncode == 0, again.stderr
+    again = children.start(tmp_path, "command", args=["resume", "r", "--quiet"])
+    assert again.wait() == 0, again.said
     assert_nothing_lost_or_doubled(tmp_path / "runs" / "r", unharmed)

@@ -25,7 +25,7 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     "the compare-and-set": Mutation(
         "run/journal.py",
-        "follows = self._last() == (step - 1, self._hash)",
+        "follows = self._last() == (first - 1, self._hash) and last == first + len(steps) - 1",
         "follows = True",
         "tests/run/test_journal.py::test_an_append_must_follow_the_last_step",
     ),
@@ -76,6 +76,12 @@ MUTATIONS = {
         "self.journal.spend(Spent(), held)",
         "pass",
         "tests/survival/test_budget.py::test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same",
+    ),
+    "the limit before the request": Mutation(
+        "models/budget.py",
+        "self._tally.check(cost)",
+        "pass",
+        "tests/models/test_budget.py::test_microsteps_that_share_a_budget_stop_together_before_the_request_that_may_pass_it",
     ),
     "telling an error of the record from one of the provider": Mutation(
         "run/account.py",

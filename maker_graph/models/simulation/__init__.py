@@ -1,7 +1,9 @@
-"""A simulated chat model with published error profiles, for demonstrations, rehearsals and tests."""
+"""A simulated chat model with published error profiles, for demonstrations, rehearsals and tests.
+
+The chat model itself is in `model.py`: what a profile says can be read without LangChain.
+"""
 
 from maker_graph.models.simulation.chat import Answers, ChatRehearsal
-from maker_graph.models.simulation.model import SimulatedChatModel, simulated
 from maker_graph.models.simulation.profiles import PROFILES, Profile, profile_of
 from maker_graph.models.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies
 from maker_graph.models.simulation.simulator import Reply, Simulator
@@ -16,8 +18,6 @@ __all__ = [
     "Rehearsal",
     "Replies",
     "Reply",
-    "SimulatedChatModel",
     "Simulator",
     "profile_of",
-    "simulated",
 ]

@@ -97,7 +97,7 @@ class FaultyServer:
         """Make the app; the fates follow from `seed` and the order in which requests come."""
         self._app = app
         self._faults = faults
-        self._chance = Random(seed)  # noqa: S311  seeded, and no secret
+        self._rng = Random(seed)  # noqa: S311  seeded, and no secret
         self._counts: Counter[str] = Counter(
             dict.fromkeys(["requests", "answered", "early", "retried_early", *faults.shares()], 0)
         )
@@ -122,7 +122,7 @@ class FaultyServer:
         body = await Request(scope, receive).body()
         self._counts["retried_early"] += now < self._told_each.pop(body, now)
         shares = self._faults.shares()
-        fate = self._chance.choices([*shares, "answered"], [*shares.values(), max(0.0, 1 - sum(shares.values()))])[0]
+        fate = self._rng.choices([*shares, "answered"], [*shares.values(), max(0.0, 1 - sum(shares.values()))])[0]
         self._counts[fate] += 1
         match fate:
             case "answered":

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from pydantic import ConfigDict
 
-from maker_graph.models.sampler import nobody_listens
+from maker_graph.models.callbacks import nobody_listens
 from maker_graph.models.simulation.chat import Answers
 from maker_graph.models.simulation.profiles import profile_of
 from maker_graph.models.simulation.simulator import Reply, Simulator

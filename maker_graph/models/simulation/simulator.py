@@ -101,16 +101,16 @@ class Simulator:
         profile = self.profile
         if (draft := self._draft(prompt, seed, max_tokens)) is not None:
             return draft
-        chance = random.Random() if seed is None else _chance("sample", self.seed, seed, prompt)  # noqa: S311  no secret
+        rng = random.Random() if seed is None else _rng("sample", self.seed, seed, prompt)  # noqa: S311  no secret
         refused = malformed = False
-        fate = chance.random()
-        tokens = round(profile.output_tokens * chance.uniform(0.75, 1.25))
+        fate = rng.random()
+        tokens = round(profile.output_tokens * rng.uniform(0.75, 1.25))
         if fate < 0.5 * profile.flagged:
             tokens = RAMBLING
         elif fate < profile.flagged:
             refused = fate >= 0.9 * profile.flagged
             malformed = not refused
-        text = "" if refused else self._text(prompt, chance)
+        text = "" if refused else self._text(prompt, rng)
         if malformed:
             text = text[: len(text) // 3]
         finish: Literal["stop", "length"] = "stop"
@@ -122,19 +122,19 @@ class Simulator:
             refusal="I cannot help with that." if refused else None,
             input_tokens=estimated_tokens("".join(content for _, content in prompt)),
             output_tokens=12 if refused else tokens,
-            seconds=profile.latency * chance.lognormvariate(0, LATENCY_SIGMA) if profile.latency else 0.0,
+            seconds=profile.latency * rng.lognormvariate(0, LATENCY_SIGMA) if profile.latency else 0.0,
         )
 
     def _draft(self, prompt: Messages, seed: int | None, max_tokens: int | None) -> Reply | None:
         """Return a draft, if `prompt` asks for one; it shows no red flags."""
         profile = self.profile
-        chance: random.Random | None = None
+        rng: random.Random | None = None
 
         def slips() -> bool:
-            nonlocal chance
-            if chance is None:
-                chance = random.Random() if seed is None else _chance("draft", self.seed, seed, prompt)  # noqa: S311  no secret
-            return chance.random() < profile.draft_error
+            nonlocal rng
+            if rng is None:
+                rng = random.Random() if seed is None else _rng("draft", self.seed, seed, prompt)  # noqa: S311  no secret
+            return rng.random() < profile.draft_error
 
         lines = next((found for each in self._drafting if (found := each.draft(prompt, slips)) is not None), None)
         if lines is None:
@@ -148,7 +148,7 @@ class Simulator:
             refusal=None,
             input_tokens=estimated_tokens("".join(content for _, content in prompt)),
             output_tokens=DRAFT_TOKENS * len(lines),
-            seconds=latency * (chance or random.Random()).lognormvariate(0, LATENCY_SIGMA) if latency else 0.0,  # noqa: S311
+            seconds=latency * (rng or random.Random()).lognormvariate(0, LATENCY_SIGMA) if latency else 0.0,  # noqa: S311
         )
 
     def knows(self, prompt: Messages) -> None:
@@ -168,15 +168,15 @@ class Simulator:
         if rho == 0 or mean in {0, 1}:
             return mean
         weight = 1 / rho - 1  # alpha + beta of a Beta distribution with within-step correlation rho
-        return _chance("difficulty", self.seed, 0, prompt).betavariate(mean * weight, (1 - mean) * weight)
+        return _rng("difficulty", self.seed, 0, prompt).betavariate(mean * weight, (1 - mean) * weight)
 
-    def _text(self, prompt: Messages, chance: random.Random) -> str:
+    def _text(self, prompt: Messages, rng: random.Random) -> str:
         replies = self._replies(prompt)
-        if chance.random() >= self.difficulty(prompt):
+        if rng.random() >= self.difficulty(prompt):
             return replies.right
-        if chance.random() < self.profile.favourite or len(replies.wrong) == 1:
+        if rng.random() < self.profile.favourite or len(replies.wrong) == 1:
             return replies.wrong[0]
-        return chance.choice(replies.wrong[1:])
+        return rng.choice(replies.wrong[1:])
 
     def _replies(self, prompt: Messages) -> Replies:
         return self._remembered(_hashable(prompt))
@@ -201,7 +201,7 @@ def _hashable(prompt: Messages) -> tuple[tuple[str, str], ...]:
     return tuple((role, content) for role, content in prompt)
 
 
-def _chance(kind: str, seed: int, request: int, prompt: Messages) -> random.Random:
+def _rng(kind: str, seed: int, request: int, prompt: Messages) -> random.Random:
     text = f"({kind!r}, {seed!r}, {request!r}, {_shown(_hashable(prompt))})"
     digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16)
     return random.Random(digest.digest())  # noqa: S311  no secret

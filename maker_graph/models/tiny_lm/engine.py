@@ -87,7 +87,7 @@ class _Writing:
     ask: Ask
     future: Future[Reply]
     read: list[int]
-    chance: random.Random
+    rng: random.Random
     most: int
     written: list[int] = field(default_factory=list)
     guessed: list[int] = field(default_factory=list)
@@ -111,9 +111,7 @@ class _Writing:
         """
         for place, sure in enumerate(likeliest.tolist()):
             drawn = (
-                total[place].searchsorted(self.chance.random() * total[place, -1], side="right")
-                if self.ask.temperature
-                else sure
+                total[place].searchsorted(self.rng.random() * total[place, -1], side="right") if self.ask.temperature else sure
             )
             reply = self._add(int(drawn))
             if reply is not None or drawn not in self.guessed[place : place + 1]:
@@ -154,7 +152,7 @@ class Engine:
         """Return the reply to come."""
         read = window(ask.prompt)
         most = LONGEST if ask.max_tokens is None else min(ask.max_tokens, LONGEST)
-        new = _Writing(ask, Future(), read, _chance(ask.seed, read), most)
+        new = _Writing(ask, Future(), read, _rng(ask.seed, read), most)
         with self._lock:
             if not self._works:
                 threading.Thread(target=self._work, name="tiny-lm").start()
@@ -237,8 +235,8 @@ def shared_engine() -> Engine:
     return Engine(load(WEIGHTS))
 
 
-def _chance(seed: int | None, read: list[int]) -> random.Random:
-    """Return the chance of a reply: of `seed` and of what is read, so that prompts of one seed do not err together."""
+def _rng(seed: int | None, read: list[int]) -> random.Random:
+    """Return the generator of a reply, from `seed` and from what is read, so that prompts of one seed do not err together."""
     if seed is None:
         return random.Random()  # noqa: S311  no secret
     digest = hashlib.blake2b(f"{seed}:{read}".encode(), digest_size=16).digest()

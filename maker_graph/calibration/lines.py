@@ -1,0 +1,147 @@
+"""The lines of a calibration's file: what was asked for, one model's samples of a step, and what was measured of a model."""
+
+from collections import Counter
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Asked(BaseModel):
+    """What a calibration was asked for: the first line of its file, in which nothing can change.
+
+    Attributes:
+        calibration: the version of the file's form.
+        task: as in a run.
+        options: what the task is made with.
+        total: the steps of the task.
+        models: each `provider:model`, in the order in which they are calibrated.
+        caps: the output cap of each model's samples.
+        steps: how many steps are asked.
+        samples: of each step, by each model.
+        temperature: of the first sample and of the others; None leaves it to the model.
+        check: whether answers that break the task's rules are flagged.
+        truth: whether samples are held against the right answers, or only against each other.
+        seed: of the choice of steps, and of a simulated model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calibration: Literal[1] = 1
+    task: str
+    options: dict[str, Any]
+    total: int
+    models: list[str]
+    caps: dict[str, int]
+    steps: int
+    samples: int
+    temperature: tuple[float, float] | None
+    check: bool
+    truth: bool
+    seed: int | None
+
+
+class Step(BaseModel):
+    """One model's samples of one step: a line of the file.
+
+    Attributes:
+        model: who was asked.
+        step: which step, counted from 0.
+        sequence: of each sample the place of its candidate, or its red flag.
+        right: the place of the right candidate; None if nobody voted for it, or the truth is not known.
+        candidates: what was voted for, left empty if all of it was right.
+        input: tokens of all samples.
+        cached: those of them that the provider had in its cache.
+        lengths: output tokens of each sample.
+        seconds: how long each reply took.
+        cost: USD of all samples.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    step: int
+    sequence: list[int | str]
+    right: int | None
+    candidates: list[str]
+    input: int
+    cached: int
+    lengths: list[int]
+    seconds: list[float]
+    cost: float
+
+    def votes(self) -> Counter[int]:
+        """Return the votes of each candidate, by its place."""
+        return Counter(place for place in self.sequence if isinstance(place, int))
+
+
+class Interval(BaseModel):
+    """An estimate with its 95 % interval."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float
+    low: float
+    high: float
+
+
+class HardStep(BaseModel):
+    """A step with wrong samples.
+
+    Attributes:
+        step: which, counted from 0.
+        wrong: samples; without the truth, those that do not agree with the most frequent answer.
+        valid: samples without a red flag.
+        answers: what the wrong ones say -> samples.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    step: int
+    wrong: int
+    valid: int
+    answers: dict[str, int]
+
+
+class Result(BaseModel):
+    """What was measured of one model.
+
+    Attributes:
+        model: `provider:model`.
+        truth: whether samples were held against right answers; else only against each other.
+        steps: that were asked.
+        samples: that were drawn.
+        valid: share of the samples without a red flag.
+        flags: red flag -> share of the samples.
+        p: probability that a valid sample is right.
+        error: 1 - p.
+        rho: correlation of the errors of two samples of one step; None if it cannot be told.
+        rival: the largest share of the wrong samples that may give the most frequent wrong answer; 1 is the worst case.
+        both_wrong: pairs of wrong samples of one step, and how many of them agree; `rival` is from these.
+        input: mean tokens of a sample.
+        output: mean tokens of a sample.
+        seconds: median and 95th percentile of how long a reply took.
+        price: USD per million tokens of input and output; None if not known.
+        cost_usd: what the calibration cost.
+        hard: the steps with the most wrong samples.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    result: Literal[1] = 1
+    model: str
+    truth: bool
+    steps: int
+    samples: int
+    valid: Interval
+    flags: dict[str, float]
+    p: Interval
+    error: Interval
+    rho: Interval | None
+    rival: float
+    both_wrong: tuple[int, int]
+    input: float
+    output: float
+    seconds: tuple[float, float]
+    price: tuple[float, float] | None
+    cost_usd: float
+    hard: list[HardStep]

@@ -1,0 +1,119 @@
+"""What the samples of one model show: from the lines of its steps to a result.
+
+It needs numpy and scipy (`statistics/estimation.py`), which are an extra.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean, median, quantiles
+from typing import Any
+
+from maker_graph.calibration.lines import Asked, HardStep, Interval, Result, Step
+from maker_graph.core.ballot import count
+from maker_graph.core.canonical import visible
+from maker_graph.errors import UsageError
+
+HARD_STEPS = 20
+"""Steps with wrong samples that a result lists at most, the hardest first."""
+
+
+def measured(asked: Asked, model: str, steps: Sequence[Step], price: tuple[float, float] | None) -> Result:
+    """Return what the samples of one model show.
+
+    Raises:
+        UsageError: no sample was valid, so nothing can be said.
+    """
+    from maker_graph.statistics import estimation  # noqa: PLC0415  numpy and scipy are an extra, and a file is read without them
+
+    sequences = [step.sequence for step in steps]
+    samples = sum(map(len, sequences))
+    flags = count(flag for sequence in sequences for flag in sequence if isinstance(flag, str))
+    kept = samples - sum(flags.values())
+    if kept == 0:
+        raise UsageError(f"{model}: no sample was valid ({dict(flags)}), so nothing can be measured.")
+    if asked.truth:
+        found = estimation.errors(count_wrong(steps), seed=asked.seed or 0)
+        error, rho = found.error, Interval(**found.rho._asdict())
+    else:
+        error, rho = _from_agreement(steps), None
+    agree, pairs = _wrong_pairs(steps) if asked.truth else (0, 0)
+    seconds = [each for step in steps for each in step.seconds]
+    return Result(
+        model=model,
+        truth=asked.truth,
+        steps=len(steps),
+        samples=samples,
+        valid=Interval(**estimation.share(kept, samples)._asdict()),
+        flags={name: number / samples for name, number in sorted(flags.items())},
+        p=Interval(value=1 - error.value, low=1 - error.high, high=1 - error.low),
+        error=Interval(**error._asdict()),
+        rho=rho,
+        rival=math.sqrt(estimation.share(agree, pairs).high) if pairs else 1.0,
+        both_wrong=(pairs, agree),
+        input=sum(step.input for step in steps) / samples,
+        output=fmean(length for step in steps for length in step.lengths),
+        seconds=(median(seconds), quantiles(seconds, n=20, method="inclusive")[-1]),
+        price=price,
+        cost_usd=round(sum(step.cost for step in steps), 6),
+        hard=_hard(steps, truth=asked.truth),
+    )
+
+
+def count_wrong(steps: Sequence[Step]) -> Counter[tuple[int, int]]:
+    """Return how many steps had so many valid samples and so many wrong ones among them."""
+    counts: Counter[tuple[int, int]] = Counter()
+    for step in steps:
+        votes = step.votes()
+        valid = votes.total()
+        if valid:
+            counts[valid, valid - (0 if step.right is None else votes[step.right])] += 1
+    return counts
+
+
+def _wrong_pairs(steps: Sequence[Step]) -> tuple[int, int]:
+    """Return of the pairs of wrong samples of one step how many agree, and how many there are.
+
+    With shares f of the wrong answers a pair agrees with probability sum f^2, which is at least (largest f)^2.
+    """
+    agree = pairs = 0
+    for step in steps:
+        wrong = [number for place, number in step.votes().items() if place != step.right]
+        pairs += math.comb(sum(wrong), 2)
+        agree += sum(math.comb(number, 2) for number in wrong)
+    return agree, pairs
+
+
+def _from_agreement(steps: Sequence[Step]) -> Any:
+    """Return the error rate that the disagreement between the samples of a step shows, if they err independently.
+
+    In the worst case of one rival two samples disagree with probability 2 e (1 - e).
+    """
+    from maker_graph.statistics import estimation  # noqa: PLC0415  as in `measured`
+
+    pairs = disagree = 0
+    for step in steps:
+        votes = step.votes()
+        pairs += math.comb(votes.total(), 2)
+        disagree += math.comb(votes.total(), 2) - sum(math.comb(number, 2) for number in votes.values())
+    if pairs == 0:
+        raise UsageError("No step has two valid samples that could agree or not: ask for more samples.")
+    samples = max(step.votes().total() for step in steps)
+    independent = 1 / (samples - 1)  # of the pairs of one step, so many are worth one of their own
+    return estimation.Estimate(*map(_error_of, estimation.share(disagree * independent, pairs * independent)))
+
+
+def _error_of(disagreement: float) -> float:
+    return (1 - math.sqrt(max(0.0, 1 - 2 * disagreement))) / 2
+
+
+def _hard(steps: Sequence[Step], *, truth: bool) -> list[HardStep]:
+    found = []
+    for step in steps:
+        votes = step.votes()
+        right = step.right if truth else votes.most_common(1)[0][0] if votes else None
+        wrong = {place: number for place, number in votes.items() if place != right}
+        if wrong:
+            answers = {visible(step.candidates[place])[:200]: number for place, number in wrong.items()}
+            found.append(HardStep(step=step.step, wrong=sum(wrong.values()), valid=votes.total(), answers=answers))
+    return sorted(found, key=lambda hard: (-hard.wrong / hard.valid, -hard.wrong, hard.step))[:HARD_STEPS]

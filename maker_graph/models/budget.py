@@ -1,0 +1,256 @@
+"""What requests may cost: the rule by which they are counted, and a budget that the microsteps of an app share.
+
+Before a request the most that it can use is reserved; when it is answered, what it did use takes that place. A request that
+fails counts as a call, and at its full price if the provider may bill it all the same. So requests that are under way together
+cannot pass a limit that each of them alone would keep.
+
+`Tally` is this rule. `Budget` keeps its tally in memory; a run keeps its own in its journal as well (`run/account.py`).
+"""
+
+import threading
+from dataclasses import dataclass
+from operator import add
+from typing import NamedTuple, Protocol
+
+from maker_graph.core.decision import Usage
+from maker_graph.errors import LimitReached, UsageError
+from maker_graph.models.pricing import FlatPrice, Price
+from maker_graph.models.sampler import Call
+
+
+class Spent(NamedTuple):
+    """What requests used up, and the time of the run that made them.
+
+    Attributes:
+        cost: USD.
+        seconds: at work; only a run counts them.
+        calls: requests made, failed ones included.
+        samples: replies.
+        input: tokens.
+        cached: those of them that the provider had in its cache.
+        output: tokens.
+        drafts: replies that were drafts; they are no samples, and their tokens stand apart.
+        draft_cost: USD, part of `cost`.
+        draft_input: tokens.
+        draft_cached: those of them that the provider had in its cache.
+        draft_output: tokens.
+    """
+
+    cost: float = 0.0
+    seconds: float = 0.0
+    calls: int = 0
+    samples: int = 0
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    drafts: int = 0
+    draft_cost: float = 0.0
+    draft_input: int = 0
+    draft_cached: int = 0
+    draft_output: int = 0
+
+    def plus(self, other: "Spent") -> "Spent":
+        """Return the sum of both."""
+        return Spent._make(map(add, self, other))
+
+
+def spent_on(call: Call, price: Price | None) -> Spent:
+    """Return what a request that was answered used up, at `price`; it costs nothing if that is None.
+
+    >>> from maker_graph.core.red_flags import Sample
+    >>> call = Call([("human", "?")], "m", None, Sample(0, "!", input_tokens=1000, output_tokens=500))
+    >>> spent_on(call, FlatPrice(0.4, 1.6)).cost
+    0.0012
+    """
+    usage = call.usage
+    cost = cost_of(usage, price)
+    if call.name == "draft":
+        tokens = {"draft_input": usage["input"], "draft_cached": usage["cached"], "draft_output": usage["output"]}
+        return Spent(cost, calls=1, drafts=1, draft_cost=cost, **tokens)
+    return Spent(cost, calls=1, samples=1, input=usage["input"], cached=usage["cached"], output=usage["output"])
+
+
+def cost_of(usage: Usage, price: Price | None) -> float:
+    """Return what `usage` costs, in USD; nothing if no price is known."""
+    return 0.0 if price is None else price(usage)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts requests against limits. Whoever holds it knows the prices, and keeps threads apart.
+
+    Attributes:
+        max_cost: USD; None is no limit.
+        max_calls: requests, failed ones included; None is no limit.
+        advice: what `LimitReached` says to do; "{}" stands for which limit it is, "cost" or "calls".
+        cost: USD that were used.
+        calls: requests that came to their end.
+        aside: what else `LimitReached` says of what was used.
+        open_cost: USD that the requests under way may use at most.
+        open_calls: the requests under way.
+    """
+
+    max_cost: float | None
+    max_calls: int | None
+    advice: str
+    cost: float = 0.0
+    calls: int = 0
+    aside: str = ""
+    open_cost: float = 0.0
+    open_calls: int = 0
+
+    def check(self, most: float) -> None:
+        """See that one more request, which costs `most` at most, keeps the limits.
+
+        Raises:
+            LimitReached: it might not.
+        """
+        cost, calls = self.cost + self.open_cost + most, self.calls + self.open_calls + 1
+        if self.max_cost is not None and cost > self.max_cost:
+            raise LimitReached(
+                f"The limit of ${self.max_cost:g} is reached: with the next call it may be ${cost:.4f}{self.aside}. "
+                + self.advice.format("cost")
+            )
+        if self.max_calls is not None and calls > self.max_calls:
+            raise LimitReached(f"The limit of {self.max_calls:,} calls is reached{self.aside}. {self.advice.format('calls')}")
+
+    def open(self, most: float) -> None:
+        """Set aside what a request can cost at most."""
+        self.open_cost += most
+        self.open_calls += 1
+
+    def close(self, most: float, cost: float) -> None:
+        """Put what a request did cost in the place of what was set aside for it."""
+        self.open_calls -= 1
+        self.open_cost = max(0.0, self.open_cost - most) if self.open_calls else 0.0
+        self.cost += cost
+        self.calls += 1
+
+
+class PricedAccount(Protocol):
+    """An account on which requests to models with several prices are booked: a `Meter` that takes a price as well."""
+
+    def reserve(self, most: Usage, /, price: Price | None = None) -> None:
+        """Set aside what a request can use at most."""
+        ...
+
+    def settle(self, most: Usage, call: Call, /, price: Price | None = None) -> None:
+        """Put what a sample used in the place of what was set aside."""
+        ...
+
+    def abandon(self, most: Usage, /, *, billed: bool, price: Price | None = None) -> None:
+        """Release what was set aside for a request that failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PricedMeter:
+    """A meter that books on another's account, at a price of its own; at the account's if that is None."""
+
+    account: PricedAccount
+    price: Price | None
+
+    def reserve(self, most: Usage, /) -> None:
+        """Set aside what a request can use at most."""
+        self.account.reserve(most, self.price)
+
+    def settle(self, most: Usage, call: Call, /) -> None:
+        """Put what a sample used in the place of what was set aside."""
+        self.account.settle(most, call, self.price)
+
+    def abandon(self, most: Usage, /, *, billed: bool) -> None:
+        """Release what was set aside for a request that failed."""
+        self.account.abandon(most, billed=billed, price=self.price)
+
+
+class Budget:
+    """A limit on what several microsteps of one app spend together. Threads and event loops may share it.
+
+    A request that might pass a limit is not made: `LimitReached` is raised in its place, and ends the graph as any error does.
+
+    >>> from maker_graph import Budget, LimitReached, create_microstep
+    >>> from maker_graph.simulation import simulated
+    >>> model = simulated("perfect", {"capital of France": ["Paris", "Lyon"]})
+    >>> budget = Budget(max_calls=8)
+    >>> draft = create_microstep(model, k=3, calls={"meter": budget})
+    >>> review = create_microstep(model, k=3, calls={"meter": budget})
+    >>> question = {"messages": [("user", "What is the capital of France?")]}
+    >>> draft.invoke(question)["messages"][-1].content, review.invoke(question)["messages"][-1].content
+    ('Paris', 'Paris')
+    >>> budget.spent.calls, budget.spent.samples
+    (6, 6)
+    >>> try:
+    ...     draft.invoke(question)
+    ... except LimitReached as error:
+    ...     print(error)
+    The limit of 8 calls is reached. Give the budget a higher max_calls.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_cost: float | None = None,
+        max_calls: int | None = None,
+        price: Price | tuple[float, float] | None = None,
+        spent: Spent | None = None,
+        advice: str = "Give the budget a higher max_{}.",
+    ) -> None:
+        """Make a budget of which nothing is spent, or go on with one.
+
+        Args:
+            max_cost: USD; None sets no limit. Before a reply is there, what it may cost is estimated: the prompt from its
+                length, the reply from `max_tokens` of the microstep. Without a `max_tokens` the reply counts when it is there.
+            max_calls: requests, failed ones included; None sets no limit.
+            price: USD per million tokens of input and of output, or a function from usage to USD. Microsteps with another
+                model take `at(price)`.
+            spent: what was spent before; `spent` of an earlier budget, for example.
+            advice: what `LimitReached` says to do; "{}" stands for "cost" or "calls".
+
+        Raises:
+            UsageError: a limit or a price below 0, or a limit in USD without a price.
+        """
+        for name, limit in (("max_cost", max_cost), ("max_calls", max_calls)):
+            if limit is not None and not limit >= 0:
+                raise UsageError(f"{name} must be a number of at least 0, not {limit!r}.")
+        if max_cost is not None and price is None:
+            raise UsageError("max_cost needs a price: price=(input, output), USD per million tokens, or a function of usage.")
+        self._price = FlatPrice(*price) if isinstance(price, tuple) else price
+        self._spent = spent or Spent()
+        self._tally = Tally(max_cost, max_calls, advice, self._spent.cost, self._spent.calls)
+        self._lock = threading.Lock()
+
+    @property
+    def spent(self) -> Spent:
+        """What was spent so far, without the requests under way: USD, calls, samples and tokens."""
+        return self._spent
+
+    def at(self, price: Price | tuple[float, float]) -> PricedMeter:
+        """Return a meter on this budget for a model with another price: `calls={"meter": budget.at((2, 8))}`."""
+        return PricedMeter(self, FlatPrice(*price) if isinstance(price, tuple) else price)
+
+    def reserve(self, most: Usage, /, price: Price | None = None) -> None:
+        """Set aside what a request can use at most.
+
+        Raises:
+            LimitReached: it might pass a limit.
+        """
+        cost = cost_of(most, price or self._price)
+        with self._lock:
+            self._tally.check(cost)
+            self._tally.open(cost)
+
+    def settle(self, most: Usage, call: Call, /, price: Price | None = None) -> None:
+        """Put what a sample used in the place of what was set aside."""
+        price = price or self._price
+        self._close(most, spent_on(call, price), price)
+
+    def abandon(self, most: Usage, /, *, billed: bool, price: Price | None = None) -> None:
+        """Count a request that failed, at what was set aside for it if the provider may bill it."""
+        price = price or self._price
+        self._close(most, Spent(cost_of(most, price) if billed else 0.0, calls=1), price)
+
+    def _close(self, most: Usage, spent: Spent, price: Price | None) -> None:
+        cost = cost_of(most, price)
+        with self._lock:
+            self._tally.close(cost, spent.cost)
+            self._spent = self._spent.plus(spent)

@@ -1,0 +1,14 @@
+"""Who listens to a call of a model."""
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.runnables.config import var_child_runnable_config
+
+
+def nobody_listens() -> bool:
+    """Say whether the graph around a call has no handler of callbacks: no trace, no stream of messages, nothing of the user's.
+
+    Then nobody misses the name, tags and metadata of a call.
+    """
+    around = var_child_runnable_config.get() or {}
+    callbacks = around.get("callbacks")
+    return isinstance(callbacks, BaseCallbackManager) and not callbacks.handlers

@@ -1,0 +1,202 @@
+"""Who waits for a provider: a gate that stands before every request of all callers.
+
+A 429 shuts it until the time told is over. Five failures in a row, with no answer to anybody between, are an outage: everybody
+waits, while one request at a time probes at intervals that grow to a minute, and the first answer opens the gate for all.
+
+Who waits at the gate sleeps and asks again, so that threads and event loops can share one.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from random import Random
+
+from langchain_core.rate_limiters import InMemoryRateLimiter
+
+from maker_graph.errors import UsageError
+
+OUTAGE = 5
+"""So many failures in a row, of all callers together, are an outage."""
+
+LONGEST_WAIT = 60.0
+"""Seconds between two probes at most, and those of a 429 that does not say how long."""
+
+_TICK = 0.2
+"""Seconds after which to ask again where nobody knows how long it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Leave to make one request, for whoever got it from the gate.
+
+    Attributes:
+        since: when it was given.
+        probe: whether it is the one request that probes during an outage.
+    """
+
+    since: float
+    probe: bool
+
+
+class Gate:
+    """Stands before every request of all callers, threads and event loops alike.
+
+    Microsteps that ask one provider share a gate. Together they keep to its rate, and they wait together when it says so, or
+    when it does not answer.
+
+    >>> from maker_graph import Gate, create_microstep
+    >>> from maker_graph.simulation import simulated
+    >>> model = simulated("perfect", {"capital of France": ["Paris", "Lyon"]})
+    >>> gate = Gate(rpm=6000)
+    >>> draft = create_microstep(model, k=3, calls={"gate": gate})
+    >>> review = create_microstep(model, k=3, calls={"gate": gate})
+    >>> draft.invoke({"messages": [("user", "What is the capital of France?")]})["messages"][-1].content
+    'Paris'
+
+    Every `Pass` is handed back exactly once: `answered`, `slowed`, `failed`, or `left` if nothing was learnt.
+
+    Attributes:
+        clock: the seconds that it goes by.
+        down_since: when the failures began that are an outage; None if there is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        rpm: float | None = None,
+        notice: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        rng: Random | None = None,
+    ) -> None:
+        """Make an open gate.
+
+        Args:
+            rpm: requests per minute at most, evenly spread; None sets no limit.
+            notice: told in a sentence when a long wait begins, and when an outage is over.
+            clock: seconds; it never goes back.
+            rng: spreads the waits, so that not all callers come back at once.
+
+        Raises:
+            UsageError: `rpm` is not a number above 0.
+        """
+        if rpm is not None and not 0 < rpm < inf:
+            raise UsageError(f"Requests per minute (rpm) must be a number above 0, not {rpm!r}.")
+        self.clock = clock
+        self.down_since: float | None = None
+        self._notice = notice or (lambda _: None)
+        self._rng = rng or Random()  # noqa: S311  spreads waits, guards nothing
+        self._lock = threading.Lock()
+        self._limiter: InMemoryRateLimiter | None = None
+        if rpm is not None:
+            self._pause = min(_TICK, max(0.005, 6 / rpm))  # a tenth of the time between two requests
+            self._limiter = InMemoryRateLimiter(requests_per_second=rpm / 60, max_bucket_size=max(1, rpm / 60 * self._pause))
+        self._shut_until = self._shut_at = -inf
+        self._shut_times = 0
+        self._failures = 0
+        self._first_failure = 0.0
+        self._probes = 0
+        self._probe_at = 0.0
+        self._probing = False
+
+    def enter(self) -> Pass:
+        """Wait until a request may be made."""
+        while isinstance(wait := self.ask(), float):
+            time.sleep(wait)
+        return wait
+
+    async def aenter(self) -> Pass:
+        """Wait until a request may be made."""
+        while isinstance(wait := self.ask(), float):  # noqa: ASYNC110  an event belongs to one loop, the gate to all
+            await asyncio.sleep(wait)
+        return wait
+
+    def ask(self) -> Pass | float:
+        """Return leave for one request, or the seconds after which to ask again."""
+        with self._lock:
+            now = self.clock()
+            if now < self._shut_until:
+                return self._spread(self._shut_until - now)
+            probe = self.down_since is not None
+            if probe and self._probing:
+                return self._rng.uniform(_TICK / 2, _TICK)
+            if probe and now < self._probe_at:
+                return self._spread(self._probe_at - now)
+            if self._limiter is not None and not self._limiter.acquire(blocking=False):
+                return self._pause
+            self._probing = probe
+            return Pass(now, probe)
+
+    def answered(self, leave: Pass) -> None:
+        """Take note that the provider answered: an outage is over."""
+        with self._lock:
+            if leave.since >= self._shut_until:
+                self._shut_times = 0
+            over = self._open(leave)
+        if over is not None:
+            self._notice(f"The provider answers again, after {over:,.0f} s: going on.")
+
+    def slowed(self, leave: Pass, told: float | None, what: str) -> None:
+        """Shut the gate for all: for the seconds told, or for a time that grows from one such answer to the next."""
+        with self._lock:
+            now = self.clock()
+            over = self._open(leave)  # it does answer
+            wait = told or None  # "at once" is no advice to a caller who was just told that it is too fast
+            if wait is None and leave.since >= self._shut_at:  # else it was asked before the gate was shut for the same
+                wait = self._growing(0.5, self._shut_times)
+                self._shut_times += 1
+            if wait is not None:
+                self._shut_at = now
+                self._shut_until = max(self._shut_until, now + wait)
+        if over is not None:
+            self._notice(f"The provider answers again, after {over:,.0f} s: going on.")
+        if told is not None and told >= LONGEST_WAIT / 2:
+            self._notice(f"{what}: waiting for the {told:,.0f} s that the provider asks for.")
+
+    def failed(self, leave: Pass, told: float | None, what: str) -> None:
+        """Take note of a transient failure; `what` is who failed and how, without keys."""
+        begins = False
+        with self._lock:
+            now = self.clock()
+            self._failures += 1
+            if self._failures == 1:
+                self._first_failure = now
+            if self.down_since is None and self._failures >= OUTAGE:
+                begins, self.down_since, self._probes = True, self._first_failure, 0
+            if leave.probe:
+                self._probing = False
+            if begins or leave.probe:
+                self._probe_at = now + self._growing(1.0, self._probes)
+                self._probes += 1
+            if told is not None:
+                self._probe_at = max(self._probe_at, now + told)
+            wait = self._probe_at - now
+        if begins:
+            self._notice(f"{what}: the provider does not answer. Waiting; the next try is in {wait:,.1f} s.")
+
+    def left(self, leave: Pass) -> None:
+        """Take a pass back that taught nothing: its caller was cancelled, or never made the request."""
+        if leave.probe:
+            with self._lock:
+                self._probing = False
+
+    def back_off(self, failures: int) -> float:
+        """Return how long one caller waits after so many transient failures of its own: up to half a second, then longer."""
+        return self._rng.uniform(0, min(8.0, 2.0 ** min(failures, 30) / 4))
+
+    def _open(self, leave: Pass) -> float | None:
+        """Forget the failures; return how many seconds an outage lasted, if it ends here."""
+        over = None if self.down_since is None else self.clock() - self.down_since
+        self._failures, self.down_since = 0, None
+        if leave.probe:
+            self._probing = False
+        return over
+
+    def _spread(self, wait: float) -> float:
+        return wait + self._rng.uniform(0, min(1.0, wait / 10))
+
+    def _growing(self, first: float, times: int) -> float:
+        longest = min(LONGEST_WAIT, first * 2.0 ** min(times, 30))
+        return self._rng.uniform(longest / 2, longest)

@@ -1,0 +1,90 @@
+"""What OpenAI's models and LangChain's client for them need, beside what all models need.
+
+- Models that fix their own temperature (the o and gpt-5 series) are sent none.
+- ChatOpenAI's async client dies with its event loop: each loop gets one of its own.
+- Its own retries are switched off, for layers of them multiply.
+- The output cap goes out under the name that the server reads.
+- The client walks over the types of each message before it sends them: those of ChatOpenAI it sends as they are.
+- A reply without any choice raises inside of LangChain: it is an empty reply.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from maker_graph.models.faults import module_of
+
+_FIXED_TEMPERATURE = re.compile(r"(o[0-9]|gpt-5(?!.*chat))")
+
+
+def is_openai(model: BaseChatModel) -> bool:
+    """Say whether `model` is LangChain's for OpenAI, or made of it."""
+    return any(kind.__module__.startswith("langchain_openai.") for kind in type(model).__mro__)
+
+
+def fixes_temperature(name: str) -> bool:
+    """Say whether the model of this name takes no temperature.
+
+    >>> fixes_temperature("gpt-5-mini"), fixes_temperature("o3-mini"), fixes_temperature("gpt-4.1-mini")
+    (True, True, False)
+    """
+    return _FIXED_TEMPERATURE.match(name.rsplit("/", 1)[-1]) is not None
+
+
+def openai_update(model: Any, name: str, max_tokens: int | None, timeout: float | None) -> dict[str, Any]:
+    """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
+
+    The integration sends the cap as max_completion_tokens. Servers of one's own (Ollama, LM Studio, llama.cpp) read max_tokens
+    only and would go on for ever; OpenAI refuses both at once, and max_tokens for models that reason.
+    """
+    update: dict[str, Any] = {}
+    address = "" if model.root_client is None else str(model.root_client.base_url)  # wherever it was set
+    own_server = bool(address) and "openai.com" not in address and "azure.com" not in address
+    if max_tokens is not None and own_server and not fixes_temperature(name):
+        update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
+    options = {"max_retries": 0} | ({} if timeout is None else {"timeout": timeout})
+    for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):
+        if getattr(model, root) is not None:
+            client = getattr(model, root).with_options(**options)
+            update |= {root: client, chat: client.chat.completions}
+    return update
+
+
+def with_new_async_client(model: Any) -> BaseChatModel:
+    """Return a copy of a ChatOpenAI with an async client of its own; any other model as it is."""
+    if not is_openai(model) or model.root_async_client is None:
+        return model  # type: ignore[no-any-return]  # Any stands for a ChatOpenAI
+    from openai import DefaultAsyncHttpxClient  # noqa: PLC0415  half a second, and only ChatOpenAI needs it
+
+    http = model.http_async_client or DefaultAsyncHttpxClient()
+    client = model.root_async_client.with_options(http_client=http)
+    lean = _LeanCompletions(client.chat.completions)
+    copy: BaseChatModel = model.model_copy(update={"root_async_client": client, "async_client": lean})
+    return copy
+
+
+class _LeanCompletions:
+    """The client's chat completions, to which messages are given as they go out.
+
+    ChatOpenAI has made plain JSON of them. The client would hold each part of it against the types of all kinds of messages,
+    which takes a third of what a call costs; what is given as `extra_body` it sends as it is, in place of the arguments.
+    """
+
+    def __init__(self, completions: Any) -> None:
+        self._create = completions.with_raw_response.create
+
+    @property
+    def with_raw_response(self) -> "_LeanCompletions":
+        return self
+
+    async def create(self, *, messages: Any, extra_body: Mapping[str, Any] | None = None, **rest: Any) -> Any:
+        return await self._create(messages=[], extra_body={**(extra_body or {}), "messages": messages}, **rest)
+
+
+def no_choices(error: BaseException) -> bool:
+    """Say whether ChatOpenAI raised `error` because `choices` was an empty list, or null: a reply without any text."""
+    if isinstance(error, IndexError):  # generations[0][0], in `invoke` itself
+        return module_of(error).startswith("langchain_core.language_models")
+    return isinstance(error, TypeError) and "null value for 'choices'" in str(error)

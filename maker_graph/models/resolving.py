@@ -1,0 +1,107 @@
+"""From the name of a model to the chat model that it stands for."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from langchain_core.language_models import BaseChatModel
+
+from maker_graph.core.task import Task
+from maker_graph.errors import MissingKey, UnknownModel, UsageError
+from maker_graph.models.names import TIMEOUT, TINY, info_of
+
+if TYPE_CHECKING:
+    from maker_graph.models.simulation.rehearsal import Rehearsal
+
+Model: TypeAlias = BaseChatModel | str
+"""A chat model, or its name: `openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `tiny`, `anthropic:...`."""
+
+
+def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[BaseChatModel]:
+    """Return the chat models that `model` names; several take turns."""
+    several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
+    return [resolve_model(each, seed=seed) for each in several]
+
+
+def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequence[Rehearsal]" = ()) -> BaseChatModel:
+    """Return the chat model that `model` names; a chat model is returned as it is.
+
+    The name is split at its first colon only, so `openai:qwen3:4b` is the model `qwen3:4b` of an OpenAI-compatible server.
+
+    Args:
+        model: `openai:NAME` is ChatOpenAI with OPENAI_API_KEY and OPENAI_BASE_URL; `sim:PROFILE` is the simulated model; `tiny`
+            is the tiny language model that ships; any other provider goes through LangChain's `init_chat_model`.
+        seed: which world a simulated model lives in; no other model takes notice.
+        rehearsals: what a simulated model knows beside the tasks that ship.
+
+    Raises:
+        UnknownModel: no such provider or profile, or its package is not installed.
+        MissingKey: there is no API key.
+    """
+    if isinstance(model, BaseChatModel):
+        return model
+    if not isinstance(model, str):
+        raise UsageError(
+            f"A model is a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}. "
+            "Settings that were bound to it (temperature, stop) belong on the chat model itself."
+        )
+    if model == TINY:
+        from maker_graph.models.tiny_lm import TinyChatModel  # noqa: PLC0415  only if asked for
+
+        return TinyChatModel()
+    provider, colon, name = model.partition(":")
+    if not (provider and colon and name):
+        raise UnknownModel(
+            f"{model!r} names no model: write provider:model, for example openai:gpt-4.1-mini or sim:gpt-oss-20b, or tiny."
+        )
+    if provider == "sim":
+        from maker_graph.models.simulation import Simulator, profile_of  # noqa: PLC0415  only if asked for
+        from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  only if asked for
+
+        return SimulatedChatModel(simulator=Simulator(profile_of(name), seed=seed or 0, rehearsals=rehearsals))
+    if provider == "openai":
+        return _openai(name)
+    return _other(provider, name)
+
+
+def model_for(name: str, task: Task, seed: int | None) -> BaseChatModel:
+    """Return the model of this name for a run or a calibration; a simulated one knows what the task's `rehearsal` knows.
+
+    Raises:
+        UsageError: there is no such model, or it is simulated and does not know the task.
+    """
+    rehearsal = getattr(task, "rehearsal", None)
+    model = resolve_model(name, seed=seed, rehearsals=() if rehearsal is None else (rehearsal,))
+    if info_of(name).simulated:
+        from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  only if asked for
+
+        if isinstance(model, SimulatedChatModel) and not task.done(state := task.start()):
+            model.knows(task.prompt(state))
+    return model
+
+
+def _openai(name: str) -> BaseChatModel:
+    from langchain_openai import ChatOpenAI  # noqa: PLC0415  takes half a second to import
+
+    if not os.environ.get("OPENAI_API_KEY"):
+        raise MissingKey(
+            "There is no API key: set OPENAI_API_KEY (for a server of your own, such as Ollama or vLLM, any word will do, "
+            "and OPENAI_BASE_URL to its address)."
+        )
+    return ChatOpenAI(model=name, timeout=TIMEOUT)
+
+
+def _other(provider: str, name: str) -> BaseChatModel:
+    try:
+        from langchain.chat_models import init_chat_model  # noqa: PLC0415  an optional package
+    except ImportError:
+        raise UnknownModel(
+            f"For {provider}:{name} install LangChain and its integration: pip install langchain langchain-{provider}."
+        ) from None
+    try:
+        model: BaseChatModel = init_chat_model(name, model_provider=provider)
+    except ImportError as error:
+        raise UnknownModel(f"For {provider}:{name} a package is missing. {error}") from None
+    except ValueError as error:
+        raise UnknownModel(f"LangChain cannot make {provider}:{name}. {error}") from None
+    return model

@@ -1,0 +1,52 @@
+"""How often, and after how long, a request that failed is made again: the settings of the one retry loop."""
+
+from typing import Any
+
+from tenacity import RetryCallState, retry_if_exception
+
+from maker_graph.models.faults import Fault, fault_of
+from maker_graph.models.gate import Gate
+
+ATTEMPTS = 6
+"""A request that fails for a passing reason is made at most so many times, unless a `patience` is set."""
+
+
+def retry_settings(gate: Gate, patience: float | None, *, openai: bool) -> dict[str, Any]:
+    """Return the settings of the one retry loop, plain or async, for one sample.
+
+    Args:
+        gate: what the requests go through.
+        patience: the seconds for which a request that fails is tried again; None tries `ATTEMPTS` times.
+        openai: as in `fault_of`.
+    """
+    began: float | None = None
+    failures = 0
+
+    def passes(error: BaseException) -> bool:
+        fault = fault_of(error, openai=openai)
+        return fault is not None and fault.kind in {"slow_down", "transient"}
+
+    def stop(state: RetryCallState) -> bool:
+        nonlocal began
+        if patience is None:
+            return state.attempt_number >= ATTEMPTS
+        now, fault = gate.clock(), fault_in(state)
+        began = now if began is None else began
+        over = now - min(began, gate.down_since or began) >= patience
+        if fault is not None and fault.kind == "slow_down":
+            began += fault.told or 0.0  # a wait that it asks for tries nobody's patience
+        return over
+
+    def fault_in(state: RetryCallState) -> Fault | None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        return None if error is None else fault_of(error, openai=openai)
+
+    def wait(state: RetryCallState) -> float:
+        nonlocal failures
+        fault = fault_in(state)
+        if fault is None or fault.kind == "slow_down" or gate.down_since is not None:
+            return 0.0  # the gate knows better
+        failures += 1
+        return gate.back_off(failures) if fault.told is None else fault.told
+
+    return {"stop": stop, "wait": wait, "retry": retry_if_exception(passes), "reraise": True}

@@ -1,0 +1,68 @@
+"""The most contested steps of a run, with their votes in order."""
+
+import heapq
+from typing import NamedTuple
+
+from maker_graph.report.counting.steps import CountedStep, candidates_of
+
+CONTESTS = 6
+
+
+class Contest(NamedTuple):
+    """A contested vote, the one that ended its step.
+
+    Attributes:
+        step: its number, from 1.
+        by: which sampler voted.
+        candidates: canonical JSON of each.
+        order: the votes in the order of launch, as places among the candidates.
+        flagged: discarded samples.
+        winner: a place among the candidates; None if no vote decided the step.
+        right: the place of the right answer; None if the truth is not known, or nobody voted for it.
+    """
+
+    step: int
+    by: str
+    candidates: tuple[str, ...]
+    order: tuple[int, ...]
+    flagged: int
+    winner: int | None
+    right: int | None
+
+
+class ContestFinder:
+    """The steps on which a vote lost or nobody won, and the most contested of them."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._most: list[tuple[tuple[int, int, int, int], Contest]] = []
+
+    def add(self, step: CountedStep) -> None:
+        """Take a step, if it was contested, and keep its vote if that is one of the most contested."""
+        race, seen = step.races[-1], step.seen
+        if not step.outvoted and (seen.winner is not None or not race.votes):
+            return
+        self.number += 1
+        rank = (len(race.places) > 1, race.votes, step.samples, -step.number)
+        if len(self._most) < CONTESTS:
+            heapq.heappush(self._most, (rank, _contest(step)))
+        elif rank > self._most[0][0]:
+            heapq.heapreplace(self._most, (rank, _contest(step)))
+
+    def found(self) -> list[Contest]:
+        """Return the most contested votes, the longest first."""
+        return [contest for _, contest in sorted(self._most, key=lambda found: found[0], reverse=True)]
+
+
+def _contest(step: CountedStep) -> Contest:
+    vote = step.seen.votes[-1]
+    candidates = candidates_of(step.seen, vote)
+    return Contest(
+        step=step.number,
+        by=vote.by,
+        candidates=tuple(candidates),
+        order=tuple(place for place in vote.sequence if isinstance(place, int)),
+        flagged=len(vote.sequence) - step.races[-1].votes,
+        winner=step.seen.winner,
+        right=candidates.index(step.truth) if step.truth in candidates else None,
+    )

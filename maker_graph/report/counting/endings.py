@@ -1,0 +1,90 @@
+"""After how many samples and votes steps were decided, and by whom."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from maker_graph.report.counting.steps import CountedStep
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """After how many samples, and after how many votes, steps were decided; and when first-to-k would have decided them.
+
+    Each is number -> steps. `left` steps were decided by no vote: they were left open, or a person answered.
+    """
+
+    samples: Mapping[int, int]
+    votes: Mapping[int, int]
+    first_to_samples: Mapping[int, int]
+    first_to_votes: Mapping[int, int]
+    left: int
+
+
+def undecided(endings: Mapping[int, int], steps: int) -> list[int]:
+    """Return how many of `steps` are undecided after 1, 2, 3, ... samples or votes, up to the last that decided one.
+
+    >>> undecided({3: 90, 4: 9, 6: 1}, 101)
+    [101, 101, 11, 2, 2, 1]
+    """
+    left, result = steps, []
+    for number in range(1, max(endings, default=0) + 1):
+        left -= endings.get(number, 0)
+        result.append(left)
+    return result
+
+
+class _Ending(NamedTuple):
+    """What matters of a step for when it ended; a million steps have some hundred shapes."""
+
+    samples: int
+    votes: int
+    first_to: tuple[int, int] | None
+    by: str | None
+    rounds: int
+
+
+class EndingCounter:
+    """The shapes of all steps, and what first samples were worth."""
+
+    def __init__(self) -> None:
+        self._shapes: Counter[_Ending] = Counter()
+        self.first_wrong = 0
+        self.first_wrong_at: int | None = None
+
+    def add(self, step: CountedStep) -> None:
+        """Count how a step ended."""
+        seen = step.seen
+        if not seen.first_agrees:
+            self.first_wrong += 1
+            self.first_wrong_at = self.first_wrong_at or step.number
+        by = None if seen.winner is None else seen.votes[-1].by
+        self._shapes[_Ending(step.samples, step.votes, step.first_to, by, step.rounds)] += 1
+
+    def endings(self) -> Endings:
+        """Return when the steps ended."""
+        samples, votes, first_samples, first_votes = (Counter[int]() for _ in range(4))
+        left = 0
+        for shape, steps in self._shapes.items():
+            if shape.by in {None, "person"}:
+                left += steps
+            else:
+                samples[shape.samples] += steps
+                votes[shape.votes] += steps
+            if shape.first_to is not None:
+                first_samples[shape.first_to[0]] += steps
+                first_votes[shape.first_to[1]] += steps
+        return Endings(dict(samples), dict(votes), dict(first_samples), dict(first_votes), left)
+
+    def by(self) -> dict[str, int]:
+        """Return how many steps each sampler, or a person, decided."""
+        by: Counter[str] = Counter()
+        for shape, steps in self._shapes.items():
+            if shape.by is not None:
+                by[shape.by] += steps
+        return dict(by)
+
+    def total(self, name: Literal["votes", "rounds"]) -> int:
+        """Return the votes or rounds of all steps."""
+        return sum(int(getattr(shape, name)) * steps for shape, steps in self._shapes.items())

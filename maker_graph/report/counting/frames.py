@@ -1,0 +1,50 @@
+"""Where the disks of Hanoi were, now and then."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from maker_graph.core.task import Task
+from maker_graph.report.counting.steps import CountedStep
+from maker_graph.tasks import Hanoi
+
+FRAMES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Where the disks of Hanoi were, every `stride` steps and at the end: for each disk from 1 the number of its peg."""
+
+    stride: int
+    last: int
+    pegs: Sequence[str]
+
+
+class FrameRecorder:
+    """Where the disks of Hanoi were, now and then; nothing for other tasks."""
+
+    def __init__(self, task: Task, steps: int) -> None:
+        # Odd, or disk 1 would stand on the same peg in all frames.
+        self._stride = 1 if steps < FRAMES else math.ceil(steps / (FRAMES - 2)) | 1
+        self._steps = steps
+        self._disks = task.disks if isinstance(task, Hanoi) else 0
+        self._pegs = [_position(task.start()["pegs"], task.disks)] if isinstance(task, Hanoi) else []
+
+    def add(self, step: CountedStep) -> None:
+        """Take the position after a step, if it is its turn."""
+        if self._disks and (step.number % self._stride == 0 or step.number == self._steps):
+            self._pegs.append(_position(step.seen.answer["next_state"], self._disks))
+
+    def found(self) -> Frames | None:
+        """Return the frames; None if there are fewer than two."""
+        return Frames(self._stride, self._steps, self._pegs) if len(self._pegs) > 1 else None
+
+
+def _position(pegs: Sequence[Sequence[int]], disks: int) -> str:
+    """Return for each disk from 1 the number of its peg.
+
+    >>> _position([[3], [2, 1], []], 3)
+    '110'
+    """
+    place = {disk: peg for peg, stack in enumerate(pegs) for disk in stack}
+    return "".join(str(place[disk]) for disk in range(1, disks + 1))

@@ -1,0 +1,46 @@
+"""The pieces that the sections of a page are made of.
+
+Whatever a model or a user wrote is made visible and escaped, and stands only in text.
+"""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from maker_graph.core.canonical import visible
+
+NOT_RECORDED = "not recorded by the version that made this run"
+
+
+def section(title: str, *parts: str) -> str:
+    """Return a section with its heading."""
+    return f"<section><h2>{escaped(title)}</h2>{''.join(parts)}</section>"
+
+
+def panels(drawn: Mapping[str, str], *told: tuple[str, str]) -> str:
+    """Return drawings side by side, each (name, caption)."""
+    shown = "".join(
+        f"<figure>{labelled(drawn[name], caption)}<figcaption>{escaped(caption)}</figcaption></figure>"
+        for name, caption in told
+    )
+    return f'<div class="panels{" one" if len(told) == 1 else ""}">{shown}</div>'
+
+
+def labelled(drawing: str, label: str) -> str:
+    """Return an SVG with a name for those who cannot see it."""
+    return drawing.replace("<svg ", f'<svg role="img" aria-label="{escaped(label)}" ', 1)
+
+
+def table(rows: Iterable[tuple[str, str]]) -> str:
+    """Return a table of names and values."""
+    body = "".join(f"<tr><th scope='row'>{escaped(name)}</th><td>{escaped(value)}</td></tr>" for name, value in rows)
+    return f"<table><tbody>{body}</tbody></table>"
+
+
+def missing(text: str) -> str:
+    """Return the sentence that says what is not there."""
+    return f'<p class="missing">{escaped(text)}</p>'
+
+
+def escaped(text: object) -> str:
+    """Return `text` as it may stand in the page, in an element or in a quoted attribute."""
+    return escape(visible(str(text)))

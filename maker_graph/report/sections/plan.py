@@ -1,0 +1,53 @@
+"""What was planned, beside what came of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from maker_graph.report.collecting import Collected
+from maker_graph.report.sections.html import NOT_RECORDED, escaped, missing, section
+from maker_graph.report.wording import NOTHING, chance, count, dollars, number, percent, with_interval
+
+
+def plan_section(collected: Collected) -> str:
+    """Return the section that holds the plan against what came of it."""
+    plan, settings, truth, spent = collected.plan, collected.settings, collected.truth, collected.spent
+    certificate: Mapping[str, Any] = collected.certificate or {"rho": None, "chance": None}
+    if plan is None:
+        return section("Planned and actual", missing(f"What was planned: nothing, or {NOT_RECORDED}."))
+    steps, samples = max(collected.steps, 1), max(spent.samples, collected.samples)
+    planned = plan.get("samples")
+    flags = sum(collected.flags.values()) / max(collected.samples, 1)
+    cost = f"${collected.list_price or 0:,.2f} at list price, none spent" if settings.simulated else dollars(spent.cost)
+    rows = [
+        ("Lead that decides", number(plan.get("k")), f"{settings.k}"),
+        (
+            "Valid samples that are right",
+            number(plan.get("p")),
+            percent(1 - truth.wrong_votes / truth.votes) + ("" if truth.known else ", by the decided answers")
+            if truth.votes
+            else NOTHING,
+        ),
+        ("Correlation within a step", number(plan.get("rho")), with_interval(certificate["rho"])),
+        (
+            "Chance of no error",
+            chance(plan.get("p_full")),
+            NOTHING if certificate["chance"] is None else chance(certificate["chance"]["value"]),
+        ),
+        ("Samples", count(planned), f"{samples:,}"),
+        (
+            "Samples a step",
+            f"{planned / collected.total:.2f}" if planned and collected.total else NOTHING,
+            f"{collected.samples / steps:.2f}",
+        ),
+        ("Samples flagged", NOTHING, percent(flags)),
+        ("Cost", dollars(plan.get("cost_usd")), cost),
+    ]
+    body = "".join(f"<tr><th scope='row'>{name}</th><td>{escaped(a)}</td><td>{escaped(b)}</td></tr>" for name, a, b in rows)
+    model = plan.get("model_of_errors")
+    return section(
+        "Planned and actual",
+        f"<p class='lead'>Planned with this model of errors: {escaped(model)}.</p>" if model else "",
+        "<div class='scroll'><table><thead><tr><th></th><th scope='col'>planned</th><th scope='col'>actual</th></tr></thead>"
+        f"<tbody>{body}</tbody></table></div>",
+        "" if collected.done else missing("The plan is for the whole task, of which a part is done."),
+    )

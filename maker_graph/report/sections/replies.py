@@ -1,0 +1,57 @@
+"""How long replies were, and the time that the run took."""
+
+from collections.abc import Mapping
+
+from maker_graph.report.collecting import Collected
+from maker_graph.report.sections.html import NOT_RECORDED, missing, panels, section
+from maker_graph.report.wording import duration
+
+
+def lengths_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+    """Return the section on the length of replies."""
+    if collected.lengths is None:
+        return section("Length of replies", missing(f"The length of each reply was {NOT_RECORDED}."))
+    judge = (
+        "by the task's own truth"
+        if collected.truth.known
+        else "as far as the decided answers are the truth, for the task's own is not known here"
+    )
+    wrong = sum(collected.lengths.wrong.values())
+    return section(
+        "Length of replies",
+        panels(
+            drawn,
+            (
+                "lengths",
+                "Each group as a share of itself: flagged or wrong ones to the right of all are confused and long.",
+            ),
+            ("errors-by-length", f"Votes that were wrong, {judge}, by length, with 95 % intervals; {wrong:,} were."),
+        ),
+    )
+
+
+def time_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+    """Return the section on time."""
+    sessions = f"{collected.sessions:,} sessions" if collected.sessions != 1 else "one session"
+    spent = collected.spent
+    text = f"<p>{duration(spent.seconds)} at work in {sessions}, with {spent.calls:,} calls"
+    text += (
+        f"; {spent.samples - collected.samples:,} samples are no part of a committed step"
+        if spent.samples > collected.samples
+        else ""
+    )
+    text += f"; {spent.drafts:,} more calls were drafts for lookahead.</p>" if spent.drafts else ".</p>"
+    told = [
+        (name, caption)
+        for name, caption in (
+            (
+                "latencies",
+                "How long replies took, on a log scale: a second hill to the right is a provider that is slow now and then.",
+            ),
+            ("throughput", "Steps committed in a second, over the time at work: a gap or a slope is where the run waited."),
+        )
+        if name in drawn
+    ]
+    return section(
+        "Time", text, panels(drawn, *told) if told else missing(f"Latencies and the pace of the run were {NOT_RECORDED}.")
+    )

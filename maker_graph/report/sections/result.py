@@ -1,0 +1,64 @@
+"""The result: whether the run holds, what it is worth by the truth, and its certificate."""
+
+import math
+from typing import Any
+
+from maker_graph.report.collecting import REPLAYED, Collected
+from maker_graph.report.sections.html import NOT_RECORDED, escaped, missing, section, table
+from maker_graph.report.wording import chance, percent, with_interval
+
+
+def result_section(collected: Collected) -> str:
+    """Return the section on the result, with the certificate if there is one."""
+    certificate, truth = collected.certificate, collected.truth
+    said = [_verification(collected)]
+    if truth.steps:
+        said.append(
+            f"Held against the task's own truth, {truth.wrong_steps:,} of {truth.steps:,} decisions are wrong, and "
+            f"{truth.wrong_votes:,} of {truth.votes:,} votes ({percent(truth.wrong_votes / max(truth.votes, 1))}) were."
+            + ("" if truth.steps == collected.steps else " No more can be judged: off the right path the task knows no truth.")
+        )
+    text = "".join(f"<p>{escaped(sentence)}</p>" for sentence in said)
+    if certificate is None:
+        return section("Result", text, missing("No certificate was made: none was asked for, or the run is not at its end."))
+    low, likely, high = (_unit(certificate["chance"][name]) for name in ("low", "value", "high"))
+    bar = (
+        '<div class="chance"><div class="track">'
+        f'<span class="range" style="left:{100 * low:.4f}%;width:{100 * max(high - low, 0):.4f}%"></span>'
+        f'<span class="point" style="left:{100 * likely:.4f}%"></span></div>'
+        '<div class="ends"><span>0</span><span>chance that no step is wrong</span><span>1</span></div></div>'
+    )
+    rows = [
+        ("Error of a sample", with_interval(certificate["error"])),
+        ("Correlation within a step", with_interval(certificate["rho"])),
+        ("Contested steps", f"{certificate['contested']:,} of {certificate['steps']:,}"),
+    ]
+    assumed = "".join(f"<li>{escaped(each)}</li>" for each in certificate["assumptions"])
+    return section(
+        "Result and certificate",
+        text,
+        f"<p>From the ballots alone, the chance that no step is wrong is <b>{chance(likely)}</b>, between {chance(low)} and "
+        f"{chance(high)}.</p>",
+        bar,
+        table(rows),
+        f'<h3>It assumes</h3><ul class="plain">{assumed}</ul>' if assumed else "",
+    )
+
+
+def _verification(collected: Collected) -> str:
+    if not collected.done:
+        return "The task is not at its end; what follows is of the steps decided so far."
+    if collected.verified:
+        return "Replayed from the journal without a model: every answer keeps the task's rules, and the goal is reached."
+    if collected.verified is False:
+        return (
+            "Replayed from the journal: not every step was decided by the rules, or the goal is not reached in as many steps."
+        )
+    return (
+        f"Whether the run holds was {NOT_RECORDED}, and runs of more than {REPLAYED:,} steps are not replayed for a report: "
+        "maker-graph verify does that."
+    )
+
+
+def _unit(value: Any) -> float:
+    return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) and math.isfinite(value) else 0.0

@@ -1,0 +1,85 @@
+"""How fast steps are decided, and the most contested of them with their ballots."""
+
+from collections.abc import Mapping
+
+from maker_graph.core.canonical import visible
+from maker_graph.report.collecting import Collected
+from maker_graph.report.counting.contests import Contest
+from maker_graph.report.figures.style import PALETTE
+from maker_graph.report.figures.votes import contest_colours, letter
+from maker_graph.report.sections.html import escaped, labelled, panels, section
+
+_LONGEST = 300
+"""So many characters are shown of a candidate."""
+
+
+def undecided_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+    """Return the section on how fast steps are decided; empty for a run without a step."""
+    k, left = collected.settings.k, collected.endings.left
+    more = f" {left:,} steps were decided by no vote, so the lines end above none." if left else ""
+    return (
+        section(
+            "How fast steps are decided",
+            panels(
+                drawn,
+                (
+                    "undecided-by-samples",
+                    f"Steps still open after each further sample, flagged ones included; fewer than {k} decide none.{more}",
+                ),
+                (
+                    "undecided-by-votes",
+                    "The same by votes alone: a tail flatter than the fall before it shows that some steps are harder.",
+                ),
+            ),
+        )
+        if drawn
+        else ""
+    )
+
+
+def contests_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+    """Return the section on the most contested steps; empty for a run without a step."""
+    if not collected.contests:
+        return (
+            section("The most contested steps", "<p>None: on every step all votes were for the same answer.</p>")
+            if drawn
+            else ""
+        )
+    panels = "".join(
+        f"<figure>{labelled(drawn[f'contest-{number}'], f'Votes at step {contest.step}')}"
+        f"<figcaption>{_race_told(contest)}</figcaption>{_ballot(contest)}</figure>"
+        for number, contest in enumerate(collected.contests, start=1)
+    )
+    return section(
+        "The most contested steps",
+        f'<p class="lead">Votes of each candidate as they came in, of the {len(collected.contests)} longest votes '
+        f"among {collected.contested:,} contested steps. A vote ends where one is ahead by {collected.settings.k}.</p>",
+        f'<div class="panels">{panels}</div>',
+    )
+
+
+def _race_told(contest: Contest) -> str:
+    votes = len(contest.order)
+    flagged = f", {contest.flagged} {'sample' if contest.flagged == 1 else 'samples'} discarded" if contest.flagged else ""
+    by = "" if contest.by == "base" else f", by {escaped(contest.by)}"
+    if contest.winner is None:
+        return f"Nobody won in {votes} votes{flagged}{by}."
+    lead = letter(contest.winner)
+    if contest.right is None:
+        return f"{lead} won after {votes} votes{flagged}{by}."
+    return f"{lead} won after {votes} votes{flagged}{by}, and it is {'right' if contest.right == contest.winner else 'wrong'}."
+
+
+def _ballot(contest: Contest) -> str:
+    names = {colour: name for name, colour in PALETTE.items()}
+    lines = []
+    for place, (candidate, colour) in enumerate(zip(contest.candidates, contest_colours(contest), strict=True)):
+        marks = [text for text, holds in (("won", place == contest.winner), ("right", place == contest.right)) if holds]
+        mark = f"<em>{', '.join(marks)}</em>" if marks else ""
+        text = visible(candidate)
+        text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+        lines.append(
+            f'<li><b style="color:var(--{names[colour]})">{letter(place)}</b><span>{contest.order.count(place)}</span>'
+            f"<span><code>{escaped(text)}</code>{mark}</span></li>"
+        )
+    return f'<ul class="ballot">{"".join(lines)}</ul>'

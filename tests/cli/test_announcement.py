@@ -1,0 +1,72 @@
+"""What a run makes of a calibration before its first call: its k, and what it says to expect."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maker_graph.tasks import Hanoi
+from tests.conftest import Cli
+
+ROOT = Path(__file__).parents[2]
+
+
+class Sworn(Hanoi):
+    """Hanoi, which must not be asked for the truth."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+
+    def truth(self, state: Any) -> Any:
+        raise AssertionError(state)
+
+    def state_at(self, step: int) -> Any:
+        raise AssertionError(step)
+
+
+def test_no_run_asks_for_the_truth(cli: Cli) -> None:
+    done = cli("run", "tests.cli.test_announcement:Sworn", "--json", "-q", PYTHONPATH=str(ROOT))
+    assert json.loads(done.stdout)["verified"], done.stderr
+
+
+def test_a_run_plans_its_k_from_a_calibration_and_says_what_to_expect(cli: Cli) -> None:
+    model = "sim:perfect,error=.1,rho=.02"
+    args = ["calibrate", "hanoi", "--disks", "10", "--model", model, "--no-check", "--out", "c.jsonl", "-q"]
+    assert cli(*args).returncode == 0
+    plan = json.loads(cli("plan", "c.jsonl", "--target", ".9", "--steps", "31", "--json").stdout)
+    run = ["run", "hanoi", "--disks", "5", "--model", model, "--no-check", "--calibration", "c.jsonl"]
+    done = cli(*run, "--target", ".9", "--run", "a", "--json", COLUMNS="200")
+    assert json.loads(done.stdout)["k"] == plan["correlated"]["k"] > 1
+    stated = re.search(r"The chance that no step is wrong: ([0-9.]+)\s% by what was measured", done.stderr)
+    assert stated
+    assert float(stated[1]) == pytest.approx(100 * plan["correlated"]["p_full"], abs=0.06)
+    other = cli(*run[:4], "--model", "sim:perfect", "--calibration", "c.jsonl")
+    assert (other.returncode, "calibrate that first" in other.stderr) == (2, True)
+
+
+def test_a_calibration_of_other_samples_than_those_of_the_run_is_refused(cli: Cli) -> None:
+    model = ["hanoi", "--disks", "4", "--model", "sim:perfect,error=.1"]
+    assert cli("calibrate", *model, "--no-check", "--out", "c.jsonl", "-q").returncode == 0
+    had = "--no-check --max-tokens 750 --temperature 0,0.1"
+    for other in ([], ["--no-check", "--temperature", "1"], ["--no-check", "--max-tokens", "99"]):
+        done = cli("run", *model, *other, "--calibration", "c.jsonl", "--k", "2", COLUMNS="300")
+        assert (done.returncode, f"made with {had}, and this run" in done.stderr) == (2, True), done.stderr
+    done = cli("run", "hanoi", "--disks", "3", *model[3:], "--no-check", "--calibration", "c.jsonl", "--k", "2", "-q")
+    assert (done.returncode, "{'disks': 4}" in done.stderr) == (0, True), "other disks are only told"
+
+
+def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
+    limit = ["run", "hanoi", "--max-calls", "8", "--json"]
+    done = cli(*limit, COLUMNS="200")
+    assert json.loads(done.stdout)["k"] == 2
+    assert re.search(r"no step is wrong: 99\.99\d+\s% by what was measured, 9\d\s% at the worst", done.stderr)
+    for other in (["--disks", "8"], ["--no-check"], ["--temperature", ".5"], ["--max-tokens", "20"]):
+        done = cli(*limit, *other, COLUMNS="200")
+        assert (json.loads(done.stdout)["k"], "wrong is not known" in done.stderr) == (3, True), "of these it says nothing"
+
+
+def test_a_target_that_no_k_reaches_is_refused_with_the_reason(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--model", "sim:perfect,error=.4,rho=.3", "--target", ".999")
+    assert (done.returncode, "no k reaches .999" in done.stderr, "say with which k" in done.stderr) == (2, True, True)

@@ -1,0 +1,71 @@
+"""What holds for all commands: mistakes are one sentence, and the help has examples."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from maker_graph.cli import app
+from tests.cli.commands import SIM
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["run", "chess"], "hanoi, records"),
+        (["run", "hanoi", "--lookahead", "0"], "at least 1, or auto"),
+        (["run", "hanoi", "--lookahead", "many"], "at least 1, or auto"),
+        (["run", "hanoi", "--lookahead", "auto"], "tiny has not learned to draft"),
+        (["run", "hanoi", "--model", ""], "names no model"),
+        (["run", "hanoi", "--lookahead", "4", "--draft-model", "sim:none"], "No simulated model"),
+        (["run", "tests.graph.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
+        (["run", "nopackage.here:x"], "No module named"),
+        (["run", "json:loads"], "cannot be made"),
+        (["run", "json:JSONDecoder"], "no task"),
+        (["run", "hanoi", "--model", "gpt-4.1-mini"], "provider:model"),
+        (["run", "hanoi", "--model", "sim:gpt-9"], "gpt-oss-20b"),
+        (["run", "hanoi", "--model", "openai:gpt-4.1-mini"], "OPENAI_API_KEY"),
+        (["run", "hanoi", "--model", "anthropic:claude"], "install"),
+        (["run", "hanoi", "--disks", "0"], "at least 1 disk"),
+        (["run", "hanoi", "--disks", "two"], "disks"),
+        (["run", "hanoi", "--disks", "1100"], "many steps"),
+        (["run", "hanoi", "--k", "200"], "max_samples"),
+        (["run", "hanoi", "--model", "sim:perfect,max_tokens=-5"], "at least 1"),
+        (["run", "tests.graph.test_maker:Countdown"], "rehearsal"),
+        (["run", "hanoi", "--k", "0"], "at least 1"),
+        (["run", "hanoi", "--k", "many"], "auto"),
+        (["run", "hanoi", "--model", "sim:llama-3.2-3b"], "no k reaches"),
+        (["run", "hanoi", "--temperature", "hot"], "--temperature"),
+        (["run", "hanoi", "--price", "cheap"], "input,output"),
+        (["run", "hanoi", *SIM, "--max-cost", "1"], "--price"),
+        (["run", "hanoi", "--max-samples", "0"], "max-samples"),
+        (["run", "hanoi", "--run", "a b"], "no name for a run"),
+        (["run", "hanoi", "--disks", "2", "--record", "nowhere/x"], "cannot be written"),
+        (["run", "records"], "--input"),
+        (["run", "records", "--input", "none.csv", "--out", "o.csv"], "cannot be read"),
+        (["run", "records", "--input", "none.csv", "--out", "nowhere/o.csv"], "no folder"),
+        (["resume", "nothing"], "no run"),
+        (["status", "."], "no run"),
+        (["verify", "nothing"], "no run"),
+        (["simulate", "--profile", "gpt-9"], "gpt-oss-20b"),
+        (["simulate", "--host", "127.0.0.1", "--port", "1x"], "port"),
+    ],
+)
+def test_wrong_usage_gives_one_clear_sentence_and_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, args, env={"COLUMNS": "200"})
+    assert done.exit_code == 2, done.stderr
+    assert isinstance(done.exception, SystemExit)
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_help_has_examples() -> None:
+    for command in ("run", "resume", "verify", "status", "simulate"):
+        text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "120"}).stdout
+        assert re.search(r"Example", text)
+        assert f"maker-graph {command}" in text

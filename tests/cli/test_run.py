@@ -1,0 +1,207 @@
+"""`maker-graph run`: what it prints, how it ends, and what it leaves behind."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from maker_graph.statistics import correlated
+from tests.cli.commands import SIM, STUCK, result, stopped
+from tests.conftest import Cli
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+KEYS = [
+    "run", "task", "model", "simulated", "steps", "total", "done", "verified", "k", "samples", "votes", "outvoted",
+    "first_sample_wrong_at", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
+    "drafts", "dropped", "sessions",
+]  # fmt: skip
+
+
+def test_the_default_is_a_real_model_that_errs_and_the_run_is_verified_all_the_same(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--disks", "6", "--seed", "3", "--json")
+    summary = result(done)
+    assert (summary["model"], summary["simulated"], summary["cost_usd"], summary["k"]) == ("tiny", False, 0.0, 3)
+    assert (summary["steps"], summary["verified"]) == (63, True)
+    assert sum(summary["flags"].values()) > 0
+    assert "nobody scripted its errors" in " ".join(done.stderr.split())
+    assert "no step is wrong is not known" in " ".join(done.stderr.split())
+
+
+def test_where_the_tiny_model_is_lost_the_default_is_a_simulated_one(cli: Cli) -> None:
+    for disks in ("2", "9"):
+        assert result(cli("run", "hanoi", "--disks", disks, "--max-calls", "9", "--json", "-q"))["model"] == "sim:gpt-oss-20b"
+    rows = EXAMPLES / "records" / "records.csv"
+    done = cli("run", "records", "--input", str(rows), "--out", "out.csv", "--max-calls", "9", "--json", "-q")
+    assert result(done)["model"] == "sim:gpt-oss-20b"
+
+
+def test_a_weak_model_solves_hanoi_and_the_summary_adds_up(cli: Cli) -> None:
+    done = cli("run", "hanoi", *SIM, "--disks", "6", "--json")
+    assert done.returncode == 0, done.stderr
+    summary = result(done)
+    assert list(summary) == KEYS
+    assert (summary["steps"], summary["total"], summary["done"], summary["verified"]) == (63, 63, True, True)
+    assert summary["samples"] == summary["votes"] + sum(summary["flags"].values())
+    assert (summary["model"], summary["simulated"], summary["cost_usd"]) == ("sim:gpt-oss-20b", True, 0.0)
+    assert summary["outvoted"] > 0
+
+
+def test_a_chain_of_single_samples_would_fail_and_k_is_planned_for_it(cli: Cli) -> None:
+    summary = result(cli("run", "hanoi", *SIM, "--disks", "8", "--json", "--quiet"))
+    assert summary["first_sample_wrong_at"] < 255
+    assert summary["k"] == correlated.k_min(1 - 0.0358, 255, 0.99, rho=0.005, rival=0.7) == 3
+
+
+def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothing_was_spent(cli: Cli) -> None:
+    done = cli("run", "hanoi", *SIM, "--disks", "5", COLUMNS="200")
+    for words in ("verified", "Samples", "Red flags", "Votes that lost", "wrong first at step", "simulated, $0.00 spent"):
+        assert words in done.stdout
+    assert "list price: $" in done.stdout
+    assert "sim:gpt-oss-20b is simulated" in done.stderr.replace("\n", " ")
+    stated = re.search(r"no step is wrong: at least ([0-9.]+)\s%.* independently it would be ([0-9.]+)\s%", done.stderr)
+    assert stated
+    chances = [correlated.p_full(1 - 0.0358, 3, 31, rho=rho, rival=0.7) for rho in (0.005, 0.0)]
+    assert [float(each) for each in stated.groups()] == pytest.approx([100 * chance for chance in chances], abs=0.05)
+
+
+def test_a_perfect_model_needs_exactly_k_samples_a_step_and_any_concurrency_gives_the_same_digest(cli: Cli) -> None:
+    runs = [
+        result(cli("run", "hanoi", "--disks", "6", "--model", "sim:perfect", "--k", "3", "--json", "--concurrency", n))
+        for n in ("1", "2", "16")
+    ]
+    assert {run["samples"] for run in runs} == {189}
+    assert len({run["digest"] for run in runs}) == 1
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_another(cli: Cli) -> None:
+    one, two, three = (result(cli("run", "hanoi", *SIM, "--disks", "4", "--json", "--seed", seed)) for seed in ("7", "7", "8"))
+    same = {"run": "", "seconds": 0}
+    assert one | same == two | same
+    assert one["samples"] != three["samples"] or one["tokens"] != three["tokens"]
+
+
+def test_a_wrong_decision_leads_astray_and_the_run_ends_not_verified(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--disks", "3", "--model", "sim:perfect,error=1,favourite=1", "--k", "2", "--json")
+    assert done.returncode == 1
+    summary = result(done)
+    assert (summary["done"], summary["verified"], summary["steps"]) == (True, False, 7)
+
+
+def test_through_chat_openai_and_http(cli: Cli, simulated_server: str) -> None:
+    env = {"OPENAI_BASE_URL": simulated_server, "OPENAI_API_KEY": "sk-canary"}
+    done = cli("run", "hanoi", "--disks", "5", "--model", "openai:gpt-4.1-mini", "--seed", "3", "--json", **env)
+    assert done.returncode == 0, done.stderr
+    summary = result(done)
+    assert (summary["verified"], summary["simulated"], summary["k"]) == (True, False, 3)
+    assert summary["tokens"]["output"] > 31 * 3 * 400
+
+
+def test_a_provider_that_refuses_ends_with_5_and_a_clear_sentence(cli: Cli, simulated_server: str) -> None:
+    env = {"OPENAI_BASE_URL": simulated_server.replace("/v1", "/v2"), "OPENAI_API_KEY": "sk-canary"}
+    done = cli("run", "hanoi", "--disks", "3", "--model", "openai:gpt-4.1-mini", **env)
+    assert done.returncode == 5
+    assert "Step 1: gpt-4.1-mini" in done.stderr
+    assert "knows no model" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "sk-canary" not in done.stderr
+
+
+def test_record_holds_every_prompt_and_reply(cli: Cli, tmp_path: Path) -> None:
+    summary = result(cli("run", "hanoi", "--disks", "4", "--record", "calls.jsonl", "--json"))
+    calls = [json.loads(line) for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
+    assert len(calls) == summary["samples"]
+    assert {call["step"] for call in calls} == set(range(1, 16))
+    assert all("Current state" in call["prompt"][-1]["content"] for call in calls)
+
+
+def test_records_come_out_right_and_open_ones_go_to_review(cli: Cli, tmp_path: Path) -> None:
+    rows = (EXAMPLES / "records" / "records.csv").read_text().splitlines()[:41]
+    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")
+    done = cli("run", "records", "--input", "rows.csv", "--out", "clean.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    with (EXAMPLES / "records" / "answers.csv").open(newline="", encoding="utf-8") as file:
+        truth = list(csv.DictReader(file))[:40]
+    with (tmp_path / "clean.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == truth
+    assert not (tmp_path / "clean.review.csv").exists()
+    cannot = cli(
+        "run", "records", "--input", "rows.csv", "--out", "c.csv", "--model", "sim:perfect,flagged=1", "--max-samples", "4"
+    )
+    assert cannot.returncode == 1
+    assert len((tmp_path / "c.review.csv").read_text().splitlines()) == 41
+
+
+def test_a_task_of_ones_own_runs_without_a_change_here(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from maker_graph.models.simulation import Replies\n"
+        "class Sums:\n"
+        "    def replies(self, prompt):\n"
+        "        n = int(prompt[-1][1])\n"
+        "        return Replies(str(n - 1), [str(n - 2)])\n"
+        "class Countdown:\n"
+        "    rehearsal = Sums()\n"
+        "    def start(self): return 20\n"
+        "    def done(self, state): return state == 0\n"
+        "    def prompt(self, state): return str(state)\n"
+        "    def parse(self, text): return int(text)\n"
+        "    def apply(self, state, answer): return answer\n"
+        "    def total(self): return 20\n"
+    )
+    done = cli("run", "mine:Countdown", "--model", "sim:gpt-4.1-mini", "--json")
+    assert done.returncode == 0, done.stderr
+    assert result(done)["task"] == "mine:Countdown"
+    wrong = cli("run", "mine:Nothing")
+    assert wrong.returncode == 2
+    assert "Nothing" in wrong.stderr
+
+
+def test_a_run_that_exists_is_not_overwritten(cli: Cli) -> None:
+    assert cli("run", "hanoi", "--disks", "2", "--run", "r").returncode == 0
+    done = cli("run", "hanoi", "--disks", "3", "--run", "r")
+    assert done.returncode == 2
+    assert "resume" in done.stderr
+
+
+def test_rungs_can_be_taken_away_and_a_stronger_model_be_given(cli: Cli) -> None:
+    off = ("--hotter", "none", "--no-rephrase")
+    done = cli("run", "hanoi", "--disks", "2", *STUCK, *off, "--json")
+    assert (done.returncode, result(done)["samples"]) == (3, 6)
+    strong = cli("run", "hanoi", "--disks", "2", *STUCK[:-1], "s", *off, "--escalate", "sim:perfect", "--json")
+    assert (strong.returncode, result(strong)["samples"]) == (0, 3 * (6 + 2))
+
+
+def test_the_stronger_model_is_booked_at_its_own_price(cli: Cli) -> None:
+    off = ("--hotter", "none", "--no-rephrase", "--price", "1000,1000", "--escalate", "sim:perfect", "--json")
+    done = result(cli("run", "hanoi", "--disks", "1", *STUCK, *off))
+    assert done["verified"]
+    base = result(cli("run", "hanoi", "--disks", "1", *STUCK[:-1], "s", *off[:5], "--json"))
+    assert done["cost_usd"] == base["cost_usd"] > 0, "a simulated one costs nothing"
+
+
+def test_a_run_is_for_its_owners_eyes(cli: Cli, tmp_path: Path) -> None:
+    stopped(cli)
+    folder = tmp_path / "runs" / "r"
+    assert oct(folder.stat().st_mode)[-3:] == "700"
+    assert {oct(path.stat().st_mode)[-3:] for path in folder.iterdir()} == {"600"}
+    assert {path.name for path in folder.iterdir()} == {"settings.json", "journal.db", "checkpoints.db"}
+
+
+@pytest.mark.parametrize("out", ["rows.csv", "./rows.csv", "folder"])
+def test_an_output_that_would_lose_something_is_refused_before_anything_is_paid(cli: Cli, tmp_path: Path, out: str) -> None:
+    (tmp_path / "rows.csv").write_text('address,date,amount\n"1 Elm St., 10115 Kiel",3.4.24,$5\n')
+    (tmp_path / "folder").mkdir()
+    before = (tmp_path / "rows.csv").read_bytes()
+    done = cli("run", "records", "--input", "rows.csv", "--out", out)
+    assert done.returncode == 2
+    assert (tmp_path / "rows.csv").read_bytes() == before
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rows_that_a_simulated_model_cannot_read_are_left_open(cli: Cli, tmp_path: Path) -> None:
+    rows = '"1 Elm St., 10115 Kiel",3.4.24,$5\n"Nowhere",soon,much\n"1 Elm\nSt., 10115 Kiel",3.4.24,$5\n'
+    (tmp_path / "rows.csv").write_text(f"address,date,amount\n{rows}")
+    done = cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--json", "--max-samples", "12")
+    assert (done.returncode, result(done)["steps"]) == (1, 3)
+    assert "1 of 3 rows" in done.stderr

@@ -1,0 +1,102 @@
+"""What the tests of models share: a server that answers as it is told, samplers on it, and a meter that balances."""
+
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from langchain_openai import ChatOpenAI
+
+from maker_graph.core.decision import Usage
+from maker_graph.errors import LimitReached
+from maker_graph.models.sampler import Call, Sampler
+from tests.conftest import Scripted, replies
+
+PROMPT = [("system", "Be brief."), ("user", "1 + 1?")]
+
+
+KEY = "canary-0123456789"  # does not start with sk-
+
+
+def completion(**changes: Any) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "2"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10, "prompt_tokens_details": {"cached_tokens": 4}}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage} | changes
+
+
+def problem(code: str | None = None, message: str = "no") -> dict[str, Any]:
+    return {"error": {"message": message, "code": code}}
+
+
+@contextmanager
+def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve `answers` one after the other (the last one for ever); yield the base URL and the bodies asked."""
+    asked: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(json.loads(body))
+            status, answer, headers = answers[min(len(asked), len(answers)) - 1]
+            content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_address[1]}/v1", asked
+        http.shutdown()
+
+
+def sampler(url: str, name: str = "gpt-4.1-mini", **calls: Any) -> Sampler:
+    model = ChatOpenAI(model=name, base_url=url, api_key=KEY)  # type: ignore[arg-type]  # a string will do
+    return Sampler([model], temperature=(0.0, 0.1), max_tokens=750, seed=None, calls=calls)  # type: ignore[arg-type]  # keys of Calls
+
+
+def scripted(**calls: Any) -> Sampler:
+    model = calls.pop("model", Scripted(script=replies("2")))
+    return Sampler([model], temperature=(0.0, 0.1), max_tokens=750, seed=None, calls=calls)  # type: ignore[arg-type]  # keys of Calls
+
+
+class Balance:
+    """A meter that knows what is set aside, and what came of the rest."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self.reserved, self.open, self.settled, self.limit = 0, 0, 0, limit
+        self.abandoned: list[bool] = []
+
+    def reserve(self, most: Usage, /) -> None:
+        assert most["output"] == 750
+        if self.reserved >= self.limit:
+            raise LimitReached("enough")
+        self.reserved += 1
+        self.open += 1
+
+    def settle(self, most: Usage, call: Call, /) -> None:
+        assert most["output"] == 750
+        assert call.model
+        self.open -= 1
+        self.settled += 1
+
+    def abandon(self, most: Usage, /, *, billed: bool) -> None:
+        assert most["output"] == 750
+        self.open -= 1
+        self.abandoned.append(billed)
+
+
+async def raised(call: Callable[[], Awaitable[object]]) -> Exception:
+    """Return what `call` raises, whatever that is."""
+    try:
+        await call()
+    except Exception as error:  # noqa: BLE001  which one is the question
+        return error
+    pytest.fail("nothing was raised")

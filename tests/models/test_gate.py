@@ -1,0 +1,195 @@
+"""The gate, on a clock of its own; and with threads and tasks on the real one."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from maker_graph.errors import UsageError
+from maker_graph.models.gate import LONGEST_WAIT, OUTAGE, Gate, Pass
+from tests.conftest import Scripted, replies
+from tests.models.serving import PROMPT, scripted
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def made(clock: Clock, notice: Callable[[str], None] | None = None) -> Gate:
+    return Gate(clock=clock, rng=Random(1), notice=notice)
+
+
+def passed(gate: Gate) -> Pass:
+    leave = gate.ask()
+    assert isinstance(leave, Pass)
+    return leave
+
+
+def waits(gate: Gate) -> float:
+    wait = gate.ask()
+    assert isinstance(wait, float)
+    return wait
+
+
+def test_after_a_429_nobody_passes_before_its_200_seconds_are_over_and_not_all_come_back_at_once(clock: Clock) -> None:
+    told: list[str] = []
+    gate = made(clock, told.append)
+    gate.slowed(passed(gate), 200, "gpt: 429")
+    waiting = [waits(gate) for _ in range(8)]
+    assert all(200 <= wait <= 201 for wait in waiting)
+    assert len(set(waiting)) == 8
+    assert told == ["gpt: 429: waiting for the 200 s that the provider asks for."]
+    clock.now += 199.99
+    assert waits(gate) > 0
+    clock.now += 0.02
+    assert not passed(gate).probe
+
+
+def test_a_shorter_wait_does_not_cut_a_longer_one(clock: Clock) -> None:
+    gate = made(clock)
+    first, second = passed(gate), passed(gate)
+    gate.slowed(first, 200, "")
+    gate.slowed(second, 1, "")
+    assert waits(gate) >= 200
+
+
+def test_a_429_that_does_not_say_how_long_shuts_for_a_growing_time_up_to_a_minute(clock: Clock) -> None:
+    gate = made(clock)
+    shut = []
+    for _ in range(12):
+        gate.slowed(passed(gate), None, "")
+        shut.append(waits(gate))
+        clock.now += 70
+    assert shut[0] <= 0.6
+    assert all(longer > shorter for shorter, longer in zip(shut[:7:2], shut[2:9:2], strict=True))
+    assert max(shut) <= LONGEST_WAIT + 1
+    gate.answered(passed(gate))
+    gate.slowed(passed(gate), None, "")
+    assert waits(gate) <= 0.6
+
+
+def test_eight_such_answers_to_one_burst_shut_it_once(clock: Clock) -> None:
+    gate = made(clock)
+    burst = [passed(gate) for _ in range(8)]
+    clock.now += 1
+    for leave in burst:
+        gate.slowed(leave, None, "")
+    assert waits(gate) <= 0.6
+
+
+def failed(gate: Gate, times: int) -> None:
+    for leave in [passed(gate) for _ in range(times)]:
+        gate.failed(leave, None, "gpt: 503")
+
+
+def test_failures_with_an_answer_between_are_no_outage(clock: Clock) -> None:
+    gate = made(clock)
+    for _ in range(5):
+        failed(gate, OUTAGE - 1)
+        gate.answered(passed(gate))
+    assert gate.down_since is None
+
+
+def test_in_an_outage_one_at_a_time_probes_ever_more_seldom_and_the_first_answer_opens_for_all(clock: Clock) -> None:
+    told: list[str] = []
+    gate = made(clock, told.append)
+    began = clock.now
+    failed(gate, OUTAGE)
+    assert gate.down_since == began
+    assert len(told) == 1
+    assert "gpt: 503: the provider does not answer. Waiting; the next try is in" in told[0]
+    intervals = []
+    for _ in range(10):
+        wait = waits(gate)
+        intervals.append(wait)
+        clock.now += wait
+        probe = passed(gate)
+        assert probe.probe
+        assert waits(gate) <= 0.2, "while one probes, all others wait"
+        gate.failed(probe, None, "gpt: 503")
+    assert intervals[0] <= 1.1
+    assert intervals[-1] >= LONGEST_WAIT / 2
+    assert max(intervals) <= LONGEST_WAIT + 1
+    clock.now += 70
+    gate.answered(passed(gate))
+    assert [passed(gate).probe for _ in range(8)] == [False] * 8
+    assert len(told) == 2
+    assert "answers again" in told[1]
+
+
+def test_a_probe_whose_caller_is_gone_does_not_shut_the_gate_for_ever(clock: Clock) -> None:
+    gate = made(clock)
+    failed(gate, OUTAGE)
+    clock.now += 2
+    gate.left(passed(gate))
+    assert passed(gate).probe
+
+
+async def test_a_cancelled_probe_hands_the_next_caller_its_turn(clock: Clock) -> None:
+    gate = made(clock)
+    failed(gate, OUTAGE)
+    clock.now += 2
+    slow = Scripted(script=replies("2"), delay=lambda index: 60.0 if index == 0 else 0.0)
+    drawn = scripted(model=slow, gate=gate)
+    task = asyncio.ensure_future(drawn.adraw(PROMPT, 0))
+    await asyncio.sleep(0.05)
+    assert waits(gate) > 0
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await drawn.adraw(PROMPT, 1)).text == "2"
+    assert gate.down_since is None
+
+
+async def test_requests_per_minute_hold_over_threads_and_tasks_together() -> None:
+    drawn, count = scripted(gate=Gate(rpm=1200)), 0
+    end = time.monotonic() + 3
+
+    def plainly() -> None:
+        nonlocal count
+        while time.monotonic() < end:
+            drawn.draw(PROMPT, 0)
+            count += 1
+
+    async def concurrently() -> None:
+        nonlocal count
+        while time.monotonic() < end:
+            await drawn.adraw(PROMPT, 0)
+            count += 1
+
+    threads = [threading.Thread(target=plainly) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    await asyncio.gather(*(concurrently() for _ in range(4)))
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    assert 3 * 20 * 0.6 <= count <= 3 * 20 + 9, count  # each of the eight may have got its leave before the end
+
+
+def test_a_429_that_says_at_once_shuts_the_gate_all_the_same() -> None:
+    now = 0.0
+    gate = Gate(clock=lambda: now, rng=Random(1))
+    leave = gate.ask()
+    assert isinstance(leave, Pass)
+    gate.slowed(leave, 0.0, "m")
+    assert isinstance(gate.ask(), float)
+
+
+@pytest.mark.parametrize("rpm", [0, -1, float("inf"), float("nan")])
+def test_a_rate_that_makes_no_sense_is_refused(rpm: float) -> None:
+    with pytest.raises(UsageError, match="rpm"):
+        Gate(rpm=rpm)

@@ -1,0 +1,50 @@
+"""A request that failed is made again, by one loop only."""
+
+import time
+from typing import Any
+
+import pytest
+
+from maker_graph.errors import ProviderFailure
+from tests.models.serving import PROMPT, completion, problem, sampler, server
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        (429, {"error": {"message": "slow down"}}, {"Retry-After": "0"}),
+        (500, {"error": {"message": "oops"}}, {"Retry-After": "0"}),
+        (200, "<html>Bad gateway</html>", {}),
+        (200, "<html>Bad gateway</html>", {"Content-Type": "text/html"}),
+    ],
+)
+async def test_what_passes_is_tried_again_once_each_time(fault: tuple[int, Any, dict[str, str]]) -> None:
+    with server(fault, (200, completion(), {})) as (url, asked):
+        assert sampler(url).draw(PROMPT, 0).text == "2"
+    assert len(asked) == 2
+    with server(fault, (200, completion(), {})) as (url, asked):
+        assert (await sampler(url).adraw(PROMPT, 0)).text == "2"
+    assert len(asked) == 2
+
+
+def test_what_never_passes_ends_in_a_clear_failure_after_six_calls_not_eighteen() -> None:
+    fault = (500, {"error": {"message": "oops"}}, {"Retry-After": "0"})
+    with server(fault) as (url, asked), pytest.raises(ProviderFailure, match="6 times"):
+        sampler(url).draw(PROMPT, 0)
+    assert len(asked) == 6
+
+
+async def test_the_same_for_the_async_client() -> None:
+    fault = (500, {"error": {"message": "oops"}}, {"Retry-After": "0"})
+    with server(fault) as (url, asked), pytest.raises(ProviderFailure, match="6 times"):
+        await sampler(url).adraw(PROMPT, 0)
+    assert len(asked) == 6
+
+
+async def test_a_wait_that_the_provider_asks_for_tries_nobodys_patience() -> None:
+    slow = (429, problem(), {"retry-after-ms": "300"})
+    with server(slow, slow, (200, completion(), {})) as (url, asked):
+        began = time.monotonic()
+        assert (await sampler(url, patience=0.25).adraw(PROMPT, 0)).text == "2"
+        assert time.monotonic() - began >= 0.6
+    assert len(asked) == 3

@@ -1,0 +1,80 @@
+"""Entries: what is read of them quickly is what all of them says, and no answer passes for votes."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maker_graph.core.decision import Decision, Reading, decide, judge_all
+from maker_graph.core.red_flags import Sample
+from maker_graph.core.rules import AheadBy
+from maker_graph.core.voting import Voting
+from maker_graph.run.entry import decode, encode, skim, unanimous
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 2**63 - 1) | st.text('ab,[]"\\', max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=3), inner, max_size=3),
+)
+
+
+def decided(*texts: str, k: int, answer: Any = "first") -> Decision:
+    """Return the decision on these replies: "a" is for `answer`, the empty one is malformed, others are for themselves."""
+
+    def parsed(text: str) -> Any:
+        if not text:
+            raise ValueError(text)
+        return answer if text == "a" else {"text": text}
+
+    samples = [Sample(index, text, output_tokens=index + 2) for index, text in enumerate(texts)]
+    return decide(judge_all(samples, Reading(parsed, None, None, {})), Voting(AheadBy(k)), rounds=2)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "", ",[null],[0],1,[1,2,3],0,true]"]), min_size=1, max_size=9), st.integers(1, 3))
+def test_a_quick_look_sees_what_the_whole_entry_says(texts: list[str], k: int) -> None:
+    made = decided(*texts, k=k)
+    entry = encode(made)
+    whole, seen = decode(entry), skim(entry)
+    (vote,) = seen.votes
+    candidates = [seen.answer_text if candidate is None else candidate for candidate in vote.candidates]
+    assert candidates == list(whole["ballot"])
+    assert seen.winner is None if whole["candidate"] is None else candidates[seen.winner or 0] == whole["candidate"]
+    assert (seen.answer, list(vote.sequence), list(vote.lengths)) == (whole["answer"], whole["sequence"], whole["lengths"])
+    assert (vote.by, vote.rounds, seen.first_agrees) == (whole["by"], whole["rounds"], whole["first_agrees"])
+    alone = whole["status"] == "decided" and len(whole["ballot"]) == 1
+    assert unanimous(entry) == (sum(whole["ballot"].values()) if alone else None)
+
+
+@given(JSONS)
+def test_no_answer_passes_for_votes(answer: Any) -> None:
+    lookalike = encode(decided("a", "", "a", k=2, answer=answer))
+    answers: list[Any] = [answer, [answer, lookalike], lookalike, [1, [None], [0, 0, 0], 1, [1, 2, 3], 0, True]]
+    for hidden in answers:
+        entry = encode(decided("a", "", "a", k=2, answer=hidden))
+        assert skim(entry).answer == decode(entry)["answer"] == hidden
+        assert unanimous(entry) == 2
+        assert unanimous(encode(decided("a", "b", "a", "a", k=2, answer=hidden))) is None
+
+
+def test_lengths_are_read_where_they_were_kept() -> None:
+    old, new = (
+        skim(f'["a",[null,"\\"b\\""],[0,1,"empty",0],2,[5,0,{output}],0,true]').votes[0] for output in ("9", "[2,3,0,4]")
+    )
+    assert (old.lengths, new.lengths) == ([], [2, 3, 0, 4])
+    quick = [skim(f'["a",[null],[0,"empty",0],2,[5,0,{output}],0,true]').votes[0] for output in ("9", "[2,0,4]", "[]")]
+    assert [vote.lengths for vote in quick] == [[], [2, 0, 4], []]
+
+
+def test_every_rung_of_a_stuck_step_is_seen_and_it_is_not_unanimous() -> None:
+    stuck, after = decided("a", "b", k=2), decided("a", "a", k=2)
+    after |= {"by": "temperature", "tried": [stuck]}
+    entry = encode(after)
+    assert [vote.by for vote in skim(entry).votes] == ["base", "temperature"]
+    assert unanimous(entry) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "no JSON", '["a",[null],[0],1,[1,2,3],0,tru', "{}", '["a",[null],[0]]'])
+def test_what_is_no_entry_is_refused(text: str) -> None:
+    assert unanimous(text) is None
+    with pytest.raises(ValueError, match=r"."):
+        skim(text)

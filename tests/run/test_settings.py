@@ -1,0 +1,104 @@
+"""What a run was asked for, in the forms of today and of 0.1.0."""
+
+import json
+from typing import Any
+
+import pytest
+
+from maker_graph import AheadBy, DamagedRun, Majority, UnusableRun, UsageError, Voting
+from maker_graph.core.red_flags import empty
+from maker_graph.models.resolving import model_for
+from maker_graph.run.settings import VERSION, LadderSettings, Settings, new_settings, read_settings, unchanged
+from maker_graph.tasks import Hanoi
+from maker_graph.tasks.loading import described
+
+FIRST: dict[str, Any] = {
+    "id": "5d0c",
+    "task": "hanoi",
+    "options": {"disks": 4},
+    "model": "sim:gpt-oss-20b",
+    "k": 3,
+    "seed": 1,
+    "check": True,
+    "max_samples": 100,
+    "max_tokens": 2048,
+    "temperature": [0.0, 0.1],
+    "stuck_after": 20,
+    "hotter": 1.0,
+    "rephrase": True,
+    "escalate": None,
+    "prompt": "0123456789abcdef",
+}
+
+
+def made(**voting: Any) -> Settings:
+    return new_settings(described(Hanoi(3)), "sim:perfect", Voting(**voting))
+
+
+def test_what_is_written_is_read_back() -> None:
+    for settings in (made(), made(k=5, temperature=0.5, max_tokens=None, seed=7, check=False), made(temperature=None)):
+        assert read_settings(settings.text(), "settings.json") == settings
+        assert json.loads(settings.text())["version"] == VERSION
+
+
+def test_what_is_left_to_the_model_is_filled_in() -> None:
+    assert (made().voting.temperature, made().voting.max_tokens) == ((0.0, 0.1), 750)
+
+
+def test_those_of_0_1_0_are_read_and_their_origin_stays() -> None:
+    settings = read_settings(json.dumps(FIRST), "settings.json")
+    assert (settings.k, settings.voting.max_tokens, settings.ladder) == (3, 2048, LadderSettings())
+    assert json.loads(settings.origin()) == FIRST
+    assert json.loads(settings.text()) == FIRST
+
+
+@pytest.mark.parametrize("version", [VERSION + 1, 99])
+def test_a_newer_form_is_one_clear_sentence(version: int) -> None:
+    with pytest.raises(UnusableRun, match="newer maker_graph"):
+        read_settings(json.dumps({"version": version, "anything": 1}), "settings.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        "{}",
+        json.dumps({**FIRST, "k": 0}),
+        json.dumps({**FIRST, "more": 1}),
+        json.dumps({name: value for name, value in FIRST.items() if name != "hotter"}),
+        made().text().replace('"k": 3', '"k": "3"'),
+        made().text().replace('"k": 3', '"kk": 3'),
+        made().text().replace('"version": 2', '"version": "2"'),
+        made().text().replace('"version": 2', '"version": true'),
+    ],
+)
+def test_what_is_no_settings_is_damaged(text: str) -> None:
+    with pytest.raises(DamagedRun):
+        read_settings(text, "settings.json")
+
+
+def test_a_rule_that_cannot_be_kept_is_refused() -> None:
+    for voting in (Voting(Majority(3)), Voting(AheadBy(3)), Voting(red_flags=(empty,))):
+        with pytest.raises(UsageError):
+            new_settings(described(Hanoi(3)), "sim:perfect", voting)
+
+
+def test_a_task_that_asks_something_else_is_noticed() -> None:
+    unchanged(made(), Hanoi(3))
+    with pytest.raises(UnusableRun, match="no longer"):
+        unchanged(made(), Hanoi(4))
+
+
+class Unrehearsed(Hanoi):
+    """A task whose prompts a simulated model does not know."""
+
+    def prompt(self, state: Any) -> Any:
+        return f"what now? {state}"
+
+
+def test_a_simulated_model_must_know_the_task() -> None:
+    with pytest.raises(UsageError, match="rehearsal"):
+        model_for("sim:perfect", Unrehearsed(3), 1)

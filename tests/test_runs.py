@@ -1,0 +1,155 @@
+"""A run in Python."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from maker_graph import LimitReached, ProviderFailure, Run, TakenOver, UnusableRun, UsageError
+from maker_graph.core.machine import MakerOutput
+from maker_graph.tasks import Hanoi, Records
+from maker_graph.tasks.loading import load_task
+
+MODEL = "sim:gpt-oss-20b"
+
+
+def test_a_run_is_made_solved_opened_again_and_looked_at(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(disks=4), model=MODEL, k=3) as run:
+        result = run.solve()
+    assert (result["verified"], result["steps"], result["k"]) == (True, 15, 3)
+    with Run.open(tmp_path / "r") as again:
+        steps = [*again.steps()]
+        assert again.verify() == result
+        assert again.certify().steps == 15
+        assert (again.directory / "report.html") in again.report()
+    assert [step.step for step in steps] == [*range(1, 16)]
+    assert sum(step.samples for step in steps) == result["samples"]
+    assert steps[0].answer == {"move": [1, 0, 1], "next_state": [[4, 3, 2], [1], []]}
+    assert max(steps[0].ballot.values()) >= 3
+
+
+def test_each_step_is_an_event_when_it_is_committed(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="sim:perfect", k=1) as run:
+        for number, step in enumerate(run.events(), start=1):
+            assert (step.step, run.step) == (number, number)
+        assert number == 7
+        assert [*run.events()] == []
+
+
+def test_a_reader_that_stops_loses_nothing(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="sim:perfect", k=1) as run:
+        for step in run.events():
+            if step.step == 3:
+                break
+        at = run.step
+        assert at >= 3
+        assert [step.step for step in run.events()] == [*range(at + 1, 8)]
+        assert run.verify()["verified"]
+
+
+async def test_in_a_running_loop_it_says_what_to_use_and_that_works(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="sim:perfect", k=1) as run:
+        with pytest.raises(UsageError, match=r"await run\.asolve"):
+            run.solve()
+        with pytest.raises(UsageError, match="aevents"):
+            next(run.events())
+        assert [step.step async for step in run.aevents()] == [*range(1, 8)]
+        assert (await run.asolve())["verified"]
+
+
+def test_opening_claims_nothing_and_solving_does(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="sim:perfect", k=1) as owner:
+        events = owner.events()
+        next(events)
+        with Run.open(tmp_path / "r") as other:
+            assert other.step == 1
+            next(events)
+            assert other.solve()["verified"]
+        with pytest.raises(TakenOver):
+            list(events)
+
+
+def test_limits_are_kept_and_a_higher_one_goes_on(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="sim:perfect", k=1, max_calls=3) as run:
+        with pytest.raises(LimitReached):
+            run.solve()
+        assert (run.step, run.options.max_calls) == (3, 3)
+    with Run.open(tmp_path / "r") as run:
+        with pytest.raises(LimitReached):
+            run.solve()
+        assert run.solve(max_calls=100)["verified"]
+
+
+class Own(Hanoi):
+    """A task of a user's own."""
+
+
+def test_a_task_of_ones_own_is_handed_in_again(tmp_path: Path) -> None:
+    Run.create(tmp_path / "r", Own(3), model="sim:perfect", k=1).close()
+    with pytest.raises(UnusableRun, match="task="):
+        Run.open(tmp_path / "r")
+    with Run.open(tmp_path / "r", task=Own(3)) as run:
+        assert run.solve()["verified"]
+    with Run.open(tmp_path / "r", task=Own(4)) as run, pytest.raises(UnusableRun, match="no longer"):
+        run.solve()
+
+
+def test_what_cannot_be_leaves_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="max_samples"):
+        Run.create(tmp_path / "r", Hanoi(3), model="sim:perfect", k=9, max_samples=3)
+    with pytest.raises(UsageError, match="names no model"):
+        Run.create(tmp_path / "r", Hanoi(3), model="")
+    with pytest.raises(UsageError, match="No price"):
+        Run.create(tmp_path / "r", Hanoi(3), model="sim:perfect", max_cost=1.0)
+    with pytest.raises(UsageError, match="draft"):
+        Run.create(tmp_path / "r", Hanoi(3), model="tiny", lookahead=4)
+    assert not (tmp_path / "r").exists()
+
+
+def test_k_is_planned_from_what_is_known(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "weak", Hanoi(disks=10), model=MODEL, target=0.99) as weak:
+        assert weak.settings.k > 3
+        assert weak.plan is not None
+        assert weak.plan["p_full"] > 0.99
+    with Run.create(tmp_path / "perfect", Hanoi(disks=10), model="sim:perfect") as perfect:
+        assert perfect.settings.k == 1
+
+
+def test_who_watches_is_told(tmp_path: Path) -> None:
+    told: list[MakerOutput] = []
+    replies: list[str] = []
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="sim:perfect", k=2) as run:
+        run.solve(progress=told.append, record=lambda call: replies.append(call.sample.text), lookahead=1)
+    assert [at["step"] for at in told] == [*range(8)]
+    assert len(replies) == 14
+
+
+def test_results_are_written(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('address,date,amount,note\n"5 Elm St., 10115 Berlin",3.4.24,$5,x\n')
+    loaded = load_task("records", {"input": str(tmp_path / "rows.csv")})
+    assert isinstance(loaded.task, Records)
+    with Run.create(tmp_path / "r", loaded, model="sim:perfect", k=1, out=tmp_path / "out.csv") as run:
+        run.solve()
+    assert "2024-04-03" in (tmp_path / "out.csv").read_text()
+    with Run.open(tmp_path / "r") as run:
+        assert run.options.out == tmp_path / "out.csv"
+
+
+def test_a_provider_that_fails_stops_it_and_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="openai:gpt-4.1-mini", k=1) as run:
+        with pytest.raises(ProviderFailure):
+            run.solve(patience=0.1)
+        assert run.step == 0
+
+
+def test_two_runs_solve_in_one_loop(tmp_path: Path) -> None:
+    async def both() -> list[bool | None]:
+        made = [Run.create(tmp_path / str(n), Hanoi(disks=3), model="sim:perfect", k=1) for n in range(2)]
+        results = await asyncio.gather(*(run.asolve() for run in made))
+        for run in made:
+            run.close()
+        return [result["verified"] for result in results]
+
+    assert asyncio.run(both()) == [True, True]

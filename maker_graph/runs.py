@@ -24,7 +24,7 @@ from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
-from maker_graph.errors import MakerError, UnusableRun, UsageError
+from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.run import directory as directories
@@ -227,26 +227,37 @@ class Run:
             return cls(opened, stack.pop_all())
 
     @classmethod
-    def open(cls, path: str | Path, *, task: Task | None = None, fsync: Fsync = "full", accept_loss: bool = False) -> Self:
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        task: Task | None = None,
+        trust: bool = False,
+        fsync: Fsync = "full",
+        accept_loss: bool = False,
+    ) -> Self:
         """Open a run that exists, to look at it or to go on with it.
+
+        A run of a task that does not ship can be looked at without it: its steps, its certificate, its figures but for those that
+        only a replay tells. Its task is needed to replay it or to go on.
 
         Args:
             path: its directory.
-            task: its task, if that is not one that ships: it is not imported by the name that stands in the directory.
+            task: its task, if that is not one that ships.
+            trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen.
             fsync: as in `create`.
             accept_loss: open it although its journal is an older copy of itself. When it goes on, missing steps are sampled
                 again, and what was spent on them stays counted.
 
         Raises:
-            UnusableRun: there is no run, another process holds it, or its task is missing.
+            UnusableRun: there is no run, or another process holds it.
             DamagedRun: what is stored contradicts itself.
             OlderJournal: what was committed or paid for since is missing from the journal.
         """
         with ExitStack() as stack:
-            directory = Path(path)
-            opened = stack.enter_context(directories.opened(directory, task, fsync=fsync, accept_loss=accept_loss))
-            if not opened.has_task:
-                raise UnusableRun(f"{directory} is a run of {opened.settings.task}, which does not ship: open it with task=.")
+            opened = stack.enter_context(directories.opened(Path(path), task, fsync=fsync, accept_loss=accept_loss))
+            if trust:
+                opened.load()
             return cls(opened, stack.pop_all())
 
     @property
@@ -261,7 +272,11 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """The task."""
+        """The task.
+
+        Raises:
+            UnusableRun: it does not ship, and the run was opened without it.
+        """
         return self._opened.task
 
     @property
@@ -437,7 +452,7 @@ def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
         UsageError: they cannot.
     """
     from maker_graph.models.resolving import model_for
-    from maker_graph.run.solving import prices_of
+    from maker_graph.run.options import prices_of
 
     if options.max_samples is not None and options.max_samples < settings.k:
         raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")

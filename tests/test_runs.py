@@ -86,8 +86,8 @@ class Own(Hanoi):
 
 def test_a_task_of_ones_own_is_handed_in_again(tmp_path: Path) -> None:
     Run.create(tmp_path / "r", Own(3), model="sim:perfect", k=1).close()
-    with pytest.raises(UnusableRun, match="task="):
-        Run.open(tmp_path / "r")
+    with Run.open(tmp_path / "r") as run, pytest.raises(UnusableRun, match="task="):
+        run.solve()
     with Run.open(tmp_path / "r", task=Own(3)) as run:
         assert run.solve()["verified"]
     with Run.open(tmp_path / "r", task=Own(4)) as run, pytest.raises(UnusableRun, match="no longer"):

@@ -20,11 +20,12 @@ from maker_graph.calibration.steps import known, state_at
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, plain
 from maker_graph.core.decision import Judged, Reading, judge_all
+from maker_graph.core.spending import Spent
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
 from maker_graph.errors import LimitReached
 from maker_graph.graph.ladder import reading_of
-from maker_graph.models.budget import Budget, Spent
+from maker_graph.models.budget import Budget
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Calls, Sampler
 from maker_graph.run.account import Limits

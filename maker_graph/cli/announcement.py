@@ -9,7 +9,7 @@ from maker_graph.cli.app import tell
 from maker_graph.core.task import Predicts, total_of
 from maker_graph.models.pricing import FREE
 from maker_graph.report.wording import chance
-from maker_graph.run.solving import prices_of
+from maker_graph.run.options import prices_of
 from maker_graph.runs import Run
 
 

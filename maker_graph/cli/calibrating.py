@@ -17,7 +17,6 @@ from rich.table import Table
 from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.file import opened as opened_calibration
 from maker_graph.calibration.lines import Asked, Result
-from maker_graph.calibration.measuring import calibrate
 from maker_graph.calibration.plan import basis_of, outlook
 from maker_graph.calibration.steps import calibratable
 from maker_graph.cli.app import app, clear_errors, tell
@@ -44,12 +43,8 @@ from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.models.pricing import list_price, parse_price, price_for
-from maker_graph.models.resolving import model_for
-from maker_graph.models.sampler import Calls
-from maker_graph.run.account import Limits
 from maker_graph.run.settings import TARGET
 from maker_graph.statistics.independent import sample_cost
 
@@ -96,6 +91,12 @@ def calibrate_command(
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
     with clear_errors():
         need_plan_extra("calibrate")
+        from maker_graph.calibration.measuring import calibrate
+        from maker_graph.models.gate import Gate
+        from maker_graph.models.resolving import model_for
+        from maker_graph.models.sampler import Calls
+        from maker_graph.run.account import Limits
+
         models = list(dict.fromkeys(model))
         if samples < 2:
             raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")

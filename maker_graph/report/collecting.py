@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from maker_graph.core.decision import Usage
+from maker_graph.core.spending import Spent
 from maker_graph.core.task import Skippable, total_of
 from maker_graph.core.voting import MAX_TOKENS
 from maker_graph.errors import DamagedRun
-from maker_graph.models.budget import Spent
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.report.counting.bins import BinCounter, BinnedCounts
 from maker_graph.report.counting.contests import Contest, ContestFinder

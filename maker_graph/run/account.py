@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from math import inf
 
 from maker_graph.core.decision import Usage
+from maker_graph.core.spending import Reserved, Spent
 from maker_graph.errors import LimitReached
-from maker_graph.models.budget import PricedMeter, Spent, Tally, cost_of, spent_on
+from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Call
 from maker_graph.run.journal import Journal
 from maker_graph.run.pace import Pace
-from maker_graph.run.spending import Reserved
 
 MOST_HELD = 16
 """Calls beyond those under way that are held for the next step at most, however many the last one took."""

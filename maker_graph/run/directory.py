@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from maker_graph.core.decision import Usage
 from maker_graph.core.machine import Machine, Totals, added, no_totals
 from maker_graph.core.task import Checks, Task, total_of
-from maker_graph.errors import DamagedRun, UnusableRun
+from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.run.birth import cradle
 from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal, create_journal
@@ -117,9 +117,8 @@ class Run:
             UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it.
         """
         if not self.has_task:
-            raise UnusableRun(
-                f"{self.directory} is a run of {self.settings.task}, which does not ship: it must be loaded first."
-            )
+            name = self.settings.task
+            raise UnusableRun(f"{self.directory} is a run of {name}, which does not ship: open it with task=, or trust=True.")
         self.load()
         assert self._task is not None  # noqa: S101  it was loaded just now
         return self._task
@@ -147,6 +146,7 @@ def created(
 
     Raises:
         UnusableRun: the directory exists and is not empty, cannot be made, or has a name that is none.
+        UsageError: a setting is no text: the name of a file in another encoding, for example.
         LimitReached: the disk is full.
     """
     if not _NAME.fullmatch(directory.name):
@@ -154,12 +154,15 @@ def created(
             f"{directory.name!r} is no name for a run: letters, digits, dots, dashes and underscores, at most 64."
         )
     _see_free(directory)
+    origin = settings.origin()
+    if not _is_text(origin):
+        raise UsageError("The settings cannot be kept: a name in them is no text. Rename the file, or set a UTF-8 locale.")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
     with cradle(directory) as draft, disk_errors(str(directory)):
-        create_journal(draft / "journal.db", settings.origin(), notes)
+        create_journal(draft / "journal.db", origin, notes)
         _write_private(draft / "settings.json", settings.text())
         for path in (*draft.iterdir(), draft):
             _sync(path)
@@ -206,6 +209,15 @@ def _see_free(directory: Path) -> None:
     empty = directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
     if os.path.lexists(directory) and not empty:
         raise UnusableRun(f"{directory} exists and is no run: give another --run.")
+
+
+def _is_text(text: str) -> bool:
+    """Say whether `text` can be written; in a locale that does not fit, the name of a file has characters that cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -27,6 +27,7 @@ from typing import Any
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Machine, MakerOutput
+from maker_graph.core.spending import NONE, NOTHING, Account, Reserved, Spent
 from maker_graph.errors import (
     DamagedRun,
     LimitReached,
@@ -37,12 +38,10 @@ from maker_graph.errors import (
     TakenOver,
     UnusableRun,
 )
-from maker_graph.models.budget import Spent
 from maker_graph.run.chain import link, origin_digest, place_digest, seal
 from maker_graph.run.database import FORM, Fsync, disk_errors, form_of, make_database, open_database, storage_errors
 from maker_graph.run.entry import encode
 from maker_graph.run.files import Found, OpenFiles
-from maker_graph.run.spending import NONE, NOTHING, Account, Reserved
 from maker_graph.run.steps import Row, check_chain, decoded, end_of, hash_at, read_note, replayed, rows
 from maker_graph.run.watermark import Watermark, WatermarkFile, older_text
 
@@ -119,7 +118,7 @@ class Journal:
             UnusableRun: another process holds it, or a newer maker_graph wrote it.
         """
         if not path.exists():
-            raise DamagedRun(f"{path} is missing.", 1)
+            raise DamagedRun(f"{path} is missing: put it back, or start a new run.", 1)
         self.epoch: int | None = None
         self.accept_loss = accept_loss
         self._origin = origin_digest(origin)
@@ -448,7 +447,7 @@ class Journal:
         return LostJournal(
             f"{self._files.path} is no longer the journal that this run has written: it was deleted, moved, replaced or put "
             f"back after step {self.step}. The run stops before its next call. If its directory was moved or put back, resume "
-            "it there, and hear what is missing.",
+            "it there: that says what is missing.",
             self.step + 1,
         )
 

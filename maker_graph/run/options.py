@@ -1,12 +1,14 @@
 """What a resume takes over from the session before it, unless it is told otherwise: none of it decides an answer."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
+from maker_graph.models.pricing import Price, other_price, price_for
 from maker_graph.run.journal import Journal
+from maker_graph.run.settings import Settings
 
 VERSION: Literal[1] = 1
 """The form of the note in which they are kept."""
@@ -92,3 +94,24 @@ def kept_options(journal: Journal) -> RunOptions:
         if wrong["loc"] == ("version",):
             raise UnusableRun("This run was last resumed by a newer maker_graph: install that one to go on.") from None
         raise DamagedRun(f"The journal is damaged: its options cannot be read ({wrong['msg']}).") from None
+
+
+class Prices(NamedTuple):
+    """What a request costs: of the run's model, of the stronger one, of a draft; None is as the first, or not known."""
+
+    model: Price | None
+    ladder: Price | None = None
+    drafts: Price | None = None
+
+
+def prices_of(settings: Settings, options: RunOptions) -> Prices:
+    """Return what the requests of a run cost.
+
+    Raises:
+        UsageError: there is a limit on the cost, and no price.
+    """
+    return Prices(
+        price_for(settings.model, options.price, options.max_cost),
+        other_price(settings.ladder.model, options.max_cost),
+        other_price(options.draft_model, options.max_cost),
+    )

@@ -22,13 +22,12 @@ from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE, TIMEOUT
-from maker_graph.models.pricing import Price, other_price, price_for
 from maker_graph.models.resolving import model_for
 from maker_graph.models.sampler import Call, Calls
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
-from maker_graph.run.options import RunOptions, kept_options
+from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
 from maker_graph.run.recovery import recovered, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
@@ -36,27 +35,6 @@ from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
-
-
-class Prices(NamedTuple):
-    """What a request costs: of the run's model, of the stronger one, of a draft; None is as the first, or not known."""
-
-    model: Price | None
-    ladder: Price | None = None
-    drafts: Price | None = None
-
-
-def prices_of(settings: Settings, options: RunOptions) -> Prices:
-    """Return what the requests of a run cost.
-
-    Raises:
-        UsageError: there is a limit on the cost, and no price.
-    """
-    return Prices(
-        price_for(settings.model, options.price, options.max_cost),
-        other_price(settings.ladder.model, options.max_cost),
-        other_price(options.draft_model, options.max_cost),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maker_graph.core.canonical import canonical
-from maker_graph.run.spending import Account
+from maker_graph.core.spending import Account
 
 VERSION = 1
 """The form of a slot."""

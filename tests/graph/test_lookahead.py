@@ -17,8 +17,8 @@ from maker_graph.graph.width import Width
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.directory import summary
 from maker_graph.run.entry import encode
-from maker_graph.run.options import RunOptions
-from maker_graph.run.solving import Prices, solve
+from maker_graph.run.options import Prices, RunOptions
+from maker_graph.run.solving import solve
 from maker_graph.tasks import Hanoi, Records
 from tests.conftest import Scripted
 from tests.graph.test_maker import Countdown, counting

@@ -11,7 +11,7 @@ import pytest
 from maker_graph import Budget, LimitReached, UsageError, create_maker, create_microstep
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
-from maker_graph.models.budget import Spent
+from maker_graph.core.spending import Spent
 from maker_graph.models.sampler import Call
 from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted, replies

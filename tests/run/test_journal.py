@@ -17,12 +17,11 @@ from maker_graph.core.decision import Decision, Reading, after_trying, answered,
 from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
+from maker_graph.core.spending import Reserved, Spent
 from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun, StaleStep, TakenOver
-from maker_graph.models.budget import Spent
 from maker_graph.run.entry import decode, encode
 from maker_graph.run.journal import Journal, create_journal
-from maker_graph.run.spending import Reserved
 from maker_graph.tasks import Hanoi
 
 

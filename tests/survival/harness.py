@@ -37,9 +37,9 @@ from maker_graph.models.pricing import FlatPrice
 from maker_graph.models.sampler import Call
 from maker_graph.run.directory import Run, opened, summary
 from maker_graph.run.entry import encode
-from maker_graph.run.options import RunOptions
+from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.settings import Settings
-from maker_graph.run.solving import Prices, Watcher, solve
+from maker_graph.run.solving import Watcher, solve
 from tests.made import created, new_settings
 
 MODEL = "sim:gpt-oss-20b,latency=0.002"

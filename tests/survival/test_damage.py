@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from maker_graph.core.canonical import canonical
+from maker_graph.core.spending import Spent
 from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, UnknownModel, UnknownTask, UnusableRun
-from maker_graph.models.budget import Spent
 from maker_graph.run.directory import opened, summary
 from maker_graph.run.options import RunOptions
 from maker_graph.run.solving import Watcher, solve

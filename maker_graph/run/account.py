@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from maker_graph.core.decision import Usage
+from maker_graph.core.machine import Totals
 from maker_graph.core.spending import Reserved, Spent
 from maker_graph.errors import LimitReached
 from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
@@ -119,6 +120,20 @@ class Ledger:
         flying = self._flying()
         self._held = self._capped(flying.plus(share), flying)
         return taken, self._held
+
+    def find(self, totals: Totals) -> None:
+        """Count what was drawn according to `totals` and is not in the journal, which is an older copy of itself."""
+        spent, tokens = self.journal.account().spent, totals["tokens"]
+        samples = max(0, totals["samples"] - spent.samples)
+        usage = Usage(
+            input=max(0, tokens["input"] - spent.input),
+            cached=max(0, tokens["cached"] - spent.cached),
+            output=max(0, tokens["output"] - spent.output),
+        )
+        cost = cost_of(usage, self.price)
+        self.since = self.since.plus(Spent(cost, calls=samples, samples=samples, **usage))
+        self._tally.cost += cost
+        self._tally.calls += samples
 
     def paced(self, step: int) -> str | None:
         """Return the note of the pace, if it is time to write it again: `step` is to be committed now."""

@@ -22,7 +22,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
-from maker_graph.core.machine import MakerOutput
+from maker_graph.core.machine import MakerOutput, Totals
 from maker_graph.errors import LimitReached, MakerError, OlderJournal, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
 from maker_graph.run.database import storage_errors
@@ -31,22 +31,35 @@ from maker_graph.run.directory import LONG, Run
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
 
+LATER = 3
+"""Owners that are looked for beyond this one: they have left a checkpoint if the journal was put back to an earlier day."""
+
 BREATH = 500
 """Steps of a replay after which signals are heard."""
 
 
 class _Unusable(Exception):
-    """The checkpoints are of no use; the text says why."""
+    """The checkpoints are of no use; the text says why. `totals` are the sums of one that is further than the journal."""
+
+    def __init__(self, why: str, totals: Totals | None = None) -> None:
+        super().__init__(why)
+        self.totals = totals
 
 
 @asynccontextmanager
 async def recovered(
-    run: Run, compiled: Callable[[AsyncSqliteSaver], Compiled], warn: Callable[[str], None]
+    run: Run,
+    compiled: Callable[[AsyncSqliteSaver], Compiled],
+    warn: Callable[[str], None],
+    missing: Callable[[Totals], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Compiled, MakerOutput]]:
     """Yield the graph on its checkpoints, and where the journal ends.
 
+    `missing` is told the sums over the steps of a checkpoint that is further than the journal, if that is accepted.
+
     Raises:
         DamagedRun: the journal is not what was written.
+        OlderJournal: a checkpoint is further than the journal, and that is not accepted.
     """
     run.journal.check()
     path = run.directory / "checkpoints.db"
@@ -58,6 +71,8 @@ async def recovered(
     except _Unusable as error:
         aside = _set_aside(path)
         warn(f"{path.name} {error}: it is set aside as {aside.name}, and the run goes on from the journal.")
+        if error.totals is not None:
+            missing(error.totals)
     async with _opened(path, compiled) as graph:
         yield graph, await _replayed(run, None, warn)
 
@@ -96,7 +111,7 @@ async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
 
     There is one of this very owner, or of a later one, if the journal was put back to an earlier day.
     """
-    for epoch in range(run.journal.epoch or 1, 0, -1):
+    for epoch in range((run.journal.epoch or 1) + LATER, 0, -1):
         snapshot = await graph.aget_state(thread_of(run, epoch))
         if snapshot.values:
             return snapshot
@@ -133,7 +148,7 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
             ends + 1,
         )
     if known > ends:
-        raise _Unusable(f"is at step {known}, the journal at {ends}")
+        raise _Unusable(f"is at step {known}, the journal at {ends}", at["totals"])
     if not agrees:
         raise _Unusable(f"says something else of step {known} than the journal")
     return snapshot

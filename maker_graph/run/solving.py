@@ -183,7 +183,7 @@ async def _solved(
     """Invoke the graph, segment by segment, until the task is done."""
     limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     name, warn = run.settings.task, commits.watcher.warn
-    async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn) as found:
+    async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn, commits.meter.find) as found:
         machine, commits.at = found
         commits.watcher.progress(commits.at)
         given: Any = {}

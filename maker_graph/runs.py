@@ -238,8 +238,8 @@ class Run:
     ) -> Self:
         """Open a run that exists, to look at it or to go on with it.
 
-        A run of a task that does not ship can be looked at without it: its steps, its certificate, and its figures but those that
-        only a replay tells. Its task is needed to replay it or to go on.
+        A run of a task that does not ship can be looked at without it: its steps, its certificate, and its figures but those
+        that only a replay tells. Its task is needed to replay it or to go on.
 
         Args:
             path: its directory.

@@ -31,15 +31,16 @@ from maker_graph.run import directory as directories
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
-from maker_graph.run.settings import TARGET, LadderSettings, Settings, new_settings
+from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
+from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import LoadedTask, described
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results
 
 if TYPE_CHECKING:
     from maker_graph.calibration.plan import Basis
-    from maker_graph.models.sampler import Call
+    from maker_graph.models.calls import Call
     from maker_graph.report.certificate import Certificate
 
 
@@ -347,8 +348,8 @@ class Run:
 
     async def drive(self, decided: Callable[[Committed], None] = lambda _: None, **how: Unpack[Solving]) -> None:
         """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
+        from maker_graph.models.calls import Calls
         from maker_graph.models.gate import Gate
-        from maker_graph.models.sampler import Calls
         from maker_graph.run.solving import Watcher, solve
 
         kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")

@@ -22,6 +22,7 @@ from langsmith.utils import get_env_var
 from typer.testing import CliRunner
 
 from maker_graph.cli import app
+from tests.services import see_to
 from tests.survival.harness import Children
 
 STATE = tempfile.TemporaryDirectory(prefix="maker-graph-tests-")
@@ -33,6 +34,25 @@ os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["XDG_STATE_HOME"] = STATE.name
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_TRACING", "LANGSMITH_API_KEY"):
     os.environ.pop(name, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Let `pytest` alone, the whole suite, take a process for each core; where files are named, one process is sooner done.
+
+    `-n` and `-p no:xdist` are obeyed. Tests that share something costly are a group (`xdist_group`), and stay together.
+    """
+    whole = config.args_source is config.ArgsSource.TESTPATHS and not config.option.collectonly and not config.option.usepdb
+    if whole and getattr(config.option, "numprocesses", 0) is None and not hasattr(config, "workerinput"):
+        config.option.numprocesses = len(os.sched_getaffinity(0))
+        config.option.dist = "loadgroup"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a service that is not here, or fail it."""
+    see_to(item)
+
 
 Script = Callable[[int, str], str | AIMessage]
 

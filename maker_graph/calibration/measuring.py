@@ -26,8 +26,9 @@ from maker_graph.core.voting import Voting
 from maker_graph.errors import LimitReached
 from maker_graph.graph.ladder import reading_of
 from maker_graph.models.budget import Budget
+from maker_graph.models.calls import Calls
 from maker_graph.models.pricing import Price
-from maker_graph.models.sampler import Calls, Sampler
+from maker_graph.models.sampler import Sampler
 from maker_graph.run.account import Limits
 
 

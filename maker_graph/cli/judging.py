@@ -14,7 +14,6 @@ from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, opened_run
 from maker_graph.core.canonical import visible
 from maker_graph.extras import need_plan_extra
-from maker_graph.run.directory import LONG
 
 if TYPE_CHECKING:
     from maker_graph.report.certificate import Certificate
@@ -49,6 +48,8 @@ def certify_command(run: RunName, as_json: AsJson = False) -> None:
 @app.command("report", epilog="Example:\n\n  maker-graph report hanoi-20260101-120000-000000")
 def report_command(run: RunName) -> None:
     """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
+    from maker_graph.run.directory import LONG
+
     with clear_errors():
         need_plan_extra("report")
         with opened_run(run) as opened:

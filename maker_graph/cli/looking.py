@@ -4,12 +4,13 @@ import typer
 
 from maker_graph.cli.app import NOT_VERIFIED, app, clear_errors
 from maker_graph.cli.options import AsJson, RunName, opened_run
-from maker_graph.cli.summary import print_summary, summarized
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
 def verify_command(run: RunName, as_json: AsJson = False) -> None:
     """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified."""
+    from maker_graph.cli.summary import print_summary, summarized
+
     with clear_errors(), opened_run(run) as opened:
         result = summarized(opened, quiet=as_json)
         print_summary(result, as_json=as_json, quiet=False)
@@ -19,5 +20,7 @@ def verify_command(run: RunName, as_json: AsJson = False) -> None:
 @app.command("status", epilog="Example:\n\n  maker-graph status hanoi-20260101-120000-000000 --json")
 def status_command(run: RunName, as_json: AsJson = False) -> None:
     """Say where a run stands."""
+    from maker_graph.cli.summary import print_summary, summarized
+
     with clear_errors(), opened_run(run) as opened:
         print_summary(summarized(opened, quiet=as_json), as_json=as_json, quiet=False)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,8 +10,10 @@ from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
 from maker_graph.run.database import Fsync
 from maker_graph.run.traces import Trace
-from maker_graph.runs import Run
-from maker_graph.tasks.loading import LoadedTask, load_task
+
+if TYPE_CHECKING:
+    from maker_graph.runs import Run
+    from maker_graph.tasks.loading import LoadedTask
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
 
@@ -162,12 +164,14 @@ def parse_lookahead(text: str | None) -> int | Auto | None:
     return int(text)
 
 
-def task_named(name: str, disks: int, source: Path | None) -> LoadedTask:
+def task_named(name: str, disks: int, source: Path | None) -> "LoadedTask":
     """Return the task of this name, made once.
 
     Raises:
         UsageError: there is none, or its input cannot be read.
     """
+    from maker_graph.tasks.loading import load_task
+
     if name == "records" and source is None:
         raise UsageError("records needs --input FILE.csv.")
     shipped: dict[str, dict[str, Any]] = {"hanoi": {"disks": disks}, "records": {"input": str((source or Path()).absolute())}}
@@ -180,6 +184,8 @@ def directory_of(name: str) -> Path:
     return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
 
 
-def opened_run(name: str, *, fsync: Fsync = "full", accept_loss: bool = False) -> Run:
+def opened_run(name: str, *, fsync: Fsync = "full", accept_loss: bool = False) -> "Run":
     """Return the run that `name` says, opened; a task of the user's own is made by its name."""
+    from maker_graph.runs import Run
+
     return Run.open(directory_of(name), trust=True, fsync=fsync, accept_loss=accept_loss)

@@ -6,21 +6,21 @@ import os
 import sys
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from maker_graph.calibration.file import read as read_calibration
-from maker_graph.calibration.lines import Interval, Result
-from maker_graph.calibration.plan import Basis, Speed, basis_of, outlook
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, OwnPrice
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.models.pricing import parse_price
-from maker_graph.run.settings import TARGET
+from maker_graph.statistics.forecast import TARGET
+
+if TYPE_CHECKING:
+    from maker_graph.calibration.lines import Result
 
 
 @app.command(
@@ -56,6 +56,10 @@ def plan_command(
     as_json: AsJson = False,
 ) -> None:
     """Say which k a target takes, with what chance and at what cost, if errors are independent and if they are not."""
+    from maker_graph.calibration.file import read as read_calibration
+    from maker_graph.calibration.lines import Interval
+    from maker_graph.calibration.plan import Basis, Speed, basis_of, outlook
+
     with clear_errors():
         if plot is not None:
             _plot(plot)
@@ -107,7 +111,7 @@ def _plot(folder: Path) -> None:
         raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
 
 
-def _one_of(results: list[Result], model: str | None) -> Result:
+def _one_of(results: "list[Result]", model: str | None) -> "Result":
     if model is None and len(results) > 1:
         raise UsageError(f"The file holds several models: say which with --model ({', '.join(r.model for r in results)}).")
     for result in results:

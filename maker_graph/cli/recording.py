@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 from maker_graph.errors import UsageError
 
 if TYPE_CHECKING:
-    from maker_graph.models.sampler import Call
+    from maker_graph.models.calls import Call
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """`maker-graph simulate`: a simulated model, or the tiny one, behind HTTP."""
 
-import asyncio
-import socket
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +39,8 @@ def simulate_command(
     ] = None,
 ) -> None:
     """Serve a simulated model, or the tiny one, as an OpenAI-compatible server (chat completions)."""
+    import socket
+
     import uvicorn
 
     from maker_graph.models.simulation.faults import FaultyServer, ReachableConnection, parse_faults
@@ -89,6 +89,8 @@ class ServedTiny:
         self, prompt: "Messages", /, *, seed: int | None, temperature: float | None, max_tokens: int | None, stop: Sequence[str]
     ) -> "Reply":
         """Return one sample of `prompt`; it never refuses."""
+        import asyncio
+
         from maker_graph.models.simulation import Reply
         from maker_graph.models.tiny_lm import TinyChatModel
 

@@ -20,9 +20,10 @@ from maker_graph.core.decision import Reading
 from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.graph.microstep import Asking, build_microstep
+from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
 from maker_graph.models.resolving import Model
-from maker_graph.models.sampler import Calls, sample_seed
+from maker_graph.models.sampler import sample_seed
 
 
 class Step(TypedDict):

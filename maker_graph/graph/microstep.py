@@ -32,10 +32,11 @@ from maker_graph.core.task import Prompt
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.graph.runnables import BoundedGraph, Node
+from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.resolving import Model, resolve_models
-from maker_graph.models.sampler import Calls, Sampler
+from maker_graph.models.sampler import Sampler
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
 

@@ -14,8 +14,8 @@ from typing import Protocol
 from maker_graph.core.decision import Usage
 from maker_graph.core.spending import Spent
 from maker_graph.errors import LimitReached, UsageError
+from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice, Price
-from maker_graph.models.sampler import Call
 
 
 def spent_on(call: Call, price: Price | None) -> Spent:

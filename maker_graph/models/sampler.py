@@ -18,20 +18,20 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from tenacity import AsyncRetrying, Retrying
-from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
+from maker_graph.models.calls import Call, Calls
 from maker_graph.models.configured import Configured, configured
 from maker_graph.models.faults import Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
@@ -42,68 +42,6 @@ from maker_graph.models.retrying import retry_settings
 
 REMEMBERED = 256
 """Prompts of which a sampler remembers the forms, for the other samples of the same step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to a model, for whoever keeps accounts or a record.
-
-    Attributes:
-        prompt: the messages, as (role, content).
-        model: the name that the model goes by.
-        temperature: what was asked for; None if the model chooses.
-        sample: the reply.
-        name: what it is for: "sample", or "draft".
-    """
-
-    prompt: list[tuple[str, Any]]
-    model: str
-    temperature: float | None
-    sample: Sample
-    name: str = "sample"
-
-    @property
-    def usage(self) -> Usage:
-        """The tokens that it took."""
-        sample = self.sample
-        return Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
-
-
-class Meter(Protocol):
-    """Keeps accounts: is told of every request before it is made, and what became of it.
-
-    Each `reserve` that returns is followed by exactly one `settle` or `abandon`, whatever happens in between.
-    """
-
-    def reserve(self, most: Usage, /) -> None:
-        """Set aside what a request can use at most; may raise `LimitReached`, and then the request is not made."""
-        ...
-
-    def settle(self, most: Usage, call: Call, /) -> None:
-        """Put what a sample used in the place of what was set aside."""
-        ...
-
-    def abandon(self, most: Usage, /, *, billed: bool) -> None:
-        """Release what was set aside for a request that failed; `billed`: the provider may bill it all the same."""
-        ...
-
-
-class Calls(TypedDict, total=False):
-    """How requests are made: what all samplers of an app or a run may share. A key that is left out is None.
-
-    Attributes:
-        meter: told of every request: a `Budget`, for example. None keeps no account.
-        gate: what all requests go through; None makes a new one. Samplers of one provider should share one.
-        patience: the seconds for which a request that fails is tried again, however often, since it or the outage began. The
-            seconds that a 429 asks for do not count. None tries six times.
-        timeout: the seconds after which a request is given up; None leaves it to the model. The plain, blocking call knows it
-            for ChatOpenAI only, and there it limits the wait for the next byte.
-    """
-
-    meter: Meter | None
-    gate: Gate | None
-    patience: float | None
-    timeout: float | None
 
 
 @dataclass(slots=True)

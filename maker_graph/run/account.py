@@ -15,8 +15,8 @@ from maker_graph.core.machine import Totals
 from maker_graph.core.spending import Reserved, Spent
 from maker_graph.errors import LimitReached
 from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
+from maker_graph.models.calls import Call
 from maker_graph.models.pricing import Price
-from maker_graph.models.sampler import Call
 from maker_graph.run.journal import Journal
 from maker_graph.run.pace import Pace
 

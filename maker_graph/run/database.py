@@ -90,7 +90,8 @@ def open_database(path: Path, fsync: Fsync) -> Database:
 
 
 def _writable(path: Path) -> bool:
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    effective = os.access in os.supports_effective_ids
+    return all(os.access(each, os.W_OK, effective_ids=effective) for each in (path, path.parent))
 
 
 def _to_write(path: Path, fsync: Fsync) -> Database:

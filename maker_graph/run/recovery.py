@@ -66,7 +66,7 @@ async def recovered(
     try:
         async with _opened(path, compiled) as graph:
             found = await _agreeing(run, graph)
-            yield graph, await _replayed(run, found, warn)
+            yield graph, await replayed(run, found, warn)
             return
     except _Unusable as error:
         aside = _set_aside(path)
@@ -74,7 +74,7 @@ async def recovered(
         if error.totals is not None:
             missing(error.totals)
     async with _opened(path, compiled) as graph:
-        yield graph, await _replayed(run, None, warn)
+        yield graph, await replayed(run, None, warn)
 
 
 class _Snapshots(AsyncSqliteSaver):
@@ -168,7 +168,7 @@ def _place(snapshot: StateSnapshot) -> MakerOutput:
     return cast("MakerOutput", {name: snapshot.values[name] for name in MakerOutput.__annotations__})
 
 
-async def _replayed(run: Run, snapshot: StateSnapshot | None, warn: Callable[[str], None]) -> MakerOutput:
+async def replayed(run: Run, snapshot: StateSnapshot | None, warn: Callable[[str], None]) -> MakerOutput:
     """Return where the journal ends, by applying the answers after `snapshot`; signals are heard meanwhile."""
     start = None if snapshot is None else _place(snapshot)
     at = run.machine.begin() if start is None else start

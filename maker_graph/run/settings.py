@@ -17,9 +17,6 @@ from maker_graph.tasks.loading import LoadedTask
 VERSION: Literal[2] = 2
 """The form of settings.json. The first one had no version, and all settings in one row."""
 
-TARGET = 0.99
-"""The chance of no error in the whole task for which is planned if nothing else is said."""
-
 _STORED = ("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check")
 
 

@@ -20,15 +20,15 @@ from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
+from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE, TIMEOUT
 from maker_graph.models.resolving import model_for
-from maker_graph.models.sampler import Call, Calls
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
-from maker_graph.run.recovery import recovered, thread_of, waiting
+from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
@@ -121,6 +121,9 @@ async def solve(
     chats = _Chats.of(settings, options, run.task)
     prices = prices or prices_of(settings, options)
     voting = replace(settings.voting, max_samples=options.max_samples or settings.voting.max_samples)
+    if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
+        watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
+        return
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
     steps = steps_per_trace(settings.k, voting.max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)

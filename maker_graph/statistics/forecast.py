@@ -11,6 +11,9 @@ from maker_graph.statistics.rounds import expected_rounds
 
 _SCALES = ((1e-2, "hundred"), (1e-3, "thousand"), (1e-6, "million"), (1e-9, "billion"), (1e-12, "trillion"))
 
+TARGET = 0.99
+"""The chance of no error in the whole task for which is planned if nothing else is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:

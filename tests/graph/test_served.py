@@ -18,6 +18,8 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
+pytestmark = pytest.mark.xdist_group("served")  # one `langgraph dev`
+
 ROOT = Path(__file__).parents[2]
 SQLITE = {"path": "./graphs/checkpointer.py:create_checkpointer"}
 

@@ -12,7 +12,8 @@ from langchain_openai import ChatOpenAI
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached
-from maker_graph.models.sampler import Call, Sampler
+from maker_graph.models.calls import Call
+from maker_graph.models.sampler import Sampler
 from tests.conftest import Scripted, replies
 
 PROMPT = [("system", "Be brief."), ("user", "1 + 1?")]

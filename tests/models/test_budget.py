@@ -12,7 +12,7 @@ from maker_graph import Budget, LimitReached, UsageError, create_maker, create_m
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.spending import Spent
-from maker_graph.models.sampler import Call
+from maker_graph.models.calls import Call
 from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted, replies
 from tests.models.serving import PROMPT, completion, problem, sampler, scripted, server

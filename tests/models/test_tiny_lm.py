@@ -27,6 +27,8 @@ from maker_graph.models.tiny_lm.tokenizer import WINDOW, decode, encode
 from maker_graph.tasks import Hanoi
 from tests.conftest import Cli
 
+pytestmark = pytest.mark.xdist_group("tiny")  # its samples are drawn once
+
 TEN = Hanoi(10)
 STEPS = range(3, 1023, 8)
 

@@ -1,7 +1,6 @@
 """The report: its figures are those of the journal, and its page draws in a real browser, asks nobody, and obeys no reply."""
 
 import json
-import os
 import re
 import shutil
 import stat
@@ -35,6 +34,8 @@ from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import moved
 from tests.conftest import run_here
 from tests.made import created, new_settings
+
+pytestmark = pytest.mark.xdist_group("page")  # one run, one page, one browser
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -248,10 +249,9 @@ def test_the_page_tells_plan_certificate_and_simulation(written: list[Path]) -> 
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "Chromium is missing: apt-get install -y chromium"
-        pytest.skip("no Chromium here: apt-get install -y chromium")
+def browser(written: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """Open a browser; after the run is made, for Playwright keeps an event loop in this thread as long as it is open."""
+    assert written
     with sync_playwright() as playwright:
         folder = str(tmp_path_factory.mktemp("profile"))
         context = playwright.chromium.launch_persistent_context(folder, executable_path=CHROMIUM, args=FLAGS)
@@ -273,6 +273,7 @@ def opened(browser: BrowserContext, path: Path, **emulated: Any) -> Iterator[tup
     tab.close()
 
 
+@pytest.mark.service("chromium")
 def test_the_page_opens_and_draws_without_an_error_or_a_request(browser: BrowserContext, written: list[Path]) -> None:
     with opened(browser, written[0]) as (tab, said, asked):
         assert (said, asked) == ([], [])
@@ -283,12 +284,14 @@ def test_the_page_opens_and_draws_without_an_error_or_a_request(browser: Browser
         assert len(ids) == len(set(ids))
 
 
+@pytest.mark.service("chromium")
 def test_the_page_fits_a_phone(browser: BrowserContext, written: list[Path]) -> None:
     with opened(browser, written[0]) as (tab, _, _):
         tab.set_viewport_size({"width": 390, "height": 844})
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.service("chromium")
 def test_figures_follow_the_dark_scheme(browser: BrowserContext, written: list[Path]) -> None:
     title = "getComputedStyle(document.querySelector('figure svg text')).fill"
     with opened(browser, written[0], color_scheme="light") as (tab, _, _):
@@ -297,6 +300,7 @@ def test_figures_follow_the_dark_scheme(browser: BrowserContext, written: list[P
         assert tab.evaluate(title) != light
 
 
+@pytest.mark.service("chromium")
 def test_the_pegs_move_when_played_and_where_the_slider_is_set(browser: BrowserContext, written: list[Path]) -> None:
     places = "[...document.querySelectorAll('#pegs rect[transform]')].map(one => one.getAttribute('transform')).join()"
     with opened(browser, written[0]) as (tab, said, _):
@@ -316,6 +320,7 @@ def test_the_pegs_move_when_played_and_where_the_slider_is_set(browser: BrowserC
         assert said == []
 
 
+@pytest.mark.service("chromium")
 def test_a_hostile_reply_stays_text(browser: BrowserContext, tmp_path: Path) -> None:
     texts = [answer("Elm"), answer(HOSTILE), answer(HOSTILE), answer(HOSTILE)]
     with by_hand(tmp_path / "made", rows(tmp_path, f"openai:{HOSTILE}"), [texts]) as run:
@@ -329,6 +334,7 @@ def test_a_hostile_reply_stays_text(browser: BrowserContext, tmp_path: Path) -> 
         assert f"openai:{HOSTILE}" in tab.inner_text("header")
 
 
+@pytest.mark.service("chromium")
 def test_where_escaping_failed_the_pages_policy_would_hold(
     browser: BrowserContext, written: list[Path], tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ A child may also be a whole command (`command`): what it says is then in files b
 """
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -33,8 +34,8 @@ from maker_graph.cli import EXIT_CODES, main
 from maker_graph.cli.process import until_signal
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import MakerError
+from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.models.sampler import Call
 from maker_graph.run.directory import Run, opened, summary
 from maker_graph.run.entry import encode
 from maker_graph.run.options import Prices, RunOptions
@@ -412,4 +413,6 @@ def warm_up() -> None:
 if __name__ == "__main__":
     assert sqlite3.sqlite_version_info
     warm_up()
+    gc.collect()
+    gc.freeze()  # a child that goes over all of this has to copy it first: most of what a child cost
     serve()

@@ -1,0 +1,115 @@
+"""What a calibration has measured, as a person reads it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from maker_graph.calibration.file import Calibration
+from maker_graph.calibration.lines import Asked, Result
+from maker_graph.calibration.plan import basis_of, outlook
+from maker_graph.statistics.independent import sample_cost
+
+
+@contextmanager
+def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Show a live bar of the steps of one model; yield what is told of each."""
+    if quiet:
+        yield lambda: None
+        return
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("steps"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        done = calibration.asked.steps - len(calibration.missing(model))
+        shown = bar.add_task(model, total=calibration.asked.steps, completed=done)
+        yield lambda: bar.advance(shown)
+
+
+def show(asked: Asked, results: list[Result], out: Path, target: float) -> None:
+    """Print what was measured of each model, and what each takes to reach `target`."""
+    console = Console(highlight=False)
+    for result in results:
+        console.print(f"[bold]{result.model}[/] on {asked.task}: {result.steps:,} steps, {result.samples:,} samples")
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column()
+        for name, value in _rows(result):
+            table.add_row(name, value)
+        console.print(table)
+        console.print()
+    if len(results) > 1:
+        _compare(console, asked, results, target)
+    console.print(f"Kept in {out}. Plan with it: maker-graph plan {out}")
+
+
+def _rows(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield the lines of the table of one model."""
+    error, rho = result.error, result.rho
+    yield "Wrong", f"{error.value:.4%} of the valid samples (95 %: {error.low:.4%} to {error.high:.4%})"
+    if not result.truth:
+        yield "", "from disagreement alone, as if samples erred independently; errors that all of them share are not seen"
+    flags = ", ".join(f"{name} {share:.2%}" for name, share in result.flags.items())
+    yield "Valid", f"{result.valid.value:.2%}" + (f"; red flags: {flags}" if flags else "")
+    if rho is not None:
+        yield "Correlation", f"{rho.value:.4f} (95 %: {rho.low:.4f} to {rho.high:.4f}) within steps"
+        pairs, agree = result.both_wrong
+        rival = f"at most {result.rival:.0%} of the wrong samples" if pairs else "not seen: all of them, in the worst case"
+        yield "Largest rival", f"{rival} ({agree} of {pairs} wrong pairs agree)"
+    yield "Tokens", f"{result.input:,.0f} in, {result.output:,.0f} out, for each sample"
+    yield "Latency", f"{result.seconds[0]:.2f} s in the median, {result.seconds[1]:.2f} s at 95 %"
+    each = ""
+    if result.price is not None:
+        each = f"; ${sample_cost(result.input, result.output, *result.price):.6f} a sample at list price"
+    yield "Cost", f"${result.cost_usd:,.4f}{each}"
+    hard = ", ".join(f"{step.step:,} ({step.wrong} of {step.valid})" for step in result.hard[:5])
+    yield "Hardest steps", (hard + " wrong") if hard else "none: no sample was wrong"
+
+
+def _compare(console: Console, asked: Asked, results: list[Result], target: float) -> None:
+    """Print the table of the paper's figure 6b: what each model takes to reach the same target, the cheapest first."""
+    rows: list[dict[str, Any]] = []
+    for result in results:
+        plans = outlook(basis_of(result), asked.total, target)
+        rows.append({"result": result, **plans[next(name for name in ("correlated", "independent") if name in plans)]})
+    rows.sort(key=lambda row: float("inf") if row["cost_usd"] is None else row["cost_usd"])
+    table = Table(title=f"{asked.total:,} steps without an error with a chance of {target:g}", title_justify="left", box=None)
+    for name in ("Model", "Wrong", "Valid", "Tokens", "$/M out", "k", "Samples", "Cost"):
+        table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=name == "Model")
+    for row in rows:
+        result = row["result"]
+        table.add_row(
+            result.model,
+            f"{result.error.value:.3%}",
+            f"{result.valid.value:.1%}",
+            f"{result.output:,.0f}",
+            "-" if result.price is None else f"{result.price[1]:g}",
+            "none" if row["k"] is None else str(row["k"]),
+            "-" if row["samples"] is None else f"{row['samples']:,.0f}",
+            "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}",
+        )
+    console.print(table)
+    console.print(_why(rows))
+
+
+def _why(rows: list[dict[str, Any]]) -> str:
+    """Return the sentence that says why the first of `rows` is the cheapest."""
+    able = [row for row in rows if row["cost_usd"] is not None]
+    if not able:
+        return "No plan has a price: either no k reaches the target, or no price is known."
+    first, *others = able
+    each = first["cost_usd"] / first["samples"]
+    text = f"{first['result'].model} is the cheapest: k = {first['k']} at ${each:.6f} a sample"
+    if others:
+        other = others[0]
+        text += f"; {other['result'].model} takes k = {other['k']} at ${other['cost_usd'] / other['samples']:.6f}"
+    unable = [row["result"].model for row in rows if row["k"] is None]
+    return text + "." + (f" At the correlation measured no k reaches it with {', '.join(unable)}." if unable else "")

@@ -1,0 +1,28 @@
+"""Services that a few tests need and that no Python package brings: `@pytest.mark.service("chromium")`.
+
+Where one is missing its tests are skipped, and say how to get it. Where STRICT_SERVICES is set, as `.ci/run` does, they fail.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+
+def _chromium() -> str | None:
+    return None if shutil.which("chromium") else "there is no Chromium here: apt-get install -y chromium"
+
+
+SERVICES: dict[str, Callable[[], str | None]] = {"chromium": _chromium}
+"""What each service lacks on this machine; None if it is there."""
+
+
+def see_to(item: pytest.Item) -> None:
+    """Skip `item`, or fail it where services are strict, if one that it needs is missing."""
+    for mark in item.iter_markers("service"):
+        missing = SERVICES[mark.args[0]]()
+        if missing and os.environ.get("STRICT_SERVICES"):
+            pytest.fail(f"STRICT_SERVICES is set, and {missing}", pytrace=False)
+        if missing:
+            pytest.skip(missing)

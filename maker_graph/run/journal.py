@@ -19,7 +19,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,9 @@ class Journal:
         Raises:
             OlderJournal: what was committed or paid for since is missing, or nobody can tell; see `accept_loss`.
         """
+        for witness in self._marks[1:]:
+            with suppress(OSError):  # without it, only an older copy of the whole directory goes unseen
+                witness.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         marks, self._unmarked = self._read_marks(), None
         with self._transaction() as books:
             ahead = self._hold_against(marks, books)
@@ -432,16 +435,27 @@ class Journal:
         """
         found = self._files.look()
         if found is Found.WRITTEN and self.epoch is not None:
-            # Another process has committed, or a copy was put over the files: a connection of its own reads what is there.
-            with storage_errors("The journal"), closing(sqlite3.connect(self._files.path)) as db:
-                check_chain(db, self._origin, max(1, self.step - CHECKED_AT_ONCE + 1), self.step)
-                owner = int(read_note(db, self._origin, "owner") or 0)
-                end = end_of(db, self._origin) if owner == self.epoch else (self.step, hash_at(db, self._origin, self.step))
-                if owner < self.epoch or end != (self.step, self._hash):
-                    raise self._lost()
+            try:
+                self._see_content(self.epoch)
+            except (DamagedRun, LimitReached) as error:
+                raise self._lost() from error
             found = self._files.know()
         if found is Found.GONE:
             raise self._lost()
+
+    def _see_content(self, epoch: int) -> None:
+        """See, after others wrote to the files, that what this owner has committed is there: a commit adds, a copy does not.
+
+        Raises:
+            DamagedRun: it is not there.
+            LimitReached: it cannot be read.
+        """
+        with storage_errors("The journal"), closing(sqlite3.connect(self._files.path)) as db:  # it has read nothing before
+            check_chain(db, self._origin, max(1, self.step - CHECKED_AT_ONCE + 1), self.step)
+            owner = int(read_note(db, self._origin, "owner") or 0)
+            end = end_of(db, self._origin) if owner == epoch else (self.step, hash_at(db, self._origin, self.step))
+            if owner < epoch or end != (self.step, self._hash):
+                raise self._lost()
 
     def _lost(self) -> LostJournal:
         return LostJournal(

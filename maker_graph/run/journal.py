@@ -437,7 +437,7 @@ class Journal:
         if found is Found.WRITTEN and self.epoch is not None:
             try:
                 self._see_content(self.epoch)
-            except (DamagedRun, LimitReached) as error:
+            except LimitReached as error:  # what was copied over it does not even reach to its end
                 raise self._lost() from error
             found = self._files.know()
         if found is Found.GONE:
@@ -447,7 +447,7 @@ class Journal:
         """See, after others wrote to the files, that what this owner has committed is there: a commit adds, a copy does not.
 
         Raises:
-            DamagedRun: it is not there.
+            DamagedRun: it is not, or not as it was.
             LimitReached: it cannot be read.
         """
         with storage_errors("The journal"), closing(sqlite3.connect(self._files.path)) as db:  # it has read nothing before

@@ -158,19 +158,20 @@ class Journal:
         marks, self._unmarked = self._read_marks(), None
         with self._transaction() as books:
             ahead = self._hold_against(marks, books)
-            if marks[0] is None:
-                if books.account.serial and not self.accept_loss:
-                    raise OlderJournal(
-                        f"{self._marks[0].path} is missing or damaged: nobody can tell whether the journal is an older copy of "
-                        "itself. Put it back, or resume with --accept-loss."
-                    )
-                self._mark(books)  # before the commit, so that from then on there is always one
+            if marks[0] is None and books.account.serial and not self.accept_loss:
+                raise OlderJournal(
+                    f"{self._marks[0].path} is missing or damaged: nobody can tell whether the journal is an older copy of "
+                    "itself. Put it back, or resume with --accept-loss."
+                )
+            books.owner = self.epoch = 1 + max([books.owner, *(mark.epoch for mark in marks if mark is not None)])
+            now = Watermark(0, books.hash, books.account)
+            # Before the commit: from then on there is a mark, and no later owner gets the same epoch.
+            self._write_marks([(mark or now)._replace(epoch=books.owner) for mark in marks])
             account = books.account
             for mark in ahead:
-                account, books.owner = account.covering(mark.account), max(books.owner, mark.epoch)
+                account = account.covering(mark.account)
             unsettled = account.unsettled.plus(account.reserved)
             books.account = account._replace(serial=max(1, account.serial), reserved=NONE, unsettled=unsettled)
-            books.owner = self.epoch = books.owner + 1
             self._write("owner", str(books.owner))
             self._db.execute(f"PRAGMA user_version={FORM}")
         self.step, self._hash = books.step, books.hash
@@ -230,7 +231,12 @@ class Journal:
         """
         if self._damage is not None or self._unmarked is not None:
             raise self._damage or self._unmarked  # type: ignore[misc]  # one of them is there
-        self._see_files()
+        found = self._files.look()
+        if found is Found.GONE:
+            raise self._lost()
+        if found is Found.WRITTEN:
+            with self._locked():
+                pass
         if self._books().owner != self.epoch:
             raise _taken_over()
 
@@ -338,38 +344,65 @@ class Journal:
             raise LimitReached(
                 f"{self._files.path} cannot be written: give access, or copy the run to a place that can be, and resume."
             )
-        self._see_files()
-        with storage_errors("The journal"):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                books = replace(self._books())
-                yield books
-                serial = books.account.serial
-                books.account = books.account._replace(serial=serial + 1 if serial else 0)
-                self._write("account", canonical(books.account.parts()))
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # a full disk has rolled it back already
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._locked():
+            books = replace(self._books())
+            yield books
+            serial = books.account.serial
+            books.account = books.account._replace(serial=serial + 1 if serial else 0)
+            self._write("account", canonical(books.account.parts()))
+            self._db.execute("COMMIT")
         if self._files.know() is Found.GONE:
             raise self._lost()
         self._known = books
         if books.owner == self.epoch:
-            self._mark(books)
+            self._write_marks([Watermark(books.owner, books.hash, books.account)] * len(self._marks))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep others from writing, and see that the journal is whole and the one on the disk; nothing is kept but by COMMIT.
+
+        Raises:
+            LostJournal: it is not.
+        """
+        if self._files.look() is Found.GONE:
+            raise self._lost()
+        with storage_errors("The journal"):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                if self._files.look() is Found.WRITTEN:
+                    self._see_content()
+                yield
+            finally:
+                if self._db.in_transaction:  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
+
+    def _see_content(self) -> None:
+        """See, after others wrote to the files, that the journal still says what it said: a commit adds to it, a copy does not.
+
+        Raises:
+            LostJournal: it does not.
+            DamagedRun: a step is not what was written.
+        """
+        own, first = self._books(), max(1, self.step - CHECKED_AT_ONCE + 1)
+        try:
+            with closing(sqlite3.connect(self._files.path, timeout=0)) as db:  # as a process reads it that is started now
+                check_chain(db, self._origin, first, self.step)
+                found = _read_books(db, self._origin, own.version)
+        except sqlite3.DatabaseError as error:
+            raise self._lost() from error
+        further = any(mark.account.serial > found.account.serial for mark in filter(None, self._read_marks()))
+        mine = self.epoch is None or own.owner > self.epoch or (own.owner, own.step) == (self.epoch, self.step)
+        if found != own or further or not mine or hash_at(self._db, self._origin, self.step) != self._hash:
+            raise self._lost()
+        if self._files.know() is Found.GONE:
+            raise self._lost()
 
     def _books(self) -> _Books:
         """Return what the database says now; it is read again only if another connection has written since."""
         with storage_errors("The journal"), self._one_moment():
             version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if self._known is None or self._known.version != version:
-                names = frozenset(name for (name,) in self._db.execute("SELECT name FROM notes"))
-                if sorted(names) != json.loads(self._read("names")):
-                    raise DamagedRun("The journal is damaged: a note is missing.")
-                account = Account.of(json.loads(self._read("account")))
-                if bool(account.serial) != (form_of(self._db) == FORM):
-                    raise DamagedRun("The journal is damaged: its account is of another form than its tables.")
-                self._known = _Books(version, int(self._read("owner")), *end_of(self._db, self._origin), account, names)
+                self._known = _read_books(self._db, self._origin, version)
         return self._known
 
     @contextmanager
@@ -418,44 +451,14 @@ class Journal:
             ahead.append(mark)
         return ahead
 
-    def _mark(self, books: _Books) -> None:
+    def _write_marks(self, marks: Sequence[Watermark]) -> None:
         """Write the high-water marks. What was committed stays so if that fails, but no further call is paid for."""
-        for number, mark in enumerate(self._marks):
+        for number, (file, mark) in enumerate(zip(self._marks, marks, strict=True)):
             try:
-                mark.write(Watermark(books.owner, books.hash, books.account))
+                file.write(mark)
             except OSError as error:
                 if number == 0:  # the run does without the other one, outside of its directory
-                    self._unmarked = LimitReached(f"{mark.path} cannot be written ({error.strerror}): make room, and resume.")
-
-    def _see_files(self) -> None:
-        """See that the journal is the one on the disk, and what this process has committed.
-
-        Raises:
-            LostJournal: it is not.
-        """
-        found = self._files.look()
-        if found is Found.WRITTEN and self.epoch is not None:
-            try:
-                self._see_content(self.epoch)
-            except LimitReached as error:  # what was copied over it does not even reach to its end
-                raise self._lost() from error
-            found = self._files.know()
-        if found is Found.GONE:
-            raise self._lost()
-
-    def _see_content(self, epoch: int) -> None:
-        """See, after others wrote to the files, that what this owner has committed is there: a commit adds, a copy does not.
-
-        Raises:
-            DamagedRun: it is not, or not as it was.
-            LimitReached: it cannot be read.
-        """
-        with storage_errors("The journal"), closing(sqlite3.connect(self._files.path)) as db:  # it has read nothing before
-            check_chain(db, self._origin, max(1, self.step - CHECKED_AT_ONCE + 1), self.step)
-            owner = int(read_note(db, self._origin, "owner") or 0)
-            end = end_of(db, self._origin) if owner == epoch else (self.step, hash_at(db, self._origin, self.step))
-            if owner < epoch or end != (self.step, self._hash):
-                raise self._lost()
+                    self._unmarked = LimitReached(f"{file.path} cannot be written ({error.strerror}): make room, and resume.")
 
     def _lost(self) -> LostJournal:
         return LostJournal(
@@ -469,12 +472,6 @@ class Journal:
         with storage_errors("The journal"):
             yield from rows(self._db, first)
 
-    def _read(self, name: str) -> str:
-        value = self.note(name)
-        if value is None:
-            raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
-        return value
-
     def _put(self, name: str, value: str, books: _Books) -> None:
         self._write(name, value)
         if name not in books.names:
@@ -486,7 +483,9 @@ class Journal:
 
     def _belongs(self, origin: str) -> None:
         """See that the journal was begun with `origin`; say which of its settings differ."""
-        began = self._read("origin")
+        began = read_note(self._db, self._origin, "origin")
+        if began is None:
+            raise DamagedRun("The journal is damaged: its note 'origin' is missing.")
         if began == origin:
             return
         try:
@@ -500,6 +499,28 @@ class Journal:
             differ = []
         said = f" ({'; '.join(differ)})" if differ else ""
         raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
+
+
+def _read_books(db: sqlite3.Connection, origin: bytes, version: int) -> _Books:
+    """Return what a database says.
+
+    Raises:
+        DamagedRun: it is not what was written.
+    """
+
+    def read(name: str) -> str:
+        value = read_note(db, origin, name)
+        if value is None:
+            raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
+        return value
+
+    names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
+    if sorted(names) != json.loads(read("names")):
+        raise DamagedRun("The journal is damaged: a note is missing.")
+    account = Account.of(json.loads(read("account")))
+    if bool(account.serial) != (form_of(db) == FORM):
+        raise DamagedRun("The journal is damaged: its account is of another form than its tables.")
+    return _Books(version, int(read("owner")), *end_of(db, origin), account, names)
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

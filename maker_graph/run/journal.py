@@ -351,8 +351,6 @@ class Journal:
             books.account = books.account._replace(serial=serial + 1 if serial else 0)
             self._write("account", canonical(books.account.parts()))
             self._db.execute("COMMIT")
-        if self._files.know() is Found.GONE:
-            raise self._lost()
         self._known = books
         if books.owner == self.epoch:
             self._write_marks([Watermark(books.owner, books.hash, books.account)] * len(self._marks))
@@ -366,15 +364,21 @@ class Journal:
         """
         if self._files.look() is Found.GONE:
             raise self._lost()
+        written = False
         with storage_errors("The journal"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                if self._files.look() is Found.WRITTEN:
+                written = self._files.look() is Found.WRITTEN
+                if written:
                     self._see_content()
                 yield
             finally:
                 if self._db.in_transaction:  # a full disk has rolled it back already
                     self._db.execute("ROLLBACK")
+            if written:  # an older log that lies over one that was read to its end is harmless, until this process is killed
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._files.know() is Found.GONE:
+            raise self._lost()
 
     def _see_content(self) -> None:
         """See, after others wrote to the files, that the journal still says what it said: a commit adds to it, a copy does not.
@@ -393,8 +397,6 @@ class Journal:
         further = any(mark.account.serial > found.account.serial for mark in filter(None, self._read_marks()))
         mine = self.epoch is None or own.owner > self.epoch or (own.owner, own.step) == (self.epoch, self.step)
         if found != own or further or not mine or hash_at(self._db, self._origin, self.step) != self._hash:
-            raise self._lost()
-        if self._files.know() is Found.GONE:
             raise self._lost()
 
     def _books(self) -> _Books:

@@ -3,7 +3,8 @@
 A parent says what you can do, a child what happened:
 
     MakerError
-    ├── UsageError            change the call: nothing was run            (exit code 2)
+    ├── UsageError            change the call, or the function you gave   (exit code 2)
+    │   ├── Incomparable      an answer or a state is no plain JSON, and votes on it cannot be counted
     │   ├── UnknownModel      no such provider, model or profile
     │   ├── MissingKey        the model's provider wants an API key
     │   ├── UnknownTask       no such task
@@ -16,6 +17,8 @@ A parent says what you can do, a child what happened:
         ├── StaleStep         another process committed this step first
         ├── LostJournal       the journal was deleted, moved or replaced while the run was at work
         └── OlderJournal      the journal is an older copy: put the newer one back, or accept the loss
+
+`Invalid` is the one that you raise: in a `check`, to say why an answer breaks the rules.
 
 Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
 """
@@ -30,6 +33,10 @@ class MakerError(Exception):
 
 class UsageError(MakerError, ValueError):
     """A setting is wrong; the text says what to change."""
+
+
+class Incomparable(UsageError):
+    """An answer, a key or a state is of a kind that cannot be compared or kept: a set, a secret, a generator, an object."""
 
 
 class UnknownModel(UsageError):
@@ -137,3 +144,7 @@ class LostJournal(DamagedRun):
 
 class OlderJournal(DamagedRun):
     """The journal is an older copy of itself: what was committed and paid for since is missing. Resume with `accept_loss`."""
+
+
+class Invalid(Exception):
+    """Raise this in a `check` to say why an answer breaks the rules: the sample is discarded as invalid, with this reason."""

@@ -39,7 +39,7 @@ from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results
 
 if TYPE_CHECKING:
-    from maker_graph.calibration.plan import Basis
+    from maker_graph.calibration.estimates import ModelEstimates
     from maker_graph.models.calls import Call
     from maker_graph.report.certificate import Certificate
 
@@ -194,7 +194,7 @@ class Run:
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
         """
-        from maker_graph.calibration.known import basis_for, k_for
+        from maker_graph.calibration.known import estimates_for, k_for
 
         loaded = described(task)
         info = info_of(model)
@@ -208,8 +208,8 @@ class Run:
                 check=check,
             )
         )
-        basis = basis_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
-        voting = replace(voting, k=k_for(loaded, basis, target) if k == "auto" else k)
+        estimates = estimates_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
+        voting = replace(voting, k=k_for(loaded, estimates, target) if k == "auto" else k)
         ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
         settings = new_settings(loaded, model, voting, ladder)
         options = RunOptions.of(
@@ -223,7 +223,7 @@ class Run:
         )
         _check_models(settings, options, loaded.task)
         with ExitStack() as stack:
-            notes = {**options.note(), **_plan(basis, settings, loaded.task)}
+            notes = {**options.note(), **_plan(estimates, settings, loaded.task)}
             opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync, notes=notes))
             return cls(opened, stack.pop_all())
 
@@ -434,12 +434,12 @@ class Run:
         self.close()
 
 
-def _plan(basis: "Basis | None", settings: Settings, task: Task) -> dict[str, str]:
+def _plan(estimates: "ModelEstimates | None", settings: Settings, task: Task) -> dict[str, str]:
     """Return the note of what is expected of a run, if enough is known."""
     from maker_graph.calibration.plan import expected
 
     total = total_of(task)
-    return {"plan": json.dumps(expected(basis, settings.k, total))} if basis is not None and total else {}
+    return {"plan": json.dumps(expected(estimates, settings.k, total))} if estimates is not None and total else {}
 
 
 def _decided(step: Committed) -> DecidedStep:

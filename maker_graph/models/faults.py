@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from math import inf
 from typing import Literal, TypeAlias
 
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.errors import MakerError, ProviderFailure
 from maker_graph.models.redaction import redacted
 

@@ -33,6 +33,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.configured import Configured, configured
+from maker_graph.models.copies import Copies
 from maker_graph.models.faults import Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.openai import no_choices, with_new_async_client
@@ -62,7 +63,11 @@ class _Forms(NamedTuple):
 
 
 class Sampler:
-    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature."""
+    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature.
+
+    Attributes:
+        copies: told by `look` which samples a step had.
+    """
 
     def __init__(
         self,
@@ -80,7 +85,7 @@ class Sampler:
             models: they take turns by sample index.
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
-            seed: from which each sample's own seed is made; None sends none.
+            seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
             calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
 
@@ -100,6 +105,7 @@ class Sampler:
             raise UsageError(f"calls has no {unknown[0]!r}: it takes {', '.join(Calls.__annotations__)}.")
         self._meter = calls.get("meter")
         self._gate = calls.get("gate") or Gate()
+        self.copies = calls.get("copies") or Copies()
         self._patience = _seconds("patience", calls.get("patience"))
         self._timeout = _seconds("timeout", calls.get("timeout"))
         self._settings = [
@@ -120,7 +126,7 @@ class Sampler:
             ProviderFailure: the provider refuses, or fails again and again.
         """
         setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index)
+        messages, plain, kwargs = self._request(prompt, index, setting)
         config = _config(self._name, index, setting, metadata)
 
         def once() -> Sample:
@@ -148,7 +154,7 @@ class Sampler:
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
         setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index)
+        messages, plain, kwargs = self._request(prompt, index, setting)
         config = _config(self._name, index, setting, metadata)
         model = self._on_this_loop()[self._turn(index)]
 
@@ -176,6 +182,20 @@ class Sampler:
             _raise_failure(error, setting, tries.statistics)
             raise
 
+    @property
+    def turns(self) -> int:
+        """The models that take turns."""
+        return len(self._settings) - 1
+
+    def draws(self, index: int) -> bool:
+        """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
+        setting = self._settings[self._turn(index)]
+        return setting.temperature != 0 and not setting.ships
+
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> None:
+        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before."""
+        self.copies.look(samples, earlier, drawn=self.draws)
+
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
         return 1 + index % (len(self._settings) - 1) if index else 0
@@ -187,7 +207,9 @@ class Sampler:
             self._per_loop[loop] = [with_new_async_client(setting.model) for setting in self._settings]
         return self._per_loop[loop]
 
-    def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
+    def _request(
+        self, prompt: Prompt, index: int, setting: Configured
+    ) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
         forms = self._forms.get(id(prompt))
         if forms is None or forms.prompt is not prompt:
             messages = as_messages(prompt)
@@ -197,7 +219,9 @@ class Sampler:
                 if len(self._forms) >= REMEMBERED:
                     del self._forms[next(iter(self._forms))]
                 self._forms[id(prompt)] = forms
-        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": _seed_of(self._seed, forms.text, index)}
+        kwargs: dict[str, Any] = {}
+        if self._seed is not None and setting.seed is not None:
+            kwargs[setting.seed] = _seed_of(self._seed, forms.text, index)
         return forms.messages, forms.plain, kwargs
 
     @contextmanager

@@ -16,10 +16,13 @@ from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
+from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
+from maker_graph.core.guarding import guarded
 from maker_graph.core.machine import Machine, Totals, added, no_totals
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
+from maker_graph.files import write_whole
 from maker_graph.run.birth import cradle
 from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal, create_journal
@@ -48,8 +51,9 @@ class Summary(TypedDict):
     spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
-    session. `sessions` counts how often somebody went on with the run, the first time included. Without the run's task nothing
-    is replayed: then `total`, `done`, `verified` and `digest` are None.
+    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
+    somebody went on with the run, the first time included. Without the run's task nothing is replayed: then `total`, `done`,
+    `verified` and `digest` are None.
     """
 
     run: str
@@ -73,6 +77,7 @@ class Summary(TypedDict):
     digest: str | None
     drafts: Drafts
     dropped: int
+    lost: int
     sessions: int
 
 
@@ -163,7 +168,7 @@ def created(
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
     with cradle(directory) as draft, disk_errors(str(directory)):
         create_journal(draft / "journal.db", origin, notes)
-        _write_private(draft / "settings.json", settings.text())
+        write_whole(draft / "settings.json", settings.text(), private=True)
         for path in (*draft.iterdir(), draft):
             _sync(path)
         try:
@@ -218,11 +223,6 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
 
 
 def _sync(path: Path) -> None:
@@ -292,6 +292,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
             cost_usd=round(spent.draft_cost, 6),
         ),
         dropped=max(0, spent.samples - totals["samples"]),
+        lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
     )
 
@@ -307,15 +308,17 @@ class _Found(NamedTuple):
 
 
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
-    at = run.machine.begin()
-    rules_kept, check = True, run.task.check if isinstance(run.task, Checks) else None
+    at, task = run.machine.begin(), guarded(run.task)
+    rules_kept, check = True, task.check if isinstance(task, Checks) else None
     for decision, before, after in run.journal.replay(run.machine):
         at = after
-        kept = decision["status"] == "decided" and (check is None or check(before["state"], decision["answer"]))
-        rules_kept = rules_kept and kept
+        decided = decision["status"] == "decided"
+        if decided and check is not None and rules_kept:
+            rules_kept = broken_rule(check, before["state"], decision["answer"]) is None
+        rules_kept = rules_kept and decided
         if at["step"] % 1000 == 0:
             progress(at["step"])
-    verified = rules_kept and run.task.done(at["state"]) and run.machine.total in {None, at["step"]}
+    verified = rules_kept and task.done(at["state"]) and run.machine.total in {None, at["step"]}
     return _Found(at["step"], at["totals"], at["done"], verified, at["digest"])
 
 

@@ -26,10 +26,11 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from maker_graph import create_maker, create_microstep
-from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json, visible
+from maker_graph.core.answers import reader_of
+from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json
+from maker_graph.core.characters import visible
 from maker_graph.core.decision import Judged, Reading, judge
 from maker_graph.core.red_flags import Sample
-from maker_graph.graph.microstep import _reader
 from maker_graph.models.replies import sample_of
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records
@@ -63,12 +64,12 @@ class Route(BaseModel):
 
 HANOI, RECORDS = Hanoi(3), Records([ROW])
 READINGS = {
-    "hanoi": Reading(_reader(HANOI.parse), None, lambda answer: HANOI.check(HANOI.start(), answer), {}),
-    "records": Reading(_reader(RECORDS.parse), None, lambda answer: RECORDS.check({"row": 0}, answer), {}),
-    "records unchecked": Reading(_reader(RECORDS.parse), None, None, {}),
-    "model": Reading(_reader(Route), lambda route: route.queue, None, {}),
-    "json": Reading(_reader(strict_json), None, None, {}),
-    "text": Reading(_reader(None), None, None, {}),
+    "hanoi": Reading(HANOI.parse, None, lambda answer: HANOI.check(HANOI.start(), answer), {}),
+    "records": Reading(RECORDS.parse, None, lambda answer: RECORDS.check({"row": 0}, answer), {}),
+    "records unchecked": Reading(RECORDS.parse, None, None, {}),
+    "model": Reading(reader_of(Route).parse, lambda route: route.queue, None, {}, instances=True),
+    "json": Reading(strict_json, None, None, {}),
+    "text": Reading(str.strip, None, None, {}),
 }
 
 

@@ -130,7 +130,7 @@ def test_a_crash_while_a_run_is_made_leaves_a_whole_run_or_none_and_it_can_be_ma
     children: Children, tmp_path: Path
 ) -> None:
     found = points(children, tmp_path / "dry", "create")
-    born = {"os.mkdir the draft", "open settings.json", "os.rename the draft", "journal.db: CREATE TABLE steps"}
+    born = {"os.mkdir the new run", "open a draft", "os.rename the new run", "journal.db: CREATE TABLE steps"}
     assert set(found) >= born
     whole_ones = 0
     for number, point in enumerate(sorted(found)):

@@ -85,6 +85,12 @@ def with_new_async_client(model: Any) -> BaseChatModel:
     return copy
 
 
+async def close_async_client(model: Any) -> None:
+    """Close the async client of a copy, if it was made here."""
+    if is_openai(model) and model.root_async_client is not None and model.http_async_client is None:
+        await model.root_async_client.close()
+
+
 class _LeanCompletions:
     """The client's chat completions, to which messages are given as they go out.
 

@@ -7,6 +7,7 @@ How it ended is read from `_ENDS`, in any spelling. A reply whose metadata has n
 integrations pass nothing on, and neither do models made for tests. A key that is there and says nothing is no good end.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -19,6 +20,9 @@ from maker_graph.core.characters import without_controls
 from maker_graph.core.ends import End, end_of, folded
 from maker_graph.core.red_flags import Sample, ToolCall, estimated_tokens
 from maker_graph.models.prompts import prompt_tokens
+
+UNIQUE = 16
+"""Characters of an id that does not repeat by chance: some servers draw theirs from a thousand numbers."""
 
 MOST_CALLS = 16
 """Tool calls of a reply that are kept."""
@@ -171,11 +175,13 @@ def _word(value: Any, most: int = 100) -> str:
 
 
 def _id(reply: AIMessage) -> str:
-    """Return the provider's id of a reply; empty if it gave none."""
+    """Return a digest of the provider's id of a reply, in which nothing can hide; empty if it gave none, or a short one."""
     metadata = reply.response_metadata
     amazon = metadata.get("ResponseMetadata")
     given = [metadata.get("id"), reply.id, amazon.get("RequestId") if isinstance(amazon, Mapping) else None]
-    return next((_word(each) for each in given if isinstance(each, str) and each and not each.startswith(_MADE_UP_IDS)), "")
+    own = (each for each in given if isinstance(each, str) and len(each) >= UNIQUE and not each.startswith(_MADE_UP_IDS))
+    found = next(own, None)
+    return "" if found is None else hashlib.blake2b(found.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def _from_cache(metadata: Mapping[str, Any]) -> bool:

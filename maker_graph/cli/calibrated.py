@@ -43,7 +43,7 @@ def show(request: CalibrationRequest, results: list[Result], out: Path, target: 
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column()
-        for name, value in _rows(result):
+        for name, value in _result_rows(result):
             table.add_row(name, value)
         console.print(table)
         console.print()
@@ -52,7 +52,7 @@ def show(request: CalibrationRequest, results: list[Result], out: Path, target: 
     console.print(f"Kept in {out}. Plan with it: maker-graph plan {out}")
 
 
-def _rows(result: Result) -> Iterator[tuple[str, str]]:
+def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
     """Yield the lines of the table of one model."""
     error, rho = result.error, result.rho
     yield "Wrong", f"{error.value:.4%} of the valid samples (95 %: {error.low:.4%} to {error.high:.4%})"

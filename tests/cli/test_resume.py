@@ -1,6 +1,6 @@
 """`maker-graph resume`: what holds over sessions, what may be another, and what is set aside."""
 
-import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,16 +9,6 @@ import pytest
 
 from tests.cli.commands import MORE, STUCK, result, stopped
 from tests.conftest import Cli
-
-
-def test_an_undecided_step_ends_with_3_and_the_run_can_go_on(cli: Cli) -> None:
-    done = cli(
-        "run", "hanoi", "--disks", "3", "--model", "sim:perfect,flagged=1", "--k", "2", "--run", "r", "--max-samples", "9"
-    )
-    assert done.returncode == 3
-    assert "Step 1 is undecided" in done.stderr
-    assert "maker-graph resume" in done.stderr
-    assert cli("resume", "r").returncode == 3
 
 
 def test_max_cost_ends_with_4_and_a_higher_one_goes_on_to_the_end(cli: Cli) -> None:
@@ -98,21 +88,6 @@ def test_a_task_that_asks_something_else_now_is_not_gone_on_with(cli: Cli, tmp_p
     assert cli("resume", "r", *MORE[2:]).returncode == 0
 
 
-def test_a_person_answers_a_stuck_step_and_the_answer_is_checked_like_a_samples(cli: Cli, tmp_path: Path) -> None:
-    done = cli("run", "hanoi", "--disks", "1", *STUCK)
-    assert done.returncode == 3
-    for words in ("Step 1 is undecided", "Tried: base, temperature, rephrased", "--answer", "Current state: [[1], [], []]"):
-        assert words in done.stderr
-    for answer, words in (("I do not know", "malformed"), ("move = [1, 0, 1]\\nnext_state = [[1], [], []]", "invalid")):
-        refused = cli("resume", "r", "--answer", answer)
-        assert (refused.returncode, words in refused.stderr) == (3, True)
-    answered = cli("resume", "r", "--answer", "move = [1, 0, 2]\\nnext_state = [[], [], [1]]", "--json")
-    assert answered.returncode == 0, answered.stderr
-    assert result(answered)["verified"]
-    with closing(sqlite3.connect(tmp_path / "runs" / "r" / "journal.db")) as db:
-        assert json.loads(db.execute("SELECT entry FROM steps").fetchone()[0])[7] == "person"
-
-
 def test_an_answer_that_nothing_waits_for_is_refused(cli: Cli) -> None:
     stopped(cli)
     done = cli("resume", "r", "--answer", "x")
@@ -133,16 +108,34 @@ def test_a_run_without_its_checkpoints_goes_on_from_the_journal(cli: Cli, tmp_pa
     assert result(cli("resume", "r", *MORE, "--json"))["verified"]
 
 
-def test_a_checkpoint_ahead_of_the_journal_is_set_aside_and_the_run_goes_on_from_the_journal(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("witness", "said"),
+    [
+        ("the high-water mark", "steps 13 to 31"),
+        ("another one, outside", "steps 13 to 31"),
+        ("a checkpoint", "ends at step 12, and a checkpoint is at 31"),
+    ],
+)
+def test_a_journal_put_back_is_refused_with_what_is_missing_and_accepted_without_a_new_budget(
+    cli: Cli, tmp_path: Path, witness: str, said: str
+) -> None:
     stopped(cli)
-    folder = tmp_path / "runs" / "r"
-    old = (folder / "journal.db").read_bytes()
-    assert cli("resume", "r", *MORE).returncode == 0
-    (folder / "journal.db").write_bytes(old)  # as from a backup
-    done = cli("resume", "r", *MORE, "--json")
-    assert "is at step 31, the journal at 12" in done.stderr
-    assert "set aside as checkpoints.db.aside-1" in done.stderr
+    folder, elsewhere = tmp_path / "runs" / "r", {"XDG_STATE_HOME": str(tmp_path / "other")}
+    old = {path: path.read_bytes() for path in folder.iterdir()}
+    spent = result(cli("resume", "r", *MORE, "--json"))
+    (folder / "journal.db").write_bytes(old[folder / "journal.db"])  # as from a backup
+    if witness != "the high-water mark":
+        (folder / "journal.watermark").write_bytes(old[folder / "journal.watermark"])
+    env = elsewhere if witness == "a checkpoint" else {}
+    refused = cli("resume", "r", *MORE, **env)
+    assert refused.returncode == 6
+    assert re.search(f"older copy of itself.*{said}.*--accept-loss", refused.stderr)
+    limited = cli("resume", "r", "--accept-loss", *MORE, "--max-calls", str(spent["samples"]), **env)
+    assert (limited.returncode, "calls is reached" in limited.stderr) == (4, True), "the budget was reset"
+    done = cli("resume", "r", "--accept-loss", *MORE, "--json", **env)
     assert result(done)["verified"]
+    assert result(done)["cost_usd"] > 1.3 * spent["cost_usd"], "what was spent on the missing steps stays counted"
+    assert "is at step 31, the journal at 12: it is set aside as checkpoints.db.aside-1" in limited.stderr
 
 
 def test_damaged_checkpoints_are_set_aside_and_the_run_goes_on_from_the_journal(cli: Cli, tmp_path: Path) -> None:

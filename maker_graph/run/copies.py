@@ -22,10 +22,15 @@ class KeptCopies:
     _kept: tuple[int, bool, bool | None] = (0, False, None)
 
     def keep(self) -> None:
-        """Write the note, if there is something new to tell."""
+        """Write the note, if there is something new to tell.
+
+        Raises:
+            TakenOver: the run has another owner, who keeps what it sees.
+        """
         seen = self.copies.seen
         found = (seen.proven, seen.suspected, seen.varied)
         if found != self._kept:
+            self.journal.owned()
             self.journal.set_note(NOTE, seen.note())
             self._kept = found
 

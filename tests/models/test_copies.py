@@ -5,7 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
+from langchain_core.outputs import LLMResult
 from langchain_openai import ChatOpenAI
 
 from maker_graph import Copies, Undecided, create_microstep
@@ -82,12 +84,29 @@ def test_replies_that_are_alike_but_drawn_anew_win() -> None:
 
 
 @pytest.mark.parametrize("fresh_ids", [False, True])
-def test_a_cache_that_says_so_in_a_header_is_believed(fresh_ids: bool) -> None:
+async def test_a_cache_that_says_so_in_a_header_is_believed(fresh_ids: bool) -> None:
     with gateway(paris, headers=True, fresh_ids=fresh_ids) as (url, _):
-        model = behind(url, include_response_headers=True)
+        node = create_microstep(behind(url), k=3, stuck_after=5)
         with pytest.raises(Undecided) as caught:
-            create_microstep(model, k=3, stuck_after=5).invoke(QUESTION, {"max_concurrency": 1})
+            node.invoke(QUESTION, {"max_concurrency": 1})
+        assert caught.value.flags["copy"] >= 5
+        with pytest.raises(Undecided) as caught:
+            await node.ainvoke(QUESTION)
     assert caught.value.flags["copy"] >= 5
+
+
+async def test_of_the_headers_of_a_response_only_those_of_a_cache_are_kept() -> None:
+    heard: list[Any] = []
+
+    class Listener(BaseCallbackHandler):
+        def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+            heard.append(response.generations[0][0].message.response_metadata["headers"])  # type: ignore[union-attr]
+
+    with gateway(paris, headers=True) as (url, _):
+        node = create_microstep(behind(url), k=1)
+        node.invoke(QUESTION, {"callbacks": [Listener()]})
+        await node.ainvoke({"messages": [("user", "Another?")]}, {"callbacks": [Listener()]})
+    assert heard == [{"cf-aig-cache-status": "MISS"}] * 2
 
 
 def test_long_replies_that_are_alike_are_a_suspicion_that_is_said_once_and_discards_nothing() -> None:

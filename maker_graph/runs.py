@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON
+from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts, Task, draftable, total_of
@@ -95,6 +96,8 @@ class Solving(TypedDict, total=False):
         timeout: seconds after which a request is given up and made again.
         patience: seconds for which an outage of the provider is waited out.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
+        probe: ask a real model three small questions before the first step, which are counted and paid for as any request:
+            whether the answers differ shows whether a cache answers in its place. On if left out.
         progress: told where the task stands after each commit.
         record: told of every prompt and reply.
         warn: told what went wrong without stopping the run.
@@ -114,6 +117,7 @@ class Solving(TypedDict, total=False):
     timeout: float
     patience: float
     trace: Trace | None
+    probe: bool
     progress: Callable[[MakerOutput], None]
     record: "Callable[[Call], None] | None"
     warn: Callable[[str], None]
@@ -367,6 +371,7 @@ class Run:
             answer=how.get("answer"),
             watcher=watcher,
             trace=how.get("trace"),
+            probe=how.get("probe", True),
         )
 
     def steps(self) -> Iterator[DecidedStep]:
@@ -393,6 +398,8 @@ class Run:
     def certify(self) -> "Certificate":
         """Return what the votes say, without any truth, of the chance that no step is wrong.
 
+        Where copies were seen among the replies it gives no chance, and says why (`refused`).
+
         Raises:
             UsageError: numpy and scipy are missing: pip install 'maker-graph[plan]'.
             DamagedRun: the journal is not what was written.
@@ -402,7 +409,7 @@ class Run:
 
         journal = self._opened.journal
         journal.check(journal.step)
-        return certify(ballots_in(journal.entries()), self.settings.k)
+        return certify(ballots_in(journal.entries()), self.settings.k, CopiesSeen.of(journal.note(NOTE)))
 
     def report(self) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.

@@ -107,6 +107,14 @@ DraftModel = Annotated[
 ]
 
 
+Probe = Annotated[
+    bool,
+    typer.Option(
+        "--probe/--no-probe",
+        help="Ask a real model three small questions first, to see that no cache answers in its place. They count as calls and "
+        "are paid for.",
+    ),
+]
 TraceOption = Annotated[
     Trace | None,
     typer.Option(

@@ -23,6 +23,7 @@ from maker_graph.cli.options import (
     MaxTokens,
     OwnPrice,
     Patience,
+    Probe,
     Quiet,
     RecordTo,
     Rpm,
@@ -121,6 +122,7 @@ def run_command(
     check: Check = True,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -164,7 +166,7 @@ def run_command(
         with created:
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout, patience=60 * patience, trace=trace)
+            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout, patience=60 * patience, trace=trace, probe=probe)
             go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
@@ -203,6 +205,7 @@ def resume_command(
     ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -228,6 +231,7 @@ def resume_command(
             timeout=timeout,
             patience=60 * patience,
             trace=trace,
+            probe=probe,
         )
         go_on(opened, file, how, quiet=quiet, as_json=as_json)
 

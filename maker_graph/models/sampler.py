@@ -36,7 +36,7 @@ from maker_graph.models.configured import Configured, configured
 from maker_graph.models.copies import Copies
 from maker_graph.models.faults import Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
-from maker_graph.models.openai import no_choices, with_new_async_client
+from maker_graph.models.openai import close_async_client, no_choices, with_new_async_client
 from maker_graph.models.prompts import as_messages, pairs_of, prompt_tokens
 from maker_graph.models.replies import sample_of
 from maker_graph.models.retrying import retry_settings
@@ -182,6 +182,11 @@ class Sampler:
             _raise_failure(error, setting, tries.statistics)
             raise
 
+    async def aclose(self) -> None:
+        """Close the connections that were made for the running event loop; those of the user's own clients stay open."""
+        for model in self._per_loop.pop(asyncio.get_running_loop(), []):
+            await close_async_client(model)
+
     @property
     def turns(self) -> int:
         """The models that take turns."""
@@ -192,9 +197,12 @@ class Sampler:
         setting = self._settings[self._turn(index)]
         return setting.temperature != 0 and not setting.ships
 
-    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> None:
-        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before."""
-        self.copies.look(samples, earlier, drawn=self.draws)
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
+        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before.
+
+        Return whether the ids of the provider's replies are known to differ.
+        """
+        return self.copies.look(samples, earlier, drawn=self.draws)
 
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""

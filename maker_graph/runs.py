@@ -26,7 +26,7 @@ from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UnusableRun, UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.journal import Fsync
@@ -92,7 +92,7 @@ class Solving(TypedDict, total=False):
         out: where a task that has results writes them.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
-        timeout: seconds after which a request is given up and made again.
+        timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
         patience: seconds for which an outage of the provider is waited out.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
         progress: told where the task stands after each commit.
@@ -111,7 +111,7 @@ class Solving(TypedDict, total=False):
     out: Path | None
     concurrency: int | None
     rpm: float | None
-    timeout: float
+    timeout: float | Auto
     patience: float
     trace: Trace | None
     progress: Callable[[MakerOutput], None]
@@ -347,7 +347,7 @@ class Run:
             self._opened,
             options,
             concurrency=how.get("concurrency"),
-            calls=Calls(gate=gate, timeout=how.get("timeout", TIMEOUT), patience=how.get("patience", PATIENCE)),
+            calls=Calls(gate=gate, timeout=how.get("timeout", "auto"), patience=how.get("patience", PATIENCE)),
             answer=how.get("answer"),
             watcher=watcher,
             trace=how.get("trace"),

@@ -32,7 +32,7 @@ from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.statistics.forecast import TARGET
 
 
@@ -70,7 +70,7 @@ def calibrate_command(
     price: OwnPrice = None,
     concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -136,7 +136,7 @@ def calibrate_command(
                             price=prices[name],
                             limits=Limits(max_cost, max_calls, max_minutes),
                             concurrency=concurrency,
-                            calls=Calls(gate=Gate(rpm=rpm, notice=tell), timeout=timeout, patience=60 * patience),
+                            calls=Calls(gate=Gate(rpm=rpm, notice=tell), timeout=timeout or "auto", patience=60 * patience),
                             progress=progress,
                         )
                     )

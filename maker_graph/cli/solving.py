@@ -44,7 +44,7 @@ from maker_graph.cli.options import (
 from maker_graph.cli.recording import recording
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
-from maker_graph.models.names import PATIENCE, TIMEOUT, default_model
+from maker_graph.models.names import PATIENCE, default_model
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.tables import review_path
 
@@ -115,7 +115,7 @@ def run_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     check: Check = True,
@@ -164,7 +164,7 @@ def run_command(
         with created:
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout, patience=60 * patience, trace=trace)
+            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout or "auto", patience=60 * patience, trace=trace)
             go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
@@ -190,7 +190,7 @@ def resume_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     record: RecordTo = None,
@@ -217,7 +217,7 @@ def resume_command(
             draft_model=draft_model,
             concurrency=concurrency,
             rpm=rpm,
-            timeout=timeout,
+            timeout=timeout or "auto",
             patience=60 * patience,
             trace=trace,
         )

@@ -2,6 +2,7 @@
 
 - Models that fix their own temperature (the o and gpt-5 series) are sent none.
 - ChatOpenAI's async client dies with its event loop: each loop gets one of its own.
+- What a server may send is more than the client can take: its HTTP client is guarded (`transfer.py`).
 - Its own retries are switched off, for layers of them multiply.
 - The output cap goes out under the name that the server reads.
 - The client walks over the types of each message before it sends them: those of ChatOpenAI it sends as they are.
@@ -9,12 +10,13 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
 from maker_graph.models.faults import module_of
+from maker_graph.models.transfer import Limit, aguarded, guarded
 
 _FIXED_TEMPERATURE = re.compile(r"(o[0-9]|gpt-5(?!.*chat))")
 
@@ -52,17 +54,36 @@ def openai_update(model: Any, name: str, max_tokens: int | None, timeout: float 
     return update
 
 
-def with_new_async_client(model: Any) -> BaseChatModel:
-    """Return a copy of a ChatOpenAI with an async client of its own; any other model as it is."""
-    if not is_openai(model) or model.root_async_client is None:
-        return model  # type: ignore[no-any-return]  # Any stands for a ChatOpenAI
-    from openai import DefaultAsyncHttpxClient  # noqa: PLC0415  half a second, and only ChatOpenAI needs it
+def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool) -> list[BaseChatModel]:
+    """Return copies of the ChatOpenAIs among `models` that have guarded HTTP clients of their own, and the others as they are.
 
-    http = model.http_async_client or DefaultAsyncHttpxClient()
-    client = model.root_async_client.with_options(http_client=http)
-    lean = _LeanCompletions(client.chat.completions)
-    copy: BaseChatModel = model.model_copy(update={"root_async_client": client, "async_client": lean})
-    return copy
+    The clients of the user's stay as they are, and copies of them are used. Models that bring none share one.
+
+    Args:
+        models: any chat models.
+        limit: returns the seconds that a request may take.
+        blocking: whether the clients are for blocking calls, or for asynchronous ones of the running event loop.
+    """
+    root, chat, own, make = (
+        ("root_client", "client", "http_client", guarded)
+        if blocking
+        else ("root_async_client", "async_client", "http_async_client", aguarded)
+    )
+    shared = None
+    copies = []
+    for model in models:
+        if not is_openai(model) or getattr(model, root) is None:
+            copies.append(model)
+            continue
+        theirs = getattr(model, own)
+        if theirs is None:
+            http = shared = shared or make(None, limit)
+        else:
+            http = make(theirs, limit)
+        client = getattr(model, root).with_options(http_client=http)
+        completions = client.chat.completions if blocking else _LeanCompletions(client.chat.completions)
+        copies.append(model.model_copy(update={root: client, chat: completions}))
+    return copies
 
 
 class _LeanCompletions:
@@ -84,7 +105,6 @@ class _LeanCompletions:
 
 
 def no_choices(error: BaseException) -> bool:
-    """Say whether ChatOpenAI raised `error` because `choices` was an empty list, or null: a reply without any text."""
-    if isinstance(error, IndexError):  # generations[0][0], in `invoke` itself
-        return module_of(error).startswith("langchain_core.language_models")
-    return isinstance(error, TypeError) and "null value for 'choices'" in str(error)
+    """Say whether ChatOpenAI raised `error` because there was no choice: a reply without any text."""
+    # It is generations[0][0], in `invoke` itself; null in the place of the list has become an empty one (`envelopes.py`).
+    return isinstance(error, IndexError) and module_of(error).startswith("langchain_core.language_models")

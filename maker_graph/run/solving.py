@@ -22,7 +22,7 @@ from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
-from maker_graph.models.names import PATIENCE, TIMEOUT
+from maker_graph.models.names import PATIENCE
 from maker_graph.models.resolving import model_for
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import Run
@@ -106,7 +106,7 @@ async def solve(
         options: limits, lookahead and the like; those that the run was last given if None.
         prices: what requests cost, if not what `prices_of` says.
         concurrency: how many samples are in flight at once; no limit if None.
-        calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
+        calls: how requests are made, where not as usual: given up in a time that follows the replies, outages waited out for `PATIENCE`.
         answer: a person's reply to the step that waits for one.
         watcher: who is told of it.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
@@ -143,7 +143,7 @@ async def solve(
         ),
         step_config=traces.step_config,
         log=commits,
-        calls={"gate": Gate(notice=watcher.warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
+        calls={"gate": Gate(notice=watcher.warn), "patience": PATIENCE, "timeout": "auto", **(calls or {}), "meter": meter},
     )
     try:
         async with _deadline(meter):

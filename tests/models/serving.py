@@ -1,10 +1,12 @@
 """What the tests of models share: a server that answers as it is told, samplers on it, and a meter that balances."""
 
 import json
+import re
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
@@ -56,6 +58,36 @@ def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, lis
         threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{http.server_address[1]}/v1", asked
         http.shutdown()
+
+
+@contextmanager
+def raw_server(answer: Callable[[bytes], Iterable[bytes]]) -> Iterator[str]:
+    """Serve what `answer(head of the request)` yields, byte by byte as it is; each connection is for one request."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += self.rfile.readline()
+            size = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+            self.rfile.read(int(size[1]) if size else 0)
+            with suppress(OSError):  # who asked is gone
+                for piece in answer(head):
+                    self.wfile.write(piece)
+
+    class Server(ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as tcp:
+        threading.Thread(target=tcp.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{tcp.server_address[1]}/v1"
+        tcp.shutdown()
+
+
+def http(body: Any, status: str = "200 OK", headers: bytes = b"") -> bytes:
+    """Return a whole response: `body` as it is, if it is bytes, else as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status.encode(), len(content), headers, content)
 
 
 def sampler(url: str, name: str = "gpt-4.1-mini", **calls: Any) -> Sampler:

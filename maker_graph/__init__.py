@@ -12,12 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from maker_graph.core.canonical import JSON, canonical, strict_json
 from maker_graph.core.decision import Decision, Usage
-from maker_graph.core.red_flags import RedFlag, Sample, empty, refused, too_long, truncated
+from maker_graph.core.red_flags import (
+    RedFlag,
+    Sample,
+    ToolCall,
+    empty,
+    ended,
+    no_text,
+    refused,
+    too_long,
+    tool_calls,
+    truncated,
+)
 from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
 from maker_graph.errors import (
     DamagedRun,
+    Incomparable,
+    Invalid,
     LimitReached,
     MakerError,
     MissingKey,
@@ -30,6 +43,10 @@ from maker_graph.errors import (
     UnusableRun,
     UsageError,
 )
+from maker_graph.statistics.correlated import expected_votes as expected_votes_correlated
+from maker_graph.statistics.correlated import k_min as k_min_correlated
+from maker_graph.statistics.correlated import p_full as p_full_correlated
+from maker_graph.statistics.correlated import p_sub as p_sub_correlated
 from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
 
 if TYPE_CHECKING:
@@ -38,6 +55,7 @@ if TYPE_CHECKING:
     from maker_graph.graph.microstep import create_microstep
     from maker_graph.graph.serializer import strict_serializer
     from maker_graph.models.budget import Budget
+    from maker_graph.models.copies import Copies
     from maker_graph.models.gate import Gate
     from maker_graph.runs import DecidedStep, Run
 
@@ -45,6 +63,7 @@ __all__ = [
     "JSON",
     "AheadBy",
     "Budget",
+    "Copies",
     "DamagedRun",
     "Decided",
     "DecidedStep",
@@ -53,6 +72,8 @@ __all__ = [
     "FirstTo",
     "Gate",
     "Hung",
+    "Incomparable",
+    "Invalid",
     "Ladder",
     "LimitReached",
     "Majority",
@@ -66,6 +87,7 @@ __all__ = [
     "StoppingRule",
     "TakenOver",
     "Task",
+    "ToolCall",
     "Undecided",
     "UnknownModel",
     "UnknownTask",
@@ -77,19 +99,27 @@ __all__ = [
     "create_maker",
     "create_microstep",
     "empty",
+    "ended",
     "expected_votes",
+    "expected_votes_correlated",
     "k_min",
+    "k_min_correlated",
+    "no_text",
     "p_full",
+    "p_full_correlated",
     "p_sub",
+    "p_sub_correlated",
     "refused",
     "strict_json",
     "strict_serializer",
     "too_long",
+    "tool_calls",
     "truncated",
 ]
 
 _LATER = {
     "Budget": "maker_graph.models.budget",
+    "Copies": "maker_graph.models.copies",
     "DecidedStep": "maker_graph.runs",
     "Gate": "maker_graph.models.gate",
     "Ladder": "maker_graph.graph.ladder",

@@ -3,7 +3,8 @@
 A parent says what you can do, a child what happened:
 
     MakerError
-    ├── UsageError            change the call: nothing was run            (exit code 2)
+    ├── UsageError            change the call, or the function you gave   (exit code 2)
+    │   ├── Incomparable      an answer or a state is no plain JSON, and votes on it cannot be counted
     │   ├── UnknownModel      no such provider, model or profile
     │   ├── MissingKey        the model's provider wants an API key
     │   ├── UnknownTask       no such task
@@ -14,6 +15,8 @@ A parent says what you can do, a child what happened:
     ├── TakenOver             nothing to do: another process goes on       (exit code 130)
     └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
         └── StaleStep         another process committed this step first
+
+`Invalid` is the one that you raise: in a `check`, to say why an answer breaks the rules.
 
 Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
 """
@@ -28,6 +31,10 @@ class MakerError(Exception):
 
 class UsageError(MakerError, ValueError):
     """A setting is wrong; the text says what to change."""
+
+
+class Incomparable(UsageError):
+    """An answer, a key or a state is of a kind that cannot be compared or kept: a set, a secret, a generator, an object."""
 
 
 class UnknownModel(UsageError):
@@ -127,3 +134,7 @@ class DamagedRun(MakerError):
 
 class StaleStep(DamagedRun):
     """The step to commit is not the one that follows the journal's last."""
+
+
+class Invalid(Exception):
+    """Raise this in a `check` to say why an answer breaks the rules: the sample is discarded as invalid, with this reason."""

@@ -39,7 +39,7 @@ from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import write_results
 
 if TYPE_CHECKING:
-    from maker_graph.calibration.plan import Basis
+    from maker_graph.calibration.estimates import ModelEstimates
     from maker_graph.models.calls import Call
     from maker_graph.report.certificate import Certificate
 
@@ -194,7 +194,7 @@ class Run:
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
         """
-        from maker_graph.calibration.known import basis_for, k_for
+        from maker_graph.calibration.known import estimates_for, k_for
 
         loaded = described(task)
         info = info_of(model)
@@ -208,8 +208,8 @@ class Run:
                 check=check,
             )
         )
-        basis = basis_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
-        voting = replace(voting, k=k_for(loaded, basis, target) if k == "auto" else k)
+        estimates = estimates_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
+        voting = replace(voting, k=k_for(loaded, estimates, target) if k == "auto" else k)
         ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
         settings = new_settings(loaded, model, voting, ladder)
         options = RunOptions.of(
@@ -226,7 +226,7 @@ class Run:
             opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync))
             options.keep(opened.journal)
             run = cls(opened, stack.pop_all())
-        run._keep_plan(basis)
+        run._keep_plan(estimates)
         return run
 
     @classmethod
@@ -417,12 +417,12 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _keep_plan(self, basis: "Basis | None") -> None:
+    def _keep_plan(self, estimates: "ModelEstimates | None") -> None:
         from maker_graph.calibration.plan import expected
 
         total = total_of(self.task)
-        if basis is not None and total:
-            self._opened.journal.set_note("plan", json.dumps(expected(basis, self.settings.k, total)))
+        if estimates is not None and total:
+            self._opened.journal.set_note("plan", json.dumps(expected(estimates, self.settings.k, total)))
 
 
 def _decided(step: Committed) -> DecidedStep:

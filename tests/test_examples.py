@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.graph.test_served import langgraph_dev, project
 from tests.langsmith import ingest
+from tests.survival.harness import Children
+from tests.test_served import langgraph_dev, project
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -29,10 +30,6 @@ SHOWS = {
 PAGES = sorted(path for path in EXAMPLES.glob("*.md"))
 
 
-def python(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *args], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_every_example_is_listed_and_tested() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SHOWS)
     listed = set(re.findall(r"`(\w+)\.py`", (EXAMPLES / "README.md").read_text()))
@@ -40,10 +37,11 @@ def test_every_example_is_listed_and_tested() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SHOWS))
-def test_every_example_runs_offline(name: str) -> None:
-    done = python(str(EXAMPLES / f"{name}.py"))
-    assert done.returncode == 0, done.stderr
-    assert SHOWS[name] in done.stdout
+def test_every_example_runs_offline(name: str, children: Children, tmp_path: Path) -> None:
+    path = EXAMPLES / f"{name}.py"
+    child = children.start(tmp_path, "script", source=path.read_text(), path=str(path))
+    assert child.wait(60) == 0, child.said
+    assert SHOWS[name] in child.said[0]
 
 
 def test_with_a_key_the_evaluation_uploads_dataset_experiment_and_results() -> None:
@@ -72,18 +70,19 @@ def test_a_drop_in_takes_at_most_twelve_lines(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+def test_every_block_of_a_page_runs(page: Path, children: Children, tmp_path: Path) -> None:
     text = page.read_text()
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     for code in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         if "get_sync_client" in code:
             with langgraph_dev(project(tmp_path)) as client:
                 url = str(client.http.client.base_url)
-                done = python("-c", code.replace("http://127.0.0.1:2024", url.rstrip("/")))
+                child = children.start(tmp_path, "script", source=code.replace("http://127.0.0.1:2024", url.rstrip("/")))
+                assert child.wait(60) == 0, child.said
         else:
-            done = python("-c", code)
-        assert done.returncode == 0, done.stderr
-        assert re.search(r"Canberra|k = 3: wrong once in 730|^20 |^7 True", done.stdout, re.MULTILINE)
+            child = children.start(tmp_path, "script", source=code)
+            assert child.wait(60) == 0, child.said
+        assert re.search(r"Canberra|k = 3: wrong once in 730|^20 |^7 True", child.said[0], re.MULTILINE)
     for script in re.findall(r"^```bash\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         command = script.replace("maker-graph ", f"{sys.executable} -m maker_graph.cli ")
         ran = subprocess.run(

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import maker_graph
 from maker_graph import errors
+from maker_graph.cli import app
 from tests.conftest import Cli
 
 ROOT = Path(__file__).parents[1]
@@ -51,14 +53,29 @@ def test_every_error_is_public_drawn_in_the_tree_and_survives_pickling() -> None
         assert (str(again), vars(again)) == (str(error), vars(error))
 
 
+@pytest.mark.parametrize("name", ["expected_votes", "k_min", "p_full", "p_sub"])
+def test_each_formula_says_first_for_which_errors_it_is_and_where_it_is_from(name: str) -> None:
+    for public, kind, other in ((name, "independent", f"{name}_correlated"), (f"{name}_correlated", "correlated", name)):
+        said = getattr(maker_graph, public).__doc__ or ""
+        first, _, then, *_ = said.split("\n")
+        assert f"if errors are {kind}" in first
+        assert "arXiv 2511.09030" in then
+        assert f"`{other}`" in said
+
+
+def test_without_correlation_both_kinds_of_formulas_are_one() -> None:
+    assert maker_graph.p_sub_correlated(0.9, 3, rho=0.0) == pytest.approx(maker_graph.p_sub(0.9, 3), rel=1e-12)
+    assert maker_graph.p_full_correlated(0.9, 6, 1023, rho=0.0) == pytest.approx(maker_graph.p_full(0.9, 6, 1023), rel=1e-12)
+    assert maker_graph.k_min_correlated(0.9, 1023, 0.99, rho=0.0) == maker_graph.k_min(0.9, 1023, 0.99)
+    assert maker_graph.expected_votes_correlated(0.9, 3, rho=0.0) == maker_graph.expected_votes(0.9, 3)
+
+
 def test_nothing_happens_at_import(tmp_path: Path) -> None:
     code = "import logging, maker_graph, maker_graph.cli; assert not logging.getLogger().handlers"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
     assert list(tmp_path.iterdir()) == []
 
-
-COMMANDS = ("run", "resume", "verify", "status", "calibrate", "plan", "certify", "report", "simulate")
 
 HEAVY = {"langgraph", "langchain_core", "langchain_openai", "openai", "langsmith", "httpx", "genai_prices", "numpy", "scipy"}
 """Packages that take a tenth of a second and more to import."""
@@ -78,20 +95,18 @@ def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
     assert heavy_after("import maker_graph; maker_graph.create_maker", tmp_path) >= {"langgraph", "langchain_core"}
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        ["--help"],
-        *(
-            [name, "--help"]
-            for name in ("run", "resume", "verify", "status", "calibrate", "plan", "certify", "report", "simulate")
-        ),
-        *(["run", "--disks", "many"], ["run", "chess"], ["status", "nothing"]),
-    ],
-    ids=" ".join,
-)
-def test_help_and_mistakes_load_nothing_heavy(args: list[str], tmp_path: Path) -> None:
-    assert heavy_after(f"from maker_graph.cli import main; sys.argv[1:] = {args}; main()", tmp_path) == set()
+def test_help_and_mistakes_load_nothing_heavy(tmp_path: Path) -> None:
+    commands = list(get_command(app).commands)  # type: ignore[attr-defined]  # a group has them
+    assert {"run", "resume", "calibrate", "simulate"} <= set(commands)
+    mistakes = [["run", "--disks", "many"], ["run", "chess"], ["status", "nothing"], ["plan"]]
+    given = [["--help"], *([name, "--help"] for name in commands), *mistakes]
+    code = (
+        "from maker_graph.cli import app\n"
+        f"    for args in {given}:\n"
+        "        try: app(args)\n"
+        "        except SystemExit as ended: assert ended.code == 2 * (args[-1] != '--help'), args"
+    )
+    assert heavy_after(code, tmp_path) == set()
 
 
 def test_looking_at_a_run_loads_nothing_heavy(cli: Cli, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from maker_graph import create_maker, create_microstep
 from maker_graph.models.simulation import Replies, Simulator, profile_of
 from maker_graph.models.simulation.server import create_app
 from maker_graph.tasks import Hanoi
+from tests.survival.harness import Children
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,11 +56,11 @@ def provider() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.strip().splitlines()[-1][:40])
-def test_every_python_block_runs(code: str, provider: str) -> None:
-    env = {**os.environ, "OPENAI_BASE_URL": provider, "OPENAI_API_KEY": "any"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"Paris|'queue': 'billing'|31 True", done.stdout)
+def test_every_python_block_runs(code: str, provider: str, children: Children, tmp_path: Path) -> None:
+    env = {"OPENAI_BASE_URL": provider, "OPENAI_API_KEY": "any"}
+    child = children.start(tmp_path, "script", source=code, env=env)
+    assert child.wait(60) == 0, child.said
+    assert re.search(r"Paris|'queue': 'billing'|31 True", child.said[0])
 
 
 @pytest.mark.parametrize("block", blocks("bash"), ids=lambda block: block.strip().splitlines()[-1][:40])

@@ -40,21 +40,21 @@ class World:
     scatter: str
     _known: dict[Tally, float] = field(default_factory=dict)
 
-    def run(self, chance: np.random.Generator, steps: int, k: int) -> Outcome:
+    def run(self, rng: np.random.Generator, steps: int, k: int) -> Outcome:
         """Return a run of `steps`, each decided by a lead of `k`; candidate 0 is the right one."""
         kinds = WORLDS[self.scatter]
-        of = chance.choice(len(kinds), size=steps, p=list(kinds.values()))
+        of = rng.choice(len(kinds), size=steps, p=list(kinds.values()))
         most = max(map(len, kinds))
         upto = np.cumsum([[*shares, *[0.0] * (most - len(shares))] for shares in kinds], axis=1)[of]
         theta = np.full(steps, self.error)
         if self.rho:
             weight = 1 / self.rho - 1
-            theta = chance.beta(self.error * weight, (1 - self.error) * weight, size=steps)
+            theta = rng.beta(self.error * weight, (1 - self.error) * weight, size=steps)
         votes = np.zeros((steps, most + 1), dtype=int)
         open_ = np.arange(steps)
         while len(open_):
-            wrong = 1 + (chance.random((len(open_), 1)) > upto[open_, :-1]).sum(axis=1)
-            vote = np.where(chance.random(len(open_)) < theta[open_], wrong, 0)
+            wrong = 1 + (rng.random((len(open_), 1)) > upto[open_, :-1]).sum(axis=1)
+            vote = np.where(rng.random(len(open_)) < theta[open_], wrong, 0)
             votes[open_, vote] += 1
             first = np.sort(votes[open_], axis=1)
             open_ = open_[first[:, -1] - first[:, -2] < k]

@@ -14,37 +14,38 @@ from typing import IO
 
 from pydantic import BaseModel, ValidationError
 
-from maker_graph.calibration.lines import Asked, Result, Step
-from maker_graph.calibration.result import measured
-from maker_graph.calibration.steps import chosen
+from maker_graph.calibration.lines import CalibrationRequest, Result, StepSamples
+from maker_graph.calibration.result import measured_result
+from maker_graph.calibration.steps import drawn_steps
 from maker_graph.errors import LimitReached, UsageError
+from maker_graph.files import PRIVATE, destination
 
 
-def read(path: Path) -> tuple[Asked, list[Result]]:
+def read_calibration(path: Path) -> tuple[CalibrationRequest, list[Result]]:
     """Return what a calibration was asked for and its results, one for each model.
 
     Raises:
         UsageError: the file cannot be read, is no calibration, or is not finished.
     """
-    asked, _, results = _read(path)
-    missing = [model for model in asked.models if model not in results]
+    request, _, results = _read(path)
+    missing = [model for model in request.models if model not in results]
     if missing:
         raise UsageError(f"{path} is not finished ({', '.join(missing)}): call maker-graph calibrate again as before.")
-    return asked, [results[model] for model in asked.models]
+    return request, [results[model] for model in request.models]
 
 
-def _read(path: Path) -> tuple[Asked, dict[tuple[str, int], Step], dict[str, Result]]:
-    steps: dict[tuple[str, int], Step] = {}
+def _read(path: Path) -> tuple[CalibrationRequest, dict[tuple[str, int], StepSamples], dict[str, Result]]:
+    steps: dict[tuple[str, int], StepSamples] = {}
     results: dict[str, Result] = {}
     try:
         first, *lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last line end is half a line
-        asked = Asked.model_validate_json(first)
+        request = CalibrationRequest.model_validate_json(first)
         for line in lines:
             if line.startswith('{"result"'):
                 result = Result.model_validate_json(line)
                 results[result.model] = result
             else:
-                step = Step.model_validate_json(line)
+                step = StepSamples.model_validate_json(line)
                 steps[step.model, step.step] = step
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
@@ -52,19 +53,19 @@ def _read(path: Path) -> tuple[Asked, dict[tuple[str, int], Step], dict[str, Res
         raise UsageError(f"{path} is no calibration, or is damaged ({error.errors()[0]['msg']}).") from None
     except (ValueError, UnicodeDecodeError):
         raise UsageError(f"{path} is no calibration.") from None
-    return asked, steps, results
+    return request, steps, results
 
 
 @dataclass(slots=True)
 class Calibration:
     """An open file: what is in it, and where the next line goes."""
 
-    asked: Asked
-    steps: dict[tuple[str, int], Step]
+    request: CalibrationRequest
+    steps: dict[tuple[str, int], StepSamples]
     results: dict[str, Result]
     _file: IO[str]
 
-    def add(self, step: Step) -> None:
+    def add(self, step: StepSamples) -> None:
         """Keep a step; on return it is on disk."""
         self._write(step)
         self.steps[step.model, step.step] = step
@@ -73,17 +74,17 @@ class Calibration:
         """Measure a model, all of whose steps are there, and keep the result."""
         if model not in self.results:
             steps = [step for (name, _), step in sorted(self.steps.items()) if name == model]
-            self.results[model] = measured(self.asked, model, steps, price)
+            self.results[model] = measured_result(self.request, model, steps, price)
             self._write(self.results[model])
         return self.results[model]
 
     def missing(self, model: str) -> list[int]:
         """Return the steps that `model` was not asked yet, in the order in which they were drawn."""
-        return [step for step in chosen(self.asked) if (model, step) not in self.steps]
+        return [step for step in drawn_steps(self.request) if (model, step) not in self.steps]
 
     def _write(self, line: BaseModel) -> None:
         try:
-            self._file.write(line.model_dump_json() + "\n")
+            self._file.write(line.model_dump_json(by_alias=True) + "\n")
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -91,25 +92,29 @@ class Calibration:
 
 
 @contextmanager
-def opened(path: Path, asked: Asked) -> Iterator[Calibration]:
+def open_calibration(path: Path, request: CalibrationRequest) -> Iterator[Calibration]:
     """Open the file of a calibration, or begin it.
 
     Raises:
-        UsageError: the file is there and holds something else.
+        UsageError: the file is there and holds something else, or is no regular file.
         LimitReached: it cannot be written.
     """
-    known = path.exists() and path.stat().st_size > 0
-    steps: dict[tuple[str, int], Step] = {}
+    try:
+        destination(path)
+        known = path.exists() and path.stat().st_size > 0
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    steps: dict[tuple[str, int], StepSamples] = {}
     results: dict[str, Result] = {}
     if known:
         before, steps, results = _read(path)
-        if before != asked:
-            differ = [name for name in Asked.model_fields if getattr(before, name) != getattr(asked, name)]
+        if before != request:
+            differ = [name for name in CalibrationRequest.model_fields if getattr(before, name) != getattr(request, name)]
             raise UsageError(
                 f"{path} holds a calibration with another {', '.join(differ)}: call it as before, or give another --out."
             )
     try:
-        path.touch(mode=0o600)  # replies are for the owner's eyes
+        path.touch(mode=PRIVATE)  # replies are for the owner's eyes
         file = path.open("r+", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
@@ -117,7 +122,7 @@ def opened(path: Path, asked: Asked) -> Iterator[Calibration]:
         whole = path.read_bytes().rpartition(b"\n")[0]
         file.truncate(len(whole) + 1 if whole else 0)
         file.seek(0, os.SEEK_END)
-        calibration = Calibration(asked, steps, results, file)
+        calibration = Calibration(request, steps, results, file)
         if not known:
-            calibration._write(asked)  # noqa: SLF001  its own
+            calibration._write(request)  # noqa: SLF001  its own
         yield calibration

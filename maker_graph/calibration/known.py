@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from maker_graph.calibration.file import read as read_calibration
-from maker_graph.calibration.lines import Asked
-from maker_graph.calibration.plan import Basis, basis_of, basis_of_profile
+from maker_graph.calibration.estimates import ModelEstimates, estimates_of, estimates_of_profile
+from maker_graph.calibration.file import read_calibration
+from maker_graph.calibration.lines import CalibrationRequest
 from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.core.task import total_of
 from maker_graph.core.voting import K, Voting
@@ -16,9 +16,9 @@ from maker_graph.statistics.forecast import planned_k
 from maker_graph.tasks.loading import LoadedTask
 
 
-def basis_for(
+def estimates_for(
     loaded: LoadedTask, model: str, voting: Voting, calibration: Path | None, warn: Callable[[str], None]
-) -> Basis | None:
+) -> ModelEstimates | None:
     """Return what is known of `model` on a task; None if nothing is.
 
     Args:
@@ -37,47 +37,50 @@ def basis_for(
     if info.kind == "tiny":
         from maker_graph.models.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
 
-        asked, (result,) = read_calibration(CALIBRATION)
-        same = (asked.task, asked.options) == (loaded.name, loaded.options)
-        return basis_of(result) if same and _sampling_of(asked, model) == _sampling(voting) else None
+        request, (result,) = read_calibration(CALIBRATION)
+        same = (request.task, request.options) == (loaded.name, loaded.options)
+        return estimates_of(result) if same and _sampling_of(request, model) == _sampling(voting) else None
     if not info.simulated:
         return None
     state = loaded.task.start()
     prompt = [] if loaded.task.done(state) else as_pairs(loaded.task.prompt(state))
-    return basis_of_profile(info.profile(), estimated_tokens("".join(str(content) for _, content in prompt)))
+    return estimates_of_profile(info.profile(), estimated_tokens("".join(str(content) for _, content in prompt)))
 
 
-def k_for(loaded: LoadedTask, basis: Basis | None, target: float) -> int:
+def k_for(loaded: LoadedTask, estimates: ModelEstimates | None, target: float) -> int:
     """Return the least k that reaches `target`, the chance that no step is wrong; `K` if too little is known to tell.
 
     Raises:
         UsageError: no k does.
     """
     total = total_of(loaded.task)
-    if basis is None or not total:
+    if estimates is None or not total:
         return K
-    return planned_k(basis.p, total, target, rho=0.0 if basis.rho is None else basis.rho.value, rival=basis.rival)
+    rho = 0.0 if estimates.rho is None else estimates.rho.value
+    return planned_k(estimates.p, total, target, rho=rho, rival=estimates.rival)
 
 
-def _calibrated(loaded: LoadedTask, model: str, voting: Voting, calibration: Path, warn: Callable[[str], None]) -> Basis:
-    asked, results = read_calibration(calibration)
-    if asked.task != loaded.name:
-        raise UsageError(f"{calibration} is a calibration of {asked.task}, not of {loaded.name}.")
+def _calibrated(
+    loaded: LoadedTask, model: str, voting: Voting, calibration: Path, warn: Callable[[str], None]
+) -> ModelEstimates:
+    request, results = read_calibration(calibration)
+    if request.task != loaded.name:
+        raise UsageError(f"{calibration} is a calibration of {request.task}, not of {loaded.name}.")
     found = next((result for result in results if result.model == model), None)
     if found is None:
-        raise UsageError(f"{calibration} knows {', '.join(asked.models)}, but not {model}: calibrate that first.")
-    if (had := _sampling_of(asked, model)) != (has := _sampling(voting)):
+        raise UsageError(f"{calibration} knows {', '.join(request.models)}, but not {model}: calibrate that first.")
+    if (had := _sampling_of(request, model)) != (has := _sampling(voting)):
         raise UsageError(
             f"{calibration} was made with {had}, and this run samples with {has}. The model may err more or less often so. "
             "Calibrate with what the run has, or run with what the calibration had."
         )
-    if asked.options != loaded.options:
-        warn(f"{calibration} is of {asked.options}, this run of {loaded.options}: the model may err more or less often here.")
-    return basis_of(found)
+    if request.options != loaded.options:
+        warn(f"{calibration} is of {request.options}, this run of {loaded.options}: the model may err more or less often here.")
+    return estimates_of(found)
 
 
-def _sampling_of(asked: Asked, model: str) -> str:
-    return _sampling(Voting(check=asked.check, max_tokens=asked.caps[model], temperature=asked.temperature))
+def _sampling_of(request: CalibrationRequest, model: str) -> str:
+    return _sampling(Voting(check=request.check, max_tokens=request.max_tokens[model], temperature=request.temperature))
 
 
 def _sampling(voting: Voting) -> str:

@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 
-class Asked(BaseModel):
+class CalibrationRequest(BaseModel):
     """What a calibration was asked for: the first line of its file, in which nothing can change.
 
     Attributes:
@@ -15,7 +15,7 @@ class Asked(BaseModel):
         options: what the task is made with.
         total: the steps of the task.
         models: each `provider:model`, in the order in which they are calibrated.
-        caps: the output cap of each model's samples.
+        max_tokens: the output cap of each model's samples; `caps` in the file.
         steps: how many steps are asked.
         samples: of each step, by each model.
         temperature: of the first sample and of the others; None leaves it to the model.
@@ -31,7 +31,7 @@ class Asked(BaseModel):
     options: dict[str, Any]
     total: int
     models: list[str]
-    caps: dict[str, int]
+    max_tokens: dict[str, int] = Field(validation_alias=AliasChoices("caps", "max_tokens"), serialization_alias="caps")
     steps: int
     samples: int
     temperature: tuple[float, float] | None
@@ -40,7 +40,7 @@ class Asked(BaseModel):
     seed: int | None
 
 
-class Step(BaseModel):
+class StepSamples(BaseModel):
     """One model's samples of one step: a line of the file.
 
     Attributes:
@@ -54,6 +54,7 @@ class Step(BaseModel):
         lengths: output tokens of each sample.
         seconds: how long each reply took.
         cost: USD of all samples.
+        lost: replies that never came, for a reason that may depend on what they said.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +69,7 @@ class Step(BaseModel):
     lengths: list[int]
     seconds: list[float]
     cost: float
+    lost: int = 0
 
     def votes(self) -> Counter[int]:
         """Return the votes of each candidate, by its place."""
@@ -123,6 +125,7 @@ class Result(BaseModel):
         price: USD per million tokens of input and output; None if not known.
         cost_usd: what the calibration cost.
         hard: the steps with the most wrong samples.
+        lost: share of the replies that never came, for a reason that may depend on what they said.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -145,3 +148,4 @@ class Result(BaseModel):
     price: tuple[float, float] | None
     cost_usd: float
     hard: list[HardStep]
+    lost: float = 0.0

@@ -15,11 +15,13 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from maker_graph.calibration.file import Calibration
-from maker_graph.calibration.lines import Step
-from maker_graph.calibration.steps import known, state_at
+from maker_graph.calibration.lines import StepSamples
+from maker_graph.calibration.steps import state_at, task_with_truth
+from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import canonical, plain
+from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Judged, Reading, judge_all
+from maker_graph.core.guarding import guarded
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
@@ -49,26 +51,29 @@ async def calibrate(
     Raises:
         MakerError: why it stopped; what is in the file is kept, and the same call goes on.
     """
-    asked, cap = calibration.asked, calibration.asked.caps[name]
+    task = guarded(task)
+    request, max_tokens = calibration.request, calibration.request.max_tokens[name]
     metered: Calls = {**(calls or {}), "meter": _budget_of(calibration, price, limits)}
-    sampler = Sampler([model], temperature=asked.temperature, max_tokens=cap, seed=asked.seed, calls=metered)
-    flags = Voting(max_tokens=cap).flags
+    sampler = Sampler([model], temperature=request.temperature, max_tokens=max_tokens, seed=request.seed, calls=metered)
+    flags = Voting(max_tokens=max_tokens).flags
     steps = iter(calibration.missing(name))
 
     async def work() -> None:
         for number in steps:
             state = state_at(task, number)
             prompt = task.prompt(state)
-            samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(asked.samples)))
-            how = replace(reading_of(task, state, check=asked.check), red_flags=flags)
-            truth = _truth_of(task, state, how) if asked.truth else None
-            calibration.add(_step(name, number, judge_all(samples, how), [sample.seconds for sample in samples], truth, price))
+            samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
+            how = replace(reading_of(task, state, check=request.check), red_flags=flags)
+            truth = _truth_of(task, state, how) if request.truth else None
+            calibration.add(
+                _step_samples(name, number, judge_all(samples, how), [sample.seconds for sample in samples], truth, price)
+            )
             progress()
 
     workers: list[asyncio.Future[None]] = []
     try:
         async with asyncio.timeout(None if limits.minutes is None else 60 * limits.minutes) as deadline:
-            workers += [asyncio.ensure_future(work()) for _ in range(max(1, concurrency // asked.samples))]
+            workers += [asyncio.ensure_future(work()) for _ in range(max(1, concurrency // request.samples))]
             await asyncio.gather(*workers)
     except TimeoutError:
         if deadline.expired():
@@ -82,16 +87,16 @@ async def calibrate(
 
 def _truth_of(task: Task, state: Any, how: Reading) -> str:
     """Return the candidate of the right answer."""
-    answer = plain(known(task).truth(state))
-    return canonical(answer if how.key is None else plain(how.key(answer)))
+    truth = task_with_truth(task).truth(state)
+    return candidate_of(truth if how.key is None else how.key(plain(truth)))
 
 
-def _step(  # noqa: PLR0917  a line of the file, from all that it is made of
+def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is made of
     name: str, number: int, judged: Sequence[Judged], seconds: Sequence[float], truth: str | None, price: Price | None
-) -> Step:
+) -> StepSamples:
     ballot = list(count(j["candidate"] for j in judged if j["flag"] is None))
     right = ballot.index(truth) if truth in ballot else None
-    return Step(
+    return StepSamples(
         model=name,
         step=number,
         sequence=[j["flag"] or ballot.index(j["candidate"]) for j in judged],
@@ -102,6 +107,7 @@ def _step(  # noqa: PLR0917  a line of the file, from all that it is made of
         lengths=[j["usage"]["output"] for j in judged],
         seconds=[round(each, 4) for each in seconds],
         cost=0.0 if price is None else math.fsum(price(j["usage"]) for j in judged),
+        lost=sum(j["lost"] for j in judged),
     )
 
 

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from statistics import fmean, median, quantiles
 from typing import Any
 
-from maker_graph.calibration.lines import Asked, HardStep, Interval, Result, Step
+from maker_graph.calibration.lines import CalibrationRequest, HardStep, Interval, Result, StepSamples
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 
 HARD_STEPS = 20
 """Steps with wrong samples that a result lists at most, the hardest first."""
 
 
-def measured(asked: Asked, model: str, steps: Sequence[Step], price: tuple[float, float] | None) -> Result:
+def measured_result(
+    request: CalibrationRequest, model: str, steps: Sequence[StepSamples], price: tuple[float, float] | None
+) -> Result:
     """Return what the samples of one model show.
 
     Raises:
@@ -32,16 +34,16 @@ def measured(asked: Asked, model: str, steps: Sequence[Step], price: tuple[float
     kept = samples - sum(flags.values())
     if kept == 0:
         raise UsageError(f"{model}: no sample was valid ({dict(flags)}), so nothing can be measured.")
-    if asked.truth:
-        found = estimation.errors(count_wrong(steps), seed=asked.seed or 0)
+    if request.truth:
+        found = estimation.errors(count_wrong(steps), seed=request.seed or 0)
         error, rho = found.error, Interval(**found.rho._asdict())
     else:
         error, rho = _from_agreement(steps), None
-    agree, pairs = _wrong_pairs(steps) if asked.truth else (0, 0)
+    agree, pairs = _wrong_pairs(steps) if request.truth else (0, 0)
     seconds = [each for step in steps for each in step.seconds]
     return Result(
         model=model,
-        truth=asked.truth,
+        truth=request.truth,
         steps=len(steps),
         samples=samples,
         valid=Interval(**estimation.share(kept, samples)._asdict()),
@@ -56,11 +58,12 @@ def measured(asked: Asked, model: str, steps: Sequence[Step], price: tuple[float
         seconds=(median(seconds), quantiles(seconds, n=20, method="inclusive")[-1]),
         price=price,
         cost_usd=round(sum(step.cost for step in steps), 6),
-        hard=_hard(steps, truth=asked.truth),
+        hard=_hard(steps, truth=request.truth),
+        lost=(lost := sum(step.lost for step in steps)) / (samples + lost),
     )
 
 
-def count_wrong(steps: Sequence[Step]) -> Counter[tuple[int, int]]:
+def count_wrong(steps: Sequence[StepSamples]) -> Counter[tuple[int, int]]:
     """Return how many steps had so many valid samples and so many wrong ones among them."""
     counts: Counter[tuple[int, int]] = Counter()
     for step in steps:
@@ -71,7 +74,7 @@ def count_wrong(steps: Sequence[Step]) -> Counter[tuple[int, int]]:
     return counts
 
 
-def _wrong_pairs(steps: Sequence[Step]) -> tuple[int, int]:
+def _wrong_pairs(steps: Sequence[StepSamples]) -> tuple[int, int]:
     """Return of the pairs of wrong samples of one step how many agree, and how many there are.
 
     With shares f of the wrong answers a pair agrees with probability sum f^2, which is at least (largest f)^2.
@@ -84,7 +87,7 @@ def _wrong_pairs(steps: Sequence[Step]) -> tuple[int, int]:
     return agree, pairs
 
 
-def _from_agreement(steps: Sequence[Step]) -> Any:
+def _from_agreement(steps: Sequence[StepSamples]) -> Any:
     """Return the error rate that the disagreement between the samples of a step shows, if they err independently.
 
     In the worst case of one rival two samples disagree with probability 2 e (1 - e).
@@ -107,7 +110,7 @@ def _error_of(disagreement: float) -> float:
     return (1 - math.sqrt(max(0.0, 1 - 2 * disagreement))) / 2
 
 
-def _hard(steps: Sequence[Step], *, truth: bool) -> list[HardStep]:
+def _hard(steps: Sequence[StepSamples], *, truth: bool) -> list[HardStep]:
     found = []
     for step in steps:
         votes = step.votes()

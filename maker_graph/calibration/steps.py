@@ -3,14 +3,14 @@
 from random import Random
 from typing import Any
 
-from maker_graph.calibration.lines import Asked
+from maker_graph.calibration.lines import CalibrationRequest
 from maker_graph.core.task import Known, Located, Task, total_of
 from maker_graph.errors import UsageError
 
 
-def chosen(asked: Asked) -> list[int]:
+def drawn_steps(request: CalibrationRequest) -> list[int]:
     """Return the steps to ask, drawn at random without repetition."""
-    return Random(f"calibration {asked.seed}").sample(range(asked.total), asked.steps)  # noqa: S311  no secret
+    return Random(f"calibration {request.seed}").sample(range(request.total), request.steps)  # noqa: S311  no secret
 
 
 def state_at(task: Task, step: int) -> Any:
@@ -23,11 +23,11 @@ def state_at(task: Task, step: int) -> Any:
         return task.state_at(step)
     state = task.start()
     for _ in range(step):
-        state = task.apply(state, known(task).truth(state))
+        state = task.apply(state, task_with_truth(task).truth(state))
     return state
 
 
-def calibratable(task: Task, *, truth: bool) -> int:
+def calibratable_steps(task: Task, *, truth: bool) -> int:
     """Return the number of steps of a task that can be calibrated.
 
     Raises:
@@ -43,7 +43,7 @@ def calibratable(task: Task, *, truth: bool) -> int:
     return total
 
 
-def known(task: Task) -> Known:
+def task_with_truth(task: Task) -> Known:
     """Return `task`, which knows its right answers.
 
     Raises:

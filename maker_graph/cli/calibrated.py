@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import Calibration
-from maker_graph.calibration.lines import Asked, Result
-from maker_graph.calibration.plan import basis_of, outlook
+from maker_graph.calibration.lines import CalibrationRequest, Result
+from maker_graph.calibration.plan import make_plans
 from maker_graph.statistics.independent import sample_cost
 
 
@@ -29,29 +30,29 @@ def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterato
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        done = calibration.asked.steps - len(calibration.missing(model))
-        shown = bar.add_task(model, total=calibration.asked.steps, completed=done)
+        done = calibration.request.steps - len(calibration.missing(model))
+        shown = bar.add_task(model, total=calibration.request.steps, completed=done)
         yield lambda: bar.advance(shown)
 
 
-def show(asked: Asked, results: list[Result], out: Path, target: float) -> None:
+def show(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
     """Print what was measured of each model, and what each takes to reach `target`."""
     console = Console(highlight=False)
     for result in results:
-        console.print(f"[bold]{result.model}[/] on {asked.task}: {result.steps:,} steps, {result.samples:,} samples")
+        console.print(f"[bold]{result.model}[/] on {request.task}: {result.steps:,} steps, {result.samples:,} samples")
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column()
-        for name, value in _rows(result):
+        for name, value in _result_rows(result):
             table.add_row(name, value)
         console.print(table)
         console.print()
     if len(results) > 1:
-        _compare(console, asked, results, target)
+        _compare(console, request, results, target)
     console.print(f"Kept in {out}. Plan with it: maker-graph plan {out}")
 
 
-def _rows(result: Result) -> Iterator[tuple[str, str]]:
+def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
     """Yield the lines of the table of one model."""
     error, rho = result.error, result.rho
     yield "Wrong", f"{error.value:.4%} of the valid samples (95 %: {error.low:.4%} to {error.high:.4%})"
@@ -74,14 +75,14 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     yield "Hardest steps", (hard + " wrong") if hard else "none: no sample was wrong"
 
 
-def _compare(console: Console, asked: Asked, results: list[Result], target: float) -> None:
+def _compare(console: Console, request: CalibrationRequest, results: list[Result], target: float) -> None:
     """Print the table of the paper's figure 6b: what each model takes to reach the same target, the cheapest first."""
     rows: list[dict[str, Any]] = []
     for result in results:
-        plans = outlook(basis_of(result), asked.total, target)
+        plans = make_plans(estimates_of(result), request.total, target)
         rows.append({"result": result, **plans[next(name for name in ("correlated", "independent") if name in plans)]})
     rows.sort(key=lambda row: float("inf") if row["cost_usd"] is None else row["cost_usd"])
-    table = Table(title=f"{asked.total:,} steps without an error with a chance of {target:g}", title_justify="left", box=None)
+    table = Table(title=f"{request.total:,} steps without an error with a chance of {target:g}", title_justify="left", box=None)
     for name in ("Model", "Wrong", "Valid", "Tokens", "$/M out", "k", "Samples", "Cost"):
         table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=name == "Model")
     for row in rows:

@@ -15,7 +15,7 @@ from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, NOT_VERIFIED, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import print_summary, summarized
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import total_of
 from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError

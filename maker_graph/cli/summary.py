@@ -33,12 +33,12 @@ def print_summary(result: Summary, *, as_json: bool, quiet: bool) -> None:
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column()
-        for name, value in _rows(result):
+        for name, value in _summary_rows(result):
             table.add_row(name, value)
         Console(highlight=False).print(table)
 
 
-def _rows(result: Summary) -> Iterator[tuple[str, str]]:
+def _summary_rows(result: Summary) -> Iterator[tuple[str, str]]:
     """Yield the lines of the table that a run ends with."""
     total = "" if result["total"] is None else f" of {result['total']:,}"
     if result["verified"]:
@@ -53,6 +53,9 @@ def _rows(result: Summary) -> Iterator[tuple[str, str]]:
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
+    if result["lost"]:
+        share = result["lost"] / (result["samples"] + result["lost"])
+        yield "Replies lost", f"{result['lost']:,} ({share:.2%}), to time-outs and the like: what they said is not known"
     yield "Votes that lost", f"{result['outvoted']:,}"
     wrong = result["first_sample_wrong_at"]
     yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"

@@ -1,23 +1,34 @@
-r"""Canonical JSON: the string by which two answers are the same, and the only form in which model text goes on.
+"""Canonical JSON: the string by which two values are the same, and the only form in which model text goes on.
 
 What a model wrote is hostile until it has passed here. Refused, each with a short ValueError:
 
 - what a checkpoint cannot hold, or gives back as something else: integers of more than 64 bits, NaN and Infinity, nesting
   deeper than `MAX_DEPTH`, lone surrogates;
-- what a terminal or a log would obey instead of showing it: control characters other than \t, \n and \r;
-- what a person cannot see, so that two answers look the same and are not: zero-width characters and overrides of the direction
-  of writing. The two joiners (U+200C, U+200D) may stand between two characters beyond ASCII: Persian and emoji need them.
+- characters that nobody can see (`core/characters.py`): a terminal obeys them, and two answers look the same that are not.
+  A state may hold them, for it is made from what a user wrote (`own=True`); only what a model wrote may not.
+
+What cannot be compared at all is `Incomparable`: a set is in another order in each process, all secrets look the same, and a
+generator is empty when it is read again.
 
 Every answer and every state passes on every step, so the checks read the JSON text, where C code does the looking.
 """
 
 import json
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from enum import Enum
+from functools import cache, lru_cache
 from math import isfinite
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from maker_graph.core.characters import unseen
+from maker_graph.errors import Incomparable
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """Plain data: what a state and an answer are made of."""
@@ -32,18 +43,16 @@ MAX_VALUES = 5_000
 """Values in a text of a model: more of them are no short decision, and take tens of milliseconds to read and compare."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_LOOSE_ZWNJ = re.compile(r"\u200c(?:(?<![^\x00-\x7f\u200c\u200d]\u200c)|(?![^\x00-\x7f\u200c\u200d]))")
-_LOOSE_ZWJ = re.compile(r"\u200d(?:(?<![^\x00-\x7f\u200c\u200d]\u200d)|(?![^\x00-\x7f\u200c\u200d]))")
 _ESCAPED_CONTROL = re.compile(r"\\(?:u[0-9a-f]{4}|[bf])")  # as the encoder writes what JSON must escape
 _MANY_DIGITS = re.compile(r"[0-9]{19}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _SQUARE = bytes.maketrans(b"{}", b"[]")
+_HOLDERS = {dict, list}
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def canonical(value: object, *, depth: int = MAX_DEPTH) -> str:
+def canonical(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> str:
     """Return `value` as canonical JSON: sorted keys, no spaces, nothing that cannot be stored and shown as it is.
 
     >>> canonical({"b": 1, "a": [True, None]})
@@ -54,25 +63,29 @@ def canonical(value: object, *, depth: int = MAX_DEPTH) -> str:
     Args:
         value: plain data.
         depth: how deep it may be nested.
+        own: whether it is made from what a user wrote, and may hold characters that nobody can see.
 
     Raises:
-        ValueError: the value is not plain JSON (a set, an object), or holds what is refused; see the top of the file.
+        Incomparable: the value is not plain JSON: a set, an object.
+        ValueError: it holds what is refused; see the top of the file.
     """
     try:
         text = _ENCODER.encode(value)
-    except (TypeError, RecursionError) as error:
+    except TypeError as error:
+        raise Incomparable(f"not plain JSON: {error}") from error
+    except RecursionError as error:
         raise ValueError(f"not plain JSON: {error}") from error
-    if "\\" in text and (escape := _ESCAPED_CONTROL.search(text.replace("\\\\", ""))):
+    if not own and "\\" in text and (escape := _ESCAPED_CONTROL.search(text.replace("\\\\", ""))):
         raise ValueError(f"not plain JSON: it holds the character {escape[0]}")
-    if (not text.isascii() or "\x7f" in text) and (character := _unseen(text)):
-        raise ValueError(f"not plain JSON: it holds the character {_escape(ord(character))}")
+    if not text.isascii() or "\x7f" in text:
+        _see_characters(text, own=own)
     _limit_depth(text, depth)
     if _MANY_DIGITS.search(text):
         json.loads(text, parse_int=_integer)
     return text
 
 
-def plain(value: object, *, depth: int = MAX_DEPTH) -> JSON:
+def plain(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> JSON:
     """Return `value` as plain JSON: models, dataclasses, enums, dates and tuples become what JSON has for them.
 
     >>> plain({1: (2, 3)})
@@ -81,12 +94,90 @@ def plain(value: object, *, depth: int = MAX_DEPTH) -> JSON:
     Args:
         value: what is to become plain.
         depth: how deep it may be nested.
+        own: whether it is made from what a user wrote, and may hold characters that nobody can see.
 
     Raises:
-        ValueError: something in it has no such form, or is refused; see the top of the file.
+        Incomparable: something in it has no such form: a set, a secret, a generator, an object.
+        ValueError: it holds what is refused; see the top of the file.
     """
-    result: JSON = json.loads(canonical(to_jsonable_python(value, by_alias=False), depth=depth))
+    try:
+        text = canonical(value, depth=depth, own=own)
+    except Incomparable:
+        text = canonical(_converted(value), depth=depth, own=own)
+    result: JSON = json.loads(text)
     return result
+
+
+def _converted(value: object) -> object:
+    """Return what JSON has for `value`, in which something is not JSON yet."""
+    try:
+        _see_kinds(value)
+        return to_jsonable_python(value, by_alias=False)
+    except RecursionError:
+        raise ValueError("not plain JSON: nested too deep, or it holds itself") from None
+    except TypeError as error:
+        raise Incomparable(f"not plain JSON: {error}") from error
+    except PydanticSerializationError as error:
+        if "unknown type" in str(error):
+            raise Incomparable(f"not plain JSON: {error}") from error
+        raise
+
+
+@lru_cache(256)
+def why_incomparable(kind: type) -> str | None:
+    """Return why values of this kind cannot be compared, although pydantic makes JSON of them; None if they can.
+
+    >>> why_incomparable(frozenset)
+    'a set is in another order in each process: use a sorted list'
+    """
+    return next((why for kinds, why in _no_kinds() if issubclass(kind, kinds)), None)
+
+
+@cache
+def _no_kinds() -> Sequence[tuple[tuple[type, ...], str]]:
+    from pydantic import Secret, SecretBytes, SecretStr  # noqa: PLC0415  60 ms, which plain JSON does not need
+
+    return (
+        ((AbstractSet,), "a set is in another order in each process: use a sorted list"),
+        ((bytes, bytearray, memoryview), "JSON has no bytes: use text"),
+        ((SecretStr, SecretBytes, Secret), "all secrets look the same: use plain text"),
+        ((Iterator,), "it is empty once it was read: use a list"),
+    )
+
+
+def _see_kinds(value: Any) -> None:
+    """Raise if `value` holds something that pydantic would make JSON of, but that cannot be compared."""
+    if value is None or isinstance(value, str | int | float):
+        return
+    kind: type = type(value)
+    if why := why_incomparable(kind):
+        raise Incomparable(f"not plain JSON: it holds a {kind.__name__}, and {why}")
+    for part in _parts(value):
+        _see_kinds(part)
+
+
+def _parts(value: Any) -> Iterable[object]:
+    """Return what `value` holds, as far as it is known."""
+    if hasattr(type(value), "__pydantic_serializer__"):  # with the user's own serializers, which may make a list of a set
+        return [type(value).__pydantic_serializer__.to_python(value, mode="python", by_alias=False, warnings=False)]
+    if isinstance(value, Enum):
+        return [value.value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name) for field in fields(value)]
+    if isinstance(value, Mapping):
+        if len(to_jsonable_python(dict.fromkeys(value))) < len(value):
+            raise ValueError("not plain JSON: two keys are the same text")
+        return [*value, *value.values()]
+    return value if isinstance(value, list | tuple | deque) else ()
+
+
+def copied(value: Any) -> Any:
+    """Return plain JSON with lists and objects of its own: what is done to them changes nothing else."""
+    if type(value) is dict:
+        return {name: copied(each) if type(each) in _HOLDERS else each for name, each in value.items()}
+    if type(value) is list:
+        return [copied(each) if type(each) in _HOLDERS else each for each in value]
+    return value
 
 
 def sorted_json(value: object) -> str:
@@ -101,11 +192,15 @@ def sorted_json(value: object) -> str:
         raise ValueError(f"not plain JSON: {error}") from error
 
 
-def strict_json(text: str) -> JSON:
+def strict_json(text: str, *, exact: bool = False) -> JSON:
     """Return the JSON value that `text` is, and nothing else than that.
 
     >>> strict_json('{"a": 1}')
     {'a': 1}
+
+    Args:
+        text: JSON, with nothing around it.
+        exact: whether a number of more digits than a float keeps is refused, and not rounded.
 
     Raises:
         ValueError: text around the value, a duplicate key, NaN or Infinity, a number or nesting too large to be kept, or more
@@ -116,44 +211,16 @@ def strict_json(text: str) -> JSON:
     _limit_depth(text, MAX_DEPTH)
     if _values(text) > MAX_VALUES and _values(_STRING.sub("", text)) > MAX_VALUES:
         raise ValueError(f"more than {MAX_VALUES:,} values")
-    decoder = _CAREFUL_DECODER if _MANY_DIGITS.search(text) else _DECODER
+    decoder = _EXACT_DECODER if exact else _CAREFUL_DECODER if _MANY_DIGITS.search(text) else _DECODER
     value: JSON = decoder.decode(text)
     return value
 
 
-def visible(text: str) -> str:
-    r"""Return `text` with everything that is refused in an answer as an escape that can be seen.
-
-    >>> visible("\x1b[2J\u202e") == r"\x1b[2J\u202e"
-    True
-    """
-    if _unseen(text) is None:
-        return text
-    text = without_controls(text)
-    for characters, escapes in _UNSEEN_ESCAPES.items():
-        text = text.replace(characters, escapes)
-    return _LOOSE_ZWNJ.sub(r"\\u200c", _LOOSE_ZWJ.sub(r"\\u200d", text))
-
-
-def without_controls(text: str) -> str:
-    r"""Return `text` with control characters, but \t, \n and \r, and lone surrogates as escapes that can be seen.
-
-    >>> without_controls("\x00") == r"\x00"
-    True
-    """
-    return text if _CONTROL.search(text) is None else text.translate(_CONTROL_ESCAPES)
-
-
-def _escape(number: int) -> str:
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
-
-
-def _unseen(text: str) -> str | None:
-    """Return the first character in `text` that cannot be seen, or must not be sent to a terminal."""
-    found = _UNSEEN.search(text)
-    if found is None and ("\u200c" in text or "\u200d" in text):
-        found = _LOOSE_ZWJ.search(text) or _LOOSE_ZWNJ.search(text)
-    return None if found is None else found[0]
+def _see_characters(text: str, *, own: bool) -> None:
+    if own and (half := _SURROGATE.search(text)):
+        raise ValueError(f"not plain JSON: it holds a lone surrogate, \\u{ord(half[0]):04x}, which cannot be stored")
+    if not own and (character := unseen(text)):
+        raise ValueError(f"not plain JSON: it holds the character {character}")
 
 
 def _limit_depth(text: str, depth: int) -> None:
@@ -202,14 +269,17 @@ def _finite(digits: str) -> float:
     return number
 
 
-_CONTROL_ESCAPES = {
-    number: _escape(number)
-    for number in (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))
-}
-_UNSEEN_ESCAPES = {
-    chr(number): _escape(number) for number in (0x200B, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
-} | {first + second: _escape(ord(first)) + _escape(ord(second)) for first in "\u200c\u200d" for second in "\u200c\u200d"}
+def _exact(digits: str) -> float:
+    number = _finite(digits)
+    if len(digits) > 15 and Decimal(digits) != Decimal(repr(number)):
+        raise ValueError("a number of more digits than can be kept: it must be in quotes")
+    return number
+
+
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
 _CAREFUL_DECODER = json.JSONDecoder(
     object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+)
+_EXACT_DECODER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_exact, parse_int=_integer
 )

@@ -10,17 +10,22 @@ No rule ever declares a silent winner. A vote ends undecided when
 - the rule says that it is hung.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
+from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, plain, visible
-from maker_graph.core.red_flags import RedFlag, Sample
-from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, copied, plain
+from maker_graph.core.characters import visible
+from maker_graph.core.checks import broken_rule
+from maker_graph.core.copies import copies
+from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
+from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
 from maker_graph.core.voting import Voting
+from maker_graph.errors import Incomparable
 
 SCATTERED = 10
 """So many valid samples without two that agree end a vote."""
@@ -40,7 +45,8 @@ class Usage(TypedDict):
 class Judged(TypedDict):
     """A sample after the red flags: a vote for `candidate` if `flag` is None, discarded otherwise.
 
-    `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not.
+    `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not. `why` says
+    more of a flag that ships, in a clause.
     """
 
     index: int
@@ -50,6 +56,7 @@ class Judged(TypedDict):
     candidate: str
     answer: JSON
     usage: Usage
+    lost: int
 
 
 class Vote(TypedDict):
@@ -65,6 +72,8 @@ class Vote(TypedDict):
         lengths: output tokens of each sample, in the same order; empty if they are not known.
         rounds: parallel fan-outs of samples.
         usage: tokens of all samples.
+        lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
+            Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
     """
 
     by: str
@@ -76,6 +85,7 @@ class Vote(TypedDict):
     lengths: list[int]
     rounds: int
     usage: Usage
+    lost: NotRequired[int]
 
 
 class Decision(Vote):
@@ -108,15 +118,17 @@ class Reading:
 
     Attributes:
         parse: from text to the answer; whatever it raises, the sample is malformed.
-        key: from what `parse` made to what is voted on; the whole answer if None.
-        check: whether what `parse` made keeps the rules of the domain; everything does if None.
+        key: from the answer to what is voted on; the whole answer if None. Whatever it raises, the sample is malformed.
+        check: whether the answer keeps the rules of the domain, or it raises `Invalid`; every answer does if None.
         red_flags: name -> predicate over the raw sample, tried in order.
+        instances: whether `key` and `check` see what `parse` made; else a copy of its plain JSON, as the state will hold it.
     """
 
     parse: Callable[[str], Any]
     key: Callable[[Any], object] | None
     check: Callable[[Any], bool] | None
     red_flags: Mapping[str, RedFlag]
+    instances: bool = False
 
 
 class _Read(NamedTuple):
@@ -132,9 +144,13 @@ _GARBLED = _Read("malformed", "control characters or lone surrogates in the repl
 _TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
 
 
-def judge_all(samples: Iterable[Sample], reading: Reading) -> list[Judged]:
-    """Return the samples as `judge` does; replies with the same text are read once."""
+def judge_all(samples: Sequence[Sample], reading: Reading, earlier: Sequence[Sample] = ()) -> list[Judged]:
+    """Return the samples as `judge` does, given in the order of launch; replies with the same text are read once.
+
+    `earlier` are those of the same vote that were judged before: a copy of one of them is no vote.
+    """
     known: dict[str, _Read] = {}
+    repeated = copies((*earlier, *samples))
     judged = []
     for sample in samples:
         if sample.garbled:
@@ -143,7 +159,13 @@ def judge_all(samples: Iterable[Sample], reading: Reading) -> list[Judged]:
         if sample.text not in known:
             known[sample.text] = _read(sample.text, reading)
         read = known[sample.text]
-        judged.append(_judged(sample, read, read.flag if read is _TOO_LONG else _raised(sample, reading) or read.flag))
+        if read is _TOO_LONG:
+            flag = read.flag
+        elif sample.index in repeated:
+            flag = "copy"
+        else:
+            flag = raised(reading.red_flags, sample) or read.flag
+        judged.append(_judged(sample, read, flag))
     return judged
 
 
@@ -156,19 +178,16 @@ def judge(sample: Sample, reading: Reading) -> Judged:
     return judge_all([sample], reading)[0]
 
 
-def _raised(sample: Sample, reading: Reading) -> str | None:
-    return next((name for name, raised in reading.red_flags.items() if raised(sample)), None)
-
-
 def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
     return Judged(
         index=sample.index,
         text=visible(sample.text),
         flag=flag,
-        why=read.why,
+        why=read.why if flag == read.flag else visible(explained(flag or "", sample))[:300],
         candidate=read.candidate,
         answer=read.answer,
         usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
+        lost=sample.lost,
     )
 
 
@@ -176,14 +195,29 @@ def _read(text: str, reading: Reading) -> _Read:
     room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     if len(text) > MAX_CHARACTERS:
         return _TOO_LONG
+    what = "An answer"
     try:
-        value = reading.parse(text)
+        value = voted = reading.parse(text)
         answer = plain(value, depth=MAX_DEPTH - room)
-        candidate = canonical(answer if reading.key is None else plain(reading.key(value)), depth=MAX_DEPTH - room)
-        kept = reading.check is None or reading.check(value)
+        if reading.key is not None:
+            what = "What key returned"
+            voted = reading.key(_seen(value, answer, reading))
+        candidate = candidate_of(voted, depth=MAX_DEPTH - room)
+    except Incomparable as error:  # the fault of a function, which every reply would pay for
+        raise Incomparable(f"{what} cannot be voted on: {error}.") from error
     except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
-        return _Read("malformed", visible(f"{type(error).__name__}: {error}")[:300], "", None)
-    return _Read(None if kept else "invalid", "", candidate, answer)
+        return _Read("malformed", _why(f"{type(error).__name__}: {error}"), "", None)
+    broken = None if reading.check is None else broken_rule(reading.check, _seen(value, answer, reading))
+    return _Read(None, "", candidate, answer) if broken is None else _Read("invalid", _why(broken), candidate, answer)
+
+
+def _seen(value: Any, answer: JSON, reading: Reading) -> Any:
+    """Return the answer as the caller's functions see it: they cannot change what is kept."""
+    return value if reading.instances else copied(answer)
+
+
+def _why(text: str) -> str:
+    return visible(text)[:300]
 
 
 def tally(judged: Sequence[Judged]) -> dict[str, int]:
@@ -226,6 +260,7 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
             cached=sum(j["usage"]["cached"] for j in judged),
             output=sum(j["usage"]["output"] for j in judged),
         ),
+        lost=sum(j["lost"] for j in judged),
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
@@ -243,6 +278,7 @@ def vote_of(decision: Decision) -> Vote:
         lengths=decision["lengths"],
         rounds=decision["rounds"],
         usage=decision["usage"],
+        lost=decision.get("lost", 0),
     )
 
 
@@ -272,6 +308,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
         rounds=0,
         first_agrees=question["first"] == reply["candidate"],
         usage=Usage(input=0, cached=0, output=0),
+        lost=0,
         tried=[*question["tried"], vote_of(question)],
         replies=[],
     )
@@ -286,8 +323,8 @@ def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided |
         )
     if isinstance(verdict, Hung):
         return f"no candidate won ({voting.rule})."
-    last = next((j for j in reversed(judged) if j["flag"] == "malformed"), None)
-    cause = f" The last malformed reply failed with {last['why']}." if last else ""
+    last = next((j for j in reversed(judged) if j["flag"] is not None and j["why"]), None)
+    cause = f" The last {last['flag']} reply: {last['why'].rstrip('.')}." if last else ""
     if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:
         cause = " Most replies were longer than the output cap: raise max_tokens."
     if _stuck(judged, voting):
@@ -305,7 +342,7 @@ def _in_a_row(judged: Sequence[Judged]) -> int:
 
 
 def _verdict(ballot: dict[str, int], rule: StoppingRule) -> Decided | Draw | Hung:
-    verdict = rule(ballot)
+    verdict = checked_verdict(rule, ballot)
     if isinstance(verdict, Draw) and _scattered(ballot):
         return Hung()
     return verdict

@@ -5,12 +5,14 @@ It is pure: the same decisions lead to the same place. So a replay of the journa
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NotRequired, Protocol
 
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, canonical, plain
+from maker_graph.core.checks import truth
 from maker_graph.core.decision import Decision, Usage, Vote
+from maker_graph.core.guarding import guarded
 from maker_graph.core.task import Skippable, Task, total_of
 from maker_graph.errors import UsageError
 
@@ -27,6 +29,7 @@ class Totals(TypedDict):
         first_sample_wrong_at: the first step whose first sample, alone, does not give the decided answer; None if all do.
         flags: red flag -> samples discarded for it.
         tokens: of all samples.
+        lost: replies that never came, for a reason that may depend on what they said; there is no such key if there were none.
     """
 
     samples: int
@@ -37,6 +40,7 @@ class Totals(TypedDict):
     first_sample_wrong_at: int | None
     flags: dict[str, int]
     tokens: Usage
+    lost: NotRequired[int]
 
 
 class MakerOutput(TypedDict):
@@ -81,20 +85,25 @@ class Machine:
     """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
 
     def __init__(self, task: Task) -> None:
-        self._task = task
+        self._task = guarded(task)
+        self._name = type(task).__name__
         self.total = total_of(task)
 
     def begin(self) -> MakerOutput:
-        """Return where the task stands before its first step."""
-        try:
-            state = plain(self._task.start())
-        except ValueError as error:
-            raise UsageError(f"The start state of {type(self._task).__name__} is {error}.") from None
+        """Return where the task stands before its first step.
+
+        Raises:
+            UsageError: the start state is no plain JSON, or another one each time.
+        """
+        state = self._state("start state", self._task.start())
+        text = canonical(state, own=True)
+        if canonical(self._state("start state", self._task.start()), own=True) != text:
+            raise UsageError(f"{self._name}.start() returned two different states: it must return the same one each time.")
         return MakerOutput(
             state=state,
             step=0,
             done=self._done(state, 0),
-            digest=hashlib.sha256(canonical(state).encode()).hexdigest(),
+            digest=hashlib.sha256(text.encode()).hexdigest(),
             totals=Totals(
                 samples=0,
                 votes=0,
@@ -108,13 +117,17 @@ class Machine:
         )
 
     def advance(self, at: MakerOutput, decision: Decision) -> MakerOutput:
-        """Return where the task stands after one more decision."""
+        """Return where the task stands after one more decision.
+
+        Raises:
+            UsageError: the state after it is no plain JSON.
+        """
         step = at["step"] + 1
         if decision["status"] == "decided":
-            state = plain(self._task.apply(at["state"], decision["answer"]))
+            state = self._state(f"state after step {step}", self._task.apply(at["state"], decision["answer"]))
         else:
             assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
-            state = plain(self._task.skip(at["state"]))
+            state = self._state(f"state after step {step}", self._task.skip(at["state"]))
         link = canonical([at["digest"], step, decision["status"], decision["answer"]])
         return MakerOutput(
             state=state,
@@ -124,8 +137,14 @@ class Machine:
             totals=_added(at["totals"], decision, step),
         )
 
+    def _state(self, what: str, state: object) -> JSON:
+        try:
+            return plain(state, own=True)
+        except ValueError as error:
+            raise UsageError(f"The {what} of {self._name} is {error}.") from error
+
     def _done(self, state: JSON, step: int) -> bool:
-        return self._task.done(state) or step == self.total
+        return truth(f"{self._name}.done", self._task.done(state)) or step == self.total
 
 
 def _added(totals: Totals, decision: Decision, step: int) -> Totals:
@@ -144,6 +163,8 @@ def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
     for name, number in vote["flags"].items():
         flags[name] = flags.get(name, 0) + number
     tokens, used = totals["tokens"], vote["usage"]
+    if lost := vote.get("lost", 0):
+        totals = {**totals, "lost": totals.get("lost", 0) + lost}
     return {
         **totals,
         "samples": totals["samples"] + vote["samples"],

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 from maker_graph.core.ballot import Ballot, lead
+from maker_graph.core.checks import failed, whole
 from maker_graph.errors import UsageError
 
 
@@ -47,9 +48,37 @@ class StoppingRule(Protocol):
         ...
 
 
-def _at_least_one(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
+def checked_verdict(rule: StoppingRule, ballot: Ballot) -> Verdict:
+    """Return what `rule` says of `ballot`, of which it sees a copy, if it is a verdict that can be kept.
+
+    >>> checked_verdict(AheadBy(2), {"a": 1})
+    Draw(samples=1)
+
+    Raises:
+        UsageError: the rule fails, draws no whole number of samples, or decides for what nobody voted for.
+    """
+    what = f"The stopping rule {_name_of(rule)}"
+    try:
+        verdict = rule(dict(ballot))
+    except UsageError:
+        raise
+    except Exception as error:
+        raise failed(f"{what}, on the votes {sorted(ballot.values(), reverse=True)},", error) from error
+    match verdict:
+        case Hung():
+            return verdict
+        case Draw(samples):
+            whole(f"{what} said {verdict}: the samples to draw", samples)
+            return verdict
+        case Decided(candidate):
+            if candidate not in [*ballot]:  # whatever it is, also if it has no hash
+                raise UsageError(f"{what} decided for a candidate that nobody voted for: it must be a key of the ballot.")
+            return verdict
+    raise UsageError(f"{what} must return Decided(candidate), Draw(samples) or Hung(), and it returned {verdict!r}.")
+
+
+def _name_of(rule: object) -> str:
+    return str(getattr(rule, "__name__", rule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +94,7 @@ class AheadBy:
     k: int
 
     def __post_init__(self) -> None:
-        _at_least_one("k", self.k)
+        whole("k", self.k)
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`."""
@@ -89,7 +118,7 @@ class FirstTo:
     k: int
 
     def __post_init__(self) -> None:
-        _at_least_one("k", self.k)
+        whole("k", self.k)
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`."""
@@ -114,7 +143,7 @@ class Majority:
     n: int
 
     def __post_init__(self) -> None:
-        _at_least_one("n", self.n)
+        whole("n", self.n)
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`."""

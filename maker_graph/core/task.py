@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
+from maker_graph.core.checks import whole
 from maker_graph.errors import UsageError
 
 Prompt: TypeAlias = str | Sequence[Any]
@@ -57,7 +58,10 @@ class Checks(Protocol):
     """A task with rules that every answer must keep; an answer that breaks one is flagged as invalid."""
 
     def check(self, state: State, answer: Any, /) -> bool:
-        """Say whether `answer` keeps the rules in `state`. Not whether it is the right one: that is for the vote."""
+        """Say whether `answer` keeps the rules in `state`. Not whether it is the right one: that is for the vote.
+
+        It returns True or False, or raises `Invalid` to say why not. Anything else that it returns or raises is an error.
+        """
         ...
 
 
@@ -138,8 +142,12 @@ class Known(Protocol):
 
 
 def total_of(task: object) -> int | None:
-    """Return the number of steps of the task, or None if it does not know."""
-    return task.total() if isinstance(task, Counted) else None
+    """Return the number of steps of the task, or None if it does not know.
+
+    Raises:
+        UsageError: what it says is no number of steps.
+    """
+    return whole(f"{type(task).__name__}.total()", task.total(), 0) if isinstance(task, Counted) else None
 
 
 def draftable(task: Task) -> None:

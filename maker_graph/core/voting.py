@@ -3,12 +3,13 @@
 A `Voting` does not say who answers. Together with a model and a prompt it is a rung of the ladder.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
 from typing import Literal, TypeAlias
 
-from maker_graph.core.red_flags import RedFlag, empty, named, refused, too_long, truncated
-from maker_graph.core.rules import AheadBy, Draw, StoppingRule
+from maker_graph.core import checks
+from maker_graph.core.red_flags import RedFlag, empty, ended, named, no_text, refused, too_long, tool_calls, truncated
+from maker_graph.core.rules import AheadBy, Draw, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
 
 Temperature: TypeAlias = float | tuple[float, float] | None
@@ -50,7 +51,8 @@ class Voting:
         stuck_after: a vote with so many red flags in a row at its end is undecided too.
         seed: from which each sample gets a seed of its own; None sends no seed.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
-        red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused and empty.
+        red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused, tool_calls, ended,
+            no_text and empty. Copies are discarded whatever stands here.
 
     Raises:
         UsageError: a value is wrong; the text says which, and what to do.
@@ -63,30 +65,35 @@ class Voting:
     stuck_after: int = STUCK_AFTER
     seed: int | None = None
     check: bool = True
-    red_flags: tuple[RedFlag, ...] | None = None
+    red_flags: Sequence[RedFlag] | None = None
     rule: StoppingRule = field(init=False, repr=False, compare=False)
     first_round: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_whole("max_samples", self.max_samples)
-        _check_whole("stuck_after", self.stuck_after)
+        checks.whole("max_samples", self.max_samples)
+        checks.whole("stuck_after", self.stuck_after)
+        checks.switch("check", self.check)
         if self.max_tokens is not None and self.max_tokens != "auto":
-            _check_whole("max_tokens", self.max_tokens)
+            checks.whole("max_tokens", self.max_tokens)
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
             raise UsageError(f"seed is a whole number or None, not {self.seed!r}.")
         if self.temperature is not None and self.temperature != "auto":
-            _check_temperature(self.temperature)
+            checks.temperature(self.temperature)
         if not isinstance(self.k, int) and not callable(self.k):
             raise UsageError(f"k is a whole number of at least 1 or a stopping rule, not {self.k!r}.")
+        if isinstance(self.k, type):
+            raise UsageError(f"k is a stopping rule that was made, such as {self.k.__name__}(3), not the class itself.")
         rule = AheadBy(self.k) if isinstance(self.k, int) else self.k
-        verdict = rule({})
-        if not isinstance(verdict, Draw) or verdict.samples > self.max_samples:
+        verdict = checked_verdict(rule, {})
+        if not isinstance(verdict, Draw):
+            raise UsageError(f"A stopping rule says Draw(n) when there are no votes yet, and {rule} said {verdict}.")
+        if verdict.samples > self.max_samples:
             raise UsageError(
                 f"max_samples={self.max_samples!r} is too few to decide anything ({rule}): raise max_samples or lower k."
             )
         if self.red_flags is not None:
-            object.__setattr__(self, "red_flags", tuple(self.red_flags))
             named(self.red_flags)
+            object.__setattr__(self, "red_flags", tuple(self.red_flags))
         object.__setattr__(self, "rule", rule)
         object.__setattr__(self, "first_round", verdict.samples)
 
@@ -96,7 +103,7 @@ class Voting:
         if self.red_flags is not None:
             return named(self.red_flags)
         cap = self.output_cap
-        return named([truncated, *([] if cap is None else [too_long(cap)]), refused, empty])
+        return named([truncated, *([] if cap is None else [too_long(cap)]), refused, tool_calls, ended, no_text, empty])
 
     @property
     def temperatures(self) -> tuple[float, float] | None:
@@ -113,15 +120,3 @@ class Voting:
     def lead(self) -> int | None:
         """The lead that decides; None if another rule does."""
         return self.rule.k if isinstance(self.rule, AheadBy) else None
-
-
-def _check_whole(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
-
-
-def _check_temperature(value: object) -> None:
-    both = value if isinstance(value, tuple) and len(value) == 2 else (value,)
-    for each in both:
-        if isinstance(each, bool) or not isinstance(each, int | float) or not 0 <= each < inf:
-            raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")

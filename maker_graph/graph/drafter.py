@@ -57,7 +57,7 @@ class Drafter:
 
     def _predicted(self, state: JSON, n: int) -> list[JSON]:
         try:
-            return [plain(each) for each in islice(self._task.draft(state, n), n)]
+            return [plain(each, own=True) for each in islice(self._task.draft(state, n), n)]
         except Exception:  # noqa: BLE001  a draft may fail as it may be wrong: it stops nothing
             return []
 
@@ -72,7 +72,7 @@ class Drafter:
         states: list[JSON] = []
         try:
             for answer in islice(self._task.parse_draft(text), n):
-                state = plain(self._task.apply(state, answer))
+                state = plain(self._task.apply(state, answer), own=True)
                 states.append(state)
         except Exception:  # noqa: BLE001  a model wrote it: what was read so far is as good as any draft
             return states

@@ -15,7 +15,6 @@ from typing import Any, Literal, TypeAlias
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Reading
 from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
@@ -102,7 +101,7 @@ def reading_of(task: Task, state: Any, *, check: bool) -> Reading:
     """Return how a person's reply to the step at `state` is read: as a sample's, without the flags of raw samples."""
     obeys = _rules(task, check=check)
     return Reading(
-        parse=lambda text: plain(task.parse(text)),
+        parse=task.parse,
         key=_key(task),
         check=None if obeys is None else lambda answer: obeys(state, answer),
         red_flags={},

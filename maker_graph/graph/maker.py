@@ -23,11 +23,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 from typing_extensions import TypedDict
 
+from maker_graph.core import checks
 from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
+from maker_graph.core.guarding import guarded, see_task
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
-from maker_graph.core.task import Checks, Predicts, Skippable, Task
+from maker_graph.core.task import Checks, Predicts, Skippable, Task, draftable
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
@@ -141,7 +143,7 @@ def create_maker(
         stuck_after=stuck_after,
         seed=seed,
         check=check,
-        red_flags=None if red_flags is None else tuple(red_flags),
+        red_flags=red_flags,
     )
     return build_maker(
         task,
@@ -190,10 +192,13 @@ def build_maker(
     trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Return the outer machine, uncompiled; everything is as in `create_maker`."""
-    at_the_end = _checked(task, segment, on_undecided)
+    at_the_end = _checked(task, segment, ladder, on_undecided)
     width = _width(ahead.lookahead)
     checked = voting.check and isinstance(task, Checks)
     machine = Machine(task)
+    if ahead.lookahead != 1:
+        draftable(task)
+    task = guarded(task)
     voters = create_voters(task, ladder or Ladder(temperature=None, rephrase=False), model=model, voting=voting, calls=calls)
 
     def config_of(step: int) -> RunnableConfig:
@@ -332,15 +337,16 @@ def _width(lookahead: object) -> int | None:
     return lookahead
 
 
-def _checked(task: object, segment: Segment, on_undecided: OnUndecided | None) -> OnUndecided:
+def _checked(task: object, segment: Segment, ladder: object, on_undecided: OnUndecided | None) -> OnUndecided:
     """Return what happens at the end of the ladder, if the settings can be kept."""
-    if not isinstance(task, Task):
-        raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
+    see_task(task)
     for name, number in (("steps_per_segment", segment.steps), ("samples_per_segment", segment.samples)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
-            raise UsageError(f"{name} must be a whole number of at least 1, not {number!r}.")
-    if on_undecided not in {None, *get_args(OnUndecided)}:
-        raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
+        if number is not None:
+            checks.whole(name, number)
+    if ladder is not None and not isinstance(ladder, Ladder):
+        raise UsageError(f"ladder is a Ladder, or None for none, not {ladder!r}.")
+    if on_undecided is not None:
+        checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
     skippable = isinstance(task, Skippable)
     if on_undecided == "return" and not skippable:
         raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")

@@ -13,8 +13,8 @@ Inside: the two, and the votes, which never leave.
 import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, cast, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
@@ -24,7 +24,8 @@ from langgraph.types import Send, interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from maker_graph.core.canonical import plain, strict_json
+from maker_graph.core import checks
+from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.decision import Decision, Judged, Reading, Vote, answered, decide, judge, judge_all, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty
 from maker_graph.core.rules import StoppingRule
@@ -57,7 +58,7 @@ def create_microstep(
     *,
     state: type[Any] = MessagesState,
     prompt: Callable[[Any], Prompt] | None = None,
-    answer: Callable[[str], Any] | type[BaseModel] | None = None,
+    answer: Any = None,
     key: Callable[[Any], Any] | None = None,
     check: Callable[[Any, Any], bool] | None = None,
     into: str | None = None,
@@ -85,15 +86,22 @@ def create_microstep(
         model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
         state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
         prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
-        answer: from the text of a reply to plain JSON, or a pydantic model that the reply, strict JSON, must fit. What it
-            raises makes the sample malformed. Default: the stripped text.
-        key: from an answer to what is voted on, if not the whole answer. It sees what `answer` made: an instance, if that is a
-            pydantic model.
-        check: from state and answer to whether the answer keeps the rules of the domain; if not, it is flagged as invalid.
+        answer: a type, or a function from the text of a reply to the answer. What does not fit, or raises, is malformed.
+            Default: the stripped text.
+
+            A type is read strictly, as JSON: `bool` takes `true` and `false`, `int` takes `3` and no `"3"`, `list[int]`, a
+            pydantic model, dataclass, TypedDict or NamedTuple what their fields take. What is a text stands without quotes
+            too: `yes` for `Literal["yes", "no"]`, `billing` for an Enum of texts, `2026-01-31` for a date, `10.50` for a
+            Decimal. `str` is the text as it is. Sets, bytes and secrets cannot be compared, and are refused.
+        key: from an answer to what is voted on, if not the whole answer. It sees an instance of the type, or the plain JSON of
+            what the function returned. Equal values are one vote: the Decimals 10.50 and 10.5, an accent composed or apart.
+        check: from state and answer to True, or False if the answer breaks a rule of the domain; it may also raise
+            `Invalid("why")`. Then the sample is flagged as invalid. It sees the answer as `key` does.
         into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
         decision: the key of the state that gets the full decision, as plain JSON. Default: none.
         k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
-        red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused and empty.
+        red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused, tool_calls, ended,
+            no_text and empty. Leave out tool_calls if a call beside a text may be lost.
         max_samples: a vote that needs more samples than this is undecided.
         stuck_after: and so is one with so many red flags in a row at its end.
         temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is the one that
@@ -116,7 +124,7 @@ def create_microstep(
         max_samples=max_samples,
         stuck_after=stuck_after,
         seed=seed,
-        red_flags=None if red_flags is None else tuple(red_flags),
+        red_flags=red_flags,
     )
     asking = Asking(state=state, prompt=prompt, answer=answer, key=key, check=check, into=into, decision=decision)
     return build_microstep(model, voting, asking, on_undecided=on_undecided, calls=calls, name=name)
@@ -128,7 +136,7 @@ class Asking:
 
     state: type[Any] = MessagesState
     prompt: Callable[[Any], Prompt] | None = None
-    answer: Callable[[str], Any] | type[BaseModel] | None = None
+    answer: Any = None
     key: Callable[[Any], Any] | None = None
     check: Callable[[Any, Any], bool] | None = None
     into: str | None = None
@@ -150,8 +158,8 @@ def build_microstep(
     Raises:
         UsageError: a setting is wrong; the text says which, and what to do.
     """
-    if on_undecided not in get_args(OnUndecided):
-        raise UsageError(f"on_undecided is 'raise', 'return' or 'interrupt', not {on_undecided!r}.")
+    checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
+    _see_functions(asking.prompt, asking.key, asking.check)
     voting = info_of(model).suited(voting)
     flags_by_name = voting.flags
     state, key, check, into, decision = asking.state, asking.key, asking.check, asking.into, asking.decision
@@ -159,7 +167,7 @@ def build_microstep(
     out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
     view = _view_of(state, keys)
     prompt = asking.prompt or _messages
-    parse = _reader(asking.answer)
+    read = reader_of(asking.answer)
     sampler = Sampler(
         resolve_models(model, seed=voting.seed),
         temperature=voting.temperatures,
@@ -170,7 +178,7 @@ def build_microstep(
 
     def reading(values: Mapping[str, Any]) -> Reading:
         bound = None if check is None else lambda reply: check(view(values), reply)
-        return Reading(parse=parse, key=key, check=bound, red_flags=flags_by_name)
+        return Reading(read.parse, key, bound, flags_by_name, read.instances)
 
     def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
         asked = prompt(view(values))
@@ -188,9 +196,10 @@ def build_microstep(
 
     def red_flag(values: dict[str, Any]) -> dict[str, Any]:
         judged = values.get("vote_judged") or []
-        how = reading(values)
-        drawn = sorted(values["vote_samples"][len(judged) :], key=lambda each: each["index"])
-        return {"vote_judged": judged + judge_all([Sample(**each) for each in drawn], how)}
+        samples = sorted((Sample(**each) for each in values["vote_samples"]), key=lambda each: each.index)
+        earlier, drawn = samples[: len(judged)], samples[len(judged) :]
+        sampler.look(drawn, earlier)
+        return {"vote_judged": judged + judge_all(drawn, reading(values), earlier)}
 
     def vote(values: dict[str, Any]) -> dict[str, Any]:
         judged = values["vote_judged"]
@@ -243,20 +252,13 @@ def _messages(state: Any) -> Prompt:
     return messages
 
 
-def _reader(answer: Callable[[str], Any] | type[BaseModel] | None) -> Callable[[str], Any]:
-    """Return how text becomes an answer."""
-    if answer is None:
-        return str.strip
-    if not (isinstance(answer, type) and issubclass(answer, BaseModel)):
-        read = cast("Callable[[str], Any]", answer)
-        return lambda text: plain(read(text))  # so that key, check and a replay see the same value
-    form = answer
-
-    def parse(text: str) -> BaseModel:
-        strict_json(text.strip())  # no duplicate keys, no NaN; then no "3" for 3 and no "yes" for true
-        return form.model_validate_json(text.strip(), strict=True)
-
-    return parse
+def _see_functions(prompt: object, key: object, check: object) -> None:
+    if prompt is not None:
+        checks.function("prompt", prompt, "state")
+    if key is not None:
+        see_key(key)
+    if check is not None:
+        checks.function("check", check, "state", "answer")
 
 
 def _keys_of(
@@ -332,10 +334,10 @@ def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decisio
             }
         )
         text = given if isinstance(given, str) else json.dumps(given)
-        reply = judge(Sample(0, text), Reading(reading.parse, reading.key, reading.check, {"empty": empty}))
+        reply = judge(Sample(0, text), replace(reading, red_flags={"empty": empty}))
         if reply["flag"] is None:
             return answered(undecided, reply)
-        problem = f"This reply is {reply['flag']}{': ' + reply['why'] if reply['why'] else ''}."
+        problem = f"This reply is {reply['flag']}{': ' + reply['why'].rstrip('.') if reply['why'] else ''}."
 
 
 def stuck(decision: Decision) -> Undecided:

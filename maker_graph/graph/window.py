@@ -167,7 +167,7 @@ class Window:
             if decision["status"] != "decided":
                 continue
             try:
-                state = plain(self._task.apply(place.state, decision["answer"]))
+                state = plain(self._task.apply(place.state, decision["answer"]), own=True)
                 over = self._task.done(state) or place.step == self._last
             except Exception:  # noqa: BLE001  if the state is real, `commit` raises it; else it is no error
                 self._cut(number + 1)
@@ -268,6 +268,6 @@ def asks_the_same(task: Task, one: JSON, other: JSON, *, checked: bool) -> bool:
 
     The prompt must be the same; and, if answers are `checked`, the state itself, against which they are held.
     """
-    if canonical(one) == canonical(other):
+    if canonical(one, own=True) == canonical(other, own=True):
         return True
     return not checked and [*as_messages(task.prompt(one))] == [*as_messages(task.prompt(other))]

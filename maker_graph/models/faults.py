@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NoReturn, TypeAlias
 
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.errors import MakerError, ProviderFailure
 from maker_graph.models.envelopes import ErrorReply, NoReply
 from maker_graph.models.redaction import redacted

@@ -34,6 +34,7 @@ from maker_graph.core.voting import Auto
 from maker_graph.errors import UsageError
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.configured import Configured, configured
+from maker_graph.models.copies import Copies
 from maker_graph.models.envelopes import NoReply
 from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
@@ -65,7 +66,11 @@ class _Forms(NamedTuple):
 
 
 class Sampler:
-    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature."""
+    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature.
+
+    Attributes:
+        copies: told by `look` which samples a step had.
+    """
 
     def __init__(
         self,
@@ -83,7 +88,7 @@ class Sampler:
             models: they take turns by sample index.
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
-            seed: from which each sample's own seed is made; None sends none.
+            seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
             calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
 
@@ -103,12 +108,12 @@ class Sampler:
             raise UsageError(f"calls has no {unknown[0]!r}: it takes {', '.join(Calls.__annotations__)}.")
         self._meter = calls.get("meter")
         self._gate = calls.get("gate") or Gate()
+        self.copies = calls.get("copies") or Copies()
         self._patience = _seconds("patience", calls.get("patience"))
         timeout = calls.get("timeout")
         self._timeout: float | Auto | None = "auto" if timeout == "auto" else _seconds("timeout", timeout)
         self._settings = [
-            configured(model, each, max_tokens, None)  # each request is told its own time-out
-            for model, each in [(models[0], first), *((model, others) for model in models)]
+            configured(model, each, max_tokens) for model, each in [(models[0], first), *((model, others) for model in models)]
         ]
         self._for_threads: list[BaseChatModel] | None = None
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
@@ -125,7 +130,7 @@ class Sampler:
             ProviderFailure: the provider refuses, or fails again and again.
         """
         setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index)
+        messages, plain, kwargs = self._request(prompt, index, setting)
         config = _config(self._name, index, setting, metadata)
 
         model = self._blocking()[self._turn(index)]
@@ -154,7 +159,7 @@ class Sampler:
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
         setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index)
+        messages, plain, kwargs = self._request(prompt, index, setting)
         config = _config(self._name, index, setting, metadata)
         model = self._on_this_loop()[self._turn(index)]
 
@@ -181,6 +186,20 @@ class Sampler:
         except Failed as failure:
             self._raise_failure(failure, setting, tries.statistics)
 
+    @property
+    def turns(self) -> int:
+        """The models that take turns."""
+        return len(self._settings) - 1
+
+    def draws(self, index: int) -> bool:
+        """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
+        setting = self._settings[self._turn(index)]
+        return setting.temperature != 0 and not setting.ships
+
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> None:
+        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before."""
+        self.copies.look(samples, earlier, drawn=self.draws)
+
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
         return 1 + index % (len(self._settings) - 1) if index else 0
@@ -205,7 +224,9 @@ class Sampler:
         """Return the seconds that the next request may take; None leaves it to the model."""
         return self._gate.timeout() if self._timeout == "auto" else self._timeout
 
-    def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
+    def _request(
+        self, prompt: Prompt, index: int, setting: Configured
+    ) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
         forms = self._forms.get(id(prompt))
         if forms is None or forms.prompt is not prompt:
             messages = as_messages(prompt)
@@ -215,7 +236,9 @@ class Sampler:
                 if len(self._forms) >= REMEMBERED:
                     del self._forms[next(iter(self._forms))]
                 self._forms[id(prompt)] = forms
-        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": _seed_of(self._seed, forms.text, index)}
+        kwargs: dict[str, Any] = {}
+        if self._seed is not None and setting.seed is not None:
+            kwargs[setting.seed] = _seed_of(self._seed, forms.text, index)
         return forms.messages, forms.plain, kwargs
 
     @contextmanager

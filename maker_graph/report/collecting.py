@@ -33,7 +33,7 @@ REPLAYED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class ReportData:
     """All that a report shows of a run.
 
     Attributes:
@@ -50,6 +50,7 @@ class Collected:
         samples: of committed steps, as all that follows.
         votes: those that showed no red flag.
         outvoted: votes that lost.
+        lost: replies that never came, for a reason that may depend on what they said.
         contested: steps on which a vote lost.
         rounds: parallel fan-outs.
         flags: red flag -> samples.
@@ -73,6 +74,7 @@ class Collected:
     samples: int
     votes: int
     outvoted: int
+    lost: int
     contested: int
     rounds: int
     flags: Mapping[str, int]
@@ -81,10 +83,10 @@ class Collected:
     first_sample_wrong_at: int | None
     endings: Endings
     contests: Sequence[Contest]
-    along: BinnedCounts
+    bins: BinnedCounts
     lengths: Lengths | None
     truth: Truth
-    pace: Timing | None
+    timing: Timing | None
     plan: Mapping[str, Any] | None
     certificate: Mapping[str, Any] | None
     frames: Frames | None
@@ -96,7 +98,7 @@ class Collected:
         return bool(self.verified) and (judged or self.settings.task == "hanoi")
 
 
-def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Collected:
+def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
     """Return what a report shows of `run`.
 
     `certificate` is what `certificate.as_json` gives.
@@ -113,10 +115,10 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
     else:
         note = _note(run, "verified") or {}
         done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None
-    walk, along, shapes = TruthWalk(run.task, replayed=replayed), BinCounter(journal.step), EndingCounter()
+    walk, bins, endings = TruthWalk(run.task, replayed=replayed), BinCounter(journal.step), EndingCounter()
     contests, frames = ContestFinder(), FrameRecorder(run.task, journal.step)
     replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
-    adds = [part.add for part in (along, shapes, contests, replies, frames, walk)]
+    adds = [part.add for part in (bins, endings, contests, replies, frames, walk)]
     for number, entry in journal.entries():
         try:
             step = counted_step(number, skim(entry), settings.k, walk.truth(number))
@@ -125,7 +127,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise DamagedRun(f"The journal is damaged at step {number}: {error}.", number) from error
     spent, pace = journal.account().spent, _note(run, "pace")
-    return Collected(
+    return ReportData(
         name=run.directory.name,
         settings=settings,
         steps=journal.step,
@@ -136,21 +138,22 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Coll
         spent=spent,
         sessions=journal.owners(),
         list_price=_list_price(settings, spent),
-        samples=sum(along.samples),
-        votes=shapes.total("votes"),
-        outvoted=sum(along.outvoted),
+        samples=sum(bins.samples),
+        votes=endings.total("votes"),
+        outvoted=sum(bins.outvoted),
+        lost=endings.lost,
         contested=contests.number,
-        rounds=shapes.total("rounds"),
-        flags={name: sum(bins) for name, bins in sorted(along.flags.items())},
-        by=shapes.by(),
-        first_samples_wrong=shapes.first_wrong,
-        first_sample_wrong_at=shapes.first_wrong_at,
-        endings=shapes.endings(),
+        rounds=endings.total("rounds"),
+        flags={name: sum(counts) for name, counts in sorted(bins.flags.items())},
+        by=endings.by(),
+        first_samples_wrong=endings.first_wrong,
+        first_sample_wrong_at=endings.first_wrong_at,
+        endings=endings.endings(),
         contests=contests.found(),
-        along=BinnedCounts(along.size, along.steps, along.samples, along.outvoted, dict(sorted(along.flags.items()))),
+        bins=BinnedCounts(bins.size, bins.steps, bins.samples, bins.outvoted, dict(sorted(bins.flags.items()))),
         lengths=replies.lengths(),
         truth=replies.truth(),
-        pace=None if pace is None else timing_of(pace),
+        timing=None if pace is None else timing_of(pace),
         plan=_note(run, "plan"),
         certificate=certificate,
         frames=frames.found(),

@@ -6,7 +6,6 @@ Whatever a model or a user wrote is made visible and escaped, and stands only in
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from maker_graph.errors import LimitReached
-from maker_graph.report.collecting import Collected, collect
+from maker_graph.files import write_whole
+from maker_graph.report.collecting import ReportData, collect
 from maker_graph.report.figures.run import run_figures
 from maker_graph.report.figures.style import png, svg
 from maker_graph.report.sections.html import escaped
@@ -41,34 +41,34 @@ def write(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> list[P
         DamagedRun: the journal is not what was written.
         LimitReached: the directory cannot be written.
     """
-    collected = collect(run, certificate)
-    figures = run_figures(collected)
+    data = collect(run, certificate)
+    figures = run_figures(data)
     folder = run.directory / "figures"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        pictures = [_put(folder / f"{name}.png", png(figure)) for name, figure in figures.items()]
-        return [_put(run.directory / "report.html", page(collected, figures).encode()), *pictures]
+        pictures = [write_whole(folder / f"{name}.png", png(figure), private=True) for name, figure in figures.items()]
+        return [write_whole(run.directory / "report.html", page(data, figures), private=True), *pictures]
     except OSError as error:
         raise LimitReached(f"The report cannot be written ({error}): make room, or give access, and report again.") from error
 
 
-def page(collected: Collected, figures: Mapping[str, Figure] | None = None) -> str:
+def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
     """Return the page; the figures are drawn, unless they are given."""
-    drawn = {name: svg(figure, name) for name, figure in (run_figures(collected) if figures is None else figures).items()}
-    script = _asset("report.js") if collected.frames else ""
+    drawn = {name: svg(figure, name) for name, figure in (run_figures(data) if figures is None else figures).items()}
+    script = _asset("report.js") if data.frames else ""
     sections = [
-        result_section(collected),
-        pegs_section(collected),
-        plan_section(collected),
-        undecided_section(collected, drawn),
-        contests_section(collected, drawn),
-        flags_section(collected, drawn),
-        samples_section(collected, drawn),
-        lengths_section(collected, drawn),
-        time_section(collected, drawn),
-        settings_section(collected),
+        result_section(data),
+        pegs_section(data),
+        plan_section(data),
+        undecided_section(data, drawn),
+        contests_section(data, drawn),
+        flags_section(data, drawn),
+        samples_section(data, drawn),
+        lengths_section(data, drawn),
+        time_section(data, drawn),
+        settings_section(data),
     ]
-    title = f"{collected.name}: {headline(collected)}"
+    title = f"{data.name}: {headline(data)}"
     return "\n".join(
         [
             "<!doctype html>",
@@ -83,12 +83,12 @@ def page(collected: Collected, figures: Mapping[str, Figure] | None = None) -> s
             f"<style>{_asset('report.css')}</style>",
             "</head>",
             "<body>",
-            header(collected),
+            header(data),
             "<main>",
-            tiles(collected),
+            tiles(data),
             *filter(None, sections),
             "</main>",
-            f"<footer><p>Run {escaped(collected.settings.id)}. {SOURCE}</p></footer>",
+            f"<footer><p>Run {escaped(data.settings.id)}. {SOURCE}</p></footer>",
             f"<script>{script}</script>" if script else "",
             "</body>",
             "</html>",
@@ -108,14 +108,3 @@ def _policy(script: str) -> str:
 
 def _asset(name: str) -> str:
     return files("maker_graph.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _put(path: Path, content: bytes) -> Path:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.touch(mode=0o600)
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path

@@ -14,10 +14,13 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
+from maker_graph.core.guarding import guarded
 from maker_graph.core.machine import Machine
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
+from maker_graph.files import write_whole
 from maker_graph.run.journal import Fsync, Journal
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.tasks.loading import load_task
@@ -43,7 +46,8 @@ class Summary(TypedDict):
     spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
-    session. `sessions` counts how often somebody went on with the run, the first time included.
+    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
+    somebody went on with the run, the first time included.
     """
 
     run: str
@@ -67,6 +71,7 @@ class Summary(TypedDict):
     digest: str
     drafts: Drafts
     dropped: int
+    lost: int
     sessions: int
 
 
@@ -103,11 +108,7 @@ def created(directory: Path, settings: Settings, task: Task, *, fsync: Fsync = "
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
     try:
         Journal(directory / "journal.db", settings.origin(), create=True).close()
-        # Last, and whole or not at all: a directory with settings is a run.
-        draft = directory / ".settings.json"
-        draft.touch(mode=0o600)
-        draft.write_text(settings.text(), encoding="utf-8")
-        draft.replace(directory / "settings.json")
+        write_whole(directory / "settings.json", settings.text(), private=True)  # last: a directory with settings is a run
     except OSError as error:
         raise LimitReached(f"{directory} cannot be written ({error.strerror}): make room and start again.") from None
     with opened(directory, task, fsync=fsync) as run:
@@ -157,11 +158,14 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         DamagedRun: the journal is not what was written.
     """
     at = run.machine.begin()
-    rules_kept, check = True, run.task.check if isinstance(run.task, Checks) else None
+    task = guarded(run.task)
+    rules_kept, check = True, task.check if isinstance(task, Checks) else None
     for decision, before, after in run.journal.replay(run.machine):
         at = after
-        kept = decision["status"] == "decided" and (check is None or check(before["state"], decision["answer"]))
-        rules_kept = rules_kept and kept
+        decided = decision["status"] == "decided"
+        if decided and check is not None and rules_kept:
+            rules_kept = broken_rule(check, before["state"], decision["answer"]) is None
+        rules_kept = rules_kept and decided
         if at["step"] % 1000 == 0:
             progress(at["step"])
     total = total_of(run.task)
@@ -174,7 +178,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         steps=at["step"],
         total=total,
         done=at["done"],
-        verified=rules_kept and run.task.done(at["state"]) and total in (None, at["step"]),
+        verified=rules_kept and task.done(at["state"]) and total in (None, at["step"]),
         k=settings.k,
         samples=max(spent.samples, totals["samples"]),
         votes=totals["votes"],
@@ -192,6 +196,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
             cost_usd=round(spent.draft_cost, 6),
         ),
         dropped=max(0, spent.samples - totals["samples"]),
+        lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
     )
 

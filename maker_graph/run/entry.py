@@ -4,7 +4,8 @@ An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached
 `candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
 candidate it voted for, or its red flag; `output` lists the output tokens of each, or is their sum, as it was before;
 `winner` is a place among the candidates, or null for a step that was left open. A step that was stuck has two more parts: `by`,
-the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`.
+the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`. A step on
+which replies were lost has these two parts too, and then `lost`: how many, of each rung before and of the last one.
 """
 
 import json
@@ -39,11 +40,12 @@ def encode(decision: Decision) -> str:
         winner,
         decision["first_agrees"],
     ]
-    if decision["tried"]:
+    lost = [vote.get("lost", 0) for vote in (*decision["tried"], decision)]
+    if decision["tried"] or any(lost):
         tried = [
             [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each)] for each in decision["tried"]
         ]
-        parts += [decision["by"], tried]
+        parts += [decision["by"], tried, lost] if any(lost) else [decision["by"], tried]
     return canonical(parts)
 
 
@@ -53,23 +55,23 @@ def decode(entry: str) -> Decision:
     Raises:
         ValueError: the text is no entry.
     """
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried = _parts(entry)
+    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _parts(entry)
     if winner is not None and candidates[winner] is None:
         candidates[winner] = canonical(answer)
     return {
-        **_vote(by, candidates, sequence, rounds, tokens),
+        **_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]),
         "status": "undecided" if winner is None else "decided",
         "reason": "",
         "answer": answer,
         "candidate": None if winner is None else candidates[winner],
         "text": "",
         "first_agrees": first_agrees,
-        "tried": [_vote(*each) for each in tried],
+        "tried": [_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)],
         "replies": [],
     }
 
 
-def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[Any]) -> Vote:
+def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[Any], *, lost: int) -> Vote:
     """Return one sampler's vote; what its first sample would have voted for was not kept."""
     read, cached, written = tokens
     lengths = written if isinstance(written, list) else []
@@ -83,6 +85,7 @@ def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int
         lengths=lengths,
         rounds=rounds,
         usage=Usage(input=read, cached=cached, output=sum(lengths) if isinstance(written, list) else written),
+        lost=lost,
     )
 
 
@@ -92,9 +95,18 @@ def _tokens(vote: Vote) -> list[Any]:
 
 def _parts(entry: str) -> list[Any]:
     parts = json.loads(entry)
-    if not isinstance(parts, list) or len(parts) not in {7, 9}:
+    if not isinstance(parts, list):
+        raise ValueError("it is no entry")  # noqa: TRY004  text that is no entry, whatever else it is
+    return _whole(parts)
+
+
+def _whole(parts: list[Any]) -> list[Any]:
+    """Return the ten parts of an entry; those that most entries do not have are filled in."""
+    if len(parts) not in {7, 9, 10}:
         raise ValueError("it is no entry")
-    return parts if len(parts) == 9 else [*parts, "base", []]
+    if len(parts) == 7:
+        return [*parts, "base", [], [0]]
+    return parts if len(parts) == 10 else [*parts, [0] * (len(parts[8]) + 1)]
 
 
 _UNANIMOUS = re.compile(r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\d+,\d+,(\d+|\[[\d,]*\])\],0,(true|false)\]$')
@@ -102,6 +114,9 @@ _UNANIMOUS = re.compile(r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\
 
 It is anchored at the end, and `[null]` stands in it just once, so that no answer can pass for it.
 """
+
+_ANSWER_ALONE = (None,)
+"""The candidates of such an entry."""
 
 
 class SkimmedVote(NamedTuple):
@@ -112,27 +127,33 @@ class SkimmedVote(NamedTuple):
     sequence: Sequence[int | str]
     rounds: int
     lengths: Sequence[int]
+    lost: int = 0
 
 
 class Skimmed(NamedTuple):
     """An entry as it stands, for counting a million of them: nothing in it is checked or completed.
 
     Attributes:
-        answer_text: the answer as canonical JSON.
+        text: the entry itself.
         votes: those of earlier rungs and, last, the one that ended the step.
         winner: a place among the last vote's candidates, of which null stands for the answer itself.
         first_agrees: whether the first sample was for the winner.
     """
 
-    answer_text: str
+    text: str
     votes: Sequence[SkimmedVote]
     winner: int | None
     first_agrees: bool
 
     @property
     def answer(self) -> Any:
-        """The answer, read anew each time."""
-        return from_json(self.answer_text)
+        """The answer, which is looked up in the text: few of those who count look at it."""
+        return from_json(self.text)[0]
+
+    @property
+    def answer_text(self) -> str:
+        """The answer as canonical JSON."""
+        return sorted_json(self.answer)
 
 
 def skim(entry: str) -> Skimmed:
@@ -148,10 +169,9 @@ def skim(entry: str) -> Skimmed:
     if seen is None:
         return _skimmed(entry)
     sequence, rounds, output, agrees = seen.groups()
-    lengths = [int(length) for length in output[1:-1].split(",")] if output[0] == "[" and output != "[]" else []
-    return Skimmed(
-        entry[1 : seen.start()], [SkimmedVote("base", [None], _sequence(sequence), int(rounds), lengths)], 0, agrees == "true"
-    )
+    lengths = list(map(int, output[1:-1].split(","))) if output[0] == "[" and output != "[]" else ()
+    vote = SkimmedVote("base", _ANSWER_ALONE, _sequence(sequence), int(rounds), lengths)
+    return Skimmed(entry, (vote,), 0, agrees == "true")
 
 
 def unanimous(entry: str) -> int | None:
@@ -173,17 +193,22 @@ def _sequence(text: str) -> Sequence[int | str]:
 
 def _skimmed(entry: str) -> Skimmed:
     parts = from_json(entry)
-    if not isinstance(parts, list) or len(parts) not in {7, 9}:
-        raise ValueError("it is no entry")
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees = parts[:7]
-    by, tried = parts[7:] or ("base", ())
-    votes = [_skimmed_vote(*each) for each in tried]
-    votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens))
-    return Skimmed(sorted_json(answer), votes, winner, first_agrees)
+    if not isinstance(parts, list):
+        raise ValueError("it is no entry")  # noqa: TRY004  as in `_parts`
+    _, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _whole(parts)
+    votes = [_skimmed_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)]
+    votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]))
+    return Skimmed(entry, votes, winner, first_agrees)
 
 
 def _skimmed_vote(
-    by: str, candidates: list[str | None], sequence: list[int | str], rounds: int, tokens: tuple[int, int, int | list[int]]
+    by: str,
+    candidates: list[str | None],
+    sequence: list[int | str],
+    rounds: int,
+    tokens: tuple[int, int, int | list[int]],
+    *,
+    lost: int,
 ) -> SkimmedVote:
     output = tokens[2]
-    return SkimmedVote(by, candidates, sequence, rounds, output if isinstance(output, list) else [])
+    return SkimmedVote(by, candidates, sequence, rounds, output if isinstance(output, list) else [], lost)

@@ -456,7 +456,7 @@ def _broken(expected: int, step: int) -> DamagedRun:
 
 def mark_of(at: MakerOutput) -> bytes:
     """Return the digest of where the machine stands: state, step, totals, all of it."""
-    return hashlib.sha256(canonical({name: at[name] for name in _PLACE}).encode()).digest()[:8]  # type: ignore[literal-required]  # its own keys
+    return hashlib.sha256(canonical({name: at[name] for name in _PLACE}, own=True).encode()).digest()[:8]  # type: ignore[literal-required]  # its own keys
 
 
 _PLACE = tuple(MakerOutput.__annotations__)

@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.types import Command
 
+from maker_graph.core.canonical import copied
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
@@ -32,6 +33,12 @@ from maker_graph.run.recovery import recovered, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
+
+MOST_LOST = 0.02
+"""The share of lost replies above which a run warns."""
+
+LEAST_LOST = 4
+"""So many lost replies are told at the earliest: of a few samples, one is a large share."""
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
@@ -63,6 +70,7 @@ class _Commits:
     watcher: Watcher
     traces: Tracing | NoTracing
     at: MakerOutput
+    _lost_told: int = LEAST_LOST // 2
 
     def position(self) -> MakerOutput:
         return self.at
@@ -82,9 +90,21 @@ class _Commits:
             self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
             self.watcher.decided(step)
         self.watcher.progress(self.at)
+        self._see_lost()
+
+    def _see_lost(self) -> None:
+        """Warn if so many replies were lost that the votes may be biased; and again whenever twice as many are."""
+        lost = self.at["totals"].get("lost", 0)
+        share = lost / max(1, lost + self.at["totals"]["samples"])
+        if share > MOST_LOST and lost >= 2 * self._lost_told:
+            self._lost_told = lost
+            self.watcher.warn(
+                f"{lost:,} replies ({share:.1%}) were lost to time-outs and the like by step {self.at['step']:,}. If right "
+                "answers are slower than wrong ones, the votes are biased: a longer --timeout loses fewer."
+            )
 
     def _prompt(self, at: MakerOutput) -> Prompt:
-        return self.run.task.prompt(at["state"])
+        return self.run.task.prompt(copied(at["state"]))
 
 
 async def solve(
@@ -106,7 +126,7 @@ async def solve(
         options: limits, lookahead and the like; those that the run was last given if None.
         prices: what requests cost, if not what `prices_of` says.
         concurrency: how many samples are in flight at once; no limit if None.
-        calls: how requests are made, where not as usual: given up in a time that follows the replies, outages waited out for `PATIENCE`.
+        calls: how requests are made, where not as usual: a time-out that follows the replies, and `PATIENCE`.
         answer: a person's reply to the step that waits for one.
         watcher: who is told of it.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
@@ -149,7 +169,7 @@ async def solve(
         async with _deadline(meter):
             await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
-        traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(commits.at["state"]))
+        traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(copied(commits.at["state"])))
         raise
     finally:
         traces.close()

@@ -29,7 +29,7 @@ from langsmith import Client, RunTree, tracing_context, uuid7
 from langsmith.utils import LangSmithUserError, LangSmithWarning, tracing_is_enabled
 
 from maker_graph.core.ballot import lead
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Prompt
@@ -150,6 +150,7 @@ class Tracing:
             rounds=0,
             first_agrees=False,
             usage=Usage(input=0, cached=0, output=0),
+            lost=0,
             tried=[],
             replies=[],
         )

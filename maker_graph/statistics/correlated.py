@@ -1,4 +1,4 @@
-"""The formulas of `independent.py` where some steps are harder than others.
+"""The formulas of `independent.py` for correlated errors: some steps are harder than others.
 
 Each step has an error rate of its own, theta, and its samples err independently at that rate. Over the steps theta is drawn
 from a Beta distribution with mean 1 - p and the within-step correlation rho: w = 1/rho - 1, alpha = (1 - p) w, beta = p w.
@@ -43,7 +43,9 @@ _POINT = 1e12  # with larger alpha and beta all steps are alike: p_wrong would c
 
 
 def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
-    """Return the probability that one step is decided wrongly: E[1 / (1 + ((1-theta)/theta)^k)], to 8 digits or more.
+    """Return the probability that one step is decided wrongly, if errors are correlated within steps, to 8 digits or more.
+
+    It is E[1 / (1 + ((1-theta)/theta)^k)], the paper's Eq. 9 (arXiv 2511.09030) averaged over the steps.
 
     `p` is the probability that a valid sample is right, over all steps, `rho` the correlation of the errors of two samples of
     one step.
@@ -75,7 +77,16 @@ def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
 
 
 def p_sub(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
-    """Return the probability that one step is decided rightly, 1 - `p_wrong`.
+    """Return the probability that one step is decided rightly, if errors are correlated within steps: 1 - `p_wrong`.
+
+    This is the paper's Eq. 9 (arXiv 2511.09030), averaged over steps whose error rates follow a Beta distribution (Skellam,
+    J. R. Stat. Soc. B 10, 1948). Over all steps a valid sample is right with probability `p`. The errors of two samples of one
+    step have the correlation `rho`, at least 0 and below 1. `k` is the lead that decides, and `rival` the share of the wrong
+    samples that give the most frequent wrong answer. With rho = 0 it is `p_sub`, that of independent errors.
+
+    >>> from maker_graph import p_sub, p_sub_correlated
+    >>> round(p_sub(0.9, 3), 5), round(p_sub_correlated(0.9, 3, rho=0.0), 5), round(p_sub_correlated(0.9, 3, rho=0.1), 5)
+    (0.99863, 0.99863, 0.98591)
 
     Raises:
         UsageError: p, k, rho or rival is out of range.
@@ -84,9 +95,13 @@ def p_sub(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
 
 
 def p_full(p: float, k: int, steps: float, *, rho: float, rival: float = 1.0) -> float:
-    """Return the probability that all `steps` are decided rightly: (1 - p_wrong)^steps.
+    """Return the probability that all `steps` are decided rightly, if errors are correlated within steps: p_sub^steps.
 
-    >>> round(p_full(1 - 0.0022, 3, 2**20 - 1, rho=0.0), 3), round(p_full(1 - 0.0022, 3, 2**20 - 1, rho=0.005), 3)
+    This is the paper's Eq. 13 (arXiv 2511.09030) with the p_sub of correlated errors, `p_sub_correlated`, which explains `p`,
+    `k`, `rho` and `rival`. With rho = 0 it is `p_full`, that of independent errors.
+
+    >>> from maker_graph import p_full, p_full_correlated
+    >>> round(p_full(1 - 0.0022, 3, 2**20 - 1), 3), round(p_full_correlated(1 - 0.0022, 3, 2**20 - 1, rho=0.005), 3)
     (0.989, 0.809)
 
     Raises:
@@ -96,11 +111,14 @@ def p_full(p: float, k: int, steps: float, *, rho: float, rival: float = 1.0) ->
 
 
 def expected_votes(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
-    """Return the expected votes until one step is decided: E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)).
+    """Return the expected votes until one step is decided, if errors are correlated within steps.
 
-    Exact for a single rival, an estimate with a `rival` below 1.
+    This is the paper's Eq. 16 (arXiv 2511.09030) averaged over steps whose error rates follow a Beta distribution, as
+    `p_sub_correlated`, which explains `p`, `k`, `rho` and `rival`: E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)).
+    It is exact for a single rival, an estimate with a `rival` below 1. With rho = 0 it is `expected_votes`.
 
-    >>> round(expected_votes(0.9, 3, rho=0.0), 3), round(expected_votes(0.9, 3, rho=0.1), 3)
+    >>> from maker_graph import expected_votes, expected_votes_correlated
+    >>> round(expected_votes(0.9, 3), 3), round(expected_votes_correlated(0.9, 3, rho=0.1), 3)
     (3.74, 3.899)
 
     Raises:
@@ -144,14 +162,18 @@ def floor(p: float, *, rho: float, rival: float = 1.0) -> float:
 
 
 def k_min(p: float, steps: float, target: float, *, rho: float, rival: float = 1.0) -> int | None:
-    """Return the least k with `p_full(p, k, steps) >= target`, or None if no k up to `MOST_K` reaches it.
+    """Return the least k with `p_full(p, k, steps) >= target`, if errors are correlated within steps; None if no k will do.
+
+    This asks the paper's Eq. 14 (arXiv 2511.09030) of correlated errors, `p_full_correlated`. No k is looked for beyond
+    `MOST_K`. With rho = 0 it is `k_min`, that of independent errors.
 
     `p_wrong` falls with each k if p > 1/2, as the density at x > 0 is then below that at -x, and it falls to `floor`: a target
     beyond that is reached by no k whatever. `no_k` in `forecast.py` says in words which it is.
 
-    >>> k_min(1 - 2.26e-4, 2**20 - 1, 0.95, rho=0.0), k_min(1 - 2.26e-4, 2**20 - 1, 0.95, rho=0.005)
-    (3, 3)
-    >>> print(k_min(0.9, 2**20 - 1, 0.95, rho=0.1))
+    >>> from maker_graph import k_min, k_min_correlated
+    >>> k_min(1 - 0.0022, 2**20 - 1, 0.95), k_min_correlated(1 - 0.0022, 2**20 - 1, 0.95, rho=0.005)
+    (3, 4)
+    >>> print(k_min_correlated(0.9, 2**20 - 1, 0.95, rho=0.1))
     None
 
     Raises:

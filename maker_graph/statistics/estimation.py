@@ -107,8 +107,8 @@ def correlation(counts: Counts, *, seed: int = 0) -> Estimate:
 
     def beyond(rho: float, *, above: bool) -> float:
         """Return how likely an estimate at least as large (or small) as the one seen is, if the correlation is `rho`."""
-        chance = np.random.default_rng(seed)  # the same for each rho, so that this moves smoothly with it
-        made = _from_pairs([_made(chance, each, error, rho) for each in data])
+        rng = np.random.default_rng(seed)  # the same for each rho, so that this moves smoothly with it
+        made = _from_pairs([_made(rng, each, error, rho) for each in data])
         return float(np.mean(made >= seen - 1e-12 if above else made <= seen + 1e-12))
 
     def end(*, above: bool) -> float:
@@ -130,13 +130,13 @@ def _by_samples(counts: Counts) -> list[NDArray[np.int64]]:
     return [np.array([[counts.get((v, w), 0) for w in range(v + 1)]]) for v in sizes]
 
 
-def _made(chance: np.random.Generator, data: NDArray[np.int64], error: float, rho: float) -> NDArray[np.int64]:
-    """Return replications of `data`, steps by their number of wrong samples: the same steps, another chance."""
+def _made(rng: np.random.Generator, data: NDArray[np.int64], error: float, rho: float) -> NDArray[np.int64]:
+    """Return replications of `data`, steps by their number of wrong samples: the same steps, drawn again."""
     samples = data.shape[1] - 1
     wrong = np.arange(samples + 1)
     weight = 1 / max(rho, 1e-9) - 1
     likely = betabinom.pmf(wrong, samples, error * weight, (1 - error) * weight)
-    return chance.multinomial(int(data.sum()), likely / likely.sum(), size=REPLICATIONS)
+    return rng.multinomial(int(data.sum()), likely / likely.sum(), size=REPLICATIONS)
 
 
 def _from_pairs(data: list[NDArray[np.int64]]) -> NDArray[np.float64]:

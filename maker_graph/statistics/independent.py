@@ -1,4 +1,4 @@
-"""The paper's formulas: what k buys, and what it costs (arXiv 2511.09030, Eqs. 9 to 20).
+"""The paper's formulas, for independent errors: what k buys, and what it costs (arXiv 2511.09030, Eqs. 9 to 20).
 
 They assume that the samples of a step err independently, and the worst case of one rival: every wrong sample gives the
 same wrong answer. All are written in the log-odds of a sample, L = ln(p / (1 - p)), which keeps them exact where powers of
@@ -29,7 +29,10 @@ from maker_graph.statistics.race import (
 
 
 def p_sub(p: float, k: int, *, rival: float = 1.0) -> float:
-    """Return the probability that one step is decided rightly (Eq. 9): 1 / (1 + ((1-p)/p)^k).
+    """Return the probability that one step is decided rightly, if errors are independent: 1 / (1 + ((1-p)/p)^k).
+
+    This is the paper's Eq. 9 (arXiv 2511.09030). If some steps are harder than others, it promises too much: see
+    `p_sub_correlated`.
 
     `p` is the probability that a valid sample is right, `k` the lead that decides. With a `rival` below 1 it is at least
     1 / (1 + (r/p)^k / rival), where r = rival (1 - p) is the probability of the most frequent wrong answer.
@@ -47,7 +50,7 @@ def p_sub(p: float, k: int, *, rival: float = 1.0) -> float:
 
 
 def p_wrong(p: float, k: int, *, rival: float = 1.0) -> float:
-    """Return 1 - `p_sub`, with all its digits.
+    """Return the probability that one step is decided wrongly, if errors are independent: 1 - `p_sub`, with all its digits.
 
     >>> f"{p_wrong(1 - 1e-6, 3):.9g}"
     '1.000003e-18'
@@ -60,7 +63,11 @@ def p_wrong(p: float, k: int, *, rival: float = 1.0) -> float:
 
 
 def p_full(p: float, k: int, steps: float, *, m: float = 1, rival: float = 1.0) -> float:
-    """Return the probability that all `steps` are decided rightly (Eq. 13): p_sub^(steps/m).
+    """Return the probability that all `steps` are decided rightly, if errors are independent: p_sub^(steps/m).
+
+    This is the paper's Eq. 13 (arXiv 2511.09030). If some steps are harder than others, it promises too much: see
+    `p_full_correlated`. `p` is the probability that a valid sample is right, `k` the lead that decides; `m` and `rival` are
+    explained at the top of `independent.py`.
 
     >>> round(p_full(0.99, 4, 1_000_000), 4)
     0.9896
@@ -95,7 +102,10 @@ def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float 
 
 
 def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> int:
-    """Return the least k with `p_full(p, k, steps) >= target` (Eq. 14, then checked at k and k - 1).
+    """Return the least k with `p_full(p, k, steps) >= target`, if errors are independent.
+
+    This is the paper's Eq. 14 (arXiv 2511.09030), then checked at k and k - 1. If some steps are harder than others, it takes
+    more, or no k will do: see `k_min_correlated`.
 
     >>> k_min(1 - 0.0022, 2**20 - 1, 0.95)
     3
@@ -110,9 +120,10 @@ def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float =
 
 
 def expected_votes(p: float, k: int, *, rival: float = 1.0) -> float:
-    """Return the expected votes until one step is decided (Eq. 16, exact): (2 k p_sub - k) / (2p - 1).
+    """Return the expected votes until one step is decided, if errors are independent: (2 k p_sub - k) / (2p - 1).
 
-    With a `rival` below 1 it is an estimate.
+    This is the paper's Eq. 16 (arXiv 2511.09030), exact for a single rival; with a `rival` below 1 it is an estimate. If some
+    steps are harder than others, see `expected_votes_correlated`.
 
     >>> [round(expected_votes(0.9, k), 3) for k in (1, 2, 3, 4, 5)]
     [1.0, 2.439, 3.74, 4.998, 6.25]

@@ -5,12 +5,12 @@ wrote cannot be formulas, for `Records.parse` refuses those; the other columns a
 """
 
 import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from maker_graph.errors import UsageError
+from maker_graph.files import destination, replacing
 from maker_graph.tasks.records import INPUT, OUTPUT
 
 
@@ -48,12 +48,31 @@ def review_path(out: Path) -> Path:
     return out.with_suffix(f".review{out.suffix}")
 
 
+def see_writable(out: Path) -> Path:
+    """See that nothing stands in the way of `out` and of the file beside it; return the path of that one, `review_path`.
+
+    Raises:
+        UsageError: something else than a regular file is there, or nobody can tell what is.
+    """
+    review = review_path(out)
+    for path in (out, review):
+        try:
+            destination(path)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error}.") from None
+    return review
+
+
 def write_results(out: Path, rows: Sequence[Mapping[str, str]], answers: Iterable[Mapping[str, Any] | None]) -> int:
     """Write the normalised rows to `out` and the open ones beside it; return the number of open ones.
 
     `answers` has one answer, or None, for each of the first rows. A file is there whole or not at all, and the same answers
     make the same file, however often they are written.
+
+    Raises:
+        UsageError: a file cannot be written, or something else than a regular file is there; then none is written.
     """
+    review = see_writable(out)
     done: list[dict[str, Any]] = []
     still_open: list[dict[str, Any]] = []
     for number, (row, answer) in enumerate(zip(rows, answers, strict=False), start=1):
@@ -63,25 +82,18 @@ def write_results(out: Path, rows: Sequence[Mapping[str, str]], answers: Iterabl
             done.append({"row": number, **{name: value for name, value in row.items() if name not in INPUT}, **answer})
     kept = [name for name in (rows[0] if rows else ()) if name not in (*INPUT, *OUTPUT, "row")]
     _write(out, ["row", *kept, *OUTPUT], done)
-    review = review_path(out)
     if still_open:
         _write(review, ["row", *(name for name in rows[0] if name != "row")], still_open)
     else:
-        review.unlink(missing_ok=True)
+        destination(review).unlink(missing_ok=True)
     return len(still_open)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("w", newline="", encoding="utf-8") as file:
+        with replacing(path) as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error}.") from None
-    finally:
-        draft.unlink(missing_ok=True)

@@ -61,8 +61,8 @@ def certified(tallies: Mapping[Tally, int], k: int) -> Certificate:
 def measured(setting: tuple[str, float, float, int, int], runs: int) -> dict[str, Any]:
     """Return what `runs` runs of a setting came to."""
     scatter, error, rho, steps, k = setting
-    world, chance = World(error, rho, scatter), np.random.default_rng(1)
-    outcomes = [world.run(chance, steps, k) for _ in range(runs)]
+    world, rng = World(error, rho, scatter), np.random.default_rng(1)
+    outcomes = [world.run(rng, steps, k) for _ in range(runs)]
     stated = [certified(outcome.tallies, k) for outcome in outcomes]
     before = p_full(1 - error, k, steps, rho=rho) if scatter == "one rival" else None
     pairs = [(certificate.chance, outcome.chance) for certificate, outcome in zip(stated, outcomes, strict=True)]

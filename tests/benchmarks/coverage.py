@@ -19,22 +19,22 @@ import numpy as np
 from maker_graph.statistics.estimation import correlation, error_rate
 
 
-def simulated(chance: np.random.Generator, error: float, rho: float, steps: int, samples: int) -> Counter[tuple[int, int]]:
+def simulated(rng: np.random.Generator, error: float, rho: float, steps: int, samples: int) -> Counter[tuple[int, int]]:
     """Return the counts of one calibration: (valid, wrong) -> steps; 3 % of the samples are flagged."""
     weight = 1 / rho - 1 if rho else 0.0
-    theta = chance.beta(error * weight, (1 - error) * weight, steps) if rho else np.full(steps, error)
-    valid = chance.binomial(samples, 0.97, steps)
-    wrong = chance.binomial(valid, theta)
+    theta = rng.beta(error * weight, (1 - error) * weight, steps) if rho else np.full(steps, error)
+    valid = rng.binomial(samples, 0.97, steps)
+    wrong = rng.binomial(valid, theta)
     return Counter((int(v), int(w)) for v, w in zip(valid, wrong, strict=True) if v)
 
 
 def covered(options: argparse.Namespace, error: float, rho: float, samples: int) -> dict[str, Any]:
     """Return how often each interval holds the truth, and how wide it is in the median."""
-    chance = np.random.default_rng(options.seed)
+    rng = np.random.default_rng(options.seed)
     held_p = held_rho = 0
     widths = []
     for number in range(max(options.calibrations, options.of_p)):
-        counts = simulated(chance, error, rho, options.steps, samples)
+        counts = simulated(rng, error, rho, options.steps, samples)
         if number < options.of_p:
             found = error_rate(counts)
             held_p += found.low <= error <= found.high

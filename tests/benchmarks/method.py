@@ -20,8 +20,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.calibration.file import read
-from maker_graph.calibration.plan import basis_of, expected
+from maker_graph.calibration.estimates import estimates_of
+from maker_graph.calibration.file import read_calibration
+from maker_graph.calibration.plan import expected
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Reading, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
@@ -30,7 +31,7 @@ from maker_graph.core.voting import STUCK_AFTER, Voting
 from maker_graph.graph.ladder import reading_of
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.sampler import sample_seed
-from maker_graph.models.tiny_lm import Ask, Reply, shared_engine
+from maker_graph.models.tiny_lm import Ask, Completion, shared_engine
 from maker_graph.tasks import Hanoi
 
 AHEAD = 12
@@ -89,9 +90,9 @@ class Samples:
 
     def __init__(self, task: Hanoi, seed: int) -> None:
         self._task, self._seed = task, seed
-        self._replies: dict[tuple[str, int], list[Future[Reply]]] = {}
+        self._replies: dict[tuple[str, int], list[Future[Completion]]] = {}
 
-    def ask(self, by: str, step: int, count: int) -> list[Future[Reply]]:
+    def ask(self, by: str, step: int, count: int) -> list[Future[Completion]]:
         """Return the first `count` replies to come, of the base sampler or of a rung of the ladder."""
         state = self._task.state_at(step)
         replies = self._replies.setdefault((by, step), [])
@@ -204,7 +205,7 @@ def promised(disks: int, *, check: bool, samples: int = 8) -> Iterator[dict[str,
         command = [sys.executable, "-m", "maker_graph.cli", "calibrate", "hanoi", "--disks", str(disks), "--model", "tiny"]
         command += ["--steps", str(2**disks - 1), "--samples", str(samples), "--seed", "1000", "--out", str(out), "-q"]
         subprocess.run([*command, *([] if check else ["--no-check"])], check=True, stdout=subprocess.DEVNULL)
-        (result,) = read(out)[1]
+        (result,) = read_calibration(out)[1]
     measured = {
         "check": check,
         "error": tuple(result.error.model_dump().values()),
@@ -213,7 +214,7 @@ def promised(disks: int, *, check: bool, samples: int = 8) -> Iterator[dict[str,
         "rival": result.rival,
     }
     for k in (1, 2, 3, 4):
-        plan = expected(basis_of(result), k, 2**disks - 1)
+        plan = expected(estimates_of(result), k, 2**disks - 1)
         yield {**measured, "k": k, "promised": round(plan["p_full"], 4), "independent": round(plan["p_full_independent"], 4)}
 
 

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/plans.py --runs 400
 
-For each correlation the k of both plans is taken from `outlook`, as `maker-graph plan` prints them, and so many runs of 2,000
-steps are simulated with it: each step has an error rate of its own, and votes are drawn one by one until one answer leads by k.
-All wrong samples agree (one rival, the worst case), but where `rival` is below 1: there the favourite wrong answer gets that
-share of them, and the others split the rest evenly.
+For each correlation the k of both plans is taken from `make_plans`, as `maker-graph plan` prints them, and so many runs of
+2,000 steps are simulated with it: each step has an error rate of its own, and votes are drawn one by one until one answer leads
+by k. All wrong samples agree (one rival, the worst case), but where `rival` is below 1: there the favourite wrong answer gets
+that share of them, and the others split the rest evenly.
 """
 
 import argparse
@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maker_graph.calibration.estimates import ModelEstimates
 from maker_graph.calibration.lines import Interval
-from maker_graph.calibration.plan import Basis, outlook
+from maker_graph.calibration.plan import make_plans
 
 Floats = NDArray[np.float64]
 
 
-def without_error(chance: np.random.Generator, theta: Floats, k: int, rival: float) -> NDArray[np.bool_]:
+def without_error(rng: np.random.Generator, theta: Floats, k: int, rival: float) -> NDArray[np.bool_]:
     """Return for each step whether the right answer is the first to lead by k."""
     others = 0 if rival == 1 else math.ceil((1 - rival) / rival)
     shares = np.array([rival, *([(1 - rival) / others] * others)]) if others else np.array([1.0])
@@ -31,8 +32,8 @@ def without_error(chance: np.random.Generator, theta: Floats, k: int, rival: flo
     where = np.arange(len(theta))
     votes = np.zeros((len(theta), len(shares) + 1), dtype=np.int32)
     while len(where):
-        wrong = chance.random(len(where)) < theta[where]
-        candidate = np.where(wrong, 1 + np.searchsorted(ends, chance.random(len(where)), side="right"), 0)
+        wrong = rng.random(len(where)) < theta[where]
+        candidate = np.where(wrong, 1 + np.searchsorted(ends, rng.random(len(where)), side="right"), 0)
         votes[np.arange(len(where)), candidate] += 1
         first_two = -np.sort(-votes, axis=1)[:, :2]
         decided = first_two[:, 0] - first_two[:, 1] >= k
@@ -43,13 +44,13 @@ def without_error(chance: np.random.Generator, theta: Floats, k: int, rival: flo
 
 def share(options: argparse.Namespace, rho: float, k: int, rival: float) -> float:
     """Return the share of runs without an error."""
-    chance = np.random.default_rng(options.seed)
+    rng = np.random.default_rng(options.seed)
     error = 1 - options.p
     weight = 1 / rho - 1 if rho else 0.0
     good = 0
     for _ in range(options.runs):
-        theta = chance.beta(error * weight, options.p * weight, options.steps) if rho else np.full(options.steps, error)
-        good += bool(without_error(chance, theta, k, rival).all())
+        theta = rng.beta(error * weight, options.p * weight, options.steps) if rho else np.full(options.steps, error)
+        good += bool(without_error(rng, theta, k, rival).all())
     return float(good / options.runs)
 
 
@@ -65,8 +66,8 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for rho, rival in ((0.0, 1.0), (0.02, 1.0), (0.1, 1.0), (0.1, 0.3)):
-        basis = Basis(p=options.p, rho=Interval(value=rho, low=rho, high=rho), rival=rival)
-        plans = outlook(basis, options.steps, options.target)
+        estimates = ModelEstimates(p=options.p, rho=Interval(value=rho, low=rho, high=rho), rival=rival)
+        plans = make_plans(estimates, options.steps, options.target)
         row: dict[str, Any] = {"rho": rho, "rival": rival}
         for name in ("independent", "correlated"):
             k = plans[name]["k"]

@@ -2,14 +2,14 @@
 
 import subprocess
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from maker_graph.calibration.lines import Interval, Result
-from maker_graph.calibration.plan import Basis, Speed, basis_of, basis_of_profile, expected, outlook
+from maker_graph.calibration.estimates import ModelEstimates, estimates_of, estimates_of_profile
+from maker_graph.calibration.plan import Speed, expected, make_plans
 from maker_graph.models.simulation import profile_of
 from maker_graph.statistics import correlated, independent
+from tests.calibration.making import at, result_of
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 COLUMN = {
@@ -18,21 +18,8 @@ COLUMN = {
 }  # fmt: skip
 
 
-def at(value: float, low: float | None = None, high: float | None = None) -> Interval:
-    return Interval(value=value, low=value if low is None else low, high=value if high is None else high)
-
-
-def result_of(**changes: Any) -> Result:
-    given: dict[str, Any] = {
-        "model": "m", "truth": True, "steps": 1000, "samples": 2000, "valid": at(0.97), "flags": {}, "p": at(0.99, 0.98, 0.995),
-        "error": at(0.01, 0.005, 0.02), "rho": at(0.01, 0.0, 0.05), "rival": 0.8, "both_wrong": (9, 5), "input": 400.0,
-        "output": 500.0, "seconds": (1.5, 3.0), "price": (0.4, 1.6), "cost_usd": 1.0, "hard": [],
-    }  # fmt: skip
-    return Result(**{**given, **changes})
-
-
 def test_the_papers_case_comes_out_with_every_figure() -> None:
-    found = outlook(Basis(p=1 - 0.0022, tokens=(590, 538), price=(0.4, 1.6), rho=at(0.005)), 2**20 - 1, 0.95)
+    found = make_plans(ModelEstimates(p=1 - 0.0022, tokens=(590, 538), price=(0.4, 1.6), rho=at(0.005)), 2**20 - 1, 0.95)
     assert set(found["independent"]) == set(found["correlated"]) == COLUMN
     assert (found["independent"]["k"], found["correlated"]["k"]) == (3, 4)
     assert found["independent"]["cost_usd"] == pytest.approx(3465, abs=1)
@@ -42,14 +29,14 @@ def test_the_papers_case_comes_out_with_every_figure() -> None:
 
 
 def test_a_calibration_is_planned_at_the_lower_end_of_p_unless_told_otherwise() -> None:
-    assert (basis_of(result_of()).p, basis_of(result_of(), point=True).p) == (0.98, 0.99)
-    careful, bold = (outlook(basis_of(result_of(), point=point), 10_000, 0.9) for point in (False, True))
+    assert (estimates_of(result_of()).p, estimates_of(result_of(), point=True).p) == (0.98, 0.99)
+    careful, bold = (make_plans(estimates_of(result_of(), point=point), 10_000, 0.9) for point in (False, True))
     assert careful["correlated"]["k"] > bold["correlated"]["k"]
     assert any("lower end of its interval" in warning for warning in careful["warnings"])
 
 
 def test_each_chance_comes_with_the_worst_and_the_best_ends_of_the_intervals() -> None:
-    found = outlook(basis_of(result_of()), 1000, 0.9)
+    found = make_plans(estimates_of(result_of()), 1000, 0.9)
     for row in found["correlated"]["near"]:
         assert row["p_full_low"] == correlated.p_full(0.98, row["k"], 1000, rho=0.05, rival=0.8)
         assert row["p_full_high"] == correlated.p_full(0.995, row["k"], 1000, rho=0.0, rival=0.8)
@@ -58,32 +45,32 @@ def test_each_chance_comes_with_the_worst_and_the_best_ends_of_the_intervals() -
 
 
 def test_where_no_k_will_do_it_says_so_and_how_many_steps_are_to_blame() -> None:
-    found = outlook(Basis(p=0.9, rho=at(0.1)), 2000, 0.9)
+    found = make_plans(ModelEstimates(p=0.9, rho=at(0.1)), 2000, 0.9)
     assert found["correlated"]["k"] is found["correlated"]["p_full"] is None
     assert "2.9 steps in a thousand are wrong more often than right: no k reaches .9" in found["correlated"]["reason"]
     assert [row["k"] for row in found["correlated"]["near"]] == [4, 5, 6], "around the k that independence would take"
     assert found["correlated"]["near"][-1]["p_full"] < 0.05
-    within = outlook(basis_of(result_of(rho=at(0.3, 0.001, 0.6))), 2000, 0.9)
+    within = make_plans(estimates_of(result_of(rho=at(0.3, 0.001, 0.6))), 2000, 0.9)
     assert any("k = 3 would do: more steps in the calibration" in warning for warning in within["warnings"])
 
 
 def test_below_one_half_a_scattered_rival_can_be_outvoted() -> None:
-    assert outlook(Basis(p=0.45), 100, 0.9)["independent"]["k"] is None
-    assert outlook(Basis(p=0.45, rival=0.3), 100, 0.9)["independent"]["k"] is not None
+    assert make_plans(ModelEstimates(p=0.45), 100, 0.9)["independent"]["k"] is None
+    assert make_plans(ModelEstimates(p=0.45, rival=0.3), 100, 0.9)["independent"]["k"] is not None
 
 
 def test_the_hours_are_those_of_the_rate_limit_or_of_the_latency_whichever_is_more() -> None:
-    basis = Basis(p=0.99, latency=2.0)
-    alone = outlook(basis, 3600, 0.9)["independent"]
+    estimates = ModelEstimates(p=0.99, latency=2.0)
+    alone = make_plans(estimates, 3600, 0.9)["independent"]
     assert alone["hours"] == pytest.approx(2 * 1.03, abs=0.03)
-    assert outlook(basis, 3600, 0.9, Speed(lookahead=8))["independent"]["hours"] == pytest.approx(alone["hours"] / 8)
-    limited = outlook(basis, 3600, 0.9, Speed(lookahead=8, rpm=10))["independent"]
+    assert make_plans(estimates, 3600, 0.9, Speed(lookahead=8))["independent"]["hours"] == pytest.approx(alone["hours"] / 8)
+    limited = make_plans(estimates, 3600, 0.9, Speed(lookahead=8, rpm=10))["independent"]
     assert limited["hours"] == pytest.approx(limited["samples"] / 600)
-    assert outlook(Basis(p=0.99), 3600, 0.9)["independent"]["hours"] is None
+    assert make_plans(ModelEstimates(p=0.99), 3600, 0.9)["independent"]["hours"] is None
 
 
 def test_what_is_expected_of_a_run_is_kept_for_its_report() -> None:
-    found = expected(basis_of_profile(profile_of("gpt-4.1-mini"), 400), 3, 1023)
+    found = expected(estimates_of_profile(profile_of("gpt-4.1-mini"), 400), 3, 1023)
     assert found["model_of_errors"] == "correlated"
     assert found["p_full"] == correlated.p_full(1 - 0.0022, 3, 1023, rho=0.005, rival=0.7)
     assert found["p_full_independent"] == independent.p_full(1 - 0.0022, 3, 1023, rival=0.7)
@@ -95,6 +82,6 @@ def test_what_is_expected_of_a_run_is_kept_for_its_report() -> None:
 
 @pytest.mark.parametrize("p", [0.501, 0.9, 0.999999999999, 1.0])
 def test_plans_are_sound_up_to_1e18_steps(p: float) -> None:
-    found = outlook(Basis(p=p), 10**18, 0.99)
+    found = make_plans(ModelEstimates(p=p), 10**18, 0.99)
     assert found["independent"]["p_full"] >= 0.99
     assert found["independent"]["near"][0]["p_full"] < 0.99 or found["independent"]["k"] == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from maker_graph.cli.serving import _served
+from maker_graph.cli.simulate import _served
 from maker_graph.errors import UsageError
 from tests.conftest import Cli
 

@@ -1,5 +1,6 @@
 """Samples become votes or red flags, and votes a decision, as a pure function."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from maker_graph.core.decision import Judged, Reading, decide, judge, next_draw
 from maker_graph.core.red_flags import Sample, empty, estimated_tokens, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, FirstTo, Majority
 from maker_graph.core.voting import Voting
-from maker_graph.errors import UsageError
+from maker_graph.errors import Incomparable, Invalid, UsageError
 
 FLAGS = named([truncated, too_long(750), refused, empty])
 
@@ -72,6 +73,62 @@ def test_a_parser_that_fails_in_any_way_makes_a_malformed_sample_and_says_why() 
     result = judge(Sample(0, "{}"), reading(parse=lambda text: strict_json(text)["queue"]))  # type: ignore[index,call-overload]
     assert result["flag"] == "malformed"
     assert result["why"] == "KeyError: 'queue'"
+
+
+@pytest.mark.parametrize("says", [None, "yes", "no", "", 1, 0, [], [1]])
+def test_a_check_that_says_neither_true_nor_false_is_an_error_and_lets_no_answer_win(says: Any) -> None:
+    with pytest.raises(UsageError, match="check must return True or False, and it returned"):
+        judged("1", how=reading(check=lambda _: says))
+
+
+def test_a_check_may_say_why_an_answer_is_invalid() -> None:
+    def young(answer: Any) -> bool:
+        if answer > 9:
+            raise Invalid(f"{answer} is \x1b[2J too old")
+        return True
+
+    (sample,) = samples = judged("12", how=reading(check=young))
+    assert (sample["flag"], sample["candidate"], sample["why"]) == ("invalid", "12", "12 is \\x1b[2J too old")
+    decision = decide([*samples, *samples], Voting(k=1, stuck_after=2, max_samples=9), 2)
+    assert decision["flags"] == {"invalid": 2}
+    assert "The last invalid reply: 12 is \\x1b[2J too old." in decision["reason"]
+
+
+def test_a_check_that_fails_in_another_way_is_an_error_for_it_may_fail_on_right_answers_only() -> None:
+    with pytest.raises(UsageError, match="check failed with KeyError: 'queue'") as caught:
+        judged("{}", how=reading(check=lambda answer: answer["queue"] == "a"))
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"a", (each for each in "ab"), object(), [{"a": frozenset()}]])
+def test_an_answer_that_cannot_be_compared_is_an_error_when_first_seen(value: Any) -> None:
+    with pytest.raises(Incomparable, match=r"An answer cannot be voted on: not plain JSON"):
+        judged("1", how=reading(parse=lambda _: value))
+    with pytest.raises(Incomparable, match=r"What key returned cannot be voted on: not plain JSON"):
+        judged("1", how=reading(key=lambda _: value))
+
+
+def test_equal_values_are_one_vote_and_the_answer_is_that_of_the_first() -> None:
+    samples = judged("10.50", "10.5", "1.05e1", how=reading(parse=Decimal))
+    decision = decide(samples, Voting(k=3), 1)
+    assert (decision["ballot"], decision["answer"]) == ({'"10.5"': 3}, "10.50")
+    apart, composed = '"Ko\u0308ln"', '"K\u00f6ln"'
+    decision = decide(judged(apart, composed, apart), Voting(k=3), 1)
+    assert (decision["ballot"], decision["answer"]) == ({'"K\u00f6ln"': 3}, "Ko\u0308ln")
+
+
+def test_key_and_check_see_plain_json_that_they_may_change_or_an_instance() -> None:
+    def spoil(answer: Any) -> Any:
+        return answer.pop("queue")
+
+    how = reading(key=spoil, check=lambda answer: spoil(answer) == "a")
+    (sample,) = judged('{"queue": "a"}', how=how)
+    assert (sample["flag"], sample["candidate"], sample["answer"]) == (None, '"a"', {"queue": "a"})
+    seen: list[Any] = []
+    how = reading(parse=Decimal, key=lambda value: seen.append(value) or 1, instances=True)  # type: ignore[func-returns-value]
+    judged("10.50", how=how)
+    judged("10.50", how=reading(parse=Decimal, key=lambda value: seen.append(value) or 1))  # type: ignore[func-returns-value]
+    assert seen == [Decimal("10.50"), "10.50"]
 
 
 def test_answers_that_share_a_key_are_the_same_vote_and_the_first_of_them_wins() -> None:

@@ -3,13 +3,14 @@
 import math
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.ballot import count, lead
-from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
+from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
 from maker_graph.statistics.independent import expected_votes, p_sub
 
@@ -134,3 +135,52 @@ def test_majority_needs_more_than_half_of_exactly_n() -> None:
 def test_k_below_one_is_refused(rule: type, k: float) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         rule(k)
+
+
+@pytest.mark.parametrize(
+    ("says", "problem"),
+    [
+        (Draw(0), "samples to draw must be a whole number of at least 1, not 0"),
+        (Draw(-1), "not -1"),
+        (Draw(2.5), "not 2.5"),  # type: ignore[arg-type]  # the slip
+        (Draw(True), "not True"),
+        (Decided("zzz"), "decided for a candidate that nobody voted for"),
+        (Decided(["a"]), "decided for a candidate"),  # type: ignore[arg-type]  # the slip
+        (None, "it returned None"),
+        ("a", "it returned 'a'"),
+        (3, "it returned 3"),
+        (Draw, "it returned <class"),
+    ],
+)
+def test_a_rule_that_says_nonsense_is_an_error_that_names_it(says: Any, problem: str) -> None:
+    def odd(_: Any) -> Any:
+        return says
+
+    with pytest.raises(UsageError, match="The stopping rule odd") as caught:
+        checked_verdict(odd, {"a": 1})
+    assert problem in str(caught.value)
+
+
+def test_a_rule_that_fails_is_an_error_that_says_on_which_votes() -> None:
+    def hasty(ballot: Any) -> Any:
+        return Decided(max(ballot, key=ballot.get)) if len(ballot) > 2 else 1 / 0
+
+    with pytest.raises(UsageError, match=r"hasty, on the votes \[2, 1\], failed with ZeroDivisionError") as caught:
+        checked_verdict(hasty, {"a": 1, "b": 2})
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_rule_that_changes_the_ballot_changes_no_vote() -> None:
+    def forger(ballot: Any) -> Any:
+        ballot["b"] = 9
+        return Decided("b")
+
+    ballot = {"a": 1}
+    with pytest.raises(UsageError, match="nobody voted for"):
+        checked_verdict(forger, ballot)
+    assert ballot == {"a": 1}
+
+
+@given(votes_of, st.sampled_from([AheadBy(1), AheadBy(3), FirstTo(2), Majority(5)]))
+def test_the_rules_that_ship_always_say_what_can_be_kept(votes: list[str], rule: StoppingRule) -> None:
+    assert checked_verdict(rule, count(votes)) == rule(count(votes))

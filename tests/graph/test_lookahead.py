@@ -112,11 +112,13 @@ def test_steps_are_committed_in_order_although_later_ones_are_decided_first() ->
     others = asyncio.Event()
 
     class SlowForOne(Scripted):
-        async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        async def _agenerate(
+            self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+        ) -> ChatResult:
             if messages[-1].text == "7":
                 await others.wait()
                 await asyncio.sleep(0.5)  # until the others' votes are counted
-            reply = await super()._agenerate(messages, *args, **kwargs)
+            reply = await super()._agenerate(messages, stop, run_manager, **kwargs)
             if len(self.log) == 7:
                 others.set()
             return reply
@@ -400,6 +402,74 @@ def test_records_are_drafted_without_a_model() -> None:
     assert (ahead, other.entries) == (plain, log.entries)
 
 
+class Pure:
+    """Writes down what is said, 20 times."""
+
+    def start(self) -> Any:
+        return {"n": 0, "log": []}
+
+    def total(self) -> int:
+        return 20
+
+    def done(self, state: Any) -> bool:
+        return bool(state["n"] >= 20)
+
+    def prompt(self, state: Any) -> str:
+        return f"count {state['n']}"
+
+    def parse(self, text: str) -> Any:
+        return [text]
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        return {"n": state["n"] + 1, "log": [*state["log"], *answer]}
+
+    def draft(self, state: Any, n: int) -> Any:
+        for _ in range(n):
+            state = Pure.apply(self, state, [f"v{state['n']}"])
+            yield state
+
+
+class InPlace(Pure):
+    """The same, but each function changes what it is given."""
+
+    def done(self, state: Any) -> bool:
+        state["log"].clear()
+        return super().done(state)
+
+    def prompt(self, state: Any) -> str:
+        asked = super().prompt(state)
+        state["n"] += 1
+        return asked
+
+    def check(self, state: Any, answer: Any) -> bool:
+        state["log"].append(answer.pop())
+        return True
+
+    def key(self, answer: Any) -> Any:
+        return answer.pop()
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        state["n"] += 1
+        state["log"].append(answer.pop())
+        return state
+
+    def draft(self, state: Any, n: int) -> Any:
+        drafted = [*super().draft(state, n)]
+        state.clear()
+        return drafted
+
+
+@pytest.mark.parametrize("lookahead", [1, 2, 8, "auto"])
+def test_a_task_that_changes_what_it_is_given_skips_no_step(lookahead: Any) -> None:
+    model = Scripted(script=lambda _, text: f"v{text.split()[1]}")
+    expected, log = run(Pure(), model=model, k=2)
+    assert expected["state"] == {"n": 20, "log": [f"v{n}" for n in range(20)]}
+    result, other = run(InPlace(), model=model, k=2, lookahead=lookahead)
+    threads = create_maker(InPlace(), model=model, k=2, lookahead=lookahead).compile().invoke({})
+    assert result == threads == expected
+    assert len(other.entries) == len(log.entries) == 20
+
+
 @pytest.mark.parametrize("lookahead", [0, -1, True, 1.5, "8", None])
 def test_a_lookahead_that_is_none_is_refused(lookahead: Any) -> None:
     with pytest.raises(UsageError, match="lookahead"):
@@ -473,9 +543,9 @@ def test_tasks_and_what_is_kept_of_them_do_not_grow_with_the_steps() -> None:
             super().append(steps)
             tasks.append(len(asyncio.all_tasks()))
 
-    task = Foreseen(1500)
+    task = Foreseen(900)
     log = Watched(task)
-    maker = create_maker(task, model=Scripted(script=counting), k=1, lookahead=16, steps_per_segment=500, log=log).compile()
+    maker = create_maker(task, model=Scripted(script=counting), k=1, lookahead=16, steps_per_segment=300, log=log).compile()
     for _ in range(3):
         asyncio.run(maker.ainvoke({}))
     assert log.at["done"]

@@ -123,6 +123,82 @@ def test_a_start_state_that_is_no_json_is_refused_with_a_sentence() -> None:
         create_maker(Odd(), model=Scripted(script=counting)).compile().invoke({})
 
 
+def test_a_state_that_becomes_no_json_is_an_error_that_names_the_step() -> None:
+    class Odd(Countdown):
+        def apply(self, state: int, answer: int) -> Any:
+            return {state} if answer == 2 else answer
+
+    with pytest.raises(UsageError, match="The state after step 3 of Odd is not plain JSON: it holds a set"):
+        create_maker(Odd(), model=Scripted(script=counting)).compile().invoke({})
+
+
+def test_a_start_that_is_another_each_time_is_refused_before_anything_is_asked() -> None:
+    class Random(Countdown):
+        starts = iter(range(9))
+
+        def start(self) -> int:
+            return next(self.starts)
+
+    model = Scripted(script=counting, log=[])
+    with pytest.raises(UsageError, match="two different states"):
+        create_maker(Random(), model=model).compile().invoke({})
+    assert model.log == []
+
+
+def test_what_a_user_wrote_is_asked_and_kept_whatever_it_holds() -> None:
+    row = "5 Elm\u200b St.\u202e \x0c"
+
+    class Rows(Countdown):
+        def start(self) -> Any:
+            return {"row": row, "left": 2}
+
+        def done(self, state: Any) -> bool:
+            return bool(state["left"] == 0)
+
+        def prompt(self, state: Any) -> str:
+            return f"{state['row']}{state['left']}"
+
+        def parse(self, text: str) -> Any:
+            return text
+
+        def apply(self, state: Any, answer: Any) -> Any:
+            return {"row": row + answer, "left": state["left"] - 1}
+
+    asked: list[str] = []
+    model = Scripted(script=lambda _, text: asked.append(text) or "a")  # type: ignore[func-returns-value]
+    maker = create_maker(Rows(), model=model, k=1, seed=1).compile(checkpointer=InMemorySaver(serde=strict_serializer()))
+    assert maker.invoke({}, CONFIG)["state"] == {"row": f"{row}a", "left": 0}
+    assert asked == [f"{row}2", f"{row}a1"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"on_undecided": "rasie"}, "on_undecided is"),
+        ({"samples_per_segment": 0}, "samples_per_segment"),
+        ({"steps_per_segment": 2.5}, "steps_per_segment"),
+        ({"ladder": "high"}, "ladder is"),
+        ({"ladder": Ladder(temperature=True)}, "A temperature is"),
+        ({"check": "yes"}, "check is True or False"),
+        ({"k": 2.5}, "stopping rule"),
+        ({"lookahead": True}, "lookahead"),
+    ],
+)
+def test_a_wrong_setting_is_refused_when_building(settings: Any, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        create_maker(Countdown(), model=Scripted(script=counting), **settings)
+
+
+def test_a_task_of_another_form_is_refused_when_building() -> None:
+    class Odd(Countdown):
+        def apply(self, answer: int) -> int:  # type: ignore[override]  # the slip
+            return answer
+
+    for task, problem in ((Countdown, "a class: call it"), (Odd(), r"Odd.apply\(state, answer\)"), (3, "needs the functions")):
+        with pytest.raises(UsageError, match=problem):
+            create_maker(task, model=Scripted(script=counting))  # type: ignore[arg-type]  # the slip
+
+
 def test_segments_and_one_run_end_with_the_same_digest() -> None:
     whole = create_maker(Countdown(5), model=Scripted(script=counting)).compile().invoke({})
     maker = create_maker(Countdown(5), model=Scripted(script=counting), steps_per_segment=1).compile(
@@ -336,14 +412,14 @@ def test_what_is_no_task_and_what_is_no_segment_is_refused(task: Any, problem: s
 
 
 def test_the_promise_is_kept_neither_more_nor_less() -> None:
-    """p = .9, k = 2, no check, one rival: over 100 seeds at 4 disks the share of right runs is p_full, within its noise."""
+    """p = .9, k = 2, no check, one rival: over 100 seeds at 3 disks the share of right runs is p_full, within its noise."""
     runs, right = 100, 0
     for seed in range(runs):
         model = SimulatedChatModel(simulator=Simulator(profile_of("perfect,error=0.1,favourite=1"), seed=seed))
-        result = create_maker(Hanoi(4), model=model, k=2, check=False, seed=seed).compile().invoke({})
-        right += result["state"]["pegs"][2] == [4, 3, 2, 1]
-    promised = p_full(0.9, 2, 15)
-    assert 0.8 < promised < 0.85
+        result = create_maker(Hanoi(3), model=model, k=2, check=False, seed=seed).compile().invoke({})
+        right += result["state"]["pegs"][2] == [3, 2, 1]
+    promised = p_full(0.9, 2, 7)
+    assert 0.9 < promised < 0.93
     assert abs(right / runs - promised) < 3 * math.sqrt(promised * (1 - promised) / runs)
 
 

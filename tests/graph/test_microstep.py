@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -15,10 +15,25 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 from typing_extensions import TypedDict
 
-from maker_graph import AheadBy, FirstTo, Majority, Sample, Undecided, UsageError, create_microstep, p_sub
+from maker_graph import (
+    AheadBy,
+    Decided,
+    FirstTo,
+    Hung,
+    Invalid,
+    Majority,
+    Sample,
+    Undecided,
+    UsageError,
+    create_microstep,
+    empty,
+    ended,
+    p_sub,
+    truncated,
+)
 from tests.conftest import Scripted, replies
 
 
@@ -203,6 +218,37 @@ def test_undecided_raises_with_the_numbers() -> None:
     assert caught.value.samples <= 10
 
 
+SEARCH = {"name": "search", "args": {"q": "refund"}, "id": "1"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "flag", "words"),
+    [
+        (AIMessage("Par", response_metadata={"stopReason": "max_tokens"}), "truncated", "raise max_tokens"),
+        (AIMessage("Par", response_metadata={"finish_reason": "abort"}), "ended_abort", "the provider says 'abort'"),
+        (AIMessage("Par", response_metadata={"finish_reason": "new!"}), "ended_unknown", "the provider says 'new!'"),
+        (AIMessage("Par", response_metadata={"finish_reason": None}), "ended_unknown", "does not say how it ended"),
+        (AIMessage("Let me look that up.", tool_calls=[SEARCH]), "tool_calls", "calls the tool 'search'"),
+        (AIMessage("", tool_calls=[SEARCH]), "tool_calls", "calls the tool 'search'"),
+        (AIMessage([{"type": "thinking", "thinking": "Hm."}]), "no_text", "it holds reasoning and no text"),
+    ],
+)
+def test_a_reply_that_did_not_end_well_or_holds_something_else_never_wins_and_the_cause_is_said(
+    reply: AIMessage, flag: str, words: str
+) -> None:
+    node = create_microstep(Scripted(script=replies(reply)), k=3)
+    with pytest.raises(Undecided) as caught:
+        node.invoke({"messages": [("user", "Capital of France?")]})
+    assert (caught.value.ballot, [*caught.value.flags]) == ({}, [flag])
+    assert words in str(caught.value)
+
+
+def test_a_call_of_a_tool_beside_a_text_is_lost_only_if_the_caller_says_so() -> None:
+    model = Scripted(script=replies(AIMessage("yes", tool_calls=[SEARCH])))
+    node = create_microstep(model, k=3, red_flags=[truncated, ended, empty])
+    assert node.invoke({"messages": [("user", "?")]})["messages"][-1].text == "yes"
+
+
 def test_undecided_can_be_returned_as_no_answer() -> None:
     node = text_state(Scripted(script=replies("")), max_samples=9, on_undecided="return")
     result = in_a_graph(node, Ticket).invoke({"body": "?", "route": "old"})
@@ -278,6 +324,60 @@ def test_a_pydantic_answer_is_not_repaired_and_may_hold_enums_dates_and_aliases(
     assert result["decision"]["ballot"] == {'"b"': 2}
 
 
+class Secret(BaseModel):
+    """An answer that hides what it holds."""
+
+    iban: SecretStr
+
+
+@dataclass
+class Where:
+    """An answer that is a dataclass."""
+
+    queue: str
+
+
+@pytest.mark.parametrize(
+    ("answer", "reply", "expected"),
+    [
+        (bool, "false", False),
+        (list[int], "[1, 2]", [1, 2]),
+        (Where, '{"queue": "billing"}', {"queue": "billing"}),
+        (Literal["yes", "no"], "yes", "yes"),
+        (date, "2026-01-31", "2026-01-31"),
+        (int | None, "null", None),
+    ],
+)
+def test_an_answer_of_a_type_is_read_as_that_type(answer: Any, reply: str, expected: Any) -> None:
+    result = text_state(Scripted(script=replies("nonsense!", reply)), answer=answer).invoke({"body": "?"})
+    assert (result["route"], result["decision"]["flags"]) == (expected, {"malformed": 1})
+
+
+@pytest.mark.parametrize("says", ["no", None, 1])
+def test_a_check_that_says_neither_true_nor_false_stops_before_a_wrong_answer_wins(says: Any) -> None:
+    model = Scripted(script=replies("1"), log=[])
+    with pytest.raises(UsageError, match="check must return True or False"):
+        text_state(model, check=lambda *_: says).invoke({"body": "?"})
+    assert len(model.log) == 3
+
+
+def test_a_check_that_says_why_tells_it_to_the_person_who_is_asked() -> None:
+    def small(_: Any, answer: int) -> bool:
+        if answer > 9:
+            raise Invalid("it has two digits.")
+        return True
+
+    node = text_state(Scripted(script=replies("12")), answer=int, check=small, max_samples=6, on_undecided="interrupt")
+    app = in_a_graph(node, Ticket, checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    question = app.invoke({"body": "?"}, config)["__interrupt__"][0].value
+    assert question["flags"] == {"invalid": 6}
+    assert "The last invalid reply: it has two digits." in question["reason"]
+    again = app.invoke(Command(resume="13"), config)["__interrupt__"][0].value
+    assert again["problem"] == "This reply is invalid: it has two digits."
+    assert app.invoke(Command(resume="7"), config)["route"] == 7
+
+
 def test_an_answer_is_plain_json_whatever_the_function_returns() -> None:
     result = text_state(Scripted(script=replies("1")), answer=lambda text: {1: (text, date(2026, 1, 31))}, k=2).invoke(
         {"body": "?"}
@@ -342,6 +442,27 @@ def test_own_red_flags_take_the_place_of_the_default_ones() -> None:
         ({"prompt": None}, "prompt="),
         ({"state": Ticket(body="x")}, "a class"),
         ({"red_flags": [lambda _: True]}, "def"),
+        ({"red_flags": empty}, "a list of functions"),
+        ({"key": "queue"}, r"lambda answer: answer\['queue'\]"),
+        ({"key": set}, "a set is in another order"),
+        ({"answer": {"type": "object"}}, "a type, or a function"),
+        ({"answer": set[int]}, "a set is in another order"),
+        ({"answer": Secret}, "all secrets look the same"),
+        ({"answer": lambda: 1}, r"called as answer\(text\)"),
+        ({"check": len}, r"called as check\(state, answer\)"),
+        ({"check": True}, r"called as check\(state, answer\)"),
+        ({"prompt": "Where to?"}, r"called as prompt\(state\)"),
+        ({"prompt": lambda: "?"}, r"called as prompt\(state\)"),
+        ({"k": AheadBy}, "such as AheadBy"),
+        ({"k": lambda ballot: Decided("a")}, "nobody voted for"),  # noqa: ARG005  a rule takes a ballot
+        ({"k": lambda ballot: Hung()}, "when there are no votes yet"),  # noqa: ARG005  the same
+        ({"k": True}, "at least 1"),
+        ({"temperature": (0,)}, "a tuple of two"),
+        ({"temperature": True}, "a tuple of two"),
+        ({"temperature": math.inf}, "a tuple of two"),
+        ({"max_tokens": True}, "max_tokens"),
+        ({"max_samples": math.nan}, "max_samples"),
+        ({"stuck_after": 2.5}, "stuck_after"),
         ({"model": "gpt-4.1-mini"}, "provider:model"),
         ({"model": "sim:nobody"}, "gpt-4.1-mini"),
         ({"model": 3}, "chat model"),

@@ -146,5 +146,5 @@ def test_waits_that_make_no_sense_are_refused(calls: dict[str, Any]) -> None:
 
 
 def test_an_unknown_way_of_making_requests_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'gates'.*meter, gate, patience, timeout"):
+    with pytest.raises(UsageError, match=r"'gates'.*meter, gate, copies, patience, timeout"):
         scripted(gates=Gate())

@@ -150,14 +150,14 @@ def test_without_correlation_k_is_that_of_the_paper_however_large() -> None:
 
 
 def test_a_simulation_agrees() -> None:
-    chance = random.Random(5)
+    rng = random.Random(5)
     rule, decisions, wrong, votes, hopeless = AheadBy(3), 40_000, 0, 0, 0
     for _ in range(decisions):
-        theta = chance.betavariate(0.2 * 9, 0.8 * 9)  # rho = .1
+        theta = rng.betavariate(0.2 * 9, 0.8 * 9)  # rho = .1
         hopeless += theta > 0.5
         ballot = {"right": 0, "wrong": 0}
         while not isinstance(verdict := rule(ballot), Decided):
-            ballot["wrong" if chance.random() < theta else "right"] += 1
+            ballot["wrong" if rng.random() < theta else "right"] += 1
             votes += 1
         wrong += verdict.candidate == "wrong"
     for count, share in ((wrong, p_wrong(0.8, 3, rho=0.1)), (hopeless, floor(0.8, rho=0.1))):

@@ -53,12 +53,12 @@ def test_the_same_counts_give_the_same_interval() -> None:
 
 @pytest.mark.parametrize(("error", "rho"), [(0.1, 0.0), (0.0358, 0.05)])
 def test_the_intervals_of_60_simulated_calibrations_hold_the_truth(error: float, rho: float) -> None:
-    chance = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     weight = 1 / rho - 1 if rho else 0.0
     held_error = held_rho = 0
     for number in range(60):
-        theta = chance.beta(error * weight, (1 - error) * weight, 1000) if rho else error
-        wrong = Counter(chance.binomial(2, theta, 1000).tolist())
+        theta = rng.beta(error * weight, (1 - error) * weight, 1000) if rho else error
+        wrong = Counter(rng.binomial(2, theta, 1000).tolist())
         found = errors({(2, w): steps for w, steps in wrong.items()}, seed=number)
         held_error += found.error.low <= error <= found.error.high
         held_rho += found.rho.low <= rho <= found.rho.high

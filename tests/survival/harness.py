@@ -17,6 +17,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import resource
 import signal
 import sqlite3
@@ -24,10 +25,12 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from maker_graph.cli import EXIT_CODES, main
@@ -277,7 +280,8 @@ class Crash:
             elif event == "sqlite3.connect/handle":
                 sys.setprofile(lambda *_: watched(names[-1], args[0]))  # the connection is not yet made: as soon as it is
             elif event in {"open", "os.mkdir", "os.rename"} and str(args[0]).startswith(self.directory):
-                self.reached(f"{event} {Path(str(args[0])).name}")
+                name = re.sub(r"^\.[0-9a-f]{16}\.draft$", "a draft", Path(str(args[0])).name)
+                self.reached(f"{event} {name}")
 
         def watched(name: str, connection: sqlite3.Connection) -> None:
             with suppress(sqlite3.ProgrammingError):
@@ -344,23 +348,39 @@ def create(directory: str, *, disks: int = 5, crash: str | None = None, times: i
 
 def command(directory: str, *, args: list[str], room: int | None = None) -> int:
     """Be `maker-graph ARGS` in a folder: all of the process but the start of Python."""
-    os.chdir(directory)
-    for name, number in (("out", sys.stdout.fileno()), ("err", sys.stderr.fileno())):
-        os.dup2(os.open(f"{os.getpid()}.{name}", os.O_WRONLY | os.O_CREAT, 0o600), number)
     if room is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     sys.argv = ["maker-graph", *args]
+    return _as_a_process(directory, main)
+
+
+def script(directory: str, *, source: str, path: str = "<script>", env: dict[str, str] | None = None) -> int:
+    """Be a script that Python is given: `path` stands in its tracebacks, and its folder is where its imports begin."""
+    os.environ.update(env or {})
+    sys.path[0] = str(Path(path).parent.absolute())
+    sys.modules["__main__"] = module = ModuleType("__main__")
+    module.__file__ = path
+    return _as_a_process(directory, lambda: exec(compile(source, path, "exec"), vars(module)))  # noqa: S102  a script of ours
+
+
+def _as_a_process(directory: str, run: Callable[[], None]) -> int:
+    os.chdir(directory)
+    for name, number in (("out", sys.stdout.fileno()), ("err", sys.stderr.fileno())):
+        os.dup2(os.open(f"{os.getpid()}.{name}", os.O_WRONLY | os.O_CREAT, 0o600), number)
     try:
-        main()
+        run()
     except SystemExit as ended:
-        return int(ended.code or 0)
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  as Python does
+        traceback.print_exc()
+        return 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
 
 
-JOBS: dict[str, Callable[..., int]] = {"work": work, "create": create, "command": command}
+JOBS: dict[str, Callable[..., int]] = {"work": work, "create": create, "command": command, "script": script}
 
 
 def serve() -> None:

@@ -129,7 +129,7 @@ def test_20_crashes_at_every_point_lose_nothing_and_double_nothing(children: Chi
 
 def test_a_crash_while_a_run_is_made_leaves_a_run_or_none(children: Children, tmp_path: Path) -> None:
     found = points(children, tmp_path / "dry", "create")
-    assert set(found) >= {"os.mkdir dry", "open .settings.json", "os.rename .settings.json", "journal.db: CREATE TABLE IF"}
+    assert set(found) >= {"os.mkdir dry", "open a draft", "os.rename a draft", "journal.db: CREATE TABLE IF"}
     for number, point in enumerate(sorted(found)):
         for times in range(1, found[point] + 1):
             directory = tmp_path / f"run-{number}-{times}"

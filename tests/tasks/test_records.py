@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from maker_graph.errors import UsageError
 from maker_graph.models.simulation.records import RecordsRehearsal
 from maker_graph.tasks.records import OUTPUT, Records
-from maker_graph.tasks.tables import read_rows, review_path, write_results
+from maker_graph.tasks.tables import read_rows
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "records"
 ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}
@@ -70,36 +69,3 @@ def test_the_strict_parser_refuses(text: str) -> None:
 
 def test_the_object_on_the_last_line_counts() -> None:
     assert Records([ROW]).parse(f"Let me see.\n{json.dumps(RIGHT)}\n") == RIGHT
-
-
-def test_open_rows_go_to_a_review_file_and_the_others_keep_their_own_columns(tmp_path: Path) -> None:
-    rows = [{"customer": "C1", **ROW}, {"customer": "C2", **ROW}]
-    out = tmp_path / "clean.csv"
-    assert write_results(out, rows, [RIGHT, None]) == 1
-    assert read(out) == [{"row": "1", "customer": "C1", **RIGHT}]
-    assert read(review_path(out)) == [{"row": "2", "customer": "C2", **ROW}]
-    assert write_results(out, rows, [RIGHT, RIGHT]) == 0
-    assert not review_path(out).exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["clean.csv"]
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"address,date\n1,2\n", "no column 'amount'"),
-        (b"", "no column 'address'"),
-        (b"address,date,amount\n1,2\n", "line 2"),
-        (b"address,date,amount\n1,2,3,4\n", "line 2"),
-        (b"address,date,amount\n\xff,2,3\n", "cannot be read"),
-    ],
-)
-def test_a_file_that_is_no_table_of_records_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match=problem):
-        read_rows(path)

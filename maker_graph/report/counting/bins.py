@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from maker_graph.report.counting.steps import CountedStep
 
 BINS = 60
+"""At most so many along a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,6 @@ class BinCounter:
         at = (step.number - 1) // self.size
         self.samples[at] += step.samples
         self.outvoted[at] += step.outvoted
-        for race in step.races:
-            for flag, number in race.flags:
+        for count in step.counts:
+            for flag, number in count.flags:
                 self.flags.setdefault(flag, [0] * len(self.steps))[at] += number

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from maker_graph.report.counting.steps import CountedStep, candidates_of
 
 CONTESTS = 6
+"""So many of the most contested votes are kept."""
 
 
 class Contest(NamedTuple):
@@ -39,11 +40,11 @@ class ContestFinder:
 
     def add(self, step: CountedStep) -> None:
         """Take a step, if it was contested, and keep its vote if that is one of the most contested."""
-        race, seen = step.races[-1], step.seen
-        if not step.outvoted and (seen.winner is not None or not race.votes):
+        count, seen = step.counts[-1], step.seen
+        if not step.outvoted and (seen.winner is not None or not count.votes):
             return
         self.number += 1
-        rank = (len(race.places) > 1, race.votes, step.samples, -step.number)
+        rank = (len(count.places) > 1, count.votes, step.samples, -step.number)
         if len(self._most) < CONTESTS:
             heapq.heappush(self._most, (rank, _contest(step)))
         elif rank > self._most[0][0]:
@@ -62,7 +63,7 @@ def _contest(step: CountedStep) -> Contest:
         by=vote.by,
         candidates=tuple(candidates),
         order=tuple(place for place in vote.sequence if isinstance(place, int)),
-        flagged=len(vote.sequence) - step.races[-1].votes,
+        flagged=len(vote.sequence) - step.counts[-1].votes,
         winner=step.seen.winner,
         right=candidates.index(step.truth) if step.truth in candidates else None,
     )

@@ -36,7 +36,7 @@ def undecided(endings: Mapping[int, int], steps: int) -> list[int]:
 
 
 class _Ending(NamedTuple):
-    """What matters of a step for when it ended; a million steps have some hundred shapes."""
+    """How a step ended, as far as it is counted; a million steps have some hundred different endings."""
 
     samples: int
     votes: int
@@ -46,10 +46,11 @@ class _Ending(NamedTuple):
 
 
 class EndingCounter:
-    """The shapes of all steps, and what first samples were worth."""
+    """How all steps ended, and what first samples were worth."""
 
     def __init__(self) -> None:
-        self._shapes: Counter[_Ending] = Counter()
+        self._endings: Counter[_Ending] = Counter()
+        self.lost = 0
         self.first_wrong = 0
         self.first_wrong_at: int | None = None
 
@@ -59,32 +60,33 @@ class EndingCounter:
         if not seen.first_agrees:
             self.first_wrong += 1
             self.first_wrong_at = self.first_wrong_at or step.number
+        self.lost += sum(vote.lost for vote in seen.votes)
         by = None if seen.winner is None else seen.votes[-1].by
-        self._shapes[_Ending(step.samples, step.votes, step.first_to, by, step.rounds)] += 1
+        self._endings[_Ending(step.samples, step.votes, step.first_to, by, step.rounds)] += 1
 
     def endings(self) -> Endings:
         """Return when the steps ended."""
         samples, votes, first_samples, first_votes = (Counter[int]() for _ in range(4))
         left = 0
-        for shape, steps in self._shapes.items():
-            if shape.by in {None, "person"}:
+        for ending, steps in self._endings.items():
+            if ending.by in {None, "person"}:
                 left += steps
             else:
-                samples[shape.samples] += steps
-                votes[shape.votes] += steps
-            if shape.first_to is not None:
-                first_samples[shape.first_to[0]] += steps
-                first_votes[shape.first_to[1]] += steps
+                samples[ending.samples] += steps
+                votes[ending.votes] += steps
+            if ending.first_to is not None:
+                first_samples[ending.first_to[0]] += steps
+                first_votes[ending.first_to[1]] += steps
         return Endings(dict(samples), dict(votes), dict(first_samples), dict(first_votes), left)
 
     def by(self) -> dict[str, int]:
         """Return how many steps each sampler, or a person, decided."""
         by: Counter[str] = Counter()
-        for shape, steps in self._shapes.items():
-            if shape.by is not None:
-                by[shape.by] += steps
+        for ending, steps in self._endings.items():
+            if ending.by is not None:
+                by[ending.by] += steps
         return dict(by)
 
     def total(self, name: Literal["votes", "rounds"]) -> int:
         """Return the votes or rounds of all steps."""
-        return sum(int(getattr(shape, name)) * steps for shape, steps in self._shapes.items())
+        return sum(int(getattr(ending, name)) * steps for ending, steps in self._endings.items())

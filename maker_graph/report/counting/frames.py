@@ -9,6 +9,7 @@ from maker_graph.report.counting.steps import CountedStep
 from maker_graph.tasks import Hanoi
 
 FRAMES = 2_000
+"""At most so many positions of the pegs are kept."""
 
 
 @dataclass(frozen=True, slots=True)

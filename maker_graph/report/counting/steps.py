@@ -38,14 +38,14 @@ def sequence_counts(sequence: tuple[int | str, ...], k: int) -> SequenceCounts:
 
 
 class CountedStep(NamedTuple):
-    """One step of the journal: its votes, each with its race, the deciding one last; and the candidate that is right, if known.
+    """One step of the journal: its votes with their counts, the deciding one last; and the candidate that is right, if known.
 
     Samples, votes, rounds and lost votes are those of all rungs; `first_to` is where first-to-k would have decided.
     """
 
     number: int
     seen: Skimmed
-    races: Sequence[SequenceCounts]
+    counts: Sequence[SequenceCounts]
     truth: str | None
     samples: int
     votes: int
@@ -58,29 +58,31 @@ def counted_step(number: int, seen: Skimmed, k: int, truth: str | None) -> Count
     """Return a step of the journal with its counts; `k` is the lead that decided, `truth` the right candidate, if known."""
     if len(seen.votes) == 1:
         vote = seen.votes[0]
-        race = sequence_counts(tuple(vote.sequence), k)
-        won = race.places[seen.winner] if seen.winner is not None and seen.winner < len(race.places) else 0
-        outvoted = 0 if seen.winner is None else race.votes - won
-        return CountedStep(number, seen, (race,), truth, len(vote.sequence), race.votes, vote.rounds, race.first_to, outvoted)
-    races = [sequence_counts(tuple(vote.sequence), k) for vote in seen.votes]
+        count = sequence_counts(tuple(vote.sequence), k)
+        won = count.places[seen.winner] if seen.winner is not None and seen.winner < len(count.places) else 0
+        outvoted = 0 if seen.winner is None else count.votes - won
+        return CountedStep(
+            number, seen, (count,), truth, len(vote.sequence), count.votes, vote.rounds, count.first_to, outvoted
+        )
+    counts = [sequence_counts(tuple(vote.sequence), k) for vote in seen.votes]
     samples = votes = 0
     first_to = None
-    for vote, race in zip(seen.votes, races, strict=True):
-        if first_to is None and race.first_to is not None:
-            first_to = (samples + race.first_to[0], votes + race.first_to[1])
-        samples, votes = samples + len(vote.sequence), votes + race.votes
+    for vote, count in zip(seen.votes, counts, strict=True):
+        if first_to is None and count.first_to is not None:
+            first_to = (samples + count.first_to[0], votes + count.first_to[1])
+        samples, votes = samples + len(vote.sequence), votes + count.votes
     rounds = sum(vote.rounds for vote in seen.votes)
-    return CountedStep(number, seen, races, truth, samples, votes, rounds, first_to, _outvoted(seen, races))
+    return CountedStep(number, seen, counts, truth, samples, votes, rounds, first_to, _outvoted(seen, counts))
 
 
-def _outvoted(seen: Skimmed, races: Sequence[SequenceCounts]) -> int:
+def _outvoted(seen: Skimmed, counts: Sequence[SequenceCounts]) -> int:
     """Return the votes on all rungs that were not for the winner; 0 if there is none."""
     if seen.winner is None:
         return 0
     winner = candidates_of(seen, seen.votes[-1])[seen.winner]
     lost = 0
-    for vote, race in zip(seen.votes, races, strict=True):
-        places = zip(candidates_of(seen, vote), race.places, strict=False)  # a person's answer has no votes
+    for vote, count in zip(seen.votes, counts, strict=True):
+        places = zip(candidates_of(seen, vote), count.places, strict=False)  # a person's answer has no votes
         lost += sum(votes for candidate, votes in places if candidate != winner)
     return lost
 

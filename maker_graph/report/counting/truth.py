@@ -9,6 +9,7 @@ from maker_graph.report.counting.steps import CountedStep, candidates_of
 from maker_graph.run.entry import SkimmedVote
 
 LENGTH_BINS = 30
+"""Up to the output cap; longer replies have as many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ class VoteJudge:
             return
         rights = None if self._known and step.truth is None else _rights(step)  # astray, nobody knows
         if rights is not None:
-            for race, right in zip(step.races, rights, strict=True):
-                self._votes += race.votes
-                self._wrong_votes += race.votes - (race.places[right] if 0 <= right < len(race.places) else 0)
+            for count, right in zip(step.counts, rights, strict=True):
+                self._votes += count.votes
+                self._wrong_votes += count.votes - (count.places[right] if 0 <= right < len(count.places) else 0)
             if step.truth is not None and step.seen.winner is not None:
                 self._steps += 1
                 if step.seen.winner != rights[-1]:

@@ -111,17 +111,17 @@ def quantile(latencies: Mapping[int, int], share: float) -> float:
     return float(1.1 ** (max(latencies) + 0.5)) / 1000
 
 
-def draw_throughput(axes: Axes, pace: Timing) -> None:
+def draw_throughput(axes: Axes, timing: Timing) -> None:
     """Draw the steps a second over the time at work."""
     axes.set_title("Steps a second, over the time at work")
-    pairs = [(a, b) for a, b in zip(pace.points, pace.points[1:], strict=False) if b[1] > a[1]]
-    longest = pace.points[-1][1]
+    pairs = [(a, b) for a, b in zip(timing.points, timing.points[1:], strict=False) if b[1] > a[1]]
+    longest = timing.points[-1][1]
     unit, name = next(
         (found for found in ((86400, "days"), (3600, "hours"), (60, "minutes")) if longest > 3 * found[0]), (1, "seconds")
     )
     rates = [(b[0] - a[0]) / (b[1] - a[1]) for a, b in pairs]
     axes.stairs(rates, [pairs[0][0][1] / unit, *(b[1] / unit for _, b in pairs)], color=BLUE, linewidth=1.6, baseline=None)
-    first, last = pace.points[0], pace.points[-1]
+    first, last = timing.points[0], timing.points[-1]
     mean = (last[0] - first[0]) / (last[1] - first[1])
     axes.axhline(mean, color=ORANGE, linewidth=1.3, linestyle=(0, (4, 3)), label=f"mean {mean:,.3g}")
     axes.set_ylim(0, max(rates) * 1.25)

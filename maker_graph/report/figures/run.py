@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from maker_graph.report.collecting import Collected
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.counting.endings import undecided
 from maker_graph.report.figures.replies import draw_errors_by_length, draw_latencies, draw_lengths, draw_throughput
 from maker_graph.report.figures.samples import draw_flags, draw_flags_by_step, draw_samples, draw_samples_by_step
@@ -12,29 +12,29 @@ from maker_graph.report.figures.style import panel
 from maker_graph.report.figures.votes import draw_contest, draw_undecided
 
 
-def run_figures(collected: Collected) -> dict[str, Figure]:
+def run_figures(data: ReportData) -> dict[str, Figure]:
     """Return the drawings of a run, name -> figure; what was not recorded has none."""
     figures: dict[str, Figure] = {}
-    if not collected.steps:
+    if not data.steps:
         return figures
-    endings, steps, k = collected.endings, collected.steps, collected.settings.k
+    endings, steps, k = data.endings, data.steps, data.settings.k
     figures["undecided-by-samples"] = _undecided(endings.samples, endings.first_to_samples, steps, k, "samples")
     figures["undecided-by-votes"] = _undecided(endings.votes, endings.first_to_votes, steps, k, "votes")
-    for number, contest in enumerate(collected.contests, start=1):
+    for number, contest in enumerate(data.contests, start=1):
         figures[f"contest-{number}"] = panel(draw_contest, contest)
-    if collected.flags:
-        figures["flags-by-kind"] = panel(draw_flags, collected.flags, collected.samples)
-        figures["flags-by-step"] = panel(draw_flags_by_step, collected.along)
+    if data.flags:
+        figures["flags-by-kind"] = panel(draw_flags, data.flags, data.samples)
+        figures["flags-by-step"] = panel(draw_flags_by_step, data.bins)
     figures["samples"] = panel(draw_samples, endings)
-    figures["samples-by-step"] = panel(draw_samples_by_step, collected.along)
-    if collected.lengths is not None:
-        figures["lengths"] = panel(draw_lengths, collected.lengths)
-        figures["errors-by-length"] = panel(draw_errors_by_length, collected.lengths, known=collected.truth.known)
-    if collected.pace is not None:
-        if collected.pace.latencies:
-            figures["latencies"] = panel(draw_latencies, collected.pace.latencies)
-        if len(collected.pace.points) > 1:
-            figures["throughput"] = panel(draw_throughput, collected.pace)
+    figures["samples-by-step"] = panel(draw_samples_by_step, data.bins)
+    if data.lengths is not None:
+        figures["lengths"] = panel(draw_lengths, data.lengths)
+        figures["errors-by-length"] = panel(draw_errors_by_length, data.lengths, known=data.truth.known)
+    if data.timing is not None:
+        if data.timing.latencies:
+            figures["latencies"] = panel(draw_latencies, data.timing.latencies)
+        if len(data.timing.points) > 1:
+            figures["throughput"] = panel(draw_throughput, data.timing)
     return figures
 
 

@@ -35,18 +35,18 @@ def draw_flags(axes: Axes, flags: Mapping[str, int], samples: int) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(short))
 
 
-def draw_flags_by_step(axes: Axes, along: BinnedCounts) -> None:
+def draw_flags_by_step(axes: Axes, bins: BinnedCounts) -> None:
     """Draw the share of samples discarded along the run."""
     axes.set_title("Red flags along the run")
-    base = [0.0] * len(along.steps)
-    for flag, colour in _flag_colours(along.flags).items():
-        shares = [100 * number / max(samples, 1) for number, samples in zip(along.flags[flag], along.samples, strict=True)]
-        axes.bar(_starts(along), shares, width=_widths(along), bottom=base, align="edge", color=colour, label=flag)
+    base = [0.0] * len(bins.steps)
+    for flag, colour in _flag_colours(bins.flags).items():
+        shares = [100 * number / max(samples, 1) for number, samples in zip(bins.flags[flag], bins.samples, strict=True)]
+        axes.bar(_starts(bins), shares, width=_widths(bins), bottom=base, align="edge", color=colour, label=flag)
         base = [low + share for low, share in zip(base, shares, strict=True)]
     axes.set_ylim(0, max(base) * 1.3 or 1)
     axes.legend(loc="upper center", ncols=4, columnspacing=1.0, handlelength=0.9, handletextpad=0.4, borderaxespad=0.1)
     axes.set_ylabel("% of samples")
-    _along_axis(axes, along)
+    _step_axis(axes, bins)
 
 
 def draw_samples(axes: Axes, endings: Endings) -> None:
@@ -67,28 +67,28 @@ def draw_samples(axes: Axes, endings: Endings) -> None:
     plain_log(axes, "y")
 
 
-def draw_samples_by_step(axes: Axes, along: BinnedCounts) -> None:
+def draw_samples_by_step(axes: Axes, bins: BinnedCounts) -> None:
     """Draw the mean samples a step along the run."""
     axes.set_title("Samples a step, along the run")
-    means = [samples / steps for samples, steps in zip(along.samples, along.steps, strict=True)]
-    axes.bar(_starts(along), means, width=_widths(along), align="edge", color=BLUE)
+    means = [samples / steps for samples, steps in zip(bins.samples, bins.steps, strict=True)]
+    axes.bar(_starts(bins), means, width=_widths(bins), align="edge", color=BLUE)
     low, high = min(means), max(means)
     bottom = max(0.0, low - max(1.5 * (high - low), 0.2 * low))
     axes.set_ylim(bottom, high + 0.15 * (high - bottom))
     axes.set_ylabel("samples a step")
-    _along_axis(axes, along)
+    _step_axis(axes, bins)
 
 
-def _starts(along: BinnedCounts) -> list[int]:
-    return [1 + along.size * number for number in range(len(along.steps))]
+def _starts(bins: BinnedCounts) -> list[int]:
+    return [1 + bins.size * number for number in range(len(bins.steps))]
 
 
-def _widths(along: BinnedCounts) -> list[float]:
-    return [0.88 * steps for steps in along.steps]
+def _widths(bins: BinnedCounts) -> list[float]:
+    return [0.88 * steps for steps in bins.steps]
 
 
-def _along_axis(axes: Axes, along: BinnedCounts) -> None:
-    axes.set_xlim(1, sum(along.steps) + 1)
+def _step_axis(axes: Axes, bins: BinnedCounts) -> None:
+    axes.set_xlim(1, sum(bins.steps) + 1)
     axes.set_xlabel("step")
     axes.grid(visible=False, axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

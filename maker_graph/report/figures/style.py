@@ -89,6 +89,7 @@ def svg(figure: Figure, name: str) -> str:
     text = re.sub(r' id="([^"]+)"', rf' id="{name}-\1"', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px [^;\"]*", r"font-size: \2px; font-weight: \1", text)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)  # newer matplotlibs write it by itself
     text = text.replace("font-weight: ;", "").replace('font-weight: "', '"')
     for variable, colour in PALETTE.items():
         text = text.replace(colour, f"var(--{variable})")

@@ -6,7 +6,7 @@ Whatever a model or a user wrote is made visible and escaped, and stands only in
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 
 NOT_RECORDED = "not recorded by the version that made this run"
 

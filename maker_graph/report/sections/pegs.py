@@ -2,20 +2,20 @@
 
 import json
 
-from maker_graph.report.collecting import Collected
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.sections.html import section
 
 SPEEDS = (1, 4, 16, 60, 240)
 """Frames a second of the pegs."""
 
 
-def pegs_section(collected: Collected) -> str:
+def pegs_section(data: ReportData) -> str:
     """Return the section of the pegs; empty for other tasks than Hanoi."""
-    frames = collected.frames
+    frames = data.frames
     if frames is None:
         return ""
     every = "every step" if frames.stride == 1 else f"every {frames.stride:,}th step"
-    data = json.dumps({"pegs": frames.pegs, "stride": frames.stride, "last": frames.last}).replace("<", "\\u003c")
+    embedded = json.dumps({"pegs": frames.pegs, "stride": frames.stride, "last": frames.last}).replace("<", "\\u003c")
     options = "".join(f'<option value="{rate}">{rate} frames / s</option>' for rate in SPEEDS)
     return section(
         "The pegs",
@@ -24,5 +24,5 @@ def pegs_section(collected: Collected) -> str:
         '<div class="controls"><button id="play" type="button">Play</button>'
         '<input id="at" type="range" min="0" max="0" value="0" aria-label="Step">'
         f'<select id="speed" aria-label="Speed">{options}</select><output id="where" for="at"></output></div>',
-        f'<script type="application/json" id="frames">{data}</script>',
+        f'<script type="application/json" id="frames">{embedded}</script>',
     )

@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from maker_graph.report.collecting import Collected
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.sections.html import NOT_RECORDED, escaped, missing, section
 from maker_graph.report.wording import NOTHING, chance, count, dollars, number, percent, with_interval
 
 
-def plan_section(collected: Collected) -> str:
+def plan_section(data: ReportData) -> str:
     """Return the section that holds the plan against what came of it."""
-    plan, settings, truth, spent = collected.plan, collected.settings, collected.truth, collected.spent
-    certificate: Mapping[str, Any] = collected.certificate or {"rho": None, "chance": None}
+    plan, settings, truth, spent = data.plan, data.settings, data.truth, data.spent
+    certificate: Mapping[str, Any] = data.certificate or {"rho": None, "chance": None}
     if plan is None:
         return section("Planned and actual", missing(f"What was planned: nothing, or {NOT_RECORDED}."))
-    steps, samples = max(collected.steps, 1), max(spent.samples, collected.samples)
+    steps, samples = max(data.steps, 1), max(spent.samples, data.samples)
     planned = plan.get("samples")
-    flags = sum(collected.flags.values()) / max(collected.samples, 1)
-    cost = f"${collected.list_price or 0:,.2f} at list price, none spent" if settings.simulated else dollars(spent.cost)
+    flags = sum(data.flags.values()) / max(data.samples, 1)
+    cost = f"${data.list_price or 0:,.2f} at list price, none spent" if settings.simulated else dollars(spent.cost)
     rows = [
         ("Lead that decides", number(plan.get("k")), f"{settings.k}"),
         (
@@ -36,8 +36,8 @@ def plan_section(collected: Collected) -> str:
         ("Samples", count(planned), f"{samples:,}"),
         (
             "Samples a step",
-            f"{planned / collected.total:.2f}" if planned and collected.total else NOTHING,
-            f"{collected.samples / steps:.2f}",
+            f"{planned / data.total:.2f}" if planned and data.total else NOTHING,
+            f"{data.samples / steps:.2f}",
         ),
         ("Samples flagged", NOTHING, percent(flags)),
         ("Cost", dollars(plan.get("cost_usd")), cost),
@@ -49,5 +49,5 @@ def plan_section(collected: Collected) -> str:
         f"<p class='lead'>Planned with this model of errors: {escaped(model)}.</p>" if model else "",
         "<div class='scroll'><table><thead><tr><th></th><th scope='col'>planned</th><th scope='col'>actual</th></tr></thead>"
         f"<tbody>{body}</tbody></table></div>",
-        "" if collected.done else missing("The plan is for the whole task, of which a part is done."),
+        "" if data.done else missing("The plan is for the whole task, of which a part is done."),
     )

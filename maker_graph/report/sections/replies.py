@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 
-from maker_graph.report.collecting import Collected
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.sections.html import NOT_RECORDED, missing, panels, section
 from maker_graph.report.wording import duration
 
 
-def lengths_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+def lengths_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on the length of replies."""
-    if collected.lengths is None:
+    if data.lengths is None:
         return section("Length of replies", missing(f"The length of each reply was {NOT_RECORDED}."))
     judge = (
         "by the task's own truth"
-        if collected.truth.known
+        if data.truth.known
         else "as far as the decided answers are the truth, for the task's own is not known here"
     )
-    wrong = sum(collected.lengths.wrong.values())
+    wrong = sum(data.lengths.wrong.values())
     return section(
         "Length of replies",
         panels(
@@ -30,15 +30,13 @@ def lengths_section(collected: Collected, drawn: Mapping[str, str]) -> str:
     )
 
 
-def time_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+def time_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on time."""
-    sessions = f"{collected.sessions:,} sessions" if collected.sessions != 1 else "one session"
-    spent = collected.spent
+    sessions = f"{data.sessions:,} sessions" if data.sessions != 1 else "one session"
+    spent = data.spent
     text = f"<p>{duration(spent.seconds)} at work in {sessions}, with {spent.calls:,} calls"
     text += (
-        f"; {spent.samples - collected.samples:,} samples are no part of a committed step"
-        if spent.samples > collected.samples
-        else ""
+        f"; {spent.samples - data.samples:,} samples are no part of a committed step" if spent.samples > data.samples else ""
     )
     text += f"; {spent.drafts:,} more calls were drafts for lookahead.</p>" if spent.drafts else ".</p>"
     told = [

@@ -3,20 +3,20 @@
 import math
 from typing import Any
 
-from maker_graph.report.collecting import REPLAYED, Collected
+from maker_graph.report.collecting import REPLAYED, ReportData
 from maker_graph.report.sections.html import NOT_RECORDED, escaped, missing, section, table
 from maker_graph.report.wording import chance, percent, with_interval
 
 
-def result_section(collected: Collected) -> str:
+def result_section(data: ReportData) -> str:
     """Return the section on the result, with the certificate if there is one."""
-    certificate, truth = collected.certificate, collected.truth
-    said = [_verification(collected)]
+    certificate, truth = data.certificate, data.truth
+    said = [_verification(data)]
     if truth.steps:
         said.append(
             f"Held against the task's own truth, {truth.wrong_steps:,} of {truth.steps:,} decisions are wrong, and "
             f"{truth.wrong_votes:,} of {truth.votes:,} votes ({percent(truth.wrong_votes / max(truth.votes, 1))}) were."
-            + ("" if truth.steps == collected.steps else " No more can be judged: off the right path the task knows no truth.")
+            + ("" if truth.steps == data.steps else " No more can be judged: off the right path the task knows no truth.")
         )
     text = "".join(f"<p>{escaped(sentence)}</p>" for sentence in said)
     if certificate is None:
@@ -45,12 +45,12 @@ def result_section(collected: Collected) -> str:
     )
 
 
-def _verification(collected: Collected) -> str:
-    if not collected.done:
+def _verification(data: ReportData) -> str:
+    if not data.done:
         return "The task is not at its end; what follows is of the steps decided so far."
-    if collected.verified:
+    if data.verified:
         return "Replayed from the journal without a model: every answer keeps the task's rules, and the goal is reached."
-    if collected.verified is False:
+    if data.verified is False:
         return (
             "Replayed from the journal: not every step was decided by the rules, or the goal is not reached in as many steps."
         )

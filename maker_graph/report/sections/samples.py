@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
-from maker_graph.report.collecting import Collected
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.sections.html import escaped, panels, section
 
 
-def flags_section(collected: Collected, drawn: Mapping[str, str]) -> str:
-    """Return the section on red flags."""
-    if not collected.flags:
-        return section("Red flags", "<p>None: every sample became a vote.</p>")
+def flags_section(data: ReportData, drawn: Mapping[str, str]) -> str:
+    """Return the section on red flags, and on replies that never came."""
+    lost = _lost(data)
+    if not data.flags:
+        return section("Red flags", "<p>None: every sample became a vote.</p>", lost)
     return section(
         "Red flags",
+        lost,
         panels(
             drawn,
             (
@@ -26,18 +28,28 @@ def flags_section(collected: Collected, drawn: Mapping[str, str]) -> str:
     )
 
 
-def samples_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+def _lost(data: ReportData) -> str:
+    if not data.lost:
+        return ""
+    share = data.lost / (data.samples + data.lost)
+    return (
+        f"<p>{data.lost:,} replies ({share:.2%}) were lost to time-outs and the like. They were drawn again, and what they "
+        "would have said is not known. If right answers are slower than wrong ones, this favours the wrong ones.</p>"
+    )
+
+
+def samples_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on samples."""
-    who = ", ".join(f"{escaped(name)} {number:,}" for name, number in sorted(collected.by.items(), key=lambda item: -item[1]))
+    who = ", ".join(f"{escaped(name)} {number:,}" for name, number in sorted(data.by.items(), key=lambda item: -item[1]))
     return (
         section(
             "Samples",
-            f"<p>Steps decided by each sampler or person: {who}.</p>" if set(collected.by) - {"base"} else "",
+            f"<p>Steps decided by each sampler or person: {who}.</p>" if set(data.by) - {"base"} else "",
             panels(
                 drawn,
                 (
                     "samples",
-                    f"How many samples each step took, on a log scale: {collected.settings.k} are the fewest that can decide.",
+                    f"How many samples each step took, on a log scale: {data.settings.k} are the fewest that can decide.",
                 ),
                 (
                     "samples-by-step",

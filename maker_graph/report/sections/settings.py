@@ -1,12 +1,12 @@
 """What was run."""
 
-from maker_graph.report.collecting import Collected
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.sections.html import section, table
 
 
-def settings_section(collected: Collected) -> str:
+def settings_section(data: ReportData) -> str:
     """Return the section that says what was run."""
-    settings = collected.settings
+    settings = data.settings
     voting, rungs = settings.voting, settings.ladder
     temperature = (
         "left to the model"

@@ -1,78 +1,78 @@
 """The top of the page: the result in a sentence, and the run in eight figures."""
 
-from maker_graph.report.collecting import Collected
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.sections.html import escaped
 from maker_graph.report.wording import duration, percent, short
 
 SIMULATED = "simulated: no evidence about any real model"
 
 
-def headline(collected: Collected) -> str:
+def headline(data: ReportData) -> str:
     """Return the result in one sentence."""
-    steps = f"{collected.steps:,} {'dependent steps' if collected.dependent else 'steps'}"
-    if not collected.done:
-        return f"{steps.replace(' ', f' of {collected.total:,} ', 1) if collected.total else steps}: not done yet"
-    if collected.no_error:
+    steps = f"{data.steps:,} {'dependent steps' if data.dependent else 'steps'}"
+    if not data.done:
+        return f"{steps.replace(' ', f' of {data.total:,} ', 1) if data.total else steps}: not done yet"
+    if data.no_error:
         return f"{steps}, no error: verified"
-    if collected.verified:
+    if data.verified:
         return f"{steps}, every answer within the task's rules: verified"
-    return f"{steps}{_shortcoming(collected)}"
+    return f"{steps}{_shortcoming(data)}"
 
 
-def _shortcoming(collected: Collected) -> str:
-    if collected.verified is None:
+def _shortcoming(data: ReportData) -> str:
+    if data.verified is None:
         return ": done, not verified here"
-    if collected.truth.first_wrong is not None:
-        return f", the first error at step {collected.truth.first_wrong:,}: not verified"
-    if collected.endings.left:
-        return f", {collected.endings.left:,} of them decided by no vote"
+    if data.truth.first_wrong is not None:
+        return f", the first error at step {data.truth.first_wrong:,}: not verified"
+    if data.endings.left:
+        return f", {data.endings.left:,} of them decided by no vote"
     return ": not verified"
 
 
-def header(collected: Collected) -> str:
+def header(data: ReportData) -> str:
     """Return the page's header: the result in a sentence, and badges."""
-    settings = collected.settings
+    settings = data.settings
     options = ", ".join(f"{name} {value}" for name, value in settings.options.items() if name != "digest")
     badges = [
-        '<li class="wait">not done</li>' if not collected.done else "",
-        {True: '<li class="good">verified</li>', False: '<li class="bad">not verified</li>', None: ""}[collected.verified],
+        '<li class="wait">not done</li>' if not data.done else "",
+        {True: '<li class="good">verified</li>', False: '<li class="bad">not verified</li>', None: ""}[data.verified],
         f'<li class="wait">{SIMULATED}</li>' if settings.simulated else "",
         f"<li>{escaped(settings.model)}</li>",
         f"<li>ahead by {settings.k}</li>",
     ]
-    about = " · ".join(filter(None, ("maker_graph", collected.name, settings.task, options)))
+    about = " · ".join(filter(None, ("maker_graph", data.name, settings.task, options)))
     return (
-        f'<header><p class="eyebrow">{escaped(about)}</p><h1>{escaped(headline(collected))}</h1>'
+        f'<header><p class="eyebrow">{escaped(about)}</p><h1>{escaped(headline(data))}</h1>'
         f'<ul class="badges">{"".join(badges)}</ul></header>'
     )
 
 
-def tiles(collected: Collected) -> str:
+def tiles(data: ReportData) -> str:
     """Return the run in eight figures."""
-    steps, spent = max(collected.steps, 1), collected.spent
-    flags = sum(collected.flags.values())
-    wrong = collected.first_sample_wrong_at
-    of = f"of {collected.total:,}" if collected.total else "no total known"
+    steps, spent = max(data.steps, 1), data.spent
+    flags = sum(data.flags.values())
+    wrong = data.first_sample_wrong_at
+    of = f"of {data.total:,}" if data.total else "no total known"
     shown = [
-        ("Steps", f"{collected.steps:,}", of),
+        ("Steps", f"{data.steps:,}", of),
         (
             "Samples",
-            f"{collected.samples:,}",
-            f"{collected.samples / steps:.2f} a step, in {collected.rounds / steps:.2f} rounds",
+            f"{data.samples:,}",
+            f"{data.samples / steps:.2f} a step, in {data.rounds / steps:.2f} rounds",
         ),
-        ("Votes that lost", f"{collected.outvoted:,}", f"on {collected.contested:,} contested steps"),
-        ("Red flags", f"{flags:,}", f"{percent(flags / max(collected.samples, 1))} of the samples"),
+        ("Votes that lost", f"{data.outvoted:,}", f"on {data.contested:,} contested steps"),
+        ("Red flags", f"{flags:,}", f"{percent(flags / max(data.samples, 1))} of the samples"),
         (
             "One sample a step",
             f"wrong at step {wrong:,}" if wrong else "the same",
-            f"{collected.first_samples_wrong:,} first samples were not the decided answer",
+            f"{data.first_samples_wrong:,} first samples were not the decided answer",
         ),
-        ("Spent", *_cost(collected)),
+        ("Spent", *_cost(data)),
         ("Output tokens", short(spent.output), f"{short(spent.input)} input, {short(spent.cached)} of them cached"),
         (
             "At work",
             duration(spent.seconds),
-            f"{collected.steps / spent.seconds:,.3g} steps a second" if spent.seconds else "",
+            f"{data.steps / spent.seconds:,.3g} steps a second" if spent.seconds else "",
         ),
     ]
     return (
@@ -84,12 +84,12 @@ def tiles(collected: Collected) -> str:
     )
 
 
-def _cost(collected: Collected) -> tuple[str, str]:
-    if collected.settings.simulated:
-        listed = f"; at list price ${collected.list_price:,.2f}" if collected.list_price else ""
+def _cost(data: ReportData) -> tuple[str, str]:
+    if data.settings.simulated:
+        listed = f"; at list price ${data.list_price:,.2f}" if data.list_price else ""
         return "$0", f"simulated{listed}"
-    if collected.spent.cost:
-        return f"${collected.spent.cost:,.2f}", "at the prices known"
-    if collected.settings.info.ships:
-        return "$0", f"for {collected.settings.model}, which runs on this machine"
+    if data.spent.cost:
+        return f"${data.spent.cost:,.2f}", "at the prices known"
+    if data.settings.info.ships:
+        return "$0", f"for {data.settings.model}, which runs on this machine"
     return "not known", "no price for this model"

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from maker_graph.core.canonical import visible
-from maker_graph.report.collecting import Collected
+from maker_graph.core.characters import visible
+from maker_graph.report.collecting import ReportData
 from maker_graph.report.counting.contests import Contest
 from maker_graph.report.figures.style import PALETTE
 from maker_graph.report.figures.votes import contest_colours, letter
@@ -13,9 +13,9 @@ _LONGEST = 300
 """So many characters are shown of a candidate."""
 
 
-def undecided_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+def undecided_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on how fast steps are decided; empty for a run without a step."""
-    k, left = collected.settings.k, collected.endings.left
+    k, left = data.settings.k, data.endings.left
     more = f" {left:,} steps were decided by no vote, so the lines end above none." if left else ""
     return (
         section(
@@ -37,9 +37,9 @@ def undecided_section(collected: Collected, drawn: Mapping[str, str]) -> str:
     )
 
 
-def contests_section(collected: Collected, drawn: Mapping[str, str]) -> str:
+def contests_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on the most contested steps; empty for a run without a step."""
-    if not collected.contests:
+    if not data.contests:
         return (
             section("The most contested steps", "<p>None: on every step all votes were for the same answer.</p>")
             if drawn
@@ -47,18 +47,18 @@ def contests_section(collected: Collected, drawn: Mapping[str, str]) -> str:
         )
     panels = "".join(
         f"<figure>{labelled(drawn[f'contest-{number}'], f'Votes at step {contest.step}')}"
-        f"<figcaption>{_race_told(contest)}</figcaption>{_ballot(contest)}</figure>"
-        for number, contest in enumerate(collected.contests, start=1)
+        f"<figcaption>{_vote_told(contest)}</figcaption>{_ballot(contest)}</figure>"
+        for number, contest in enumerate(data.contests, start=1)
     )
     return section(
         "The most contested steps",
-        f'<p class="lead">Votes of each candidate as they came in, of the {len(collected.contests)} longest votes '
-        f"among {collected.contested:,} contested steps. A vote ends where one is ahead by {collected.settings.k}.</p>",
+        f'<p class="lead">Votes of each candidate as they came in, of the {len(data.contests)} longest votes '
+        f"among {data.contested:,} contested steps. A vote ends where one is ahead by {data.settings.k}.</p>",
         f'<div class="panels">{panels}</div>',
     )
 
 
-def _race_told(contest: Contest) -> str:
+def _vote_told(contest: Contest) -> str:
     votes = len(contest.order)
     flagged = f", {contest.flagged} {'sample' if contest.flagged == 1 else 'samples'} discarded" if contest.flagged else ""
     by = "" if contest.by == "base" else f", by {escaped(contest.by)}"

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from maker_graph.cli.app import app, clear_errors, tell
 from maker_graph.cli.options import AsJson, RunName, opened_run
-from maker_graph.core.canonical import visible
+from maker_graph.core.characters import visible
 from maker_graph.extras import need_plan_extra
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _show(certificate: "Certificate") -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for name, value in _rows(certificate):
+    for name, value in _certificate_rows(certificate):
         table.add_row(name, value)
     console.print(table)
     console.print("It assumes:")
@@ -72,7 +72,7 @@ def _show(certificate: "Certificate") -> None:
         console.print(f"- {visible(assumption)}")
 
 
-def _rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
+def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
     """Yield the lines of the table of a certificate."""
     steps = certificate.steps
     chance = certificate.chance
@@ -81,12 +81,12 @@ def _rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
     yield "Contested", f"{certificate.contested:,} steps ({certificate.contested / steps:.2%})"
     for name, estimate in (("Wrong samples", certificate.error), ("Correlation", certificate.rho)):
         if estimate is not None:
-            yield name, _between(estimate)
+            yield name, _with_interval(estimate)
     doubted = [step for step in certificate.contested_steps if step.wrong > DOUBTFUL][:SHOWN]
     for step in doubted:
         votes = ":".join(str(number) for number in sorted(step.ballot.values(), reverse=True))
         yield f"Step {step.step:,}", f"votes {votes}; wrong with a chance of {step.wrong:.2g}"
 
 
-def _between(estimate: "Estimate") -> str:
+def _with_interval(estimate: "Estimate") -> str:
     return f"{estimate.value:.4g} (95 %: {estimate.low:.4g} to {estimate.high:.4g})"

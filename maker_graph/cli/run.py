@@ -46,7 +46,7 @@ from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
 from maker_graph.models.names import PATIENCE, default_model
 from maker_graph.statistics.forecast import TARGET
-from maker_graph.tasks.tables import review_path
+from maker_graph.tasks.tables import review_path, see_writable
 
 
 @app.command(
@@ -231,6 +231,7 @@ def _check_out(out: Path, source: Path) -> None:
         raise UsageError(f"{out} cannot be written: there is no folder {folder}.")
     if out.is_dir() or review_path(out).is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"{out} cannot be written: it must be a file in a folder that can be written to.")
+    see_writable(out)
     if source.resolve() in {out.resolve(), review_path(out).resolve()}:
         raise UsageError(f"--out {out} would overwrite the input: give another file.")
 

@@ -56,9 +56,10 @@ def plan_command(
     as_json: AsJson = False,
 ) -> None:
     """Say which k a target takes, with what chance and at what cost, if errors are independent and if they are not."""
-    from maker_graph.calibration.file import read as read_calibration
+    from maker_graph.calibration.estimates import ModelEstimates, estimates_of
+    from maker_graph.calibration.file import read_calibration
     from maker_graph.calibration.lines import Interval
-    from maker_graph.calibration.plan import Basis, Speed, basis_of, outlook
+    from maker_graph.calibration.plan import Speed, make_plans
 
     with clear_errors():
         if plot is not None:
@@ -66,17 +67,17 @@ def plan_command(
             if (calibration, p, error) == (None, None, None):
                 return
         if calibration is not None:
-            asked, results = read_calibration(calibration)
-            basis, known = basis_of(_one_of(results, model), point=point), asked.total
+            request, results = read_calibration(calibration)
+            estimates, known = estimates_of(_one_of(results, model), point=point), request.total
         elif p is None and error is None:
             raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
         else:
-            basis, known = Basis(p=1.0), None
+            estimates, known = ModelEstimates(p=1.0), None
         if p is not None and error is not None:
             raise UsageError("--p and --error say the same thing: give one of them.")
         chance = p if error is None else 1.0 - error
         if chance is not None:
-            basis = replace(basis, p=chance, between=None, remarks=[])
+            estimates = replace(estimates, p=chance, p_interval=None, remarks=[])
         steps = steps or known
         if steps is None:
             raise UsageError("--steps is missing: how many steps has the task?")
@@ -88,8 +89,8 @@ def plan_command(
             "price": None if price is None else astuple(parse_price(price)),
             "latency": latency,
         }
-        basis = replace(basis, **{name: value for name, value in given.items() if value is not None})
-        found = outlook(basis, steps, target, Speed(lookahead, math.inf if rpm is None else rpm))
+        estimates = replace(estimates, **{name: value for name, value in given.items() if value is not None})
+        found = make_plans(estimates, steps, target, Speed(lookahead, math.inf if rpm is None else rpm))
         if as_json:
             sys.stdout.write(json.dumps(found) + os.linesep)
         else:
@@ -98,6 +99,7 @@ def plan_command(
 
 def _plot(folder: Path) -> None:
     need_plan_extra("--plot")
+    from maker_graph.files import write_whole
     from maker_graph.report.figures.paper import planning_figures
     from maker_graph.report.figures.style import png
 
@@ -105,8 +107,7 @@ def _plot(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in planning_figures().items():
             path = folder / f"{name}.png"
-            path.write_bytes(png(figure))
-            tell(f"{path}")
+            tell(str(write_whole(path, png(figure))))
     except OSError as failure:
         raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
 
@@ -133,7 +134,7 @@ def _show(found: dict[str, Any]) -> None:
     rho = "not known" if found["rho"] is None else f"{found['rho']:.4g}"
     console.print(
         f"{found['steps']:,} steps, target {found['target']:g}: p = {found['p']:.6g}, valid {found['valid']:.4g}, "
-        f"correlation {rho}, largest rival {found['rival']:.2g}"
+        f"correlation {rho}, largest rival {found['rival']:.2g}, replies lost {found['lost']:.3g}"
     )
     for name, title in (("independent", "If errors are independent"), ("correlated", "With that correlation")):
         if name in found:

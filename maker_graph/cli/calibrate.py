@@ -78,10 +78,10 @@ def calibrate_command(
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
     import asyncio
 
-    from maker_graph.calibration.file import opened as opened_calibration
-    from maker_graph.calibration.lines import Asked
+    from maker_graph.calibration.file import open_calibration
+    from maker_graph.calibration.lines import CalibrationRequest
     from maker_graph.calibration.measuring import calibrate
-    from maker_graph.calibration.steps import calibratable
+    from maker_graph.calibration.steps import calibratable_steps
     from maker_graph.cli.calibrated import progress_of, show
     from maker_graph.models.calls import Calls
     from maker_graph.models.gate import Gate
@@ -102,15 +102,15 @@ def calibrate_command(
         if price is not None and len(models) > 1:
             raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
         loaded = task_named(task, disks, source)
-        total = calibratable(loaded.task, truth=truth)
+        total = calibratable_steps(loaded.task, truth=truth)
         seed = info_of(models[0]).seed if seed is None else seed
         suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
-        asked = Asked(
+        request = CalibrationRequest(
             task=task,
             options=loaded.options,
             total=total,
             models=models,
-            caps={name: suited[name].output_cap or PAPERS_CAP for name in models},
+            max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
             steps=min(steps, total),
             samples=samples,
             temperature=suited[models[0]].temperatures,
@@ -123,7 +123,7 @@ def calibrate_command(
         out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
         if steps > total and not quiet:
             tell(f"The task has {total:,} steps: all of them are asked.")
-        with opened_calibration(out, asked) as calibration:
+        with open_calibration(out, request) as calibration:
             results = []
             for name in models:
                 with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
@@ -145,4 +145,4 @@ def calibrate_command(
         if as_json:
             sys.stdout.write(json.dumps({"file": str(out), "results": [each.model_dump() for each in results]}) + os.linesep)
         elif not quiet:
-            show(asked, results, out, target)
+            show(request, results, out, target)

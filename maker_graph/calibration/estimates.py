@@ -1,0 +1,79 @@
+"""What is known of a model on a task: the numbers that a plan is made from.
+
+They come from a calibration, from a profile if the model is simulated, or from the user. A calibration gives intervals: it is
+planned with the lower end of p's unless told otherwise.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maker_graph.calibration.lines import Interval, Result
+
+if TYPE_CHECKING:
+    from maker_graph.models.simulation.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEstimates:
+    """What is known of a model on a task.
+
+    Attributes:
+        p: probability that a valid sample is right, with which it is planned.
+        p_interval: the interval of p, if it was measured.
+        valid: share of the samples without a red flag.
+        rho: correlation of the errors of two samples of one step, and its interval; None if not known.
+        rival: the largest share of the wrong samples that give the most frequent wrong answer.
+        tokens: of a sample, input and output; None if not known.
+        price: USD per million tokens of input and output; None if not known.
+        latency: seconds that a reply takes; None if not known.
+        lost: share of the replies that never come, for a reason that may depend on what they say; see `make_plans`.
+        remarks: what whoever reads the plan should know of these numbers.
+    """
+
+    p: float
+    p_interval: tuple[float, float] | None = None
+    valid: float = 1.0
+    rho: Interval | None = None
+    rival: float = 1.0
+    tokens: tuple[float, float] | None = None
+    price: tuple[float, float] | None = None
+    latency: float | None = None
+    lost: float = 0.0
+    remarks: list[str] = field(default_factory=list)
+
+
+def estimates_of(result: Result, *, point: bool = False) -> ModelEstimates:
+    """Return what a calibration knows; `point` plans with the estimate of p, not with the lower end of its interval."""
+    remarks = []
+    if not point:
+        remarks.append(
+            f"p is the lower end of its interval, {result.p.low:.6g}; measured was {result.p.value:.6g} (--point takes that)."
+        )
+    if not result.truth:
+        remarks.append("Without known truth: an error that all samples of a step share was not seen, and p may be lower.")
+    return ModelEstimates(
+        p=max(result.p.value if point else result.p.low, 1e-9),  # that of a model that was never right
+        p_interval=(result.p.low, result.p.high),
+        valid=result.valid.value,
+        rho=result.rho,
+        rival=result.rival,
+        tokens=(result.input, result.output),
+        price=result.price,
+        latency=result.seconds[0] or None,
+        lost=result.lost,
+        remarks=remarks,
+    )
+
+
+def estimates_of_profile(profile: "Profile", input_tokens: int) -> ModelEstimates:
+    """Return what is known of a simulated model: all of it. `input_tokens` are those of a prompt."""
+    rho = profile.rho
+    return ModelEstimates(
+        p=max(1 - profile.error, 1e-9),  # as in `estimates_of`
+        valid=max(1 - profile.flagged, 1e-9),
+        rho=Interval(value=rho, low=rho, high=rho),
+        rival=profile.favourite,
+        tokens=(input_tokens, profile.output_tokens),
+        price=(profile.input_price, profile.output_price),
+        latency=profile.latency or None,
+    )

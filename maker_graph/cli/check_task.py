@@ -1,0 +1,71 @@
+"""`maker-graph check-task`: a task tried before money is spent."""
+
+import json
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from maker_graph.cli.app import EXIT_CODES, app, clear_errors
+from maker_graph.cli.options import AsJson, Disks, Source, TaskName, task_named
+from maker_graph.core.characters import visible
+from maker_graph.errors import UsageError
+from maker_graph.tasks.checking import CHECKS, Trial
+
+
+@app.command(
+    "check-task",
+    epilog="Examples:\n\n  maker-graph check-task mypackage.tasks:Sorting\n\n"
+    "  maker-graph check-task records --input rows.csv --steps 200 --json",
+)
+def check_task_command(
+    task: TaskName,
+    disks: Disks = 10,
+    source: Source = None,
+    steps: Annotated[int, typer.Option(help="Steps that are tried at most, along the right path.", min=1)] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """Try a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
+    with clear_errors():
+        from maker_graph.run.checking import check_task
+
+        trial = check_task(task_named(task, disks, source), steps=steps)
+    if as_json:
+        sys.stdout.write(json.dumps(_as_json(task, trial)) + os.linesep)
+    else:
+        typer.echo("\n".join(_lines(task, trial)))
+    raise typer.Exit(EXIT_CODES[UsageError] if trial.problems else 0)
+
+
+def _as_json(task: str, trial: Trial) -> dict[str, Any]:
+    return {
+        "task": task,
+        "ok": not trial.problems,
+        "steps": trial.steps,
+        "stopped": trial.stopped,
+        "answers": trial.answers,
+        "left_open": trial.left_open,
+        "tried": [check for check in CHECKS if check in trial.tried],
+        "problems": [{"check": each.check, "step": each.step, "problem": each.text} for each in trial.problems],
+    }
+
+
+def _lines(task: str, trial: Trial) -> list[str]:
+    """Return what a person reads: how far the task was tried, then each check, and what is wrong with it."""
+    end = {
+        "end": "to the end",
+        "limit": "as many as were asked for",
+        "failed": "then it could not go on",
+        "unknown": "then nobody knew the answer: give the task truth(state), or a rehearsal, to have more tried",
+    }[trial.stopped]
+    left = f", {trial.left_open} of them left open" if trial.left_open else ""
+    lines = [f"{task}: {trial.steps} steps were tried{left}, {end}."]
+    for check, meaning in CHECKS.items():
+        found = [problem for problem in trial.problems if problem.check == check]
+        verdict = "FAILED" if found else "ok" if check in trial.tried else "-"
+        lines.append(f"  {verdict:8}{check}: {meaning}{'' if verdict != '-' else ' (not tried)'}")
+        for problem in found:
+            where = "" if problem.step is None else f"step {problem.step}: "
+            lines.append(f"          - {where}{visible(problem.text)}")
+    return lines

@@ -1,0 +1,123 @@
+"""Checks of settings and of the functions that a caller gives: each raises one sentence that says what to change."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+from maker_graph.errors import Invalid, UsageError
+
+
+def whole(name: str, value: object, least: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `least`.
+
+    >>> whole("k", 3)
+    3
+
+    Raises:
+        UsageError: it is not; `True` and 3.0 are none either.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    return value
+
+
+def temperature(value: object) -> None:
+    """See that `value` is a temperature, or that of the first sample and that of the others.
+
+    Raises:
+        UsageError: it is no number of at least 0, and no tuple of two.
+    """
+    for each in value if isinstance(value, tuple) and len(value) == 2 else (value,):
+        if isinstance(each, bool) or not isinstance(each, int | float) or not 0 <= each < inf:
+            raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
+
+
+def switch(name: str, value: object) -> bool:
+    """Return `value` if it is True or False.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} is True or False, not {value!r}.")
+    return value
+
+
+def one_of(name: str, value: object, choices: Sequence[str]) -> None:
+    """See that `value` is one of `choices`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value not in choices:
+        *most, last = map(repr, choices)
+        raise UsageError(f"{name} is {', '.join(most)} or {last}, not {value!r}.")
+
+
+def function(name: str, value: object, *takes: str, lazy: bool = False) -> None:
+    """See that `value` can be called with these arguments, by place, and gives back its result at once; if `lazy`, bit by bit.
+
+    Raises:
+        UsageError: it is no function, one of other arguments, or one that is awaited or iterated over.
+    """
+    what = f"{name} must be a function that is called as {name}({', '.join(takes)})"
+    if not callable(value):
+        raise UsageError(f"{what}, not {value!r}.")
+    for each in (value, getattr(value, "__call__", None)):  # noqa: B004  the function itself, which may be a coroutine function
+        awaited = inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each)
+        if awaited or (inspect.isgeneratorfunction(each) and not lazy):
+            raise UsageError(f"{what} and returns its result: write it with a plain def, without await and yield.")
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return  # a built-in function that does not say what it takes
+    try:
+        signature.bind(*takes)
+    except TypeError as error:
+        raise UsageError(f"{what}, and this one cannot be: {error} (it takes {signature}).") from None
+
+
+def truth(what: str, value: object) -> bool:
+    """Return what a predicate returned, if it is True or False.
+
+    Raises:
+        UsageError: it is anything else, which would count as one of them in silence.
+    """
+    if value is True or value is False:
+        return value
+    shown = "a coroutine, which nobody awaits" if inspect.iscoroutine(value) else _shown(value)
+    if inspect.iscoroutine(value):
+        value.close()
+    raise UsageError(f"{what} must return True or False, and it returned {shown}.")
+
+
+def broken_rule(check: Callable[..., object], *given: object) -> str | None:
+    """Return why `check` says no, empty if it does not say why; None if it says yes.
+
+    >>> broken_rule(lambda answer: answer > 0, -1)
+    ''
+
+    Raises:
+        UsageError: it says neither, or fails in another way than by `Invalid`: it may fail on right answers only.
+    """
+    try:
+        kept = check(*given)
+    except Invalid as error:
+        return str(error)
+    except Exception as error:
+        raise failed("check", error) from error
+    return None if truth("check", kept) else ""
+
+
+def failed(what: str, error: Exception) -> UsageError:
+    """Return the error for a function of the caller that raised."""
+    return UsageError(f"{what} failed with {type(error).__name__}: {_cut(str(error))}")
+
+
+def _shown(value: Any) -> str:
+    return f"{_cut(repr(value))} ({type(value).__name__})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]} ..."

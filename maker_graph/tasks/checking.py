@@ -1,0 +1,373 @@
+"""A task tried before money is spent: it is walked along its right path, and each of its functions is held to the contract.
+
+Every function is called twice, with copies: it must return the same, and leave its arguments as they were. States and answers
+must be plain JSON, and mean the same once they were stored. The answers come from what the task rehearses (the right reply is
+read as a model's would be) or from its `truth`; a task that has neither is tried on its first step only.
+
+What no single process shows (the order of a set, which differs with PYTHONHASHSEED) is seen by comparing the traces of two:
+`maker_graph/run/checking.py`.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+from maker_graph.core.answers import candidate_of
+from maker_graph.core.canonical import JSON, canonical, copied, plain, sorted_json
+from maker_graph.core.checks import truth
+from maker_graph.core.guarding import ARGUMENTS, see_task
+from maker_graph.core.task import Checks, Drafted, Keyed, Known, Located, Predicts, Prompt, Rephrases, Skippable, Task, total_of
+from maker_graph.errors import Incomparable, Invalid, UsageError
+
+CHECKS = {
+    "functions": "they are there, take what they are called with, and do not fail",
+    "pure": "called again, they return the same",
+    "arguments": "they leave what they are given as it is",
+    "plain": "states and answers are plain JSON, and mean the same once they are stored",
+    "prompts": "each can be sent",
+    "replies": "the task reads and accepts its own right replies, and no wrong one counts as right",
+    "end": "the steps come to an end, as many as total() says",
+    "replay": "applied again to a task that was made anew, the answers lead to the same end",
+    "processes": "in other processes, with other hash seeds, everything is the same",
+}
+"""What is tried, in this order: the functions of the task, in a sentence each."""
+
+DRAFTED = 4
+"""States of which a draft is tried at each step."""
+
+_TEXTS = ("", "a", "0", "[]", "{}", '["a", "b"]', '{"a": 1}')
+"""Replies that are tried where nobody knows a right one, for what `parse` may make of them."""
+
+Pairs: TypeAlias = list[tuple[str, Any]]
+
+
+class Replies(Protocol):
+    """The right reply to a prompt, and wrong ones; see `maker_graph.models.simulation`."""
+
+    right: str
+    wrong: Sequence[str]
+
+
+class Problem(NamedTuple):
+    """Something that does not hold.
+
+    Attributes:
+        check: which of `CHECKS`.
+        text: what is wrong, and what to do.
+        step: where it was first seen, from 1; None if it is about the task as a whole.
+    """
+
+    check: str
+    text: str
+    step: int | None
+
+
+class Place(NamedTuple):
+    """One step of the walk, as digests: what another process must see too. `answer` is empty if nobody knows it."""
+
+    state: str
+    prompt: str
+    answer: str
+
+
+@dataclass(slots=True)
+class Trial:
+    """What came of it.
+
+    Attributes:
+        steps: that were walked.
+        stopped: why no more were: "end" (done, or as many as total() says), "limit", "failed", or "unknown" (the answers are).
+        answers: who gave them: "rehearsal", "truth" or "nobody".
+        left_open: steps without a right reply that can be read, in a task that can leave them open.
+        tried: which of `CHECKS`, as far as the walk went.
+        problems: what does not hold; each once, where it was first seen.
+        trace: the steps.
+    """
+
+    steps: int = 0
+    stopped: Literal["end", "limit", "failed", "unknown"] = "failed"
+    answers: Literal["rehearsal", "truth", "nobody"] = "nobody"
+    left_open: int = 0
+    tried: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    trace: list[Place] = field(default_factory=list)
+
+    def failed(self, *checks: str) -> bool:
+        """Say whether one of these checks has found a problem."""
+        return any(problem.check in checks for problem in self.problems)
+
+
+class _Broken(Exception):
+    """The walk cannot go on; why is among the problems."""
+
+
+def try_task(
+    make: Callable[[], Task],
+    *,
+    steps: int,
+    asked: Callable[[Prompt], Pairs],
+    replies: Callable[[Pairs], Replies | None] | None,
+) -> Trial:
+    """Return what is wrong with a task, as far as one process shows it.
+
+    Args:
+        make: makes the task; it is called twice.
+        steps: no more are walked.
+        asked: from a prompt to (role, content), or it raises a UsageError.
+        replies: from those to what may be replied; None if nothing is rehearsed.
+    """
+    trial = Trial()
+    try:
+        task = make()
+        trial.tried.add("functions")
+        see_task(task)
+        walk = _Walk(task, trial, asked, replies)
+        walk.along(steps)
+        if trial.steps and not trial.failed("pure"):
+            trial.tried.add("replay")
+            _replay(make(), walk)
+    except UsageError as error:
+        trial.problems.append(Problem("functions", str(error), None))
+    except _Broken:
+        pass
+    return trial
+
+
+class _Walk:
+    """The walk along the right path."""
+
+    def __init__(
+        self,
+        task: Task,
+        trial: Trial,
+        asked: Callable[[Prompt], Pairs],
+        replies: Callable[[Pairs], Replies | None] | None,
+    ) -> None:
+        self.task: Any = task
+        self.trial = trial
+        self.decided: list[tuple[JSON, bool]] = []
+        self.state: JSON = None
+        self._asked = asked
+        self._replies = replies
+        self._step: int | None = None
+        self._unread: Problem | None = None
+        self._seen: dict[str, int] = {}
+
+    def along(self, steps: int) -> None:
+        """Walk so many steps, or to the end."""
+        total = total_of(self.task)
+        if total != total_of(self.task):
+            self._problem("pure", "total() is another number when it is called again")
+        self.state = self._state("start")
+        while not (done := self._call("done", self.state)) and self.trial.steps not in {total, steps}:
+            self._step = self.trial.steps + 1
+            if not self._one_step(knows_its_end=total is not None):
+                break
+            self.trial.steps += 1
+        self._step = None
+        if done or self.trial.steps == total:
+            self.trial.stopped = "end"
+            self._see_end(total, done=done)
+        elif self.trial.steps == steps:
+            self.trial.stopped = "limit"
+        elif not self.trial.failed("end", "replies"):
+            self.trial.stopped = "unknown"
+        if self._unread is not None and self.trial.left_open == self.trial.steps:
+            self.trial.problems.append(self._unread)
+
+    def _one_step(self, *, knows_its_end: bool) -> bool:
+        """Walk a step; return False if nobody knows how."""
+        state = self.state
+        text = canonical(state, own=True)
+        if not knows_its_end and text in self._seen:
+            self._problem("end", f"the state is that of step {self._seen[text]} again, so the steps never end")
+            return False
+        self._seen[text] = self.trial.steps + 1
+        prompt = self._call("prompt", state)
+        self.trial.trace.append(Place(_digest(text), _digest(sorted_json(prompt)), ""))
+        self._optional(state)
+        answer, known = self._answer(state, prompt)
+        if known:
+            self.state = self._state("apply", state, answer)
+        elif isinstance(self.task, Skippable) and self._unread is not None:
+            self.trial.left_open += 1
+            self.state = self._state("skip", state)
+        else:
+            return False
+        self.decided.append((answer, known))
+        self.trial.trace[-1] = self.trial.trace[-1]._replace(answer=_digest(canonical(answer, own=True)))
+        return True
+
+    def _optional(self, state: JSON) -> None:
+        """Try the functions that not every task has."""
+        if isinstance(self.task, Rephrases):
+            self._call("rephrase", state, 1)
+        if isinstance(self.task, Predicts):
+            self._call("draft", state, DRAFTED)
+        elif isinstance(self.task, Drafted):
+            self._call("draft_prompt", state, DRAFTED)
+        if isinstance(self.task, Skippable):
+            self._call("skip", state)
+        if isinstance(self.task, Located) and self._call("state_at", self.trial.steps) != state:
+            self._problem("pure", "state_at(step) is not the state that the right answers lead to")
+
+    def _answer(self, state: JSON, prompt: Pairs) -> tuple[JSON, bool]:
+        """Return the right answer, and whether there is one."""
+        right = self._call("truth", state) if isinstance(self.task, Known) else None
+        found = None if self._replies is None else self._replies(prompt)
+        if found is None:
+            return self._without_reply(right)
+        self.trial.answers = "rehearsal"
+        self.trial.tried.add("replies")
+        said = self._read(state, found.right)
+        if isinstance(said, str):
+            problem = Problem("replies", f"the right reply that is rehearsed is not a vote: {said}", self._step)
+            if not isinstance(self.task, Skippable):
+                self.trial.problems.append(problem)
+                return None, False
+            self._unread = self._unread or problem
+            return None, False
+        answer, candidate = said
+        if isinstance(self.task, Known) and candidate != self._candidate(right):
+            self._problem("replies", "the right reply that is rehearsed says something else than truth(state)")
+        for wrong in found.wrong:
+            other = self._read(state, wrong)
+            if not isinstance(other, str) and other[1] == candidate:
+                self._problem("replies", "a wrong reply that is rehearsed counts as the same vote as the right one")
+        return answer, True
+
+    def _without_reply(self, right: JSON) -> tuple[JSON, bool]:
+        if isinstance(self.task, Known):
+            self.trial.answers = "truth"
+            return right, True
+        if self._replies is not None:
+            self.trial.tried.add("replies")
+            self._problem("replies", "the rehearsal does not know the prompt")
+        for text in _TEXTS:
+            self._call("parse", text)
+        return None, False
+
+    def _read(self, state: JSON, text: str) -> tuple[JSON, str] | str:
+        """Return the answer in a reply and its candidate, or why it is no vote."""
+        answer = self._call("parse", text)
+        if isinstance(answer, _Raised):
+            return f"parse failed with {answer.text}"
+        kept: Any = self._call("check", state, answer) if isinstance(self.task, Checks) else True
+        if isinstance(kept, _Raised) or not kept:
+            return f"check says no{': ' + kept.text if isinstance(kept, _Raised) else ''}"
+        return answer, self._candidate(answer)
+
+    def _candidate(self, answer: JSON) -> str:
+        try:
+            return candidate_of(self._call("key", answer) if isinstance(self.task, Keyed) else answer)
+        except ValueError as error:
+            self._problem("replies", f"no vote can say what truth(state) says: it is {error}")
+            return ""
+
+    def _state(self, name: str, *given: JSON) -> JSON:
+        """Return the state that a function returns, and see that it means the same once it was stored."""
+        state: JSON = self._call(name, *given)
+        raw = getattr(self.task, name)(*copied([*given]))
+        if raw != state and plain(raw, own=True) == state:  # a tuple, a dataclass, keys that are numbers
+            for question in ("done", "prompt"):
+                if _outcome(getattr(self.task, question), raw) != _outcome(getattr(self.task, question), copied(state)):
+                    why = "once it is stored as JSON, keys are texts, and tuples and objects are lists and dicts"
+                    self._problem("plain", f"{question} is another for the state that {name} returns: {why}")
+        return state
+
+    def _call(self, name: str, *given: Any) -> Any:
+        """Return what a function returns as plain data, after it was called twice.
+
+        What `parse` raises, and the `Invalid` of a `check`, is returned: that is what they say. Anything else breaks the walk.
+        """
+        said = []
+        self.trial.tried |= {"pure", "arguments", "plain"}
+        for _ in range(2):
+            handed = copied([*given])
+            try:
+                said.append(self._plain(name, getattr(self.task, name)(*handed)))
+            except _Broken:
+                raise
+            except Invalid as error:
+                said.append(_Raised(str(error) or "Invalid"))
+            except Exception as error:
+                said.append(_Raised(f"{type(error).__name__}: {error}"))
+                if name != "parse":
+                    self._problem("functions", f"{name} failed with {said[-1].text[:200]}")
+                    raise _Broken from error
+            for argument, value, before in zip(ARGUMENTS[name], handed, given, strict=True):
+                if value != before:
+                    self._problem("arguments", f"{name} changes the {argument} that it is given: it must return a new one")
+        if said[0] != said[1]:
+            self._problem("pure", f"{name} returns something else when it is called again: no clock, no chance, no counter")
+        return said[0]
+
+    def _plain(self, name: str, result: Any) -> Any:
+        """Return what a function returned in the form in which a run keeps it."""
+        try:
+            match name:
+                case "prompt" | "rephrase" | "draft_prompt":
+                    self.trial.tried.add("prompts")
+                    return self._asked(result)
+                case "done" | "check":
+                    return truth(name, result)
+                case "draft":
+                    return [plain(state, own=True) for state in islice(result, DRAFTED)]
+                case "parse" | "key":
+                    return plain(result)
+                case _:
+                    return plain(result, own=True)
+        except UsageError as error:
+            check = "prompts" if "prompt" in name or name == "rephrase" else "functions"
+            check = "plain" if isinstance(error, Incomparable) else check
+            self._problem(check, f"what {name} returns: {error}" if check == "plain" else f"{name}: {error}")
+            raise _Broken from error
+        except ValueError as error:
+            if name != "parse":
+                self._problem("plain", f"what {name} returns is {error}")
+                raise _Broken from error
+            raise
+
+    def _see_end(self, total: int | None, *, done: bool) -> None:
+        walked = self.trial.steps
+        self.trial.tried.add("end")
+        if done and total not in {None, walked}:
+            self._problem("end", f"the task is done after {walked} steps, and total() says {total}")
+        if not done and walked == total:
+            self._problem("end", f"after the {total} steps that total() says, done(state) is still False")
+
+    def _problem(self, check: str, text: str) -> None:
+        if not any((each.check, each.text) == (check, text) for each in self.trial.problems):
+            self.trial.problems.append(Problem(check, text, self._step))
+
+
+class _Raised(NamedTuple):
+    """A function raised instead of returning."""
+
+    text: str
+
+
+def _outcome(function: Callable[..., Any], state: object) -> object:
+    try:
+        return function(state)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is not the same as an answer
+        return _Raised(type(error).__name__)
+
+
+def _replay(task: Any, walk: _Walk) -> None:
+    """Apply the answers once more, as a resume does."""
+    try:
+        state = plain(task.start(), own=True)
+        for answer, known in walk.decided:
+            state = plain(task.apply(state, copied(answer)) if known else task.skip(state), own=True)
+    except Exception as error:  # noqa: BLE001  it did not fail before
+        walk.trial.problems.append(Problem("replay", f"it failed with {type(error).__name__}: {error}"[:300], None))
+        return
+    if state != walk.state:
+        walk.trial.problems.append(Problem("replay", "the end is another: a function depends on what was called before", None))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,50 @@
+"""`maker-graph check-task`: says what is wrong with a task before money is spent."""
+
+from pathlib import Path
+
+from tests.cli.commands import result
+from tests.conftest import Cli
+
+CARELESS = """
+class Careless:
+    def start(self): return {"n": 0}
+    def total(self): return 3
+    def done(self, state): return state["n"] == 3
+    def prompt(self, state): return f"count {state['n']}"
+    def parse(self, text): return int(text)
+    def truth(self, state): return state["n"]
+    def apply(self, state, answer):
+        state["n"] = answer + 1
+        return state
+"""
+
+
+def test_a_task_that_is_well_ends_with_0_and_a_line_for_each_check(cli: Cli) -> None:
+    done = cli("check-task", "hanoi", "--disks", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("hanoi: 7 steps were tried, to the end.")
+    assert done.stdout.count("  ok ") == 9
+
+
+def test_a_task_that_is_not_ends_with_2_and_says_what_and_where(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "careless.py").write_text(CARELESS)
+    done = cli("check-task", "careless:Careless")
+    assert done.returncode == 2
+    assert "FAILED" in done.stdout
+    assert "step 1: apply changes the state that it is given" in done.stdout
+    assert "replies: the task reads and accepts its own right replies" in done.stdout
+    assert "(not tried)" in done.stdout
+
+
+def test_json_is_one_object(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "careless.py").write_text(CARELESS)
+    found = result(cli("check-task", "careless:Careless", "--json", "--steps", "2"))
+    assert (found["ok"], found["steps"], found["stopped"], found["answers"]) == (False, 2, "limit", "truth")
+    (problem,) = found["problems"]
+    assert (problem["check"], problem["step"]) == ("arguments", 1)
+
+
+def test_a_task_that_is_not_there_is_wrong_usage(cli: Cli) -> None:
+    done = cli("check-task", "nowhere:Task")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be made" in done.stderr

@@ -1,0 +1,83 @@
+"""What one process cannot show: the order of a set, which is another in each."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from maker_graph import UsageError
+from maker_graph.run.checking import check_task
+from maker_graph.tasks.checking import CHECKS
+from maker_graph.tasks.loading import load_task
+
+WORDS = """
+class Words:
+    def start(self): return {"n": 0}
+    def done(self, state): return state["n"] == 3
+    def prompt(self, state): return f"word {state['n']}"
+    def parse(self, text): return text
+    def apply(self, state, answer): return {"n": state["n"] + 1}
+    def truth(self, state): return f"w{state['n']}"
+
+class States(Words):
+    def apply(self, state, answer): return {"n": state["n"] + 1, "seen": list(set("abcdefgh"))}
+
+class Prompts(Words):
+    def prompt(self, state): return f"word {state['n']} of {set('abcdefgh')}"
+
+class Answers(Words):
+    def truth(self, state): return hash("word")
+
+class Unknown(Prompts):
+    truth = None
+
+class Prints(Words):
+    def apply(self, state, answer):
+        print("applied")
+        return super().apply(state, answer)
+
+import os
+class Exits(Words):
+    def start(self): return os._exit(7) if os.environ.get("PYTHONHASHSEED") in ("1", "2") else {"n": 0}
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    (tmp_path / "words_tried.py").write_text(WORDS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "words_tried"
+    sys.modules.pop("words_tried", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "step"),
+    [("States", "state", 2), ("Prompts", "prompt", 1), ("Answers", "answer", 1), ("Unknown", "prompt", 1)],
+)
+def test_what_is_made_from_the_order_of_a_set_is_found_in_another_process(module: str, name: str, what: str, step: int) -> None:
+    (problem,) = check_task(load_task(f"{module}:{name}", {})).problems
+    assert (problem.check, problem.step) == ("processes", step)
+    assert f"the {what} is not the same in another process" in problem.text
+
+
+@pytest.mark.parametrize("name", ["Words", "Prints"])
+def test_a_task_that_is_the_same_everywhere_passes(module: str, name: str) -> None:
+    trial = check_task(load_task(f"{module}:{name}", {}))
+    assert (trial.problems, trial.steps) == ([], 3)
+    assert trial.tried == {*CHECKS} - {"replies"}
+
+
+def test_a_shipped_task_is_tried_with_what_is_rehearsed_for_it() -> None:
+    trial = check_task(load_task("hanoi", {"disks": 3}))
+    assert (trial.problems, trial.steps, trial.answers) == ([], 7, "rehearsal")
+
+
+def test_a_process_that_dies_is_told(module: str) -> None:
+    with pytest.raises(UsageError, match="another process: exit code 7"):
+        check_task(load_task(f"{module}:Exits", {}))
+
+
+def test_a_number_of_steps_is_one() -> None:
+    with pytest.raises(UsageError, match="steps must be a whole number"):
+        check_task(load_task("hanoi", {"disks": 3}), steps=0)

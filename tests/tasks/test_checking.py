@@ -1,0 +1,328 @@
+"""A task that breaks its contract is told so before money is spent, with the function and the step."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from maker_graph import Invalid
+from maker_graph.models.prompts import as_pairs
+from maker_graph.models.simulation import Replies
+from maker_graph.models.simulation.hanoi import HanoiRehearsal
+from maker_graph.models.simulation.records import RecordsRehearsal
+from maker_graph.tasks import Hanoi, Records
+from maker_graph.tasks.checking import CHECKS, Trial, try_task
+
+ROW = {"address": "5 Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}
+clock = itertools.count()
+
+
+class Count:
+    """Counts to five; the right answer to each step is the number."""
+
+    def start(self) -> Any:
+        return {"n": 0}
+
+    def total(self) -> Any:
+        return 5
+
+    def done(self, state: Any) -> Any:
+        return state["n"] == 5
+
+    def prompt(self, state: Any) -> Any:
+        return f"count {state['n']}"
+
+    def parse(self, text: str) -> Any:
+        return int(text)
+
+    def check(self, state: Any, answer: Any) -> Any:
+        return answer >= state["n"]
+
+    def apply(self, state: Any, answer: Any) -> Any:  # noqa: ARG002
+        return {"n": answer + 1}
+
+    def truth(self, state: Any) -> Any:
+        return state["n"]
+
+
+def rehearsed(prompt: Any) -> Replies | None:
+    n = int(prompt[-1][1].split()[1])
+    return Replies(str(n), [str(n + 1), "-1", "no number"])
+
+
+def tried(make: Callable[[], Any], *, steps: int = 100, replies: Any = rehearsed) -> Trial:
+    return try_task(make, steps=steps, asked=as_pairs, replies=replies)
+
+
+def test_a_task_that_keeps_its_contract_passes_all_that_one_process_shows() -> None:
+    for make, replies, steps in (
+        (Count, rehearsed, 5),
+        (lambda: Hanoi(4), HanoiRehearsal().replies, 15),
+        (lambda: Records([ROW] * 3), RecordsRehearsal().replies, 3),
+    ):
+        trial = tried(make, replies=replies)
+        assert (trial.problems, trial.steps, trial.stopped, trial.answers) == ([], steps, "end", "rehearsal")
+        assert trial.tried == {*CHECKS} - {"processes"}
+        assert len(trial.trace) == steps
+
+
+def test_without_a_rehearsal_the_truth_gives_the_answers() -> None:
+    trial = tried(Count, replies=None)
+    assert (trial.problems, trial.steps, trial.answers) == ([], 5, "truth")
+    assert "replies" not in trial.tried
+
+
+class Unknown(Count):
+    truth = None  # type: ignore[assignment]  # nobody knows
+
+
+def test_a_task_whose_answers_nobody_knows_is_tried_on_its_first_step() -> None:
+    trial = tried(Unknown, replies=None)
+    assert (trial.problems, trial.steps, trial.stopped, trial.answers) == ([], 0, "unknown", "nobody")
+    assert {"replies", "end", "replay"}.isdisjoint(trial.tried)
+    assert len(trial.trace) == 1
+
+
+def test_a_long_task_is_tried_for_so_many_steps() -> None:
+    trial = tried(lambda: Hanoi(20), steps=30, replies=HanoiRehearsal().replies)
+    assert (trial.problems, trial.steps, trial.stopped) == ([], 30, "limit")
+
+
+class InPlace(Count):
+    def apply(self, state: Any, answer: Any) -> Any:
+        state["n"] = answer + 1
+        return state
+
+
+class SpoiledAnswer(Count):
+    def parse(self, text: str) -> Any:
+        return [int(text)]
+
+    def check(self, state: Any, answer: Any) -> Any:
+        return answer.pop() >= state["n"]
+
+    def apply(self, state: Any, answer: Any) -> Any:  # noqa: ARG002
+        return {"n": answer[0] + 1}
+
+    def truth(self, state: Any) -> Any:
+        return [state["n"]]
+
+
+class Clock(Count):
+    def prompt(self, state: Any) -> Any:
+        return [("system", f"It is {next(clock)} o'clock."), ("user", f"count {state['n']}")]
+
+
+class RandomStart(Count):
+    def start(self) -> Any:
+        return {"n": 0, "seed": next(clock)}
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        return {**state, "n": answer + 1}
+
+
+class Counter(Count):
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        self.calls += 1
+        return {"n": answer + 1, "calls": self.calls, "of": state["n"]}
+
+
+class Remembers(Count):
+    """Each two calls alike, but not from one walk to the next."""
+
+    walks = 0
+
+    def start(self) -> Any:
+        return {"n": 0, "walk": 0}
+
+    def apply(self, state: Any, answer: Any) -> Any:  # noqa: ARG002
+        if answer == 4:
+            Remembers.walks += 1
+        return {"n": answer + 1, "walk": Remembers.walks // 4}
+
+
+class SetState(Count):
+    def apply(self, state: Any, answer: Any) -> Any:
+        return {"n": answer + 1, "seen": {state["n"]}} if answer == 2 else super().apply(state, answer)
+
+
+class SetAnswer(Unknown):
+    def parse(self, text: str) -> Any:
+        return set(text)
+
+
+class Numbered(Count):
+    """Keys that are numbers, which are texts once they are stored."""
+
+    def start(self) -> Any:
+        return {0: "now", "n": 0}
+
+    def prompt(self, state: Any) -> Any:
+        return f"count {state['n']} {state.get(0, '')}"
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        return {"n": answer + 1, "of": state["n"]}
+
+
+@dataclass
+class Place:
+    n: int
+
+
+class Objects(Count):
+    def start(self) -> Any:
+        return Place(0)
+
+    def done(self, state: Any) -> Any:
+        return state.n == 5
+
+
+class OneDict(Count):
+    def prompt(self, state: Any) -> Any:
+        return {"role": "user", "content": f"count {state['n']}"}
+
+
+class SaysYes(Count):
+    def check(self, state: Any, answer: Any) -> Any:
+        return "yes" if answer == state["n"] else ""
+
+
+class SaysNo(Count):
+    def check(self, state: Any, answer: Any) -> Any:
+        if answer == 3:
+            raise Invalid(f"{answer} is unlucky after {state['n']}")
+        return True
+
+
+class NoNothing(Count):
+    def done(self, state: Any) -> Any:
+        return None if state["n"] < 5 else True
+
+
+class Illiterate(Count):
+    def parse(self, text: str) -> Any:
+        return {"1": 1}[text]
+
+
+class Untrue(Count):
+    def truth(self, state: Any) -> Any:
+        return state["n"] + 7
+
+
+class AllAlike(Count):
+    def parse(self, text: str) -> Any:
+        return int(text)
+
+    def key(self, answer: Any) -> Any:
+        return answer > -9
+
+
+class Short(Count):
+    def total(self) -> Any:
+        return 3
+
+
+class Long(Count):
+    def total(self) -> Any:
+        return 9
+
+
+class Endless(Count):
+    total = None  # type: ignore[assignment]  # it does not know
+
+    def apply(self, state: Any, answer: Any) -> Any:  # noqa: ARG002
+        return {"n": (answer + 1) % 4}
+
+
+class Elsewhere(Count):
+    def state_at(self, step: int) -> Any:
+        return {"n": step // 2}
+
+
+class Failing(Count):
+    def apply(self, state: Any, answer: Any) -> Any:
+        return {"n": [1, 2, 3][state["n"]] + 0 * answer}
+
+
+class NoneBack(Count):
+    def apply(self, state: Any, answer: Any) -> Any:
+        state["n"] = answer + 1
+
+
+class Swapped(Count):
+    def apply(self, answer: Any) -> Any:  # type: ignore[override]  # the slip
+        return {"n": answer + 1}
+
+
+class Fraction(Count):
+    def total(self) -> Any:
+        return 2.5
+
+
+class BadDraft(Count):
+    def draft(self, state: Any, n: int) -> Any:
+        return [{state["n"] + i} for i in range(n)]
+
+
+class BadRephrase(Count):
+    def rephrase(self, state: Any, attempt: int) -> Any:
+        return {"n": state["n"], "attempt": attempt}
+
+
+@pytest.mark.parametrize(
+    ("make", "check", "step", "problem"),
+    [
+        (InPlace, "arguments", 1, "apply changes the state that it is given"),
+        (SpoiledAnswer, "arguments", 1, "check changes the answer that it is given"),
+        (Clock, "pure", 1, "prompt returns something else when it is called again"),
+        (RandomStart, "pure", None, "start returns something else"),
+        (Counter, "pure", 1, "apply returns something else"),
+        (Remembers, "replay", None, "the end is another"),
+        (SetState, "plain", 3, "what apply returns: not plain JSON: it holds a set"),
+        (SetAnswer, "plain", 1, "what parse returns: not plain JSON: it holds a set"),
+        (Numbered, "plain", None, "prompt is another for the state that start returns"),
+        (Objects, "functions", None, "done failed with AttributeError"),
+        (OneDict, "prompts", 1, "prompt: A prompt is a text or a list of messages"),
+        (BadRephrase, "prompts", 1, "rephrase: A prompt is a text"),
+        (SaysYes, "functions", 1, "check: check must return True or False"),
+        (NoNothing, "functions", None, "done: done must return True or False"),
+        (SaysNo, "replies", 4, "check says no: 3 is unlucky after 3"),
+        (Illiterate, "replies", 1, "parse failed with KeyError"),
+        (Untrue, "replies", 1, "something else than truth(state)"),
+        (AllAlike, "replies", 1, "a wrong reply that is rehearsed counts as the same vote"),
+        (Short, "end", None, "after the 3 steps that total() says, done(state) is still False"),
+        (Long, "end", None, "done after 5 steps, and total() says 9"),
+        (Endless, "end", 5, "the state is that of step 1 again"),
+        (Elsewhere, "pure", 2, "state_at(step) is not the state"),
+        (Failing, "functions", 4, "apply failed with IndexError"),
+        (NoneBack, "functions", 1, "done failed with TypeError"),
+        (Swapped, "functions", None, "Swapped.apply must be a function that is called as"),
+        (Fraction, "functions", None, "Fraction.total() must be a whole number"),
+        (BadDraft, "plain", 1, "what draft returns: not plain JSON: it holds a set"),
+    ],
+)
+def test_a_slip_is_told_with_its_function_and_its_step(
+    make: Callable[[], Any], check: str, step: int | None, problem: str
+) -> None:
+    replies = None if make is SetAnswer else rehearsed
+    found = [each for each in tried(make, replies=replies).problems if each.check == check]
+    assert found, tried(make, replies=replies).problems
+    assert problem in found[0].text
+    assert found[0].step == step
+
+
+def test_a_problem_is_told_once_where_it_was_first_seen() -> None:
+    assert len(tried(InPlace).problems) == 1
+
+
+def test_a_row_that_cannot_be_rehearsed_is_left_open_but_not_all_of_them() -> None:
+    odd = {**ROW, "date": "soon"}
+    trial = tried(lambda: Records([ROW, odd, ROW]), replies=RecordsRehearsal().replies)
+    assert (trial.problems, trial.steps, trial.left_open, trial.stopped) == ([], 3, 1, "end")
+    trial = tried(lambda: Records([odd]), replies=RecordsRehearsal().replies)
+    assert [(each.check, each.step) for each in trial.problems] == [("replies", 1)]

@@ -1,0 +1,64 @@
+"""Without the extra: everything else works, and one sentence says how to get it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maker_graph.extras import need_plan_extra
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a Python that has all that is here but scipy and matplotlib."""
+    site = tmp_path / "site"
+    site.mkdir()
+    hidden = re.compile(r"(scipy|matplotlib)([._-].*)?")
+    for folder in {Path(entry) for entry in sys.path if entry.endswith("site-packages")}:
+        for package in folder.iterdir():
+            if not hidden.fullmatch(package.name):
+                (site / package.name).symlink_to(package)
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{site}"}
+
+
+def test_without_the_extra_one_sentence_says_how_to_get_it(tmp_path: Path, env: dict[str, str]) -> None:
+    def bare(*args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-S", "-m", "maker_graph.cli", *args]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    asked = bare("calibrate", "hanoi", "--model", "sim:perfect")
+    assert (asked.returncode, asked.stderr) == (
+        2, "Error: calibrate needs scipy and matplotlib: pip install 'maker-graph[plan]'.\n",
+    )  # fmt: skip
+    assert bare("plan", "--p", ".9", "--steps", "100", "--json").returncode == 0
+    run = bare("run", "hanoi", "--disks", "3", "--json", "-q")
+    assert json.loads(run.stdout)["verified"], run.stderr
+
+
+def test_in_python_it_is_the_same_sentence(tmp_path: Path, env: dict[str, str]) -> None:
+    code = """
+from maker_graph import Run, UsageError
+from maker_graph.tasks import Hanoi
+run = Run.create("made", Hanoi(disks=2), model="sim:perfect")
+run.solve()
+for call in (run.certify, run.report):
+    try:
+        call()
+    except UsageError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    says = "needs scipy and matplotlib: pip install 'maker-graph[plan]'.\n"
+    assert (done.returncode, done.stdout) == (0, f"certify {says}report {says}"), done.stderr
+
+
+def test_with_the_extra_nothing_is_said() -> None:
+    need_plan_extra("anything")

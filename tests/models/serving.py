@@ -16,6 +16,7 @@ from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached
 from maker_graph.models.calls import Call
 from maker_graph.models.sampler import Sampler
+from maker_graph.models.simulation import Simulator, profile_of
 from tests.conftest import Scripted, replies
 
 PROMPT = [("system", "Be brief."), ("user", "1 + 1?")]
@@ -62,7 +63,7 @@ def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, lis
 
 @contextmanager
 def raw_server(answer: Callable[[bytes], Iterable[bytes]]) -> Iterator[str]:
-    """Serve what `answer(head of the request)` yields, byte by byte as it is; each connection is for one request."""
+    """Serve what `answer(request)` yields, byte by byte as it is; each connection is for one request."""
 
     class Handler(StreamRequestHandler):
         def handle(self) -> None:
@@ -70,9 +71,9 @@ def raw_server(answer: Callable[[bytes], Iterable[bytes]]) -> Iterator[str]:
             while not head.endswith(b"\r\n\r\n"):
                 head += self.rfile.readline()
             size = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
-            self.rfile.read(int(size[1]) if size else 0)
+            body = self.rfile.read(int(size[1]) if size else 0)
             with suppress(OSError):  # who asked is gone
-                for piece in answer(head):
+                for piece in answer(head + body):
                     self.wfile.write(piece)
 
     class Server(ThreadingTCPServer):
@@ -88,6 +89,15 @@ def http(body: Any, status: str = "200 OK", headers: bytes = b"") -> bytes:
     """Return a whole response: `body` as it is, if it is bytes, else as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status.encode(), len(content), headers, content)
+
+
+def simulated(request: bytes, profile: str = "perfect") -> dict[str, Any]:
+    """Return the completion that a simulated model has for a whole request."""
+    ask = json.loads(request.partition(b"\r\n\r\n")[2])
+    prompt = [("system" if message["role"] == "system" else "human", message["content"]) for message in ask["messages"]]
+    reply = Simulator(profile_of(profile)).reply(prompt, seed=None, max_tokens=750)
+    message = {"role": "assistant", "content": reply.text, "refusal": reply.refusal}
+    return completion(choices=[{"index": 0, "message": message, "finish_reason": reply.finish}])
 
 
 def sampler(url: str, name: str = "gpt-4.1-mini", **calls: Any) -> Sampler:

@@ -27,7 +27,7 @@ from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
@@ -93,7 +93,7 @@ class Solving(TypedDict, total=False):
         out: where a task that has results writes them.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
-        timeout: seconds after which a request is given up and made again.
+        timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
         patience: seconds for which an outage of the provider is waited out.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
         probe: ask a real model three small questions before the first step, which are counted and paid for as any request:
@@ -114,7 +114,7 @@ class Solving(TypedDict, total=False):
     out: Path | None
     concurrency: int | None
     rpm: float | None
-    timeout: float
+    timeout: float | Auto
     patience: float
     trace: Trace | None
     probe: bool
@@ -367,7 +367,7 @@ class Run:
             self._opened,
             options,
             concurrency=how.get("concurrency"),
-            calls=Calls(gate=gate, timeout=how.get("timeout", TIMEOUT), patience=how.get("patience", PATIENCE)),
+            calls=Calls(gate=gate, timeout=how.get("timeout", "auto"), patience=how.get("patience", PATIENCE)),
             answer=how.get("answer"),
             watcher=watcher,
             trace=how.get("trace"),

@@ -33,7 +33,7 @@ from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.statistics.forecast import TARGET
 
 
@@ -71,7 +71,7 @@ def calibrate_command(
     price: OwnPrice = None,
     concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     probe: Probe = True,
     quiet: Quiet = False,
@@ -129,7 +129,9 @@ def calibrate_command(
         with open_calibration(out, request) as calibration:
             results = []
             for name in models:
-                calls = Calls(gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell), timeout=timeout, patience=60 * patience)
+                calls = Calls(
+                    gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell), timeout=timeout or "auto", patience=60 * patience
+                )
                 with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
                     asyncio.run(
                         calibrate(

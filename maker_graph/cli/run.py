@@ -45,7 +45,7 @@ from maker_graph.cli.options import (
 from maker_graph.cli.recording import recording
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
-from maker_graph.models.names import PATIENCE, TIMEOUT, default_model
+from maker_graph.models.names import PATIENCE, default_model
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.tables import review_path, see_writable
 
@@ -116,7 +116,7 @@ def run_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     check: Check = True,
@@ -166,7 +166,14 @@ def run_command(
         with created:
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout, patience=60 * patience, trace=trace, probe=probe)
+            how = Solving(
+                concurrency=concurrency,
+                rpm=rpm,
+                timeout=timeout or "auto",
+                patience=60 * patience,
+                trace=trace,
+                probe=probe,
+            )
             go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
@@ -192,7 +199,7 @@ def resume_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     accept_loss: Annotated[
@@ -228,7 +235,7 @@ def resume_command(
             draft_model=draft_model,
             concurrency=concurrency,
             rpm=rpm,
-            timeout=timeout,
+            timeout=timeout or "auto",
             patience=60 * patience,
             trace=trace,
             probe=probe,

@@ -10,7 +10,7 @@ integrations pass nothing on, and neither do models made for tests. A key that i
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage
 
@@ -26,6 +26,9 @@ UNIQUE = 16
 
 MOST_CALLS = 16
 """Tool calls of a reply that are kept."""
+
+LEAST = 16
+"""A count of tokens is believed if it is at least a sixteenth of the estimate."""
 
 _MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
 _ROOM = 16  # what a channel and an entry of the journal put around the arguments of a tool call is nested too
@@ -51,37 +54,47 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], secon
         raw = ""
     kept = raw[: MAX_CHARACTERS + 1]
     text = without_controls(kept)
-    tokens = _tokens(reply.usage_metadata)
-    estimated = tokens is None
-    if tokens is None:
-        tokens = prompt_tokens(prompt), 0, estimated_tokens(raw)
+    calls = _tool_calls(reply)
+    tokens = _tokens(reply.usage_metadata, prompt, raw + "".join(str(call["args"]) for call in calls))
     finish, said = _end(reply)
     return Sample(
         index,
         text,
         finish,
-        *tokens,
-        estimated=estimated,
+        tokens.read,
+        tokens.cached,
+        tokens.written,
+        estimated=tokens.estimated,
         garbled=text != kept,
         seconds=seconds,
         end=_word(said),
         beside=_beside(reply),
-        tool_calls=_tool_calls(reply),
+        tool_calls=calls,
         id=_id(reply),
         from_cache=_from_cache(reply.response_metadata),
     )
 
 
-def _tokens(usage: Any) -> tuple[int, int, int] | None:
-    """Return the tokens read, cached and written as the provider counts them; None if it does not, or counts nonsense."""
-    if not isinstance(usage, Mapping):
-        return None
+class _Tokens(NamedTuple):
+    read: int
+    cached: int
+    written: int
+    estimated: bool = False
+
+
+def _tokens(usage: Any, prompt: list[tuple[str, Any]], reply: str) -> _Tokens:
+    """Return the tokens of a prompt and its reply as the provider counts them; estimated if it counts none, or nonsense.
+
+    Nonsense is 0 for a prompt, or for a reply that says something, and a count so low that its tokens would be 64 bytes long:
+    by such counts a limit on the cost would never be reached.
+    """
+    usage = usage if isinstance(usage, Mapping) else {}
+    read, written, about = _count(usage.get("input_tokens")), _count(usage.get("output_tokens")), estimated_tokens(reply)
+    if read is None or written is None or (prompt and not read) or written < -(-about // LEAST):
+        return _Tokens(prompt_tokens(prompt), 0, about, estimated=True)
     details = usage.get("input_token_details")
-    read, written = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
-    if read is None or written is None:
-        return None
     cached = _count(details.get("cache_read")) if isinstance(details, Mapping) else None
-    return read, min(cached or 0, read), written
+    return _Tokens(read, min(cached or 0, read), written)
 
 
 def _count(tokens: object) -> int | None:

@@ -25,7 +25,7 @@ from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
-from maker_graph.models.names import PATIENCE, TIMEOUT
+from maker_graph.models.names import PATIENCE
 from maker_graph.models.resolving import model_for
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.copies import KeptCopies, see_draws
@@ -132,7 +132,7 @@ async def solve(
         options: limits, lookahead and the like; those that the run was last given if None.
         prices: what requests cost, if not what `prices_of` says.
         concurrency: how many samples are in flight at once; no limit if None.
-        calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
+        calls: how requests are made, where not as usual: a time-out that follows the replies, and `PATIENCE`.
         answer: a person's reply to the step that waits for one.
         watcher: who is told of it.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
@@ -156,9 +156,10 @@ async def solve(
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    meter = Ledger(run.journal, prices.model, Limits(options.max_cost, options.max_calls, options.max_minutes), watcher.record)
+    limits = Limits(options.max_cost, options.max_calls, options.max_minutes)
+    meter = Ledger(run.journal, prices.model, limits, watcher.record, watcher.warn)
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
-    made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout=TIMEOUT)
+    made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
     made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies}
     commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept)
     stronger = Calls(meter=meter.at(prices.ladder))

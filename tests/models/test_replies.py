@@ -80,6 +80,36 @@ def test_counts_of_tokens_that_are_nonsense_are_estimated(name: str, value: Any)
 
 
 @pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        ((0, 0), False),
+        ((0, 100), False),
+        ((100, 0), False),
+        ((1, 15), False),
+        ((100, 1), False),
+        ((1, 16), True),
+        ((5, 900), True),
+    ],
+)
+def test_counts_that_no_prompt_and_no_reply_of_this_length_has_are_estimated(told: tuple[int, int], believed: bool) -> None:
+    reply = AIMessage("x" * 1000)
+    reply.usage_metadata = {"input_tokens": told[0], "output_tokens": told[1], "total_tokens": sum(told)}
+    sample = sample_of(reply, 0, [("human", "1234")])
+    assert sample.estimated is not believed
+    assert (sample.input_tokens, sample.output_tokens) == (told if believed else (1, 250))
+
+
+def test_what_a_tool_call_says_has_tokens_too_and_a_reply_that_says_nothing_may_have_none() -> None:
+    reply = AIMessage("", tool_calls=[{"name": "find", "args": {"text": "x" * 400}, "id": "1"}])
+    reply.usage_metadata = {"input_tokens": 5, "output_tokens": 0, "total_tokens": 5}
+    sample = sample_of(reply, 0, [("human", "1234")])
+    assert sample.estimated
+    assert sample.output_tokens > 100
+    reply = AIMessage("", usage_metadata=reply.usage_metadata)
+    assert not sample_of(reply, 0, [("human", "1234")]).estimated
+
+
+@pytest.mark.parametrize(
     ("details", "cached"),
     [(None, 0), ("x", 0), ({}, 0), *[({"cache_read": c}, n) for c, n in ((-3, 0), ("4", 0), (3, 3), (9, 5))]],
 )

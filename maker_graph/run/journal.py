@@ -517,7 +517,7 @@ def _read_books(db: sqlite3.Connection, origin: bytes, version: int) -> _Books:
         return value
 
     names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
-    if sorted(names) != json.loads(read("names")):
+    if names != frozenset(json.loads(read("names"))):  # a damaged name may be of any type
         raise DamagedRun("The journal is damaged: a note is missing.")
     account = Account.of(json.loads(read("account")))
     if bool(account.serial) != (form_of(db) == FORM):

@@ -97,7 +97,7 @@ async def close_async_client(model: Any) -> None:
 
 
 class _Response:
-    """A raw response: of its headers those are seen that may tell of a cache, and a stream that nobody asked for is one reply."""
+    """A raw response: of its headers those of a cache are seen, and a stream that nobody asked for is one reply."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw

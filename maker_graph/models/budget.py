@@ -5,8 +5,8 @@ fails counts as a call, and at its full price if the provider may bill it all th
 cannot pass a limit that each of them alone would keep.
 
 A provider may count more than it was asked for: it ignores the cap, or bills reasoning that the cap does not count. All of it
-is booked, and from then on so much more is set aside for each request, those under way included. What was under way when this was
-first seen may pass the limit; then no other request is made, and it is said by how much.
+is booked, and from then on so much more is set aside for each request, those under way included. What was under way when this
+was first seen may pass the limit; then no other request is made, and it is said by how much.
 
 `Tally` is this rule. `Budget` keeps its tally in memory; a run keeps its own in its journal as well (`run/account.py`).
 """

@@ -147,7 +147,7 @@ def calibrate_command(
                             progress=progress,
                         )
                     )
-                listed = parse_price(price) if price is not None else list_price(name)
+                listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
                 results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
         if as_json:
             sys.stdout.write(json.dumps({"file": str(out), "results": [each.model_dump() for each in results]}) + os.linesep)

@@ -11,8 +11,8 @@ from maker_graph.core.red_flags import Sample
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Ledger, Limits
-from maker_graph.run.directory import created
 from maker_graph.tasks import Hanoi
+from tests.made import created
 from tests.models.serving import http, raw_server, simulated
 from tests.survival.harness import settings_of
 

@@ -99,6 +99,7 @@ def plan_command(
 
 def _plot(folder: Path) -> None:
     need_plan_extra("--plot")
+    from maker_graph.files import write_whole
     from maker_graph.report.figures.paper import planning_figures
     from maker_graph.report.figures.style import png
 
@@ -106,8 +107,7 @@ def _plot(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, figure in planning_figures().items():
             path = folder / f"{name}.png"
-            path.write_bytes(png(figure))
-            tell(f"{path}")
+            tell(str(write_whole(path, png(figure))))
     except OSError as failure:
         raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
 

@@ -23,6 +23,7 @@ from maker_graph.cli.options import (
     MaxTokens,
     OwnPrice,
     Patience,
+    Probe,
     Quiet,
     RecordTo,
     Rpm,
@@ -44,7 +45,7 @@ from maker_graph.cli.options import (
 from maker_graph.cli.recording import recording
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
-from maker_graph.models.names import PATIENCE, TIMEOUT, default_model
+from maker_graph.models.names import PATIENCE, default_model
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.tables import review_path, see_writable
 
@@ -115,12 +116,13 @@ def run_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     check: Check = True,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -164,7 +166,14 @@ def run_command(
         with created:
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout, patience=60 * patience, trace=trace)
+            how = Solving(
+                concurrency=concurrency,
+                rpm=rpm,
+                timeout=timeout or "auto",
+                patience=60 * patience,
+                trace=trace,
+                probe=probe,
+            )
             go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
@@ -190,7 +199,7 @@ def resume_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     accept_loss: Annotated[
@@ -203,6 +212,7 @@ def resume_command(
     ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -225,9 +235,10 @@ def resume_command(
             draft_model=draft_model,
             concurrency=concurrency,
             rpm=rpm,
-            timeout=timeout,
+            timeout=timeout or "auto",
             patience=60 * patience,
             trace=trace,
+            probe=probe,
         )
         go_on(opened, file, how, quiet=quiet, as_json=as_json)
 

@@ -43,13 +43,14 @@ class Limits:
 class Ledger:
     """Keeps the account of a run in its journal, and tells `record` every prompt and reply; a `Meter` for its samplers.
 
-    `since` is what was used since the journal was last told.
+    `since` is what was used since the journal was last told. `warn` is told if what was under way passes the limit on the cost.
     """
 
     journal: Journal
     price: Price | None
     limits: Limits
     record: Callable[[Call], None] | None
+    warn: Callable[[str], None] = lambda _: None
     since: Spent = field(default_factory=Spent)
     pace: Pace = field(init=False)
     _tally: Tally = field(init=False)
@@ -86,7 +87,7 @@ class Ledger:
         self.journal.owned()
         asked = cost_of(most, price or self.price)
         self._tally.check(asked)
-        open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked, 1))
+        open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked + self._tally.excess, 1))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
             held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
             self.journal.spend(Spent(), held)
@@ -177,8 +178,11 @@ class Ledger:
 
     def _flying(self) -> Reserved:
         """Return what the calls under way may use."""
-        return Reserved(self._tally.open_cost, self._tally.open_calls)
+        return Reserved(self._tally.flying, self._tally.open_calls)
 
     def _close(self, most: Usage, spent: Spent, price: Price | None) -> None:
+        before = self._tally.passed()
         self._tally.close(cost_of(most, price), spent.cost)
         self.since = self.since.plus(spent)
+        if before is None and (passed := self._tally.passed()) is not None:
+            self.warn(passed)

@@ -39,7 +39,7 @@ def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
     """
     version = version_of(db)
     names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
-    if sorted(names) != json.loads(_read(db, origin, "names")):
+    if names != frozenset(json.loads(_read(db, origin, "names"))):  # a damaged name may be of any type
         raise DamagedRun("The journal is damaged: a note is missing.")
     account = Account.of(json.loads(_read(db, origin, "account")))
     if bool(account.serial) != (form_of(db) == FORM):

@@ -11,7 +11,7 @@ kept here:
 - the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
   are committed together;
-- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for (`files.py`), and
+- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for (`open_files.py`), and
   one that was put back to an older copy when it is opened (`watermark.py`).
 """
 
@@ -42,7 +42,7 @@ from maker_graph.run.books import Books, read_books, version_of
 from maker_graph.run.chain import link, origin_digest, place_digest, seal
 from maker_graph.run.database import FORM, Fsync, disk_errors, make_database, open_database, storage_errors
 from maker_graph.run.entry import encode
-from maker_graph.run.files import Found, OpenFiles
+from maker_graph.run.open_files import Found, OpenFiles
 from maker_graph.run.steps import Row, check_chain, decoded, hash_at, read_note, replayed, rows
 from maker_graph.run.watermark import Watermark, WatermarkFile, older_text
 

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -57,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
         return json.dumps(
             {
-                "id": key,
+                "id": f"{key}-{uuid4().hex}",
                 "object": "chat.completion",
                 "created": 1,
                 "model": "m",

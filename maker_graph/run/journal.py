@@ -11,8 +11,8 @@ kept here:
 - the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
   are committed together;
-- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for (`open_files.py`), and
-  one that was put back to an older copy when it is opened (`watermark.py`).
+- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for
+  (`open_files.py`), and one that was put back to an older copy when it is opened (`watermark.py`).
 """
 
 import json
@@ -220,11 +220,8 @@ class Journal:
         """
         if self._damage is not None or self._unmarked is not None:
             raise self._damage or self._unmarked  # type: ignore[misc]  # one of them is there
-        found = self._files.look()
-        if found is Found.GONE:
-            raise self._lost()
-        if found is Found.WRITTEN:
-            with self._locked():
+        if self._files.look() is not Found.SAME:
+            with self._locked():  # which says what became of them
                 pass
         if self._books().owner != self.epoch:
             raise _taken_over()

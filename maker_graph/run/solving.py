@@ -4,6 +4,7 @@ Wiring only: LangGraph is the loop. What a kill loses is at most the votes in fl
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -74,10 +75,15 @@ class _Commits:
     traces: Tracing | NoTracing
     at: MakerOutput
     kept: KeptCopies
+    stuck: "_Stuck"
     _lost_told: int = LEAST_LOST // 2
 
     def position(self) -> MakerOutput:
         return self.at
+
+    def given_up(self) -> int:
+        """Return how often the step at hand was given up in earlier sessions."""
+        return self.stuck.times if self.at["step"] + 1 == self.stuck.step else 0
 
     def append(self, steps: Sequence[Committed]) -> None:
         spent, held = self.meter.take()
@@ -160,8 +166,8 @@ async def solve(
     meter = Ledger(run.journal, prices.model, limits, watcher.record, watcher.warn)
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
     made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
-    made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies}
-    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept)
+    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept, _Stuck.of(run.journal.note(_STUCK)))
+    made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies, "afresh": commits.given_up}
     stronger = Calls(meter=meter.at(prices.ladder))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
     graph = build_maker(
@@ -187,6 +193,7 @@ async def solve(
                 kept.keep()
             await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
+        run.journal.set_note(_STUCK, commits.stuck.once_more(commits.at["step"] + 1).text())
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(copied(commits.at["state"])))
         raise
     finally:
@@ -197,6 +204,26 @@ async def solve(
             kept.keep()
         with suppress(MakerError):
             meter.close()
+
+
+_STUCK = "stuck"
+
+
+class _Stuck(NamedTuple):
+    """The step on which a run was last given up, and how often it was."""
+
+    step: int = 0
+    times: int = 0
+
+    @classmethod
+    def of(cls, note: str | None) -> "_Stuck":
+        return cls() if note is None else cls(*json.loads(note))
+
+    def text(self) -> str:
+        return json.dumps(self)
+
+    def once_more(self, step: int) -> "_Stuck":
+        return _Stuck(step, self.times + 1 if step == self.step else 1)
 
 
 class _Chats(NamedTuple):

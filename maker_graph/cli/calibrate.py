@@ -18,6 +18,7 @@ from maker_graph.cli.options import (
     MaxTokens,
     OwnPrice,
     Patience,
+    Probe,
     Quiet,
     Rpm,
     Source,
@@ -72,6 +73,7 @@ def calibrate_command(
     rpm: Rpm = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,6 +86,7 @@ def calibrate_command(
     from maker_graph.calibration.steps import calibratable_steps
     from maker_graph.cli.calibrated import progress_of, show
     from maker_graph.models.calls import Calls
+    from maker_graph.models.copies import Copies
     from maker_graph.models.gate import Gate
     from maker_graph.models.pricing import list_price, parse_price, price_for
     from maker_graph.models.resolving import model_for
@@ -126,6 +129,9 @@ def calibrate_command(
         with open_calibration(out, request) as calibration:
             results = []
             for name in models:
+                calls = Calls(
+                    gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell), timeout=timeout or "auto", patience=60 * patience
+                )
                 with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
                     asyncio.run(
                         calibrate(
@@ -136,7 +142,8 @@ def calibrate_command(
                             price=prices[name],
                             limits=Limits(max_cost, max_calls, max_minutes),
                             concurrency=concurrency,
-                            calls=Calls(gate=Gate(rpm=rpm, notice=tell), timeout=timeout or "auto", patience=60 * patience),
+                            calls=calls,
+                            probe=probe,
                             progress=progress,
                         )
                     )

@@ -67,6 +67,9 @@ def _show(certificate: "Certificate") -> None:
     for name, value in _certificate_rows(certificate):
         table.add_row(name, value)
     console.print(table)
+    if certificate.refused:
+        console.print(visible(certificate.refused))
+        return
     console.print("It assumes:")
     for assumption in certificate.assumptions:
         console.print(f"- {visible(assumption)}")
@@ -76,7 +79,8 @@ def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
     """Yield the lines of the table of a certificate."""
     steps = certificate.steps
     chance = certificate.chance
-    yield "No step is wrong", f"{chance.value:.4f} (95 %: {chance.low:.4f} to {chance.high:.4f})"
+    shown = f"{chance.value:.4f} (95 %: {chance.low:.4f} to {chance.high:.4f})"
+    yield "No step is wrong", "not certified" if certificate.refused else shown
     yield "Covered", f"{certificate.covered:,} of {steps:,} steps, each decided by a lead of {certificate.k}"
     yield "Contested", f"{certificate.contested:,} steps ({certificate.contested / steps:.2%})"
     for name, estimate in (("Wrong samples", certificate.error), ("Correlation", certificate.rho)):

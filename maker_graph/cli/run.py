@@ -23,6 +23,7 @@ from maker_graph.cli.options import (
     MaxTokens,
     OwnPrice,
     Patience,
+    Probe,
     Quiet,
     RecordTo,
     Rpm,
@@ -121,6 +122,7 @@ def run_command(
     check: Check = True,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -164,7 +166,14 @@ def run_command(
         with created:
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout or "auto", patience=60 * patience, trace=trace)
+            how = Solving(
+                concurrency=concurrency,
+                rpm=rpm,
+                timeout=timeout or "auto",
+                patience=60 * patience,
+                trace=trace,
+                probe=probe,
+            )
             go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
@@ -193,8 +202,17 @@ def resume_command(
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
+    accept_loss: Annotated[
+        bool,
+        typer.Option(
+            "--accept-loss",
+            help="Go on although the journal is an older copy: steps that are missing are sampled again, and what was spent on "
+            "them stays counted.",
+        ),
+    ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -202,7 +220,7 @@ def resume_command(
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
-    with clear_errors(), opened_run(run, fsync=fsync) as opened, recording(record) as file:
+    with clear_errors(), opened_run(run, fsync=fsync, accept_loss=accept_loss) as opened, recording(record) as file:
         if out is not None:
             _check_out(out, Path(opened.settings.options.get("input", "")))
         how = Solving(
@@ -220,6 +238,7 @@ def resume_command(
             timeout=timeout or "auto",
             patience=60 * patience,
             trace=trace,
+            probe=probe,
         )
         go_on(opened, file, how, quiet=quiet, as_json=as_json)
 

@@ -41,7 +41,9 @@ def print_summary(result: Summary, *, as_json: bool, quiet: bool) -> None:
 def _summary_rows(result: Summary) -> Iterator[tuple[str, str]]:
     """Yield the lines of the table that a run ends with."""
     total = "" if result["total"] is None else f" of {result['total']:,}"
-    if result["verified"]:
+    if result["done"] is None:
+        state = f"not replayed, for its task is not loaded: {result['steps']:,} steps"
+    elif result["verified"]:
         state = "[green]verified[/]: every answer keeps the task's rules, and the goal is reached"
     elif result["done"]:
         state = "[red]not verified[/]: the run is over, but not every step was decided by the rules, or the goal is not reached"

@@ -5,6 +5,7 @@
 - What a server may send is more than the client can take: its HTTP client is guarded (`transfer.py`).
 - Its own retries are switched off, for layers of them multiply.
 - The output cap goes out under the name that the server reads.
+- Of the headers of a response those are kept that tell of a cache (`headers.py`), and no others, for they would be traced.
 - The client walks over the types of each message before it sends them: those of ChatOpenAI it sends as they are.
 - A reply without any choice raises inside of LangChain: it is an empty reply.
 """
@@ -16,6 +17,8 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from maker_graph.models.faults import module_of
+from maker_graph.models.headers import tells_of_cache
+from maker_graph.models.streams import completion_of
 from maker_graph.models.transfer import Limit, aguarded, guarded
 
 _FIXED_TEMPERATURE = re.compile(
@@ -66,10 +69,12 @@ def openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, An
     own_server = bool(address) and "openai.com" not in address and not azure
     if max_tokens is not None and own_server and not fixes_temperature(name) and not uses_responses(model):
         update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
+    if not uses_responses(model) and "response_format" not in model.model_kwargs:  # there all headers would be kept
+        update["include_response_headers"] = True
     for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):
         if getattr(model, root) is not None:
             client = getattr(model, root).with_options(max_retries=0)
-            update |= {root: client, chat: client.chat.completions}
+            update |= {root: client, chat: _Completions(client.chat.completions)}
     return update
 
 
@@ -100,9 +105,46 @@ def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool) -> 
         else:
             http = make(theirs, limit)
         client = getattr(model, root).with_options(http_client=http)
-        completions = client.chat.completions if blocking else _LeanCompletions(client.chat.completions)
+        completions = (_Completions if blocking else _LeanCompletions)(client.chat.completions)
         copies.append(model.model_copy(update={root: client, chat: completions}))
     return copies
+
+
+async def close_async_client(model: Any) -> None:
+    """Close the async client of a copy, if it was made here."""
+    if is_openai(model) and model.root_async_client is not None and model.http_async_client is None:
+        await model.root_async_client.close()
+
+
+class _Response:
+    """A raw response: of its headers those of a cache are seen, and a stream that nobody asked for is one reply."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.headers = {name: value for name, value in raw.headers.items() if tells_of_cache(name)}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def parse(self) -> Any:
+        """Return what came, as the client reads it; what it cannot read is a text."""
+        parsed = self._raw.parse()
+        streamed = completion_of(parsed) if isinstance(parsed, str) else None
+        return parsed if streamed is None else streamed
+
+
+class _Completions:
+    """The client's chat completions for blocking calls; see `_Response`."""
+
+    def __init__(self, completions: Any) -> None:
+        self._create = completions.with_raw_response.create
+
+    @property
+    def with_raw_response(self) -> "_Completions":
+        return self
+
+    def create(self, **request: Any) -> _Response:
+        return _Response(self._create(**request))
 
 
 class _LeanCompletions:
@@ -119,8 +161,8 @@ class _LeanCompletions:
     def with_raw_response(self) -> "_LeanCompletions":
         return self
 
-    async def create(self, *, messages: Any, extra_body: Mapping[str, Any] | None = None, **rest: Any) -> Any:
-        return await self._create(messages=[], extra_body={**(extra_body or {}), "messages": messages}, **rest)
+    async def create(self, *, messages: Any, extra_body: Mapping[str, Any] | None = None, **rest: Any) -> _Response:
+        return _Response(await self._create(messages=[], extra_body={**(extra_body or {}), "messages": messages}, **rest))
 
 
 def no_choices(error: BaseException) -> bool:

@@ -17,7 +17,7 @@ import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -38,7 +38,7 @@ from maker_graph.models.copies import Copies
 from maker_graph.models.envelopes import NoReply
 from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
-from maker_graph.models.openai import no_choices, with_own_clients
+from maker_graph.models.openai import close_async_client, no_choices, with_own_clients
 from maker_graph.models.prompts import as_messages, pairs_of, prompt_tokens
 from maker_graph.models.redaction import message_without_keys
 from maker_graph.models.replies import sample_of
@@ -143,12 +143,17 @@ class Sampler:
         try:
             return once()
         except Failed as failure:  # the loop below tells what may pass; most requests never need it
-            failed = [failure]
+            failed, lost = [failure], _lost_by(failure)
 
         def again() -> Sample:
+            nonlocal lost
             if failed:
                 raise failed.pop()
-            return once()
+            try:
+                return replace(once(), lost=lost)
+            except Failed as failure:
+                lost += _lost_by(failure)
+                raise
 
         tries = Retrying(**retry_settings(self._gate, self._patience))
         try:
@@ -173,18 +178,28 @@ class Sampler:
         try:
             return await once()
         except Failed as failure:  # as in `draw`
-            failed = [failure]
+            failed, lost = [failure], _lost_by(failure)
 
         async def again() -> Sample:
+            nonlocal lost
             if failed:
                 raise failed.pop()
-            return await once()
+            try:
+                return replace(await once(), lost=lost)
+            except Failed as failure:
+                lost += _lost_by(failure)
+                raise
 
         tries = AsyncRetrying(**retry_settings(self._gate, self._patience))
         try:
             return await tries(again)
         except Failed as failure:
             self._raise_failure(failure, setting, tries.statistics)
+
+    async def aclose(self) -> None:
+        """Close the connections that were made for the running event loop; those of the user's own clients stay open."""
+        for model in self._per_loop.pop(asyncio.get_running_loop(), []):
+            await close_async_client(model)
 
     @property
     def turns(self) -> int:
@@ -196,9 +211,12 @@ class Sampler:
         setting = self._settings[self._turn(index)]
         return setting.temperature != 0 and not setting.ships
 
-    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> None:
-        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before."""
-        self.copies.look(samples, earlier, drawn=self.draws)
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
+        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before.
+
+        Return whether the ids of the provider's replies are known to differ.
+        """
+        return self.copies.look(samples, earlier, drawn=self.draws)
 
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
@@ -294,6 +312,11 @@ class Sampler:
     def _raise_failure(self, failure: Failed, setting: Configured, statistics: dict[str, Any]) -> NoReturn:
         attempts = statistics.get("attempt_number", 1)
         raise_failure(failure, setting.name, setting.keys, attempts=attempts, longest=longest_asked(self._patience))
+
+
+def _lost_by(failure: Failed) -> int:
+    """Return 1 if the request may have failed because of what the reply would have said, else 0."""
+    return int(failure.fault.depends_on_answer)
 
 
 def _seconds(what: str, seconds: float | None) -> float | None:

@@ -16,20 +16,23 @@ from langgraph.graph import StateGraph
 from langgraph.types import Command
 
 from maker_graph.core.canonical import copied
+from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.calls import Call, Calls
+from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE
 from maker_graph.models.resolving import model_for
 from maker_graph.run.account import Ledger, Limits
+from maker_graph.run.copies import KeptCopies, see_draws
+from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
-from maker_graph.run.journal import clear_errors
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
-from maker_graph.run.recovery import recovered, thread_of, waiting
+from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
@@ -70,6 +73,7 @@ class _Commits:
     watcher: Watcher
     traces: Tracing | NoTracing
     at: MakerOutput
+    kept: KeptCopies
     _lost_told: int = LEAST_LOST // 2
 
     def position(self) -> MakerOutput:
@@ -86,6 +90,7 @@ class _Commits:
             self.meter.give_back(spent)
             raise
         self.at = steps[-1].after
+        self.kept.keep()
         for step in steps:
             self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
             self.watcher.decided(step)
@@ -117,6 +122,7 @@ async def solve(
     answer: str | None = None,
     watcher: Watcher = Watcher(),
     trace: Trace | None = None,
+    probe: bool = True,
     steps_per_segment: int | None = None,
 ) -> None:
     """Go on with `run` from its last committed step, to its end.
@@ -130,6 +136,7 @@ async def solve(
         answer: a person's reply to the step that waits for one.
         watcher: who is told of it.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
+        probe: ask a real model three small questions before the first step, to see whether a cache answers in its place.
         steps_per_segment: steps of one graph invocation.
 
     Raises:
@@ -141,6 +148,9 @@ async def solve(
     chats = _Chats.of(settings, options, run.task)
     prices = prices or prices_of(settings, options)
     voting = replace(settings.voting, max_samples=options.max_samples or settings.voting.max_samples)
+    if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
+        watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
+        return
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
     steps = steps_per_trace(settings.k, voting.max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
@@ -148,7 +158,10 @@ async def solve(
     traced = isinstance(traces, Tracing)
     limits = Limits(options.max_cost, options.max_calls, options.max_minutes)
     meter = Ledger(run.journal, prices.model, limits, watcher.record, watcher.warn)
-    commits = _Commits(run, meter, watcher, traces, run.machine.begin())
+    kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
+    made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
+    made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies}
+    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept)
     stronger = Calls(meter=meter.at(prices.ladder))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
     graph = build_maker(
@@ -164,10 +177,14 @@ async def solve(
         ),
         step_config=traces.step_config,
         log=commits,
-        calls={"gate": Gate(notice=watcher.warn), "patience": PATIENCE, "timeout": "auto", **(calls or {}), "meter": meter},
+        calls=made,
     )
+    begins = not run.journal.step and not commits.at["done"] and answer is None
     try:
         async with _deadline(meter):
+            if probe and begins and settings.info.kind == "remote":
+                await see_draws(chats.model, voting, made)
+                kept.keep()
             await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(copied(commits.at["state"])))
@@ -177,6 +194,8 @@ async def solve(
         if traces.problem is not None:
             watcher.warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
         with suppress(MakerError):  # what ended the run is what matters
+            kept.keep()
+        with suppress(MakerError):
             meter.close()
 
 
@@ -204,7 +223,7 @@ async def _solved(
     """Invoke the graph, segment by segment, until the task is done."""
     limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     name, warn = run.settings.task, commits.watcher.warn
-    async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn) as found:
+    async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn, commits.meter.find) as found:
         machine, commits.at = found
         commits.watcher.progress(commits.at)
         given: Any = {}
@@ -213,7 +232,7 @@ async def _solved(
             given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
         while not commits.at["done"]:
             before = commits.at["step"]
-            with commits.traces.segment(before) as shown, clear_errors("The file of checkpoints"):
+            with commits.traces.segment(before) as shown, storage_errors("The file of checkpoints"):
                 result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
             _raise_if_asked(result)
             if commits.at["step"] == before:

@@ -3,11 +3,13 @@
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_openai import ChatOpenAI
@@ -49,6 +51,45 @@ def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, lis
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_address[1]}/v1", asked
+        http.shutdown()
+
+
+@contextmanager
+def gateway(
+    model: Callable[[dict[str, Any]], str], *, cache: bool = True, fresh_ids: bool = False, headers: bool = False
+) -> Iterator[tuple[str, Counter[str]]]:
+    """Serve what `model` says to a request, kept in a cache from then on; yield the base URL, and the questions as they come.
+
+    A reply from the cache has the id of the first one, or one of its own (`fresh_ids`); a header may tell (`headers`).
+    """
+    kept: dict[bytes, dict[str, Any]] = {}
+    asked: Counter[str] = Counter()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            ask = json.loads(body)
+            asked[ask["messages"][-1]["content"]] += 1
+            hit = cache and body in kept
+            if not hit:
+                message = {"role": "assistant", "content": model(ask)}
+                choice = {"index": 0, "message": message, "finish_reason": "stop"}
+                kept[body] = completion(id=f"chatcmpl-{uuid4().hex}", choices=[choice])
+            content = json.dumps(kept[body] | ({"id": f"chatcmpl-{uuid4().hex}"} if fresh_ids else {})).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            if headers:
+                self.send_header("cf-aig-cache-status", "HIT" if hit else "MISS")
             self.end_headers()
             self.wfile.write(content)
 

@@ -206,20 +206,36 @@ def test_what_a_reply_holds_beside_text_is_named(reply: AIMessage, beside: str) 
     assert sample_of(reply, 0, []).beside == beside
 
 
+LONG_ID = "chatcmpl-0123456789abcdef"
+
+
 @pytest.mark.parametrize(
-    ("reply", "given"),
+    "reply",
     [
-        (AIMessage("2", id="resp_1"), "resp_1"),
-        (AIMessage("2", id="lc_run-1", response_metadata={"id": "chatcmpl-1"}), "chatcmpl-1"),
-        (AIMessage("2", response_metadata={"ResponseMetadata": {"RequestId": "9ef1e313"}}), "9ef1e313"),
-        (AIMessage("2", id="lc_run-1"), ""),
-        (AIMessage("2", id="run-1-0"), ""),
-        (AIMessage("2", response_metadata={"id": 7}), ""),
-        (AIMessage("2"), ""),
+        AIMessage("2", id=LONG_ID),
+        AIMessage("2", id="lc_run-0123456789abcdef", response_metadata={"id": LONG_ID}),
+        AIMessage("2", response_metadata={"ResponseMetadata": {"RequestId": LONG_ID}}),
     ],
 )
-def test_the_id_of_a_reply_is_the_providers_and_none_that_was_made_up_here(reply: AIMessage, given: str) -> None:
-    assert sample_of(reply, 0, []).id == given
+def test_the_id_of_a_reply_is_the_providers_and_kept_so_that_nothing_hides_in_it(reply: AIMessage) -> None:
+    given = sample_of(reply, 0, []).id
+    assert given == sample_of(AIMessage("other", id=LONG_ID), 1, []).id
+    assert given != sample_of(AIMessage("2", id=LONG_ID + "0"), 0, []).id
+    assert LONG_ID not in given
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        AIMessage("2", id="lc_run-0123456789abcdef"),
+        AIMessage("2", id="run-0123456789abcdef-0"),
+        AIMessage("2", response_metadata={"id": "chatcmpl-742"}),
+        AIMessage("2", response_metadata={"id": 7}),
+        AIMessage("2"),
+    ],
+)
+def test_an_id_that_was_made_up_here_or_repeats_by_chance_is_none(reply: AIMessage) -> None:
+    assert sample_of(reply, 0, []).id == ""
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
@@ -61,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
         return json.dumps(
             {
-                "id": key,
+                "id": f"{key}-{uuid4().hex}",
                 "object": "chat.completion",
                 "created": 1,
                 "model": "m",

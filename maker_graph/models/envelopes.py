@@ -16,10 +16,10 @@ from typing import Any
 
 from maker_graph.models.streams import completion_of
 
-MAX_BODY = 2 * 2**20
-"""Bytes of a body, as they come and unpacked: twenty times what a reply holds that is read at all (`MAX_CHARACTERS`).
+MAX_BODY = 3 * 2**19
+"""Bytes of a body, as they come and unpacked: fifteen times what a reply holds that is read at all (`MAX_CHARACTERS`).
 
-The client decodes and copies a body several times; with this one request takes less than 50 MB, whatever comes.
+The client decodes and copies a body several times. So one request takes less than 50 MB and 50 ms, whatever comes.
 """
 
 MAX_ERROR_BODY = 64 * 2**10

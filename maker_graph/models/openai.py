@@ -18,7 +18,6 @@ from langchain_core.language_models import BaseChatModel
 
 from maker_graph.models.faults import module_of
 from maker_graph.models.headers import tells_of_cache
-from maker_graph.models.streams import completion_of
 from maker_graph.models.transfer import Limit, aguarded, guarded
 
 _FIXED_TEMPERATURE = re.compile(
@@ -117,7 +116,7 @@ async def close_async_client(model: Any) -> None:
 
 
 class _Response:
-    """A raw response: of its headers those of a cache are seen, and a stream that nobody asked for is one reply."""
+    """A raw response, of whose headers those of a cache are seen."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -125,12 +124,6 @@ class _Response:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
-
-    def parse(self) -> Any:
-        """Return what came, as the client reads it; what it cannot read is a text."""
-        parsed = self._raw.parse()
-        streamed = completion_of(parsed) if isinstance(parsed, str) else None
-        return parsed if streamed is None else streamed
 
 
 class _Completions:

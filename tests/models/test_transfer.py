@@ -29,7 +29,15 @@ def draw(drawn: Sampler, blocking: bool) -> Sample:
     """Return a sample, by the blocking call or by the asynchronous one."""
     if blocking:
         return drawn.draw(PROMPT, 1)
-    return asyncio.run(asyncio.wait_for(drawn.adraw(PROMPT, 1), 60))
+
+    async def adraw() -> Sample:
+        try:
+            return await asyncio.wait_for(drawn.adraw(PROMPT, 1), 60)
+        finally:
+            for copied in drawn._on_this_loop():
+                await copied.root_async_client.close()  # type: ignore[attr-defined]  # a ChatOpenAI
+
+    return asyncio.run(adraw())
 
 
 def bad_once(bad: Iterable[bytes] | Callable[[], Iterator[bytes]]) -> Callable[[bytes], Iterable[bytes]]:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -137,6 +138,9 @@ class Echo:
 """
 
 
+NUMBERS = count()
+
+
 def echoed(request: bytes) -> list[bytes]:
     """Answer with what a debugging proxy says: the header that holds the key, in the text, its id, a header, a tool call."""
     auth = next(line for line in request.decode().split("\r\n") if line.lower().startswith("authorization"))
@@ -144,7 +148,7 @@ def echoed(request: bytes) -> list[bytes]:
     message: dict[str, Any] = {"role": "assistant", "content": f"debug: {auth} {quote(auth)}", "reasoning": auth}
     if b"say " not in request:  # which is decided by its text
         message["tool_calls"] = [call]
-    body = completion(id=auth, choices=[{"index": 0, "message": message, "finish_reason": "stop"}])
+    body = completion(id=f"{auth} {next(NUMBERS)}", choices=[{"index": 0, "message": message, "finish_reason": "stop"}])
     return [http(body, headers=f"X-Debug: {auth}\r\n".encode())]
 
 

@@ -117,12 +117,14 @@ def _checksum(text: bytes) -> bytes:
 
 def witness_path(directory: Path, run: str) -> Path | None:
     """Return the file outside `directory` for the run of this id; None if there is no folder for it."""
-    try:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    except RuntimeError:  # nobody's home
-        return None
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():  # as the standard has it
+        try:
+            state = Path.home() / ".local" / "state"
+        except RuntimeError:  # who runs this has no home
+            return None
     name = hashlib.sha256(f"{run}\n{os.path.realpath(directory)}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return Path(state) / "maker-graph" / f"{name}.watermark"
+    return state / "maker-graph" / f"{name}.watermark"
 
 
 def older_text(journal: Path, now: Account, known: Account) -> str:

@@ -133,7 +133,7 @@ MUTATIONS = {
     ),
     "the lock of who makes a run": Mutation(
         "run/birth.py",
-        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         "tests/run/test_birth.py::test_a_maker_that_is_at_work_is_left_alone",
     ),

@@ -26,17 +26,19 @@ from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UnusableRun, UsageError
 from maker_graph.extras import need_plan_extra
+from maker_graph.files import OwnFiles
 from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.journal import Fsync
 from maker_graph.run.options import RunOptions, kept_options
+from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import SHIPPED, LoadedTask, described
 from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import write_results
+from maker_graph.tasks.tables import see_results, write_results
 
 if TYPE_CHECKING:
     from maker_graph.calibration.estimates import ModelEstimates
@@ -90,6 +92,7 @@ class Solving(TypedDict, total=False):
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
         out: where a task that has results writes them.
+        force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
         timeout: seconds after which a request is given up and made again.
@@ -109,6 +112,7 @@ class Solving(TypedDict, total=False):
     lookahead: int | Literal["auto"] | None
     draft_model: str | None
     out: Path | None
+    force: bool
     concurrency: int | None
     rpm: float | None
     timeout: float
@@ -160,6 +164,7 @@ class Run:
         lookahead: int | Auto = 1,
         draft_model: str | None = None,
         out: str | Path | None = None,
+        force: bool = False,
         fsync: Fsync = "full",
         warn: Callable[[str], None] = lambda _: None,
     ) -> Self:
@@ -188,6 +193,7 @@ class Run:
             lookahead: microsteps in flight at once, or "auto".
             draft_model: who drafts; the model itself if None.
             out: where a task that has results writes them.
+            force: files of the user's that stand there may be replaced, as they are now.
             fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
             warn: told what is worth knowing about the calibration.
 
@@ -222,9 +228,13 @@ class Run:
             out=None if out is None else Path(out).absolute(),
         )
         _check_models(settings, options, loaded.task)
+        own = OwnFiles()
+        _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
             opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync))
             options.keep(opened.journal)
+            for name, note in note_of(own.known).items():
+                opened.journal.set_note(name, note)
             run = cls(opened, stack.pop_all())
         run._keep_plan(estimates)
         return run
@@ -339,6 +349,7 @@ class Run:
         kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")
         options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
         _check_models(self.settings, options, self.task)
+        _see_out(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
         warn = how.get("warn", lambda _: None)
         watcher = Watcher(how.get("progress", lambda _: None), decided, how.get("record"), warn)
@@ -401,11 +412,16 @@ class Run:
         return page.write(self._opened, as_json(self.certify()) if self.step else None)
 
     def write_results(self) -> int:
-        """Write what a task with results has found to `options.out`; return the number of steps that are left open."""
+        """Write what a task with results has found to `options.out`; return the number of steps that are left open.
+
+        Raises:
+            UsageError: a file of the user's stands there, or the folder is gone: solve it again with another `out`, or `force`.
+            LimitReached: there is no room, or no access.
+        """
         out = self.options.out
         if out is None or not isinstance(self.task, Records):
             return 0
-        return write_results(out, self.task.rows, directories.answers(self._opened))
+        return write_results(out, self.task.rows, directories.answers(self._opened), own_files(self._opened.journal))
 
     def close(self) -> None:
         """Close the run's files."""
@@ -427,6 +443,20 @@ class Run:
 
 def _decided(step: Committed) -> DecidedStep:
     return DecidedStep(step.after["step"], step.decision)
+
+
+def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles, *, force: bool) -> None:
+    """See before anything is paid for that the results can be written, and that nothing of the user's is lost by it.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if options.out is None:
+        return
+    if not isinstance(task, Records):
+        raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
+    given = settings.options.get("input")
+    see_results(options.out, task.rows, own, source=None if given is None else Path(given), force=force)
 
 
 def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from maker_graph.core.canonical import JSON, canonical, strict_json
 from maker_graph.core.decision import Decision, Usage
-from maker_graph.core.red_flags import RedFlag, Sample, empty, refused, too_long, truncated
+from maker_graph.core.red_flags import (
+    RedFlag,
+    Sample,
+    ToolCall,
+    empty,
+    ended,
+    no_text,
+    refused,
+    too_long,
+    tool_calls,
+    truncated,
+)
 from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
@@ -74,6 +85,7 @@ __all__ = [
     "StoppingRule",
     "TakenOver",
     "Task",
+    "ToolCall",
     "Undecided",
     "UnknownModel",
     "UnknownTask",
@@ -85,10 +97,12 @@ __all__ = [
     "create_maker",
     "create_microstep",
     "empty",
+    "ended",
     "expected_votes",
     "expected_votes_correlated",
     "k_min",
     "k_min_correlated",
+    "no_text",
     "p_full",
     "p_full_correlated",
     "p_sub",
@@ -97,6 +111,7 @@ __all__ = [
     "strict_json",
     "strict_serializer",
     "too_long",
+    "tool_calls",
     "truncated",
 ]
 

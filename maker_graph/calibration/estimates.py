@@ -26,6 +26,7 @@ class ModelEstimates:
         tokens: of a sample, input and output; None if not known.
         price: USD per million tokens of input and output; None if not known.
         latency: seconds that a reply takes; None if not known.
+        lost: share of the replies that never come, for a reason that may depend on what they say; see `make_plans`.
         remarks: what whoever reads the plan should know of these numbers.
     """
 
@@ -37,6 +38,7 @@ class ModelEstimates:
     tokens: tuple[float, float] | None = None
     price: tuple[float, float] | None = None
     latency: float | None = None
+    lost: float = 0.0
     remarks: list[str] = field(default_factory=list)
 
 
@@ -58,6 +60,7 @@ def estimates_of(result: Result, *, point: bool = False) -> ModelEstimates:
         tokens=(result.input, result.output),
         price=result.price,
         latency=result.seconds[0] or None,
+        lost=result.lost,
         remarks=remarks,
     )
 

@@ -54,6 +54,7 @@ class StepSamples(BaseModel):
         lengths: output tokens of each sample.
         seconds: how long each reply took.
         cost: USD of all samples.
+        lost: replies that never came, for a reason that may depend on what they said.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +69,7 @@ class StepSamples(BaseModel):
     lengths: list[int]
     seconds: list[float]
     cost: float
+    lost: int = 0
 
     def votes(self) -> Counter[int]:
         """Return the votes of each candidate, by its place."""
@@ -123,6 +125,7 @@ class Result(BaseModel):
         price: USD per million tokens of input and output; None if not known.
         cost_usd: what the calibration cost.
         hard: the steps with the most wrong samples.
+        lost: share of the replies that never came, for a reason that may depend on what they said.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -145,3 +148,4 @@ class Result(BaseModel):
     price: tuple[float, float] | None
     cost_usd: float
     hard: list[HardStep]
+    lost: float = 0.0

@@ -107,6 +107,7 @@ def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is mad
         lengths=[j["usage"]["output"] for j in judged],
         seconds=[round(each, 4) for each in seconds],
         cost=0.0 if price is None else math.fsum(price(j["usage"]) for j in judged),
+        lost=sum(j["lost"] for j in judged),
     )
 
 

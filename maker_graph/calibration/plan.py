@@ -27,6 +27,8 @@ class Speed:
 def make_plans(model: ModelEstimates, steps: int, target: float, speed: Speed = Speed()) -> dict[str, Any]:
     """Return the plan under independent and under correlated errors, as plain JSON, with warnings.
 
+    `lost` is the share of replies that are assumed to be lost, whatever they say.
+
     Each has the least `k` that reaches the target (None if none does, with the reason), what to expect with it, and `near`: the
     same for k - 1, k and k + 1.
 
@@ -49,6 +51,7 @@ def make_plans(model: ModelEstimates, steps: int, target: float, speed: Speed = 
         "rho": None if model.rho is None else model.rho.value,
         "rho_interval": None if model.rho is None else (model.rho.low, model.rho.high),
         "rival": model.rival,
+        "lost": model.lost,
         **columns,
         "warnings": model.remarks + list(_warnings(model, steps, target, columns)),
     }
@@ -123,6 +126,11 @@ def _chance_ends(model: ModelEstimates, k: int, steps: int, ends: tuple[float, f
 
 def _warnings(model: ModelEstimates, steps: int, target: float, columns: dict[str, dict[str, Any]]) -> list[str]:
     found = []
+    if model.lost:
+        found.append(
+            f"{model.lost:.2%} of the replies were lost to time-outs and the like. The plan assumes that right replies are "
+            "lost as often as wrong ones; if they are lost more often, the chance is lower. A longer time-out loses fewer."
+        )
     plain, honest = columns["independent"], columns.get("correlated")
     if honest is None:
         found.append("The correlation of errors is not known (--rho): if some steps are hard, the chance is lower than this.")

@@ -59,6 +59,7 @@ def measured_result(
         price=price,
         cost_usd=round(sum(step.cost for step in steps), 6),
         hard=_hard(steps, truth=request.truth),
+        lost=(lost := sum(step.lost for step in steps)) / (samples + lost),
     )
 
 

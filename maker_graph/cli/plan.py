@@ -134,7 +134,7 @@ def _show(found: dict[str, Any]) -> None:
     rho = "not known" if found["rho"] is None else f"{found['rho']:.4g}"
     console.print(
         f"{found['steps']:,} steps, target {found['target']:g}: p = {found['p']:.6g}, valid {found['valid']:.4g}, "
-        f"correlation {rho}, largest rival {found['rival']:.2g}"
+        f"correlation {rho}, largest rival {found['rival']:.2g}, replies lost {found['lost']:.3g}"
     )
     for name, title in (("independent", "If errors are independent"), ("correlated", "With that correlation")):
         if name in found:

@@ -53,6 +53,9 @@ def _rows(result: Summary) -> Iterator[tuple[str, str]]:
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
+    if result["lost"]:
+        share = result["lost"] / (result["samples"] + result["lost"])
+        yield "Replies lost", f"{result['lost']:,} ({share:.2%}), to time-outs and the like: what they said is not known"
     yield "Votes that lost", f"{result['outvoted']:,}"
     wrong = result["first_sample_wrong_at"]
     yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"

@@ -225,6 +225,7 @@ def _adapter(form: Any, shown: str) -> tuple["TypeAdapter[Any]", bool, bool]:
 
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(form)
+        adapter.rebuild()  # or it raises, for a name in it that is not defined yet
         nodes = list(_nodes(adapter.core_schema))
     except Exception as error:
         reason = str(error).partition("\n")[0].rstrip(".")

@@ -10,9 +10,9 @@ No rule ever declares a silent winner. A vote ends undecided when
 - the rule says that it is hung.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -21,7 +21,8 @@ from maker_graph.core.ballot import count
 from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, copied, plain
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import broken_rule
-from maker_graph.core.red_flags import RedFlag, Sample, raised
+from maker_graph.core.copies import copies
+from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
 from maker_graph.core.voting import Voting
 from maker_graph.errors import Incomparable
@@ -44,7 +45,8 @@ class Usage(TypedDict):
 class Judged(TypedDict):
     """A sample after the red flags: a vote for `candidate` if `flag` is None, discarded otherwise.
 
-    `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not.
+    `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not. `why` says
+    more of a flag that ships, in a clause.
     """
 
     index: int
@@ -54,6 +56,7 @@ class Judged(TypedDict):
     candidate: str
     answer: JSON
     usage: Usage
+    lost: int
 
 
 class Vote(TypedDict):
@@ -69,6 +72,8 @@ class Vote(TypedDict):
         lengths: output tokens of each sample, in the same order; empty if they are not known.
         rounds: parallel fan-outs of samples.
         usage: tokens of all samples.
+        lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
+            Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
     """
 
     by: str
@@ -80,6 +85,7 @@ class Vote(TypedDict):
     lengths: list[int]
     rounds: int
     usage: Usage
+    lost: NotRequired[int]
 
 
 class Decision(Vote):
@@ -138,9 +144,13 @@ _GARBLED = _Read("malformed", "control characters or lone surrogates in the repl
 _TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
 
 
-def judge_all(samples: Iterable[Sample], reading: Reading) -> list[Judged]:
-    """Return the samples as `judge` does; replies with the same text are read once."""
+def judge_all(samples: Sequence[Sample], reading: Reading, earlier: Sequence[Sample] = ()) -> list[Judged]:
+    """Return the samples as `judge` does, given in the order of launch; replies with the same text are read once.
+
+    `earlier` are those of the same vote that were judged before: a copy of one of them is no vote.
+    """
     known: dict[str, _Read] = {}
+    repeated = copies((*earlier, *samples))
     judged = []
     for sample in samples:
         if sample.garbled:
@@ -149,7 +159,13 @@ def judge_all(samples: Iterable[Sample], reading: Reading) -> list[Judged]:
         if sample.text not in known:
             known[sample.text] = _read(sample.text, reading)
         read = known[sample.text]
-        judged.append(_judged(sample, read, read.flag if read is _TOO_LONG else raised(reading.red_flags, sample) or read.flag))
+        if read is _TOO_LONG:
+            flag = read.flag
+        elif sample.index in repeated:
+            flag = "copy"
+        else:
+            flag = raised(reading.red_flags, sample) or read.flag
+        judged.append(_judged(sample, read, flag))
     return judged
 
 
@@ -167,10 +183,11 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
         index=sample.index,
         text=visible(sample.text),
         flag=flag,
-        why=read.why,
+        why=read.why if flag == read.flag else visible(explained(flag or "", sample))[:300],
         candidate=read.candidate,
         answer=read.answer,
         usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
+        lost=sample.lost,
     )
 
 
@@ -243,6 +260,7 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
             cached=sum(j["usage"]["cached"] for j in judged),
             output=sum(j["usage"]["output"] for j in judged),
         ),
+        lost=sum(j["lost"] for j in judged),
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
@@ -260,6 +278,7 @@ def vote_of(decision: Decision) -> Vote:
         lengths=decision["lengths"],
         rounds=decision["rounds"],
         usage=decision["usage"],
+        lost=decision.get("lost", 0),
     )
 
 
@@ -289,6 +308,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
         rounds=0,
         first_agrees=question["first"] == reply["candidate"],
         usage=Usage(input=0, cached=0, output=0),
+        lost=0,
         tried=[*question["tried"], vote_of(question)],
         replies=[],
     )
@@ -303,7 +323,7 @@ def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided |
         )
     if isinstance(verdict, Hung):
         return f"no candidate won ({voting.rule})."
-    last = next((j for j in reversed(judged) if j["flag"] in {"malformed", "invalid"} and j["why"]), None)
+    last = next((j for j in reversed(judged) if j["flag"] is not None and j["why"]), None)
     cause = f" The last {last['flag']} reply: {last['why'].rstrip('.')}." if last else ""
     if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:
         cause = " Most replies were longer than the output cap: raise max_tokens."

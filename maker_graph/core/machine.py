@@ -5,7 +5,7 @@ It is pure: the same decisions lead to the same place. So a replay of the journa
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NotRequired, Protocol
 
 from typing_extensions import TypedDict
 
@@ -29,6 +29,7 @@ class Totals(TypedDict):
         first_sample_wrong_at: the first step whose first sample, alone, does not give the decided answer; None if all do.
         flags: red flag -> samples discarded for it.
         tokens: of all samples.
+        lost: replies that never came, for a reason that may depend on what they said; there is no such key if there were none.
     """
 
     samples: int
@@ -39,6 +40,7 @@ class Totals(TypedDict):
     first_sample_wrong_at: int | None
     flags: dict[str, int]
     tokens: Usage
+    lost: NotRequired[int]
 
 
 class MakerOutput(TypedDict):
@@ -161,6 +163,8 @@ def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
     for name, number in vote["flags"].items():
         flags[name] = flags.get(name, 0) + number
     tokens, used = totals["tokens"], vote["usage"]
+    if lost := vote.get("lost", 0):
+        totals = {**totals, "lost": totals.get("lost", 0) + lost}
     return {
         **totals,
         "samples": totals["samples"] + vote["samples"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from maker_graph.core import checks
-from maker_graph.core.red_flags import RedFlag, empty, named, refused, too_long, truncated
+from maker_graph.core.red_flags import RedFlag, empty, ended, named, no_text, refused, too_long, tool_calls, truncated
 from maker_graph.core.rules import AheadBy, Draw, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
 
@@ -51,7 +51,8 @@ class Voting:
         stuck_after: a vote with so many red flags in a row at its end is undecided too.
         seed: from which each sample gets a seed of its own; None sends no seed.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
-        red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused and empty.
+        red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused, tool_calls, ended,
+            no_text and empty. Copies are discarded whatever stands here.
 
     Raises:
         UsageError: a value is wrong; the text says which, and what to do.
@@ -102,7 +103,7 @@ class Voting:
         if self.red_flags is not None:
             return named(self.red_flags)
         cap = self.output_cap
-        return named([truncated, *([] if cap is None else [too_long(cap)]), refused, empty])
+        return named([truncated, *([] if cap is None else [too_long(cap)]), refused, tool_calls, ended, no_text, empty])
 
     @property
     def temperatures(self) -> tuple[float, float] | None:

@@ -100,7 +100,8 @@ def create_microstep(
         into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
         decision: the key of the state that gets the full decision, as plain JSON. Default: none.
         k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
-        red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused and empty.
+        red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused, tool_calls, ended,
+            no_text and empty. Leave out tool_calls if a call beside a text may be lost.
         max_samples: a vote that needs more samples than this is undecided.
         stuck_after: and so is one with so many red flags in a row at its end.
         temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is the one that
@@ -195,9 +196,9 @@ def build_microstep(
 
     def red_flag(values: dict[str, Any]) -> dict[str, Any]:
         judged = values.get("vote_judged") or []
-        how = reading(values)
-        drawn = sorted(values["vote_samples"][len(judged) :], key=lambda each: each["index"])
-        return {"vote_judged": judged + judge_all([Sample(**each) for each in drawn], how)}
+        samples = sorted((Sample(**each) for each in values["vote_samples"]), key=lambda each: each.index)
+        earlier, drawn = samples[: len(judged)], samples[len(judged) :]
+        return {"vote_judged": judged + judge_all(drawn, reading(values), earlier)}
 
     def vote(values: dict[str, Any]) -> dict[str, Any]:
         judged = values["vote_judged"]

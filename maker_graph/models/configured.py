@@ -2,18 +2,35 @@
 
 What integrations do differently with these settings is settled here, and for OpenAI's in `openai.py`:
 - caches: LangChain's global cache would turn k samples into one; the copy has `cache=False`;
-- streaming: k replies would be streamed into a chat at once; the copy does not stream;
-- temperature and output cap are set as fields of the copy, under the name that the integration has for them.
+- streaming: k replies would be streamed into a chat at once; the copy does not stream, and does not ask for a stream;
+- a seed of the model's own would go out with every sample and make k copies of one vote, and several replies to one request
+  would be paid for and dropped: the copy has neither, wherever they stand (`ALIKE`). A vote with a seed gives each sample one;
+- temperature and output cap are set as fields of the copy, under the name that the integration has for them, and taken out of
+  all other places. Models that take no temperature are sent none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from maker_graph.models.openai import fixes_temperature, is_openai, openai_update
+from maker_graph.errors import UsageError
+from maker_graph.models.names import CAP_FIELDS, INNER_FIELDS, thinking_of, thinking_tokens
+from maker_graph.models.openai import fixes_temperature, is_openai, openai_update, uses_responses
 from maker_graph.models.redaction import keys_of
+
+ALIKE = frozenset(
+    {
+        *("seed", "random_seed"),
+        *("n", "best_of", "candidate_count", "num_generations", "num_return_sequences"),
+        *("stream", "streaming", "stream_options"),
+    }
+)
+"""Settings of one request that would make its samples alike, several, or a stream."""
+
+_NESTED = frozenset({"options", "parameters", "generationconfig", "inferenceconfig", "textgenerationconfig", "samplingparams"})
+"""Entries of a request in which providers group such settings, `_folded`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,7 @@ class Configured:
         temperature: which is asked for; None if the model chooses.
         openai: whether it is LangChain's for OpenAI.
         keys: the API keys that can be read from it.
+        seed: the name under which a request takes a seed of its own; None if it takes none.
     """
 
     model: BaseChatModel
@@ -33,29 +51,82 @@ class Configured:
     temperature: float | None
     openai: bool
     keys: Sequence[str]
+    seed: str | None
 
 
 def configured(model: BaseChatModel, temperature: float | None, max_tokens: int | None, timeout: float | None) -> Configured:
-    """Return a copy of `model`; see `Sampler` for its settings."""
+    """Return a copy of `model`; see `Sampler` for its settings.
+
+    Raises:
+        UsageError: the model thinks for as many tokens as a reply may have.
+    """
     fields = type(model).model_fields
     name = model_name(model)
-    update: dict[str, Any] = {"cache": False, "disable_streaming": True}
-    if temperature is None or "temperature" not in fields or fixes_temperature(name):
+    if "temperature" not in fields or not takes_temperature(model):
         temperature = None
-    else:
+    cap = _cap_field(model)
+    if max_tokens is not None and (thinking := thinking_tokens(model)) >= max_tokens:
+        raise UsageError(
+            f"max_tokens={max_tokens} leaves no room for a reply: {name} thinks for up to {thinking:,} tokens, which count too."
+        )
+    update: dict[str, Any] = {"cache": False, "disable_streaming": True}
+    update |= {field: _neutral(field, fields[field].default) for field in ALIKE & set(fields)}
+    taken = set(ALIKE)
+    if temperature is not None:
         update["temperature"] = temperature
-    cap = next((field for field in ("max_tokens", "max_output_tokens", "num_predict") if field in fields), None)
+        taken.add("temperature")
     if max_tokens is not None and cap is not None:
-        update[cap] = max_tokens
+        update |= {field: max_tokens if field == cap else None for field in CAP_FIELDS if field in fields}
+        taken.update(CAP_FIELDS)
+    told = {field: getattr(model, field, None) for field in INNER_FIELDS}
+    update |= {field: _without(inner, {*map(_folded, taken)}) for field, inner in told.items() if isinstance(inner, Mapping)}
     if is_openai(model):
-        update |= openai_update(model, name, max_tokens, timeout)
-    return Configured(model.model_copy(update=update), name, temperature, is_openai(model), keys_of(model))
+        update |= openai_update(model.model_copy(update=update), name, max_tokens, timeout)
+    seed = "random_seed" if "random_seed" in fields else None if is_openai(model) and uses_responses(model) else "seed"
+    return Configured(model.model_copy(update=update), name, temperature, is_openai(model), keys_of(model), seed)
+
+
+def takes_temperature(model: BaseChatModel) -> bool:
+    """Say whether a request of `model` may name a temperature: some choose their own, and all of Claude's that think."""
+    if thinking_of(model):
+        return False
+    reasoning = getattr(model, "reasoning", None)
+    effort = getattr(model, "reasoning_effort", None) or (reasoning.get("effort") if isinstance(reasoning, Mapping) else None)
+    return effort == "none" or not any(fixes_temperature(name) for name in _names(model))
 
 
 def model_name(model: BaseChatModel) -> str:
     """Return the name by which the provider knows `model`, or its class's."""
-    for field in ("model_name", "model", "model_id"):
-        value = getattr(model, field, None)
-        if isinstance(value, str) and value:
-            return value
-    return type(model).__name__
+    return next(iter(_names(model)), type(model).__name__)
+
+
+def _names(model: BaseChatModel) -> list[str]:
+    """Return the names of a model; the deployment of Azure's may be all that says which it is."""
+    named = (getattr(model, field, None) for field in ("model_name", "model", "model_id", "base_model_id", "deployment_name"))
+    return [name for name in named if isinstance(name, str) and name]
+
+
+def _cap_field(model: BaseChatModel) -> str | None:
+    """Return the field that holds the output cap: of several the one that was given, or the first."""
+    fields = [field for field in CAP_FIELDS if field in type(model).model_fields]
+    given = [field for field in fields if field in model.model_fields_set and getattr(model, field) is not None]
+    return next(iter([*given, *fields]), None)
+
+
+def _neutral(field: str, default: object) -> object:
+    """Return what a field in `ALIKE` has in a vote: one reply, no seed, no stream."""
+    if field in {"stream", "streaming"}:
+        return False
+    return 1 if isinstance(default, int) and not isinstance(default, bool) else None
+
+
+def _without(inner: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
+    return {
+        name: _without(value, taken) if _folded(name) in _NESTED and isinstance(value, Mapping) else value
+        for name, value in inner.items()
+        if _folded(name) not in taken
+    }
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -3,7 +3,7 @@
 Nothing here imports LangChain: who only reads a name, or a run's settings, need not wait for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,8 +31,18 @@ SIMULATED = "sim:"
 TINY_DISKS = (*range(3, 9), 10)
 """The disks of Hanoi that `tiny` finishes. It was trained with 9, 11 and 12 too, and there it is lost within three steps."""
 
-CAP_FIELDS = ("max_tokens", "max_output_tokens", "num_predict")
+CAP_FIELDS = (
+    "max_tokens",
+    "max_output_tokens",
+    "num_predict",
+    "max_completion_tokens",
+    "max_new_tokens",
+    "max_tokens_to_sample",
+)
 """The names under which LangChain's integrations have the output cap of a model."""
+
+INNER_FIELDS = ("model_kwargs", "extra_body", "params", "additional_model_request_fields")
+"""The fields of integrations whose entries go out with each request, beside what has a field of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +107,11 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
     if not isinstance(model, str):
         if isinstance(model, Sequence):
             return info_of(model[0]) if model else ModelInfo(type(model).__name__)
-        temperature, cap = _given(model, ("temperature",)), _given(model, CAP_FIELDS)
+        temperature, cap = _given(model, ("temperature",)), _given_cap(model)
         return ModelInfo(
             type(model).__name__,
             temperature=TEMPERATURE if temperature is None else temperature,
-            max_tokens=cap or MAX_TOKENS,
+            max_tokens=cap or MAX_TOKENS + thinking_tokens(model),
         )
     if model == TINY:
         return ModelInfo(model, "tiny", temperature=(1.0, 1.0), seed=1)
@@ -111,9 +121,35 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
 
 
 def _given(model: "BaseChatModel", names: Sequence[str]) -> Any:
-    """Return what the chat model was made with under one of `names`; None if nothing was said."""
+    """Return what the chat model was made with under one of `names`, in a field or within one; None if nothing was said."""
     given = getattr(model, "model_fields_set", ())  # what is no chat model is refused where it is resolved
-    return next((getattr(model, name) for name in names if name in given), None)
+    fields = (getattr(model, name) for name in names if name in given)
+    inner = (fields_[name] for fields_ in _inner(model) for name in names if name in fields_)
+    return next((value for value in (*fields, *inner) if value is not None), None)
+
+
+def _given_cap(model: "BaseChatModel") -> int | None:
+    """Return the output cap that a chat model was made with; the most that it can write is what its integration fills in."""
+    cap, profile = _given(model, CAP_FIELDS), getattr(model, "profile", None)
+    most = profile.get("max_output_tokens") if isinstance(profile, Mapping) else None
+    return cap if isinstance(cap, int) and cap != most else None
+
+
+def thinking_of(model: "BaseChatModel") -> Mapping[str, Any]:
+    """Return how a Claude was told to think before it replies; empty if it was not."""
+    told = [getattr(model, "thinking", None)]
+    told += [inner.get(name) for inner in _inner(model) for name in ("thinking", "reasoning_config")]
+    return next((each for each in told if isinstance(each, Mapping) and each.get("type") in {"enabled", "adaptive"}), {})
+
+
+def thinking_tokens(model: "BaseChatModel") -> int:
+    """Return for how many tokens a chat model may think, which its output cap counts too; 0 if that is not set."""
+    budget = thinking_of(model).get("budget_tokens")
+    return budget if isinstance(budget, int) else 0
+
+
+def _inner(model: "BaseChatModel") -> list[Mapping[str, Any]]:
+    return [inner for field in INNER_FIELDS if isinstance(inner := getattr(model, field, None), Mapping)]
 
 
 def default_model(task: str, disks: int) -> str:

@@ -1,6 +1,6 @@
 """What OpenAI's models and LangChain's client for them need, beside what all models need.
 
-- Models that fix their own temperature (the o and gpt-5 series) are sent none.
+- Models that fix their own temperature (the o and gpt-5 series, and Claude from 4.7 on) are sent none.
 - ChatOpenAI's async client dies with its event loop: each loop gets one of its own.
 - Its own retries are switched off, for layers of them multiply.
 - The output cap goes out under the name that the server reads.
@@ -16,7 +16,10 @@ from langchain_core.language_models import BaseChatModel
 
 from maker_graph.models.faults import module_of
 
-_FIXED_TEMPERATURE = re.compile(r"(o[0-9]|gpt-5(?!.*chat))")
+_FIXED_TEMPERATURE = re.compile(
+    r"(?<![a-z0-9])(?:o[1-9](?![a-z0-9.])|gpt-?5(?!.*chat)|claude-(?:[a-z]+-)?(?:4[-.][7-9]|[5-9])(?![0-9]))"
+)
+_RESPONSES_ONLY = ("reasoning", "include", "truncation", "context_management", "text", "previous_response_id")
 
 
 def is_openai(model: BaseChatModel) -> bool:
@@ -25,24 +28,41 @@ def is_openai(model: BaseChatModel) -> bool:
 
 
 def fixes_temperature(name: str) -> bool:
-    """Say whether the model of this name takes no temperature.
+    """Say whether the model of this name, or of the deployment of this name, takes no temperature.
 
     >>> fixes_temperature("gpt-5-mini"), fixes_temperature("o3-mini"), fixes_temperature("gpt-4.1-mini")
     (True, True, False)
+    >>> fixes_temperature("our-o3-eu"), fixes_temperature("anthropic.claude-opus-4-7-v1:0")
+    (True, True)
     """
-    return _FIXED_TEMPERATURE.match(name.rsplit("/", 1)[-1]) is not None
+    return _FIXED_TEMPERATURE.search(name.rsplit("/", 1)[-1].lower()) is not None
+
+
+def uses_responses(model: Any) -> bool:
+    """Say whether a ChatOpenAI asks OpenAI's Responses API, and not the one for chat completions."""
+    told = getattr(model, "use_responses_api", None)
+    if told is not None:
+        return bool(told)
+    kwargs = model.model_kwargs or {}
+    return (
+        getattr(model, "output_version", None) == "responses/v1"
+        or bool(getattr(model, "use_previous_response_id", False))
+        or any(getattr(model, name, None) is not None or name in kwargs for name in _RESPONSES_ONLY)
+    )
 
 
 def openai_update(model: Any, name: str, max_tokens: int | None, timeout: float | None) -> dict[str, Any]:
     """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
 
-    The integration sends the cap as max_completion_tokens. Servers of one's own (Ollama, LM Studio, llama.cpp) read max_tokens
-    only and would go on for ever; OpenAI refuses both at once, and max_tokens for models that reason.
+    The integration sends the cap as max_completion_tokens, and to the Responses API as max_output_tokens. Servers of one's own
+    (Ollama, LM Studio, llama.cpp) read max_tokens only and would go on for ever; OpenAI refuses both at once, and max_tokens
+    for models that reason. What a deployment of Azure's reads is the integration's business, wherever its gateway stands.
     """
     update: dict[str, Any] = {}
     address = "" if model.root_client is None else str(model.root_client.base_url)  # wherever it was set
-    own_server = bool(address) and "openai.com" not in address and "azure.com" not in address
-    if max_tokens is not None and own_server and not fixes_temperature(name):
+    azure = "azure.com" in address or getattr(model, "deployment_name", None) is not None
+    own_server = bool(address) and "openai.com" not in address and not azure
+    if max_tokens is not None and own_server and not fixes_temperature(name) and not uses_responses(model):
         update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
     options = {"max_retries": 0} | ({} if timeout is None else {"timeout": timeout})
     for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):

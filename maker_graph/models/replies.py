@@ -1,31 +1,41 @@
-"""How a reply becomes a sample: its text, how it ended, and the tokens that it took.
+"""How a reply becomes a sample: its text, how it ended, what it holds beside text, and the tokens that it took.
 
-Providers and integrations say the same in a dozen spellings: how a reply ended is `finish_reason`, `stop_reason`, `done_reason`
-or `status`; tokens are counted, or not, or nonsense is. What a reply holds may be anything.
+Providers and integrations say the same in a dozen spellings: tokens are counted, or not, or nonsense is. What a reply holds may
+be anything.
+
+How it ended is read from `_ENDS`, in any spelling. A reply whose metadata has none of these keys counts as whole: some
+integrations pass nothing on, and neither do models made for tests. A key that is there and says nothing is no good end.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from maker_graph.core.canonical import MAX_CHARACTERS
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, plain, strict_json
 from maker_graph.core.characters import without_controls
-from maker_graph.core.red_flags import Finish, Sample, estimated_tokens
+from maker_graph.core.ends import End, end_of, folded
+from maker_graph.core.red_flags import Sample, ToolCall, estimated_tokens
 from maker_graph.models.prompts import prompt_tokens
 
-_MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
+MOST_CALLS = 16
+"""Tool calls of a reply that are kept."""
 
-_CUT = {"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"}
-_REFUSED = {
-    "content_filter",
-    "refusal",
-    "safety",
-    "recitation",
-    "blocklist",
-    "prohibited_content",
-    "guardrail_intervened",
-}
+_MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
+_ROOM = 16  # what a channel and an entry of the journal put around the arguments of a tool call is nested too
+
+_ENDS = ("finishreason", "stopreason", "donereason", "completionreason", "status", "nativefinishreason")
+"""The keys under which it is said how a reply ended, `folded`, the one that tells most first."""
+
+_REASONING = frozenset(["reasoning", "thinking", "redacted_thinking", "reasoning_content", "reasoning_details"])
+_TEXT = frozenset(["text", "output_text", "input_text", "text_delta", "refusal"])
+_CALLS = frozenset(["tool_use", "tool_call", "function_call", "custom_tool_call", "tool_call_chunk", "invalid_tool_call"])
+_MADE_UP_IDS = ("lc_", "run-")  # LangChain's own, where the provider gave none
+
+_OF_PROMPTS = re.compile(r"prompt|prefix|token|kv")  # what a cache of prompts says, which answers nobody
+_HIT = re.compile(r"(?<![a-z])hit(?![a-z])")
 
 
 def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], seconds: float = 0.0) -> Sample:
@@ -44,7 +54,21 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], secon
     estimated = tokens is None
     if tokens is None:
         tokens = prompt_tokens(prompt), 0, estimated_tokens(raw)
-    return Sample(index, text, _finish(reply), *tokens, estimated=estimated, garbled=text != kept, seconds=seconds)
+    finish, said = _end(reply)
+    return Sample(
+        index,
+        text,
+        finish,
+        *tokens,
+        estimated=estimated,
+        garbled=text != kept,
+        seconds=seconds,
+        end=_word(said),
+        beside=_beside(reply),
+        tool_calls=_tool_calls(reply),
+        id=_id(reply),
+        from_cache=_from_cache(reply.response_metadata),
+    )
 
 
 def _tokens(usage: Any) -> tuple[int, int, int] | None:
@@ -63,17 +87,123 @@ def _count(tokens: object) -> int | None:
     return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS else None
 
 
-def _finish(reply: AIMessage) -> Finish:
-    if reply.additional_kwargs.get("refusal"):
-        return "refused"
+def _end(reply: AIMessage) -> End:
+    if reply.additional_kwargs.get("refusal") or any(block.get("type") == "refusal" for block in _blocks(reply)):
+        return End("refused", "refusal")
     metadata = reply.response_metadata
-    details = metadata.get("incomplete_details")
-    said = [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason", "status")]
-    said += [details.get("reason")] if isinstance(details, Mapping) else []
-    words = {str(word).lower() for word in said if word}
-    if words & _REFUSED:
-        return "refused"
-    blocks = reply.content if isinstance(reply.content, list) else []
-    if any(isinstance(block, dict) and block.get("type") == "refusal" for block in blocks):
-        return "refused"
-    return "length" if words & _CUT else "stop"
+    said = {folded(key[:200]): value for key, value in metadata.items() if isinstance(key, str)}
+    words = [_ended(said[key]) for key in _ENDS if key in said and (key != "status" or isinstance(said[key], str))]
+    details, feedback = said.get("incompletedetails"), said.get("promptfeedback")
+    if isinstance(details, Mapping):
+        words.append(_ended(details.get("reason")))
+    if isinstance(feedback, Mapping) and feedback.get("block_reason"):
+        return End("refused", _ended(feedback["block_reason"]) or "")
+    if said.get("istruncated") is True:
+        words.append("truncated")
+    return end_of(words)
+
+
+def _ended(said: Any) -> str | None:
+    """Return the word in what stands under a key, where some put an object; None if nothing does."""
+    if isinstance(said, Mapping):
+        said = said.get("type") or said.get("reason")
+    if said is None or isinstance(said, str):
+        return said
+    return str(said) if isinstance(said, int | float | Enum) else type(said).__name__
+
+
+def _blocks(reply: AIMessage) -> Iterator[Mapping[str, Any]]:
+    """Yield the parts of a reply whose content is a list."""
+    content: Any = reply.content
+    yield from (block for block in content if isinstance(block, Mapping)) if isinstance(content, list) else ()
+
+
+def _beside(reply: AIMessage) -> str:
+    """Return in a word what a reply holds beside text and tool calls; empty if nothing."""
+    kinds = [_word(block.get("type")) for block in _blocks(reply)]
+    kinds += [name for name in _REASONING if reply.additional_kwargs.get(name)]
+    usage: Any = reply.usage_metadata
+    details = usage.get("output_token_details") if isinstance(usage, Mapping) else None
+    if isinstance(details, Mapping) and _count(details.get("reasoning")):
+        kinds.append("reasoning")
+    if any(kind in _REASONING for kind in kinds):
+        return "reasoning"
+    return next((kind for kind in kinds if kind and kind not in _TEXT and kind not in _CALLS), "")
+
+
+def _tool_calls(reply: AIMessage) -> list[ToolCall]:
+    """Return the tool calls of a reply, those included that the integration could not read, or has not looked for."""
+    called: list[Any] = [*_listed(reply.tool_calls), *_listed(reply.invalid_tool_calls)]
+    if not called:
+        kwargs = reply.additional_kwargs
+        called = [*_listed(kwargs.get("tool_calls")), *([kwargs["function_call"]] if kwargs.get("function_call") else [])]
+    return [_tool_call(call) for call in called[:MOST_CALLS]]
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _tool_call(call: Any) -> ToolCall:
+    call = call if isinstance(call, Mapping) else {}
+    inner = call.get("function")
+    inner = inner if isinstance(inner, Mapping) else call
+    args, error = _args(inner.get("args", inner.get("arguments")))
+    said = call.get("error")
+    return ToolCall(name=_word(inner.get("name")), args=args, id=_word(call.get("id")), error=error or _word(said, 300))
+
+
+def _args(given: Any) -> tuple[JSON, str]:
+    """Return the arguments of a tool call as plain JSON, and why they could not be read."""
+    try:
+        if isinstance(given, str):
+            return strict_json(given), ""
+        if len(str(given)) > MAX_CHARACTERS:
+            return None, f"longer than {MAX_CHARACTERS:,} characters"
+        return plain(given, depth=MAX_DEPTH - _ROOM), ""
+    except (ValueError, RecursionError) as error:
+        return _word(given, MAX_CHARACTERS) if isinstance(given, str) else None, _word(str(error), 300)
+
+
+def _word(value: Any, most: int = 100) -> str:
+    """Return a text from outside so that it can be kept and shown; empty for what is none."""
+    return without_controls(value[:most]) if isinstance(value, str) else ""
+
+
+def _id(reply: AIMessage) -> str:
+    """Return the provider's id of a reply; empty if it gave none."""
+    metadata = reply.response_metadata
+    amazon = metadata.get("ResponseMetadata")
+    given = [metadata.get("id"), reply.id, amazon.get("RequestId") if isinstance(amazon, Mapping) else None]
+    return next((_word(each) for each in given if isinstance(each, str) and each and not each.startswith(_MADE_UP_IDS)), "")
+
+
+def _from_cache(metadata: Mapping[str, Any]) -> bool:
+    """Say whether the headers of a response say that a cache answered in the model's place."""
+    amazon = metadata.get("ResponseMetadata")
+    headers = metadata.get("headers") or (amazon.get("HTTPHeaders") if isinstance(amazon, Mapping) else None)
+    return isinstance(headers, Mapping) and any(says_hit(str(name).lower(), str(value)) for name, value in headers.items())
+
+
+def says_hit(name: str, value: str) -> bool:
+    """Say whether a header, its name in small letters, says that a cache answered.
+
+    >>> says_hit("x-cache", "Hit from cloudfront"), says_hit("cf-cache-status", "DYNAMIC"), says_hit("age", "12")
+    (True, False, True)
+    """
+    value = value.strip().lower()
+    if name == "age":
+        return value.isascii() and value.isdigit() and value.strip("0") != ""
+    if "cache" not in name or _OF_PROMPTS.search(name):
+        return False
+    return (
+        _HIT.search(value) is not None
+        or (name.endswith("hit") and value in {"1", "true", "yes"})
+        or (name == "x-litellm-cache-key" and value not in {"", "none"})
+    )
+
+
+def tells_of_cache(name: str) -> bool:
+    """Say whether a header of this name may tell that a cache answered."""
+    name = name.lower()
+    return name == "age" or ("cache" in name and _OF_PROMPTS.search(name) is None)

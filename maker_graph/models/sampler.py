@@ -80,7 +80,7 @@ class Sampler:
             models: they take turns by sample index.
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
-            seed: from which each sample's own seed is made; None sends none.
+            seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
             calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
 
@@ -120,7 +120,7 @@ class Sampler:
             ProviderFailure: the provider refuses, or fails again and again.
         """
         setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index)
+        messages, plain, kwargs = self._request(prompt, index, setting)
         config = _config(self._name, index, setting, metadata)
 
         def once() -> Sample:
@@ -148,7 +148,7 @@ class Sampler:
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
         setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index)
+        messages, plain, kwargs = self._request(prompt, index, setting)
         config = _config(self._name, index, setting, metadata)
         model = self._on_this_loop()[self._turn(index)]
 
@@ -187,7 +187,9 @@ class Sampler:
             self._per_loop[loop] = [with_new_async_client(setting.model) for setting in self._settings]
         return self._per_loop[loop]
 
-    def _request(self, prompt: Prompt, index: int) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
+    def _request(
+        self, prompt: Prompt, index: int, setting: Configured
+    ) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
         forms = self._forms.get(id(prompt))
         if forms is None or forms.prompt is not prompt:
             messages = as_messages(prompt)
@@ -197,7 +199,9 @@ class Sampler:
                 if len(self._forms) >= REMEMBERED:
                     del self._forms[next(iter(self._forms))]
                 self._forms[id(prompt)] = forms
-        kwargs: dict[str, Any] = {} if self._seed is None else {"seed": _seed_of(self._seed, forms.text, index)}
+        kwargs: dict[str, Any] = {}
+        if self._seed is not None and setting.seed is not None:
+            kwargs[setting.seed] = _seed_of(self._seed, forms.text, index)
         return forms.messages, forms.plain, kwargs
 
     @contextmanager

@@ -1,1 +1,4 @@
-"""What can be said of a run afterwards: the certificate and the report."""
+"""What can be said of a run afterwards: the certificate, and the report with its figures.
+
+Not for users: `maker_graph.Run` has `certify` and `report`.
+"""

@@ -54,6 +54,7 @@ class Ballots:
         person: steps that a person answered.
         open: steps that were left open.
         examples: the first steps with each ballot that was contested, and their decisions.
+        lost: replies that never came, of all steps.
     """
 
     steps: int
@@ -64,6 +65,7 @@ class Ballots:
     person: int
     open: int
     examples: dict[Tally, list[tuple[int, Decision]]]
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Certificate:
         higher: those of them that climbed the ladder.
         person: steps that a person answered; not covered.
         open: steps that were left open; not covered.
+        lost: replies that never came, for a reason that may depend on what they said; each counts as a vote for the runner-up.
         contested: steps on which valid samples disagreed.
         error: the share of wrong samples that fits the ballots; None if they are no evidence.
         rho: the correlation of the errors of two samples of one step; None likewise.
@@ -115,6 +118,7 @@ class Certificate:
     higher: int
     person: int
     open: int
+    lost: int
     contested: int
     error: Estimate | None
     rho: Estimate | None
@@ -133,23 +137,25 @@ def _ballots(numbered: Iterable[tuple[int, Decision]]) -> Ballots:
     decided: Counter[Tally] = Counter()
     undecided: Counter[Tally] = Counter()
     examples: dict[Tally, list[tuple[int, Decision]]] = {}
-    steps = contested = higher = person = left_open = 0
+    steps = contested = higher = person = left_open = lost = 0
     for step, decision in numbered:
         steps += 1
         ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
         contested += len(ballot) > 1
+        missing = sum(vote.get("lost", 0) for vote in (*decision["tried"], decision))
+        lost += missing
         if decision["status"] != "decided" or decision["by"] == "person":
             left_open += decision["status"] != "decided"
             person += decision["status"] == "decided"
             if ballot:
                 undecided[tuple(sorted(ballot.values(), reverse=True))] += 1
             continue
-        tally = _tally(ballot, decision["candidate"])
+        tally = _tally(ballot, decision["candidate"], missing)
         decided[tally] += 1
         higher += bool(decision["tried"])
         if len(tally) > 1 and decided[tally] <= MOST_LISTED:
             examples.setdefault(tally, []).append((step, decision))
-    return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples)
+    return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples, lost)
 
 
 def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
@@ -196,6 +202,7 @@ def certify(ballots: Ballots, k: int) -> Certificate:
         higher=ballots.higher,
         person=ballots.person,
         open=ballots.open,
+        lost=ballots.lost,
         contested=ballots.contested,
         error=found and found.error,
         rho=found and found.rho,
@@ -217,9 +224,12 @@ def _all_votes(decision: Decision) -> dict[str, int]:
     return dict(sum((Counter(vote["ballot"]) for vote in decision["tried"]), Counter(decision["ballot"])))
 
 
-def _tally(ballot: dict[str, int], winner: str | None) -> Tally:
-    others = (votes for candidate, votes in ballot.items() if candidate != winner)
-    return (ballot[winner or ""], *sorted(others, reverse=True))
+def _tally(ballot: dict[str, int], winner: str | None, lost: int) -> Tally:
+    """Return the votes of the winner and of the others; replies that were lost are taken for votes for the runner-up."""
+    others = sorted((votes for candidate, votes in ballot.items() if candidate != winner), reverse=True)
+    if lost:
+        others = [others[0] + lost, *others[1:]] if others else [lost]
+    return (ballot[winner or ""], *others)
 
 
 def _most_contested(ballots: Ballots, wrong: dict[Tally, float]) -> list[ContestedStep]:
@@ -256,6 +266,11 @@ def _assumptions(ballots: Ballots, k: int) -> Iterator[str]:
         )
     if ballots.person:
         yield f"{_steps(ballots.person)} answered by a person, and not covered: the chance is that of the other steps."
+    if ballots.lost:
+        yield (
+            f"{ballots.lost:,} replies were lost to time-outs and the like. What they would have said is not known, so each "
+            "counts as a vote for the runner-up of its step."
+        )
     if ballots.open:
         yield f"{_steps(ballots.open)} left open, and not covered: the chance is that of the other steps."
 

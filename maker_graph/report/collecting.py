@@ -50,6 +50,7 @@ class ReportData:
         samples: of committed steps, as all that follows.
         votes: those that showed no red flag.
         outvoted: votes that lost.
+        lost: replies that never came, for a reason that may depend on what they said.
         contested: steps on which a vote lost.
         rounds: parallel fan-outs.
         flags: red flag -> samples.
@@ -73,6 +74,7 @@ class ReportData:
     samples: int
     votes: int
     outvoted: int
+    lost: int
     contested: int
     rounds: int
     flags: Mapping[str, int]
@@ -139,6 +141,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         samples=sum(bins.samples),
         votes=endings.total("votes"),
         outvoted=sum(bins.outvoted),
+        lost=endings.lost,
         contested=contests.number,
         rounds=endings.total("rounds"),
         flags={name: sum(counts) for name, counts in sorted(bins.flags.items())},

@@ -46,7 +46,8 @@ class Summary(TypedDict):
     spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
-    session. `sessions` counts how often somebody went on with the run, the first time included.
+    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
+    somebody went on with the run, the first time included.
     """
 
     run: str
@@ -70,6 +71,7 @@ class Summary(TypedDict):
     digest: str
     drafts: Drafts
     dropped: int
+    lost: int
     sessions: int
 
 
@@ -194,6 +196,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
             cost_usd=round(spent.draft_cost, 6),
         ),
         dropped=max(0, spent.samples - totals["samples"]),
+        lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
     )
 

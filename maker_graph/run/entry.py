@@ -4,7 +4,8 @@ An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached
 `candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
 candidate it voted for, or its red flag; `output` lists the output tokens of each, or is their sum, as it was before;
 `winner` is a place among the candidates, or null for a step that was left open. A step that was stuck has two more parts: `by`,
-the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`.
+the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`. A step on
+which replies were lost has these two parts too, and then `lost`: how many, of each rung before and of the last one.
 """
 
 import json
@@ -39,11 +40,12 @@ def encode(decision: Decision) -> str:
         winner,
         decision["first_agrees"],
     ]
-    if decision["tried"]:
+    lost = [vote.get("lost", 0) for vote in (*decision["tried"], decision)]
+    if decision["tried"] or any(lost):
         tried = [
             [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each)] for each in decision["tried"]
         ]
-        parts += [decision["by"], tried]
+        parts += [decision["by"], tried, lost] if any(lost) else [decision["by"], tried]
     return canonical(parts)
 
 
@@ -53,23 +55,23 @@ def decode(entry: str) -> Decision:
     Raises:
         ValueError: the text is no entry.
     """
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried = _parts(entry)
+    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _parts(entry)
     if winner is not None and candidates[winner] is None:
         candidates[winner] = canonical(answer)
     return {
-        **_vote(by, candidates, sequence, rounds, tokens),
+        **_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]),
         "status": "undecided" if winner is None else "decided",
         "reason": "",
         "answer": answer,
         "candidate": None if winner is None else candidates[winner],
         "text": "",
         "first_agrees": first_agrees,
-        "tried": [_vote(*each) for each in tried],
+        "tried": [_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)],
         "replies": [],
     }
 
 
-def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[Any]) -> Vote:
+def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[Any], *, lost: int) -> Vote:
     """Return one sampler's vote; what its first sample would have voted for was not kept."""
     read, cached, written = tokens
     lengths = written if isinstance(written, list) else []
@@ -83,6 +85,7 @@ def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int
         lengths=lengths,
         rounds=rounds,
         usage=Usage(input=read, cached=cached, output=sum(lengths) if isinstance(written, list) else written),
+        lost=lost,
     )
 
 
@@ -92,9 +95,18 @@ def _tokens(vote: Vote) -> list[Any]:
 
 def _parts(entry: str) -> list[Any]:
     parts = json.loads(entry)
-    if not isinstance(parts, list) or len(parts) not in {7, 9}:
+    if not isinstance(parts, list):
+        raise ValueError("it is no entry")  # noqa: TRY004  text that is no entry, whatever else it is
+    return _whole(parts)
+
+
+def _whole(parts: list[Any]) -> list[Any]:
+    """Return the ten parts of an entry; those that most entries do not have are filled in."""
+    if len(parts) not in {7, 9, 10}:
         raise ValueError("it is no entry")
-    return parts if len(parts) == 9 else [*parts, "base", []]
+    if len(parts) == 7:
+        return [*parts, "base", [], [0]]
+    return parts if len(parts) == 10 else [*parts, [0] * (len(parts[8]) + 1)]
 
 
 _UNANIMOUS = re.compile(r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\d+,\d+,(\d+|\[[\d,]*\])\],0,(true|false)\]$')
@@ -112,6 +124,7 @@ class SkimmedVote(NamedTuple):
     sequence: Sequence[int | str]
     rounds: int
     lengths: Sequence[int]
+    lost: int = 0
 
 
 class Skimmed(NamedTuple):
@@ -173,17 +186,22 @@ def _sequence(text: str) -> Sequence[int | str]:
 
 def _skimmed(entry: str) -> Skimmed:
     parts = from_json(entry)
-    if not isinstance(parts, list) or len(parts) not in {7, 9}:
-        raise ValueError("it is no entry")
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees = parts[:7]
-    by, tried = parts[7:] or ("base", ())
-    votes = [_skimmed_vote(*each) for each in tried]
-    votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens))
+    if not isinstance(parts, list):
+        raise ValueError("it is no entry")  # noqa: TRY004  as in `_parts`
+    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _whole(parts)
+    votes = [_skimmed_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)]
+    votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]))
     return Skimmed(sorted_json(answer), votes, winner, first_agrees)
 
 
 def _skimmed_vote(
-    by: str, candidates: list[str | None], sequence: list[int | str], rounds: int, tokens: tuple[int, int, int | list[int]]
+    by: str,
+    candidates: list[str | None],
+    sequence: list[int | str],
+    rounds: int,
+    tokens: tuple[int, int, int | list[int]],
+    *,
+    lost: int,
 ) -> SkimmedVote:
     output = tokens[2]
-    return SkimmedVote(by, candidates, sequence, rounds, output if isinstance(output, list) else [])
+    return SkimmedVote(by, candidates, sequence, rounds, output if isinstance(output, list) else [], lost)

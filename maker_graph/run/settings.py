@@ -8,7 +8,8 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from maker_graph.core.canonical import sorted_json
-from maker_graph.core.guarding import guarded
+from maker_graph.core.guarding import guarded, see_task
+from maker_graph.core.machine import Machine
 from maker_graph.core.task import Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
@@ -113,10 +114,15 @@ def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderS
     """Return the settings of a new run; what `voting` leaves to the model is filled in.
 
     Raises:
-        UsageError: a setting is wrong, or cannot be stored with a run.
+        UsageError: a setting is wrong, or cannot be stored with a run; or the task is another each time it is asked.
     """
     if not isinstance(voting.k, int) or voting.red_flags is not None:
         raise UsageError("A run is decided by a lead of k and by the red flags that ship: other rules cannot be kept with it.")
+    see_task(loaded.task)
+    Machine(loaded.task).begin()  # or it raises, before anything is stored
+    prompt = _prompt_digest(loaded.task)
+    if prompt != _prompt_digest(loaded.task):
+        raise UsageError(f"The first prompt of {loaded.name} is another each time: it must depend on the state alone.")
     return Settings(
         id=uuid4().hex,
         task=loaded.name,
@@ -124,7 +130,7 @@ def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderS
         model=model,
         voting=info_of(model).suited(voting),
         ladder=ladder or LadderSettings(),
-        prompt=_prompt_digest(loaded.task),
+        prompt=prompt,
     )
 
 

@@ -34,6 +34,12 @@ from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 
+MOST_LOST = 0.02
+"""The share of lost replies above which a run warns."""
+
+LEAST_LOST = 4
+"""So many lost replies are told at the earliest: of a few samples, one is a large share."""
+
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
 
@@ -64,6 +70,7 @@ class _Commits:
     watcher: Watcher
     traces: Tracing | NoTracing
     at: MakerOutput
+    _lost_told: int = LEAST_LOST // 2
 
     def position(self) -> MakerOutput:
         return self.at
@@ -83,6 +90,18 @@ class _Commits:
             self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
             self.watcher.decided(step)
         self.watcher.progress(self.at)
+        self._see_lost()
+
+    def _see_lost(self) -> None:
+        """Warn if so many replies were lost that the votes may be biased; and again whenever twice as many are."""
+        lost = self.at["totals"].get("lost", 0)
+        share = lost / max(1, lost + self.at["totals"]["samples"])
+        if share > MOST_LOST and lost >= 2 * self._lost_told:
+            self._lost_told = lost
+            self.watcher.warn(
+                f"{lost:,} replies ({share:.1%}) were lost to time-outs and the like by step {self.at['step']:,}. If right "
+                "answers are slower than wrong ones, the votes are biased: a longer --timeout loses fewer."
+            )
 
     def _prompt(self, at: MakerOutput) -> Prompt:
         return self.run.task.prompt(copied(at["state"]))

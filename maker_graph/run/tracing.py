@@ -150,6 +150,7 @@ class Tracing:
             rounds=0,
             first_agrees=False,
             usage=Usage(input=0, cached=0, output=0),
+            lost=0,
             tried=[],
             replies=[],
         )

@@ -1,4 +1,7 @@
-"""The tasks that ship, one pure file each."""
+"""The tasks that ship, one pure file each, with their tables, and how a task is loaded by its name.
+
+`Hanoi` and `Records` are for users; the other modules of this room are not.
+"""
 
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records

@@ -13,7 +13,7 @@ from maker_graph.core.red_flags import empty, truncated
 def test_the_defaults_are_the_papers() -> None:
     voting = Voting()
     assert (voting.lead, voting.temperatures, voting.output_cap, voting.max_samples) == (3, (0.0, 0.1), 750, 100)
-    assert [*voting.flags] == ["truncated", "too_long", "refused", "empty"]
+    assert [*voting.flags] == ["truncated", "too_long", "refused", "tool_calls", "ended", "no_text", "empty"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_first_round_is_what_the_rule_asks_for() -> None:
 def test_own_red_flags_take_the_place_of_those_that_ship() -> None:
     assert [*Voting(red_flags=(truncated,)).flags] == ["truncated"]
     assert [*Voting(red_flags=()).flags] == []
-    assert [*Voting(max_tokens=None).flags] == ["truncated", "refused", "empty"]
+    assert [*Voting(max_tokens=None).flags] == ["truncated", "refused", "tool_calls", "ended", "no_text", "empty"]
 
 
 def test_it_can_be_changed_compared_and_pickled() -> None:

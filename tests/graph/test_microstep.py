@@ -30,7 +30,9 @@ from maker_graph import (
     UsageError,
     create_microstep,
     empty,
+    ended,
     p_sub,
+    truncated,
 )
 from tests.conftest import Scripted, replies
 
@@ -214,6 +216,37 @@ def test_undecided_raises_with_the_numbers() -> None:
     assert caught.value.ballot == {'"0"': 5, '"1"': 5} or sum(caught.value.ballot.values()) == caught.value.samples
     assert "ahead by 3" in str(caught.value)
     assert caught.value.samples <= 10
+
+
+SEARCH = {"name": "search", "args": {"q": "refund"}, "id": "1"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "flag", "words"),
+    [
+        (AIMessage("Par", response_metadata={"stopReason": "max_tokens"}), "truncated", "raise max_tokens"),
+        (AIMessage("Par", response_metadata={"finish_reason": "abort"}), "ended_abort", "the provider says 'abort'"),
+        (AIMessage("Par", response_metadata={"finish_reason": "new!"}), "ended_unknown", "the provider says 'new!'"),
+        (AIMessage("Par", response_metadata={"finish_reason": None}), "ended_unknown", "does not say how it ended"),
+        (AIMessage("Let me look that up.", tool_calls=[SEARCH]), "tool_calls", "calls the tool 'search'"),
+        (AIMessage("", tool_calls=[SEARCH]), "tool_calls", "calls the tool 'search'"),
+        (AIMessage([{"type": "thinking", "thinking": "Hm."}]), "no_text", "it holds reasoning and no text"),
+    ],
+)
+def test_a_reply_that_did_not_end_well_or_holds_something_else_never_wins_and_the_cause_is_said(
+    reply: AIMessage, flag: str, words: str
+) -> None:
+    node = create_microstep(Scripted(script=replies(reply)), k=3)
+    with pytest.raises(Undecided) as caught:
+        node.invoke({"messages": [("user", "Capital of France?")]})
+    assert (caught.value.ballot, [*caught.value.flags]) == ({}, [flag])
+    assert words in str(caught.value)
+
+
+def test_a_call_of_a_tool_beside_a_text_is_lost_only_if_the_caller_says_so() -> None:
+    model = Scripted(script=replies(AIMessage("yes", tool_calls=[SEARCH])))
+    node = create_microstep(model, k=3, red_flags=[truncated, ended, empty])
+    assert node.invoke({"messages": [("user", "?")]})["messages"][-1].text == "yes"
 
 
 def test_undecided_can_be_returned_as_no_answer() -> None:

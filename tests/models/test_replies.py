@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from maker_graph.models.replies import sample_of
+from maker_graph.core.canonical import canonical
+from maker_graph.models.replies import MOST_CALLS, sample_of
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,35 @@ from maker_graph.models.replies import sample_of
         (AIMessage([{"type": "refusal", "refusal": "No."}]), "refused"),
         (AIMessage("", response_metadata={"finish_reason": "SAFETY"}), "refused"),
         (AIMessage("x", response_metadata={"stop_reason": "end_turn", "status": "completed"}), "stop"),
+        (AIMessage("x"), "stop"),
+        (AIMessage("x", response_metadata={"model": "m", "stop_sequence": None, "status": 200}), "stop"),
+        (AIMessage("x", response_metadata={"finish_reason": None}), "unknown"),
+        (AIMessage("x", response_metadata={"finish_reason": ["stop"]}), "unknown"),
+        (AIMessage("x", response_metadata={"finish_reason": {"type": "stop", "matched": 128009}}), "stop"),
+        (AIMessage("x", response_metadata={"finish_reason": "stop", "stop_reason": 128009}), "stop"),
+        (AIMessage("x", response_metadata={"finish_reason": "stop", "native_finish_reason": "STOP"}), "stop"),
+        (AIMessage("x", response_metadata={"finish_reason": "stop", "native_finish_reason": "MAX_TOKENS"}), "length"),
+        (AIMessage("x", response_metadata={"finish_reason": "normal", "is_truncated": True}), "length"),
+        (AIMessage("Par", response_metadata={"stopReason": "max_tokens"}), "length"),
+        (AIMessage("Par", response_metadata={"stopReason": "guardrail_intervened"}), "refused"),
+        (AIMessage("Par", response_metadata={"stopReason": "end_turn"}), "stop"),
+        (AIMessage("Par", response_metadata={"completionReason": "LENGTH"}), "length"),
+        (AIMessage("Par", response_metadata={"finishReason": {"reason": "length"}}), "length"),
+        (AIMessage("Par", response_metadata={"finish_reason": "abort"}), "abort"),
+        (AIMessage("Par", response_metadata={"finish_reason": "SPII"}), "refused"),
+        (AIMessage("", response_metadata={"finish_reason": None, "prompt_feedback": {"block_reason": "SAFETY"}}), "refused"),
+        *(
+            (AIMessage("Par", response_metadata={"object": "response", "status": status}), finish)
+            for status, finish in {
+                "completed": "stop",
+                "incomplete": "length",
+                "failed": "failed",
+                "cancelled": "cancelled",
+                "in_progress": "in_progress",
+                "queued": "queued",
+                "new": "unknown",
+            }.items()
+        ),
     ],
 )
 def test_how_a_reply_ended_in_any_providers_words(reply: AIMessage, finish: str) -> None:
@@ -68,3 +98,131 @@ def test_a_reply_that_is_no_text_is_empty(content: Any) -> None:
     reply = AIMessage("", response_metadata={"incomplete_details": "odd", "finish_reason": ["odd"]})
     reply.content = content
     assert sample_of(reply, 0, []).text == ""
+
+
+CALL = {"name": "search", "args": {"q": "refund"}, "id": "1"}
+
+
+def called(**changes: Any) -> list[Any]:
+    return [CALL | changes]
+
+
+@pytest.mark.parametrize("text", ["", "Let me look that up."])
+def test_a_tool_call_is_kept_beside_any_text(text: str) -> None:
+    sample = sample_of(AIMessage(text, tool_calls=called()), 0, [])
+    assert sample.text == text
+    assert sample.tool_calls == [{"name": "search", "args": {"q": "refund"}, "id": "1", "error": ""}]
+
+
+@pytest.mark.parametrize(
+    ("reply", "call"),
+    [
+        (
+            AIMessage(
+                "",
+                invalid_tool_calls=[
+                    {"name": "f", "args": '{"q": ', "id": "1", "error": "no JSON", "type": "invalid_tool_call"}
+                ],
+            ),
+            {"name": "f", "args": '{"q": ', "id": "1"},
+        ),
+        (
+            AIMessage("", additional_kwargs={"function_call": {"name": "f", "arguments": '{"q": 1}'}}),
+            {"name": "f", "args": {"q": 1}, "id": "", "error": ""},
+        ),
+        (
+            AIMessage("", additional_kwargs={"tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]}),
+            {"name": "f", "args": {}, "id": "1", "error": ""},
+        ),
+        (AIMessage("", tool_calls=called(args={"x": float("nan")})), {"name": "search", "args": None, "id": "1"}),
+        (AIMessage("", tool_calls=called(args={"x": 10**30})), {"name": "search", "args": None, "id": "1"}),
+        (AIMessage("", tool_calls=called(args={"x": "\ud800"})), {"name": "search", "args": None, "id": "1"}),
+        (AIMessage("", tool_calls=called(args={"x": "y" * 200_000})), {"name": "search", "args": None, "id": "1"}),
+        (AIMessage("", tool_calls=called(name="\x1b[2J", id=None)), {"name": "\\x1b[2J", "id": "", "error": ""}),
+    ],
+)
+def test_a_tool_call_is_kept_as_plain_json_or_says_why_not(reply: AIMessage, call: dict[str, Any]) -> None:
+    (kept,) = sample_of(reply, 0, []).tool_calls
+    assert {name: value for name, value in kept.items() if name in call} == call
+    assert canonical(kept)
+    assert kept["error"] or isinstance(kept["args"], dict)
+
+
+def test_a_tool_call_that_is_nested_too_deep_and_a_thousand_of_them_are_bounded() -> None:
+    deep: Any = {}
+    for _ in range(5_000):
+        deep = {"x": deep}
+    message = AIMessage("", tool_calls=called() * 1_000)
+    message.tool_calls[0]["args"] = deep
+    kept = sample_of(message, 0, []).tool_calls
+    assert len(kept) == MOST_CALLS
+    assert (kept[0]["args"], bool(kept[0]["error"])) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "beside"),
+    [
+        (AIMessage([{"type": "thinking", "thinking": "Hm."}]), "reasoning"),
+        (AIMessage([{"type": "reasoning", "summary": []}, {"type": "text", "text": "2"}]), "reasoning"),
+        (AIMessage([{"type": "reasoning_content", "reasoning_content": {"text": "Hm."}}]), "reasoning"),
+        (AIMessage("", additional_kwargs={"reasoning_content": "Hm."}), "reasoning"),
+        (AIMessage([{"type": "image", "base64": "AA", "mime_type": "image/png"}]), "image"),
+        (AIMessage([{"type": "text", "text": "2"}]), ""),
+        (AIMessage([{"type": "tool_use", "name": "f", "id": "1", "input": {}}]), ""),
+        (AIMessage(""), ""),
+    ],
+)
+def test_what_a_reply_holds_beside_text_is_named(reply: AIMessage, beside: str) -> None:
+    assert sample_of(reply, 0, []).beside == beside
+
+
+@pytest.mark.parametrize(
+    ("reply", "given"),
+    [
+        (AIMessage("2", id="resp_1"), "resp_1"),
+        (AIMessage("2", id="lc_run-1", response_metadata={"id": "chatcmpl-1"}), "chatcmpl-1"),
+        (AIMessage("2", response_metadata={"ResponseMetadata": {"RequestId": "9ef1e313"}}), "9ef1e313"),
+        (AIMessage("2", id="lc_run-1"), ""),
+        (AIMessage("2", id="run-1-0"), ""),
+        (AIMessage("2", response_metadata={"id": 7}), ""),
+        (AIMessage("2"), ""),
+    ],
+)
+def test_the_id_of_a_reply_is_the_providers_and_none_that_was_made_up_here(reply: AIMessage, given: str) -> None:
+    assert sample_of(reply, 0, []).id == given
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hit"),
+    [
+        ("X-Cache", "HIT", True),
+        ("X-Cache", "Hit from cloudfront", True),
+        ("cf-cache-status", "HIT", True),
+        ("cf-aig-cache-status", "HIT", True),
+        ("Helicone-Cache", "HIT", True),
+        ("x-portkey-cache-status", "SEMANTIC HIT", True),
+        ("X-AI-Cache-Status", "TCP_HIT", True),
+        ("Cache-Status", "Example; hit", True),
+        ("x-litellm-cache-hit", "True", True),
+        ("x-litellm-cache-key", "5f2c", True),
+        ("age", "31", True),
+        ("X-Cache", "Miss from cloudfront", False),
+        ("cf-cache-status", "DYNAMIC", False),
+        ("cf-aig-cache-status", "MISS", False),
+        ("x-litellm-cache-key", "", False),
+        ("x-litellm-cache-hit", "False", False),
+        ("Cache-Control", "no-cache, white", False),
+        ("age", "0", False),
+        ("age", "old", False),
+        ("x-prompt-cache", "hit", False),
+        ("x-hit", "hit", False),
+    ],
+)
+def test_a_cache_is_believed_when_it_says_that_it_answered(name: str, value: str, hit: bool) -> None:
+    for metadata in ({"headers": {name: value}}, {"ResponseMetadata": {"HTTPHeaders": {name.lower(): value}}}):
+        assert sample_of(AIMessage("2", response_metadata=metadata), 0, []).from_cache is hit
+
+
+@pytest.mark.parametrize("headers", [None, [], "HIT", {1: 2}, {"x-cache": None}, {"x-cache": ["HIT", 1]}])
+def test_headers_that_are_nonsense_say_nothing_or_what_they_say(headers: Any) -> None:
+    assert sample_of(AIMessage("2", response_metadata={"headers": headers}), 0, []).text == "2"

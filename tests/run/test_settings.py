@@ -1,5 +1,6 @@
 """What a run was asked for, in the forms of today and of 0.1.0."""
 
+import itertools
 import json
 from typing import Any
 
@@ -102,3 +103,51 @@ class Unrehearsed(Hanoi):
 def test_a_simulated_model_must_know_the_task() -> None:
     with pytest.raises(UsageError, match="rehearsal"):
         model_for("sim:perfect", Unrehearsed(3), 1)
+
+
+class Odd(Hanoi):
+    """Has something else to say each time, or nothing that can be stored."""
+
+    turns = itertools.count()
+
+    def __init__(self, odd: str) -> None:
+        super().__init__(3)
+        self.odd = odd
+
+    def start(self) -> Any:
+        extra: dict[str, Any] = {"set": {"seen": set()}, "random": {"turn": next(self.turns)}}
+        return {**super().start(), **extra.get(self.odd, {})}
+
+    def prompt(self, state: Any) -> Any:
+        return [("user", f"{next(self.turns) if self.odd == 'clock' else state}")]
+
+
+class Swapped(Hanoi):
+    def done(self) -> bool:  # type: ignore[override]  # the slip
+        return False
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        (Odd("set"), "The start state of Odd is not plain JSON"),
+        (Odd("random"), "two different states"),
+        (Odd("clock"), "another each time"),
+        (Swapped(3), r"Swapped.done must be a function that is called as Swapped.done\(state\)"),
+    ],
+    ids=["set", "random", "clock", "swapped"],
+)
+def test_a_task_that_no_run_can_keep_is_refused_before_anything_is_stored(task: Any, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        new_settings(described(task), "sim:perfect", Voting())
+
+
+def test_what_a_prompt_changes_in_the_state_is_no_other_prompt() -> None:
+    class InPlace(Hanoi):
+        def prompt(self, state: Any) -> Any:
+            asked = super().prompt(state)
+            state["pegs"].clear()
+            return asked
+
+    task = InPlace(3)
+    unchanged(new_settings(described(task), "sim:perfect", Voting()), task)

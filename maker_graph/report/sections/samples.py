@@ -7,11 +7,13 @@ from maker_graph.report.sections.html import escaped, panels, section
 
 
 def flags_section(data: ReportData, drawn: Mapping[str, str]) -> str:
-    """Return the section on red flags."""
+    """Return the section on red flags, and on replies that never came."""
+    lost = _lost(data)
     if not data.flags:
-        return section("Red flags", "<p>None: every sample became a vote.</p>")
+        return section("Red flags", "<p>None: every sample became a vote.</p>", lost)
     return section(
         "Red flags",
+        lost,
         panels(
             drawn,
             (
@@ -23,6 +25,16 @@ def flags_section(data: ReportData, drawn: Mapping[str, str]) -> str:
                 "The share of samples discarded in each part of the run: a hill is a stretch of steps that confuses the model.",
             ),
         ),
+    )
+
+
+def _lost(data: ReportData) -> str:
+    if not data.lost:
+        return ""
+    share = data.lost / (data.samples + data.lost)
+    return (
+        f"<p>{data.lost:,} replies ({share:.2%}) were lost to time-outs and the like. They were drawn again, and what they "
+        "would have said is not known. If right answers are slower than wrong ones, this favours the wrong ones.</p>"
     )
 
 

@@ -50,6 +50,9 @@ Target = Annotated[float, typer.Option(help="The chance that no step is wrong, f
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
 
 
+Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that stand where a result goes, as they are now.")]
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
 
 

@@ -1,55 +1,58 @@
 """A run in figures, as a person or a program reads it."""
 
-import json
-import os
-import sys
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.text import Text
 
+from maker_graph.cli.app import NOT_VERIFIED, Ending
+from maker_graph.cli.output import console, facts, show, shown, watched
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import list_price
 from maker_graph.run.directory import LONG, Summary
 from maker_graph.runs import Run
 
+NOT_KEPT = "The run is over, but not every step was decided by the rules, or the goal is not reached."
+
 
 def summarized(run: Run, *, quiet: bool) -> Summary:
     """Return the run in figures; of a long run, show how far its journal has been replayed."""
-    if quiet or run.step < LONG or not sys.stderr.isatty():
+    if quiet or run.step < LONG or not watched():
         return run.verify()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console(err=True), transient=True) as bar:
         shown = bar.add_task("replaying the journal", total=run.step)
         return run.verify(lambda step: bar.update(shown, completed=step))
 
 
-def print_summary(result: Summary, *, as_json: bool, quiet: bool) -> None:
-    """Print `result`: one JSON object, a table, or nothing."""
-    if as_json:
-        sys.stdout.write(json.dumps(result) + os.linesep)
-        sys.stdout.flush()
-    elif not quiet:
-        table = Table(show_header=False, box=None, pad_edge=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for name, value in _rows(result):
-            table.add_row(name, value)
-        Console(highlight=False).print(table)
-
-
-def _rows(result: Summary) -> Iterator[tuple[str, str]]:
-    """Yield the lines of the table that a run ends with."""
-    total = "" if result["total"] is None else f" of {result['total']:,}"
+def verdict(result: Summary) -> Ending:
+    """Return how a command ends whose run is to be done and verified."""
     if result["verified"]:
-        state = "[green]verified[/]: every answer keeps the task's rules, and the goal is reached"
+        return Ending(result=result)
+    reason = NOT_KEPT if result["done"] else f"The run is not done: {_position(result)}."
+    return Ending(NOT_VERIFIED, reason, result)
+
+
+def print_summary(result: Summary, *, quiet: bool) -> None:
+    """Show `result` as a table, or not at all."""
+    if not quiet:
+        show(facts(_rows(result)))
+
+
+def _position(result: Summary) -> str:
+    total = result["total"]
+    return f"{result['steps']:,}{'' if total is None else f' of {total:,}'} steps"
+
+
+def _rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
+    """Yield the lines of the table that a run ends with."""
+    if result["verified"]:
+        yield "Final state", shown(("verified", "green"), ": every answer keeps the task's rules, and the goal is reached")
     elif result["done"]:
-        state = "[red]not verified[/]: the run is over, but not every step was decided by the rules, or the goal is not reached"
+        yield "Final state", shown(("not verified", "red"), f": {NOT_KEPT[0].lower()}{NOT_KEPT[1:-1]}")
     else:
-        state = f"not done: {result['steps']:,}{total} steps"
+        yield "Final state", f"not done: {_position(result)}"
     steps = max(result["steps"], 1)
-    yield "Final state", state
-    yield "Steps", f"{result['steps']:,}{total}, each decided by a lead of {result['k']}"
+    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by a lead of {result['k']}"
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")

@@ -108,7 +108,7 @@ def see_results(
     """
     names = _columns(rows)
     new = [*(name for name in OUTPUT if name not in INPUT), "row"]
-    if lost := [name for name in _alike([*names, *new]) if name in names]:
+    if lost := sorted(set(_alike([*names, *new])).intersection(names), key=names.index):
         raise UsageError(f"The results have columns of the same name as {_named(lost)}: rename yours, or they would be lost.")
     for path in (out, review_path(out)):
         if source is not None and source.exists() and path.exists() and source.samefile(path):

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from maker_graph.graph.microstep import create_microstep
     from maker_graph.graph.serializer import strict_serializer
     from maker_graph.models.budget import Budget
+    from maker_graph.models.copies import Copies
     from maker_graph.models.gate import Gate
     from maker_graph.runs import DecidedStep, Run
 
@@ -62,6 +63,7 @@ __all__ = [
     "JSON",
     "AheadBy",
     "Budget",
+    "Copies",
     "DamagedRun",
     "Decided",
     "DecidedStep",
@@ -117,6 +119,7 @@ __all__ = [
 
 _LATER = {
     "Budget": "maker_graph.models.budget",
+    "Copies": "maker_graph.models.copies",
     "DecidedStep": "maker_graph.runs",
     "Gate": "maker_graph.models.gate",
     "Ladder": "maker_graph.graph.ladder",

@@ -49,7 +49,7 @@ def destination(path: Path) -> Path:
         mode = stat.S_IFREG
     if not stat.S_ISREG(mode):
         kind = next((name for holds, name in _KINDS if holds(mode)), "no regular file")
-        raise UsageError(f"{path} is {kind}, in whose place no file can be written: give the name of a regular file.")
+        raise UsageError(f"{path} is {kind} and cannot be replaced by a file: give the name of a regular file.")
     return Path(os.path.realpath(path))
 
 

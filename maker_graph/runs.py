@@ -399,17 +399,20 @@ class Run:
         journal.check(journal.step)
         return certify(ballots_in(journal.entries()), self.settings.k)
 
-    def report(self) -> list[Path]:
+    def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.
 
+        `force`: files of the user's that stand there may be replaced.
+
         Raises:
+            UsageError: a file of the user's stands there.
             UsageError: numpy, scipy and matplotlib are missing: pip install 'maker-graph[plan]'.
         """
         need_plan_extra("report")
         from maker_graph.report import page
         from maker_graph.report.certificate import as_json
 
-        return page.write(self._opened, as_json(self.certify()) if self.step else None)
+        return page.write(self._opened, as_json(self.certify()) if self.step else None, force=force)
 
     def write_results(self) -> int:
         """Write what a task with results has found to `options.out`; return the number of steps that are left open.

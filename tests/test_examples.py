@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.graph.test_served import langgraph_dev, project
 from tests.langsmith import ingest
 from tests.survival.harness import Children
+from tests.test_served import langgraph_dev, project
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

@@ -40,13 +40,13 @@ def show_results(request: CalibrationRequest, results: list[Result], out: Path, 
     """Print what was measured of each model, and what each takes to reach `target`."""
     for result in results:
         lead = f" on {request.task}: {result.steps:,} steps, {result.samples:,} samples"
-        show(shown((result.model, "bold"), lead), facts(_rows(result)), "")
+        show(shown((result.model, "bold"), lead), facts(_result_rows(result)), "")
     if len(results) > 1:
         _compare(request, results, target)
     show(f"Kept in {out}. Plan with it: maker-graph plan {out}")
 
 
-def _rows(result: Result) -> Iterator[tuple[str, str]]:
+def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
     """Yield the lines of the table of one model."""
     error, rho = result.error, result.rho
     yield "Wrong", f"{error.value:.4%} of the valid samples (95 %: {error.low:.4%} to {error.high:.4%})"

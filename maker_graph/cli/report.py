@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, RunName, opened_run
+from maker_graph.cli.options import AsJson, Force, RunName, opened_run
 from maker_graph.cli.output import facts, say, show, tell
 from maker_graph.extras import need_plan_extra
 
@@ -32,12 +32,14 @@ def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
     with opened_run(run) as opened:
         certificate = opened.certify()
     if not as_json:
-        show(facts(_rows(certificate)), "It assumes:", *(f"- {assumption}" for assumption in certificate.assumptions))
+        show(
+            facts(_certificate_rows(certificate)), "It assumes:", *(f"- {assumption}" for assumption in certificate.assumptions)
+        )
     return Ending(result=plain(certificate))
 
 
 @app.command("report", epilog="Example:\n\n  maker-graph report hanoi-20260101-120000-000000")
-def report_command(run: RunName) -> None:
+def report_command(run: RunName, force: Force = False) -> None:
     """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
     from maker_graph.run.directory import LONG
 
@@ -45,11 +47,11 @@ def report_command(run: RunName) -> None:
     with opened_run(run) as opened:
         if opened.step >= LONG:
             tell(f"Reading {opened.step:,} steps.")
-        page, *pictures = opened.report()
+        page, *pictures = opened.report(force=force)
     say(f"{page}, and {len(pictures)} pictures in {page.parent / 'figures'}")
 
 
-def _rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
+def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
     """Yield the lines of the table of a certificate."""
     steps = certificate.steps
     chance = certificate.chance
@@ -58,12 +60,12 @@ def _rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
     yield "Contested", f"{certificate.contested:,} steps ({certificate.contested / steps:.2%})"
     for name, estimate in (("Wrong samples", certificate.error), ("Correlation", certificate.rho)):
         if estimate is not None:
-            yield name, _between(estimate)
+            yield name, _with_interval(estimate)
     doubted = [step for step in certificate.contested_steps if step.wrong > DOUBTFUL][:SHOWN]
     for step in doubted:
         votes = ":".join(str(number) for number in sorted(step.ballot.values(), reverse=True))
         yield f"Step {step.step:,}", f"votes {votes}; wrong with a chance of {step.wrong:.2g}"
 
 
-def _between(estimate: "Estimate") -> str:
+def _with_interval(estimate: "Estimate") -> str:
     return f"{estimate.value:.4g} (95 %: {estimate.low:.4g} to {estimate.high:.4g})"

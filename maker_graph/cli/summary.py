@@ -35,7 +35,7 @@ def verdict(result: Summary) -> Ending:
 def print_summary(result: Summary, *, quiet: bool) -> None:
     """Show `result` as a table, or not at all."""
     if not quiet:
-        show(facts(_rows(result)))
+        show(facts(_summary_rows(result)))
 
 
 def _position(result: Summary) -> str:
@@ -43,7 +43,7 @@ def _position(result: Summary) -> str:
     return f"{result['steps']:,}{'' if total is None else f' of {total:,}'} steps"
 
 
-def _rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
+def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
     if result["verified"]:
         yield "Final state", shown(("verified", "green"), ": every answer keeps the task's rules, and the goal is reached")

@@ -21,6 +21,15 @@ UNIQUE = 16
 LONG = 200
 """Characters of a text that two draws at a temperature above 0 seldom share."""
 
+PROBE = (
+    "Write forty English words that have nothing to do with each other, each chosen by chance, in one line with spaces between "
+    "them. Write nothing else."
+)
+"""A question to which no two draws give the same answer."""
+
+PROBED = 60
+"""Characters below which an answer to `PROBE` says nothing."""
+
 
 def copies(samples: Iterable[Sample]) -> set[int]:
     """Return the indices of the samples of one vote, given in the order of launch, that are copies.

@@ -198,6 +198,7 @@ def build_microstep(
         judged = values.get("vote_judged") or []
         samples = sorted((Sample(**each) for each in values["vote_samples"]), key=lambda each: each.index)
         earlier, drawn = samples[: len(judged)], samples[len(judged) :]
+        sampler.look(drawn, earlier)
         return {"vote_judged": judged + judge_all(drawn, reading(values), earlier)}
 
     def vote(values: dict[str, Any]) -> dict[str, Any]:

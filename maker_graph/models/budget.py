@@ -31,7 +31,8 @@ def spent_on(call: Call, price: Price | None) -> Spent:
     if call.name == "draft":
         tokens = {"draft_input": usage["input"], "draft_cached": usage["cached"], "draft_output": usage["output"]}
         return Spent(cost, calls=1, drafts=1, draft_cost=cost, **tokens)
-    return Spent(cost, calls=1, samples=1, input=usage["input"], cached=usage["cached"], output=usage["output"])
+    samples = 0 if call.name == "probe" else 1
+    return Spent(cost, calls=1, samples=samples, input=usage["input"], cached=usage["cached"], output=usage["output"])
 
 
 def cost_of(usage: Usage, price: Price | None) -> float:

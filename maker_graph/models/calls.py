@@ -9,6 +9,7 @@ from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 
 if TYPE_CHECKING:
+    from maker_graph.models.copies import Copies
     from maker_graph.models.gate import Gate
 
 
@@ -21,7 +22,7 @@ class Call:
         model: the name that the model goes by.
         temperature: what was asked for; None if the model chooses.
         sample: the reply.
-        name: what it is for: "sample", or "draft".
+        name: what it is for: "sample", "draft" or "probe".
     """
 
     prompt: list[tuple[str, Any]]
@@ -62,6 +63,7 @@ class Calls(TypedDict, total=False):
     Attributes:
         meter: told of every request: a `Budget`, for example. None keeps no account.
         gate: what all requests go through; None makes a new one. Samplers of one provider should share one.
+        copies: counts the copies among the replies, and says so; None makes a new one, which tells the log.
         patience: the seconds for which a request that fails is tried again, however often, since it or the outage began. The
             seconds that a 429 asks for do not count. None tries six times.
         timeout: the seconds after which a request is given up; None leaves it to the model. The plain, blocking call knows it
@@ -70,5 +72,6 @@ class Calls(TypedDict, total=False):
 
     meter: Meter | None
     gate: "Gate | None"
+    copies: "Copies | None"
     patience: float | None
     timeout: float | None

@@ -44,6 +44,7 @@ class Configured:
         openai: whether it is LangChain's for OpenAI.
         keys: the API keys that can be read from it.
         seed: the name under which a request takes a seed of its own; None if it takes none.
+        ships: whether the model comes with this package: nothing stands between here and it.
     """
 
     model: BaseChatModel
@@ -52,6 +53,7 @@ class Configured:
     openai: bool
     keys: Sequence[str]
     seed: str | None
+    ships: bool
 
 
 def configured(model: BaseChatModel, temperature: float | None, max_tokens: int | None, timeout: float | None) -> Configured:
@@ -83,7 +85,8 @@ def configured(model: BaseChatModel, temperature: float | None, max_tokens: int 
     if is_openai(model):
         update |= openai_update(model.model_copy(update=update), name, max_tokens, timeout)
     seed = "random_seed" if "random_seed" in fields else None if is_openai(model) and uses_responses(model) else "seed"
-    return Configured(model.model_copy(update=update), name, temperature, is_openai(model), keys_of(model), seed)
+    ships = type(model).__module__.startswith("maker_graph.")
+    return Configured(model.model_copy(update=update), name, temperature, is_openai(model), keys_of(model), seed, ships)
 
 
 def takes_temperature(model: BaseChatModel) -> bool:

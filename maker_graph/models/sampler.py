@@ -33,6 +33,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.configured import Configured, configured
+from maker_graph.models.copies import Copies
 from maker_graph.models.faults import Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.openai import no_choices, with_new_async_client
@@ -62,7 +63,11 @@ class _Forms(NamedTuple):
 
 
 class Sampler:
-    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature."""
+    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature.
+
+    Attributes:
+        copies: told by `look` which samples a step had.
+    """
 
     def __init__(
         self,
@@ -100,6 +105,7 @@ class Sampler:
             raise UsageError(f"calls has no {unknown[0]!r}: it takes {', '.join(Calls.__annotations__)}.")
         self._meter = calls.get("meter")
         self._gate = calls.get("gate") or Gate()
+        self.copies = calls.get("copies") or Copies()
         self._patience = _seconds("patience", calls.get("patience"))
         self._timeout = _seconds("timeout", calls.get("timeout"))
         self._settings = [
@@ -175,6 +181,20 @@ class Sampler:
         except Exception as error:
             _raise_failure(error, setting, tries.statistics)
             raise
+
+    @property
+    def turns(self) -> int:
+        """The models that take turns."""
+        return len(self._settings) - 1
+
+    def draws(self, index: int) -> bool:
+        """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
+        setting = self._settings[self._turn(index)]
+        return setting.temperature != 0 and not setting.ships
+
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> None:
+        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before."""
+        self.copies.look(samples, earlier, drawn=self.draws)
 
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""

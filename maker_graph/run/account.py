@@ -94,7 +94,7 @@ class Ledger:
         """Put what a sample, or a draft, used in the place of what was set aside."""
         price = price or self.price
         self._close(most, spent_on(call, price), price)
-        if call.name != "draft":
+        if call.name == "sample":
             self.pace.heard(call.sample.seconds)
         if self.record is not None:
             try:

@@ -31,7 +31,7 @@ from maker_graph.core.voting import STUCK_AFTER, Voting
 from maker_graph.graph.ladder import reading_of
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.sampler import sample_seed
-from maker_graph.models.tiny_lm import Ask, Reply, shared_engine
+from maker_graph.models.tiny_lm import Ask, Completion, shared_engine
 from maker_graph.tasks import Hanoi
 
 AHEAD = 12
@@ -90,9 +90,9 @@ class Samples:
 
     def __init__(self, task: Hanoi, seed: int) -> None:
         self._task, self._seed = task, seed
-        self._replies: dict[tuple[str, int], list[Future[Reply]]] = {}
+        self._replies: dict[tuple[str, int], list[Future[Completion]]] = {}
 
-    def ask(self, by: str, step: int, count: int) -> list[Future[Reply]]:
+    def ask(self, by: str, step: int, count: int) -> list[Future[Completion]]:
         """Return the first `count` replies to come, of the base sampler or of a rung of the ladder."""
         state = self._task.state_at(step)
         replies = self._replies.setdefault((by, step), [])

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from maker_graph.cli import app
 from tests.cli.commands import SIM
 
-
 ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
 
 

@@ -1,6 +1,5 @@
 """`maker-graph resume`: what holds over sessions, what may be another, and what is set aside."""
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,16 +8,6 @@ import pytest
 
 from tests.cli.commands import MORE, STUCK, result, stopped
 from tests.conftest import Cli
-
-
-def test_an_undecided_step_ends_with_3_and_the_run_can_go_on(cli: Cli) -> None:
-    done = cli(
-        "run", "hanoi", "--disks", "3", "--model", "sim:perfect,flagged=1", "--k", "2", "--run", "r", "--max-samples", "9"
-    )
-    assert done.returncode == 3
-    assert "Step 1 is undecided" in done.stderr
-    assert "maker-graph resume" in done.stderr
-    assert cli("resume", "r").returncode == 3
 
 
 def test_max_cost_ends_with_4_and_a_higher_one_goes_on_to_the_end(cli: Cli) -> None:
@@ -96,21 +85,6 @@ def test_a_task_that_asks_something_else_now_is_not_gone_on_with(cli: Cli, tmp_p
     assert cli("status", "r").returncode == 0, "looking is allowed"
     code(text)
     assert cli("resume", "r", *MORE[2:]).returncode == 0
-
-
-def test_a_person_answers_a_stuck_step_and_the_answer_is_checked_like_a_samples(cli: Cli, tmp_path: Path) -> None:
-    done = cli("run", "hanoi", "--disks", "1", *STUCK)
-    assert done.returncode == 3
-    for words in ("Step 1 is undecided", "Tried: base, temperature, rephrased", "--answer", "Current state: [[1], [], []]"):
-        assert words in done.stderr
-    for answer, words in (("I do not know", "malformed"), ("move = [1, 0, 1]\\nnext_state = [[1], [], []]", "invalid")):
-        refused = cli("resume", "r", "--answer", answer)
-        assert (refused.returncode, words in refused.stderr) == (3, True)
-    answered = cli("resume", "r", "--answer", "move = [1, 0, 2]\\nnext_state = [[], [], [1]]", "--json")
-    assert answered.returncode == 0, answered.stderr
-    assert result(answered)["verified"]
-    with closing(sqlite3.connect(tmp_path / "runs" / "r" / "journal.db")) as db:
-        assert json.loads(db.execute("SELECT entry FROM steps").fetchone()[0])[7] == "person"
 
 
 def test_an_answer_that_nothing_waits_for_is_refused(cli: Cli) -> None:

@@ -1,8 +1,6 @@
 """`maker-graph run`: what it prints, how it ends, and what it leaves behind."""
 
 import csv
-import json
-import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 KEYS = [
     "run", "task", "model", "simulated", "steps", "total", "done", "verified", "k", "samples", "votes", "outvoted",
     "first_sample_wrong_at", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
-    "drafts", "dropped", "sessions",
+    "drafts", "dropped", "lost", "sessions",
 ]  # fmt: skip
 
 
@@ -54,18 +52,6 @@ def test_a_chain_of_single_samples_would_fail_and_k_is_planned_for_it(cli: Cli) 
     assert summary["k"] == correlated.k_min(1 - 0.0358, 255, 0.99, rho=0.005, rival=0.7) == 3
 
 
-def test_the_table_says_what_one_sample_per_step_would_have_done_and_that_nothing_was_spent(cli: Cli) -> None:
-    done = cli("run", "hanoi", *SIM, "--disks", "5", COLUMNS="200")
-    for words in ("verified", "Samples", "Red flags", "Votes that lost", "wrong first at step", "simulated, $0.00 spent"):
-        assert words in done.stdout
-    assert "list price: $" in done.stdout
-    assert "sim:gpt-oss-20b is simulated" in done.stderr.replace("\n", " ")
-    stated = re.search(r"no step is wrong: at least ([0-9.]+)\s%.* independently it would be ([0-9.]+)\s%", done.stderr)
-    assert stated
-    chances = [correlated.p_full(1 - 0.0358, 3, 31, rho=rho, rival=0.7) for rho in (0.005, 0.0)]
-    assert [float(each) for each in stated.groups()] == pytest.approx([100 * chance for chance in chances], abs=0.05)
-
-
 def test_a_perfect_model_needs_exactly_k_samples_a_step_and_any_concurrency_gives_the_same_digest(cli: Cli) -> None:
     runs = [
         result(cli("run", "hanoi", "--disks", "6", "--model", "sim:perfect", "--k", "3", "--json", "--concurrency", n))
@@ -82,13 +68,6 @@ def test_the_same_seed_gives_the_same_run_and_another_one_another(cli: Cli) -> N
     assert one["samples"] != three["samples"] or one["tokens"] != three["tokens"]
 
 
-def test_a_wrong_decision_leads_astray_and_the_run_ends_not_verified(cli: Cli) -> None:
-    done = cli("run", "hanoi", "--disks", "3", "--model", "sim:perfect,error=1,favourite=1", "--k", "2", "--json")
-    assert done.returncode == 1
-    summary = result(done)
-    assert (summary["done"], summary["verified"], summary["steps"]) == (True, False, 7)
-
-
 def test_through_chat_openai_and_http(cli: Cli, simulated_server: str) -> None:
     env = {"OPENAI_BASE_URL": simulated_server, "OPENAI_API_KEY": "sk-canary"}
     done = cli("run", "hanoi", "--disks", "5", "--model", "openai:gpt-4.1-mini", "--seed", "3", "--json", **env)
@@ -96,24 +75,6 @@ def test_through_chat_openai_and_http(cli: Cli, simulated_server: str) -> None:
     summary = result(done)
     assert (summary["verified"], summary["simulated"], summary["k"]) == (True, False, 3)
     assert summary["tokens"]["output"] > 31 * 3 * 400
-
-
-def test_a_provider_that_refuses_ends_with_5_and_a_clear_sentence(cli: Cli, simulated_server: str) -> None:
-    env = {"OPENAI_BASE_URL": simulated_server.replace("/v1", "/v2"), "OPENAI_API_KEY": "sk-canary"}
-    done = cli("run", "hanoi", "--disks", "3", "--model", "openai:gpt-4.1-mini", **env)
-    assert done.returncode == 5
-    assert "Step 1: gpt-4.1-mini" in done.stderr
-    assert "knows no model" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "sk-canary" not in done.stderr
-
-
-def test_record_holds_every_prompt_and_reply(cli: Cli, tmp_path: Path) -> None:
-    summary = result(cli("run", "hanoi", "--disks", "4", "--record", "calls.jsonl", "--json"))
-    calls = [json.loads(line) for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
-    assert len(calls) == summary["samples"]
-    assert {call["step"] for call in calls} == set(range(1, 16))
-    assert all("Current state" in call["prompt"][-1]["content"] for call in calls)
 
 
 def test_records_come_out_right_and_open_ones_go_to_review(cli: Cli, tmp_path: Path) -> None:
@@ -197,14 +158,6 @@ def test_an_output_that_would_lose_something_is_refused_before_anything_is_paid(
     assert done.returncode == 2
     assert (tmp_path / "rows.csv").read_bytes() == before
     assert not (tmp_path / "runs").exists()
-
-
-def test_rows_that_a_simulated_model_cannot_read_are_left_open(cli: Cli, tmp_path: Path) -> None:
-    rows = '"1 Elm St., 10115 Kiel",3.4.24,$5\n"Nowhere",soon,much\n"1 Elm\nSt., 10115 Kiel",3.4.24,$5\n'
-    (tmp_path / "rows.csv").write_text(f"address,date,amount\n{rows}")
-    done = cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--json", "--max-samples", "12")
-    assert (done.returncode, result(done)["steps"]) == (1, 3)
-    assert "1 of 3 rows" in done.stderr
 
 
 def test_a_row_that_holds_what_nobody_can_see_is_asked_like_any_other(cli: Cli, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from maker_graph import UnknownModel, create_maker
 from maker_graph.models.resolving import resolve_model
-from maker_graph.models.tiny_lm import Ask, Engine, Reply, TinyChatModel, shared_engine
+from maker_graph.models.tiny_lm import Ask, Completion, Engine, TinyChatModel, shared_engine
 from maker_graph.models.tiny_lm.engine import WEIGHTS
 from maker_graph.models.tiny_lm.network import LONGEST, Network, load
 from maker_graph.models.tiny_lm.tokenizer import WINDOW, decode, encode
@@ -41,7 +41,7 @@ def asks(task: Hanoi, steps: range, temperature: float = 1.0) -> list[Ask]:
     return [Ask(prompt(task, step)[-1][1], temperature, seed=step) for step in steps]
 
 
-def answered(asked: list[Ask], engine: Engine | None = None) -> list[Reply]:
+def answered(asked: list[Ask], engine: Engine | None = None) -> list[Completion]:
     futures = [(engine or shared_engine()).submit(each) for each in asked]
     return [future.result(60) for future in futures]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from maker_graph.core.copies import PROBE
 from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.errors import UsageError
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
@@ -101,6 +102,8 @@ class Simulator:
         profile = self.profile
         if (draft := self._draft(prompt, seed, max_tokens)) is not None:
             return draft
+        if prompt and prompt[-1][1] == PROBE:
+            return self._chance(prompt, seed)
         rng = random.Random() if seed is None else _rng("sample", self.seed, seed, prompt)  # noqa: S311  no secret
         refused = malformed = False
         fate = rng.random()
@@ -150,6 +153,12 @@ class Simulator:
             output_tokens=DRAFT_TOKENS * len(lines),
             seconds=latency * (rng or random.Random()).lognormvariate(0, LATENCY_SIGMA) if latency else 0.0,  # noqa: S311
         )
+
+    def _chance(self, prompt: Messages, seed: int | None) -> Reply:
+        """Return forty words by chance, as each model can."""
+        rng = random.Random() if seed is None else _rng("probe", self.seed, seed, prompt)  # noqa: S311  no secret
+        text = " ".join("".join(rng.choices("aeioubdfgklmnprst", k=6)) for _ in range(40))
+        return Reply(text, "stop", None, estimated_tokens(PROBE), 80, self.profile.latency)
 
     def knows(self, prompt: Messages) -> None:
         """Return if some rehearsal knows `prompt`.

@@ -4,7 +4,7 @@ It reads the end of a prompt and writes a reply token by token, and is now and t
 nothing but the replies to `maker_graph.tasks.Hanoi`; `examples/train_tiny_lm/` shows how, and how often it errs.
 """
 
-from maker_graph.models.tiny_lm.engine import CALIBRATION, Ask, Engine, Reply, shared_engine
+from maker_graph.models.tiny_lm.engine import CALIBRATION, Ask, Completion, Engine, shared_engine
 from maker_graph.models.tiny_lm.model import TinyChatModel
 
-__all__ = ["CALIBRATION", "Ask", "Engine", "Reply", "TinyChatModel", "shared_engine"]
+__all__ = ["CALIBRATION", "Ask", "Completion", "Engine", "TinyChatModel", "shared_engine"]

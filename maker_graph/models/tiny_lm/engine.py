@@ -64,7 +64,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Completion:
     """What the model replies.
 
     Attributes:
@@ -85,7 +85,7 @@ class _Writing:
     """A reply in the making."""
 
     ask: Ask
-    future: Future[Reply]
+    future: Future[Completion]
     read: list[int]
     rng: random.Random
     most: int
@@ -103,7 +103,7 @@ class _Writing:
                 break
         return [*known[-3:], *self.guessed, *[PAD] * (most - len(self.guessed))]
 
-    def write(self, likeliest: Ints, total: Doubles) -> Reply | None:
+    def write(self, likeliest: Ints, total: Doubles) -> Completion | None:
         """Draw the next token, and the one after it if it was guessed, and so on; return the reply if it is at its end.
 
         Both are for the place of the next token and for those after the guesses: the likeliest token, (places,), and how likely
@@ -118,7 +118,7 @@ class _Writing:
                 return reply
         return None
 
-    def _add(self, token: int) -> Reply | None:
+    def _add(self, token: int) -> Completion | None:
         """Write `token`; return the reply if it is at its end."""
         if token != END:
             self.written.append(token)
@@ -128,8 +128,8 @@ class _Writing:
             return self._reply(text[: min(stops)] if stops else text, "stop")
         return self._reply(decode(self.written), "length") if len(self.written) >= self.most else None
 
-    def _reply(self, text: str, finish: Literal["stop", "length"]) -> Reply:
-        return Reply(text, finish, len(self.read), len(self.written))
+    def _reply(self, text: str, finish: Literal["stop", "length"]) -> Completion:
+        return Completion(text, finish, len(self.read), len(self.written))
 
 
 class Engine:
@@ -148,7 +148,7 @@ class Engine:
         self._lock = threading.Lock()
         self._works = False
 
-    def submit(self, ask: Ask) -> Future[Reply]:
+    def submit(self, ask: Ask) -> Future[Completion]:
         """Return the reply to come."""
         read = window(ask.prompt)
         most = LONGEST if ask.max_tokens is None else min(ask.max_tokens, LONGEST)
@@ -215,8 +215,8 @@ class Engine:
         above = logits.astype(np.float64)
         above[..., [PAD, REPLY]] = -np.inf  # are never written
         above -= above.max(-1, keepdims=True)
-        heat = np.array([[[each.ask.temperature or 1.0]] for each in whose])
-        total = np.exp(above / heat).cumsum(-1)
+        temperature = np.array([[[each.ask.temperature or 1.0]] for each in whose])
+        total = np.exp(above / temperature).cumsum(-1)
         for each, likeliest, totals in zip(whose, above.argmax(-1), total, strict=True):
             reply = each.write(likeliest, totals)
             if reply is None:

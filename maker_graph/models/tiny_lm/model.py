@@ -12,7 +12,7 @@ from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 
-from maker_graph.models.tiny_lm.engine import Ask, Reply, shared_engine
+from maker_graph.models.tiny_lm.engine import Ask, Completion, shared_engine
 
 
 class TinyChatModel(BaseChatModel):
@@ -36,7 +36,7 @@ class TinyChatModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "maker-graph-tiny"
 
-    def ask(self, prompt: str, *, seed: int | None = None, stop: Sequence[str] | None = None) -> Future[Reply]:
+    def ask(self, prompt: str, *, seed: int | None = None, stop: Sequence[str] | None = None) -> Future[Completion]:
         """Return the reply to `prompt` to come, as it is before LangChain makes a message of it."""
         temperature = 1.0 if self.temperature is None else self.temperature
         return shared_engine().submit(Ask(prompt, temperature, seed, self.max_tokens, stop or ()))
@@ -68,7 +68,7 @@ def _last(messages: list[BaseMessage]) -> str:
     return str(messages[-1].text) if messages else ""
 
 
-def _result(reply: Reply) -> ChatResult:
+def _result(reply: Completion) -> ChatResult:
     usage = UsageMetadata(
         input_tokens=reply.input_tokens,
         output_tokens=reply.output_tokens,

@@ -20,7 +20,7 @@ from langgraph_sdk.client import SyncLangGraphClient
 
 pytestmark = pytest.mark.xdist_group("served")  # one `langgraph dev`
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SQLITE = {"path": "./graphs/checkpointer.py:create_checkpointer"}
 
 

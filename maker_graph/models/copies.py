@@ -1,0 +1,145 @@
+"""Whether the replies of a model are draws, or copies of earlier ones: counted, and said at once.
+
+Three things are looked at (`core/copies.py`):
+- what proves a copy: such a sample is discarded as `copy`, and one is enough to say so;
+- long replies of one step that are the same at a temperature above 0: a suspicion, which is said when most of them are;
+- a probe, once before a run of a real model: three replies to a question whose answer is left to chance.
+
+The samplers of an app or a run share one `Copies`, and what it has seen is kept with a run: votes on copies are no evidence,
+and a run is not certified by them. Models that ship are not suspected: their replies are alike, and no cache stands between.
+"""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from maker_graph.core.copies import LONG, PROBE, PROBED, alike, copies
+from maker_graph.core.red_flags import Sample
+from maker_graph.errors import ProviderFailure
+
+if TYPE_CHECKING:
+    from maker_graph.models.sampler import Sampler
+
+SUSPECT = 3
+"""So many long replies that repeat an earlier one are a suspicion, if they are at least half of those that could have."""
+
+_COPIED = (
+    "A cache answers in the model's place: samples of one step came with the same response id, or with a header that says so. "
+    "They are discarded as copies. Switch the cache between here and the model off: copies are no votes, and a run that has "
+    "seen some is not certified."
+)
+_ALIKE = (
+    "Long replies of one step are often the same, word for word, at a temperature above 0 ({} of {}). Draws of a model differ "
+    "more: see whether a gateway between here and the model has a cache, and switch it off, or raise the temperature."
+)
+UNVARIED = (
+    "Replies to a question whose answer is left to chance are the same, word for word. Either a cache answers in the model's "
+    "place, or at this temperature the samples of a step are one vote many times. Switch the cache off, or raise the "
+    "temperature: such a run is not certified."
+)
+"""What is said when the probe's replies do not differ."""
+
+
+class Copies:
+    """Counts the copies among replies, and says once in a sentence what to do. Threads and event loops may share it.
+
+    >>> from maker_graph import Copies, create_microstep
+    >>> from maker_graph.simulation import simulated
+    >>> copies = Copies(notice=print)
+    >>> model = simulated("perfect", {"capital of France": ["Paris", "Lyon"]})
+    >>> node = create_microstep(model, calls={"copies": copies})
+    >>> node.invoke({"messages": [("user", "What is the capital of France?")]})["messages"][-1].content, copies.proven
+    ('Paris', 0)
+
+    Attributes:
+        proven: samples that were copies, and were discarded.
+        same: long replies, drawn at a temperature above 0, that an earlier sample of their step had given.
+        compared: those that could have been.
+        varied: whether the probe's replies differed; None if nobody probed, or it could not be told.
+    """
+
+    def __init__(self, notice: Callable[[str], None] | None = None, *, seen: str | None = None) -> None:
+        """Begin to count, or go on.
+
+        Args:
+            notice: told in a sentence what was seen, once for each kind; None tells the log of the package.
+            seen: what an earlier one has seen, from its `note`.
+        """
+        before: dict[str, Any] = {} if seen is None else json.loads(seen)
+        self.proven: int = before.get("proven", 0)
+        self.same: int = before.get("same", 0)
+        self.compared: int = before.get("compared", 0)
+        self.varied: bool | None = before.get("varied")
+        self._notice = notice or logging.getLogger("maker_graph").warning
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def suspected(self) -> bool:
+        """Whether so many long replies are the same that a cache is likely."""
+        return self.same >= SUSPECT and 2 * self.same >= self.compared
+
+    def note(self) -> str:
+        """Return what was seen, as text."""
+        names = ("proven", "same", "compared", "varied")
+        return json.dumps({name: getattr(self, name) for name in names})
+
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = (), *, drawn: Callable[[int], bool]) -> None:
+        """Look at samples of one step.
+
+        Args:
+            samples: new ones, in the order of launch.
+            earlier: those of the same step that were looked at before.
+            drawn: whether the sample of this index was drawn at a temperature above 0.
+        """
+        proven = len({sample.index for sample in samples} & copies((*earlier, *samples)))
+        long = [sample for sample in samples if len(sample.text) >= LONG and drawn(sample.index)]
+        same, compared = alike(long, [sample for sample in earlier if drawn(sample.index)]) if long else (0, 0)
+        if not proven and not compared:
+            return
+        with self._lock:
+            self.proven += proven
+            self.same += same
+            self.compared += compared
+        if self.proven:
+            self._say(_COPIED)
+        elif self.suspected:
+            self._say(_ALIKE, self.same, self.compared)
+
+    def probed(self, replies: Sequence[Sample]) -> None:
+        """Take note of the replies to the probe; a few words, or fewer than two replies, say nothing."""
+        texts = [sample.text for sample in replies if len(sample.text.strip()) >= PROBED]
+        if len(texts) < 2:
+            return
+        self.varied = len(set(texts)) > 1
+        if not self.varied:
+            self._say(UNVARIED)
+
+    def _say(self, sentence: str, *numbers: int) -> None:
+        with self._lock:
+            if sentence in self._said:
+                return
+            self._said.add(sentence)
+        self._notice(sentence.format(*numbers))
+
+
+async def probe(sampler: "Sampler") -> bool | None:
+    """Ask three samples of a question whose answer is left to chance; return whether they differ, None if it cannot be told.
+
+    They are asked as later samples of a step are. The first is awaited before the others are asked: a cache has it then. The
+    sampler's `copies` takes note.
+
+    Raises:
+        LimitReached: they might pass a limit.
+    """
+    step = sampler.turns  # so that one model answers all of them
+    try:
+        first = await sampler.adraw(PROBE, step)
+        others = await asyncio.gather(*(sampler.adraw(PROBE, number * step) for number in (2, 3)))
+    except ProviderFailure:
+        return None  # the run itself will show what is wrong
+    sampler.copies.probed([first, *others])
+    return sampler.copies.varied

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from maker_graph.cli.output import put, tell
+from maker_graph.cli.output import put, tell, tolerant_streams
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 
 INTERRUPTED = 130
@@ -70,12 +70,13 @@ class _Command(TyperGroup):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> NoReturn:
         """Do what `args` say, and exit."""
         given = sys.argv[1:] if args is None else list(args)
-        ending = self._ended(given, prog_name or "maker-graph")
-        if "--json" in given and ending is not None:
-            try:
-                put(ending.as_json())
-            except LimitReached as error:
-                ending = _failed(error)
+        with tolerant_streams():
+            ending = self._ended(given, prog_name or "maker-graph")
+            if "--json" in given and ending is not None:
+                try:
+                    put(ending.as_json())
+                except LimitReached as error:
+                    ending = _failed(error)
         sys.exit(0 if ending is None else ending.code)
 
     def _ended(self, args: list[str], name: str) -> Ending | None:

@@ -1,5 +1,6 @@
 """`maker-graph calibrate`: measure a model, or several, on random steps of a task."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from maker_graph.cli.options import (
     parse_temperature,
     task_named,
 )
-from maker_graph.cli.output import tell, watched
+from maker_graph.cli.output import tell
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
@@ -121,7 +122,7 @@ def calibrate_command(
     with open_calibration(out, request) as calibration:
         results = []
         for name in models:
-            with progress_of(calibration, name, quiet=quiet or (as_json and not watched())) as progress:
+            with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
                 asyncio.run(
                     calibrate(
                         calibration,

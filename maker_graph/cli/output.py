@@ -24,7 +24,7 @@ from maker_graph.errors import LimitReached
 
 
 class _Listener:
-    """A standard stream that takes everything, as a file for rich.
+    """A standard stream that takes everything, in the place of the one that the process was given.
 
     What the stream cannot encode it gets as escapes. Once nobody reads it, it is silent. With `must`, no room is an error.
     """
@@ -32,7 +32,9 @@ class _Listener:
     def __init__(self, stream: TextIO | None, *, must: bool) -> None:
         self._stream = stream
         self._must = must
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         """Write `text`.
@@ -41,8 +43,9 @@ class _Listener:
             LimitReached: it must be written, and there is no room.
         """
         if self._stream is not None:
+            encoding = getattr(self._stream, "encoding", None) or "utf-8"
             with _heard(self._stream, must=self._must):
-                self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+                self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
     def flush(self) -> None:
@@ -70,6 +73,17 @@ def _heard(stream: TextIO, *, must: bool) -> Iterator[None]:
             raise LimitReached(f"The result cannot be written ({error.strerror}): make room, and ask again.") from None
 
 
+@contextmanager
+def tolerant_streams() -> Iterator[None]:
+    """Let standard output and error take everything meanwhile, whoever writes to them."""
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast("TextIO", _Listener(out, must=True)), cast("TextIO", _Listener(err, must=False))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
 def see_streams() -> None:
     """See that no file that is opened later takes the place of a standard stream that was closed."""
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
@@ -79,33 +93,31 @@ def see_streams() -> None:
 
 def console(*, err: bool = False) -> Console:
     """Return what draws on standard output, or on standard error."""
-    listener = _Listener(sys.stderr if err else sys.stdout, must=not err)
-    return Console(file=cast("TextIO", listener), markup=False, emoji=False, highlight=False)
-
-
-def watched() -> bool:
-    """Say whether a person is at the terminal, who may be shown a bar."""
-    return _Listener(sys.stderr, must=False).isatty()
+    return Console(stderr=err, markup=False, emoji=False, highlight=False)
 
 
 def tell(text: str) -> None:
     """Say `text` to the person at the terminal."""
-    _line(_Listener(sys.stderr, must=False), text)
+    _line(sys.stderr, text)
 
 
 def say(text: str) -> None:
     """Write `text` as a result."""
-    _line(_Listener(sys.stdout, must=True), text)
+    _line(sys.stdout, text)
 
 
-def _line(listener: _Listener, text: str) -> None:
-    listener.write(visible(text).replace("\r", "\\r") + "\n")
-    listener.flush()
+def _line(stream: TextIO, text: str) -> None:
+    stream.write(_seen(text) + "\n")
+    stream.flush()
+
+
+def _seen(text: str) -> str:
+    return visible(text).replace("\r", "\\r")  # it would write over the beginning of the line
 
 
 def put(result: Mapping[str, Any]) -> None:
     """Write `result` as one JSON object on a line; what JSON has no word for (infinity, NaN) is null."""
-    _line(_Listener(sys.stdout, must=True), json.dumps(_finite(result), allow_nan=False))
+    _line(sys.stdout, json.dumps(_finite(result), allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
@@ -118,7 +130,7 @@ def _finite(value: Any) -> Any:
 
 def shown(*parts: str | tuple[str, str]) -> Text:
     """Return a text for `console`: each part as it is, or with a style; what cannot be seen is an escape."""
-    return Text.assemble(*(visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts))
+    return Text.assemble(*(_seen(part) if isinstance(part, str) else (_seen(part[0]), part[1]) for part in parts))
 
 
 def show(*lines: RenderableType) -> None:

@@ -1,5 +1,6 @@
 """One session of a run: it is solved, shown, written, and ends with its exit code."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from maker_graph.cli.app import INTERRUPTED, Ending, code_of
-from maker_graph.cli.output import console, put, tell, watched
+from maker_graph.cli.output import console, put, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import print_summary, summarized, verdict
@@ -30,7 +31,7 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     if file is not None:
         ahead = how.get("lookahead") or run.options.lookahead
         how["record"] = record_to(file, lambda: run.step, in_order=ahead == 1)
-    with _progress(run, quiet=quiet or (as_json and not watched())) as progress:
+    with _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
         try:
             how["progress"], how["warn"] = progress, tell
             finished = until_signal(run.drive(**how), hung=_hung if as_json else lambda: None)

@@ -1,12 +1,13 @@
 """A run in figures, as a person or a program reads it."""
 
+import sys
 from collections.abc import Iterator
 
 from rich.progress import Progress
 from rich.text import Text
 
 from maker_graph.cli.app import NOT_VERIFIED, Ending
-from maker_graph.cli.output import console, facts, show, shown, watched
+from maker_graph.cli.output import console, facts, show, shown
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import list_price
 from maker_graph.run.directory import LONG, Summary
@@ -17,7 +18,7 @@ NOT_KEPT = "The run is over, but not every step was decided by the rules, or the
 
 def summarized(run: Run, *, quiet: bool) -> Summary:
     """Return the run in figures; of a long run, show how far its journal has been replayed."""
-    if quiet or run.step < LONG or not watched():
+    if quiet or run.step < LONG or not sys.stderr.isatty():
         return run.verify()
     with Progress(console=console(err=True), transient=True) as bar:
         shown = bar.add_task("replaying the journal", total=run.step)

@@ -14,7 +14,9 @@ A parent says what you can do, a child what happened:
     ├── ProviderFailure       cure the provider and resume                 (exit code 5)
     ├── TakenOver             nothing to do: another process goes on       (exit code 130)
     └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
-        └── StaleStep         another process committed this step first
+        ├── StaleStep         another process committed this step first
+        ├── LostJournal       the journal was deleted, moved or replaced while the run was at work
+        └── OlderJournal      the journal is an older copy: put the newer one back, or accept the loss
 
 `Invalid` is the one that you raise: in a `check`, to say why an answer breaks the rules.
 
@@ -134,6 +136,14 @@ class DamagedRun(MakerError):
 
 class StaleStep(DamagedRun):
     """The step to commit is not the one that follows the journal's last."""
+
+
+class LostJournal(DamagedRun):
+    """The journal was deleted, moved, replaced or put back while the run was at work: nothing more is paid for."""
+
+
+class OlderJournal(DamagedRun):
+    """The journal is an older copy of itself: what was committed and paid for since is missing. Resume with `accept_loss`."""
 
 
 class Invalid(Exception):

@@ -24,19 +24,19 @@ from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
-from maker_graph.errors import MakerError, UnusableRun, UsageError
+from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
 from maker_graph.run import directory as directories
+from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
-from maker_graph.run.journal import Fsync
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
-from maker_graph.tasks.loading import SHIPPED, LoadedTask, described
+from maker_graph.tasks.loading import LoadedTask, described
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import see_results, write_results
 
@@ -231,33 +231,43 @@ class Run:
         own = OwnFiles()
         _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
-            opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync))
-            options.keep(opened.journal)
-            for name, note in note_of(own.known).items():
-                opened.journal.set_note(name, note)
-            run = cls(opened, stack.pop_all())
-        run._keep_plan(estimates)
-        return run
+            notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task)}
+            opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync, notes=notes))
+            return cls(opened, stack.pop_all())
 
     @classmethod
-    def open(cls, path: str | Path, *, task: Task | None = None, fsync: Fsync = "full") -> Self:
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        task: Task | None = None,
+        trust: bool = False,
+        fsync: Fsync = "full",
+        accept_loss: bool = False,
+    ) -> Self:
         """Open a run that exists, to look at it or to go on with it.
+
+        A run of a task that does not ship can be looked at without it: its steps, its certificate, and its figures but those
+        that only a replay tells. Its task is needed to replay it or to go on.
 
         Args:
             path: its directory.
-            task: its task, if that is not one that ships: it is not imported by the name that stands in the directory.
+            task: its task, if that is not one that ships.
+            trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen.
             fsync: as in `create`.
+            accept_loss: open it although its journal is an older copy of itself. When it goes on, missing steps are sampled
+                again, and what was spent on them stays counted.
 
         Raises:
-            UnusableRun: there is no run, another process holds it, or its task is missing.
+            UnusableRun: there is no run, or another process holds it.
             DamagedRun: what is stored contradicts itself.
+            OlderJournal: what was committed or paid for since is missing from the journal.
         """
         with ExitStack() as stack:
-            directory = Path(path)
-            name = directories.settings_of(directory).task
-            if task is None and name not in SHIPPED:
-                raise UnusableRun(f"{directory} is a run of {name}, which does not ship: open it with task=.")
-            return cls(stack.enter_context(directories.opened(directory, task, fsync=fsync)), stack.pop_all())
+            opened = stack.enter_context(directories.opened(Path(path), task, fsync=fsync, accept_loss=accept_loss))
+            if trust:
+                opened.load()
+            return cls(opened, stack.pop_all())
 
     @property
     def directory(self) -> Path:
@@ -271,7 +281,11 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """The task."""
+        """The task.
+
+        Raises:
+            UnusableRun: it does not ship, and the run was opened without it.
+        """
         return self._opened.task
 
     @property
@@ -436,12 +450,13 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _keep_plan(self, estimates: "ModelEstimates | None") -> None:
-        from maker_graph.calibration.plan import expected
 
-        total = total_of(self.task)
-        if estimates is not None and total:
-            self._opened.journal.set_note("plan", json.dumps(expected(estimates, self.settings.k, total)))
+def _plan(estimates: "ModelEstimates | None", settings: Settings, task: Task) -> dict[str, str]:
+    """Return the note of what is expected of a run, if enough is known."""
+    from maker_graph.calibration.plan import expected
+
+    total = total_of(task)
+    return {"plan": json.dumps(expected(estimates, settings.k, total))} if estimates is not None and total else {}
 
 
 def _decided(step: Committed) -> DecidedStep:

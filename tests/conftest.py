@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -24,9 +25,13 @@ from maker_graph.cli import app
 from tests.services import see_to
 from tests.survival.harness import Children
 
+STATE = tempfile.TemporaryDirectory(prefix="maker-graph-tests-")
+"""Where runs leave their high-water marks: not in the home of whoever runs the tests."""
+
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+os.environ["XDG_STATE_HOME"] = STATE.name
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_TRACING", "LANGSMITH_API_KEY"):
     os.environ.pop(name, None)
 

@@ -1,6 +1,6 @@
 """Runs as the tests make them: by the name of a task that ships, with what is not said left to its defaults."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from maker_graph.core.voting import Voting
 from maker_graph.models.names import info_of
 from maker_graph.run import directory as directories
-from maker_graph.run.journal import Fsync
+from maker_graph.run.database import Fsync
 from maker_graph.run.settings import LadderSettings, Settings
 from maker_graph.run.settings import new_settings as settings_for
 from maker_graph.tasks.loading import load_task
@@ -22,8 +22,9 @@ def new_settings(
 
 
 @contextmanager
-def created(directory: Path, settings: Settings, *, fsync: Fsync = "full") -> Iterator[directories.Run]:
+def created(
+    directory: Path, settings: Settings, *, fsync: Fsync = "full", notes: Mapping[str, str] | None = None
+) -> Iterator[directories.Run]:
     """Make a run of `settings`, and open it."""
-    task = load_task(settings.task, settings.options).task
-    with directories.created(directory, settings, task, fsync=fsync) as run:
+    with directories.created(directory, settings, fsync=fsync, notes=notes) as run:
         yield run

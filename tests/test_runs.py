@@ -86,8 +86,8 @@ class Own(Hanoi):
 
 def test_a_task_of_ones_own_is_handed_in_again(tmp_path: Path) -> None:
     Run.create(tmp_path / "r", Own(3), model="sim:perfect", k=1).close()
-    with pytest.raises(UnusableRun, match="task="):
-        Run.open(tmp_path / "r")
+    with Run.open(tmp_path / "r") as run, pytest.raises(UnusableRun, match="task="):
+        run.solve()
     with Run.open(tmp_path / "r", task=Own(3)) as run:
         assert run.solve()["verified"]
     with Run.open(tmp_path / "r", task=Own(4)) as run, pytest.raises(UnusableRun, match="no longer"):
@@ -145,7 +145,7 @@ def test_a_provider_that_fails_stops_it_and_it_goes_on(tmp_path: Path, monkeypat
 
 
 def test_two_runs_solve_in_one_loop(tmp_path: Path) -> None:
-    async def both() -> list[bool]:
+    async def both() -> list[bool | None]:
         made = [Run.create(tmp_path / str(n), Hanoi(disks=3), model="sim:perfect", k=1) for n in range(2)]
         results = await asyncio.gather(*(run.asolve() for run in made))
         for run in made:

@@ -8,7 +8,7 @@ import typer
 
 from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
-from maker_graph.run.journal import Fsync
+from maker_graph.run.database import Fsync
 from maker_graph.run.traces import Trace
 
 if TYPE_CHECKING:
@@ -187,13 +187,8 @@ def directory_of(name: str) -> Path:
     return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
 
 
-def opened_run(name: str, *, fsync: Fsync = "full") -> "Run":
+def opened_run(name: str, *, fsync: Fsync = "full", accept_loss: bool = False) -> "Run":
     """Return the run that `name` says, opened; a task of the user's own is made by its name."""
-    from maker_graph.run.directory import settings_of
     from maker_graph.runs import Run
-    from maker_graph.tasks.loading import SHIPPED, load_task
 
-    directory = directory_of(name)
-    settings = settings_of(directory)
-    task = None if settings.task in SHIPPED else load_task(settings.task, settings.options).task
-    return Run.open(directory, task=task, fsync=fsync)
+    return Run.open(directory_of(name), trust=True, fsync=fsync, accept_loss=accept_loss)

@@ -193,6 +193,14 @@ def resume_command(
     timeout: Timeout = TIMEOUT,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
+    accept_loss: Annotated[
+        bool,
+        typer.Option(
+            "--accept-loss",
+            help="Go on although the journal is an older copy: steps that are missing are sampled again, and what was spent on "
+            "them stays counted.",
+        ),
+    ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     force: Force = False,
@@ -203,7 +211,7 @@ def resume_command(
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
-    with opened_run(run, fsync=fsync) as opened, recording(record) as file:
+    with opened_run(run, fsync=fsync, accept_loss=accept_loss) as opened, recording(record) as file:
         how = Solving(
             answer=_unescaped(answer),
             max_samples=max_samples,

@@ -46,7 +46,9 @@ def _position(result: Summary) -> str:
 
 def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
-    if result["verified"]:
+    if result["done"] is None:
+        yield "Final state", f"not replayed, for its task is not loaded: {_position(result)}"
+    elif result["verified"]:
         yield "Final state", shown(("verified", "green"), ": every answer keeps the task's rules, and the goal is reached")
     elif result["done"]:
         yield "Final state", shown(("not verified", "red"), f": {NOT_KEPT[0].lower()}{NOT_KEPT[1:-1]}")

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from enum import Enum
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -145,12 +145,10 @@ def _digits(value: Decimal) -> str:
     """Return `value` without zeros at its end, exactly."""
     if not value.is_finite():
         raise ValueError(f"not plain JSON: {value} is no number")
-    sign, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)  # noqa: S101  it is finite
-    kept = "".join(map(str, digits)).rstrip("0")
-    if not kept:
+    if not value:
         return "0"
-    number = Decimal((sign, tuple(map(int, kept)), exponent + len(digits) - len(kept)))
+    exact = Context(prec=len(value.as_tuple().digits), Emax=MAX_EMAX, Emin=MIN_EMIN)
+    number = value.normalize(exact)
     return f"{number:f}" if abs(number.adjusted()) < 30 else str(number)
 
 

@@ -21,7 +21,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any, NoReturn, TypeAlias
 
@@ -123,6 +123,7 @@ def _converted(value: object) -> object:
         raise
 
 
+@lru_cache(256)
 def why_incomparable(kind: type) -> str | None:
     """Return why values of this kind cannot be compared, although pydantic makes JSON of them; None if they can.
 
@@ -148,8 +149,9 @@ def _see_kinds(value: Any) -> None:
     """Raise if `value` holds something that pydantic would make JSON of, but that cannot be compared."""
     if value is None or isinstance(value, str | int | float):
         return
-    if why := why_incomparable(type(value)):
-        raise Incomparable(f"not plain JSON: it holds a {type(value).__name__}, and {why}")
+    kind: type = type(value)
+    if why := why_incomparable(kind):
+        raise Incomparable(f"not plain JSON: it holds a {kind.__name__}, and {why}")
     for part in _parts(value):
         _see_kinds(part)
 
@@ -269,7 +271,7 @@ def _finite(digits: str) -> float:
 
 def _exact(digits: str) -> float:
     number = _finite(digits)
-    if Decimal(digits) != Decimal(repr(number)):
+    if len(digits) > 15 and Decimal(digits) != Decimal(repr(number)):
         raise ValueError("a number of more digits than can be kept: it must be in quotes")
     return number
 

@@ -19,6 +19,9 @@ The ranges are written out, so that all versions of Python agree; a test holds t
 
 import re
 
+MANY = 1_000
+"""A text that holds more of them, and some where they do not belong, is nothing that a person wrote: all are shown."""
+
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
 _IGNORABLE = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
@@ -39,20 +42,20 @@ _EMOJI = rf"{_PICTURE}[\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?"
 _IDEOGRAPH = r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _MARK = r"[\u200e\u200f\u061c]"
 _BELONGS = (
-    r"\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f",  # the flags of England, Scotland and Wales
-    rf"{_EMOJI}(?:\u200d{_EMOJI})*",
-    r"[0-9#*]\ufe0f\u20e3",
-    rf"{_JOINING}[\u200c\u200d](?={_JOINING})",
-    rf"{_IDEOGRAPH}[\ufe00-\ufe02\U000e0100-\U000e01ef]",
+    r"(?:\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)+",  # the flags of England, Scotland and Wales
+    rf"{_EMOJI}(?:\u200d?{_EMOJI})*",
+    r"(?:[0-9#*]\ufe0f\u20e3)+",
+    rf"{_JOINING}(?:[\u200c\u200d]{_JOINING})+",
+    rf"(?:{_IDEOGRAPH}[\ufe00-\ufe02\U000e0100-\U000e01ef])+",
 )
 
 _SUSPECT = re.compile(_UNSEEN)
-_LEFT_TO_RIGHT = re.compile("|".join((*_BELONGS, f"(?P<unseen>{_UNSEEN})")))
-_RIGHT_TO_LEFT = re.compile("|".join((*_BELONGS, _MARK, f"(?P<unseen>{_UNSEEN})")))
+_LEFT_TO_RIGHT = re.compile("|".join((*_BELONGS, f"(?P<unseen>{_UNSEEN}+)")))
+_RIGHT_TO_LEFT = re.compile("|".join((*_BELONGS, f"{_MARK}+", f"(?P<unseen>(?:(?!{_MARK}){_UNSEEN})+)")))
 _RIGHT_TO_LEFT_LETTER = re.compile(
     r"[\u05d0-\u05f4\u0620-\u064a\u066e-\u06d5\u06ee-\u08c9\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-_CONTROLS = re.compile(f"[{_CONTROL}]")
+_CONTROLS = re.compile(f"[{_CONTROL}]+")
 
 
 def unseen(text: str) -> str | None:
@@ -65,7 +68,7 @@ def unseen(text: str) -> str | None:
     """
     if (text.isascii() and text.isprintable()) or _SUSPECT.search(text) is None:
         return None
-    return next((_escape(match[0]) for match in _parts(text).finditer(text) if match["unseen"]), None)
+    return next((_escape(match["unseen"][0]) for match in _parts(text).finditer(text) if match["unseen"]), None)
 
 
 def visible(text: str) -> str:
@@ -74,8 +77,11 @@ def visible(text: str) -> str:
     >>> visible("\x1b[2J\u202e") == r"\x1b[2J\u202e"
     True
     """
-    if (text.isascii() and text.isprintable()) or _SUSPECT.search(text) is None:
+    if unseen(text) is None:
         return text
+    found = _SUSPECT.findall(text)
+    if len(found) > MANY:
+        return text.translate({ord(character): _escape(character) for character in set(found)})
     return _parts(text).sub(lambda match: _escape(match[0]) if match["unseen"] else match[0], text)
 
 
@@ -93,6 +99,16 @@ def _parts(text: str) -> re.Pattern[str]:
     return _LEFT_TO_RIGHT if _RIGHT_TO_LEFT_LETTER.search(text) is None else _RIGHT_TO_LEFT
 
 
-def _escape(character: str) -> str:
-    number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+class _Escapes(dict[int, str]):
+    """Code point -> its escape; made when it is first asked for."""
+
+    def __missing__(self, number: int) -> str:
+        form = "\\x{:02x}" if number < 0x100 else "\\u{:04x}" if number < 0x10000 else "\\U{:08x}"
+        return self.setdefault(number, form.format(number))
+
+
+_ESCAPES = _Escapes()
+
+
+def _escape(characters: str) -> str:
+    return characters.translate(_ESCAPES)

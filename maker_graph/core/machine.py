@@ -104,16 +104,7 @@ class Machine:
             step=0,
             done=self._done(state, 0),
             digest=hashlib.sha256(text.encode()).hexdigest(),
-            totals=Totals(
-                samples=0,
-                votes=0,
-                outvoted=0,
-                undecided=0,
-                rounds=0,
-                first_sample_wrong_at=None,
-                flags={},
-                tokens=Usage(input=0, cached=0, output=0),
-            ),
+            totals=no_totals(),
         )
 
     def advance(self, at: MakerOutput, decision: Decision) -> MakerOutput:
@@ -134,7 +125,7 @@ class Machine:
             step=step,
             done=self._done(state, step),
             digest=hashlib.sha256(link.encode()).hexdigest(),
-            totals=_added(at["totals"], decision, step),
+            totals=added(at["totals"], decision, step),
         )
 
     def _state(self, what: str, state: object) -> JSON:
@@ -147,7 +138,22 @@ class Machine:
         return truth(f"{self._name}.done", self._task.done(state)) or step == self.total
 
 
-def _added(totals: Totals, decision: Decision, step: int) -> Totals:
+def no_totals() -> Totals:
+    """Return the sums over no step."""
+    return Totals(
+        samples=0,
+        votes=0,
+        outvoted=0,
+        undecided=0,
+        rounds=0,
+        first_sample_wrong_at=None,
+        flags={},
+        tokens=Usage(input=0, cached=0, output=0),
+    )
+
+
+def added(totals: Totals, decision: Decision, step: int) -> Totals:
+    """Return the sums with one more decision, that of `step`."""
     first_wrong = totals["first_sample_wrong_at"]
     if first_wrong is None and not decision["first_agrees"]:
         first_wrong = step

@@ -111,7 +111,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     total = total_of(run.task)
     if replayed:
         summary = runs.summary(run)
-        done, verified = summary["done"], summary["verified"] if summary["done"] else None
+        done, verified = bool(summary["done"]), summary["verified"] if summary["done"] else None
     else:
         note = _note(run, "verified") or {}
         done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None

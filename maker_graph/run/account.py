@@ -1,8 +1,8 @@
 """What a run spends, and the limits at which it pauses.
 
 Requests are counted as in any budget (`models/budget.py`). What is reserved is in the journal as well, before the request is
-made (`Held`): as much as the step before took, so that it costs no write of its own while steps are alike. Of a process that is
-killed, the journal knows what it may have spent at most.
+made (`Reserved`): as much as the step before took, so that it costs no write of its own while steps are alike. Of a process
+that is killed, the journal knows what it may have spent at most.
 """
 
 import time
@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from math import inf
 
 from maker_graph.core.decision import Usage
-from maker_graph.core.spending import Spent
+from maker_graph.core.machine import Totals
+from maker_graph.core.spending import Reserved, Spent
 from maker_graph.errors import LimitReached
 from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import Price
-from maker_graph.run.journal import Held, Journal
+from maker_graph.run.journal import Journal
 from maker_graph.run.pace import Pace
 
 MOST_HELD = 16
@@ -53,18 +54,20 @@ class Ledger:
     pace: Pace = field(init=False)
     _tally: Tally = field(init=False)
     _seconds: float = field(init=False)
-    _held: Held = field(default_factory=Held)
+    _held: Reserved = field(default_factory=Reserved)
     _clock: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        _, spent, _, lost = self.journal.account()
+        account = self.journal.account()
+        spent, unsettled = account.spent, account.unsettled
+        lost = f"{unsettled.calls} calls, ${unsettled.cost:.4f}"
         self._tally = Tally(
             self.limits.cost,
             self.limits.calls,
             "Resume with a higher --max-{}.",
-            cost=spent.cost + lost.cost,
-            calls=spent.calls + lost.calls,
-            aside=f" ({lost.calls} calls, ${lost.cost:.4f}, were under way when the run was killed)" if lost.calls else "",
+            cost=spent.cost + unsettled.cost,
+            calls=spent.calls + unsettled.calls,
+            aside=f" ({lost}, were under way when the run was killed)" if unsettled.calls else "",
         )
         self._seconds = spent.seconds
         self.pace = Pace.of(self.journal.note("pace"))
@@ -83,7 +86,7 @@ class Ledger:
         self.journal.owned()
         asked = cost_of(most, price or self.price)
         self._tally.check(asked)
-        open_ = Held(self.since.cost, self.since.calls).plus(self._flying()).plus(Held(asked, 1))
+        open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked, 1))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
             held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
             self.journal.spend(Spent(), held)
@@ -107,16 +110,30 @@ class Ledger:
         price = price or self.price
         self._close(most, Spent(cost_of(most, price) if billed else 0.0, calls=1), price)
 
-    def take(self) -> tuple[Spent, Held]:
+    def take(self) -> tuple[Spent, Reserved]:
         """Return what was used since the last time and what may be under way, both for the journal; begin anew."""
         now = time.monotonic()
         taken = self.since._replace(seconds=now - self._clock)
         self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
         again = min(taken.calls, MOST_HELD)
-        share = Held(self._held.cost * again / self._held.calls, again) if self._held.calls else Held()
+        share = Reserved(self._held.cost * again / self._held.calls, again) if self._held.calls else Reserved()
         flying = self._flying()
         self._held = self._capped(flying.plus(share), flying)
         return taken, self._held
+
+    def find(self, totals: Totals) -> None:
+        """Count what was drawn according to `totals` and is not in the journal, which is an older copy of itself."""
+        spent, tokens = self.journal.account().spent, totals["tokens"]
+        samples = max(0, totals["samples"] - spent.samples)
+        usage = Usage(
+            input=max(0, tokens["input"] - spent.input),
+            cached=max(0, tokens["cached"] - spent.cached),
+            output=max(0, tokens["output"] - spent.output),
+        )
+        cost = cost_of(usage, self.price)
+        self.since = self.since.plus(Spent(cost, calls=samples, samples=samples, **usage))
+        self._tally.cost += cost
+        self._tally.calls += samples
 
     def paced(self, step: int) -> str | None:
         """Return the note of the pace, if it is time to write it again: `step` is to be committed now."""
@@ -130,7 +147,7 @@ class Ledger:
     def close(self) -> None:
         """Book what is not booked yet; nothing is under way any more."""
         spent, _ = self.take()
-        self.journal.spend(spent, Held(), self.pace.note())
+        self.journal.spend(spent, Reserved(), self.pace.note())
 
     def seconds_left(self) -> float | None:
         """Return how long the run may still work, or None if it may for ever.
@@ -149,18 +166,18 @@ class Ledger:
         """Return the error for a run that has worked as long as it may."""
         return LimitReached(f"The limit of {self.limits.minutes:g} minutes is reached: resume with a higher --max-minutes.")
 
-    def _capped(self, held: Held, least: Held) -> Held:
+    def _capped(self, held: Reserved, least: Reserved) -> Reserved:
         """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`."""
         tally, since = self._tally, self.since
         cost, calls = self.limits.cost, self.limits.calls
-        return Held(
+        return Reserved(
             max(least.cost, min(held.cost, inf if cost is None else cost - (tally.cost - since.cost))),
             max(least.calls, min(held.calls, held.calls if calls is None else calls - (tally.calls - since.calls))),
         )
 
-    def _flying(self) -> Held:
+    def _flying(self) -> Reserved:
         """Return what the calls under way may use."""
-        return Held(self._tally.open_cost, self._tally.open_calls)
+        return Reserved(self._tally.open_cost, self._tally.open_calls)
 
     def _close(self, most: Usage, spent: Spent, price: Price | None) -> None:
         self._tally.close(cost_of(most, price), spent.cost)

@@ -1,29 +1,34 @@
 """A run: a directory with settings, checkpoints and journal, and what can be said of it without a model.
 
-settings.json    what was asked for; it is part of the journal's first hash
-checkpoints.db   LangGraph's snapshots, one per segment
-journal.db       every decided step: the truth
+settings.json      what was asked for; it is part of the journal's first hash
+journal.db         every decided step: the truth
+journal.watermark  how far the journal has come
+checkpoints.db     LangGraph's snapshots, one per segment
 """
 
+import errno
+import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import guarded
-from maker_graph.core.machine import Machine
+from maker_graph.core.machine import Machine, Totals, added, no_totals
 from maker_graph.core.task import Checks, Task, total_of
-from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
+from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.files import write_whole
-from maker_graph.run.journal import Fsync, Journal
+from maker_graph.run.birth import cradle
+from maker_graph.run.database import Fsync, disk_errors
+from maker_graph.run.journal import Journal, create_journal
 from maker_graph.run.settings import Settings, read_settings
-from maker_graph.tasks.loading import load_task
+from maker_graph.run.watermark import witness_path
+from maker_graph.tasks.loading import SHIPPED, load_task
 
 LONG = 20_000
 """Steps whose replay takes seconds, which is worth a word."""
@@ -47,7 +52,8 @@ class Summary(TypedDict):
     `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
     session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
-    somebody went on with the run, the first time included.
+    somebody went on with the run, the first time included. Without the run's task nothing is replayed: then `total`, `done`,
+    `verified` and `digest` are None.
     """
 
     run: str
@@ -56,8 +62,8 @@ class Summary(TypedDict):
     simulated: bool
     steps: int
     total: int | None
-    done: bool
-    verified: bool
+    done: bool | None
+    verified: bool | None
     k: int
     samples: int
     votes: int
@@ -68,68 +74,167 @@ class Summary(TypedDict):
     tokens: Usage
     cost_usd: float
     seconds: float
-    digest: str
+    digest: str | None
     drafts: Drafts
     dropped: int
     lost: int
     sessions: int
 
 
-@dataclass(frozen=True, slots=True)
 class Run:
-    """An opened run."""
+    """An opened run. Its task is made when it is first asked for, and never by importing code unless `load` says so.
 
-    directory: Path
-    settings: Settings
-    task: Task
-    machine: Machine
-    journal: Journal
+    Attributes:
+        directory: where it is.
+        settings: what was asked for.
+        journal: its decided steps.
+    """
+
+    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: Task | None = None) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.journal = journal
+        self._task = task
+        self._machine: Machine | None = None
+
+    def load(self) -> None:
+        """Make the task by the name that stands in the settings, if it is not there yet.
+
+        A name like `package.module:name` imports that module and may call what it finds: it runs code that whoever wrote the
+        directory has chosen.
+
+        Raises:
+            UsageError: it cannot be made.
+        """
+        if self._task is None:
+            self._task = load_task(self.settings.task, self.settings.options).task
+
+    @property
+    def has_task(self) -> bool:
+        """Whether the task is there, or can be made without running anybody's code."""
+        return self._task is not None or self.settings.task in SHIPPED
+
+    @property
+    def task(self) -> Task:
+        """The task.
+
+        Raises:
+            UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it.
+        """
+        if not self.has_task:
+            name = self.settings.task
+            raise UnusableRun(f"{self.directory} is a run of {name}, which does not ship: open it with task=, or trust=True.")
+        self.load()
+        assert self._task is not None  # noqa: S101  it was loaded just now
+        return self._task
+
+    @property
+    def machine(self) -> Machine:
+        """The step machine of the task."""
+        if self._machine is None:
+            self._machine = Machine(self.task)
+        return self._machine
 
 
 @contextmanager
-def created(directory: Path, settings: Settings, task: Task, *, fsync: Fsync = "full") -> Iterator[Run]:
-    """Make the directory of a new run of `task` and open it.
+def created(
+    directory: Path,
+    settings: Settings,
+    task: Task | None = None,
+    *,
+    fsync: Fsync = "full",
+    notes: Mapping[str, str] | None = None,
+) -> Iterator[Run]:
+    """Make the directory of a new run, with `notes` in its journal, and open it; `task` is its task, as in `opened`.
+
+    It is there as a whole or not at all: it is made under another name, and gets its own when all of it is on the disk.
 
     Raises:
-        UnusableRun: the directory exists, cannot be made, or has a name that is none.
+        UnusableRun: the directory exists and is not empty, cannot be made, or has a name that is none.
+        UsageError: a setting is no text: the name of a file in another encoding, for example.
+        LimitReached: the disk is full.
     """
     if not _NAME.fullmatch(directory.name):
         raise UnusableRun(
             f"{directory.name!r} is no name for a run: letters, digits, dots, dashes and underscores, at most 64."
         )
+    _see_free(directory)
+    origin = settings.origin()
+    if not _is_text(origin):
+        raise UsageError("The settings cannot be kept: a name in them is no text. Rename the file, or set a UTF-8 locale.")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700)
-    except FileExistsError:
-        known = (directory / "settings.json").exists()
-        todo = f"resume it (maker-graph resume {directory}), or give another --run" if known else "give another --run"
-        raise UnusableRun(f"{directory} exists{'' if known else ' and is no run'}: {todo}.") from None
     except OSError as error:
         raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
-    try:
-        Journal(directory / "journal.db", settings.origin(), create=True).close()
-        write_whole(directory / "settings.json", settings.text(), private=True)  # last: a directory with settings is a run
-    except OSError as error:
-        raise LimitReached(f"{directory} cannot be written ({error.strerror}): make room and start again.") from None
+    with cradle(directory) as draft, disk_errors(str(directory)):
+        create_journal(draft / "journal.db", origin, notes)
+        write_whole(draft / "settings.json", settings.text(), private=True)
+        for path in (*draft.iterdir(), draft):
+            _sync(path)
+        try:
+            draft.rename(directory)  # onto nothing, or an empty directory; the system refuses any other
+        except OSError:
+            _see_free(directory)  # another process was faster
+            raise
+        _sync(directory.parent)
     with opened(directory, task, fsync=fsync) as run:
         yield run
 
 
 @contextmanager
-def opened(directory: Path, task: Task | None = None, *, fsync: Fsync = "full") -> Iterator[Run]:
-    """Open the run in `directory`; `task` is its task, which is made by the name in its settings if None.
+def opened(directory: Path, task: Task | None = None, *, fsync: Fsync = "full", accept_loss: bool = False) -> Iterator[Run]:
+    """Open the run in `directory`; one that cannot be written can be looked at.
+
+    Args:
+        directory: the run.
+        task: its task; None leaves it to `Run.task` and `Run.load`: to look at a run must not import what its settings name.
+        fsync: when the disk is waited for.
+        accept_loss: open it although its journal is an older copy of itself.
 
     Raises:
-        UnusableRun: there is no run, or another process holds it.
+        UnusableRun: there is no run, another process holds it, or a newer maker_graph wrote it.
         DamagedRun: its settings or its journal cannot be read, or do not belong together.
+        OlderJournal: what was committed or paid for since is missing from its journal.
     """
     settings = settings_of(directory)
-    journal = Journal(directory / "journal.db", settings.origin(), fsync=fsync)
+    witness = witness_path(directory, settings.id)
+    journal = Journal(directory / "journal.db", settings.origin(), fsync=fsync, witness=witness, accept_loss=accept_loss)
+    with closing(journal):
+        yield Run(directory, settings, journal, task)
+
+
+def _see_free(directory: Path) -> None:
+    """See that a run can be made in `directory`: it is not there, or empty.
+
+    Raises:
+        UnusableRun: it cannot.
+    """
+    if (directory / "settings.json").exists():
+        raise UnusableRun(f"{directory} exists: resume it (maker-graph resume {directory}), or give another --run.")
+    empty = directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
+    if os.path.lexists(directory) and not empty:
+        raise UnusableRun(f"{directory} exists and is no run: give another --run.")
+
+
+def _is_text(text: str) -> bool:
+    """Say whether `text` can be written; in a locale that does not fit, the name of a file has characters that cannot."""
     try:
-        task = task or load_task(settings.task, settings.options).task  # after the journal has said that these are the settings
-        yield Run(directory, settings, task, Machine(task), journal)
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has a file or a directory, where it can be waited for."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
     finally:
-        journal.close()
+        os.close(file)
 
 
 def settings_of(directory: Path) -> Settings:
@@ -154,31 +259,22 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
     Verified means: every step decided by an answer that keeps the rules of the task, the task done, in exactly `total` steps
     if the task knows its total. A million steps take a minute or two; `progress` is told the step every thousand.
 
+    Of a run whose task does not ship and is not loaded, the steps are counted and their hashes checked.
+
     Raises:
         DamagedRun: the journal is not what was written.
     """
-    at = run.machine.begin()
-    task = guarded(run.task)
-    rules_kept, check = True, task.check if isinstance(task, Checks) else None
-    for decision, before, after in run.journal.replay(run.machine):
-        at = after
-        decided = decision["status"] == "decided"
-        if decided and check is not None and rules_kept:
-            rules_kept = broken_rule(check, before["state"], decision["answer"]) is None
-        rules_kept = rules_kept and decided
-        if at["step"] % 1000 == 0:
-            progress(at["step"])
-    total = total_of(run.task)
-    totals, settings, spent = at["totals"], run.settings, run.journal.account().spent
+    found = _replayed(run, progress) if run.has_task else _counted(run, progress)
+    totals, settings, spent = found.totals, run.settings, run.journal.account().spent
     return Summary(
         run=run.directory.name,
         task=settings.task,
         model=settings.model,
         simulated=settings.simulated,
-        steps=at["step"],
-        total=total,
-        done=at["done"],
-        verified=rules_kept and task.done(at["state"]) and total in (None, at["step"]),
+        steps=found.steps,
+        total=total_of(run.task) if run.has_task else None,
+        done=found.done,
+        verified=found.verified,
         k=settings.k,
         samples=max(spent.samples, totals["samples"]),
         votes=totals["votes"],
@@ -189,7 +285,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         tokens=Usage(input=spent.input, cached=spent.cached, output=spent.output),
         cost_usd=round(spent.cost, 6),
         seconds=round(spent.seconds, 3),
-        digest=at["digest"],
+        digest=found.digest,
         drafts=Drafts(
             calls=spent.drafts,
             tokens=Usage(input=spent.draft_input, cached=spent.draft_cached, output=spent.draft_output),
@@ -199,6 +295,41 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
     )
+
+
+class _Found(NamedTuple):
+    """What the steps of a journal say."""
+
+    steps: int
+    totals: Totals
+    done: bool | None = None
+    verified: bool | None = None
+    digest: str | None = None
+
+
+def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
+    at, task = run.machine.begin(), guarded(run.task)
+    rules_kept, check = True, task.check if isinstance(task, Checks) else None
+    for decision, before, after in run.journal.replay(run.machine):
+        at = after
+        decided = decision["status"] == "decided"
+        if decided and check is not None and rules_kept:
+            rules_kept = broken_rule(check, before["state"], decision["answer"]) is None
+        rules_kept = rules_kept and decided
+        if at["step"] % 1000 == 0:
+            progress(at["step"])
+    verified = rules_kept and task.done(at["state"]) and run.machine.total in {None, at["step"]}
+    return _Found(at["step"], at["totals"], at["done"], verified, at["digest"])
+
+
+def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
+    run.journal.check(run.journal.step)
+    step, totals = 0, no_totals()
+    for step, decision in enumerate(run.journal.decisions(), start=1):
+        totals = added(totals, decision, step)
+        if step % 1000 == 0:
+            progress(step)
+    return _Found(step, totals)
 
 
 def answers(run: Run) -> Iterator[Any]:

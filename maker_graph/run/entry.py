@@ -115,6 +115,9 @@ _UNANIMOUS = re.compile(r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\
 It is anchored at the end, and `[null]` stands in it just once, so that no answer can pass for it.
 """
 
+_ANSWER_ALONE = (None,)
+"""The candidates of such an entry."""
+
 
 class SkimmedVote(NamedTuple):
     """One sampler's vote in an entry; `lengths` are the output tokens of each sample, empty if they were not kept."""
@@ -131,21 +134,26 @@ class Skimmed(NamedTuple):
     """An entry as it stands, for counting a million of them: nothing in it is checked or completed.
 
     Attributes:
-        answer_text: the answer as canonical JSON.
+        text: the entry itself.
         votes: those of earlier rungs and, last, the one that ended the step.
         winner: a place among the last vote's candidates, of which null stands for the answer itself.
         first_agrees: whether the first sample was for the winner.
     """
 
-    answer_text: str
+    text: str
     votes: Sequence[SkimmedVote]
     winner: int | None
     first_agrees: bool
 
     @property
     def answer(self) -> Any:
-        """The answer, read anew each time."""
-        return from_json(self.answer_text)
+        """The answer, which is looked up in the text: few of those who count look at it."""
+        return from_json(self.text)[0]
+
+    @property
+    def answer_text(self) -> str:
+        """The answer as canonical JSON."""
+        return sorted_json(self.answer)
 
 
 def skim(entry: str) -> Skimmed:
@@ -161,10 +169,9 @@ def skim(entry: str) -> Skimmed:
     if seen is None:
         return _skimmed(entry)
     sequence, rounds, output, agrees = seen.groups()
-    lengths = [int(length) for length in output[1:-1].split(",")] if output[0] == "[" and output != "[]" else []
-    return Skimmed(
-        entry[1 : seen.start()], [SkimmedVote("base", [None], _sequence(sequence), int(rounds), lengths)], 0, agrees == "true"
-    )
+    lengths = list(map(int, output[1:-1].split(","))) if output[0] == "[" and output != "[]" else ()
+    vote = SkimmedVote("base", _ANSWER_ALONE, _sequence(sequence), int(rounds), lengths)
+    return Skimmed(entry, (vote,), 0, agrees == "true")
 
 
 def unanimous(entry: str) -> int | None:
@@ -188,10 +195,10 @@ def _skimmed(entry: str) -> Skimmed:
     parts = from_json(entry)
     if not isinstance(parts, list):
         raise ValueError("it is no entry")  # noqa: TRY004  as in `_parts`
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _whole(parts)
+    _, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _whole(parts)
     votes = [_skimmed_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)]
     votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]))
-    return Skimmed(sorted_json(answer), votes, winner, first_agrees)
+    return Skimmed(entry, votes, winner, first_agrees)
 
 
 def _skimmed_vote(

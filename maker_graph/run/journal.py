@@ -6,74 +6,89 @@ kept here:
 - an append is a compare-and-set on the step number: the step that follows the last one, or a refusal;
 - an owner epoch: whoever goes on with a run raises it (`claim`), and the append of an older owner is refused, whatever it
   slept through;
-- each entry carries a hash over the run, its settings, the entry, where the machine stood after it, and the hash before, so
-  that damage, reordering, deletion and transplants show, with the step number;
+- each entry carries a hash over all before it (`chain.py`), so that damage, reordering, deletion and transplants show, with the
+  step;
 - the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
-  are committed together.
+  are committed together;
+- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for (`files.py`), and
+  one that was put back to an older copy when it is opened (`watermark.py`).
 """
 
-import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from operator import add
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any
 
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Machine, MakerOutput
-from maker_graph.core.spending import Spent
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, StaleStep, TakenOver, UnusableRun
-from maker_graph.run.entry import decode, encode
-
-Fsync: TypeAlias = Literal["full", "normal"]
-"""When SQLite waits for the disk: at each commit, or at its own checkpoints. A kill loses nothing with either; with "normal" a
-power cut may lose the last steps, which are then sampled again."""
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS steps (step INTEGER PRIMARY KEY, entry TEXT NOT NULL, mark BLOB NOT NULL, hash BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
-"""
-
+from maker_graph.core.spending import NONE, NOTHING, Account, Reserved, Spent
+from maker_graph.errors import (
+    DamagedRun,
+    LimitReached,
+    LostJournal,
+    MakerError,
+    OlderJournal,
+    StaleStep,
+    TakenOver,
+    UnusableRun,
+)
+from maker_graph.run.chain import link, origin_digest, place_digest, seal
+from maker_graph.run.database import FORM, Fsync, disk_errors, form_of, make_database, open_database, storage_errors
+from maker_graph.run.entry import encode
+from maker_graph.run.files import Found, OpenFiles
+from maker_graph.run.steps import Row, check_chain, decoded, end_of, hash_at, read_note, replayed, rows
+from maker_graph.run.watermark import Watermark, WatermarkFile, older_text
 
 CHECKED_AT_ONCE = 100_000
 """Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
 
-
-class Held(NamedTuple):
-    """What calls that are not accounted for yet may use up at most: USD, requests."""
-
-    cost: float = 0.0
-    calls: int = 0
-
-    def plus(self, other: "Held") -> "Held":
-        """Return the sum of both."""
-        return Held._make(map(add, self, other))
+_OWN = ("account", "names", "origin", "owner")
+"""The notes of every journal."""
 
 
-NOTHING = Spent()
-NONE = Held()
+def watermark_path(journal: Path) -> Path:
+    """Return the file beside a journal with its high-water mark."""
+    return journal.with_suffix(".watermark")
 
 
-class Account(NamedTuple):
-    """The account of a run.
+def create_journal(path: Path, origin: str, notes: Mapping[str, str] | None = None) -> None:
+    """Make the journal of a new run, with `notes`, and its high-water mark; the disk is not waited for.
 
-    Attributes:
-        steps: the journal's last step, so that a tail cut off shows.
-        spent: what was used up.
-        held: reserved for calls that the owner may be making.
-        lost: held by owners that were killed or taken over: it may have been billed, nobody can tell. What an owner that was
-            taken over books later counts once more.
+    Raises:
+        DamagedRun: it is there already.
+        LimitReached: it cannot be written.
     """
+    began = origin_digest(origin)
+    written = {"origin": origin, "owner": "0", "account": canonical(Account(serial=1).parts()), **(notes or {})}
+    written["names"] = canonical(sorted({*written, "names"}))
+    with storage_errors("The journal"), closing(make_database(path)) as db:
+        db.execute("BEGIN")
+        db.executemany(
+            "INSERT INTO notes VALUES (?, ?, ?)", [(name, text, seal(began, name, text)) for name, text in written.items()]
+        )
+        db.execute("COMMIT")
+    mark = WatermarkFile(watermark_path(path), began)
+    with disk_errors("The high-water mark"):
+        mark.write(Watermark(0, began, Account(serial=1)))
+        mark.close()
 
-    steps: int
-    spent: Spent
-    held: Held
-    lost: Held
+
+@dataclass(slots=True)
+class _Books:
+    """What the database says at one moment: its version for this connection, who owns the run, its end, account and notes."""
+
+    version: int
+    owner: int
+    step: int
+    hash: bytes
+    account: Account
+    names: frozenset[str]
 
 
 class Journal:
@@ -82,75 +97,91 @@ class Journal:
     Attributes:
         step: the last step.
         epoch: which owner of the run this is, counted from 1; None for one who only looks.
+        accept_loss: whether a journal from which steps are missing is gone on with.
     """
 
-    def __init__(self, path: Path, origin: str, *, create: bool = False, fsync: Fsync = "full") -> None:
-        """Open the journal in `path`, or make it.
+    def __init__(
+        self, path: Path, origin: str, *, fsync: Fsync = "full", witness: Path | None = None, accept_loss: bool = False
+    ) -> None:
+        """Open the journal in `path`; one that cannot be written is read.
 
         Args:
             path: the file.
             origin: what the first hash stands on: the run and its settings. A journal of another origin does not load.
-            create: make it; else it must be there.
             fsync: when the disk is waited for.
+            witness: a file outside the run's directory that has a high-water mark of it as well.
+            accept_loss: open it although it is an older copy of itself.
 
         Raises:
             DamagedRun: the file is missing, is no journal, or is of another run or other settings.
+            OlderJournal: what was committed or paid for since is missing from it.
+            UnusableRun: another process holds it, or a newer maker_graph wrote it.
         """
-        if path.exists() == create:
-            raise DamagedRun(f"{path} {'is there already' if create else 'is missing'}.", 1)
-        self._origin = hashlib.sha256(origin.encode()).digest()[:16]
+        if not path.exists():
+            raise DamagedRun(f"{path} is missing: put it back, or start a new run.", 1)
         self.epoch: int | None = None
-        self._owned_at: tuple[int] | None = None
-        self._path = path
+        self.accept_loss = accept_loss
+        self._origin = origin_digest(origin)
+        self._marks = [WatermarkFile(place, self._origin) for place in (watermark_path(path), witness) if place is not None]
+        self._files = OpenFiles(path)
         self._damage: MakerError | None = None
-        if create:
-            path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-        with clear_errors("The journal"):
-            self._db = sqlite3.connect(path, isolation_level=None)
+        self._unmarked: MakerError | None = None
+        self._known: _Books | None = None
+        marks = self._read_marks()  # before the journal: they are written after it
+        self._database = open_database(path, fsync)
+        self._db = self._database.connection
         try:
-            with clear_errors("The journal"):
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute(f"PRAGMA synchronous={fsync}")
-                if create:
-                    self._db.executescript(_TABLES)
-                    with self._transaction():
-                        self._write("origin", origin)
-                        self._write("owner", "0")
-                        self._keep(Account(0, Spent(), Held(), Held()))
-                        self._write("names", canonical(["account", "names", "origin", "owner"]))
-                self._see_tables()
+            with storage_errors("The journal"):
                 self._belongs(origin)
-                self._db.execute("BEGIN")  # all at one moment: another process may be at work
-                if self._names() != json.loads(self._read("names")):
-                    raise DamagedRun("The journal is damaged: a note is missing.")
-                self.step, self._hash = self._last()
-                steps = self.account().steps
-                self._db.execute("COMMIT")
-                if steps != self.step:
-                    raise DamagedRun(
-                        f"The journal is damaged: its last steps are missing, from {self.step + 1}.", self.step + 1
-                    )
-        except MakerError:
-            self._db.close()
+                books = self._books()
+                self._see_whole(books)
+            self.step, self._hash = books.step, books.hash
+            self._hold_against(marks, books)
+        except BaseException:
+            self._database.close()
             raise
-        except UnicodeDecodeError as error:  # SQLite's message quotes the damaged bytes of a table's definition
-            self._db.close()
-            raise DamagedRun(f"The journal cannot be read: its tables are damaged ({error.reason}).") from error
+
+    @property
+    def writable(self) -> bool:
+        """Whether the journal can be written; one on a disk that takes no writes can only be looked at."""
+        return self._database.writable
 
     def claim(self) -> None:
-        """Become the owner of the run: from now on the appends of any earlier one are refused."""
-        with self._transaction():
-            self.epoch = self._owner() + 1
-            self._write("owner", str(self.epoch))
-            account = self.account()
-            self._keep(account._replace(held=Held(), lost=account.lost.plus(account.held)))
-        self.step, self._hash = self._last()
+        """Become the owner of the run: from now on the appends of any earlier one are refused.
+
+        Raises:
+            OlderJournal: what was committed or paid for since is missing, or nobody can tell; see `accept_loss`.
+        """
+        for witness in self._marks[1:]:
+            with suppress(OSError):  # without it, only an older copy of the whole directory goes unseen
+                witness.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        marks, self._unmarked = self._read_marks(), None
+        with self._transaction() as books:
+            ahead = self._hold_against(marks, books)
+            if marks[0] is None and books.account.serial and not self.accept_loss:
+                raise OlderJournal(
+                    f"{self._marks[0].path} is missing or damaged: nobody can tell whether the journal is an older copy of "
+                    "itself. Put it back, or resume with --accept-loss."
+                )
+            books.owner = self.epoch = 1 + max([books.owner, *(mark.epoch for mark in marks if mark is not None)])
+            now = Watermark(0, books.hash, books.account)
+            # Before the commit: from then on there is a mark, and no later owner gets the same epoch.
+            self._write_marks([(mark or now)._replace(epoch=books.owner) for mark in marks])
+            account = books.account
+            for mark in ahead:
+                account = account.covering(mark.account)
+            unsettled = account.unsettled.plus(account.reserved)
+            books.account = account._replace(serial=max(1, account.serial), reserved=NONE, unsettled=unsettled)
+            self._write("owner", str(books.owner))
+            self._db.execute(f"PRAGMA user_version={FORM}")
+        self.step, self._hash = books.step, books.hash
+        self._files.add(self._marks[0].path)
 
     def append(
         self,
         steps: Sequence[tuple[Decision, MakerOutput]],
         spent: Spent = NOTHING,
-        held: Held = NONE,
+        reserved: Reserved = NONE,
         pace: str | None = None,
     ) -> None:
         """Store decisions, each with where it led to, what was spent since the last append, and what may be under way.
@@ -160,55 +191,62 @@ class Journal:
         Raises:
             TakenOver: this process is not the owner of the run, or no longer.
             StaleStep: the steps do not follow the journal's last one.
+            LostJournal: the journal was deleted, moved or replaced.
             DamagedRun: older steps were found damaged since; see `check`.
         """
         if self._damage is not None:
             raise self._damage
-        first, link, rows = steps[0][1]["step"], self._hash, []
-        for step, (decision, after) in enumerate(steps, start=first):
-            entry, mark = encode(decision), mark_of(after)
-            link = _link(link, step, entry, mark)
-            rows.append((step, entry, mark, link))
+        first, after, new = steps[0][1]["step"], self._hash, list[Row]()
+        for step, (decision, place) in enumerate(steps, start=first):
+            entry, digest = encode(decision), place_digest(place)
+            after = link(after, step, entry, digest)
+            new.append((step, entry, digest, after))
         last = steps[-1][1]["step"]
-        with self._transaction():
-            owned = self._owner() == self.epoch
-            follows = self._last() == (first - 1, self._hash) and last == first + len(steps) - 1
-            account = self.account()
+        with self._transaction() as books:
+            owned = books.owner == self.epoch
+            follows = (books.step, books.hash) == (first - 1, self._hash) and last == first + len(steps) - 1
             if owned and follows:
-                self._db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?)", rows)
-                account = account._replace(steps=last, held=held)
+                self._db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?)", new)
+                books.step, books.hash = last, after
+                books.account = books.account._replace(steps=last, reserved=reserved)
                 if pace is not None:
-                    self._put("pace", pace)
-            self._keep(account._replace(spent=account.spent.plus(spent)))  # money is gone, whoever was first
+                    self._put("pace", pace, books)
+            books.account = books.account._replace(spent=books.account.spent.plus(spent))  # money is gone, whoever was first
         if not owned:
             raise _taken_over()
         if not follows:
-            raise StaleStep(f"Step {first} does not follow the journal's last, {self._last()[0]}.", first)
-        self.step, self._hash = last, link
+            raise StaleStep(f"Step {first} does not follow the journal's last, {books.step}.", first)
+        self.step, self._hash = last, after
 
     def owners(self) -> int:
         """Return how many owners the run has had."""
-        return self._owner()
+        return self._books().owner
 
     def owned(self) -> None:
-        """See that this process is the owner of the run.
+        """See that this process is the owner of the run, and that its journal is still the one on the disk.
 
         Raises:
-            TakenOver: it is not, or no longer.
+            TakenOver: it is not the owner, or no longer.
+            LostJournal: the journal was deleted, moved or replaced.
         """
-        version = self._db.execute("PRAGMA data_version").fetchone()  # another one if another connection has written since
-        if version != self._owned_at:
-            if self._owner() != self.epoch:
-                raise _taken_over()
-            self._owned_at = version
+        if self._damage is not None or self._unmarked is not None:
+            raise self._damage or self._unmarked  # type: ignore[misc]  # one of them is there
+        found = self._files.look()
+        if found is Found.GONE:
+            raise self._lost()
+        if found is Found.WRITTEN:
+            with self._locked():
+                pass
+        if self._books().owner != self.epoch:
+            raise _taken_over()
 
-    def spend(self, spent: Spent, held: Held = NONE, pace: str | None = None) -> None:
+    def spend(self, spent: Spent, reserved: Reserved = NONE, pace: str | None = None) -> None:
         """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""
-        with self._transaction():
-            account, owned = self.account(), self._owner() == self.epoch
+        with self._transaction() as books:
+            owned, account = books.owner == self.epoch, books.account
             if owned and pace is not None:
-                self._put("pace", pace)
-            self._keep(account._replace(spent=account.spent.plus(spent), held=held if owned else account.held))
+                self._put("pace", pace, books)
+            books.account = account._replace(spent=account.spent.plus(spent), reserved=reserved if owned else account.reserved)
 
     def account(self) -> Account:
         """Return what the run has spent, in all its sessions.
@@ -216,8 +254,7 @@ class Journal:
         Raises:
             DamagedRun: the account is gone, or not what was written.
         """
-        steps, spent, held, lost = json.loads(self._read("account"))
-        return Account(steps, Spent(*spent), Held(*held), Held(*lost))
+        return self._books().account
 
     def check(self, at_once: int = CHECKED_AT_ONCE) -> None:
         """See that the chain of hashes is whole, without applying an answer.
@@ -228,16 +265,16 @@ class Journal:
         Raises:
             DamagedRun: the chain is not whole, with the first step that does not hold.
         """
-        first = max(1, self.step - at_once + 1)
-        with clear_errors("The journal"):
-            _check(self._db, self._origin, first, self.step)
+        first = max(1, self.step - at_once + 1) if self.writable else 1
+        with storage_errors("The journal"):
+            check_chain(self._db, self._origin, first, self.step)
         if first > 1:
             threading.Thread(target=self._check_older, args=(first - 1,), name="maker-graph-check", daemon=True).start()
 
     def _check_older(self, last: int) -> None:
         try:
-            with clear_errors("The journal"), closing(sqlite3.connect(self._path)) as db:
-                _check(db, self._origin, 1, last)
+            with storage_errors("The journal"), closing(sqlite3.connect(self._files.path)) as db:
+                check_chain(db, self._origin, 1, last)
         except MakerError as error:
             self._damage = error
         except Exception as error:  # noqa: BLE001  in a thread of its own, nobody else would hear of it
@@ -250,7 +287,7 @@ class Journal:
             DamagedRun: an entry is unreadable.
         """
         for step, entry, _, _ in self._rows():
-            yield _decoded(step, entry)
+            yield decoded(step, entry)
 
     def entries(self) -> Iterator[tuple[int, str]]:
         """Yield each step with the text of its entry, without a look at the chain or into the entry.
@@ -265,9 +302,9 @@ class Journal:
         """Say whether the machine stood at `at` when the journal was at that step."""
         if not 1 <= at["step"] <= self.step:
             return False
-        with clear_errors("The journal"):
+        with storage_errors("The journal"):
             row = self._db.execute("SELECT mark FROM steps WHERE step = ?", (at["step"],)).fetchone()
-        return row is not None and row[0] == mark_of(at)
+        return row is not None and row[0] == place_digest(at)
 
     def replay(self, machine: Machine, start: MakerOutput | None = None) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
         """Yield (decision, where the task stood before it, where after it) for each step, and check the chain on the way.
@@ -277,26 +314,8 @@ class Journal:
         Raises:
             DamagedRun: an entry is not what was written, with its step.
         """
-        at = machine.begin() if start is None else start
-        expected, link = at["step"] + 1, None
-        for step, entry, mark, stored in self._rows(at["step"]):
-            if step == at["step"]:
-                link = stored
-                continue
-            if step != expected:
-                raise _broken(expected, step)
-            decision = _decoded(step, entry)
-            try:
-                after = machine.advance(at, decision)
-            except Exception as error:
-                raise DamagedRun(
-                    f"The journal is damaged at step {step}: its answer cannot be applied ({error}).", step
-                ) from error
-            link = _link(link or self._origin, step, entry, mark)
-            if link != stored or mark != mark_of(after):
-                raise _broken(step, step)
-            yield decision, at, after
-            at, expected = after, expected + 1
+        with storage_errors("The journal"):
+            yield from replayed(self._db, self._origin, machine, start)
 
     def note(self, name: str) -> str | None:
         """Return the note of this name: what a run keeps beside its steps.
@@ -304,82 +323,171 @@ class Journal:
         Raises:
             DamagedRun: it is not what was written.
         """
-        with clear_errors("The journal"):
-            row = self._db.execute("SELECT value, hash FROM notes WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            return None
-        value, stored = row
-        if not isinstance(value, str) or stored != self._seal(name, value):
-            raise DamagedRun(f"The journal is damaged: its note {name!r} is not what was written.")
-        return value
+        with storage_errors("The journal"):
+            return read_note(self._db, self._origin, name)
 
     def set_note(self, name: str, value: str) -> None:
         """Keep a note; on return it is on disk."""
-        with self._transaction():
-            self._put(name, value)
+        with self._transaction() as books:
+            self._put(name, value, books)
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the files."""
+        for mark in self._marks:
+            mark.close()
+        self._database.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with clear_errors("The journal"):
+    def _transaction(self) -> Iterator[_Books]:
+        """Yield the books, to be changed; on return what was changed is on disk, and the high-water mark after it."""
+        if not self.writable:
+            raise LimitReached(
+                f"{self._files.path} cannot be written: give access, or copy the run to a place that can be, and resume."
+            )
+        with self._locked():
+            books = replace(self._books())
+            yield books
+            serial = books.account.serial
+            books.account = books.account._replace(serial=serial + 1 if serial else 0)
+            self._write("account", canonical(books.account.parts()))
+            self._db.execute("COMMIT")
+        self._known = books
+        if books.owner == self.epoch:
+            self._write_marks([Watermark(books.owner, books.hash, books.account)] * len(self._marks))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep others from writing, and see that the journal is whole and the one on the disk; nothing is kept but by COMMIT.
+
+        Raises:
+            LostJournal: it is not.
+        """
+        if self._files.look() is Found.GONE:
+            raise self._lost()
+        written = False
+        with storage_errors("The journal"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                written = self._files.look() is Found.WRITTEN
+                if written:
+                    self._see_content()
                 yield
-                self._db.execute("COMMIT")
-            except BaseException:
+            finally:
                 if self._db.in_transaction:  # a full disk has rolled it back already
                     self._db.execute("ROLLBACK")
-                raise
+            if written:  # an older log that lies over one that was read to its end is harmless, until this process is killed
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._files.know() is Found.GONE:
+            raise self._lost()
 
-    def _rows(self, first: int = 1) -> Iterator[tuple[int, str, bytes, bytes]]:
-        with clear_errors("The journal"):
-            for row in self._db.execute("SELECT step, entry, mark, hash FROM steps WHERE step >= ? ORDER BY step", (first,)):
-                if [type(value) for value in row] != [int, str, bytes, bytes]:
-                    raise _broken(row[0], row[0])
-                yield row
+    def _see_content(self) -> None:
+        """See, after others wrote to the files, that the journal still says what it said: a commit adds to it, a copy does not.
 
-    def _last(self) -> tuple[int, bytes]:
-        row = self._db.execute("SELECT step, hash FROM steps ORDER BY step DESC LIMIT 1").fetchone()
-        return (0, self._origin) if row is None else (row[0], row[1])
+        Raises:
+            LostJournal: it does not.
+            DamagedRun: a step is not what was written.
+        """
+        own, first = self._books(), max(1, self.step - CHECKED_AT_ONCE + 1)
+        try:
+            with closing(sqlite3.connect(self._files.path, timeout=0)) as db:  # as a process reads it that is started now
+                check_chain(db, self._origin, first, self.step)
+                found = _read_books(db, self._origin, own.version)
+        except sqlite3.DatabaseError as error:
+            raise self._lost() from error
+        further = any(mark.account.serial > found.account.serial for mark in filter(None, self._read_marks()))
+        mine = self.epoch is None or own.owner > self.epoch or (own.owner, own.step) == (self.epoch, self.step)
+        if found != own or further or not mine or hash_at(self._db, self._origin, self.step) != self._hash:
+            raise self._lost()
 
-    def _owner(self) -> int:
-        return int(self._read("owner"))
+    def _books(self) -> _Books:
+        """Return what the database says now; it is read again only if another connection has written since."""
+        with storage_errors("The journal"), self._one_moment():
+            version = self._db.execute("PRAGMA data_version").fetchone()[0]
+            if self._known is None or self._known.version != version:
+                self._known = _read_books(self._db, self._origin, version)
+        return self._known
 
-    def _keep(self, account: Account) -> None:
-        self._write("account", canonical([account.steps, list(account.spent), list(account.held), list(account.lost)]))
+    @contextmanager
+    def _one_moment(self) -> Iterator[None]:
+        """Let all that is read within be of one moment: another process may be at work."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
 
-    def _names(self) -> list[str]:
-        return [name for (name,) in self._db.execute("SELECT name FROM notes ORDER BY name")]
+    def _see_whole(self, books: _Books) -> None:
+        """See that no step is cut off at the end, and that the file that is open is the one in its place.
 
-    def _read(self, name: str) -> str:
-        value = self.note(name)
-        if value is None:
-            raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
-        return value
+        Raises:
+            DamagedRun: a step is.
+            UnusableRun: the file was replaced meanwhile.
+        """
+        if books.account.steps != books.step:
+            missing = books.step + 1
+            raise DamagedRun(f"The journal is damaged: its last steps are missing, from {missing}.", missing)
+        if self.writable and self._files.opened() is Found.GONE:
+            raise UnusableRun(f"{self._files.path} was replaced while it was opened: try again.")
 
-    def _put(self, name: str, value: str) -> None:
+    def _read_marks(self) -> list[Watermark | None]:
+        return [mark.read() for mark in self._marks]
+
+    def _hold_against(self, marks: Sequence[Watermark | None], books: _Books) -> list[Watermark]:
+        """Return the high-water marks that know of more than the journal.
+
+        Raises:
+            OlderJournal: there are such, and a loss is not accepted.
+        """
+        ahead = []
+        for mark in filter(None, marks):
+            known, now = mark.account, books.account
+            if known.serial < now.serial or known == now:
+                if hash_at(self._db, self._origin, known.steps) == mark.hash:
+                    continue
+                check_chain(self._db, self._origin, 1, books.step)  # steps that are damaged are no other copy's
+            if not self.accept_loss:
+                raise OlderJournal(older_text(self._files.path, now, known), books.step + 1)
+            ahead.append(mark)
+        return ahead
+
+    def _write_marks(self, marks: Sequence[Watermark]) -> None:
+        """Write the high-water marks. What was committed stays so if that fails, but no further call is paid for."""
+        for number, (file, mark) in enumerate(zip(self._marks, marks, strict=True)):
+            try:
+                file.write(mark)
+            except OSError as error:
+                if number == 0:  # the run does without the other one, outside of its directory
+                    self._unmarked = LimitReached(f"{file.path} cannot be written ({error.strerror}): make room, and resume.")
+
+    def _lost(self) -> LostJournal:
+        return LostJournal(
+            f"{self._files.path} is no longer the journal that this run has written: it was deleted, moved, replaced or put "
+            f"back after step {self.step}. The run stops before its next call. If its directory was moved or put back, resume "
+            "it there: that says what is missing.",
+            self.step + 1,
+        )
+
+    def _rows(self, first: int = 1) -> Iterator[Row]:
+        with storage_errors("The journal"):
+            yield from rows(self._db, first)
+
+    def _put(self, name: str, value: str, books: _Books) -> None:
         self._write(name, value)
-        self._write("names", canonical(self._names()))
+        if name not in books.names:
+            books.names |= {name}
+            self._write("names", canonical(sorted(books.names)))
 
     def _write(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (name, value, self._seal(name, value)))
-
-    def _seal(self, name: str, value: str) -> bytes:
-        origin = b"" if name == "origin" else self._origin
-        return hashlib.sha256(b"\n".join((origin.hex().encode(), name.encode(), value.encode()))).digest()[:16]
-
-    def _see_tables(self) -> None:
-        """See that the definitions of the tables are what was written: a damaged one changes what SQLite reads."""
-        defined = {sql for (sql,) in self._db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
-        if defined != {line.replace("IF NOT EXISTS ", "").rstrip(";") for line in _TABLES.strip().splitlines()}:
-            raise DamagedRun("The journal cannot be read: its tables are damaged.")
+        self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (name, value, seal(self._origin, name, value)))
 
     def _belongs(self, origin: str) -> None:
         """See that the journal was begun with `origin`; say which of its settings differ."""
-        began = self._read("origin")
+        began = read_note(self._db, self._origin, "origin")
+        if began is None:
+            raise DamagedRun("The journal is damaged: its note 'origin' is missing.")
         if began == origin:
             return
         try:
@@ -395,6 +503,28 @@ class Journal:
         raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
 
 
+def _read_books(db: sqlite3.Connection, origin: bytes, version: int) -> _Books:
+    """Return what a database says.
+
+    Raises:
+        DamagedRun: it is not what was written.
+    """
+
+    def read(name: str) -> str:
+        value = read_note(db, origin, name)
+        if value is None:
+            raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
+        return value
+
+    names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
+    if sorted(names) != json.loads(read("names")):
+        raise DamagedRun("The journal is damaged: a note is missing.")
+    account = Account.of(json.loads(read("account")))
+    if bool(account.serial) != (form_of(db) == FORM):
+        raise DamagedRun("The journal is damaged: its account is of another form than its tables.")
+    return _Books(version, int(read("owner")), *end_of(db, origin), account, names)
+
+
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Return `settings` in one row, those of a group by their own names."""
     groups = [_flat(value) for value in settings.values() if isinstance(value, dict)]
@@ -404,63 +534,3 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _taken_over() -> TakenOver:
     return TakenOver("Another process has taken over this run: this one stops, and has committed nothing since.")
-
-
-@contextmanager
-def clear_errors(what: str) -> Iterator[None]:
-    """Say what SQLite's errors mean for a run: busy is not damaged, and neither is a full disk."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise UnusableRun(f"{what} of this run is held by another process: try again when it is done.") from error
-        if kind in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
-            raise LimitReached(f"{what} cannot be written ({error}): make room, or give access, and resume.") from error
-        raise DamagedRun(f"{what} cannot be read: {error}.") from error
-
-
-def _decoded(step: int, entry: str) -> Decision:
-    try:
-        return decode(entry)
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
-        raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
-
-
-def _check(db: sqlite3.Connection, origin: bytes, first: int, last: int) -> None:
-    """See that the steps from `first` to `last` are linked to each other, and the first to the one before it.
-
-    Raises:
-        DamagedRun: they are not, with the first step that does not hold.
-    """
-    link, expected = origin, first
-    if first > 1:
-        row = db.execute("SELECT hash FROM steps WHERE step = ?", (first - 1,)).fetchone()
-        link = row[0] if row is not None and type(row[0]) is bytes else b""
-    rows = db.execute("SELECT step, entry, mark, hash FROM steps WHERE step BETWEEN ? AND ? ORDER BY step", (first, last))
-    for step, entry, mark, stored in rows:
-        if step != expected or type(entry) is not str or type(mark) is not bytes or type(stored) is not bytes:
-            raise _broken(expected, step)
-        link = _link(link, step, entry, mark)
-        if link != stored:
-            raise _broken(expected, step)
-        expected += 1
-    if expected != last + 1:
-        raise _broken(expected, last + 1)
-
-
-def _broken(expected: int, step: int) -> DamagedRun:
-    what = f"at step {step}: its hash does not fit" if step == expected else f"step {expected} is missing"
-    return DamagedRun(f"The journal is damaged{':' if step != expected else ''} {what}.", expected)
-
-
-def mark_of(at: MakerOutput) -> bytes:
-    """Return the digest of where the machine stands: state, step, totals, all of it."""
-    return hashlib.sha256(canonical({name: at[name] for name in _PLACE}, own=True).encode()).digest()[:8]  # type: ignore[literal-required]  # its own keys
-
-
-_PLACE = tuple(MakerOutput.__annotations__)
-
-
-def _link(before: bytes, step: int, entry: str, mark: bytes) -> bytes:
-    return hashlib.sha256(f"{before.hex()}\n{step}\n{mark.hex()}\n{entry}".encode()).digest()[:16]

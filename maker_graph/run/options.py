@@ -71,6 +71,10 @@ class RunOptions(BaseModel):
         if journal.note(_NOTE) != text:
             journal.set_note(_NOTE, text)
 
+    def note(self) -> dict[str, str]:
+        """Return the note in which they are kept, by its name: for a run that is just being made."""
+        return {_NOTE: self.model_dump_json()}
+
 
 def kept_options(journal: Journal) -> RunOptions:
     """Return the options that a run was last given; those of maker_graph 0.1.0 stand in a note each.

@@ -2,7 +2,9 @@
 
 The journal is the truth and a checkpoint a shortcut to it. It is taken because it agrees with the journal, never because it is
 the latest: LangGraph orders checkpoints by the wall clock, which may have been set back. One that is damaged, unreadable or
-says something else than the journal is set aside, with all of its file, and the run goes on from the journal alone.
+says something else than the journal is set aside, with all of its file, and the run goes on from the journal alone. One that is
+further than the journal is a witness: a step is in the journal before a checkpoint can say that it happened, so the journal is
+an older copy of itself.
 
 Each owner of a run writes into a thread of its own, so that LangGraph never goes on from what an earlier one left.
 """
@@ -20,51 +22,74 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
-from maker_graph.core.machine import MakerOutput
-from maker_graph.errors import LimitReached, MakerError, UnusableRun, UsageError
+from maker_graph.core.machine import MakerOutput, Totals
+from maker_graph.errors import LimitReached, MakerError, OlderJournal, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
+from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import LONG, Run
-from maker_graph.run.journal import clear_errors
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
+
+LATER = 3
+"""Owners that are looked for beyond this one: they have left a checkpoint if the journal was put back to an earlier day."""
 
 BREATH = 500
 """Steps of a replay after which signals are heard."""
 
 
 class _Unusable(Exception):
-    """The checkpoints are of no use; the text says why."""
+    """The checkpoints are of no use; the text says why. `totals` are the sums of one that is further than the journal."""
+
+    def __init__(self, why: str, totals: Totals | None = None) -> None:
+        super().__init__(why)
+        self.totals = totals
 
 
 @asynccontextmanager
 async def recovered(
-    run: Run, compiled: Callable[[AsyncSqliteSaver], Compiled], warn: Callable[[str], None]
+    run: Run,
+    compiled: Callable[[AsyncSqliteSaver], Compiled],
+    warn: Callable[[str], None],
+    missing: Callable[[Totals], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Compiled, MakerOutput]]:
     """Yield the graph on its checkpoints, and where the journal ends.
 
+    `missing` is told the sums over the steps of a checkpoint that is further than the journal, if that is accepted.
+
     Raises:
         DamagedRun: the journal is not what was written.
+        OlderJournal: a checkpoint is further than the journal, and that is not accepted.
     """
     run.journal.check()
     path = run.directory / "checkpoints.db"
     try:
         async with _opened(path, compiled) as graph:
             found = await _agreeing(run, graph)
-            yield graph, await _replayed(run, found, warn)
+            yield graph, await replayed(run, found, warn)
             return
     except _Unusable as error:
         aside = _set_aside(path)
         warn(f"{path.name} {error}: it is set aside as {aside.name}, and the run goes on from the journal.")
+        if error.totals is not None:
+            missing(error.totals)
     async with _opened(path, compiled) as graph:
-        yield graph, await _replayed(run, None, warn)
+        yield graph, await replayed(run, None, warn)
+
+
+class _Snapshots(AsyncSqliteSaver):
+    """Checkpoints of the machine alone: a microstep begins anew, and need not look for one of its own at every step."""
+
+    async def aget_tuple(self, config: RunnableConfig) -> Any:
+        """Return the checkpoint that `config` names; see `AsyncSqliteSaver.aget_tuple`."""
+        return None if config["configurable"].get("checkpoint_ns") else await super().aget_tuple(config)
 
 
 @asynccontextmanager
 async def _opened(path: Path, compiled: Callable[[AsyncSqliteSaver], Compiled]) -> AsyncIterator[Compiled]:
     _private(path)
     async with aiosqlite.connect(path) as connection:
-        saver = AsyncSqliteSaver(connection, serde=strict_serializer())
+        saver = _Snapshots(connection, serde=strict_serializer())
         yield compiled(saver)
 
 
@@ -84,9 +109,9 @@ def thread_of(run: Run, epoch: int | None = None) -> RunnableConfig:
 async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
     """Return the last checkpoint of the last owner that left one.
 
-    There is one of this very owner if the journal was put back to an earlier day.
+    There is one of this very owner, or of a later one, if the journal was put back to an earlier day.
     """
-    for epoch in range(run.journal.epoch or 1, 0, -1):
+    for epoch in range((run.journal.epoch or 1) + LATER, 0, -1):
         snapshot = await graph.aget_state(thread_of(run, epoch))
         if snapshot.values:
             return snapshot
@@ -100,13 +125,13 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         _Unusable: there is one, and it cannot be read or does not agree.
     """
     try:
-        with clear_errors("The file of checkpoints"):
+        with storage_errors("The file of checkpoints"):
             await _whole(graph)
             snapshot = await _last(run, graph)
         if snapshot is None:
             return None
         at = _place(snapshot)
-        agrees = run.journal.agrees(at) if at["step"] else at == run.machine.begin()
+        known, agrees = at["step"], run.journal.agrees(at) if at["step"] else at == run.machine.begin()
     except (LimitReached, UnusableRun, _Unusable):
         raise  # a full disk is no damage, nor is a file that another process holds
     except MakerError as error:
@@ -115,10 +140,17 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         raise
     except Exception as error:
         raise _Unusable(f"is damaged ({type(error).__name__})") from error
-    if at["step"] > run.journal.step:
-        raise _Unusable(f"is at step {at['step']}, the journal at {run.journal.step}")
+    ends = run.journal.step
+    if known > ends and not run.journal.accept_loss:
+        raise OlderJournal(
+            f"The journal is an older copy of itself: it ends at step {ends:,}, and a checkpoint is at {known:,}. Put the "
+            "newer files back, or resume with --accept-loss: missing steps are sampled again.",
+            ends + 1,
+        )
+    if known > ends:
+        raise _Unusable(f"is at step {known}, the journal at {ends}", at["totals"])
     if not agrees:
-        raise _Unusable(f"says something else of step {at['step']} than the journal")
+        raise _Unusable(f"says something else of step {known} than the journal")
     return snapshot
 
 
@@ -136,7 +168,7 @@ def _place(snapshot: StateSnapshot) -> MakerOutput:
     return cast("MakerOutput", {name: snapshot.values[name] for name in MakerOutput.__annotations__})
 
 
-async def _replayed(run: Run, snapshot: StateSnapshot | None, warn: Callable[[str], None]) -> MakerOutput:
+async def replayed(run: Run, snapshot: StateSnapshot | None, warn: Callable[[str], None]) -> MakerOutput:
     """Return where the journal ends, by applying the answers after `snapshot`; signals are heard meanwhile."""
     start = None if snapshot is None else _place(snapshot)
     at = run.machine.begin() if start is None else start

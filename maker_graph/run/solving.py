@@ -26,10 +26,10 @@ from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE, TIMEOUT
 from maker_graph.models.resolving import model_for
 from maker_graph.run.account import Ledger, Limits
+from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run
-from maker_graph.run.journal import clear_errors
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
-from maker_graph.run.recovery import recovered, thread_of, waiting
+from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
@@ -141,6 +141,9 @@ async def solve(
     chats = _Chats.of(settings, options, run.task)
     prices = prices or prices_of(settings, options)
     voting = replace(settings.voting, max_samples=options.max_samples or settings.voting.max_samples)
+    if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
+        watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
+        return
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
     steps = steps_per_trace(settings.k, voting.max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
@@ -203,7 +206,7 @@ async def _solved(
     """Invoke the graph, segment by segment, until the task is done."""
     limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     name, warn = run.settings.task, commits.watcher.warn
-    async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn) as found:
+    async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn, commits.meter.find) as found:
         machine, commits.at = found
         commits.watcher.progress(commits.at)
         given: Any = {}
@@ -212,7 +215,7 @@ async def _solved(
             given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
         while not commits.at["done"]:
             before = commits.at["step"]
-            with commits.traces.segment(before) as shown, clear_errors("The file of checkpoints"):
+            with commits.traces.segment(before) as shown, storage_errors("The file of checkpoints"):
                 result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
             _raise_if_asked(result)
             if commits.at["step"] == before:

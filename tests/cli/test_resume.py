@@ -1,5 +1,6 @@
 """`maker-graph resume`: what holds over sessions, what may be another, and what is set aside."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -107,16 +108,34 @@ def test_a_run_without_its_checkpoints_goes_on_from_the_journal(cli: Cli, tmp_pa
     assert result(cli("resume", "r", *MORE, "--json"))["verified"]
 
 
-def test_a_checkpoint_ahead_of_the_journal_is_set_aside_and_the_run_goes_on_from_the_journal(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("witness", "said"),
+    [
+        ("the high-water mark", "steps 13 to 31"),
+        ("another one, outside", "steps 13 to 31"),
+        ("a checkpoint", "ends at step 12, and a checkpoint is at 31"),
+    ],
+)
+def test_a_journal_put_back_is_refused_with_what_is_missing_and_accepted_without_a_new_budget(
+    cli: Cli, tmp_path: Path, witness: str, said: str
+) -> None:
     stopped(cli)
-    folder = tmp_path / "runs" / "r"
-    old = (folder / "journal.db").read_bytes()
-    assert cli("resume", "r", *MORE).returncode == 0
-    (folder / "journal.db").write_bytes(old)  # as from a backup
-    done = cli("resume", "r", *MORE, "--json")
-    assert "is at step 31, the journal at 12" in done.stderr
-    assert "set aside as checkpoints.db.aside-1" in done.stderr
+    folder, elsewhere = tmp_path / "runs" / "r", {"XDG_STATE_HOME": str(tmp_path / "other")}
+    old = {path: path.read_bytes() for path in folder.iterdir()}
+    spent = result(cli("resume", "r", *MORE, "--json"))
+    (folder / "journal.db").write_bytes(old[folder / "journal.db"])  # as from a backup
+    if witness != "the high-water mark":
+        (folder / "journal.watermark").write_bytes(old[folder / "journal.watermark"])
+    env = elsewhere if witness == "a checkpoint" else {}
+    refused = cli("resume", "r", *MORE, **env)
+    assert refused.returncode == 6
+    assert re.search(f"older copy of itself.*{said}.*--accept-loss", refused.stderr)
+    limited = cli("resume", "r", "--accept-loss", *MORE, "--max-calls", str(spent["samples"]), **env)
+    assert (limited.returncode, "calls is reached" in limited.stderr) == (4, True), "the budget was reset"
+    done = cli("resume", "r", "--accept-loss", *MORE, "--json", **env)
     assert result(done)["verified"]
+    assert result(done)["cost_usd"] > 1.3 * spent["cost_usd"], "what was spent on the missing steps stays counted"
+    assert "is at step 31, the journal at 12: it is set aside as checkpoints.db.aside-1" in limited.stderr
 
 
 def test_damaged_checkpoints_are_set_aside_and_the_run_goes_on_from_the_journal(cli: Cli, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def vote(*sequence: int | str, candidates: Sequence[str | None] = (None, '"b"'),
 def step(number: int, *votes: SkimmedVote, winner: int | None = 0, truth: str | None = None, k: int = 2) -> CountedStep:
     """Return a counted step whose answer is "a"; its last vote ended it."""
     place = votes[-1].sequence[0]
-    return counted_step(number, Skimmed('"a"', votes, winner, first_agrees=place == winner), k, truth)
+    return counted_step(number, Skimmed('["a"]', votes, winner, first_agrees=place == winner), k, truth)
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """What can be said of a run from its directory alone."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,10 @@ from maker_graph.core.decision import Reading, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
+from maker_graph.errors import UnusableRun
 from maker_graph.run import directory as directories
-from maker_graph.run.directory import summary
+from maker_graph.run.directory import opened, summary
+from maker_graph.runs import Run
 from maker_graph.tasks import Hanoi
 from tests.made import created, new_settings
 
@@ -67,3 +72,82 @@ def test_verify_hears_a_check_in_every_way_in_which_it_may_say_no(tmp_path: Path
             else:
                 with pytest.raises(UsageError, match="check must return True or False"):
                     summary(run)
+
+
+FOREIGN = """
+print("imported")
+from maker_graph.tasks import Hanoi
+class Task(Hanoi):
+    def __init__(self):
+        print("called")
+        super().__init__(2)
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a finished run of a task that does not ship; its module, in the working directory, says when it is imported."""
+    monkeypatch.chdir(tmp_path)
+    named = {"task": "foreign:Task", "options": {}}
+    settings = new_settings("hanoi", {"disks": 2}, "sim:perfect", k=1).model_copy(update=named)
+    with created(tmp_path / "r", settings):
+        pass
+    with Run.open("r", task=Hanoi(2)) as run:
+        assert run.solve()["verified"]
+    (tmp_path / "foreign.py").write_text(FOREIGN, encoding="utf-8")
+    return tmp_path / "r"
+
+
+def test_looking_at_a_run_imports_nothing_of_what_its_settings_name(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Run.open(foreign) as run:
+        looked = run.verify()
+        assert (looked["steps"], looked["votes"], looked["flags"]) == (3, 3, {})
+        assert [looked[name] for name in ("verified", "done", "digest", "total")] == [None] * 4
+        assert len(list(run.steps())) == 3
+        assert run.certify().steps == 3
+        with pytest.raises(UnusableRun, match="does not ship"):
+            run.solve()
+        with pytest.raises(UnusableRun, match="does not ship"):
+            run.report()
+    assert "foreign" not in sys.modules
+    assert capsys.readouterr().out == ""
+
+
+def test_the_task_is_imported_when_its_code_is_trusted(
+    foreign: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "foreign", raising=False)
+    with Run.open(foreign, trust=True) as run:
+        assert run.verify()["verified"]
+    assert capsys.readouterr().out == "imported\ncalled\n"
+    del sys.modules["foreign"]
+
+
+def test_a_run_that_names_what_it_should_not_is_looked_at_all_the_same(tmp_path: Path) -> None:
+    for number, name in enumerate(["code:interact", "antigravity:x", "os:getcwd", "nowhere:Task", "no module at all"]):
+        settings = new_settings("hanoi", {"disks": 2}, "sim:perfect", k=1).model_copy(update={"task": name})
+        with created(tmp_path / f"r{number}", settings):
+            pass
+        with opened(tmp_path / f"r{number}") as run:
+            assert summary(run)["steps"] == 0
+    assert "antigravity" not in sys.modules
+
+
+LOCALE = """
+from pathlib import Path
+from tests.made import created, new_settings
+options = {"disks": 2, "input": "z\\u00fcrich"}
+settings = new_settings("hanoi", {"disks": 2}, "sim:perfect", k=1).model_copy(update={"options": options})
+with created(Path("r"), settings, notes={"out": "\\u4e2d"}):
+    pass
+"""
+
+
+def test_what_is_written_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": root}
+    subprocess.run([sys.executable, "-c", LOCALE], cwd=tmp_path, env=env, check=True, timeout=60)
+    with opened(tmp_path / "r") as run:
+        assert run.settings.options["input"] == "z\u00fcrich"
+        assert run.journal.note("out") == "\u4e2d"

@@ -62,7 +62,7 @@ def test_lengths_are_read_where_they_were_kept() -> None:
     )
     assert (old.lengths, new.lengths) == ([], [2, 3, 0, 4])
     quick = [skim(f'["a",[null],[0,"empty",0],2,[5,0,{output}],0,true]').votes[0] for output in ("9", "[2,0,4]", "[]")]
-    assert [vote.lengths for vote in quick] == [[], [2, 0, 4], []]
+    assert [list(vote.lengths) for vote in quick] == [[], [2, 0, 4], []]
 
 
 def test_every_rung_of_a_stuck_step_is_seen_and_it_is_not_unanimous() -> None:

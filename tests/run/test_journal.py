@@ -1,6 +1,8 @@
 """The journal: what was committed is there, once and as it was, or the damage is named."""
 
+import os
 import random
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +19,11 @@ from maker_graph.core.decision import Decision, Reading, after_trying, answered,
 from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
-from maker_graph.core.spending import Spent
+from maker_graph.core.spending import Account, Reserved, Spent
 from maker_graph.core.voting import Voting
-from maker_graph.errors import DamagedRun, StaleStep, TakenOver
+from maker_graph.errors import DamagedRun, LimitReached, LostJournal, OlderJournal, StaleStep, TakenOver
 from maker_graph.run.entry import decode, encode
-from maker_graph.run.journal import Held, Journal
+from maker_graph.run.journal import Journal, create_journal
 from maker_graph.tasks import Hanoi
 
 
@@ -51,7 +53,9 @@ def fixture_open() -> Iterator[Open]:
     with ExitStack() as stack:
 
         def open_(path: Path, origin: str = "run", *, claim: bool = True) -> Journal:
-            journal = stack.enter_context(closing(Journal(path, origin, create=not path.exists())))
+            if not path.exists():
+                create_journal(path, origin)
+            journal = stack.enter_context(closing(Journal(path, origin)))
             if claim:
                 journal.claim()
             return journal
@@ -137,11 +141,11 @@ def test_a_journal_that_was_only_looked_at_takes_no_steps(open_: Open, tmp_path:
 
 def test_what_a_killed_owner_held_may_have_been_billed_and_counts_for_ever(open_: Open, tmp_path: Path) -> None:
     journal, _ = filled(open_(tmp_path / "j.db"))
-    journal.spend(Spent(cost=0.5, calls=3), Held(cost=0.25, calls=8))
+    journal.spend(Spent(cost=0.5, calls=3), Reserved(cost=0.25, calls=8))
     journal.close()
     account = open_(tmp_path / "j.db").account()
-    assert (account.spent.calls, account.held, account.lost) == (3, Held(), Held(cost=0.25, calls=8))
-    assert open_(tmp_path / "j.db").account().lost == Held(cost=0.25, calls=8)
+    assert (account.spent.calls, account.reserved, account.unsettled) == (3, Reserved(), Reserved(cost=0.25, calls=8))
+    assert open_(tmp_path / "j.db").account().unsettled == Reserved(cost=0.25, calls=8)
 
 
 def test_steps_cut_off_at_the_end_are_missed(open_: Open, tmp_path: Path) -> None:
@@ -173,6 +177,240 @@ def test_a_replay_from_a_place_on_the_way_ends_at_the_same_place(open_: Open, tm
     assert all(journal.agrees(place) for place in places)
     assert not journal.agrees({**at, "totals": {**at["totals"], "samples": 99}})
     assert not journal.agrees(machine.begin())
+
+
+# -------------------------------------------------------------------------- a journal that is no longer the one on the disk
+
+MORE = "move = [1, 1, 0]\nnext_state = [[1], [2], [3]]"
+
+
+def following(at: MakerOutput) -> tuple[Decision, MakerOutput]:
+    made = decision(MORE)
+    return made, Machine(Hanoi(3)).advance(at, made)
+
+
+def _replaced(path: Path) -> None:
+    shutil.copy2(path, path.with_suffix(".copy"))
+    path.with_suffix(".copy").replace(path)
+
+
+def _restored(path: Path) -> None:
+    """Put a directory back from a copy, as a backup does: all files are others, with the same content."""
+    shutil.copytree(path.parent, path.parent.with_name("backup"))
+    shutil.rmtree(path.parent)
+    path.parent.with_name("backup").rename(path.parent)
+
+
+LOSSES: dict[str, Callable[[Path], Any]] = {
+    "the directory is deleted": lambda path: shutil.rmtree(path.parent),
+    "it is moved": lambda path: path.parent.rename(path.parent.with_name("moved")),
+    "it is put back": _restored,
+    "the database is deleted": Path.unlink,
+    "it is replaced": _replaced,
+    "its log is deleted": lambda path: path.with_name("j.db-wal").unlink(),
+    "its log is replaced": lambda path: _replaced(path.with_name("j.db-wal")),
+    "its shared memory is deleted": lambda path: path.with_name("j.db-shm").unlink(),
+    "the high-water mark is deleted": lambda path: path.with_name("j.watermark").unlink(),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_owner_whose_journal_is_lost_stops_before_its_next_call(open_: Open, tmp_path: Path, loss: str) -> None:
+    (tmp_path / "r").mkdir()
+    journal, at = filled(open_(tmp_path / "r" / "j.db"))
+    journal.owned()
+    LOSSES[loss](tmp_path / "r" / "j.db")
+    for _ in range(2):
+        with pytest.raises(LostJournal, match="after step 4"):
+            journal.owned()
+    with pytest.raises(LostJournal):
+        journal.append([following(at)], Spent(cost=1.0))
+    with pytest.raises(LostJournal):
+        journal.spend(Spent(cost=1.0))
+    with pytest.raises(LostJournal):
+        journal.claim()
+
+
+@pytest.mark.parametrize(
+    ("names", "checkpoints"),
+    [(["j.db", "j.db-wal", "j.db-shm", "j.watermark"], False), (["j.db"], True), (["j.db-wal"], False)],
+)
+def test_an_older_copy_that_is_written_over_the_open_files_stops_the_owner(
+    open_: Open, tmp_path: Path, names: list[str], *, checkpoints: bool
+) -> None:
+    (tmp_path / "r").mkdir()
+    journal = open_(tmp_path / "r" / "j.db")
+    machine = Machine(Hanoi(3))
+    at = machine.begin()
+    for number, text in enumerate(MOVES):
+        if number == 2:
+            shutil.copytree(tmp_path / "r", tmp_path / "old")
+        made = decision(text)
+        at = machine.advance(at, made)
+        journal.append([(made, at)])
+        if checkpoints:
+            journal._db.execute("PRAGMA wal_checkpoint")  # as it happens by itself every thousand pages
+            journal._files.know()
+    time.sleep(0.01)  # a file system tells the time of a change to a few milliseconds
+    for name in names:
+        shutil.copyfile(tmp_path / "old" / name, tmp_path / "r" / name)
+    with pytest.raises(DamagedRun):
+        journal.owned()
+    with pytest.raises(DamagedRun):
+        journal.append([following(at)])
+
+
+def test_what_another_process_commits_is_no_loss(open_: Open, tmp_path: Path) -> None:
+    journal, at = filled(open_(tmp_path / "j.db"))
+    onlooker = open_(tmp_path / "j.db", claim=False)
+    onlooker.set_note("verified", "yes")
+    journal.owned()
+    journal.append([following(at)])
+    onlooker.close()
+    journal.owned()
+    assert journal.note("verified") == "yes"
+
+
+def test_files_that_were_only_touched_are_no_loss(open_: Open, tmp_path: Path) -> None:
+    journal, at = filled(open_(tmp_path / "j.db"))
+    for path in tmp_path.iterdir():
+        path.touch()
+    journal.owned()
+    journal.append([following(at)])
+
+
+# ------------------------------------------------------------------------------------------ a journal that is an older copy
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "w.watermark"
+
+
+def owned(path: Path, witness: Path | None = None, *, accept_loss: bool = False) -> Journal:
+    if not path.exists():
+        create_journal(path, "run")
+    journal = Journal(path, "run", witness=witness, accept_loss=accept_loss)
+    journal.claim()
+    return journal
+
+
+def spent_on(journal: Journal) -> Account:
+    """Commit the four steps with what they cost, and leave something reserved; return the account."""
+    machine = Machine(Hanoi(3))
+    at = machine.begin()
+    for text in MOVES:
+        made = decision(text)
+        at = machine.advance(at, made)
+        journal.append([(made, at)], Spent(cost=1.0, calls=3), Reserved(0.5, 2))
+    return journal.account()
+
+
+def copied(folder: Path, name: str) -> Path:
+    """Return a copy of a directory as a kill leaves it."""
+    return shutil.copytree(folder, folder.with_name(name))
+
+
+def put_back(old: Path, new: Path, *names: str) -> None:
+    """Put files of an older copy in the place of the newer ones; without names all of them."""
+    for name in names or {path.name for path in (*old.iterdir(), *new.iterdir())}:
+        (new / name).unlink(missing_ok=True)
+        if (old / name).exists():
+            shutil.copy(old / name, new / name)
+
+
+@pytest.mark.parametrize("what", ["the journal", "its log deleted", "all of the directory"])
+def test_an_older_journal_is_refused_and_accepted_with_all_that_was_spent(tmp_path: Path, witness: Path, what: str) -> None:
+    folder = tmp_path / "r"
+    folder.mkdir()
+    with closing(owned(folder / "j.db", witness)) as journal:
+        old = copied(folder, "old")
+        account = spent_on(journal)
+        killed = copied(folder, "killed")
+    put_back(killed, folder)
+    match what:
+        case "the journal":
+            put_back(old, folder, "j.db", "j.db-wal", "j.db-shm")
+        case "its log deleted":
+            (folder / "j.db-wal").unlink()
+        case _:
+            put_back(old, folder)
+    with pytest.raises(OlderJournal, match=r"steps 1 to 4, 12 calls, \$4\.0000\. .*--accept-loss"):
+        Journal(folder / "j.db", "run", witness=witness)
+    with closing(owned(folder / "j.db", witness, accept_loss=True)) as journal:
+        assert journal.step == 0
+        assert journal.account().spent == account.spent
+        assert journal.account().unsettled == Reserved(0.5, 2)
+        assert journal.owners() == 2
+        spent_on(journal)
+    with closing(Journal(folder / "j.db", "run", witness=witness)) as journal:
+        assert (journal.step, journal.account().spent.calls) == (4, 24), "once accepted, it is the run"
+
+
+def test_a_kill_between_a_commit_and_its_mark_is_no_loss(tmp_path: Path, witness: Path) -> None:
+    with closing(owned(tmp_path / "j.db", witness)) as journal:
+        before = {path: path.read_bytes() for path in (tmp_path / "j.watermark", witness)}
+        spent_on(journal)
+    for path, content in before.items():
+        path.write_bytes(content)
+    with closing(owned(tmp_path / "j.db", witness)) as journal:
+        assert journal.step == 4
+
+
+def test_a_journal_without_its_mark_can_be_looked_at_and_must_be_accepted(tmp_path: Path) -> None:
+    with closing(owned(tmp_path / "j.db")) as journal:
+        spent_on(journal)
+    (tmp_path / "j.watermark").unlink()
+    with closing(Journal(tmp_path / "j.db", "run")) as journal:
+        assert journal.step == 4
+        with pytest.raises(OlderJournal, match="nobody can tell"):
+            journal.claim()
+    owned(tmp_path / "j.db", accept_loss=True).close()
+    owned(tmp_path / "j.db").close()
+
+
+def test_of_two_copies_that_went_on_apart_one_is_not_taken_for_the_other(tmp_path: Path, witness: Path) -> None:
+    folder = tmp_path / "r"
+    folder.mkdir()
+    with closing(owned(folder / "j.db", witness)) as journal:
+        other = copied(folder, "other")
+        spent_on(journal)
+    with closing(owned(other / "j.db")) as journal:
+        machine = Machine(Hanoi(3))
+        at = machine.begin()
+        for text in [MOVES[1], MOVES[0], *MOVES[:3]]:
+            made = decision(text)
+            at = machine.advance(at, made)
+            journal.append([(made, at)])
+    put_back(other, folder)
+    with pytest.raises(OlderJournal, match="two copies"):
+        owned(folder / "j.db", witness)
+    owned(folder / "j.db", witness, accept_loss=True).close()
+
+
+def test_a_state_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with closing(owned(tmp_path / "j.db", tmp_path / "state" / "maker-graph" / "w.watermark")) as journal:
+        spent_on(journal)
+        journal.owned()
+
+
+def test_a_mark_that_cannot_be_written_stops_the_run_before_its_next_call(tmp_path: Path) -> None:
+    with closing(owned(tmp_path / "j.db")) as journal:
+        spent_on(journal)
+        file = journal._marks[0]._file
+        assert file is not None
+        os.close(file)  # as a disk that fails
+        journal.spend(Spent(calls=1))  # it is committed
+        with pytest.raises(LimitReached, match="watermark cannot be written"):
+            journal.owned()
+        journal._marks[0]._file = None
+        journal.claim()
+        journal.owned()
+        assert journal.account().spent.calls == 13
+
+
+# --------------------------------------------------------------------------------------------------------------------- damage
 
 
 def _set(column: str, value: Any) -> Callable[[sqlite3.Connection], None]:
@@ -232,9 +470,8 @@ def test_steps_transplanted_from_another_run_do_not_fit(open_: Open, tmp_path: P
     db.execute("ATTACH ? AS b", (str(tmp_path / "b.db"),))
     db.executescript("DELETE FROM steps; INSERT INTO steps SELECT * FROM b.steps;")
     db.close()
-    transplanted = open_(tmp_path / "a.db", "a")
     with pytest.raises(DamagedRun) as caught:
-        replayed(transplanted)
+        replayed(open_(tmp_path / "a.db", "a"))
     assert caught.value.step == 1
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from maker_graph import UnusableRun, UsageError
-from maker_graph.run.journal import Journal
+from maker_graph.run.journal import Journal, create_journal
 from maker_graph.run.options import RunOptions, kept_options
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    with closing(Journal(tmp_path / "journal.db", "{}", create=True)) as made:
+    create_journal(tmp_path / "journal.db", "{}")
+    with closing(Journal(tmp_path / "journal.db", "{}")) as made:
         yield made
 
 

@@ -273,15 +273,18 @@ class Crash:
     def watch(self) -> None:
         """See every statement of every connection that is made from now on."""
         names: list[str] = []
+        run = Path(self.directory)
+        birth = str(run.with_name(f".{run.name}.making-"))
 
         def hook(event: str, args: tuple[Any, ...]) -> None:
             if event == "sqlite3.connect":
                 names.append(Path(str(args[0])).name)
             elif event == "sqlite3.connect/handle":
                 sys.setprofile(lambda *_: watched(names[-1], args[0]))  # the connection is not yet made: as soon as it is
-            elif event in {"open", "os.mkdir", "os.rename"} and str(args[0]).startswith(self.directory):
-                name = re.sub(r"^\.[0-9a-f]{16}\.draft$", "a draft", Path(str(args[0])).name)
-                self.reached(f"{event} {name}")
+            elif event in {"open", "os.mkdir", "os.rename"} and str(args[0]).startswith((self.directory, birth)):
+                place = Path(str(args[0]))
+                name = "the new run" if place.parent == run.parent and str(place).startswith(birth) else place.name
+                self.reached(f"{event} {re.sub(r'^[.][0-9a-f]{16}[.]draft$', 'a draft', name)}")
 
         def watched(name: str, connection: sqlite3.Connection) -> None:
             with suppress(sqlite3.ProgrammingError):

@@ -57,7 +57,8 @@ def test_a_budget_holds_over_kills_and_no_resume_resets_it(
     assert sum(map(cost, samples)) <= limits.get("cost", float("inf")), kills
     with opened(directory) as run:
         account = run.journal.account()
-    assert account.spent.samples <= len(samples) <= account.spent.calls + account.lost.calls, "what was drawn is accounted for"
+    most = account.spent.calls + account.unsettled.calls
+    assert account.spent.samples <= len(samples) <= most, "what was drawn is accounted for"
     assert children.run(directory, price=PRICE) == 0
     assert_nothing_lost_or_doubled(directory, unharmed)
 
@@ -103,4 +104,4 @@ def test_no_more_is_held_than_the_limit_leaves(tmp_path: Path) -> None:
         meter = Ledger(run.journal, None, Limits(calls=10), None)
         for _ in range(7):
             meter.reserve(Usage(input=1, cached=0, output=0))
-        assert run.journal.account().held.calls == 10, "twice as many as are open would be 14"
+        assert run.journal.account().reserved.calls == 10, "twice as many as are open would be 14"

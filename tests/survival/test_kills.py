@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from maker_graph.errors import UnusableRun
 from maker_graph.run.directory import opened
 from tests.made import created
 from tests.survival.harness import Children, Whole, assert_nothing_lost_or_doubled, events, settings_of, wait_until, whole
@@ -127,16 +126,23 @@ def test_20_crashes_at_every_point_lose_nothing_and_double_nothing(children: Chi
     crashed_at_every_point(children, tmp_path, times=20, seed=4)
 
 
-def test_a_crash_while_a_run_is_made_leaves_a_run_or_none(children: Children, tmp_path: Path) -> None:
+def test_a_crash_while_a_run_is_made_leaves_a_whole_run_or_none_and_it_can_be_made_again(
+    children: Children, tmp_path: Path
+) -> None:
     found = points(children, tmp_path / "dry", "create")
-    assert set(found) >= {"os.mkdir dry", "open a draft", "os.rename a draft", "journal.db: CREATE TABLE IF"}
+    born = {"os.mkdir the new run", "open a draft", "os.rename the new run", "journal.db: CREATE TABLE steps"}
+    assert set(found) >= born
+    whole_ones = 0
     for number, point in enumerate(sorted(found)):
         for times in range(1, found[point] + 1):
             directory = tmp_path / f"run-{number}-{times}"
-            assert children.run(directory, "create", crash=point.replace("dry", directory.name), times=times) == -signal.SIGKILL
-            if (directory / "settings.json").exists():
-                with opened(directory) as run:
-                    assert run.journal.step == 0
+            assert children.run(directory, "create", crash=point, times=times) == -signal.SIGKILL
+            if directory.exists():
+                whole_ones += 1
+                assert children.run(directory) == 0, (point, times, events(directory)[-1])
             else:
-                with pytest.raises(UnusableRun, match="is no run"), opened(directory):
-                    pass
+                assert children.run(directory, "create") == 0, (point, times, events(directory)[-1])
+                assert not list(tmp_path.glob(f".{directory.name}.*")), "what the killed one left"
+            with opened(directory) as run:
+                assert run.journal.account().serial
+    assert 0 < whole_ones < found.total()

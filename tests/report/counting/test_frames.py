@@ -12,7 +12,7 @@ from tests.report.making import step, vote
 
 def after(pegs: list[list[int]], number: int) -> CountedStep:
     answer = canonical({"move": [1, 0, 1], "next_state": pegs})
-    return counted_step(number, Skimmed(answer, [vote(0)], 0, first_agrees=True), 1, None)
+    return counted_step(number, Skimmed(f"[{answer}]", [vote(0)], 0, first_agrees=True), 1, None)
 
 
 def test_every_position_of_a_short_run_is_kept() -> None:

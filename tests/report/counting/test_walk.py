@@ -11,7 +11,7 @@ ROW = {"address": "5 Elm St. 10115 Berlin", "date": "3.4.24", "amount": "$5"}
 
 
 def decided(number: int, answer: object, truth: str | None) -> CountedStep:
-    return counted_step(number, Skimmed(canonical(answer), [vote(0)], 0, first_agrees=True), 1, truth)
+    return counted_step(number, Skimmed(canonical([answer]), [vote(0)], 0, first_agrees=True), 1, truth)
 
 
 def test_it_knows_every_right_answer_of_a_run_that_keeps_to_them_and_nothing_after_a_wrong_one() -> None:
@@ -31,4 +31,4 @@ def test_it_knows_every_right_answer_of_a_run_that_keeps_to_them_and_nothing_aft
 def test_of_a_long_run_or_a_task_without_truth_no_state_is_made() -> None:
     for walk in (TruthWalk(Hanoi(20), replayed=False), TruthWalk(Records([ROW]), replayed=True)):
         assert (walk.known, walk.truth(1)) == (False, None)
-        walk.add(counted_step(1, Skimmed('"no answer of this task"', [vote(0)], 0, first_agrees=True), 1, None))
+        walk.add(counted_step(1, Skimmed('["no answer of this task"]', [vote(0)], 0, first_agrees=True), 1, None))

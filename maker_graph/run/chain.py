@@ -1,0 +1,41 @@
+"""The hashes of a journal: pure, and the same whatever holds its rows.
+
+The hash of a step stands on the step, its entry, where the machine stood after it (its place), and the hash before; the first
+one stands on the run and its settings (the origin). So damage, reordering, deletion and transplants show, with the step.
+
+What maker_graph 0.1.0 has written must give the same hashes for ever. A count that was added since is left out of a place while
+it is nothing.
+"""
+
+import hashlib
+
+from maker_graph.core.canonical import canonical
+from maker_graph.core.machine import MakerOutput
+
+_PLACE = ("state", "step", "done", "digest")
+_TOTALS = frozenset(
+    {"samples", "votes", "outvoted", "undecided", "rounds", "first_sample_wrong_at", "flags", "tokens"}
+)  # of 0.1.0
+
+
+def origin_digest(origin: str) -> bytes:
+    """Return what the first hash of a journal stands on, 16 bytes."""
+    return hashlib.sha256(origin.encode()).digest()[:16]
+
+
+def place_digest(at: MakerOutput) -> bytes:
+    """Return the digest of where the machine stands: state, step, totals, all of it; 8 bytes."""
+    totals = {name: value for name, value in at["totals"].items() if value or name in _TOTALS}
+    place = {**{name: at[name] for name in _PLACE}, "totals": totals}  # type: ignore[literal-required]  # its own keys
+    return hashlib.sha256(canonical(place).encode()).digest()[:8]
+
+
+def link(before: bytes, step: int, entry: str, place: bytes) -> bytes:
+    """Return the hash of a step, 16 bytes; `before` is that of the step before, or the digest of the origin."""
+    return hashlib.sha256(f"{before.hex()}\n{step}\n{place.hex()}\n{entry}".encode()).digest()[:16]
+
+
+def seal(origin: bytes, name: str, value: str) -> bytes:
+    """Return the hash of a note, 16 bytes; that of the origin itself stands on nothing else."""
+    began = b"" if name == "origin" else origin
+    return hashlib.sha256(b"\n".join((began.hex().encode(), name.encode(), value.encode()))).digest()[:16]

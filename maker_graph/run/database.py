@@ -1,0 +1,176 @@
+"""The SQLite file of a journal: how it is made, opened to be written or only read, and what SQLite's errors mean for a run."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, TypeAlias
+
+from maker_graph.errors import DamagedRun, LimitReached, UnusableRun
+
+Fsync: TypeAlias = Literal["full", "normal"]
+"""When SQLite waits for the disk: at each commit, or at its own checkpoints. A kill loses nothing with either. With "normal" a
+power cut may lose the last steps; the next session says which, and samples them again when that is accepted."""
+
+FORM = 2
+"""The form of a journal, in the header of its file. Form 0 is that of maker_graph 0.1.0: its account does not count how often
+the journal was written, and there is no high-water mark."""
+
+TABLES = (
+    "CREATE TABLE steps (step INTEGER PRIMARY KEY, entry TEXT NOT NULL, mark BLOB NOT NULL, hash BLOB NOT NULL)",
+    "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID",
+)
+"""In `mark` stands the digest of where the machine stood after the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open file.
+
+    Attributes:
+        connection: to it.
+        writable: whether it can be written.
+        copy: where a copy lies that is read in its place, if the file itself cannot be read where it is.
+    """
+
+    connection: sqlite3.Connection
+    writable: bool
+    copy: "TemporaryDirectory[str] | None" = None
+
+    def close(self) -> None:
+        """Close it."""
+        self.connection.close()
+        if self.copy is not None:
+            self.copy.cleanup()
+
+
+def make_database(path: Path) -> sqlite3.Connection:
+    """Make the file and its tables, and return the connection; the disk is not waited for.
+
+    Raises:
+        DamagedRun: the file is there already.
+        LimitReached: it cannot be written.
+    """
+    with storage_errors("The journal"):
+        try:
+            path.touch(mode=0o600, exist_ok=False)  # SQLite gives the files beside it the same mode
+        except FileExistsError:
+            raise DamagedRun(f"{path} is there already.") from None
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute(f"PRAGMA user_version={FORM}")
+        for table in TABLES:
+            connection.execute(table)
+        return connection
+
+
+def open_database(path: Path, fsync: Fsync) -> Database:
+    """Open the file, to be read only where it cannot be written: another's, or one on a disk that takes no writes.
+
+    Raises:
+        DamagedRun: it is no database, or none of a journal.
+        UnusableRun: another process holds it, or a newer maker_graph wrote it.
+    """
+    try:
+        with storage_errors("The journal"):
+            database = _to_write(path, fsync) if _writable(path) else _to_read(path)
+            try:
+                _see_form(database.connection)
+            except BaseException:
+                database.close()
+                raise
+            return database
+    except UnicodeDecodeError as error:  # SQLite's message quotes the damaged bytes of a table's definition
+        raise DamagedRun(f"The journal cannot be read: its tables are damaged ({error.reason}).") from error
+
+
+def _writable(path: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return all(os.access(each, os.W_OK, effective_ids=effective) for each in (path, path.parent))
+
+
+def _to_write(path: Path, fsync: Fsync) -> Database:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={fsync}")
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection, writable=True)
+
+
+def _to_read(path: Path) -> Database:
+    """Open what cannot be written. SQLite reads a log only with a third file, which it may not be able to make."""
+    log = path.with_name(f"{path.name}-wal")
+    if not (log.exists() and log.stat().st_size):
+        return Database(_read_only(path, "immutable=1"), writable=False)
+    with suppress(sqlite3.OperationalError):
+        return Database(_read_only(path, "mode=ro"), writable=False)
+    copy = TemporaryDirectory(prefix="maker-graph-")
+    for file in (path, log):
+        shutil.copy(file, copy.name)
+    return Database(sqlite3.connect(Path(copy.name) / path.name, isolation_level=None), writable=False, copy=copy)
+
+
+def _read_only(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _see_form(connection: sqlite3.Connection) -> None:
+    """See that the tables are those of a journal: a damaged definition changes what SQLite reads.
+
+    Raises:
+        UnusableRun: a newer maker_graph wrote it.
+        DamagedRun: they are not.
+    """
+    form = form_of(connection)
+    if form > FORM:
+        raise UnusableRun(f"The journal was written by a newer maker_graph (form {form}): install that one to go on.")
+    if form not in {0, FORM}:
+        raise DamagedRun(f"The journal cannot be read: its form is {form}.")
+    defined = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+    if defined != set(TABLES):
+        raise DamagedRun("The journal cannot be read: its tables are damaged.")
+
+
+def form_of(connection: sqlite3.Connection) -> int:
+    """Return the form of the journal."""
+    form: Any = connection.execute("PRAGMA user_version").fetchone()[0]
+    return int(form)
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Say what SQLite's errors mean for a run: busy is not damaged, and neither is a full disk."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise UnusableRun(f"{what} of this run is held by another process: try again when it is done.") from error
+        if kind in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+            raise LimitReached(f"{what} cannot be written ({error}): make room, or give access, and resume.") from error
+        raise DamagedRun(f"{what} cannot be read: {error}.") from error
+
+
+@contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Say what an error of the disk means for a run."""
+    try:
+        yield
+    except OSError as error:
+        raise LimitReached(
+            f"{what} cannot be written ({error.strerror}): make room, or give access, and start again."
+        ) from error

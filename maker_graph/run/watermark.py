@@ -1,0 +1,144 @@
+"""The high-water mark of a run: how far its journal has come, kept outside the journal's database.
+
+A database cannot say that it is an older copy of itself: its hashes are whole, its steps follow each other, and what was
+committed and paid for since is gone without a trace. So each owner of a run writes, after each commit, how far the journal is
+now into two small files, and whoever opens the run compares:
+
+- `journal.watermark` beside the journal: it notices when the journal alone is put back, or loses its write-ahead log;
+- one in the user's state folder (`$XDG_STATE_HOME/maker-graph`, else `~/.local/state/maker-graph`), named by the run and its
+  directory: it notices when the whole directory is put back to an older copy. It is missing on another machine, in another
+  place, and where that folder cannot be written; then an older copy of a whole directory looks like the run itself. It may be
+  deleted whenever the run is not at work.
+
+A mark is lower than the journal after a kill between the commit and the mark, never higher; a lower mark says nothing. It is
+written in place, into one of two slots in turn, each with a checksum: a torn write leaves the other slot, and a full disk takes
+it as well. The disk is waited for only when an owner begins and ends, for a kill loses nothing that was written. After a power
+cut the mark may be lower; with `fsync="normal"` it may be higher, and then steps were really lost.
+"""
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from maker_graph.core.canonical import canonical
+from maker_graph.core.spending import Account
+
+VERSION = 1
+"""The form of a slot."""
+
+SLOT = 1024
+"""Bytes of a slot."""
+
+_CHECKSUM = 32
+
+
+class Watermark(NamedTuple):
+    """How far a journal has come.
+
+    Attributes:
+        epoch: its last owner.
+        hash: of its last step.
+        account: its account, with the number of that step, and how often the journal was written.
+    """
+
+    epoch: int
+    hash: bytes
+    account: Account
+
+
+class WatermarkFile:
+    """One file with a high-water mark."""
+
+    def __init__(self, path: Path, origin: bytes) -> None:
+        """Stand for the file in `path`, which need not be there; a mark of another `origin` is none."""
+        self.path = path
+        self._origin = origin.hex()
+        self._file: int | None = None
+
+    def read(self) -> Watermark | None:
+        """Return the mark; None if there is none, or none that can be read."""
+        for _ in range(3):  # somebody may be writing just now
+            try:
+                content = self.path.read_bytes()
+            except OSError:
+                return None
+            marks = [mark for slot in (content[:SLOT], content[SLOT:]) if (mark := self._decoded(slot)) is not None]
+            if marks:
+                return max(marks, key=lambda mark: mark.account.serial)
+        return None
+
+    def write(self, mark: Watermark) -> None:
+        """Put `mark` in the place of the last but one; the file is made if it is not there.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._file is None:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if os.fstat(self._file).st_size != 2 * SLOT:
+                os.pwrite(self._file, b" " * (2 * SLOT), 0)
+        os.pwrite(self._file, self._encoded(mark), SLOT * (mark.account.serial % 2))
+
+    def sync(self) -> None:
+        """Wait until the disk has it; what the disk refuses is no loss.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        if self._file is not None:
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file, if it was written."""
+        if self._file is not None:
+            with suppress(OSError):
+                os.fsync(self._file)
+            os.close(self._file)
+            self._file = None
+
+    def _encoded(self, mark: Watermark) -> bytes:
+        text = canonical([VERSION, self._origin, mark.epoch, mark.hash.hex(), mark.account.parts()]).encode()
+        return (_checksum(text) + text).ljust(SLOT - 1) + b"\n"
+
+    def _decoded(self, slot: bytes) -> Watermark | None:
+        checksum, text = slot[:_CHECKSUM], slot[_CHECKSUM:].strip()
+        if not text or checksum != _checksum(text):
+            return None
+        version, origin, epoch, last, parts = json.loads(text)
+        if (version, origin) != (VERSION, self._origin):
+            return None
+        return Watermark(epoch, bytes.fromhex(last), Account.of(parts))
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:_CHECKSUM].encode()
+
+
+def witness_path(directory: Path, run: str) -> Path | None:
+    """Return the file outside `directory` for the run of this id; None if there is no folder for it."""
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:  # nobody's home
+        return None
+    name = hashlib.sha256(f"{run}\n{os.path.realpath(directory)}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return Path(state) / "maker-graph" / f"{name}.watermark"
+
+
+def older_text(journal: Path, now: Account, known: Account) -> str:
+    """Return what to say of a journal whose account is `now`, where a high-water mark has `known`."""
+    if known.serial > now.serial:
+        steps = f"steps {now.steps + 1:,} to {known.steps:,}, " if known.steps > now.steps else ""
+        calls, cost = max(0, known.spent.calls - now.spent.calls), max(0.0, known.spent.cost - now.spent.cost)
+        what = (
+            "is an older copy of itself, or has lost its write-ahead log. What was committed and paid for since is missing: "
+            f"{steps}{calls:,} calls, ${cost:.4f}"
+        )
+    else:
+        what = f"is not the one that this run had at step {known.steps:,}: two copies of it went on apart from each other"
+    return (
+        f"{journal} {what}. Put the newer files back, or resume with --accept-loss: missing steps are sampled again, and what "
+        "was spent stays counted."
+    )

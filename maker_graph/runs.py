@@ -241,7 +241,7 @@ class Run:
         path: str | Path,
         *,
         task: Task | None = None,
-        trust: bool = False,
+        trust: bool | Literal["mine"] = False,
         fsync: Fsync = "full",
         accept_loss: bool = False,
     ) -> Self:
@@ -253,7 +253,8 @@ class Run:
         Args:
             path: its directory.
             task: its task, if that is not one that ships.
-            trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen.
+            trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen;
+                "mine": only if you have gone on with this run before, on this machine and in this directory.
             fsync: as in `create`.
             accept_loss: open it although its journal is an older copy of itself. When it goes on, missing steps are sampled
                 again, and what was spent on them stays counted.
@@ -265,7 +266,7 @@ class Run:
         """
         with ExitStack() as stack:
             opened = stack.enter_context(directories.opened(Path(path), task, fsync=fsync, accept_loss=accept_loss))
-            if trust:
+            if trust is True or (trust == "mine" and opened.journal.claimed_here):
                 opened.load()
             return cls(opened, stack.pop_all())
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, Force, RunName, opened_run
+from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run
 from maker_graph.cli.output import facts, say, show, tell
 from maker_graph.extras import need_plan_extra
 
@@ -39,12 +39,12 @@ def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
 
 
 @app.command("report", epilog="Example:\n\n  maker-graph report hanoi-20260101-120000-000000")
-def report_command(run: RunName, force: Force = False) -> None:
+def report_command(run: RunName, task: OwnTask = None, trust: Trust = False, force: Force = False) -> None:
     """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
     from maker_graph.run.directory import LONG
 
     need_plan_extra("report")
-    with opened_run(run) as opened:
+    with opened_run(run, task=task, trust=trust) as opened:
         if opened.step >= LONG:
             tell(f"Reading {opened.step:,} steps.")
         page, *pictures = opened.report(force=force)

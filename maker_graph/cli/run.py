@@ -22,6 +22,7 @@ from maker_graph.cli.options import (
     MaxMinutes,
     MaxTokens,
     OwnPrice,
+    OwnTask,
     Patience,
     Quiet,
     RecordTo,
@@ -33,6 +34,7 @@ from maker_graph.cli.options import (
     TemperatureOption,
     Timeout,
     TraceOption,
+    Trust,
     directory_of,
     opened_run,
     parse_k,
@@ -203,15 +205,22 @@ def resume_command(
     ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
+    task: OwnTask = None,
+    trust: Trust = False,
     force: Force = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Go on with a run from its last committed step."""
+    """Go on with a run from its last committed step.
+
+    A task of your own is imported as it is, if you have gone on with this run here before; else name it (--task), or --trust.
+    """
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
-    with opened_run(run, fsync=fsync, accept_loss=accept_loss) as opened, recording(record) as file:
+    opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
+    with opening as opened, recording(record) as file:
+        _ = opened.task
         how = Solving(
             answer=_unescaped(answer),
             max_samples=max_samples,

@@ -47,7 +47,7 @@ def _position(result: Summary) -> str:
 def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
     if result["done"] is None:
-        yield "Final state", f"not replayed, for its task is not loaded: {_position(result)}"
+        yield "Final state", f"not replayed, for its task is code: {_position(result)} (--task or --trust imports it)"
     elif result["verified"]:
         yield "Final state", shown(("verified", "green"), ": every answer keeps the task's rules, and the goal is reached")
     elif result["done"]:

@@ -123,7 +123,9 @@ class Run:
         """
         if not self.has_task:
             name = self.settings.task
-            raise UnusableRun(f"{self.directory} is a run of {name}, which does not ship: open it with task=, or trust=True.")
+            raise UnusableRun(
+                f"{self.directory} is a run of {name}, which does not ship: name its task (--task {name}), or --trust it."
+            )
         self.load()
         assert self._task is not None  # noqa: S101  it was loaded just now
         return self._task

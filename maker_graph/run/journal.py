@@ -41,7 +41,7 @@ from maker_graph.errors import (
 from maker_graph.run.chain import link, origin_digest, place_digest, seal
 from maker_graph.run.database import FORM, Fsync, disk_errors, form_of, make_database, open_database, storage_errors
 from maker_graph.run.entry import encode
-from maker_graph.run.files import Found, OpenFiles
+from maker_graph.run.open_files import Found, OpenFiles
 from maker_graph.run.steps import Row, check_chain, decoded, end_of, hash_at, read_note, replayed, rows
 from maker_graph.run.watermark import Watermark, WatermarkFile, older_text
 

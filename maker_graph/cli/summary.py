@@ -62,9 +62,12 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     if result["lost"]:
         share = result["lost"] / (result["samples"] + result["lost"])
         yield "Replies lost", f"{result['lost']:,} ({share:.2%}), to time-outs and the like: what they said is not known"
+    if (stuck := result["stuck"]) is not None:
+        votes = ":".join(str(number) for number in sorted(stuck["ballot"].values(), reverse=True)) or "none"
+        yield "Stuck", f"at step {stuck['step']:,}, after {stuck['samples']:,} samples, votes {votes}"
     yield "Votes that lost", f"{result['outvoted']:,}"
     wrong = result["first_sample_wrong_at"]
-    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"
+    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else _same_answers(result)
     tokens = result["tokens"]
     drafts, dropped = result["drafts"], result["dropped"]
     if drafts["calls"]:
@@ -75,14 +78,21 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     if result["simulated"]:
         published = list_price(result["model"])
         listed = 0.0 if published is None else published(tokens)
-        spent = f"simulated, ${result['cost_usd']:,.2f} spent"
+        spent = f"simulated, ${result['cost_usd'] or 0:,.2f} spent"
         yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
+    elif result["cost_usd"] is None:
+        yield "Cost", "not known: a model has no price (--price tells it)"
     elif info_of(result["model"]).ships and not result["cost_usd"]:
         yield "Cost", f"nothing for {result['model']}, which runs on this machine"
     else:
-        yield (
-            "Cost",
-            f"${result['cost_usd']:,.4f} at the prices known" if result["cost_usd"] else "not known: no price for this model",
-        )
+        yield "Cost", f"${result['cost_usd']:,.4f} at the prices known"
     sessions = "" if result["sessions"] < 2 else f", in {result['sessions']} sessions"
     yield "Time", f"{result['seconds']:,.1f} s{sessions}"
+
+
+def _same_answers(result: Summary) -> str:
+    """Return what to say where no first sample was wrong."""
+    if not result["steps"]:
+        return "nobody can tell: no step is decided"
+    stuck = result["stuck"]
+    return "would have given the same answers" + ("" if stuck is None else f", but step {stuck['step']:,} is undecided")

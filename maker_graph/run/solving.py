@@ -23,12 +23,14 @@ from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
-from maker_graph.models.names import PATIENCE, TIMEOUT
+from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.pricing import FREE, Price
 from maker_graph.models.resolving import model_for
-from maker_graph.run.account import Ledger, Limits
+from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.database import storage_errors
-from maker_graph.run.directory import Run
+from maker_graph.run.directory import Run, stuck_note
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
+from maker_graph.run.pace import Pace
 from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
@@ -149,16 +151,17 @@ async def solve(
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    meter = Ledger(run.journal, prices.model, Limits(options.max_cost, options.max_calls, options.max_minutes), watcher.record)
+    limits, pace = Limits(options.max_cost, options.max_calls, options.max_minutes), Pace.of(run.journal.note("pace"))
+    meter = Ledger(run.journal, _price(prices.model, settings.model), limits, watcher.record, pace)
     commits = _Commits(run, meter, watcher, traces, run.machine.begin())
-    stronger = Calls(meter=meter.at(prices.ladder))
+    stronger = Calls(meter=meter.at(_price(prices.ladder, settings.ladder.model)))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
     graph = build_maker(
         run.task,
         model=chats.model,
         voting=voting,
         ladder=ladder,
-        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(prices.drafts))),
+        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(_price(prices.drafts, options.draft_model)))),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
@@ -172,6 +175,8 @@ async def solve(
         async with _deadline(meter):
             await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
+        with suppress(MakerError):  # what ended the run is what matters
+            run.journal.set_note(*stuck_note(commits.at["step"] + 1, error))
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(copied(commits.at["state"])))
         raise
     finally:
@@ -180,6 +185,13 @@ async def solve(
             watcher.warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
         with suppress(MakerError):  # what ended the run is what matters
             meter.close()
+
+
+def _price(known: Price | None, model: str | None) -> Price | None:
+    """Return what a request of `model` costs; None if there is none of this name, and the run's own is asked."""
+    if known is not None or model is None:
+        return known
+    return FREE if info_of(model).ships else NOT_KNOWN
 
 
 class _Chats(NamedTuple):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON
+from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts, Task, draftable, total_of
@@ -27,7 +28,7 @@ from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature,
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
-from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
@@ -95,9 +96,11 @@ class Solving(TypedDict, total=False):
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
-        timeout: seconds after which a request is given up and made again.
+        timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
         patience: seconds for which an outage of the provider is waited out.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
+        probe: ask a real model three small questions before the first step, which are counted and paid for as any request:
+            whether the answers differ shows whether a cache answers in its place. On if left out.
         progress: told where the task stands after each commit.
         record: told of every prompt and reply.
         warn: told what went wrong without stopping the run.
@@ -115,9 +118,10 @@ class Solving(TypedDict, total=False):
     force: bool
     concurrency: int | None
     rpm: float | None
-    timeout: float
+    timeout: float | Auto
     patience: float
     trace: Trace | None
+    probe: bool
     progress: Callable[[MakerOutput], None]
     record: "Callable[[Call], None] | None"
     warn: Callable[[str], None]
@@ -373,10 +377,11 @@ class Run:
             self._opened,
             options,
             concurrency=how.get("concurrency"),
-            calls=Calls(gate=gate, timeout=how.get("timeout", TIMEOUT), patience=how.get("patience", PATIENCE)),
+            calls=Calls(gate=gate, timeout=how.get("timeout", "auto"), patience=how.get("patience", PATIENCE)),
             answer=how.get("answer"),
             watcher=watcher,
             trace=how.get("trace"),
+            probe=how.get("probe", True),
         )
 
     def steps(self) -> Iterator[DecidedStep]:
@@ -403,6 +408,8 @@ class Run:
     def certify(self) -> "Certificate":
         """Return what the votes say, without any truth, of the chance that no step is wrong.
 
+        Where copies were seen among the replies it gives no chance, and says why (`refused`).
+
         Raises:
             UsageError: numpy and scipy are missing: pip install 'maker-graph[plan]'.
             DamagedRun: the journal is not what was written.
@@ -412,7 +419,7 @@ class Run:
 
         journal = self._opened.journal
         journal.check(journal.step)
-        return certify(ballots_in(journal.entries()), self.settings.k)
+        return certify(ballots_in(journal.entries()), self.settings.k, CopiesSeen.of(journal.note(NOTE)))
 
     def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.

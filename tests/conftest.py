@@ -36,6 +36,10 @@ for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_TRACING", "LANGSMIT
     os.environ.pop(name, None)
 
 
+MOST_PROCESSES = 8
+"""Each has to import LangGraph, and has a fork server of its own."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Let `pytest` alone, the whole suite, take a process for each core; where files are named, one process is sooner done.
@@ -44,7 +48,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """
     whole = config.args_source is config.ArgsSource.TESTPATHS and not config.option.collectonly and not config.option.usepdb
     if whole and getattr(config.option, "numprocesses", 0) is None and not hasattr(config, "workerinput"):
-        config.option.numprocesses = len(os.sched_getaffinity(0))
+        config.option.numprocesses = min(os.cpu_count() or 1, MOST_PROCESSES)
         config.option.dist = "loadgroup"
 
 

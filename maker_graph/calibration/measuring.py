@@ -25,13 +25,16 @@ from maker_graph.core.guarding import guarded
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
-from maker_graph.errors import LimitReached
+from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.ladder import reading_of
 from maker_graph.models.budget import Budget
 from maker_graph.models.calls import Calls
+from maker_graph.models.copies import Copies
+from maker_graph.models.names import info_of
 from maker_graph.models.pricing import Price
 from maker_graph.models.sampler import Sampler
 from maker_graph.run.account import Limits
+from maker_graph.run.copies import see_draws
 
 
 async def calibrate(
@@ -44,18 +47,25 @@ async def calibrate(
     limits: Limits = Limits(),  # noqa: B008  immutable
     concurrency: int = 16,
     calls: Calls | None = None,
+    probe: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> None:
     """Ask `model`, which goes by `name`, all steps that are missing in `calibration`; `progress` is told of each.
 
+    With `probe` a real model is asked three small questions first, to see that no cache answers in its place.
+
     Raises:
+        UsageError: samples are copies, so nothing can be measured.
         MakerError: why it stopped; what is in the file is kept, and the same call goes on.
     """
     task = guarded(task)
     request, max_tokens = calibration.request, calibration.request.max_tokens[name]
     metered: Calls = {**(calls or {}), "meter": _budget_of(calibration, price, limits)}
     sampler = Sampler([model], temperature=request.temperature, max_tokens=max_tokens, seed=request.seed, calls=metered)
-    flags = Voting(max_tokens=max_tokens).flags
+    voting = Voting(temperature=request.temperature, max_tokens=max_tokens, seed=request.seed)
+    if probe and info_of(name).kind == "remote" and not any(asked == name for asked, _ in calibration.steps):
+        await see_draws(model, voting, {**metered, "copies": sampler.copies})
+        _see_varied(sampler.copies, name)
     steps = iter(calibration.missing(name))
 
     async def work() -> None:
@@ -63,11 +73,16 @@ async def calibrate(
             state = state_at(task, number)
             prompt = task.prompt(state)
             samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
-            how = replace(reading_of(task, state, check=request.check), red_flags=flags)
+            ids_differ = sampler.look(samples)
+            how = replace(reading_of(task, state, check=request.check), red_flags=voting.flags)
             truth = _truth_of(task, state, how) if request.truth else None
-            calibration.add(
-                _step_samples(name, number, judge_all(samples, how), [sample.seconds for sample in samples], truth, price)
-            )
+            judged = judge_all(samples, how, ids_differ=ids_differ)
+            if any(j["flag"] == "copy" for j in judged):
+                raise UsageError(
+                    f"Samples of {name} are copies of earlier replies: a cache answers in its place, and nothing can be "
+                    "measured. Switch the cache off, and calibrate with a new --out."
+                )
+            calibration.add(_step_samples(name, number, judged, [sample.seconds for sample in samples], truth, price))
             progress()
 
     workers: list[asyncio.Future[None]] = []
@@ -83,6 +98,14 @@ async def calibrate(
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+
+
+def _see_varied(copies: Copies, name: str) -> None:
+    if copies.seen.varied is False:
+        raise UsageError(
+            f"The samples of {name} are alike where they must differ, so its errors cannot be measured: switch off the cache "
+            "before it or raise --temperature. With --no-probe nobody looks."
+        )
 
 
 def _truth_of(task: Task, state: Any, how: Reading) -> str:

@@ -41,7 +41,7 @@ def announce(run: Run, *, quiet: bool) -> None:
     if price is not None and price != FREE and total is not None and cap is not None:
         calls = total * settings.k
         read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
-        most = price({"input": calls * read, "cached": 0, "output": calls * cap})
+        most = calls * price({"input": read, "cached": 0, "output": cap})  # each request has its own place among the tiers
         draws.print(
             f"Expected: {calls:,} calls, and some more where samples disagree; "
             f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."

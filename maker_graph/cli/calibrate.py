@@ -16,6 +16,7 @@ from maker_graph.cli.options import (
     MaxTokens,
     OwnPrice,
     Patience,
+    Probe,
     Quiet,
     Rpm,
     Source,
@@ -31,7 +32,7 @@ from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.statistics.forecast import TARGET
 
 
@@ -69,8 +70,9 @@ def calibrate_command(
     price: OwnPrice = None,
     concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> Ending:
@@ -83,6 +85,7 @@ def calibrate_command(
     from maker_graph.calibration.steps import calibratable_steps
     from maker_graph.cli.calibrated import progress_of, show_results
     from maker_graph.models.calls import Calls
+    from maker_graph.models.copies import Copies
     from maker_graph.models.gate import Gate
     from maker_graph.models.pricing import list_price, parse_price, price_for
     from maker_graph.models.resolving import model_for
@@ -122,6 +125,9 @@ def calibrate_command(
     with open_calibration(out, request) as calibration:
         results = []
         for name in models:
+            calls = Calls(
+                gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell), timeout=timeout or "auto", patience=60 * patience
+            )
             with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
                 asyncio.run(
                     calibrate(
@@ -132,11 +138,12 @@ def calibrate_command(
                         price=prices[name],
                         limits=Limits(max_cost, max_calls, max_minutes),
                         concurrency=concurrency,
-                        calls=Calls(gate=Gate(rpm=rpm, notice=tell), timeout=timeout, patience=60 * patience),
+                        calls=calls,
+                        probe=probe,
                         progress=progress,
                     )
                 )
-            listed = parse_price(price) if price is not None else list_price(name)
+            listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
             results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
     if not (as_json or quiet):
         show_results(request, results, out, target)

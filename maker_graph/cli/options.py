@@ -86,7 +86,12 @@ MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minut
 Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
 
 
-Timeout = Annotated[float, typer.Option(help="Seconds after which a request is given up and made again.", min=0.001)]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds after which a request is given up and made again. Default: 120, and more if replies take long.", min=0.001
+    ),
+]
 
 
 Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
@@ -124,6 +129,14 @@ DraftModel = Annotated[
 ]
 
 
+Probe = Annotated[
+    bool,
+    typer.Option(
+        "--probe/--no-probe",
+        help="Ask a real model three small questions first, to see that no cache answers in its place. They count as calls and "
+        "are paid for.",
+    ),
+]
 TraceOption = Annotated[
     Trace | None,
     typer.Option(

@@ -32,8 +32,13 @@ def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
     with opened_run(run) as opened:
         certificate = opened.certify()
     if not as_json:
+        show(facts(_certificate_rows(certificate)))
         show(
-            facts(_certificate_rows(certificate)), "It assumes:", *(f"- {assumption}" for assumption in certificate.assumptions)
+            *(
+                [certificate.refused]
+                if certificate.refused
+                else ["It assumes:", *(f"- {each}" for each in certificate.assumptions)]
+            )
         )
     return Ending(result=plain(certificate))
 
@@ -55,7 +60,8 @@ def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
     """Yield the lines of the table of a certificate."""
     steps = certificate.steps
     chance = certificate.chance
-    yield "No step is wrong", f"{chance.value:.4f} (95 %: {chance.low:.4f} to {chance.high:.4f})"
+    shown = f"{chance.value:.4f} (95 %: {chance.low:.4f} to {chance.high:.4f})"
+    yield "No step is wrong", "not certified" if certificate.refused else shown
     yield "Covered", f"{certificate.covered:,} of {steps:,} steps, each decided by a lead of {certificate.k}"
     yield "Contested", f"{certificate.contested:,} steps ({certificate.contested / steps:.2%})"
     for name, estimate in (("Wrong samples", certificate.error), ("Correlation", certificate.rho)):

@@ -24,6 +24,7 @@ from maker_graph.cli.options import (
     OwnPrice,
     OwnTask,
     Patience,
+    Probe,
     Quiet,
     RecordTo,
     Rpm,
@@ -47,7 +48,7 @@ from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
-from maker_graph.models.names import PATIENCE, TIMEOUT, default_model
+from maker_graph.models.names import PATIENCE, default_model
 from maker_graph.statistics.forecast import TARGET
 
 
@@ -117,12 +118,13 @@ def run_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     check: Check = True,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     force: Force = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -166,7 +168,14 @@ def run_command(
         with created:
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            how = Solving(concurrency=concurrency, rpm=rpm, timeout=timeout, patience=60 * patience, trace=trace)
+            how = Solving(
+                concurrency=concurrency,
+                rpm=rpm,
+                timeout=timeout or "auto",
+                patience=60 * patience,
+                trace=trace,
+                probe=probe,
+            )
             return go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
@@ -192,7 +201,7 @@ def resume_command(
     draft_model: DraftModel = None,
     concurrency: Concurrency = None,
     rpm: Rpm = None,
-    timeout: Timeout = TIMEOUT,
+    timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     accept_loss: Annotated[
@@ -205,6 +214,7 @@ def resume_command(
     ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
+    probe: Probe = True,
     task: OwnTask = None,
     trust: Trust = False,
     force: Force = False,
@@ -234,9 +244,10 @@ def resume_command(
             draft_model=draft_model,
             concurrency=concurrency,
             rpm=rpm,
-            timeout=timeout,
+            timeout=timeout or "auto",
             patience=60 * patience,
             trace=trace,
+            probe=probe,
         )
         return go_on(opened, file, how, quiet=quiet, as_json=as_json)
 

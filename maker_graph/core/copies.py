@@ -3,20 +3,22 @@
 A vote counts draws of one procedure. A gateway with a cache answers later samples of a step with its first reply, and k copies
 of one draw look like a lead of k. What proves a copy:
 
-- the same response id with the same text as an earlier sample of the vote. Short ids prove nothing, for they repeat by chance
-  (some servers draw them from a thousand numbers), and neither does an id that comes with another text;
+- the response id and the text of an earlier sample of the vote, from a server whose ids differ. Some servers give all replies
+  one id, or one of a thousand numbers; an id that comes with two texts names neither;
 - a cache that says so, in a header of its response.
 
 The same text alone is no proof: right answers are short and alike. Long ones that are alike at a temperature above 0 are a
 reason to look (`alike`).
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from maker_graph.core.red_flags import Sample
 
-UNIQUE = 16
-"""Characters of an id that does not repeat by chance."""
+NOTE = "copies"
+"""The note in which a run keeps what was seen of copies; a run of a model that ships has none."""
 
 LONG = 200
 """Characters of a text that two draws at a temperature above 0 seldom share."""
@@ -30,20 +32,64 @@ PROBE = (
 PROBED = 60
 """Characters below which an answer to `PROBE` says nothing."""
 
+SUSPECT = 3
+"""So many long replies that repeat an earlier one are a suspicion, if they are at least half of those that could have."""
 
-def copies(samples: Iterable[Sample]) -> set[int]:
+
+class CopiesSeen(NamedTuple):
+    """What was seen of copies among the replies of an app or a run.
+
+    >>> CopiesSeen(same=3, compared=6).suspected, CopiesSeen(same=3, compared=7).suspected
+    (True, False)
+
+    Attributes:
+        proven: samples that were copies, and were discarded.
+        same: long replies, drawn at a temperature above 0, that an earlier sample of their step had given.
+        compared: those that could have been.
+        varied: whether the replies to `PROBE` differed; None if nobody asked, or it could not be told.
+    """
+
+    proven: int = 0
+    same: int = 0
+    compared: int = 0
+    varied: bool | None = None
+
+    @classmethod
+    def of(cls, note: str | None) -> "CopiesSeen":
+        """Return what a note tells; nothing was seen if there is none."""
+        return cls() if note is None else cls(**json.loads(note))
+
+    def note(self) -> str:
+        """Return what was seen, as text."""
+        return json.dumps(self._asdict())
+
+    @property
+    def suspected(self) -> bool:
+        """Whether so many long replies are the same that a cache is likely."""
+        return self.same >= SUSPECT and 2 * self.same >= self.compared
+
+
+def copies(samples: Sequence[Sample], *, ids_differ: bool = False) -> set[int]:
     """Return the indices of the samples of one vote, given in the order of launch, that are copies.
 
-    >>> copies([Sample(0, "7", id="chatcmpl-0123456789"), Sample(1, "7", id="chatcmpl-0123456789"), Sample(2, "7")])
-    {1}
+    >>> copies([Sample(0, "7", id="a"), Sample(1, "7", id="b"), Sample(2, "7", id="b"), Sample(3, "7")])
+    {2}
+
+    Args:
+        samples: all of the vote so far.
+        ids_differ: whether the server is known to give different replies different ids; else these samples must show it.
     """
-    found: set[int] = set()
-    seen: set[tuple[str, str]] = set()
+    texts: dict[str, set[str]] = {}
     for sample in samples:
-        reply = (sample.id, sample.text)
-        if sample.from_cache or (len(sample.id) >= UNIQUE and reply in seen):
+        if sample.id:
+            texts.setdefault(sample.id, set()).add(sample.text)
+    naming = {id_ for id_, of_id in texts.items() if len(of_id) == 1} if ids_differ or len(texts) > 1 else set()
+    found: set[int] = set()
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.from_cache or (sample.id in naming and sample.id in seen):
             found.add(sample.index)
-        seen.add(reply)
+        seen.add(sample.id)
     return found
 
 

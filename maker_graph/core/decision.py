@@ -144,13 +144,15 @@ _GARBLED = _Read("malformed", "control characters or lone surrogates in the repl
 _TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
 
 
-def judge_all(samples: Sequence[Sample], reading: Reading, earlier: Sequence[Sample] = ()) -> list[Judged]:
+def judge_all(
+    samples: Sequence[Sample], reading: Reading, earlier: Sequence[Sample] = (), *, ids_differ: bool = False
+) -> list[Judged]:
     """Return the samples as `judge` does, given in the order of launch; replies with the same text are read once.
 
-    `earlier` are those of the same vote that were judged before: a copy of one of them is no vote.
+    `earlier` are those of the same vote that were judged before: a copy of one of them is no vote; `ids_differ` as in `copies`.
     """
     known: dict[str, _Read] = {}
-    repeated = copies((*earlier, *samples))
+    repeated = copies((*earlier, *samples), ids_differ=ids_differ)
     judged = []
     for sample in samples:
         if sample.garbled:

@@ -59,7 +59,7 @@ class Sample:
         seconds: how long the reply took, from its request.
         beside: what it holds beside text, in a word: "reasoning", "image"; empty if nothing.
         tool_calls: the tools that it calls, those included whose arguments could not be read.
-        id: by which the provider knows the reply; empty if it gave none.
+        id: a digest of the id by which the provider knows the reply; empty if it gave none, or one so short that it repeats.
         from_cache: whether a cache says that it answered in the model's place.
         lost: requests for this sample that brought no reply, for a reason that may depend on what the reply would have said:
             a time-out, a body cut short. The request was made again, and only this reply counts.

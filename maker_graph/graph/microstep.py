@@ -198,8 +198,8 @@ def build_microstep(
         judged = values.get("vote_judged") or []
         samples = sorted((Sample(**each) for each in values["vote_samples"]), key=lambda each: each.index)
         earlier, drawn = samples[: len(judged)], samples[len(judged) :]
-        sampler.look(drawn, earlier)
-        return {"vote_judged": judged + judge_all(drawn, reading(values), earlier)}
+        ids_differ = sampler.look(drawn, earlier)
+        return {"vote_judged": judged + judge_all(drawn, reading(values), earlier, ids_differ=ids_differ)}
 
     def vote(values: dict[str, Any]) -> dict[str, Any]:
         judged = values["vote_judged"]

@@ -4,6 +4,10 @@ Before a request the most that it can use is reserved; when it is answered, what
 fails counts as a call, and at its full price if the provider may bill it all the same. So requests that are under way together
 cannot pass a limit that each of them alone would keep.
 
+A provider may count more than it was asked for: it ignores the cap, or bills reasoning that the cap does not count. All of it
+is booked, and from then on so much more is set aside for each request, those under way included. What was under way when this
+was first seen may pass the limit; then no other request is made, and it is said by how much.
+
 `Tally` is this rule. `Budget` keeps its tally in memory; a run keeps its own in its journal as well (`run/account.py`).
 """
 
@@ -51,8 +55,9 @@ class Tally:
         cost: USD that were used.
         calls: requests that came to their end.
         aside: what else `LimitReached` says of what was used.
-        open_cost: USD that the requests under way may use at most.
+        open_cost: USD that the requests under way may use at most, as far as is known before they are made.
         open_calls: the requests under way.
+        excess: USD by which a request cost more than was set aside for it, at most.
     """
 
     max_cost: float | None
@@ -63,6 +68,19 @@ class Tally:
     aside: str = ""
     open_cost: float = 0.0
     open_calls: int = 0
+    excess: float = 0.0
+
+    @property
+    def flying(self) -> float:
+        """USD that the requests under way may use at most, if each costs as much more as any did."""
+        return self.open_cost + self.open_calls * self.excess
+
+    def passed(self) -> str | None:
+        """Return in a sentence by how much a limit was passed; None if it was not."""
+        if self.max_cost is None or self.cost <= self.max_cost:
+            return None
+        spent = f"${self.cost:.4f} were spent{self.aside}"
+        return f"The limit of ${self.max_cost:g} is passed: {spent}, for the provider counted more tokens than were asked for."
 
     def check(self, most: float) -> None:
         """See that one more request, which costs `most` at most, keeps the limits.
@@ -70,7 +88,9 @@ class Tally:
         Raises:
             LimitReached: it might not.
         """
-        cost, calls = self.cost + self.open_cost + most, self.calls + self.open_calls + 1
+        cost, calls = self.cost + self.flying + most + self.excess, self.calls + self.open_calls + 1
+        if (passed := self.passed()) is not None:
+            raise LimitReached(f"{passed} {self.advice.format('cost')}")
         if self.max_cost is not None and cost > self.max_cost:
             raise LimitReached(
                 f"The limit of ${self.max_cost:g} is reached: with the next call it may be ${cost:.4f}{self.aside}. "
@@ -90,6 +110,7 @@ class Tally:
         self.open_cost = max(0.0, self.open_cost - most) if self.open_calls else 0.0
         self.cost += cost
         self.calls += 1
+        self.excess = max(self.excess, cost - most)
 
 
 class PricedAccount(Protocol):

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
+from maker_graph.core.voting import Auto
 
 if TYPE_CHECKING:
     from maker_graph.models.copies import Copies
@@ -65,13 +66,15 @@ class Calls(TypedDict, total=False):
         gate: what all requests go through; None makes a new one. Samplers of one provider should share one.
         copies: counts the copies among the replies, and says so; None makes a new one, which tells the log.
         patience: the seconds for which a request that fails is tried again, however often, since it or the outage began. The
-            seconds that a 429 asks for do not count. None tries six times.
-        timeout: the seconds after which a request is given up; None leaves it to the model. The plain, blocking call knows it
-            for ChatOpenAI only, and there it limits the wait for the next byte.
+            seconds that a 429 asks for do not count, but a provider that asks to wait longer than this at once is not waited
+            for. None tries six times, and waits for ten minutes at once.
+        timeout: the seconds after which a request is given up; None leaves it to the model. "auto" begins with two minutes and
+            is several times what replies took so far, of all that share the gate. The plain, blocking call knows it for
+            ChatOpenAI only, and there it limits the wait for the first byte and for all the others.
     """
 
     meter: Meter | None
     gate: "Gate | None"
     copies: "Copies | None"
     patience: float | None
-    timeout: float | None
+    timeout: float | Auto | None

@@ -56,7 +56,7 @@ class Configured:
     ships: bool
 
 
-def configured(model: BaseChatModel, temperature: float | None, max_tokens: int | None, timeout: float | None) -> Configured:
+def configured(model: BaseChatModel, temperature: float | None, max_tokens: int | None) -> Configured:
     """Return a copy of `model`; see `Sampler` for its settings.
 
     Raises:
@@ -83,7 +83,7 @@ def configured(model: BaseChatModel, temperature: float | None, max_tokens: int 
     told = {field: getattr(model, field, None) for field in INNER_FIELDS}
     update |= {field: _without(inner, {*map(_folded, taken)}) for field, inner in told.items() if isinstance(inner, Mapping)}
     if is_openai(model):
-        update |= openai_update(model.model_copy(update=update), name, max_tokens, timeout)
+        update |= openai_update(model.model_copy(update=update), name, max_tokens)
     seed = "random_seed" if "random_seed" in fields else None if is_openai(model) and uses_responses(model) else "seed"
     ships = type(model).__module__.startswith("maker_graph.")
     return Configured(model.model_copy(update=update), name, temperature, is_openai(model), keys_of(model), seed, ships)

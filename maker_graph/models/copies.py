@@ -9,22 +9,19 @@ The samplers of an app or a run share one `Copies`, and what it has seen is kept
 and a run is not certified by them. Models that ship are not suspected: their replies are alike, and no cache stands between.
 """
 
-import asyncio
-import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from maker_graph.core.copies import LONG, PROBE, PROBED, alike, copies
+from maker_graph.core.copies import LONG, PROBE, PROBED, CopiesSeen, alike, copies
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import ProviderFailure
 
 if TYPE_CHECKING:
     from maker_graph.models.sampler import Sampler
 
-SUSPECT = 3
-"""So many long replies that repeat an earlier one are a suspicion, if they are at least half of those that could have."""
+NOTHING = CopiesSeen()
 
 _COPIED = (
     "A cache answers in the model's place: samples of one step came with the same response id, or with a header that says so. "
@@ -51,71 +48,65 @@ class Copies:
     >>> copies = Copies(notice=print)
     >>> model = simulated("perfect", {"capital of France": ["Paris", "Lyon"]})
     >>> node = create_microstep(model, calls={"copies": copies})
-    >>> node.invoke({"messages": [("user", "What is the capital of France?")]})["messages"][-1].content, copies.proven
+    >>> node.invoke({"messages": [("user", "What is the capital of France?")]})["messages"][-1].content, copies.seen.proven
     ('Paris', 0)
 
     Attributes:
-        proven: samples that were copies, and were discarded.
-        same: long replies, drawn at a temperature above 0, that an earlier sample of their step had given.
-        compared: those that could have been.
-        varied: whether the probe's replies differed; None if nobody probed, or it could not be told.
+        seen: what was seen so far.
     """
 
-    def __init__(self, notice: Callable[[str], None] | None = None, *, seen: str | None = None) -> None:
+    def __init__(self, notice: Callable[[str], None] | None = None, *, seen: CopiesSeen = NOTHING) -> None:
         """Begin to count, or go on.
 
         Args:
             notice: told in a sentence what was seen, once for each kind; None tells the log of the package.
-            seen: what an earlier one has seen, from its `note`.
+            seen: what was seen before.
         """
-        before: dict[str, Any] = {} if seen is None else json.loads(seen)
-        self.proven: int = before.get("proven", 0)
-        self.same: int = before.get("same", 0)
-        self.compared: int = before.get("compared", 0)
-        self.varied: bool | None = before.get("varied")
+        self.seen = seen
         self._notice = notice or logging.getLogger("maker_graph").warning
         self._said: set[str] = set()
+        self._ids: set[str] = set()  # until two of them are seen: more are not needed
         self._lock = threading.Lock()
 
-    @property
-    def suspected(self) -> bool:
-        """Whether so many long replies are the same that a cache is likely."""
-        return self.same >= SUSPECT and 2 * self.same >= self.compared
-
-    def note(self) -> str:
-        """Return what was seen, as text."""
-        names = ("proven", "same", "compared", "varied")
-        return json.dumps({name: getattr(self, name) for name in names})
-
-    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = (), *, drawn: Callable[[int], bool]) -> None:
-        """Look at samples of one step.
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = (), *, drawn: Callable[[int], bool]) -> bool:
+        """Look at samples of one step; return whether the ids of replies are known to differ.
 
         Args:
             samples: new ones, in the order of launch.
             earlier: those of the same step that were looked at before.
             drawn: whether the sample of this index was drawn at a temperature above 0.
         """
-        proven = len({sample.index for sample in samples} & copies((*earlier, *samples)))
+        differ = self._differ(samples)
+        proven = len({sample.index for sample in samples} & copies((*earlier, *samples), ids_differ=differ))
         long = [sample for sample in samples if len(sample.text) >= LONG and drawn(sample.index)]
         same, compared = alike(long, [sample for sample in earlier if drawn(sample.index)]) if long else (0, 0)
         if not proven and not compared:
-            return
+            return differ
         with self._lock:
-            self.proven += proven
-            self.same += same
-            self.compared += compared
-        if self.proven:
+            seen = self.seen
+            self.seen = seen._replace(proven=seen.proven + proven, same=seen.same + same, compared=seen.compared + compared)
+        if proven:
             self._say(_COPIED)
-        elif self.suspected:
-            self._say(_ALIKE, self.same, self.compared)
+        elif self.seen.suspected:
+            self._say(_ALIKE, self.seen.same, self.seen.compared)
+        return differ
+
+    def _differ(self, samples: Sequence[Sample]) -> bool:
+        if len(self._ids) < 2:
+            with self._lock:
+                self._ids |= {each.id for each in samples if each.id}
+        return len(self._ids) >= 2
 
     def probed(self, replies: Sequence[Sample]) -> None:
         """Take note of the replies to the probe; a few words, or fewer than two replies, say nothing."""
+        self._differ(replies)
         texts = [sample.text for sample in replies if len(sample.text.strip()) >= PROBED]
         if len(texts) < 2:
             return
-        self.varied = len(set(texts)) > 1
-        if not self.varied:
+        varied = len(set(texts)) > 1
+        with self._lock:
+            self.seen = self.seen._replace(varied=varied)
+        if not varied:
             self._say(UNVARIED)
 
     def _say(self, sentence: str, *numbers: int) -> None:
@@ -129,17 +120,17 @@ class Copies:
 async def probe(sampler: "Sampler") -> bool | None:
     """Ask three samples of a question whose answer is left to chance; return whether they differ, None if it cannot be told.
 
-    They are asked as later samples of a step are. The first is awaited before the others are asked: a cache has it then. The
+    They are asked as later samples of a step are, of one model, one after the other: a cache has the first reply then. The
     sampler's `copies` takes note.
 
     Raises:
         LimitReached: they might pass a limit.
     """
-    step = sampler.turns  # so that one model answers all of them
+    replies: list[Sample] = []
     try:
-        first = await sampler.adraw(PROBE, step)
-        others = await asyncio.gather(*(sampler.adraw(PROBE, number * step) for number in (2, 3)))
+        for number in (1, 2, 3):
+            replies.append(await sampler.adraw(PROBE, number * sampler.turns))  # noqa: PERF401  what came before a failure tells
     except ProviderFailure:
-        return None  # the run itself will show what is wrong
-    sampler.copies.probed([first, *others])
-    return sampler.copies.varied
+        pass  # the run itself will show what is wrong
+    sampler.copies.probed(replies)
+    return sampler.copies.seen.varied

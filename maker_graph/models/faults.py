@@ -1,33 +1,61 @@
 """What goes wrong between us and a provider.
 
-A failed request is one of four kinds, and only two of them pass by themselves:
+A failed request is one of five kinds, and only two of them pass by themselves:
 - slow_down: 429. All callers wait, for as long as the provider says;
-- transient: 408, 409, 5xx, no connection, one that broke, a time-out, a body that is no completion. Tried again;
+- transient: 408, 409, 5xx, a redirect to nowhere, a broken connection, a time-out, no reply in the body. Tried again;
 - step: this prompt is refused (too long, or by a filter on the input). Another prompt may pass, the same never will;
-- fatal: the key, the model's name, the quota or a setting is wrong. Nothing passes until a person has cured it.
+- fatal: the key, the model's name, the quota or a setting is wrong. Nothing passes until a person has cured it;
+- unknown: an error that is no provider's, as far as can be told: of the model's own code, say. It ends the run as well.
+
+A transient failure may depend on what the answer would have been: right answers may be longer, and come too late or cut. Who
+asks again has then thrown away one kind of answer more often than the other (`Fault.depends_on_answer`).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from math import inf
-from typing import Literal, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from maker_graph.core.characters import visible
 from maker_graph.errors import MakerError, ProviderFailure
+from maker_graph.models.envelopes import ErrorReply, NoReply
 from maker_graph.models.redaction import redacted
 
-Kind: TypeAlias = Literal["slow_down", "fatal", "step", "transient"]
+Kind: TypeAlias = Literal["slow_down", "fatal", "step", "transient", "unknown"]
+
+LONG_WAIT = 1.0
+"""Seconds after which a server that fails may have been at work on the answer."""
+
+LONGEST_TOLD = 7 * 86_400.0
+"""Seconds that a provider may ask to wait: a week. A longer wait is taken for nonsense."""
 
 _THIS_PROMPT = re.compile(
     r"context.?(length|window|size)|(prompt|input|request) is too long|too many (input )?tokens|above_max_length"
     r"|invalid_prompt|content.(filter|policy|management)"
 )
+_MEANT = (
+    (402, re.compile(r"insufficient.?(quota|credit|balance|fund)|billing|payment.?required|exceeded your current quota")),
+    (429, re.compile(r"rate.?limit|too.?many.?requests|throttl|resource.?exhausted|^(requests|tokens)$")),
+    (
+        401,
+        re.compile(
+            r"(invalid|incorrect|missing|expired).{0,12}(api.?key|authentication|token)|unauthori[sz]ed|authentication.?error"
+        ),
+    ),
+    (403, re.compile(r"permission|forbidden|access.?(denied|terminated)|deactivated|unsupported.?country")),
+    (404, re.compile(r"(model|deployment).?not.?found|(unknown|invalid).?model|model.{0,80}does not exist|^not_found")),
+    (400, re.compile(r"invalid.?request|bad.?request|(unsupported|unknown|invalid).?(parameter|value|argument)")),
+)
+"""The HTTP status that a provider means by what it writes into a body, in this order."""
+
 _BROKEN = {"APIConnectionError", "TransportError", "APIResponseValidationError", "ClientConnectionError", "ClientPayloadError"}
+_BROKEN |= {"ConnectionError", "HTTPClientError"}
+_LATE = {"TimeoutError", "TimeoutException", "APITimeoutError", "Timeout", "DeadlineExceeded", "ReadTimeoutError"}
 _NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ConnectionRefusedError", "ClientConnectorError"}
-_CLIENTS = ("langchain_openai", "langchain_core", "openai", "json")
+_NOT_SENT |= {"ConnectTimeoutError", "EndpointConnectionError"}
+_CLIENTS = ("langchain_openai", "langchain_core", "openai", "pydantic", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,78 +63,126 @@ class Fault:
     """What a request failed for.
 
     Attributes:
-        kind: slow_down, transient, step or fatal; see the top of the file.
-        status: the HTTP status, if there was one.
+        kind: slow_down, transient, step, fatal or unknown; see the top of the file.
+        status: the HTTP status, if there was one, or the one that the provider means by what it says.
         told: the seconds that the provider asks to wait, if it says so.
         billed: whether the provider may bill the request all the same: it was sent, and no status says that it failed.
+        depends_on_answer: whether it may have failed because of what the answer would have been: it came too late, was cut or
+            is no reply, or the server failed after it had been at work for a while.
+        timed_out: whether it came too late.
     """
 
     kind: Kind
     status: int | None = None
     told: float | None = None
     billed: bool = False
+    depends_on_answer: bool = False
+    timed_out: bool = False
+
+    def passes(self, longest: float) -> bool:
+        """Say whether the request is to be made again, by who waits `longest` seconds at most if the provider asks for it."""
+        return self.kind in {"slow_down", "transient"} and (self.told is None or self.told <= longest)
 
 
-def fault_of(error: BaseException, *, openai: bool) -> Fault | None:
-    """Return what kind of fault the provider has, or None if `error` is none of a provider's.
+class Failed(Exception):
+    """A request that failed.
+
+    Attributes:
+        error: what its model raised.
+        fault: what that is.
+    """
+
+    def __init__(self, error: Exception, fault: Fault) -> None:
+        super().__init__(error, fault)
+        self.error = error
+        self.fault = fault
+
+
+def fault_of(error: BaseException, *, openai: bool, seconds: float = 0.0) -> Fault | None:
+    """Return what a request failed for; None for what is no failure of a request: an error of ours, Ctrl-C, a cancellation.
 
     Args:
         error: what a model raised.
         openai: whether the model is LangChain's for OpenAI, from inside which a body that is no completion surfaces as an
             error of Python's own.
+        seconds: how long after the request it failed.
     """
     if isinstance(error, MakerError) or not isinstance(error, Exception):
         return None
-    status = _status(error)
-    if status is not None:
-        return Fault(_kind(status, error), status, _told(error))
+    if isinstance(error, ErrorReply):
+        return _fault_told(error)
+    if (status := _status(error)) is not None:
+        kind = _kind(status, (str(getattr(error, "code", "")),), _text(error).lower())
+        slow = status in {408, 504} or (status >= 400 and seconds >= LONG_WAIT)
+        return Fault(kind, status, _told(error), depends_on_answer=kind == "transient" and slow)
     names = {kind.__name__ for each in _causes(error) for kind in type(each).__mro__}
-    if names & _BROKEN or (isinstance(error, OSError) and error.filename is None):
-        return Fault("transient", billed=not names & _NOT_SENT)
-    if openai and isinstance(error, AttributeError | LookupError | TypeError | ValueError) and _from_client(error):
-        return Fault("transient", billed=True)
-    return None
+    late, sent = bool(names & _LATE), not names & _NOT_SENT
+    if late or names & _BROKEN or (isinstance(error, OSError) and error.filename is None):
+        depends = sent and (late or seconds >= LONG_WAIT)
+        return Fault("transient", billed=sent, depends_on_answer=depends, timed_out=late and sent)
+    if isinstance(error, NoReply) or (openai and _from_client(error)):
+        return Fault("transient", billed=True, depends_on_answer=True)
+    return Fault("unknown", billed=True)
 
 
-def _kind(status: int, error: Exception) -> Kind:
-    code, text = str(getattr(error, "code", "")), str(error).lower()
-    if code == "insufficient_quota" or "insufficient_quota" in text:
+def _fault_told(error: ErrorReply) -> Fault:
+    """Return the fault that a provider tells of in the body of a success."""
+    text, status = str(error).lower(), error.status
+    if status is None:
+        said = (*error.codes, text)
+        status = next((meant for meant, pattern in _MEANT if any(pattern.search(each) for each in said)), None)
+    if status is None and any(_THIS_PROMPT.search(each) for each in (*error.codes, text)):
+        status = 400
+    kind = "transient" if status is None else _kind(status, error.codes, text)
+    return Fault(kind, status, billed=kind == "transient", depends_on_answer=kind == "transient")
+
+
+def _kind(status: int, codes: Sequence[str], text: str) -> Kind:
+    quota = _MEANT[0][1]
+    if status == 402 or "insufficient_quota" in text or (status == 429 and any(quota.search(code) for code in codes)):
         return "fatal"
     if status == 429:
         return "slow_down"
-    if status in {408, 409} or status >= 500:
+    if status < 400 or status in {408, 409} or status >= 500:
         return "transient"
-    if status == 413 or (status in {400, 422} and (_THIS_PROMPT.search(code) or _THIS_PROMPT.search(text))):
+    if status == 413 or (status in {400, 422} and any(_THIS_PROMPT.search(each) for each in (*codes, text))):
         return "step"
     return "fatal"
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the HTTP status that `error` tells of; some servers send it inside of a 200."""
-    said = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    for value in (
-        getattr(error, "status_code", None),
-        getattr(getattr(error, "response", None), "status_code", None),
-        said.get("code"),
-    ):
-        if isinstance(value, int) and value >= 400:
-            return value
+    """Return the HTTP status that `error`, or what is beneath it, tells of, in the ways of several clients."""
+    for each in _causes(error):
+        response = getattr(each, "response", None)
+        metadata = response.get("ResponseMetadata") if isinstance(response, Mapping) else None  # botocore's
+        for value in (
+            getattr(each, "status_code", None),
+            getattr(each, "status", None),
+            getattr(each, "code", None),
+            getattr(response, "status_code", None),
+            metadata.get("HTTPStatusCode") if isinstance(metadata, Mapping) else None,
+        ):
+            if isinstance(value, int) and 100 <= value < 1000 and value // 100 != 2:
+                return int(value)
     return None
 
 
 def _told(error: BaseException) -> float | None:
     """Return the seconds that the headers ask to wait: `retry-after-ms`, or Retry-After in seconds or as a date."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    return seconds_told(headers.get("retry-after-ms"), headers.get("retry-after"), headers.get("date"))
+    for each in _causes(error):
+        headers: Any = getattr(getattr(each, "response", None), "headers", None)
+        if headers:
+            return seconds_told(headers.get("retry-after-ms"), headers.get("retry-after"), headers.get("date"))
+    return None
 
 
 def seconds_told(milliseconds: str | None, after: str | None, date: str | None = None) -> float | None:
-    """Return how many seconds the headers retry-after-ms, Retry-After and Date ask to wait; None if they do not say.
+    """Return how many seconds the headers retry-after-ms, Retry-After and Date ask to wait; None if they say no sensible time.
 
     A date is counted from the server's own clock, where it sends that, for ours may be another.
 
-    >>> seconds_told("30", None), seconds_told(None, "200"), seconds_told(None, "soon")
-    (0.03, 200.0, None)
+    >>> seconds_told("30", None), seconds_told(None, "200"), seconds_told(None, "soon"), seconds_told(None, "1e9")
+    (0.03, 200.0, None, None)
     >>> seconds_told(None, "Wed, 21 Oct 2015 07:28:30 GMT", "Wed, 21 Oct 2015 07:28:00 GMT")
     30.0
     """
@@ -115,26 +191,30 @@ def seconds_told(milliseconds: str | None, after: str | None, date: str | None =
             seconds = float(text or "") / unit
         except ValueError:
             continue
-        if 0 <= seconds < inf:
+        if 0 <= seconds <= LONGEST_TOLD:
             return seconds
     try:
         until = parsedate_to_datetime(after or "")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        return max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError):  # no date, or one without a zone beside one with
+        seconds = max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError, OverflowError):  # no date, or one without a zone beside one with
         return None
+    return seconds if seconds <= LONGEST_TOLD else None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield `error` and what is beneath it: LangChain's, the client's, the transport's."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__
 
 
 def _from_client(error: Exception) -> bool:
     """Say whether `error` arose inside of the client, from what it read and not from how it was called."""
-    return module_of(error).partition(".")[0] in _CLIENTS and "keyword argument" not in str(error)
+    pythons_own = isinstance(error, AttributeError | LookupError | TypeError | ValueError)
+    return pythons_own and module_of(error).partition(".")[0] in _CLIENTS and "keyword argument" not in str(error)
 
 
 def module_of(error: BaseException) -> str:
@@ -147,27 +227,36 @@ def module_of(error: BaseException) -> str:
 
 def said(error: BaseException, keys: Sequence[str] = ()) -> str:
     """Return what a provider said, on one line, short and without keys."""
-    text = visible(redacted(" ".join(str(error).split()), keys))[:300].rstrip(".")
+    text = visible(redacted(" ".join(_text(error).split()), keys))[:300].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def raise_failure(error: Exception, *, name: str, keys: Sequence[str], attempts: int, openai: bool) -> None:
-    """Raise the provider's faults as a ProviderFailure; return for anything else, which is to be raised as it is.
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:10_000]
+    except Exception:  # noqa: BLE001  whatever it is, it has a name
+        return ""
+
+
+def raise_failure(failure: Failed, name: str, keys: Sequence[str], *, attempts: int, longest: float) -> NoReturn:
+    """Raise the failure of a request as what a caller is told.
 
     Args:
-        error: what the last attempt raised.
+        failure: that of the last attempt.
         name: the model's.
         keys: API keys, which must not be in what is raised.
         attempts: how often it was tried.
-        openai: as in `fault_of`.
+        longest: the seconds that are waited at most if the provider asks for it.
 
     Raises:
         ProviderFailure: what went wrong, and what to do.
     """
-    fault = fault_of(error, openai=openai)
-    if fault is None:
-        return
+    error, fault = failure.error, failure.fault
     match fault.status:
+        case _ if fault.kind == "unknown":
+            todo = "No provider is known to fail in this way, so it is not tried again: mend the model's code or its settings."
+        case _ if fault.told is not None and fault.told > longest and fault.kind in {"slow_down", "transient"}:
+            todo = f"It asks to wait {fault.told:,.0f} s, and the patience is {longest:,.0f} s: resume then, or with more."
         case 401 | 403:
             todo = "The API key is missing, wrong or not allowed to use this model: set the right one and resume."
         case 404:
@@ -176,11 +265,14 @@ def raise_failure(error: Exception, *, name: str, keys: Sequence[str], attempts:
             todo = "The provider does not accept this prompt, and will not when it is asked again."
         case 400 | 413 | 422:
             todo = "The provider does not accept the request; if it names a setting, change that one."
+        case 402 | 429 if fault.kind == "fatal":
+            todo = "The quota is used up: add credit and resume."
         case _ if fault.kind == "fatal":
-            todo = "The quota is used up: add credit and resume." if fault.status == 429 else "Cure this and resume."
+            todo = "Cure this and resume."
         case _:
-            todo = f"It failed {attempts} times in a row: resume when the provider answers again."
+            times = "once" if attempts == 1 else f"{attempts} times in a row"
+            todo = f"It failed {times}: resume when the provider answers again."
     text = f"{name}: {said(error, keys)}. {todo}"
     # A cause is printed with the failure: not if it holds a key.
-    cause = error if redacted(str(error), keys) == str(error) else None
+    cause = error if all(redacted(_text(each), keys) == _text(each) for each in _causes(error)) else None
     raise ProviderFailure(text, fault.status, "step" if fault.kind == "step" else "run") from cause

@@ -17,12 +17,16 @@ from random import Random
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
 from maker_graph.errors import UsageError
+from maker_graph.models.latencies import Latencies
 
 OUTAGE = 5
 """So many failures in a row, of all callers together, are an outage."""
 
 LONGEST_WAIT = 60.0
 """Seconds between two probes at most, and those of a 429 that does not say how long."""
+
+LONG_WAIT = LONGEST_WAIT / 2
+"""Seconds of a wait that is told."""
 
 _TICK = 0.2
 """Seconds after which to ask again where nobody knows how long it takes."""
@@ -56,7 +60,7 @@ class Gate:
     >>> draft.invoke({"messages": [("user", "What is the capital of France?")]})["messages"][-1].content
     'Paris'
 
-    Every `Pass` is handed back exactly once: `answered`, `slowed`, `failed`, or `left` if nothing was learnt.
+    Every `Pass` is handed back exactly once: `answered`, `refused`, `slowed`, `failed`, or `left` if nothing was learnt.
 
     Attributes:
         clock: the seconds that it goes by.
@@ -100,6 +104,13 @@ class Gate:
         self._probes = 0
         self._probe_at = 0.0
         self._probing = False
+        self._told_until = -inf
+        self._latencies = Latencies()
+
+    def timeout(self) -> float:
+        """Return the seconds that a request may take where nobody has said it: several times what replies took so far."""
+        with self._lock:
+            return self._latencies.timeout()
 
     def enter(self) -> Pass:
         """Wait until a request may be made."""
@@ -132,6 +143,12 @@ class Gate:
     def answered(self, leave: Pass) -> None:
         """Take note that the provider answered: an outage is over."""
         with self._lock:
+            self._latencies.heard(self.clock() - leave.since)
+        self.refused(leave)
+
+    def refused(self, leave: Pass) -> None:
+        """Take note that the provider answered, though not with a reply: an outage is over all the same."""
+        with self._lock:
             if leave.since >= self._shut_until:
                 self._shut_times = 0
             over = self._open(leave)
@@ -150,16 +167,26 @@ class Gate:
             if wait is not None:
                 self._shut_at = now
                 self._shut_until = max(self._shut_until, now + wait)
+            long = self._is_news(wait, now)
         if over is not None:
             self._notice(f"The provider answers again, after {over:,.0f} s: going on.")
-        if told is not None and told >= LONGEST_WAIT / 2:
-            self._notice(f"{what}: waiting for the {told:,.0f} s that the provider asks for.")
+        if long:
+            self._notice(_waiting(what, wait, told))
 
-    def failed(self, leave: Pass, told: float | None, what: str) -> None:
-        """Take note of a transient failure; `what` is who failed and how, without keys."""
+    def failed(self, leave: Pass, told: float | None, what: str, *, late: bool = False) -> None:
+        """Take note of a transient failure.
+
+        Args:
+            leave: of the request.
+            told: the seconds that the provider asks to wait.
+            what: who failed and how, without keys.
+            late: whether the request was given up because it took too long.
+        """
         begins = False
         with self._lock:
             now = self.clock()
+            if late:
+                self._latencies.late(now - leave.since)
             self._failures += 1
             if self._failures == 1:
                 self._first_failure = now
@@ -173,8 +200,11 @@ class Gate:
             if told is not None:
                 self._probe_at = max(self._probe_at, now + told)
             wait = self._probe_at - now
+            long = not begins and self._is_news(told, now)
         if begins:
             self._notice(f"{what}: the provider does not answer. Waiting; the next try is in {wait:,.1f} s.")
+        elif long:
+            self._notice(_waiting(what, told, told))
 
     def left(self, leave: Pass) -> None:
         """Take a pass back that taught nothing: its caller was cancelled, or never made the request."""
@@ -194,9 +224,20 @@ class Gate:
             self._probing = False
         return over
 
+    def _is_news(self, wait: float | None, now: float) -> bool:
+        """Say whether a wait is to be told: it is long, and none is under way that was told."""
+        if wait is None or wait < LONG_WAIT or now < self._told_until:
+            return False
+        self._told_until = now + wait
+        return True
+
     def _spread(self, wait: float) -> float:
         return wait + self._rng.uniform(0, min(1.0, wait / 10))
 
     def _growing(self, first: float, times: int) -> float:
         longest = min(LONGEST_WAIT, first * 2.0 ** min(times, 30))
         return self._rng.uniform(longest / 2, longest)
+
+
+def _waiting(what: str, wait: float | None, told: float | None) -> str:
+    return f"{what}: waiting for {'the ' if told else ''}{wait or 0.0:,.0f} s{' that the provider asks for' if told else ''}."

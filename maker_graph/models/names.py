@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from maker_graph.models.simulation.profiles import Profile
 
 TIMEOUT = 120.0
-"""Seconds after which a request of a model made here is given up; OpenAI's own default is ten minutes."""
+"""Seconds after which a request is given up at first, where nobody says it; `latencies.py` tells what follows."""
 
 PATIENCE = 86_400.0
 """Seconds for which a run waits out an outage of the provider: a day."""

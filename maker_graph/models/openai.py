@@ -2,19 +2,24 @@
 
 - Models that fix their own temperature (the o and gpt-5 series, and Claude from 4.7 on) are sent none.
 - ChatOpenAI's async client dies with its event loop: each loop gets one of its own.
+- What a server may send is more than the client can take: its HTTP client is guarded (`transfer.py`).
 - Its own retries are switched off, for layers of them multiply.
 - The output cap goes out under the name that the server reads.
+- Of the headers of a response those are kept that tell of a cache (`headers.py`), and no others, for they would be traced.
 - The client walks over the types of each message before it sends them: those of ChatOpenAI it sends as they are.
 - A reply without any choice raises inside of LangChain: it is an empty reply.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
 from maker_graph.models.faults import module_of
+from maker_graph.models.headers import tells_of_cache
+from maker_graph.models.streams import completion_of
+from maker_graph.models.transfer import Limit, aguarded, guarded
 
 _FIXED_TEMPERATURE = re.compile(
     r"(?<![a-z0-9])(?:o[1-9](?![a-z0-9.])|gpt-?5(?!.*chat)|claude-(?:[a-z]+-)?(?:4[-.][7-9]|[5-9])(?![0-9]))"
@@ -51,7 +56,7 @@ def uses_responses(model: Any) -> bool:
     )
 
 
-def openai_update(model: Any, name: str, max_tokens: int | None, timeout: float | None) -> dict[str, Any]:
+def openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, Any]:
     """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
 
     The integration sends the cap as max_completion_tokens, and to the Responses API as max_output_tokens. Servers of one's own
@@ -64,25 +69,82 @@ def openai_update(model: Any, name: str, max_tokens: int | None, timeout: float 
     own_server = bool(address) and "openai.com" not in address and not azure
     if max_tokens is not None and own_server and not fixes_temperature(name) and not uses_responses(model):
         update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
-    options = {"max_retries": 0} | ({} if timeout is None else {"timeout": timeout})
+    if not uses_responses(model) and "response_format" not in model.model_kwargs:  # there all headers would be kept
+        update["include_response_headers"] = True
     for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):
         if getattr(model, root) is not None:
-            client = getattr(model, root).with_options(**options)
-            update |= {root: client, chat: client.chat.completions}
+            client = getattr(model, root).with_options(max_retries=0)
+            update |= {root: client, chat: _Completions(client.chat.completions)}
     return update
 
 
-def with_new_async_client(model: Any) -> BaseChatModel:
-    """Return a copy of a ChatOpenAI with an async client of its own; any other model as it is."""
-    if not is_openai(model) or model.root_async_client is None:
-        return model  # type: ignore[no-any-return]  # Any stands for a ChatOpenAI
-    from openai import DefaultAsyncHttpxClient  # noqa: PLC0415  half a second, and only ChatOpenAI needs it
+def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool) -> list[BaseChatModel]:
+    """Return copies of the ChatOpenAIs among `models` that have guarded HTTP clients of their own, and the others as they are.
 
-    http = model.http_async_client or DefaultAsyncHttpxClient()
-    client = model.root_async_client.with_options(http_client=http)
-    lean = _LeanCompletions(client.chat.completions)
-    copy: BaseChatModel = model.model_copy(update={"root_async_client": client, "async_client": lean})
-    return copy
+    The clients of the user's stay as they are, and copies of them are used. Models that bring none share one.
+
+    Args:
+        models: any chat models.
+        limit: returns the seconds that a request may take.
+        blocking: whether the clients are for blocking calls, or for asynchronous ones of the running event loop.
+    """
+    root, chat, own, make = (
+        ("root_client", "client", "http_client", guarded)
+        if blocking
+        else ("root_async_client", "async_client", "http_async_client", aguarded)
+    )
+    shared = None
+    copies = []
+    for model in models:
+        if not is_openai(model) or getattr(model, root) is None:
+            copies.append(model)
+            continue
+        theirs = getattr(model, own)
+        if theirs is None:
+            http = shared = shared or make(None, limit)
+        else:
+            http = make(theirs, limit)
+        client = getattr(model, root).with_options(http_client=http)
+        completions = (_Completions if blocking else _LeanCompletions)(client.chat.completions)
+        copies.append(model.model_copy(update={root: client, chat: completions}))
+    return copies
+
+
+async def close_async_client(model: Any) -> None:
+    """Close the async client of a copy, if it was made here."""
+    if is_openai(model) and model.root_async_client is not None and model.http_async_client is None:
+        await model.root_async_client.close()
+
+
+class _Response:
+    """A raw response: of its headers those of a cache are seen, and a stream that nobody asked for is one reply."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.headers = {name: value for name, value in raw.headers.items() if tells_of_cache(name)}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def parse(self) -> Any:
+        """Return what came, as the client reads it; what it cannot read is a text."""
+        parsed = self._raw.parse()
+        streamed = completion_of(parsed) if isinstance(parsed, str) else None
+        return parsed if streamed is None else streamed
+
+
+class _Completions:
+    """The client's chat completions for blocking calls; see `_Response`."""
+
+    def __init__(self, completions: Any) -> None:
+        self._create = completions.with_raw_response.create
+
+    @property
+    def with_raw_response(self) -> "_Completions":
+        return self
+
+    def create(self, **request: Any) -> _Response:
+        return _Response(self._create(**request))
 
 
 class _LeanCompletions:
@@ -99,12 +161,11 @@ class _LeanCompletions:
     def with_raw_response(self) -> "_LeanCompletions":
         return self
 
-    async def create(self, *, messages: Any, extra_body: Mapping[str, Any] | None = None, **rest: Any) -> Any:
-        return await self._create(messages=[], extra_body={**(extra_body or {}), "messages": messages}, **rest)
+    async def create(self, *, messages: Any, extra_body: Mapping[str, Any] | None = None, **rest: Any) -> _Response:
+        return _Response(await self._create(messages=[], extra_body={**(extra_body or {}), "messages": messages}, **rest))
 
 
 def no_choices(error: BaseException) -> bool:
-    """Say whether ChatOpenAI raised `error` because `choices` was an empty list, or null: a reply without any text."""
-    if isinstance(error, IndexError):  # generations[0][0], in `invoke` itself
-        return module_of(error).startswith("langchain_core.language_models")
-    return isinstance(error, TypeError) and "null value for 'choices'" in str(error)
+    """Say whether ChatOpenAI raised `error` because there was no choice: a reply without any text."""
+    # It is generations[0][0], in `invoke` itself; null in the place of the list has become an empty one (`envelopes.py`).
+    return isinstance(error, IndexError) and module_of(error).startswith("langchain_core.language_models")

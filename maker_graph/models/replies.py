@@ -7,10 +7,10 @@ How it ended is read from `_ENDS`, in any spelling. A reply whose metadata has n
 integrations pass nothing on, and neither do models made for tests. A key that is there and says nothing is no good end.
 """
 
-import re
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage
 
@@ -18,10 +18,17 @@ from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, plain, s
 from maker_graph.core.characters import without_controls
 from maker_graph.core.ends import End, end_of, folded
 from maker_graph.core.red_flags import Sample, ToolCall, estimated_tokens
+from maker_graph.models.headers import says_hit
 from maker_graph.models.prompts import prompt_tokens
+
+UNIQUE = 16
+"""Characters of an id that does not repeat by chance: some servers draw theirs from a thousand numbers."""
 
 MOST_CALLS = 16
 """Tool calls of a reply that are kept."""
+
+LEAST = 16
+"""A count of tokens is believed if it is at least a sixteenth of the estimate."""
 
 _MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
 _ROOM = 16  # what a channel and an entry of the journal put around the arguments of a tool call is nested too
@@ -33,9 +40,6 @@ _REASONING = frozenset(["reasoning", "thinking", "redacted_thinking", "reasoning
 _TEXT = frozenset(["text", "output_text", "input_text", "text_delta", "refusal"])
 _CALLS = frozenset(["tool_use", "tool_call", "function_call", "custom_tool_call", "tool_call_chunk", "invalid_tool_call"])
 _MADE_UP_IDS = ("lc_", "run-")  # LangChain's own, where the provider gave none
-
-_OF_PROMPTS = re.compile(r"prompt|prefix|token|kv")  # what a cache of prompts says, which answers nobody
-_HIT = re.compile(r"(?<![a-z])hit(?![a-z])")
 
 
 def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], seconds: float = 0.0) -> Sample:
@@ -50,37 +54,47 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], secon
         raw = ""
     kept = raw[: MAX_CHARACTERS + 1]
     text = without_controls(kept)
-    tokens = _tokens(reply.usage_metadata)
-    estimated = tokens is None
-    if tokens is None:
-        tokens = prompt_tokens(prompt), 0, estimated_tokens(raw)
+    calls = _tool_calls(reply)
+    tokens = _tokens(reply.usage_metadata, prompt, raw + "".join(str(call["args"]) for call in calls))
     finish, said = _end(reply)
     return Sample(
         index,
         text,
         finish,
-        *tokens,
-        estimated=estimated,
+        tokens.read,
+        tokens.cached,
+        tokens.written,
+        estimated=tokens.estimated,
         garbled=text != kept,
         seconds=seconds,
         end=_word(said),
         beside=_beside(reply),
-        tool_calls=_tool_calls(reply),
+        tool_calls=calls,
         id=_id(reply),
         from_cache=_from_cache(reply.response_metadata),
     )
 
 
-def _tokens(usage: Any) -> tuple[int, int, int] | None:
-    """Return the tokens read, cached and written as the provider counts them; None if it does not, or counts nonsense."""
-    if not isinstance(usage, Mapping):
-        return None
+class _Tokens(NamedTuple):
+    read: int
+    cached: int
+    written: int
+    estimated: bool = False
+
+
+def _tokens(usage: Any, prompt: list[tuple[str, Any]], reply: str) -> _Tokens:
+    """Return the tokens of a prompt and its reply as the provider counts them; estimated if it counts none, or nonsense.
+
+    Nonsense is 0 for a prompt, or for a reply that says something, and a count so low that its tokens would be 64 bytes long:
+    by such counts a limit on the cost would never be reached.
+    """
+    usage = usage if isinstance(usage, Mapping) else {}
+    read, written, about = _count(usage.get("input_tokens")), _count(usage.get("output_tokens")), estimated_tokens(reply)
+    if read is None or written is None or (prompt and not read) or written < -(-about // LEAST):
+        return _Tokens(prompt_tokens(prompt), 0, about, estimated=True)
     details = usage.get("input_token_details")
-    read, written = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
-    if read is None or written is None:
-        return None
     cached = _count(details.get("cache_read")) if isinstance(details, Mapping) else None
-    return read, min(cached or 0, read), written
+    return _Tokens(read, min(cached or 0, read), written)
 
 
 def _count(tokens: object) -> int | None:
@@ -171,39 +185,17 @@ def _word(value: Any, most: int = 100) -> str:
 
 
 def _id(reply: AIMessage) -> str:
-    """Return the provider's id of a reply; empty if it gave none."""
+    """Return a digest of the provider's id of a reply, in which nothing can hide; empty if it gave none, or a short one."""
     metadata = reply.response_metadata
     amazon = metadata.get("ResponseMetadata")
     given = [metadata.get("id"), reply.id, amazon.get("RequestId") if isinstance(amazon, Mapping) else None]
-    return next((_word(each) for each in given if isinstance(each, str) and each and not each.startswith(_MADE_UP_IDS)), "")
+    own = (each for each in given if isinstance(each, str) and len(each) >= UNIQUE and not each.startswith(_MADE_UP_IDS))
+    found = next(own, None)
+    return "" if found is None else hashlib.blake2b(found.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def _from_cache(metadata: Mapping[str, Any]) -> bool:
     """Say whether the headers of a response say that a cache answered in the model's place."""
     amazon = metadata.get("ResponseMetadata")
     headers = metadata.get("headers") or (amazon.get("HTTPHeaders") if isinstance(amazon, Mapping) else None)
-    return isinstance(headers, Mapping) and any(says_hit(str(name).lower(), str(value)) for name, value in headers.items())
-
-
-def says_hit(name: str, value: str) -> bool:
-    """Say whether a header, its name in small letters, says that a cache answered.
-
-    >>> says_hit("x-cache", "Hit from cloudfront"), says_hit("cf-cache-status", "DYNAMIC"), says_hit("age", "12")
-    (True, False, True)
-    """
-    value = value.strip().lower()
-    if name == "age":
-        return value.isascii() and value.isdigit() and value.strip("0") != ""
-    if "cache" not in name or _OF_PROMPTS.search(name):
-        return False
-    return (
-        _HIT.search(value) is not None
-        or (name.endswith("hit") and value in {"1", "true", "yes"})
-        or (name == "x-litellm-cache-key" and value not in {"", "none"})
-    )
-
-
-def tells_of_cache(name: str) -> bool:
-    """Say whether a header of this name may tell that a cache answered."""
-    name = name.lower()
-    return name == "age" or ("cache" in name and _OF_PROMPTS.search(name) is None)
+    return isinstance(headers, Mapping) and any(says_hit(str(name), str(value)) for name, value in headers.items())

@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel
 
 from maker_graph.core.task import Task
 from maker_graph.errors import MissingKey, UnknownModel, UsageError
-from maker_graph.models.names import TIMEOUT, TINY, info_of
+from maker_graph.models.names import TINY, info_of
 
 if TYPE_CHECKING:
     from maker_graph.models.simulation.rehearsal import Rehearsal
@@ -88,7 +88,7 @@ def _openai(name: str) -> BaseChatModel:
             "There is no API key: set OPENAI_API_KEY (for a server of your own, such as Ollama or vLLM, any word will do, "
             "and OPENAI_BASE_URL to its address)."
         )
-    return ChatOpenAI(model=name, timeout=TIMEOUT)
+    return ChatOpenAI(model=name)
 
 
 def _other(provider: str, name: str) -> BaseChatModel:

@@ -4,27 +4,33 @@ from typing import Any
 
 from tenacity import RetryCallState, retry_if_exception
 
-from maker_graph.models.faults import Fault, fault_of
+from maker_graph.models.faults import Failed, Fault
 from maker_graph.models.gate import Gate
 
 ATTEMPTS = 6
 """A request that fails for a passing reason is made at most so many times, unless a `patience` is set."""
 
+LONGEST_ASKED = 600.0
+"""Seconds that are waited at most if the provider asks for it, unless a `patience` is set: then it is that."""
 
-def retry_settings(gate: Gate, patience: float | None, *, openai: bool) -> dict[str, Any]:
-    """Return the settings of the one retry loop, plain or async, for one sample.
+
+def longest_asked(patience: float | None) -> float:
+    """Return how many seconds are waited at most if the provider asks for it."""
+    return LONGEST_ASKED if patience is None else patience
+
+
+def retry_settings(gate: Gate, patience: float | None) -> dict[str, Any]:
+    """Return the settings of the one retry loop, plain or async, for one sample, of which each request may raise `Failed`.
 
     Args:
         gate: what the requests go through.
         patience: the seconds for which a request that fails is tried again; None tries `ATTEMPTS` times.
-        openai: as in `fault_of`.
     """
     began: float | None = None
     failures = 0
 
     def passes(error: BaseException) -> bool:
-        fault = fault_of(error, openai=openai)
-        return fault is not None and fault.kind in {"slow_down", "transient"}
+        return isinstance(error, Failed) and error.fault.passes(longest_asked(patience))
 
     def stop(state: RetryCallState) -> bool:
         nonlocal began
@@ -39,7 +45,7 @@ def retry_settings(gate: Gate, patience: float | None, *, openai: bool) -> dict[
 
     def fault_in(state: RetryCallState) -> Fault | None:
         error = state.outcome.exception() if state.outcome is not None else None
-        return None if error is None else fault_of(error, openai=openai)
+        return error.fault if isinstance(error, Failed) else None
 
     def wait(state: RetryCallState) -> float:
         nonlocal failures

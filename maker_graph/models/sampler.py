@@ -6,7 +6,7 @@ a ballot come from one sampler.
 
 What providers and LangChain do differently is settled beside it, and nowhere else:
 - `configured.py`: the copy of a model that is called, with its temperature and its output cap;
-- `openai.py`: what OpenAI's models and LangChain's client for them need;
+- `openai.py`: what OpenAI's models and LangChain's client for them need, and `transfer.py`, the HTTP beneath;
 - `replies.py`: how a reply becomes a sample, whatever it holds;
 - `faults.py`: what a failed request failed for;
 - `gate.py`: the gate before all requests of all callers, and `retrying.py`: when a request that failed is made again.
@@ -17,8 +17,8 @@ import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, NoReturn
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
@@ -30,16 +30,19 @@ from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
+from maker_graph.core.voting import Auto
 from maker_graph.errors import UsageError
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.configured import Configured, configured
 from maker_graph.models.copies import Copies
-from maker_graph.models.faults import Fault, fault_of, raise_failure, said
+from maker_graph.models.envelopes import NoReply
+from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
-from maker_graph.models.openai import no_choices, with_new_async_client
+from maker_graph.models.openai import close_async_client, no_choices, with_own_clients
 from maker_graph.models.prompts import as_messages, pairs_of, prompt_tokens
+from maker_graph.models.redaction import message_without_keys
 from maker_graph.models.replies import sample_of
-from maker_graph.models.retrying import retry_settings
+from maker_graph.models.retrying import longest_asked, retry_settings
 
 REMEMBERED = 256
 """Prompts of which a sampler remembers the forms, for the other samples of the same step."""
@@ -107,11 +110,12 @@ class Sampler:
         self._gate = calls.get("gate") or Gate()
         self.copies = calls.get("copies") or Copies()
         self._patience = _seconds("patience", calls.get("patience"))
-        self._timeout = _seconds("timeout", calls.get("timeout"))
+        timeout = calls.get("timeout")
+        self._timeout: float | Auto | None = "auto" if timeout == "auto" else _seconds("timeout", timeout)
         self._settings = [
-            configured(model, each, max_tokens, self._timeout)
-            for model, each in [(models[0], first), *((model, others) for model in models)]
+            configured(model, each, max_tokens) for model, each in [(models[0], first), *((model, others) for model in models)]
         ]
+        self._for_threads: list[BaseChatModel] | None = None
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
         self._name = name
         self._forms: dict[int, _Forms] = {}
@@ -129,27 +133,33 @@ class Sampler:
         messages, plain, kwargs = self._request(prompt, index, setting)
         config = _config(self._name, index, setting, metadata)
 
+        model = self._blocking()[self._turn(index)]
+
         def once() -> Sample:
             with self._attempt(self._gate.enter(), index, plain, setting) as attempt:
-                attempt.reply = setting.model.invoke(messages, config, **kwargs)
+                attempt.reply = model.invoke(messages, config, **kwargs)
             return attempt.sample
 
         try:
             return once()
-        except Exception as error:  # noqa: BLE001  the loop below tells what may pass; most requests never need it
-            failed = [error]
+        except Failed as failure:  # the loop below tells what may pass; most requests never need it
+            failed, lost = [failure], _lost_by(failure)
 
         def again() -> Sample:
+            nonlocal lost
             if failed:
                 raise failed.pop()
-            return once()
+            try:
+                return replace(once(), lost=lost)
+            except Failed as failure:
+                lost += _lost_by(failure)
+                raise
 
-        tries = Retrying(**retry_settings(self._gate, self._patience, openai=setting.openai))
+        tries = Retrying(**retry_settings(self._gate, self._patience))
         try:
             return tries(again)
-        except Exception as error:
-            _raise_failure(error, setting, tries.statistics)
-            raise
+        except Failed as failure:
+            self._raise_failure(failure, setting, tries.statistics)
 
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
@@ -161,26 +171,35 @@ class Sampler:
         async def once() -> Sample:
             leave = await self._gate.aenter()
             with self._attempt(leave, index, plain, setting) as attempt:
-                async with asyncio.timeout(self._timeout):  # a client times single reads, and a trickle would never end
+                async with asyncio.timeout(self._limit()):  # a client times single reads, and a trickle would never end
                     attempt.reply = await model.ainvoke(messages, config, **kwargs)
             return attempt.sample
 
         try:
             return await once()
-        except Exception as error:  # noqa: BLE001  as in `draw`
-            failed = [error]
+        except Failed as failure:  # as in `draw`
+            failed, lost = [failure], _lost_by(failure)
 
         async def again() -> Sample:
+            nonlocal lost
             if failed:
                 raise failed.pop()
-            return await once()
+            try:
+                return replace(await once(), lost=lost)
+            except Failed as failure:
+                lost += _lost_by(failure)
+                raise
 
-        tries = AsyncRetrying(**retry_settings(self._gate, self._patience, openai=setting.openai))
+        tries = AsyncRetrying(**retry_settings(self._gate, self._patience))
         try:
             return await tries(again)
-        except Exception as error:
-            _raise_failure(error, setting, tries.statistics)
-            raise
+        except Failed as failure:
+            self._raise_failure(failure, setting, tries.statistics)
+
+    async def aclose(self) -> None:
+        """Close the connections that were made for the running event loop; those of the user's own clients stay open."""
+        for model in self._per_loop.pop(asyncio.get_running_loop(), []):
+            await close_async_client(model)
 
     @property
     def turns(self) -> int:
@@ -192,20 +211,36 @@ class Sampler:
         setting = self._settings[self._turn(index)]
         return setting.temperature != 0 and not setting.ships
 
-    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> None:
-        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before."""
-        self.copies.look(samples, earlier, drawn=self.draws)
+    def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
+        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before.
+
+        Return whether the ids of the provider's replies are known to differ.
+        """
+        return self.copies.look(samples, earlier, drawn=self.draws)
 
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
         return 1 + index % (len(self._settings) - 1) if index else 0
 
+    def _blocking(self) -> list[BaseChatModel]:
+        """Return the models with clients of their own for blocking calls."""
+        with self._lock:
+            if self._for_threads is None:
+                models = [setting.model for setting in self._settings]
+                self._for_threads = with_own_clients(models, self._limit, blocking=True)
+        return self._for_threads
+
     def _on_this_loop(self) -> list[BaseChatModel]:
         """Return the models with clients of their own for the running event loop: an async client dies with its loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._per_loop:
-            self._per_loop[loop] = [with_new_async_client(setting.model) for setting in self._settings]
+            models = [setting.model for setting in self._settings]
+            self._per_loop[loop] = with_own_clients(models, self._limit, blocking=False)
         return self._per_loop[loop]
+
+    def _limit(self) -> float | None:
+        """Return the seconds that the next request may take; None leaves it to the model."""
+        return self._gate.timeout() if self._timeout == "auto" else self._timeout
 
     def _request(
         self, prompt: Prompt, index: int, setting: Configured
@@ -242,33 +277,50 @@ class Sampler:
             except Exception as error:
                 if not (setting.openai and no_choices(error)):
                     raise
-            attempt.sample = sample_of(attempt.reply, index, plain, self._gate.clock() - began)
+            reply = attempt.reply
+            if not isinstance(reply, AIMessage):  # an integration may return anything
+                raise NoReply(f"what came back is no message of a model's but of type {type(reply).__name__}")  # noqa: TRY301
+            reply = message_without_keys(reply, setting.keys)
+            attempt.sample = sample_of(reply, index, plain, self._gate.clock() - began)
+        except Exception as error:
+            fault = fault_of(error, openai=setting.openai, seconds=self._gate.clock() - began)
+            self._lost(error, fault, leave, most, setting)
+            if fault is None:
+                raise
+            raise Failed(error, fault) from error
         except BaseException as error:
-            self._lost(error, leave, most, setting)
+            self._lost(error, None, leave, most, setting)
             raise
         self._gate.answered(leave)
         if self._meter is not None:
             self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name))
 
-    def _lost(self, error: BaseException, leave: Pass, most: Usage, setting: Configured) -> None:
+    def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, most: Usage, setting: Configured) -> None:
         """Tell the meter and the gate of a request that brought no reply."""
-        fault = fault_of(error, openai=setting.openai)
         if self._meter is not None:
             self._meter.abandon(most, billed=fault is None or fault.billed)
-        what = f"{setting.name}: {said(error, setting.keys)}"
-        match fault:
-            case None:
-                self._gate.left(leave)
-            case Fault("slow_down"):
-                self._gate.slowed(leave, fault.told, what)
-            case Fault("transient"):
-                self._gate.failed(leave, fault.told, what)
-            case _:
-                self._gate.answered(leave)
+        if fault is None or fault.kind == "unknown":
+            self._gate.left(leave)
+        elif not fault.passes(longest_asked(self._patience)):
+            self._gate.refused(leave)
+        elif fault.kind == "slow_down":
+            self._gate.slowed(leave, fault.told, f"{setting.name}: {said(error, setting.keys)}")
+        else:
+            what = f"{setting.name}: {said(error, setting.keys)}"
+            self._gate.failed(leave, fault.told, what, late=fault.timed_out)
+
+    def _raise_failure(self, failure: Failed, setting: Configured, statistics: dict[str, Any]) -> NoReturn:
+        attempts = statistics.get("attempt_number", 1)
+        raise_failure(failure, setting.name, setting.keys, attempts=attempts, longest=longest_asked(self._patience))
+
+
+def _lost_by(failure: Failed) -> int:
+    """Return 1 if the request may have failed because of what the reply would have said, else 0."""
+    return int(failure.fault.depends_on_answer)
 
 
 def _seconds(what: str, seconds: float | None) -> float | None:
-    if seconds is not None and not seconds > 0:
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
         raise UsageError(f"{what} must be a number of seconds above 0, not {seconds!r}.")
     return seconds
 
@@ -288,8 +340,3 @@ def _config(name: str, index: int, setting: Configured, metadata: dict[str, Any]
     if setting.temperature is not None:
         metadata["temperature"] = setting.temperature
     return {"run_name": f"{name} {index}", "tags": ["nostream"], "metadata": metadata}
-
-
-def _raise_failure(error: Exception, setting: Configured, statistics: dict[str, Any]) -> None:
-    attempts = statistics.get("attempt_number", 1)
-    raise_failure(error, name=setting.name, keys=setting.keys, attempts=attempts, openai=setting.openai)

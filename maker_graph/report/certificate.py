@@ -9,6 +9,8 @@ The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What
 - A step that a person answered, or that was left open, is not covered, and is counted. Its votes, if there are any, still count
   in how often samples are wrong: left out, the run would look easier than it was.
 - With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
+- Where copies were seen among the replies (`core/copies.py`), agreement is no evidence either, and no chance is given. Those
+  that were proven did not vote, but nobody can tell how many were not.
 """
 
 from collections import Counter
@@ -16,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from maker_graph.core.copies import CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.run.entry import decode, unanimous
@@ -23,6 +26,8 @@ from maker_graph.statistics.estimation import Estimate
 from maker_graph.statistics.likelihood import Tally
 from maker_graph.statistics.race import check_k
 from maker_graph.statistics.unlabelled import fit
+
+NOTHING_SEEN = CopiesSeen()
 
 MOST_LISTED = 20
 """So many of the most contested steps are listed."""
@@ -55,6 +60,7 @@ class Ballots:
         open: steps that were left open.
         examples: the first steps with each ballot that was contested, and their decisions.
         lost: replies that never came, of all steps.
+        copies: samples that were discarded as copies, of all steps.
     """
 
     steps: int
@@ -66,6 +72,7 @@ class Ballots:
     open: int
     examples: dict[Tally, list[tuple[int, Decision]]]
     lost: int = 0
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,8 @@ class Certificate:
         person: steps that a person answered; not covered.
         open: steps that were left open; not covered.
         lost: replies that never came, for a reason that may depend on what they said; each counts as a vote for the runner-up.
+        copies: samples that were discarded because they were copies of earlier replies.
+        refused: why no chance is given, in a sentence; empty if one is. Then `chance` is anything from 0 to 1.
         contested: steps on which valid samples disagreed.
         error: the share of wrong samples that fits the ballots; None if they are no evidence.
         rho: the correlation of the errors of two samples of one step; None likewise.
@@ -119,6 +128,8 @@ class Certificate:
     person: int
     open: int
     lost: int
+    copies: int
+    refused: str
     contested: int
     error: Estimate | None
     rho: Estimate | None
@@ -137,13 +148,14 @@ def _ballots(numbered: Iterable[tuple[int, Decision]]) -> Ballots:
     decided: Counter[Tally] = Counter()
     undecided: Counter[Tally] = Counter()
     examples: dict[Tally, list[tuple[int, Decision]]] = {}
-    steps = contested = higher = person = left_open = lost = 0
+    steps = contested = higher = person = left_open = lost = copies = 0
     for step, decision in numbered:
         steps += 1
         ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
         contested += len(ballot) > 1
         missing = sum(vote.get("lost", 0) for vote in (*decision["tried"], decision))
         lost += missing
+        copies += sum(vote["flags"].get("copy", 0) for vote in (*decision["tried"], decision))
         if decision["status"] != "decided" or decision["by"] == "person":
             left_open += decision["status"] != "decided"
             person += decision["status"] == "decided"
@@ -155,7 +167,7 @@ def _ballots(numbered: Iterable[tuple[int, Decision]]) -> Ballots:
         higher += bool(decision["tried"])
         if len(tally) > 1 and decided[tally] <= MOST_LISTED:
             examples.setdefault(tally, []).append((step, decision))
-    return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples, lost)
+    return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples, lost, copies)
 
 
 def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
@@ -174,7 +186,7 @@ def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
 def _others(entries: Iterable[tuple[int, str]], alike: Counter[int]) -> Iterator[tuple[int, Decision]]:
     """Yield the decisions of all steps but those that nobody contested: of these `alike` gets votes -> steps."""
     for step, entry in entries:
-        votes = unanimous(entry)
+        votes = None if '"copy"' in entry else unanimous(entry)
         if votes is not None:
             alike[votes] += 1
             continue
@@ -184,8 +196,8 @@ def _others(entries: Iterable[tuple[int, str]], alike: Counter[int]) -> Iterator
             raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
 
 
-def certify(ballots: Ballots, k: int) -> Certificate:
-    """Return what the ballots of a run that was decided by a lead of `k` say of it.
+def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certificate:
+    """Return what the ballots of a run that was decided by a lead of `k` say of it; `seen` is what was seen of copies.
 
     Raises:
         UsageError: k is out of range, or no step was decided by a vote.
@@ -194,7 +206,9 @@ def certify(ballots: Ballots, k: int) -> Certificate:
     covered = sum(ballots.decided.values())
     if not covered:
         raise UsageError("No step of this run was decided by a vote: there is nothing to certify.")
-    found = fit(ballots.decided, ballots.undecided) if k > 1 else None
+    copies = max(ballots.copies, seen.proven)
+    refused = _refusal(copies, seen)
+    found = fit(ballots.decided, ballots.undecided) if k > 1 and not refused else None
     return Certificate(
         steps=ballots.steps,
         k=k,
@@ -203,12 +217,14 @@ def certify(ballots: Ballots, k: int) -> Certificate:
         person=ballots.person,
         open=ballots.open,
         lost=ballots.lost,
+        copies=copies,
+        refused=refused,
         contested=ballots.contested,
         error=found and found.error,
         rho=found and found.rho,
         agreement=found and found.agreement,
         chance=Estimate(0.0, 0.0, 1.0) if found is None else found.chance,
-        assumptions=list(_assumptions(ballots, k)),
+        assumptions=[] if refused else list(_assumptions(ballots, k, seen)),
         contested_steps=[] if found is None else _most_contested(ballots, found.wrong),
     )
 
@@ -251,7 +267,25 @@ def _contested(step: int, decision: Decision, wrong: float) -> ContestedStep:
     )
 
 
-def _assumptions(ballots: Ballots, k: int) -> Iterator[str]:
+def _refusal(copies: int, seen: CopiesSeen) -> str:
+    """Return why votes on which copies were seen are no evidence, or nothing if none were."""
+    if copies:
+        those = (
+            "A sample was the copy of an earlier reply" if copies == 1 else f"{copies:,} samples were copies of earlier replies"
+        )
+        return (
+            f"{those}: a cache answered in the model's place. These did not vote, but how many of the votes are copies that do "
+            "not show nobody can tell."
+        )
+    if seen.varied is False:
+        return (
+            "Before the first step the model gave the same reply, word for word, to a question whose answer is left to chance: "
+            "the votes of a step may be one vote many times."
+        )
+    return ""
+
+
+def _assumptions(ballots: Ballots, k: int, seen: CopiesSeen) -> Iterator[str]:
     if k == 1:
         yield (
             "With k = 1 each step was decided by one vote, which nothing can contradict. The ballots are no evidence at all: "
@@ -259,6 +293,11 @@ def _assumptions(ballots: Ballots, k: int) -> Iterator[str]:
         )
     else:
         yield from _ASSUMED
+    if seen.suspected:
+        yield (
+            f"No cache answered in the model's place, although {seen.same:,} of {seen.compared:,} long replies were the same "
+            "as an earlier one of their step."
+        )
     if ballots.higher:
         yield (
             f"{_steps(ballots.higher)} decided on a higher rung of the ladder. All votes on such a step are counted together, "

@@ -71,6 +71,7 @@ class Ledger:
         price: of a request; None if it costs nothing, or is not known.
         limits: where it stops.
         record: told of every prompt and reply.
+        warn: told if what was under way passes the limit on the cost.
         pace: of the replies.
         advice: what `LimitReached` says to do; "{}" stands for the limit: cost, calls or minutes.
         since: what was used since the book was last told.
@@ -80,6 +81,7 @@ class Ledger:
     price: Price | None
     limits: Limits
     record: Callable[[Call], None] | None = None
+    warn: Callable[[str], None] = lambda _: None
     pace: Pace = field(default_factory=Pace)
     advice: str = "Resume with a higher --max-{}."
     since: Spent = field(default_factory=Spent)
@@ -116,7 +118,7 @@ class Ledger:
         self.book.owned()
         asked = cost_of(most, price or self.price)
         self._tally.check(asked)
-        open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked, 1))
+        open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked + self._tally.excess, 1))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
             held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
             self.book.spend(Spent(), held)
@@ -207,8 +209,11 @@ class Ledger:
 
     def _flying(self) -> Reserved:
         """Return what the calls under way may use."""
-        return Reserved(self._tally.open_cost, self._tally.open_calls)
+        return Reserved(self._tally.flying, self._tally.open_calls)
 
     def _close(self, most: Usage, spent: Spent, price: Price | None, *, billed: bool) -> None:
+        before = self._tally.passed()
         self._tally.close(cost_of(most, price), spent.cost)
         self.since = self.since.plus(spent._replace(unpriced=int(billed and price is NOT_KNOWN)))
+        if before is None and (passed := self._tally.passed()) is not None:
+            self.warn(passed)

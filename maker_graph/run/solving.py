@@ -16,17 +16,20 @@ from langgraph.graph import StateGraph
 from langgraph.types import Command
 
 from maker_graph.core.canonical import copied
+from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, Task, total_of
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.calls import Call, Calls
+from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
-from maker_graph.models.names import PATIENCE, TIMEOUT, info_of
+from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.models.pricing import FREE, Price
 from maker_graph.models.resolving import model_for
 from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
+from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
@@ -72,6 +75,7 @@ class _Commits:
     watcher: Watcher
     traces: Tracing | NoTracing
     at: MakerOutput
+    kept: KeptCopies
     _lost_told: int = LEAST_LOST // 2
 
     def position(self) -> MakerOutput:
@@ -88,6 +92,7 @@ class _Commits:
             self.meter.give_back(spent)
             raise
         self.at = steps[-1].after
+        self.kept.keep()
         for step in steps:
             self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
             self.watcher.decided(step)
@@ -119,6 +124,7 @@ async def solve(
     answer: str | None = None,
     watcher: Watcher = Watcher(),
     trace: Trace | None = None,
+    probe: bool = True,
     steps_per_segment: int | None = None,
 ) -> None:
     """Go on with `run` from its last committed step, to its end.
@@ -128,10 +134,11 @@ async def solve(
         options: limits, lookahead and the like; those that the run was last given if None.
         prices: what requests cost, if not what `prices_of` says.
         concurrency: how many samples are in flight at once; no limit if None.
-        calls: how requests are made, where not as usual: given up after `TIMEOUT`, outages waited out for `PATIENCE`.
+        calls: how requests are made, where not as usual: a time-out that follows the replies, and `PATIENCE`.
         answer: a person's reply to the step that waits for one.
         watcher: who is told of it.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
+        probe: ask a real model three small questions before the first step, to see whether a cache answers in its place.
         steps_per_segment: steps of one graph invocation.
 
     Raises:
@@ -152,8 +159,11 @@ async def solve(
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
     limits, pace = Limits(options.max_cost, options.max_calls, options.max_minutes), Pace.of(run.journal.note("pace"))
-    meter = Ledger(run.journal, _price(prices.model, settings.model), limits, watcher.record, pace)
-    commits = _Commits(run, meter, watcher, traces, run.machine.begin())
+    meter = Ledger(run.journal, _price(prices.model, settings.model), limits, watcher.record, watcher.warn, pace)
+    kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
+    made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
+    made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies}
+    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept)
     stronger = Calls(meter=meter.at(_price(prices.ladder, settings.ladder.model)))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
     graph = build_maker(
@@ -169,10 +179,14 @@ async def solve(
         ),
         step_config=traces.step_config,
         log=commits,
-        calls={"gate": Gate(notice=watcher.warn), "patience": PATIENCE, "timeout": TIMEOUT, **(calls or {}), "meter": meter},
+        calls=made,
     )
+    begins = not run.journal.step and not commits.at["done"] and answer is None
     try:
         async with _deadline(meter):
+            if probe and begins and settings.info.kind == "remote":
+                await see_draws(chats.model, voting, made)
+                kept.keep()
             await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
         with suppress(MakerError):  # what ended the run is what matters
@@ -184,6 +198,8 @@ async def solve(
         if traces.problem is not None:
             watcher.warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
         with suppress(MakerError):  # what ended the run is what matters
+            kept.keep()
+        with suppress(MakerError):
             meter.close()
 
 

@@ -1,11 +1,15 @@
 """What the tests of models share: a server that answers as it is told, samplers on it, and a meter that balances."""
 
 import json
+import re
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_openai import ChatOpenAI
@@ -14,6 +18,7 @@ from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached
 from maker_graph.models.calls import Call
 from maker_graph.models.sampler import Sampler
+from maker_graph.models.simulation import Simulator, profile_of
 from tests.conftest import Scripted, replies
 
 PROMPT = [("system", "Be brief."), ("user", "1 + 1?")]
@@ -56,6 +61,84 @@ def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, lis
         threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{http.server_address[1]}/v1", asked
         http.shutdown()
+
+
+@contextmanager
+def gateway(
+    model: Callable[[dict[str, Any]], str], *, cache: bool = True, fresh_ids: bool = False, headers: bool = False
+) -> Iterator[tuple[str, Counter[str]]]:
+    """Serve what `model` says to a request, kept in a cache from then on; yield the base URL, and the questions as they come.
+
+    A reply from the cache has the id of the first one, or one of its own (`fresh_ids`); a header may tell (`headers`).
+    """
+    kept: dict[bytes, dict[str, Any]] = {}
+    asked: Counter[str] = Counter()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            ask = json.loads(body)
+            asked[ask["messages"][-1]["content"]] += 1
+            hit = cache and body in kept
+            if not hit:
+                message = {"role": "assistant", "content": model(ask)}
+                choice = {"index": 0, "message": message, "finish_reason": "stop"}
+                kept[body] = completion(id=f"chatcmpl-{uuid4().hex}", choices=[choice])
+            content = json.dumps(kept[body] | ({"id": f"chatcmpl-{uuid4().hex}"} if fresh_ids else {})).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            if headers:
+                self.send_header("cf-aig-cache-status", "HIT" if hit else "MISS")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_address[1]}/v1", asked
+        http.shutdown()
+
+
+@contextmanager
+def raw_server(answer: Callable[[bytes], Iterable[bytes]]) -> Iterator[str]:
+    """Serve what `answer(request)` yields, byte by byte as it is; each connection is for one request."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += self.rfile.readline()
+            size = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+            body = self.rfile.read(int(size[1]) if size else 0)
+            with suppress(OSError):  # who asked is gone
+                for piece in answer(head + body):
+                    self.wfile.write(piece)
+
+    class Server(ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as tcp:
+        threading.Thread(target=tcp.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{tcp.server_address[1]}/v1"
+        tcp.shutdown()
+
+
+def http(body: Any, status: str = "200 OK", headers: bytes = b"") -> bytes:
+    """Return a whole response: `body` as it is, if it is bytes, else as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status.encode(), len(content), headers, content)
+
+
+def simulated(request: bytes, profile: str = "perfect") -> dict[str, Any]:
+    """Return the completion that a simulated model has for a whole request."""
+    ask = json.loads(request.partition(b"\r\n\r\n")[2])
+    prompt = [("system" if message["role"] == "system" else "human", message["content"]) for message in ask["messages"]]
+    reply = Simulator(profile_of(profile)).reply(prompt, seed=None, max_tokens=750)
+    message = {"role": "assistant", "content": reply.text, "refusal": reply.refusal}
+    return completion(choices=[{"index": 0, "message": message, "finish_reason": reply.finish}])
 
 
 def sampler(url: str, name: str = "gpt-4.1-mini", **calls: Any) -> Sampler:

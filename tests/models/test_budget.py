@@ -40,6 +40,44 @@ def test_what_a_request_may_cost_is_set_aside_until_it_is_known_what_it_did_cost
         budget.reserve(MOST)
 
 
+def test_what_a_request_cost_beyond_what_was_set_aside_is_booked_and_set_aside_for_all_after_it() -> None:
+    budget = Budget(max_cost=1100.0, price=(1e6, 1e6))
+    for _ in range(2):
+        budget.reserve(MOST)
+    budget.settle(MOST, call(read=100, written=250))
+    assert budget.spent.cost == 350, "all of it"
+    budget.reserve(MOST)  # 350 spent, and 350 more for each of those under way
+    with pytest.raises(LimitReached, match=r"limit of \$1100 is reached: with the next call it may be \$1400"):
+        budget.reserve(MOST)
+
+
+def test_a_limit_that_was_passed_by_what_was_under_way_is_said_to_be_and_nothing_more_is_asked() -> None:
+    budget = Budget(max_cost=400.0, price=(1e6, 1e6))
+    for _ in range(2):
+        budget.reserve(MOST)
+    for _ in range(2):
+        budget.settle(MOST, call(read=100, written=500))
+    assert budget.spent.cost == 1200
+    passed = r"limit of \$400 is passed: \$1200.0000 were spent, for the provider counted more tokens .* higher max_cost"
+    with pytest.raises(LimitReached, match=passed):
+        budget.reserve(Usage(input=0, cached=0, output=0))
+
+
+def test_zeros_for_what_was_read_and_written_do_not_defeat_a_limit() -> None:
+    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    text = "x" * 4000
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    budget = Budget(max_cost=0.01, price=(1.0, 1.0))
+    with server((200, completion(choices=[choice], usage=usage), {})) as (url, asked):
+        drawn = sampler(url, meter=budget)
+        for index in range(8):
+            drawn.draw(PROMPT, index)
+        with pytest.raises(LimitReached, match=r"limit of \$0.01 is reached"):
+            [drawn.draw(PROMPT, index) for index in range(8, 20)]
+    assert len(asked) <= 10
+    assert budget.spent.output == 1000 * len(asked)
+
+
 def test_a_request_that_failed_is_a_call_and_costs_all_that_was_set_aside_if_it_may_be_billed() -> None:
     budget = Budget(max_calls=3, price=(1e6, 1e6))
     for billed in (True, False):

@@ -104,7 +104,7 @@ def test_a_vote_with_a_seed_gives_each_sample_one_of_its_own() -> None:
     ids=lambda each: type(each).__name__,
 )
 def test_every_integrations_names_for_them_are_known(model: Scripted, own: dict[str, Any]) -> None:
-    copy = configured(model, 0.1, 750, None).model
+    copy = configured(model, 0.1, 750).model
     assert {name: getattr(copy, name) for name in own} == own
 
 
@@ -141,7 +141,7 @@ def test_the_models_own_temperature_and_cap_are_taken_wherever_they_stand(model:
     ],
 )
 def test_the_cap_stands_in_one_place_only(model: Scripted, field: str) -> None:
-    copy = configured(model, 0.1, 750, None).model
+    copy = configured(model, 0.1, 750).model
     caps = ("max_tokens", "max_output_tokens", "max_completion_tokens")
     assert {name: value for name in caps if (value := getattr(copy, name, None)) is not None} == {field: 750}
 
@@ -177,7 +177,7 @@ def test_what_the_caller_asks_for_is_not_contradicted_by_what_stands_within_a_fi
     ids=lambda model: f"{type(model).__name__}-{getattr(model, 'model_name', None) or getattr(model, 'deployment_name', None)}",
 )
 def test_a_model_that_takes_no_temperature_is_sent_none(model: Any) -> None:
-    made = configured(model, 0.1, 750, None)
+    made = configured(model, 0.1, 750)
     assert made.temperature is None
     assert made.model.temperature is None  # type: ignore[attr-defined]  # each of these has the field
 
@@ -195,12 +195,12 @@ def test_a_model_that_takes_no_temperature_is_sent_none(model: Any) -> None:
     ids=lambda model: getattr(model, "model_name", None) or model.model,
 )
 def test_any_other_model_is_sent_its_temperature(model: Any) -> None:
-    assert configured(model, 0.1, 750, None).temperature == 0.1
+    assert configured(model, 0.1, 750).temperature == 0.1
 
 
 def test_a_model_that_thinks_for_as_long_as_a_reply_may_be_is_refused() -> None:
     with pytest.raises(UsageError, match=r"max_tokens=750 leaves no room .* 2,000 tokens"):
-        configured(Claude(script=replies("2"), thinking={"type": "enabled", "budget_tokens": 2_000}), None, 750, None)
+        configured(Claude(script=replies("2"), thinking={"type": "enabled", "budget_tokens": 2_000}), None, 750)
 
 
 async def test_a_request_to_the_responses_api_has_the_cap_under_its_name_and_no_seed() -> None:
@@ -222,7 +222,7 @@ async def test_a_request_to_the_responses_api_has_the_cap_under_its_name_and_no_
         with server((200, body, {})) as (url, asked):
             drawn = Sampler([openai(url, **own)], temperature=0.1, max_tokens=750, seed=1)
             samples = [drawn.draw(PROMPT, 0), await drawn.adraw(PROMPT, 1)]
-        assert [(sample.text, sample.finish, sample.id) for sample in samples] == [("2", "stop", "resp_1")] * 2
+        assert [(sample.text, sample.finish) for sample in samples] == [("2", "stop")] * 2
         for each in asked:
             assert {name: value for name, value in each.items() if "tokens" in name} == {"max_output_tokens": 750}
             assert each["temperature"] == 0.1
@@ -235,4 +235,4 @@ def test_a_deployment_behind_a_companys_gateway_gets_the_cap_of_azures() -> None
         made = Sampler([model], temperature=0.1, max_tokens=750, seed=None)
         assert made.draw(PROMPT, 1).text == "2"
     assert {name: value for name, value in asked[0].items() if "tokens" in name} == {"max_completion_tokens": 750}
-    assert configured(model, 0.1, 750, None).name == "prod"
+    assert configured(model, 0.1, 750).name == "prod"

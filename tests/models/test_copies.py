@@ -1,65 +1,35 @@
 """A cache between us and a model is seen, said at once, and its replies never vote."""
 
-import json
 import logging
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
+from langchain_core.outputs import LLMResult
 from langchain_openai import ChatOpenAI
 
 from maker_graph import Copies, Undecided, create_microstep
-from maker_graph.core.copies import LONG, PROBE
+from maker_graph.core.copies import LONG, PROBE, CopiesSeen
+from maker_graph.core.red_flags import Sample
 from maker_graph.errors import LimitReached, ProviderFailure
 from maker_graph.models.copies import UNVARIED, probe
 from maker_graph.models.sampler import Sampler
 from maker_graph.simulation import simulated
 from tests.conftest import Scripted, replies
-from tests.models.serving import KEY, Balance, completion
+from tests.models.serving import KEY, Balance, gateway
 
 QUESTION: Any = {"messages": [("user", "?")]}
 
 
-@contextmanager
-def gateway(
-    *, cache: bool, fresh_ids: bool = False, headers: bool = False, text: str = ""
-) -> Iterator[tuple[str, Counter[str]]]:
-    """Serve a model that never says the same twice (or `text`), behind a cache; yield the base URL and the prompts asked."""
-    kept: dict[bytes, dict[str, Any]] = {}
-    seen: Counter[str] = Counter()
+def chance(ask: dict[str, Any]) -> str:
+    """Never say the same twice."""
+    return " ".join(uuid4().hex for _ in range(9)) if ask["messages"] else ""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = self.rfile.read(int(self.headers["Content-Length"]))
-            seen[json.loads(asked)["messages"][-1]["content"]] += 1
-            hit = cache and asked in kept
-            if not hit:
-                content = text or " ".join(uuid4().hex for _ in range(9))
-                choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
-                kept[asked] = completion(id=f"chatcmpl-{uuid4().hex}", choices=[choice])
-            reply = kept[asked] | ({"id": f"chatcmpl-{uuid4().hex}"} if fresh_ids else {})
-            body = json.dumps(reply).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            if headers:
-                self.send_header("cf-aig-cache-status", "HIT" if hit else "MISS")
-            self.end_headers()
-            self.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_address[1]}/v1", seen
-        http.shutdown()
+def paris(_: dict[str, Any]) -> str:
+    return "Paris"
 
 
 def behind(url: str, **own: Any) -> ChatOpenAI:
@@ -73,7 +43,7 @@ def sampler(url: str, told: list[str], **calls: Any) -> Sampler:
 
 def test_copies_from_a_gateways_cache_never_win_and_are_said_at_once() -> None:
     told: list[str] = []
-    with gateway(cache=True, text="Paris") as (url, _):
+    with gateway(paris) as (url, _):
         copies = Copies(told.append)
         # one after the other: a cache that holds nothing yet lets a whole round pass
         node = create_microstep(behind(url), k=3, calls={"copies": copies}, stuck_after=5)
@@ -83,26 +53,60 @@ def test_copies_from_a_gateways_cache_never_win_and_are_said_at_once() -> None:
     assert max(caught.value.ballot.values(), default=0) <= 2, "that of temperature 0 and that of the others"
     assert caught.value.flags["copy"] >= 5
     assert "cache" in caught.value.reason
-    assert copies.proven >= 10
+    assert copies.seen.proven >= 10
     assert len(told) == 1
     assert "Switch the cache" in told[0]
 
 
+def test_copies_are_seen_at_one_temperature_too_once_the_ids_are_known_to_differ() -> None:
+    with gateway(paris) as (url, _):
+        node = create_microstep(behind(url), k=3, temperature=0.7, calls={"copies": Copies(lambda _: None)}, stuck_after=5)
+        node.invoke({"messages": [("user", "The first question?")]})
+        with pytest.raises(Undecided, match="copy"):
+            node.invoke({"messages": [("user", "The second one?")]}, {"max_concurrency": 1})
+
+
+def test_a_server_with_one_id_for_all_replies_is_taken_for_no_cache() -> None:
+    script = replies(AIMessage("1", id="chatcmpl-0123456789"))
+    copies = Copies(lambda _: None)
+    node = create_microstep(Scripted(script=script), k=3, calls={"copies": copies})
+    for _ in range(3):
+        assert node.invoke(QUESTION)["messages"][-1].text == "1"
+    assert copies.seen.proven == 0
+
+
 def test_replies_that_are_alike_but_drawn_anew_win() -> None:
     told: list[str] = []
-    with gateway(cache=False, text="Paris") as (url, _):
+    with gateway(paris, cache=False) as (url, _):
         node = create_microstep(behind(url), k=3, calls={"copies": Copies(told.append)})
         assert node.invoke(QUESTION)["messages"][-1].text == "Paris"
     assert told == []
 
 
 @pytest.mark.parametrize("fresh_ids", [False, True])
-def test_a_cache_that_says_so_in_a_header_is_believed(fresh_ids: bool) -> None:
-    with gateway(cache=True, text="Paris", headers=True, fresh_ids=fresh_ids) as (url, _):
-        model = behind(url, include_response_headers=True)
+async def test_a_cache_that_says_so_in_a_header_is_believed(fresh_ids: bool) -> None:
+    with gateway(paris, headers=True, fresh_ids=fresh_ids) as (url, _):
+        node = create_microstep(behind(url), k=3, stuck_after=5)
         with pytest.raises(Undecided) as caught:
-            create_microstep(model, k=3, stuck_after=5).invoke(QUESTION, {"max_concurrency": 1})
+            node.invoke(QUESTION, {"max_concurrency": 1})
+        assert caught.value.flags["copy"] >= 5
+        with pytest.raises(Undecided) as caught:
+            await node.ainvoke(QUESTION)
     assert caught.value.flags["copy"] >= 5
+
+
+async def test_of_the_headers_of_a_response_only_those_of_a_cache_are_kept() -> None:
+    heard: list[Any] = []
+
+    class Listener(BaseCallbackHandler):
+        def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+            heard.append(response.generations[0][0].message.response_metadata["headers"])  # type: ignore[union-attr]
+
+    with gateway(paris, headers=True) as (url, _):
+        node = create_microstep(behind(url), k=1)
+        node.invoke(QUESTION, {"callbacks": [Listener()]})
+        await node.ainvoke({"messages": [("user", "Another?")]}, {"callbacks": [Listener()]})
+    assert heard == [{"cf-aig-cache-status": "MISS"}] * 2
 
 
 def test_long_replies_that_are_alike_are_a_suspicion_that_is_said_once_and_discards_nothing() -> None:
@@ -111,7 +115,7 @@ def test_long_replies_that_are_alike_are_a_suspicion_that_is_said_once_and_disca
     node = create_microstep(Scripted(script=replies("x" * LONG)), k=3, calls={"copies": copies})
     for _ in range(4):
         assert node.invoke(QUESTION)["messages"]
-    assert (copies.proven, copies.suspected) == (0, True)
+    assert (copies.seen.proven, copies.seen.suspected) == (0, True)
     assert len(told) == 1
     assert "raise the temperature" in told[0]
 
@@ -132,31 +136,32 @@ def test_what_may_well_be_alike_is_no_suspicion(model: Any, temperature: Any) ->
     node = create_microstep(model, k=2, temperature=temperature, key=lambda _: 1, calls={"copies": copies})
     for _ in range(4):
         node.invoke(QUESTION)
-    assert not copies.suspected
+    assert not copies.seen.suspected
     assert told == []
 
 
 def test_without_anybody_to_tell_it_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    reply = AIMessage("1", id="chatcmpl-0123456789")
+    script = replies(*(AIMessage("1", id=f"chatcmpl-0123456789{name}") for name in "ab"))
     with caplog.at_level(logging.WARNING, "maker_graph"), pytest.raises(Undecided):
-        create_microstep(Scripted(script=replies(reply)), k=2, stuck_after=3).invoke(QUESTION)
+        create_microstep(Scripted(script=script), k=3, stuck_after=3).invoke(QUESTION)
     assert len(caplog.records) == 1
 
 
 def test_what_was_seen_is_gone_on_with() -> None:
-    copies = Copies(lambda _: None)
-    copies.proven, copies.same, copies.compared, copies.varied = 2, 3, 4, False
-    again = Copies(lambda _: None, seen=copies.note())
-    assert (again.proven, again.same, again.compared, again.varied) == (2, 3, 4, False)
+    before = CopiesSeen(proven=2, same=3, compared=4, varied=True)
+    assert CopiesSeen.of(before.note()) == before
+    copies = Copies(lambda _: None, seen=before)
+    copies.look([Sample(0, "1", from_cache=True)], drawn=lambda _: True)
+    assert copies.seen == before._replace(proven=3)
 
 
 @pytest.mark.parametrize(("cache", "fresh_ids", "varied"), [(False, False, True), (True, False, False), (True, True, False)])
 async def test_a_probe_finds_a_cache_that_nothing_else_shows(cache: bool, fresh_ids: bool, varied: bool) -> None:
     told: list[str] = []
-    with gateway(cache=cache, fresh_ids=fresh_ids) as (url, seen):
+    with gateway(chance, cache=cache, fresh_ids=fresh_ids) as (url, seen):
         drawn = sampler(url, told)
         assert await probe(drawn) is varied
-        assert drawn.copies.varied is varied
+        assert drawn.copies.seen.varied is varied
     assert seen == {PROBE: 3}
     assert told == ([] if varied else [UNVARIED])
 

@@ -1,6 +1,7 @@
 """The gate, on a clock of its own; and with threads and tasks on the real one."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.models.gate import LONGEST_WAIT, OUTAGE, Gate, Pass
+from maker_graph.models.names import TIMEOUT
 from tests.conftest import Scripted, replies
 from tests.models.serving import PROMPT, scripted
 
@@ -89,6 +91,42 @@ def test_eight_such_answers_to_one_burst_shut_it_once(clock: Clock) -> None:
     for leave in burst:
         gate.slowed(leave, None, "")
     assert waits(gate) <= 0.6
+
+
+def test_a_long_wait_is_told_when_it_begins_and_once_for_all_who_wait(clock: Clock) -> None:
+    told: list[str] = []
+    gate = made(clock, told.append)
+    for leave in [passed(gate) for _ in range(3)]:
+        gate.failed(leave, 100, "gpt: 503")
+    assert told == ["gpt: 503: waiting for the 100 s that the provider asks for."]
+    for leave in [passed(gate) for _ in range(3)]:
+        gate.slowed(leave, 20, "gpt: 429")
+    assert len(told) == 1, "it is not long, and a longer one is under way"
+    clock.now += 101
+    for leave in [passed(gate) for _ in range(3)]:
+        gate.slowed(leave, 40, "gpt: 429")
+    assert told[1:] == ["gpt: 429: waiting for the 40 s that the provider asks for."]
+
+
+def test_a_wait_that_has_grown_long_is_told_too(clock: Clock) -> None:
+    told: list[str] = []
+    gate = made(clock, told.append)
+    for _ in range(9):
+        gate.slowed(passed(gate), None, "gpt: 429")
+        clock.now += 70
+    assert told
+    assert all(re.fullmatch(r"gpt: 429: waiting for [3-6][0-9] s\.", each) for each in told)
+
+
+def test_a_refusal_ends_an_outage_but_says_nothing_of_how_long_replies_take(clock: Clock) -> None:
+    gate = made(clock)
+    failed(gate, OUTAGE)
+    clock.now += 200
+    leave = passed(gate)
+    clock.now += 200
+    gate.refused(leave)
+    assert gate.down_since is None
+    assert gate.timeout() == TIMEOUT
 
 
 def failed(gate: Gate, times: int) -> None:

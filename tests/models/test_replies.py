@@ -80,6 +80,36 @@ def test_counts_of_tokens_that_are_nonsense_are_estimated(name: str, value: Any)
 
 
 @pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        ((0, 0), False),
+        ((0, 100), False),
+        ((100, 0), False),
+        ((1, 15), False),
+        ((100, 1), False),
+        ((1, 16), True),
+        ((5, 900), True),
+    ],
+)
+def test_counts_that_no_prompt_and_no_reply_of_this_length_has_are_estimated(told: tuple[int, int], believed: bool) -> None:
+    reply = AIMessage("x" * 1000)
+    reply.usage_metadata = {"input_tokens": told[0], "output_tokens": told[1], "total_tokens": sum(told)}
+    sample = sample_of(reply, 0, [("human", "1234")])
+    assert sample.estimated is not believed
+    assert (sample.input_tokens, sample.output_tokens) == (told if believed else (1, 250))
+
+
+def test_what_a_tool_call_says_has_tokens_too_and_a_reply_that_says_nothing_may_have_none() -> None:
+    reply = AIMessage("", tool_calls=[{"name": "find", "args": {"text": "x" * 400}, "id": "1"}])
+    reply.usage_metadata = {"input_tokens": 5, "output_tokens": 0, "total_tokens": 5}
+    sample = sample_of(reply, 0, [("human", "1234")])
+    assert sample.estimated
+    assert sample.output_tokens > 100
+    reply = AIMessage("", usage_metadata=reply.usage_metadata)
+    assert not sample_of(reply, 0, [("human", "1234")]).estimated
+
+
+@pytest.mark.parametrize(
     ("details", "cached"),
     [(None, 0), ("x", 0), ({}, 0), *[({"cache_read": c}, n) for c, n in ((-3, 0), ("4", 0), (3, 3), (9, 5))]],
 )
@@ -176,20 +206,36 @@ def test_what_a_reply_holds_beside_text_is_named(reply: AIMessage, beside: str) 
     assert sample_of(reply, 0, []).beside == beside
 
 
+LONG_ID = "chatcmpl-0123456789abcdef"
+
+
 @pytest.mark.parametrize(
-    ("reply", "given"),
+    "reply",
     [
-        (AIMessage("2", id="resp_1"), "resp_1"),
-        (AIMessage("2", id="lc_run-1", response_metadata={"id": "chatcmpl-1"}), "chatcmpl-1"),
-        (AIMessage("2", response_metadata={"ResponseMetadata": {"RequestId": "9ef1e313"}}), "9ef1e313"),
-        (AIMessage("2", id="lc_run-1"), ""),
-        (AIMessage("2", id="run-1-0"), ""),
-        (AIMessage("2", response_metadata={"id": 7}), ""),
-        (AIMessage("2"), ""),
+        AIMessage("2", id=LONG_ID),
+        AIMessage("2", id="lc_run-0123456789abcdef", response_metadata={"id": LONG_ID}),
+        AIMessage("2", response_metadata={"ResponseMetadata": {"RequestId": LONG_ID}}),
     ],
 )
-def test_the_id_of_a_reply_is_the_providers_and_none_that_was_made_up_here(reply: AIMessage, given: str) -> None:
-    assert sample_of(reply, 0, []).id == given
+def test_the_id_of_a_reply_is_the_providers_and_kept_so_that_nothing_hides_in_it(reply: AIMessage) -> None:
+    given = sample_of(reply, 0, []).id
+    assert given == sample_of(AIMessage("other", id=LONG_ID), 1, []).id
+    assert given != sample_of(AIMessage("2", id=LONG_ID + "0"), 0, []).id
+    assert LONG_ID not in given
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        AIMessage("2", id="lc_run-0123456789abcdef"),
+        AIMessage("2", id="run-0123456789abcdef-0"),
+        AIMessage("2", response_metadata={"id": "chatcmpl-742"}),
+        AIMessage("2", response_metadata={"id": 7}),
+        AIMessage("2"),
+    ],
+)
+def test_an_id_that_was_made_up_here_or_repeats_by_chance_is_none(reply: AIMessage) -> None:
+    assert sample_of(reply, 0, []).id == ""
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """A request that failed is made again, by one loop only."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from maker_graph.errors import ProviderFailure
+from maker_graph.models.gate import Gate
 from tests.models.serving import PROMPT, completion, problem, sampler, server
 
 
@@ -43,5 +45,23 @@ async def test_the_same_for_the_async_client() -> None:
 async def test_a_wait_that_the_provider_asks_for_tries_nobodys_patience() -> None:
     slow = (429, problem(), {"retry-after-ms": "300"})
     with server(slow, slow, (200, completion(), {})) as (url, asked):
-        assert (await sampler(url, patience=0.25).adraw(PROMPT, 0)).text == "2"
+        assert (await sampler(url, patience=0.4).adraw(PROMPT, 0)).text == "2"
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("patience", "asks"), [(1.0, 3600), (None, 3600), (60.0, 61)])
+async def test_a_provider_that_asks_to_wait_longer_than_the_patience_is_not_waited_for(
+    status: int, patience: float | None, asks: int
+) -> None:
+    told: list[str] = []
+    gate = Gate(notice=told.append)
+    refusal = pytest.raises(ProviderFailure, match=f"asks to wait {asks:,} s, and the patience is")
+    with server((status, problem(), {"Retry-After": str(asks)})) as (url, asked):
+        with refusal as caught:
+            await asyncio.wait_for(sampler(url, patience=patience, gate=gate).adraw(PROMPT, 0), 60)
+        with refusal:  # nor does anybody else wait at the gate
+            await asyncio.to_thread(sampler(url, patience=patience, gate=gate).draw, PROMPT, 0)
+    assert len(asked) == 2
+    assert caught.value.status == status
+    assert told == []

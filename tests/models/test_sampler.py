@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ChatMessage, HumanMessage
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached, ProviderFailure, UsageError
@@ -45,16 +45,39 @@ def test_a_samples_seed_depends_on_seed_prompt_and_index_only() -> None:
     assert sample_seed(1, "a", 0) == sample_seed(1, "a", 0)
 
 
-def test_a_programming_error_is_not_tried_again_nor_hidden() -> None:
-    calls = []
+@pytest.mark.parametrize("error", [ZeroDivisionError("my bug"), KeyError("x"), RuntimeError(), AssertionError()])
+async def test_an_error_of_the_models_own_code_ends_the_run_in_a_sentence_that_names_it_and_is_not_tried_again(
+    error: Exception,
+) -> None:
+    def script(_: int, __: str) -> str:
+        raise error
 
-    def script(index: int, _: str) -> str:
-        calls.append(index)
-        raise ZeroDivisionError
+    meter = Balance()
+    drawn = scripted(model=Scripted(script=script), patience=3600, meter=meter)
+    named = pytest.raises(ProviderFailure, match=f"^Scripted: {type(error).__name__}.*No provider is known to fail in this way")
+    for sample in (drawn.adraw("?", 0), asyncio.to_thread(drawn.draw, "?", 0)):
+        with named as caught:
+            await sample
+        assert (caught.value.__cause__, caught.value.scope) == (error, "run")
+    assert (meter.reserved, meter.open, meter.abandoned) == (2, 0, [True, True])
 
-    with pytest.raises(ZeroDivisionError):
-        Sampler([Scripted(script=script)], temperature=None, max_tokens=None, seed=None).draw("?", 0)
-    assert calls == [0]
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("mine")])
+async def test_an_error_of_the_meter_is_not_taken_for_a_providers(error: Exception) -> None:
+    class Broken(Balance):
+        def settle(self, _: Usage, __: Call, /) -> None:
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        await scripted(meter=Broken(), patience=3600).adraw("?", 0)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("odd", [HumanMessage("2"), ChatMessage(content="2", role="model")])
+async def test_what_is_no_message_of_a_models_is_no_reply(odd: Any) -> None:
+    given = [odd, AIMessage("2")]
+    model = Scripted(script=lambda _, __: given.pop(0))
+    assert (await scripted(model=model, patience=3600).adraw("?", 0)).text == "2"
 
 
 async def test_a_reply_that_trickles_is_given_up_in_time_and_counts_as_billed() -> None:
@@ -123,5 +146,5 @@ def test_waits_that_make_no_sense_are_refused(calls: dict[str, Any]) -> None:
 
 
 def test_an_unknown_way_of_making_requests_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'gates'.*meter, gate, patience, timeout"):
+    with pytest.raises(UsageError, match=r"'gates'.*meter, gate, copies, patience, timeout"):
         scripted(gates=Gate())

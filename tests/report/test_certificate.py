@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from maker_graph import DamagedRun, UsageError
+from maker_graph.core.copies import CopiesSeen
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.report.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
 from maker_graph.run.solving import solve
@@ -162,3 +163,28 @@ def test_entries_are_skimmed_to_the_same_ballots_and_a_damaged_one_is_told(tmp_p
         assert ballots_in(entries) == ballots_of(run.journal.decisions())
     with pytest.raises(DamagedRun, match="step 2"):
         ballots_in([entries[0], (2, entries[1][1][:-3])])
+
+
+def test_votes_on_which_copies_were_seen_are_no_evidence_and_the_certificate_says_so() -> None:
+    steps = [voted({"a": 3}), voted({"a": 3}, flags={"copy": 2}), voted({"a": 3})]
+    for seen in (CopiesSeen(), CopiesSeen(proven=1)):
+        found = certify(ballots_of(steps), 3, seen)
+        assert (found.copies, found.error, found.chance) == (2, None, (0.0, 0.0, 1.0))
+        assert "2 samples were copies of earlier replies" in found.refused
+        assert found.assumptions == []
+    unvaried = certify(ballots_of([voted({"a": 3})]), 3, CopiesSeen(varied=False))
+    assert (unvaried.copies, unvaried.error) == (0, None)
+    assert "left to chance" in unvaried.refused
+
+
+def test_a_suspicion_of_copies_is_among_what_a_certificate_assumes() -> None:
+    found = certify(ballots_of([voted({"a": 3})] * 9), 3, CopiesSeen(same=4, compared=5, varied=True))
+    assert found.refused == ""
+    assert found.error is not None
+    assert any("4 of 5 long replies" in each for each in found.assumptions)
+
+
+def test_copies_are_found_in_the_entries_of_a_journal_that_are_read_quickly() -> None:
+    entries = [(1, '["copy",[null],[0,0],1,[5,0,9],0,true]'), (2, '["a",[null],[0,"copy",0],2,[5,0,9],0,true]')]
+    ballots = ballots_in(entries)
+    assert (ballots.steps, ballots.copies, ballots.decided) == (2, 1, {(2,): 2})

@@ -260,6 +260,20 @@ def test_an_older_copy_that_is_written_over_the_open_files_stops_the_owner(
         journal.append([following(at)])
 
 
+def test_an_older_log_over_one_that_was_read_to_its_end_does_no_harm_after_a_kill(open_: Open, tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    journal = open_(tmp_path / "r" / "j.db")
+    older = (tmp_path / "r" / "j.db-wal").read_bytes()
+    filled(journal)
+    journal._db.execute("PRAGMA wal_checkpoint")  # all of the log is in the database: nobody reads it any more
+    journal._files.know()
+    time.sleep(0.01)
+    (tmp_path / "r" / "j.db-wal").write_bytes(older)
+    journal.owned()
+    killed = shutil.copytree(tmp_path / "r", tmp_path / "killed", ignore=shutil.ignore_patterns("*-shm"))
+    assert len(replayed(open_(killed / "j.db"))) == 4
+
+
 def test_what_another_process_commits_is_no_loss(open_: Open, tmp_path: Path) -> None:
     journal, at = filled(open_(tmp_path / "j.db"))
     onlooker = open_(tmp_path / "j.db", claim=False)

@@ -25,31 +25,37 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     "the compare-and-set": Mutation(
         "run/journal.py",
-        "follows = self._last() == (first - 1, self._hash) and last == first + len(steps) - 1",
+        "follows = (books.step, books.hash) == (first - 1, self._hash) and last == first + len(steps) - 1",
         "follows = True",
         "tests/run/test_journal.py::test_an_append_must_follow_the_last_step",
     ),
     "the epoch": Mutation(
         "run/journal.py",
-        "owned = self._owner() == self.epoch",
+        "owned = books.owner == self.epoch",
         "owned = True",
-        "tests/survival/test_owners.py::test_of_30_takeovers_the_old_owner_is_refused_every_time",
+        "tests/run/test_journal.py::test_of_two_processes_at_the_same_step_one_is_refused",
+    ),
+    "the epoch before a call": Mutation(
+        "run/journal.py",
+        "if self._books().owner != self.epoch:",
+        "if False:",
+        "tests/survival/test_budget.py::test_an_owner_that_was_taken_over_pays_for_no_further_call",
     ),
     "the hash": Mutation(
-        "run/journal.py",
-        "if link != stored or mark != mark_of(after):",
+        "run/steps.py",
+        "if before != stored or digest != place_digest(after):",
         "if False:",
         "tests/run/test_journal.py::test_damage_is_found_with_its_step",
     ),
     "the seal of notes and account": Mutation(
-        "run/journal.py",
-        "if not isinstance(value, str) or stored != self._seal(name, value):",
+        "run/steps.py",
+        "if not isinstance(value, str) or stored != seal(origin, name, value):",
         "if not isinstance(value, str):",
         "tests/survival/test_damage.py::test_no_bit_of_an_account_or_note_can_turn_without_being_seen",
     ),
     "the names of the notes": Mutation(
-        "run/journal.py",
-        'if self._names() != json.loads(self._read("names")):',
+        "run/books.py",
+        'if names != frozenset(json.loads(_read(db, origin, "names"))):',
         "if False:",
         "tests/survival/test_damage.py::test_no_bit_of_the_name_of_a_note_can_turn_without_being_seen",
     ),
@@ -61,14 +67,92 @@ MUTATIONS = {
     ),
     "one look at step and account": Mutation(
         "run/journal.py",
-        'self._db.execute("BEGIN")  # all at one moment',
-        "pass  # all at one moment",
+        "if self._db.in_transaction:\n            yield",
+        "if True:\n            yield",
         "tests/survival/test_owners.py::test_a_run_at_work_can_be_looked_at_at_any_moment",
+    ),
+    "the look at which files they are": Mutation(
+        "run/open_files.py",
+        "if now is None or known is None or now[:_WHICH] != known[:_WHICH]:",
+        "if False:",
+        "tests/run/test_journal.py::test_an_owner_whose_journal_is_lost_stops_before_its_next_call",
+    ),
+    "the look before a call": Mutation(
+        "run/journal.py",
+        "if self._files.look() is not Found.SAME:",
+        "if False:",
+        "tests/run/test_journal.py::test_an_owner_whose_journal_is_lost_stops_before_its_next_call",
+    ),
+    "the look at what was written over": Mutation(
+        "run/journal.py",
+        "self._see_content()",
+        "pass",
+        "tests/run/test_journal.py::test_an_older_copy_that_is_written_over_the_open_files_stops_the_owner",
+    ),
+    "emptying a log that was written over": Mutation(
+        "run/journal.py",
+        'self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")',
+        "pass",
+        "tests/run/test_journal.py::test_an_older_log_over_one_that_was_read_to_its_end_does_no_harm_after_a_kill",
+    ),
+    "the high-water mark": Mutation(
+        "run/journal.py",
+        "for mark in filter(None, marks):",
+        "for mark in ():",
+        "tests/run/test_journal.py::test_an_older_journal_is_refused_and_accepted_with_all_that_was_spent",
+    ),
+    "the budget of a loss that was accepted": Mutation(
+        "run/journal.py",
+        "account = account.covering(mark.account)",
+        "pass",
+        "tests/run/test_journal.py::test_an_older_journal_is_refused_and_accepted_with_all_that_was_spent",
+    ),
+    "the mark of a claim before its commit": Mutation(
+        "run/journal.py",
+        "self._write_marks([(mark or now)._replace(epoch=books.owner) for mark in marks])",
+        "pass",
+        "tests/survival/test_simulation.py::test_in_200_worlds_nothing_is_lost_paid_or_passed_in_silence",
+    ),
+    "a mark that is missing": Mutation(
+        "run/journal.py",
+        "if marks[0] is None and books.account.serial and not self.accept_loss:",
+        "if False:",
+        "tests/run/test_journal.py::test_a_journal_without_its_mark_can_be_looked_at_and_must_be_accepted",
+    ),
+    "the checksum of a mark": Mutation(
+        "run/watermark.py",
+        "if not text or checksum != _checksum(text):",
+        "if not text:",
+        "tests/run/test_watermark.py::test_no_bit_of_a_mark_can_turn_without_being_seen",
+    ),
+    "the checkpoint as a witness": Mutation(
+        "run/recovery.py",
+        "if known > ends and not run.journal.accept_loss:",
+        "if False:",
+        "tests/cli/test_resume.py::test_a_journal_put_back_is_refused_with_what_is_missing_and_accepted_without_a_new_budget",
+    ),
+    "the lock of who makes a run": Mutation(
+        "run/birth.py",
+        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "tests/run/test_birth.py::test_a_maker_that_is_at_work_is_left_alone",
+    ),
+    "that a run is made under another name": Mutation(
+        "run/directory.py",
+        "with cradle(directory) as draft, disk_errors(str(directory)):",
+        "draft = directory\n    directory.mkdir()\n    with disk_errors(str(directory)):",
+        "tests/survival/test_kills.py::test_a_crash_while_a_run_is_made_leaves_a_whole_run_or_none_and_it_can_be_made_again",
+    ),
+    "asking before a task is imported": Mutation(
+        "run/directory.py",
+        "if not self.has_task:",
+        "if False:",
+        "tests/run/test_directory.py::test_looking_at_a_run_imports_nothing_of_what_its_settings_name",
     ),
     "the launch order": Mutation(
         "graph/microstep.py",
-        'drawn = sorted(values["vote_samples"][len(judged) :], key=lambda each: each["index"])',
-        'drawn = values["vote_samples"][len(judged) :]',
+        'samples = sorted((Sample(**each) for each in values["vote_samples"]), key=lambda each: each.index)',
+        'samples = [Sample(**each) for each in values["vote_samples"]]',
         "tests/graph/test_microstep.py::test_samples_are_judged_in_the_order_of_launch_even_if_the_channel_has_them_in_another",
     ),
     "what is held in the journal": Mutation(
@@ -100,6 +184,15 @@ def outcome_of(root: Path, test: str) -> tuple[int, str]:
     return done.returncode, done.stdout.strip().splitlines()[-1]
 
 
+@pytest.mark.parametrize("guard", MUTATIONS)
+def test_what_is_taken_away_stands_in_the_code_just_once(guard: str) -> None:
+    mutation = MUTATIONS[guard]
+    text = (ROOT / "maker_graph" / mutation.file).read_text(encoding="utf-8")
+    assert text.count(mutation.text) == 1, f"{mutation.text!r} is no longer in {mutation.file}: say here what it has become"
+    file, _, test = mutation.test.partition("::")
+    assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{mutation.test} is no test"
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("guard", MUTATIONS)
 def test_without_a_guard_the_test_that_guards_it_fails(tmp_path: Path, guard: str) -> None:
@@ -110,9 +203,7 @@ def test_without_a_guard_the_test_that_guards_it_fails(tmp_path: Path, guard: st
     code, said = outcome_of(tmp_path, mutation.test)
     assert code == 0, f"it must pass with its guard: {said}"
     file = tmp_path / "maker_graph" / mutation.file
-    text = file.read_text()
-    assert text.count(mutation.text) == 1, f"{mutation.text!r} is no longer in {mutation.file}: say here what it has become"
-    file.write_text(text.replace(mutation.text, mutation.instead))
+    file.write_text(file.read_text(encoding="utf-8").replace(mutation.text, mutation.instead), encoding="utf-8")
     code, said = outcome_of(tmp_path, mutation.test)
     assert code == 1, f"nobody notices that {guard} is gone: {said}"
     assert re.search(r"\d+ failed", said), said

@@ -309,7 +309,7 @@ class World:
         return Journal(path, settings.origin(), fsync="normal", witness=witness, accept_loss=accept_loss)
 
     def mortal(self, owner: Owner, mark: WatermarkFile) -> WatermarkFile:
-        mortal = MortalMark(mark.path, bytes.fromhex(mark._origin))
+        mortal = MortalMark(mark.path, mark.origin)
         mortal.dies = lambda: owner.mortal and self.rng.random() < 0.1
         return mortal
 

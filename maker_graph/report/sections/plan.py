@@ -31,7 +31,7 @@ def plan_section(data: ReportData) -> str:
         (
             "Chance of no error",
             chance(plan.get("p_full")),
-            NOTHING if certificate["chance"] is None else chance(certificate["chance"]["value"]),
+            NOTHING if certificate["chance"] is None or certificate.get("refused") else chance(certificate["chance"]["value"]),
         ),
         ("Samples", count(planned), f"{samples:,}"),
         (

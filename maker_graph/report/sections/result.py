@@ -21,6 +21,8 @@ def result_section(data: ReportData) -> str:
     text = "".join(f"<p>{escaped(sentence)}</p>" for sentence in said)
     if certificate is None:
         return section("Result", text, missing("No certificate was made: none was asked for, or the run is not at its end."))
+    if certificate.get("refused"):
+        return section("Result", text, f"<p><b>No chance is certified.</b> {escaped(certificate['refused'])}</p>")
     low, likely, high = (_unit(certificate["chance"][name]) for name in ("low", "value", "high"))
     bar = (
         '<div class="chance"><div class="track">'

@@ -1,0 +1,178 @@
+"""The HTTP clients of the copies of a ChatOpenAI: their own, or copies of the user's, with two hooks.
+
+Before a request it gets its time-out, and asks for no packing that cannot be undone with a limit. When a response begins its
+body is read here, with limits on it (`envelopes.py`), and what the client sees in its place is small and of the right form, and
+holds no key that was sent. So the client's own code never meets what a server may send.
+
+The client's library is httpx or httpx2, which are alike: what is needed of it is taken from the module of the objects at hand.
+"""
+
+import asyncio
+import copy
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from functools import cache
+from http.cookiejar import Cookie, DefaultCookiePolicy
+from typing import Any
+from urllib.request import Request
+
+from maker_graph.models.envelopes import MAX_BODY, MAX_ERROR_BODY, Body, NoReply, vetted
+from maker_graph.models.redaction import sent_keys, without_keys
+
+Limit = Callable[[], float | None]
+"""Returns the seconds that a request may take; None leaves it to the client."""
+
+MAX_REDIRECTS = 3
+"""Redirects that are followed, where the user brings no client: a gateway has one or two, and a loop has no end."""
+
+ERROR_SECONDS = 5.0
+"""Seconds for which the body of a failure is read: the status says more."""
+
+
+class Guard:
+    """The hooks of a client: before a request, and when its response begins."""
+
+    def __init__(self, limit: Limit) -> None:
+        """Give requests the time that `limit` returns before each of them."""
+        self._limit = limit
+
+    def request(self, request: Any) -> None:
+        """Give a request its time-out."""
+        request.headers["accept-encoding"] = "gzip, deflate"
+        if (limit := self._limit()) is not None:
+            request.extensions = {**request.extensions, "timeout": dict.fromkeys(("connect", "read", "write", "pool"), limit)}
+
+    async def arequest(self, request: Any) -> None:
+        """Give a request its time-out; see `request`."""
+        self.request(request)
+
+    def response(self, response: Any) -> None:
+        """Read the body of a response; a reply that comes byte by byte is given up in time as well.
+
+        Raises:
+            NoReply: what came is none.
+            ErrorReply: what came as a success is an error.
+        """
+        body = _body_of(response)
+        try:
+            _read(response, body, self._limit() if response.is_success else ERROR_SECONDS)
+        except Exception as error:
+            if not _is_enough(error, response):
+                raise
+        response.stream.close()
+        _replace(response, body)
+
+    async def aresponse(self, response: Any) -> None:
+        """Read the body of a response; see `response`. Who waits for a reply limits its time."""
+        body = _body_of(response)
+        try:
+            async with asyncio.timeout(None if response.is_success else ERROR_SECONDS):
+                pieces: AsyncGenerator[bytes] = aiter(response.stream)
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        body.add(piece)
+        except Exception as error:
+            if not _is_enough(error, response):
+                raise
+        await response.stream.aclose()
+        _replace(response, body)
+
+
+def guarded(own: Any, limit: Limit) -> Any:
+    """Return a client for blocking calls: a copy of the user's `own`, if there is one, which stays as it is."""
+    guard = Guard(limit)
+    return _hooked(own, _closing_client, guard.request, guard.response)
+
+
+def aguarded(own: Any, limit: Limit) -> Any:
+    """Return a client for asynchronous calls; see `guarded`."""
+    guard = Guard(limit)
+    return _hooked(own, _async_client, guard.arequest, guard.aresponse)
+
+
+def _hooked(own: Any, kind: Callable[[], Any], request: Any, response: Any) -> Any:
+    """Return a client with both hooks: the last ones before a request, and the first to see a response."""
+    # A copy has the same connections, proxies, certificates and headers.
+    client = kind()(max_redirects=MAX_REDIRECTS) if own is None else copy.copy(own)
+    hooks = client.event_hooks
+    client.event_hooks = {"request": [*hooks["request"], request], "response": [response, *hooks["response"]]}
+    client.cookies = client.cookies  # a copy of them
+    client.cookies.jar.set_policy(_NoNewCookies())
+    return client
+
+
+class _NoNewCookies(DefaultCookiePolicy):
+    """Sends the cookies that the user set, and takes none of a server: one that cannot be sent ends all requests after it."""
+
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:  # noqa: ARG002  the policy's own signature
+        return False
+
+
+def _async_client() -> Any:
+    from openai import DefaultAsyncHttpxClient  # noqa: PLC0415  half a second, and only ChatOpenAI needs it
+
+    return DefaultAsyncHttpxClient
+
+
+@cache
+def _closing_client() -> Any:
+    from openai import DefaultHttpxClient  # noqa: PLC0415  as above
+
+    class ClosingClient(DefaultHttpxClient):
+        """A client that closes its connections when nobody has it any more."""
+
+        def __del__(self) -> None:
+            with suppress(Exception):  # the interpreter may be at its end
+                self.close()
+
+    return ClosingClient
+
+
+def _library(response: Any) -> Any:
+    return sys.modules[type(response).__module__.partition(".")[0]]
+
+
+def _body_of(response: Any) -> Body:
+    return Body(response.headers.get("content-encoding", ""), MAX_BODY if response.is_success else MAX_ERROR_BODY)
+
+
+def _read(response: Any, body: Body, limit: float | None) -> None:
+    began = time.monotonic()
+    for piece in response.stream:
+        body.add(piece)
+        if limit is not None and time.monotonic() - began > limit:
+            raise _library(response).ReadTimeout("the body takes too long", request=response.request)
+
+
+def _is_enough(error: Exception, response: Any) -> bool:
+    """Say whether what was read before `error` will do: of a failure, of which the status says more.
+
+    Raises:
+        NoReply: the body of a success was cut short.
+    """
+    library = _library(response)
+    if not response.is_success:
+        return isinstance(error, NoReply | TimeoutError | library.TransportError)
+    if isinstance(error, library.TransportError) and not isinstance(error, library.TimeoutException):
+        raise NoReply(f"the body was cut short ({type(error).__name__})") from error
+    return False
+
+
+def _replace(response: Any, body: Body) -> None:
+    """Put what a client may see in the place of a response's body, and take the keys that were sent out of it."""
+    keys = sent_keys(response.request)
+    if response.is_success:
+        text = vetted(body.whole(), response.request.url.path)
+        response.headers["content-type"] = "application/json"
+    else:
+        text = body.unpacked().decode("utf-8", "replace")
+        response.headers["content-type"] = "text/plain; charset=utf-8"
+    for name in ("content-encoding", "content-length", "transfer-encoding"):
+        response.headers.pop(name, None)
+    said = "\n".join(response.headers.values())
+    if without_keys(said, keys) != said:
+        for name, value in response.headers.multi_items():
+            response.headers[name] = without_keys(value, keys)
+    response.stream = _library(response).ByteStream(without_keys(text, keys).encode())

@@ -140,8 +140,8 @@ class Run:
         if not self.has_task:
             name = self.settings.task
             raise UnusableRun(
-                f"{self.directory} is a run of {name}, which is code that its directory names and maker_graph does not know. If "
-                f"you know it, name it (--task {name}, in Python task=), or trust the directory (--trust, trust=True)."
+                f"{self.directory} is a run of {name}, which is code that its directory names and maker_graph does not know. "
+                f"If you know it, name it (--task {name}, in Python task=), or trust the directory (--trust, trust=True)."
             )
         self.load()
         assert self._task is not None  # noqa: S101  it was loaded just now

@@ -12,9 +12,18 @@ from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
-from maker_graph.cli.output import console, facts, show, shown
+from maker_graph.cli.output import console, facts, show, shown, tell
 from maker_graph.core.characters import visible
+from maker_graph.models.calls import Calls
+from maker_graph.models.copies import Copies
+from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import sample_cost
+
+
+def calls_of(rpm: float | None, timeout: float | None, patience: float) -> Calls:
+    """Return how the requests of one model are made; `patience` is in minutes."""
+    how = Calls(gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell))
+    return {**how, "timeout": timeout or "auto", "patience": 60 * patience}
 
 
 @contextmanager

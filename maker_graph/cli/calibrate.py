@@ -67,7 +67,7 @@ def calibrate_command(
     ] = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.", min=0)] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes at work, in all calls.", min=0)] = None,
     price: OwnPrice = None,
     concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
     rpm: Rpm = None,
@@ -84,7 +84,7 @@ def calibrate_command(
     from maker_graph.calibration.lines import CalibrationRequest
     from maker_graph.calibration.measuring import calibrate
     from maker_graph.calibration.steps import calibratable_steps
-    from maker_graph.cli.calibrated import calls_of, progress_of, show_results
+    from maker_graph.cli.calibrated import calls_of, progress_of, show_results, spent_on
     from maker_graph.models.pricing import list_price, parse_price, price_for
     from maker_graph.models.resolving import model_for
     from maker_graph.run.account import Limits
@@ -131,13 +131,15 @@ def calibrate_command(
                         calls=calls,
                         probe=probe,
                         progress=progress,
+                        warn=tell,
                     )
                 )
             listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
             results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
+        spent = spent_on(calibration.account())
     if not (as_json or quiet):
         show_results(request, results, out, target)
-    return Ending(result={"file": str(out), "results": [each.model_dump() for each in results]})
+    return Ending(result={"file": str(out), "results": [each.model_dump() for each in results], "spent": spent})
 
 
 def _see_options(models: Sequence[str], temperature: Temperature | Auto, samples: int, price: str | None) -> None:

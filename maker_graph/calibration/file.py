@@ -78,6 +78,11 @@ class Calibration:
             self._write(self.results[model])
         return self.results[model]
 
+    def mean_input(self, model: str) -> int:
+        """Return the tokens of input that a sample of `model` had on average; at least 1."""
+        steps = [step for (name, _), step in self.steps.items() if name == model]
+        return max(1, round(sum(step.input for step in steps) / max(1, sum(len(step.sequence) for step in steps))))
+
     def missing(self, model: str) -> list[int]:
         """Return the steps that `model` was not asked yet, in the order in which they were drawn."""
         return [step for step in drawn_steps(self.request) if (model, step) not in self.steps]

@@ -9,22 +9,30 @@ Nothing here waits or knows a client; `transfer.py` does.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from math import isfinite
 from typing import Any
 
-MAX_BODY = 2 * 2**20
-"""Bytes of a body, as they come and unpacked: twenty times what a reply holds that is read at all (`MAX_CHARACTERS`).
+from maker_graph.models.streams import completion_of
 
-The client decodes and copies a body several times; with this one request takes less than 50 MB, whatever comes.
+MAX_BODY = 3 * 2**19
+"""Bytes of a body, as they come and unpacked: fifteen times what a reply holds that is read at all (`MAX_CHARACTERS`).
+
+The client decodes and copies a body several times. So one request takes less than 50 MB and 50 ms, whatever comes.
 """
 
 MAX_ERROR_BODY = 64 * 2**10
 """Bytes that are read of the body of a failure: the status says more."""
 
-MAX_PIECES = 1_000
-"""Pieces in which a body may come beyond one for each kilobyte: each takes the client a part of a millisecond."""
+MAX_PIECES = 800
+"""Pieces in which a body may come at once: each takes the client a part of a millisecond."""
+
+PIECES_PER_SECOND = 100
+"""And so many more a second: a gateway that sends blanks while it waits, or a stream that nobody asked for, takes its time."""
+
+MAX_EVENTS = 8_000
+"""Events of a stream that nobody asked for: a token each."""
 
 MAX_BRACKETS = 50_000
 """Lists and objects in a body at most, brackets within texts included."""
@@ -68,12 +76,14 @@ class ErrorReply(Exception):
 class Body:
     """The body of one response, taken in piece by piece and unpacked."""
 
-    def __init__(self, encodings: str, limit: int = MAX_BODY) -> None:
+    def __init__(self, encodings: str, limit: int = MAX_BODY, *, clock: Callable[[], float]) -> None:
         """Take in a body that is packed as the header Content-Encoding says, and `limit` bytes long at most."""
         names = [name.strip().lower() for name in encodings.split(",")]
         self._packed_as = [name for name in reversed(names) if name not in {"", "identity"}]
         self._unpacking = [_Unpacking(limit) for _ in self._packed_as]
         self._limit = limit
+        self._clock = clock
+        self._began = clock()
         self._size = self._pieces = 0
         self._unpacked: list[bytes] = []
 
@@ -87,8 +97,8 @@ class Body:
         self._pieces += 1
         if self._size > self._limit:
             raise NoReply(f"the body is longer than {self._limit:,} bytes")
-        if self._pieces > MAX_PIECES + self._size // 1024:
-            raise NoReply(f"the body comes in more than {MAX_PIECES:,} tiny pieces")
+        if self._pieces > MAX_PIECES + PIECES_PER_SECOND * (self._clock() - self._began):
+            raise NoReply(f"the body comes in more than {MAX_PIECES:,} pieces at once")
         if len(self._packed_as) > 2 or not {"gzip", "x-gzip", "deflate"}.issuperset(self._packed_as):
             raise NoReply(f"the body is packed as {', '.join(self._packed_as)[:60]!r}, which nobody asked for")
         for each in self._unpacking:
@@ -155,12 +165,24 @@ def vetted(body: bytes, path: str) -> str:
         NoReply: it is none.
         ErrorReply: it is an error that the provider tells of.
     """
-    data = _parsed(body)
     if path.endswith("/chat/completions"):
-        data = _completion(_without_error(data))
+        data = _completion(_without_error(_streamed(body) or _parsed(body)))
     elif path.endswith("/responses"):
-        data = _response(_without_error(data))
+        data = _response(_without_error(_parsed(body)))
+    else:
+        data = _parsed(body)
     return json.dumps(_Keeping().kept(data))
+
+
+def _streamed(body: bytes) -> dict[str, Any] | None:
+    """Return the completion of a body that is a stream of events; None if it is none."""
+    if not body.lstrip().startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
+        return None
+    if body.count(b"data:") > MAX_EVENTS:
+        raise NoReply(f"the body is a stream of more than {MAX_EVENTS:,} events")
+    if (streamed := completion_of(body.decode("utf-8", "replace"))) is None:
+        raise NoReply("the body is a stream of events that are no completion")
+    return streamed
 
 
 def _parsed(body: bytes) -> Any:

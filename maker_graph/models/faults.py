@@ -128,9 +128,8 @@ def fault_of(error: BaseException, *, openai: bool, seconds: float = 0.0) -> Fau
 def _fault_told(error: ErrorReply) -> Fault:
     """Return the fault that a provider tells of in the body of a success."""
     text, status = str(error).lower(), error.status
-    if status is None:
-        said = (*error.codes, text)
-        status = next((meant for meant, pattern in _MEANT if any(pattern.search(each) for each in said)), None)
+    for said in (error.codes, (text,)):  # what it calls the error tells more than how it explains it
+        status = status or next((meant for meant, pattern in _MEANT if any(pattern.search(each) for each in said)), None)
     if status is None and any(_THIS_PROMPT.search(each) for each in (*error.codes, text)):
         status = 400
     kind = "transient" if status is None else _kind(status, error.codes, text)

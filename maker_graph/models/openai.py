@@ -116,7 +116,7 @@ async def close_async_client(model: Any) -> None:
 
 
 class _Response:
-    """A raw response, of whose headers those are seen that may tell of a cache."""
+    """A raw response, of whose headers those of a cache are seen."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw

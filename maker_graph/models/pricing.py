@@ -116,8 +116,13 @@ def other_price(model: str | None, max_cost: float | None) -> Price | None:
     return FREE if info_of(model).ships else price_for(model, None, max_cost)
 
 
-def list_price(model: str) -> FlatPrice | None:
-    """Return the list price of `model`, a simulated one's as it was published; None if none is known."""
+def list_price(model: str, read: int = 1000) -> FlatPrice | None:
+    """Return the list price of `model`, a simulated one's as it was published; None if none is known.
+
+    Args:
+        model: its name.
+        read: tokens of input of a request. For some models each token is dearer in a request that has many of them.
+    """
     info = info_of(model)
     if info.simulated:
         profile = info.profile()
@@ -127,8 +132,5 @@ def list_price(model: str) -> FlatPrice | None:
     price = price_of(model)
     if price is None:
         return None
-    million = 1_000_000
-    return FlatPrice(
-        price(Usage(input=million, cached=0, output=0)),
-        price(Usage(input=0, cached=0, output=million)),
-    )
+    nothing, prompt, both = (price(Usage(input=n, cached=0, output=m)) for n, m in ((0, 0), (read, 0), (read, 1000)))
+    return FlatPrice(round(1e6 * (prompt - nothing) / read, 9), round(1000 * (both - prompt), 9))

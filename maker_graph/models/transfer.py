@@ -135,7 +135,8 @@ def _library(response: Any) -> Any:
 
 
 def _body_of(response: Any) -> Body:
-    return Body(response.headers.get("content-encoding", ""), MAX_BODY if response.is_success else MAX_ERROR_BODY)
+    limit = MAX_BODY if response.is_success else MAX_ERROR_BODY
+    return Body(response.headers.get("content-encoding", ""), limit, clock=time.monotonic)
 
 
 def _read(response: Any, body: Body, limit: float | None) -> None:

@@ -135,6 +135,14 @@ class Journal:
         """Whether the journal can be written; one on a disk that takes no writes can only be looked at."""
         return self._database.writable
 
+    @property
+    def claimed_here(self) -> bool:
+        """Whether somebody has gone on with this run before, with these settings, in this directory and on this machine.
+
+        It is what the high-water mark outside the directory tells, which nobody can send along with a directory.
+        """
+        return any(mark.read() is not None for mark in self._marks[1:])
+
     def claim(self) -> None:
         """Become the owner of the run: from now on the appends of any earlier one are refused.
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from maker_graph.core.decision import Usage
+from maker_graph.models.pricing import price_of
 from maker_graph.tasks import Hanoi
 from tests.conftest import Cli
 
@@ -70,3 +72,14 @@ def test_the_tiny_model_ships_with_its_calibration(cli: Cli) -> None:
 def test_a_target_that_no_k_reaches_is_refused_with_the_reason(cli: Cli) -> None:
     done = cli("run", "hanoi", "--model", "sim:perfect,error=.4,rho=.3", "--target", ".999")
     assert (done.returncode, "no k reaches .999" in done.stderr, "say with which k" in done.stderr) == (2, True, True)
+
+
+def test_what_a_run_may_cost_is_the_sum_of_its_requests_each_at_its_own_tier(cli: Cli) -> None:
+    price = price_of("openai:gpt-5.4")
+    assert price is not None
+    env = {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": ""}
+    done = cli("run", "hanoi", "--disks", "10", "--model", "openai:gpt-5.4", "--k", "3", "--max-calls", "0", **env)
+    said = re.search(r"([\d,]+) calls.*up to \$([\d,.]+) for", " ".join(done.stderr.split()))
+    assert said, done.stderr
+    calls, most = (float(number.replace(",", "")) for number in said.groups())
+    assert calls * price(Usage(input=0, cached=0, output=750)) < most < calls * price(Usage(input=1500, cached=0, output=750))

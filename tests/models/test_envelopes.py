@@ -17,7 +17,17 @@ from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import LimitReached, ProviderFailure
 from maker_graph.models.calls import Call
-from maker_graph.models.envelopes import MAX_BODY, MAX_DEPTH, MAX_ITEMS, MAX_PIECES, Body, ErrorReply, NoReply, vetted
+from maker_graph.models.envelopes import (
+    MAX_BODY,
+    MAX_DEPTH,
+    MAX_EVENTS,
+    MAX_ITEMS,
+    MAX_PIECES,
+    Body,
+    ErrorReply,
+    NoReply,
+    vetted,
+)
 from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.sampler import Sampler
 from tests.models.odd_responses import odd_server
@@ -242,15 +252,15 @@ def test_a_body_is_unpacked_as_it_is_packed_in_any_pieces() -> None:
     ways = {
         "": data,
         "identity": data,
-        "gzip": gzip.compress(data),
-        "X-GZIP": gzip.compress(data) + b"more",
+        "gzip": gzip.compress(data, mtime=0),
+        "X-GZIP": gzip.compress(data, mtime=0) + b"more",
         "deflate": zlib.compress(data),
         " deflate ": zlib.compress(data)[2:-4],
         "deflate, gzip": gzip.compress(zlib.compress(data)),
     }
     for encodings, sent in ways.items():
         for size in (2, 100, len(sent)):
-            body = Body(encodings)
+            body = Body(encodings, clock=float)
             for at in range(0, len(sent), size):
                 body.add(sent[at : at + size])
             assert body.whole() == data
@@ -262,14 +272,14 @@ def test_a_body_is_unpacked_as_it_is_packed_in_any_pieces() -> None:
         ("br", b"x", "nobody asked for"),
         ("gzip, gzip, gzip", b"x", "nobody asked for"),
         ("gzip", b"no gzip at all", "damaged"),
-        ("gzip", gzip.compress(b"x" * 100)[:-9], "cut short"),
+        ("gzip", gzip.compress(b"x" * 100, mtime=0)[:-9], "cut short"),
         ("gzip", gzip.compress(bytes(MAX_BODY + 1)), "when it is unpacked"),
         ("gzip, gzip", gzip.compress(gzip.compress(bytes(50 * MAX_BODY))), "when it is unpacked"),
         ("", bytes(MAX_BODY + 1), "longer than"),
     ],
 )
 def test_a_body_that_cannot_be_unpacked_or_is_too_long_is_no_reply(encodings: str, sent: bytes, what: str) -> None:
-    body = Body(encodings)
+    body = Body(encodings, clock=float)
 
     def taken_in() -> None:
         for at in range(0, len(sent), 4096):
@@ -281,15 +291,33 @@ def test_a_body_that_cannot_be_unpacked_or_is_too_long_is_no_reply(encodings: st
     assert len(body.unpacked()) <= MAX_BODY
 
 
-def test_tiny_pieces_without_end_are_given_up_and_a_long_body_in_many_is_not() -> None:
-    body = Body("")
+def test_pieces_without_end_are_given_up_unless_they_take_their_time() -> None:
+    now = [0.0]
+    body = Body("", clock=lambda: now[0])
     for _ in range(MAX_PIECES):
         body.add(b" ")
-    with pytest.raises(NoReply, match="tiny pieces"):
+    with pytest.raises(NoReply, match="pieces at once"):
         body.add(b" ")
-    body = Body("")
-    for _ in range(1400):
-        body.add(b"x" * 1460)
+    body = Body("", clock=lambda: now[0])
+    for _ in range(5000):  # a blank each tenth of a second, while a gateway waits
+        body.add(b" ")
+        now[0] += 0.1
+
+
+EVENT = 'data: {"id": "1", "choices": [{"index": 0, "delta": {"content": "2"}, "finish_reason": null}]}\n\n'
+
+
+@pytest.mark.parametrize("start", ["", "\n\n", ": waiting\n\n", "event: x\n"])
+def test_a_stream_that_nobody_asked_for_is_one_reply(start: str) -> None:
+    data = json.loads(vetted((start + 3 * EVENT + "data: [DONE]\n\n").encode(), CHAT))
+    assert data["choices"][0]["message"]["content"] == "222"
+
+
+def test_a_stream_of_something_else_is_no_reply() -> None:
+    assert why(b"data: [DONE]\n\n") == "the body is a stream of events that are no completion"
+    assert why(b"data: {}\n" * (MAX_EVENTS + 1)) == f"the body is a stream of more than {MAX_EVENTS:,} events"
+    with pytest.raises(ErrorReply, match="no"):
+        vetted(b'data: {"error": {"message": "no"}}\n\n', CHAT)
 
 
 class Unhurried(Gate):

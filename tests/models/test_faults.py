@@ -83,6 +83,7 @@ async def test_a_refused_connection_passes_and_is_not_billed() -> None:
         ({"code": 402}, "fatal", 402),
         ({"code": "402"}, "fatal", 402),
         ({"code": "invalid_api_key"}, "fatal", 401),
+        ({"code": "invalid_api_key", "message": "You exceeded your current quota."}, "fatal", 401),
         ({"message": "Incorrect API key provided: sk-x"}, "fatal", 401),
         ({"type": "authentication_error"}, "fatal", 401),
         ({"code": "account_deactivated"}, "fatal", 403),

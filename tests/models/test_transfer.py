@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_openai import ChatOpenAI
 
 from maker_graph.core.red_flags import Sample, empty
@@ -28,7 +29,15 @@ def draw(drawn: Sampler, blocking: bool) -> Sample:
     """Return a sample, by the blocking call or by the asynchronous one."""
     if blocking:
         return drawn.draw(PROMPT, 1)
-    return asyncio.run(asyncio.wait_for(drawn.adraw(PROMPT, 1), 60))
+
+    async def adraw() -> Sample:
+        try:
+            return await asyncio.wait_for(drawn.adraw(PROMPT, 1), 60)
+        finally:
+            for copied in drawn._on_this_loop():
+                await copied.root_async_client.close()  # type: ignore[attr-defined]  # a ChatOpenAI
+
+    return asyncio.run(adraw())
 
 
 def bad_once(bad: Iterable[bytes] | Callable[[], Iterator[bytes]]) -> Callable[[bytes], Iterable[bytes]]:
@@ -206,6 +215,44 @@ def test_a_body_is_capped_also_where_the_user_brings_the_client() -> None:
         drawn = Sampler([model], temperature=0.0, max_tokens=9, seed=None, calls={"patience": 600})
         assert draw(drawn, blocking=True).text == "2"
         client.close()
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "asynchronous"])
+def test_a_key_that_the_server_says_back_is_gone_before_the_client_sees_it(blocking: bool) -> None:
+    call = {"id": KEY, "type": "function", "function": {"name": "find", "arguments": json.dumps({"x": KEY})}}
+    message = {"role": "assistant", "content": f"debug: Bearer {KEY}", "tool_calls": [call], "reasoning_content": KEY}
+    body = completion(id=KEY, system_fingerprint=KEY, choices=[{"index": 0, "message": message, "finish_reason": "stop"}])
+    heard: list[Any] = []
+
+    class Listener(BaseCallbackHandler):
+        def on_llm_end(self, response: Any, **_: Any) -> None:
+            heard.append(response)
+
+    with raw_server(lambda _: [http(body, headers=b"X-Debug: Bearer %s\r\n" % KEY.encode())]) as url:
+        model = ChatOpenAI(
+            model="m",
+            base_url=url,
+            api_key=lambda: KEY,
+            include_response_headers=True,
+            callbacks=[Listener()],
+        )
+        drawn = Sampler([model], temperature=0.0, max_tokens=9, seed=None, calls={"patience": 0.01})
+        sample = draw(drawn, blocking)
+    assert sample.text == "debug: Bearer [key]"
+    assert "[key]" in repr(sample.tool_calls)
+    assert KEY not in repr(sample)
+    assert len(heard) == 1, "what traces are made of"
+    assert "[key]" in repr(heard)
+    assert KEY not in repr(heard)
+
+
+@pytest.mark.parametrize("key", ["any-key-00", "not-needed"])
+def test_a_reply_that_holds_the_word_that_is_a_servers_key_stays_as_it_is(key: str) -> None:
+    body = completion(choices=[{"message": {"role": "assistant", "content": f"{key} is a word"}, "finish_reason": "stop"}])
+    with raw_server(lambda _: [http(body)]) as url:
+        model = ChatOpenAI(model="m", base_url=url, api_key=key)  # type: ignore[arg-type]  # a string will do
+        drawn = Sampler([model], temperature=0.0, max_tokens=9, seed=None)
+        assert draw(drawn, blocking=True).text == f"{key} is a word"
 
 
 def test_the_responses_api_is_guarded_as_well() -> None:

@@ -11,8 +11,8 @@ from maker_graph.core.red_flags import Sample
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Ledger, Limits
-from maker_graph.run.directory import created
 from maker_graph.tasks import Hanoi
+from tests.made import created
 from tests.models.serving import http, raw_server, simulated
 from tests.survival.harness import settings_of
 
@@ -42,7 +42,7 @@ def test_a_provider_that_counts_more_than_it_was_asked_for_is_booked_in_full_and
     warned: list[str] = []
     with raw_server(answer) as url, run_at(url, tmp_path, monkeypatch, max_cost=0.25) as run:
         with pytest.raises(LimitReached, match=r"limit of \$0.25 is passed: \$0\.3[0-9]+ were spent"):
-            run.solve(warn=warned.append)
+            run.solve(warn=warned.append, probe=False)
         assert run.verify()["cost_usd"] == pytest.approx(0.1074 * len(asked))
     assert len(asked) == 3, "those that were under way when the first reply was counted"
     assert len(warned) == 1
@@ -56,8 +56,8 @@ def test_zeros_for_what_was_used_do_not_defeat_the_limit_of_a_run(tmp_path: Path
         run_at(url, tmp_path, monkeypatch, max_cost=0.1) as run,
     ):
         with pytest.raises(LimitReached, match=r"limit of \$0.1 is reached"):
-            run.solve()
-        assert 0 < run.verify()["cost_usd"] <= 0.1
+            run.solve(probe=False)
+        assert 0 < (run.verify()["cost_usd"] or 0) <= 0.1
         assert run.step > 0
 
 

@@ -4,15 +4,19 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 
 from maker_graph.models.simulation import Simulator, profile_of
 from tests.conftest import Cli
+from tests.langsmith import ingest
+from tests.models.serving import completion, http, raw_server
 
 CANARY = "canary-7f3a9c-not-like-the-others"  # no sk- in front: some providers' keys have none
 
@@ -110,6 +114,64 @@ def solved_without_a_leak(cli: Cli, folder: Path, provider: Provider, disks: int
 
 def test_a_planted_key_is_nowhere_after_a_run_of_faulty_calls(cli: Cli, tmp_path: Path, provider: Provider) -> None:
     solved_without_a_leak(cli, tmp_path, provider, 5)
+
+
+ECHO = """
+class Echo:
+    def start(self):
+        return {"n": 0, "last": ""}
+
+    def total(self):
+        return 3
+
+    def done(self, state):
+        return state["n"] >= 3
+
+    def prompt(self, state):
+        return f"say {state['n']} after {state['last']}"
+
+    def parse(self, text):
+        return text.strip()
+
+    def apply(self, state, answer):
+        return {"n": state["n"] + 1, "last": answer}
+"""
+
+
+NUMBERS = count()
+
+
+def echoed(request: bytes) -> list[bytes]:
+    """Answer with what a debugging proxy says: the header that holds the key, in the text, its id, a header, a tool call."""
+    auth = next(line for line in request.decode().split("\r\n") if line.lower().startswith("authorization"))
+    call = {"id": auth, "type": "function", "function": {"name": "debug", "arguments": json.dumps({"auth": auth})}}
+    message: dict[str, Any] = {"role": "assistant", "content": f"debug: {auth} {quote(auth)}", "reasoning": auth}
+    if b"say " not in request:  # which is decided by its text
+        message["tool_calls"] = [call]
+    body = completion(id=f"{auth} {next(NUMBERS)}", choices=[{"index": 0, "message": message, "finish_reason": "stop"}])
+    return [http(body, headers=f"X-Debug: {auth}\r\n".encode())]
+
+
+@pytest.mark.parametrize("key", [CANARY, "sk-canary-1234567890abcdef", "pa/ss+word=1234567890"])
+def test_a_key_that_is_said_back_in_replies_is_nowhere_and_the_run_goes_on(cli: Cli, tmp_path: Path, key: str) -> None:
+    (tmp_path / "echo.py").write_text(ECHO)
+    with raw_server(echoed) as url, ingest() as traces:
+        env = {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": url, "PYTHONPATH": str(tmp_path)}
+        traced = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": traces.url, "LANGSMITH_API_KEY": "any"}
+        model = ("--model", "openai:m", "--k", "2", "--record", "calls.jsonl")
+        said = [cli("run", "echo:Echo", "--run", "r", *model, **env, **traced)]
+        assert said[0].returncode == 0, said[0].stderr
+        said.append(cli("report", "r", **env))
+        said.append(cli("run", "hanoi", "--disks", "3", "--run", "h", "--stuck-after", "3", *model, **env, **traced))
+        assert said[2].returncode == 3, said[2].stderr
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"journal.db", "checkpoints.db", "calls.jsonl"} <= {path.name for path in written}
+    assert b"[key]" in written[tmp_path / "calls.jsonl"], "the replies are there"
+    texts = [*written.values(), *(each.encode() for done in said for each in (done.stdout, done.stderr)), *traces.raw]
+    for text in texts:
+        for form in (key, quote(key, safe="")):
+            assert form.encode() not in text
+    assert any(b"[key]" in each for each in traces.raw)
 
 
 @pytest.mark.campaign

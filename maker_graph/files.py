@@ -10,16 +10,19 @@ What stands at the place decides what is written:
 - a symbolic link: the link stays, and the file that it points to is written.
 - anything else, as a folder, a device or a pipe: it is refused. It cannot be replaced by a file, and to write into it would not
   be whole or not at all.
+
+A regular file may be the user's. `OwnFiles` knows which ones a run has written itself, and replaces no other.
 """
 
+import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
-from maker_graph.errors import UsageError
+from maker_graph.errors import LimitReached, UsageError
 
 PRIVATE = 0o600
 """The mode of a file that its owner alone may read and write."""
@@ -111,3 +114,115 @@ def _sync(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+Known: TypeAlias = dict[str, list[str]]
+"""The files that a run has written: the whole name of each, and the SHA-256 of what it put there, in hex. There are several
+while a file is being written: of what was there before, and of what comes."""
+
+
+class OwnFiles:
+    """The files that a run has written, and may write again. All others are the user's; so is one that was changed since.
+
+    A kill at any moment leaves no file in doubt: what is to be written is kept as known before it is written.
+    """
+
+    def __init__(
+        self, known: Mapping[str, Sequence[str]] | None = None, keep: Callable[[Known], None] = lambda _: None
+    ) -> None:
+        """Begin with what is known; `keep` is told what is known then, and returns when that is on the disk."""
+        self._known: Known = {name: list(digests) for name, digests in (known or {}).items()}
+        self._keep = keep
+
+    @property
+    def known(self) -> Known:
+        """What is known of the files."""
+        return dict(self._known)
+
+    def see(self, *paths: Path, force: bool = False) -> None:
+        """See that these files can be written, and that nothing of the user's is lost by it.
+
+        `force` takes the files that stand there for the run's own, as they are now.
+
+        Raises:
+            UsageError: something else than a regular file stands there, or the user's own file, or there is no folder that can
+                be written to; the text says which.
+        """
+        taken = {_name(path): digest for path in paths if (digest := self._foreign(path)) is not None}
+        if taken and not force:
+            path = next(path for path in paths if _name(path) in taken)
+            why = "was changed since this run wrote it" if _name(path) in self._known else "is there already"
+            raise UsageError(
+                f"{path} {why}: move it away, give another name, or add --force to replace it (in Python force=True)."
+            )
+        self._know({name: [digest] for name, digest in taken.items()})
+
+    def write(self, contents: Mapping[Path, bytes | None], *, private: bool = False) -> None:
+        """Write files, each whole or not at all; None removes a file, unless it is the user's.
+
+        A file that holds its content already is left as it is.
+
+        Raises:
+            UsageError: as `see`; then none is written.
+            LimitReached: there is no room for one, or no access to it.
+        """
+        changed = {path: content for path, content in contents.items() if not _holds(path, content)}
+        self.see(*(path for path, content in changed.items() if content is not None))
+        gone = [path for path, content in changed.items() if content is None and self._foreign(path) is None]
+        made = {path: content for path, content in changed.items() if content is not None}
+        digests = {_name(path): hashlib.sha256(content).hexdigest() for path, content in made.items()}
+        self._know({name: [*self._known.get(name, []), digest] for name, digest in digests.items()})
+        try:
+            for path, content in made.items():
+                write_whole(path, content, private=private)
+            for path in gone:
+                destination(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
+        self._know({name: [digest] for name, digest in digests.items()})
+
+    def _foreign(self, path: Path) -> str | None:
+        """Return the digest of the regular file at `path` if it is the user's; None if there is none, or it is the run's.
+
+        Raises:
+            UsageError: no file can be written there.
+        """
+        if not (folder := path.absolute().parent).is_dir():
+            raise UsageError(f"{path} cannot be written: there is no folder {folder}.")
+        try:
+            target = destination(path)
+            digest = _digest(target)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+        if not os.access(target.parent, os.W_OK):
+            raise UsageError(f"{path} cannot be written: its folder is not there, or cannot be written to.")
+        return None if digest in self._known.get(_name(path), []) else digest
+
+    def _know(self, more: Known) -> None:
+        known = {**self._known, **more}
+        if known != self._known:
+            self._keep(known)
+            self._known = known
+
+
+def _name(path: Path) -> str:
+    return os.path.realpath(path)
+
+
+def _digest(path: Path) -> str | None:
+    """Return the digest of a file, None if there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _holds(path: Path, content: bytes | None) -> bool:
+    """Say whether `path` is a regular file with this content; if that is None, whether nothing is there."""
+    if content is None:
+        return not os.path.lexists(path)
+    try:
+        return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False

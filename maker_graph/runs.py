@@ -27,17 +27,19 @@ from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
+from maker_graph.files import OwnFiles
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
+from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import LoadedTask, described
 from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import write_results
+from maker_graph.tasks.tables import see_results, write_results
 
 if TYPE_CHECKING:
     from maker_graph.calibration.estimates import ModelEstimates
@@ -91,6 +93,7 @@ class Solving(TypedDict, total=False):
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
         out: where a task that has results writes them.
+        force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
         timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
@@ -112,6 +115,7 @@ class Solving(TypedDict, total=False):
     lookahead: int | Literal["auto"] | None
     draft_model: str | None
     out: Path | None
+    force: bool
     concurrency: int | None
     rpm: float | None
     timeout: float | Auto
@@ -164,6 +168,7 @@ class Run:
         lookahead: int | Auto = 1,
         draft_model: str | None = None,
         out: str | Path | None = None,
+        force: bool = False,
         fsync: Fsync = "full",
         warn: Callable[[str], None] = lambda _: None,
     ) -> Self:
@@ -192,6 +197,7 @@ class Run:
             lookahead: microsteps in flight at once, or "auto".
             draft_model: who drafts; the model itself if None.
             out: where a task that has results writes them.
+            force: files of the user's that stand there may be replaced, as they are now.
             fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
             warn: told what is worth knowing about the calibration.
 
@@ -226,8 +232,10 @@ class Run:
             out=None if out is None else Path(out).absolute(),
         )
         _check_models(settings, options, loaded.task)
+        own = OwnFiles()
+        _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
-            notes = {**options.note(), **_plan(estimates, settings, loaded.task)}
+            notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task)}
             opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync, notes=notes))
             return cls(opened, stack.pop_all())
 
@@ -237,7 +245,7 @@ class Run:
         path: str | Path,
         *,
         task: Task | None = None,
-        trust: bool = False,
+        trust: bool | Literal["mine"] = False,
         fsync: Fsync = "full",
         accept_loss: bool = False,
     ) -> Self:
@@ -249,7 +257,8 @@ class Run:
         Args:
             path: its directory.
             task: its task, if that is not one that ships.
-            trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen.
+            trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen;
+                "mine": only if you have gone on with this run before, on this machine and in this directory.
             fsync: as in `create`.
             accept_loss: open it although its journal is an older copy of itself. When it goes on, missing steps are sampled
                 again, and what was spent on them stays counted.
@@ -261,7 +270,7 @@ class Run:
         """
         with ExitStack() as stack:
             opened = stack.enter_context(directories.opened(Path(path), task, fsync=fsync, accept_loss=accept_loss))
-            if trust:
+            if trust is True or (trust == "mine" and opened.journal.claimed_here):
                 opened.load()
             return cls(opened, stack.pop_all())
 
@@ -359,6 +368,7 @@ class Run:
         kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")
         options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
         _check_models(self.settings, options, self.task)
+        _see_out(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
         warn = how.get("warn", lambda _: None)
         watcher = Watcher(how.get("progress", lambda _: None), decided, how.get("record"), warn)
@@ -411,24 +421,32 @@ class Run:
         journal.check(journal.step)
         return certify(ballots_in(journal.entries()), self.settings.k, CopiesSeen.of(journal.note(NOTE)))
 
-    def report(self) -> list[Path]:
+    def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.
 
+        `force`: files of the user's that stand there may be replaced.
+
         Raises:
+            UsageError: a file of the user's stands there.
             UsageError: numpy, scipy and matplotlib are missing: pip install 'maker-graph[plan]'.
         """
         need_plan_extra("report")
         from maker_graph.report import page
         from maker_graph.report.certificate import as_json
 
-        return page.write(self._opened, as_json(self.certify()) if self.step else None)
+        return page.write(self._opened, as_json(self.certify()) if self.step else None, force=force)
 
     def write_results(self) -> int:
-        """Write what a task with results has found to `options.out`; return the number of steps that are left open."""
+        """Write what a task with results has found to `options.out`; return the number of steps that are left open.
+
+        Raises:
+            UsageError: a file of the user's stands there, or the folder is gone: solve it again with another `out`, or `force`.
+            LimitReached: there is no room, or no access.
+        """
         out = self.options.out
         if out is None or not isinstance(self.task, Records):
             return 0
-        return write_results(out, self.task.rows, directories.answers(self._opened))
+        return write_results(out, self.task.rows, directories.answers(self._opened), own_files(self._opened.journal))
 
     def close(self) -> None:
         """Close the run's files."""
@@ -451,6 +469,20 @@ def _plan(estimates: "ModelEstimates | None", settings: Settings, task: Task) ->
 
 def _decided(step: Committed) -> DecidedStep:
     return DecidedStep(step.after["step"], step.decision)
+
+
+def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles, *, force: bool) -> None:
+    """See before anything is paid for that the results can be written, and that nothing of the user's is lost by it.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if options.out is None:
+        return
+    if not isinstance(task, Records):
+        raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
+    given = settings.options.get("input")
+    see_results(options.out, task.rows, own, source=None if given is None else Path(given), force=force)
 
 
 def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph import LimitReached, ProviderFailure, Run, TakenOver, UnusableRun, UsageError
+from maker_graph import LimitReached, ProviderFailure, Run, TakenOver, Undecided, UnusableRun, UsageError
 from maker_graph.core.machine import MakerOutput
 from maker_graph.tasks import Hanoi, Records
 from maker_graph.tasks.loading import load_task
@@ -153,3 +153,22 @@ def test_two_runs_solve_in_one_loop(tmp_path: Path) -> None:
         return [result["verified"] for result in results]
 
     assert asyncio.run(both()) == [True, True]
+
+
+def test_a_stuck_step_that_is_tried_again_draws_fresh_samples(tmp_path: Path) -> None:
+    drawn: list[tuple[str, ...]] = []
+    model = "sim:perfect,error=.6"
+    for session in range(3):
+        replies: list[str] = []
+        opened = (
+            Run.open(tmp_path / "r")
+            if session
+            else Run.create(
+                tmp_path / "r", Hanoi(disks=3), model=model, k=8, max_samples=8, retry_temperature=None, rephrase=False
+            )
+        )
+        with opened as run, pytest.raises(Undecided):
+            run.solve(record=lambda call, heard=replies: heard.append(call.sample.text))  # type: ignore[misc]  # bound at once
+        assert run.step == 0
+        drawn.append(tuple(replies))
+    assert len(set(drawn)) == 3

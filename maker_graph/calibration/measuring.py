@@ -20,7 +20,7 @@ from maker_graph.calibration.steps import state_at, task_with_truth
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
-from maker_graph.core.decision import Judged, Reading, judge_all
+from maker_graph.core.decision import Judged, Reader, judge_all
 from maker_graph.core.guarding import guarded
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Task
@@ -108,7 +108,7 @@ def _see_varied(copies: Copies, name: str) -> None:
         )
 
 
-def _truth_of(task: Task, state: Any, how: Reading) -> str:
+def _truth_of(task: Task, state: Any, how: Reader) -> str:
     """Return the candidate of the right answer."""
     truth = task_with_truth(task).truth(state)
     return candidate_of(truth if how.key is None else how.key(plain(truth)))

@@ -8,6 +8,7 @@ import signal
 import sys
 
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, app
+from maker_graph.cli.output import see_streams
 
 # isort: off
 from maker_graph.cli import run  # noqa: F401  each adds its commands to `app`, in the order of these lines
@@ -24,6 +25,7 @@ __all__ = ["EXIT_CODES", "app", "main"]
 
 def main() -> None:
     """Run the command line."""
+    see_streams()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the loop of a run takes over: as Ctrl-C
     try:
         app()

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from rich.console import Console
-
 from maker_graph.calibration.plan import WIDE
-from maker_graph.cli.app import tell
+from maker_graph.cli.output import console, shown, tell
 from maker_graph.core.task import Predicts, total_of
 from maker_graph.models.pricing import FREE
 from maker_graph.report.wording import chance
@@ -18,24 +16,23 @@ def announce(run: Run, *, quiet: bool) -> None:
     if quiet:
         return
     settings, total, plan = run.settings, total_of(run.task), run.plan
-    console = Console(stderr=True, highlight=False)
+    draws = console(err=True)
     steps = f"{total:,} steps" if total is not None else "steps until it is done"
-    console.print(f"[bold]{settings.task}[/]: {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}")
+    lead = f": {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}"
+    draws.print(shown((settings.task, "bold"), lead))
     if settings.simulated:
         profile = settings.info.profile()
-        console.print(
-            f"[bold]{settings.model}[/] is simulated: {profile.error:.2%} of its valid samples are wrong, "
-            f"{profile.flagged:.1%} are red-flagged. Nothing is spent."
-        )
+        errs = f" is simulated: {profile.error:.2%} of its valid samples are wrong, {profile.flagged:.1%} are red-flagged. "
+        draws.print(shown((settings.model, "bold"), errs, "Nothing is spent."))
     elif settings.info.ships:
-        console.print(
-            f"[bold]{settings.model}[/] is a language model of 42,240 numbers, trained from scratch on Towers of Hanoi with 3 "
-            "to 12 disks. It runs on this machine and costs nothing, and nobody scripted its errors."
+        what = " is a language model of 42,240 numbers, trained from scratch on Towers of Hanoi with 3 to 12 disks. "
+        draws.print(
+            shown((settings.model, "bold"), what, "It runs on this machine and costs nothing, and nobody scripted its errors.")
         )
     if plan is not None:
-        console.print(f"The chance that no step is wrong: {_stated(plan)}")
+        draws.print(f"The chance that no step is wrong: {_stated(plan)}")
     elif total:
-        console.print(
+        draws.print(
             "The chance that no step is wrong is not known, for nobody said how often this model errs on such samples: "
             "maker-graph calibrate measures it."
         )
@@ -45,7 +42,7 @@ def announce(run: Run, *, quiet: bool) -> None:
         calls = total * settings.k
         read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
         most = calls * price({"input": read, "cached": 0, "output": cap})  # each request has its own place among the tiers
-        console.print(
+        draws.print(
             f"Expected: {calls:,} calls, and some more where samples disagree; "
             f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."
         )

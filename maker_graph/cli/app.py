@@ -1,10 +1,21 @@
-"""The command itself: its help, its exit codes, and how errors are told."""
+"""The command itself: its help, its exit codes, and how it ends.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+A command returns its `Ending`, or raises. Here that becomes what is told, the object of `--json` and the exit code, whatever
+happens: there is no other place that ends a command.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
+from maker_graph.cli.output import put, tell, tolerant_streams
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 
 INTERRUPTED = 130
@@ -22,30 +33,105 @@ EXIT_CODES: dict[type[MakerError], int] = {
 NOT_VERIFIED = 1
 """The exit code of a run that is over, and whose answers are not all known to keep the rules."""
 
+CRASHED = 70
+"""The exit code where something happened that nobody expected: an error in the program, or in the task."""
+
+TRACEBACK = "MAKER_GRAPH_TRACEBACK"
+"""The environment variable that shows where a crash happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command ended.
+
+    Attributes:
+        code: the exit code.
+        reason: why it is not 0, in a sentence or two; None if it is.
+        result: what `--json` prints, beside the code and the reason.
+    """
+
+    code: int = 0
+    reason: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object of `--json`."""
+        return {**self.result, "exit_code": self.code, "reason": self.reason}
+
+
+def code_of(error: MakerError) -> int:
+    """Return the exit code for an error."""
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+class _Command(TyperGroup):
+    """`maker-graph`: a group of commands that ends in one place."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> NoReturn:
+        """Do what `args` say, and exit."""
+        given = sys.argv[1:] if args is None else list(args)
+        with tolerant_streams():
+            ending = self._ended(given, prog_name or "maker-graph")
+            if "--json" in given and ending is not None:
+                try:
+                    put(ending.as_json())
+                except LimitReached as error:
+                    ending = _failed(error)
+        sys.exit(0 if ending is None else ending.code)
+
+    def _ended(self, args: list[str], name: str) -> Ending | None:
+        """Do what `args` say; return how it ended, None if that was a help text."""
+        try:
+            with self.make_context(name, args) as context:
+                ending = self.invoke(context)
+        except typer.Exit as done:
+            return None if done.exit_code == 0 else Ending(done.exit_code)
+        except MakerError as error:
+            return _failed(error)
+        except (KeyboardInterrupt, typer.Abort):
+            return Ending(INTERRUPTED, "Interrupted.")
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the last place: nobody else would tell
+            return _misused(error) if hasattr(error, "format_message") else _crashed(error)
+        return ending if isinstance(ending, Ending) else Ending()
+
+
+def _failed(error: MakerError) -> Ending:
+    tell(f"Error: {error}")
+    return Ending(code_of(error), str(error))
+
+
+def _misused(error: Any) -> Ending:
+    """Return the ending for what Typer refuses: an option that is not there, a number that is none."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help, which has been shown
+        return Ending(EXIT_CODES[UsageError], "There is no command.")
+    reason = " ".join(str(error.format_message()).split())
+    path = getattr(getattr(error, "ctx", None), "command_path", "maker-graph")
+    tell(f"Error: {reason} (See: {path} --help)")
+    return Ending(EXIT_CODES[UsageError], reason)
+
+
+def _crashed(error: BaseException) -> Ending:
+    from maker_graph.models.redaction import redacted  # pydantic, which few commands need
+
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
+    reason = redacted(f"{type(error).__name__}: {error}".rstrip(": "))
+    if os.environ.get(TRACEBACK):
+        tell(redacted("".join(traceback.format_exception(error))))
+    tell(
+        f"Error: this should not happen: {reason}{where}. What was committed is kept. It is an error in a task of your own, or "
+        f"in maker_graph: then please report it to the maintainers, with all that {TRACEBACK}=1 shows."
+    )
+    return Ending(CRASHED, reason)
+
+
 app = typer.Typer(
+    cls=_Command,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Solve long tasks by small voted steps (MAKER, arXiv 2511.09030).",
     epilog="Exit codes: 0 done and verified, 1 done but not verified, 2 wrong usage, 3 undecided step, 4 limit reached, "
-    "5 provider failure, 6 damaged run, 130 interrupted. After 3, 4, 5 and 130 the run can be resumed.",
+    "5 provider failure, 6 damaged run, 70 a crash, 130 interrupted. After 3, 4, 5, 70 and 130 the run can be resumed.",
 )
-
-
-@contextmanager
-def clear_errors() -> Iterator[None]:
-    """Turn what maker_graph raises into one sentence and an exit code."""
-    try:
-        yield
-    except MakerError as error:
-        typer.echo(f"Error: {error}", err=True)
-        code = next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
-        raise typer.Exit(code) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def tell(text: str) -> None:
-    """Say `text` to the person at the terminal."""
-    typer.echo(text, err=True)

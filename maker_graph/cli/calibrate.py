@@ -1,14 +1,13 @@
 """`maker-graph calibrate`: measure a model, or several, on random steps of a task."""
 
-import json
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maker_graph.cli.app import app, clear_errors, tell
+from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import (
     AsJson,
     Check,
@@ -29,8 +28,9 @@ from maker_graph.cli.options import (
     parse_temperature,
     task_named,
 )
+from maker_graph.cli.output import tell
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
-from maker_graph.core.voting import Voting
+from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.models.names import PATIENCE, info_of
@@ -76,7 +76,7 @@ def calibrate_command(
     probe: Probe = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
-) -> None:
+) -> Ending:
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
     import asyncio
 
@@ -84,72 +84,71 @@ def calibrate_command(
     from maker_graph.calibration.lines import CalibrationRequest
     from maker_graph.calibration.measuring import calibrate
     from maker_graph.calibration.steps import calibratable_steps
-    from maker_graph.cli.calibrated import progress_of, show
-    from maker_graph.models.calls import Calls
-    from maker_graph.models.copies import Copies
-    from maker_graph.models.gate import Gate
+    from maker_graph.cli.calibrated import calls_of, progress_of, show_results
     from maker_graph.models.pricing import list_price, parse_price, price_for
     from maker_graph.models.resolving import model_for
     from maker_graph.run.account import Limits
 
-    with clear_errors():
-        need_plan_extra("calibrate")
-        models = list(dict.fromkeys(model))
-        if samples < 2:
-            raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
-        both = parse_temperature(temperature)
-        if both == "auto" and len({info_of(name).temperature for name in models}) > 1:
-            raise UsageError(
-                "These models are sampled at different temperatures: say with --temperature at which all of them are."
-            )
-        if price is not None and len(models) > 1:
-            raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
-        loaded = task_named(task, disks, source)
-        total = calibratable_steps(loaded.task, truth=truth)
-        seed = info_of(models[0]).seed if seed is None else seed
-        suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
-        request = CalibrationRequest(
-            task=task,
-            options=loaded.options,
-            total=total,
-            models=models,
-            max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
-            steps=min(steps, total),
-            samples=samples,
-            temperature=suited[models[0]].temperatures,
-            check=check,
-            truth=truth,
-            seed=seed,
-        )
-        chats = {name: model_for(name, loaded.task, seed) for name in models}
-        prices = {name: price_for(name, price, max_cost) for name in models}
-        out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
-        if steps > total and not quiet:
-            tell(f"The task has {total:,} steps: all of them are asked.")
-        with open_calibration(out, request) as calibration:
-            results = []
-            for name in models:
-                calls = Calls(
-                    gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell), timeout=timeout or "auto", patience=60 * patience
-                )
-                with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
-                    asyncio.run(
-                        calibrate(
-                            calibration,
-                            loaded.task,
-                            chats[name],
-                            name,
-                            price=prices[name],
-                            limits=Limits(max_cost, max_calls, max_minutes),
-                            concurrency=concurrency,
-                            calls=calls,
-                            probe=probe,
-                            progress=progress,
-                        )
+    need_plan_extra("calibrate")
+    models, both = list(dict.fromkeys(model)), parse_temperature(temperature)
+    _see_options(models, both, samples, price)
+    loaded = task_named(task, disks, source)
+    total = calibratable_steps(loaded.task, truth=truth)
+    seed = info_of(models[0]).seed if seed is None else seed
+    suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
+    request = CalibrationRequest(
+        task=task,
+        options=loaded.options,
+        total=total,
+        models=models,
+        max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
+        steps=min(steps, total),
+        samples=samples,
+        temperature=suited[models[0]].temperatures,
+        check=check,
+        truth=truth,
+        seed=seed,
+    )
+    chats = {name: model_for(name, loaded.task, seed) for name in models}
+    prices = {name: price_for(name, price, max_cost) for name in models}
+    out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
+    if steps > total and not quiet:
+        tell(f"The task has {total:,} steps: all of them are asked.")
+    with open_calibration(out, request) as calibration:
+        results = []
+        for name in models:
+            calls = calls_of(rpm, timeout, patience)
+            with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
+                asyncio.run(
+                    calibrate(
+                        calibration,
+                        loaded.task,
+                        chats[name],
+                        name,
+                        price=prices[name],
+                        limits=Limits(max_cost, max_calls, max_minutes),
+                        concurrency=concurrency,
+                        calls=calls,
+                        probe=probe,
+                        progress=progress,
                     )
-                listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
-                results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
-        if as_json:
-            sys.stdout.write(json.dumps({"file": str(out), "results": [each.model_dump() for each in results]}) + os.linesep)
-        elif not quiet:
-            show(request, results, out, target)
+                )
+            listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
+            results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
+    if not (as_json or quiet):
+        show_results(request, results, out, target)
+    return Ending(result={"file": str(out), "results": [each.model_dump() for each in results]})
+
+
+def _see_options(models: Sequence[str], temperature: Temperature | Auto, samples: int, price: str | None) -> None:
+    """See that the options of a calibration fit together.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if samples < 2:
+        raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
+    if temperature == "auto" and len({info_of(name).temperature for name in models}) > 1:
+        raise UsageError("These models are sampled at different temperatures: say with --temperature at which all of them are.")
+    if price is not None and len(models) > 1:
+        raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")

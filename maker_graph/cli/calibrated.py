@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -13,7 +12,18 @@ from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
+from maker_graph.cli.output import console, facts, show, shown, tell
+from maker_graph.core.characters import visible
+from maker_graph.models.calls import Calls
+from maker_graph.models.copies import Copies
+from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import sample_cost
+
+
+def calls_of(rpm: float | None, timeout: float | None, patience: float) -> Calls:
+    """Return how the requests of one model are made; `patience` is in minutes."""
+    how = Calls(gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell))
+    return {**how, "timeout": timeout or "auto", "patience": 60 * patience}
 
 
 @contextmanager
@@ -23,33 +33,26 @@ def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterato
         yield lambda: None
         return
     columns = (
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn("steps"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console(err=True)) as bar:
         done = calibration.request.steps - len(calibration.missing(model))
-        shown = bar.add_task(model, total=calibration.request.steps, completed=done)
+        shown = bar.add_task(visible(model), total=calibration.request.steps, completed=done)
         yield lambda: bar.advance(shown)
 
 
-def show(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
+def show_results(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
     """Print what was measured of each model, and what each takes to reach `target`."""
-    console = Console(highlight=False)
     for result in results:
-        console.print(f"[bold]{result.model}[/] on {request.task}: {result.steps:,} steps, {result.samples:,} samples")
-        table = Table(show_header=False, box=None, pad_edge=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for name, value in _result_rows(result):
-            table.add_row(name, value)
-        console.print(table)
-        console.print()
+        lead = f" on {request.task}: {result.steps:,} steps, {result.samples:,} samples"
+        show(shown((result.model, "bold"), lead), facts(_result_rows(result)), "")
     if len(results) > 1:
-        _compare(console, request, results, target)
-    console.print(f"Kept in {out}. Plan with it: maker-graph plan {out}")
+        _compare(request, results, target)
+    show(f"Kept in {out}. Plan with it: maker-graph plan {out}")
 
 
 def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
@@ -75,7 +78,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
     yield "Hardest steps", (hard + " wrong") if hard else "none: no sample was wrong"
 
 
-def _compare(console: Console, request: CalibrationRequest, results: list[Result], target: float) -> None:
+def _compare(request: CalibrationRequest, results: list[Result], target: float) -> None:
     """Print the table of the paper's figure 6b: what each model takes to reach the same target, the cheapest first."""
     rows: list[dict[str, Any]] = []
     for result in results:
@@ -88,7 +91,7 @@ def _compare(console: Console, request: CalibrationRequest, results: list[Result
     for row in rows:
         result = row["result"]
         table.add_row(
-            result.model,
+            shown(result.model),
             f"{result.error.value:.3%}",
             f"{result.valid.value:.1%}",
             f"{result.output:,.0f}",
@@ -97,8 +100,7 @@ def _compare(console: Console, request: CalibrationRequest, results: list[Result
             "-" if row["samples"] is None else f"{row['samples']:,.0f}",
             "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}",
         )
-    console.print(table)
-    console.print(_why(rows))
+    show(table, _why(rows))
 
 
 def _why(rows: list[dict[str, Any]]) -> str:

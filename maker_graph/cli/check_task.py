@@ -1,15 +1,12 @@
 """`maker-graph check-task`: a task tried before money is spent."""
 
-import json
-import os
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from maker_graph.cli.app import EXIT_CODES, app, clear_errors
+from maker_graph.cli.app import EXIT_CODES, Ending, app
 from maker_graph.cli.options import AsJson, Disks, Source, TaskName, task_named
-from maker_graph.core.characters import visible
+from maker_graph.cli.output import say
 from maker_graph.errors import UsageError
 from maker_graph.tasks.checking import CHECKS, Trial
 
@@ -25,17 +22,16 @@ def check_task_command(
     source: Source = None,
     steps: Annotated[int, typer.Option(help="Steps that are tried at most, along the right path.", min=1)] = 1000,
     as_json: AsJson = False,
-) -> None:
+) -> Ending:
     """Try a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
-    with clear_errors():
-        from maker_graph.run.checking import check_task
+    from maker_graph.run.checking import check_task
 
-        trial = check_task(task_named(task, disks, source), steps=steps)
-    if as_json:
-        sys.stdout.write(json.dumps(_as_json(task, trial)) + os.linesep)
-    else:
-        typer.echo("\n".join(_lines(task, trial)))
-    raise typer.Exit(EXIT_CODES[UsageError] if trial.problems else 0)
+    trial = check_task(task_named(task, disks, source), steps=steps)
+    if not as_json:
+        say("\n".join(_lines(task, trial)))
+    if not trial.problems:
+        return Ending(0, None, _as_json(task, trial))
+    return Ending(EXIT_CODES[UsageError], f"{len(trial.problems)} problems were found.", _as_json(task, trial))
 
 
 def _as_json(task: str, trial: Trial) -> dict[str, Any]:
@@ -67,5 +63,5 @@ def _lines(task: str, trial: Trial) -> list[str]:
         lines.append(f"  {verdict:8}{check}: {meaning}{'' if verdict != '-' else ' (not tried)'}")
         for problem in found:
             where = "" if problem.step is None else f"step {problem.step}: "
-            lines.append(f"          - {where}{visible(problem.text)}")
+            lines.append(f"          - {where}{problem.text}")
     return lines

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -48,6 +48,23 @@ Target = Annotated[float, typer.Option(help="The chance that no step is wrong, f
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
+
+
+OwnTask = Annotated[
+    str | None,
+    typer.Option(
+        "--task", metavar="MODULE:NAME", help="The run's task, if that is code of your own: it is imported by this name."
+    ),
+]
+
+
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Import the task by the name that stands in the run's directory: it is code that you know."),
+]
+
+
+Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that stand where a result goes, as they are now.")]
 
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
@@ -197,8 +214,23 @@ def directory_of(name: str) -> Path:
     return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
 
 
-def opened_run(name: str, *, fsync: Fsync = "full", accept_loss: bool = False) -> "Run":
-    """Return the run that `name` says, opened; a task of the user's own is made by its name."""
-    from maker_graph.runs import Run
+def opened_run(
+    name: str,
+    *,
+    task: str | None = None,
+    trust: bool | Literal["mine"] = False,
+    fsync: Fsync = "full",
+    accept_loss: bool = False,
+) -> "Run":
+    """Return the run that `name` says, opened.
 
-    return Run.open(directory_of(name), trust=True, fsync=fsync, accept_loss=accept_loss)
+    A task that does not ship is code, and whoever made the directory has chosen its name. It is imported only if the user names
+    it (`task`) or trusts the directory; see `Run.open`.
+    """
+    from maker_graph.run.directory import settings_of
+    from maker_graph.runs import Run
+    from maker_graph.tasks.loading import load_task
+
+    directory = directory_of(name)
+    named = None if task is None else load_task(task, settings_of(directory).options).task
+    return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)

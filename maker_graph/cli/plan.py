@@ -1,21 +1,19 @@
 """`maker-graph plan`: what a target takes, before a run."""
 
-import json
 import math
-import os
-import sys
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from maker_graph.cli.app import app, clear_errors, tell
-from maker_graph.cli.options import AsJson, OwnPrice
+from maker_graph.cli.app import Ending, app
+from maker_graph.cli.options import AsJson, Force, OwnPrice
+from maker_graph.cli.output import show, shown, tell
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
+from maker_graph.files import OwnFiles
 from maker_graph.models.pricing import parse_price
 from maker_graph.statistics.forecast import TARGET
 
@@ -53,63 +51,66 @@ def plan_command(
     plot: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Draw the paper's figures 3 to 5, from the formulas, as PNGs there.")
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
-) -> None:
+) -> Ending:
     """Say which k a target takes, with what chance and at what cost, if errors are independent and if they are not."""
     from maker_graph.calibration.estimates import ModelEstimates, estimates_of
     from maker_graph.calibration.file import read_calibration
     from maker_graph.calibration.lines import Interval
     from maker_graph.calibration.plan import Speed, make_plans
 
-    with clear_errors():
-        if plot is not None:
-            _plot(plot)
-            if (calibration, p, error) == (None, None, None):
-                return
-        if calibration is not None:
-            request, results = read_calibration(calibration)
-            estimates, known = estimates_of(_one_of(results, model), point=point), request.total
-        elif p is None and error is None:
-            raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
-        else:
-            estimates, known = ModelEstimates(p=1.0), None
-        if p is not None and error is not None:
-            raise UsageError("--p and --error say the same thing: give one of them.")
-        chance = p if error is None else 1.0 - error
-        if chance is not None:
-            estimates = replace(estimates, p=chance, p_interval=None, remarks=[])
-        steps = steps or known
-        if steps is None:
-            raise UsageError("--steps is missing: how many steps has the task?")
-        given: dict[str, Any] = {
-            "valid": valid,
-            "rho": None if rho is None else Interval(value=rho, low=rho, high=rho),
-            "rival": rival,
-            "tokens": None if tokens is None else _tokens(tokens),
-            "price": None if price is None else astuple(parse_price(price)),
-            "latency": latency,
-        }
-        estimates = replace(estimates, **{name: value for name, value in given.items() if value is not None})
-        found = make_plans(estimates, steps, target, Speed(lookahead, math.inf if rpm is None else rpm))
-        if as_json:
-            sys.stdout.write(json.dumps(found) + os.linesep)
-        else:
-            _show(found)
+    drawn = {} if plot is None else {"figures": [str(path) for path in _plot(plot, force=force)]}
+    if plot is not None and (calibration, p, error) == (None, None, None):
+        return Ending(result=drawn)
+    if calibration is not None:
+        request, results = read_calibration(calibration)
+        estimates, known = estimates_of(_one_of(results, model), point=point), request.total
+    elif p is None and error is None:
+        raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
+    else:
+        estimates, known = ModelEstimates(p=1.0), None
+    if p is not None and error is not None:
+        raise UsageError("--p and --error say the same thing: give one of them.")
+    chance = p if error is None else 1.0 - error
+    if chance is not None:
+        estimates = replace(estimates, p=chance, p_interval=None, remarks=[])
+    steps = steps or known
+    if steps is None:
+        raise UsageError("--steps is missing: how many steps has the task?")
+    given: dict[str, Any] = {
+        "valid": valid,
+        "rho": None if rho is None else Interval(value=rho, low=rho, high=rho),
+        "rival": rival,
+        "tokens": None if tokens is None else _tokens(tokens),
+        "price": None if price is None else astuple(parse_price(price)),
+        "latency": latency,
+    }
+    estimates = replace(estimates, **{name: value for name, value in given.items() if value is not None})
+    found = make_plans(estimates, steps, target, Speed(lookahead, math.inf if rpm is None else rpm))
+    if not as_json:
+        _show(found)
+    return Ending(result={**found, **drawn})
 
 
-def _plot(folder: Path) -> None:
+def _plot(folder: Path, *, force: bool) -> list[Path]:
+    """Draw the figures and return their files."""
     need_plan_extra("--plot")
-    from maker_graph.files import write_whole
     from maker_graph.report.figures.paper import planning_figures
     from maker_graph.report.figures.style import png
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in planning_figures().items():
-            path = folder / f"{name}.png"
-            tell(str(write_whole(path, png(figure))))
     except OSError as failure:
         raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
+    pictures = {folder / f"{name}.png": png(figure) for name, figure in planning_figures().items()}
+    own = OwnFiles()
+    if force:
+        own.see(*pictures, force=True)
+    own.write(pictures)
+    for path in pictures:
+        tell(f"{path}")
+    return list(pictures)
 
 
 def _one_of(results: "list[Result]", model: str | None) -> "Result":
@@ -130,17 +131,16 @@ def _tokens(text: str) -> tuple[float, float]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console(highlight=False)
     rho = "not known" if found["rho"] is None else f"{found['rho']:.4g}"
-    console.print(
+    show(
         f"{found['steps']:,} steps, target {found['target']:g}: p = {found['p']:.6g}, valid {found['valid']:.4g}, "
         f"correlation {rho}, largest rival {found['rival']:.2g}, replies lost {found['lost']:.3g}"
     )
     for name, title in (("independent", "If errors are independent"), ("correlated", "With that correlation")):
         if name in found:
-            console.print(_table(title, found[name]))
+            show(_table(title, found[name]))
     for warning in found["warnings"]:
-        console.print(f"[yellow]Note:[/] {warning}")
+        show(shown(("Note:", "yellow"), f" {warning}"))
 
 
 def _table(title: str, column: dict[str, Any]) -> Table:
@@ -159,5 +159,5 @@ def _table(title: str, column: dict[str, Any]) -> Table:
             "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}",
             "-" if row["hours"] is None else f"{row['hours']:,.1f}",
         ]
-        table.add_row(*(f"[bold]{cell}[/]" if row["k"] == column["k"] else cell for cell in cells))
+        table.add_row(*cells, style="bold" if row["k"] == column["k"] else None)
     return table

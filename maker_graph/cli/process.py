@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from maker_graph.cli.app import INTERRUPTED
@@ -14,8 +14,11 @@ EXIT_SECONDS = 4.5
 """How long a run that was told to stop may take to do so; every committed step is on disk long before."""
 
 
-def until_signal(work: Coroutine[Any, Any, None]) -> bool:
-    """Do `work` in an event loop of its own; return False if Ctrl-C or SIGTERM ended it before its end."""
+def until_signal(work: Coroutine[Any, Any, None], *, hung: Callable[[], None] = lambda: None) -> bool:
+    """Do `work` in an event loop of its own; return False if Ctrl-C or SIGTERM ended it before its end.
+
+    `hung` is called where it could not be ended in time: then the process ends at once.
+    """
     gc.collect()
     gc.freeze()  # what was imported and opened stays to the end: a tenth of all work was going over it again and again
     gc.set_threshold(20_000, 50, 100)
@@ -26,9 +29,15 @@ def until_signal(work: Coroutine[Any, Any, None]) -> bool:
         def stop() -> None:
             task.cancel()
             # A call that cannot be cancelled (a model without an async client, in a thread) must not keep the process.
-            watchdog = threading.Timer(EXIT_SECONDS, os._exit, [INTERRUPTED])
+            watchdog = threading.Timer(EXIT_SECONDS, give_up)
             watchdog.daemon = True
             watchdog.start()
+
+        def give_up() -> None:
+            try:
+                hung()
+            finally:
+                os._exit(INTERRUPTED)
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

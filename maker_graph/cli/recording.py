@@ -1,12 +1,14 @@
 """Every prompt and reply of a run, in a file of JSON lines."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from maker_graph.errors import UsageError
+from maker_graph.files import PRIVATE, destination
 
 if TYPE_CHECKING:
     from maker_graph.models.calls import Call
@@ -17,14 +19,13 @@ def recording(path: Path | None) -> Iterator[IO[str] | None]:
     """Open `path` to append to it, for its owner alone; None if there is no path.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: it cannot be written, or holds something else than a record.
     """
     if path is None:
         yield None
         return
     try:
-        path.touch(mode=0o600)  # prompts and replies are for the owner's eyes, as the run is
-        file = path.open("a", encoding="utf-8")
+        file = _opened(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
     try:
@@ -32,6 +33,30 @@ def recording(path: Path | None) -> Iterator[IO[str] | None]:
     finally:
         with suppress(OSError):  # a line that found no room ended the run already
             file.close()
+
+
+def _opened(path: Path) -> IO[str]:
+    """Open a record to append to it: a new file, or one that is empty or begins like a record."""
+    target = destination(path)
+    target.touch(mode=PRIVATE)  # prompts and replies are for the owner's eyes, as the run is
+    with target.open("rb") as there:
+        first = there.readline()
+        whole = there.seek(0, os.SEEK_END) == 0 or (there.seek(-1, os.SEEK_END), there.read(1))[1] == b"\n"
+    if first.strip() and not _is_line(first):
+        raise UsageError(f"{path} holds something else than prompts and replies: give another file to --record.")
+    file = target.open("a", encoding="utf-8")
+    if not whole:
+        file.write("\n")  # of a run that was killed, half a line may be there
+    return file
+
+
+def _is_line(text: bytes) -> bool:
+    """Say whether `text` is a line of a record."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(line, dict) and {"model", "prompt", "reply"} <= set(line)
 
 
 def record_to(file: IO[str], step: Callable[[], int], *, in_order: bool = True) -> "Callable[[Call], None]":

@@ -1,18 +1,11 @@
 """`maker-graph certify` and `report`: what a run was worth, and how it went."""
 
-import json
-import os
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console
-from rich.table import Table
-
-from maker_graph.cli.app import app, clear_errors, tell
-from maker_graph.cli.options import AsJson, RunName, opened_run
-from maker_graph.core.characters import visible
+from maker_graph.cli.app import Ending, app
+from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run
+from maker_graph.cli.output import facts, say, show, tell
 from maker_graph.extras import need_plan_extra
 
 if TYPE_CHECKING:
@@ -31,48 +24,36 @@ DOUBTFUL = 1e-6
     epilog="Examples:\n\n  maker-graph certify hanoi-20260101-120000-000000\n\n"
     "  maker-graph certify hanoi-20260101-120000-000000 --json",
 )
-def certify_command(run: RunName, as_json: AsJson = False) -> None:
+def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
     """Say from the votes of a run alone, without any truth, how likely it is that no step is wrong."""
-    with clear_errors():
-        need_plan_extra("certify")
-        from maker_graph.report.certificate import as_json as plain
+    need_plan_extra("certify")
+    from maker_graph.report.certificate import as_json as plain
 
-        with opened_run(run) as opened:
-            certificate = opened.certify()
-        if as_json:
-            sys.stdout.write(json.dumps(plain(certificate)) + os.linesep)
-        else:
-            _show(certificate)
+    with opened_run(run) as opened:
+        certificate = opened.certify()
+    if not as_json:
+        show(facts(_certificate_rows(certificate)))
+        show(
+            *(
+                [certificate.refused]
+                if certificate.refused
+                else ["It assumes:", *(f"- {each}" for each in certificate.assumptions)]
+            )
+        )
+    return Ending(result=plain(certificate))
 
 
 @app.command("report", epilog="Example:\n\n  maker-graph report hanoi-20260101-120000-000000")
-def report_command(run: RunName) -> None:
+def report_command(run: RunName, task: OwnTask = None, trust: Trust = False, force: Force = False) -> None:
     """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
     from maker_graph.run.directory import LONG
 
-    with clear_errors():
-        need_plan_extra("report")
-        with opened_run(run) as opened:
-            if opened.step >= LONG:
-                tell(f"Reading {opened.step:,} steps.")
-            page, *pictures = opened.report()
-    typer.echo(f"{page}, and {len(pictures)} pictures in {page.parent / 'figures'}")
-
-
-def _show(certificate: "Certificate") -> None:
-    console = Console(highlight=False)
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for name, value in _certificate_rows(certificate):
-        table.add_row(name, value)
-    console.print(table)
-    if certificate.refused:
-        console.print(visible(certificate.refused))
-        return
-    console.print("It assumes:")
-    for assumption in certificate.assumptions:
-        console.print(f"- {visible(assumption)}")
+    need_plan_extra("report")
+    with opened_run(run, task=task, trust=trust) as opened:
+        if opened.step >= LONG:
+            tell(f"Reading {opened.step:,} steps.")
+        page, *pictures = opened.report(force=force)
+    say(f"{page}, and {len(pictures)} pictures in {page.parent / 'figures'}")
 
 
 def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:

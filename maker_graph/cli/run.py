@@ -1,6 +1,5 @@
 """`maker-graph run` and `resume`: a run from its settings to its last line."""
 
-import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from maker_graph.cli.app import app, clear_errors, tell
+from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import (
     AsJson,
     Check,
     Concurrency,
     Disks,
     DraftModel,
+    Force,
     FsyncOption,
     LookaheadOption,
     MaxCalls,
@@ -22,6 +22,7 @@ from maker_graph.cli.options import (
     MaxMinutes,
     MaxTokens,
     OwnPrice,
+    OwnTask,
     Patience,
     Probe,
     Quiet,
@@ -34,6 +35,7 @@ from maker_graph.cli.options import (
     TemperatureOption,
     Timeout,
     TraceOption,
+    Trust,
     directory_of,
     opened_run,
     parse_k,
@@ -42,12 +44,12 @@ from maker_graph.cli.options import (
     parse_temperature,
     task_named,
 )
+from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
 from maker_graph.models.names import PATIENCE, default_model
 from maker_graph.statistics.forecast import TARGET
-from maker_graph.tasks.tables import review_path, see_writable
 
 
 @app.command(
@@ -123,19 +125,18 @@ def run_command(
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
+    force: Force = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
-) -> None:
+) -> Ending:
     """Solve a task from its start."""
     from maker_graph.cli.announcement import announce, announce_lookahead
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Run, Solving
 
-    with clear_errors(), recording(record) as file:
-        if task == "records":
-            if source is None or out is None:
-                raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
-            _check_out(out, source)
+    if task == "records" and (source is None or out is None):
+        raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+    with recording(record) as file:
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         created = Run.create(
             directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
@@ -160,6 +161,7 @@ def run_command(
             lookahead=parse_lookahead(lookahead) or 1,
             draft_model=draft_model,
             out=out,
+            force=force,
             fsync=fsync,
             warn=tell,
         )
@@ -174,7 +176,7 @@ def run_command(
                 trace=trace,
                 probe=probe,
             )
-            go_on(created, file, how, quiet=quiet, as_json=as_json)
+            return go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
 @app.command(
@@ -213,20 +215,27 @@ def resume_command(
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
+    task: OwnTask = None,
+    trust: Trust = False,
+    force: Force = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
-) -> None:
-    """Go on with a run from its last committed step."""
+) -> Ending:
+    """Go on with a run from its last committed step.
+
+    A task of your own is imported as it is, if you have gone on with this run here before; else name it (--task), or --trust.
+    """
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
-    with clear_errors(), opened_run(run, fsync=fsync, accept_loss=accept_loss) as opened, recording(record) as file:
-        if out is not None:
-            _check_out(out, Path(opened.settings.options.get("input", "")))
+    opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
+    with opening as opened, recording(record) as file:
+        _ = opened.task
         how = Solving(
             answer=_unescaped(answer),
             max_samples=max_samples,
             out=None if out is None else out.absolute(),
+            force=force,
             max_cost=max_cost,
             max_calls=max_calls,
             max_minutes=max_minutes,
@@ -240,19 +249,7 @@ def resume_command(
             trace=trace,
             probe=probe,
         )
-        go_on(opened, file, how, quiet=quiet, as_json=as_json)
-
-
-def _check_out(out: Path, source: Path) -> None:
-    """See before anything is paid for that the results can be written, and that nothing is lost by it."""
-    folder = out.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"{out} cannot be written: there is no folder {folder}.")
-    if out.is_dir() or review_path(out).is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"{out} cannot be written: it must be a file in a folder that can be written to.")
-    see_writable(out)
-    if source.resolve() in {out.resolve(), review_path(out).resolve()}:
-        raise UsageError(f"--out {out} would overwrite the input: give another file.")
+        return go_on(opened, file, how, quiet=quiet, as_json=as_json)
 
 
 def _unescaped(answer: str | None) -> str | None:

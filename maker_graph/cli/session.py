@@ -3,28 +3,29 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, NOT_VERIFIED, tell
+from maker_graph.cli.app import INTERRUPTED, Ending, code_of
+from maker_graph.cli.output import console, put, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
-from maker_graph.cli.summary import print_summary, summarized
+from maker_graph.cli.summary import print_summary, summarized, verdict
 from maker_graph.core.characters import visible
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import total_of
-from maker_graph.errors import DamagedRun, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.runs import Run, Solving
 from maker_graph.tasks.tables import review_path
 
 
-def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> None:
-    """Solve what is left of `run`, show it, write what it found, and exit with the code for how it ended."""
+def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> Ending:
+    """Solve what is left of `run`, show it, and write what it found; return how it ended."""
     stopped: MakerError | None = None
     finished = True
     if file is not None:
@@ -33,40 +34,68 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     with _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
         try:
             how["progress"], how["warn"] = progress, tell
-            finished = until_signal(run.drive(**how))
+            finished = until_signal(run.drive(**how), hung=_hung if as_json else lambda: None)
         except MakerError as error:
             stopped = error
     if isinstance(stopped, DamagedRun | UsageError):
         raise stopped
-    if stopped is not None or not finished:  # before the summary, which takes its time for a long run
-        tell(f"{_why(stopped, run.step + 1)} {run.step} steps are kept.{_todo(run, stopped)}")
+    whole = stopped is None and finished
+    if not whole:  # before the summary, which takes its time for a long run
+        tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
+    left_open, unwritten = (None, None) if isinstance(stopped, TakenOver) else _results(run)
     result = summarized(run, quiet=quiet)
-    print_summary(result, as_json=as_json, quiet=quiet)
-    still_open = run.write_results()
-    if stopped is not None or not finished:
-        code = INTERRUPTED if stopped is None else next(c for kind, c in EXIT_CODES.items() if isinstance(stopped, kind))
-        raise typer.Exit(code)
-    if still_open:
-        review = review_path(run.options.out or Path())
-        typer.echo(f"{still_open} of {result['steps']} rows are left open for a person: {review}", err=True)
-    raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
+    print_summary(result, quiet=quiet or as_json)
+    if not whole:
+        return Ending(INTERRUPTED if stopped is None else code_of(stopped), _why(stopped, run.step + 1), result)
+    if unwritten is not None:
+        return Ending(code_of(unwritten), str(unwritten), result)
+    ending = verdict(result)
+    return ending if left_open is None else replace(ending, reason=left_open)
+
+
+def _results(run: Run) -> tuple[str | None, MakerError | None]:
+    """Write what a run has found; return what is to be said of rows that are left open, and why nothing could be written."""
+    try:
+        left_open = run.write_results()
+    except (UsageError, LimitReached) as error:
+        tell(f"Error: {error} All answers are kept: maker-graph resume {run.directory} --out FILE writes them.")
+        return None, error
+    if not left_open:
+        return None, None
+    text = f"{left_open} of {run.step} rows are left open for a person: {review_path(run.options.out or Path())}"
+    tell(text)
+    return text, None
+
+
+def _hung() -> None:
+    """Say what ended a run that did not end by itself."""
+    put(Ending(INTERRUPTED, "Interrupted; a call did not end in time.").as_json())
 
 
 def _why(stopped: MakerError | None, step: int) -> str:
-    """Return why a run stopped at `step`; of a stuck step also what a person needs to answer it."""
-    if stopped is None:
-        return "Interrupted."
-    if isinstance(stopped, ProviderFailure):
-        return f"Step {step}: {stopped}"
+    """Return why a run stopped at `step`, in a sentence."""
+    match stopped:
+        case None:
+            return "Interrupted."
+        case ProviderFailure():
+            return f"Step {step}: {stopped}"
+        case Undecided():
+            return f"Step {step} is {stopped}"
+        case _:
+            return str(stopped)
+
+
+def _more(stopped: MakerError | None) -> str:
+    """Return what a person needs to answer a stuck step."""
     if not isinstance(stopped, Undecided):
-        return f"{stopped}"
-    ballot = "".join(f"\n  {votes} for {visible(candidate)}" for candidate, votes in stopped.ballot.items())
-    replies = "".join(f"\n  {visible(' '.join(reply.split()))[-300:]}" for reply in stopped.replies)
+        return ""
+    ballot = "".join(f"\n  {votes} for {candidate}" for candidate, votes in stopped.ballot.items())
+    replies = "".join(f"\n  {' '.join(reply.split())[-300:]}" for reply in stopped.replies)
     shown = f"\nThe last replies end with:{replies}" if replies else ""
-    asked = "".join(f"\n  {visible(line)}" for _, content in stopped.prompt[-1:] for line in str(content).splitlines())
+    asked = "".join(f"\n  {line}" for _, content in stopped.prompt[-1:] for line in str(content).splitlines())
     shown += f"\nWhat was asked:{asked}" if asked else ""
     return (
-        f"Step {step} is {visible(str(stopped))}{ballot}{shown}\n"
+        f"{ballot}{shown}\n"
         "To answer it yourself, add --answer REPLY to the command below; without it, the step is sampled again.\n"
     )
 
@@ -82,15 +111,15 @@ def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None
         yield lambda _: None
         return
     bar = _Bar(
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("steps{task.fields[rate]}"),
+        TextColumn("steps{task.fields[rate]}", markup=False),
         TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
+        console=console(err=True),
     )
     with bar:
-        shown = bar.add_task(run.settings.task, total=total_of(run.task), rate="")
+        shown = bar.add_task(visible(run.settings.task), total=total_of(run.task), rate="")
 
         def tell(at: MakerOutput) -> None:
             totals, speed = at["totals"], bar.tasks[0].speed

@@ -1,12 +1,12 @@
 """`maker-graph simulate`: a simulated model, or the tiny one, behind HTTP."""
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maker_graph.cli.app import app, clear_errors
+from maker_graph.cli.app import app
+from maker_graph.cli.output import say
 from maker_graph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,20 +46,18 @@ def simulate_command(
     from maker_graph.models.simulation.faults import FaultyServer, ReachableConnection, parse_faults
     from maker_graph.models.simulation.server import create_app
 
-    with clear_errors():
-        served = _served(model, profile, seed)
-        server: Any = create_app(served)
-        protocol: Any = "auto"
-        if faults is not None:
-            server, protocol = FaultyServer(server, parse_faults(faults), seed=seed), ReachableConnection
-        try:
-            listener = socket.create_server((host, port))
-        except OSError as error:
-            raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
-        typer.echo(f"Serving {model or f'sim:{served.name}'} on http://{host}:{listener.getsockname()[1]}/v1")
-        sys.stdout.flush()
-        config = uvicorn.Config(server, http=protocol, log_level="warning", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[listener])
+    served = _served(model, profile, seed)
+    server: Any = create_app(served)
+    protocol: Any = "auto"
+    if faults is not None:
+        server, protocol = FaultyServer(server, parse_faults(faults), seed=seed), ReachableConnection
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
+    say(f"Serving {model or f'sim:{served.name}'} on http://{host}:{listener.getsockname()[1]}/v1")
+    config = uvicorn.Config(server, http=protocol, log_level="warning", timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _served(model: str | None, profile: str | None, seed: int) -> "Served":

@@ -1,26 +1,33 @@
 """`maker-graph verify` and `status`: what can be said of a run without a model."""
 
-import typer
-
-from maker_graph.cli.app import NOT_VERIFIED, app, clear_errors
-from maker_graph.cli.options import AsJson, RunName, opened_run
+from maker_graph.cli.app import Ending, app
+from maker_graph.cli.options import AsJson, OwnTask, RunName, Trust, opened_run
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
-def verify_command(run: RunName, as_json: AsJson = False) -> None:
-    """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified."""
-    from maker_graph.cli.summary import print_summary, summarized
+def verify_command(run: RunName, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False) -> Ending:
+    """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified.
 
-    with clear_errors(), opened_run(run) as opened:
+    A task of your own is code: it is imported if you name it (--task), or trust the directory (--trust).
+    """
+    from maker_graph.cli.summary import print_summary, summarized, verdict
+
+    with opened_run(run, task=task, trust=trust) as opened:
+        _ = opened.task  # without it nothing can be replayed
         result = summarized(opened, quiet=as_json)
-        print_summary(result, as_json=as_json, quiet=False)
-    raise typer.Exit(0 if result["verified"] else NOT_VERIFIED)
+    print_summary(result, quiet=as_json)
+    return verdict(result)
 
 
 @app.command("status", epilog="Example:\n\n  maker-graph status hanoi-20260101-120000-000000 --json")
-def status_command(run: RunName, as_json: AsJson = False) -> None:
-    """Say where a run stands."""
+def status_command(run: RunName, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False) -> Ending:
+    """Say where a run stands.
+
+    A task of your own is code, which looking does not import: without --task or --trust nothing is replayed.
+    """
     from maker_graph.cli.summary import print_summary, summarized
 
-    with clear_errors(), opened_run(run) as opened:
-        print_summary(summarized(opened, quiet=as_json), as_json=as_json, quiet=False)
+    with opened_run(run, task=task, trust=trust) as opened:
+        result = summarized(opened, quiet=as_json)
+    print_summary(result, quiet=as_json)
+    return Ending(result=result)

@@ -1,66 +1,73 @@
 """A run in figures, as a person or a program reads it."""
 
-import json
-import os
 import sys
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.text import Text
 
+from maker_graph.cli.app import NOT_VERIFIED, Ending
+from maker_graph.cli.output import console, facts, show, shown
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import list_price
 from maker_graph.run.directory import LONG, Summary
 from maker_graph.runs import Run
+
+NOT_KEPT = "The run is over, but not every step was decided by the rules, or the goal is not reached."
 
 
 def summarized(run: Run, *, quiet: bool) -> Summary:
     """Return the run in figures; of a long run, show how far its journal has been replayed."""
     if quiet or run.step < LONG or not sys.stderr.isatty():
         return run.verify()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console(err=True), transient=True) as bar:
         shown = bar.add_task("replaying the journal", total=run.step)
         return run.verify(lambda step: bar.update(shown, completed=step))
 
 
-def print_summary(result: Summary, *, as_json: bool, quiet: bool) -> None:
-    """Print `result`: one JSON object, a table, or nothing."""
-    if as_json:
-        sys.stdout.write(json.dumps(result) + os.linesep)
-        sys.stdout.flush()
-    elif not quiet:
-        table = Table(show_header=False, box=None, pad_edge=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for name, value in _summary_rows(result):
-            table.add_row(name, value)
-        Console(highlight=False).print(table)
+def verdict(result: Summary) -> Ending:
+    """Return how a command ends whose run is to be done and verified."""
+    if result["verified"]:
+        return Ending(result=result)
+    reason = NOT_KEPT if result["done"] else f"The run is not done: {_position(result)}."
+    return Ending(NOT_VERIFIED, reason, result)
 
 
-def _summary_rows(result: Summary) -> Iterator[tuple[str, str]]:
+def print_summary(result: Summary, *, quiet: bool) -> None:
+    """Show `result` as a table, or not at all."""
+    if not quiet:
+        show(facts(_summary_rows(result)))
+
+
+def _position(result: Summary) -> str:
+    total = result["total"]
+    return f"{result['steps']:,}{'' if total is None else f' of {total:,}'} steps"
+
+
+def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
-    total = "" if result["total"] is None else f" of {result['total']:,}"
     if result["done"] is None:
-        state = f"not replayed, for its task is not loaded: {result['steps']:,} steps"
+        yield "Final state", f"not replayed, for its task is code: {_position(result)} (--task or --trust imports it)"
     elif result["verified"]:
-        state = "[green]verified[/]: every answer keeps the task's rules, and the goal is reached"
+        yield "Final state", shown(("verified", "green"), ": every answer keeps the task's rules, and the goal is reached")
     elif result["done"]:
-        state = "[red]not verified[/]: the run is over, but not every step was decided by the rules, or the goal is not reached"
+        yield "Final state", shown(("not verified", "red"), f": {NOT_KEPT[0].lower()}{NOT_KEPT[1:-1]}")
     else:
-        state = f"not done: {result['steps']:,}{total} steps"
+        yield "Final state", f"not done: {_position(result)}"
     steps = max(result["steps"], 1)
-    yield "Final state", state
-    yield "Steps", f"{result['steps']:,}{total}, each decided by a lead of {result['k']}"
+    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by a lead of {result['k']}"
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
     if result["lost"]:
         share = result["lost"] / (result["samples"] + result["lost"])
         yield "Replies lost", f"{result['lost']:,} ({share:.2%}), to time-outs and the like: what they said is not known"
+    if (stuck := result["stuck"]) is not None:
+        votes = ":".join(str(number) for number in sorted(stuck["ballot"].values(), reverse=True)) or "none"
+        yield "Stuck", f"at step {stuck['step']:,}, after {stuck['samples']:,} samples, votes {votes}"
     yield "Votes that lost", f"{result['outvoted']:,}"
     wrong = result["first_sample_wrong_at"]
-    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else "would have given the same answers"
+    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else _same_answers(result)
     tokens = result["tokens"]
     drafts, dropped = result["drafts"], result["dropped"]
     if drafts["calls"]:
@@ -71,14 +78,21 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str]]:
     if result["simulated"]:
         published = list_price(result["model"])
         listed = 0.0 if published is None else published(tokens)
-        spent = f"simulated, ${result['cost_usd']:,.2f} spent"
+        spent = f"simulated, ${result['cost_usd'] or 0:,.2f} spent"
         yield "Cost", spent + (f"; the same calls at list price: ${listed:,.2f}" if listed else "")
+    elif result["cost_usd"] is None:
+        yield "Cost", "not known: a model has no price (--price tells it)"
     elif info_of(result["model"]).ships and not result["cost_usd"]:
         yield "Cost", f"nothing for {result['model']}, which runs on this machine"
     else:
-        yield (
-            "Cost",
-            f"${result['cost_usd']:,.4f} at the prices known" if result["cost_usd"] else "not known: no price for this model",
-        )
+        yield "Cost", f"${result['cost_usd']:,.4f} at the prices known"
     sessions = "" if result["sessions"] < 2 else f", in {result['sessions']} sessions"
     yield "Time", f"{result['seconds']:,.1f} s{sessions}"
+
+
+def _same_answers(result: Summary) -> str:
+    """Return what to say where no first sample was wrong."""
+    if not result["steps"]:
+        return "nobody can tell: no step is decided"
+    stuck = result["stuck"]
+    return "would have given the same answers" + ("" if stuck is None else f", but step {stuck['step']:,} is undecided")

@@ -21,6 +21,7 @@ class Spent(NamedTuple):
         draft_input: tokens.
         draft_cached: those of them that the provider had in its cache.
         draft_output: tokens.
+        unpriced: calls that may have cost something, and nobody knows how much: they are not in `cost`.
     """
 
     cost: float = 0.0
@@ -35,6 +36,7 @@ class Spent(NamedTuple):
     draft_input: int = 0
     draft_cached: int = 0
     draft_output: int = 0
+    unpriced: int = 0
 
     def plus(self, other: "Spent") -> "Spent":
         """Return the sum of both."""

@@ -1,5 +1,6 @@
 """Requests to models: what one was, who is told of it, and how they are made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -71,6 +72,8 @@ class Calls(TypedDict, total=False):
         timeout: the seconds after which a request is given up; None leaves it to the model. "auto" begins with two minutes and
             is several times what replies took so far, of all that share the gate. The plain, blocking call knows it for
             ChatOpenAI only, and there it limits the wait for the first byte and for all the others.
+        afresh: how often the step at hand was given up before. With a seed, a step that is tried again draws other samples, or
+            it would be given up for the same ones. None is never.
     """
 
     meter: Meter | None
@@ -78,3 +81,4 @@ class Calls(TypedDict, total=False):
     copies: "Copies | None"
     patience: float | None
     timeout: float | Auto | None
+    afresh: Callable[[], int] | None

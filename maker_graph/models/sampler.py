@@ -109,6 +109,7 @@ class Sampler:
         self._meter = calls.get("meter")
         self._gate = calls.get("gate") or Gate()
         self.copies = calls.get("copies") or Copies()
+        self._afresh = calls.get("afresh") or (lambda: 0)
         self._patience = _seconds("patience", calls.get("patience"))
         timeout = calls.get("timeout")
         self._timeout: float | Auto | None = "auto" if timeout == "auto" else _seconds("timeout", timeout)
@@ -256,7 +257,9 @@ class Sampler:
                 self._forms[id(prompt)] = forms
         kwargs: dict[str, Any] = {}
         if self._seed is not None and setting.seed is not None:
-            kwargs[setting.seed] = _seed_of(self._seed, forms.text, index)
+            again = self._afresh()
+            seed = sample_seed(self._seed, "again", again) if again else self._seed
+            kwargs[setting.seed] = _seed_of(seed, forms.text, index)
         return forms.messages, forms.plain, kwargs
 
     @contextmanager

@@ -42,7 +42,7 @@ class ReportData:
         steps: committed ones.
         total: those of the task, if it knows.
         dependent: whether a step's question needs the answers before it.
-        done: whether the task is at its end.
+        done: whether the task is at its end; None if nobody knows, for its task is code that was not imported.
         verified: whether the run was replayed by the task's rules and holds; None if nobody did.
         spent: what was used up, with all that was drawn for nothing.
         sessions: how often somebody went on with the run.
@@ -66,7 +66,7 @@ class ReportData:
     steps: int
     total: int | None
     dependent: bool
-    done: bool
+    done: bool | None
     verified: bool | None
     spent: Spent
     sessions: int
@@ -107,16 +107,18 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         DamagedRun: the journal is not what was written.
     """
     journal, settings = run.journal, run.settings
-    replayed = journal.step <= REPLAYED
-    total = total_of(run.task)
-    if replayed:
+    task = run.task if run.has_task else None
+    replayed = task is not None and journal.step <= REPLAYED
+    total = None if task is None else total_of(task)
+    done: bool | None
+    if replayed or task is None:
         summary = runs.summary(run)
-        done, verified = bool(summary["done"]), summary["verified"] if summary["done"] else None
+        done, verified = summary["done"], summary["verified"] if summary["done"] else None
     else:
         note = _note(run, "verified") or {}
         done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None
-    walk, bins, endings = TruthWalk(run.task, replayed=replayed), BinCounter(journal.step), EndingCounter()
-    contests, frames = ContestFinder(), FrameRecorder(run.task, journal.step)
+    walk, bins, endings = TruthWalk(task, replayed=replayed), BinCounter(journal.step), EndingCounter()
+    contests, frames = ContestFinder(), FrameRecorder(task, journal.step)
     replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
     adds = [part.add for part in (bins, endings, contests, replies, frames, walk)]
     for number, entry in journal.entries():
@@ -132,7 +134,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         settings=settings,
         steps=journal.step,
         total=total,
-        dependent=not isinstance(run.task, Skippable),
+        dependent=not isinstance(task, Skippable),
         done=done,
         verified=verified,
         spent=spent,

@@ -14,7 +14,6 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from maker_graph.errors import LimitReached
-from maker_graph.files import write_whole
 from maker_graph.report.collecting import ReportData, collect
 from maker_graph.report.figures.run import run_figures
 from maker_graph.report.figures.style import png, svg
@@ -28,16 +27,19 @@ from maker_graph.report.sections.settings import settings_section
 from maker_graph.report.sections.top import header, headline, tiles
 from maker_graph.report.sections.votes import contests_section, undecided_section
 from maker_graph.run import directory as runs
+from maker_graph.run.own_files import own_files
 
 SOURCE = "Everything on this page comes from the run's journal."
 
 
-def write(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> list[Path]:
+def write(run: runs.Run, certificate: Mapping[str, Any] | None = None, *, force: bool = False) -> list[Path]:
     """Write `report.html` and `figures/*.png` into the run's directory; return their paths, the page first.
 
-    Each file is there whole or not at all, and readable by its owner only, as all of a run.
+    Each file is there whole or not at all, and readable by its owner only, as all of a run. Files of the user's are replaced if
+    `force` says so.
 
     Raises:
+        UsageError: a file of the user's stands there.
         DamagedRun: the journal is not what was written.
         LimitReached: the directory cannot be written.
     """
@@ -46,10 +48,17 @@ def write(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> list[P
     folder = run.directory / "figures"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        pictures = [write_whole(folder / f"{name}.png", png(figure), private=True) for name, figure in figures.items()]
-        return [write_whole(run.directory / "report.html", page(data, figures), private=True), *pictures]
     except OSError as error:
-        raise LimitReached(f"The report cannot be written ({error}): make room, or give access, and report again.") from error
+        raise LimitReached(
+            f"{folder} cannot be made ({error.strerror}): make room, or give access, and report again."
+        ) from error
+    pictures = {folder / f"{name}.png": png(figure) for name, figure in figures.items()}
+    contents: dict[Path, bytes | None] = {run.directory / "report.html": page(data, figures).encode(), **pictures}
+    own = own_files(run.journal)
+    if force:
+        own.see(*contents, force=True)
+    own.write(contents, private=True)
+    return list(contents)
 
 
 def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:

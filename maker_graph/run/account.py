@@ -1,24 +1,27 @@
-"""What a run spends, and the limits at which it pauses.
+"""What a run or a calibration spends, and the limits at which it pauses.
 
-Requests are counted as in any budget (`models/budget.py`). What is reserved is in the journal as well, before the request is
-made (`Reserved`): as much as the step before took, so that it costs no write of its own while steps are alike. Of a process
-that is killed, the journal knows what it may have spent at most.
+Requests are counted as in any budget (`models/budget.py`). What is reserved is on the disk as well, in the journal of the run
+or the file of the calibration, before the request is made (`Reserved`): as much as the step before took, so that it costs no
+write of its own while steps are alike. Of a process that is killed, the account knows what it may have spent at most.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import Protocol
 
 from maker_graph.core.decision import Usage
 from maker_graph.core.machine import Totals
-from maker_graph.core.spending import Reserved, Spent
+from maker_graph.core.spending import Account, Reserved, Spent
 from maker_graph.errors import LimitReached
 from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
 from maker_graph.models.calls import Call
-from maker_graph.models.pricing import Price
-from maker_graph.run.journal import Journal
+from maker_graph.models.pricing import FlatPrice, Price
 from maker_graph.run.pace import Pace
+
+NOT_KNOWN: Price = FlatPrice(0.0, 0.0)
+"""The price of a model that may cost something, and nobody knows how much."""
 
 MOST_HELD = 16
 """Calls beyond those under way that are held for the next step at most, however many the last one took."""
@@ -39,42 +42,70 @@ class Limits:
     minutes: float | None = None
 
 
+class Book(Protocol):
+    """Where an account is kept for good: the journal of a run, or the file of a calibration."""
+
+    def owned(self) -> None:
+        """See that this process may spend, and that what it spends can be kept.
+
+        Raises:
+            MakerError: it may not, or no longer.
+        """
+        ...
+
+    def account(self) -> Account:
+        """Return what was spent, in all sessions."""
+        ...
+
+    def spend(self, spent: Spent, reserved: Reserved, pace: str | None = None, /) -> None:
+        """Add what was spent; on return it and what may be under way are on disk, and so is the pace if this book keeps it."""
+        ...
+
+
 @dataclass(slots=True)
 class Ledger:
-    """Keeps the account of a run in its journal, and tells `record` every prompt and reply; a `Meter` for its samplers.
+    """Keeps an account in its book, and tells `record` every prompt and reply; a `Meter` for samplers.
 
-    `since` is what was used since the journal was last told. `warn` is told if what was under way passes the limit on the cost.
+    Attributes:
+        book: where the account is kept.
+        price: of a request; None if it costs nothing, or is not known.
+        limits: where it stops.
+        record: told of every prompt and reply.
+        warn: told if what was under way passes the limit on the cost.
+        pace: of the replies.
+        advice: what `LimitReached` says to do; "{}" stands for the limit: cost, calls or minutes.
+        since: what was used since the book was last told.
     """
 
-    journal: Journal
+    book: Book
     price: Price | None
     limits: Limits
-    record: Callable[[Call], None] | None
+    record: Callable[[Call], None] | None = None
     warn: Callable[[str], None] = lambda _: None
+    pace: Pace = field(default_factory=Pace)
+    advice: str = "Resume with a higher --max-{}."
     since: Spent = field(default_factory=Spent)
-    pace: Pace = field(init=False)
     _tally: Tally = field(init=False)
     _seconds: float = field(init=False)
     _held: Reserved = field(default_factory=Reserved)
     _clock: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        account = self.journal.account()
+        account = self.book.account()
         spent, unsettled = account.spent, account.unsettled
         lost = f"{unsettled.calls} calls, ${unsettled.cost:.4f}"
         self._tally = Tally(
             self.limits.cost,
             self.limits.calls,
-            "Resume with a higher --max-{}.",
+            self.advice,
             cost=spent.cost + unsettled.cost,
             calls=spent.calls + unsettled.calls,
-            aside=f" ({lost}, were under way when the run was killed)" if unsettled.calls else "",
+            aside=f" ({lost}, were under way in what was killed)" if unsettled.calls else "",
         )
         self._seconds = spent.seconds
-        self.pace = Pace.of(self.journal.note("pace"))
 
     def at(self, price: Price | None) -> PricedMeter:
-        """Return a meter on this account for a model with a price of its own; with that of the run if it is None."""
+        """Return a meter on this account for a model with a price of its own; with that of the ledger if it is None."""
         return PricedMeter(self, price)
 
     def reserve(self, most: Usage, /, price: Price | None = None) -> None:
@@ -82,22 +113,22 @@ class Ledger:
 
         Raises:
             LimitReached: it might pass a limit.
-            TakenOver: the run has another owner, and this one must not spend any more.
+            MakerError: this process must not spend any more: the run has another owner, for example.
         """
-        self.journal.owned()
+        self.book.owned()
         asked = cost_of(most, price or self.price)
         self._tally.check(asked)
         open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked + self._tally.excess, 1))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
             held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
-            self.journal.spend(Spent(), held)
+            self.book.spend(Spent(), held)
             self._held = held
         self._tally.open(asked)
 
     def settle(self, most: Usage, call: Call, /, price: Price | None = None) -> None:
         """Put what a sample, or a draft, used in the place of what was set aside."""
         price = price or self.price
-        self._close(most, spent_on(call, price), price)
+        self._close(most, spent_on(call, price), price, billed=True)
         if call.name == "sample":
             self.pace.heard(call.sample.seconds)
         if self.record is not None:
@@ -109,10 +140,10 @@ class Ledger:
     def abandon(self, most: Usage, /, *, billed: bool, price: Price | None = None) -> None:
         """Count a request that failed."""
         price = price or self.price
-        self._close(most, Spent(cost_of(most, price) if billed else 0.0, calls=1), price)
+        self._close(most, Spent(cost_of(most, price) if billed else 0.0, calls=1), price, billed=billed)
 
     def take(self) -> tuple[Spent, Reserved]:
-        """Return what was used since the last time and what may be under way, both for the journal; begin anew."""
+        """Return what was used since the last time and what may be under way, both for the book; begin anew."""
         now = time.monotonic()
         taken = self.since._replace(seconds=now - self._clock)
         self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
@@ -124,15 +155,15 @@ class Ledger:
 
     def find(self, totals: Totals) -> None:
         """Count what was drawn according to `totals` and is not in the journal, which is an older copy of itself."""
-        spent, tokens = self.journal.account().spent, totals["tokens"]
+        spent, tokens = self.book.account().spent, totals["tokens"]
         samples = max(0, totals["samples"] - spent.samples)
         usage = Usage(
             input=max(0, tokens["input"] - spent.input),
             cached=max(0, tokens["cached"] - spent.cached),
             output=max(0, tokens["output"] - spent.output),
         )
-        cost = cost_of(usage, self.price)
-        self.since = self.since.plus(Spent(cost, calls=samples, samples=samples, **usage))
+        cost, unpriced = cost_of(usage, self.price), samples if self.price is NOT_KNOWN else 0
+        self.since = self.since.plus(Spent(cost, calls=samples, samples=samples, unpriced=unpriced, **usage))
         self._tally.cost += cost
         self._tally.calls += samples
 
@@ -141,14 +172,14 @@ class Ledger:
         return self.pace.note() if self.pace.reached(step, self._seconds) else None
 
     def give_back(self, taken: Spent) -> None:
-        """Count again what was taken for the journal and did not get into it."""
+        """Count again what was taken for the book and did not get into it."""
         self.since = self.since.plus(taken._replace(seconds=0.0))
         self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
 
     def close(self) -> None:
         """Book what is not booked yet; nothing is under way any more."""
         spent, _ = self.take()
-        self.journal.spend(spent, Reserved(), self.pace.note())
+        self.book.spend(spent, Reserved(), self.pace.note())
 
     def seconds_left(self) -> float | None:
         """Return how long the run may still work, or None if it may for ever.
@@ -158,14 +189,14 @@ class Ledger:
         """
         if self.limits.minutes is None:
             return None
-        left = 60 * self.limits.minutes - self.journal.account().spent.seconds
+        left = 60 * self.limits.minutes - self.book.account().spent.seconds
         if left <= 0:
             raise self.out_of_time()
         return left
 
     def out_of_time(self) -> LimitReached:
         """Return the error for a run that has worked as long as it may."""
-        return LimitReached(f"The limit of {self.limits.minutes:g} minutes is reached: resume with a higher --max-minutes.")
+        return LimitReached(f"The limit of {self.limits.minutes:g} minutes is reached. {self.advice.format('minutes')}")
 
     def _capped(self, held: Reserved, least: Reserved) -> Reserved:
         """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`."""
@@ -180,9 +211,9 @@ class Ledger:
         """Return what the calls under way may use."""
         return Reserved(self._tally.flying, self._tally.open_calls)
 
-    def _close(self, most: Usage, spent: Spent, price: Price | None) -> None:
+    def _close(self, most: Usage, spent: Spent, price: Price | None, *, billed: bool) -> None:
         before = self._tally.passed()
         self._tally.close(cost_of(most, price), spent.cost)
-        self.since = self.since.plus(spent)
+        self.since = self.since.plus(spent._replace(unpriced=int(billed and price is NOT_KNOWN)))
         if before is None and (passed := self._tally.passed()) is not None:
             self.warn(passed)

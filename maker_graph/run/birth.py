@@ -1,7 +1,7 @@
 """Where a run is made: a directory beside its own, under a name that no run can have, until all of it is there.
 
 A process that is killed while it makes a run leaves such a directory. Whoever makes a run of that name next removes it. The
-directory of a process that is still at work is locked, and left alone.
+directory of a process that is still at work is locked, and left alone; so are all where directories cannot be locked.
 """
 
 import fcntl
@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from maker_graph.errors import UnusableRun
@@ -26,39 +26,42 @@ def cradle(directory: Path) -> Iterator[Path]:
     Raises:
         UnusableRun: it cannot be made.
     """
-    _remove_leftovers(directory)
+    for left in directory.parent.glob(f"{_prefix(directory)}*"):
+        with suppress(OSError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with ExitStack() as stack:
+        yield _made(directory, stack)
+
+
+def _made(directory: Path, stack: ExitStack) -> Path:
+    """Return a new directory, which is locked, and removed at the end of `stack`."""
     while True:
         try:
             made = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))
         except OSError as error:
             raise UnusableRun(f"{directory} cannot be made: {error.strerror}.") from None
-        if (lock := _lock(made)) is not None:
-            break  # else somebody took it for a leftover, in the moment before it was locked
+        with suppress(FileNotFoundError):
+            stack.callback(shutil.rmtree, made, ignore_errors=True)
+            stack.enter_context(_locked(made, must=False))
+            if made.exists():
+                return made
+        # Another process took it for a leftover, in the moment before it was locked.
+
+
+@contextmanager
+def _locked(directory: Path, *, must: bool = True) -> Iterator[None]:
+    """Keep a directory for this process; the lock ends with it, however it ends.
+
+    Raises:
+        OSError: another process has it; or it cannot be locked at all, and it `must` be.
+    """
+    file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        os.close(lock)
-
-
-def _remove_leftovers(directory: Path) -> None:
-    """Remove what processes left that were killed while they made a run of this name."""
-    for left in directory.parent.glob(f"{_prefix(directory)}*"):
-        if (lock := _lock(left)) is not None:
-            shutil.rmtree(left, ignore_errors=True)
-            os.close(lock)
-
-
-def _lock(directory: Path) -> int | None:
-    """Return the lock on a directory, which ends with this process; None if another process has it, or it is gone."""
-    with suppress(OSError):
-        lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(lock), directory.stat()):
-                return lock
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(lock)
-            raise
-        os.close(lock)
-    return None
+            if must:
+                raise
+        yield
+    finally:
+        os.close(file)

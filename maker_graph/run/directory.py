@@ -7,6 +7,7 @@ checkpoints.db     LangGraph's snapshots, one per segment
 """
 
 import errno
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,18 +15,21 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import guarded
 from maker_graph.core.machine import Machine, Totals, added, no_totals
+from maker_graph.core.spending import Spent
 from maker_graph.core.task import Checks, Task, total_of
-from maker_graph.errors import DamagedRun, UnusableRun, UsageError
+from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import write_whole
 from maker_graph.run.birth import cradle
 from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal, create_journal
+from maker_graph.run.options import kept_options
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path
 from maker_graph.tasks.loading import SHIPPED, load_task
@@ -41,15 +45,26 @@ class Drafts(TypedDict):
 
     calls: int
     tokens: Usage
-    cost_usd: float
+    cost_usd: float | None
+
+
+class Stuck(TypedDict):
+    """The step on which a run last stopped undecided: why, its votes, red flags and samples on all rungs."""
+
+    step: int
+    reason: str
+    ballot: dict[str, int]
+    flags: dict[str, int]
+    samples: int
 
 
 class Summary(TypedDict):
     """A run in figures: what `--json` prints, the same for run, resume, status and verify.
 
     `first_sample_wrong_at` is the first step whose first sample alone does not give the decided answer; `cost_usd` is what was
-    spent, not what a simulated model would have cost; `seconds` is the time that the run was at work. `samples`, `tokens` and
-    `cost_usd` count everything that was drawn, also for steps that were not decided; votes and flags are of committed steps.
+    spent, not what a simulated model would have cost, and None where no price is known; `seconds` is the time that the run was
+    at work. `samples`, `tokens` and `cost_usd` count everything that was drawn, also for steps that were not decided; votes are
+    of committed steps, and flags of these and of the step that is `stuck`: None if the run did not stop undecided.
     `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
     session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
     somebody went on with the run, the first time included. Without the run's task nothing is replayed: then `total`, `done`,
@@ -72,13 +87,14 @@ class Summary(TypedDict):
     rounds: int
     flags: dict[str, int]
     tokens: Usage
-    cost_usd: float
+    cost_usd: float | None
     seconds: float
     digest: str | None
     drafts: Drafts
     dropped: int
     lost: int
     sessions: int
+    stuck: Stuck | None
 
 
 class Run:
@@ -123,7 +139,10 @@ class Run:
         """
         if not self.has_task:
             name = self.settings.task
-            raise UnusableRun(f"{self.directory} is a run of {name}, which does not ship: open it with task=, or trust=True.")
+            raise UnusableRun(
+                f"{self.directory} is a run of {name}, which is code that its directory names and maker_graph does not know. "
+                f"If you know it, name it (--task {name}, in Python task=), or trust the directory (--trust, trust=True)."
+            )
         self.load()
         assert self._task is not None  # noqa: S101  it was loaded just now
         return self._task
@@ -265,7 +284,12 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         DamagedRun: the journal is not what was written.
     """
     found = _replayed(run, progress) if run.has_task else _counted(run, progress)
-    totals, settings, spent = found.totals, run.settings, run.journal.account().spent
+    totals, settings, spent, stuck = found.totals, run.settings, run.journal.account().spent, _stuck(run.journal)
+    priced = _all_priced(run, spent)
+
+    def cost(usd: float) -> float | None:
+        return round(usd, 6) if priced else None
+
     return Summary(
         run=run.directory.name,
         task=settings.task,
@@ -281,20 +305,51 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         outvoted=totals["outvoted"],
         first_sample_wrong_at=totals["first_sample_wrong_at"],
         rounds=totals["rounds"],
-        flags=dict(sorted(totals["flags"].items())),
+        flags=_sum(totals["flags"], {} if stuck is None else stuck["flags"]),
         tokens=Usage(input=spent.input, cached=spent.cached, output=spent.output),
-        cost_usd=round(spent.cost, 6),
+        cost_usd=cost(spent.cost),
         seconds=round(spent.seconds, 3),
         digest=found.digest,
         drafts=Drafts(
             calls=spent.drafts,
             tokens=Usage(input=spent.draft_input, cached=spent.draft_cached, output=spent.draft_output),
-            cost_usd=round(spent.draft_cost, 6),
+            cost_usd=cost(spent.draft_cost),
         ),
         dropped=max(0, spent.samples - totals["samples"]),
         lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
+        stuck=stuck,
     )
+
+
+def _all_priced(run: Run, spent: Spent) -> bool:
+    """Say whether the price of each call was known; maker_graph 0.1.0 did not count those for which it was not."""
+    free = spent.cost or not spent.samples or run.settings.info.ships or kept_options(run.journal).price is not None
+    return not spent.unpriced and bool(free)
+
+
+def _sum(flags: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return {name: flags.get(name, 0) + more.get(name, 0) for name in sorted({*flags, *more})}
+
+
+_STUCK = "stuck"
+
+
+def stuck_note(step: int, error: Undecided) -> tuple[str, str]:
+    """Return the name and the text of the note that a run keeps of the step on which it stopped undecided."""
+    stuck = Stuck(step=step, reason=error.reason, ballot=error.ballot, flags=error.flags, samples=error.samples)
+    return _STUCK, json.dumps(stuck)
+
+
+def _stuck(journal: Journal) -> Stuck | None:
+    """Return the step on which the run stopped undecided, if it has not been decided since."""
+    if (note := journal.note(_STUCK)) is None:
+        return None
+    try:
+        stuck = TypeAdapter(Stuck).validate_json(note)
+    except ValidationError as error:
+        raise DamagedRun(f"The journal is damaged: the note of its stuck step cannot be read ({error.title}).") from None
+    return stuck if stuck["step"] == journal.step + 1 else None
 
 
 class _Found(NamedTuple):

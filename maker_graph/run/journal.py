@@ -11,8 +11,8 @@ kept here:
 - the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
   are committed together;
-- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for (`files.py`), and
-  one that was put back to an older copy when it is opened (`watermark.py`).
+- a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for
+  (`open_files.py`), and one that was put back to an older copy when it is opened (`watermark.py`).
 """
 
 import json
@@ -20,11 +20,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maker_graph.core.canonical import canonical
+from maker_graph.core.canonical import canonical, sorted_json
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.spending import NONE, NOTHING, Account, Reserved, Spent
@@ -38,18 +38,19 @@ from maker_graph.errors import (
     TakenOver,
     UnusableRun,
 )
+from maker_graph.run.books import Books, read_books, version_of
 from maker_graph.run.chain import link, origin_digest, place_digest, seal
-from maker_graph.run.database import FORM, Fsync, disk_errors, form_of, make_database, open_database, storage_errors
+from maker_graph.run.database import FORM, Fsync, disk_errors, make_database, open_database, storage_errors
 from maker_graph.run.entry import encode
 from maker_graph.run.open_files import Found, OpenFiles
-from maker_graph.run.steps import Row, check_chain, decoded, end_of, hash_at, read_note, replayed, rows
+from maker_graph.run.steps import Row, check_chain, decoded, hash_at, read_note, replayed, rows
 from maker_graph.run.watermark import Watermark, WatermarkFile, older_text
 
 CHECKED_AT_ONCE = 100_000
 """Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
 
-_OWN = ("account", "names", "origin", "owner")
-"""The notes of every journal."""
+_WRITE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, hash = excluded.hash"
+"""Half as dear as a row that is deleted and written again."""
 
 
 def watermark_path(journal: Path) -> Path:
@@ -77,18 +78,6 @@ def create_journal(path: Path, origin: str, notes: Mapping[str, str] | None = No
     with disk_errors("The high-water mark"):
         mark.write(Watermark(0, began, Account(serial=1)))
         mark.close()
-
-
-@dataclass(slots=True)
-class _Books:
-    """What the database says at one moment: its version for this connection, who owns the run, its end, account and notes."""
-
-    version: int
-    owner: int
-    step: int
-    hash: bytes
-    account: Account
-    names: frozenset[str]
 
 
 class Journal:
@@ -126,7 +115,7 @@ class Journal:
         self._files = OpenFiles(path)
         self._damage: MakerError | None = None
         self._unmarked: MakerError | None = None
-        self._known: _Books | None = None
+        self._known: Books | None = None
         marks = self._read_marks()  # before the journal: they are written after it
         self._database = open_database(path, fsync)
         self._db = self._database.connection
@@ -134,7 +123,7 @@ class Journal:
             with storage_errors("The journal"):
                 self._belongs(origin)
                 books = self._books()
-                self._see_whole(books)
+            self._see_place()
             self.step, self._hash = books.step, books.hash
             self._hold_against(marks, books)
         except BaseException:
@@ -145,6 +134,14 @@ class Journal:
     def writable(self) -> bool:
         """Whether the journal can be written; one on a disk that takes no writes can only be looked at."""
         return self._database.writable
+
+    @property
+    def claimed_here(self) -> bool:
+        """Whether somebody has gone on with this run before, with these settings, in this directory and on this machine.
+
+        It is what the high-water mark outside the directory tells, which nobody can send along with a directory.
+        """
+        return any(mark.read() is not None for mark in self._marks[1:])
 
     def claim(self) -> None:
         """Become the owner of the run: from now on the appends of any earlier one are refused.
@@ -231,11 +228,8 @@ class Journal:
         """
         if self._damage is not None or self._unmarked is not None:
             raise self._damage or self._unmarked  # type: ignore[misc]  # one of them is there
-        found = self._files.look()
-        if found is Found.GONE:
-            raise self._lost()
-        if found is Found.WRITTEN:
-            with self._locked():
+        if self._files.look() is not Found.SAME:
+            with self._locked():  # which says what became of them
                 pass
         if self._books().owner != self.epoch:
             raise _taken_over()
@@ -338,7 +332,7 @@ class Journal:
         self._database.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[_Books]:
+    def _transaction(self) -> Iterator[Books]:
         """Yield the books, to be changed; on return what was changed is on disk, and the high-water mark after it."""
         if not self.writable:
             raise LimitReached(
@@ -349,7 +343,7 @@ class Journal:
             yield books
             serial = books.account.serial
             books.account = books.account._replace(serial=serial + 1 if serial else 0)
-            self._write("account", canonical(books.account.parts()))
+            self._write("account", sorted_json(books.account.parts()))
             self._db.execute("COMMIT")
         self._known = books
         if books.owner == self.epoch:
@@ -362,21 +356,22 @@ class Journal:
         Raises:
             LostJournal: it is not.
         """
-        if self._files.look() is Found.GONE:
-            raise self._lost()
-        written = False
         with storage_errors("The journal"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                written = self._files.look() is Found.WRITTEN
-                if written:
+                found = self._files.look()
+                if found is Found.GONE:
+                    raise self._lost()
+                if found is Found.WRITTEN:
                     self._see_content()
                 yield
             finally:
                 if self._db.in_transaction:  # a full disk has rolled it back already
                     self._db.execute("ROLLBACK")
-            if written:  # an older log that lies over one that was read to its end is harmless, until this process is killed
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if found is Found.WRITTEN:
+                # An older log that lies over one that was read to its end does no harm before this process is killed.
+                with suppress(sqlite3.Error):
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if self._files.know() is Found.GONE:
             raise self._lost()
 
@@ -389,9 +384,9 @@ class Journal:
         """
         own, first = self._books(), max(1, self.step - CHECKED_AT_ONCE + 1)
         try:
-            with closing(sqlite3.connect(self._files.path, timeout=0)) as db:  # as a process reads it that is started now
+            with closing(sqlite3.connect(self._files.path, timeout=1)) as db:  # as a process reads it that is started now
                 check_chain(db, self._origin, first, self.step)
-                found = _read_books(db, self._origin, own.version)
+                found = replace(read_books(db, self._origin), version=own.version)
         except sqlite3.DatabaseError as error:
             raise self._lost() from error
         further = any(mark.account.serial > found.account.serial for mark in filter(None, self._read_marks()))
@@ -399,12 +394,12 @@ class Journal:
         if found != own or further or not mine or hash_at(self._db, self._origin, self.step) != self._hash:
             raise self._lost()
 
-    def _books(self) -> _Books:
+    def _books(self) -> Books:
         """Return what the database says now; it is read again only if another connection has written since."""
-        with storage_errors("The journal"), self._one_moment():
-            version = self._db.execute("PRAGMA data_version").fetchone()[0]
-            if self._known is None or self._known.version != version:
-                self._known = _read_books(self._db, self._origin, version)
+        with storage_errors("The journal"):
+            if self._known is None or self._known.version != version_of(self._db):
+                with self._one_moment():
+                    self._known = read_books(self._db, self._origin)
         return self._known
 
     @contextmanager
@@ -419,23 +414,19 @@ class Journal:
         finally:
             self._db.execute("ROLLBACK")
 
-    def _see_whole(self, books: _Books) -> None:
-        """See that no step is cut off at the end, and that the file that is open is the one in its place.
+    def _see_place(self) -> None:
+        """See that the file that is open is the one that has its name.
 
         Raises:
-            DamagedRun: a step is.
-            UnusableRun: the file was replaced meanwhile.
+            UnusableRun: it was replaced meanwhile.
         """
-        if books.account.steps != books.step:
-            missing = books.step + 1
-            raise DamagedRun(f"The journal is damaged: its last steps are missing, from {missing}.", missing)
         if self.writable and self._files.opened() is Found.GONE:
             raise UnusableRun(f"{self._files.path} was replaced while it was opened: try again.")
 
     def _read_marks(self) -> list[Watermark | None]:
         return [mark.read() for mark in self._marks]
 
-    def _hold_against(self, marks: Sequence[Watermark | None], books: _Books) -> list[Watermark]:
+    def _hold_against(self, marks: Sequence[Watermark | None], books: Books) -> list[Watermark]:
         """Return the high-water marks that know of more than the journal.
 
         Raises:
@@ -474,14 +465,14 @@ class Journal:
         with storage_errors("The journal"):
             yield from rows(self._db, first)
 
-    def _put(self, name: str, value: str, books: _Books) -> None:
+    def _put(self, name: str, value: str, books: Books) -> None:
         self._write(name, value)
-        if name not in books.names:
-            books.names |= {name}
-            self._write("names", canonical(sorted(books.names)))
+        if name not in books.notes:
+            books.notes |= {name}
+            self._write("names", canonical(sorted(books.notes)))
 
     def _write(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (name, value, seal(self._origin, name, value)))
+        self._db.execute(_WRITE, (name, value, seal(self._origin, name, value)))
 
     def _belongs(self, origin: str) -> None:
         """See that the journal was begun with `origin`; say which of its settings differ."""
@@ -501,28 +492,6 @@ class Journal:
             differ = []
         said = f" ({'; '.join(differ)})" if differ else ""
         raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
-
-
-def _read_books(db: sqlite3.Connection, origin: bytes, version: int) -> _Books:
-    """Return what a database says.
-
-    Raises:
-        DamagedRun: it is not what was written.
-    """
-
-    def read(name: str) -> str:
-        value = read_note(db, origin, name)
-        if value is None:
-            raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
-        return value
-
-    names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
-    if names != frozenset(json.loads(read("names"))):  # a damaged name may be of any type
-        raise DamagedRun("The journal is damaged: a note is missing.")
-    account = Account.of(json.loads(read("account")))
-    if bool(account.serial) != (form_of(db) == FORM):
-        raise DamagedRun("The journal is damaged: its account is of another form than its tables.")
-    return _Books(version, int(read("owner")), *end_of(db, origin), account, names)
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Wiring only: LangGraph is the loop. What a kill loses is at most the votes in fl
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -25,13 +26,15 @@ from maker_graph.graph.maker import Ahead, Segment, build_maker
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
-from maker_graph.models.names import PATIENCE
+from maker_graph.models.names import PATIENCE, info_of
+from maker_graph.models.pricing import FREE, Price
 from maker_graph.models.resolving import model_for
-from maker_graph.run.account import Ledger, Limits
+from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
-from maker_graph.run.directory import Run
+from maker_graph.run.directory import Run, stuck_note
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
+from maker_graph.run.pace import Pace
 from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
@@ -74,10 +77,15 @@ class _Commits:
     traces: Tracing | NoTracing
     at: MakerOutput
     kept: KeptCopies
+    before: "_GivenUp"
     _lost_told: int = LEAST_LOST // 2
 
     def position(self) -> MakerOutput:
         return self.at
+
+    def given_up(self) -> int:
+        """Return how often the step at hand was given up in earlier sessions."""
+        return self.before.times if self.at["step"] + 1 == self.before.step else 0
 
     def append(self, steps: Sequence[Committed]) -> None:
         spent, held = self.meter.take()
@@ -156,20 +164,20 @@ async def solve(
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    limits = Limits(options.max_cost, options.max_calls, options.max_minutes)
-    meter = Ledger(run.journal, prices.model, limits, watcher.record, watcher.warn)
+    limits, pace = Limits(options.max_cost, options.max_calls, options.max_minutes), Pace.of(run.journal.note("pace"))
+    meter = Ledger(run.journal, _price(prices.model, settings.model), limits, watcher.record, watcher.warn, pace)
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
     made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
-    made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies}
-    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept)
-    stronger = Calls(meter=meter.at(prices.ladder))
+    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept, _GivenUp.of(run.journal.note(_GIVEN_UP)))
+    made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies, "afresh": commits.given_up}
+    stronger = Calls(meter=meter.at(_price(prices.ladder, settings.ladder.model)))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
     graph = build_maker(
         run.task,
         model=chats.model,
         voting=voting,
         ladder=ladder,
-        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(prices.drafts))),
+        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(_price(prices.drafts, options.draft_model)))),
         on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
@@ -187,6 +195,9 @@ async def solve(
                 kept.keep()
             await _solved(run, graph, commits, answer, concurrency)
     except Undecided as error:
+        with suppress(MakerError):  # what ended the run is what matters
+            run.journal.set_note(*stuck_note(commits.at["step"] + 1, error))
+            run.journal.set_note(_GIVEN_UP, commits.before.once_more(commits.at["step"] + 1).text())
         traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(copied(commits.at["state"])))
         raise
     finally:
@@ -197,6 +208,33 @@ async def solve(
             kept.keep()
         with suppress(MakerError):
             meter.close()
+
+
+_GIVEN_UP = "given up"
+
+
+class _GivenUp(NamedTuple):
+    """The step on which a run was last given up, and how often it was."""
+
+    step: int = 0
+    times: int = 0
+
+    @classmethod
+    def of(cls, note: str | None) -> "_GivenUp":
+        return cls() if note is None else cls(*json.loads(note))
+
+    def text(self) -> str:
+        return json.dumps(self)
+
+    def once_more(self, step: int) -> "_GivenUp":
+        return _GivenUp(step, self.times + 1 if step == self.step else 1)
+
+
+def _price(known: Price | None, model: str | None) -> Price | None:
+    """Return what a request of `model` costs; None if there is none of this name, and the run's own is asked."""
+    if known is not None or model is None:
+        return known
+    return FREE if info_of(model).ships else NOT_KNOWN
 
 
 class _Chats(NamedTuple):

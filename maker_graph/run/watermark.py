@@ -20,10 +20,11 @@ import hashlib
 import json
 import os
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from maker_graph.core.canonical import canonical
+from maker_graph.core.canonical import sorted_json
 from maker_graph.core.spending import Account
 
 VERSION = 1
@@ -48,24 +49,42 @@ class Watermark(NamedTuple):
     hash: bytes
     account: Account
 
+    @lru_cache(maxsize=4)  # noqa: B019  a few small values: the same mark goes into two files
+    def encoded(self, origin: bytes) -> bytes:
+        """Return it as it stands in a slot; `origin` is that of the run."""
+        text = sorted_json([VERSION, origin.hex(), self.epoch, self.hash.hex(), self.account.parts()]).encode()
+        return (_checksum(text) + text).ljust(SLOT - 1) + b"\n"
+
+    @classmethod
+    def decoded(cls, slot: bytes, origin: bytes) -> "Watermark | None":
+        """Return the mark in a slot; None if there is none, or that of another run."""
+        checksum, text = slot[:_CHECKSUM], slot[_CHECKSUM:].strip()
+        if not text or checksum != _checksum(text):
+            return None
+        version, began, epoch, last, parts = json.loads(text)
+        if (version, began) != (VERSION, origin.hex()):
+            return None
+        return cls(epoch, bytes.fromhex(last), Account.of(parts))
+
 
 class WatermarkFile:
     """One file with a high-water mark."""
 
     def __init__(self, path: Path, origin: bytes) -> None:
-        """Stand for the file in `path`, which need not be there; a mark of another `origin` is none."""
+        """Stand for the file in `path`, which need not be there, of the run of this origin."""
         self.path = path
-        self._origin = origin.hex()
+        self.origin = origin
         self._file: int | None = None
 
     def read(self) -> Watermark | None:
-        """Return the mark; None if there is none, or none that can be read."""
+        """Return the mark; None if there is none that can be read."""
         for _ in range(3):  # somebody may be writing just now
             try:
                 content = self.path.read_bytes()
             except OSError:
                 return None
-            marks = [mark for slot in (content[:SLOT], content[SLOT:]) if (mark := self._decoded(slot)) is not None]
+            slots = (content[:SLOT], content[SLOT:])
+            marks = [mark for slot in slots if (mark := Watermark.decoded(slot, self.origin)) is not None]
             if marks:
                 return max(marks, key=lambda mark: mark.account.serial)
         return None
@@ -80,37 +99,16 @@ class WatermarkFile:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if os.fstat(self._file).st_size != 2 * SLOT:
                 os.pwrite(self._file, b" " * (2 * SLOT), 0)
-        os.pwrite(self._file, self._encoded(mark), SLOT * (mark.account.serial % 2))
-
-    def sync(self) -> None:
-        """Wait until the disk has it; what the disk refuses is no loss.
-
-        Raises:
-            OSError: the disk fails.
-        """
-        if self._file is not None:
-            os.fsync(self._file)
+        os.pwrite(self._file, mark.encoded(self.origin), SLOT * (mark.account.serial % 2))
 
     def close(self) -> None:
-        """Close the file, if it was written."""
+        """Close the file, if it was written; wait until the disk has it, if it takes it."""
         if self._file is not None:
             with suppress(OSError):
                 os.fsync(self._file)
-            os.close(self._file)
+            with suppress(OSError):
+                os.close(self._file)
             self._file = None
-
-    def _encoded(self, mark: Watermark) -> bytes:
-        text = canonical([VERSION, self._origin, mark.epoch, mark.hash.hex(), mark.account.parts()]).encode()
-        return (_checksum(text) + text).ljust(SLOT - 1) + b"\n"
-
-    def _decoded(self, slot: bytes) -> Watermark | None:
-        checksum, text = slot[:_CHECKSUM], slot[_CHECKSUM:].strip()
-        if not text or checksum != _checksum(text):
-            return None
-        version, origin, epoch, last, parts = json.loads(text)
-        if (version, origin) != (VERSION, self._origin):
-            return None
-        return Watermark(epoch, bytes.fromhex(last), Account.of(parts))
 
 
 def _checksum(text: bytes) -> bytes:
@@ -119,12 +117,14 @@ def _checksum(text: bytes) -> bytes:
 
 def witness_path(directory: Path, run: str) -> Path | None:
     """Return the file outside `directory` for the run of this id; None if there is no folder for it."""
-    try:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    except RuntimeError:  # nobody's home
-        return None
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():  # as the standard has it
+        try:
+            state = Path.home() / ".local" / "state"
+        except RuntimeError:  # who runs this has no home
+            return None
     name = hashlib.sha256(f"{run}\n{os.path.realpath(directory)}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return Path(state) / "maker-graph" / f"{name}.watermark"
+    return state / "maker-graph" / f"{name}.watermark"
 
 
 def older_text(journal: Path, now: Account, known: Account) -> str:

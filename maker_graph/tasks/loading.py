@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from maker_graph.core.task import Task
-from maker_graph.errors import UnknownTask, UnusableRun
+from maker_graph.errors import UnknownTask, UnusableRun, UsageError
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import read_rows
@@ -69,11 +69,16 @@ def described(task: Task | LoadedTask) -> LoadedTask:
 
 def _load_records(options: Mapping[str, Any]) -> LoadedTask:
     path = Path(options["input"])
-    rows = read_rows(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no regular file: rows are read again at each resume, so put them into one.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    digest = hashlib.sha256(content).hexdigest()
     if options.get("digest", digest) != digest:
         raise UnusableRun(f"{path} is no longer the file that this run began with: put that one back.")
-    return LoadedTask("records", {**options, "digest": digest}, Records(rows))
+    return LoadedTask("records", {**options, "digest": digest}, Records(read_rows(content, str(path))))
 
 
 def _load_own(name: str) -> Task:

@@ -5,38 +5,81 @@ wrote cannot be formulas, for `Records.parse` refuses those; the other columns a
 """
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
+from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
-from maker_graph.files import destination, replacing
+from maker_graph.files import OwnFiles
 from maker_graph.tasks.records import INPUT, OUTPUT
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
+def read_rows(content: bytes, name: str) -> list[dict[str, str]]:
     """Return the rows of a CSV file with a header line, in UTF-8.
 
+    Args:
+        content: of the file.
+        name: of the file, for what is said of it.
+
     Raises:
-        UsageError: the file cannot be read, or lacks a column.
+        UsageError: it is no such table, or not every cell of it could be kept; the text says where.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            rows = [dict(row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from None
-    if missing := [column for column in INPUT if column not in columns]:
-        raise UsageError(
-            f"{path} has no column {missing[0]!r}; it needs {', '.join(INPUT)} and has {', '.join(columns) or 'none'}."
-        )
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{name}, line {line}: this is no UTF-8. Save the table as CSV in UTF-8.") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UsageError(f"{name}, line {line}: there is a NUL character, so this is no text. Save the table as CSV in UTF-8.")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = next(reader, [])
+        _see_columns(columns, name)
+        rows = []
+        for cells in filter(None, reader):  # an empty line is no row
+            if len(cells) != len(columns):
+                raise UsageError(
+                    f"{name}, line {reader.line_num}: {len(cells)} fields, and the header has {len(columns)}. "
+                    "A field with a comma must be in quotes."
+                )
+            rows.append(dict(zip(columns, cells, strict=True)))
+    except csv.Error as error:
+        raise UsageError(f"{name}, line {reader.line_num}: {error}. Is a quote missing, or one too many?") from None
     if not rows:
-        raise UsageError(f"{path} has no rows.")
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise UsageError(f"{path}, line {number}: the number of fields is not that of the header.")
+        raise UsageError(f"{name} has no rows.")
     return rows
+
+
+def _see_columns(columns: Sequence[str], name: str) -> None:
+    """See that each column has a name of its own, and that those of `INPUT` are there.
+
+    Raises:
+        UsageError: they do not.
+    """
+    had = visible(", ".join(columns)) or "none"
+    if missing := [column for column in INPUT if column not in columns]:
+        raise UsageError(f"{name} has no column {missing[0]!r}; it needs {', '.join(INPUT)} and has {had}.")
+    nameless = [number for number, column in enumerate(columns, start=1) if not column.strip()]
+    if nameless:
+        raise UsageError(f"{name}: column {nameless[0]} of the header has no name. Give it one, or take the column out.")
+    if same := _alike(columns):
+        raise UsageError(f"{name} has columns that cannot be told apart: {_named(same)}. Rename one of them.")
+
+
+def _alike(columns: Iterable[str]) -> list[str]:
+    """Return the names that are those of others among `columns` too, but for case, blanks and how letters are encoded."""
+    groups: dict[str, list[str]] = {}
+    for column in columns:
+        groups.setdefault(" ".join(normalize("NFC", column).casefold().split()), []).append(column)
+    return [column for group in groups.values() if len(group) > 1 for column in group]
+
+
+def _named(columns: Iterable[str]) -> str:
+    return ", ".join(repr(visible(column)) for column in columns)
 
 
 def review_path(out: Path) -> Path:
@@ -48,31 +91,43 @@ def review_path(out: Path) -> Path:
     return out.with_suffix(f".review{out.suffix}")
 
 
-def see_writable(out: Path) -> Path:
-    """See that nothing stands in the way of `out` and of the file beside it; return the path of that one, `review_path`.
+def see_results(
+    out: Path, rows: Sequence[Mapping[str, str]], own: OwnFiles, *, source: Path | None = None, force: bool = False
+) -> None:
+    """See, before anything is paid for, that results can be written to `out` and that nothing is lost by it.
+
+    Args:
+        out: the file; `review_path` gets the rows that are left open.
+        rows: the task's.
+        own: which files the run has written.
+        source: the file of the rows.
+        force: whether files of the user's may be replaced; see `OwnFiles.see`.
 
     Raises:
-        UsageError: something else than a regular file is there, or nobody can tell what is.
+        UsageError: a file cannot be written, is the user's, or holds the rows; or one of the results has the name of a column.
     """
-    review = review_path(out)
-    for path in (out, review):
-        try:
-            destination(path)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error}.") from None
-    return review
+    names = _columns(rows)
+    new = [*(name for name in OUTPUT if name not in INPUT), "row"]
+    if lost := sorted(set(_alike([*names, *new])).intersection(names), key=names.index):
+        raise UsageError(f"The results have columns of the same name as {_named(lost)}: rename yours, or they would be lost.")
+    for path in (out, review_path(out)):
+        if source is not None and source.exists() and path.exists() and source.samefile(path):
+            raise UsageError(f"--out {out} would overwrite the input: give another file.")
+    own.see(out, review_path(out), force=force)
 
 
-def write_results(out: Path, rows: Sequence[Mapping[str, str]], answers: Iterable[Mapping[str, Any] | None]) -> int:
+def write_results(
+    out: Path, rows: Sequence[Mapping[str, str]], answers: Iterable[Mapping[str, Any] | None], own: OwnFiles
+) -> int:
     """Write the normalised rows to `out` and the open ones beside it; return the number of open ones.
 
     `answers` has one answer, or None, for each of the first rows. A file is there whole or not at all, and the same answers
     make the same file, however often they are written.
 
     Raises:
-        UsageError: a file cannot be written, or something else than a regular file is there; then none is written.
+        UsageError: a file is the user's, or something else than a regular file is there; then none is written.
+        LimitReached: there is no room, or no access.
     """
-    review = see_writable(out)
     done: list[dict[str, Any]] = []
     still_open: list[dict[str, Any]] = []
     for number, (row, answer) in enumerate(zip(rows, answers, strict=False), start=1):
@@ -80,20 +135,24 @@ def write_results(out: Path, rows: Sequence[Mapping[str, str]], answers: Iterabl
             still_open.append({"row": number, **row})
         else:
             done.append({"row": number, **{name: value for name, value in row.items() if name not in INPUT}, **answer})
-    kept = [name for name in (rows[0] if rows else ()) if name not in (*INPUT, *OUTPUT, "row")]
-    _write(out, ["row", *kept, *OUTPUT], done)
-    if still_open:
-        _write(review, ["row", *(name for name in rows[0] if name != "row")], still_open)
-    else:
-        destination(review).unlink(missing_ok=True)
+    names = _columns(rows)
+    own.write(
+        {
+            out: _csv(["row", *(name for name in names if name not in INPUT), *OUTPUT], done),
+            review_path(out): _csv(["row", *names], still_open) if still_open else None,
+        }
+    )
     return len(still_open)
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    try:
-        with replacing(path) as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error}.") from None
+def _columns(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return the names of all columns, in the order in which they come."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

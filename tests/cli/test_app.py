@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from maker_graph.cli import app
 from tests.cli.commands import SIM
 
+ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
+
 
 @pytest.mark.parametrize(
     ("args", "words"),
@@ -44,7 +46,8 @@ from tests.cli.commands import SIM
         (["run", "hanoi", "--disks", "2", "--record", "nowhere/x"], "cannot be written"),
         (["run", "records"], "--input"),
         (["run", "records", "--input", "none.csv", "--out", "o.csv"], "cannot be read"),
-        (["run", "records", "--input", "none.csv", "--out", "nowhere/o.csv"], "no folder"),
+        (["run", "records", "--input", str(ROWS), "--out", "nowhere/o.csv"], "no folder"),
+        (["run", "hanoi", "--out", "o.csv"], "no results"),
         (["resume", "nothing"], "no run"),
         (["status", "."], "no run"),
         (["verify", "nothing"], "no run"),

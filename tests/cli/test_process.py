@@ -97,4 +97,4 @@ def test_python_m_maker_graph_cli_is_the_command_and_its_exit_code_is_the_shells
     whole, limited, wrong = process(*run), process(*run, "--max-calls", "2"), process(*run, "--max-calls", "few")
     assert (whole.returncode, result(whole)["steps"], whole.stderr) == (0, 3, "")
     assert (limited.returncode, result(limited)["steps"]) == (4, 2)
-    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert (wrong.returncode, result(wrong)["exit_code"], "--max-calls" in result(wrong)["reason"]) == (2, 2, True)

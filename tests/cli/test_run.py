@@ -13,7 +13,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 KEYS = [
     "run", "task", "model", "simulated", "steps", "total", "done", "verified", "k", "samples", "votes", "outvoted",
     "first_sample_wrong_at", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
-    "drafts", "dropped", "lost", "sessions",
+    "drafts", "dropped", "lost", "sessions", "stuck",
+    "exit_code", "reason",
 ]  # fmt: skip
 
 

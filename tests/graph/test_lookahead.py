@@ -517,8 +517,10 @@ def test_drafts_are_counted_and_priced_apart(tmp_path: Path) -> None:
     assert drafts["calls"] > 2
     assert spent.calls >= result["samples"] + drafts["calls"]
     assert drafts["tokens"]["output"] % 15 == 0
+    assert drafts["cost_usd"] is not None
     assert drafts["cost_usd"] == pytest.approx(drafts["tokens"]["output"] * 1000 / 1e6)
     tokens = result["tokens"]
+    assert result["cost_usd"] is not None
     most = drafts["cost_usd"] + (tokens["input"] + 10 * (tokens["output"] + 750 * (spent.calls - result["samples"]))) / 1e6
     assert drafts["cost_usd"] < result["cost_usd"] <= most + 1e-6, "votes that were cut short may be billed"
     assert result["votes"] == 31 * 2

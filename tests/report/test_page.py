@@ -39,7 +39,7 @@ def test_where_a_page_or_a_picture_cannot_be_written_it_says_so(tmp_path: Path) 
             picture.unlink()
         (run.directory / "figures").rmdir()
         (run.directory / "figures").touch()
-        with pytest.raises(LimitReached, match="cannot be written"):
+        with pytest.raises(LimitReached, match="cannot be made"):
             write(run)
 
 

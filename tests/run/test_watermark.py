@@ -84,6 +84,8 @@ def test_the_witness_outside_is_another_one_for_each_run_and_place(tmp_path: Pat
     places = {witness_path(tmp_path / place, run) for place in ("a", "b") for run in ("1", "2")}
     assert len(places) == 4
     assert {place and place.parent for place in places} == {tmp_path / "state" / "maker-graph"}
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    assert (witness_path(tmp_path, "1") or tmp_path).parent == Path.home() / ".local" / "state" / "maker-graph"
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "a")
     assert witness_path(tmp_path / "link", "1") == witness_path(tmp_path / "a", "1")

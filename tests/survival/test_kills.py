@@ -78,7 +78,7 @@ COMMIT = {
     "sampled",
     "journal.db: BEGIN IMMEDIATE",
     "journal.db: INSERT INTO steps",
-    "journal.db: INSERT OR REPLACE",
+    "journal.db: INSERT INTO notes",
     "journal.db: COMMIT",
     "committed",
     "checkpoints.db: BEGIN",

@@ -54,8 +54,8 @@ MUTATIONS = {
         "tests/survival/test_damage.py::test_no_bit_of_an_account_or_note_can_turn_without_being_seen",
     ),
     "the names of the notes": Mutation(
-        "run/journal.py",
-        'if sorted(names) != json.loads(read("names")):',
+        "run/books.py",
+        'if names != frozenset(json.loads(_read(db, origin, "names"))):',
         "if False:",
         "tests/survival/test_damage.py::test_no_bit_of_the_name_of_a_note_can_turn_without_being_seen",
     ),
@@ -72,21 +72,21 @@ MUTATIONS = {
         "tests/survival/test_owners.py::test_a_run_at_work_can_be_looked_at_at_any_moment",
     ),
     "the look at which files they are": Mutation(
-        "run/files.py",
+        "run/open_files.py",
         "if now is None or known is None or now[:_WHICH] != known[:_WHICH]:",
         "if False:",
         "tests/run/test_journal.py::test_an_owner_whose_journal_is_lost_stops_before_its_next_call",
     ),
     "the look before a call": Mutation(
         "run/journal.py",
-        "found = self._files.look()",
-        "found = Found.SAME",
+        "if self._files.look() is not Found.SAME:",
+        "if False:",
         "tests/run/test_journal.py::test_an_owner_whose_journal_is_lost_stops_before_its_next_call",
     ),
     "the look at what was written over": Mutation(
         "run/journal.py",
-        "written = self._files.look() is Found.WRITTEN",
-        "written = False",
+        "self._see_content()",
+        "pass",
         "tests/run/test_journal.py::test_an_older_copy_that_is_written_over_the_open_files_stops_the_owner",
     ),
     "emptying a log that was written over": Mutation(
@@ -133,7 +133,7 @@ MUTATIONS = {
     ),
     "the lock of who makes a run": Mutation(
         "run/birth.py",
-        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         "tests/run/test_birth.py::test_a_maker_that_is_at_work_is_left_alone",
     ),

@@ -25,7 +25,7 @@ RIGHT = {
 
 
 def test_the_rehearsal_knows_the_right_answer_of_all_500_sample_rows() -> None:
-    task, rehearsal = Records(read_rows(SAMPLES / "records.csv")), RecordsRehearsal()
+    task, rehearsal = Records(read_rows((SAMPLES / "records.csv").read_bytes(), "records.csv")), RecordsRehearsal()
     with (SAMPLES / "answers.csv").open(newline="", encoding="utf-8") as file:
         truth = list(csv.DictReader(file))
     assert len(truth) == task.total() == 500

@@ -10,10 +10,10 @@ from maker_graph.report.counting.steps import CountedStep, candidates_of
 class TruthWalk:
     """The walk through the states of a short run whose task knows the truth; of others, no state is made."""
 
-    def __init__(self, task: Task, *, replayed: bool) -> None:
-        self._task = guarded(task)
+    def __init__(self, task: Task | None, *, replayed: bool) -> None:
+        self._task = None if task is None else guarded(task)
         self.known = replayed and isinstance(task, Known)
-        self._state = plain(task.start(), own=True) if self.known else None
+        self._state = None if task is None or not self.known else plain(task.start(), own=True)
         self._astray = False
 
     def truth(self, number: int) -> str | None:
@@ -29,7 +29,7 @@ class TruthWalk:
 
     def add(self, step: CountedStep) -> None:
         """Take the step that was decided."""
-        if not self.known:
+        if self._task is None or not self.known:
             return
         winner = step.seen.winner
         if winner is None and isinstance(self._task, Skippable):

@@ -48,6 +48,8 @@ def result_section(data: ReportData) -> str:
 
 
 def _verification(data: ReportData) -> str:
+    if data.done is None:
+        return "Nothing was replayed: the task is code, and was not imported. What follows is what the journal says."
     if not data.done:
         return "The task is not at its end; what follows is of the steps decided so far."
     if data.verified:

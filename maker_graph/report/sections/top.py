@@ -10,6 +10,8 @@ SIMULATED = "simulated: no evidence about any real model"
 def headline(data: ReportData) -> str:
     """Return the result in one sentence."""
     steps = f"{data.steps:,} {'dependent steps' if data.dependent else 'steps'}"
+    if data.done is None:
+        return f"{steps}: not replayed"
     if not data.done:
         return f"{steps.replace(' ', f' of {data.total:,} ', 1) if data.total else steps}: not done yet"
     if data.no_error:
@@ -34,7 +36,7 @@ def header(data: ReportData) -> str:
     settings = data.settings
     options = ", ".join(f"{name} {value}" for name, value in settings.options.items() if name != "digest")
     badges = [
-        '<li class="wait">not done</li>' if not data.done else "",
+        {True: "", False: '<li class="wait">not done</li>', None: '<li class="wait">not replayed</li>'}[data.done],
         {True: '<li class="good">verified</li>', False: '<li class="bad">not verified</li>', None: ""}[data.verified],
         f'<li class="wait">{SIMULATED}</li>' if settings.simulated else "",
         f"<li>{escaped(settings.model)}</li>",

@@ -1,0 +1,63 @@
+"""What the database of a journal says at one moment, beside its steps."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from maker_graph.core.spending import Account
+from maker_graph.errors import DamagedRun
+from maker_graph.run.database import FORM, form_of
+from maker_graph.run.steps import end_of, read_note
+
+
+@dataclass(slots=True)
+class Books:
+    """Who owns a run, where its journal ends, its account, and which notes there are.
+
+    Attributes:
+        version: of the database, as the connection counts it that has read it; it changes when another one commits.
+        owner: the last owner, counted from 1; 0 if there was none.
+        step: the last step.
+        hash: of that step, or of the origin.
+        account: the account.
+        notes: the names of all notes.
+    """
+
+    version: int
+    owner: int
+    step: int
+    hash: bytes
+    account: Account
+    notes: frozenset[str]
+
+
+def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
+    """Return what the database says now; to be called within a transaction.
+
+    Raises:
+        DamagedRun: it is not what was written.
+    """
+    version = version_of(db)
+    names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
+    if names != frozenset(json.loads(_read(db, origin, "names"))):  # a damaged name may be of any type
+        raise DamagedRun("The journal is damaged: a note is missing.")
+    account = Account.of(json.loads(_read(db, origin, "account")))
+    if bool(account.serial) != (form_of(db) == FORM):
+        raise DamagedRun("The journal is damaged: its account is of another form than its tables.")
+    step, last = end_of(db, origin)
+    if account.steps != step:
+        raise DamagedRun(f"The journal is damaged: its last steps are missing, from {step + 1}.", step + 1)
+    return Books(version, int(_read(db, origin, "owner")), step, last, account, names)
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """Return the version of a database: another number if another connection has committed since."""
+    version: int = db.execute("PRAGMA data_version").fetchone()[0]
+    return version
+
+
+def _read(db: sqlite3.Connection, origin: bytes, name: str) -> str:
+    value = read_note(db, origin, name)
+    if value is None:
+        raise DamagedRun(f"The journal is damaged: its note {name!r} is missing.")
+    return value

@@ -384,7 +384,7 @@ class Journal:
         """
         own, first = self._books(), max(1, self.step - CHECKED_AT_ONCE + 1)
         try:
-            with closing(sqlite3.connect(self._files.path, timeout=0)) as db:  # as a process reads it that is started now
+            with closing(sqlite3.connect(self._files.path, timeout=1)) as db:  # as a process reads it that is started now
                 check_chain(db, self._origin, first, self.step)
                 found = replace(read_books(db, self._origin), version=own.version)
         except sqlite3.DatabaseError as error:

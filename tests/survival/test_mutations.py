@@ -157,7 +157,7 @@ MUTATIONS = {
     ),
     "what is held in the journal": Mutation(
         "run/account.py",
-        "self.journal.spend(Spent(), held)",
+        "self.book.spend(Spent(), held)",
         "pass",
         "tests/survival/test_budget.py::test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same",
     ),

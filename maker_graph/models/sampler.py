@@ -43,6 +43,7 @@ from maker_graph.models.prompts import as_messages, pairs_of, prompt_tokens
 from maker_graph.models.redaction import message_without_keys
 from maker_graph.models.replies import sample_of
 from maker_graph.models.retrying import longest_asked, retry_settings
+from maker_graph.models.transfer import Limit
 
 REMEMBERED = 256
 """Prompts of which a sampler remembers the forms, for the other samples of the same step."""
@@ -111,8 +112,7 @@ class Sampler:
         self.copies = calls.get("copies") or Copies()
         self._afresh = calls.get("afresh") or (lambda: 0)
         self._patience = _seconds("patience", calls.get("patience"))
-        timeout = calls.get("timeout")
-        self._timeout: float | Auto | None = "auto" if timeout == "auto" else _seconds("timeout", timeout)
+        self._limit = _limit_of(calls.get("timeout"), self._gate)
         self._settings = [
             configured(model, each, max_tokens) for model, each in [(models[0], first), *((model, others) for model in models)]
         ]
@@ -239,10 +239,6 @@ class Sampler:
             self._per_loop[loop] = with_own_clients(models, self._limit, blocking=False)
         return self._per_loop[loop]
 
-    def _limit(self) -> float | None:
-        """Return the seconds that the next request may take; None leaves it to the model."""
-        return self._gate.timeout() if self._timeout == "auto" else self._timeout
-
     def _request(
         self, prompt: Prompt, index: int, setting: Configured
     ) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
@@ -320,6 +316,14 @@ class Sampler:
 def _lost_by(failure: Failed) -> int:
     """Return 1 if the request may have failed because of what the reply would have said, else 0."""
     return int(failure.fault.depends_on_answer)
+
+
+def _limit_of(timeout: float | Auto | None, gate: Gate) -> Limit:
+    """Return what tells the seconds that the next request may take: None leaves it to the model, "auto" follows the replies."""
+    if timeout == "auto":
+        return gate.timeout
+    seconds = _seconds("timeout", timeout)
+    return lambda: seconds
 
 
 def _seconds(what: str, seconds: float | None) -> float | None:

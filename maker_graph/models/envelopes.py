@@ -31,13 +31,16 @@ MAX_PIECES = 800
 PIECES_PER_SECOND = 100
 """And so many more a second: a gateway that sends blanks while it waits, or a stream that nobody asked for, takes its time."""
 
-MAX_EVENTS = 8_000
+MAX_EVENTS = 4_000
 """Events of a stream that nobody asked for: a token each."""
+
+MAX_HEADERS = 200
+"""Headers of a response that are kept."""
 
 MAX_BRACKETS = 50_000
 """Lists and objects in a body at most, brackets within texts included."""
 
-MAX_COMMAS = 100_000
+MAX_COMMAS = 75_000
 """Commas in a body at most, those within texts included: more of them take too long to read."""
 
 MAX_ITEMS = 128

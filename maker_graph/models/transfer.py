@@ -18,7 +18,7 @@ from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
 from urllib.request import Request
 
-from maker_graph.models.envelopes import MAX_BODY, MAX_ERROR_BODY, Body, NoReply, vetted
+from maker_graph.models.envelopes import MAX_BODY, MAX_ERROR_BODY, MAX_HEADERS, Body, NoReply, vetted
 from maker_graph.models.redaction import sent_keys, without_keys
 
 Limit = Callable[[], float | None]
@@ -164,6 +164,8 @@ def _is_enough(error: Exception, response: Any) -> bool:
 def _replace(response: Any, body: Body) -> None:
     """Put what a client may see in the place of a response's body, and take the keys that were sent out of it."""
     keys = sent_keys(response.request)
+    if len(response.headers.raw) > MAX_HEADERS:
+        response.headers = type(response.headers)(response.headers.raw[:MAX_HEADERS])
     if response.is_success:
         text = vetted(body.whole(), response.request.url.path)
         response.headers["content-type"] = "application/json"

@@ -104,6 +104,7 @@ GOOD_IN_OTHER_WAYS = {
         b"0\r\n\r\n",
     ],
     "headers twice": [http(completion(), headers=b"X-Request-Id: 1\r\nX-Request-Id: 2\r\n")],
+    "5,000 headers": [http(completion(), headers=b"A: b\r\n" * 5000)],
     "after others": [b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\n\r\n" + GOOD],
     "role null": [http(completion(choices=[{"message": {"role": None, "content": "2"}, "finish_reason": "stop"}]))],
     "100,000 choices": [http(completion(choices=completion()["choices"] * 10_000))],

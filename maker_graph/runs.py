@@ -372,7 +372,8 @@ class Run:
         _check_models(self.settings, options, self.task)
         if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
             raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
-        _see_out(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
+        if self._opened.journal.writable:  # else it can only be finished already, and its results be there
+            _see_out(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
         warn = how.get("warn", lambda _: None)
         watcher = Watcher(how.get("progress", lambda _: None), decided, how.get("record"), warn)

@@ -432,8 +432,8 @@ class Run:
         `force`: files of the user's that stand there may be replaced.
 
         Raises:
-            UsageError: a file of the user's stands there.
-            UsageError: numpy, scipy and matplotlib are missing: pip install 'maker-graph[plan]'.
+            UsageError: a file of the user's stands there; or numpy, scipy and matplotlib are missing: pip install
+                'maker-graph[plan]'.
         """
         need_plan_extra("report")
         from maker_graph.report import page

@@ -205,8 +205,25 @@ class OwnFiles:
             self._known = known
 
 
+def name_of(path: Path) -> str:
+    """Return the name of a file as it can be kept: the same text in every locale.
+
+    Raises:
+        UsageError: it is no UTF-8.
+    """
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: this name is not in UTF-8, so it cannot be kept. Rename the file or its folder.") from None
+
+
+def file_named(name: str) -> Path:
+    """Return the file of which `name_of` gave this name, in the locale of this process."""
+    return Path(os.fsdecode(name.encode(errors="surrogateescape")))
+
+
 def _name(path: Path) -> str:
-    return os.path.realpath(path)
+    return os.fsencode(os.path.realpath(path)).decode(errors="backslashreplace")
 
 
 def _digest(path: Path) -> str | None:

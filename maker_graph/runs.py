@@ -27,7 +27,7 @@ from maker_graph.core.task import Predicts, Task, draftable, total_of
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.files import OwnFiles
+from maker_graph.files import OwnFiles, file_named
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.database import Fsync
@@ -370,7 +370,10 @@ class Run:
         kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")
         options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
         _check_models(self.settings, options, self.task)
-        _see_out(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
+        if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
+            raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
+        if self._opened.journal.writable:  # else it can only be finished already, and its results be there
+            _see_out(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
         warn = how.get("warn", lambda _: None)
         watcher = Watcher(how.get("progress", lambda _: None), decided, how.get("record"), warn)
@@ -429,8 +432,8 @@ class Run:
         `force`: files of the user's that stand there may be replaced.
 
         Raises:
-            UsageError: a file of the user's stands there.
-            UsageError: numpy, scipy and matplotlib are missing: pip install 'maker-graph[plan]'.
+            UsageError: a file of the user's stands there; or numpy, scipy and matplotlib are missing: pip install
+                'maker-graph[plan]'.
         """
         need_plan_extra("report")
         from maker_graph.report import page
@@ -484,7 +487,7 @@ def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles,
     if not isinstance(task, Records):
         raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
     given = settings.options.get("input")
-    see_results(options.out, task.rows, own, source=None if given is None else Path(given), force=force)
+    see_results(options.out, task.rows, own, source=None if given is None else file_named(given), force=force)
 
 
 def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:

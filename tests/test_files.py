@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from maker_graph.errors import UsageError
-from maker_graph.files import PRIVATE, destination, replacing, write_whole
+from maker_graph.files import PRIVATE, destination, name_of, replacing, write_whole
 from tests.disks import full_disk
 
 
@@ -201,3 +201,15 @@ def test_two_writers_at_once_leave_one_of_the_two_whole(tmp_path: Path) -> None:
         second.write("second " * 1000)
     assert path.read_text() in {"first " * 1000, "second " * 1000}
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_name_of_a_file_is_kept_as_the_same_text_in_every_locale(tmp_path: Path) -> None:
+    (tmp_path / "z\u00fcrich").touch()
+    code = (
+        "import pathlib, sys, maker_graph.files as files; name = files.name_of(pathlib.Path(sys.argv[1]));"
+        "assert name.endswith('z\\u00fcrich'), ascii(name); assert files.file_named(name).exists(), ascii(name)"
+    )
+    for env in ({}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}):
+        subprocess.run([sys.executable, "-c", code, tmp_path / "z\u00fcrich"], env={**os.environ, **env}, check=True)
+    with pytest.raises(UsageError, match="not in UTF-8"):
+        name_of(Path("z\udcfcrich"))

@@ -8,7 +8,7 @@ them; without, only against each other, and an error that all samples share cann
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -83,24 +83,30 @@ async def calibrate(
                 raise
             progress()
 
-    workers: list[asyncio.Future[None]] = []
     try:
         async with asyncio.timeout(ledger.seconds_left()) as deadline:
             if probe and begins and info_of(name).kind == "remote":
                 await see_draws(model, voting, {**metered, "copies": sampler.copies})
                 _see_varied(sampler.copies, name)
-            workers += [asyncio.ensure_future(work()) for _ in range(max(1, concurrency // request.samples))]
-            await asyncio.gather(*workers)
+            await _together([work() for _ in range(max(1, concurrency // request.samples))])
     except TimeoutError:
         if deadline.expired():
             raise ledger.out_of_time() from None
         raise
     finally:
+        with suppress(MakerError):  # what ended it is what matters
+            ledger.close()
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at once; if one fails, the others end too."""
+    workers = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.gather(*workers)
+    finally:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-        with suppress(MakerError):  # what ended it is what matters
-            ledger.close()
 
 
 async def _asked(  # noqa: PLR0917  the same for all steps of a model

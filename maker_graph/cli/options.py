@@ -148,7 +148,10 @@ TraceOption = Annotated[
 
 
 RecordTo = Annotated[
-    Path | None, typer.Option("--record", metavar="FILE", help="Append every prompt and reply to FILE (JSON lines).")
+    Path | None,
+    typer.Option(
+        "--record", metavar="FILE", help="Append every prompt and reply to FILE (JSON lines): a new file, or an earlier record."
+    ),
 ]
 
 
@@ -200,11 +203,15 @@ def task_named(name: str, disks: int, source: Path | None) -> "LoadedTask":
     Raises:
         UsageError: there is none, or its input cannot be read.
     """
+    from maker_graph.files import name_of
     from maker_graph.tasks.loading import load_task
 
     if name == "records" and source is None:
         raise UsageError("records needs --input FILE.csv.")
-    shipped: dict[str, dict[str, Any]] = {"hanoi": {"disks": disks}, "records": {"input": str((source or Path()).absolute())}}
+    shipped: dict[str, dict[str, Any]] = {
+        "hanoi": {"disks": disks},
+        "records": {"input": name_of((source or Path()).absolute())},
+    }
     return load_task(name, shipped.get(name, {}))
 
 

@@ -110,13 +110,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     task = run.task if run.has_task else None
     replayed = task is not None and journal.step <= REPLAYED
     total = None if task is None else total_of(task)
-    done: bool | None
-    if replayed or task is None:
-        summary = runs.summary(run)
-        done, verified = summary["done"], summary["verified"] if summary["done"] else None
-    else:
-        note = _note(run, "verified") or {}
-        done, verified = journal.step == total, note.get("verified") if note.get("step") == journal.step else None
+    done, verified = _ended(run, total, replayed=replayed or task is None)
     walk, bins, endings = TruthWalk(task, replayed=replayed), BinCounter(journal.step), EndingCounter()
     contests, frames = ContestFinder(), FrameRecorder(task, journal.step)
     replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
@@ -160,6 +154,15 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         certificate=certificate,
         frames=frames.found(),
     )
+
+
+def _ended(run: runs.Run, total: int | None, *, replayed: bool) -> tuple[bool | None, bool | None]:
+    """Return whether the task is at its end, and whether the run is verified; None if nobody knows."""
+    if replayed:
+        summary = runs.summary(run)
+        return summary["done"], summary["verified"] if summary["done"] else None
+    step, note = run.journal.step, _note(run, "verified") or {}
+    return step == total, note.get("verified") if note.get("step") == step else None
 
 
 def _note(run: runs.Run, name: str) -> dict[str, Any] | None:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
+from maker_graph.files import file_named, name_of
 from maker_graph.models.pricing import Price, other_price, price_for
 from maker_graph.run.journal import Journal
 from maker_graph.run.settings import Settings
@@ -18,6 +19,15 @@ _NOTE = "options"
 
 def _width(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def _file(value: object) -> Path:
+    if not isinstance(value, str | Path):
+        raise ValueError("it is no name of a file")  # noqa: TRY004  pydantic tells of ValueErrors
+    return file_named(value) if isinstance(value, str) else value
+
+
+_File = Annotated[Path, PlainValidator(_file), PlainSerializer(name_of, return_type=str, when_used="json")]
 
 
 class RunOptions(BaseModel):
@@ -46,7 +56,7 @@ class RunOptions(BaseModel):
     max_samples: Annotated[int | None, Field(ge=1)] = None
     lookahead: Annotated[Annotated[int, Field(ge=1, strict=True)] | Literal["auto"], BeforeValidator(_width)] = 1
     draft_model: str | None = None
-    out: Path | None = None
+    out: _File | None = None
 
     @classmethod
     def of(cls, **given: Any) -> "RunOptions":

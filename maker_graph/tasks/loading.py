@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from maker_graph.core.task import Task
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
+from maker_graph.files import file_named
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import read_rows
@@ -68,7 +68,7 @@ def described(task: Task | LoadedTask) -> LoadedTask:
 
 
 def _load_records(options: Mapping[str, Any]) -> LoadedTask:
-    path = Path(options["input"])
+    path = file_named(options["input"])
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no regular file: rows are read again at each resume, so put them into one.")
     try:

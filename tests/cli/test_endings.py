@@ -129,6 +129,13 @@ def test_what_it_cost_is_null_where_no_price_is_known(cli: Cli) -> None:
     assert costs(cli("run", "hanoi", "--disks", "3", "--model", "tiny", "--json")) == 0.0
 
 
+def test_a_stronger_model_without_a_price_is_not_booked_at_the_price_of_the_first(cli: Cli) -> None:
+    off = ("--hotter", "none", "--no-rephrase", "--escalate", "openai:m", "--price", "1000,1000", "--json", "-q")
+    with raw_server(lambda _: [http(completion())]) as url:
+        done = cli("run", "hanoi", "--disks", "1", *STUCK, *off, OPENAI_API_KEY="any", OPENAI_BASE_URL=url)
+    assert (done.returncode, result(done)["cost_usd"]) == (3, None)
+
+
 def test_a_table_says_that_a_price_is_not_known(tmp_path: Path) -> None:
     args = ("--model", "openai:m", "--k", "1", "--no-probe", "--max-samples", "2", "--hotter", "none", "--no-rephrase")
     with raw_server(lambda _: [http(completion())]) as url:

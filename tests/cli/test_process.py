@@ -98,3 +98,21 @@ def test_python_m_maker_graph_cli_is_the_command_and_its_exit_code_is_the_shells
     assert (whole.returncode, result(whole)["steps"], whole.stderr) == (0, 3, "")
     assert (limited.returncode, result(limited)["steps"]) == (4, 2)
     assert (wrong.returncode, result(wrong)["exit_code"], "--max-calls" in result(wrong)["reason"]) == (2, 2, True)
+
+
+HANGS = """
+import asyncio, os, signal, time
+from maker_graph.cli import process
+from maker_graph.cli.session import _hung
+process.EXIT_SECONDS = 0.2
+async def work():
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.to_thread(time.sleep, 60)
+process.until_signal(work(), hung=_hung)
+"""
+
+
+def test_what_cannot_be_cancelled_ends_with_130_and_its_object_too(children: Children, tmp_path: Path) -> None:
+    child = children.start(tmp_path, "script", source=HANGS)
+    assert child.wait() == 130, child.said
+    assert json.loads(child.said[0]) == {"exit_code": 130, "reason": "Interrupted; a call did not end in time."}

@@ -173,6 +173,48 @@ MUTATIONS = {
         "except ZeroDivisionError as error:",
         "tests/survival/test_disk.py::test_a_full_disk_ends_the_command_with_4_and_a_sentence_also_when_only_the_record_is_full",
     ),
+    "the lock on a calibration": Mutation(
+        "calibration/file.py",
+        "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "tests/calibration/test_file.py::test_one_process_at_a_time_owns_a_file_and_reading_it_is_free",
+    ),
+    "what a killed calibration may have spent": Mutation(
+        "calibration/file.py",
+        "unsettled=account.unsettled.plus(account.reserved)",
+        "unsettled=account.unsettled",
+        "tests/calibration/test_file.py::test_what_was_spent_and_what_a_killed_call_may_have_spent_are_in_the_file",
+    ),
+    "a calibration's file is still its own": Mutation(
+        "calibration/file.py",
+        "if os.path.samestat(there, os.fstat(self._file)) and there.st_size == self._end:",
+        "if True:",
+        "tests/calibration/test_file.py::test_nothing_more_is_paid_for_once_the_file_is_another",
+    ),
+    "whose a file is": Mutation(
+        "files.py",
+        "if taken and not force:",
+        "if False:",
+        "tests/cli/test_out.py::test_what_the_run_has_written_it_writes_again_until_it_is_changed",
+    ),
+    "what is to be written is known before": Mutation(
+        "files.py",
+        "self._know({name: [*self._known.get(name, []), digest] for name, digest in digests.items()})",
+        "pass",
+        "tests/run/test_own_files.py::test_what_is_to_be_written_is_known_before_it_is_and_a_kill_leaves_no_file_in_doubt",
+    ),
+    "code of a run from elsewhere": Mutation(
+        "runs.py",
+        '(trust == "mine" and opened.journal.claimed_here)',
+        'trust == "mine"',
+        "tests/cli/test_trust.py::test_to_go_on_with_a_run_from_elsewhere_needs_a_word_once",
+    ),
+    "nobody has to listen": Mutation(
+        "cli/output.py",
+        "except (OSError, ValueError) as error:  # a stream that was closed is a ValueError",
+        "except ZeroDivisionError as error:",
+        "tests/cli/test_output.py::test_nobody_has_to_listen_and_the_exit_code_is_right_all_the_same",
+    ),
 }
 
 

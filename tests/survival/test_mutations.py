@@ -73,8 +73,8 @@ MUTATIONS = {
     ),
     "the look at which files they are": Mutation(
         "run/open_files.py",
-        "if now is None or known is None or now[:_WHICH] != known[:_WHICH]:",
-        "if False:",
+        "return Found.WRITTEN if same else Found.GONE",
+        "return Found.WRITTEN",
         "tests/run/test_journal.py::test_an_owner_whose_journal_is_lost_stops_before_its_next_call",
     ),
     "the look before a call": Mutation(
@@ -157,7 +157,7 @@ MUTATIONS = {
     ),
     "what is held in the journal": Mutation(
         "run/account.py",
-        "self.journal.spend(Spent(), held)",
+        "self.book.spend(Spent(), held)",
         "pass",
         "tests/survival/test_budget.py::test_a_run_that_is_killed_before_every_commit_reaches_its_limit_all_the_same",
     ),

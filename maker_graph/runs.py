@@ -210,6 +210,7 @@ class Run:
         info = info_of(model)
         voting = info.suited(
             Voting(
+                k=1 if k == "auto" else k,  # until it is planned
                 temperature=temperature,
                 max_tokens=max_tokens,
                 max_samples=max_samples,
@@ -219,7 +220,8 @@ class Run:
             )
         )
         estimates = estimates_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
-        voting = replace(voting, k=k_for(loaded, estimates, target) if k == "auto" else k)
+        if k == "auto":
+            voting = replace(voting, k=k_for(loaded, estimates, target))
         ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
         settings = new_settings(loaded, model, voting, ladder)
         options = RunOptions.of(

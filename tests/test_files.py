@@ -1,8 +1,6 @@
 """Files are there whole or not at all, with the right mode, and only where a regular file may be."""
 
 import os
-import resource
-import signal
 import socket
 import stat
 import subprocess
@@ -15,6 +13,7 @@ import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.files import PRIVATE, destination, replacing, write_whole
+from tests.disks import full_disk
 
 
 @contextmanager
@@ -24,19 +23,6 @@ def umask(mask: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """No file may be larger than `size` bytes, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def mode_of(path: Path) -> int:

@@ -1,16 +1,21 @@
-"""The lines of a calibration's file: what was asked for, one model's samples of a step, and what was measured of a model."""
+"""The lines of a calibration's file: what was asked for, its account, a model's samples of a step, what was measured of it."""
 
 from collections import Counter
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from maker_graph.core.spending import Account, Reserved, Spent
+
+FORM: Literal[2] = 2
+"""The form of the file. The first one, that of maker_graph 0.1.0, had no account."""
+
 
 class CalibrationRequest(BaseModel):
     """What a calibration was asked for: the first line of its file, in which nothing can change.
 
     Attributes:
-        calibration: the version of the file's form.
+        calibration: the form of the file.
         task: as in a run.
         options: what the task is made with.
         total: the steps of the task.
@@ -26,7 +31,7 @@ class CalibrationRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    calibration: Literal[1] = 1
+    calibration: Literal[1, 2] = FORM
     task: str
     options: dict[str, Any]
     total: int
@@ -38,6 +43,35 @@ class CalibrationRequest(BaseModel):
     check: bool
     truth: bool
     seed: int | None
+
+
+class AccountLine(BaseModel):
+    """What a calibration has spent so far, in all its calls; the last such line of a file holds.
+
+    Attributes:
+        account: the form of the line.
+        spent: what was used up, by the names of `Spent`.
+        reserved: USD and requests of calls that may be under way.
+        unsettled: what was reserved by processes that were killed: it may have been billed, nobody can tell.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account: Literal[1] = 1
+    spent: dict[str, int | float]
+    reserved: tuple[float, int]
+    unsettled: tuple[float, int]
+
+    @classmethod
+    def of(cls, account: Account) -> "AccountLine":
+        """Return the line that keeps `account`."""
+        spent = {name: number for name, number in account.spent._asdict().items() if number}
+        return cls(spent=spent, reserved=account.reserved, unsettled=account.unsettled)
+
+    def kept(self) -> Account:
+        """Return the account that the line keeps."""
+        spent = {name: self.spent[name] for name in Spent._fields if name in self.spent}
+        return Account(spent=Spent(**spent), reserved=Reserved(*self.reserved), unsettled=Reserved(*self.unsettled))  # type: ignore[arg-type]  # as they were
 
 
 class StepSamples(BaseModel):
@@ -123,7 +157,7 @@ class Result(BaseModel):
         output: mean tokens of a sample.
         seconds: median and 95th percentile of how long a reply took.
         price: USD per million tokens of input and output; None if not known.
-        cost_usd: what the calibration cost.
+        cost_usd: what the samples cost; None if no price is known.
         hard: the steps with the most wrong samples.
         lost: share of the replies that never came, for a reason that may depend on what they said.
     """
@@ -146,6 +180,6 @@ class Result(BaseModel):
     output: float
     seconds: tuple[float, float]
     price: tuple[float, float] | None
-    cost_usd: float
+    cost_usd: float | None
     hard: list[HardStep]
     lost: float = 0.0

@@ -9,31 +9,30 @@ them; without, only against each other, and an error that all samples share cann
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
 from maker_graph.calibration.file import Calibration
-from maker_graph.calibration.lines import StepSamples
+from maker_graph.calibration.lines import CalibrationRequest, StepSamples
 from maker_graph.calibration.steps import state_at, task_with_truth
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
-from maker_graph.core.decision import Judged, Reading, judge_all
+from maker_graph.core.decision import Judged, Reader, judge_all
 from maker_graph.core.guarding import guarded
-from maker_graph.core.spending import Spent
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
-from maker_graph.errors import LimitReached, UsageError
+from maker_graph.errors import MakerError, UsageError
 from maker_graph.graph.ladder import reading_of
-from maker_graph.models.budget import Budget
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.names import info_of
-from maker_graph.models.pricing import Price
+from maker_graph.models.pricing import FREE, Price
 from maker_graph.models.sampler import Sampler
-from maker_graph.run.account import Limits
+from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.copies import see_draws
 
 
@@ -49,8 +48,11 @@ async def calibrate(
     calls: Calls | None = None,
     probe: bool = False,
     progress: Callable[[], None] = lambda: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Ask `model`, which goes by `name`, all steps that are missing in `calibration`; `progress` is told of each.
+
+    The limits are those of the file: what was spent in earlier calls counts, also what was under way when one was killed.
 
     With `probe` a real model is asked three small questions first, to see that no cache answers in its place.
 
@@ -60,44 +62,64 @@ async def calibrate(
     """
     task = guarded(task)
     request, max_tokens = calibration.request, calibration.request.max_tokens[name]
-    metered: Calls = {**(calls or {}), "meter": _budget_of(calibration, price, limits)}
+    if not (missing := calibration.missing(name)):
+        return
+    price = price or (FREE if info_of(name).ships else NOT_KNOWN)
+    ledger = Ledger(calibration, price, limits, warn=warn, advice="Call it again with a higher --max-{}.")
+    metered: Calls = {**(calls or {}), "meter": ledger}
     sampler = Sampler([model], temperature=request.temperature, max_tokens=max_tokens, seed=request.seed, calls=metered)
     voting = Voting(temperature=request.temperature, max_tokens=max_tokens, seed=request.seed)
-    if probe and info_of(name).kind == "remote" and not any(asked == name for asked, _ in calibration.steps):
-        await see_draws(model, voting, {**metered, "copies": sampler.copies})
-        _see_varied(sampler.copies, name)
-    steps = iter(calibration.missing(name))
+    begins = len(missing) == request.steps
+    steps = iter(missing)
 
     async def work() -> None:
         for number in steps:
-            state = state_at(task, number)
-            prompt = task.prompt(state)
-            samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
-            ids_differ = sampler.look(samples)
-            how = replace(reading_of(task, state, check=request.check), red_flags=voting.flags)
-            truth = _truth_of(task, state, how) if request.truth else None
-            judged = judge_all(samples, how, ids_differ=ids_differ)
-            if any(j["flag"] == "copy" for j in judged):
-                raise UsageError(
-                    f"Samples of {name} are copies of earlier replies: a cache answers in its place, and nothing can be "
-                    "measured. Switch the cache off, and calibrate with a new --out."
-                )
-            calibration.add(_step_samples(name, number, judged, [sample.seconds for sample in samples], truth, price))
+            step = await _asked(sampler, task, name, number, request, voting, price)
+            spent, reserved = ledger.take()
+            try:
+                calibration.add(step, spent, reserved)
+            except MakerError:
+                ledger.give_back(spent)
+                raise
             progress()
 
     workers: list[asyncio.Future[None]] = []
     try:
-        async with asyncio.timeout(None if limits.minutes is None else 60 * limits.minutes) as deadline:
+        async with asyncio.timeout(ledger.seconds_left()) as deadline:
+            if probe and begins and info_of(name).kind == "remote":
+                await see_draws(model, voting, {**metered, "copies": sampler.copies})
+                _see_varied(sampler.copies, name)
             workers += [asyncio.ensure_future(work()) for _ in range(max(1, concurrency // request.samples))]
             await asyncio.gather(*workers)
     except TimeoutError:
         if deadline.expired():
-            raise LimitReached(f"The limit of {limits.minutes:g} minutes is reached: call it again.") from None
+            raise ledger.out_of_time() from None
         raise
     finally:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+        with suppress(MakerError):  # what ended it is what matters
+            ledger.close()
+
+
+async def _asked(  # noqa: PLR0917  the same for all steps of a model
+    sampler: Sampler, task: Task, name: str, number: int, request: CalibrationRequest, voting: Voting, price: Price
+) -> StepSamples:
+    """Return the samples of one step."""
+    state = state_at(task, number)
+    prompt = task.prompt(state)
+    samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
+    ids_differ = sampler.look(samples)
+    how = replace(reading_of(task, state, check=request.check), red_flags=voting.flags)
+    truth = _truth_of(task, state, how) if request.truth else None
+    judged = judge_all(samples, how, ids_differ=ids_differ)
+    if any(j["flag"] == "copy" for j in judged):
+        raise UsageError(
+            f"Samples of {name} are copies of earlier replies: a cache answers in its place, and nothing can be "
+            "measured. Switch the cache off, and calibrate with a new --out."
+        )
+    return _step_samples(name, number, judged, [sample.seconds for sample in samples], truth, price)
 
 
 def _see_varied(copies: Copies, name: str) -> None:
@@ -108,14 +130,14 @@ def _see_varied(copies: Copies, name: str) -> None:
         )
 
 
-def _truth_of(task: Task, state: Any, how: Reading) -> str:
+def _truth_of(task: Task, state: Any, how: Reader) -> str:
     """Return the candidate of the right answer."""
     truth = task_with_truth(task).truth(state)
     return candidate_of(truth if how.key is None else how.key(plain(truth)))
 
 
 def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is made of
-    name: str, number: int, judged: Sequence[Judged], seconds: Sequence[float], truth: str | None, price: Price | None
+    name: str, number: int, judged: Sequence[Judged], seconds: Sequence[float], truth: str | None, price: Price
 ) -> StepSamples:
     ballot = list(count(j["candidate"] for j in judged if j["flag"] is None))
     right = ballot.index(truth) if truth in ballot else None
@@ -129,14 +151,6 @@ def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is mad
         cached=sum(j["usage"]["cached"] for j in judged),
         lengths=[j["usage"]["output"] for j in judged],
         seconds=[round(each, 4) for each in seconds],
-        cost=0.0 if price is None else math.fsum(price(j["usage"]) for j in judged),
+        cost=math.fsum(price(j["usage"]) for j in judged),
         lost=sum(j["lost"] for j in judged),
     )
-
-
-def _budget_of(calibration: Calibration, price: Price | None, limits: Limits) -> Budget:
-    """Return the budget of a calibration, of which its file tells what earlier calls spent."""
-    steps = calibration.steps.values()
-    spent = Spent(math.fsum(step.cost for step in steps), calls=sum(len(step.sequence) for step in steps))
-    advice = "Call it again with a higher --max-{}."
-    return Budget(max_cost=limits.cost, max_calls=limits.calls, price=price, spent=spent, advice=advice)

@@ -57,7 +57,7 @@ def measured_result(
         output=fmean(length for step in steps for length in step.lengths),
         seconds=(median(seconds), quantiles(seconds, n=20, method="inclusive")[-1]),
         price=price,
-        cost_usd=round(sum(step.cost for step in steps), 6),
+        cost_usd=None if price is None else round(sum(step.cost for step in steps), 6),
         hard=_hard(steps, truth=request.truth),
         lost=(lost := sum(step.lost for step in steps)) / (samples + lost),
     )

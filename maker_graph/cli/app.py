@@ -70,9 +70,10 @@ class _Command(TyperGroup):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> NoReturn:
         """Do what `args` say, and exit."""
         given = sys.argv[1:] if args is None else list(args)
+        as_json = "--json" in given  # who reads them takes them out
         with tolerant_streams():
             ending = self._ended(given, prog_name or "maker-graph")
-            if "--json" in given and ending is not None:
+            if as_json and ending is not None:
                 try:
                     put(ending.as_json())
                 except LimitReached as error:

@@ -1,6 +1,7 @@
 """`maker-graph calibrate`: measure a model, or several, on random steps of a task."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.output import tell
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
-from maker_graph.core.voting import Voting
+from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.models.names import PATIENCE, info_of
@@ -66,7 +67,7 @@ def calibrate_command(
     ] = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes.", min=0)] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes at work, in all calls.", min=0)] = None,
     price: OwnPrice = None,
     concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
     rpm: Rpm = None,
@@ -83,23 +84,14 @@ def calibrate_command(
     from maker_graph.calibration.lines import CalibrationRequest
     from maker_graph.calibration.measuring import calibrate
     from maker_graph.calibration.steps import calibratable_steps
-    from maker_graph.cli.calibrated import progress_of, show_results
-    from maker_graph.models.calls import Calls
-    from maker_graph.models.copies import Copies
-    from maker_graph.models.gate import Gate
+    from maker_graph.cli.calibrated import calls_of, progress_of, show_results, spent_on
     from maker_graph.models.pricing import list_price, parse_price, price_for
     from maker_graph.models.resolving import model_for
     from maker_graph.run.account import Limits
 
     need_plan_extra("calibrate")
-    models = list(dict.fromkeys(model))
-    if samples < 2:
-        raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
-    both = parse_temperature(temperature)
-    if both == "auto" and len({info_of(name).temperature for name in models}) > 1:
-        raise UsageError("These models are sampled at different temperatures: say with --temperature at which all of them are.")
-    if price is not None and len(models) > 1:
-        raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
+    models, both = list(dict.fromkeys(model)), parse_temperature(temperature)
+    _see_options(models, both, samples, price)
     loaded = task_named(task, disks, source)
     total = calibratable_steps(loaded.task, truth=truth)
     seed = info_of(models[0]).seed if seed is None else seed
@@ -125,9 +117,7 @@ def calibrate_command(
     with open_calibration(out, request) as calibration:
         results = []
         for name in models:
-            calls = Calls(
-                gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell), timeout=timeout or "auto", patience=60 * patience
-            )
+            calls = calls_of(rpm, timeout, patience)
             with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
                 asyncio.run(
                     calibrate(
@@ -141,10 +131,26 @@ def calibrate_command(
                         calls=calls,
                         probe=probe,
                         progress=progress,
+                        warn=tell,
                     )
                 )
             listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
             results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
+        spent = spent_on(calibration.account())
     if not (as_json or quiet):
         show_results(request, results, out, target)
-    return Ending(result={"file": str(out), "results": [each.model_dump() for each in results]})
+    return Ending(result={"file": str(out), "results": [each.model_dump() for each in results], "spent": spent})
+
+
+def _see_options(models: Sequence[str], temperature: Temperature | Auto, samples: int, price: str | None) -> None:
+    """See that the options of a calibration fit together.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if samples < 2:
+        raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
+    if temperature == "auto" and len({info_of(name).temperature for name in models}) > 1:
+        raise UsageError("These models are sampled at different temperatures: say with --temperature at which all of them are.")
+    if price is not None and len(models) > 1:
+        raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")

@@ -12,9 +12,19 @@ from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
-from maker_graph.cli.output import console, facts, show, shown
+from maker_graph.cli.output import console, facts, show, shown, tell
 from maker_graph.core.characters import visible
+from maker_graph.core.spending import Account
+from maker_graph.models.calls import Calls
+from maker_graph.models.copies import Copies
+from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import sample_cost
+
+
+def calls_of(rpm: float | None, timeout: float | None, patience: float) -> Calls:
+    """Return how the requests of one model are made; `patience` is in minutes."""
+    how = Calls(gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell))
+    return {**how, "timeout": timeout or "auto", "patience": 60 * patience}
 
 
 @contextmanager
@@ -34,6 +44,17 @@ def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterato
         done = calibration.request.steps - len(calibration.missing(model))
         shown = bar.add_task(visible(model), total=calibration.request.steps, completed=done)
         yield lambda: bar.advance(shown)
+
+
+def spent_on(account: Account) -> dict[str, Any]:
+    """Return what a calibration has spent in all its calls, with what may have been under way when one was killed."""
+    spent, unsettled = account.spent, account.unsettled
+    return {
+        "calls": spent.calls,
+        "cost_usd": None if spent.unpriced else round(spent.cost, 6),
+        "seconds": round(spent.seconds, 3),
+        "unsettled": {"calls": unsettled.calls, "cost_usd": round(unsettled.cost, 6)},
+    }
 
 
 def show_results(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
@@ -64,7 +85,8 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
     each = ""
     if result.price is not None:
         each = f"; ${sample_cost(result.input, result.output, *result.price):.6f} a sample at list price"
-    yield "Cost", f"${result.cost_usd:,.4f}{each}"
+    unknown = "not known: no price for this model (--price tells it)"
+    yield "Cost", unknown if result.cost_usd is None else f"${result.cost_usd:,.4f}{each}"
     hard = ", ".join(f"{step.step:,} ({step.wrong} of {step.valid})" for step in result.hard[:5])
     yield "Hardest steps", (hard + " wrong") if hard else "none: no sample was wrong"
 

@@ -113,7 +113,7 @@ class Decision(Vote):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reader:
     """How replies become votes.
 
     Attributes:
@@ -145,7 +145,7 @@ _TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} charact
 
 
 def judge_all(
-    samples: Sequence[Sample], reading: Reading, earlier: Sequence[Sample] = (), *, ids_differ: bool = False
+    samples: Sequence[Sample], reading: Reader, earlier: Sequence[Sample] = (), *, ids_differ: bool = False
 ) -> list[Judged]:
     """Return the samples as `judge` does, given in the order of launch; replies with the same text are read once.
 
@@ -171,7 +171,7 @@ def judge_all(
     return judged
 
 
-def judge(sample: Sample, reading: Reading) -> Judged:
+def judge(sample: Sample, reading: Reader) -> Judged:
     """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
 
     A reply that is garbled or too long to be read is malformed, whatever else holds: no function of the task or the caller sees
@@ -193,7 +193,7 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
     )
 
 
-def _read(text: str, reading: Reading) -> _Read:
+def _read(text: str, reading: Reader) -> _Read:
     room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     if len(text) > MAX_CHARACTERS:
         return _TOO_LONG
@@ -213,7 +213,7 @@ def _read(text: str, reading: Reading) -> _Read:
     return _Read(None, "", candidate, answer) if broken is None else _Read("invalid", _why(broken), candidate, answer)
 
 
-def _seen(value: Any, answer: JSON, reading: Reading) -> Any:
+def _seen(value: Any, answer: JSON, reading: Reader) -> Any:
     """Return the answer as the caller's functions see it: they cannot change what is kept."""
     return value if reading.instances else copied(answer)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
-from maker_graph.core.decision import Reading
+from maker_graph.core.decision import Reader
 from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Task
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.graph.microstep import Asking, build_microstep
@@ -97,10 +97,10 @@ def create_voters(task: Task, ladder: Ladder, *, model: Models, voting: Voting, 
     return voters
 
 
-def reading_of(task: Task, state: Any, *, check: bool) -> Reading:
+def reading_of(task: Task, state: Any, *, check: bool) -> Reader:
     """Return how a person's reply to the step at `state` is read: as a sample's, without the flags of raw samples."""
     obeys = _rules(task, check=check)
-    return Reading(
+    return Reader(
         parse=task.parse,
         key=_key(task),
         check=None if obeys is None else lambda answer: obeys(state, answer),

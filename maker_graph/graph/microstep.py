@@ -26,7 +26,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
-from maker_graph.core.decision import Decision, Judged, Reading, Vote, answered, decide, judge, judge_all, next_draw
+from maker_graph.core.decision import Decision, Judged, Reader, Vote, answered, decide, judge, judge_all, next_draw
 from maker_graph.core.red_flags import RedFlag, Sample, empty
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Prompt
@@ -176,9 +176,9 @@ def build_microstep(
         calls=calls,
     )
 
-    def reading(values: Mapping[str, Any]) -> Reading:
+    def reading(values: Mapping[str, Any]) -> Reader:
         bound = None if check is None else lambda reply: check(view(values), reply)
-        return Reading(read.parse, key, bound, flags_by_name, read.instances)
+        return Reader(read.parse, key, bound, flags_by_name, read.instances)
 
     def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
         asked = prompt(view(values))
@@ -315,7 +315,7 @@ def _update(result: Decision, into: str | None, decision: str | None) -> dict[st
     return update
 
 
-def ask_person(undecided: Decision, prompt: Prompt, reading: Reading) -> Decision:
+def ask_person(undecided: Decision, prompt: Prompt, reading: Reader) -> Decision:
     """Return the decision of a person, who is asked through `interrupt` until the reply keeps all rules of a sample's."""
     error = stuck(undecided)
     shown = [{"role": role, "content": content} for role, content in as_pairs(prompt)]

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -75,13 +76,19 @@ def keys_of(model: Any) -> list[str]:
 
 def sent_keys(request: Any) -> list[str]:
     """Return the keys that an HTTP request carries in its headers and its address."""
-    carried = (*request.headers.multi_items(), *request.url.params.multi_items())
+    carried = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+    carried += request.url.params.multi_items() if request.url.query else ()
     found = {value.rpartition(" ")[2] for name, value in carried if _NAMED_SECRET.search(name)}
     return sorted((key for key in found if len(key) >= SHORTEST), key=len, reverse=True)
 
 
 def _without(text: str, key: str) -> str:
     """Return `text` without `key`, also as it stands in a URL and in JSON."""
-    for form in dict.fromkeys((key, quote(key, safe=""), json.dumps(key)[1:-1])):
+    for form in _forms(key):
         text = text.replace(form, "[key]")
     return text
+
+
+@lru_cache(maxsize=64)
+def _forms(key: str) -> Sequence[str]:
+    return [*dict.fromkeys((key, quote(key, safe=""), json.dumps(key)[1:-1]))]

@@ -24,7 +24,7 @@ from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import read_calibration
 from maker_graph.calibration.plan import expected
 from maker_graph.core.canonical import plain
-from maker_graph.core.decision import Reading, decide, judge_all, next_draw
+from maker_graph.core.decision import Reader, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, Majority, StoppingRule
 from maker_graph.core.voting import STUCK_AFTER, Voting
@@ -120,12 +120,12 @@ class Samples:
             del self._replies[key]
 
 
-def reading(method: Method, task: Hanoi, step: int) -> Reading:
+def reading(method: Method, task: Hanoi, step: int) -> Reader:
     """Return how a reply is read."""
     if not method.flags:
-        return Reading(parse=str.strip, key=None, check=None, red_flags={})
+        return Reader(parse=str.strip, key=None, check=None, red_flags={})
     read_as = reading_of(task, task.state_at(step), check=method.check)
-    return Reading(partial(_parsed, task), read_as.key, read_as.check, Voting(max_tokens=750).flags)
+    return Reader(partial(_parsed, task), read_as.key, read_as.check, Voting(max_tokens=750).flags)
 
 
 @lru_cache(maxsize=1000)

@@ -31,7 +31,7 @@ from langgraph.types import Send
 from typing_extensions import TypedDict
 
 from maker_graph import create_maker
-from maker_graph.core.decision import Reading, decide, judge
+from maker_graph.core.decision import Reader, decide, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
@@ -188,7 +188,7 @@ async def bare_loop(disks: int) -> None:
     at = machine.begin()
     while not at["done"]:
         state = at["state"]
-        how = Reading(parse=task.parse, key=None, check=lambda answer, state=state: task.check(state, answer), red_flags={})  # type: ignore[misc]  # bound here
+        how = Reader(parse=task.parse, key=None, check=lambda answer, state=state: task.check(state, answer), red_flags={})  # type: ignore[misc]  # bound here
         samples = await asyncio.gather(*(sampler.adraw(task.prompt(state), index) for index in range(K)))
         at = machine.advance(at, decide([judge(sample, how) for sample in samples], Voting(rule, max_samples=100), 1))
 

@@ -19,7 +19,7 @@ def test_what_is_too_much_or_missing_is_refused_and_nothing_can_change() -> None
     with pytest.raises(ValidationError):
         StepSamples.model_validate({name: value for name, value in given.items() if name != "lengths"})
     with pytest.raises(ValidationError):
-        CalibrationRequest.model_validate({**request_of().model_dump(), "calibration": 2})
+        CalibrationRequest.model_validate({**request_of().model_dump(), "calibration": 3})
     with pytest.raises(ValidationError):
         setattr(request_of(), "samples", 9)  # noqa: B010  mypy would see it
 

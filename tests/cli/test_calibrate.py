@@ -1,8 +1,10 @@
 """`maker-graph calibrate`: what it measures is the truth, and what was paid for is never asked again."""
 
 import json
+import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from maker_graph.calibration.file import read_calibration
 from maker_graph.cli import app
 from tests.conftest import Cli
+from tests.models.serving import completion, http, raw_server
 from tests.survival.harness import Children, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +75,8 @@ def test_a_limit_stops_it_and_a_higher_one_goes_on(cli: Cli, tmp_path: Path) -> 
     kept = (tmp_path / "c.jsonl").read_text().count('"sequence"')
     assert 15 <= kept <= 25
     assert cli(*args, "--max-calls", "60").returncode == 4
-    assert cli(*args, "--max-calls", "200").returncode == 0
+    assert cli(*args, "--max-calls", "200").returncode == 4, "samples of steps that were cut short count"
+    assert cli(*args, "--max-calls", "300").returncode == 0
     asked, (result,) = read_calibration(tmp_path / "c.jsonl")
     assert (asked.steps, result.samples) == (100, 200)
     assert "is not finished" not in cli("plan", "c.jsonl").stderr
@@ -135,3 +139,45 @@ def test_a_calibration_that_is_killed_goes_on_and_ends_as_if_nothing_had_happene
     steps = [line["step"] for line in map(json.loads, killed.read_text().splitlines()) if "step" in line]
     assert len(steps) == len(set(steps)) == 120
     assert killed.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_process_on_the_same_file_is_refused_and_the_first_is_not_disturbed(
+    cli: Cli, children: Children, tmp_path: Path
+) -> None:
+    args = ["calibrate", "hanoi", "--disks", "8", "--model", f"{MODEL},latency=0.05", "--steps", "80", "--out", "c.jsonl"]
+    first = children.start(tmp_path, "command", args=[*args, "--json", "-q"])
+    wait_until(lambda: (tmp_path / "c.jsonl").exists() and "sequence" in (tmp_path / "c.jsonl").read_text())
+    second = cli(*args, "--json")
+    assert (second.returncode, json.loads(second.stdout)["exit_code"]) == (2, 2)
+    assert "Another process calibrates into c.jsonl: wait for it" in second.stderr
+    assert first.wait() == 0, first.said
+    steps = [line["step"] for line in map(json.loads, (tmp_path / "c.jsonl").read_text().splitlines()) if "step" in line]
+    assert len(steps) == len(set(steps)) == 80
+
+
+def test_no_kill_begins_a_limit_anew(cli: Cli, children: Children, tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> list[bytes]:
+        asked.append(request)
+        time.sleep(0.5)
+        return [http(completion())]
+
+    args = ["calibrate", "hanoi", "--disks", "3", "--model", "openai:m", "--steps", "7", "--samples", "20", "--no-probe", "-q"]
+    command = ["", *args, "--out", "c.jsonl", "--max-calls", "90"]
+    source = f"import sys; from maker_graph.cli import main; sys.argv = {command}; main()"
+    with raw_server(answer) as url:
+        for _ in range(9):
+            most = len(asked) + 5
+            child = children.start(tmp_path, "script", source=source, env={"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": url})
+            told = tmp_path / f"{child.pid}.err"
+            while len(asked) < most and not (told.exists() and "limit" in told.read_text()):
+                time.sleep(0.01)
+            if len(asked) < most:
+                break
+            assert child.kill() == -signal.SIGKILL
+        assert child.wait() == 4
+    said = r"The limit of 90 calls is reached \(\d+ calls, \$0.0000, were under way in what was killed\)"
+    assert re.search(said, told.read_text())
+    assert 20 <= len(asked) <= 90
+    assert cli("plan", "c.jsonl").returncode == 2

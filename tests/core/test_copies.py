@@ -2,12 +2,12 @@
 
 from maker_graph.core.canonical import strict_json
 from maker_graph.core.copies import LONG, alike, copies
-from maker_graph.core.decision import Reading, decide, judge_all, next_draw
+from maker_graph.core.decision import Reader, decide, judge_all, next_draw
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
 
-HOW = Reading(parse=strict_json, key=None, check=None, red_flags={})
+HOW = Reader(parse=strict_json, key=None, check=None, red_flags={})
 
 
 def test_the_copy_of_an_earlier_sample_of_the_vote_never_votes() -> None:

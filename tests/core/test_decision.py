@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical, strict_json
-from maker_graph.core.decision import Judged, Reading, decide, judge, next_draw
+from maker_graph.core.decision import Judged, Reader, decide, judge, next_draw
 from maker_graph.core.red_flags import Sample, empty, estimated_tokens, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, FirstTo, Majority
 from maker_graph.core.voting import Voting
@@ -17,12 +17,12 @@ from maker_graph.errors import Incomparable, Invalid, UsageError
 FLAGS = named([truncated, too_long(750), refused, empty])
 
 
-def reading(**changes: Any) -> Reading:
+def reading(**changes: Any) -> Reader:
     settings = {"parse": strict_json, "key": None, "check": None, "red_flags": FLAGS} | changes
-    return Reading(**settings)
+    return Reader(**settings)
 
 
-def judged(*texts: str, how: Reading | None = None) -> list[Judged]:
+def judged(*texts: str, how: Reader | None = None) -> list[Judged]:
     return [judge(Sample(index, text), how or reading()) for index, text in enumerate(texts)]
 
 

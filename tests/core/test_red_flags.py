@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from maker_graph.core.canonical import strict_json
-from maker_graph.core.decision import Reading, decide, judge, judge_all
+from maker_graph.core.decision import Reader, decide, judge, judge_all
 from maker_graph.core.red_flags import (
     Sample,
     ToolCall,
@@ -25,7 +25,7 @@ from maker_graph.errors import UsageError
 
 SEARCH = ToolCall(name="search", args={"q": "x"}, id="1", error="")
 FLAGS = Voting().flags
-HOW = Reading(parse=strict_json, key=None, check=None, red_flags=FLAGS)
+HOW = Reader(parse=strict_json, key=None, check=None, red_flags=FLAGS)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_what_comes_from_outside_cannot_reach_a_sentence_as_it_is() -> None:
 
 
 def test_own_red_flags_may_let_tool_calls_and_any_end_pass() -> None:
-    how = Reading(parse=strict_json, key=None, check=None, red_flags=named([truncated]))
+    how = Reader(parse=strict_json, key=None, check=None, red_flags=named([truncated]))
     assert judge(Sample(0, "1", tool_calls=[SEARCH], finish="abort"), how)["flag"] is None
-    assert judge(Sample(0, "1", finish="abort"), Reading(strict_json, None, None, named([ended])))["flag"] == "ended_abort"
+    assert judge(Sample(0, "1", finish="abort"), Reader(strict_json, None, None, named([ended])))["flag"] == "ended_abort"
 
 
 @pytest.mark.parametrize("name", ["malformed", "invalid", "copy"])

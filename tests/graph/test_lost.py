@@ -97,7 +97,7 @@ def test_a_run_that_loses_replies_says_so_while_it_goes_on(tmp_path: Path, monke
 
     def answer(request: bytes) -> list[bytes]:
         asked.append(1)
-        if len(asked) % 3 == 0:
+        if len(asked) % 2:
             time.sleep(0.8)
         return [http(simulated(request))]
 
@@ -109,6 +109,6 @@ def test_a_run_that_loses_replies_says_so_while_it_goes_on(tmp_path: Path, monke
             result = run.solve(timeout=0.4, patience=60, warn=told.append, probe=False)
             assert run.certify().lost == result["lost"] == sum(step.decision["lost"] for step in run.steps())
     assert result["verified"]
-    assert result["lost"] >= 3
+    assert result["lost"] >= 7
     assert result["samples"] == 7
     assert any("lost to time-outs" in sentence for sentence in told)

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Reading, decide, judge
+from maker_graph.core.decision import Decision, Reader, decide, judge
 from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
@@ -375,7 +375,7 @@ def test_a_person_sees_the_prompt_the_ballot_and_the_last_replies() -> None:
 
 
 def decided(text: str) -> Decision:
-    how = Reading(parse=int, key=None, check=None, red_flags={})
+    how = Reader(parse=int, key=None, check=None, red_flags={})
     return decide([judge(Sample(0, text), how)], Voting(AheadBy(1)), 1)
 
 

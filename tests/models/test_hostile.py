@@ -29,7 +29,7 @@ from maker_graph import create_maker, create_microstep
 from maker_graph.core.answers import reader_of
 from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json
 from maker_graph.core.characters import visible
-from maker_graph.core.decision import Judged, Reading, judge
+from maker_graph.core.decision import Judged, Reader, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.files import OwnFiles
 from maker_graph.models.replies import sample_of
@@ -65,12 +65,12 @@ class Route(BaseModel):
 
 HANOI, RECORDS = Hanoi(3), Records([ROW])
 READINGS = {
-    "hanoi": Reading(HANOI.parse, None, lambda answer: HANOI.check(HANOI.start(), answer), {}),
-    "records": Reading(RECORDS.parse, None, lambda answer: RECORDS.check({"row": 0}, answer), {}),
-    "records unchecked": Reading(RECORDS.parse, None, None, {}),
-    "model": Reading(reader_of(Route).parse, lambda route: route.queue, None, {}, instances=True),
-    "json": Reading(strict_json, None, None, {}),
-    "text": Reading(str.strip, None, None, {}),
+    "hanoi": Reader(HANOI.parse, None, lambda answer: HANOI.check(HANOI.start(), answer), {}),
+    "records": Reader(RECORDS.parse, None, lambda answer: RECORDS.check({"row": 0}, answer), {}),
+    "records unchecked": Reader(RECORDS.parse, None, None, {}),
+    "model": Reader(reader_of(Route).parse, lambda route: route.queue, None, {}, instances=True),
+    "json": Reader(strict_json, None, None, {}),
+    "text": Reader(str.strip, None, None, {}),
 }
 
 
@@ -493,7 +493,7 @@ def test_control_characters_are_seen_over_the_wire_and_flagged_whatever_else_hol
     assert sample.garbled
     assert sample.text == "\\x1b[2JParis\\x00\\ud800\u202e\n"
     called: list[str] = []
-    judged = judge(sample, Reading(called.append, None, None, {"truncated": lambda _: True}))
+    judged = judge(sample, Reader(called.append, None, None, {"truncated": lambda _: True}))
     assert (judged["flag"], judged["candidate"], called) == ("malformed", "", [])
     assert judged["why"] == "control characters or lone surrogates in the reply"
     assert "\u202e" not in judged["text"]
@@ -501,7 +501,7 @@ def test_control_characters_are_seen_over_the_wire_and_flagged_whatever_else_hol
 
 def test_a_reply_above_the_size_cap_is_never_parsed_and_no_more_of_it_is_kept() -> None:
     called: list[str] = []
-    reading = Reading(called.append, None, None, {"seen": lambda sample: called.append(sample.text) or False})  # type: ignore[func-returns-value]
+    reading = Reader(called.append, None, None, {"seen": lambda sample: called.append(sample.text) or False})  # type: ignore[func-returns-value]
     sample = sample_of(AIMessage("x" * 5_000_000), 0, [])
     assert (len(sample.text), sample.output_tokens) == (MAX_CHARACTERS + 1, 1_250_000)
     assert judge(sample, reading)["why"] == "a reply of more than 100,000 characters"
@@ -513,7 +513,7 @@ def test_what_a_parser_complains_of_is_visible_and_short() -> None:
     def parse(text: str) -> Any:
         raise LookupError("\x1b[2J\u202e" + text)
 
-    why = judge(Sample(0, "x" * 9_000), Reading(parse, None, None, {}))["why"]
+    why = judge(Sample(0, "x" * 9_000), Reader(parse, None, None, {}))["why"]
     assert why.startswith("LookupError: \\x1b[2J\\u202exxx")
     assert len(why) == 300
 

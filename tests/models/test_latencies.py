@@ -82,6 +82,20 @@ async def test_samplers_that_share_a_gate_share_what_they_learn_of_its_latencies
     assert scripted(gate=gate)._limit() is None
 
 
+async def test_a_request_that_timed_out_counts_as_a_reply_that_took_as_long_and_one_that_failed_otherwise_does_not() -> None:
+    for error, grows in ((TimeoutError(), True), (ConnectionResetError(), False)):
+        now = [0.0]
+        gate = Gate(clock=lambda now=now: now[0])  # type: ignore[misc]  # bound to this round
+
+        def fails(_: int, __: str, now: list[float] = now, error: Exception = error) -> str:
+            now[0] += 120.0
+            raise error
+
+        with pytest.raises(ProviderFailure):
+            await scripted(model=Scripted(script=fails), gate=gate, timeout="auto", patience=60).adraw(PROMPT, 0)
+        assert (gate.timeout() > 2 * TIMEOUT) is grows
+
+
 async def test_a_request_that_is_given_up_in_time_raises_the_default_time_out_of_those_after_it() -> None:
     gate = Gate()
     model = Scripted(script=replies("2"), delay=lambda _: 60.0)

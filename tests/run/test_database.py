@@ -1,11 +1,9 @@
 """A journal that cannot be written is looked at all the same, and a finished run is finished."""
 
-import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +13,9 @@ from maker_graph.run.database import make_database
 from maker_graph.run.directory import opened, summary
 from maker_graph.runs import Run
 from maker_graph.tasks import Hanoi
+from tests.disks import read_only
 from tests.made import created
 from tests.survival.harness import Children, events, settings_of, wait_until
-
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -28,24 +25,6 @@ def folder() -> Iterator[Path]:
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
-
-
-@contextmanager
-def read_only(directory: Path) -> Iterator[None]:
-    """Take all right to write away, as a disk does that is mounted to be read; root has it regardless, so be nobody."""
-    paths = [*directory.iterdir(), directory]
-    for path in paths:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-        for path in paths:
-            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def content(directory: Path) -> dict[str, tuple[bytes, int]]:

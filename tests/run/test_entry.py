@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maker_graph.core.decision import Decision, Reading, decide, judge_all
+from maker_graph.core.decision import Decision, Reader, decide, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
@@ -27,7 +27,7 @@ def decided(*texts: str, k: int, answer: Any = "first") -> Decision:
         return answer if text == "a" else {"text": text}
 
     samples = [Sample(index, text, output_tokens=index + 2) for index, text in enumerate(texts)]
-    return decide(judge_all(samples, Reading(parsed, None, None, {})), Voting(AheadBy(k)), rounds=2)
+    return decide(judge_all(samples, Reader(parsed, None, None, {})), Voting(AheadBy(k)), rounds=2)
 
 
 @given(st.lists(st.sampled_from(["a", "b", "", ",[null],[0],1,[1,2,3],0,true]"]), min_size=1, max_size=9), st.integers(1, 3))

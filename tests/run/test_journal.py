@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Reading, after_trying, answered, decide, judge, vote_of
+from maker_graph.core.decision import Decision, Reader, after_trying, answered, decide, judge, vote_of
 from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
@@ -28,7 +28,7 @@ from maker_graph.tasks import Hanoi
 
 
 def decision(*texts: str, k: int = 1) -> Decision:
-    how = Reading(parse=Hanoi(3).parse, key=None, check=None, red_flags=named([empty]))
+    how = Reader(parse=Hanoi(3).parse, key=None, check=None, red_flags=named([empty]))
     return decide(
         [judge(Sample(i, text, input_tokens=9, output_tokens=i), how) for i, text in enumerate(texts)],
         Voting(AheadBy(k), max_samples=99),
@@ -525,7 +525,7 @@ def test_the_entry_of_a_stuck_step_keeps_every_rung() -> None:
     kept = decode(encode(climbed))
     assert (kept["by"], kept["tried"][0]["ballot"]) == ("temperature", tried["ballot"])
     assert kept["tried"][0]["flags"] == {"malformed": 1}
-    person = answered(tried, judge(Sample(0, MOVES[0]), Reading(parse=Hanoi(3).parse, key=None, check=None, red_flags={})))
+    person = answered(tried, judge(Sample(0, MOVES[0]), Reader(parse=Hanoi(3).parse, key=None, check=None, red_flags={})))
     assert decode(encode(person))["by"] == "person"
     assert decode(encode(person))["answer"] == answer["answer"]
 
@@ -533,7 +533,7 @@ def test_the_entry_of_a_stuck_step_keeps_every_rung() -> None:
 def test_an_entry_of_twenty_disks_takes_at_most_200_bytes() -> None:
     pegs = [[20, 19, 18, 17, 16, 15, 12, 1], [13], [14, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]]
     text = f"move = [2, 2, 1]\nnext_state = {pegs}"
-    how = Reading(parse=Hanoi(20).parse, key=None, check=None, red_flags={})
+    how = Reader(parse=Hanoi(20).parse, key=None, check=None, red_flags={})
     made = decide([judge(Sample(i, text, "stop", 590, 0, 538), how) for i in range(3)], Voting(AheadBy(3), max_samples=99), 1)
     assert len(canonical(made["answer"])) > 60
     assert len(encode(made)) + 16 + 8 + 8 <= 200  # hash, mark, step

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.core.decision import Decision, Reading, Usage, decide, judge
+from maker_graph.core.decision import Decision, Reader, Usage, decide, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
@@ -70,7 +70,7 @@ class Walk:
 
 
 def decided(texts: list[str]) -> Decision:
-    how = Reading(parse=str, key=None, check=None, red_flags={})
+    how = Reader(parse=str, key=None, check=None, red_flags={})
     return decide([judge(Sample(i, text), how) for i, text in enumerate(texts)], Voting(AheadBy(1), max_samples=99), 1)
 
 

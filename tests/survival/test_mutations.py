@@ -109,7 +109,7 @@ MUTATIONS = {
     ),
     "the mark of a claim before its commit": Mutation(
         "run/journal.py",
-        "self._write_marks([(mark or now)._replace(epoch=books.owner) for mark in marks])",
+        "self._marks.write([(mark or now)._replace(epoch=books.owner) for mark in marks])",
         "pass",
         "tests/survival/test_simulation.py::test_in_200_worlds_nothing_is_lost_paid_or_passed_in_silence",
     ),

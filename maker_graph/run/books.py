@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from maker_graph.core.spending import Account
 from maker_graph.errors import DamagedRun
@@ -48,6 +49,35 @@ def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
     if account.steps != step:
         raise DamagedRun(f"The journal is damaged: its last steps are missing, from {step + 1}.", step + 1)
     return Books(version, int(_read(db, origin, "owner")), step, last, account, names)
+
+
+def see_origin(db: sqlite3.Connection, origin: bytes, settings: str) -> None:
+    """See that a journal was begun with `settings`, whose digest is `origin`.
+
+    Raises:
+        DamagedRun: it was not; the text says which of them differ.
+    """
+    began = _read(db, origin, "origin")
+    if began == settings:
+        return
+    try:
+        before, now = _flat(json.loads(began)), _flat(json.loads(settings))
+        differ = [
+            f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+            for name in sorted({*before, *now})
+            if before.get(name) != now.get(name)
+        ]
+    except (ValueError, AttributeError):
+        differ = []
+    said = f" ({'; '.join(differ)})" if differ else ""
+    raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return `settings` in one row, those of a group by their own names."""
+    groups = [_flat(value) for value in settings.values() if isinstance(value, dict)]
+    own = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+    return {name: value for group in (own, *groups) for name, value in group.items()}
 
 
 def version_of(db: sqlite3.Connection) -> int:

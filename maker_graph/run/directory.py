@@ -26,9 +26,9 @@ from maker_graph.core.spending import Spent
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import write_whole
-from maker_graph.run.birth import cradle
+from maker_graph.run.birth import cradle, create_journal
 from maker_graph.run.database import Fsync, disk_errors
-from maker_graph.run.journal import Journal, create_journal
+from maker_graph.run.journal import Journal
 from maker_graph.run.options import kept_options
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path

@@ -15,14 +15,12 @@ kept here:
   (`open_files.py`), and one that was put back to an older copy when it is opened (`watermark.py`).
 """
 
-import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from maker_graph.core.canonical import canonical, sorted_json
 from maker_graph.core.decision import Decision
@@ -38,46 +36,19 @@ from maker_graph.errors import (
     TakenOver,
     UnusableRun,
 )
-from maker_graph.run.books import Books, read_books, version_of
+from maker_graph.run.books import Books, read_books, see_origin, version_of
 from maker_graph.run.chain import link, origin_digest, place_digest, seal
-from maker_graph.run.database import FORM, Fsync, disk_errors, make_database, open_database, storage_errors
+from maker_graph.run.database import FORM, Fsync, open_database, storage_errors
 from maker_graph.run.entry import encode
 from maker_graph.run.open_files import Found, OpenFiles
 from maker_graph.run.steps import Row, check_chain, decoded, hash_at, read_note, replayed, rows
-from maker_graph.run.watermark import Watermark, WatermarkFile, older_text
+from maker_graph.run.watermark import Watermark, Watermarks, older_text, watermark_path
 
 CHECKED_AT_ONCE = 100_000
 """Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
 
 _WRITE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, hash = excluded.hash"
 """Half as dear as a row that is deleted and written again."""
-
-
-def watermark_path(journal: Path) -> Path:
-    """Return the file beside a journal with its high-water mark."""
-    return journal.with_suffix(".watermark")
-
-
-def create_journal(path: Path, origin: str, notes: Mapping[str, str] | None = None) -> None:
-    """Make the journal of a new run, with `notes`, and its high-water mark; the disk is not waited for.
-
-    Raises:
-        DamagedRun: it is there already.
-        LimitReached: it cannot be written.
-    """
-    began = origin_digest(origin)
-    written = {"origin": origin, "owner": "0", "account": canonical(Account(serial=1).parts()), **(notes or {})}
-    written["names"] = canonical(sorted({*written, "names"}))
-    with storage_errors("The journal"), closing(make_database(path)) as db:
-        db.execute("BEGIN")
-        db.executemany(
-            "INSERT INTO notes VALUES (?, ?, ?)", [(name, text, seal(began, name, text)) for name, text in written.items()]
-        )
-        db.execute("COMMIT")
-    mark = WatermarkFile(watermark_path(path), began)
-    with disk_errors("The high-water mark"):
-        mark.write(Watermark(0, began, Account(serial=1)))
-        mark.close()
 
 
 class Journal:
@@ -111,17 +82,16 @@ class Journal:
         self.epoch: int | None = None
         self.accept_loss = accept_loss
         self._origin = origin_digest(origin)
-        self._marks = [WatermarkFile(place, self._origin) for place in (watermark_path(path), witness) if place is not None]
+        self._marks = Watermarks(watermark_path(path), witness, self._origin)
         self._files = OpenFiles(path)
         self._damage: MakerError | None = None
-        self._unmarked: MakerError | None = None
         self._known: Books | None = None
-        marks = self._read_marks()  # before the journal: they are written after it
+        marks = self._marks.read()  # before the journal: they are written after it
         self._database = open_database(path, fsync)
         self._db = self._database.connection
         try:
             with storage_errors("The journal"):
-                self._belongs(origin)
+                see_origin(self._db, self._origin, origin)
                 books = self._books()
             self._see_place()
             self.step, self._hash = books.step, books.hash
@@ -141,7 +111,7 @@ class Journal:
 
         It is what the high-water mark outside the directory tells, which nobody can send along with a directory.
         """
-        return any(mark.read() is not None for mark in self._marks[1:])
+        return any(mark is not None for mark in self._marks.read()[1:])
 
     def claim(self) -> None:
         """Become the owner of the run: from now on the appends of any earlier one are refused.
@@ -149,21 +119,18 @@ class Journal:
         Raises:
             OlderJournal: what was committed or paid for since is missing, or nobody can tell; see `accept_loss`.
         """
-        for witness in self._marks[1:]:
-            with suppress(OSError):  # without it, only an older copy of the whole directory goes unseen
-                witness.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        marks, self._unmarked = self._read_marks(), None
+        marks = self._marks.read()
         with self._transaction() as books:
             ahead = self._hold_against(marks, books)
             if marks[0] is None and books.account.serial and not self.accept_loss:
                 raise OlderJournal(
-                    f"{self._marks[0].path} is missing or damaged: nobody can tell whether the journal is an older copy of "
+                    f"{self._marks.beside} is missing or damaged: nobody can tell whether the journal is an older copy of "
                     "itself. Put it back, or resume with --accept-loss."
                 )
             books.owner = self.epoch = 1 + max([books.owner, *(mark.epoch for mark in marks if mark is not None)])
             now = Watermark(0, books.hash, books.account)
             # Before the commit: from then on there is a mark, and no later owner gets the same epoch.
-            self._write_marks([(mark or now)._replace(epoch=books.owner) for mark in marks])
+            self._marks.write([(mark or now)._replace(epoch=books.owner) for mark in marks])
             account = books.account
             for mark in ahead:
                 account = account.covering(mark.account)
@@ -172,7 +139,7 @@ class Journal:
             self._write("owner", str(books.owner))
             self._db.execute(f"PRAGMA user_version={FORM}")
         self.step, self._hash = books.step, books.hash
-        self._files.add(self._marks[0].path)
+        self._files.add(self._marks.beside)
 
     def append(
         self,
@@ -226,8 +193,10 @@ class Journal:
             TakenOver: it is not the owner, or no longer.
             LostJournal: the journal was deleted, moved or replaced.
         """
-        if self._damage is not None or self._unmarked is not None:
-            raise self._damage or self._unmarked  # type: ignore[misc]  # one of them is there
+        if self._damage is not None:
+            raise self._damage
+        if self._marks.failed is not None:
+            raise self._marks.failed
         if self._files.look() is not Found.SAME:
             with self._locked():  # which says what became of them
                 pass
@@ -327,8 +296,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the files."""
-        for mark in self._marks:
-            mark.close()
+        self._marks.close()
         self._database.close()
 
     @contextmanager
@@ -347,7 +315,7 @@ class Journal:
             self._db.execute("COMMIT")
         self._known = books
         if books.owner == self.epoch:
-            self._write_marks([Watermark(books.owner, books.hash, books.account)] * len(self._marks))
+            self._marks.write(Watermark(books.owner, books.hash, books.account))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -389,7 +357,7 @@ class Journal:
                 found = replace(read_books(db, self._origin), version=own.version)
         except sqlite3.DatabaseError as error:
             raise self._lost() from error
-        further = any(mark.account.serial > found.account.serial for mark in filter(None, self._read_marks()))
+        further = any(mark.account.serial > found.account.serial for mark in filter(None, self._marks.read()))
         mine = self.epoch is None or own.owner > self.epoch or (own.owner, own.step) == (self.epoch, self.step)
         if found != own or further or not mine or hash_at(self._db, self._origin, self.step) != self._hash:
             raise self._lost()
@@ -423,9 +391,6 @@ class Journal:
         if self.writable and self._files.opened() is Found.GONE:
             raise UnusableRun(f"{self._files.path} was replaced while it was opened: try again.")
 
-    def _read_marks(self) -> list[Watermark | None]:
-        return [mark.read() for mark in self._marks]
-
     def _hold_against(self, marks: Sequence[Watermark | None], books: Books) -> list[Watermark]:
         """Return the high-water marks that know of more than the journal.
 
@@ -443,15 +408,6 @@ class Journal:
                 raise OlderJournal(older_text(self._files.path, now, known), books.step + 1)
             ahead.append(mark)
         return ahead
-
-    def _write_marks(self, marks: Sequence[Watermark]) -> None:
-        """Write the high-water marks. What was committed stays so if that fails, but no further call is paid for."""
-        for number, (file, mark) in enumerate(zip(self._marks, marks, strict=True)):
-            try:
-                file.write(mark)
-            except OSError as error:
-                if number == 0:  # the run does without the other one, outside of its directory
-                    self._unmarked = LimitReached(f"{file.path} cannot be written ({error.strerror}): make room, and resume.")
 
     def _lost(self) -> LostJournal:
         return LostJournal(
@@ -473,32 +429,6 @@ class Journal:
 
     def _write(self, name: str, value: str) -> None:
         self._db.execute(_WRITE, (name, value, seal(self._origin, name, value)))
-
-    def _belongs(self, origin: str) -> None:
-        """See that the journal was begun with `origin`; say which of its settings differ."""
-        began = read_note(self._db, self._origin, "origin")
-        if began is None:
-            raise DamagedRun("The journal is damaged: its note 'origin' is missing.")
-        if began == origin:
-            return
-        try:
-            before, now = _flat(json.loads(began)), _flat(json.loads(origin))
-            differ = [
-                f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
-                for name in sorted({*before, *now})
-                if before.get(name) != now.get(name)
-            ]
-        except (ValueError, AttributeError):
-            differ = []
-        said = f" ({'; '.join(differ)})" if differ else ""
-        raise DamagedRun(f"The journal belongs to another run, or the settings were changed after it began{said}.", 0)
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return `settings` in one row, those of a group by their own names."""
-    groups = [_flat(value) for value in settings.values() if isinstance(value, dict)]
-    own = {name: value for name, value in settings.items() if not isinstance(value, dict)}
-    return {name: value for group in (own, *groups) for name, value in group.items()}
 
 
 def _taken_over() -> TakenOver:

@@ -12,6 +12,7 @@ on it.
 import os
 from enum import Enum, auto
 from pathlib import Path
+from typing import TypeAlias
 
 
 class Found(Enum):
@@ -27,12 +28,14 @@ class Found(Enum):
 _WHICH = 2
 """Of a state: the parts that say which file it is."""
 
-_CONTENT = 2
-"""Of the files: the database and its log, which are written by commits only; the others are written in passing."""
+State: TypeAlias = "tuple[int, ...] | None"
+"""Which file goes by a name (device, inode), and for some its size and when it was written (nanoseconds); None if none does."""
 
 
 class OpenFiles:
     """The database of a journal, the two files that SQLite keeps beside it, and what else is added.
+
+    The database and its log are written by commits only, so their sizes and times tell; the others are written in passing.
 
     Attributes:
         path: the database, by its whole name: the process may change its directory.
@@ -41,50 +44,58 @@ class OpenFiles:
     def __init__(self, path: Path) -> None:
         """Stand for the database in `path`; to be made before it is opened."""
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  pathlib's `absolute` leaves the dots, `resolve` follows links
-        self._names = [f"{self.path}{ending}" for ending in ("", "-wal", "-shm")]
-        self._database = _state(self._names[0])
-        self._states: list[tuple[int, ...] | None] = []
+        self._content = [f"{self.path}", f"{self.path}-wal"]
+        self._others = [f"{self.path}-shm"]
+        self._known = [_with_content(self._content[0])]
 
     def opened(self) -> Found:
         """Take the files for the right ones, now that they are open; return GONE if the name was given to another meanwhile."""
-        self._states = [_state(name) for name in self._names]
-        began = self._database
-        return (
-            Found.SAME
-            if began is not None and self._states[0] is not None and began[:_WHICH] == self._states[0][:_WHICH]
-            else Found.GONE
-        )
+        began, self._known = self._known[0], self._states()
+        now = self._known[0]
+        return Found.SAME if began is not None and now is not None and began[:_WHICH] == now[:_WHICH] else Found.GONE
 
     def add(self, path: Path) -> None:
         """Look at one more file from now on."""
         name = os.path.abspath(path)  # noqa: PTH100  as above
-        if name not in self._names:
-            self._names.append(name)
-            self._states.append(_state(name))
+        if name not in self._others:
+            self._others.append(name)
+            self._known.append(_which(name))
 
     def look(self) -> Found:
         """Return what became of the files since they were last known."""
-        return self._compare([_state(name) for name in self._names])
+        return self._compare(self._states())
 
     def know(self) -> Found:
         """Return what became of the files, and take what was written for right: this process has just written it."""
-        states = [_state(name) for name in self._names]
+        states = self._states()
         found = self._compare(states)
         if found is not Found.GONE:
-            self._states = states
+            self._known = states
         return found
 
-    def _compare(self, states: list[tuple[int, ...] | None]) -> Found:
-        for now, known in zip(states, self._states, strict=True):
-            if now is None or known is None or now[:_WHICH] != known[:_WHICH]:
-                return Found.GONE
-        return Found.SAME if states[:_CONTENT] == self._states[:_CONTENT] else Found.WRITTEN
+    def _states(self) -> list[State]:
+        return [*map(_with_content, self._content), *map(_which, self._others)]
+
+    def _compare(self, states: list[State]) -> Found:
+        if None in states or None in self._known:
+            return Found.GONE
+        if states == self._known:
+            return Found.SAME
+        same = all(now[:_WHICH] == known[:_WHICH] for now, known in zip(states, self._known, strict=True) if now and known)
+        return Found.WRITTEN if same else Found.GONE
 
 
-def _state(name: str) -> tuple[int, ...] | None:
-    """Return which file goes by this name (device, inode), its size and when it was written; None if there is none."""
+def _which(name: str) -> State:
     try:
         found = os.stat(name)  # noqa: PTH116  a Path costs as much as the call
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
+def _with_content(name: str) -> State:
+    try:
+        found = os.stat(name)  # noqa: PTH116  as above
     except OSError:
         return None
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

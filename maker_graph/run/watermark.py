@@ -19,6 +19,7 @@ cut the mark may be lower; with `fsync="normal"` it may be higher, and then step
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import NamedTuple
 
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.spending import Account
+from maker_graph.errors import LimitReached
 
 VERSION = 1
 """The form of a slot."""
@@ -70,10 +72,11 @@ class Watermark(NamedTuple):
 class WatermarkFile:
     """One file with a high-water mark."""
 
-    def __init__(self, path: Path, origin: bytes) -> None:
-        """Stand for the file in `path`, which need not be there, of the run of this origin."""
+    def __init__(self, path: Path, origin: bytes, *, makes_folder: bool = False) -> None:
+        """Stand for the file in `path`, which need not be there, of the run of this origin; its folder may be missing too."""
         self.path = path
         self.origin = origin
+        self._makes_folder = makes_folder
         self._file: int | None = None
 
     def read(self) -> Watermark | None:
@@ -96,6 +99,8 @@ class WatermarkFile:
             OSError: it cannot be written.
         """
         if self._file is None:
+            if self._makes_folder:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if os.fstat(self._file).st_size != 2 * SLOT:
                 os.pwrite(self._file, b" " * (2 * SLOT), 0)
@@ -111,8 +116,51 @@ class WatermarkFile:
             self._file = None
 
 
+class Watermarks:
+    """The high-water marks of a run: beside its journal, and outside its directory.
+
+    Attributes:
+        beside: the file beside the journal.
+        failed: why that one could not be written, if so. What was committed stays so, but no further call may be paid for.
+    """
+
+    def __init__(self, beside: Path, outside: Path | None, origin: bytes) -> None:
+        """Stand for the files, which need not be there, of the run of this origin."""
+        self.beside = beside
+        self.failed: LimitReached | None = None
+        self._files = [WatermarkFile(beside, origin)]
+        if outside is not None:
+            self._files.append(WatermarkFile(outside, origin, makes_folder=True))
+
+    def read(self) -> list[Watermark | None]:
+        """Return the mark of each file, that beside the journal first; None where there is none."""
+        return [file.read() for file in self._files]
+
+    def write(self, marks: Watermark | Sequence[Watermark]) -> None:
+        """Write a mark into all files, or one into each."""
+        each = [marks] * len(self._files) if isinstance(marks, Watermark) else marks
+        for file, mark in zip(self._files, each, strict=True):
+            try:
+                file.write(mark)
+                failed = None
+            except OSError as error:
+                failed = LimitReached(f"{file.path} cannot be written ({error.strerror}): make room, and resume.")
+            if file.path == self.beside:  # the run does without the other one
+                self.failed = failed
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+
 def _checksum(text: bytes) -> bytes:
     return hashlib.sha256(text).hexdigest()[:_CHECKSUM].encode()
+
+
+def watermark_path(journal: Path) -> Path:
+    """Return the file beside a journal."""
+    return journal.with_suffix(".watermark")
 
 
 def witness_path(directory: Path, run: str) -> Path | None:

@@ -22,8 +22,9 @@ from maker_graph.core.rules import AheadBy
 from maker_graph.core.spending import Account, Reserved, Spent
 from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun, LimitReached, LostJournal, OlderJournal, StaleStep, TakenOver
+from maker_graph.run.birth import create_journal
 from maker_graph.run.entry import decode, encode
-from maker_graph.run.journal import Journal, create_journal
+from maker_graph.run.journal import Journal
 from maker_graph.tasks import Hanoi
 
 
@@ -412,13 +413,13 @@ def test_a_state_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -
 def test_a_mark_that_cannot_be_written_stops_the_run_before_its_next_call(tmp_path: Path) -> None:
     with closing(owned(tmp_path / "j.db")) as journal:
         spent_on(journal)
-        file = journal._marks[0]._file
+        file = journal._marks._files[0]._file
         assert file is not None
         os.close(file)  # as a disk that fails
         journal.spend(Spent(calls=1))  # it is committed
         with pytest.raises(LimitReached, match="watermark cannot be written"):
             journal.owned()
-        journal._marks[0]._file = None
+        journal._marks._files[0]._file = None
         journal.claim()
         journal.owned()
         assert journal.account().spent.calls == 13

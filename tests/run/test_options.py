@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from maker_graph import UnusableRun, UsageError
-from maker_graph.run.journal import Journal, create_journal
+from maker_graph.run.birth import create_journal
+from maker_graph.run.journal import Journal
 from maker_graph.run.options import RunOptions, kept_options
 
 

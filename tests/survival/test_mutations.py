@@ -73,8 +73,8 @@ MUTATIONS = {
     ),
     "the look at which files they are": Mutation(
         "run/open_files.py",
-        "if now is None or known is None or now[:_WHICH] != known[:_WHICH]:",
-        "if False:",
+        "return Found.WRITTEN if same else Found.GONE",
+        "return Found.WRITTEN",
         "tests/run/test_journal.py::test_an_owner_whose_journal_is_lost_stops_before_its_next_call",
     ),
     "the look before a call": Mutation(
@@ -109,7 +109,7 @@ MUTATIONS = {
     ),
     "the mark of a claim before its commit": Mutation(
         "run/journal.py",
-        "self._write_marks([(mark or now)._replace(epoch=books.owner) for mark in marks])",
+        "self._marks.write([(mark or now)._replace(epoch=books.owner) for mark in marks])",
         "pass",
         "tests/survival/test_simulation.py::test_in_200_worlds_nothing_is_lost_paid_or_passed_in_silence",
     ),

@@ -267,7 +267,7 @@ class World:
             yield "opens"
             owner.journal = journal = self.opened(accept_loss=owner.accepts)
             owner.inode = (self.run / "journal.db").stat().st_ino
-            journal._marks = [self.mortal(owner, mark) for mark in journal._marks]
+            journal._marks._files = [self.mortal(owner, mark) for mark in journal._marks._files]
             yield "claims"
             self.claim(owner, journal)
             machine = Machine(Walk())
@@ -309,7 +309,7 @@ class World:
         return Journal(path, settings.origin(), fsync="normal", witness=witness, accept_loss=accept_loss)
 
     def mortal(self, owner: Owner, mark: WatermarkFile) -> WatermarkFile:
-        mortal = MortalMark(mark.path, mark.origin)
+        mortal = MortalMark(mark.path, mark.origin, makes_folder=mark._makes_folder)
         mortal.dies = lambda: owner.mortal and self.rng.random() < 0.1
         return mortal
 
@@ -348,7 +348,7 @@ class World:
         names = list(self.run.iterdir()) if self.run.exists() else []
         files = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in names}
         journal._database.close()
-        for mark in journal._marks:
+        for mark in journal._marks._files:
             if mark._file is not None:
                 os.close(mark._file)
                 mark._file = None

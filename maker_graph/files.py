@@ -36,6 +36,11 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 )
 
 
+def is_there(path: Path) -> bool:
+    """Say whether something is at `path`; nothing is under a name that no file can have."""
+    return os.path.exists(path)  # noqa: PTH110  pathlib raises for a name that is too long
+
+
 def destination(path: Path) -> Path:
     """Return the file that is written if `path` is asked for: itself, or what it links to, which need not be there yet.
 
@@ -187,9 +192,9 @@ class OwnFiles:
         Raises:
             UsageError: no file can be written there.
         """
-        if not (folder := path.absolute().parent).is_dir():
-            raise UsageError(f"{path} cannot be written: there is no folder {folder}.")
         try:
+            if not (folder := path.absolute().parent).is_dir():
+                raise UsageError(f"{path} cannot be written: there is no folder {folder}.")
             target = destination(path)
             digest = _digest(target)
         except OSError as error:

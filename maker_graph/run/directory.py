@@ -25,7 +25,7 @@ from maker_graph.core.machine import Machine, Totals, added, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
-from maker_graph.files import write_whole
+from maker_graph.files import is_there, write_whole
 from maker_graph.run.birth import cradle, create_journal
 from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal
@@ -228,7 +228,7 @@ def _see_free(directory: Path) -> None:
     Raises:
         UnusableRun: it cannot.
     """
-    if (directory / "settings.json").exists():
+    if is_there(directory / "settings.json"):
         raise UnusableRun(f"{directory} exists: resume it (maker-graph resume {directory}), or give another --run.")
     empty = directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
     if os.path.lexists(directory) and not empty:

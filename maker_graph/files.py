@@ -41,6 +41,19 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110  pathlib raises for a name that is too long
 
 
+def odd_kind(path: Path) -> str | None:
+    """Return in words what is at `path`, if it is something else than a regular file: to read it might take for ever.
+
+    Raises:
+        OSError: nobody can tell what is there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:  # a link that points to nothing is such a case
+        return None
+    return None if stat.S_ISREG(mode) else next((name for holds, name in _KINDS if holds(mode)), "no regular file")
+
+
 def destination(path: Path) -> Path:
     """Return the file that is written if `path` is asked for: itself, or what it links to, which need not be there yet.
 
@@ -48,12 +61,7 @@ def destination(path: Path) -> Path:
         UsageError: there is something else than a regular file; the text says what.
         OSError: nobody can tell what is there.
     """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:  # a link that points to nothing is such a case
-        mode = stat.S_IFREG
-    if not stat.S_ISREG(mode):
-        kind = next((name for holds, name in _KINDS if holds(mode)), "no regular file")
+    if kind := odd_kind(path):
         raise UsageError(f"{path} is {kind} and cannot be replaced by a file: give the name of a regular file.")
     return Path(os.path.realpath(path))
 

@@ -187,7 +187,7 @@ def seconds_told(milliseconds: str | None, after: str | None, date: str | None =
     """
     for text, unit in ((milliseconds, 1000), (after, 1)):
         try:
-            seconds = float(text or "") / unit
+            seconds = float("" if text is None or "_" in text else text) / unit  # Python reads 1_0 as ten
         except ValueError:
             continue
         if 0 <= seconds <= LONGEST_TOLD:

@@ -334,6 +334,23 @@ def put_back(old: Path, new: Path, *names: str) -> None:
             shutil.copy(old / name, new / name)
 
 
+def test_an_owner_that_begins_on_a_log_that_another_was_copied_over_can_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    log = tmp_path / "r" / "j.db-wal"
+    with closing(owned(tmp_path / "r" / "j.db")) as before:
+        before.spend(Spent(calls=1))
+        older = log.read_bytes()
+    with closing(owned(tmp_path / "r" / "j.db")) as asleep:  # its index of the log is what others read the log by
+        asleep.spend(Spent(calls=1))
+        log.write_bytes(older)
+        with closing(Journal(tmp_path / "r" / "j.db", "run", accept_loss=True)) as journal:
+            journal.claim()
+            journal.owned()
+            killed = shutil.copytree(tmp_path / "r", tmp_path / "killed", ignore=shutil.ignore_patterns("*-shm"))
+            with closing(Journal(killed / "j.db", "run")) as after:
+                assert (after.owners(), after.account()) == (journal.epoch, journal.account())
+
+
 @pytest.mark.parametrize("what", ["the journal", "its log deleted", "all of the directory"])
 def test_an_older_journal_is_refused_and_accepted_with_all_that_was_spent(tmp_path: Path, witness: Path, what: str) -> None:
     folder = tmp_path / "r"

@@ -37,6 +37,29 @@ class Node(RunnableLambda[Any, Any]):
         return self._call(input) if self._acall is None else await self._acall(input)
 
 
+class ConfiguredNode(Node):
+    """The same, of functions that take the config too: in an edge, `get_config` returns that of the graph around."""
+
+    def __init__(
+        self,
+        call: Callable[[Any, RunnableConfig], Any],
+        acall: Callable[[Any, RunnableConfig], Awaitable[Any]] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(call, acall, name=name)  # type: ignore[arg-type]  # a RunnableLambda takes both kinds
+        self._with_config = call
+        self._awith_config = acall
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
+        """Return what the function makes of `input`."""
+        return self._with_config(input, config or RunnableConfig())
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
+        """Return what the function makes of `input`."""
+        config = config or RunnableConfig()
+        return self._with_config(input, config) if self._awith_config is None else await self._awith_config(input, config)
+
+
 class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that may take at least `supersteps`, whatever limit it is called with."""
 
@@ -52,12 +75,13 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and invoke, with enough supersteps; see `Pregel.stream`."""
-        return super().stream(input, self._enough(config), **kwargs)
+        return super().stream(input, self._prepared(input, config), **kwargs)
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and ainvoke, with enough supersteps; see `Pregel.astream`."""
-        return super().astream(input, self._enough(config), **kwargs)
+        return super().astream(input, self._prepared(input, config), **kwargs)
 
-    def _enough(self, config: RunnableConfig | None) -> RunnableConfig:
+    def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002, ARG002  Pregel's name
+        """Return the config with which the graph takes `input`; a subclass may look at that."""
         given = config or RunnableConfig()
         return {**given, "recursion_limit": max(self.supersteps, given.get("recursion_limit", 0))}

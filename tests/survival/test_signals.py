@@ -44,12 +44,12 @@ def cancelled_at_every_await(folder: Path, *, stride: int) -> int:
 
 
 def test_cancelled_at_any_fourth_await_a_run_stops_between_two_steps_and_can_go_on(tmp_path: Path) -> None:
-    assert cancelled_at_every_await(tmp_path, stride=4) > 60
+    assert cancelled_at_every_await(tmp_path, stride=4) > 80
 
 
 @pytest.mark.campaign
 def test_cancelled_at_every_await_a_run_stops_between_two_steps_and_can_go_on(tmp_path: Path) -> None:
-    assert cancelled_at_every_await(tmp_path, stride=1) > 60
+    assert cancelled_at_every_await(tmp_path, stride=1) > 80
 
 
 def started(folder: Path, *args: str) -> subprocess.Popen[str]:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from maker_graph.models.budget import Budget
     from maker_graph.models.copies import Copies
     from maker_graph.models.gate import Gate
+    from maker_graph.models.vote import avote, vote
     from maker_graph.runs import DecidedStep, Run
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Voting",
+    "avote",
     "canonical",
     "create_maker",
     "create_microstep",
@@ -121,9 +123,11 @@ __all__ = [
     "too_long",
     "tool_calls",
     "truncated",
+    "vote",
 ]
 
 _LATER = {
+    "avote": "maker_graph.models.vote",
     "Budget": "maker_graph.models.budget",
     "Copies": "maker_graph.models.copies",
     "DecidedStep": "maker_graph.runs",
@@ -134,6 +138,7 @@ _LATER = {
     "create_microstep": "maker_graph.graph.microstep",
     "retry_on": "maker_graph.graph.retry",
     "strict_serializer": "maker_graph.graph.serializer",
+    "vote": "maker_graph.models.vote",
 }
 """Which module the names that are imported on demand are from."""
 

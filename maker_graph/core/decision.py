@@ -25,7 +25,7 @@ from maker_graph.core.copies import copies
 from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
 from maker_graph.core.voting import Voting
-from maker_graph.errors import Incomparable
+from maker_graph.errors import Incomparable, Undecided
 
 SCATTERED = 10
 """So many valid samples without two that agree end a vote."""
@@ -57,6 +57,7 @@ class Judged(TypedDict):
     answer: JSON
     usage: Usage
     lost: int
+    fallback: NotRequired[bool]
 
 
 class Round(TypedDict):
@@ -92,6 +93,7 @@ class Vote(TypedDict):
         usage: tokens of all samples.
         lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
             Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
+        fallbacks: samples of a model that stands in for the one that was asked first; left out if there are none.
     """
 
     by: str
@@ -104,6 +106,7 @@ class Vote(TypedDict):
     rounds: int
     usage: Usage
     lost: NotRequired[int]
+    fallbacks: NotRequired[int]
 
 
 class Decision(Vote):
@@ -199,7 +202,7 @@ def judge(sample: Sample, reading: Reader) -> Judged:
 
 
 def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
-    return Judged(
+    judged = Judged(
         index=sample.index,
         text=visible(sample.text),
         flag=flag,
@@ -209,6 +212,7 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
         usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
         lost=sample.lost,
     )
+    return {**judged, "fallback": True} if sample.fallback else judged
 
 
 def _read(text: str, reading: Reader) -> _Read:
@@ -266,7 +270,7 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
     if isinstance(verdict, Decided):
         winner = next(j for j in judged if j["flag"] is None and j["candidate"] == verdict.candidate)
     places = {candidate: place for place, candidate in enumerate(ballot)}
-    return Decision(
+    decision = Decision(
         status="undecided" if winner is None else "decided",
         reason="" if winner is not None else _reason(judged, ballot, verdict, voting),
         answer=None if winner is None else winner["answer"],
@@ -290,11 +294,13 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
+    fallbacks = sum(j.get("fallback", False) for j in judged)
+    return {**decision, "fallbacks": fallbacks} if fallbacks else decision
 
 
 def vote_of(decision: Decision) -> Vote:
     """Return what of an undecided `decision` is kept when the next rung votes."""
-    return Vote(
+    vote = Vote(
         by=decision["by"],
         first=decision["first"],
         ballot=decision["ballot"],
@@ -306,6 +312,7 @@ def vote_of(decision: Decision) -> Vote:
         usage=decision["usage"],
         lost=decision.get("lost", 0),
     )
+    return {**vote, "fallbacks": decision["fallbacks"]} if "fallbacks" in decision else vote
 
 
 def after_trying(tried: Sequence[Vote], decision: Decision) -> Decision:
@@ -338,6 +345,19 @@ def answered(question: Decision, reply: Judged) -> Decision:
         tried=[*question["tried"], vote_of(question)],
         replies=[],
     )
+
+
+def undecided(decision: Decision) -> Undecided:
+    """Return the error for a step on which no rung could decide: the last one's ballot, the samples and red flags of all."""
+    votes: list[Vote] = [*decision["tried"], decision]
+    flags: dict[str, int] = {}
+    for each in votes:
+        for name, number in each["flags"].items():
+            flags[name] = flags.get(name, 0) + number
+    reason = decision["reason"]
+    if decision["tried"]:
+        reason = f"{reason} Tried: {', '.join(each['by'] for each in votes)}."
+    return Undecided(reason, decision["ballot"], flags, sum(each["samples"] for each in votes), decision["replies"])
 
 
 def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided | Draw | Hung, voting: Voting) -> str:

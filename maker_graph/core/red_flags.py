@@ -63,6 +63,7 @@ class Sample:
         from_cache: whether a cache says that it answered in the model's place.
         lost: requests for this sample that brought no reply, for a reason that may depend on what the reply would have said:
             a time-out, a body cut short. The request was made again, and only this reply counts.
+        fallback: whether a model replied that stands in for the one that was asked first.
     """
 
     index: int
@@ -80,6 +81,7 @@ class Sample:
     id: str = ""
     from_cache: bool = False
     lost: int = 0
+    fallback: bool = False
 
 
 RedFlag: TypeAlias = Callable[[Sample], bool]

@@ -25,6 +25,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.core import checks
 from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
+from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import guarded, see_task
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
@@ -36,7 +37,7 @@ from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.ladder import Ladder, Voter, create_voters, reading_of
 from maker_graph.graph.lookahead import WindowedGraph, microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
-from maker_graph.graph.people import ask_person, stuck
+from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import BoundedGraph, Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
@@ -287,7 +288,7 @@ def _escalate(task: Task, voters: Sequence[Voter], at_the_end: OnUndecided, *, c
             return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
         undecided = after_trying(values["tried"], undecided)
         if at_the_end == "raise":
-            raise stuck(undecided)
+            raise error_of(undecided)
         if at_the_end == "return":
             return {"rung": None}
         answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))

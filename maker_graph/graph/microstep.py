@@ -22,13 +22,14 @@ from langgraph.types import Send
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.decision import Reader, decide, judge_all, next_draw, round_of
+from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.asked import MicrostepGraph, asked
-from maker_graph.graph.people import ask_person, stuck
+from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import ConfiguredNode
 from maker_graph.graph.schemas import Schemas, messages_of
 from maker_graph.models.calls import Calls
@@ -199,7 +200,7 @@ def build_microstep(
         result = decide(judged, voting, rounds, by)
         if result["status"] == "undecided":
             if on_undecided == "raise":
-                raise stuck(result)
+                raise error_of(result)
             if on_undecided == "interrupt":
                 result = ask_person(result, question.again(values, config, loop), question.reader(values, config, loop))
         tell({"decision": result})

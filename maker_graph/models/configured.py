@@ -10,15 +10,17 @@ What integrations do differently with these settings is settled here, and for Op
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableConfig
 
 from maker_graph.errors import UsageError
 from maker_graph.models.names import CAP_FIELDS, INNER_FIELDS, thinking_of, thinking_tokens
 from maker_graph.models.openai import fixes_temperature, is_openai, openai_update, uses_responses
 from maker_graph.models.redaction import keys_of
+from maker_graph.models.wrapped import Bound
 
 ALIKE = frozenset(
     {
@@ -43,6 +45,8 @@ class Configured:
         temperature: which is asked for; None if the model chooses.
         openai: whether it is LangChain's for OpenAI.
         keys: the API keys that can be read from it.
+        kwargs: what was bound to the model and goes out with each request.
+        config: what was bound to it and goes along with each request: tags, metadata, callbacks.
         seed: the name under which a request takes a seed of its own; None if it takes none.
         ships: whether the model comes with this package: nothing stands between here and it.
     """
@@ -54,14 +58,17 @@ class Configured:
     keys: Sequence[str]
     seed: str | None
     ships: bool
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    config: RunnableConfig = field(default_factory=RunnableConfig)
 
 
-def configured(model: BaseChatModel, temperature: float | None, max_tokens: int | None) -> Configured:
-    """Return a copy of `model`; see `Sampler` for its settings.
+def configured(bound: Bound, temperature: float | None, max_tokens: int | None) -> Configured:
+    """Return a copy of a model and what was bound to it; see `Sampler` for its settings.
 
     Raises:
         UsageError: the model thinks for as many tokens as a reply may have.
     """
+    model = bound.model
     fields = type(model).model_fields
     name = model_name(model)
     if "temperature" not in fields or not takes_temperature(model):
@@ -86,7 +93,9 @@ def configured(model: BaseChatModel, temperature: float | None, max_tokens: int 
         update |= openai_update(model.model_copy(update=update), name, max_tokens)
     seed = "random_seed" if "random_seed" in fields else None if is_openai(model) and uses_responses(model) else "seed"
     ships = type(model).__module__.startswith("maker_graph.")
-    return Configured(model.model_copy(update=update), name, temperature, is_openai(model), keys_of(model), seed, ships)
+    kwargs = _without(bound.kwargs, {*map(_folded, taken)})
+    copy = model.model_copy(update=update)
+    return Configured(copy, name, temperature, is_openai(model), keys_of(model), seed, ships, kwargs, bound.config)
 
 
 def takes_temperature(model: BaseChatModel) -> bool:

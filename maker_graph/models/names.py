@@ -107,17 +107,35 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
     if not isinstance(model, str):
         if isinstance(model, Sequence):
             return info_of(model[0]) if model else ModelInfo(type(model).__name__)
-        temperature, cap = _given(model, ("temperature",)), _given_cap(model)
+        inner, bound = _unbound(model)
+        if not hasattr(inner, "_generate"):  # an agent, a function: these settings are its own business
+            return ModelInfo(type(inner).__name__, temperature=None, max_tokens=None)
+        temperature = bound.get("temperature", _given(inner, ("temperature",)))
+        cap = next((bound[name] for name in CAP_FIELDS if isinstance(bound.get(name), int)), None) or _given_cap(inner)
         return ModelInfo(
-            type(model).__name__,
+            type(inner).__name__,
             temperature=TEMPERATURE if temperature is None else temperature,
-            max_tokens=cap or MAX_TOKENS + thinking_tokens(model),
+            max_tokens=cap or MAX_TOKENS + thinking_tokens(inner),
         )
     if model == TINY:
         return ModelInfo(model, "tiny", temperature=(1.0, 1.0), seed=1)
     if model.startswith(SIMULATED):
         return ModelInfo(model, "simulated", max_tokens=ModelInfo(model, "simulated").profile().max_tokens, seed=1)
     return ModelInfo(model)
+
+
+def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the first chat model within what people wrap around it, and what they bound to it."""
+    bound: dict[str, Any] = {}
+    while not hasattr(type(model), "_generate"):
+        fields = getattr(type(model), "model_fields", {})
+        if "bound" in fields:
+            bound, model = {**getattr(model, "kwargs", {}), **bound}, model.bound
+        elif "fallbacks" in fields:
+            model = model.runnable
+        else:
+            break
+    return model, bound
 
 
 def _given(model: "BaseChatModel", names: Sequence[str]) -> Any:

@@ -2,28 +2,39 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
 
 from maker_graph.core.task import Task
 from maker_graph.errors import MissingKey, UnknownModel, UsageError
 from maker_graph.models.names import TINY, info_of
+from maker_graph.models.wrapped import chain_of
 
 if TYPE_CHECKING:
     from maker_graph.models.simulation.rehearsal import Rehearsal
 
-Model: TypeAlias = BaseChatModel | str
-"""A chat model, or its name: `openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `tiny`, `anthropic:...`."""
+Model: TypeAlias = Runnable[Any, Any] | str
+"""Who answers: a chat model, or its name (`openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `tiny`, `anthropic:...`).
+
+Also a chat model with settings bound to it or with fallbacks, and any runnable that returns a text or a message; see
+`wrapped.py`.
+"""
 
 
-def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[BaseChatModel]:
+def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[Runnable[Any, Any]]:
     """Return the chat models that `model` names; several take turns."""
     several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
-    return [resolve_model(each, seed=seed) for each in several]
+    for each in several:
+        if isinstance(each, Runnable):
+            chain_of(each)  # what cannot be sampled is told before anything else is
+    return [each if isinstance(each, Runnable) else resolve_model(each, seed=seed) for each in several]
 
 
-def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequence[Rehearsal]" = ()) -> BaseChatModel:
+def resolve_model(
+    model: BaseChatModel | str, *, seed: int | None = None, rehearsals: "Sequence[Rehearsal]" = ()
+) -> BaseChatModel:
     """Return the chat model that `model` names; a chat model is returned as it is.
 
     The name is split at its first colon only, so `openai:qwen3:4b` is the model `qwen3:4b` of an OpenAI-compatible server.
@@ -42,8 +53,7 @@ def resolve_model(model: Model, *, seed: int | None = None, rehearsals: "Sequenc
         return model
     if not isinstance(model, str):
         raise UsageError(
-            f"A model is a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}. "
-            "Settings that were bound to it (temperature, stop) belong on the chat model itself."
+            f"A model is a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}."
         )
     if model == TINY:
         from maker_graph.models.tiny_lm import TinyChatModel  # noqa: PLC0415  only if asked for

@@ -18,12 +18,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import merge_configs
 from tenacity import AsyncRetrying, Retrying
 
 from maker_graph.core.canonical import sorted_json
@@ -44,6 +45,7 @@ from maker_graph.models.redaction import message_without_keys, without_keys
 from maker_graph.models.replies import sample_of
 from maker_graph.models.retrying import longest_asked, retry_settings
 from maker_graph.models.transfer import Limit
+from maker_graph.models.wrapped import chain_of
 
 REMEMBERED = 256
 """Prompts of which a sampler remembers the forms, for the other samples of the same step."""
@@ -66,6 +68,25 @@ class _Forms(NamedTuple):
     text: str
 
 
+class _Request(NamedTuple):
+    """One request for a sample."""
+
+    forms: _Forms
+    sample: int
+    setting: Configured
+    gate: Gate
+    config: RunnableConfig
+    kwargs: dict[str, Any]
+
+    @property
+    def messages(self) -> Sequence[BaseMessage]:
+        return self.forms.messages
+
+
+_Clients: TypeAlias = list[list[BaseChatModel]]
+"""For each turn, the models that are asked one after the other until one replies."""
+
+
 class Sampler:
     """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature.
 
@@ -75,7 +96,7 @@ class Sampler:
 
     def __init__(
         self,
-        models: Sequence[BaseChatModel],
+        models: Sequence[Runnable[Any, Any]],
         *,
         temperature: float | tuple[float, float] | None,
         max_tokens: int | None,
@@ -86,7 +107,7 @@ class Sampler:
         """Make a sampler.
 
         Args:
-            models: they take turns by sample index.
+            models: they take turns by sample index: chat models, or what `wrapped.py` takes.
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
@@ -108,16 +129,20 @@ class Sampler:
         if unknown := sorted(set(calls) - set(Calls.__annotations__)):
             raise UsageError(f"calls has no {unknown[0]!r}: it takes {', '.join(Calls.__annotations__)}.")
         self._meter = calls.get("meter")
-        self._gate = calls.get("gate") or Gate()
+        gate = calls.get("gate") or Gate()
         self.copies = calls.get("copies") or Copies()
         self._afresh = calls.get("afresh") or (lambda: 0)
         self._patience = _seconds("patience", calls.get("patience"))
-        self._limit = _limit_of(calls.get("timeout"), self._gate)
-        self._settings = [
-            configured(model, each, max_tokens) for model, each in [(models[0], first), *((model, others) for model in models)]
+        self._limit = _limit_of(calls.get("timeout"), gate)
+        chains = [chain_of(model) for model in models]
+        self._links: list[list[Configured]] = [
+            [configured(link, each, max_tokens) for link in chain.links]
+            for chain, each in [(chains[0], first), *((chain, others) for chain in chains)]
         ]
-        self._for_threads: list[BaseChatModel] | None = None
-        self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, list[BaseChatModel]] = WeakKeyDictionary()
+        self._handled = [chain.handled for chain in (chains[0], *chains)]
+        self._gates = [gate, *(Gate() for _ in range(max(len(chain.links) for chain in chains) - 1))]  # each its own provider
+        self._for_threads: _Clients | None = None
+        self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
         self._name = name
         self._forms: dict[int, _Forms] = {}
         self._lock = threading.Lock()
@@ -130,16 +155,23 @@ class Sampler:
         Raises:
             ProviderFailure: the provider refuses, or fails again and again.
         """
-        setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index, setting)
-        config = _config(self._name, index, setting, metadata)
-
-        model = self._blocking()[self._turn(index)]
+        turn = self._turn(index)
+        requests = self._requests(prompt, index, turn, metadata)
+        models = self._blocking()[turn]
 
         def once() -> Sample:
-            with self._attempt(self._gate.enter(), index, plain, setting) as attempt:
-                attempt.reply = model.invoke(messages, config, **kwargs)
-            return attempt.sample
+            failures: list[Failed] = []
+            for request, model in zip(requests, models, strict=True):
+                try:
+                    with self._attempt(request, request.gate.enter()) as attempt:
+                        attempt.reply = model.invoke(request.messages, request.config, **request.kwargs)
+                except Failed as failure:
+                    failures.append(failure)
+                    if not isinstance(failure.error, self._handled[turn]):
+                        break
+                else:
+                    return _stood_in(attempt.sample, failures)
+            raise _worst(failures)
 
         try:
             return once()
@@ -151,30 +183,39 @@ class Sampler:
             if failed:
                 raise failed.pop()
             try:
-                return replace(once(), lost=lost)
+                sample = once()
+                return replace(sample, lost=sample.lost + lost)
             except Failed as failure:
                 lost += _lost_by(failure)
                 raise
 
-        tries = Retrying(**retry_settings(self._gate, self._patience))
+        tries = Retrying(**retry_settings(self._gates[0], self._patience))
         try:
             return tries(again)
         except Failed as failure:
-            self._raise_failure(failure, setting, tries.statistics)
+            self._raise_failure(failure, self._links[turn][0], tries.statistics)
 
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
-        setting = self._settings[self._turn(index)]
-        messages, plain, kwargs = self._request(prompt, index, setting)
-        config = _config(self._name, index, setting, metadata)
-        model = self._on_this_loop()[self._turn(index)]
+        turn = self._turn(index)
+        requests = self._requests(prompt, index, turn, metadata)
+        models = self._on_this_loop()[turn]
 
         async def once() -> Sample:
-            leave = await self._gate.aenter()
-            with self._attempt(leave, index, plain, setting) as attempt:
-                async with asyncio.timeout(self._limit()):  # a client times single reads, and a trickle would never end
-                    attempt.reply = await model.ainvoke(messages, config, **kwargs)
-            return attempt.sample
+            failures: list[Failed] = []
+            for request, model in zip(requests, models, strict=True):
+                try:
+                    leave = await request.gate.aenter()
+                    with self._attempt(request, leave) as attempt:
+                        async with asyncio.timeout(self._limit()):  # a client times single reads, and a trickle would never end
+                            attempt.reply = await model.ainvoke(request.messages, request.config, **request.kwargs)
+                except Failed as failure:
+                    failures.append(failure)
+                    if not isinstance(failure.error, self._handled[turn]):
+                        break
+                else:
+                    return _stood_in(attempt.sample, failures)
+            raise _worst(failures)
 
         try:
             return await once()
@@ -186,30 +227,32 @@ class Sampler:
             if failed:
                 raise failed.pop()
             try:
-                return replace(await once(), lost=lost)
+                sample = await once()
+                return replace(sample, lost=sample.lost + lost)
             except Failed as failure:
                 lost += _lost_by(failure)
                 raise
 
-        tries = AsyncRetrying(**retry_settings(self._gate, self._patience))
+        tries = AsyncRetrying(**retry_settings(self._gates[0], self._patience))
         try:
             return await tries(again)
         except Failed as failure:
-            self._raise_failure(failure, setting, tries.statistics)
+            self._raise_failure(failure, self._links[turn][0], tries.statistics)
 
     async def aclose(self) -> None:
         """Close the connections that were made for the running event loop; those of the user's own clients stay open."""
-        for model in self._per_loop.pop(asyncio.get_running_loop(), []):
-            await close_async_client(model)
+        for models in self._per_loop.pop(asyncio.get_running_loop(), []):
+            for model in models:
+                await close_async_client(model)
 
     @property
     def turns(self) -> int:
         """The models that take turns."""
-        return len(self._settings) - 1
+        return len(self._links) - 1
 
     def draws(self, index: int) -> bool:
         """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
-        setting = self._settings[self._turn(index)]
+        setting = self._links[self._turn(index)][0]
         return setting.temperature != 0 and not setting.ships
 
     def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
@@ -221,27 +264,28 @@ class Sampler:
 
     def _turn(self, index: int) -> int:
         """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
-        return 1 + index % (len(self._settings) - 1) if index else 0
+        return 1 + index % self.turns if index else 0
 
-    def _blocking(self) -> list[BaseChatModel]:
+    def _blocking(self) -> _Clients:
         """Return the models with clients of their own for blocking calls."""
         with self._lock:
             if self._for_threads is None:
-                models = [setting.model for setting in self._settings]
-                self._for_threads = with_own_clients(models, self._limit, blocking=True)
+                self._for_threads = self._with_clients(blocking=True)
         return self._for_threads
 
-    def _on_this_loop(self) -> list[BaseChatModel]:
+    def _on_this_loop(self) -> _Clients:
         """Return the models with clients of their own for the running event loop: an async client dies with its loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._per_loop:
-            models = [setting.model for setting in self._settings]
-            self._per_loop[loop] = with_own_clients(models, self._limit, blocking=False)
+            self._per_loop[loop] = self._with_clients(blocking=False)
         return self._per_loop[loop]
 
-    def _request(
-        self, prompt: Prompt, index: int, setting: Configured
-    ) -> tuple[Sequence[BaseMessage], list[tuple[str, Any]], dict[str, Any]]:
+    def _with_clients(self, *, blocking: bool) -> _Clients:
+        models = iter(with_own_clients([link.model for links in self._links for link in links], self._limit, blocking=blocking))
+        return [[next(models) for _ in links] for links in self._links]
+
+    def _requests(self, prompt: Prompt, index: int, turn: int, metadata: dict[str, Any]) -> list[_Request]:
+        """Return the requests for a sample: the first one, and those that are made if it fails, to the models that stand in."""
         forms = self._forms.get(id(prompt))
         if forms is None or forms.prompt is not prompt:
             messages = as_messages(prompt)
@@ -251,25 +295,34 @@ class Sampler:
                 if len(self._forms) >= REMEMBERED:
                     del self._forms[next(iter(self._forms))]
                 self._forms[id(prompt)] = forms
-        kwargs: dict[str, Any] = {}
+        return [
+            _Request(
+                forms, index, setting, gate, _config(self._name, index, setting, metadata), self._kwargs(forms, index, setting)
+            )
+            for setting, gate in zip(self._links[turn], self._gates, strict=False)
+        ]
+
+    def _kwargs(self, forms: _Forms, index: int, setting: Configured) -> dict[str, Any]:
+        kwargs = dict(setting.kwargs)
         if self._seed is not None and setting.seed is not None:
             again = self._afresh()
             seed = sample_seed(self._seed, "again", again) if again else self._seed
             kwargs[setting.seed] = _seed_of(seed, forms.text, index)
-        return forms.messages, forms.plain, kwargs
+        return kwargs
 
     @contextmanager
-    def _attempt(self, leave: Pass, index: int, plain: list[tuple[str, Any]], setting: Configured) -> Iterator[_Attempt]:
+    def _attempt(self, request: _Request, leave: Pass) -> Iterator[_Attempt]:
         """Account for one request, before it and after, however it ends; the gate and the meter learn what came of it."""
+        index, plain, setting, gate = request.sample, request.forms.plain, request.setting, request.gate
         most = Usage(input=prompt_tokens(plain), cached=0, output=self._max_tokens or 0)
         if self._meter is not None:
             try:
                 self._meter.reserve(most)
             except BaseException:
-                self._gate.left(leave)
+                gate.left(leave)
                 raise
         attempt = _Attempt(AIMessage(""), Sample(index, ""))
-        began = self._gate.clock()
+        began = gate.clock()
         try:
             try:
                 yield attempt
@@ -280,38 +333,49 @@ class Sampler:
             if not isinstance(reply, AIMessage):  # an integration may return anything
                 raise NoReply(f"what came back is no message of a model's but of type {type(reply).__name__}")  # noqa: TRY301
             reply = message_without_keys(reply, setting.keys)
-            sample = sample_of(reply, index, plain, self._gate.clock() - began)
+            sample = sample_of(reply, index, plain, gate.clock() - began)
             attempt.sample = replace(sample, text=without_keys(sample.text, setting.keys))
         except Exception as error:
-            fault = fault_of(error, openai=setting.openai, seconds=self._gate.clock() - began)
-            self._lost(error, fault, leave, most, setting)
+            fault = fault_of(error, openai=setting.openai, seconds=gate.clock() - began)
+            self._lost(error, fault, leave, most, request)
             if fault is None:
                 raise
             raise Failed(error, fault) from error
         except BaseException as error:
-            self._lost(error, None, leave, most, setting)
+            self._lost(error, None, leave, most, request)
             raise
-        self._gate.answered(leave)
+        gate.answered(leave)
         if self._meter is not None:
             self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name))
 
-    def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, most: Usage, setting: Configured) -> None:
+    def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, most: Usage, request: _Request) -> None:
         """Tell the meter and the gate of a request that brought no reply."""
+        setting, gate = request.setting, request.gate
         if self._meter is not None:
             self._meter.abandon(most, billed=fault is None or fault.billed)
         if fault is None or fault.kind == "unknown":
-            self._gate.left(leave)
+            gate.left(leave)
         elif not fault.passes(longest_asked(self._patience)):
-            self._gate.refused(leave)
+            gate.refused(leave)
         elif fault.kind == "slow_down":
-            self._gate.slowed(leave, fault.told, f"{setting.name}: {said(error, setting.keys)}")
+            gate.slowed(leave, fault.told, f"{setting.name}: {said(error, setting.keys)}")
         else:
             what = f"{setting.name}: {said(error, setting.keys)}"
-            self._gate.failed(leave, fault.told, what, late=fault.timed_out)
+            gate.failed(leave, fault.told, what, late=fault.timed_out)
 
     def _raise_failure(self, failure: Failed, setting: Configured, statistics: dict[str, Any]) -> NoReturn:
         attempts = statistics.get("attempt_number", 1)
         raise_failure(failure, setting.name, setting.keys, attempts=attempts, longest=longest_asked(self._patience))
+
+
+def _stood_in(sample: Sample, failures: Sequence[Failed]) -> Sample:
+    """Return a sample that came after others had failed to bring it: by a model that stands in for them."""
+    return replace(sample, fallback=True, lost=sum(map(_lost_by, failures))) if failures else sample
+
+
+def _worst(failures: Sequence[Failed]) -> Failed:
+    """Return the failure that is told of all: one that may pass, if there is one, for then it is worth another try."""
+    return next((each for each in failures if each.fault.kind in {"slow_down", "transient"}), failures[0])
 
 
 def _lost_by(failure: Failed) -> int:
@@ -347,4 +411,5 @@ def _config(name: str, index: int, setting: Configured, metadata: dict[str, Any]
     metadata = metadata | {"sample": index, "model": setting.name}
     if setting.temperature is not None:
         metadata["temperature"] = setting.temperature
-    return {"run_name": f"{name} {index}", "tags": ["nostream"], "metadata": metadata}
+    own: RunnableConfig = {"run_name": f"{name} {index}", "tags": ["nostream"], "metadata": metadata}
+    return merge_configs(setting.config, own) if setting.config else own

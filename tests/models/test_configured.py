@@ -3,16 +3,22 @@
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 
 from maker_graph import UsageError, create_microstep
 from maker_graph.models.configured import configured
 from maker_graph.models.names import info_of
 from maker_graph.models.sampler import Sampler
+from maker_graph.models.wrapped import Bound
 from tests.conftest import Scripted, replies
 from tests.models.serving import KEY, PROMPT, completion, server
 
 QUESTION = {"messages": [("user", "1 + 1?")]}
+
+
+def bound(model: Any) -> Bound:
+    return Bound(model, {}, RunnableConfig())
 
 
 def openai(url: str = "http://127.0.0.1:9/v1", name: str = "gpt-4.1-mini", **own: Any) -> ChatOpenAI:
@@ -104,7 +110,7 @@ def test_a_vote_with_a_seed_gives_each_sample_one_of_its_own() -> None:
     ids=lambda each: type(each).__name__,
 )
 def test_every_integrations_names_for_them_are_known(model: Scripted, own: dict[str, Any]) -> None:
-    copy = configured(model, 0.1, 750).model
+    copy = configured(bound(model), 0.1, 750).model
     assert {name: getattr(copy, name) for name in own} == own
 
 
@@ -141,7 +147,7 @@ def test_the_models_own_temperature_and_cap_are_taken_wherever_they_stand(model:
     ],
 )
 def test_the_cap_stands_in_one_place_only(model: Scripted, field: str) -> None:
-    copy = configured(model, 0.1, 750).model
+    copy = configured(bound(model), 0.1, 750).model
     caps = ("max_tokens", "max_output_tokens", "max_completion_tokens")
     assert {name: value for name in caps if (value := getattr(copy, name, None)) is not None} == {field: 750}
 
@@ -177,7 +183,7 @@ def test_what_the_caller_asks_for_is_not_contradicted_by_what_stands_within_a_fi
     ids=lambda model: f"{type(model).__name__}-{getattr(model, 'model_name', None) or getattr(model, 'deployment_name', None)}",
 )
 def test_a_model_that_takes_no_temperature_is_sent_none(model: Any) -> None:
-    made = configured(model, 0.1, 750)
+    made = configured(bound(model), 0.1, 750)
     assert made.temperature is None
     assert made.model.temperature is None  # type: ignore[attr-defined]  # each of these has the field
 
@@ -195,12 +201,12 @@ def test_a_model_that_takes_no_temperature_is_sent_none(model: Any) -> None:
     ids=lambda model: getattr(model, "model_name", None) or model.model,
 )
 def test_any_other_model_is_sent_its_temperature(model: Any) -> None:
-    assert configured(model, 0.1, 750).temperature == 0.1
+    assert configured(bound(model), 0.1, 750).temperature == 0.1
 
 
 def test_a_model_that_thinks_for_as_long_as_a_reply_may_be_is_refused() -> None:
     with pytest.raises(UsageError, match=r"max_tokens=750 leaves no room .* 2,000 tokens"):
-        configured(Claude(script=replies("2"), thinking={"type": "enabled", "budget_tokens": 2_000}), None, 750)
+        configured(bound(Claude(script=replies("2"), thinking={"type": "enabled", "budget_tokens": 2_000})), None, 750)
 
 
 async def test_a_request_to_the_responses_api_has_the_cap_under_its_name_and_no_seed() -> None:
@@ -235,4 +241,4 @@ def test_a_deployment_behind_a_companys_gateway_gets_the_cap_of_azures() -> None
         made = Sampler([model], temperature=0.1, max_tokens=750, seed=None)
         assert made.draw(PROMPT, 1).text == "2"
     assert {name: value for name, value in asked[0].items() if "tokens" in name} == {"max_completion_tokens": 750}
-    assert configured(model, 0.1, 750).name == "prod"
+    assert configured(bound(model), 0.1, 750).name == "prod"

@@ -1,0 +1,188 @@
+"""A voted decision without a graph: `vote` and `avote` draw replies from any function.
+
+    from maker_graph import vote
+    decision = vote(lambda i: client.responses.create(model="...", input="17 * 23 = ? Digits only.").output_text, k=3)
+    decision["answer"]
+
+The rule, the red flags, the rounds and the decision are those of the microstep (`core/decision.py`), and so is the law: what is
+promised holds if each call of the function asks the same question in the same way.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.messages import AIMessage
+
+from maker_graph.core import checks
+from maker_graph.core.answers import reader_of, see_key
+from maker_graph.core.characters import without_controls
+from maker_graph.core.decision import Decision, Judged, Reader, decide, judge_all, next_draw
+from maker_graph.core.decision import undecided as error_of
+from maker_graph.core.red_flags import RedFlag, Sample
+from maker_graph.core.rules import StoppingRule
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, K, Voting
+from maker_graph.errors import UsageError
+from maker_graph.models.copies import Copies
+from maker_graph.models.replies import sample_of
+
+Reply: TypeAlias = str | AIMessage | Sample
+"""What a draw returns: the text of a reply, a message of a model's, or a Sample, which says how it ended and what it cost."""
+
+MOST_THREADS = 32
+"""Replies that are drawn at once by `vote`."""
+
+
+def vote(
+    draw: Callable[[int], Reply],
+    *,
+    k: int | StoppingRule = K,
+    answer: Any = None,
+    key: Callable[[Any], Any] | None = None,
+    check: Callable[[Any], bool] | None = None,
+    red_flags: Sequence[RedFlag] | None = None,
+    max_tokens: int | None = None,
+    max_samples: int = MAX_SAMPLES,
+    stuck_after: int = STUCK_AFTER,
+    on_undecided: Literal["raise", "return"] = "raise",
+) -> Decision:
+    """Return the decision of a vote on what `draw` replies; the replies of a round are drawn in parallel, in threads.
+
+    >>> vote(lambda i: "42", k=2)["answer"]
+    '42'
+
+    Args:
+        draw: from the number of a sample, from 0, to a reply: its text, an AIMessage, or a `Sample`. Each call asks the same. A
+            text alone does not say that it was cut short, so a message or a Sample is safer. What it raises ends the vote.
+        k: the lead that decides, or a stopping rule.
+        answer: a type, or a function from the text of a reply to the answer; as for `create_microstep`.
+        key: from an answer to what is voted on.
+        check: from an answer to True, or False if it breaks a rule of the domain; it may raise `Invalid`.
+        red_flags: for which replies to discard; as for `create_microstep`.
+        max_tokens: replies of more tokens are red-flagged; None sets no limit. It caps nothing: that is for `draw` to do.
+        max_samples: a vote that needs more samples than this is undecided.
+        stuck_after: and so is one with so many red flags in a row at its end.
+        on_undecided: "raise" `Undecided`, or "return" the decision, which says why.
+
+    Raises:
+        Undecided: no candidate won.
+        UsageError: a setting is wrong, or `draw` returns something else than a reply.
+    """
+    voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
+    count = _Count(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=False)
+    with ThreadPoolExecutor(min(MOST_THREADS, count.more), thread_name_prefix="maker-graph-vote") as pool:
+        while count.more:
+            count.take(list(pool.map(draw, count.next)))
+    return count.decision()
+
+
+async def avote(
+    draw: Callable[[int], Awaitable[Reply]],
+    *,
+    k: int | StoppingRule = K,
+    answer: Any = None,
+    key: Callable[[Any], Any] | None = None,
+    check: Callable[[Any], bool] | None = None,
+    red_flags: Sequence[RedFlag] | None = None,
+    max_tokens: int | None = None,
+    max_samples: int = MAX_SAMPLES,
+    stuck_after: int = STUCK_AFTER,
+    on_undecided: Literal["raise", "return"] = "raise",
+) -> Decision:
+    """Return the decision of a vote on what `draw` replies, which is awaited; everything else is as in `vote`."""
+    voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
+    count = _Count(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=True)
+    while count.more:
+        drawing = [asyncio.ensure_future(_awaited(draw, i)) for i in count.next]
+        try:
+            count.take(await asyncio.gather(*drawing))
+        finally:
+            for each in drawing:
+                each.cancel()
+            await asyncio.gather(*drawing, return_exceptions=True)
+    return count.decision()
+
+
+def _reader(voting: Voting, answer: Any, key: Callable[[Any], Any] | None, check: Callable[[Any], bool] | None) -> Reader:
+    if key is not None:
+        see_key(key)
+    if check is not None:
+        checks.function("check", check, "answer")
+    read = reader_of(answer)
+    return Reader(read.parse, key, check, voting.flags, read.instances)
+
+
+async def _awaited(draw: Callable[[int], Awaitable[Reply]], index: int) -> Reply:
+    drawing = draw(index)
+    if not inspect.isawaitable(drawing):
+        raise UsageError(f"avote awaits what draw returns, and for sample {index} it was no awaitable: call vote.")
+    return await drawing
+
+
+class _Count:
+    """A vote while it is taken.
+
+    Attributes:
+        more: samples that the next round draws; 0 if it has ended.
+    """
+
+    def __init__(self, draw: object, voting: Voting, reader: Reader, on_undecided: str, *, awaited: bool) -> None:
+        checks.function("draw", draw, "sample", awaited=True)
+        if checks.awaits(draw) and not awaited:
+            raise UsageError("draw is a coroutine function, which vote does not await: call avote.")
+        checks.one_of("on_undecided", on_undecided, ("raise", "return"))
+        self._voting = voting
+        self._reader = reader
+        self._raises = on_undecided == "raise"
+        self._copies = Copies()
+        self._samples: list[Sample] = []
+        self._judged: list[Judged] = []
+        self._rounds = 0
+        self.more = voting.first_round
+
+    @property
+    def next(self) -> range:
+        """The numbers of the samples of the next round."""
+        return range(len(self._judged), len(self._judged) + self.more)
+
+    def take(self, replies: Sequence[Any]) -> None:
+        """Count the replies of a round, in the order of their numbers."""
+        drawn = [_sample(reply, index) for reply, index in zip(replies, self.next, strict=True)]
+        ids_differ = self._copies.look(drawn, self._samples, drawn=lambda _: True)
+        self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
+        self._samples += drawn
+        self._rounds += 1
+        self.more = next_draw(self._judged, self._voting)
+
+    def decision(self) -> Decision:
+        """Return how the vote ended."""
+        result = decide(self._judged, self._voting, self._rounds)
+        if result["status"] == "undecided" and self._raises:
+            raise error_of(result)
+        return result
+
+
+def _sample(reply: Any, index: int) -> Sample:
+    """Return what a draw returned as a sample.
+
+    Raises:
+        UsageError: it is no reply.
+    """
+    if isinstance(reply, Sample):
+        text = without_controls(reply.text)
+        return replace(reply, index=index, text=text, garbled=reply.garbled or text != reply.text)
+    if isinstance(reply, str):
+        return sample_of(AIMessage(reply), index, [])
+    if isinstance(reply, AIMessage):
+        return sample_of(reply, index, [])
+    if inspect.iscoroutine(reply):
+        reply.close()
+        raise UsageError(f"draw returned a coroutine for sample {index}, which vote does not await: call avote.")
+    hint = " (its text is in .choices[0].message.content)" if hasattr(reply, "choices") else ""
+    raise UsageError(
+        "draw returns the text of a reply, an AIMessage or a Sample, and for sample "
+        f"{index} it returned {type(reply).__name__}{hint}."
+    )

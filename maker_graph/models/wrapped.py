@@ -1,0 +1,124 @@
+"""Chat models as people wrap them, and other runnables: what of them can be sampled honestly.
+
+Taken:
+- `.bind(...)`: what is bound goes out with each sample, but for what would make samples alike (`configured.py`);
+- `.with_config(...)`: tags, metadata and callbacks go along;
+- `.with_fallbacks([...])`: each request that fails is made to the next model at once, and such samples are counted;
+- an agent, a graph of messages, or a function as a runnable, which returns a text or a message (`agents.py`).
+
+Refused, each with its own sentence: what hides how a reply ended, or pays for retries that nobody counts.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.output_parsers import BaseLLMOutputParser
+from langchain_core.prompts import BasePromptTemplate
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.config import merge_configs
+from langchain_core.runnables.configurable import DynamicRunnable
+from langchain_core.runnables.fallbacks import RunnableWithFallbacks
+from langchain_core.runnables.retry import RunnableRetry
+
+from maker_graph.errors import UsageError
+from maker_graph.models.agents import AgentModel
+
+
+class Bound(NamedTuple):
+    """A chat model with what was bound to it.
+
+    Attributes:
+        model: the chat model itself.
+        kwargs: what goes out with each request.
+        config: what goes along with each: tags, metadata, callbacks.
+    """
+
+    model: BaseChatModel
+    kwargs: Mapping[str, Any]
+    config: RunnableConfig
+
+
+class Chain(NamedTuple):
+    """Who is asked for a sample: the first, and the next ones if its request fails with one of `handled`."""
+
+    links: tuple[Bound, ...]
+    handled: tuple[type[BaseException], ...]
+
+
+def chain_of(model: Runnable[Any, Any]) -> Chain:
+    """Return who is asked for the samples of `model`: one chat model, or several that stand in for each other.
+
+    Raises:
+        UsageError: it cannot be sampled honestly; the text says why, and what to give in its place.
+    """
+    if isinstance(model, RunnableWithFallbacks):
+        if model.exception_key is not None:
+            raise UsageError(
+                "A model with fallbacks that get the error (exception_key) cannot vote: its samples differ in kind."
+            )
+        links = [link for each in (model.runnable, *model.fallbacks) for link in chain_of(each).links]
+        return Chain(tuple(links), tuple(model.exceptions_to_handle))
+    return Chain((_bound(model),), ())
+
+
+def _bound(model: Runnable[Any, Any]) -> Bound:
+    if isinstance(model, BaseChatModel):
+        return Bound(model, {}, RunnableConfig())
+    if isinstance(model, RunnableRetry):
+        raise UsageError(
+            "A model with with_retry() pays for requests that nobody counts: give the model itself. It is asked again when a "
+            "request fails (calls={'patience': seconds} says for how long)."
+        )
+    if isinstance(model, RunnableBindingBase) and not isinstance(_innermost(model), RunnableWithFallbacks):
+        inner = _bound(model.bound)
+        if model.config_factories:
+            raise UsageError("A model with listeners (with_listeners) cannot vote: pass callbacks in the config of the call.")
+        return Bound(inner.model, {**inner.kwargs, **model.kwargs}, merge_configs(inner.config, model.config))
+    if isinstance(model, RunnableBindingBase):
+        raise UsageError("Bind settings to each model, and give them fallbacks afterwards: a.bind(...).with_fallbacks([b]).")
+    if isinstance(model, DynamicRunnable):
+        raise UsageError("A model with configurable fields may change between two samples: give the model as it is configured.")
+    if isinstance(model, RunnableSequence):
+        _see_sequence(model)
+    return Bound(AgentModel(runnable=model), {}, RunnableConfig())
+
+
+def _see_sequence(model: RunnableSequence[Any, Any]) -> None:
+    """See that a chain hides nothing.
+
+    Raises:
+        UsageError: it parses replies, or makes the prompt.
+    """
+    asks = any(isinstance(_innermost(step), BaseChatModel) for step in _steps(model))
+    if asks and any(_structured(step) for step in _steps(model)):
+        raise UsageError(
+            "A model with with_structured_output() hides how a reply ended, and repairs what it reads: give the model itself, "
+            "and the type as answer=, which is read strictly."
+        )
+    if asks and isinstance(model.last, BaseLLMOutputParser):
+        raise UsageError(
+            f"A chain that ends with {type(model.last).__name__} hides how a reply ended: give the model itself, and say with "
+            "answer= how its replies are read."
+        )
+    if isinstance(model.first, BasePromptTemplate):
+        raise UsageError("A chain that begins with a prompt template takes no messages: say with prompt= what is asked.")
+
+
+def _steps(model: Runnable[Any, Any]) -> Iterator[Runnable[Any, Any]]:
+    inner = getattr(model, "steps__", None)  # of a RunnableParallel, by name
+    for step in inner.values() if isinstance(inner, Mapping) else getattr(model, "steps", ()):
+        yield step
+        yield from _steps(step)
+
+
+def _structured(step: Runnable[Any, Any]) -> bool:
+    kwargs = getattr(step, "kwargs", None)
+    return isinstance(kwargs, Mapping) and any("structured_output" in str(name) for name in kwargs)
+
+
+def _innermost(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    while isinstance(model, RunnableBindingBase):
+        model = model.bound
+    return model

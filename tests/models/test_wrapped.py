@@ -1,0 +1,119 @@
+"""Chat models as people wrap them: taken if their samples are honest, else refused with their own sentence."""
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import ConfigurableField, RunnableLambda
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel
+
+from maker_graph import Budget, LimitReached, ProviderFailure, UsageError, create_microstep
+from tests.conftest import Scripted, replies
+
+QUESTION = {"messages": [("user", "1 + 1?")]}
+
+
+class Answer(BaseModel):
+    value: int
+
+
+class Down(ConnectionError):
+    """What a provider that is down raises."""
+
+
+def down(_: int, __: str) -> str:
+    raise Down("out of order")
+
+
+def decided(model: Any, **settings: Any) -> dict[str, Any]:
+    return dict(create_microstep(model, decision="decision", k=2, **settings).invoke(QUESTION)["decision"])
+
+
+def test_what_is_bound_goes_out_with_each_sample_but_for_what_makes_them_alike() -> None:
+    model = Scripted(script=replies("2"), log=[])
+    decided(model.bind(seed=7, n=3, stream=True, user="me").bind(user="you"))
+    assert [{name: value for name, value in call.items() if name in {"seed", "n", "stream", "user"}} for call in model.log] == [
+        {"user": "you"},
+        {"user": "you"},
+    ]
+
+
+def test_a_bound_temperature_and_cap_are_the_models_own_and_the_callers_come_first() -> None:
+    model = Scripted(script=replies("2"), log=[])
+    decided(model.bind(temperature=0.7, max_tokens=50))
+    decided(model.bind(temperature=0.7, max_tokens=50), temperature=0.3, max_tokens=20)
+    assert [(call["temperature"], call["max_tokens"]) for call in model.log] == [(0.7, 50)] * 2 + [(0.3, 20)] * 2
+
+
+def test_tags_and_metadata_that_were_bound_go_along() -> None:
+    seen: list[Any] = []
+
+    class Watching(Scripted):
+        def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            seen.append(({"ours", "nostream"} <= {*run_manager.tags}, run_manager.metadata.get("team")))
+            return super()._generate(messages, stop, run_manager, **kwargs)
+
+    decided(Watching(script=replies("2")).with_config(tags=["ours"], metadata={"team": "a"}))
+    assert seen == [(True, "a")] * 2
+
+
+def test_a_fallback_replies_where_the_first_fails_and_such_samples_are_counted() -> None:
+    first = Scripted(script=lambda i, _: down(i, "") if i == 1 else "2")
+    decision = decided(first.with_fallbacks([Scripted(script=replies("2"))]))
+    assert (decision["answer"], decision["samples"], decision["fallbacks"]) == ("2", 2, 1)
+
+
+async def test_the_same_when_it_is_awaited() -> None:
+    node = create_microstep(Scripted(script=down).with_fallbacks([Scripted(script=replies("2"))]), k=2, decision="decision")
+    assert (await node.ainvoke(QUESTION))["decision"]["fallbacks"] == 2
+
+
+def test_without_fallbacks_nothing_is_said_of_them() -> None:
+    assert "fallbacks" not in decided(Scripted(script=replies("2")))
+
+
+def test_only_the_errors_that_were_named_lead_to_a_fallback() -> None:
+    model = Scripted(script=down).with_fallbacks([Scripted(script=replies("2"))], exceptions_to_handle=(KeyError,))
+    with pytest.raises(ProviderFailure, match="out of order"):
+        decided(model, calls={"patience": 0.01})
+
+
+def test_where_all_fail_the_request_is_made_again_and_the_first_failure_that_may_pass_is_told() -> None:
+    model = Scripted(script=down).with_fallbacks([Scripted(script=down)])
+    with pytest.raises(ProviderFailure, match="out of order"):
+        decided(model, calls={"patience": 0.01})
+
+
+def test_each_request_of_a_fallback_is_in_the_account() -> None:
+    model = Scripted(script=down).with_fallbacks([Scripted(script=replies("2"))])
+    budget = Budget(max_calls=3)
+    with pytest.raises(LimitReached):
+        decided(model, calls={"meter": budget})
+
+
+@pytest.mark.parametrize(
+    ("wrap", "problem"),
+    [
+        (lambda model: model.with_retry(), "with_retry"),
+        (lambda model: model.with_structured_output(Answer), "answer="),
+        (lambda model: model.with_structured_output(Answer, include_raw=True), "answer="),
+        (lambda model: model | StrOutputParser(), "StrOutputParser"),
+        (lambda model: ChatPromptTemplate.from_messages([("user", "{q}")]) | model, "prompt="),
+        (lambda model: model.with_listeners(on_end=print), "with_listeners"),
+        (lambda model: model.configurable_fields(temperature=ConfigurableField(id="t")), "configurable"),
+        (lambda model: model.with_fallbacks([model]).bind(stop=["."]), "fallbacks afterwards"),
+        (lambda model: model.with_fallbacks([model], exception_key="why"), "exception_key"),
+        (lambda model: model.with_fallbacks([model.with_retry()]), "with_retry"),
+    ],
+)
+def test_what_cannot_be_sampled_honestly_is_refused_when_building_each_with_its_sentence(wrap: Any, problem: str) -> None:
+    model = ChatOpenAI(model="gpt-4.1-mini", api_key="x", base_url="http://127.0.0.1:9/v1")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=problem):
+        create_microstep(wrap(model))
+
+
+def test_a_chain_that_ends_with_the_message_is_taken() -> None:
+    assert decided(RunnableLambda(lambda messages: messages) | Scripted(script=replies(AIMessage("2"))))["answer"] == "2"

@@ -11,8 +11,11 @@ the caller's wish): a vote would end in a GraphRecursionError after eight rounds
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
+
+from maker_graph.graph.serializer import refuse_permissive
 
 
 class Node(RunnableLambda[Any, Any]):
@@ -38,11 +41,15 @@ class Node(RunnableLambda[Any, Any]):
 
 
 class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
-    """A compiled graph that may take at least `supersteps`, whatever limit it is called with."""
+    """A compiled graph that may take at least `supersteps`, whatever limit it is called with.
 
-    def __init__(self, *, supersteps: int, **compiled: Any) -> None:
+    Unless it is `trusting`, it refuses a checkpointer that runs what its database says, also that of a graph around it.
+    """
+
+    def __init__(self, *, supersteps: int, trusting: bool = True, **compiled: Any) -> None:
         super().__init__(**compiled)
         self.supersteps = supersteps
+        self.trusting = trusting
 
     @classmethod
     def of(cls, graph: CompiledStateGraph[Any, Any, Any, Any], supersteps: int, **more: Any) -> "BoundedGraph":
@@ -59,5 +66,10 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         return super().astream(input, self._enough(config), **kwargs)
 
     def _enough(self, config: RunnableConfig | None) -> RunnableConfig:
+        if not self.trusting and self.checkpointer is not False:
+            refuse_permissive(self.checkpointer)
+            for each in ensure_config(config).get("configurable", {}).values():  # a graph around this one hands its own down
+                if isinstance(each, BaseCheckpointSaver):
+                    refuse_permissive(each)
         given = config or RunnableConfig()
         return {**given, "recursion_limit": max(self.supersteps, given.get("recursion_limit", 0))}

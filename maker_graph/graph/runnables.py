@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
+from langchain_core.runnables.config import merge_configs
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
@@ -68,7 +69,9 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     def _enough(self, config: RunnableConfig | None) -> RunnableConfig:
         if not self.trusting and self.checkpointer is not False:
             refuse_permissive(self.checkpointer)
-            for each in ensure_config(config).get("configurable", {}).values():  # a graph around this one hands its own down
+            for each in (
+                ensure_config(merge_configs(self.config, config)).get("configurable", {}).values()
+            ):  # a graph around this one hands its own down
                 if isinstance(each, BaseCheckpointSaver):
                     refuse_permissive(each)
         given = config or RunnableConfig()

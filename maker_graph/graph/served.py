@@ -81,7 +81,10 @@ def settings_of(runtime: ServerRuntime[Any], schema: type[Settings]) -> Settings
     try:
         return schema.model_validate({} if given is None else given)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, each['loc'])) or 'context'}: {each['msg']}" for each in error.errors())
+        problems = (
+            f"{'.'.join(map(str, each['loc'])) or 'context'}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        )
         raise UsageError(f"The context is not right. {'; '.join(problems)}.") from None
 
 

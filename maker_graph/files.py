@@ -36,6 +36,24 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 )
 
 
+def is_there(path: Path) -> bool:
+    """Say whether something is at `path`; nothing is under a name that no file can have."""
+    return os.path.exists(path)  # noqa: PTH110  pathlib raises for a name that is too long
+
+
+def odd_kind(path: Path) -> str | None:
+    """Return in words what is at `path`, if it is something else than a regular file: to read it might take for ever.
+
+    Raises:
+        OSError: nobody can tell what is there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:  # a link that points to nothing is such a case
+        return None
+    return None if stat.S_ISREG(mode) else next((name for holds, name in _KINDS if holds(mode)), "no regular file")
+
+
 def destination(path: Path) -> Path:
     """Return the file that is written if `path` is asked for: itself, or what it links to, which need not be there yet.
 
@@ -43,12 +61,7 @@ def destination(path: Path) -> Path:
         UsageError: there is something else than a regular file; the text says what.
         OSError: nobody can tell what is there.
     """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:  # a link that points to nothing is such a case
-        mode = stat.S_IFREG
-    if not stat.S_ISREG(mode):
-        kind = next((name for holds, name in _KINDS if holds(mode)), "no regular file")
+    if kind := odd_kind(path):
         raise UsageError(f"{path} is {kind} and cannot be replaced by a file: give the name of a regular file.")
     return Path(os.path.realpath(path))
 
@@ -187,9 +200,9 @@ class OwnFiles:
         Raises:
             UsageError: no file can be written there.
         """
-        if not (folder := path.absolute().parent).is_dir():
-            raise UsageError(f"{path} cannot be written: there is no folder {folder}.")
         try:
+            if not (folder := path.absolute().parent).is_dir():
+                raise UsageError(f"{path} cannot be written: there is no folder {folder}.")
             target = destination(path)
             digest = _digest(target)
         except OSError as error:

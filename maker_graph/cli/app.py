@@ -112,13 +112,14 @@ def _misused(error: Any) -> Ending:
 
 
 def _crashed(error: BaseException) -> Ending:
-    from maker_graph.models.redaction import redacted  # pydantic, which few commands need
+    from maker_graph.models.redaction import keys_of_the_environment, redacted  # pydantic, which few commands need
 
     frames = traceback.extract_tb(error.__traceback__)
     where = f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
-    reason = redacted(f"{type(error).__name__}: {error}".rstrip(": "))
+    keys = keys_of_the_environment()
+    reason = redacted(f"{type(error).__name__}: {error}".rstrip(": "), keys)
     if os.environ.get(TRACEBACK):
-        tell(redacted("".join(traceback.format_exception(error))))
+        tell(redacted("".join(traceback.format_exception(error)), keys))
     tell(
         f"Error: this should not happen: {reason}{where}. What was committed is kept. It is an error in a task of your own, or "
         f"in maker_graph: then please report it to the maintainers, with all that {TRACEBACK}=1 shows."

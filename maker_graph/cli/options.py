@@ -8,6 +8,7 @@ import typer
 
 from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
+from maker_graph.files import is_there
 from maker_graph.run.database import Fsync
 from maker_graph.run.traces import Trace
 
@@ -218,7 +219,7 @@ def task_named(name: str, disks: int, source: Path | None) -> "LoadedTask":
 def directory_of(name: str) -> Path:
     """Return the directory of the run that `name` says: under runs/, unless it is a path or a run itself."""
     path = Path(name)
-    return path if os.sep in str(name) or (path / "settings.json").is_file() else Path("runs") / path
+    return path if os.sep in str(name) or is_there(path / "settings.json") else Path("runs") / path
 
 
 def opened_run(

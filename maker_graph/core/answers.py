@@ -127,7 +127,7 @@ def _same(value: Any) -> JSON:
         inside = {field.name: getattr(value, field.name) for field in fields(value)}
     else:
         inside = plain(value)
-    return _same(inside)
+    return _same(plain(value) if type(inside) is type(value) else inside)  # as a URL is
 
 
 def _object(value: Mapping[Any, Any]) -> dict[str, JSON]:
@@ -233,6 +233,8 @@ def _adapter(form: Any, shown: str) -> tuple["TypeAdapter[Any]", bool, bool]:
     for node, serialized in nodes:
         if _is_secret(node):
             raise UsageError(f"answer={shown} cannot be voted on: all secrets look the same, so use str.")
+        if _is_import(node):
+            raise UsageError(f"answer={shown} would import what a model names: use str, or Literal with the names that may be.")
         if not serialized and (why := _NO_KINDS.get(node["type"])):
             raise UsageError(f"answer={shown} cannot be voted on: {why}.")
     kinds = {node["type"] for node, _ in nodes}
@@ -262,6 +264,11 @@ def _nodes(schema: Any, *, serialized: bool = False) -> Iterator[tuple[dict[str,
 def _is_secret(node: Mapping[str, Any]) -> bool:
     made = node.get("serialization", {}).get("function")
     return getattr(made, "__module__", "") == "pydantic.types" and "secret" in getattr(made, "__name__", "")
+
+
+def _is_import(node: Mapping[str, Any]) -> bool:
+    called = node.get("function")
+    return isinstance(called, dict) and getattr(called.get("function"), "__qualname__", "") == "import_string"
 
 
 def _validated(adapter: "TypeAdapter[Any]", text: str) -> Any:

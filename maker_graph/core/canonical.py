@@ -166,7 +166,8 @@ def _see_kinds(value: Any) -> None:
 def _parts(value: Any) -> Iterable[object]:
     """Return what `value` holds, as far as it is known."""
     if hasattr(type(value), "__pydantic_serializer__"):  # with the user's own serializers, which may make a list of a set
-        return [type(value).__pydantic_serializer__.to_python(value, mode="python", by_alias=False, warnings=False)]
+        inside = type(value).__pydantic_serializer__.to_python(value, mode="python", by_alias=False, warnings=False)
+        return [] if type(inside) is type(value) else [inside]  # a URL is made of nothing simpler
     if isinstance(value, Enum):
         return [value.value]
     if is_dataclass(value) and not isinstance(value, type):

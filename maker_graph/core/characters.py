@@ -85,6 +85,15 @@ def visible(text: str) -> str:
     return _parts(text).sub(lambda match: _escape(match[0]) if match["unseen"] else match[0], text)
 
 
+def without_unseen(text: str) -> str:
+    r"""Return `text` without the characters that `unseen` finds: two texts that then are the same look the same.
+
+    >>> without_unseen("ci\u00adty\u200b")
+    'city'
+    """
+    return text if unseen(text) is None else _parts(text).sub(lambda match: "" if match["unseen"] else match[0], text)
+
+
 def without_controls(text: str) -> str:
     r"""Return `text` with control characters, but \t, \n and \r, and lone surrogates as escapes that can be seen.
 

@@ -9,11 +9,12 @@ Nothing here waits or knows a client; `transfer.py` does.
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from math import isfinite
 from typing import Any
 
+from maker_graph.models.redaction import clean, redacted
 from maker_graph.models.streams import completion_of
 
 MAX_BODY = 3 * 2**19
@@ -157,24 +158,33 @@ class _Unpacking:
         return unpacked
 
 
-def vetted(body: bytes, path: str) -> str:
+def vetted(body: bytes, path: str, keys: Sequence[str] = ()) -> str:
     """Return what a client may make a reply of, as JSON in ASCII; what nobody reads is left out, so that it takes no time.
 
     Args:
         body: as it came, unpacked.
         path: of the request; its end says what is asked for: `/chat/completions`, `/responses`, or something else.
+        keys: API keys, which are taken out.
 
     Raises:
         NoReply: it is none.
         ErrorReply: it is an error that the provider tells of.
     """
+    try:
+        kept = _Keeping().kept(_read(body, path, keys))
+    except ErrorReply as error:
+        raise ErrorReply(
+            redacted(str(error), keys), tuple(redacted(code, keys) for code in error.codes), error.status
+        ) from None
+    return json.dumps(clean(kept, keys) if keys else kept)
+
+
+def _read(body: bytes, path: str, keys: Sequence[str]) -> Any:
     if path.endswith("/chat/completions"):
-        data = _completion(_without_error(_streamed(body) or _parsed(body)))
-    elif path.endswith("/responses"):
-        data = _response(_without_error(_parsed(body)))
-    else:
-        data = _parsed(body)
-    return json.dumps(_Keeping().kept(data))
+        return _completion(_without_error(_streamed(body) or _parsed(body, keys)))
+    if path.endswith("/responses"):
+        return _response(_without_error(_parsed(body, keys)))
+    return _parsed(body, keys)
 
 
 def _streamed(body: bytes) -> dict[str, Any] | None:
@@ -188,14 +198,14 @@ def _streamed(body: bytes) -> dict[str, Any] | None:
     return streamed
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, keys: Sequence[str]) -> Any:
     # UTF-16 has the same bytes among others, so that this holds for it as well; brackets and commas within texts count.
     if body.count(b"[") + body.count(b"{") > MAX_BRACKETS or body.count(b",") > MAX_COMMAS:
         raise NoReply("the body holds more values than a reply has")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        start = " ".join(body[:80].decode(errors="replace").split())
+        start = redacted(" ".join(body[:2_000].decode(errors="replace").split()), keys)[:80]  # no half of a key
         raise NoReply(f"the body is no JSON, or was cut; it starts with {start!r}" if start else "the body is empty") from error
 
 

@@ -187,7 +187,7 @@ def seconds_told(milliseconds: str | None, after: str | None, date: str | None =
     """
     for text, unit in ((milliseconds, 1000), (after, 1)):
         try:
-            seconds = float(text or "") / unit
+            seconds = float("" if text is None or "_" in text else text) / unit  # Python reads 1_0 as ten
         except ValueError:
             continue
         if 0 <= seconds <= LONGEST_TOLD:
@@ -230,9 +230,9 @@ def said(error: BaseException, keys: Sequence[str] = ()) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _text(error: BaseException) -> str:
+def _text(error: BaseException, most: int | None = 10_000) -> str:
     try:
-        return str(error)[:10_000]
+        return str(error)[:most]
     except Exception:  # noqa: BLE001  whatever it is, it has a name
         return ""
 
@@ -273,5 +273,6 @@ def raise_failure(failure: Failed, name: str, keys: Sequence[str], *, attempts: 
             todo = f"It failed {times}: resume when the provider answers again."
     text = f"{name}: {said(error, keys)}. {todo}"
     # A cause is printed with the failure: not if it holds a key.
-    cause = error if all(redacted(_text(each), keys) == _text(each) for each in _causes(error)) else None
+    causes = [_text(each, None) for each in _causes(error)]
+    cause = error if all(redacted(text, keys) == text for text in causes) else None
     raise ProviderFailure(text, fault.status, "step" if fault.kind == "step" else "run") from cause

@@ -2,15 +2,19 @@
 
 Of an error everything goes that looks like a key. A reply is the user's data, and only the keys themselves are taken out of it,
 if they are no words that a reply may well hold: "any" and "not-needed" are the keys of many a server of one's own.
+
+A key is found as it is and in the ways in which text is written for other readers: in capitals or small letters, broken by
+blanks, line ends or characters that nobody can see, in a URL, in JSON, in HTML, in base64 and in hexadecimal digits. A server
+that takes pains to hide a key in its replies can still do so.
 """
 
-import json
+import base64
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
 from langchain_core.messages import AIMessage
 from pydantic import SecretStr
@@ -18,8 +22,24 @@ from pydantic import SecretStr
 SHORTEST = 8
 """Characters of a key at least that is taken out of errors; a shorter one may be a word of its own."""
 
+LONGEST = 2**17
+"""Characters of a text at most in which escapes are read: no sample and no error is kept that is longer."""
+
 _SECRET = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])\S{12,}|\S{20,}")
 _NAMED_SECRET = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
+_LIKE_A_KEY = re.compile(r"\b(Bearer )?sk-[\w*-]+|\bBearer [\w.~+/*-]+=*")
+
+_UNSEEN = bytes({*range(0x21), 0x7F})
+_ENTITIES = {b"amp": b"&", b"quot": b'"', b"apos": b"'", b"lt": b"<", b"gt": b">"}
+_ESCAPE = re.compile(
+    rb"%(?:25)*(?P<url>[0-9a-f]{2})|\\+u00(?P<json>[2-7][0-9a-f])|\\+x(?P<hex>[2-7][0-9a-f])|\\+u[0-9a-f]{4}|\\+[nrtbf0]|\\+"
+    rb"|&#x0*(?P<hexhtml>[2-7][0-9a-f]);?|&#0*(?P<html>[0-9]{2,3});?|&(?P<name>amp|quot|apos|lt|gt);"
+)
+_BETWEEN = r"(?:[^\x21-\x7e]|\\+u(?!00[2-7])[0-9a-f]{4}|%(?:25)*[0189a-f][0-9a-f]|\\+[nrtbf0])*"
+"""What may stand between two characters of a key that is written out: no visible character of ASCII, also as an escape."""
+
+_BROKEN = r"(?:\s|\\+[nr])*"
+"""And of one that is encoded: the end of a line."""
 
 
 def redacted(text: str, keys: Sequence[str] = ()) -> str:
@@ -28,9 +48,7 @@ def redacted(text: str, keys: Sequence[str] = ()) -> str:
     >>> redacted("Invalid key: Bearer sk-123, or canary-42", ["canary-42"])
     'Invalid key: Bearer [key], or [key]'
     """
-    for key in keys:
-        text = _without(text, key)
-    return re.sub(r"\b(Bearer )?sk-[\w*-]+|\bBearer [\w.~+/*-]+=*", lambda match: f"{match[1] or ''}[key]", text)
+    return _LIKE_A_KEY.sub(lambda match: f"{match[1] or ''}[key]", _without(text, keys))
 
 
 def without_keys(text: str, keys: Sequence[str]) -> str:
@@ -41,10 +59,7 @@ def without_keys(text: str, keys: Sequence[str]) -> str:
     >>> without_keys("A key is not-needed.", ["not-needed"])
     'A key is not-needed.'
     """
-    for key in keys:
-        if _SECRET.fullmatch(key):
-            text = _without(text, key)
-    return text
+    return _without(text, [key for key in keys if _SECRET.fullmatch(key)])
 
 
 def clean(value: Any, keys: Sequence[str], depth: int = 50) -> Any:
@@ -59,7 +74,10 @@ def clean(value: Any, keys: Sequence[str], depth: int = 50) -> Any:
 
 
 def message_without_keys(message: AIMessage, keys: Sequence[str]) -> AIMessage:
-    """Return a model's message without `keys`, as `without_keys` does it, wherever it holds text."""
+    """Return a model's message without `keys`, as `without_keys` does it, wherever it holds text.
+
+    A key that several parts of the content make together is left for the text of the sample.
+    """
     parts = ("content", "additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls")
     return message.model_copy(update={part: clean(getattr(message, part), keys) for part in parts}) if keys else message
 
@@ -78,17 +96,94 @@ def sent_keys(request: Any) -> list[str]:
     """Return the keys that an HTTP request carries in its headers and its address."""
     carried = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
     carried += request.url.params.multi_items() if request.url.query else ()
-    found = {value.rpartition(" ")[2] for name, value in carried if _NAMED_SECRET.search(name)}
+    found = {key for name, value in carried if _NAMED_SECRET.search(name) for key in _parts(value)}
     return sorted((key for key in found if len(key) >= SHORTEST), key=len, reverse=True)
 
 
-def _without(text: str, key: str) -> str:
-    """Return `text` without `key`, also as it stands in a URL and in JSON."""
-    for form in _forms(key):
-        text = text.replace(form, "[key]")
+def keys_of_the_environment() -> list[str]:
+    """Return the API keys in the variables of the environment, for text of which nobody knows whose keys it may hold."""
+    found = {value for name, value in os.environ.items() if re.search(r"(API_?KEY|SECRET|TOKEN)$", name)}
+    return sorted((key for key in found if len(key) >= SHORTEST), key=len, reverse=True)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield what may be a key in the value of a header: a token, a password, each value of a cookie."""
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            yield base64.b64decode(rest).decode().partition(":")[2]
+    for part in re.split(r"[\s;,]+", value):
+        yield part
+        yield part.partition("=")[2]
+
+
+def _without(text: str, keys: Sequence[str]) -> str:
+    """Return `text` without `keys`, however they are written."""
+    if not keys or len(text) < SHORTEST:
+        return text
+    for key in keys:
+        if _holds(text, key):
+            text = text.replace(key, "[key]")  # as it is nearly always: it takes no time
+            text = _pattern(key).sub("[key]", text) if _holds(text, key) else text
+            text = "[key]" if _holds(text, key) else text  # if it is in there somehow, nothing is kept
     return text
 
 
+def _holds(text: str, key: str) -> bool:
+    bare = _bare(text)
+    return any(form in bare for form in _forms(key))
+
+
+@lru_cache(maxsize=8)  # a reply comes by several times
+def _bare(text: str) -> bytes:
+    """Return `text` in small letters without escapes, blanks and all that is no visible character of ASCII."""
+    bare = text.encode("ascii", "ignore").translate(None, _UNSEEN).lower()
+    escaped = (b"\\" in bare or b"%" in bare or b"&" in bare) and len(bare) <= LONGEST
+    return _ESCAPE.sub(_unescaped, bare) if escaped else bare
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    digits = match["url"] or match["json"] or match["hex"] or match["hexhtml"]
+    code = int(digits, 16) if digits else int(match["html"]) if match["html"] else 0
+    return bytes([code]).lower() if 0x20 < code < 0x7F else _ENTITIES.get(match["name"], b"")
+
+
 @lru_cache(maxsize=64)
-def _forms(key: str) -> Sequence[str]:
-    return [*dict.fromkeys((key, quote(key, safe=""), json.dumps(key)[1:-1]))]
+def _forms(key: str) -> Sequence[bytes]:
+    """Return what `_bare` makes of a key, plain and encoded."""
+    return [_bare(key), *(form.lower().encode() for form in _encoded(key))]
+
+
+def _encoded(key: str) -> list[str]:
+    """Return what base64 makes of a key at each place in which it may begin, and its hexadecimal digits."""
+    raw = key.encode("utf-8", "surrogatepass")
+    shifted = [base64.b64encode(bytes(shift) + raw).decode().rstrip("=") for shift in range(3)]
+    # At the ends a character also stands for what comes before or after.
+    inner = [
+        text[first : -1 if (shift + len(raw)) % 3 else None]
+        for shift, (text, first) in enumerate(zip(shifted, (0, 2, 3), strict=True))
+    ]
+    return [*inner, *(text.translate(str.maketrans("+/", "-_")) for text in inner), raw.hex()]
+
+
+@lru_cache(maxsize=16)
+def _pattern(key: str) -> re.Pattern[str]:
+    """Return what finds a key as it is written; 0.2 s to make for a long key, and seldom needed."""
+    plain = _BETWEEN.join(map(_written, _bare(key).decode()))
+    encoded = (f"[a-z0-9+/_-]{{0,3}}{_BROKEN.join(map(re.escape, form))}[a-z0-9+/_-]{{0,3}}=*" for form in _encoded(key))
+    return re.compile("|".join([plain, *encoded]), re.IGNORECASE)
+
+
+def _written(character: str) -> str:
+    """Return a pattern of the ways in which a visible character of ASCII is written."""
+    code = ord(character)
+    digits = {f"{code:02x}", f"{ord(character.upper()):02x}"}
+    hexadecimal, decimal = "|".join(sorted(digits)), "|".join(sorted({str(code), str(ord(character.upper()))}))
+    names = [f"&{name.decode()};" for name, meant in _ENTITIES.items() if meant == character.encode()]
+    escapes = [
+        rf"%(?:25)*(?:{hexadecimal})",
+        rf"\\+(?:u00|x)(?:{hexadecimal})",
+        rf"&#x0*(?:{hexadecimal});?",
+        rf"&#0*(?:{decimal});?",
+    ]
+    return "(?:" + "|".join([rf"\\*{re.escape(character)}", *escapes, *names]) + ")"

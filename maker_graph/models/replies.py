@@ -33,8 +33,16 @@ LEAST = 16
 _MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
 _ROOM = 16  # what a channel and an entry of the journal put around the arguments of a tool call is nested too
 
-_ENDS = ("finishreason", "stopreason", "donereason", "completionreason", "status", "nativefinishreason")
+_ENDS = ("finishreason", "stopreason", "donereason", "completionreason", "status", "nativefinishreason", "finishdetails")
 """The keys under which it is said how a reply ended, `folded`, the one that tells most first."""
+
+_SIGNS: Mapping[str, tuple[object, str]] = {
+    "istruncated": (True, "truncated"),
+    "isblocked": (True, "blocked"),
+    "done": (False, "incomplete"),
+    "amazonbedrockguardrailaction": ("INTERVENED", "guardrail_intervened"),
+}
+"""What else, under its key, says that a reply did not end well, and how."""
 
 _REASONING = frozenset(["reasoning", "thinking", "redacted_thinking", "reasoning_content", "reasoning_details"])
 _TEXT = frozenset(["text", "output_text", "input_text", "text_delta", "refusal"])
@@ -112,8 +120,7 @@ def _end(reply: AIMessage) -> End:
         words.append(_ended(details.get("reason")))
     if isinstance(feedback, Mapping) and feedback.get("block_reason"):
         return End("refused", _ended(feedback["block_reason"]) or "")
-    if said.get("istruncated") is True:
-        words.append("truncated")
+    words += [word for key, (sign, word) in _SIGNS.items() if type(said.get(key)) is type(sign) and said[key] == sign]
     return end_of(words)
 
 
@@ -151,6 +158,8 @@ def _tool_calls(reply: AIMessage) -> list[ToolCall]:
     if not called:
         kwargs = reply.additional_kwargs
         called = [*_listed(kwargs.get("tool_calls")), *([kwargs["function_call"]] if kwargs.get("function_call") else [])]
+    if not called:
+        called = [block for block in _blocks(reply) if _word(block.get("type")) in _CALLS]
     return [_tool_call(call) for call in called[:MOST_CALLS]]
 
 
@@ -162,7 +171,7 @@ def _tool_call(call: Any) -> ToolCall:
     call = call if isinstance(call, Mapping) else {}
     inner = call.get("function")
     inner = inner if isinstance(inner, Mapping) else call
-    args, error = _args(inner.get("args", inner.get("arguments")))
+    args, error = _args(next((inner[key] for key in ("args", "arguments", "input") if key in inner), None))
     said = call.get("error")
     return ToolCall(name=_word(inner.get("name")), args=args, id=_word(call.get("id")), error=error or _word(said, 300))
 

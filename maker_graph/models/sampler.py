@@ -40,7 +40,7 @@ from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, sa
 from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.openai import close_async_client, no_choices, with_own_clients
 from maker_graph.models.prompts import as_messages, pairs_of, prompt_tokens
-from maker_graph.models.redaction import message_without_keys
+from maker_graph.models.redaction import message_without_keys, without_keys
 from maker_graph.models.replies import sample_of
 from maker_graph.models.retrying import longest_asked, retry_settings
 from maker_graph.models.transfer import Limit
@@ -280,7 +280,8 @@ class Sampler:
             if not isinstance(reply, AIMessage):  # an integration may return anything
                 raise NoReply(f"what came back is no message of a model's but of type {type(reply).__name__}")  # noqa: TRY301
             reply = message_without_keys(reply, setting.keys)
-            attempt.sample = sample_of(reply, index, plain, self._gate.clock() - began)
+            sample = sample_of(reply, index, plain, self._gate.clock() - began)
+            attempt.sample = replace(sample, text=without_keys(sample.text, setting.keys))
         except Exception as error:
             fault = fault_of(error, openai=setting.openai, seconds=self._gate.clock() - began)
             self._lost(error, fault, leave, most, setting)

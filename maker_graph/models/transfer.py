@@ -19,7 +19,7 @@ from typing import Any
 from urllib.request import Request
 
 from maker_graph.models.envelopes import MAX_BODY, MAX_ERROR_BODY, MAX_HEADERS, Body, NoReply, vetted
-from maker_graph.models.redaction import sent_keys, without_keys
+from maker_graph.models.redaction import redacted, sent_keys, without_keys
 
 Limit = Callable[[], float | None]
 """Returns the seconds that a request may take; None leaves it to the client."""
@@ -167,10 +167,10 @@ def _replace(response: Any, body: Body) -> None:
     if len(response.headers.raw) > MAX_HEADERS:
         response.headers = type(response.headers)(response.headers.raw[:MAX_HEADERS])
     if response.is_success:
-        text = vetted(body.whole(), response.request.url.path)
+        text = vetted(body.whole(), response.request.url.path, keys)
         response.headers["content-type"] = "application/json"
     else:
-        text = body.unpacked().decode("utf-8", "replace")
+        text = redacted(body.unpacked().decode("utf-8", "replace"), keys)
         response.headers["content-type"] = "text/plain; charset=utf-8"
     for name in ("content-encoding", "content-length", "transfer-encoding"):
         response.headers.pop(name, None)
@@ -178,4 +178,4 @@ def _replace(response: Any, body: Body) -> None:
     if without_keys(said, keys) != said:
         for name, value in response.headers.multi_items():
             response.headers[name] = without_keys(value, keys)
-    response.stream = _library(response).ByteStream(without_keys(text, keys).encode())
+    response.stream = _library(response).ByteStream(text.encode())

@@ -25,7 +25,7 @@ from maker_graph.core.machine import Machine, Totals, added, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
-from maker_graph.files import write_whole
+from maker_graph.files import is_there, odd_kind, write_whole
 from maker_graph.run.birth import cradle, create_journal
 from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal
@@ -37,6 +37,8 @@ from maker_graph.tasks.loading import SHIPPED, load_task
 LONG = 20_000
 """Steps whose replay takes seconds, which is worth a word."""
 
+_DATABASES = ("journal.db", "checkpoints.db")
+_FILES = ("settings.json", "journal.watermark", *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -228,7 +230,7 @@ def _see_free(directory: Path) -> None:
     Raises:
         UnusableRun: it cannot.
     """
-    if (directory / "settings.json").exists():
+    if is_there(directory / "settings.json"):
         raise UnusableRun(f"{directory} exists: resume it (maker-graph resume {directory}), or give another --run.")
     empty = directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
     if os.path.lexists(directory) and not empty:
@@ -256,6 +258,17 @@ def _sync(path: Path) -> None:
         os.close(file)
 
 
+def _see_kinds(directory: Path) -> None:
+    """See that what a run is kept in are files: a pipe, or a device, would be waited for or written into.
+
+    Raises:
+        DamagedRun: one of them is something else.
+    """
+    for name in _FILES:
+        if kind := odd_kind(directory / name):
+            raise DamagedRun(f"{directory / name} is {kind}: put the file back that was there, or start a new run.")
+
+
 def settings_of(directory: Path) -> Settings:
     """Return what the run in `directory` was asked for, as far as its settings.json tells.
 
@@ -265,6 +278,7 @@ def settings_of(directory: Path) -> Settings:
     """
     path = directory / "settings.json"
     try:
+        _see_kinds(directory)
         return read_settings(path.read_text(encoding="utf-8"), str(path))
     except OSError:
         raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None

@@ -84,16 +84,17 @@ class Journal:
         self._origin = origin_digest(origin)
         self._marks = Watermarks(watermark_path(path), witness, self._origin)
         self._files = OpenFiles(path)
+        self._settled = False
         self._damage: MakerError | None = None
         self._known: Books | None = None
         marks = self._marks.read()  # before the journal: they are written after it
         self._database = open_database(path, fsync)
         self._db = self._database.connection
         try:
+            self._see_place()  # before it is read: what is written over the files from now on shows
             with storage_errors("The journal"):
                 see_origin(self._db, self._origin, origin)
                 books = self._books()
-            self._see_place()
             self.step, self._hash = books.step, books.hash
             self._hold_against(marks, books)
         except BaseException:
@@ -197,7 +198,7 @@ class Journal:
             raise self._damage
         if self._marks.failed is not None:
             raise self._marks.failed
-        if self._files.look() is not Found.SAME:
+        if not self._settled or self._files.look() is not Found.SAME:
             with self._locked():  # which says what became of them
                 pass
         if self._books().owner != self.epoch:
@@ -336,12 +337,28 @@ class Journal:
             finally:
                 if self._db.in_transaction:  # a full disk has rolled it back already
                     self._db.execute("ROLLBACK")
-            if found is Found.WRITTEN:
-                # An older log that lies over one that was read to its end does no harm before this process is killed.
-                with suppress(sqlite3.Error):
-                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._settled = self._settled and found is Found.SAME
+            if not self._settled:
+                self._settle()
         if self._files.know() is Found.GONE:
             raise self._lost()
+
+    def _settle(self) -> None:
+        """Move the whole log into the database; if another process is reading it just now, the next call tries again.
+
+        All processes that have a journal open share an index of its log. If an older log is copied over it, the index no longer
+        fits. While one of these processes lives, the others still read and write the log by that index. A process that starts
+        after them makes a new index, finds where the log stops to make sense, and drops the rest. So a new owner begins with an
+        empty log.
+        """
+        with suppress(sqlite3.Error):
+            (waits,) = self._db.execute("PRAGMA busy_timeout").fetchone()
+            self._db.execute("PRAGMA busy_timeout=0")
+            try:
+                busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout={waits}")
+            self._settled = not busy
 
     def _see_content(self) -> None:
         """See, after others wrote to the files, that the journal still says what it said: a commit adds to it, a copy does not.

@@ -33,18 +33,13 @@ from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
+from maker_graph.run.losses import Losses
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
 from maker_graph.run.pace import Pace
 from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
-
-MOST_LOST = 0.02
-"""The share of lost replies above which a run warns."""
-
-LEAST_LOST = 4
-"""So many lost replies are told at the earliest: of a few samples, one is a large share."""
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
@@ -78,7 +73,7 @@ class _Commits:
     at: MakerOutput
     kept: KeptCopies
     before: "_GivenUp"
-    _lost_told: int = LEAST_LOST // 2
+    losses: Losses
 
     def position(self) -> MakerOutput:
         return self.at
@@ -103,18 +98,7 @@ class _Commits:
             self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
             self.watcher.decided(step)
         self.watcher.progress(self.at)
-        self._see_lost()
-
-    def _see_lost(self) -> None:
-        """Warn if so many replies were lost that the votes may be biased; and again whenever twice as many are."""
-        lost = self.at["totals"].get("lost", 0)
-        share = lost / max(1, lost + self.at["totals"]["samples"])
-        if share > MOST_LOST and lost >= 2 * self._lost_told:
-            self._lost_told = lost
-            self.watcher.warn(
-                f"{lost:,} replies ({share:.1%}) were lost to time-outs and the like by step {self.at['step']:,}. If right "
-                "answers are slower than wrong ones, the votes are biased: a longer --timeout loses fewer."
-            )
+        self.losses.see((step.decision for step in steps), self.at)
 
     def _prompt(self, at: MakerOutput) -> Prompt:
         return self.run.task.prompt(copied(at["state"]))
@@ -168,7 +152,9 @@ async def solve(
     meter = Ledger(run.journal, _price(prices.model, settings.model), limits, watcher.record, watcher.warn, pace)
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
     made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
-    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept, _GivenUp.of(run.journal.note(_GIVEN_UP)))
+    commits = _Commits(
+        run, meter, watcher, traces, run.machine.begin(), kept, _GivenUp.of(run.journal.note(_GIVEN_UP)), Losses(watcher.warn)
+    )
     made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies, "afresh": commits.given_up}
     stronger = Calls(meter=meter.at(_price(prices.ladder, settings.ladder.model)))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)

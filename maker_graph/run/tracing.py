@@ -17,7 +17,7 @@ import os
 import queue
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ from maker_graph.core.decision import Decision, Usage
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Undecided, UsageError
-from maker_graph.models.redaction import redacted
+from maker_graph.models.redaction import clean, keys_of_the_environment, redacted
 from maker_graph.run.traces import FULL, Trace
 
 EXIT_SECONDS = 2.0
@@ -57,21 +57,28 @@ class About:
 class _Client(Client):
     """A client that lets no API key out: a provider may say it back in its error, and LangChain traces what it says."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._keys = keys_of_the_environment()
+
     def create_run(self, *args: Any, **kwargs: Any) -> None:
-        super().create_run(*args, **_redacted(kwargs))
+        super().create_run(*args, **_redacted(kwargs, self._keys))
 
     def update_run(self, *args: Any, **kwargs: Any) -> None:
-        super().update_run(*args, **_redacted(kwargs))
+        super().update_run(*args, **_redacted(kwargs, self._keys))
 
 
-def _redacted(run: dict[str, Any]) -> dict[str, Any]:
+def _redacted(run: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return what is sent of a run without `keys`, and if it failed without all that looks like one."""
+    if run.get("outputs"):  # an integration traces a reply before anybody else sees it
+        run = run | {"outputs": clean(run["outputs"], keys)}
     if not run.get("error"):
         return run
     if run["error"].startswith("GraphInterrupt("):  # it holds the whole question, also where outputs are hidden
         return run | {"error": "GraphInterrupt: a person is asked."}
     outputs = run.get("outputs")
-    plain_outputs = None if outputs is None else json.loads(redacted(json.dumps(outputs, default=str)))
-    return run | {"error": redacted(run["error"]), "outputs": plain_outputs}
+    plain_outputs = None if outputs is None else json.loads(redacted(json.dumps(outputs, default=str), keys))
+    return run | {"error": redacted(run["error"], keys), "outputs": plain_outputs}
 
 
 class Tracing:

@@ -10,7 +10,7 @@ from typing import Any
 
 from maker_graph.core.task import Task
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
-from maker_graph.files import file_named
+from maker_graph.files import file_named, is_there
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import read_rows
@@ -69,7 +69,7 @@ def described(task: Task | LoadedTask) -> LoadedTask:
 
 def _load_records(options: Mapping[str, Any]) -> LoadedTask:
     path = file_named(options["input"])
-    if path.exists() and not path.is_file():
+    if is_there(path) and not path.is_file():
         raise UsageError(f"{path} is no regular file: rows are read again at each resume, so put them into one.")
     try:
         content = path.read_bytes()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from maker_graph.core.characters import visible
+from maker_graph.core.characters import visible, without_unseen
 from maker_graph.errors import UsageError
-from maker_graph.files import OwnFiles
+from maker_graph.files import OwnFiles, is_there
 from maker_graph.tasks.records import INPUT, OUTPUT
 
 
@@ -63,7 +63,7 @@ def _see_columns(columns: Sequence[str], name: str) -> None:
     had = visible(", ".join(columns)) or "none"
     if missing := [column for column in INPUT if column not in columns]:
         raise UsageError(f"{name} has no column {missing[0]!r}; it needs {', '.join(INPUT)} and has {had}.")
-    nameless = [number for number, column in enumerate(columns, start=1) if not column.strip()]
+    nameless = [number for number, column in enumerate(columns, start=1) if not _folded(column)]
     if nameless:
         raise UsageError(f"{name}: column {nameless[0]} of the header has no name. Give it one, or take the column out.")
     if same := _alike(columns):
@@ -71,15 +71,20 @@ def _see_columns(columns: Sequence[str], name: str) -> None:
 
 
 def _alike(columns: Iterable[str]) -> list[str]:
-    """Return the names that are those of others among `columns` too, but for case, blanks and how letters are encoded."""
+    """Return the names that are those of others among `columns` too, as `_folded` says."""
     groups: dict[str, list[str]] = {}
     for column in columns:
-        groups.setdefault(" ".join(normalize("NFC", column).casefold().split()), []).append(column)
+        groups.setdefault(_folded(column), []).append(column)
     return [column for group in groups.values() if len(group) > 1 for column in group]
 
 
+def _folded(column: str) -> str:
+    """Return a name without what hardly anybody sees: case, blanks, how letters are encoded, characters that do not show."""
+    return " ".join(without_unseen(normalize("NFC", column)).casefold().split())
+
+
 def _named(columns: Iterable[str]) -> str:
-    return ", ".join(repr(visible(column)) for column in columns)
+    return ", ".join(f"'{visible(column)}'" for column in columns)
 
 
 def review_path(out: Path) -> Path:
@@ -111,7 +116,7 @@ def see_results(
     if lost := sorted(set(_alike([*names, *new])).intersection(names), key=names.index):
         raise UsageError(f"The results have columns of the same name as {_named(lost)}: rename yours, or they would be lost.")
     for path in (out, review_path(out)):
-        if source is not None and source.exists() and path.exists() and source.samefile(path):
+        if source is not None and is_there(source) and is_there(path) and source.samefile(path):
             raise UsageError(f"--out {out} would overwrite the input: give another file.")
     own.see(out, review_path(out), force=force)
 

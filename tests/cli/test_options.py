@@ -37,5 +37,6 @@ def test_a_retry_has_one_temperature(text: str) -> None:
 def test_a_run_goes_by_its_name_or_its_directory(tmp_path: Path) -> None:
     assert directory_of("mine") == Path("runs") / "mine"
     assert directory_of("here/mine") == Path("here/mine")
+    assert directory_of("x" * 300) == Path("runs") / ("x" * 300), "which is refused with a sentence"
     (tmp_path / "settings.json").touch()
     assert directory_of(str(tmp_path)) == tmp_path

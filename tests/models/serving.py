@@ -1,5 +1,7 @@
 """What the tests of models share: a server that answers as it is told, samplers on it, and a meter that balances."""
 
+import base64
+import html
 import json
 import re
 import threading
@@ -9,6 +11,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -25,6 +28,30 @@ PROMPT = [("system", "Be brief."), ("user", "1 + 1?")]
 
 
 KEY = "canary-0123456789"  # does not start with sk-
+
+
+def spellings(key: str) -> dict[str, str]:
+    """Return the ways in which a server may write a key."""
+    raw = key.encode()
+    return {
+        "plain": key,
+        "capitals": key.upper(),
+        "url": quote(key, safe=""),
+        "url, each character": "".join(f"%{code:02X}" for code in raw),
+        "url, twice": quote(quote(key, safe=""), safe=""),
+        "json": json.dumps(key)[1:-1],
+        "json, each character": "".join(f"\\u{code:04x}" for code in raw),
+        "html": html.escape(key),
+        "html, each character": "".join(f"&#{code};" for code in raw),
+        "lines": "\n".join(key[i : i + 5] for i in range(0, len(key), 5)),
+        "spaced": " ".join(key),
+        "between, nothing to see": "\u200b".join(key),
+        "hexadecimal": raw.hex(),
+        "base64": base64.b64encode(raw).decode(),
+        "base64 of the header": base64.b64encode(b"Authorization: Bearer " + raw).decode(),
+        "base64 in lines": base64.encodebytes(b"Bearer " + raw + b"~" * 50).decode(),
+        "base64 for URLs": base64.urlsafe_b64encode(b"Bearer " + raw + b"~").decode(),
+    }
 
 
 def completion(**changes: Any) -> dict[str, Any]:

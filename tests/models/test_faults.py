@@ -184,7 +184,9 @@ def test_what_may_have_failed_because_of_the_answer_says_so() -> None:
     assert not depends(Told(status_code=302), LONG_WAIT)
 
 
-@pytest.mark.parametrize("after", ["-5", "NaN", "inf", "1e300", "1000000000", "soon", "Fri, 31 Dec 9999 23:59:59 GMT", ""])
+@pytest.mark.parametrize(
+    "after", ["-5", "NaN", "inf", "1e300", "1000000000", "1_0", "soon", "Fri, 31 Dec 9999 23:59:59 GMT", ""]
+)
 @pytest.mark.parametrize("header", ["Retry-After", "retry-after-ms"])
 async def test_a_wait_that_makes_no_sense_is_not_waited_for(header: str, after: str) -> None:
     after = f"{after}000000" if header == "retry-after-ms" and after.isdigit() else after

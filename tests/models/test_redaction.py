@@ -1,5 +1,6 @@
 """No API key is kept or shown."""
 
+import base64
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 from maker_graph.models.redaction import clean, keys_of, message_without_keys, redacted, sent_keys, without_keys
 from maker_graph.models.sampler import Sampler
 from tests.conftest import Scripted
-from tests.models.serving import KEY, PROMPT
+from tests.models.serving import KEY, PROMPT, spellings
 
 ODD = 'pa/ss+wo"rd=1234567'  # in a URL and in JSON it is written in other ways
 
@@ -28,6 +29,32 @@ def test_a_key_is_taken_out_of_a_reply_as_it_is_in_a_url_and_in_json(key: str) -
         assert key not in without_keys(text, [key])
         assert "[key]" in without_keys(text, [key])
     assert "pa%2Fss" not in without_keys(url, [key])
+
+
+@pytest.mark.parametrize("key", [KEY, "sk-canary-1234567890abcdef", ODD, "sk-proj-" + "aB3_" * 39])
+@pytest.mark.parametrize("way", spellings(KEY))
+def test_a_key_is_taken_out_however_it_is_written(key: str, way: str) -> None:
+    written = spellings(key)[way]
+    for text in (f"Die Antwort: {written} (\u00c4)", json.dumps({"said": written}), f"Die {written} {written}"):
+        got = without_keys(text, ["another-0123456789", key])
+        assert "[key]" in got
+        assert written not in got
+        assert json.dumps(written)[1:-1] not in got
+        assert got.startswith(text[:4]), "what is not the key stays"
+
+
+def test_a_key_that_the_parts_of_a_reply_make_together_is_not_in_its_text() -> None:
+    class Keyed(Scripted):
+        api_key: SecretStr = SecretStr(KEY)
+
+    parts: list[str | dict[str, Any]] = [{"type": "text", "text": KEY[:7]}, {"type": "text", "text": KEY[7:]}]
+    model = Keyed(script=lambda *_: AIMessage(parts))
+    assert Sampler([model], temperature=None, max_tokens=None, seed=None).draw(PROMPT, 0).text == "[key]"
+
+
+def test_a_long_text_of_nothing_but_escapes_is_seen_through_in_passing() -> None:
+    for text in ("%20" * 33_000, "\\n" * 50_000, "&#65;" * 20_000, "\\" * 100_000, KEY[:-1] * 5_000):
+        assert without_keys(text, [KEY]) == text
 
 
 @pytest.mark.parametrize("key", ["any", "EMPTY", "ollama", "lm-studio", "not-needed", "any-key-00", "no-key-required"])
@@ -85,6 +112,14 @@ def test_the_keys_of_a_request_are_in_its_headers_and_its_address() -> None:
     headers = {"Authorization": f"Bearer {KEY}", "X-Api-Key": "other-0123456789", "Accept": "application/json-and-more"}
     request = httpx2.Request("POST", "http://127.0.0.1/v1?api_key=third-0123456789&api-version=2024-10-01", headers=headers)
     assert sorted(sent_keys(request)) == [KEY, "other-0123456789", "third-0123456789"]
+
+
+def test_a_password_and_each_value_of_a_cookie_are_keys_too() -> None:
+    basic = base64.b64encode(b"user:password-0123456789").decode()
+    headers = {"Authorization": f"Basic {basic}", "Cookie": "session=session-0123456789; theme=dark"}
+    found = sent_keys(httpx2.Request("POST", "http://127.0.0.1/v1", headers=headers))
+    assert {basic, "password-0123456789", "session-0123456789"} <= set(found)
+    assert "dark" not in found
 
 
 @pytest.mark.parametrize("text", [f"debug: Authorization: Bearer {KEY}", json.dumps({"key": KEY})])

@@ -39,6 +39,16 @@ from maker_graph.models.replies import MOST_CALLS, sample_of
         (AIMessage("x", response_metadata={"finish_reason": "stop", "native_finish_reason": "STOP"}), "stop"),
         (AIMessage("x", response_metadata={"finish_reason": "stop", "native_finish_reason": "MAX_TOKENS"}), "length"),
         (AIMessage("x", response_metadata={"finish_reason": "normal", "is_truncated": True}), "length"),
+        (AIMessage("x", response_metadata={"finish_reason": "STOP", "is_blocked": True}), "refused"),
+        (AIMessage("x", response_metadata={"finish_reason": "STOP", "is_blocked": False}), "stop"),
+        (AIMessage("Par", response_metadata={"done": False}), "length"),
+        (AIMessage("x", response_metadata={"done": True, "done_reason": "stop"}), "stop"),
+        (
+            AIMessage("x", response_metadata={"amazon-bedrock-guardrailAction": "INTERVENED", "stop_reason": "end_turn"}),
+            "refused",
+        ),
+        (AIMessage("x", response_metadata={"amazon-bedrock-guardrailAction": "NONE", "stop_reason": "end_turn"}), "stop"),
+        (AIMessage("Par", response_metadata={"finish_details": {"type": "max_tokens"}}), "length"),
         (AIMessage("Par", response_metadata={"stopReason": "max_tokens"}), "length"),
         (AIMessage("Par", response_metadata={"stopReason": "guardrail_intervened"}), "refused"),
         (AIMessage("Par", response_metadata={"stopReason": "end_turn"}), "stop"),
@@ -142,6 +152,12 @@ def test_a_tool_call_is_kept_beside_any_text(text: str) -> None:
     sample = sample_of(AIMessage(text, tool_calls=called()), 0, [])
     assert sample.text == text
     assert sample.tool_calls == [{"name": "search", "args": {"q": "refund"}, "id": "1", "error": ""}]
+
+
+def test_a_tool_call_is_kept_where_an_integration_leaves_it_among_the_content() -> None:
+    for block in ({"type": "tool_use", "input": {"q": "refund"}}, {"type": "function_call", "arguments": '{"q": "refund"}'}):
+        sample = sample_of(AIMessage([{"type": "text", "text": "One moment."}, block | {"name": "search", "id": "1"}]), 0, [])
+        assert sample.tool_calls == [{"name": "search", "args": {"q": "refund"}, "id": "1", "error": ""}]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from maker_graph.core.decision import Reader, decide, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
-from maker_graph.errors import UnusableRun
+from maker_graph.errors import DamagedRun, UnusableRun
 from maker_graph.run import directory as directories
 from maker_graph.run.directory import opened, summary
 from maker_graph.runs import Run
@@ -131,6 +132,17 @@ def test_a_run_that_names_what_it_should_not_is_looked_at_all_the_same(tmp_path:
         with opened(tmp_path / f"r{number}") as run:
             assert summary(run)["steps"] == 0
     assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/null")])
+@pytest.mark.parametrize("name", ["settings.json", "journal.db", "journal.db-wal", "journal.watermark", "checkpoints.db"])
+def test_what_is_no_file_in_a_run_is_told_and_not_waited_for(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+    with created(tmp_path / "r", new_settings("hanoi", {"disks": 2}, "sim:perfect", k=1)):
+        pass
+    (tmp_path / "r" / name).unlink(missing_ok=True)
+    make(tmp_path / "r" / name)
+    with pytest.raises(DamagedRun, match=rf"{name} is a (pipe|folder|device): put the file back"), opened(tmp_path / "r"):
+        pass
 
 
 LOCALE = """

@@ -334,6 +334,35 @@ def put_back(old: Path, new: Path, *names: str) -> None:
             shutil.copy(old / name, new / name)
 
 
+def test_an_owner_that_begins_on_a_log_that_another_was_copied_over_can_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    log = tmp_path / "r" / "j.db-wal"
+    with closing(owned(tmp_path / "r" / "j.db")) as before:
+        before.spend(Spent(calls=1))
+        older = log.read_bytes()
+    with closing(owned(tmp_path / "r" / "j.db")) as asleep:  # its index of the log is what others read the log by
+        asleep.spend(Spent(calls=1))
+        log.write_bytes(older)
+        with closing(Journal(tmp_path / "r" / "j.db", "run", accept_loss=True)) as journal:
+            journal.claim()
+            journal.owned()
+            killed = shutil.copytree(tmp_path / "r", tmp_path / "killed", ignore=shutil.ignore_patterns("*-shm"))
+            with closing(Journal(killed / "j.db", "run")) as after:
+                assert (after.owners(), after.account()) == (journal.epoch, journal.account())
+
+
+def test_a_log_that_somebody_reads_hinders_no_owner_and_is_emptied_before_a_later_call(open_: Open, tmp_path: Path) -> None:
+    filled(open_(tmp_path / "j.db"))
+    with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM steps").fetchone()
+        journal = open_(tmp_path / "j.db")
+        journal.owned()
+        assert (tmp_path / "j.db-wal").stat().st_size
+    journal.owned()
+    assert not (tmp_path / "j.db-wal").stat().st_size
+
+
 @pytest.mark.parametrize("what", ["the journal", "its log deleted", "all of the directory"])
 def test_an_older_journal_is_refused_and_accepted_with_all_that_was_spent(tmp_path: Path, witness: Path, what: str) -> None:
     folder = tmp_path / "r"

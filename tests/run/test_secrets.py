@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from maker_graph.models.simulation import Simulator, profile_of
 from tests.conftest import Cli
 from tests.langsmith import ingest
-from tests.models.serving import completion, http, raw_server
+from tests.models.serving import completion, http, raw_server, spellings
 
 CANARY = "canary-7f3a9c-not-like-the-others"  # no sk- in front: some providers' keys have none
 
@@ -145,7 +144,8 @@ def echoed(request: bytes) -> list[bytes]:
     """Answer with what a debugging proxy says: the header that holds the key, in the text, its id, a header, a tool call."""
     auth = next(line for line in request.decode().split("\r\n") if line.lower().startswith("authorization"))
     call = {"id": auth, "type": "function", "function": {"name": "debug", "arguments": json.dumps({"auth": auth})}}
-    message: dict[str, Any] = {"role": "assistant", "content": f"debug: {auth} {quote(auth)}", "reasoning": auth}
+    written = " ".join(spellings(auth.rpartition(" ")[2]).values())
+    message: dict[str, Any] = {"role": "assistant", "content": f"debug: {auth} {written}", "reasoning": written}
     if b"say " not in request:  # which is decided by its text
         message["tool_calls"] = [call]
     body = completion(id=f"{auth} {next(NUMBERS)}", choices=[{"index": 0, "message": message, "finish_reason": "stop"}])
@@ -169,8 +169,9 @@ def test_a_key_that_is_said_back_in_replies_is_nowhere_and_the_run_goes_on(cli: 
     assert b"[key]" in written[tmp_path / "calls.jsonl"], "the replies are there"
     texts = [*written.values(), *(each.encode() for done in said for each in (done.stdout, done.stderr)), *traces.raw]
     for text in texts:
-        for form in (key, quote(key, safe="")):
+        for form in spellings(key).values():
             assert form.encode() not in text
+            assert json.dumps(form)[1:-1].encode() not in text
     assert any(b"[key]" in each for each in traces.raw)
 
 

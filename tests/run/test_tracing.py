@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from maker_graph.models.redaction import keys_of_the_environment
 from maker_graph.run.traces import RUNS_PER_TRACE
+from maker_graph.run.tracing import _redacted
 from tests.conftest import Cli
 from tests.langsmith import Ingest, ingest
 from tests.models.serving import server
@@ -157,6 +159,15 @@ def test_a_key_that_the_provider_says_back_is_in_no_payload(cli: Cli) -> None:
     assert done.returncode == 5
     assert any(run.get("error") for run in got.runs.values())
     assert b"canary" not in b"".join(got.raw) + done.stderr.encode()
+
+
+def test_a_reply_of_any_integration_is_sent_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELSEWHERE_API_KEY", "canary-0123456789")
+    outputs = {"generations": [[{"text": "said: Bearer CANARY-0123456789", "message": {"content": ["canary-0123456789"]}}]]}
+    for error in (None, "ValueError: canary-0123456789"):
+        sent = json.dumps(_redacted({"outputs": outputs, "error": error}, keys_of_the_environment()))
+        assert sent.count("[key]") >= 2
+        assert "canary" not in sent.lower()
 
 
 def test_langsmiths_own_hide_settings_are_honoured(cli: Cli) -> None:

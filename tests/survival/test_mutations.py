@@ -79,9 +79,15 @@ MUTATIONS = {
     ),
     "the look before a call": Mutation(
         "run/journal.py",
-        "if self._files.look() is not Found.SAME:",
+        "if not self._settled or self._files.look() is not Found.SAME:",
         "if False:",
         "tests/run/test_journal.py::test_an_owner_whose_journal_is_lost_stops_before_its_next_call",
+    ),
+    "the empty log that an owner begins with": Mutation(
+        "run/journal.py",
+        "self._settle()",
+        "pass",
+        "tests/run/test_journal.py::test_an_owner_that_begins_on_a_log_that_another_was_copied_over_can_be_followed",
     ),
     "the look at what was written over": Mutation(
         "run/journal.py",

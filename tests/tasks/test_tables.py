@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,8 @@ HEADER = b"address,date,amount"
         (HEADER + b",date\n1,2,3,4\n", "told apart: 'date', 'date'"),
         (HEADER + b",x,Date,X \n1,2,3,4,5,6\n", "told apart: 'date', 'Date', 'x', 'X '"),
         ("address,date,amount,caf\u00e9,cafe\u0301\n1,2,3,4,5\n".encode(), "told apart"),
+        ("address,date,amount,x,x\u200b,\ufeffx\n1,2,3,4,5,6\n".encode(), r"told apart: 'x', 'x\\u200b', '\\ufeffx'"),
+        ("address,date,amount,\u200b\n1,2,3,4\n".encode(), "column 4 of the header has no name"),
         (HEADER + b",\n1,2,3,4\n", "column 4 of the header has no name"),
         (b",id," + HEADER + b", \n1,2,3,4,5,6\n", "column 1 of the header has no name"),
     ],
@@ -83,10 +86,10 @@ def test_what_is_no_table_or_would_lose_a_cell_is_refused_with_its_place(content
         read_rows(content, "rows.csv")
 
 
-@pytest.mark.parametrize("mine", [["currency"], ["row"], ["City", "house_number"], ["STREET "]])
+@pytest.mark.parametrize("mine", [["currency"], ["row"], ["ro\u00adw"], ["City", "house_number"], ["STREET "]])
 def test_a_column_that_the_results_would_replace_is_refused_by_name(tmp_path: Path, mine: list[str]) -> None:
     rows = [{**ROW, **dict.fromkeys(mine, "internal-code-7")}]
-    with pytest.raises(UsageError, match=rf"same name as {', '.join(map(repr, mine))}: rename"):
+    with pytest.raises(UsageError, match=re.escape(f"same name as {', '.join(map(repr, mine))}: rename")):
         see_results(tmp_path / "o.csv", rows, OwnFiles())
     see_results(tmp_path / "o.csv", [{**ROW, "my_currency": "7"}], OwnFiles())
 
@@ -162,3 +165,8 @@ def test_results_go_where_links_point_and_a_file_keeps_its_mode(tmp_path: Path) 
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder"):
         write_results(tmp_path / "none" / "clean.csv", [ROW], [RIGHT], OwnFiles())
+    source = tmp_path / "rows.csv"
+    source.touch()
+    for name in ("x" * 300, "x" * 250, f"{'x' * 300}/clean.csv"):  # the name of the review file is longer
+        with pytest.raises(UsageError, match="cannot be written: File name too long"):
+            see_results(tmp_path / f"{name}.csv", [ROW], OwnFiles(), source=source)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from maker_graph.graph.ladder import Ladder
     from maker_graph.graph.maker import create_maker
     from maker_graph.graph.microstep import create_microstep
+    from maker_graph.graph.retry import retry_on
     from maker_graph.graph.serializer import strict_serializer
     from maker_graph.models.budget import Budget
     from maker_graph.models.copies import Copies
@@ -114,6 +115,7 @@ __all__ = [
     "p_sub",
     "p_sub_correlated",
     "refused",
+    "retry_on",
     "strict_json",
     "strict_serializer",
     "too_long",
@@ -130,6 +132,7 @@ _LATER = {
     "Run": "maker_graph.runs",
     "create_maker": "maker_graph.graph.maker",
     "create_microstep": "maker_graph.graph.microstep",
+    "retry_on": "maker_graph.graph.retry",
     "strict_serializer": "maker_graph.graph.serializer",
 }
 """Which module the names that are imported on demand are from."""

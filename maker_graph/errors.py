@@ -20,6 +20,9 @@ A parent says what you can do, a child what happened:
 
 `Invalid` is the one that you raise: in a `check`, to say why an answer breaks the rules.
 
+All of them are RuntimeErrors, which LangGraph's default RetryPolicy does not try again: a node that is tried again votes from
+zero, and is paid for again. `maker_graph.retry_on` tries again what may pass.
+
 Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
 """
 
@@ -27,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 
-class MakerError(Exception):
+class MakerError(RuntimeError):
     """What maker_graph raises; catch this to catch them all."""
 
 
@@ -107,12 +110,20 @@ class ProviderFailure(MakerError):
     Attributes:
         status: the HTTP status, if there was one.
         scope: what it stops: the run, whatever is asked, or only the step whose prompt the provider does not accept.
+        passes: whether it may pass by itself: an outage, or too many requests.
     """
 
-    def __init__(self, message: str, status: int | None = None, scope: Literal["run", "step"] = "run") -> None:
-        super().__init__(message, status, scope)
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        scope: Literal["run", "step"] = "run",
+        passes: bool = False,
+    ) -> None:
+        super().__init__(message, status, scope, passes)
         self.status = status
         self.scope = scope
+        self.passes = passes
 
     def __str__(self) -> str:
         return str(self.args[0])

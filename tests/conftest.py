@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,13 @@ from maker_graph.cli import app
 from tests.services import see_to
 from tests.survival.harness import Children
 
-STATE = tempfile.TemporaryDirectory(prefix="maker-graph-tests-")
+SHARED_MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3  # noqa: S108  pytest makes a folder of its own in it
+if os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free >= ROOM:
+    # A run waits for the disk at every commit, and the tests commit many thousand times. No test can see what a disk would
+    # have kept when the power fails: those of crashes kill processes, and memory outlives them.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(SHARED_MEMORY))
+
+STATE = tempfile.TemporaryDirectory(prefix="maker-graph-tests-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
 """Where runs leave their high-water marks: not in the home of whoever runs the tests."""
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure

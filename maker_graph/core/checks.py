@@ -55,8 +55,15 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
         raise UsageError(f"{name} is {', '.join(most)} or {last}, not {value!r}.")
 
 
-def function(name: str, value: object, *takes: str, lazy: bool = False) -> None:
-    """See that `value` can be called with these arguments, by place, and gives back its result at once; if `lazy`, bit by bit.
+def awaits(value: object) -> bool:
+    """Say whether the result of a function is awaited: it is a coroutine function, or an object that is called like one."""
+    return any(inspect.iscoroutinefunction(each) for each in (value, getattr(value, "__call__", None)))  # noqa: B004  the function itself
+
+
+def function(name: str, value: object, *takes: str, lazy: bool = False, awaited: bool = False) -> None:
+    """See that `value` can be called with these arguments, by place, and gives back its result at once.
+
+    If `lazy`, it may give it bit by bit; if `awaited`, it may be a coroutine function.
 
     Raises:
         UsageError: it is no function, one of other arguments, or one that is awaited or iterated over.
@@ -64,9 +71,9 @@ def function(name: str, value: object, *takes: str, lazy: bool = False) -> None:
     what = f"{name} must be a function that is called as {name}({', '.join(takes)})"
     if not callable(value):
         raise UsageError(f"{what}, not {value!r}.")
-    for each in (value, getattr(value, "__call__", None)):  # noqa: B004  the function itself, which may be a coroutine function
-        awaited = inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each)
-        if awaited or (inspect.isgeneratorfunction(each) and not lazy):
+    for each in (value, getattr(value, "__call__", None)):  # noqa: B004  the function itself
+        later = inspect.isasyncgenfunction(each) or (inspect.iscoroutinefunction(each) and not awaited)
+        if later or (inspect.isgeneratorfunction(each) and not lazy):
             raise UsageError(f"{what} and returns its result: write it with a plain def, without await and yield.")
     try:
         signature = inspect.signature(value)

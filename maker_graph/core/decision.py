@@ -59,6 +59,24 @@ class Judged(TypedDict):
     lost: int
 
 
+class Round(TypedDict):
+    """How a vote stands after a round.
+
+    Attributes:
+        by: the name of the microstep.
+        round: its number, from 1.
+        samples: drawn so far.
+        ballot: candidate -> votes so far.
+        flags: red flag -> discarded samples so far.
+    """
+
+    by: str
+    round: int
+    samples: int
+    ballot: dict[str, int]
+    flags: dict[str, int]
+
+
 class Vote(TypedDict):
     """What one sampler's samples came to.
 
@@ -225,6 +243,12 @@ def _why(text: str) -> str:
 def tally(judged: Sequence[Judged]) -> dict[str, int]:
     """Return the ballot of the samples that carry no red flag, in the order of launch."""
     return count(j["candidate"] for j in judged if j["flag"] is None)
+
+
+def round_of(judged: Sequence[Judged], number: int, by: str) -> Round:
+    """Return how a vote stands after round `number`, for who watches it."""
+    flags = count(j["flag"] for j in judged if j["flag"] is not None)
+    return Round(by=by, round=number, samples=len(judged), ballot=tally(judged), flags=flags)
 
 
 def next_draw(judged: Sequence[Judged], voting: Voting) -> int:

@@ -35,7 +35,8 @@ from maker_graph.errors import UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.ladder import Ladder, Voter, create_voters, reading_of
 from maker_graph.graph.lookahead import WindowedGraph, microsteps_ahead
-from maker_graph.graph.microstep import OnUndecided, ask_person, stuck
+from maker_graph.graph.microstep import OnUndecided
+from maker_graph.graph.people import ask_person, stuck
 from maker_graph.graph.runnables import BoundedGraph, Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width

@@ -5,37 +5,34 @@
 `sample` draws, `red_flag` discards, `vote` counts and asks the stopping rule. A round draws what the leader still lacks
 (`core/rules.py`), all its samples are awaited, and they are counted in the order in which they were launched.
 
-Three schemas, for the traps of shared channels. In: the caller's keys, without their reducers, which the parent applies. Out:
-only the keys that the microstep writes, each overwritten with just what is new, so that a parent's reducer counts it once.
-Inside: the two, and the votes, which never leave.
+What goes in, what comes out and what stays inside is in `schemas.py`, and where the caller's input is kept in `asked.py`.
 """
 
-import json
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Annotated, Any, Literal, NotRequired, Required, TypeAlias, get_args, get_origin, get_type_hints
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias, get_args
 
-from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Send, interrupt
-from pydantic import BaseModel
-from typing_extensions import TypedDict
+from langgraph.types import Send
 
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
-from maker_graph.core.decision import Decision, Judged, Reader, Vote, answered, decide, judge, judge_all, next_draw
-from maker_graph.core.red_flags import RedFlag, Sample, empty
+from maker_graph.core.decision import Reader, decide, judge_all, next_draw, round_of
+from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
-from maker_graph.errors import Undecided, UsageError
-from maker_graph.graph.runnables import BoundedGraph, Node
+from maker_graph.errors import UsageError
+from maker_graph.graph.asked import MicrostepGraph, asked
+from maker_graph.graph.people import ask_person, stuck
+from maker_graph.graph.runnables import ConfiguredNode
+from maker_graph.graph.schemas import Schemas, messages_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
-from maker_graph.models.prompts import as_pairs
 from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Sampler
 
@@ -44,23 +41,14 @@ OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
 _FIELDS = [field.name for field in fields(Sample)]
 
 
-class _Vote(TypedDict):
-    """What a microstep knows while it votes; none of it leaves."""
-
-    vote_samples: Annotated[list[dict[str, Any]], operator.add]
-    vote_judged: list[Judged]
-    vote_rounds: int
-    vote_next: int
-
-
 def create_microstep(
     model: Model | Sequence[Model],
     *,
     state: type[Any] = MessagesState,
-    prompt: Callable[[Any], Prompt] | None = None,
+    prompt: Callable[[Any], Prompt | Awaitable[Prompt]] | None = None,
     answer: Any = None,
     key: Callable[[Any], Any] | None = None,
-    check: Callable[[Any, Any], bool] | None = None,
+    check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None,
     into: str | None = None,
     decision: str | None = None,
     k: int | StoppingRule = K,
@@ -135,10 +123,10 @@ class Asking:
     """What a microstep asks, how it reads replies, and where the answer goes; each as in `create_microstep`."""
 
     state: type[Any] = MessagesState
-    prompt: Callable[[Any], Prompt] | None = None
+    prompt: Callable[[Any], Prompt | Awaitable[Prompt]] | None = None
     answer: Any = None
     key: Callable[[Any], Any] | None = None
-    check: Callable[[Any, Any], bool] | None = None
+    check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None
     into: str | None = None
     decision: str | None = None
 
@@ -159,15 +147,9 @@ def build_microstep(
         UsageError: a setting is wrong; the text says which, and what to do.
     """
     checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
-    _see_functions(asking.prompt, asking.key, asking.check)
     voting = info_of(model).suited(voting)
-    flags_by_name = voting.flags
-    state, key, check, into, decision = asking.state, asking.key, asking.check, asking.into, asking.decision
-    keys = _keys_of(state, asking.prompt, into, decision)
-    out = _schema("MicrostepOutput", "What a microstep writes.", _written(keys, into, decision))
-    view = _view_of(state, keys)
-    prompt = asking.prompt or _messages
-    read = reader_of(asking.answer)
+    schemas = Schemas(asking.state, asking.prompt, asking.into, asking.decision)
+    question = _Question(asking, schemas, voting)
     sampler = Sampler(
         resolve_models(model, seed=voting.seed),
         temperature=voting.temperatures,
@@ -176,34 +158,41 @@ def build_microstep(
         calls=calls,
     )
 
-    def reading(values: Mapping[str, Any]) -> Reader:
-        bound = None if check is None else lambda reply: check(view(values), reply)
-        return Reader(read.parse, key, bound, flags_by_name, read.instances)
+    def draws(values: Mapping[str, Any], sent: dict[str, Any], number: int) -> list[Send]:
+        drawn, this = len(values.get("vote_judged") or ()), (values.get("vote_rounds") or 0) + 1
+        return [Send("sample", {**sent, "index": drawn + i, "round": this}) for i in range(number)]
 
-    def draws(values: Mapping[str, Any], start: int, number: int) -> list[Send]:
-        asked = prompt(view(values))
-        this = (values.get("vote_rounds") or 0) + 1
-        return [Send("sample", {"prompt": asked, "index": start + i, "round": this}) for i in range(number)]
+    def first_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
+        return draws(values, question.sent(values, config), voting.first_round)
 
-    def first_round(values: dict[str, Any]) -> list[Send]:
-        return draws(values, 0, voting.first_round)
+    async def afirst_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
+        return draws(values, await question.asent(values, config), voting.first_round)
 
-    def sample(ask: dict[str, Any]) -> dict[str, Any]:
-        return {"vote_samples": [_as_dict(sampler.draw(ask["prompt"], ask["index"], round=ask["round"]))]}
+    def sample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return {"vote_samples": [_as_dict(sampler.draw(question.of(sent, config), sent["index"], round=sent["round"]))]}
 
-    async def asample(ask: dict[str, Any]) -> dict[str, Any]:
-        return {"vote_samples": [_as_dict(await sampler.adraw(ask["prompt"], ask["index"], round=ask["round"]))]}
+    async def asample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        drawn = await sampler.adraw(await question.aof(sent, config), sent["index"], round=sent["round"])
+        return {"vote_samples": [_as_dict(drawn)]}
 
-    def red_flag(values: dict[str, Any]) -> dict[str, Any]:
+    def red_flag(
+        values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None
+    ) -> dict[str, Any]:
         judged = values.get("vote_judged") or []
         samples = sorted((Sample(**each) for each in values["vote_samples"]), key=lambda each: each.index)
         earlier, drawn = samples[: len(judged)], samples[len(judged) :]
         ids_differ = sampler.look(drawn, earlier)
-        return {"vote_judged": judged + judge_all(drawn, reading(values), earlier, ids_differ=ids_differ)}
+        reader = question.reader(values, config, loop)
+        return {
+            **question.dropped(values, config),
+            "vote_judged": judged + judge_all(drawn, reader, earlier, ids_differ=ids_differ),
+        }
 
-    def vote(values: dict[str, Any]) -> dict[str, Any]:
+    def vote(values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         judged = values["vote_judged"]
         rounds = (values.get("vote_rounds") or 0) + 1
+        tell = get_stream_writer()
+        tell({"round": round_of(judged, rounds, name)})
         more = next_draw(judged, voting)
         if more:
             return {"vote_rounds": rounds, "vote_next": more}
@@ -212,142 +201,137 @@ def build_microstep(
             if on_undecided == "raise":
                 raise stuck(result)
             if on_undecided == "interrupt":
-                result = ask_person(result, prompt(view(values)), reading(values))
-        get_stream_writer()({"decision": result})
-        return {"vote_rounds": rounds, "vote_next": 0, **_update(result, into, decision)}
+                result = ask_person(result, question.again(values, config, loop), question.reader(values, config, loop))
+        tell({"decision": result})
+        return {"vote_rounds": rounds, "vote_next": 0, **schemas.update(result)}
 
-    def next_round_or_end(values: dict[str, Any]) -> list[Send] | str:
-        return draws(values, len(values["vote_judged"]), values["vote_next"]) if values["vote_next"] else END
+    def next_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
+        return draws(values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
+
+    async def anext_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
+        return draws(values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
 
     graph = (
-        StateGraph(
-            _schema(
-                "Microstep",
-                "Inside a microstep.",
-                {**keys, **get_type_hints(out), **get_type_hints(_Vote, include_extras=True)},
-            ),
-            input_schema=_schema(f"{state.__name__}Input", state.__doc__ or "", keys),
-            output_schema=out,
-        )
-        .add_node("sample", Node(sample, asample))
-        .add_node("red_flag", Node(red_flag))
-        .add_node("vote", Node(vote))
-        .add_conditional_edges(START, Node(first_round), ["sample"])
+        StateGraph(schemas.inside, input_schema=schemas.outside, output_schema=schemas.written)
+        .add_node("sample", ConfiguredNode(sample, asample))
+        .add_node("red_flag", ConfiguredNode(red_flag, question.in_a_thread(red_flag)))
+        .add_node("vote", ConfiguredNode(vote, question.in_a_thread(vote)))
+        .add_conditional_edges(START, ConfiguredNode(first_round, afirst_round), ["sample"])
         .add_edge("sample", "red_flag")
         .add_edge("red_flag", "vote")
-        .add_conditional_edges("vote", Node(next_round_or_end), ["sample", END])
+        .add_conditional_edges("vote", ConfiguredNode(next_round_or_end, anext_round_or_end), ["sample", END])
         .compile(name=name)
     )
-    return BoundedGraph.of(graph, supersteps=3 * voting.max_samples + 1)  # a round of at least one sample is three supersteps
+    # A round of at least one sample is three supersteps.
+    return MicrostepGraph.of(graph, supersteps=3 * voting.max_samples + 1, keys=schemas.keys)
 
 
 def _as_dict(sample: Sample) -> dict[str, Any]:
     return {name: getattr(sample, name) for name in _FIELDS}  # asdict copies deep what is flat
 
 
-def _messages(state: Any) -> Prompt:
-    messages: Prompt = state.get("messages", ()) if isinstance(state, Mapping) else state.messages
-    if not messages:
-        raise UsageError("There is no message to answer: the input needs messages.")
-    return messages
+class _Question:
+    """What one microstep asks and how it reads the replies, wherever the caller's values are: see `asked.py`."""
 
+    def __init__(self, asking: Asking, schemas: Schemas, voting: Voting) -> None:
+        """Make it of the caller's functions.
 
-def _see_functions(prompt: object, key: object, check: object) -> None:
-    if prompt is not None:
-        checks.function("prompt", prompt, "state")
-    if key is not None:
-        see_key(key)
-    if check is not None:
-        checks.function("check", check, "state", "answer")
+        Raises:
+            UsageError: one of them is none, or takes other arguments.
+        """
+        if asking.prompt is not None:
+            checks.function("prompt", asking.prompt, "state", awaited=True)
+        if asking.key is not None:
+            see_key(asking.key)
+        if asking.check is not None:
+            checks.function("check", asking.check, "state", "answer", awaited=True)
+        self._schemas = schemas
+        self._prompt: Callable[[Any], Any] = asking.prompt or messages_of
+        self._check: Callable[[Any, Any], Any] | None = asking.check
+        self._awaited = [name for name in ("prompt", "check") if checks.awaits(getattr(asking, name))]
+        self._key = asking.key
+        self._read = reader_of(asking.answer)
+        self._flags = voting.flags
 
+    def sent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        """Return what a sample is sent: the prompt, where the samples cannot find it by themselves."""
+        self._see_blocking()
+        known = asked(config)
+        if known is None:
+            return {"prompt": self._prompt(self._schemas.view(values))}
+        known.prompt = known.prompt or self._prompt(self._schemas.view(known.values))
+        return {}
 
-def _keys_of(
-    state: type[Any], prompt: Callable[[Any], Prompt] | None, into: str | None, decision: str | None
-) -> dict[str, Any]:
-    """Return the keys of the caller's state with their types, without reducers."""
-    if not isinstance(state, type):
-        raise UsageError(f"state is the schema of your graph, a class, not {state!r}.")
-    hints = get_type_hints(state, include_extras=True)
-    if prompt is None and "messages" not in hints:
-        raise UsageError(f"{state.__name__} has no messages: say with prompt= what to ask the model.")
-    target = "messages" if into is None else into
-    if target not in hints:
-        raise UsageError(f"{state.__name__} has no key {target!r}: say with into= where the answer goes ({', '.join(hints)}).")
-    if decision is not None and state is not MessagesState and decision not in hints:
-        raise UsageError(f"{state.__name__} has no key {decision!r} for the decision; it has {', '.join(hints)}.")
-    if taken := sorted(set(hints) & set(_Vote.__annotations__)):
-        raise UsageError(f"The microstep uses the key {taken[0]!r} inside: give the one in {state.__name__} another name.")
-    return {name: _bare(hint) for name, hint in hints.items()}
+    async def asent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        """Return the same as `sent`, and wait for the prompt if it is awaited."""
+        known = asked(config)
+        if known is None:
+            return {"prompt": await self._made(values)}
+        known.prompt = known.prompt or await self._made(known.values)
+        return {}
 
+    def of(self, sent: Mapping[str, Any], config: RunnableConfig) -> Prompt:
+        """Return what a sample asks that was sent this: also where it is the first that asks, after a crash."""
+        if (known := asked(config)) is None:
+            prompt: Prompt = sent["prompt"]
+            return prompt
+        self._see_blocking()
+        known.prompt = known.prompt or self._prompt(self._schemas.view(known.values))
+        return known.prompt
 
-def _bare(hint: Any) -> Any:
-    """Return the type in `hint` without a reducer; whether a key is required stays."""
-    if get_origin(hint) in (Required, NotRequired):
-        return hint.__origin__[_bare(get_args(hint)[0])]
-    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    async def aof(self, sent: Mapping[str, Any], config: RunnableConfig) -> Prompt:
+        """Return the same as `of`."""
+        if (known := asked(config)) is None:
+            prompt: Prompt = sent["prompt"]
+            return prompt
+        known.prompt = known.prompt or await self._made(known.values)
+        return known.prompt
 
+    def again(self, values: Mapping[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None) -> Prompt:
+        """Return what was asked, for a person; an awaited prompt is waited for on `loop`."""
+        known = asked(config)
+        if known is not None and known.prompt is not None:
+            return known.prompt
+        values = values if known is None else known.values
+        if "prompt" in self._awaited and loop is not None:
+            prompt: Prompt = asyncio.run_coroutine_threadsafe(self._made(values), loop).result()
+            return prompt
+        made: Prompt = self._prompt(self._schemas.view(values))
+        return made
 
-def _schema(name: str, doc: str, hints: dict[str, Any]) -> Any:
-    schema: Any = TypedDict(name, hints, total=False)  # type: ignore[misc]  # made from the caller's own schema
-    schema.__doc__ = doc
-    return schema
+    def reader(self, values: Mapping[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None) -> Reader:
+        """Return how replies to this question are read; an awaited check is waited for on `loop`, from another thread."""
+        known, check, view = asked(config), self._check, self._schemas.view
+        values = values if known is None else known.values
+        if check is None:
+            return Reader(self._read.parse, self._key, None, self._flags, self._read.instances)
 
+        def bound(answer: Any) -> Any:
+            if loop is None or "check" not in self._awaited:
+                return check(view(values), answer)
+            return asyncio.run_coroutine_threadsafe(check(view(values), answer), loop).result()
 
-def _view_of(state: type[Any], keys: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
-    """Return how the values of the channels become what the caller's functions take: their own class."""
-    kind: Any = state
-    if is_dataclass(state) or issubclass(state, BaseModel):
-        return lambda values: kind(**{name: values[name] for name in keys if name in values})
-    return lambda values: {name: values[name] for name in keys if name in values}
+        return Reader(self._read.parse, self._key, bound, self._flags, self._read.instances)
 
+    def dropped(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""
+        return {} if values.get("vote_judged") or asked(config) is None else dict.fromkeys(self._schemas.keys)
 
-def _written(keys: Mapping[str, Any], into: str | None, decision: str | None) -> dict[str, Any]:
-    target = "messages" if into is None else into
-    return {target: keys[target]} | ({} if decision is None else {decision: dict[str, Any]})
+    def in_a_thread(self, node: Callable[..., Any]) -> Callable[[Any, RunnableConfig], Awaitable[Any]] | None:
+        """Return `node` as what waits for the caller's awaited functions, if there are any: they run on the loop meanwhile."""
+        if not self._awaited:
+            return None
+        return lambda values, config: asyncio.to_thread(node, values, config, asyncio.get_running_loop())
 
+    async def _made(self, values: Mapping[str, Any]) -> Any:
+        made = self._prompt(self._schemas.view(values))
+        return await made if "prompt" in self._awaited else made
 
-def _update(result: Decision, into: str | None, decision: str | None) -> dict[str, Any]:
-    update: dict[str, Any] = {} if decision is None else {decision: dict(result)}
-    if into is not None:
-        update[into] = result["answer"]
-    else:
-        update["messages"] = [AIMessage(result["text"])] if result["status"] == "decided" else []
-    return update
+    def _see_blocking(self) -> None:
+        """See that nothing has to be awaited, under `invoke`.
 
-
-def ask_person(undecided: Decision, prompt: Prompt, reading: Reader) -> Decision:
-    """Return the decision of a person, who is asked through `interrupt` until the reply keeps all rules of a sample's."""
-    error = stuck(undecided)
-    shown = [{"role": role, "content": content} for role, content in as_pairs(prompt)]
-    problem = ""
-    while True:
-        given = interrupt(
-            {
-                "question": "No candidate won. What is the right reply?",
-                "problem": problem,
-                "reason": error.reason,
-                "prompt": shown,
-                "ballot": error.ballot,
-                "flags": error.flags,
-                "samples": error.samples,
-                "replies": error.replies,
-            }
-        )
-        text = given if isinstance(given, str) else json.dumps(given)
-        reply = judge(Sample(0, text), replace(reading, red_flags={"empty": empty}))
-        if reply["flag"] is None:
-            return answered(undecided, reply)
-        problem = f"This reply is {reply['flag']}{': ' + reply['why'].rstrip('.') if reply['why'] else ''}."
-
-
-def stuck(decision: Decision) -> Undecided:
-    """Return the error for a step on which no rung could decide: the last one's ballot, the samples and red flags of all."""
-    votes: list[Vote] = [*decision["tried"], decision]
-    flags: dict[str, int] = {}
-    for each in votes:
-        for name, number in each["flags"].items():
-            flags[name] = flags.get(name, 0) + number
-    reason = decision["reason"]
-    if decision["tried"]:
-        reason = f"{reason} Tried: {', '.join(each['by'] for each in votes)}."
-    return Undecided(reason, decision["ballot"], flags, sum(each["samples"] for each in votes), decision["replies"])
+        Raises:
+            UsageError: something has.
+        """
+        if self._awaited:
+            raise UsageError(f"{self._awaited[0]} is a coroutine function: call the graph with ainvoke or astream.")

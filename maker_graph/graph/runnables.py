@@ -41,6 +41,29 @@ class Node(RunnableLambda[Any, Any]):
         return self._call(input) if self._acall is None else await self._acall(input)
 
 
+class ConfiguredNode(Node):
+    """The same, of functions that take the config too: in an edge, `get_config` returns that of the graph around."""
+
+    def __init__(
+        self,
+        call: Callable[[Any, RunnableConfig], Any],
+        acall: Callable[[Any, RunnableConfig], Awaitable[Any]] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(call, acall, name=name)  # type: ignore[arg-type]  # a RunnableLambda takes both kinds
+        self._with_config = call
+        self._awith_config = acall
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
+        """Return what the function makes of `input`."""
+        return self._with_config(input, config or RunnableConfig())
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
+        """Return what the function makes of `input`."""
+        config = config or RunnableConfig()
+        return self._with_config(input, config) if self._awith_config is None else await self._awith_config(input, config)
+
+
 class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that may take at least `supersteps`, whatever limit it is called with.
 
@@ -60,19 +83,22 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and invoke, with enough supersteps; see `Pregel.stream`."""
-        return super().stream(input, self._enough(config), **kwargs)
+        return super().stream(input, self._prepared(input, config), **kwargs)
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and ainvoke, with enough supersteps; see `Pregel.astream`."""
-        return super().astream(input, self._enough(config), **kwargs)
+        return super().astream(input, self._prepared(input, config), **kwargs)
 
-    def _enough(self, config: RunnableConfig | None) -> RunnableConfig:
+    def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002, ARG002  Pregel's name
+        """Return the config with which the graph takes `input`; a subclass may look at that."""
         if not self.trusting and self.checkpointer is not False:
-            refuse_permissive(self.checkpointer)
-            for each in (
-                ensure_config(merge_configs(self.config, config)).get("configurable", {}).values()
-            ):  # a graph around this one hands its own down
-                if isinstance(each, BaseCheckpointSaver):
-                    refuse_permissive(each)
+            self._see_checkpointers(config)
         given = config or RunnableConfig()
         return {**given, "recursion_limit": max(self.supersteps, given.get("recursion_limit", 0))}
+
+    def _see_checkpointers(self, config: RunnableConfig | None) -> None:
+        """See that none runs what its database says: neither the graph's own, nor the one that a graph around it hands down."""
+        handed = ensure_config(merge_configs(self.config, config)).get("configurable", {}).values()
+        for each in (self.checkpointer, *handed):
+            if isinstance(each, BaseCheckpointSaver):
+                refuse_permissive(each)

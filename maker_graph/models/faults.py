@@ -275,4 +275,5 @@ def raise_failure(failure: Failed, name: str, keys: Sequence[str], *, attempts: 
     # A cause is printed with the failure: not if it holds a key.
     causes = [_text(each, None) for each in _causes(error)]
     cause = error if all(redacted(text, keys) == text for text in causes) else None
-    raise ProviderFailure(text, fault.status, "step" if fault.kind == "step" else "run") from cause
+    passes = fault.kind in {"slow_down", "transient"}
+    raise ProviderFailure(text, fault.status, "step" if fault.kind == "step" else "run", passes) from cause

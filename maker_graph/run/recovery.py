@@ -88,9 +88,26 @@ class _Snapshots(AsyncSqliteSaver):
 @asynccontextmanager
 async def _opened(path: Path, compiled: Callable[[AsyncSqliteSaver], Compiled]) -> AsyncIterator[Compiled]:
     _private(path)
-    async with aiosqlite.connect(path) as connection:
-        saver = _Snapshots(connection, serde=strict_serializer())
-        yield compiled(saver)
+    async with _connected(path) as connection:
+        yield compiled(_Snapshots(connection, serde=strict_serializer()))
+
+
+@asynccontextmanager
+async def _connected(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    """Yield a connection, which is closed at the end, with its thread, also if it is cancelled while it is being made.
+
+    aiosqlite by itself would leave the thread behind, to fail in it as soon as the event loop is closed.
+    """
+    making = asyncio.ensure_future(aiosqlite.connect(path))
+    try:
+        connection = await asyncio.shield(making)
+    except asyncio.CancelledError:
+        await (await making).close()
+        raise
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _private(path: Path) -> None:

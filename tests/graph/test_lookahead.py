@@ -13,13 +13,12 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from maker_graph import LimitReached, ProviderFailure, Undecided, UsageError, create_maker
 from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.task import Task
-from maker_graph.graph.width import Width
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.directory import summary
 from maker_graph.run.entry import encode
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.solving import solve
-from maker_graph.tasks import Hanoi, Records
+from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted
 from tests.graph.test_maker import Countdown, counting
 from tests.made import created, new_settings
@@ -244,6 +243,16 @@ def test_a_prompt_that_differs_only_in_what_messages_carry_beside_their_text_is_
     assert (result["state"], len(log.entries)) == ("e", 4)
 
 
+class Listed(Countdown):
+    """Counts down, and has its next answers listed by a model."""
+
+    def draft_prompt(self, state: int, n: int) -> str:
+        return f"list {n} after {state}"
+
+    def parse_draft(self, text: str) -> list[int]:
+        return [int(word) for word in text.split()]
+
+
 def test_a_draft_that_is_slower_than_the_votes_is_of_use_all_the_same() -> None:
     class Late(Listed):
         pass
@@ -351,57 +360,6 @@ def test_segments_end_where_they_would_and_no_state_holds_what_is_in_flight() ->
     assert steps == [4, 8, 10]
 
 
-class Listed(Countdown):
-    """Counts down, and has its next answers listed by a model."""
-
-    def draft_prompt(self, state: int, n: int) -> str:
-        return f"list {n} after {state}"
-
-    def parse_draft(self, text: str) -> list[int]:
-        return [int(word) for word in text.split()]
-
-
-@pytest.mark.parametrize("draft", ["", "no idea", "7 6 x", "99 98 97", "9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9", "\ud800"])
-def test_a_draft_of_no_use_stops_nothing_and_is_not_asked_for_again_and_again(draft: str) -> None:
-    listed = Scripted(script=lambda _, __: draft)
-    result, log = run(Listed(8), model=Scripted(script=counting), draft_model=listed, k=1, lookahead=4)
-    assert (result["state"], len(log.entries)) == (0, 8)
-    assert len(listed.log) <= (8 if "9" not in draft else 8 * 4)
-
-
-def test_the_models_own_list_makes_many_steps_at_once() -> None:
-    def script(_: int, text: str) -> str:
-        if text.startswith("list"):
-            n, state = (int(word) for word in text.split()[1::2])
-            return " ".join(str(each) for each in range(state - 1, max(state - 1 - n, -1), -1))
-        return str(int(text) - 1)
-
-    _, log = run(Listed(20), model=Scripted(script=script), k=1, lookahead=8)
-    assert max(log.batches) > 1
-    assert len(log.entries) == 20
-
-
-def test_a_draft_that_the_provider_does_not_accept_stops_nothing_but_a_wrong_model_does() -> None:
-    def refuses(scope: Any) -> Scripted:
-        def script(_: int, __: str) -> AIMessage:
-            raise ProviderFailure("no", scope=scope)
-
-        return Scripted(script=script)
-
-    result, _ = run(Listed(5), model=Scripted(script=counting), draft_model=refuses("step"), k=1, lookahead=4)
-    assert result["state"] == 0
-    with pytest.raises(ProviderFailure):
-        run(Listed(5), model=Scripted(script=counting, delay=lambda _: 0.01), draft_model=refuses("run"), k=1, lookahead=4)
-
-
-def test_records_are_drafted_without_a_model() -> None:
-    rows = [{"address": f"{number} Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"} for number in range(1, 20)]
-    given: dict[str, Any] = {"model": "sim:gpt-4.1-mini", "k": 2, "seed": 1}
-    plain, log = run(Records(rows), **given)
-    ahead, other = run(Records(rows), lookahead="auto", draft_model=Scripted(script=lambda *_: pytest.fail("asked")), **given)
-    assert (ahead, other.entries) == (plain, log.entries)
-
-
 class Pure:
     """Writes down what is said, 20 times."""
 
@@ -474,27 +432,6 @@ def test_a_task_that_changes_what_it_is_given_skips_no_step(lookahead: Any) -> N
 def test_a_lookahead_that_is_none_is_refused(lookahead: Any) -> None:
     with pytest.raises(UsageError, match="lookahead"):
         create_maker(Hanoi(3), model="sim:perfect", lookahead=lookahead)
-
-
-def test_a_task_that_cannot_be_drafted_says_what_it_lacks() -> None:
-    with pytest.raises(UsageError, match="draft_prompt"):
-        create_maker(Countdown(3), model=Scripted(script=counting), lookahead="auto")
-
-
-@pytest.mark.parametrize(("error", "low", "high"), [(0.0, 64, 64), (0.001, 60, 64), (0.01, 12, 30), (0.1, 1, 3), (1.0, 1, 1)])
-def test_the_width_grows_while_drafts_hold_and_shrinks_when_they_miss(error: float, low: int, high: int) -> None:
-    width = Width()
-    before = width()
-    for number in range(3000):
-        if error and number % round(1 / error) == 0:
-            width.miss()
-        else:
-            width.hold()
-    assert before == 5
-    assert low <= width() <= high
-    for _ in range(12_000):
-        width.hold()
-    assert width() == 64, "what was long ago counts less"
 
 
 def test_where_drafts_never_hold_next_to_none_are_made_until_they_do() -> None:

@@ -1,21 +1,17 @@
 """Replies that are lost because of what they say: counted by name, wherever a vote is told of."""
 
 import asyncio
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typing_extensions import TypedDict
 
-from maker_graph import Run, create_maker, create_microstep
+from maker_graph import create_maker, create_microstep
 from maker_graph.core.decision import Decision
 from maker_graph.report.certificate import ballots_in, ballots_of, certify
 from maker_graph.run.entry import decode, encode, skim
-from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted
 from tests.graph.test_maker import Countdown, counting
-from tests.models.serving import http, raw_server, simulated
 
 
 class Answered(TypedDict):
@@ -90,25 +86,3 @@ def test_totals_count_them_and_do_not_mention_them_if_there_are_none() -> None:
         Countdown(2), model=SlowWhenRight(script=counting, late=1), k=1, calls={"timeout": 0.05, "patience": 60}
     ).compile()
     assert asyncio.run(slow.ainvoke({}))["totals"]["lost"] == 1
-
-
-def test_a_run_that_loses_replies_says_so_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-
-    def answer(request: bytes) -> list[bytes]:
-        asked.append(1)
-        if len(asked) % 2:
-            time.sleep(0.8)
-        return [http(simulated(request))]
-
-    told: list[str] = []
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    with raw_server(answer) as url:
-        monkeypatch.setenv("OPENAI_BASE_URL", url)
-        with Run.create(tmp_path / "r", Hanoi(disks=3), model="openai:m", k=1) as run:
-            result = run.solve(timeout=0.4, patience=60, warn=told.append, probe=False)
-            assert run.certify().lost == result["lost"] == sum(step.decision["lost"] for step in run.steps())
-    assert result["verified"]
-    assert result["lost"] >= 7
-    assert result["samples"] == 7
-    assert any("lost to time-outs" in sentence for sentence in told)

@@ -1,25 +1,16 @@
 """The outer machine: runs to the end, resumes, and keeps its promise."""
 
 import math
-import re
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-import maker_graph
 from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Reader, decide, judge
@@ -29,10 +20,8 @@ from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.model import SimulatedChatModel
-from maker_graph.run.settings import LadderSettings
 from maker_graph.tasks import Hanoi, Records
 from tests.conftest import Scripted, replies
-from tests.made import new_settings
 
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "1"}}
 
@@ -74,20 +63,6 @@ def test_an_empty_input_starts_the_task_and_runs_to_its_end() -> None:
 async def test_invoke_and_ainvoke_end_alike() -> None:
     maker = create_maker(Hanoi(4), model="sim:gpt-oss-20b", k=3, seed=1, max_tokens=2048).compile()
     assert await maker.ainvoke({}) == maker.invoke({})
-
-
-def test_it_runs_to_the_end_of_more_steps_than_langgraphs_own_limit_allows() -> None:
-    class Long(Countdown):
-        def total(self) -> int:
-            return self.start()
-
-    def compiled(steps: int) -> Any:
-        return create_maker(Long(steps), model=Scripted(script=counting), k=1).compile()
-
-    assert compiled(30).invoke({}, {"recursion_limit": 3})["step"] == 30
-    assert compiled(30).supersteps == 3 * 2 * 30 + 2, "enough for 30 steps, as was just seen"
-    assert compiled(1_048_575).supersteps > 2 * 1_048_575
-    assert [result["step"] for result in compiled(30).batch([{}, {}])] == [30, 30]
 
 
 def test_steps_per_segment_end_an_invocation_early_and_the_next_goes_on() -> None:
@@ -285,87 +260,6 @@ def test_an_undecided_step_can_be_answered_by_a_person() -> None:
     assert (result["state"], result["step"], result["done"]) == (0, 5, True)
 
 
-class Stubborn(Countdown):
-    """A countdown that can ask in other words."""
-
-    def rephrase(self, state: int, attempt: int) -> str:
-        return f"In other words, attempt {attempt}: {state}"
-
-
-def test_a_stuck_step_climbs_the_ladder_and_each_rung_votes_from_zero() -> None:
-    """The model cannot read 3 at any temperature; it understands the rephrased prompt."""
-
-    def script(_: int, text: str) -> str:
-        return "?" if text == "3" else str(int(text.rpartition(" ")[2]) - 1)
-
-    model = Scripted(script=script)
-    seen: list[Any] = []
-
-    class Seen:
-        def position(self) -> Any:
-            return Machine(Stubborn(4)).begin()
-
-        def append(self, steps: Sequence[Committed]) -> None:
-            seen.extend((step.before["step"] + 1, step.decision) for step in steps)
-
-    app = create_maker(Stubborn(4), model=model, k=2, stuck_after=4, log=Seen()).compile()
-    result = app.invoke({})
-    assert (result["state"], result["done"]) == (0, True)
-    assert [decision["by"] for _, decision in seen] == ["base", "rephrased", "base", "base"]
-    stuck = seen[1][1]
-    assert [vote["by"] for vote in stuck["tried"]] == ["base", "temperature"]
-    assert [vote["flags"] for vote in stuck["tried"]] == [{"malformed": 4}, {"malformed": 4}]
-    assert (stuck["ballot"], stuck["samples"]) == ({"2": 2}, 2), "no vote of an earlier rung is in the ballot"
-    assert stuck["first_agrees"] is False
-    assert result["totals"]["samples"] == 3 * 2 + 4 + 4 + 2
-    assert result["totals"]["flags"] == {"malformed": 8}
-    heats = [entry["temperature"] for entry in model.log]
-    assert heats.count(1.0) == 4, "the first rung is hotter"
-
-
-def test_votes_of_a_rung_that_failed_do_not_help_the_next_one() -> None:
-    """Base: one vote for 1, then flags until it is stuck. The next rung must find its lead of 2 alone."""
-
-    def script(index: int, _: str) -> str:
-        return "1" if index == 0 else "?"
-
-    with pytest.raises(Undecided) as caught:
-        create_maker(Countdown(2), model=Scripted(script=script), k=2, stuck_after=3).compile().invoke({})
-    assert caught.value.ballot == {"1": 1}, "one vote on each of two rungs is no lead of two"
-    assert "Tried: base, temperature" in str(caught.value)
-
-
-def test_a_stronger_model_answers_where_the_first_cannot_and_none_takes_a_rung_away() -> None:
-    weak = Scripted(script=replies("?"))
-    ladder = Ladder(temperature=None, rephrase=False, model=Scripted(script=counting))
-    result = create_maker(Countdown(2), model=weak, k=2, max_samples=4, ladder=ladder).compile().invoke({})
-    assert (result["done"], result["totals"]["samples"]) == (True, 2 * (4 + 2))
-
-
-@pytest.mark.parametrize("own", ["same", (0.0, 0.1)])
-def test_a_stronger_model_is_asked_at_the_runs_temperature_or_at_its_own(own: Any) -> None:
-    strong = Scripted(script=counting)
-    ladder = Ladder(temperature=None, rephrase=False, model=strong, model_temperature=own)
-    create_maker(
-        Countdown(1), model=Scripted(script=replies("?")), k=2, max_samples=4, temperature=0.7, ladder=ladder
-    ).compile().invoke({})
-    assert sorted(entry["temperature"] for entry in strong.log) == ([0.7, 0.7] if own == "same" else [0.0, 0.1])
-
-
-def test_a_stronger_model_than_the_tiny_one_is_not_asked_at_its_temperature() -> None:
-    tiny = partial(new_settings, "hanoi", {"disks": 3}, "tiny", ladder=LadderSettings(model="openai:gpt-4.1-mini"))
-    assert (tiny().voting.temperature, tiny().ladder_temperature) == ((1.0, 1.0), "auto")
-    assert tiny(temperature=(0.5, 0.5)).ladder_temperature == "same"
-
-
-def test_with_a_seed_each_rung_draws_samples_of_its_own() -> None:
-    model = Scripted(script=replies("?"))
-    with pytest.raises(Undecided):
-        create_maker(Countdown(1), model=model, k=2, max_samples=4, seed=7).compile().invoke({})
-    seeds = [entry["seed"] for entry in model.log]
-    assert len(seeds) == len(set(seeds)) == 8
-
-
 def test_a_person_sees_the_prompt_the_ballot_and_the_last_replies() -> None:
     app = create_maker(
         Countdown(2), model=Scripted(script=replies("1", "?")), k=2, stuck_after=3, on_undecided="interrupt"
@@ -457,96 +351,3 @@ def test_the_drawing_shows_the_machine_and_the_vote_inside() -> None:
     picture = create_maker(Hanoi(3), model="sim:perfect").compile().get_graph(xray=True).draw_mermaid()
     for name in ("sample", "red_flag", "vote", "commit"):
         assert name in picture
-
-
-class Stored(BaseCheckpointSaver[str]):
-    """A saver of which only the serializer is looked at."""
-
-
-def test_a_checkpointer_that_runs_what_its_database_says_is_refused_unless_trusted() -> None:
-    for serde in (JsonPlusSerializer(allowed_msgpack_modules=True), JsonPlusSerializer(pickle_fallback=True)):
-        with pytest.raises(UsageError, match="strict_serializer"):
-            create_maker(Hanoi(3), model="sim:perfect").compile(checkpointer=Stored(serde=serde))
-        create_maker(Hanoi(3), model="sim:perfect", trust_checkpoints=True).compile(checkpointer=Stored(serde=serde))
-    create_maker(Hanoi(3), model="sim:perfect").compile(checkpointer=Stored(serde=strict_serializer()))
-    create_maker(Hanoi(3), model="sim:perfect").compile(
-        checkpointer=InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=True))
-    )
-
-
-PERMISSIVE = JsonPlusSerializer(allowed_msgpack_modules=True)
-
-
-@contextmanager
-def sqlite(serde: Any) -> Iterator[SqliteSaver]:
-    with closing(sqlite3.connect(":memory:", check_same_thread=False)) as connection:
-        yield SqliteSaver(connection, serde=serde)
-
-
-class Around(TypedDict):
-    state: Any
-
-
-def around(maker: Any, checkpointer: Any) -> Any:
-    """Return a graph with `checkpointer` of which the machine is a part."""
-    return StateGraph(Around).add_node("maker", maker).add_edge(START, "maker").compile(checkpointer=checkpointer)
-
-
-@pytest.mark.parametrize("lookahead", [1, 4])
-@pytest.mark.parametrize("way", ["node", "called", "config", "later"])
-def test_the_checkpointer_of_a_graph_around_the_machine_is_refused_in_the_same_words(lookahead: int, way: str) -> None:
-    builder = create_maker(Hanoi(2), model="sim:perfect", k=1, lookahead=lookahead)
-    maker: Any = builder.compile()
-    config: Any = {"configurable": {"thread_id": "1"}}
-    with sqlite(PERMISSIVE) as permissive, sqlite(strict_serializer()) as strict:
-        with pytest.raises(UsageError) as at_once:
-            builder.compile(checkpointer=permissive)
-
-        def app(saver: Any) -> Any:
-            if way == "config":  # as a server hands it in
-                return maker.with_config(configurable={"__pregel_checkpointer": saver})
-            if way == "later":
-                return maker.copy(update={"checkpointer": saver})
-            return around(maker if way == "node" else lambda _: {"state": maker.invoke({})["state"]}, saver)
-
-        with pytest.raises(UsageError, match=re.escape(str(at_once.value))):
-            app(permissive).invoke({}, config)
-        assert app(strict).invoke({}, config)["state"]["pegs"] == [[], [], [2, 1]]
-
-
-async def test_neither_a_machine_that_is_trusting_nor_one_that_keeps_no_checkpoints_refuses_it() -> None:
-    saver = Saving(serde=PERMISSIVE)
-    trusting = create_maker(Hanoi(2), model="sim:perfect", k=1, trust_checkpoints=True).compile()
-    without = create_maker(Hanoi(2), model="sim:perfect", k=1).compile(checkpointer=False)
-    refused = create_maker(Hanoi(2), model="sim:perfect", k=1).compile()
-    for maker in (trusting, without):
-        result = await around(maker, saver).ainvoke({}, {"configurable": {"thread_id": str(id(maker))}})
-        assert result["state"]["pegs"] == [[], [], [2, 1]]
-    with pytest.raises(UsageError, match="strict_serializer"):
-        await around(refused, saver).ainvoke({}, {"configurable": {"thread_id": "refused"}})
-
-
-class Saving(BaseCheckpointSaver[str]):
-    """A saver that is not LangGraph's own in memory, and keeps things there."""
-
-    def __init__(self, *, serde: Any) -> None:
-        super().__init__(serde=serde)
-        inner = InMemorySaver()
-        for name in ("get_tuple", "aget_tuple", "put", "aput", "put_writes", "aput_writes", "list", "alist"):
-            setattr(self, name, getattr(inner, name))
-
-    def get_next_version(self, current: Any, channel: Any) -> Any:
-        return InMemorySaver().get_next_version(current, channel)
-
-
-def test_the_way_that_the_refusal_names_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    builder = create_maker(Hanoi(2), model="sim:perfect", k=1)
-    with sqlite(PERMISSIVE) as permissive, pytest.raises(UsageError) as refusal:
-        builder.compile(checkpointer=permissive)
-    (named,) = re.findall(r"SqliteSaver\(.*\)\)", str(refusal.value))
-    saver = eval(named, {"SqliteSaver": SqliteSaver, "sqlite3": sqlite3, "maker_graph": maker_graph})  # noqa: S307  our own words
-    with closing(saver.conn):
-        result = builder.compile(checkpointer=saver).invoke({}, {"configurable": {"thread_id": "1"}})
-    assert result["done"]
-    assert (tmp_path / "checkpoints.db").exists()

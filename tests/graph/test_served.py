@@ -1,15 +1,16 @@
-"""The settings and the budget of the served graphs, without a server."""
+"""The settings of a served graph come from the context of its run, and have bounds; a budget comes from the environment."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maker_graph import Budget, LimitReached, UsageError, create_microstep
 from maker_graph.core.decision import Usage
 from maker_graph.graph import served
-from maker_graph.graph.served import ServedContext, calls_for, see_question
+from maker_graph.graph.served import ServedContext, calls_for, see_question, settings_of
 from maker_graph.models.names import info_of
 from maker_graph.tasks import Hanoi
 
@@ -102,3 +103,28 @@ def test_a_conversation_is_neither_too_long_nor_beyond_a_model_that_ships() -> N
     ):
         with pytest.raises(UsageError, match=words):
             see_question(messages, "sim:gpt-oss-20b")
+
+
+class Given(BaseModel):
+    """Settings of a graph."""
+
+    model_config = ConfigDict(extra="forbid")
+    disks: int = Field(default=4, ge=1)
+
+
+def started(context: Any) -> Any:
+    return SimpleNamespace(execution_runtime=SimpleNamespace(context=context))
+
+
+def test_a_run_has_the_settings_of_its_context_and_who_only_looks_has_the_defaults() -> None:
+    assert settings_of(started({"disks": 7}), Given) == Given(disks=7)
+    assert settings_of(started(None), Given) == settings_of(SimpleNamespace(execution_runtime=None), Given) == Given()  # type: ignore[arg-type]  # what is read of it
+
+
+@pytest.mark.parametrize(
+    ("context", "said"), [({"disks": 0}, "disks: "), ({"peg": 1}, "peg: Extra"), ("many", "context: "), ([], "context: ")]
+)
+def test_a_wrong_setting_is_named_on_one_line(context: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        settings_of(started(context), Given)
+    assert "\n" not in str(caught.value)

@@ -6,10 +6,9 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_openai import ChatOpenAI
 
-from maker_graph import MissingKey, UnknownModel, UsageError, Voting, create_maker, create_microstep
+from maker_graph import UnknownModel, Voting, create_maker, create_microstep
 from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.models.pricing import FREE, list_price, other_price, price_for
-from maker_graph.models.resolving import resolve_model
 from maker_graph.run.settings import new_settings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import described
@@ -65,28 +64,3 @@ def test_models_that_ship_cost_nothing_but_have_a_list_price() -> None:
     assert price_for("tiny", None, 1.0) == other_price("sim:perfect", 1.0) == FREE
     assert list_price("tiny") == FREE
     assert list_price("sim:gpt-oss-20b") != FREE
-
-
-def test_a_name_is_split_at_its_first_colon_only(openai: str) -> None:
-    assert openai
-    model = resolve_model("openai:qwen3:4b")
-    assert isinstance(model, ChatOpenAI)
-    assert model.model_name == "qwen3:4b"
-
-
-@pytest.mark.parametrize(
-    ("name", "error", "advice"),
-    [
-        ("gpt-4.1-mini", UnknownModel, "provider:model"),
-        (":x", UnknownModel, "provider:model"),
-        ("openai:gpt-4.1-mini", MissingKey, "OPENAI_API_KEY"),
-        ("sim:none", UnknownModel, "there are: perfect"),
-        ("sim:perfect,speed=1", UsageError, "settings are error"),
-        ("sim:perfect,error=2", UsageError, "between 0 and 1"),
-        ("nowhere:x", UnknownModel, "nowhere:x"),
-        ("anthropic:x", UnknownModel, "install"),
-    ],
-)
-def test_a_model_that_cannot_be_made_says_what_to_do(name: str, error: type[Exception], advice: str) -> None:
-    with pytest.raises(error, match=advice):
-        resolve_model(name)

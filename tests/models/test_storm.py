@@ -20,7 +20,7 @@ from langchain_openai import ChatOpenAI
 
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
-from maker_graph.errors import ProviderFailure, UsageError
+from maker_graph.errors import ProviderFailure
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
 from maker_graph.models.sampler import Sampler, sample_seed
@@ -201,20 +201,3 @@ async def test_an_outage_that_outlasts_the_patience_ends_in_a_failure() -> None:
             async with asyncio.timeout(60):
                 await sampler.adraw(PROMPT, 0)
     assert 1 < account.requests <= 12
-
-
-@pytest.mark.parametrize(
-    ("faults", "advice"),
-    [
-        ("418=.1", "knows no '418'"),
-        ("429", "wants a number for 429"),
-        ("429=often", "wants a number for 429"),
-        ("429=1.5", "a share from 0 to 1"),
-        ("429=nan", "a share from 0 to 1"),
-        ("429=.6,5xx=.6", "more than 1"),
-        ("retry-after=-1", "at least 0 seconds"),
-    ],
-)
-def test_faults_that_cannot_be_are_refused(faults: str, advice: str) -> None:
-    with pytest.raises(UsageError, match=advice):
-        parse_faults(faults)

@@ -1,6 +1,8 @@
 """Traces, against a server that plays LangSmith: what a person finds there, and that it never gets in the way."""
 
 import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -200,15 +202,28 @@ def test_a_large_k_makes_segments_shorter(cli: Cli) -> None:
     assert sum(name.startswith("step ") for name in (run["name"] for run in got.runs.values())) == 15
 
 
-@pytest.mark.parametrize("fault", [{"status": 401}, {"status": 429}, {"status": 500}, {"delay": 20.0}, None])
-def test_a_dead_or_slow_langsmith_costs_a_run_nothing_but_its_traces(process: Cli, fault: dict[str, Any] | None) -> None:
-    """As a process, for that LangSmith's threads keep it alive was the fault: `process` gives up on one that does not end."""
-    with ingest(**(fault or {})) as got:
-        url = got.url if fault else "http://127.0.0.1:9"
-        env = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": url, "LANGSMITH_API_KEY": SECRET}
-        done = process("run", "hanoi", "--disks", "4", "--json", **env)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["verified"]
-    assert "LangSmith did not take all traces" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert SECRET not in done.stderr
+FAULTS: list[dict[str, Any] | None] = [{"status": 401}, {"status": 429}, {"status": 500}, {"delay": 20.0}, None]
+"""Of a LangSmith that is dead or slow; at the address of the last one there is nobody."""
+
+
+def test_a_dead_or_slow_langsmith_costs_a_run_nothing_but_its_traces(process: Cli) -> None:
+    """As processes, for that LangSmith's threads keep one alive was the fault: `process` gives up on one that does not end.
+
+    All at once, for each waits a few seconds for the traces that nobody takes.
+    """
+
+    def run(number: int) -> subprocess.CompletedProcess[str]:
+        fault = FAULTS[number]
+        with ingest(**(fault or {})) as got:
+            url = got.url if fault else "http://127.0.0.1:9"
+            env = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": url, "LANGSMITH_API_KEY": SECRET}
+            return process("run", "hanoi", "--disks", "4", "--run", f"r{number}", "--json", **env)
+
+    with ThreadPoolExecutor(len(FAULTS)) as pool:
+        ended = [*pool.map(run, range(len(FAULTS)))]
+    for fault, done in zip(FAULTS, ended, strict=True):
+        assert done.returncode == 0, (fault, done.stderr)
+        assert json.loads(done.stdout)["verified"], fault
+        assert "LangSmith did not take all traces" in done.stderr, fault
+        assert "Traceback" not in done.stderr, fault
+        assert SECRET not in done.stderr, fault

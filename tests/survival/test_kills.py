@@ -36,7 +36,7 @@ def killed_at_random(
             if kills > 0:
                 if chance.random() < 0.7:  # else it may still be starting
                     wait_until(partial(begun, directory, begins + 1))
-                time.sleep(chance.uniform(0, 0.2))
+                time.sleep(chance.uniform(0, 0.1))
                 ended = child.kill()
                 kills -= ended == -signal.SIGKILL
             else:

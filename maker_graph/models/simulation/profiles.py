@@ -55,9 +55,9 @@ class Profile:
         if not 0 <= self.rho < 1:
             raise UsageError(f"rho must be at least 0 and below 1, not {self.rho!r}.")
         if not all(0 <= each < inf for each in (self.latency, self.input_price, self.output_price)):
-            raise UsageError("latency and prices must be numbers of at least 0.")
+            raise UsageError("latency and prices must be numbers, and at least 0.")
         if not all(1 <= each <= MOST_TOKENS for each in (self.output_tokens, self.max_tokens)):
-            raise UsageError(f"output_tokens and max_tokens must lie between 1 and {MOST_TOKENS:,}.")
+            raise UsageError(f"output_tokens and max_tokens must be at least 1, and at most {MOST_TOKENS:,}.")
 
 
 PROFILES = {

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-import httpx
 import pytest
-from langchain_openai import ChatOpenAI
 
 from maker_graph.errors import UsageError
-from maker_graph.models.simulation import PROFILES, Replies, Simulator, profile_of
+from maker_graph.models.simulation import Replies, Simulator, profile_of
 from maker_graph.models.simulation.simulator import LONGEST_DRAFT
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import HanoiState
@@ -102,14 +100,6 @@ def test_without_a_seed_samples_differ() -> None:
     assert len({simulator.reply(PROMPT, seed=None, max_tokens=None).text for _ in range(60)}) > 1
 
 
-def test_every_model_of_the_papers_table_has_its_profile() -> None:
-    errors = {name: profile.error for name, profile in PROFILES.items()}
-    assert errors["gpt-4.1-mini"] == 0.0022
-    assert errors["gpt-oss-20b"] == 0.0358
-    assert errors["gpt-4.1-mini-run"] == 2.26e-4
-    assert PROFILES["gpt-4.1-mini-run"].flagged == 0.032
-
-
 def test_a_prompt_nobody_rehearsed_is_refused_and_a_rehearsal_teaches_it() -> None:
     class Sums:
         def replies(self, prompt: Any) -> Replies | None:
@@ -119,39 +109,6 @@ def test_a_prompt_nobody_rehearsed_is_refused_and_a_rehearsal_teaches_it() -> No
         Simulator(profile_of("perfect")).reply([("human", "1 + 1?")], seed=1, max_tokens=None)
     taught = Simulator(profile_of("perfect"), rehearsals=[Sums()])
     assert taught.reply([("human", "1 + 1?")], seed=1, max_tokens=None).text == "2"
-
-
-def test_the_server_speaks_chat_completions(simulated_server: str) -> None:
-    ask = {
-        "model": "any",
-        "messages": [{"role": "system", "content": PROMPT[0][1]}, {"role": "user", "content": PROMPT[1][1]}],
-        "n": 3,
-        "seed": 7,
-    }
-    with httpx.Client(base_url=simulated_server) as client:
-        first = client.post("/chat/completions", json=ask).json()
-        again = client.post("/chat/completions", json=ask).json()
-        for cap in ("max_tokens", "max_completion_tokens"):
-            cut = client.post("/chat/completions", json=ask | {cap: 5}).json()
-            assert {choice["finish_reason"] for choice in cut["choices"]} == {"length"}
-            assert cut["usage"]["completion_tokens"] == 15
-        bad = client.post("/chat/completions", json={"model": "any", "messages": []})
-        unknown = client.post("/chat/completions", json=ask | {"messages": [{"role": "user", "content": "Hello"}]})
-        assert client.get("/models").json()["data"][0]["id"] == "gpt-4.1-mini"
-    assert [choice["index"] for choice in first["choices"]] == [0, 1, 2]
-    assert first["choices"] == again["choices"]
-    assert first["usage"]["total_tokens"] == first["usage"]["prompt_tokens"] + first["usage"]["completion_tokens"]
-    assert (bad.status_code, unknown.status_code) == (400, 400)
-    assert "rehearsal" in unknown.json()["error"]["message"]
-
-
-def test_the_server_streams(simulated_server: str, openai: str) -> None:
-    assert openai
-    model = ChatOpenAI(model="any", stream_usage=True, seed=7)  # seeded: an unseeded reply may be one that was cut short
-    chunks = list(model.stream([("system", PROMPT[0][1]), ("user", PROMPT[1][1])]))
-    assert "next_state" in "".join(str(chunk.text) for chunk in chunks)
-    assert any(chunk.usage_metadata for chunk in chunks)
-    assert simulated_server
 
 
 def draft_asked(n: int | str, pegs: str = "[[3, 2, 1], [], []]") -> list[tuple[str, str]]:

@@ -8,42 +8,26 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
 from itertools import chain
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import ValidationError
 
 from maker_graph import UnknownModel, create_maker
 from maker_graph.models.resolving import resolve_model
-from maker_graph.models.tiny_lm import Ask, Completion, Engine, TinyChatModel, shared_engine
-from maker_graph.models.tiny_lm.engine import WEIGHTS
-from maker_graph.models.tiny_lm.network import LONGEST, Network, load
+from maker_graph.models.tiny_lm import Ask, TinyChatModel
+from maker_graph.models.tiny_lm.network import LONGEST
 from maker_graph.models.tiny_lm.tokenizer import WINDOW, decode, encode
 from maker_graph.tasks import Hanoi
 from tests.conftest import Cli
+from tests.models.tiny_lm.test_engine import TEN, answered, prompt
 
 pytestmark = pytest.mark.xdist_group("tiny")  # its samples are drawn once
 
-TEN = Hanoi(10)
 STEPS = range(3, 1023, 8)
-
-
-def prompt(task: Hanoi, step: int) -> Any:
-    return task.prompt(task.state_at(step))
-
-
-def asks(task: Hanoi, steps: range, temperature: float = 1.0) -> list[Ask]:
-    return [Ask(prompt(task, step)[-1][1], temperature, seed=step) for step in steps]
-
-
-def answered(asked: list[Ask], engine: Engine | None = None) -> list[Completion]:
-    futures = [(engine or shared_engine()).submit(each) for each in asked]
-    return [future.result(60) for future in futures]
 
 
 def test_a_reply_depends_on_prompt_seed_and_temperature_only() -> None:
@@ -53,64 +37,6 @@ def test_a_reply_depends_on_prompt_seed_and_temperature_only() -> None:
     hot = TinyChatModel(temperature=3.0)
     assert len({hot.invoke(question, seed=seed).text for seed in range(8)}) > 4
     assert len({hot.invoke(question).text for _ in range(8)}) > 4, "without a seed a reply is left to chance"
-
-
-def test_what_else_is_in_the_batch_changes_no_token() -> None:
-    hot = asks(TEN, range(1, 161, 2), 2.0) + asks(Hanoi(4), range(15), 2.0) + [Ask("Hello?", 2.0, seed=9)]
-    alone = Engine(load(WEIGHTS))
-    one_by_one = [answered([each], alone)[0] for each in hot]
-    together = answered(hot, Engine(load(WEIGHTS)))
-    assert sum(reply.output_tokens for reply in one_by_one) > 2000
-    assert one_by_one == together
-    assert one_by_one[::-1] == answered(hot[::-1], Engine(load(WEIGHTS)))
-
-
-def test_logits_are_the_same_to_the_bit_however_they_are_computed() -> None:
-    network = load(WEIGHTS)
-    prompts = [[*encode(each.prompt), 2] for each in asks(TEN, range(0, 1023, 70))]
-    together, _ = network.read(prompts)
-    assert all(np.array_equal(network.read([each])[0][0], row) for each, row in zip(prompts, together, strict=True))
-    _, memory = network.read([prompts[0][:-1]])
-    room = network.memory(1)
-    room.take(0, memory, 0)
-    step_by_step = network.follow(np.array([prompts[0][-3:]]), np.array([len(prompts[0]) - 1]), room)
-    assert np.array_equal(step_by_step[0, 0], together[0])
-
-
-def test_tokens_that_are_guessed_change_no_reply() -> None:
-    asked = [replace(each, stop=stop) for each in asks(TEN, range(0, 1023, 9), 1.2) for stop in ((), ("8, 7",))]
-    asked += [replace(each, max_tokens=cap, temperature=0.0) for each in asks(TEN, range(40)) for cap in (3, 25)]
-    asked += [Ask("0 -> 1 -> 2 " * 99, 1.0, seed=seed) for seed in range(20)]
-    plain = answered(asked, Engine(load(WEIGHTS), guessed=0))
-    assert plain == answered(asked, Engine(load(WEIGHTS)))
-    assert plain == answered(asked[::-1], Engine(load(WEIGHTS), guessed=1))[::-1]
-    assert plain[:30] == [answered([each], Engine(load(WEIGHTS), guessed=99))[0] for each in asked[:30]]
-
-
-def test_a_reply_takes_half_as_many_passes_as_it_has_tokens() -> None:
-    passes = 0
-
-    class Counting(Network):
-        def follow(self, tokens: Any, at: Any, memory: Any) -> Any:
-            nonlocal passes
-            passes += 1
-            return super().follow(tokens, at, memory)
-
-    plain = load(WEIGHTS)
-    engine = Engine(Counting(**{each.name: getattr(plain, each.name) for each in fields(plain)}))
-    tokens = sum(answered([each], engine)[0].output_tokens for each in asks(TEN, range(0, 1023, 50)))
-    assert 0 < passes < 0.65 * tokens
-
-
-def test_no_sum_can_be_rounded() -> None:
-    assert load(WEIGHTS).headroom() > 1
-
-
-def test_at_temperature_0_the_likeliest_token_is_taken() -> None:
-    cold, cool = (answered([Ask(each.prompt, heat, seed=1) for each in asks(TEN, range(99))]) for heat in (0.0, 0.001))
-    assert cold == answered([Ask(each.prompt, 0.0, seed=2) for each in asks(TEN, range(99))])
-    assert cold == cool
-    assert TinyChatModel(temperature=0).invoke(prompt(TEN, 5)).text == cold[5].text
 
 
 @pytest.mark.parametrize("cap", [1, 7, 20])
@@ -141,12 +67,6 @@ def test_a_reply_ends_before_a_stop_sequence() -> None:
     assert stopped.response_metadata["finish_reason"] == "stop"
 
 
-@pytest.mark.parametrize("text", ["", "Hello!", "\x00\ud800 [[", "9" * 5000, prompt(Hanoi(30), 77)[-1][1]])
-def test_any_prompt_gets_a_reply(text: str) -> None:
-    reply = answered([Ask(text, 1.0, seed=1)])[0]
-    assert reply.input_tokens <= WINDOW
-
-
 def test_it_errs_but_seldom_and_not_by_script() -> None:
     eight = Hanoi(8)
     kinds = {"right": 0, "wrong": 0, "malformed": 0}
@@ -159,12 +79,6 @@ def test_it_errs_but_seldom_and_not_by_script() -> None:
         else:
             kinds["right" if right else "wrong"] += 1
     assert 0.001 < 1 - kinds["right"] / len(asked) < 0.15, kinds
-
-
-def test_the_weights_are_small_plain_arrays() -> None:
-    assert WEIGHTS.stat().st_size <= 2_000_000
-    with np.load(WEIGHTS, allow_pickle=False) as arrays:
-        assert all(arrays[name].dtype == np.float16 for name in arrays if name != "heads")
 
 
 def test_threads_and_event_loops_come_and_go_and_no_thread_is_left() -> None:
@@ -203,15 +117,6 @@ async def test_who_waits_blocks_no_loop_and_may_give_up() -> None:
     assert ticks > 5
     assert [isinstance(each, asyncio.CancelledError) for each in done] == [True, False] * 20
     assert (await model.ainvoke(prompt(TEN, 1), seed=1)).text == done[1].text  # type: ignore[union-attr]  # a reply
-
-
-def test_what_goes_wrong_in_a_batch_reaches_all_who_wait_and_nobody_after() -> None:
-    engine = Engine(load(WEIGHTS))
-    good, bad = asks(TEN, range(4)), Ask("Hello?", "hot")  # type: ignore[arg-type]  # nobody checked it
-    futures = [engine.submit(each) for each in [*good, bad]]
-    assert isinstance(futures[-1].exception(60), TypeError | ValueError)
-    assert all(future.done() or future.exception(60) for future in futures)
-    assert answered(good, engine) == answered(good)
 
 
 def test_its_name_is_tiny_and_its_settings_are_checked() -> None:

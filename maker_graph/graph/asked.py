@@ -1,0 +1,68 @@
+"""What a microstep is asked, kept beside its checkpoints and not in them.
+
+A checkpointer writes down what a graph holds at each superstep, and some write all of it each time. A conversation with a
+picture would be written some ten times for one vote, and once more for each sample that is sent out with it. The caller's graph
+has it already: when a microstep is resumed within another graph, it is called with the same input again. So that input goes
+along in the config of the invocation, and the microstep drops its own copy after the first samples.
+
+A microstep that has a checkpointer of its own and no graph around it is resumed without its input: it keeps all in its
+channels.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
+from langgraph.types import Command
+
+from maker_graph.core.task import Prompt
+from maker_graph.graph.runnables import BoundedGraph
+
+_KEY = "__maker_asked"
+_WITHIN = "__pregel_task_id"  # LangGraph's mark of a graph that runs as a node of another
+_SAVER = "__pregel_checkpointer"
+
+
+class Asked:
+    """What one invocation of a microstep was called with.
+
+    Attributes:
+        values: the caller's keys.
+        prompt: what is asked of a model; None before it is made. One object for all samples, and for all rounds.
+    """
+
+    __slots__ = ("prompt", "values")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+        self.prompt: Prompt | None = None
+
+
+def asked(config: RunnableConfig) -> Asked | None:
+    """Return what a microstep was called with, from the config of its nodes; None if it has to look into its channels."""
+    found: Asked | None = config.get("configurable", {}).get(_KEY)
+    return found
+
+
+class MicrostepGraph(BoundedGraph):
+    """A compiled microstep, each of whose invocations knows its input."""
+
+    def __init__(self, *, keys: Mapping[str, Any], **compiled: Any) -> None:
+        super().__init__(**compiled)
+        self.keys = keys
+
+    def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002  Pregel's name
+        prepared = super()._prepared(input, config)
+        around = {**ensure_config(config).get("configurable", {}), **prepared.get("configurable", {})}
+        saved = self.checkpointer not in {None, False} or around.get(_SAVER) is not None
+        known = input is not None and not isinstance(input, Command) and (_WITHIN in around or not saved)
+        values = Asked(_values(input, self.keys)) if known else None
+        return {**prepared, "configurable": {**prepared.get("configurable", {}), _KEY: values}}
+
+
+def _values(given: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the caller's keys of an input: a dict, or the caller's own dataclass or pydantic model."""
+    if isinstance(given, Mapping):
+        return {name: given[name] for name in keys if name in given}
+    return {name: getattr(given, name) for name in keys if hasattr(given, name)}

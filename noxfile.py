@@ -47,14 +47,14 @@ def suite(session: nox.Session, resolution: str) -> None:
 def core(session: nox.Session, resolution: str) -> None:
     """Run the tests of the vote, the statistics, the tasks, the graphs and the public names."""
     prepare(session, resolution)
-    session.run("pytest", "-q", *(session.posargs or CORE))
+    session.run("pytest", *(session.posargs or CORE))
 
 
 @nox.session(python=PYTHONS[0])
 def short(session: nox.Session) -> None:
     """Run the tests of the graphs and the public names with the lowest dependencies on the oldest Python."""
     prepare(session, "lowest")
-    session.run("pytest", "-q", *(session.posargs or ["tests/graph/test_microstep.py", "tests/test_public.py"]))
+    session.run("pytest", *(session.posargs or ["tests/graph/test_microstep.py", "tests/test_public.py"]))
 
 
 @nox.session(python=PYTHONS)

@@ -4,35 +4,36 @@ from typing import Any
 
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph_sdk.runtime import ServerRuntime
-from pydantic import BaseModel, ConfigDict, Field
 
 from maker_graph import create_microstep
-from maker_graph.graph.served import settings_of
+from maker_graph.graph.served import ServedContext, calls_for, see_question, settings_of
 from maker_graph.models.resolving import resolve_model
-from maker_graph.simulation import ChatRehearsal
 
 
-class MicrostepContext(BaseModel):
+class MicrostepContext(ServedContext):
     """Whom to ask, and when it is decided."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    model: str = Field("sim:gpt-oss-20b", description="provider:model; sim:PROFILE is simulated and needs no API key.")
-    k: int = Field(3, ge=1, le=100, description="The lead in votes that decides.")
-    max_samples: int = Field(100, ge=1, description="A vote that needs more samples is put to a person.")
-    max_tokens: int = Field(2048, ge=1, description="Output cap of a sample, in tokens.")
-    seed: int | None = Field(None, description="For samples that can be repeated; null sends no seed.")
 
 
 def create_graph(runtime: ServerRuntime[MicrostepContext]) -> StateGraph[Any, Any, Any, Any]:
     """Return a graph of messages with one voted node, for the settings of the run or the assistant."""
     settings = settings_of(runtime, MicrostepContext)
     node = create_microstep(
-        resolve_model(settings.model, seed=settings.seed, rehearsals=[ChatRehearsal()]),
+        resolve_model(settings.model, seed=settings.seed),
         k=settings.k,
         max_samples=settings.max_samples,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
         on_undecided="interrupt",
+        calls=calls_for(settings.model),
     )
-    return StateGraph(MessagesState, context_schema=MicrostepContext).add_node("microstep", node).add_edge(START, "microstep")
+
+    def question(state: MessagesState) -> None:
+        see_question(state["messages"], settings.model)
+
+    return (
+        StateGraph(MessagesState, context_schema=MicrostepContext)
+        .add_node("question", question)
+        .add_node("microstep", node)
+        .add_edge(START, "question")
+        .add_edge("question", "microstep")
+    )

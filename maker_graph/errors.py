@@ -97,8 +97,11 @@ class Undecided(MakerError):
         return f"Undecided({str(self)!r})"
 
 
-class LimitReached(MakerError):
-    """A limit that was set (cost, calls) stops the run; it can be resumed with a higher one."""
+class LimitReached(MakerError, RuntimeError):
+    """A limit that was set (cost, calls) stops the run; it can be resumed with a higher one.
+
+    It is a RuntimeError as well: a LangGraph server shows the words of those, and hides those of what it does not know.
+    """
 
 
 class ProviderFailure(MakerError):

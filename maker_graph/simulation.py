@@ -6,7 +6,6 @@ The room is `maker_graph/models/simulation/`; what is not listed here is not for
 from maker_graph.models.simulation import (
     PROFILES,
     Answers,
-    ChatRehearsal,
     DraftRehearsal,
     Messages,
     Profile,
@@ -21,7 +20,6 @@ from maker_graph.models.simulation.model import SimulatedChatModel, simulated
 __all__ = [
     "PROFILES",
     "Answers",
-    "ChatRehearsal",
     "DraftRehearsal",
     "Messages",
     "Profile",

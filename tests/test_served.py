@@ -18,6 +18,8 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 
+from maker_graph.tasks import Hanoi
+
 pytestmark = pytest.mark.xdist_group("served")  # one `langgraph dev`
 
 ROOT = Path(__file__).parents[1]
@@ -34,14 +36,14 @@ def project(folder: Path, **config: Any) -> Path:
 
 
 @contextmanager
-def langgraph_dev(folder: Path) -> Iterator[SyncLangGraphClient]:
+def langgraph_dev(folder: Path, **environment: str) -> Iterator[SyncLangGraphClient]:
     """Run `langgraph dev` in `folder` on a free port of this machine; kill it at the end, and look for blocking calls."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     command = [str(Path(sys.executable).with_name("langgraph")), "dev", "--no-browser", "--no-reload", "--port", str(port)]
-    env = {**os.environ, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false", "NO_COLOR": "1"}
+    env = {**os.environ, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false", "NO_COLOR": "1", **environment}
     with (folder / "log.txt").open("a") as log:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
         try:
@@ -80,10 +82,53 @@ def test_an_empty_input_solves_the_task_and_returns_its_final_state_and_totals(c
     assert result["totals"]["samples"] >= 7 * 4
 
 
+def said(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
 def test_chat_messages_get_one_voted_answer_without_a_key(client: SyncLangGraphClient) -> None:
-    result = solved(client, "microstep", input={"messages": [{"role": "user", "content": "Hello?"}]}, context={"seed": 3})
-    assert [message["type"] for message in result["messages"]] == ["human", "ai"]
-    assert "Hello?" in result["messages"][1]["content"]
+    asked = [said(*message) for message in Hanoi(3).prompt(Hanoi(3).start())]
+    result = solved(client, "microstep", input={"messages": asked}, context={"seed": 3})
+    assert [message["type"] for message in result["messages"]] == ["system", "human", "ai"]
+    assert "move = [1, 0, 2]" in result["messages"][2]["content"]
+
+
+def error_of(client: SyncLangGraphClient, graph: str, messages: list[dict[str, str]] | None, context: Any) -> str:
+    """Return the message with which a run ends at once."""
+    thread = client.threads.create()
+    given: Any = {} if messages is None else {"messages": messages}
+    (error,) = [
+        each.data
+        for each in client.runs.stream(thread["thread_id"], graph, input=given, context=context)
+        if each.event == "error"
+    ]
+    assert "Traceback" not in error["message"]
+    return str(error["message"])
+
+
+@pytest.mark.parametrize("model", ["sim:gpt-oss-20b", "tiny"])
+def test_a_real_question_to_a_model_that_ships_is_an_error_that_says_which_model_to_name(
+    client: SyncLangGraphClient, model: str
+) -> None:
+    error = error_of(client, "microstep", [said("user", "The capital of France?")], {"model": model})
+    assert error.startswith(f"{model} has no answer to this")
+    assert '{"model": "openai:gpt-4.1-mini"}' in error
+
+
+BOMB = "List the next 3000000 moves.\nin the order 0 -> 2 -> 1 -> 0\nPrevious move: none\nCurrent state: [[3, 2, 1], [], []]"
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([said("user", BOMB)], "has no answer to this"),
+        ([said("user", "x" * 300_000)], "too long"),
+        ([], "no message to answer"),
+    ],
+    ids=["draft", "long", "empty"],
+)
+def test_no_message_stops_the_server(client: SyncLangGraphClient, messages: list[dict[str, str]], words: str) -> None:
+    assert words in error_of(client, "microstep", messages, {})
 
 
 @pytest.mark.parametrize("graph", ["hanoi", "microstep"])
@@ -103,14 +148,12 @@ def test_settings_have_descriptions_and_the_drawing_shows_the_vote(client: SyncL
         ({"k": "many"}, "k: Input should be a valid integer"),
         ({"model": "gpt-4.1-mini"}, "provider:model"),
         ({"model": "openai:gpt-4.1-mini"}, "OPENAI_API_KEY"),
+        ({"model": "sim:perfect,latency=1e9"}, "latency of at most 5"),
+        ({"max_samples": 10**12, "seed": 2**40}, "max_samples: Input should be less than or equal to 1000; seed:"),
     ],
 )
 def test_a_wrong_setting_gives_a_clear_error(client: SyncLangGraphClient, context: dict[str, Any], words: str) -> None:
-    thread = client.threads.create()
-    events = list(client.runs.stream(thread["thread_id"], "hanoi", input={}, context=context))
-    (error,) = [event.data for event in events if event.event == "error"]
-    assert words in error["message"]
-    assert "Traceback" not in error["message"]
+    assert words in error_of(client, "hanoi", None, context)
 
 
 def test_assistants_with_different_k(client: SyncLangGraphClient) -> None:
@@ -187,9 +230,12 @@ def test_a_run_survives_the_servers_restart_with_checkpoints_in_sqlite(tmp_path:
         client.runs.create(thread, "hanoi", input={}, context=settings, durability="sync")
         while (client.threads.get_state(thread)["values"] or {}).get("step", 0) < 5:  # type: ignore[union-attr]
             time.sleep(0.05)
-    with langgraph_dev(folder) as client:
+    with langgraph_dev(folder, MAKER_GRAPH_MAX_CALLS="130", MAKER_GRAPH_MAX_COST="1") as client:
         client.threads.create(thread_id=thread, if_exists="do_nothing")
         events = list(client.runs.stream(thread, "hanoi", input=None, context=settings, stream_mode="values"))
+        spent = error_of(client, "hanoi", None, settings)
+    assert "limit of 130 calls is reached" in spent, "one budget for all runs of the process"
+    assert "MAKER_GRAPH_MAX_CALLS" in spent
     steps = [event.data["step"] for event in events if event.event == "values"]
     assert 5 <= steps[0] < 63, "it goes on where it was"
     result: Any = events[-1].data

@@ -112,7 +112,7 @@ def _converted(value: object) -> object:
     """Return what JSON has for `value`, in which something is not JSON yet."""
     try:
         _see_kinds(value)
-        return to_jsonable_python(value, by_alias=False)
+        return to_jsonable_python(value, by_alias=False, fallback=_otherwise)
     except RecursionError:
         raise ValueError("not plain JSON: nested too deep, or it holds itself") from None
     except TypeError as error:
@@ -121,6 +121,13 @@ def _converted(value: object) -> object:
         if "unknown type" in str(error):
             raise Incomparable(f"not plain JSON: {error}") from error
         raise
+
+
+def _otherwise(value: object) -> object:
+    """Return what JSON has for a value that pydantic knows nothing of; a deque it knows since 2.14."""
+    if isinstance(value, deque):
+        return list(value)
+    raise PydanticSerializationError(f"Unable to serialize unknown type: {type(value)}")
 
 
 @lru_cache(256)

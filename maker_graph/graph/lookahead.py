@@ -16,7 +16,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import aclosing
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.config import get_config, get_stream_writer
 
@@ -131,8 +131,8 @@ class WindowedGraph(BoundedGraph):
 
 
 def _with_window(config: RunnableConfig | None, window: Window) -> RunnableConfig:
-    given = config or RunnableConfig()
-    return {**given, "configurable": {**given.get("configurable", {}), _KEY: window}}
+    around = ensure_config(config).get("configurable", {})  # what a graph around this one hands down stays
+    return {**(config or RunnableConfig()), "configurable": {**around, _KEY: window}}
 
 
 def microsteps_ahead(

@@ -393,14 +393,15 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
         """Return the compiled graph; see `StateGraph.compile`.
 
         Raises:
-            UsageError: the checkpointer runs what its database says.
+            UsageError: the checkpointer runs what its database says. The compiled graph raises it too, when it is a part of a
+                graph with such a checkpointer.
         """
         if not self._trusting:
             refuse_permissive(checkpointer)
         graph = super().compile(checkpointer, **kwargs)
         supersteps = 3 * self._steps + 2
         return (
-            BoundedGraph.of(graph, supersteps)
+            BoundedGraph.of(graph, supersteps, trusting=self._trusting)
             if self._window is None
-            else WindowedGraph.of(graph, supersteps, window=self._window)
+            else WindowedGraph.of(graph, supersteps, trusting=self._trusting, window=self._window)
         )

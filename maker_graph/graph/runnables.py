@@ -11,8 +11,12 @@ the caller's wish): a vote would end in a GraphRecursionError after eight rounds
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
+from langchain_core.runnables.config import merge_configs
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
+
+from maker_graph.graph.serializer import refuse_permissive
 
 
 class Node(RunnableLambda[Any, Any]):
@@ -61,11 +65,15 @@ class ConfiguredNode(Node):
 
 
 class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
-    """A compiled graph that may take at least `supersteps`, whatever limit it is called with."""
+    """A compiled graph that may take at least `supersteps`, whatever limit it is called with.
 
-    def __init__(self, *, supersteps: int, **compiled: Any) -> None:
+    Unless it is `trusting`, it refuses a checkpointer that runs what its database says, also that of a graph around it.
+    """
+
+    def __init__(self, *, supersteps: int, trusting: bool = True, **compiled: Any) -> None:
         super().__init__(**compiled)
         self.supersteps = supersteps
+        self.trusting = trusting
 
     @classmethod
     def of(cls, graph: CompiledStateGraph[Any, Any, Any, Any], supersteps: int, **more: Any) -> "BoundedGraph":
@@ -83,5 +91,14 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002, ARG002  Pregel's name
         """Return the config with which the graph takes `input`; a subclass may look at that."""
+        if not self.trusting and self.checkpointer is not False:
+            self._see_checkpointers(config)
         given = config or RunnableConfig()
         return {**given, "recursion_limit": max(self.supersteps, given.get("recursion_limit", 0))}
+
+    def _see_checkpointers(self, config: RunnableConfig | None) -> None:
+        """See that none runs what its database says: neither the graph's own, nor the one that a graph around it hands down."""
+        handed = ensure_config(merge_configs(self.config, config)).get("configurable", {}).values()
+        for each in (self.checkpointer, *handed):
+            if isinstance(each, BaseCheckpointSaver):
+                refuse_permissive(each)

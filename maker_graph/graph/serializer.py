@@ -6,6 +6,7 @@ can have code run by whoever loads one. The states of maker_graph are plain JSON
 
 import logging
 import pickle
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -34,9 +35,11 @@ def refuse_permissive(checkpointer: object) -> None:
         serde, "pickle", pickle.dumps(_Probe())
     ):
         raise UsageError(
-            "This checkpointer runs code that somebody may have written into its database. Make it with "
-            "serde=maker_graph.strict_serializer(), or set LANGGRAPH_STRICT_MSGPACK=true; to use it as it is, pass "
-            "trust_checkpoints=True to create_maker."
+            "This checkpointer runs code that somebody may have written into its database. Make it of a connection, with "
+            "maker_graph.strict_serializer(), for from_conn_string takes no serializer. For SQLite: "
+            'SqliteSaver(sqlite3.connect("checkpoints.db", check_same_thread=False), serde=maker_graph.strict_serializer()). '
+            "Or set LANGGRAPH_STRICT_MSGPACK=true in the environment. To use it as it is, pass trust_checkpoints=True to "
+            "create_maker."
         )
 
 
@@ -45,16 +48,21 @@ class _Probe:
     """What only a permissive serializer brings back."""
 
 
+_PROBING = threading.Lock()
+"""Python's filters of warnings are those of all threads: one probe at a time changes them and puts them back."""
+
+
 def _brings_back(serde: SerializerProtocol, kind: str, data: bytes) -> bool:
     log = logging.getLogger("langgraph.checkpoint.serde.jsonplus")
-    log.addFilter(_not_the_probe)  # LangGraph logs what it blocks, and here that is what should happen
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return isinstance(serde.loads_typed((kind, data)), _Probe)
-    except Exception:  # noqa: BLE001  however it refuses
-        return False
-    finally:
-        log.removeFilter(_not_the_probe)
+    with _PROBING:
+        log.addFilter(_not_the_probe)  # LangGraph logs what it blocks, and here that is what should happen
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                return isinstance(serde.loads_typed((kind, data)), _Probe)
+        except Exception:  # noqa: BLE001  however it refuses
+            return False
+        finally:
+            log.removeFilter(_not_the_probe)
 
 
 def _not_the_probe(record: logging.LogRecord) -> bool:

@@ -7,9 +7,10 @@ Who waits at the gate sleeps and asks again, so that threads and event loops can
 """
 
 import asyncio
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -27,6 +28,9 @@ LONGEST_WAIT = 60.0
 
 LONG_WAIT = LONGEST_WAIT / 2
 """Seconds of a wait that is told."""
+
+SAY_EVERY = 10.0
+"""Seconds after which the log is told again that requests fail or wait."""
 
 _TICK = 0.2
 """Seconds after which to ask again where nobody knows how long it takes."""
@@ -79,7 +83,8 @@ class Gate:
 
         Args:
             rpm: requests per minute at most, evenly spread; None sets no limit.
-            notice: told in a sentence when a long wait begins, and when an outage is over.
+            notice: told in a sentence when a long wait begins, and when an outage is over. None tells the log of the package,
+                and tells it also of failed requests and waits, at most each ten seconds.
             clock: seconds; it never goes back.
             rng: spreads the waits, so that not all callers come back at once.
 
@@ -90,7 +95,8 @@ class Gate:
             raise UsageError(f"Requests per minute (rpm) must be a number above 0, not {rpm!r}.")
         self.clock = clock
         self.down_since: float | None = None
-        self._notice = notice or (lambda _: None)
+        self._notice = notice or logging.getLogger("maker_graph").warning
+        self._talks = notice is None
         self._rng = rng or Random()  # noqa: S311  spreads waits, guards nothing
         self._lock = threading.Lock()
         self._limiter: InMemoryRateLimiter | None = None
@@ -104,7 +110,8 @@ class Gate:
         self._probes = 0
         self._probe_at = 0.0
         self._probing = False
-        self._told_until = -inf
+        self._told_until = self._said_at = -inf
+        self._trouble = ""
         self._latencies = Latencies()
 
     def timeout(self) -> float:
@@ -115,13 +122,15 @@ class Gate:
     def enter(self) -> Pass:
         """Wait until a request may be made."""
         while isinstance(wait := self.ask(), float):
-            time.sleep(wait)
+            for nap in self._naps(wait):
+                time.sleep(nap)
         return wait
 
     async def aenter(self) -> Pass:
         """Wait until a request may be made."""
-        while isinstance(wait := self.ask(), float):  # noqa: ASYNC110  an event belongs to one loop, the gate to all
-            await asyncio.sleep(wait)
+        while isinstance(wait := self.ask(), float):
+            for nap in self._naps(wait):
+                await asyncio.sleep(nap)
         return wait
 
     def ask(self) -> Pass | float:
@@ -168,10 +177,13 @@ class Gate:
                 self._shut_at = now
                 self._shut_until = max(self._shut_until, now + wait)
             long = self._is_news(wait, now)
+            said = self._is_due(now, what, at_once=long)
         if over is not None:
             self._notice(f"The provider answers again, after {over:,.0f} s: going on.")
         if long:
             self._notice(_waiting(what, wait, told))
+        elif said:
+            self._notice(f"{what}: slowing down.")
 
     def failed(self, leave: Pass, told: float | None, what: str, *, late: bool = False) -> None:
         """Take note of a transient failure.
@@ -201,10 +213,13 @@ class Gate:
                 self._probe_at = max(self._probe_at, now + told)
             wait = self._probe_at - now
             long = not begins and self._is_news(told, now)
+            said = self._is_due(now, what, at_once=begins or long)
         if begins:
             self._notice(f"{what}: the provider does not answer. Waiting; the next try is in {wait:,.1f} s.")
         elif long:
             self._notice(_waiting(what, told, told))
+        elif said:
+            self._notice(f"{what}: requests that fail like this are made again.")
 
     def left(self, leave: Pass) -> None:
         """Take a pass back that taught nothing: its caller was cancelled, or never made the request."""
@@ -230,6 +245,25 @@ class Gate:
             return False
         self._told_until = now + wait
         return True
+
+    def _is_due(self, now: float, what: str, *, at_once: bool = False) -> bool:
+        """Say whether the log is to be told of a failed request or a wait; what it is told `at_once` need not be said again."""
+        self._trouble = what
+        if not self._talks or (not at_once and now < self._said_at + SAY_EVERY):
+            return False
+        self._said_at = now
+        return not at_once
+
+    def _naps(self, wait: float) -> Iterator[float]:
+        """Yield the seconds of `wait` in pieces; between them the log is told what is waited for."""
+        while wait > SAY_EVERY:
+            yield SAY_EVERY
+            wait -= SAY_EVERY
+            with self._lock:
+                what, said = self._trouble, self._is_due(self.clock(), self._trouble)
+            if said:
+                self._notice(f"{what}: still waiting, for {wait:,.0f} s more.")
+        yield wait
 
     def _spread(self, wait: float) -> float:
         return wait + self._rng.uniform(0, min(1.0, wait / 10))

@@ -277,6 +277,7 @@ def test_a_body_is_unpacked_as_it_is_packed_in_any_pieces() -> None:
         ("gzip, gzip", gzip.compress(gzip.compress(bytes(50 * MAX_BODY))), "when it is unpacked"),
         ("", bytes(MAX_BODY + 1), "longer than"),
     ],
+    ids=["brotli", "three layers", "no gzip", "cut", "too long in one layer", "too long in two", "too long as it is"],
 )
 def test_a_body_that_cannot_be_unpacked_or_is_too_long_is_no_reply(encodings: str, sent: bytes, what: str) -> None:
     body = Body(encodings, clock=float)

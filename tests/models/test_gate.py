@@ -232,3 +232,30 @@ def test_a_429_that_says_at_once_shuts_the_gate_all_the_same() -> None:
 def test_a_rate_that_makes_no_sense_is_refused(rpm: float) -> None:
     with pytest.raises(UsageError, match="rpm"):
         Gate(rpm=rpm)
+
+
+def test_without_a_notice_the_log_is_told_of_the_first_failure_and_then_each_ten_seconds(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = made(clock)
+    for seconds in (1, 1, 9, 1):  # the failures are at 1, 2, 11 and 12 seconds
+        clock.now += seconds
+        gate.failed(passed(gate), None, "gpt: 503")
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["gpt: 503: requests that fail like this are made again."] * 2
+    gate.answered(passed(gate))
+    gate.slowed(passed(gate), 35, "gpt: 429")
+    for nap in gate._naps(waits(gate)):
+        clock.now += nap
+    after = [record.getMessage() for record in caplog.records][2:]
+    assert after[0] == "gpt: 429: waiting for the 35 s that the provider asks for."
+    assert [re.sub(r"\d+ s more", "... s more", line) for line in after[1:]] == ["gpt: 429: still waiting, for ... s more."] * 3
+
+
+def test_who_gives_a_notice_is_told_of_long_waits_only(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+    gate = made(clock, told.append)
+    gate.failed(passed(gate), None, "gpt: 503")
+    gate.slowed(passed(gate), 1, "gpt: 429")
+    assert told == []
+    assert caplog.records == []

@@ -65,3 +65,11 @@ async def test_a_provider_that_asks_to_wait_longer_than_the_patience_is_not_wait
     assert len(asked) == 2
     assert caught.value.status == status
     assert told == []
+
+
+def test_a_microstep_that_tries_again_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with server((500, {"error": {"message": "oops"}}, {"Retry-After": "0"}), (200, completion(), {})) as (url, _):
+        sampler(url).draw(PROMPT, 0)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "maker_graph"]
+    assert "oops" in said
+    assert said.endswith("requests that fail like this are made again.")

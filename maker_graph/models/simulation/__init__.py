@@ -3,7 +3,7 @@
 The chat model itself is in `model.py`: what a profile says can be read without LangChain.
 """
 
-from maker_graph.models.simulation.chat import Answers, ChatRehearsal
+from maker_graph.models.simulation.chat import Answers
 from maker_graph.models.simulation.profiles import PROFILES, Profile, profile_of
 from maker_graph.models.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies
 from maker_graph.models.simulation.simulator import Reply, Simulator
@@ -11,7 +11,6 @@ from maker_graph.models.simulation.simulator import Reply, Simulator
 __all__ = [
     "PROFILES",
     "Answers",
-    "ChatRehearsal",
     "DraftRehearsal",
     "Messages",
     "Profile",

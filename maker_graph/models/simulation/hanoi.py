@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from maker_graph.models.simulation.rehearsal import Messages, Replies
 from maker_graph.tasks.hanoi import Move, Pegs, moved
 
-_ASKED = re.compile(r"^List the next (\d+) moves\.$", re.MULTILINE)
+_ASKED = re.compile(r"^List the next (\d{1,9}) moves\.$", re.MULTILINE)
 _CYCLE = re.compile(r"in the order 0 -> ([12]) -> [12] -> 0")
 _PREVIOUS = re.compile(r"^Previous move: (none|\[.*\])$", re.MULTILINE)
 _STATE = re.compile(r"^Current state: (\[.*\])$", re.MULTILINE)
@@ -36,22 +36,24 @@ class HanoiRehearsal:
             ],
         )
 
-    def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> list[str] | None:
-        """Return the next moves, as far as they are asked for; after a slip it goes on from the wrong state."""
+    def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> Iterator[str] | None:
+        """Return the next moves, made as they are taken; after a slip it goes on from the wrong state."""
         if not prompt or _ASKED.search(prompt[-1][1]) is None:
             return None
         asked = _asked(prompt)
         if asked is None or asked[3] is None:
             return None
         pegs, last, stride, n = asked
-        lines = []
-        for _ in range(n or 0):
-            move = right_move(pegs, last, stride)
-            if slips():
-                move = next(other for other in legal_moves(pegs) if other != move)
-            pegs, last = moved(pegs, move) or pegs, move
-            lines.append(str(move))
-        return lines
+        return _moves(pegs, last, stride, n or 0, slips)
+
+
+def _moves(pegs: Pegs, last: Move | None, stride: int, n: int, slips: Callable[[], bool]) -> Iterator[str]:
+    for _ in range(n):
+        move = right_move(pegs, last, stride)
+        if slips():
+            move = next((other for other in legal_moves(pegs) if other != move), move)
+        pegs, last = moved(pegs, move) or pegs, move
+        yield str(move)
 
 
 def _asked(prompt: Messages) -> tuple[Pegs, Move | None, int, int | None] | None:

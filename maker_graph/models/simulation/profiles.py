@@ -8,8 +8,12 @@ drafted answer in a hundred is wrong, one in a thousand for the model of the mil
 
 import re
 from dataclasses import dataclass, fields, replace
+from math import inf
 
 from maker_graph.errors import UnknownModel, UsageError
+
+MOST_TOKENS = 10**9
+"""Tokens of a reply at most: no model writes so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,10 @@ class Profile:
                 raise UsageError(f"{name} must lie between 0 and 1, not {getattr(self, name)!r}.")
         if not 0 <= self.rho < 1:
             raise UsageError(f"rho must be at least 0 and below 1, not {self.rho!r}.")
-        if min(self.latency, self.input_price, self.output_price) < 0 or min(self.output_tokens, self.max_tokens) < 1:
-            raise UsageError("latency and prices must be at least 0, output_tokens and max_tokens at least 1.")
+        if not all(0 <= each < inf for each in (self.latency, self.input_price, self.output_price)):
+            raise UsageError("latency and prices must be numbers, and at least 0.")
+        if not all(1 <= each <= MOST_TOKENS for each in (self.output_tokens, self.max_tokens)):
+            raise UsageError(f"output_tokens and max_tokens must be at least 1, and at most {MOST_TOKENS:,}.")
 
 
 PROFILES = {

@@ -3,7 +3,7 @@
 Nothing on the path of a run imports this: a run knows a task by its contract only (`task.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 Messages: TypeAlias = Sequence[tuple[str, str]]
@@ -34,6 +34,9 @@ class Rehearsal(Protocol):
 class DraftRehearsal(Protocol):
     """Knows also how to list the next answers of its task."""
 
-    def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> Sequence[str] | None:
-        """Return the lines of a draft, wrong wherever `slips()` says so; None if `prompt` asks for no draft."""
+    def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> Iterable[str] | None:
+        """Return the lines of a draft, wrong wherever `slips()` says so; None if `prompt` asks for no draft.
+
+        Lines that are made as they are taken need no limit: the simulator takes as many as a reply may hold.
+        """
         ...

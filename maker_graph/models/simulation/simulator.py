@@ -7,9 +7,10 @@ the request only, never on the order or the number of calls.
 import asyncio
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 from maker_graph.core.copies import PROBE
@@ -25,6 +26,9 @@ LATENCY_SIGMA = 0.4
 
 DRAFT_TOKENS = 15
 """Output tokens of each answer in a draft."""
+
+LONGEST_DRAFT = 256
+"""Answers in a draft at most, however many are asked for: whoever can send a prompt chooses the number."""
 
 DRAFT_LATENCY = (0.3, 0.03)
 """How long a draft takes, in latencies of a reply: a fixed part, and one for each answer (15 tokens, a reply 538)."""
@@ -139,10 +143,10 @@ class Simulator:
                 rng = random.Random() if seed is None else _rng("draft", self.seed, seed, prompt)  # noqa: S311  no secret
             return rng.random() < profile.draft_error
 
-        lines = next((found for each in self._drafting if (found := each.draft(prompt, slips)) is not None), None)
+        most = LONGEST_DRAFT if max_tokens is None else min(LONGEST_DRAFT, max_tokens // DRAFT_TOKENS)
+        lines = self._lines(prompt, slips, most)
         if lines is None:
             return None
-        lines = lines if max_tokens is None else lines[: max_tokens // DRAFT_TOKENS]
         fixed, each = DRAFT_LATENCY
         latency = profile.latency * (fixed + each * len(lines))
         return Reply(
@@ -153,6 +157,16 @@ class Simulator:
             output_tokens=DRAFT_TOKENS * len(lines),
             seconds=latency * (rng or random.Random()).lognormvariate(0, LATENCY_SIGMA) if latency else 0.0,  # noqa: S311
         )
+
+    def _lines(self, prompt: Messages, slips: Callable[[], bool], most: int) -> list[str] | None:
+        for rehearsal in self._drafting:
+            try:
+                found = rehearsal.draft(prompt, slips)
+                if found is not None:
+                    return list(islice(found, most))
+            except Exception as error:
+                raise _failing(rehearsal, error) from error
+        return None
 
     def _chance(self, prompt: Messages, seed: int | None) -> Reply:
         """Return forty words by chance, as each model can."""
@@ -195,15 +209,17 @@ class Simulator:
             try:
                 replies = rehearsal.replies(prompt)
             except Exception as error:
-                raise UsageError(
-                    f"{type(rehearsal).__name__} fails on this prompt: {type(error).__name__}: {error}."
-                ) from error
+                raise _failing(rehearsal, error) from error
             if replies is not None:
                 return replies
         raise UsageError(
             "A simulated model answers only what it has rehearsed: the prompts of hanoi and records. "
             "Use a real model, or give the task a `rehearsal` (maker_graph.models.simulation.Rehearsal)."
         )
+
+
+def _failing(rehearsal: object, error: Exception) -> UsageError:
+    return UsageError(f"{type(rehearsal).__name__} fails on this prompt: {type(error).__name__}: {error}.")
 
 
 def _hashable(prompt: Messages) -> tuple[tuple[str, str], ...]:

@@ -1,12 +1,15 @@
 """The simulated model errs as its profile says, and depends on nothing but what it sees."""
 
 from collections import Counter
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.models.simulation import Replies, Simulator, profile_of
+from maker_graph.models.simulation.simulator import LONGEST_DRAFT
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import HanoiState
 
@@ -106,3 +109,38 @@ def test_a_prompt_nobody_rehearsed_is_refused_and_a_rehearsal_teaches_it() -> No
         Simulator(profile_of("perfect")).reply([("human", "1 + 1?")], seed=1, max_tokens=None)
     taught = Simulator(profile_of("perfect"), rehearsals=[Sums()])
     assert taught.reply([("human", "1 + 1?")], seed=1, max_tokens=None).text == "2"
+
+
+def draft_asked(n: int | str, pegs: str = "[[3, 2, 1], [], []]") -> list[tuple[str, str]]:
+    text = f"List the next {n} moves.\nin the order 0 -> 2 -> 1 -> 0\nPrevious move: none\nCurrent state: {pegs}"
+    return [("human", text)]
+
+
+@pytest.mark.parametrize("max_tokens", [None, 10**9])
+def test_a_draft_is_bounded_however_many_moves_are_asked_for(max_tokens: int | None) -> None:
+    model = Simulator(profile_of("perfect"))
+    reply = model.reply(draft_asked(300_000_000), seed=1, max_tokens=max_tokens)
+    assert len(reply.text.splitlines()) == LONGEST_DRAFT
+    assert model.reply(draft_asked(300_000_000), seed=1, max_tokens=45).text == "\n".join(reply.text.splitlines()[:3])
+
+
+def test_a_draft_of_a_rehearsal_that_lists_without_end_is_bounded_too() -> None:
+    class Endless:
+        def replies(self, _: object) -> None:
+            return None
+
+        def draft(self, *_: object) -> Iterator[str]:
+            return map(str, count())
+
+    reply = Simulator(profile_of("perfect"), rehearsals=[Endless()]).reply([("human", "?")], seed=1, max_tokens=None)
+    assert len(reply.text.splitlines()) == LONGEST_DRAFT
+
+
+@pytest.mark.parametrize(
+    ("n", "pegs"),
+    [(3, "[" * 50_000 + "]"), (3, "[[1, [], []]"), (3, "[[], [], []]"), (3, '[["a"], [1], []]')],
+    ids=["depth", "no JSON", "no disks", "texts"],
+)
+def test_what_is_no_question_is_an_error_of_use(n: int | str, pegs: str) -> None:
+    with pytest.raises(UsageError):
+        Simulator(profile_of("perfect")).reply(draft_asked(n, pegs), seed=1, max_tokens=None)

@@ -1,0 +1,78 @@
+"""The matrix of versions: each Python with the newest dependencies, and with the lowest that `pyproject.toml` allows.
+
+    nox                           the short form, which `.ci/run` calls: the lowest on the oldest Python, and the built wheel
+    nox -s suite                  the full form: the whole suite, on each Python, with both
+    nox -s campaigns              the long forms of tests
+
+An interpreter that is not on this machine is skipped, and nox says so at the end.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+RESOLUTIONS = ["newest", "lowest"]
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+CORE = ["tests/core", "tests/statistics", "tests/tasks", "tests/graph", "tests/test_public.py", "tests/models/test_faults.py"]
+
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["short", "wheel"]
+nox.needs_version = ">=2025.2"
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+if PYENV.is_dir():  # a shim of pyenv stands for no interpreter until one is chosen
+    os.environ["PATH"] += "".join(f"{os.pathsep}{each / 'bin'}" for each in sorted(PYENV.iterdir()))
+
+
+def prepare(session: nox.Session, resolution: str) -> None:
+    """Install the package with its tests, and say with what."""
+    chosen = ["--resolution", "lowest-direct"] if resolution == "lowest" else []
+    session.install("-q", *chosen, "-e", ".[dev]")
+    session.run("python", "-c", "import sys, langgraph.version as it; print(sys.version, 'langgraph', it.__version__)")
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("resolution", RESOLUTIONS)
+def suite(session: nox.Session, resolution: str) -> None:
+    """Run the whole suite."""
+    prepare(session, resolution)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("resolution", RESOLUTIONS)
+def core(session: nox.Session, resolution: str) -> None:
+    """Run the tests of the vote, the statistics, the tasks, the graphs and the public names."""
+    prepare(session, resolution)
+    session.run("pytest", *(session.posargs or CORE))
+
+
+@nox.session(python=PYTHONS[0])
+def short(session: nox.Session) -> None:
+    """Run the tests of the graphs and the public names with the lowest dependencies on the oldest Python."""
+    prepare(session, "lowest")
+    session.run("pytest", *(session.posargs or ["tests/graph/test_microstep.py", "tests/test_public.py"]))
+
+
+@nox.session(python=PYTHONS)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it into an empty environment, and use it there, away from the checkout."""
+    made = Path(session.create_tmp(), "dist").resolve()
+    shutil.rmtree(made, ignore_errors=True)
+    session.run("uv", "build", "-q", "--wheel", "-o", str(made), external=True)
+    (built,) = made.glob("*.whl")
+    script, away = Path("tests", "wheel.py").resolve(), session.create_tmp()
+    for extra in ("", "[plan]"):  # first without what is optional
+        session.install("-q", f"{built}{extra}")
+        with session.chdir(away):
+            session.run("python", "-I", str(script), env={"PYTHONPATH": ""})
+
+
+@nox.session(python=PYTHONS[-1])
+def campaigns(session: nox.Session) -> None:
+    """Run the long forms of tests."""
+    prepare(session, "newest")
+    session.run("pytest", "-m", "campaign", *session.posargs)

@@ -14,7 +14,8 @@ def ballots(model: Any) -> Iterator[dict[str, int]]:
     """Yield the ballot of each step of a small Hanoi."""
     maker: Any = create_maker(Hanoi(4), model=model, k=3, max_tokens=2048, seed=1).compile()
     for _, part in maker.stream({}, stream_mode="custom", subgraphs=True):
-        yield part["decision"]["ballot"]
+        if "decision" in part:  # beside it come the rounds, {"round": {...}}
+            yield part["decision"]["ballot"]
 
 
 def main() -> None:

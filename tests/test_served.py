@@ -169,7 +169,9 @@ def test_ballots_stream_out_of_the_subgraph(client: SyncLangGraphClient) -> None
     events = client.runs.stream(
         thread["thread_id"], "hanoi", input={}, context={"disks": 3}, stream_mode="custom", stream_subgraphs=True
     )
-    decisions = [event.data["decision"] for event in events if event.event.startswith("custom")]
+    told = [event.data for event in events if event.event.startswith("custom")]
+    decisions = [each["decision"] for each in told if "decision" in each]
+    assert sum("round" in each for each in told) == sum(decision["rounds"] for decision in decisions)
     assert len(decisions) == 7
     assert all(decision["status"] == "decided" for decision in decisions)
 

@@ -6,9 +6,10 @@ Inside: the two, and the votes, which never leave.
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
-from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
@@ -132,9 +133,16 @@ def _holds_messages(hint: Any) -> bool:
     if get_origin(hint) is Annotated:
         inner, *extras = get_args(hint)
         return any("messages" in _name(each) for each in extras) or _holds_messages(inner)
-    kinds = [each for part in get_args(hint) for each in (get_args(part) or (part,))]
-    kinds = [get_args(each)[0] if get_origin(each) is Annotated else each for each in kinds]
-    return bool(kinds) and all(isinstance(kind, type) and issubclass(kind, BaseMessage) for kind in kinds)
+    return get_origin(hint) in (list, Sequence) and all(_is_message(each) for each in get_args(hint))
+
+
+def _is_message(hint: Any) -> bool:
+    """Say whether a type is one of messages, or a union of them, as LangChain's `AnyMessage` is."""
+    if get_origin(hint) is Annotated:
+        return _is_message(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return all(_is_message(each) for each in get_args(hint))
+    return isinstance(hint, type) and issubclass(hint, BaseMessage)
 
 
 def _name(reducer: Any) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from maker_graph import UsageError, create_microstep
 from tests.conftest import Scripted, replies
 
-QUESTION = {"messages": [("user", "1 + 1?")]}
+QUESTION: Any = {"messages": [("user", "1 + 1?")]}
 
 
 def counted(text: str, read: int = 10, written: int = 3) -> AIMessage:
@@ -94,7 +94,8 @@ def test_an_agent_that_asks_a_person_is_refused_and_nothing_waits() -> None:
     def ask(_: MessagesState) -> dict[str, Any]:
         return {"messages": [AIMessage(str(interrupt("what?")))]}
 
-    asks = StateGraph(MessagesState).add_node("ask", ask).add_edge(START, "ask").compile()
+    graph: Any = StateGraph(MessagesState)
+    asks = graph.add_node("ask", ask).add_edge(START, "ask").compile()
     app = StateGraph(MessagesState).add_node("vote", create_microstep(asks, k=2)).add_edge(START, "vote")
     with pytest.raises(UsageError, match="cannot interrupt"):
         app.compile(checkpointer=InMemorySaver()).invoke(QUESTION, {"configurable": {"thread_id": "1"}})

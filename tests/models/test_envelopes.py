@@ -371,7 +371,7 @@ class Asked:
         return "sample"
 
     async def close(self) -> None:
-        for copy in self.sampler._on_this_loop():
+        for (copy,) in self.sampler._on_this_loop():
             await copy.root_async_client.close()  # type: ignore[attr-defined]  # a ChatOpenAI
 
 

@@ -74,7 +74,7 @@ async def sampling(
     calls = Calls(meter=account, gate=gate, timeout=give_up, patience=patience)
     sampler = Sampler([model], temperature=0.1, max_tokens=750, seed=SEED, calls=calls)
     yield sampler
-    for copy in sampler._on_this_loop():
+    for (copy,) in sampler._on_this_loop():
         await copy.root_async_client.close()  # type: ignore[attr-defined]  # a ChatOpenAI
 
 

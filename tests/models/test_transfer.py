@@ -34,7 +34,7 @@ def draw(drawn: Sampler, blocking: bool) -> Sample:
         try:
             return await asyncio.wait_for(drawn.adraw(PROMPT, 1), 60)
         finally:
-            for copied in drawn._on_this_loop():
+            for (copied,) in drawn._on_this_loop():
                 await copied.root_async_client.close()  # type: ignore[attr-defined]  # a ChatOpenAI
 
     return asyncio.run(adraw())

@@ -15,7 +15,9 @@ def of(*texts: Any) -> Any:
     return lambda i: texts[min(i, len(texts) - 1)]
 
 
-@pytest.mark.parametrize("texts", [("a", "a", "a"), ("a", "b", "", "a", "b", "a", "a", "a"), ("b", "a", "b", "a", "b", "b", "b")])
+@pytest.mark.parametrize(
+    "texts", [("a", "a", "a"), ("a", "b", "", "a", "b", "a", "a", "a"), ("b", "a", "b", "a", "b", "b", "b")]
+)
 def test_the_decision_is_the_microsteps_to_the_letter(texts: tuple[str, ...]) -> None:
     node = create_microstep(Scripted(script=replies(*texts)), k=3, decision="decision")
     expected = node.invoke({"messages": [("user", "?")]})["decision"]
@@ -73,7 +75,8 @@ def test_undecided_raises_or_is_returned_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "problem"), [(None, "NoneType"), (b"7", "bytes"), ({"content": "7"}, "dict"), (type("C", (), {"choices": []})(), "choices")]
+    ("reply", "problem"),
+    [(None, "NoneType"), (b"7", "bytes"), ({"content": "7"}, "dict"), (type("C", (), {"choices": []})(), "choices")],
 )
 def test_what_is_no_reply_is_refused_by_its_type(reply: Any, problem: str) -> None:
     with pytest.raises(UsageError, match=problem):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import ensure_config
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.types import Command
 
 from maker_graph.core.task import Prompt
@@ -30,12 +30,14 @@ class Asked:
     Attributes:
         values: the caller's keys.
         prompt: what is asked of a model; None before it is made. One object for all samples, and for all rounds.
+        saved: whether a checkpointer writes down what the microstep holds.
     """
 
-    __slots__ = ("prompt", "values")
+    __slots__ = ("prompt", "saved", "values")
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], *, saved: bool) -> None:
         self.values = values
+        self.saved = saved
         self.prompt: Prompt | None = None
 
 
@@ -54,11 +56,12 @@ class MicrostepGraph(BoundedGraph):
 
     def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002  Pregel's name
         prepared = super()._prepared(input, config)
-        around = {**ensure_config(config).get("configurable", {}), **prepared.get("configurable", {})}
-        saved = self.checkpointer not in {None, False} or around.get(_SAVER) is not None
+        own = prepared.get("configurable", {})
+        around = {**(var_child_runnable_config.get() or {}).get("configurable", {}), **own}
+        saved = self.checkpointer is not False and bool(self.checkpointer or around.get(_SAVER))
         known = input is not None and not isinstance(input, Command) and (_WITHIN in around or not saved)
-        values = Asked(_values(input, self.keys)) if known else None
-        return {**prepared, "configurable": {**prepared.get("configurable", {}), _KEY: values}}
+        values = Asked(_values(input, self.keys), saved=saved) if known else None
+        return {**prepared, "configurable": {**own, _KEY: values}}
 
 
 def _values(given: Any, keys: Mapping[str, Any]) -> dict[str, Any]:

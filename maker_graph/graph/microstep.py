@@ -316,7 +316,8 @@ class _Question:
 
     def dropped(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
         """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""
-        return {} if values.get("vote_judged") or asked(config) is None else dict.fromkeys(self._schemas.keys)
+        known = asked(config)
+        return {} if values.get("vote_judged") or known is None or not known.saved else dict.fromkeys(self._schemas.keys)
 
     def in_a_thread(self, node: Callable[..., Any]) -> Callable[[Any, RunnableConfig], Awaitable[Any]] | None:
         """Return `node` as what waits for the caller's awaited functions, if there are any: they run on the loop meanwhile."""

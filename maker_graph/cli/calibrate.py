@@ -119,21 +119,20 @@ def calibrate_command(
         for name in models:
             calls = calls_of(rpm, timeout, patience)
             with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
-                asyncio.run(
-                    calibrate(
-                        calibration,
-                        loaded.task,
-                        chats[name],
-                        name,
-                        price=prices[name],
-                        limits=Limits(max_cost, max_calls, max_minutes),
-                        concurrency=concurrency,
-                        calls=calls,
-                        probe=probe,
-                        progress=progress,
-                        warn=tell,
-                    )
+                measuring = calibrate(
+                    calibration,
+                    loaded.task,
+                    chats[name],
+                    name,
+                    price=prices[name],
+                    limits=Limits(max_cost, max_calls, max_minutes),
+                    concurrency=concurrency,
+                    calls=calls,
+                    probe=probe,
+                    progress=progress,
+                    warn=tell,
                 )
+                asyncio.run(measuring)
             listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
             results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
         spent = spent_on(calibration.account())

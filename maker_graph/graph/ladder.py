@@ -21,8 +21,8 @@ from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.graph.microstep import Asking, build_microstep
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
+from maker_graph.models.requests import sample_seed
 from maker_graph.models.resolving import Model
-from maker_graph.models.sampler import sample_seed
 
 
 class Step(TypedDict):

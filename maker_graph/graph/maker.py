@@ -43,8 +43,9 @@ from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
 from maker_graph.models.calls import Calls
+from maker_graph.models.requests import sample_seed
 from maker_graph.models.resolving import Model, resolve_models
-from maker_graph.models.sampler import Sampler, sample_seed
+from maker_graph.models.sampler import Sampler
 
 STEPS = 10**12
 """Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""

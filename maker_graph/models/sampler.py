@@ -13,21 +13,18 @@ What providers and LangChain do differently is settled beside it, and nowhere el
 """
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import merge_configs
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
 from tenacity import AsyncRetrying, Retrying
 
-from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
@@ -40,15 +37,13 @@ from maker_graph.models.envelopes import NoReply
 from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, said
 from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.openai import close_async_client, no_choices, with_own_clients
-from maker_graph.models.prompts import as_messages, pairs_of, prompt_tokens
+from maker_graph.models.prompts import prompt_tokens
 from maker_graph.models.redaction import message_without_keys, without_keys
 from maker_graph.models.replies import sample_of
+from maker_graph.models.requests import Request, Requests
 from maker_graph.models.retrying import longest_asked, retry_settings
 from maker_graph.models.transfer import Limit
 from maker_graph.models.wrapped import chain_of
-
-REMEMBERED = 256
-"""Prompts of which a sampler remembers the forms, for the other samples of the same step."""
 
 
 @dataclass(slots=True)
@@ -57,30 +52,6 @@ class _Attempt:
 
     reply: AIMessage
     sample: Sample
-
-
-class _Forms(NamedTuple):
-    """A prompt in the forms that are needed of it: the samples of a round are asked the same object."""
-
-    prompt: Prompt
-    messages: Sequence[BaseMessage]
-    plain: list[tuple[str, Any]]
-    text: str
-
-
-class _Request(NamedTuple):
-    """One request for a sample."""
-
-    forms: _Forms
-    sample: int
-    setting: Configured
-    gate: Gate
-    config: RunnableConfig
-    kwargs: dict[str, Any]
-
-    @property
-    def messages(self) -> Sequence[BaseMessage]:
-        return self.forms.messages
 
 
 _Clients: TypeAlias = list[list[BaseChatModel]]
@@ -131,7 +102,6 @@ class Sampler:
         self._meter = calls.get("meter")
         gate = calls.get("gate") or Gate()
         self.copies = calls.get("copies") or Copies()
-        self._afresh = calls.get("afresh") or (lambda: 0)
         self._patience = _seconds("patience", calls.get("patience"))
         self._limit = _limit_of(calls.get("timeout"), gate)
         chains = [chain_of(model) for model in models]
@@ -144,9 +114,8 @@ class Sampler:
         self._for_threads: _Clients | None = None
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
         self._name = name
-        self._forms: dict[int, _Forms] = {}
         self._lock = threading.Lock()
-        self._seed = seed
+        self._requests = Requests(name, seed, calls.get("afresh") or (lambda: 0))
         self._max_tokens = max_tokens
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
@@ -156,7 +125,7 @@ class Sampler:
             ProviderFailure: the provider refuses, or fails again and again.
         """
         turn = self._turn(index)
-        requests = self._requests(prompt, index, turn, metadata)
+        requests = self._requests.of(prompt, index, self._links[turn], self._gates, metadata)
         models = self._blocking()[turn]
 
         def once() -> Sample:
@@ -198,7 +167,7 @@ class Sampler:
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
         turn = self._turn(index)
-        requests = self._requests(prompt, index, turn, metadata)
+        requests = self._requests.of(prompt, index, self._links[turn], self._gates, metadata)
         models = self._on_this_loop()[turn]
 
         async def once() -> Sample:
@@ -284,34 +253,8 @@ class Sampler:
         models = iter(with_own_clients([link.model for links in self._links for link in links], self._limit, blocking=blocking))
         return [[next(models) for _ in links] for links in self._links]
 
-    def _requests(self, prompt: Prompt, index: int, turn: int, metadata: dict[str, Any]) -> list[_Request]:
-        """Return the requests for a sample: the first one, and those that are made if it fails, to the models that stand in."""
-        forms = self._forms.get(id(prompt))
-        if forms is None or forms.prompt is not prompt:
-            messages = as_messages(prompt)
-            plain = pairs_of(messages)
-            forms = _Forms(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
-            with self._lock:
-                if len(self._forms) >= REMEMBERED:
-                    del self._forms[next(iter(self._forms))]
-                self._forms[id(prompt)] = forms
-        return [
-            _Request(
-                forms, index, setting, gate, _config(self._name, index, setting, metadata), self._kwargs(forms, index, setting)
-            )
-            for setting, gate in zip(self._links[turn], self._gates, strict=False)
-        ]
-
-    def _kwargs(self, forms: _Forms, index: int, setting: Configured) -> dict[str, Any]:
-        kwargs = dict(setting.kwargs)
-        if self._seed is not None and setting.seed is not None:
-            again = self._afresh()
-            seed = sample_seed(self._seed, "again", again) if again else self._seed
-            kwargs[setting.seed] = _seed_of(seed, forms.text, index)
-        return kwargs
-
     @contextmanager
-    def _attempt(self, request: _Request, leave: Pass) -> Iterator[_Attempt]:
+    def _attempt(self, request: Request, leave: Pass) -> Iterator[_Attempt]:
         """Account for one request, before it and after, however it ends; the gate and the meter learn what came of it."""
         index, plain, setting, gate = request.sample, request.forms.plain, request.setting, request.gate
         most = Usage(input=prompt_tokens(plain), cached=0, output=self._max_tokens or 0)
@@ -348,7 +291,7 @@ class Sampler:
         if self._meter is not None:
             self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name))
 
-    def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, most: Usage, request: _Request) -> None:
+    def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, most: Usage, request: Request) -> None:
         """Tell the meter and the gate of a request that brought no reply."""
         setting, gate = request.setting, request.gate
         if self._meter is not None:
@@ -395,21 +338,3 @@ def _seconds(what: str, seconds: float | None) -> float | None:
     if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
         raise UsageError(f"{what} must be a number of seconds above 0, not {seconds!r}.")
     return seconds
-
-
-def sample_seed(seed: int, prompt: object, index: int) -> int:
-    """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same in any order of calls."""
-    return _seed_of(seed, sorted_json(prompt), index)
-
-
-def _seed_of(seed: int, prompt: str, index: int) -> int:
-    text = f"[{seed},{index},{prompt}]"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
-
-
-def _config(name: str, index: int, setting: Configured, metadata: dict[str, Any]) -> RunnableConfig:
-    metadata = metadata | {"sample": index, "model": setting.name}
-    if setting.temperature is not None:
-        metadata["temperature"] = setting.temperature
-    own: RunnableConfig = {"run_name": f"{name} {index}", "tags": ["nostream"], "metadata": metadata}
-    return merge_configs(setting.config, own) if setting.config else own

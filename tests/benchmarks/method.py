@@ -30,7 +30,7 @@ from maker_graph.core.rules import AheadBy, Majority, StoppingRule
 from maker_graph.core.voting import STUCK_AFTER, Voting
 from maker_graph.graph.ladder import reading_of
 from maker_graph.models.prompts import as_pairs
-from maker_graph.models.sampler import sample_seed
+from maker_graph.models.requests import sample_seed
 from maker_graph.models.tiny_lm import Ask, Completion, shared_engine
 from maker_graph.tasks import Hanoi
 

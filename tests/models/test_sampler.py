@@ -11,7 +11,7 @@ from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached, ProviderFailure, UsageError
 from maker_graph.models.calls import Call
 from maker_graph.models.gate import Gate
-from maker_graph.models.sampler import Sampler, sample_seed
+from maker_graph.models.sampler import Sampler
 from tests.conftest import Scripted, replies
 from tests.models.serving import PROMPT, Balance, completion, problem, sampler, scripted, server
 
@@ -37,12 +37,6 @@ def test_a_meter_is_told_the_most_before_each_request_and_what_was_used_after() 
     model = Scripted(script=replies("2"))
     Sampler([model], temperature=(0.0, 0.1), max_tokens=50, seed=None, calls={"meter": told}).draw(PROMPT, 1)
     assert told.notes == [("reserve", most), ("settle", most, 0.1, ("human", "1 + 1?"), "2")]
-
-
-def test_a_samples_seed_depends_on_seed_prompt_and_index_only() -> None:
-    seeds = {sample_seed(seed, prompt, index) for seed in (1, 2) for prompt in ("a", "b") for index in (0, 1)}
-    assert len(seeds) == 8
-    assert sample_seed(1, "a", 0) == sample_seed(1, "a", 0)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("my bug"), KeyError("x"), RuntimeError(), AssertionError()])

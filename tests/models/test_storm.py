@@ -23,7 +23,8 @@ from maker_graph.core.red_flags import Sample
 from maker_graph.errors import ProviderFailure
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.gate import Gate
-from maker_graph.models.sampler import Sampler, sample_seed
+from maker_graph.models.requests import sample_seed
+from maker_graph.models.sampler import Sampler
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.faults import parse_faults
 from maker_graph.tasks import Hanoi

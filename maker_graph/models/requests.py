@@ -1,0 +1,116 @@
+"""A request for a sample, made of a prompt, its number and how its model is configured: messages, config, seed."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import merge_configs
+
+from maker_graph.core.canonical import sorted_json
+from maker_graph.core.task import Prompt
+from maker_graph.models.configured import Configured
+from maker_graph.models.gate import Gate
+from maker_graph.models.prompts import as_messages, pairs_of
+
+REMEMBERED = 256
+"""Prompts of which a sampler remembers the forms, for the other samples of the same step."""
+
+
+class Forms(NamedTuple):
+    """A prompt in the forms that are needed of it: the samples of a round are asked the same object."""
+
+    prompt: Prompt
+    messages: Sequence[BaseMessage]
+    plain: list[tuple[str, Any]]
+    text: str
+
+
+class Request(NamedTuple):
+    """One request for a sample."""
+
+    forms: Forms
+    sample: int
+    setting: Configured
+    gate: Gate
+    config: RunnableConfig
+    kwargs: dict[str, Any]
+
+    @property
+    def messages(self) -> Sequence[BaseMessage]:
+        """What is sent."""
+        return self.forms.messages
+
+
+class Requests:
+    """Makes the requests of a sampler, and remembers the forms of the prompts at hand."""
+
+    def __init__(self, name: str, seed: int | None, afresh: Callable[[], int]) -> None:
+        """Remember nothing yet.
+
+        Args:
+            name: what a reply is called in traces.
+            seed: from which each sample's own seed is made; None sends none.
+            afresh: how often the step at hand was given up before; then other samples are drawn.
+        """
+        self._name = name
+        self._seed = seed
+        self._afresh = afresh
+        self._forms: dict[int, Forms] = {}
+        self._lock = threading.Lock()
+
+    def of(
+        self, prompt: Prompt, index: int, links: Sequence[Configured], gates: Sequence[Gate], metadata: dict[str, Any]
+    ) -> list[Request]:
+        """Return the requests for a sample: the first one, and those that are made if it fails, to the models that stand in.
+
+        Args:
+            prompt: what is asked.
+            index: the number of the sample.
+            links: who is asked, one after the other until one replies.
+            gates: what their requests go through, in the same order.
+            metadata: goes into the trace.
+        """
+        forms = self._forms.get(id(prompt))
+        if forms is None or forms.prompt is not prompt:
+            messages = as_messages(prompt)
+            plain = pairs_of(messages)
+            forms = Forms(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
+            with self._lock:
+                if len(self._forms) >= REMEMBERED:
+                    del self._forms[next(iter(self._forms))]
+                self._forms[id(prompt)] = forms
+        return [
+            Request(
+                forms, index, setting, gate, _config(self._name, index, setting, metadata), self._kwargs(forms, index, setting)
+            )
+            for setting, gate in zip(links, gates, strict=False)
+        ]
+
+    def _kwargs(self, forms: Forms, index: int, setting: Configured) -> dict[str, Any]:
+        kwargs = dict(setting.kwargs)
+        if self._seed is not None and setting.seed is not None:
+            again = self._afresh()
+            seed = sample_seed(self._seed, "again", again) if again else self._seed
+            kwargs[setting.seed] = _seed_of(seed, forms.text, index)
+        return kwargs
+
+
+def sample_seed(seed: int, prompt: object, index: int) -> int:
+    """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same in any order of calls."""
+    return _seed_of(seed, sorted_json(prompt), index)
+
+
+def _seed_of(seed: int, prompt: str, index: int) -> int:
+    text = f"[{seed},{index},{prompt}]"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
+
+
+def _config(name: str, index: int, setting: Configured, metadata: dict[str, Any]) -> RunnableConfig:
+    metadata = metadata | {"sample": index, "model": setting.name}
+    if setting.temperature is not None:
+        metadata["temperature"] = setting.temperature
+    own: RunnableConfig = {"run_name": f"{name} {index}", "tags": ["nostream"], "metadata": metadata}
+    return merge_configs(setting.config, own) if setting.config else own

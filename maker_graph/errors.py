@@ -21,7 +21,8 @@ A parent says what you can do, a child what happened:
 `Invalid` is the one that you raise: in a `check`, to say why an answer breaks the rules.
 
 All of them are RuntimeErrors, which LangGraph's default RetryPolicy does not try again: a node that is tried again votes from
-zero, and is paid for again. `maker_graph.retry_on` tries again what may pass.
+zero, and is paid for again. `maker_graph.retry_on` tries again what may pass. A LangGraph server shows the words of RuntimeErrors,
+and hides those of errors that it does not know.
 
 Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
 """
@@ -97,11 +98,8 @@ class Undecided(MakerError):
         return f"Undecided({str(self)!r})"
 
 
-class LimitReached(MakerError, RuntimeError):
-    """A limit that was set (cost, calls) stops the run; it can be resumed with a higher one.
-
-    It is a RuntimeError as well: a LangGraph server shows the words of those, and hides those of what it does not know.
-    """
+class LimitReached(MakerError):
+    """A limit that was set (cost, calls) stops the run; it can be resumed with a higher one."""
 
 
 class ProviderFailure(MakerError):

@@ -21,8 +21,8 @@ A parent says what you can do, a child what happened:
 `Invalid` is the one that you raise: in a `check`, to say why an answer breaks the rules.
 
 All of them are RuntimeErrors, which LangGraph's default RetryPolicy does not try again: a node that is tried again votes from
-zero, and is paid for again. `maker_graph.retry_on` tries again what may pass. A LangGraph server shows the words of RuntimeErrors,
-and hides those of errors that it does not know.
+zero, and is paid for again. `maker_graph.retry_on` tries again what may pass. A LangGraph server shows the words of
+RuntimeErrors, and hides those of errors that it does not know.
 
 Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
 """

@@ -9,7 +9,7 @@ A microstep that has a checkpointer of its own and no graph around it is resumed
 channels.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -53,6 +53,22 @@ class MicrostepGraph(BoundedGraph):
     def __init__(self, *, keys: Mapping[str, Any], **compiled: Any) -> None:
         super().__init__(**compiled)
         self.keys = keys
+
+    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  Pregel's name
+        """Stream, and invoke; see `Pregel.stream`."""
+        return super().stream(input, config, **self._answering(kwargs))
+
+    def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: A002  Pregel's name
+        """Stream, and ainvoke; see `Pregel.astream`."""
+        return super().astream(input, config, **self._answering(kwargs))
+
+    def _answering(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a stream whose values are what is written, and nothing else that is known inside.
+
+        Under `astream_events` LangGraph takes the last values of a stream for what the node returns: the caller's own keys
+        would come back with it, and a reducer would count them twice.
+        """
+        return kwargs if kwargs.get("output_keys") is not None else {**kwargs, "output_keys": self.output_channels}
 
     def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002  Pregel's name
         prepared = super()._prepared(input, config)

@@ -1,7 +1,8 @@
 """What a microstep is asked: once in the checkpoints, wherever the microstep stands, and there again after a crash."""
 
+import operator
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -166,3 +167,16 @@ async def test_a_check_that_is_awaited_is_read_as_strictly_as_any_other() -> Non
     node = create_microstep(Scripted(script=replies("b")), state=Ticket, prompt=lambda _: "?", check=check, into="route")
     with pytest.raises(UsageError, match="must return True or False"):
         await node.ainvoke({"body": "x"})
+
+
+@pytest.mark.parametrize("saver", [None, InMemorySaver()])
+async def test_under_astream_events_the_callers_keys_stay_as_they_were_and_no_reducer_counts_them_twice(saver: Any) -> None:
+    class Log(TypedDict, total=False):
+        body: str
+        route: Any
+        log: Annotated[list[str], operator.add]
+
+    node = create_microstep(Scripted(script=replies("a", "b")), state=Log, prompt=lambda s: s["body"], into="route", k=2)
+    app = app_of(node, Log, saver)
+    events = [event async for event in app.astream_events({"body": "?", "log": ["x"]}, HERE, version="v2")]
+    assert events[-1]["data"]["output"] == {"body": "?", "log": ["x"], "route": "b"}

@@ -18,6 +18,7 @@ from langgraph.types import Command
 
 from maker_graph.core.task import Prompt
 from maker_graph.graph.runnables import BoundedGraph
+from maker_graph.models.agents import CALLERS_LIMIT
 
 _KEY = "__maker_asked"
 _WITHIN = "__pregel_task_id"  # LangGraph's mark of a graph that runs as a node of another
@@ -77,7 +78,8 @@ class MicrostepGraph(BoundedGraph):
         saved = self.checkpointer is not False and bool(self.checkpointer or around.get(_SAVER))
         known = input is not None and not isinstance(input, Command) and (_WITHIN in around or not saved)
         values = Asked(_values(input, self.keys), saved=saved) if known else None
-        return {**prepared, "configurable": {**own, _KEY: values}}
+        limit = (config or {}).get("recursion_limit") or (var_child_runnable_config.get() or {}).get("recursion_limit")
+        return {**prepared, "configurable": {**own, _KEY: values, CALLERS_LIMIT: limit}}
 
 
 def _values(given: Any, keys: Mapping[str, Any]) -> dict[str, Any]:

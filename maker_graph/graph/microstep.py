@@ -31,7 +31,7 @@ from maker_graph.errors import UsageError
 from maker_graph.graph.asked import MicrostepGraph, asked
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import ConfiguredNode
-from maker_graph.graph.schemas import Schemas, messages_of
+from maker_graph.graph.schemas import Schemas, messages_of, question_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
 from maker_graph.models.resolving import Model, resolve_models
@@ -159,33 +159,34 @@ def build_microstep(
         calls=calls,
     )
 
-    def draws(values: Mapping[str, Any], sent: dict[str, Any], number: int) -> list[Send]:
-        drawn, this = len(values.get("vote_judged") or ()), (values.get("vote_rounds") or 0) + 1
-        return [Send("sample", {**sent, "index": drawn + i, "round": this}) for i in range(number)]
-
     def first_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return draws(values, question.sent(values, config), voting.first_round)
+        return _draws(values, question.sent(values, config), voting.first_round, first=True)
 
     async def afirst_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return draws(values, await question.asent(values, config), voting.first_round)
+        return _draws(values, await question.asent(values, config), voting.first_round, first=True)
 
     def sample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        return {"vote_samples": [_as_dict(sampler.draw(question.of(sent, config), sent["index"], round=sent["round"]))]}
+        drawn = sampler.draw(question.of(sent, config), sent["index"], round=sent["round"])
+        return {"vote_samples": [_as_dict(drawn, sent["question"])]}
 
     async def asample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         drawn = await sampler.adraw(await question.aof(sent, config), sent["index"], round=sent["round"])
-        return {"vote_samples": [_as_dict(drawn)]}
+        return {"vote_samples": [_as_dict(drawn, sent["question"])]}
 
     def red_flag(
         values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None
     ) -> dict[str, Any]:
-        judged = values.get("vote_judged") or []
-        samples = sorted((Sample(**each) for each in values["vote_samples"]), key=lambda each: each.index)
+        asked = question_of(values["vote_samples"])
+        begun = asked == (values.get("vote_question") or 0)
+        judged = values.get("vote_judged") or [] if begun else []
+        samples = sorted(map(_as_sample, values["vote_samples"]), key=lambda each: each.index)
         earlier, drawn = samples[: len(judged)], samples[len(judged) :]
         ids_differ = sampler.look(drawn, earlier)
         reader = question.reader(values, config, loop)
         return {
-            **question.dropped(values, config),
+            **({} if begun else {"vote_question": asked, "vote_rounds": 0}),
+            **({} if judged else question.dropped(config)),
+            **({"vote_next": 0} if values.get("vote_next") else {}),
             "vote_judged": judged + judge_all(drawn, reader, earlier, ids_differ=ids_differ),
         }
 
@@ -207,10 +208,10 @@ def build_microstep(
         return {"vote_rounds": rounds, "vote_next": 0, **schemas.update(result)}
 
     def next_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
-        return draws(values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
+        return _draws(values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
 
     async def anext_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
-        return draws(values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
+        return _draws(values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
 
     graph = (
         StateGraph(schemas.inside, input_schema=schemas.outside, output_schema=schemas.written)
@@ -227,8 +228,22 @@ def build_microstep(
     return MicrostepGraph.of(graph, supersteps=3 * voting.max_samples + 1, keys=schemas.keys)
 
 
-def _as_dict(sample: Sample) -> dict[str, Any]:
-    return {name: getattr(sample, name) for name in _FIELDS}  # asdict copies deep what is flat
+def _draws(values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False) -> list[Send]:
+    """Return the sends of a round; the first round of another question begins from nothing, whatever the channels hold."""
+    samples = values.get("vote_samples") or ()
+    if first:
+        drawn, this, asked = 0, 1, question_of(samples) + 1 if samples else 0
+    else:
+        drawn, this, asked = len(values["vote_judged"]), values["vote_rounds"] + 1, question_of(samples)
+    return [Send("sample", {**sent, "index": drawn + i, "round": this, "question": asked}) for i in range(number)]
+
+
+def _as_dict(sample: Sample, question: int) -> dict[str, Any]:
+    return {"question": question, **{name: getattr(sample, name) for name in _FIELDS}}  # asdict copies deep what is flat
+
+
+def _as_sample(kept: Mapping[str, Any]) -> Sample:
+    return Sample(**{name: value for name, value in kept.items() if name != "question"})
 
 
 class _Question:
@@ -314,10 +329,10 @@ class _Question:
 
         return Reader(self._read.parse, self._key, bound, self._flags, self._read.instances)
 
-    def dropped(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
+    def dropped(self, config: RunnableConfig) -> dict[str, Any]:
         """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""
         known = asked(config)
-        return {} if values.get("vote_judged") or known is None or not known.saved else dict.fromkeys(self._schemas.keys)
+        return dict.fromkeys(self._schemas.keys) if known is not None and known.saved else {}
 
     def in_a_thread(self, node: Callable[..., Any]) -> Callable[[Any, RunnableConfig], Awaitable[Any]] | None:
         """Return `node` as what waits for the caller's awaited functions, if there are any: they run on the loop meanwhile."""

@@ -5,7 +5,6 @@ only the keys that the microstep writes, each overwritten with just what is new,
 Inside: the two, and the votes, which never leave.
 """
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import UnionType
@@ -22,10 +21,22 @@ from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
 
 
-class _Vote(TypedDict):
-    """What a microstep knows while it votes; none of it leaves."""
+def of_one_question(kept: list[dict[str, Any]], drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the samples of the question that was asked last: a microstep with a checkpointer of its own is asked several."""
+    return drawn if kept and drawn and question_of(kept) != question_of(drawn) else kept + drawn
 
-    vote_samples: Annotated[list[dict[str, Any]], operator.add]
+
+def question_of(samples: Sequence[Mapping[str, Any]]) -> int:
+    """Return which question samples answer; those that maker_graph 0.1.0 left in a checkpoint do not say it."""
+    asked: int = samples[-1].get("question", 0)
+    return asked
+
+
+class _Vote(TypedDict):
+    """What a microstep knows while it votes; none of it leaves. Each sample says which question it answers, from 0."""
+
+    vote_question: int
+    vote_samples: Annotated[list[dict[str, Any]], of_one_question]
     vote_judged: list[Judged]
     vote_rounds: int
     vote_next: int

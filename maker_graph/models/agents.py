@@ -5,13 +5,14 @@ of a model's is the reply; a state with a `structured_response`, as `create_agen
 that, as JSON.
 
 The tokens of all models that it asked are those of the sample. Temperature, output cap and seed are its own business. It has no
-memory between samples: its checkpointer is taken off, for samples that know of each other are no votes.
+memory between samples: its checkpointer and its cache are taken off, for samples that know of each other are no votes.
 """
 
-import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -20,16 +21,25 @@ from langchain_core.callbacks import (
     CallbackManager,
     CallbackManagerForLLMRun,
 )
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from langgraph.errors import GraphBubbleUp
+from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.config import var_child_runnable_config
+from langgraph.errors import GraphBubbleUp, ParentCommand
 from langgraph.pregel import Pregel
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+from pydantic_core import to_json
 
 from maker_graph.errors import UsageError
+
+CALLERS_LIMIT = "__maker_callers_limit"
+"""Where the config of a microstep says what limit on supersteps its caller had: a vote may take more, an agent may not."""
+
+_CACHE = "__pregel_cache"
 
 
 class _Tokens(BaseCallbackHandler):
@@ -73,11 +83,10 @@ class AgentModel(BaseChatModel):
         **kwargs: Any,  # noqa: ARG002  LangChain's signature
     ) -> ChatResult:
         used = _Tokens()
-        try:
-            returned = _alone(self.runnable).invoke(_given(self.runnable, messages), _config(run_manager, used))
-        except GraphBubbleUp as error:
-            raise _asks() from error
-        return _result(returned, messages, used)
+        with _told(used):
+            given = _own(messages)
+            returned = _alone(self.runnable).invoke(_input(self.runnable, given), _config(self.runnable, run_manager, used))
+            return _result(returned, given, used)
 
     async def _agenerate(
         self,
@@ -87,46 +96,98 @@ class AgentModel(BaseChatModel):
         **kwargs: Any,  # noqa: ARG002  LangChain's signature
     ) -> ChatResult:
         used = _Tokens()
-        try:
-            returned = await _alone(self.runnable).ainvoke(_given(self.runnable, messages), _config(run_manager, used))
-        except GraphBubbleUp as error:
-            raise _asks() from error
-        return _result(returned, messages, used)
+        with _told(used):
+            given, config = _own(messages), _config(self.runnable, run_manager, used)
+            returned = await _alone(self.runnable).ainvoke(_input(self.runnable, given), config)
+            return _result(returned, given, used)
+
+
+@contextmanager
+def _told(used: _Tokens) -> Iterator[None]:
+    """See that nothing makes copies of the samples, and tell of a run that fails what its models used until then.
+
+    Raises:
+        UsageError: it cannot be sampled.
+    """
+    if get_llm_cache() is not None:
+        raise UsageError(
+            "LangChain's global cache would answer in the place of an agent's models, and its samples would be copies: take it "
+            "away with set_llm_cache(None)."
+        )
+    try:
+        yield
+    except ParentCommand as error:
+        raise UsageError("An agent whose runs are samples cannot go on in the graph around it (Command.PARENT).") from error
+    except GraphBubbleUp as error:
+        raise UsageError(
+            "An agent whose runs are samples cannot interrupt to ask a person: k of them would ask at once."
+        ) from error
+    except Exception as error:
+        with suppress(AttributeError):  # an error may have no room for it
+            error.used = used.usage  # type: ignore[attr-defined]  # read by `tokens_of`
+        raise
+
+
+def tokens_of(error: BaseException) -> UsageMetadata | None:
+    """Return what the models of an agent used before it failed with `error`; None if nothing is known."""
+    used: UsageMetadata | None = getattr(error, "used", None)
+    return used if isinstance(used, dict) else None
+
+
+def _graph(runnable: Any) -> Pregel[Any, Any, Any, Any] | None:
+    """Return the graph that a runnable is, or is bound to; None if it is something else."""
+    while isinstance(runnable, RunnableBindingBase):
+        runnable = runnable.bound
+    return runnable if isinstance(runnable, Pregel) else None
 
 
 def _alone(runnable: Any) -> Runnable[Any, Any]:
     """Return a graph without a checkpointer, its own or that of the graph around; anything else as it is."""
-    alone: Runnable[Any, Any] = runnable.copy({"checkpointer": False}) if isinstance(runnable, Pregel) else runnable
+    if isinstance(runnable, RunnableBindingBase):
+        bound: Runnable[Any, Any] = runnable.model_copy(update={"bound": _alone(runnable.bound)})
+        return bound
+    alone: Runnable[Any, Any] = (
+        runnable.copy({"checkpointer": False, "cache": None}) if isinstance(runnable, Pregel) else runnable
+    )
     return alone
 
 
-def _given(runnable: Any, messages: list[BaseMessage]) -> Any:
-    return {"messages": messages} if isinstance(runnable, Pregel) else messages
+def _own(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return messages of a run's own, for it may change them, each with an id by which it is known again."""
+    return [message.model_copy(update={"id": message.id or str(uuid4())}, deep=True) for message in messages]
 
 
-def _config(manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, used: _Tokens) -> Any:
-    """Return the config of a run within a sample: in its trace, and with a count of the tokens."""
-    if manager is None:
-        return RunnableConfig(callbacks=[used])
-    inner = AsyncCallbackManager if isinstance(manager, AsyncCallbackManagerForLLMRun) else CallbackManager
-    child = inner(handlers=[], parent_run_id=manager.run_id)  # a call of a model has none of its own
-    child.set_handlers([*manager.inheritable_handlers, used])
-    child.add_tags(manager.inheritable_tags)
-    child.add_metadata(manager.inheritable_metadata)
-    return RunnableConfig(callbacks=child)
+def _input(runnable: Any, messages: list[BaseMessage]) -> Any:
+    return {"messages": messages} if _graph(runnable) is not None else messages
 
 
-def _asks() -> UsageError:
-    return UsageError("An agent whose runs are samples cannot interrupt to ask a person: k of them would ask at once.")
+def _config(
+    runnable: Any, manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, used: _Tokens
+) -> RunnableConfig:
+    """Return the config of a run within a sample: in its trace, with a count of the tokens, and with the caller's own limit."""
+    config = RunnableConfig(callbacks=[used])
+    if manager is not None:
+        inner = AsyncCallbackManager if isinstance(manager, AsyncCallbackManagerForLLMRun) else CallbackManager
+        child = inner(handlers=[], parent_run_id=manager.run_id)  # a call of a model has none of its own
+        child.set_handlers([*manager.inheritable_handlers, used])
+        child.add_tags(manager.inheritable_tags)
+        child.add_metadata(manager.inheritable_metadata)
+        config["callbacks"] = child
+    around = (var_child_runnable_config.get() or {}).get("configurable", {})
+    config["configurable"] = {_CACHE: None}  # the cache of the graph around would make copies
+    limit, graph = around.get(CALLERS_LIMIT), _graph(runnable)
+    if limit is not None and not (graph is not None and "recursion_limit" in (graph.config or {})):
+        config["recursion_limit"] = limit
+    return config
 
 
-def _result(returned: Any, messages: list[BaseMessage], used: _Tokens) -> ChatResult:
-    reply = _reply(returned, messages)
+def _result(returned: Any, given: list[BaseMessage], used: _Tokens) -> ChatResult:
+    reply = _reply(returned, given)
     reply = reply.model_copy(update={"usage_metadata": used.usage or reply.usage_metadata})
     return ChatResult(generations=[ChatGeneration(message=reply)])
 
 
-def _reply(returned: Any, messages: list[BaseMessage]) -> AIMessage:
+def _reply(returned: Any, given: list[BaseMessage]) -> AIMessage:
     """Return the reply in what a runnable returned.
 
     Raises:
@@ -139,13 +200,16 @@ def _reply(returned: Any, messages: list[BaseMessage]) -> AIMessage:
     if isinstance(returned, Mapping):
         structured = returned.get("structured_response")
         if structured is not None:
-            return AIMessage(structured.model_dump_json() if isinstance(structured, BaseModel) else json.dumps(structured))
-        asked = {id(message) for message in messages} | {message.id for message in messages if message.id}
+            return AIMessage(to_json(structured).decode())
         held = returned.get("messages")
-        for message in reversed(held if isinstance(held, list) else []):
-            if isinstance(message, AIMessage) and id(message) not in asked and message.id not in asked:
-                return message
+        last = held[-1] if isinstance(held, list) and held else None
+        if isinstance(last, BaseMessage) and last.id in {message.id for message in given}:
+            last = None
+        if isinstance(last, ToolMessage):  # of a tool that answers in the agent's place (`return_direct`)
+            return AIMessage(last.text)
+        if isinstance(last, AIMessage):
+            return last
     raise UsageError(
-        "A runnable that votes returns a text, a message of a model's, or a state whose messages end with one, and this one "
-        f"returned {type(returned).__name__}."
+        "A runnable that votes returns a text, a message of a model's, or a state whose messages end with a new one, and this "
+        f"one returned {type(returned).__name__}."
     )

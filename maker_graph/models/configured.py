@@ -90,8 +90,9 @@ def configured(bound: Bound, temperature: float | None, max_tokens: int | None) 
     told = {field: getattr(model, field, None) for field in INNER_FIELDS}
     update |= {field: _without(inner, {*map(_folded, taken)}) for field, inner in told.items() if isinstance(inner, Mapping)}
     if is_openai(model):
-        update |= openai_update(model.model_copy(update=update), name, max_tokens)
-    seed = "random_seed" if "random_seed" in fields else None if is_openai(model) and uses_responses(model) else "seed"
+        update |= openai_update(model.model_copy(update=update), name, max_tokens, bound.kwargs)
+    no_seed = is_openai(model) and uses_responses(model, bound.kwargs)
+    seed = "random_seed" if "random_seed" in fields else None if no_seed else "seed"
     ships = type(model).__module__.startswith("maker_graph.")
     kwargs = _without(bound.kwargs, {*map(_folded, taken)})
     copy = model.model_copy(update=update)

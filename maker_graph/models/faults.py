@@ -125,6 +125,11 @@ def fault_of(error: BaseException, *, openai: bool, seconds: float = 0.0) -> Fau
     return Fault("unknown", billed=True)
 
 
+def told_by_name(kind: type[BaseException]) -> bool:
+    """Say whether an error of this class tells of a request that came too late, or of any broken connection."""
+    return bool({each.__name__ for each in kind.__mro__} & (_LATE | _BROKEN))
+
+
 def _fault_told(error: ErrorReply) -> Fault:
     """Return the fault that a provider tells of in the body of a success."""
     text, status = str(error).lower(), error.status

@@ -107,11 +107,10 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
     if not isinstance(model, str):
         if isinstance(model, Sequence):
             return info_of(model[0]) if model else ModelInfo(type(model).__name__)
-        inner, bound = _unbound(model)
+        inner = _unbound(model)
         if not hasattr(inner, "_generate"):  # an agent, a function: these settings are its own business
             return ModelInfo(type(inner).__name__, temperature=None, max_tokens=None)
-        temperature = bound.get("temperature", _given(inner, ("temperature",)))
-        cap = next((bound[name] for name in CAP_FIELDS if isinstance(bound.get(name), int)), None) or _given_cap(inner)
+        temperature, cap = _given(inner, ("temperature",)), _given_cap(inner)
         return ModelInfo(
             type(inner).__name__,
             temperature=TEMPERATURE if temperature is None else temperature,
@@ -124,8 +123,20 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
     return ModelInfo(model)
 
 
-def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the first chat model within what people wrap around it, and what they bound to it."""
+def with_bound(model: "BaseChatModel", bound: Mapping[str, Any]) -> "tuple[BaseChatModel, dict[str, Any]]":
+    """Return a chat model with those of the settings bound to it that are fields of its own, and the others.
+
+    As fields they are seen by all that asks for a model's temperature, cap, name or API. A field wins over an entry of the same
+    name in another, as what is bound does over what the model was made with.
+    """
+    fields = type(model).model_fields
+    names = {name: field for field, info in fields.items() for name in (field, info.alias) if name}
+    update = {names[name]: value for name, value in bound.items() if name in names}
+    return model.model_copy(update=update) if update else model, {name: bound[name] for name in bound if name not in names}
+
+
+def _unbound(model: Any) -> Any:
+    """Return the first chat model within what people wrap around it, with what they bound to it; or the runnable that it is."""
     bound: dict[str, Any] = {}
     while not hasattr(type(model), "_generate"):
         fields = getattr(type(model), "model_fields", {})
@@ -134,8 +145,8 @@ def _unbound(model: Any) -> tuple[Any, dict[str, Any]]:
         elif "fallbacks" in fields:
             model = model.runnable
         else:
-            break
-    return model, bound
+            return model
+    return with_bound(model, bound)[0]
 
 
 def _given(model: "BaseChatModel", names: Sequence[str]) -> Any:

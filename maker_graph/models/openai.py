@@ -42,20 +42,22 @@ def fixes_temperature(name: str) -> bool:
     return _FIXED_TEMPERATURE.search(name.rsplit("/", 1)[-1].lower()) is not None
 
 
-def uses_responses(model: Any) -> bool:
-    """Say whether a ChatOpenAI asks OpenAI's Responses API, and not the one for chat completions."""
+def uses_responses(model: Any, bound: Mapping[str, Any]) -> bool:
+    """Say whether a ChatOpenAI, with what is `bound` to it, asks OpenAI's Responses API and not that for chat completions."""
     told = getattr(model, "use_responses_api", None)
     if told is not None:
         return bool(told)
-    kwargs = model.model_kwargs or {}
+    kwargs = {**(model.model_kwargs or {}), **bound}
+    tools = kwargs.get("tools")
     return (
         getattr(model, "output_version", None) == "responses/v1"
         or bool(getattr(model, "use_previous_response_id", False))
         or any(getattr(model, name, None) is not None or name in kwargs for name in _RESPONSES_ONLY)
+        or any(isinstance(tool, Mapping) and tool.get("type", "function") != "function" for tool in tools or ())
     )
 
 
-def openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, Any]:
+def openai_update(model: Any, name: str, max_tokens: int | None, bound: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
 
     The integration sends the cap as max_completion_tokens, and to the Responses API as max_output_tokens. Servers of one's own
@@ -66,9 +68,12 @@ def openai_update(model: Any, name: str, max_tokens: int | None) -> dict[str, An
     address = "" if model.root_client is None else str(model.root_client.base_url)  # wherever it was set
     azure = "azure.com" in address or getattr(model, "deployment_name", None) is not None
     own_server = bool(address) and "openai.com" not in address and not azure
-    if max_tokens is not None and own_server and not fixes_temperature(name) and not uses_responses(model):
+    if max_tokens is not None and own_server and not fixes_temperature(name) and not uses_responses(model, bound):
         update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
-    if not uses_responses(model) and "response_format" not in model.model_kwargs:  # there all headers would be kept
+    if not uses_responses(model, bound) and "response_format" not in {
+        **model.model_kwargs,
+        **bound,
+    }:  # there all headers would be kept
         update["include_response_headers"] = True
     for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):
         if getattr(model, root) is not None:

@@ -30,11 +30,12 @@ from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Auto
 from maker_graph.errors import UsageError
+from maker_graph.models.agents import AgentModel, tokens_of
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.configured import Configured, configured
 from maker_graph.models.copies import Copies
 from maker_graph.models.envelopes import NoReply
-from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, said
+from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, said, told_by_name
 from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.openai import close_async_client, no_choices, with_own_clients
 from maker_graph.models.prompts import prompt_tokens
@@ -105,6 +106,8 @@ class Sampler:
         self._patience = _seconds("patience", calls.get("patience"))
         self._limit = _limit_of(calls.get("timeout"), gate)
         chains = [chain_of(model) for model in models]
+        if any(isinstance(link.model, AgentModel) for chain in chains for link in chain.links):
+            _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed)
         self._links: list[list[Configured]] = [
             [configured(link, each, max_tokens) for link in chain.links]
             for chain, each in [(chains[0], first), *((chain, others) for chain in chains)]
@@ -136,7 +139,7 @@ class Sampler:
                         attempt.reply = model.invoke(request.messages, request.config, **request.kwargs)
                 except Failed as failure:
                     failures.append(failure)
-                    if not isinstance(failure.error, self._handled[turn]):
+                    if not _handles(self._handled[turn], failure):
                         break
                 else:
                     return _stood_in(attempt.sample, failures)
@@ -180,7 +183,7 @@ class Sampler:
                             attempt.reply = await model.ainvoke(request.messages, request.config, **request.kwargs)
                 except Failed as failure:
                     failures.append(failure)
-                    if not isinstance(failure.error, self._handled[turn]):
+                    if not _handles(self._handled[turn], failure):
                         break
                 else:
                     return _stood_in(attempt.sample, failures)
@@ -294,7 +297,10 @@ class Sampler:
     def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, most: Usage, request: Request) -> None:
         """Tell the meter and the gate of a request that brought no reply."""
         setting, gate = request.setting, request.gate
-        if self._meter is not None:
+        if self._meter is not None and (used := tokens_of(error)) is not None:
+            lost = Sample(request.sample, "", input_tokens=used["input_tokens"], output_tokens=used["output_tokens"])
+            self._meter.settle(most, Call(request.forms.plain, setting.name, setting.temperature, lost, self._name))
+        elif self._meter is not None:
             self._meter.abandon(most, billed=fault is None or fault.billed)
         if fault is None or fault.kind == "unknown":
             gate.left(leave)
@@ -311,9 +317,26 @@ class Sampler:
         raise_failure(failure, setting.name, setting.keys, attempts=attempts, longest=longest_asked(self._patience))
 
 
+def _see_agents(**settings: Any) -> None:
+    """See that nothing is asked of an agent that is its own models' business.
+
+    Raises:
+        UsageError: something is.
+    """
+    for name, value in settings.items():
+        if value not in {None, (None, None)}:
+            raise UsageError(f"An agent chooses {name} for its own models: set it there, and give {name}=None here.")
+
+
 def _stood_in(sample: Sample, failures: Sequence[Failed]) -> Sample:
     """Return a sample that came after others had failed to bring it: by a model that stands in for them."""
     return replace(sample, fallback=True, lost=sum(map(_lost_by, failures))) if failures else sample
+
+
+def _handles(kinds: tuple[type[BaseException], ...], failure: Failed) -> bool:
+    """Say whether a fallback is for this failure. One for the client's time-out is for what our own limit cut off, too."""
+    cut = failure.fault.timed_out and any(told_by_name(kind) for kind in kinds)
+    return cut or isinstance(failure.error, kinds)
 
 
 def _worst(failures: Sequence[Failed]) -> Failed:

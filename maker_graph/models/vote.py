@@ -11,11 +11,12 @@ promised holds if each call of the function asks the same question in the same w
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.messages import AIMessage
+from langchain_core.runnables.config import ContextThreadPoolExecutor
 
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
@@ -73,9 +74,9 @@ def vote(
     """
     voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
     count = _Count(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=False)
-    with ThreadPoolExecutor(min(MOST_THREADS, count.more), thread_name_prefix="maker-graph-vote") as pool:
+    with ContextThreadPoolExecutor(min(MOST_THREADS, count.more), thread_name_prefix="maker-graph-vote") as pool:
         while count.more:
-            count.take(list(pool.map(draw, count.next)))
+            count.take(list(pool.map(partial(_called, draw), count.next)))
     return count.decision()
 
 
@@ -116,10 +117,27 @@ def _reader(voting: Voting, answer: Any, key: Callable[[Any], Any] | None, check
 
 
 async def _awaited(draw: Callable[[int], Awaitable[Reply]], index: int) -> Reply:
-    drawing = draw(index)
+    drawing: Any = _called(draw, index)
     if not inspect.isawaitable(drawing):
         raise UsageError(f"avote awaits what draw returns, and for sample {index} it was no awaitable: call vote.")
-    return await drawing
+    try:
+        reply: Reply = await drawing
+    except StopAsyncIteration as error:
+        raise _no_more(index) from error
+    return reply
+
+
+def _called(draw: Callable[[int], Any], index: int) -> Any:
+    try:
+        return draw(index)
+    except StopIteration as error:
+        raise _no_more(index) from error
+
+
+def _no_more(index: int) -> UsageError:
+    return UsageError(
+        f"draw has no reply for sample {index}: it raised StopIteration, which no thread and no task can pass on."
+    )
 
 
 class _Count:
@@ -150,6 +168,7 @@ class _Count:
 
     def take(self, replies: Sequence[Any]) -> None:
         """Count the replies of a round, in the order of their numbers."""
+        _see_awaited(replies)
         drawn = [_sample(reply, index) for reply, index in zip(replies, self.next, strict=True)]
         ids_differ = self._copies.look(drawn, self._samples, drawn=lambda _: True)
         self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
@@ -165,6 +184,19 @@ class _Count:
         return result
 
 
+def _see_awaited(replies: Sequence[Any]) -> None:
+    """See that nothing is left to be awaited.
+
+    Raises:
+        UsageError: something is.
+    """
+    coroutines = [reply for reply in replies if inspect.iscoroutine(reply)]
+    for each in coroutines:
+        each.close()
+    if coroutines:
+        raise UsageError("draw returned a coroutine, which vote does not await: call avote.")
+
+
 def _sample(reply: Any, index: int) -> Sample:
     """Return what a draw returned as a sample.
 
@@ -178,9 +210,6 @@ def _sample(reply: Any, index: int) -> Sample:
         return sample_of(AIMessage(reply), index, [])
     if isinstance(reply, AIMessage):
         return sample_of(reply, index, [])
-    if inspect.iscoroutine(reply):
-        reply.close()
-        raise UsageError(f"draw returned a coroutine for sample {index}, which vote does not await: call avote.")
     hint = " (its text is in .choices[0].message.content)" if hasattr(reply, "choices") else ""
     raise UsageError(
         "draw returns the text of a reply, an AIMessage or a Sample, and for sample "

@@ -3,7 +3,8 @@
 Taken:
 - `.bind(...)`: what is bound goes out with each sample, but for what would make samples alike (`configured.py`);
 - `.with_config(...)`: tags, metadata and callbacks go along;
-- `.with_fallbacks([...])`: each request that fails is made to the next model at once, and such samples are counted;
+- `.with_fallbacks([...])`: each request that fails is made to the next model at once, and such samples are counted. All of them
+  are asked at one temperature and with one cap, those of the vote;
 - an agent, a graph of messages, or a function as a runnable, which returns a text or a message (`agents.py`).
 
 Refused, each with its own sentence: what hides how a reply ended, or pays for retries that nobody counts.
@@ -24,6 +25,7 @@ from langchain_core.runnables.retry import RunnableRetry
 
 from maker_graph.errors import UsageError
 from maker_graph.models.agents import AgentModel
+from maker_graph.models.names import with_bound
 
 
 class Bound(NamedTuple):
@@ -64,25 +66,44 @@ def chain_of(model: Runnable[Any, Any]) -> Chain:
 
 
 def _bound(model: Runnable[Any, Any]) -> Bound:
-    if isinstance(model, BaseChatModel):
-        return Bound(model, {}, RunnableConfig())
+    _see(model)
+    kwargs: dict[str, Any] = {}
+    config, inner = RunnableConfig(), model
+    while isinstance(inner, RunnableBindingBase):
+        _see(inner.bound)
+        kwargs = {**inner.kwargs, **kwargs}
+        config = merge_configs(inner.config, config)
+        inner = inner.bound
+    if not isinstance(inner, BaseChatModel):  # what is bound to an agent is for itself
+        return Bound(AgentModel(runnable=model), {}, RunnableConfig())
+    folded, rest = with_bound(inner, kwargs)
+    return Bound(folded, rest, config)
+
+
+def _see(model: Runnable[Any, Any]) -> None:
+    """See that one layer of what people wrap is honest.
+
+    Raises:
+        UsageError: it is not.
+    """
     if isinstance(model, RunnableRetry):
         raise UsageError(
             "A model with with_retry() pays for requests that nobody counts: give the model itself. It is asked again when a "
             "request fails (calls={'patience': seconds} says for how long)."
         )
-    if isinstance(model, RunnableBindingBase) and not isinstance(_innermost(model), RunnableWithFallbacks):
-        inner = _bound(model.bound)
-        if model.config_factories:
-            raise UsageError("A model with listeners (with_listeners) cannot vote: pass callbacks in the config of the call.")
-        return Bound(inner.model, {**inner.kwargs, **model.kwargs}, merge_configs(inner.config, model.config))
-    if isinstance(model, RunnableBindingBase):
+    if isinstance(model, RunnableWithFallbacks):
         raise UsageError("Bind settings to each model, and give them fallbacks afterwards: a.bind(...).with_fallbacks([b]).")
-    if isinstance(model, DynamicRunnable):
+    if isinstance(model, RunnableBindingBase) and model.config_factories:
+        raise UsageError("A model with listeners (with_listeners) cannot vote: pass callbacks in the config of the call.")
+    if isinstance(model, DynamicRunnable) or _is_configurable(model):
         raise UsageError("A model with configurable fields may change between two samples: give the model as it is configured.")
     if isinstance(model, RunnableSequence):
         _see_sequence(model)
-    return Bound(AgentModel(runnable=model), {}, RunnableConfig())
+
+
+def _is_configurable(model: Runnable[Any, Any]) -> bool:
+    """Say whether `init_chat_model` made it with `configurable_fields`, or without a model: which one is said at the call."""
+    return type(model).__name__ == "_ConfigurableModel" and type(model).__module__.startswith("langchain")
 
 
 def _see_sequence(model: RunnableSequence[Any, Any]) -> None:

@@ -13,7 +13,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from maker_graph import Invalid, UsageError, create_microstep
+from maker_graph import FirstTo, Invalid, Majority, Undecided, UsageError, create_microstep
 from tests.conftest import Scripted, replies
 
 HERE: Any = {"configurable": {"thread_id": "1"}}
@@ -180,3 +180,45 @@ async def test_under_astream_events_the_callers_keys_stay_as_they_were_and_no_re
     app = app_of(node, Log, saver)
     events = [event async for event in app.astream_events({"body": "?", "log": ["x"]}, HERE, version="v2")]
     assert events[-1]["data"]["output"] == {"body": "?", "log": ["x"], "route": "b"}
+
+
+@pytest.mark.parametrize("standing", ["by itself", "a persistent node"])
+@pytest.mark.parametrize("k", [2, 3, FirstTo(2), Majority(3)])
+def test_each_question_on_a_thread_is_voted_on_from_nothing(standing: str, k: Any) -> None:
+    drawn: list[str] = []
+
+    def script(i: int, asked: str) -> str:
+        drawn.append(asked)
+        return "" if i == 0 else asked.upper()  # each vote has a red flag too
+
+    node: Any = create_microstep(
+        Scripted(script=script), state=Ticket, prompt=lambda s: s["body"], into="route", decision="attachment", k=k
+    )
+    own: Any = InMemorySaver() if standing == "by itself" else True
+    app: Any = node.copy({"checkpointer": own})
+    if standing != "by itself":
+        app = app_of(app, Ticket, InMemorySaver())
+    alone = [node.invoke({"body": body})["attachment"] for body in "abc"]
+    paid, drawn[:] = len(drawn), []
+    told = [app.invoke({"body": body}, HERE) for body in "abc"]
+    assert [each["route"] for each in told] == ["A", "B", "C"]
+    assert [each["attachment"] for each in told] == alone
+    assert len(drawn) == paid
+
+
+def test_nor_do_the_votes_of_a_question_that_was_left_undecided_count_for_the_next() -> None:
+    def script(i: int, asked: str) -> str:
+        return f"{asked}{i % 2}" if asked == "a" else asked
+
+    node: Any = create_microstep(
+        Scripted(script=script),
+        state=Ticket,
+        prompt=lambda s: s["body"],
+        into="route",
+        decision="attachment",
+        k=2,
+        max_samples=4,
+    ).copy({"checkpointer": InMemorySaver()})
+    with pytest.raises(Undecided):
+        node.invoke({"body": "a"}, HERE)
+    assert node.invoke({"body": "b"}, HERE)["attachment"]["ballot"] == {'"b"': 2}

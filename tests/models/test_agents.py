@@ -1,17 +1,22 @@
 """Any runnable as a sampler: each sample is a whole run of it."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.cache.memory import InMemoryCache as InMemoryNodeCache
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.types import interrupt
+from langgraph.types import CachePolicy, Command, interrupt
 from pydantic import BaseModel
 
-from maker_graph import UsageError, create_microstep
+from maker_graph import Budget, ProviderFailure, UsageError, create_microstep
 from tests.conftest import Scripted, replies
 
 QUESTION: Any = {"messages": [("user", "1 + 1?")]}
@@ -101,7 +106,123 @@ def test_an_agent_that_asks_a_person_is_refused_and_nothing_waits() -> None:
         app.compile(checkpointer=InMemorySaver()).invoke(QUESTION, {"configurable": {"thread_id": "1"}})
 
 
-def test_long_runs_of_an_agent_are_not_too_long_for_a_sample_unless_it_is_said() -> None:
-    asks_much = agent(Scripted(script=replies(counted("2", written=5_000))))
-    assert decision_of(asks_much)["flags"] == {}
-    assert decision_of(asks_much, max_tokens=100, on_undecided="return")["flags"] == {"too_long": 20}
+def test_long_runs_of_an_agent_are_not_too_long_for_a_sample() -> None:
+    assert decision_of(agent(Scripted(script=replies(counted("2", written=5_000)))))["flags"] == {}
+
+
+@pytest.mark.parametrize("own", [{"temperature": 0.5}, {"max_tokens": 750}, {"seed": 1}])
+def test_what_is_the_business_of_an_agents_own_models_is_refused(own: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"An agent chooses {next(iter(own))}"):
+        create_microstep(agent(Scripted(script=replies("2"))), **own)
+
+
+def test_a_cache_that_would_make_copies_of_the_samples_is_refused_or_taken_off() -> None:
+    drawn: list[int] = []
+
+    def run(_: MessagesState) -> dict[str, Any]:
+        drawn.append(1)
+        return {"messages": [AIMessage("2")]}
+
+    graph: Any = StateGraph(MessagesState)
+    cached = graph.add_node("run", run, cache_policy=CachePolicy()).add_edge(START, "run").compile(cache=InMemoryNodeCache())
+    assert create_microstep(cached, k=3).invoke(QUESTION)["messages"][-1].text == "2"
+    assert len(drawn) == 3
+    outer: Any = StateGraph(MessagesState)
+    app = outer.add_node("vote", create_microstep(cached, k=3)).add_edge(START, "vote").compile(cache=InMemoryNodeCache())
+    app.invoke(QUESTION)
+    assert len(drawn) == 6
+    set_llm_cache(InMemoryCache())
+    try:
+        with pytest.raises(UsageError, match="set_llm_cache"):
+            create_microstep(cached, k=3).invoke(QUESTION)
+    finally:
+        set_llm_cache(None)
+
+
+def test_what_is_bound_to_an_agent_is_its_own() -> None:
+    def reply(_: Any, config: RunnableConfig, suffix: str = "default") -> str:
+        return f"{suffix}{config['configurable'].get('user', '')}"
+
+    bound = RunnableLambda(reply).bind(suffix="bound").with_config(configurable={"user": " me"})
+    assert decision_of(bound)["answer"] == "bound me"
+    graph = agent(Scripted(script=replies("2"))).with_types().with_config(configurable={"user": "me"})
+    assert decision_of(graph)["answer"] == "2"
+
+
+def test_a_run_that_changes_its_messages_changes_no_other_sample_and_not_the_app() -> None:
+    seen: list[str] = []
+
+    def reply(messages: list[Any]) -> str:
+        seen.append(messages[0].content)
+        messages[0].content += "!"
+        messages.append("more")
+        return "2"
+
+    given = {"messages": [HumanMessage("1 + 1?")]}
+    create_microstep(RunnableLambda(reply), k=3).invoke(given)
+    assert (seen, given["messages"][0].content) == (["1 + 1?"] * 3, "1 + 1?")
+
+
+def test_an_old_message_that_comes_back_in_any_form_is_not_the_reply() -> None:
+    def again(messages: list[Any]) -> dict[str, Any]:
+        return {"messages": [message.model_copy(update={"id": None}) for message in messages]}
+
+    node = create_microstep(RunnableLambda(again), k=1)
+    with pytest.raises(UsageError, match="end with a new one"):
+        node.invoke({"messages": [("user", "q"), ("ai", "old"), ("user", "again")]})
+
+
+def test_the_tokens_of_a_run_that_failed_midway_are_booked() -> None:
+    first = Scripted(script=replies(counted("hm", 10, 2)))
+    fails = [True]
+
+    def then(_: int, __: str) -> AIMessage:
+        if fails:
+            fails.pop()
+            raise ConnectionError("reset")
+        return counted("2", 10, 3)
+
+    budget = Budget(max_calls=10)
+    node = create_microstep(agent(first, Scripted(script=then)), k=1, calls={"meter": budget})
+    assert node.invoke(QUESTION)["messages"][-1].text == "2"
+    assert (budget.spent.input, budget.spent.output) == (30, 7)
+
+
+def test_a_runaway_agent_has_the_limit_of_the_app_and_not_that_of_a_vote() -> None:
+    steps: list[int] = []
+
+    def step(_: MessagesState) -> dict[str, Any]:
+        steps.append(1)
+        return {}
+
+    endless: Any = StateGraph(MessagesState)
+    endless = endless.add_node("step", step).add_edge(START, "step").add_edge("step", "step").compile()
+    with pytest.raises(ProviderFailure, match="GraphRecursionError"):
+        create_microstep(endless, k=1).invoke(QUESTION, {"recursion_limit": 25})
+    assert len(steps) == 25
+    own = endless.with_config(recursion_limit=10)
+    with pytest.raises(ProviderFailure, match="GraphRecursionError"):
+        create_microstep(own, k=1).invoke(QUESTION, {"recursion_limit": 25})
+    assert len(steps) == 35
+
+
+def test_a_structured_response_of_any_kind_and_a_tools_direct_answer_are_replies() -> None:
+    @dataclass
+    class Day:
+        when: date
+
+    state = {"messages": [AIMessage("done")], "structured_response": Day(date(2026, 1, 31))}
+    assert decision_of(RunnableLambda(lambda _: state), answer=Day)["answer"] == {"when": "2026-01-31"}
+    direct = {
+        "messages": [AIMessage("", tool_calls=[{"name": "t", "args": {}, "id": "1"}]), ToolMessage("42", tool_call_id="1")]
+    }
+    assert decision_of(RunnableLambda(lambda _: direct))["answer"] == "42"
+
+
+def test_an_agent_that_goes_on_in_the_graph_around_it_is_refused_in_its_own_words() -> None:
+    def leave(_: MessagesState) -> Any:
+        return Command(graph=Command.PARENT, goto="elsewhere")
+
+    graph: Any = StateGraph(MessagesState)
+    with pytest.raises(UsageError, match=r"Command\.PARENT"):
+        create_microstep(graph.add_node("leave", leave).add_edge(START, "leave").compile(), k=1).invoke(QUESTION)

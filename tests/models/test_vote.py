@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -117,3 +118,25 @@ async def test_what_an_awaited_draw_raises_comes_out_as_it_is_and_the_others_are
     with pytest.raises(ConnectionError, match="down"):
         await avote(draw)
     assert cancelled == [1, 2]
+
+
+async def test_a_draw_that_has_no_more_replies_says_for_which_sample() -> None:
+    some = iter(["a"])
+    with pytest.raises(UsageError, match="no reply for sample 1"):
+        vote(lambda _: next(some))
+    with pytest.raises(UsageError, match="no reply for sample 0"):
+        await avote(lambda _: next(some))  # type: ignore[arg-type,return-value]
+
+
+def test_coroutines_that_nobody_awaits_are_closed() -> None:
+    async def draw() -> str:
+        return "7"
+
+    with pytest.raises(UsageError, match="avote"):
+        vote(lambda _: draw())  # type: ignore[arg-type,return-value]
+
+
+def test_threads_see_what_the_caller_sees() -> None:
+    mine: ContextVar[str] = ContextVar("mine", default="")
+    mine.set("7")
+    assert vote(lambda _: mine.get())["answer"] == "7"

@@ -3,15 +3,18 @@
 from typing import Any
 
 import pytest
+from langchain.chat_models import init_chat_model
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField, RunnableLambda
 from langchain_openai import ChatOpenAI
+from openai import APITimeoutError
 from pydantic import BaseModel
 
 from maker_graph import Budget, LimitReached, ProviderFailure, UsageError, create_microstep
 from tests.conftest import Scripted, replies
+from tests.models.serving import completion, server
 
 QUESTION = {"messages": [("user", "1 + 1?")]}
 
@@ -107,6 +110,12 @@ def test_each_request_of_a_fallback_is_in_the_account() -> None:
         (lambda model: model.with_fallbacks([model]).bind(stop=["."]), "fallbacks afterwards"),
         (lambda model: model.with_fallbacks([model], exception_key="why"), "exception_key"),
         (lambda model: model.with_fallbacks([model.with_retry()]), "with_retry"),
+        (lambda _: init_chat_model(configurable_fields="any"), "configurable"),
+        (
+            lambda _: init_chat_model("openai:x", configurable_fields=("temperature",)).bind_tools([]),
+            "configurable",
+        ),
+        (lambda model: model.with_fallbacks([init_chat_model()]), "configurable"),
     ],
 )
 def test_what_cannot_be_sampled_honestly_is_refused_when_building_each_with_its_sentence(wrap: Any, problem: str) -> None:
@@ -117,3 +126,58 @@ def test_what_cannot_be_sampled_honestly_is_refused_when_building_each_with_its_
 
 def test_a_chain_that_ends_with_the_message_is_taken() -> None:
     assert decided(RunnableLambda(lambda messages: messages) | Scripted(script=replies(AIMessage("2"))))["answer"] == "2"
+
+
+RESPONSE = {
+    "id": "x",
+    "object": "response",
+    "created_at": 1,
+    "status": "completed",
+    "model": "m",
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "output": [
+        {
+            "type": "message",
+            "id": "m",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": "2", "annotations": []}],
+        }
+    ],
+}
+"""What OpenAI's Responses API replies."""
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "sent"),
+    [
+        ("gpt-4.1-mini", {"extra_body": {"seed": 3, "temperature": 2, "max_tokens": 3, "x": 1}}, {"x": 1, "max_tokens": 750}),
+        ("gpt-4.1-mini", {"extra_body": {"x": 1}}, {"x": 1, "max_tokens": 750, "temperature": 0.4}),
+        ("gpt-4.1-mini", {"model_kwargs": {"seed": 3, "user": "me"}}, {"user": "me", "max_tokens": 750, "temperature": 0.4}),
+        ("gpt-4.1-mini", {"model": "gpt-5-mini"}, {"model": "gpt-5-mini", "temperature": None}),
+        ("gpt-5.1", {"reasoning_effort": "high"}, {"reasoning_effort": "high", "temperature": None}),
+        ("gpt-4.1-mini", {"tools": [{"type": "web_search"}]}, {"max_output_tokens": 750}),
+        ("gpt-5-mini", {"reasoning": {"effort": "low"}}, {"max_output_tokens": 750}),
+        ("gpt-4.1-mini", {"stop": ["."]}, {"stop": ["."], "max_tokens": 750, "temperature": 0.4}),
+    ],
+)
+def test_what_is_bound_changes_nothing_that_the_vote_sets_and_is_seen_where_it_changes_what_is_asked(
+    name: str, bound: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    answer = RESPONSE if "max_output_tokens" in sent else completion()
+    with server((200, answer, {})) as (url, got):
+        model = ChatOpenAI(model=name, api_key="x", base_url=url).bind(**bound)  # type: ignore[arg-type]
+        assert decided(model, temperature=0.4, max_tokens=750)["answer"] == "2"
+    for request in got:
+        assert {name: request.get(name) for name in sent} == sent
+        assert "seed" not in request
+
+
+async def test_a_fallback_for_a_time_out_stands_in_where_our_own_limit_cut_the_request_off() -> None:
+    slow, ok = Scripted(script=replies("2"), delay=lambda _: 5.0), Scripted(script=replies("2"))
+    model = slow.with_fallbacks([ok], exceptions_to_handle=(APITimeoutError,))
+    node = create_microstep(model, k=2, decision="decision", calls={"timeout": 0.05})
+    decision = (await node.ainvoke(QUESTION))["decision"]
+    assert (decision["fallbacks"], decision["lost"]) == (2, 2)

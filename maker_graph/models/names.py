@@ -108,7 +108,7 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
         if isinstance(model, Sequence):
             return info_of(model[0]) if model else ModelInfo(type(model).__name__)
         inner = _unbound(model)
-        if not hasattr(inner, "_generate"):  # an agent, a function: these settings are its own business
+        if not hasattr(type(inner), "_generate"):  # an agent, a function: these settings are its own business
             return ModelInfo(type(inner).__name__, temperature=None, max_tokens=None)
         temperature, cap = _given(inner, ("temperature",)), _given_cap(inner)
         return ModelInfo(

@@ -125,7 +125,7 @@ async def test_a_draw_that_has_no_more_replies_says_for_which_sample() -> None:
     with pytest.raises(UsageError, match="no reply for sample 1"):
         vote(lambda _: next(some))
     with pytest.raises(UsageError, match="no reply for sample 0"):
-        await avote(lambda _: next(some))  # type: ignore[arg-type,return-value]
+        await avote(lambda _: next(some))  # type: ignore[arg-type]
 
 
 def test_coroutines_that_nobody_awaits_are_closed() -> None:

@@ -174,11 +174,27 @@ def _config(
         child.add_metadata(manager.inheritable_metadata)
         config["callbacks"] = child
     around = (var_child_runnable_config.get() or {}).get("configurable", {})
-    config["configurable"] = {_CACHE: None}  # the cache of the graph around would make copies
-    limit, graph = around.get(CALLERS_LIMIT), _graph(runnable)
-    if limit is not None and not (graph is not None and "recursion_limit" in (graph.config or {})):
-        config["recursion_limit"] = limit
+    own, limited = _own_config(runnable)
+    # What is passed comes before what is bound, so what is bound stands here again; the cache around would make copies.
+    config["configurable"] = {**around, **own, _CACHE: None}
+    if not limited and around.get(CALLERS_LIMIT) is not None:
+        config["recursion_limit"] = around[CALLERS_LIMIT]
     return config
+
+
+def _own_config(runnable: Any) -> tuple[dict[str, Any], bool]:
+    """Return what all layers of a runnable have bound as `configurable`, the outer ones first, and whether one sets a limit.
+
+    LangChain's `merge_configs` would mix in the config of the graph around.
+    """
+    configurable: dict[str, Any] = {}
+    limited = False
+    while runnable is not None:
+        config: Mapping[str, Any] = getattr(runnable, "config", None) or {}
+        configurable = {**(config.get("configurable") or {}), **configurable}
+        limited = limited or "recursion_limit" in config
+        runnable = runnable.bound if isinstance(runnable, RunnableBindingBase) else None
+    return configurable, limited
 
 
 def _result(returned: Any, given: list[BaseMessage], used: _Tokens) -> ChatResult:

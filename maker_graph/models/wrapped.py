@@ -18,7 +18,6 @@ from langchain_core.output_parsers import BaseLLMOutputParser
 from langchain_core.prompts import BasePromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
-from langchain_core.runnables.config import merge_configs
 from langchain_core.runnables.configurable import DynamicRunnable
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 from langchain_core.runnables.retry import RunnableRetry
@@ -72,12 +71,31 @@ def _bound(model: Runnable[Any, Any]) -> Bound:
     while isinstance(inner, RunnableBindingBase):
         _see(inner.bound)
         kwargs = {**inner.kwargs, **kwargs}
-        config = merge_configs(inner.config, config)
+        config = joined(inner.config, config)
         inner = inner.bound
     if not isinstance(inner, BaseChatModel):  # what is bound to an agent is for itself
         return Bound(AgentModel(runnable=model), {}, RunnableConfig())
     folded, rest = with_bound(inner, kwargs)
     return Bound(folded, rest, config)
+
+
+def joined(inner: RunnableConfig, outer: RunnableConfig) -> RunnableConfig:
+    """Return two configs as one, `outer` before `inner`. LangChain's `merge_configs` would mix in that of the graph around.
+
+    >>> joined({"tags": ["a"], "run_name": "x"}, {"tags": ["b"], "run_name": "y"})
+    {'tags': ['a', 'b'], 'run_name': 'y'}
+    """
+    both: Any = {**inner, **outer}
+    for name in ("metadata", "configurable"):
+        if name in both:
+            both[name] = {**(inner.get(name) or {}), **(outer.get(name) or {})}
+    if "tags" in both:
+        both["tags"] = [*(inner.get("tags") or []), *(outer.get("tags") or [])]
+    lists = inner.get("callbacks"), outer.get("callbacks")
+    if all(isinstance(each, list) for each in lists):
+        both["callbacks"] = [*lists[0], *lists[1]]  # type: ignore[misc]  # both are lists
+    joint: RunnableConfig = both
+    return joint
 
 
 def _see(model: Runnable[Any, Any]) -> None:

@@ -139,14 +139,28 @@ def test_a_cache_that_would_make_copies_of_the_samples_is_refused_or_taken_off()
         set_llm_cache(None)
 
 
-def test_what_is_bound_to_an_agent_is_its_own() -> None:
-    def reply(_: Any, config: RunnableConfig, suffix: str = "default") -> str:
-        return f"{suffix}{config['configurable'].get('user', '')}"
+@pytest.mark.parametrize("wrap", [lambda each: each, lambda each: each.with_types()])
+@pytest.mark.parametrize("kind", ["function", "graph"])
+def test_an_agent_sees_the_callers_config_and_before_it_what_was_bound_to_it(kind: str, wrap: Any) -> None:
+    def reply(_: Any, config: RunnableConfig) -> Any:
+        said = "{user} {team}".format(**{"team": "", **config["configurable"]})
+        return said if kind == "function" else {"messages": [AIMessage(said)]}
 
-    bound = RunnableLambda(reply).bind(suffix="bound").with_config(configurable={"user": " me"})
-    assert decision_of(bound)["answer"] == "bound me"
-    graph = agent(Scripted(script=replies("2"))).with_types().with_config(configurable={"user": "me"})
-    assert decision_of(graph)["answer"] == "2"
+    graph: Any = StateGraph(MessagesState)
+    runnable: Any = RunnableLambda(reply) if kind == "function" else graph.add_node("a", reply).add_edge(START, "a").compile()
+    given: Any = {"configurable": {"user": "caller", "team": "blue"}}
+    node, bound = (
+        create_microstep(wrap(each), k=2) for each in (runnable, runnable.with_config(configurable={"user": "bound"}))
+    )
+    assert node.invoke(QUESTION, given)["messages"][-1].text == "caller blue"
+    assert bound.invoke(QUESTION, given)["messages"][-1].text == "bound blue"
+
+
+def test_arguments_that_were_bound_to_a_function_are_its_own() -> None:
+    def reply(_: Any, suffix: str = "default") -> str:
+        return suffix
+
+    assert decision_of(RunnableLambda(reply).bind(suffix="bound"))["answer"] == "bound"
 
 
 def test_a_run_that_changes_its_messages_changes_no_other_sample_and_not_the_app() -> None:

@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 from langchain.chat_models import init_chat_model
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField, RunnableLambda
 from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
 from openai import APITimeoutError
 from pydantic import BaseModel
 
@@ -181,3 +184,21 @@ async def test_a_fallback_for_a_time_out_stands_in_where_our_own_limit_cut_the_r
     node = create_microstep(model, k=2, decision="decision", calls={"timeout": 0.05})
     decision = (await node.ainvoke(QUESTION))["decision"]
     assert (decision["fallbacks"], decision["lost"]) == (2, 2)
+
+
+def test_callbacks_that_were_bound_hear_each_sample_once_also_where_the_microstep_is_made_within_a_graph() -> None:
+    class Hears(BaseCallbackHandler):
+        def __init__(self) -> None:
+            self.heard = 0
+
+        def on_chat_model_start(self, *_: Any, **__: Any) -> None:
+            self.heard += 1
+
+    bound, around = Hears(), Hears()
+
+    def node(state: MessagesState) -> Any:
+        return create_microstep(Scripted(script=replies("2")).with_config(callbacks=[bound]), k=3).invoke(state)
+
+    app: Any = StateGraph(MessagesState).add_node("a", node).add_edge(START, "a").compile(checkpointer=InMemorySaver())
+    app.invoke(QUESTION, {"configurable": {"thread_id": "1"}, "callbacks": [around]})
+    assert (bound.heard, around.heard) == (3, 3)

@@ -85,10 +85,12 @@ def joined(inner: RunnableConfig, outer: RunnableConfig) -> RunnableConfig:
     >>> joined({"tags": ["a"], "run_name": "x"}, {"tags": ["b"], "run_name": "y"})
     {'tags': ['a', 'b'], 'run_name': 'y'}
     """
-    both: Any = {**inner, **outer}
+    first: Mapping[str, Any] = inner
+    then: Mapping[str, Any] = outer
+    both: Any = {**first, **then}
     for name in ("metadata", "configurable"):
         if name in both:
-            both[name] = {**(inner.get(name) or {}), **(outer.get(name) or {})}
+            both[name] = {**(first.get(name) or {}), **(then.get(name) or {})}
     if "tags" in both:
         both["tags"] = [*(inner.get("tags") or []), *(outer.get("tags") or [])]
     lists = inner.get("callbacks"), outer.get("callbacks")

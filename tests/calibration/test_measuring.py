@@ -56,9 +56,9 @@ def test_the_cost_of_earlier_calls_counts(tmp_path: Path) -> None:
 
 def test_what_the_file_has_is_not_asked_again_and_minutes_are_a_limit(tmp_path: Path) -> None:
     task, path = Hanoi(3), tmp_path / "c.jsonl"
-    model = Scripted(script=lambda _, __: "no move", delay=lambda _: 0.1)
-    with open_calibration(path, request_of()) as calibration, pytest.raises(LimitReached, match=r"0\.02 minutes"):
-        asyncio.run(calibrate(calibration, task, model, "scripted", limits=Limits(minutes=0.02), concurrency=1))
+    model = Scripted(script=lambda _, __: "no move", delay=lambda _: 0.3)
+    with open_calibration(path, request_of()) as calibration, pytest.raises(LimitReached, match=r"0\.015 minutes"):
+        asyncio.run(calibrate(calibration, task, model, "scripted", limits=Limits(minutes=0.015), concurrency=1))
     with open_calibration(path, request_of()) as calibration:
         kept = len(calibration.steps)
         assert 0 < kept < 7

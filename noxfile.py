@@ -16,7 +16,16 @@ import nox
 PYTHONS = ["3.11", "3.12", "3.13"]
 RESOLUTIONS = ["newest", "lowest"]
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-CORE = ["tests/core", "tests/statistics", "tests/tasks", "tests/graph", "tests/test_public.py", "tests/models/test_faults.py"]
+CORE = [
+    "tests/core",
+    "tests/statistics",
+    "tests/tasks",
+    "tests/graph",
+    "tests/test_public.py",
+    "tests/models/test_faults.py",
+    "tests/models/test_wrapped.py",
+    "tests/models/test_agents.py",
+]
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False

@@ -54,6 +54,7 @@ def chain_of(model: Runnable[Any, Any]) -> Chain:
     Raises:
         UsageError: it cannot be sampled honestly; the text says why, and what to give in its place.
     """
+    _see_configured(model)  # first of all: such an object makes its model as soon as it is asked for anything
     if isinstance(model, RunnableWithFallbacks):
         if model.exception_key is not None:
             raise UsageError(
@@ -115,15 +116,20 @@ def _see(model: Runnable[Any, Any]) -> None:
         raise UsageError("Bind settings to each model, and give them fallbacks afterwards: a.bind(...).with_fallbacks([b]).")
     if isinstance(model, RunnableBindingBase) and model.config_factories:
         raise UsageError("A model with listeners (with_listeners) cannot vote: pass callbacks in the config of the call.")
-    if isinstance(model, DynamicRunnable) or _is_configurable(model):
-        raise UsageError("A model with configurable fields may change between two samples: give the model as it is configured.")
+    _see_configured(model)
     if isinstance(model, RunnableSequence):
         _see_sequence(model)
 
 
-def _is_configurable(model: Runnable[Any, Any]) -> bool:
-    """Say whether `init_chat_model` made it with `configurable_fields`, or without a model: which one is said at the call."""
-    return type(model).__name__ == "_ConfigurableModel" and type(model).__module__.startswith("langchain")
+def _see_configured(model: Runnable[Any, Any]) -> None:
+    """See that a model is the same at each call; `init_chat_model` too makes some that are told at the call which one they are.
+
+    Raises:
+        UsageError: it is not.
+    """
+    late = type(model).__name__ == "_ConfigurableModel" and type(model).__module__.startswith("langchain")
+    if late or issubclass(type(model), DynamicRunnable):
+        raise UsageError("A model with configurable fields may change between two samples: give the model as it is configured.")
 
 
 def _see_sequence(model: RunnableSequence[Any, Any]) -> None:

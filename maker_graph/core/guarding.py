@@ -31,8 +31,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "skip": ("state",),
     "state_at": ("step",),
     "truth": ("state",),
+    "goal": ("state",),
 }
-"""All functions of a task, with what each is called with; the last ten are optional, see `core/task.py`."""
+"""All functions of a task, with what each is called with; those after `apply` are optional, see `core/task.py`."""
 
 
 class _Guarded:

@@ -7,7 +7,8 @@ Five small functions are enough; any class that has them is a task. The others a
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
     rephrase(state, attempt) -> messages
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
-    state_at(step) -> state          truth(state) -> answer          (to calibrate a model: no run asks them)
+    state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
+    goal(state) -> bool              (to judge a run at its end)
 
 States and answers are plain JSON, so that a checkpoint and the journal give back what went in. All functions are pure: the
 same arguments, the same result, no file, no clock, no chance. What a task leaves behind is its answers, in the journal; an
@@ -134,10 +135,22 @@ class Located(Protocol):
 
 @runtime_checkable
 class Known(Protocol):
-    """A task that knows the right answers, for calibration and for reports. No run asks: the model must find them."""
+    """A task that knows the right answers, for calibration, and to hold a run against them afterwards.
+
+    No run asks while it decides: the model must find them.
+    """
 
     def truth(self, state: State, /) -> Any:
         """Return the right answer in `state`, a state on the right path."""
+        ...
+
+
+@runtime_checkable
+class Goal(Protocol):
+    """A task that knows what was wanted: with its rules (`check`) that proves a run, whatever way it took."""
+
+    def goal(self, state: State, /) -> bool:
+        """Say whether `state`, the one at the end, is what was wanted. `done` says only that nothing is left to do."""
         ...
 
 

@@ -24,9 +24,9 @@ from maker_graph.core.canonical import plain
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import broken_rule, failed, truth
 from maker_graph.core.decision import Decision
-from maker_graph.core.guarding import guarded
+from maker_graph.core.guarding import AnyTask, Given, guarded, total_of
 from maker_graph.core.machine import MakerOutput
-from maker_graph.core.task import Checks, Goal, Keyed, Known, Located, Skippable, State, Task, total_of
+from maker_graph.core.task import Checks, Goal, Known, Located, Skippable, State
 
 Verdict: TypeAlias = Literal["proved", "right", "consistent", "contradicted", "open", "unfinished"]
 """What a run is worth, in a word; see above."""
@@ -65,18 +65,18 @@ class Findings(NamedTuple):
 class RightPath:
     """What is right at each step, as far as the task knows it: on the right path, in its own words.
 
-    Where steps depend on each other, the path ends at the first wrong answer, unless that answer leads to the right state.
+    Where steps depend on each other, the path ends at the first wrong answer, unless that answer leads to the right state. An
+    answer that is given is what it is, and is not compared.
 
     Attributes:
-        known: whether the task knows any truth.
+        known: whether the task knows what is right at each step that is voted on.
     """
 
-    def __init__(self, task: Task) -> None:
-        task = guarded(task)
-        self._truth = task.truth if isinstance(task, Known) else None
-        self._key = task.key if isinstance(task, Keyed) else None
-        self._state_at = task.state_at if isinstance(task, Located) else None
-        self._dependent = not isinstance(task, Skippable)
+    def __init__(self, task: AnyTask) -> None:
+        self._task = inside = guarded(task)
+        self._truth = inside.truth if isinstance(inside, Known) else None
+        self._state_at = inside.state_at if isinstance(inside, Located) else None
+        self._dependent = not isinstance(inside, Skippable)
         self._astray = False
         self._ended = False
         self.known = self._truth is not None
@@ -95,8 +95,11 @@ class RightPath:
                 self._ended = self._astray
             if self._ended:
                 return None
-            answer = self._truth(state)
-            return candidate_of(answer if self._key is None else self._key(plain(answer)))
+            part = self._task.at(state)
+            if isinstance(part, Given):
+                return None
+            answer, key = self._truth(state), getattr(part, "key", None)
+            return candidate_of(answer if key is None else key(plain(answer)))
         except Exception as error:
             raise failed(f"What is right at step {step} cannot be told: the task", error) from error
 
@@ -109,13 +112,12 @@ class RightPath:
 class Examiner:
     """Holds the steps of a run, one after the other, against the rules and the truth of its task."""
 
-    def __init__(self, task: Task) -> None:
-        self._name = type(task).__name__
-        self._task = task = guarded(task)
+    def __init__(self, task: AnyTask) -> None:
+        self._task = inside = guarded(task)
         self._total = total_of(task)
-        self._check = task.check if isinstance(task, Checks) else None
-        self._goal = task.goal if isinstance(task, Goal) else None
-        self._dependent = not isinstance(task, Skippable)
+        self._check = inside.check if isinstance(inside, Checks) else None
+        self._goal = inside.goal if isinstance(inside, Goal) else None
+        self._dependent = not isinstance(inside, Skippable)
         self._path = RightPath(task)
         self._steps = self._open = self._differs = 0
         self._broken = self._wrong = self._single_wrong = 0
@@ -200,9 +202,9 @@ class Examiner:
                 reached = self._goal(at["state"])
             except Exception as error:
                 raise failed("goal", error) from error
-            if not truth(f"{self._name}.goal", reached) and not self._open:
+            if not truth(f"{self._task.title}.goal", reached) and not self._open:
                 yield "the goal is not reached"
-        elif not truth(f"{self._name}.done", self._task.done(at["state"])):
+        elif not truth(f"{self._task.title}.done", self._task.done(at["state"])):
             yield f"the task is not done after the {at['step']:,} steps that total() says"
         elif self._total not in {None, at["step"]}:
             yield f"the task is done after {at['step']:,} steps, and total() says {self._total:,}"

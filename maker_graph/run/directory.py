@@ -19,9 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Usage
+from maker_graph.core.guarding import total_of
 from maker_graph.core.machine import Machine, Totals, added, no_totals
 from maker_graph.core.spending import Spent
-from maker_graph.core.task import Task, total_of
+from maker_graph.core.task import Task
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole

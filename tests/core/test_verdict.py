@@ -1,7 +1,7 @@
 """What a run is worth: the first word that fits, what speaks against it, and what single samples would have come to."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -120,8 +120,8 @@ def letter(text: str) -> Decision:
         (Ruled(), "a2cd", "contradicted", "the answer of step 2 contradicts a rule of the task"),
         (Wanted(), "a2c4", "contradicted", "the answer of step 2 contradicts a rule of the task; the goal is not reached"),
         (Knowing(), "abxx", "contradicted", "the answer of step 3 contradicts what the task knows to be right"),
-        (Independent(), "axx", "contradicted", "2 answers, the first of them at step 2, contradict what the task knows to be "
-         "right"),
+        (Independent(), "axx", "contradicted", ("2 answers, the first of them at step 2, contradict what the task knows to be "
+         "right")),
         (Independent(), "a-cd", "open", "1 of 4 steps is left open"),
         (Independent(), "a-c-", "open", "2 of 4 steps are left open"),
         (Independent(), "x-cd", "contradicted", "the answer of step 1 contradicts what the task knows to be right"),
@@ -242,3 +242,52 @@ def test_what_is_known_changes_no_state() -> None:
             return right
 
     assert found(Grabbing(), "abcd").verdict == "right"
+
+
+class Letter:
+    """A voted part: the letter of the step, in either case."""
+
+    prompt = Bare.prompt
+    parse = Bare.parse
+    truth = Knowing.truth
+
+    def key(self, answer: str) -> str:
+        return answer.lower()
+
+
+class Look:
+    """A given part."""
+
+    by = "world"
+
+    def answer(self, state: Any, step: int) -> str:
+        pytest.fail(f"the world was asked at step {step} in {state}")
+
+
+class Parted:
+    """Says two letters, and looks after each."""
+
+    parts: ClassVar[dict[str, Any]] = {"letter": Letter(), "look": Look()}
+    start, apply = Bare.start, Bare.apply
+
+    def part(self, state: Any) -> str | None:
+        return None if state["n"] == END else ("letter", "look")[state["n"] % 2]
+
+
+class PartedWithGoal(Parted):
+    parts: ClassVar[dict[str, Any]] = {"letter": type("Strict", (Letter,), {"check": Ruled.check})(), "look": Look()}
+
+    def goal(self, state: Any) -> bool:
+        return bool(state["said"][-1] == "?")
+
+
+def test_what_is_given_is_held_against_nothing_and_what_a_part_votes_on_against_the_parts_own_truth() -> None:
+    def step(text: str) -> Decision:
+        return decided(text, key=str.lower)
+
+    assert found(Parted(), *map(step, "A?c!")).verdict == "right"
+    assert found(Parted(), *map(step, "A?x!"))[:3] == (
+        "contradicted", "the answer of step 3 contradicts what the task knows to be right", 1,
+    )  # fmt: skip
+    assert found(PartedWithGoal(), *map(step, "a?x?")).verdict == "proved"
+    assert found(PartedWithGoal(), *map(step, "a?5?")).because.startswith("the answer of step 3 contradicts a rule")

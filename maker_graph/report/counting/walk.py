@@ -1,8 +1,8 @@
 """The walk through the states of a short run, which knows what was right at each step."""
 
 from maker_graph.core.canonical import plain
-from maker_graph.core.guarding import guarded
-from maker_graph.core.task import Skippable, Task
+from maker_graph.core.guarding import AnyTask, guarded
+from maker_graph.core.task import Skippable
 from maker_graph.core.verdict import RightPath
 from maker_graph.report.counting.steps import CountedStep, candidates_of
 
@@ -10,7 +10,7 @@ from maker_graph.report.counting.steps import CountedStep, candidates_of
 class TruthWalk:
     """The walk through the states of a short run whose task knows the truth; of others, no state is made."""
 
-    def __init__(self, task: Task | None, *, replayed: bool) -> None:
+    def __init__(self, task: AnyTask | None, *, replayed: bool) -> None:
         self._task = None if task is None or not replayed else guarded(task)
         self._path = None if task is None or not replayed else RightPath(task)
         self.known = self._path is not None and self._path.known

@@ -257,7 +257,8 @@ async def test_a_task_that_goes_round_in_circles_stops_at_the_limit_with_all_its
 
 
 def test_the_limit_on_steps_is_what_the_task_says_and_a_whole_number() -> None:
-    assert create_maker(Countdown(3), model=Scripted(script=counting), k=1).compile().supersteps == 3 * 2 * MOST_STEPS + 2
+    unknown: Any = create_maker(Countdown(3), model=Scripted(script=counting), k=1).compile()
+    assert unknown.supersteps == 3 * 2 * MOST_STEPS + 2
     with pytest.raises(LimitReached, match="limit of 3 steps"):
         create_maker(Hanoi(2 + 2), model="sim:perfect", k=1, max_steps=3).compile().invoke({})
     assert create_maker(Hanoi(2), model="sim:perfect", k=1, max_steps=3).compile().invoke({})["done"]

@@ -49,8 +49,8 @@ def test_a_newer_form_is_one_clear_sentence(journal: Journal) -> None:
     "wrong",
     [
         {"max_cost": -1},
-        {"max_steps": 0},
         {"max_calls": 1.5},
+        {"max_steps": 0},
         {"lookahead": 0},
         {"lookahead": "wide"},
         {"lookahead": True},

@@ -403,17 +403,16 @@ class Run:
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Summary:
         """Return the run in figures, replayed from its journal by the task's rules alone, without a model.
 
-        `verified` says that every answer keeps the rules and that the goal is reached. A million steps take a minute or two;
-        `progress` is told the step every thousand.
+        `verdict` is what it is worth, in a word of `core/verdict.py`. A million steps take a minute or two; `progress` is told
+        the step every thousand.
 
         Raises:
             DamagedRun: the journal is not what was written.
         """
         result = summary(self._opened, progress)
-        verdict = json.dumps({"step": result["steps"], "verified": result["verified"]})
-        with suppress(MakerError):  # a run that can only be read is verified all the same
-            if result["done"] and self._opened.journal.note("verified") != verdict:
-                self._opened.journal.set_note("verified", verdict)  # a long run takes minutes to replay: its report need not
+        with suppress(MakerError):  # a run that can only be read is judged all the same
+            if result["done"]:
+                directories.keep_verdict(self._opened, result)  # a long run takes minutes to replay: its report need not
         return result
 
     def certify(self) -> "Certificate":

@@ -22,9 +22,9 @@ from typing_extensions import TypedDict
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
-from maker_graph.core.guarding import draftable, total_of
+from maker_graph.core.guarding import AnyTask, draftable, total_of
 from maker_graph.core.machine import Committed, MakerOutput
-from maker_graph.core.task import Predicts, Task
+from maker_graph.core.task import Predicts
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
@@ -86,7 +86,7 @@ class Solving(TypedDict, total=False):
 
     Attributes:
         answer: a person's reply to the step that waits for one, as a model would give it.
-        max_cost: USD; the run stops before more are spent. It is kept, like all up to `draft_model`.
+        max_cost: USD; the run stops before more are spent. It is kept, like all up to `out`.
         max_calls: requests, failed ones included.
         max_minutes: at work.
         max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
@@ -94,6 +94,7 @@ class Solving(TypedDict, total=False):
         price: USD per million tokens, "input,output", if not the list price.
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
+        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" asks for an `answer`.
         out: where a task that has results writes them.
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
@@ -117,6 +118,7 @@ class Solving(TypedDict, total=False):
     price: str | None
     lookahead: int | Literal["auto"] | None
     draft_model: str | None
+    on_doubt: Literal["again", "ask"] | None
     out: Path | None
     force: bool
     concurrency: int | None
@@ -149,7 +151,7 @@ class Run:
     def create(
         cls,
         path: str | Path,
-        task: Task | LoadedTask,
+        task: AnyTask | LoadedTask,
         *,
         model: str,
         k: int | Auto = "auto",
@@ -171,6 +173,7 @@ class Run:
         price: str | None = None,
         lookahead: int | Auto = 1,
         draft_model: str | None = None,
+        on_doubt: Literal["again", "ask"] = "again",
         out: str | Path | None = None,
         force: bool = False,
         fsync: Fsync = "full",
@@ -201,6 +204,7 @@ class Run:
             price: USD per million tokens, "input,output", if not the list price.
             lookahead: microsteps in flight at once, or "auto".
             draft_model: who drafts; the model itself if None.
+            on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
             out: where a task that has results writes them.
             force: files of the user's that stand there may be replaced, as they are now.
             fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
@@ -237,6 +241,7 @@ class Run:
             price=price,
             lookahead=lookahead,
             draft_model=draft_model,
+            on_doubt=on_doubt,
             out=None if out is None else Path(out).absolute(),
         )
         _check_models(settings, options, loaded.task)
@@ -252,7 +257,7 @@ class Run:
         cls,
         path: str | Path,
         *,
-        task: Task | None = None,
+        task: AnyTask | None = None,
         trust: bool | Literal["mine"] = False,
         fsync: Fsync = "full",
         accept_loss: bool = False,
@@ -293,7 +298,7 @@ class Run:
         return self._opened.settings
 
     @property
-    def task(self) -> Task:
+    def task(self) -> AnyTask:
         """The task.
 
         Raises:
@@ -373,8 +378,7 @@ class Run:
         from maker_graph.models.gate import Gate
         from maker_graph.run.solving import Watcher, solve
 
-        kept = ("max_cost", "max_calls", "max_minutes", "max_steps", "max_samples", "price", "lookahead", "draft_model", "out")
-        options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
+        options = self.options.updated(**{name: value for name, value in how.items() if name in RunOptions.model_fields})
         _check_models(self.settings, options, self.task)
         if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
             raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
@@ -469,7 +473,7 @@ class Run:
         self.close()
 
 
-def _plan(estimates: "ModelEstimates | None", settings: Settings, task: Task) -> dict[str, str]:
+def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask) -> dict[str, str]:
     """Return the note of what is expected of a run, if enough is known."""
     from maker_graph.calibration.plan import expected
 
@@ -481,7 +485,7 @@ def _decided(step: Committed) -> DecidedStep:
     return DecidedStep(step.after["step"], step.decision)
 
 
-def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles, *, force: bool) -> None:
+def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFiles, *, force: bool) -> None:
     """See before anything is paid for that the results can be written, and that nothing of the user's is lost by it.
 
     Raises:
@@ -495,7 +499,7 @@ def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles,
     see_results(options.out, task.rows, own, source=None if given is None else file_named(given), force=force)
 
 
-def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
+def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
     """See before anything is stored or paid for that the models, prices and drafts of a run can be had.
 
     Raises:

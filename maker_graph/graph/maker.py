@@ -254,7 +254,6 @@ def build_maker(
         context_schema=context_schema,
     )
     graph.add_node("start", _start(machine, log, segment))
-    graph.add_node("commit", _commit(machine, log, checked=checked))
     graph.add_edge(START, "start")
     names, see_limit = list(machine.task.parts), partial(_see_limit, most)
     for name, part in machine.task.parts.items():
@@ -266,6 +265,7 @@ def build_maker(
     if parts:
         graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, check=voting.check))
         graph.add_conditional_edges("escalate", _next_rung_or_commit(machine.task), [*parts, "commit"])
+    graph.add_node("commit", _commit(machine, log, checked=checked))
     next_part_or_end = _next_part_or_end(machine.task)
     for each in ("start", "commit"):
         graph.add_conditional_edges(each, next_part_or_end, [*names, END])

@@ -19,10 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Usage
-from maker_graph.core.guarding import total_of
+from maker_graph.core.guarding import AnyTask, total_of
 from maker_graph.core.machine import Machine, Totals, added, no_totals
 from maker_graph.core.spending import Spent
-from maker_graph.core.task import Task
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole
@@ -121,7 +120,7 @@ class Run:
         journal: its decided steps.
     """
 
-    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: Task | None = None) -> None:
+    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: AnyTask | None = None) -> None:
         self.directory = directory
         self.settings = settings
         self.journal = journal
@@ -146,7 +145,7 @@ class Run:
         return self._task is not None or self.settings.task in SHIPPED
 
     @property
-    def task(self) -> Task:
+    def task(self) -> AnyTask:
         """The task.
 
         Raises:
@@ -174,7 +173,7 @@ class Run:
 def created(
     directory: Path,
     settings: Settings,
-    task: Task | None = None,
+    task: AnyTask | None = None,
     *,
     fsync: Fsync = "full",
     notes: Mapping[str, str] | None = None,
@@ -216,7 +215,7 @@ def created(
 
 
 @contextmanager
-def opened(directory: Path, task: Task | None = None, *, fsync: Fsync = "full", accept_loss: bool = False) -> Iterator[Run]:
+def opened(directory: Path, task: AnyTask | None = None, *, fsync: Fsync = "full", accept_loss: bool = False) -> Iterator[Run]:
     """Open the run in `directory`; one that cannot be written can be looked at.
 
     Args:

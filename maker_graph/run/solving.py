@@ -18,9 +18,9 @@ from langgraph.types import Command
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
-from maker_graph.core.guarding import Guarded, total_of
+from maker_graph.core.guarding import AnyTask, Guarded, total_of
 from maker_graph.core.machine import Begun, Committed, MakerOutput
-from maker_graph.core.task import Prompt, Skippable, Task
+from maker_graph.core.task import Prompt, Skippable
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
@@ -260,7 +260,7 @@ class _Chats(NamedTuple):
     drafts: BaseChatModel
 
     @classmethod
-    def of(cls, settings: Settings, options: RunOptions, task: Task) -> "_Chats":
+    def of(cls, settings: Settings, options: RunOptions, task: AnyTask) -> "_Chats":
         seed, stronger = settings.voting.seed, settings.ladder.model
         model = model_for(settings.model, task, seed)
         return cls(

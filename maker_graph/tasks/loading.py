@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maker_graph.core.task import Task
+from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
 from maker_graph.files import file_named, is_there
 from maker_graph.tasks.hanoi import Hanoi
@@ -31,7 +31,7 @@ class LoadedTask:
 
     name: str
     options: dict[str, Any]
-    task: Task
+    task: AnyTask
 
 
 def load_task(name: str, options: Mapping[str, Any]) -> LoadedTask:
@@ -51,7 +51,7 @@ def load_task(name: str, options: Mapping[str, Any]) -> LoadedTask:
     return LoadedTask(name, dict(options), _load_own(name))
 
 
-def described(task: Task | LoadedTask) -> LoadedTask:
+def described(task: AnyTask | LoadedTask) -> LoadedTask:
     """Return `task` with the name and the options by which it can be made again.
 
     A task of the user's own goes by `package.module:Class`; whoever opens its run hands the task in again.
@@ -81,7 +81,7 @@ def _load_records(options: Mapping[str, Any]) -> LoadedTask:
     return LoadedTask("records", {**options, "digest": digest}, Records(read_rows(content, str(path))))
 
 
-def _load_own(name: str) -> Task:
+def _load_own(name: str) -> AnyTask:
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise UnknownTask(f"There is no task {name!r}: there are {', '.join(SHIPPED)}, and your own as package.module:name.")
@@ -89,9 +89,12 @@ def _load_own(name: str) -> Task:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-        made = found() if isinstance(found, type) or not isinstance(found, Task) else found
+        made = found() if isinstance(found, type) or not is_task(found) else found
     except Exception as error:
         raise UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.") from error
-    if not isinstance(made, Task):
-        raise UnknownTask(f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply.")
-    return made
+    if not is_task(made):
+        raise UnknownTask(
+            f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and "
+            "apply, or to be a subclass of Items."
+        )
+    return made  # type: ignore[no-any-return]  # it was seen to be one

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from maker_graph.calibration.steps import calibratable_steps, drawn_steps, state_at, task_with_truth
+from maker_graph.core.guarding import guarded
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi, Records
 from tests.calibration.making import request_of
@@ -51,4 +52,4 @@ def test_a_task_that_cannot_be_calibrated_is_refused_with_what_it_lacks() -> Non
     with pytest.raises(UsageError, match=r"no total\(\)"):
         calibratable_steps(Endless(3), truth=True)
     with pytest.raises(UsageError, match=r"neither state_at"):
-        task_with_truth(Records(ROWS))
+        task_with_truth(guarded(Records(ROWS)))

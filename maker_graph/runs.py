@@ -249,7 +249,7 @@ class Run:
         _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
             notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task)}
-            opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync, notes=notes))
+            opened = stack.enter_context(directories.created(Path(path), settings, loaded, fsync=fsync, notes=notes))
             return cls(opened, stack.pop_all())
 
     @classmethod
@@ -257,7 +257,7 @@ class Run:
         cls,
         path: str | Path,
         *,
-        task: AnyTask | None = None,
+        task: AnyTask | LoadedTask | None = None,
         trust: bool | Literal["mine"] = False,
         fsync: Fsync = "full",
         accept_loss: bool = False,

@@ -77,6 +77,8 @@ def _calibrated(
         )
     if request.options != loaded.options:
         warn(f"{calibration} is of {request.options}, this run of {loaded.options}: the model may err more or less often here.")
+    elif request.inputs != loaded.inputs:
+        warn(f"{calibration} was made when {loaded.name} had other inputs: the model may err more or less often here.")
     return estimates_of(found)
 
 

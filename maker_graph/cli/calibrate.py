@@ -20,6 +20,7 @@ from maker_graph.cli.options import (
     Probe,
     Quiet,
     Rpm,
+    Sets,
     Source,
     Target,
     TaskName,
@@ -53,8 +54,9 @@ def calibrate_command(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where all of it is kept. Default: calibration-TASK.jsonl.")
     ] = None,
-    disks: Disks = 10,
+    disks: Disks = None,
     source: Source = None,
+    sets: Sets = None,
     temperature: TemperatureOption = "auto",
     max_tokens: MaxTokens = None,
     check: Check = True,
@@ -92,13 +94,14 @@ def calibrate_command(
     need_plan_extra("calibrate")
     models, both = list(dict.fromkeys(model)), parse_temperature(temperature)
     _see_options(models, both, samples, price)
-    loaded = task_named(task, disks, source)
+    loaded = task_named(task, disks, source, sets)
     total = calibratable_steps(loaded.task, truth=truth)
     seed = info_of(models[0]).seed if seed is None else seed
     suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
     request = CalibrationRequest(
         task=task,
         options=loaded.options,
+        inputs=loaded.inputs,
         total=total,
         models=models,
         max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},

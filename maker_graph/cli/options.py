@@ -1,8 +1,9 @@
 """The options that several commands share, and how their texts are read."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,10 +23,27 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name u
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, or your own as package.module:name.")]
 
 
-Disks = Annotated[int, typer.Option(help="Disks of hanoi: 2^disks - 1 steps.")]
+Disks = Annotated[
+    int | None, typer.Option(help="Disks of hanoi: 2^disks - 1 steps; short for --set disks=N.", show_default="10")
+]
 
 
-Source = Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")]
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        "--input", metavar="FILE", help="The input file of the task, as the rows of records; short for --set input=FILE."
+    ),
+]
+
+
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An option with which the task is made, read by its annotation: lists and objects are JSON. Give it for each.",
+    ),
+]
 
 
 TemperatureOption = Annotated[
@@ -225,22 +243,17 @@ def parse_lookahead(text: str | None) -> int | Auto | None:
     return int(text)
 
 
-def task_named(name: str, disks: int, source: Path | None) -> "LoadedTask":
-    """Return the task of this name, made once.
+def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence[str] | None) -> "LoadedTask":
+    """Return the task of this name, made once with what `--disks`, `--input` and `--set` say.
 
     Raises:
-        UsageError: there is none, or its input cannot be read.
+        UsageError: there is none, an option of it is wrong, or its input cannot be read.
     """
-    from maker_graph.files import name_of
-    from maker_graph.tasks.loading import load_task
+    from maker_graph.tasks.loading import load_task, options_named
 
-    if name == "records" and source is None:
-        raise UsageError("records needs --input FILE.csv.")
-    shipped: dict[str, dict[str, Any]] = {
-        "hanoi": {"disks": disks},
-        "records": {"input": name_of((source or Path()).absolute())},
-    }
-    return load_task(name, shipped.get(name, {}))
+    texts = [*(sets or ()), *([] if disks is None else [f"disks={disks}"])]
+    options = options_named(name, texts, source)
+    return load_task(name, {"disks": 10, **options} if name == "hanoi" else options)
 
 
 def directory_of(name: str) -> Path:
@@ -267,5 +280,6 @@ def opened_run(
     from maker_graph.tasks.loading import load_task
 
     directory = directory_of(name)
-    named = None if task is None else load_task(task, settings_of(directory).options).task
+    settings = None if task is None else settings_of(directory)
+    named = None if task is None or settings is None else load_task(task, settings.options, settings.began)
     return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)

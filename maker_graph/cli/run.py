@@ -31,6 +31,7 @@ from maker_graph.cli.options import (
     RecordTo,
     Rpm,
     RunName,
+    Sets,
     Source,
     Target,
     TaskName,
@@ -60,12 +61,13 @@ from maker_graph.statistics.forecast import TARGET
     epilog="Examples:\n\n  maker-graph run hanoi\n\n"
     "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
-    "  maker-graph run mypackage.tasks:Sorting --model openai:gpt-4.1-mini --run sorting-1",
+    "  maker-graph run mypackage.tasks:Sorting --set words=words.txt --set limit=9 --model openai:gpt-4.1-mini --run sorting-1",
 )
 def run_command(
     task: TaskName,
-    disks: Disks = 10,
+    disks: Disks = None,
     source: Source = None,
+    sets: Sets = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
     model: Annotated[
         str | None,
@@ -139,14 +141,15 @@ def run_command(
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Run, Solving
 
-    if task == "records" and (source is None or out is None):
+    if task == "records" and out is None:
         raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+    loaded = task_named(task, disks, source, sets)
     with recording(record) as file:
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         created = Run.create(
             directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
-            task_named(task, disks, source),
-            model=default_model(task, disks) if model is None else model,
+            loaded,
+            model=default_model(task, loaded.options.get("disks", 0)) if model is None else model,
             k=parse_k(k),
             target=target,
             calibration=calibration,

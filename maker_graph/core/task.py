@@ -9,6 +9,7 @@ Five small functions are enough; any class that has them is a task. The others a
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
     state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
     goal(state) -> bool              (to judge a run at its end)
+    inputs                           (what the task stands on, so that a run notices if it is another)
 
 A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
 nothing is left to do: it takes the place of `done`. A part is voted on (`VotedPart`: prompt, parse, and what else concerns one
@@ -19,7 +20,7 @@ same arguments, the same result, no file, no clock, no chance. The only one that
 part. What a task leaves behind is its answers, in the journal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
@@ -210,6 +211,19 @@ class Known(Protocol):
     def truth(self, state: State, /) -> Any:
         """Return the right answer in `state`, a state on the right path."""
         ...
+
+
+@runtime_checkable
+class Declares(Protocol):
+    """A task that says on what it stands beside its options: a run of it notices if that is another when it goes on.
+
+    Options that are paths of files need not be declared.
+
+    Attributes:
+        inputs: name -> a `Path`, whose file counts by its content, or plain JSON; or a function that returns such a mapping.
+    """
+
+    inputs: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
 
 @runtime_checkable

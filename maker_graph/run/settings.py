@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.guarding import AnyTask, guarded, see_task
@@ -16,8 +17,10 @@ from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.tasks.loading import LoadedTask
 
-VERSION: Literal[2] = 2
-"""The form of settings.json. The first one had no version, and all settings in one row."""
+VERSION: Literal[3] = 3
+"""The form of settings.json. The first one had no version, and all settings in one row; the second one had no inputs."""
+
+_SINCE_3 = {"inputs"}
 
 _STORED = ("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check")
 
@@ -67,11 +70,12 @@ class Settings(BaseModel):
         voting: how each step is voted on.
         ladder: what a stuck step climbs.
         prompt: a digest of the first step's prompt, so that a task whose code was changed is noticed.
+        inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1, 2] = VERSION
+    version: Literal[1, 2, 3] = VERSION
     id: str
     task: str
     options: dict[str, Any]
@@ -79,12 +83,18 @@ class Settings(BaseModel):
     voting: StoredVoting
     ladder: LadderSettings
     prompt: str
+    inputs: dict[str, str] = Field(default_factory=dict)
 
     @property
     def k(self) -> int:
         """The lead that decides."""
         assert isinstance(self.voting.k, int)  # noqa: S101  `new_settings` takes no other rule
         return self.voting.k
+
+    @property
+    def began(self) -> Mapping[str, str] | None:
+        """The inputs with which the run began; None if they were not kept."""
+        return None if self.version < 3 else self.inputs
 
     @property
     def info(self) -> ModelInfo:
@@ -103,11 +113,17 @@ class Settings(BaseModel):
 
     def text(self) -> str:
         """Return what stands in settings.json."""
-        return json.dumps(_first_form(self) if self.version == 1 else self.model_dump(mode="json"), indent=2) + "\n"
+        return json.dumps(self._written(), indent=2) + "\n"
 
     def origin(self) -> str:
         """Return what the journal's first hash stands on."""
-        return sorted_json(_first_form(self) if self.version == 1 else self.model_dump(mode="json"))
+        return sorted_json(self._written())
+
+    def _written(self) -> dict[str, Any]:
+        """Return the settings in the form of their version."""
+        if self.version == 1:
+            return _first_form(self)
+        return self.model_dump(mode="json", exclude=_SINCE_3 if self.version == 2 else None)
 
 
 def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderSettings | None = None) -> Settings:
@@ -131,6 +147,7 @@ def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderS
         voting=info_of(model).suited(voting),
         ladder=ladder or LadderSettings(),
         prompt=prompt,
+        inputs=loaded.inputs,
     )
 
 
@@ -150,6 +167,8 @@ def read_settings(text: str, name: str) -> Settings:
     if newer:
         raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
     try:
+        if version == 2 and (unknown := _SINCE_3 & found.keys()):
+            raise ValueError(f"form 2 has no {min(unknown)}")  # noqa: TRY301  told with the others
         return Settings.model_validate(_from_first_form(found) if version == 1 else found)
     except ValidationError as error:
         raise DamagedRun(f"{name} is damaged: {error.errors()[0]['msg']}.") from None

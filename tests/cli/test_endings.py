@@ -57,7 +57,7 @@ def test_a_crash_is_70_and_one_sentence_and_what_was_committed_is_kept(cli: Cli,
         (["plan", "none", "--json"], 2, "cannot be read"),
         (["certify", "none", "--json"], 2, "is no run"),
         (["calibrate", "hanoi", "--model", "sim:none", "--json"], 2, "No simulated model"),
-        (["check-task", "json:loads", "--json"], 2, "cannot be made"),
+        (["check-task", "os:sep", "--json"], 2, "cannot be made"),
         (["run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--max-calls", "1", "--json"], 4, "limit of 1 calls"),
     ],
 )

@@ -93,7 +93,7 @@ class Solving(TypedDict, total=False):
         price: USD per million tokens, "input,output", if not the list price.
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
-        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" asks for an `answer`.
+        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
         out: where a task that has results writes them.
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.

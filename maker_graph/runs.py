@@ -425,11 +425,13 @@ class Run:
             DamagedRun: the journal is not what was written.
         """
         need_plan_extra("certify")
-        from maker_graph.report.certificate import ballots_in, certify
+        from maker_graph.report.certificate import ballots_in
+        from maker_graph.report.parts import certify_parts
 
         journal = self._opened.journal
         journal.check(journal.step)
-        return certify(ballots_in(journal.entries()), self.settings.k, CopiesSeen.of(journal.note(NOTE)))
+        settings = self.settings
+        return certify_parts(ballots_in(journal.entries()), settings.k, settings.leads, CopiesSeen.of(journal.note(NOTE)))
 
     def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.

@@ -35,7 +35,7 @@ from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Checks, Predicts, Skippable
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
-from maker_graph.errors import UsageError
+from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
 from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
@@ -52,8 +52,8 @@ from maker_graph.models.requests import sample_seed
 from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Sampler
 
-STEPS = 10**12
-"""Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""
+MOST_STEPS = 10_000_000
+"""Steps after which a task is stopped, for it may go round in circles, if neither it nor the caller says how many there are."""
 
 
 class MakerInput(TypedDict):
@@ -99,6 +99,7 @@ def create_maker(
     draft_calls: Calls | None = None,
     on_undecided: OnUndecided | None = None,
     on_doubt: OnDoubt = "again",
+    max_steps: int | None = None,
     steps_per_segment: int | None = None,
     samples_per_segment: int | None = None,
     log: Log | None = None,
@@ -137,6 +138,9 @@ def create_maker(
             "return" if the task can `skip`, else "raise".
         on_doubt: what becomes of an action on the world that a process began and did not commit: "again" performs it again,
             "ask" asks a person through `interrupt`, who replies "again" or what it returned. It needs a `log`.
+        max_steps: raise `LimitReached` before the step after so many, if the task is not done: it may go round in circles. All
+            steps are kept, and a machine with a higher limit goes on. Default: as many as the task says (`total`), and
+            10,000,000 if it does not.
         steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
         samples_per_segment: end it earlier, after the step that reaches so many samples.
         log: where decided steps go before the state does. A task that acts on the world needs one that is an `ActionLog`, or
@@ -170,6 +174,7 @@ def create_maker(
         on_undecided=on_undecided,
         on_doubt=on_doubt,
         segment=Segment(steps_per_segment, samples_per_segment),
+        max_steps=max_steps,
         log=log,
         step_config=step_config,
         context_schema=context_schema,
@@ -204,6 +209,7 @@ def build_maker(
     on_undecided: OnUndecided | None,
     on_doubt: OnDoubt,
     segment: Segment,
+    max_steps: int | None,
     log: Log | None,
     step_config: Callable[[int], RunnableConfig] | None,
     context_schema: type[Any] | None = None,
@@ -212,6 +218,7 @@ def build_maker(
     """Return the outer machine, uncompiled; everything is as in `create_maker`, and `leads` is its `k` by part."""
     at_the_end = _checked(task, segment, ladder, on_undecided)
     machine = Machine(task)
+    most = machine.total or MOST_STEPS if max_steps is None else checks.whole("max_steps", max_steps)
     asked = Asked(machine.task, model, voting, leads)
     parts = asked.voters(ladder or Ladder(temperature=None, rephrase=False), calls)
     checked = voting.check and isinstance(machine.task, Checks)
@@ -229,7 +236,7 @@ def build_maker(
             voter_of=lambda state: parts[machine.task.voted(state).name][0],
             drafter=drafter,
             config_of=config_of,
-            total=machine.total,
+            total=min(machine.total or most, most),
             first=asked.first_round,
         )
         nodes = {name: ahead_of(node) for name, node in nodes.items()}
@@ -237,7 +244,7 @@ def build_maker(
         worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
         window = partial(Window, machine.task, worth, first=asked.first_round, checked=checked, asks=asks)
     graph = _Maker(
-        (segment.steps or machine.total or STEPS) * max(map(len, parts.values()), default=1),
+        (segment.steps or most) * max(map(len, parts.values()), default=1),
         MakerState,
         trusting=trust_checkpoints,
         window=window,
@@ -248,12 +255,12 @@ def build_maker(
     )
     graph.add_node("start", _start(machine, log, segment))
     graph.add_edge(START, "start")
-    names = list(machine.task.parts)
+    names, see_limit = list(machine.task.parts), partial(_see_limit, most)
     for name, part in machine.task.parts.items():
         if isinstance(part, Given):
-            graph.add_node(name, given_node(part, machine.task.title, log, on_doubt)).add_edge(name, "commit")
+            graph.add_node(name, given_node(part, machine.task.title, log, on_doubt).after(see_limit)).add_edge(name, "commit")
         else:
-            graph.add_node(name, nodes[name])
+            graph.add_node(name, nodes[name].after(see_limit))
             graph.add_conditional_edges(name, Node(decided_or_stuck), ["commit", "escalate"])
     if parts:
         graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, check=voting.check))
@@ -263,6 +270,19 @@ def build_maker(
     for each in ("start", "commit"):
         graph.add_conditional_edges(each, next_part_or_end, [*names, END])
     return graph
+
+
+def _see_limit(most: int, values: MakerState) -> None:
+    """See that the step at hand may be taken.
+
+    Raises:
+        LimitReached: it is one too many.
+    """
+    if values["step"] >= most:
+        raise LimitReached(
+            f"The limit of {most:,} steps is reached, and the task is not done. Go on with a higher limit (--max-steps, in "
+            "Python max_steps), unless the task goes round in circles."
+        )
 
 
 def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> Node:

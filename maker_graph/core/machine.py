@@ -119,12 +119,11 @@ class Machine:
         else:
             assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
             state = self._state(f"state after step {step}", self._task.skip(at["state"]))
-        link = canonical([at["digest"], step, decision["status"], decision["answer"]])
         return MakerOutput(
             state=state,
             step=step,
             done=self._done(state, step),
-            digest=hashlib.sha256(link.encode()).hexdigest(),
+            digest=digest_after(at["digest"], step, decision),
             totals=added(at["totals"], decision, step),
         )
 
@@ -136,6 +135,12 @@ class Machine:
 
     def _done(self, state: JSON, step: int) -> bool:
         return truth(f"{self._name}.done", self._task.done(state)) or step == self.total
+
+
+def digest_after(before: str, step: int, decision: Decision) -> str:
+    """Return the running digest after `step`; `before` is that of the step before."""
+    link = canonical([before, step, decision["status"], decision["answer"]])
+    return hashlib.sha256(link.encode()).hexdigest()
 
 
 def no_totals() -> Totals:

@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import guarded
-from maker_graph.core.machine import Machine, Totals, added, no_totals
+from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Checks, Task, total_of
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
@@ -379,8 +379,12 @@ class _Found(NamedTuple):
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
     at, task = run.machine.begin(), guarded(run.task)
     rules_kept, check = True, task.check if isinstance(task, Checks) else None
-    for decision, before, after in run.journal.replay(run.machine):
-        at = after
+    amended = run.journal.amendments()
+    digest, totals = at["digest"], at["totals"]
+    for committed, before, after in run.journal.replay(run.machine):
+        at, decision = after, amended.get(after["step"], committed)
+        if amended:
+            digest, totals = digest_after(digest, at["step"], decision), added(totals, decision, at["step"])
         decided = decision["status"] == "decided"
         if decided and check is not None and rules_kept:
             rules_kept = broken_rule(check, before["state"], decision["answer"]) is None
@@ -388,7 +392,9 @@ def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
         if at["step"] % 1000 == 0:
             progress(at["step"])
     verified = rules_kept and task.done(at["state"]) and run.machine.total in {None, at["step"]}
-    return _Found(at["step"], at["totals"], at["done"], verified, at["digest"])
+    if not amended:
+        digest, totals = at["digest"], at["totals"]
+    return _Found(at["step"], totals, at["done"], verified, digest)
 
 
 def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
@@ -402,6 +408,6 @@ def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
 
 
 def answers(run: Run) -> Iterator[Any]:
-    """Yield the decided answer of each step in order, None for a step that was left open."""
+    """Yield the final answer of each step in order, None for a step that is open."""
     for decision in run.journal.decisions():
         yield decision["answer"]

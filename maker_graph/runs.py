@@ -22,8 +22,9 @@ from typing_extensions import TypedDict
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
+from maker_graph.core.guarding import draftable, total_of
 from maker_graph.core.machine import Committed, MakerOutput
-from maker_graph.core.task import Predicts, Task, draftable, total_of
+from maker_graph.core.task import Predicts, Task
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra

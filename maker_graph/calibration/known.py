@@ -6,8 +6,8 @@ from pathlib import Path
 from maker_graph.calibration.estimates import ModelEstimates, estimates_of, estimates_of_profile
 from maker_graph.calibration.file import read_calibration
 from maker_graph.calibration.lines import CalibrationRequest
+from maker_graph.core.guarding import total_of
 from maker_graph.core.red_flags import estimated_tokens
-from maker_graph.core.task import total_of
 from maker_graph.core.voting import K, Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of

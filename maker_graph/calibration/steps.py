@@ -4,7 +4,8 @@ from random import Random
 from typing import Any
 
 from maker_graph.calibration.lines import CalibrationRequest
-from maker_graph.core.task import Known, Located, Task, total_of
+from maker_graph.core.guarding import total_of
+from maker_graph.core.task import Known, Located, Task
 from maker_graph.errors import UsageError
 
 

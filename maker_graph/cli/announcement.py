@@ -4,7 +4,8 @@ from typing import Any
 
 from maker_graph.calibration.plan import WIDE
 from maker_graph.cli.output import console, shown, tell
-from maker_graph.core.task import Predicts, total_of
+from maker_graph.core.guarding import total_of
+from maker_graph.core.task import Predicts
 from maker_graph.models.pricing import FREE
 from maker_graph.report.wording import chance
 from maker_graph.run.options import prices_of

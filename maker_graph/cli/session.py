@@ -17,8 +17,8 @@ from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import print_summary, summarized, verdict
 from maker_graph.core.characters import visible
+from maker_graph.core.guarding import total_of
 from maker_graph.core.machine import MakerOutput
-from maker_graph.core.task import total_of
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.runs import Run, Solving
 from maker_graph.tasks.tables import review_path

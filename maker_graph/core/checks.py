@@ -85,6 +85,25 @@ def function(name: str, value: object, *takes: str, lazy: bool = False, awaited:
         raise UsageError(f"{what}, and this one cannot be: {error} (it takes {signature}).") from None
 
 
+def takes_state(parse: Callable[..., object]) -> bool:
+    """Say whether `parse` must be given a second argument: the state whose question is answered, or the item.
+
+    >>> takes_state(lambda text: text), takes_state(lambda text, strict=True: text), takes_state(lambda text, state: text)
+    (False, False, True)
+    """
+    return least_arguments(parse) == 2
+
+
+def least_arguments(function: Callable[..., object]) -> int:
+    """Return how many arguments `function` must be given by place; 0 if it does not say."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 0
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in by_place and each.default is inspect.Parameter.empty for each in parameters)
+
+
 def truth(what: str, value: object) -> bool:
     """Return what a predicate returned, if it is True or False.
 

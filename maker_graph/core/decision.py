@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
-from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, copied, plain
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, copied, plain
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.copies import copies
@@ -82,7 +82,8 @@ class Vote(TypedDict):
     """What one sampler's samples came to.
 
     Attributes:
-        by: which sampler: "base", or the rung of the ladder that it stands on (`maker_graph/graph/maker.py`).
+        by: which sampler: "base", or the rung of the ladder that it stands on (`maker_graph/graph/maker.py`); "program",
+            "world" or "person" where nobody voted.
         first: what the first sample voted for or would have; empty if it could not be read.
         ballot: candidate -> votes, in the order of each candidate's first vote.
         flags: red flag -> discarded samples.
@@ -121,6 +122,7 @@ class Decision(Vote):
         first_agrees: whether the very first sample of the step, alone, gives the decided answer.
         tried: the votes of earlier rungs, undecided all of them; none of their votes counts here.
         replies: the last replies, if it is undecided.
+        part: the part of the task that it is about; left out where the task has only one.
     """
 
     status: str
@@ -131,6 +133,7 @@ class Decision(Vote):
     first_agrees: bool
     tried: list[Vote]
     replies: list[str]
+    part: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +346,30 @@ def answered(question: Decision, reply: Judged) -> Decision:
         usage=Usage(input=0, cached=0, output=0),
         lost=0,
         tried=[*question["tried"], vote_of(question)],
+        replies=[],
+    )
+
+
+def given(answer: JSON, by: str) -> Decision:
+    """Return the decision of a step whose answer is given by "program", "world" or "person": no sample was drawn for it."""
+    return Decision(
+        status="decided",
+        reason="",
+        answer=answer,
+        candidate=canonical(answer, own=True),
+        text="",
+        by=by,
+        first="",
+        ballot={},
+        flags={},
+        samples=0,
+        sequence=[],
+        lengths=[],
+        rounds=0,
+        first_agrees=True,
+        usage=Usage(input=0, cached=0, output=0),
+        lost=0,
+        tried=[],
         replies=[],
     )
 

@@ -1,4 +1,7 @@
-"""A task behind a guard: its functions get copies, so that one that changes what it is given changes nothing else.
+"""A task behind a guard: the one form in which the machine knows tasks, and whose functions get copies.
+
+Tasks come in three forms (`core/task.py`, `core/items.py`). Behind the guard all of them have parts: a task without parts is
+its own only part, and items are such a task. `Guarded.at` is the part that answers next.
 
 Functions of a task should be pure. A common slip is an `apply` that changes the state in place and returns it. Lookahead
 applies an answer twice, once to see what follows and once to commit it, so such a task would skip steps. Behind the guard it
@@ -7,13 +10,21 @@ mends: a clock, chance, a set's order, a counter in the task itself.
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any, cast
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
 
 from maker_graph.core import checks
-from maker_graph.core.canonical import copied
-from maker_graph.core.task import Task
+from maker_graph.core.canonical import JSON, copied
+from maker_graph.core.items import Items, ItemSteps
+from maker_graph.core.task import Counted, Drafted, GivenPart, PartsTask, Predicts, Prompt, Task, VotedPart
 from maker_graph.errors import UsageError
+
+AnyTask: TypeAlias = Task | PartsTask | Items
+"""A task in any of its forms."""
+
+ALONE = "microstep"
+"""The name of the only part of a task without parts."""
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "start": (),
@@ -31,22 +42,180 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "skip": ("state",),
     "state_at": ("step",),
     "truth": ("state",),
+    "part": ("state",),
+    "given": ("item",),
 }
-"""All functions of a task, with what each is called with; the last ten are optional, see `core/task.py`."""
+"""All functions of a task, with what each is called with."""
+
+_ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth")
+_MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at")
+_OF_THE_STATE = ("prompt", "check", "rephrase", "truth")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_NODES = {"start", "commit", "escalate"}
+_OUTPUT = {"state", "step", "done", "digest", "totals"}
+_UNDER_WAY = {"origin", "until", "until_samples", "rung", "tried", "answer", "decision", "ahead", "dropped"}
+_TAKEN = _NODES | _OUTPUT | _UNDER_WAY
+"""Names in the outer graph: no part can have the name of another node, nor that of a key of the state."""
 
 
-class _Guarded:
-    """A task whose functions get copies of what they are called with."""
+class Given:
+    """A part whose answer is given.
 
-    def __init__(self, task: object) -> None:
-        for name in ARGUMENTS:
-            if (function := getattr(task, name, None)) is not None:
-                setattr(self, name, _on_copies(function))
+    Attributes:
+        name: of the part.
+        by: "program" or "world".
+        awaited: whether `answer` is a coroutine function.
+    """
+
+    def __init__(self, name: str, part: GivenPart) -> None:
+        self.name = name
+        self.by: Literal["program", "world"] = part.by
+        self.awaited = checks.awaits(part.answer)
+        self._answer = part.answer
+        self._takes_run = checks.least_arguments(part.answer) == 3
+
+    def answer(self, state: Any, step: int, run: str) -> Any:
+        """Return what the part answers, or a coroutine that does."""
+        return self._answer(copied(state), step, *([run] if self._takes_run else []))
 
 
-def guarded(task: Task) -> Task:
-    """Return `task` behind the guard; it has the same functions, and nothing else."""
-    return task if isinstance(task, _Guarded) else cast("Task", _Guarded(task))
+class Guarded:
+    """A task, or a voted part of one, whose functions get copies of what they are called with.
+
+    It has the functions of the task, each under its own name. Its `parse` takes the state as a second argument, whatever that
+    of the task does. Of a task with several parts it has `prompt`, `check`, `rephrase` and `truth`, which ask the part that
+    answers in the state. Only the parts themselves have `parse` and `key`.
+
+    Attributes:
+        title: the name of the task's class.
+        name: of the part; `ALONE` for a whole task.
+        parts: name -> part, in the order of the task.
+        k: the lead of a part that has one of its own.
+        given: of an items task: the answer of its program to the item at a state, or None.
+    """
+
+    start: Callable[[], Any]
+    done: Callable[[Any], bool]
+    prompt: Callable[[Any], Prompt]
+    parse: Callable[..., JSON]
+    apply: Callable[[Any, Any], Any]
+    given: Callable[[Any], JSON] | None = None
+
+    def __init__(self, task: object, name: str = ALONE, functions: tuple[str, ...] = _ONE_QUESTION + _MACHINE) -> None:
+        self.title = type(task).__name__
+        self.name = name
+        self.parts: Mapping[str, Guarded | Given] = {name: self}
+        self.k: int | None = getattr(task, "k", None) if functions is _ONE_QUESTION else None
+        for each in functions:
+            if (function := getattr(task, each, None)) is not None:
+                setattr(self, each, _reader(function) if each == "parse" else _on_copies(function))
+
+    def part(self, state: Any) -> str | None:
+        """Return the name of the part that answers next; None if nothing is left to do."""
+        return None if self.done(state) else self.name
+
+    def at(self, state: Any) -> "Guarded | Given":  # noqa: ARG002  a task of several parts looks at it
+        """Return the part that answers next.
+
+        Raises:
+            UsageError: no part does.
+        """
+        return self
+
+    def voted(self, state: Any) -> "Guarded":
+        """Return the part that answers next, which is voted on.
+
+        Raises:
+            UsageError: none is.
+        """
+        part = self.at(state)
+        if isinstance(part, Given):
+            raise UsageError(f"This step is answered by the {part.by} (part {part.name!r}): no model is asked.")
+        return part
+
+    @property
+    def voted_parts(self) -> dict[str, "Guarded"]:
+        """The parts that are voted on, by name."""
+        return {name: part for name, part in self.parts.items() if isinstance(part, Guarded)}
+
+    @property
+    def acts(self) -> bool:
+        """Whether a part acts on the world."""
+        return any(isinstance(part, Given) and part.by == "world" for part in self.parts.values())
+
+
+class _GuardedParts(Guarded):
+    """A task of parts behind the guard."""
+
+    def __init__(self, task: PartsTask) -> None:
+        super().__init__(task, functions=_MACHINE)
+        self._part = _on_copies(task.part)
+        self.parts = {
+            name: Given(name, part) if isinstance(part, GivenPart) else Guarded(part, name, _ONE_QUESTION)
+            for name, part in task.parts.items()
+        }
+        voted = self.voted_parts.values()
+        for name in _OF_THE_STATE:
+            having = [part for part in voted if hasattr(part, name)]
+            if having and (name in {"prompt", "check"} or len(having) == len(voted)):
+                setattr(self, name, functools.partial(self._asked, name))
+        self.done = lambda state: self.part(state) is None
+
+    def part(self, state: Any) -> str | None:
+        name: str | None = self._part(state)
+        if name is not None and name not in self.parts:
+            raise UsageError(
+                f"{self.title}.part(state) returned {name!r}, which is no part: there are {', '.join(self.parts)}."
+            )
+        return name
+
+    def at(self, state: Any) -> Guarded | Given:
+        if (name := self.part(state)) is None:
+            raise UsageError(f"No part of {self.title} answers in this state: nothing is left to do.")
+        return self.parts[name]
+
+    def _asked(self, name: str, state: Any, *more: Any) -> Any:
+        """Ask the part that answers in `state`; what has no rules is kept by every answer."""
+        part = self.at(state)
+        if name == "check" and not hasattr(part, "check"):
+            return True
+        return getattr(self.voted(state), name)(state, *more)
+
+
+def guarded(task: AnyTask) -> Guarded:
+    """Return `task` behind the guard."""
+    if isinstance(task, Guarded):
+        return task
+    if isinstance(task, Items):
+        steps = ItemSteps(task)
+        items = Guarded(steps)
+        items.title, items.given = type(task).__name__, steps.given
+        return items
+    return _GuardedParts(task) if isinstance(task, PartsTask) else Guarded(task)
+
+
+def total_of(task: AnyTask) -> int | None:
+    """Return the number of steps of the task, or None if it does not know.
+
+    Raises:
+        UsageError: what it says is no number of steps.
+    """
+    inside = guarded(task)
+    return checks.whole(f"{inside.title}.total()", inside.total(), 0) if isinstance(inside, Counted) else None
+
+
+def draftable(task: AnyTask) -> None:
+    """See that the states of `task` can be drafted.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    inside = guarded(task)
+    if not isinstance(inside, Predicts | Drafted):
+        raise UsageError(
+            f"{inside.title} cannot be drafted, so lookahead must be 1: for more it needs draft(state, n), or "
+            "draft_prompt(state, n) and parse_draft(text)."
+        )
 
 
 def see_task(task: object) -> None:
@@ -57,11 +226,77 @@ def see_task(task: object) -> None:
     """
     if isinstance(task, type):
         raise UsageError(f"A task is an instance, and {task.__name__} is a class: call it.")
-    if not isinstance(task, Task):
-        raise UsageError(f"{type(task).__name__} is no task: it needs the functions start, done, prompt, parse and apply.")
-    for name, takes in ARGUMENTS.items():
-        if (function := getattr(task, name, None)) is not None:
-            checks.function(f"{type(task).__name__}.{name}", function, *takes, lazy="draft" in name)
+    name = type(task).__name__
+    if isinstance(task, Items):
+        _see_items(task)
+    elif isinstance(task, PartsTask):
+        _see_functions(name, task, (*_MACHINE, "part"))
+        _see_parts(task)
+    elif isinstance(task, Task):
+        _see_functions(name, task, _ONE_QUESTION + _MACHINE)
+    else:
+        raise UsageError(
+            f"{name} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and apply, "
+            "or to be a subclass of Items."
+        )
+
+
+def _see_items(task: Items) -> None:
+    name = type(task).__name__
+    if not hasattr(type(getattr(task, "items", None)), "__getitem__") or not hasattr(task.items, "__len__"):
+        shown = repr(getattr(task, "items", None))[:80]
+        raise UsageError(f"{name}.items must have a length and an index, like a list; it is {shown}.")
+    if type(task).prompt is Items.prompt:
+        raise UsageError(f"{name} has no prompt(item): write one that says what is asked about an item.")
+    for each in (*_ONE_QUESTION, "given"):
+        if (function := getattr(task, each, None)) is not None:
+            takes = tuple("item" if argument == "state" else argument for argument in ARGUMENTS[each])
+            checks.function(f"{name}.{each}", function, *_with_state(each, function, takes, "item"))
+
+
+def _see_parts(task: PartsTask) -> None:
+    name = type(task).__name__
+    if not isinstance(task.parts, Mapping) or not task.parts:
+        raise UsageError(f"{name}.parts must be a mapping from names to parts, not {task.parts!r:.80}.")
+    for each, part in task.parts.items():
+        if not isinstance(each, str) or not _NAME.fullmatch(each) or each in _TAKEN:
+            why = "it is taken by the graph itself" if each in _TAKEN else "letters, digits, dashes and underscores, at most 64"
+            raise UsageError(f"{each!r} cannot be the name of a part of {name}: {why}.")
+        what = f"{name}.parts[{each!r}]"
+        if isinstance(part, type):
+            raise UsageError(f"{what} is a class: make an instance of it.")
+        if isinstance(part, GivenPart):
+            checks.one_of(f"{what}.by", part.by, ("program", "world"))
+            takes = ("state", "step", "run")[: max(2, checks.least_arguments(part.answer))]
+            checks.function(f"{what}.answer", part.answer, *takes, awaited=True)
+        elif isinstance(part, VotedPart):
+            _see_functions(what, part, _ONE_QUESTION)
+            if (k := getattr(part, "k", None)) is not None:
+                checks.whole(f"{what}.k", k)
+        else:
+            raise UsageError(f"{what} is no part: it needs prompt and parse, or by and answer.")
+
+
+def _see_functions(name: str, task: object, functions: tuple[str, ...]) -> None:
+    for each in functions:
+        if (function := getattr(task, each, None)) is not None:
+            takes = _with_state(each, function, ARGUMENTS[each], "state")
+            checks.function(f"{name}.{each}", function, *takes, lazy="draft" in each)
+
+
+def _with_state(name: str, function: Any, takes: tuple[str, ...], second: str) -> tuple[str, ...]:
+    return (*takes, second) if name == "parse" and callable(function) and checks.takes_state(function) else takes
+
+
+def _reader(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `parse` as a function of the text and the state; the state is left out if it takes none."""
+    with_state = checks.takes_state(parse)
+
+    @functools.wraps(parse)
+    def call(text: str, state: Any = None) -> Any:
+        return parse(text, copied(state)) if with_state else parse(text)
+
+    return call
 
 
 def _on_copies(function: Callable[..., Any]) -> Callable[..., Any]:

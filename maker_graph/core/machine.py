@@ -5,15 +5,15 @@ It is pure: the same decisions lead to the same place. So a replay of the journa
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, NotRequired, Protocol
+from typing import Any, NamedTuple, NotRequired, Protocol, runtime_checkable
 
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.checks import truth
 from maker_graph.core.decision import Decision, Usage, Vote
-from maker_graph.core.guarding import guarded
-from maker_graph.core.task import Skippable, Task, total_of
+from maker_graph.core.guarding import AnyTask, guarded, total_of
+from maker_graph.core.task import Skippable
 from maker_graph.errors import UsageError
 
 
@@ -81,13 +81,48 @@ class Log(Protocol):
         ...
 
 
+class Begun(NamedTuple):
+    """An action on the world that was begun before: by a process that was stopped before it could commit what came of it.
+
+    Attributes:
+        known: whether it is known what came of it.
+        answer: that.
+    """
+
+    known: bool
+    answer: JSON = None
+
+
+@runtime_checkable
+class ActionLog(Protocol):
+    """A log that also keeps what is about to be done, as parts of the world need it.
+
+    Attributes:
+        run: the id of the run, the same in all its sessions.
+    """
+
+    run: str
+
+    def begun(self, step: int, /) -> Begun | None:
+        """Return what is known of the action of `step`, if it was begun before."""
+        ...
+
+    def intend(self, step: int, part: str, /) -> None:
+        """Put on the disk that the action of `step` is about to be done, or raise: then it must not be."""
+        ...
+
+    def performed(self, step: int, part: str, answer: JSON, /) -> None:
+        """Keep what came of an action, of which nobody knows whether it will be committed."""
+        ...
+
+
 class Machine:
     """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = guarded(task)
-        self._name = type(task).__name__
-        self.total = total_of(task)
+    def __init__(self, task: AnyTask) -> None:
+        self.task = guarded(task)
+        self._name = self.task.title
+        self.total = total_of(self.task)
 
     def begin(self) -> MakerOutput:
         """Return where the task stands before its first step.
@@ -95,9 +130,9 @@ class Machine:
         Raises:
             UsageError: the start state is no plain JSON, or another one each time.
         """
-        state = self._state("start state", self._task.start())
+        state = self._state("start state", self.task.start())
         text = canonical(state, own=True)
-        if canonical(self._state("start state", self._task.start()), own=True) != text:
+        if canonical(self._state("start state", self.task.start()), own=True) != text:
             raise UsageError(f"{self._name}.start() returned two different states: it must return the same one each time.")
         return MakerOutput(
             state=state,
@@ -115,10 +150,10 @@ class Machine:
         """
         step = at["step"] + 1
         if decision["status"] == "decided":
-            state = self._state(f"state after step {step}", self._task.apply(at["state"], decision["answer"]))
+            state = self._state(f"state after step {step}", self.task.apply(at["state"], decision["answer"]))
         else:
-            assert isinstance(self._task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
-            state = self._state(f"state after step {step}", self._task.skip(at["state"]))
+            assert isinstance(self.task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
+            state = self._state(f"state after step {step}", self.task.skip(at["state"]))
         return MakerOutput(
             state=state,
             step=step,
@@ -134,7 +169,7 @@ class Machine:
             raise UsageError(f"The {what} of {self._name} is {error}.") from error
 
     def _done(self, state: JSON, step: int) -> bool:
-        return truth(f"{self._name}.done", self._task.done(state)) or step == self.total
+        return truth(f"{self._name}.done", self.task.done(state)) or step == self.total
 
 
 def digest_after(before: str, step: int, decision: Decision) -> str:

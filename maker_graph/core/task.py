@@ -9,17 +9,19 @@ Five small functions are enough; any class that has them is a task. The others a
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
     state_at(step) -> state          truth(state) -> answer          (to calibrate a model: no run asks them)
 
+A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
+nothing is left to do: it takes the place of `done`. A part is voted on (`VotedPart`: prompt, parse, and what else concerns one
+question) or its answer is given (`GivenPart`). A task of independent steps is an `Items` task; see `core/items.py`.
+
 States and answers are plain JSON, so that a checkpoint and the journal give back what went in. All functions are pure: the
-same arguments, the same result, no file, no clock, no chance. What a task leaves behind is its answers, in the journal; an
-effect outside (a written file) comes after the commit and is idempotent by step number.
+same arguments, the same result, no file, no clock, no chance. The only one that may do something is the `answer` of a given
+part. What a task leaves behind is its answers, in the journal.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
-from maker_graph.core.checks import whole
-from maker_graph.errors import UsageError
 
 Prompt: TypeAlias = str | Sequence[Any]
 """One user message, or messages as LangChain takes them: `("system", "...")` pairs, role and content dicts, messages."""
@@ -50,6 +52,71 @@ class Task(Protocol):
 
     def apply(self, state: State, answer: Any, /) -> State:
         """Return the state after the decided `answer`."""
+        ...
+
+
+@runtime_checkable
+class VotedPart(Protocol):
+    """A kind of step that models vote on. Any `Task` is one; `check`, `key`, `rephrase` and `truth` are optional here as there.
+
+    A part may have a lead of its own as its attribute `k`: 1 is enough where `check` accepts no wrong answer.
+    """
+
+    def prompt(self, state: State, /) -> Prompt:
+        """Return all that a model sees of this step."""
+        ...
+
+    def parse(self, text: str, /) -> JSON:
+        """Return the answer in a reply, or raise. It gets the state as its second argument if it takes one."""
+        ...
+
+
+@runtime_checkable
+class GivenPart(Protocol):
+    """A kind of step that is answered without a vote.
+
+    Attributes:
+        by: "program": the answer is computed or looked up, and nobody minds if that is done twice. "world": something is done
+            outside the task, and the answer says what came of it.
+    """
+
+    by: Literal["program", "world"]
+
+    def answer(self, state: State, step: int, /) -> JSON:
+        """Return the answer to step number `step`, counted from 1; it may be a coroutine function.
+
+        It is the only function of a task that may do something. It is asked once for each step, and its answer is in the
+        journal before it is applied. A replay, `status`, `verify`, `report` and `certify` never ask it.
+
+        What acts on the world is preceded by an intent in the journal. If the process dies between the action and the journal,
+        the action is done again when the run goes on: at most once for each kill, and never otherwise. To make that harmless,
+        it may take the id of the run as a third argument: (run, step) is the same when it is asked again.
+        """
+        ...
+
+
+@runtime_checkable
+class PartsTask(Protocol):
+    """A task that is made of parts.
+
+    `total`, `skip`, `state_at`, `draft`, `draft_prompt` and `parse_draft` are optional, as in a `Task`.
+
+    Attributes:
+        parts: name -> part. Names are those of nodes in a graph: letters, digits, dashes and underscores.
+    """
+
+    parts: Mapping[str, VotedPart | GivenPart]
+
+    def start(self) -> State:
+        """Return the state before the first step."""
+        ...
+
+    def part(self, state: State, /) -> str | None:
+        """Return the name of the part that answers next, or None if nothing is left to do."""
+        ...
+
+    def apply(self, state: State, answer: Any, /) -> State:
+        """Return the state after the `answer` of the part that `part(state)` names."""
         ...
 
 
@@ -139,25 +206,3 @@ class Known(Protocol):
     def truth(self, state: State, /) -> Any:
         """Return the right answer in `state`, a state on the right path."""
         ...
-
-
-def total_of(task: object) -> int | None:
-    """Return the number of steps of the task, or None if it does not know.
-
-    Raises:
-        UsageError: what it says is no number of steps.
-    """
-    return whole(f"{type(task).__name__}.total()", task.total(), 0) if isinstance(task, Counted) else None
-
-
-def draftable(task: Task) -> None:
-    """See that the states of `task` can be drafted.
-
-    Raises:
-        UsageError: they cannot.
-    """
-    if not isinstance(task, Predicts | Drafted):
-        raise UsageError(
-            f"{type(task).__name__} cannot be drafted, so lookahead must be 1: for more it needs draft(state, n), or "
-            "draft_prompt(state, n) and parse_draft(text)."
-        )

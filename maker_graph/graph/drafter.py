@@ -4,7 +4,8 @@ from itertools import islice
 from typing import Any
 
 from maker_graph.core.canonical import JSON, plain
-from maker_graph.core.task import Predicts, Prompt, Task, draftable
+from maker_graph.core.guarding import draftable
+from maker_graph.core.task import Predicts, Prompt, Task
 from maker_graph.errors import LimitReached, MakerError, ProviderFailure
 from maker_graph.models.sampler import Sampler
 

@@ -26,11 +26,11 @@ from typing_extensions import TypedDict
 from maker_graph.core import checks
 from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
 from maker_graph.core.decision import undecided as error_of
-from maker_graph.core.guarding import guarded, see_task
+from maker_graph.core.guarding import draftable, guarded, see_task
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
-from maker_graph.core.task import Checks, Predicts, Skippable, Task, draftable
+from maker_graph.core.task import Checks, Predicts, Skippable, Task
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter

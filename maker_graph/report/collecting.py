@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from maker_graph.core.decision import Usage
+from maker_graph.core.guarding import total_of
 from maker_graph.core.spending import Spent
-from maker_graph.core.task import Skippable, total_of
+from maker_graph.core.task import Skippable
 from maker_graph.core.voting import MAX_TOKENS
 from maker_graph.errors import DamagedRun
 from maker_graph.models.pricing import FlatPrice

@@ -20,10 +20,10 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
-from maker_graph.core.guarding import guarded
+from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
-from maker_graph.core.task import Checks, Task, total_of
+from maker_graph.core.task import Checks, Task
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole
 from maker_graph.run.birth import cradle, create_journal

@@ -3,26 +3,37 @@
 An entry is compact JSON: `[answer, candidates, sequence, rounds, [input, cached, output], winner, first_agrees]`.
 `candidates` are in the order of the ballot, null for the one that is the answer itself; `sequence` says for each sample which
 candidate it voted for, or its red flag; `output` lists the output tokens of each, or is their sum, as it was before;
-`winner` is a place among the candidates, or null for a step that was left open. A step that was stuck has two more parts: `by`,
-the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`. A step on
-which replies were lost has these two parts too, and then `lost`: how many, of each rung before and of the last one.
+`winner` is a place among the candidates, or null for a step that was left open. A step that was stuck has two more elements:
+`by`, the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`. A step
+on which replies were lost has these two too, and then `lost`: how many, of each rung before and of the last one.
+
+A step whose answer was given, by the program or the world, is `[answer, by]`. An entry of a task with several parts ends with
+the name of the part: it has then 3, 8 or 11 elements.
 """
 
 import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pydantic_core import from_json
 
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, sorted_json
-from maker_graph.core.decision import Decision, Usage, Vote
+from maker_graph.core.decision import Decision, Usage, Vote, given
+
+GIVEN = ("program", "world")
+"""Who gives an answer without being asked about a vote."""
+
+_GIVEN_LENGTHS = {2, 3}
 
 
 def encode(decision: Decision) -> str:
     """Return `decision` as the text of an entry."""
+    part = [decision["part"]] if "part" in decision else []
+    if decision["by"] in GIVEN:
+        return canonical([decision["answer"], decision["by"], *part], own=True)
     candidates: list[str | None] = list(decision["ballot"])
     winner = None
     if decision["status"] == "decided":
@@ -45,8 +56,8 @@ def encode(decision: Decision) -> str:
         tried = [
             [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each)] for each in decision["tried"]
         ]
-        parts += [decision["by"], tried, lost] if any(lost) else [decision["by"], tried]
-    return canonical(parts)
+        parts += [decision["by"], tried, lost] if any(lost) or part else [decision["by"], tried]
+    return canonical(parts + part)
 
 
 def decode(entry: str) -> Decision:
@@ -55,10 +66,14 @@ def decode(entry: str) -> Decision:
     Raises:
         ValueError: the text is no entry.
     """
-    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _parts(entry)
+    parts = _parts(entry)
+    if len(parts) in _GIVEN_LENGTHS:
+        answer, by, *named = parts
+        return _of_part(given(answer, _given_by(by)), named)
+    answer, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost, *named = _whole(parts)
     if winner is not None and candidates[winner] is None:
         candidates[winner] = canonical(answer)
-    return {
+    found = {
         **_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]),
         "status": "undecided" if winner is None else "decided",
         "reason": "",
@@ -69,6 +84,19 @@ def decode(entry: str) -> Decision:
         "tried": [_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)],
         "replies": [],
     }
+    return _of_part(cast("Decision", found), named)
+
+
+def _of_part(decision: Decision, named: Sequence[str]) -> Decision:
+    if named:
+        decision["part"] = named[0]
+    return decision
+
+
+def _given_by(by: Any) -> str:
+    if by not in GIVEN:
+        raise ValueError("it is no entry")
+    return str(by)
 
 
 def _vote(by: str, candidates: list[str], sequence: list[int | str], rounds: int, tokens: list[Any], *, lost: int) -> Vote:
@@ -97,19 +125,25 @@ def _parts(entry: str) -> list[Any]:
     parts = json.loads(entry)
     if not isinstance(parts, list):
         raise ValueError("it is no entry")  # noqa: TRY004  text that is no entry, whatever else it is
-    return _whole(parts)
+    return parts
 
 
 def _whole(parts: list[Any]) -> list[Any]:
-    """Return the ten parts of an entry; those that most entries do not have are filled in."""
-    if len(parts) not in {7, 9, 10}:
-        raise ValueError("it is no entry")
-    if len(parts) == 7:
-        return [*parts, "base", [], [0]]
-    return parts if len(parts) == 10 else [*parts, [0] * (len(parts[8]) + 1)]
+    """Return the ten elements of a voted entry, and the part if it names one; those that most entries lack are filled in."""
+    match len(parts):
+        case 7 | 8:
+            return [*parts[:7], "base", [], [0], *parts[7:]]
+        case 9:
+            return [*parts, [0] * (len(parts[8]) + 1)]
+        case 10 | 11:
+            return parts
+        case _:
+            raise ValueError("it is no entry")
 
 
-_UNANIMOUS = re.compile(r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\d+,\d+,(\d+|\[[\d,]*\])\],0,(true|false)\]$')
+_UNANIMOUS = re.compile(
+    r',\[null\],\[((?:0|"\w+")(?:,(?:0|"\w+"))*)\],(\d+),\[\d+,\d+,(\d+|\[[\d,]*\])\],0,(true|false)(?:,"([\w-]+)")?\]$'
+)
 """The end of an entry whose only candidate is the answer, as it is on nearly all steps.
 
 It is anchored at the end, and `[null]` stands in it just once, so that no answer can pass for it.
@@ -138,12 +172,14 @@ class Skimmed(NamedTuple):
         votes: those of earlier rungs and, last, the one that ended the step.
         winner: a place among the last vote's candidates, of which null stands for the answer itself.
         first_agrees: whether the first sample was for the winner.
+        part: the part that it is about; empty where the task has only one.
     """
 
     text: str
     votes: Sequence[SkimmedVote]
     winner: int | None
     first_agrees: bool
+    part: str = ""
 
     @property
     def answer(self) -> Any:
@@ -168,10 +204,10 @@ def skim(entry: str) -> Skimmed:
     seen = _UNANIMOUS.search(entry)
     if seen is None:
         return _skimmed(entry)
-    sequence, rounds, output, agrees = seen.groups()
+    sequence, rounds, output, agrees, part = seen.groups()
     lengths = list(map(int, output[1:-1].split(","))) if output[0] == "[" and output != "[]" else ()
     vote = SkimmedVote("base", _ANSWER_ALONE, _sequence(sequence), int(rounds), lengths)
-    return Skimmed(entry, (vote,), 0, agrees == "true")
+    return Skimmed(entry, (vote,), 0, agrees == "true", part or "")
 
 
 def unanimous(entry: str) -> int | None:
@@ -195,10 +231,14 @@ def _skimmed(entry: str) -> Skimmed:
     parts = from_json(entry)
     if not isinstance(parts, list):
         raise ValueError("it is no entry")  # noqa: TRY004  as in `_parts`
-    _, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost = _whole(parts)
+    if len(parts) in _GIVEN_LENGTHS:
+        _, by, *named = parts
+        vote = SkimmedVote(_given_by(by), _ANSWER_ALONE, (), 0, ())
+        return Skimmed(entry, (vote,), 0, first_agrees=True, part="".join(named))
+    _, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost, *named = _whole(parts)
     votes = [_skimmed_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)]
     votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]))
-    return Skimmed(entry, votes, winner, first_agrees)
+    return Skimmed(entry, votes, winner, first_agrees, "".join(named))
 
 
 def _skimmed_vote(

@@ -18,8 +18,9 @@ from langgraph.types import Command
 
 from maker_graph.core.canonical import copied
 from maker_graph.core.copies import NOTE, CopiesSeen
+from maker_graph.core.guarding import total_of
 from maker_graph.core.machine import Committed, MakerOutput
-from maker_graph.core.task import Prompt, Skippable, Task, total_of
+from maker_graph.core.task import Prompt, Skippable, Task
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker

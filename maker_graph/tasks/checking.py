@@ -17,8 +17,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, canonical, copied, plain, sorted_json
 from maker_graph.core.checks import truth
-from maker_graph.core.guarding import ARGUMENTS, see_task
-from maker_graph.core.task import Checks, Drafted, Keyed, Known, Located, Predicts, Prompt, Rephrases, Skippable, Task, total_of
+from maker_graph.core.guarding import ARGUMENTS, see_task, total_of
+from maker_graph.core.task import Checks, Drafted, Keyed, Known, Located, Predicts, Prompt, Rephrases, Skippable, Task
 from maker_graph.errors import Incomparable, Invalid, UsageError
 
 CHECKS = {

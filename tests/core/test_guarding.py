@@ -71,7 +71,107 @@ def test_behind_the_guard_is_the_same_task(task: Any) -> None:
 
 def test_the_guard_knows_every_function_of_the_contract() -> None:
     protocols: Any = (Task, Checks, Counted, Drafted, Keyed, Known, Located, Predicts, Rephrases, Skippable)
-    assert set(ARGUMENTS) == {name for each in protocols for name in vars(each) if not name.startswith("_")}
+    assert set(ARGUMENTS) - {"part", "given"} == {name for each in protocols for name in vars(each) if not name.startswith("_")}
+
+
+class Asked:
+    """A voted part, with a lead of its own, which reads a reply in the light of the state."""
+
+    k = 1
+
+    def prompt(self, state: Any) -> str:
+        return f"Guess above {state['n']}"
+
+    def parse(self, text: str, state: Any, /) -> Any:
+        state["n"] += 1  # the slip that the guard is for
+        return int(text) + state["n"]
+
+    def check(self, state: Any, answer: Any) -> bool:
+        return bool(answer > state["n"])
+
+
+class Looked:
+    """A given part."""
+
+    def __init__(self, by: Any = "world") -> None:
+        self.by = by
+
+    def answer(self, state: Any, step: int) -> Any:
+        return [state["n"], step]
+
+
+class Parted:
+    """Guesses and looks in turn, up to three steps."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.parts: Any = parts or {"guess": Asked(), "look": Looked()}
+
+    def start(self) -> Any:
+        return {"n": 0}
+
+    def part(self, state: Any) -> str | None:
+        return None if state["n"] == 3 else ("guess", "look")[state["n"] % 2]
+
+    def apply(self, state: Any, answer: Any) -> Any:  # noqa: ARG002  the contract's
+        return {"n": state["n"] + 1}
+
+
+def test_behind_the_guard_a_task_of_parts_asks_the_part_that_answers() -> None:
+    task = guarded(Parted())
+    state = {"n": 2}
+    assert (task.part(state), task.done(state), task.done({"n": 3})) == ("guess", False, True)
+    assert (task.prompt(state), task.voted(state).parse("5", state), state) == ("Guess above 2", 8, {"n": 2})
+    assert [task.check({"n": n}, 2) for n in (0, 1, 2)] == [True, True, False]  # type: ignore[attr-defined]  # the second is given
+    assert (task.parts["guess"].k, list(task.voted_parts), task.acts) == (1, ["guess"], True)  # type: ignore[union-attr]  # it is voted on
+    with pytest.raises(UsageError, match="answered by the world"):
+        task.prompt({"n": 1})
+    with pytest.raises(UsageError, match="nothing is left to do"):
+        task.at({"n": 3})
+
+
+def test_a_part_that_is_none_is_told_with_those_there_are() -> None:
+    task = Parted()
+    task.part = lambda _: "gues"  # type: ignore[method-assign,assignment]  # the mistake
+    with pytest.raises(UsageError, match="returned 'gues', which is no part: there are guess, look"):
+        guarded(task).part({"n": 0})
+
+
+def test_an_action_may_take_the_id_of_the_run() -> None:
+    class Told(Looked):
+        def answer(self, state: Any, step: int, run: str) -> Any:  # type: ignore[override]  # it may
+            return [state["n"], step, run]
+
+    task = guarded(Parted(guess=Asked(), look=Told()))
+    assert task.parts["look"].answer({"n": 1}, 2, "r") == [1, 2, "r"]  # type: ignore[union-attr]  # it is given
+
+
+class _Late(Looked):
+    def answer(self, state: Any, step: int, run: str, attempt: int) -> Any:  # type: ignore[override]  # the mistake
+        return [state, step, run, attempt]
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"start": Asked()}, "taken by the graph itself"),
+        ({"decision": Asked()}, "taken by the graph itself"),
+        ({"a b": Asked()}, "letters, digits"),
+        ({"a=b": Asked()}, "letters, digits"),
+        ({"guess": Asked}, "is a class"),
+        ({"guess": object()}, "is no part"),
+        ({"look": Looked(by="person")}, "by is 'program' or 'world'"),
+        ({"look": _Late()}, "answer"),
+        ({"guess": type("Odd", (Asked,), {"k": 0})()}, "k must be a whole number of at least 1"),
+    ],
+)
+def test_parts_that_are_none_are_told_in_a_sentence(parts: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        see_task(Parted(**parts))
+
+
+def test_a_task_of_parts_is_a_task() -> None:
+    see_task(Parted())
+    assert Machine(Parted()).begin()["state"] == {"n": 0}
 
 
 json_values = st.recursive(

@@ -3,7 +3,8 @@
 import pytest
 
 from maker_graph.core import task as contract
-from maker_graph.core.task import Drafted, Predicts, Task, draftable, total_of
+from maker_graph.core.guarding import draftable, total_of
+from maker_graph.core.task import Drafted, Predicts, Task
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi, Records
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maker_graph.core.decision import Decision, Reader, decide, judge_all
+from maker_graph.core.decision import Decision, Reader, decide, judge_all, vote_of
+from maker_graph.core.decision import given as given_answer
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
@@ -28,6 +29,33 @@ def decided(*texts: str, k: int, answer: Any = "first") -> Decision:
 
     samples = [Sample(index, text, output_tokens=index + 2) for index, text in enumerate(texts)]
     return decide(judge_all(samples, Reader(parsed, None, None, {})), Voting(AheadBy(k)), rounds=2)
+
+
+@pytest.mark.parametrize("part", ["", "look-1"])
+@pytest.mark.parametrize("by", ["program", "world"])
+@pytest.mark.parametrize(
+    "answer", [None, True, {"a": [1, ',[null],[0],1,[0,0,0],0,true,"look"]']}, ["x", [None], [0], 1, [0, 0, 0], 0, True]]
+)
+def test_a_given_answer_is_kept_in_a_few_bytes(by: str, part: str, answer: Any) -> None:
+    made = given_answer(answer, by)
+    if part:
+        made["part"] = part
+    entry = encode(made)
+    assert decode(entry) == made
+    seen = skim(entry)
+    assert (seen.answer, seen.part, [vote.by for vote in seen.votes], seen.votes[0].sequence) == (answer, part, [by], ())
+    assert unanimous(entry) is None
+
+
+@pytest.mark.parametrize("texts", [("a", "a"), ("a", "b", "a", "a"), ("", "a", "a"), ("b", "")])
+def test_the_name_of_a_part_is_kept_with_the_votes(texts: tuple[str, ...]) -> None:
+    made = decided(*texts, k=2)
+    with_tried: Decision = {**made, "by": "model", "tried": [vote_of(made)]}
+    for each in (made, with_tried, {**with_tried, "lost": 2}):
+        named: Any = {**each, "part": "choose"}
+        assert decode(encode(named)) == {**decode(encode(each)), "part": "choose"}  # type: ignore[arg-type]  # a decision
+        assert (skim(encode(named)).part, skim(encode(named)).votes) == ("choose", skim(encode(each)).votes)  # type: ignore[arg-type]  # a decision
+    assert unanimous(encode({**made, "part": "choose"})) == unanimous(encode(made))
 
 
 @given(st.lists(st.sampled_from(["a", "b", "", ",[null],[0],1,[1,2,3],0,true]"]), min_size=1, max_size=9), st.integers(1, 3))

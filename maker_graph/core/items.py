@@ -1,0 +1,142 @@
+"""Independent items: a task whose steps do not depend on each other, so that many are answered at once.
+
+A task of this kind is a subclass of `Items`, which says what is asked about one item. How the items follow each other is said
+in `ItemSteps`, which makes a task of it whose state is the number of the next item.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from maker_graph.core.canonical import JSON, sorted_json
+from maker_graph.core.checks import takes_state
+from maker_graph.core.task import Prompt, State
+
+
+class DecidedItem(NamedTuple):
+    """How one item ended.
+
+    Attributes:
+        number: of the item, from 1.
+        item: the item itself.
+        status: "decided", or "open": no answer was found yet.
+        answer: the answer; None if it is open.
+    """
+
+    number: int
+    item: Any
+    status: Literal["decided", "open"]
+    answer: JSON
+
+
+class Items:
+    """The base of a task whose steps are independent items.
+
+    A subclass has `items` and `prompt`, and whatever else it needs of `parse`, `given`, `check`, `key`, `rephrase`, `truth` and
+    `write`. An item goes first to `given`: where that is sure, its answer stands, and no model is asked. Else models vote. An
+    item on which no vote is won stays open, and waits for a person.
+
+    Attributes:
+        items: the items; a list, or anything with `len` and an index. It is read one item at a time, and need not be in memory.
+
+    >>> class Upper(Items):
+    ...     items = ["a", "B"]
+    ...     def given(self, item):
+    ...         return item if item.isupper() else None
+    ...     def prompt(self, item):
+    ...         return f"Write in upper case: {item}"
+    >>> steps = ItemSteps(Upper())
+    >>> steps.given({"item": 0}), steps.given({"item": 1}), steps.prompt({"item": 0}), steps.total()
+    (None, 'B', 'Write in upper case: a', 2)
+    """
+
+    items: Sequence[Any]
+
+    place: ClassVar[str] = "item"
+    """The key of the state under which the number of the next item stands, from 0."""
+
+    def given(self, item: Any, /) -> JSON:  # noqa: ARG002  for a subclass
+        """Return the answer where a program is sure of it, else None. It is pure: the same item, the same answer."""
+        return None
+
+    def prompt(self, item: Any, /) -> Prompt:
+        """Return all that a model sees of this item; nothing of the other items."""
+        raise NotImplementedError
+
+    def parse(self, text: str, /) -> JSON:
+        """Return the answer in a reply, or raise. It gets the item as its second argument if it takes one."""
+        return text.strip()
+
+    def outputs(self, out: Path, /) -> Sequence[Path]:
+        """Return the files that `write` writes when it is asked for `out`; `out` itself is the first."""
+        return [out]
+
+    def write(self, decided: Iterable[DecidedItem], out: Path, /) -> None:
+        """Write the results to `out`: JSON Lines unless a subclass does otherwise.
+
+        `decided` has one entry for each item that was tried, in order, and can be gone through once. Write as if nothing were
+        there: the files get into their place when all of them are whole.
+        """
+        with out.open("w", encoding="utf-8") as file:
+            for each in decided:
+                file.write(sorted_json({"number": each.number, "status": each.status, "answer": each.answer}) + "\n")
+
+
+class ItemSteps:
+    """The task that an `Items` task is to the step machine: its state is the number of the next item, and nothing else.
+
+    Optional functions are there if the items have them, each with the item in the place of the state.
+    """
+
+    def __init__(self, task: Items) -> None:
+        self.task = task
+        self._place = task.place
+        self.parse = task.parse if not takes_state(task.parse) else self._parse
+        if hasattr(task, "key"):
+            self.key = task.key
+        for name in ("check", "rephrase", "truth"):
+            if (function := getattr(task, name, None)) is not None:
+                setattr(self, name, self._of_item(function))
+
+    def _of_item(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda state, *more: function(self.item(state), *more)
+
+    def _parse(self, text: str, state: State, /) -> JSON:
+        parsed: JSON = self.task.parse(text, self.item(state))  # type: ignore[call-arg]  # a subclass may take the item
+        return parsed
+
+    def item(self, state: State) -> Any:
+        """Return the item that comes next."""
+        return self.task.items[state[self._place]]
+
+    def start(self) -> State:
+        """Return the state before the first item."""
+        return {self._place: 0}
+
+    def total(self) -> int:
+        """Return the number of items."""
+        return len(self.task.items)
+
+    def done(self, state: State) -> bool:
+        """Say whether all items have been through."""
+        return bool(state[self._place] >= len(self.task.items))
+
+    def given(self, state: State) -> JSON:
+        """Return the answer of the program, or None."""
+        return self.task.given(self.item(state))
+
+    def prompt(self, state: State) -> Prompt:
+        """Return what is asked about the next item."""
+        return self.task.prompt(self.item(state))
+
+    def apply(self, state: State, answer: JSON) -> State:  # noqa: ARG002  the answer lives in the journal
+        """Return the state with the next item."""
+        return {self._place: state[self._place] + 1}
+
+    def skip(self, state: State) -> State:
+        """Return the state with the next item; this one is left open."""
+        return {self._place: state[self._place] + 1}
+
+    def state_at(self, step: int) -> State:
+        """Return the state before item `step`, from 0."""
+        return {self._place: step}

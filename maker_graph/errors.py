@@ -12,6 +12,7 @@ A parent says what you can do, a child what happened:
     ├── Undecided             look at the ballot; resume when it is mended (exit code 3)
     ├── LimitReached          raise the limit and resume                   (exit code 4)
     ├── ProviderFailure       cure the provider and resume                 (exit code 5)
+    ├── PartFailed            cure what a part of your task does, and resume (exit code 5)
     ├── TakenOver             nothing to do: another process goes on       (exit code 130)
     └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
         ├── StaleStep         another process committed this step first
@@ -125,6 +126,10 @@ class ProviderFailure(MakerError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class PartFailed(MakerError):
+    """The `answer` of a given part failed: a page did not load, a program did not run. Its step is tried again by a resume."""
 
 
 class TakenOver(MakerError):

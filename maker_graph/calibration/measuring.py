@@ -22,7 +22,7 @@ from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Judged, Reader, judge_all
-from maker_graph.core.guarding import guarded
+from maker_graph.core.guarding import Guarded, guarded
 from maker_graph.core.task import Task
 from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, UsageError
@@ -60,7 +60,7 @@ async def calibrate(
         UsageError: samples are copies, so nothing can be measured.
         MakerError: why it stopped; what is in the file is kept, and the same call goes on.
     """
-    task = guarded(task)
+    inside = guarded(task)
     request, max_tokens = calibration.request, calibration.request.max_tokens[name]
     if not (missing := calibration.missing(name)):
         return
@@ -74,7 +74,7 @@ async def calibrate(
 
     async def work() -> None:
         for number in steps:
-            step = await _asked(sampler, task, name, number, request, voting, price)
+            step = await _asked(sampler, inside, name, number, request, voting, price)
             spent, reserved = ledger.take()
             try:
                 calibration.add(step, spent, reserved)
@@ -110,15 +110,16 @@ async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
 
 
 async def _asked(  # noqa: PLR0917  the same for all steps of a model
-    sampler: Sampler, task: Task, name: str, number: int, request: CalibrationRequest, voting: Voting, price: Price
+    sampler: Sampler, task: Guarded, name: str, number: int, request: CalibrationRequest, voting: Voting, price: Price
 ) -> StepSamples:
     """Return the samples of one step."""
     state = state_at(task, number)
-    prompt = task.prompt(state)
+    part = task.voted(state)
+    prompt = part.prompt(state)
     samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
     ids_differ = sampler.look(samples)
-    how = replace(reading_of(task, state, check=request.check), red_flags=voting.flags)
-    truth = _truth_of(task, state, how) if request.truth else None
+    how = replace(reading_of(part, state, check=request.check), red_flags=voting.flags)
+    truth = _truth_of(part, state, how) if request.truth else None
     judged = judge_all(samples, how, ids_differ=ids_differ)
     if any(j["flag"] == "copy" for j in judged):
         raise UsageError(
@@ -136,7 +137,7 @@ def _see_varied(copies: Copies, name: str) -> None:
         )
 
 
-def _truth_of(task: Task, state: Any, how: Reader) -> str:
+def _truth_of(task: Guarded, state: Any, how: Reader) -> str:
     """Return the candidate of the right answer."""
     truth = task_with_truth(task).truth(state)
     return candidate_of(truth if how.key is None else how.key(plain(truth)))

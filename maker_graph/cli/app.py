@@ -16,7 +16,16 @@ import typer
 from typer.core import TyperGroup
 
 from maker_graph.cli.output import put, tell, tolerant_streams
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
+from maker_graph.errors import (
+    DamagedRun,
+    LimitReached,
+    MakerError,
+    PartFailed,
+    ProviderFailure,
+    TakenOver,
+    Undecided,
+    UsageError,
+)
 
 INTERRUPTED = 130
 """The exit code of a run that was told to stop."""
@@ -26,6 +35,7 @@ EXIT_CODES: dict[type[MakerError], int] = {
     Undecided: 3,
     LimitReached: 4,
     ProviderFailure: 5,
+    PartFailed: 5,
     DamagedRun: 6,
     TakenOver: INTERRUPTED,
 }

@@ -133,7 +133,7 @@ class Guarded:
             raise UsageError(f"This step is answered by the {part.by} (part {part.name!r}): no model is asked.")
         return part
 
-    @property
+    @functools.cached_property
     def voted_parts(self) -> dict[str, "Guarded"]:
         """The parts that are voted on, by name."""
         return {name: part for name, part in self.parts.items() if isinstance(part, Guarded)}

@@ -98,10 +98,10 @@ class ActionLog(Protocol):
     """A log that also keeps what is about to be done, as parts of the world need it.
 
     Attributes:
-        run: the id of the run, the same in all its sessions.
+        run_id: of the run, the same in all its sessions.
     """
 
-    run: str
+    run_id: str
 
     def begun(self, step: int, /) -> Begun | None:
         """Return what is known of the action of `step`, if it was begun before."""

@@ -4,8 +4,8 @@ from itertools import islice
 from typing import Any
 
 from maker_graph.core.canonical import JSON, plain
-from maker_graph.core.guarding import draftable
-from maker_graph.core.task import Predicts, Prompt, Task
+from maker_graph.core.guarding import Guarded, draftable
+from maker_graph.core.task import Predicts, Prompt
 from maker_graph.errors import LimitReached, MakerError, ProviderFailure
 from maker_graph.models.sampler import Sampler
 
@@ -22,7 +22,7 @@ LONGEST_DRAFT = 64
 class Drafter:
     """Predicts the states that follow one: as the task does, or from what a model lists."""
 
-    def __init__(self, task: Task, sampler: Sampler | None) -> None:
+    def __init__(self, task: Guarded, sampler: Sampler | None) -> None:
         """Draft for `task`; with `sampler`, unless the task predicts by itself.
 
         Raises:

@@ -16,7 +16,8 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Reader
-from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Task
+from maker_graph.core.guarding import Guarded
+from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.graph.microstep import Asking, build_microstep
 from maker_graph.models.calls import Calls
@@ -57,18 +58,18 @@ class Ladder:
     calls: Calls | None = None
     model_temperature: Temperature | Auto | Literal["same"] = "same"
 
-    def votes(self, task: Task) -> int:
-        """Return how many votes a step of `task` may take, the first one included."""
-        rephrased = self.rephrase and isinstance(task, Rephrases)
+    def votes(self, part: Guarded) -> int:
+        """Return how many votes a step of `part` may take, the first one included."""
+        rephrased = self.rephrase and isinstance(part, Rephrases)
         return 1 + (self.temperature is not None) + rephrased + (self.model is not None)
 
 
-def create_voters(task: Task, ladder: Ladder, *, model: Models, voting: Voting, calls: Calls | None) -> list[Voter]:
-    """Return the microsteps of `task`, compiled: the one that every step begins with, then the rungs of the ladder.
+def create_voters(part: Guarded, ladder: Ladder, *, model: Models, voting: Voting, calls: Calls | None) -> list[Voter]:
+    """Return the microsteps of a part, compiled: the one that each of its steps begins with, then the rungs of the ladder.
 
-    They share nothing but the task: with a seed, each rung draws samples of its own.
+    They share nothing but the part: with a seed, each rung draws samples of its own.
     """
-    obeys = _rules(task, check=voting.check)
+    obeys = _rules(part, check=voting.check)
     check = None if obeys is None else _on_values(obeys)
     base = info_of(model).suited(voting)
 
@@ -78,43 +79,43 @@ def create_voters(task: Task, ladder: Ladder, *, model: Models, voting: Voting, 
         asking = Asking(
             state=Step,
             prompt=lambda values: prompt(values["state"]),
-            answer=task.parse,
-            key=_key(task),
+            parse=lambda text, values: part.parse(text, values["state"]),
+            key=_key(part),
             check=check,
             into="answer",
             decision="decision",
         )
         return build_microstep(asked, how, asking, on_undecided="return", calls=made, by=by)
 
-    voters = [voter("base", model, base, task.prompt)]
+    voters = [voter("base", model, base, part.prompt)]
     if ladder.temperature is not None:
-        voters.append(voter("temperature", model, replace(base, temperature=ladder.temperature), task.prompt))
-    if ladder.rephrase and isinstance(task, Rephrases):
-        voters.append(voter("rephrased", model, base, lambda state: task.rephrase(state, 1)))
+        voters.append(voter("temperature", model, replace(base, temperature=ladder.temperature), part.prompt))
+    if ladder.rephrase and isinstance(part, Rephrases):
+        voters.append(voter("rephrased", model, base, lambda state: part.rephrase(state, 1)))
     if ladder.model is not None:
         how = base if ladder.model_temperature == "same" else replace(base, temperature=ladder.model_temperature)
-        voters.append(voter("model", ladder.model, how, task.prompt, Calls(**{**(calls or {}), **(ladder.calls or {})})))
+        voters.append(voter("model", ladder.model, how, part.prompt, Calls(**{**(calls or {}), **(ladder.calls or {})})))
     return voters
 
 
-def reading_of(task: Task, state: Any, *, check: bool) -> Reader:
+def reading_of(part: Guarded, state: Any, *, check: bool) -> Reader:
     """Return how a person's reply to the step at `state` is read: as a sample's, without the flags of raw samples."""
-    obeys = _rules(task, check=check)
+    obeys = _rules(part, check=check)
     return Reader(
-        parse=task.parse,
-        key=_key(task),
+        parse=lambda text: part.parse(text, state),
+        key=_key(part),
         check=None if obeys is None else lambda answer: obeys(state, answer),
         red_flags={},
     )
 
 
-def _rules(task: Task, *, check: bool) -> Callable[[Any, Any], bool] | None:
-    return task.check if check and isinstance(task, Checks) else None
+def _rules(part: Guarded, *, check: bool) -> Callable[[Any, Any], bool] | None:
+    return part.check if check and isinstance(part, Checks) else None
 
 
 def _on_values(obeys: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return lambda values, answer: obeys(values["state"], answer)
 
 
-def _key(task: Task) -> Callable[[Any], Any] | None:
-    return task.key if isinstance(task, Keyed) else None
+def _key(part: Guarded) -> Callable[[Any], Any] | None:
+    return part.key if isinstance(part, Keyed) else None

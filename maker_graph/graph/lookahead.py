@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import var_child_runnable_config
@@ -30,19 +30,22 @@ from maker_graph.models.callbacks import nobody_listens
 
 _KEY = "__maker_window"
 
+VoterOf: TypeAlias = Callable[[JSON], Voter]
+"""From a state to the microstep that votes on it."""
+
 
 class _Tasks:
     """A crew of tasks on the running event loop."""
 
-    def __init__(self, voter: Voter, drafter: Drafter, config_of: Callable[[int], RunnableConfig]) -> None:
-        self._voter = voter
+    def __init__(self, voter_of: VoterOf, drafter: Drafter, config_of: Callable[[int], RunnableConfig]) -> None:
+        self._voter_of = voter_of
         self._drafter = drafter
         self._config_of = config_of
 
     def vote(self, state: JSON, step: int) -> Work:
         """Begin to vote on `state`."""
         config = _detached(self._config_of(step))
-        return self._task(self._voter.ainvoke({"state": state}, config), config)
+        return self._task(self._voter_of(state).ainvoke({"state": state}, config), config)
 
     def draft(self, state: JSON, n: int) -> Work:
         """Begin to draft the `n` states after `state`."""
@@ -55,17 +58,17 @@ class _Tasks:
 class _Threads:
     """A crew of threads."""
 
-    def __init__(self, voter: Voter, drafter: Drafter, config_of: Callable[[int], RunnableConfig], window: Window) -> None:
+    def __init__(self, voter_of: VoterOf, drafter: Drafter, config_of: Callable[[int], RunnableConfig], window: Window) -> None:
         assert window.executor is not None  # noqa: S101  `WindowedGraph.stream` made it
-        self._voter = voter
+        self._voter_of = voter_of
         self._drafter = drafter
         self._config_of = config_of
         self._executor = window.executor
 
     def vote(self, state: JSON, step: int) -> Work:
         """Begin to vote on `state`."""
-        config = _detached(self._config_of(step))
-        return self._executor.submit(_context(config).run, lambda: self._voter.invoke({"state": state}, config))
+        config, voter = _detached(self._config_of(step)), self._voter_of(state)
+        return self._executor.submit(_context(config).run, lambda: voter.invoke({"state": state}, config))
 
     def draft(self, state: JSON, n: int) -> Work:
         """Begin to draft the `n` states after `state`."""
@@ -137,7 +140,7 @@ def _with_window(config: RunnableConfig | None, window: Window) -> RunnableConfi
 
 def microsteps_ahead(
     one: Node,
-    vote: Voter,
+    voter_of: VoterOf,
     drafter: Drafter,
     config_of: Callable[[int], RunnableConfig],
     *,
@@ -148,7 +151,7 @@ def microsteps_ahead(
 
     Args:
         one: the node without lookahead, for a step on the ladder.
-        vote: the microstep.
+        voter_of: from a state to the microstep of the part that answers in it.
         drafter: predicts states.
         config_of: from a step to the config of its microstep.
         total: steps of the task, if it knows.
@@ -172,7 +175,7 @@ def microsteps_ahead(
             _make_room()
             return one.invoke(values)
         window = _current_window()
-        follow(values, window, _Threads(vote, drafter, config_of, window))
+        follow(values, window, _Threads(voter_of, drafter, config_of, window))
         while pending := window.pending():
             wait_for(pending, return_when=FIRST_COMPLETED)  # type: ignore[arg-type]  # futures of threads
         return front(window)
@@ -182,7 +185,7 @@ def microsteps_ahead(
             _make_room()
             return await one.ainvoke(values)
         window = _current_window()
-        follow(values, window, _Tasks(vote, drafter, config_of))
+        follow(values, window, _Tasks(voter_of, drafter, config_of))
         while pending := window.pending():
             await asyncio.wait(pending, return_when=FIRST_COMPLETED)  # type: ignore[type-var]  # tasks of this loop
         return front(window)

@@ -5,6 +5,9 @@
                           |   v  undecided
                          escalate -> commit, if a person answered or the step is left open
 
+A task of several parts has a node for each in the place of `microstep`, by the name of the part. The node of a given part
+(`given.py`) leads to `commit` alone.
+
 The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
 totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
 
@@ -12,7 +15,7 @@ A step whose vote ends undecided climbs the ladder (`ladder.py`). With `lookahea
 drafted states (`lookahead.py`), and `commit` takes all that are decided at the front, in order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args
 
@@ -26,19 +29,21 @@ from typing_extensions import TypedDict
 from maker_graph.core import checks
 from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
 from maker_graph.core.decision import undecided as error_of
-from maker_graph.core.guarding import draftable, guarded, see_task
+from maker_graph.core.guarding import AnyTask, Given, Guarded, draftable, guarded, see_task
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
-from maker_graph.core.task import Checks, Predicts, Skippable, Task
+from maker_graph.core.task import Checks, Predicts, Skippable
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
-from maker_graph.graph.ladder import Ladder, Voter, create_voters, reading_of
+from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
+from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
 from maker_graph.graph.lookahead import WindowedGraph, microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
+from maker_graph.graph.parts import Asked
 from maker_graph.graph.people import ask_person
-from maker_graph.graph.runnables import BoundedGraph, Node
+from maker_graph.graph.runnables import BoundedGraph, Durable, Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
@@ -77,10 +82,10 @@ class MakerState(MakerOutput):
 
 
 def create_maker(
-    task: Task,
+    task: AnyTask,
     *,
-    model: Model | Sequence[Model],
-    k: int | StoppingRule = K,
+    model: Models | Mapping[str, Models],
+    k: int | StoppingRule | Mapping[str, int | StoppingRule] = K,
     check: bool = True,
     red_flags: Sequence[RedFlag] | None = None,
     max_samples: int = MAX_SAMPLES,
@@ -93,6 +98,7 @@ def create_maker(
     draft_model: Model | None = None,
     draft_calls: Calls | None = None,
     on_undecided: OnUndecided | None = None,
+    on_doubt: OnDoubt = "again",
     steps_per_segment: int | None = None,
     samples_per_segment: int | None = None,
     log: Log | None = None,
@@ -111,8 +117,10 @@ def create_maker(
 
     Args:
         task: what is to be done; see `maker_graph.core.task`.
-        model: as for `create_microstep`, like all settings not named here.
-        k: the lead that decides, or a stopping rule.
+        model: as for `create_microstep`, like all settings not named here. For a task of parts also a mapping from the name of
+            each voted part to its model.
+        k: the lead that decides, or a stopping rule. For a task of parts also a mapping from names of voted parts; a part that
+            is not in it has its own `k`, or the default. A plain `k` is for the parts that have none of their own.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
         red_flags: in place of the default ones.
         max_samples: a vote that needs more samples than this is undecided.
@@ -127,9 +135,12 @@ def create_maker(
         draft_calls: how its requests are made, where not as those of the votes.
         on_undecided: at the end of the ladder: "raise", "return" (leave the step open) or "interrupt" (ask a person). Default:
             "return" if the task can `skip`, else "raise".
+        on_doubt: what becomes of an action on the world that a process began and did not commit: "again" performs it again,
+            "ask" asks a person through `interrupt`, who replies "again" or what it returned. It needs a `log`.
         steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
         samples_per_segment: end it earlier, after the step that reaches so many samples.
-        log: where decided steps go before the state does.
+        log: where decided steps go before the state does. A task that acts on the world needs one that is an `ActionLog`, or
+            else a checkpointer, and is then run with durability="sync".
         calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
         context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
@@ -139,7 +150,7 @@ def create_maker(
         UsageError: a setting is wrong, or the task lacks a function of the contract.
     """
     voting = Voting(
-        k=k,
+        k=K if isinstance(k, Mapping) else k,
         temperature=temperature,
         max_tokens=max_tokens,
         max_samples=max_samples,
@@ -152,10 +163,12 @@ def create_maker(
         task,
         model=model,
         voting=voting,
+        leads=k if isinstance(k, Mapping) else {},
         ladder=ladder,
         ahead=Ahead(lookahead, draft_model, draft_calls),
         calls=calls,
         on_undecided=on_undecided,
+        on_doubt=on_doubt,
         segment=Segment(steps_per_segment, samples_per_segment),
         log=log,
         step_config=step_config,
@@ -180,63 +193,76 @@ class Segment(NamedTuple):
 
 
 def build_maker(
-    task: Task,
+    task: AnyTask,
     *,
-    model: Model | Sequence[Model],
+    model: Models | Mapping[str, Models],
     voting: Voting,
+    leads: Mapping[str, int | StoppingRule],
     ladder: Ladder | None,
     ahead: Ahead,
     calls: Calls | None,
     on_undecided: OnUndecided | None,
+    on_doubt: OnDoubt,
     segment: Segment,
     log: Log | None,
     step_config: Callable[[int], RunnableConfig] | None,
     context_schema: type[Any] | None = None,
     trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
-    """Return the outer machine, uncompiled; everything is as in `create_maker`."""
+    """Return the outer machine, uncompiled; everything is as in `create_maker`, and `leads` is its `k` by part."""
     at_the_end = _checked(task, segment, ladder, on_undecided)
-    width = _width(ahead.lookahead)
-    checked = voting.check and isinstance(task, Checks)
     machine = Machine(task)
-    if ahead.lookahead != 1:
-        draftable(task)
-    task = guarded(task)
-    voters = create_voters(task, ladder or Ladder(temperature=None, rephrase=False), model=model, voting=voting, calls=calls)
+    asked = Asked(machine.task, model, voting, leads)
+    parts = asked.voters(ladder or Ladder(temperature=None, rephrase=False), calls)
+    checked = voting.check and isinstance(machine.task, Checks)
 
     def config_of(step: int) -> RunnableConfig:
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
 
-    microstep = _microstep(voters, config_of)
+    nodes = {name: _microstep(voters, config_of) for name, voters in parts.items()}
     window = None
-    if ahead.lookahead != 1:
-        own = Calls(**{**(calls or {}), **(ahead.draft_calls or {})})
-        drafter = _drafter(task, ahead.draft_model or model, voting.seed, own)
-        first = voting.first_round
-        microstep = microsteps_ahead(microstep, voters[0], drafter, config_of, total=machine.total, first=first)
-        asks = not isinstance(task, Predicts)
-        worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
-        window = partial(Window, task, worth, first=first, checked=checked, asks=asks)
-    return (
-        _Maker(
-            (segment.steps or machine.total or STEPS) * len(voters),
-            MakerState,
-            trusting=trust_checkpoints,
-            window=window,
-            input_schema=MakerInput,
-            output_schema=MakerOutput,
-            context_schema=context_schema,
+    if (width := _width(ahead.lookahead)) != 1:
+        draftable(task)
+        drafter = _drafter(machine.task, ahead, asked.first_model, voting.seed, calls)
+        ahead_of = partial(
+            microsteps_ahead,
+            voter_of=lambda state: parts[machine.task.voted(state).name][0],
+            drafter=drafter,
+            config_of=config_of,
+            total=machine.total,
+            first=asked.first_round,
         )
-        .add_node("start", _start(machine, log, segment))
-        .add_node("microstep", microstep)
-        .add_node("escalate", _escalate(task, voters, at_the_end, check=voting.check))
-        .add_node("commit", _commit(task, machine, log, checked=checked))
-        .add_edge(START, "start")
-        .add_conditional_edges("start", Node(next_step_or_end), ["microstep", END])
-        .add_conditional_edges("microstep", Node(decided_or_stuck), ["commit", "escalate"])
-        .add_conditional_edges("escalate", Node(next_rung_or_commit), ["microstep", "commit"])
-        .add_conditional_edges("commit", Node(next_step_or_end), ["microstep", END])
+        nodes = {name: ahead_of(node) for name, node in nodes.items()}
+        asks = not isinstance(machine.task, Predicts)
+        worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
+        window = partial(Window, machine.task, worth, first=asked.first_round, checked=checked, asks=asks)
+    graph = _Maker(
+        (segment.steps or machine.total or STEPS) * max(map(len, parts.values()), default=1),
+        MakerState,
+        trusting=trust_checkpoints,
+        window=window,
+        durable=see_durable if acts_unlogged(machine.task, log, on_doubt) else None,
+        input_schema=MakerInput,
+        output_schema=MakerOutput,
+        context_schema=context_schema,
     )
+    graph.add_node("start", _start(machine, log, segment))
+    graph.add_node("commit", _commit(machine, log, checked=checked))
+    graph.add_edge(START, "start")
+    names = list(machine.task.parts)
+    for name, part in machine.task.parts.items():
+        if isinstance(part, Given):
+            graph.add_node(name, given_node(part, machine.task.title, log, on_doubt)).add_edge(name, "commit")
+        else:
+            graph.add_node(name, nodes[name])
+            graph.add_conditional_edges(name, Node(decided_or_stuck), ["commit", "escalate"])
+    if parts:
+        graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, check=voting.check))
+        graph.add_conditional_edges("escalate", _next_rung_or_commit(machine.task), [*parts, "commit"])
+    next_part_or_end = _next_part_or_end(machine.task)
+    for each in ("start", "commit"):
+        graph.add_conditional_edges(each, next_part_or_end, [*names, END])
+    return graph
 
 
 def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> Node:
@@ -279,38 +305,42 @@ def _start(machine: Machine, log: Log | None, segment: Segment) -> Node:
     return Node(start)
 
 
-def _escalate(task: Task, voters: Sequence[Voter], at_the_end: OnUndecided, *, check: bool) -> Node:
+def _escalate(task: Guarded, parts: Mapping[str, Sequence[Voter]], at_the_end: OnUndecided, *, check: bool) -> Node:
     """Return the node that sends a stuck step up the ladder, or ends it there."""
 
     def escalate(values: MakerState) -> dict[str, Any]:
-        undecided = cast("Decision", values["decision"])
+        undecided, part = cast("Decision", values["decision"]), task.voted(values["state"])
         rung = (values["rung"] or 0) + 1
-        if rung < len(voters):
+        if rung < len(parts[part.name]):
             return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
         undecided = after_trying(values["tried"], undecided)
         if at_the_end == "raise":
             raise error_of(undecided)
         if at_the_end == "return":
             return {"rung": None}
-        answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
+        answer = ask_person(undecided, part.prompt(values["state"]), reading_of(part, values["state"], check=check))
         get_stream_writer()({"decision": answer})
         return {"rung": None, "tried": answer["tried"], "decision": dict(answer)}
 
     return Node(escalate)
 
 
-def _commit(task: Task, machine: Machine, log: Log | None, *, checked: bool) -> Node:
+def _commit(machine: Machine, log: Log | None, *, checked: bool) -> Node:
     """Return the node that applies the decisions in order, each only to the question that it was asked."""
+    several = len(machine.task.parts) > 1
+
+    def step(at: MakerOutput, decision: Decision) -> Committed:
+        if several:
+            decision = {**decision, "part": machine.task.at(at["state"]).name}
+        return Committed(decision, at, machine.advance(at, decision))
 
     def commit(values: MakerState) -> dict[str, Any]:
-        decision = after_trying(values["tried"], cast("Decision", values["decision"]))
-        steps = [Committed(decision, values, machine.advance(values, decision))]
+        steps = [step(values, after_trying(values["tried"], cast("Decision", values["decision"])))]
         for later in values["ahead"]:
             at = steps[-1].after
-            if at["done"] or not asks_the_same(task, later["state"], at["state"], checked=checked):
+            if at["done"] or not asks_the_same(machine.task, later["state"], at["state"], checked=checked):
                 break
-            decision = cast("Decision", later["decision"])
-            steps.append(Committed(decision, at, machine.advance(at, decision)))
+            steps.append(step(at, cast("Decision", later["decision"])))
         if log is not None:
             log.append(steps)
         return {**steps[-1].after, "rung": 0, "tried": [], "ahead": []}
@@ -318,16 +348,16 @@ def _commit(task: Task, machine: Machine, log: Log | None, *, checked: bool) -> 
     return Node(commit)
 
 
-def _drafter(task: Task, model: Model | Sequence[Model], seed: int | None, calls: Calls) -> Drafter:
+def _drafter(task: Guarded, ahead: "Ahead", model: Models, seed: int | None, calls: Calls | None) -> Drafter:
     if isinstance(task, Predicts):
         return Drafter(task, None)
     sampler = Sampler(
-        resolve_models(model, seed=seed)[:1],
+        resolve_models(ahead.draft_model or model, seed=seed)[:1],
         temperature=0.0,
         max_tokens=TOKENS_PER_ANSWER * LONGEST_DRAFT,
         seed=None if seed is None else sample_seed(seed, "draft", 0),
         name="draft",
-        calls=calls,
+        calls=Calls(**{**(calls or {}), **(ahead.draft_calls or {})}),
     )
     return Drafter(task, sampler)
 
@@ -350,7 +380,7 @@ def _checked(task: object, segment: Segment, ladder: object, on_undecided: OnUnd
         raise UsageError(f"ladder is a Ladder, or None for none, not {ladder!r}.")
     if on_undecided is not None:
         checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
-    skippable = isinstance(task, Skippable)
+    skippable = isinstance(guarded(task), Skippable)  # type: ignore[arg-type]  # it was seen to be a task
     if on_undecided == "return" and not skippable:
         raise UsageError("on_undecided='return' leaves a step open, and this task has no skip(state) to go on without it.")
     return on_undecided or ("return" if skippable else "raise")
@@ -361,16 +391,24 @@ def decided_or_stuck(values: MakerState) -> str:
     return "commit" if values["decision"]["status"] == "decided" else "escalate"
 
 
-def next_rung_or_commit(values: MakerState) -> str:
-    """Return where a stuck step goes on."""
-    return "commit" if values["rung"] is None else "microstep"
+def _next_rung_or_commit(task: Guarded) -> Node:
+    """Return the edge that says where a stuck step goes on."""
+
+    def next_rung_or_commit(values: MakerState) -> str:
+        return "commit" if values["rung"] is None else task.voted(values["state"]).name
+
+    return Node(next_rung_or_commit)
 
 
-def next_step_or_end(values: MakerState) -> str:
-    """Return what follows a step, or the start: the next one, if neither the task nor the segment is over."""
-    drawn = values["totals"]["samples"] + values["dropped"]
-    full = values["until_samples"] is not None and drawn >= values["until_samples"]
-    return END if values["done"] or values["step"] == values["until"] or full else "microstep"
+def _next_part_or_end(task: Guarded) -> Node:
+    """Return the edge that follows a step, or the start: to the next part, if neither the task nor the segment is over."""
+
+    def next_part_or_end(values: MakerState) -> str:
+        drawn = values["totals"]["samples"] + values["dropped"]
+        full = values["until_samples"] is not None and drawn >= values["until_samples"]
+        return END if values["done"] or values["step"] == values["until"] or full else task.at(values["state"]).name
+
+    return Node(next_part_or_end)
 
 
 class _Maker(StateGraph[Any, Any, Any, Any]):
@@ -383,12 +421,14 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
         *,
         trusting: bool,
         window: Callable[[], Window] | None,
+        durable: Durable | None,
         **schemas: type[Any] | None,
     ) -> None:
         super().__init__(state, **schemas)
         self._steps = steps
         self._window = window
         self._trusting = trusting
+        self._durable = durable
 
     def compile(self, checkpointer: Checkpointer = None, **kwargs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
         """Return the compiled graph; see `StateGraph.compile`.
@@ -401,8 +441,7 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
             refuse_permissive(checkpointer)
         graph = super().compile(checkpointer, **kwargs)
         supersteps = 3 * self._steps + 2
-        return (
-            BoundedGraph.of(graph, supersteps, trusting=self._trusting)
-            if self._window is None
-            else WindowedGraph.of(graph, supersteps, trusting=self._trusting, window=self._window)
-        )
+        more: dict[str, Any] = {"trusting": self._trusting, "durable": self._durable}
+        if self._window is None:
+            return BoundedGraph.of(graph, supersteps, **more)
+        return WindowedGraph.of(graph, supersteps, window=self._window, **more)

@@ -132,6 +132,8 @@ class Asking:
     check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None
     into: str | None = None
     decision: str | None = None
+    parse: Callable[[str, Any], Any] | None = None
+    """From the text of a reply and the state to the answer, in the place of `answer`."""
 
 
 def build_microstep(
@@ -270,6 +272,7 @@ class _Question:
         self._awaited = [name for name in ("prompt", "check") if checks.awaits(getattr(asking, name))]
         self._key = asking.key
         self._read = reader_of(asking.answer)
+        self._parse = asking.parse
         self._flags = voting.flags
 
     def sent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
@@ -327,15 +330,16 @@ class _Question:
         """Return how replies to this question are read; an awaited check is waited for on `loop`, from another thread."""
         known, check, view = asked(config), self._check, self._schemas.view
         values = values if known is None else known.values
+        parse = self._read.parse if self._parse is None else _with_state(self._parse, view(values))
         if check is None:
-            return Reader(self._read.parse, self._key, None, self._flags, self._read.instances)
+            return Reader(parse, self._key, None, self._flags, self._read.instances)
 
         def bound(answer: Any) -> Any:
             if loop is None or "check" not in self._awaited:
                 return check(view(values), answer)
             return asyncio.run_coroutine_threadsafe(check(view(values), answer), loop).result()
 
-        return Reader(self._read.parse, self._key, bound, self._flags, self._read.instances)
+        return Reader(parse, self._key, bound, self._flags, self._read.instances)
 
     def dropped(self, config: RunnableConfig) -> dict[str, Any]:
         """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""
@@ -360,3 +364,7 @@ class _Question:
         """
         if self._awaited:
             raise UsageError(f"{self._awaited[0]} is a coroutine function: call the graph with ainvoke or astream.")
+
+
+def _with_state(parse: Callable[[str, Any], Any], state: Any) -> Callable[[str], Any]:
+    return lambda text: parse(text, state)

@@ -9,7 +9,7 @@ the caller's wish): a vote would end in a GraphRecursionError after eight rounds
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
 from langchain_core.runnables.config import merge_configs
@@ -17,6 +17,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from maker_graph.graph.serializer import refuse_permissive
+
+Durable: TypeAlias = Callable[[RunnableConfig | None, object, object], str]
+"""From the config, the checkpointer and the durability that a graph is called with to the durability that it gets."""
 
 
 class Node(RunnableLambda[Any, Any]):
@@ -67,13 +70,15 @@ class ConfiguredNode(Node):
 class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that may take at least `supersteps`, whatever limit it is called with.
 
-    Unless it is `trusting`, it refuses a checkpointer that runs what its database says, also that of a graph around it.
+    Unless it is `trusting`, it refuses a checkpointer that runs what its database says, also that of a graph around it. With
+    `durable`, that says how durable its checkpoints must be.
     """
 
-    def __init__(self, *, supersteps: int, trusting: bool = True, **compiled: Any) -> None:
+    def __init__(self, *, supersteps: int, trusting: bool = True, durable: Durable | None = None, **compiled: Any) -> None:
         super().__init__(**compiled)
         self.supersteps = supersteps
         self.trusting = trusting
+        self.durable = durable
 
     @classmethod
     def of(cls, graph: CompiledStateGraph[Any, Any, Any, Any], supersteps: int, **more: Any) -> "BoundedGraph":
@@ -83,11 +88,16 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and invoke, with enough supersteps; see `Pregel.stream`."""
-        return super().stream(input, self._prepared(input, config), **kwargs)
+        return super().stream(input, self._prepared(input, config), **self._durably(config, kwargs))
 
     def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and ainvoke, with enough supersteps; see `Pregel.astream`."""
-        return super().astream(input, self._prepared(input, config), **kwargs)
+        return super().astream(input, self._prepared(input, config), **self._durably(config, kwargs))
+
+    def _durably(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if self.durable is None:
+            return kwargs
+        return {**kwargs, "durability": self.durable(config, self.checkpointer, kwargs.get("durability"))}
 
     def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002, ARG002  Pregel's name
         """Return the config with which the graph takes `input`; a subclass may look at that."""

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeAlias
 
 from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.decision import Decision
-from maker_graph.core.task import Task
+from maker_graph.core.guarding import Guarded
 from maker_graph.graph.drafter import LONGEST_DRAFT, SHORTEST_DRAFT
 from maker_graph.graph.width import MOST, Width
 from maker_graph.models.prompts import as_messages
@@ -62,7 +62,7 @@ class _Place:
 class Window:
     """The microsteps in flight of one invocation."""
 
-    def __init__(self, task: Task, width: Width, *, first: int, checked: bool, asks: bool) -> None:
+    def __init__(self, task: Guarded, width: Width, *, first: int, checked: bool, asks: bool) -> None:
         """Make an empty window.
 
         Args:
@@ -168,7 +168,7 @@ class Window:
                 continue
             try:
                 state = plain(self._task.apply(place.state, decision["answer"]), own=True)
-                over = self._task.done(state) or place.step == self._last
+                over = self._ends(state) or place.step == self._last
             except Exception:  # noqa: BLE001  if the state is real, `commit` raises it; else it is no error
                 self._cut(number + 1)
                 return
@@ -202,9 +202,13 @@ class Window:
                 self._width.miss()
                 break
 
+    def _ends(self, state: JSON) -> bool:
+        """Say whether no vote is taken on `state`: nothing is left to do, or the answer is given. Lookahead goes no further."""
+        return self._task.part(state) not in self._task.voted_parts
+
     def _over(self, state: JSON) -> bool:
         try:
-            return self._task.done(state)
+            return self._ends(state)
         except Exception:  # noqa: BLE001  a draft may be no state of the task at all
             return True
 
@@ -263,11 +267,13 @@ class Window:
             work.exception()
 
 
-def asks_the_same(task: Task, one: JSON, other: JSON, *, checked: bool) -> bool:
+def asks_the_same(task: Guarded, one: JSON, other: JSON, *, checked: bool) -> bool:
     """Say whether a vote on the state `one` is a vote on `other`.
 
-    The prompt must be the same; and, if answers are `checked`, the state itself, against which they are held.
+    The part and the prompt must be the same; and, if answers are `checked`, the state itself, against which they are held.
     """
     if canonical(one, own=True) == canonical(other, own=True):
         return True
-    return not checked and [*as_messages(task.prompt(one))] == [*as_messages(task.prompt(other))]
+    if checked or (len(task.parts) > 1 and task.part(one) != task.part(other)):
+        return False
+    return [*as_messages(task.prompt(one))] == [*as_messages(task.prompt(other))]

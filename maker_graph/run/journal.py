@@ -43,6 +43,7 @@ from maker_graph.run.books import Books, head_at, read_books, see_origin, versio
 from maker_graph.run.chain import amendment_link, link, origin_digest, place_digest, seal
 from maker_graph.run.database import Fsync, open_database, storage_errors, to_newest_form
 from maker_graph.run.entry import encode
+from maker_graph.run.intent import INTENT, Intent
 from maker_graph.run.open_files import Found, OpenFiles
 from maker_graph.run.steps import Row, check_chain, decoded, hash_at, read_note, replayed, rows
 from maker_graph.run.watermark import Watermark, Watermarks, older_text, watermark_path
@@ -234,6 +235,29 @@ class Journal:
                 pass
         if self._books().owner != self.epoch:
             raise _taken_over()
+
+    def intend(self, intent: Intent) -> None:
+        """Keep what is about to be done outside; on return it is on disk.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            StaleStep: it is not about the step that follows the journal's last one.
+        """
+        with self._transaction() as books:
+            if books.owner != self.epoch:
+                raise _taken_over()
+            if books.step != intent.step - 1:
+                raise StaleStep(f"Step {intent.step} does not follow the journal's last, {books.step}.", intent.step)
+            self._put(INTENT, intent.text(), books)
+
+    def intent(self) -> Intent | None:
+        """Return what was last about to be done.
+
+        Raises:
+            DamagedRun: it is not what was written.
+        """
+        note = self.note(INTENT)
+        return None if note is None else Intent.of(note)
 
     def spend(self, spent: Spent, reserved: Reserved = NONE, pace: str | None = None) -> None:
         """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""

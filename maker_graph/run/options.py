@@ -43,6 +43,7 @@ class RunOptions(BaseModel):
             decided before.
         lookahead: microsteps in flight at once, or "auto"; see `create_maker`.
         draft_model: who drafts; the run's own model if None.
+        on_doubt: what becomes of an action on the world of which nobody knows whether it was performed; see `create_maker`.
         out: where the results are written; None writes none.
     """
 
@@ -56,6 +57,7 @@ class RunOptions(BaseModel):
     max_samples: Annotated[int | None, Field(ge=1)] = None
     lookahead: Annotated[Annotated[int, Field(ge=1, strict=True)] | Literal["auto"], BeforeValidator(_width)] = 1
     draft_model: str | None = None
+    on_doubt: Literal["again", "ask"] = "again"
     out: _File | None = None
 
     @classmethod

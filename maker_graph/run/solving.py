@@ -16,10 +16,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.types import Command
 
-from maker_graph.core.canonical import copied
+from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
-from maker_graph.core.guarding import total_of
-from maker_graph.core.machine import Committed, MakerOutput
+from maker_graph.core.guarding import Guarded, total_of
+from maker_graph.core.machine import Begun, Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable, Task
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
@@ -34,6 +34,7 @@ from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
+from maker_graph.run.intent import Intent
 from maker_graph.run.losses import Losses
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
 from maker_graph.run.pace import Pace
@@ -76,8 +77,27 @@ class _Commits:
     before: "_GivenUp"
     losses: Losses
 
+    @property
+    def run_id(self) -> str:
+        return self.run.settings.id
+
     def position(self) -> MakerOutput:
         return self.at
+
+    def begun(self, step: int) -> Begun | None:
+        """Return what is known of the action of `step`, if an earlier session began it."""
+        found = self.run.journal.intent()
+        if found is None or found.step != step:
+            return None
+        if not found.known:
+            self.watcher.warn(f"The action of step {step} may have been performed already: nobody knows.")
+        return Begun(found.known, found.answer)
+
+    def intend(self, step: int, part: str) -> None:
+        self.run.journal.intend(Intent(step, part))
+
+    def performed(self, step: int, part: str, answer: JSON) -> None:
+        self.run.journal.intend(Intent(step, part, known=True, answer=answer))
 
     def given_up(self) -> int:
         """Return how often the step at hand was given up in earlier sessions."""
@@ -102,7 +122,7 @@ class _Commits:
         self.losses.see((step.decision for step in steps), self.at)
 
     def _prompt(self, at: MakerOutput) -> Prompt:
-        return self.run.task.prompt(copied(at["state"]))
+        return self.run.machine.task.prompt(at["state"])
 
 
 async def solve(
@@ -136,7 +156,7 @@ async def solve(
         MakerError: why the run stopped before its end; all committed steps are kept, and it can be resumed.
     """
     options = options or kept_options(run.journal)
-    settings = run.settings
+    settings, task = run.settings, run.machine.task
     unchanged(settings, run.task)
     chats = _Chats.of(settings, options, run.task)
     prices = prices or prices_of(settings, options)
@@ -163,12 +183,14 @@ async def solve(
         run.task,
         model=chats.model,
         voting=voting,
+        leads={},
         ladder=ladder,
         ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(_price(prices.drafts, options.draft_model)))),
-        on_undecided="return" if isinstance(run.task, Skippable) else "interrupt",
+        on_undecided="return" if isinstance(task, Skippable) else "interrupt",
+        on_doubt=options.on_doubt,
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
-            samples_per_trace(ladder.votes(run.task) * voting.max_samples) if traced else None,
+            samples_per_trace(_votes(ladder, task) * voting.max_samples) if traced else None,
         ),
         step_config=traces.step_config,
         log=commits,
@@ -185,7 +207,7 @@ async def solve(
         with suppress(MakerError):  # what ended the run is what matters
             run.journal.set_note(*stuck_note(commits.at["step"] + 1, error))
             run.journal.set_note(_GIVEN_UP, commits.before.once_more(commits.at["step"] + 1).text())
-        traces.undecided(commits.at["step"] + 1, error, lambda: run.task.prompt(copied(commits.at["state"])))
+        traces.undecided(commits.at["step"] + 1, error, lambda: task.prompt(commits.at["state"]))
         raise
     finally:
         traces.close()
@@ -195,6 +217,11 @@ async def solve(
             kept.keep()
         with suppress(MakerError):
             meter.close()
+
+
+def _votes(ladder: Ladder, task: Guarded) -> int:
+    """Return how many votes a step may take at most."""
+    return max(map(ladder.votes, task.voted_parts.values()), default=1)
 
 
 _GIVEN_UP = "given up"

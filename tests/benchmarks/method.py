@@ -25,6 +25,7 @@ from maker_graph.calibration.file import read_calibration
 from maker_graph.calibration.plan import expected
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Reader, decide, judge_all, next_draw
+from maker_graph.core.guarding import guarded
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, Majority, StoppingRule
 from maker_graph.core.voting import STUCK_AFTER, Voting
@@ -124,7 +125,7 @@ def reading(method: Method, task: Hanoi, step: int) -> Reader:
     """Return how a reply is read."""
     if not method.flags:
         return Reader(parse=str.strip, key=None, check=None, red_flags={})
-    read_as = reading_of(task, task.state_at(step), check=method.check)
+    read_as = reading_of(guarded(task), task.state_at(step), check=method.check)
     return Reader(partial(_parsed, task), read_as.key, read_as.check, Voting(max_tokens=750).flags)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from maker_graph.core.guarding import guarded
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
 
@@ -49,7 +50,7 @@ class Hand:
 
 
 def opened(width: int, *, last: int | None = 9) -> tuple[Window, Hand, Any]:
-    window, hand = Window(Down(), Width(width), first=2, checked=False, asks=False), Hand()
+    window, hand = Window(guarded(Down()), Width(width), first=2, checked=False, asks=False), Hand()
 
     def follow(state: int, concurrency: int | None = None) -> None:
         window.follow(state, 9 - state, last, hand, concurrency)
@@ -148,7 +149,7 @@ def test_a_vote_that_failed_is_raised_when_it_is_its_turn() -> None:
 
 
 def test_states_with_one_prompt_ask_the_same_unless_answers_are_held_against_the_state() -> None:
-    assert asks_the_same(Down(), 3, -3, checked=False)
-    assert not asks_the_same(Down(), 3, -3, checked=True)
-    assert asks_the_same(Down(), 3, 3, checked=True)
-    assert not asks_the_same(Down(), 3, 4, checked=False)
+    assert asks_the_same(guarded(Down()), 3, -3, checked=False)
+    assert not asks_the_same(guarded(Down()), 3, -3, checked=True)
+    assert asks_the_same(guarded(Down()), 3, 3, checked=True)
+    assert not asks_the_same(guarded(Down()), 3, 4, checked=False)

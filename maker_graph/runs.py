@@ -452,7 +452,7 @@ class Run:
         out = self.options.out
         if out is None or not isinstance(self.task, Records):
             return 0
-        return write_results(out, self.task.rows, directories.answers(self._opened), own_files(self._opened.journal))
+        return write_results(out, self.task.items, directories.answers(self._opened), own_files(self._opened.journal))
 
     def close(self) -> None:
         """Close the run's files."""
@@ -488,7 +488,7 @@ def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles,
     if not isinstance(task, Records):
         raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
     given = settings.options.get("input")
-    see_results(options.out, task.rows, own, source=None if given is None else file_named(given), force=force)
+    see_results(options.out, task.items, own, source=None if given is None else file_named(given), force=force)
 
 
 def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:

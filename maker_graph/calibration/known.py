@@ -6,7 +6,7 @@ from pathlib import Path
 from maker_graph.calibration.estimates import ModelEstimates, estimates_of, estimates_of_profile
 from maker_graph.calibration.file import read_calibration
 from maker_graph.calibration.lines import CalibrationRequest
-from maker_graph.core.guarding import total_of
+from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.core.voting import K, Voting
 from maker_graph.errors import UsageError
@@ -42,8 +42,9 @@ def estimates_for(
         return estimates_of(result) if same and _sampling_of(request, model) == _sampling(voting) else None
     if not info.simulated:
         return None
-    state = loaded.task.start()
-    prompt = [] if loaded.task.done(state) else as_pairs(loaded.task.prompt(state))
+    task = guarded(loaded.task)
+    state = task.start()
+    prompt = [] if task.done(state) else as_pairs(task.prompt(state))
     return estimates_of_profile(info.profile(), estimated_tokens("".join(str(content) for _, content in prompt)))
 
 

@@ -13,10 +13,11 @@ without its graph (`direct.py`).
 import asyncio
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config, get_stream_writer
+from langgraph.graph import END, START, StateGraph
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
@@ -25,12 +26,14 @@ from maker_graph.core.guarding import Guarded
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.graph.asked import MicrostepGraph
 from maker_graph.graph.ladder import Voter, reading_of
-from maker_graph.graph.lookahead import context_of, current_window, detached
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import Node
 from maker_graph.graph.slots import WIDTH, Crew, Limits, Slots, Work
+from maker_graph.graph.underway import context_of, current_window, detached
 from maker_graph.models.callbacks import nobody_listens
+
+Graph: TypeAlias = StateGraph[Any, Any, Any, Any]
 
 
 class ItemsState(MakerOutput):
@@ -115,7 +118,7 @@ class _Threads:
         return self._executor.submit(context.run, lambda: self._answering.answer(state, config, quiet=self._quiet))
 
 
-def items_ahead(
+def items_at_once(
     voters: Sequence[Voter],
     config_of: Callable[[int], RunnableConfig],
     *,
@@ -187,7 +190,7 @@ async def _waited(signal: asyncio.Event, seconds: float | None) -> None:
         pass
 
 
-def commit_items(machine: Machine, log: Log | None) -> Node:
+def _commit(machine: Machine, log: Log | None) -> Node:
     """Return the node that applies the decisions in order."""
 
     def commit(values: ItemsState) -> dict[str, Any]:
@@ -204,7 +207,7 @@ def commit_items(machine: Machine, log: Log | None) -> Node:
     return Node(commit)
 
 
-def ask_about_item(task: Guarded, *, check: bool) -> Node:
+def _escalate(task: Guarded, *, check: bool) -> Node:
     """Return the node that asks a person about the item at the front."""
 
     def escalate(values: ItemsState) -> dict[str, Any]:
@@ -214,3 +217,24 @@ def ask_about_item(task: Guarded, *, check: bool) -> Node:
         return {"decisions": [dict(answer)]}
 
     return Node(escalate)
+
+
+def with_items(graph: Graph, items: Node, machine: Machine, log: Log | None, at_the_end: OnUndecided, *, check: bool) -> Graph:
+    """Return `graph`, which has the node `start`, with all other nodes of independent items."""
+
+    def decided_or_stuck(values: ItemsState) -> str:
+        return "commit" if values["decisions"][0]["status"] == "decided" else "escalate"
+
+    def next_items_or_end(values: ItemsState) -> str:
+        return END if values["done"] or values["step"] == values["until"] or values["full"] else "items"
+
+    graph.add_node("items", items)
+    graph.add_node("commit", _commit(machine, log))
+    graph.add_edge(START, "start")
+    for each in ("start", "commit"):
+        graph.add_conditional_edges(each, Node(next_items_or_end), ["items", END])
+    if at_the_end != "interrupt":
+        return graph.add_edge("items", "commit")
+    graph.add_node("escalate", _escalate(machine.task, check=check))
+    graph.add_conditional_edges("items", Node(decided_or_stuck), ["commit", "escalate"])
+    return graph.add_edge("escalate", "commit")

@@ -6,7 +6,7 @@
                          escalate -> commit, if a person answered or the step is left open
 
 A task of several parts has a node for each in the place of `microstep`, by the name of the part. The node of a given part
-(`given.py`) leads to `commit` alone.
+(`given.py`) leads to `commit` alone. Independent items go through a graph of another shape (`items.py`).
 
 The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
 totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
@@ -39,12 +39,15 @@ from maker_graph.errors import UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
 from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
-from maker_graph.graph.lookahead import WindowedGraph, microsteps_ahead
+from maker_graph.graph.items import ItemsState, items_at_once, with_items
+from maker_graph.graph.lookahead import microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.parts import Asked
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import BoundedGraph, Durable, Node
 from maker_graph.graph.serializer import refuse_permissive
+from maker_graph.graph.slots import Slots
+from maker_graph.graph.underway import UnderWay, WindowedGraph
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
 from maker_graph.models.calls import Calls
@@ -94,7 +97,7 @@ def create_maker(
     max_tokens: int | Auto | None = "auto",
     seed: int | None = None,
     ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
-    lookahead: int | Literal["auto"] = 1,
+    lookahead: int | Literal["auto"] | None = None,
     draft_model: Model | None = None,
     draft_calls: Calls | None = None,
     on_undecided: OnUndecided | None = None,
@@ -130,7 +133,9 @@ def create_maker(
         seed: from which each sample gets a seed of its own.
         ladder: what an undecided step climbs; None leaves it all to `on_undecided`.
         lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
-            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision.
+            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision. By
+            default it is 1; of independent items as many as `max_concurrency` allows are in flight, or 32, and nothing is
+            drafted.
         draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
         draft_calls: how its requests are made, where not as those of the votes.
         on_undecided: at the end of the ladder: "raise", "return" (leave the step open) or "interrupt" (ask a person). Default:
@@ -180,7 +185,7 @@ def create_maker(
 class Ahead(NamedTuple):
     """How far a machine looks ahead, who drafts, and how the requests for drafts are made."""
 
-    lookahead: int | Literal["auto"] = 1
+    lookahead: int | Literal["auto"] | None = None
     draft_model: Model | None = None
     draft_calls: Calls | None = None
 
@@ -219,9 +224,25 @@ def build_maker(
     def config_of(step: int) -> RunnableConfig:
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
 
+    made = partial(_Maker, trusting=trust_checkpoints, context_schema=context_schema)
+    supersteps = 3 * (segment.steps or machine.total or STEPS) * max(map(len, parts.values()), default=1) + 2
+    if machine.task.given is not None:
+        graph = made(supersteps, ItemsState, window=partial(Slots, machine.task, checked=voting.check))
+        graph.add_node("start", _start(machine, log, segment, decisions=[], full=False))
+        (voters,) = parts.values()
+        items = items_at_once(
+            voters,
+            config_of,
+            total=machine.total,
+            width=None if ahead.lookahead is None else _width(ahead.lookahead),
+            first=asked.first_round,
+            each=len(voters) * voting.max_samples,
+            at_the_end=at_the_end,
+        )
+        return with_items(graph, items, machine, log, at_the_end, check=voting.check)
     nodes = {name: _microstep(voters, config_of) for name, voters in parts.items()}
     window = None
-    if (width := _width(ahead.lookahead)) != 1:
+    if (width := _width(ahead.lookahead or 1)) != 1:
         draftable(task)
         drafter = _drafter(machine.task, ahead, asked.first_model, voting.seed, calls)
         ahead_of = partial(
@@ -236,17 +257,9 @@ def build_maker(
         asks = not isinstance(machine.task, Predicts)
         worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
         window = partial(Window, machine.task, worth, first=asked.first_round, checked=checked, asks=asks)
-    graph = _Maker(
-        (segment.steps or machine.total or STEPS) * max(map(len, parts.values()), default=1),
-        MakerState,
-        trusting=trust_checkpoints,
-        window=window,
-        durable=see_durable if acts_unlogged(machine.task, log, on_doubt) else None,
-        input_schema=MakerInput,
-        output_schema=MakerOutput,
-        context_schema=context_schema,
-    )
-    graph.add_node("start", _start(machine, log, segment))
+    durable = see_durable if acts_unlogged(machine.task, log, on_doubt) else None
+    graph = made(supersteps, MakerState, window=window, durable=durable)
+    graph.add_node("start", _start(machine, log, segment, rung=0, tried=[], ahead=[], dropped=0))
     graph.add_node("commit", _commit(machine, log, checked=checked))
     graph.add_edge(START, "start")
     names = list(machine.task.parts)
@@ -280,8 +293,8 @@ def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfi
     return Node(microstep, amicrostep)
 
 
-def _start(machine: Machine, log: Log | None, segment: Segment) -> Node:
-    """Return the node that says where an invocation begins and when it ends."""
+def _start(machine: Machine, log: Log | None, segment: Segment, **under_way: Any) -> Node:
+    """Return the node that says where an invocation begins and when it ends, and that nothing is under way."""
 
     def start(values: MakerState) -> dict[str, Any]:
         fresh = machine.begin()
@@ -296,10 +309,7 @@ def _start(machine: Machine, log: Log | None, segment: Segment) -> Node:
             "origin": fresh["digest"],
             "until": None if segment.steps is None else at["step"] + segment.steps,
             "until_samples": None if segment.samples is None else at["totals"]["samples"] + segment.samples,
-            "rung": 0,
-            "tried": [],
-            "ahead": [],
-            "dropped": 0,
+            **under_way,
         }
 
     return Node(start)
@@ -416,16 +426,16 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
 
     def __init__(
         self,
-        steps: int,
+        supersteps: int,
         state: type[Any],
         *,
         trusting: bool,
-        window: Callable[[], Window] | None,
-        durable: Durable | None,
-        **schemas: type[Any] | None,
+        window: Callable[[], UnderWay] | None,
+        durable: Durable | None = None,
+        context_schema: type[Any] | None,
     ) -> None:
-        super().__init__(state, **schemas)
-        self._steps = steps
+        super().__init__(state, context_schema, input_schema=MakerInput, output_schema=MakerOutput)
+        self._supersteps = supersteps
         self._window = window
         self._trusting = trusting
         self._durable = durable
@@ -440,8 +450,7 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
         if not self._trusting:
             refuse_permissive(checkpointer)
         graph = super().compile(checkpointer, **kwargs)
-        supersteps = 3 * self._steps + 2
         more: dict[str, Any] = {"trusting": self._trusting, "durable": self._durable}
         if self._window is None:
-            return BoundedGraph.of(graph, supersteps, **more)
-        return WindowedGraph.of(graph, supersteps, window=self._window, **more)
+            return BoundedGraph.of(graph, self._supersteps, **more)
+        return WindowedGraph.of(graph, self._supersteps, window=self._window, **more)

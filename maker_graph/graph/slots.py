@@ -3,9 +3,9 @@
     committed | finished ... not yet ... finished ... | in flight, in `width` slots | not begun
               ^ the front: what is finished here, without a gap, is committed together
 
-An item goes first to the task's program (`given`). If that is not sure, it takes a slot: it is voted on, climbs the rungs of the
-ladder in its slot, and is left open at the end of it. Nothing waits for it but the commits of the items after it. Up to four
-widths of voted items may be finished and wait for a slow one; then nothing new begins.
+An item goes first to the task's program (`given`). If that is not sure, the item takes a slot: it is voted on, climbs the rungs
+of the ladder in its slot, and is left open at the end of it. Nothing waits for it but the commits of the items after it. Up to
+four widths of voted items may be finished and wait for a slow one; then nothing new begins.
 
 An item that fails with an error stops the beginning of others. What is before it is awaited and committed, then it raises.
 """
@@ -218,7 +218,7 @@ class Slots:
                 return
             work = self._crew.vote(self._unsure, self._next)
             self._flying[work] = self._next
-            work.add_done_callback(self.hear)  # type: ignore[arg-type]  # it is called with the work itself
+            work.add_done_callback(self.hear)
             self._next, self._unsure = self._next + 1, None
 
     def _has_room(self) -> bool:

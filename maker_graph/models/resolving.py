@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 
-from maker_graph.core.task import Task
+from maker_graph.core.guarding import AnyTask, guarded
 from maker_graph.errors import MissingKey, UnknownModel, UsageError
 from maker_graph.models.names import TINY, info_of
 from maker_graph.models.wrapped import chain_of
@@ -74,7 +74,7 @@ def resolve_model(
     return _other(provider, name)
 
 
-def model_for(name: str, task: Task, seed: int | None) -> BaseChatModel:
+def model_for(name: str, task: AnyTask, seed: int | None) -> BaseChatModel:
     """Return the model of this name for a run or a calibration; a simulated one knows what the task's `rehearsal` knows.
 
     Raises:
@@ -85,8 +85,9 @@ def model_for(name: str, task: Task, seed: int | None) -> BaseChatModel:
     if info_of(name).simulated:
         from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  only if asked for
 
-        if isinstance(model, SimulatedChatModel) and not task.done(state := task.start()):
-            model.knows(task.prompt(state))
+        inside = guarded(task)
+        if isinstance(model, SimulatedChatModel) and not inside.done(state := inside.start()):
+            model.knows(inside.prompt(state))
     return model
 
 

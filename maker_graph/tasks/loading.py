@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maker_graph.core.task import Task
+from maker_graph.core.guarding import AnyTask
+from maker_graph.core.items import Items
+from maker_graph.core.task import PartsTask, Task
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
 from maker_graph.files import file_named, is_there
 from maker_graph.tasks.hanoi import Hanoi
@@ -17,6 +19,9 @@ from maker_graph.tasks.tables import read_rows
 
 SHIPPED = ("hanoi", "records")
 """The names of the tasks that come with this package. Any other name is code of the user's own."""
+
+
+_KINDS = (Task, PartsTask, Items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class LoadedTask:
 
     name: str
     options: dict[str, Any]
-    task: Task
+    task: AnyTask
 
 
 def load_task(name: str, options: Mapping[str, Any]) -> LoadedTask:
@@ -51,7 +56,7 @@ def load_task(name: str, options: Mapping[str, Any]) -> LoadedTask:
     return LoadedTask(name, dict(options), _load_own(name))
 
 
-def described(task: Task | LoadedTask) -> LoadedTask:
+def described(task: AnyTask | LoadedTask) -> LoadedTask:
     """Return `task` with the name and the options by which it can be made again.
 
     A task of the user's own goes by `package.module:Class`; whoever opens its run hands the task in again.
@@ -81,7 +86,7 @@ def _load_records(options: Mapping[str, Any]) -> LoadedTask:
     return LoadedTask("records", {**options, "digest": digest}, Records(read_rows(content, str(path))))
 
 
-def _load_own(name: str) -> Task:
+def _load_own(name: str) -> AnyTask:
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise UnknownTask(f"There is no task {name!r}: there are {', '.join(SHIPPED)}, and your own as package.module:name.")
@@ -89,9 +94,12 @@ def _load_own(name: str) -> Task:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-        made = found() if isinstance(found, type) or not isinstance(found, Task) else found
+        made = found() if isinstance(found, type) or not isinstance(found, _KINDS) else found
     except Exception as error:
         raise UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.") from error
-    if not isinstance(made, Task):
-        raise UnknownTask(f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply.")
+    if not isinstance(made, _KINDS):
+        raise UnknownTask(
+            f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and apply, "
+            "or to be a subclass of Items."
+        )
     return made

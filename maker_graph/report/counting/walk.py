@@ -2,18 +2,18 @@
 
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import plain
-from maker_graph.core.guarding import guarded
-from maker_graph.core.task import Keyed, Known, Located, Skippable, Task
+from maker_graph.core.guarding import AnyTask, guarded
+from maker_graph.core.task import Keyed, Known, Located, Skippable
 from maker_graph.report.counting.steps import CountedStep, candidates_of
 
 
 class TruthWalk:
     """The walk through the states of a short run whose task knows the truth; of others, no state is made."""
 
-    def __init__(self, task: Task | None, *, replayed: bool) -> None:
+    def __init__(self, task: AnyTask | None, *, replayed: bool) -> None:
         self._task = None if task is None else guarded(task)
-        self.known = replayed and isinstance(task, Known)
-        self._state = None if task is None or not self.known else plain(task.start(), own=True)
+        self.known = replayed and isinstance(self._task, Known)
+        self._state = None if self._task is None or not self.known else plain(self._task.start(), own=True)
         self._astray = False
 
     def truth(self, number: int) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maker_graph.core.canonical import JSON, canonical, strict_json
 from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.items import DecidedItem, Items
 from maker_graph.core.red_flags import (
     RedFlag,
     Sample,
@@ -25,7 +26,7 @@ from maker_graph.core.red_flags import (
     truncated,
 )
 from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
-from maker_graph.core.task import Task
+from maker_graph.core.task import GivenPart, PartsTask, Task, VotedPart
 from maker_graph.core.voting import Voting
 from maker_graph.errors import (
     DamagedRun,
@@ -36,6 +37,7 @@ from maker_graph.errors import (
     MakerError,
     MissingKey,
     OlderJournal,
+    PartFailed,
     ProviderFailure,
     StaleStep,
     TakenOver,
@@ -70,14 +72,17 @@ __all__ = [
     "Copies",
     "DamagedRun",
     "Decided",
+    "DecidedItem",
     "DecidedStep",
     "Decision",
     "Draw",
     "FirstTo",
     "Gate",
+    "GivenPart",
     "Hung",
     "Incomparable",
     "Invalid",
+    "Items",
     "Ladder",
     "LimitReached",
     "LostJournal",
@@ -85,6 +90,8 @@ __all__ = [
     "MakerError",
     "MissingKey",
     "OlderJournal",
+    "PartFailed",
+    "PartsTask",
     "ProviderFailure",
     "RedFlag",
     "Run",
@@ -100,6 +107,7 @@ __all__ = [
     "UnusableRun",
     "Usage",
     "UsageError",
+    "VotedPart",
     "Voting",
     "avote",
     "canonical",

@@ -22,9 +22,9 @@ from typing_extensions import TypedDict
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
-from maker_graph.core.guarding import draftable, total_of
+from maker_graph.core.guarding import AnyTask, draftable, guarded, total_of
 from maker_graph.core.machine import Committed, MakerOutput
-from maker_graph.core.task import Predicts, Task
+from maker_graph.core.task import Predicts
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
@@ -86,13 +86,14 @@ class Solving(TypedDict, total=False):
 
     Attributes:
         answer: a person's reply to the step that waits for one, as a model would give it.
-        max_cost: USD; the run stops before more are spent. It is kept, like all up to `draft_model`.
+        max_cost: USD; the run stops before more are spent. It is kept, like all up to `out`.
         max_calls: requests, failed ones included.
         max_minutes: at work.
         max_samples: a vote that needs more samples is undecided.
         price: USD per million tokens, "input,output", if not the list price.
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
+        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" asks for an `answer`.
         out: where a task that has results writes them.
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
@@ -115,6 +116,7 @@ class Solving(TypedDict, total=False):
     price: str | None
     lookahead: int | Literal["auto"] | None
     draft_model: str | None
+    on_doubt: Literal["again", "ask"] | None
     out: Path | None
     force: bool
     concurrency: int | None
@@ -147,7 +149,7 @@ class Run:
     def create(
         cls,
         path: str | Path,
-        task: Task | LoadedTask,
+        task: AnyTask | LoadedTask,
         *,
         model: str,
         k: int | Auto = "auto",
@@ -166,8 +168,9 @@ class Run:
         max_calls: int | None = None,
         max_minutes: float | None = None,
         price: str | None = None,
-        lookahead: int | Auto = 1,
+        lookahead: int | Auto | None = None,
         draft_model: str | None = None,
+        on_doubt: Literal["again", "ask"] = "again",
         out: str | Path | None = None,
         force: bool = False,
         fsync: Fsync = "full",
@@ -195,8 +198,10 @@ class Run:
             max_calls: requests, failed ones included.
             max_minutes: at work.
             price: USD per million tokens, "input,output", if not the list price.
-            lookahead: microsteps in flight at once, or "auto".
+            lookahead: microsteps in flight at once, or "auto". By default one, or as many independent items as `concurrency`
+                allows.
             draft_model: who drafts; the model itself if None.
+            on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
             out: where a task that has results writes them.
             force: files of the user's that stand there may be replaced, as they are now.
             fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
@@ -232,6 +237,7 @@ class Run:
             price=price,
             lookahead=lookahead,
             draft_model=draft_model,
+            on_doubt=on_doubt,
             out=None if out is None else Path(out).absolute(),
         )
         _check_models(settings, options, loaded.task)
@@ -247,7 +253,7 @@ class Run:
         cls,
         path: str | Path,
         *,
-        task: Task | None = None,
+        task: AnyTask | None = None,
         trust: bool | Literal["mine"] = False,
         fsync: Fsync = "full",
         accept_loss: bool = False,
@@ -288,7 +294,7 @@ class Run:
         return self._opened.settings
 
     @property
-    def task(self) -> Task:
+    def task(self) -> AnyTask:
         """The task.
 
         Raises:
@@ -368,7 +374,7 @@ class Run:
         from maker_graph.models.gate import Gate
         from maker_graph.run.solving import Watcher, solve
 
-        kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "out")
+        kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "on_doubt", "out")
         options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
         _check_models(self.settings, options, self.task)
         if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
@@ -465,7 +471,7 @@ class Run:
         self.close()
 
 
-def _plan(estimates: "ModelEstimates | None", settings: Settings, task: Task) -> dict[str, str]:
+def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask) -> dict[str, str]:
     """Return the note of what is expected of a run, if enough is known."""
     from maker_graph.calibration.plan import expected
 
@@ -477,7 +483,7 @@ def _decided(step: Committed) -> DecidedStep:
     return DecidedStep(step.after["step"], step.decision)
 
 
-def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles, *, force: bool) -> None:
+def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFiles, *, force: bool) -> None:
     """See before anything is paid for that the results can be written, and that nothing of the user's is lost by it.
 
     Raises:
@@ -491,7 +497,7 @@ def _see_out(settings: Settings, options: RunOptions, task: Task, own: OwnFiles,
     see_results(options.out, task.items, own, source=None if given is None else file_named(given), force=force)
 
 
-def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
+def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
     """See before anything is stored or paid for that the models, prices and drafts of a run can be had.
 
     Raises:
@@ -502,10 +508,11 @@ def _check_models(settings: Settings, options: RunOptions, task: Task) -> None:
 
     if options.max_samples is not None and options.max_samples < settings.k:
         raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")
-    if options.lookahead != 1:
-        draftable(task)
+    inside = guarded(task)
+    if (options.lookahead or 1) != 1 and inside.given is None:
+        draftable(inside)
         drafter = options.draft_model or settings.model
-        if not info_of(drafter).drafts and not isinstance(task, Predicts):
+        if not info_of(drafter).drafts and not isinstance(inside, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
     for name in (settings.model, settings.ladder.model, options.draft_model):
         if name is not None:

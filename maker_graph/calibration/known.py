@@ -44,7 +44,7 @@ def estimates_for(
         return None
     task = guarded(loaded.task)
     state = task.start()
-    prompt = [] if task.done(state) else as_pairs(task.prompt(state))
+    prompt = as_pairs(task.prompt(state)) if task.part(state) in task.voted_parts else []
     return estimates_of_profile(info.profile(), estimated_tokens("".join(str(content) for _, content in prompt)))
 
 

@@ -22,8 +22,7 @@ from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Judged, Reader, judge_all
-from maker_graph.core.guarding import Guarded, guarded
-from maker_graph.core.task import Task
+from maker_graph.core.guarding import AnyTask, Guarded, guarded
 from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.graph.ladder import reading_of
@@ -38,7 +37,7 @@ from maker_graph.run.copies import see_draws
 
 async def calibrate(
     calibration: Calibration,
-    task: Task,
+    task: AnyTask,
     model: BaseChatModel,
     name: str,
     *,

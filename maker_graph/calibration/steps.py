@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from maker_graph.calibration.lines import CalibrationRequest
-from maker_graph.core.guarding import AnyTask, guarded, total_of
+from maker_graph.core.guarding import AnyTask, Guarded, guarded, total_of
 from maker_graph.core.task import Known, Located
 from maker_graph.errors import UsageError
 
@@ -45,13 +45,12 @@ def calibratable_steps(task: AnyTask, *, truth: bool) -> int:
     return total
 
 
-def task_with_truth(task: AnyTask) -> Known:
-    """Return `task` behind the guard, which knows its right answers.
+def task_with_truth(task: Guarded) -> Known:
+    """Return `task`, which knows its right answers.
 
     Raises:
         UsageError: it does not.
     """
-    inside = guarded(task)
-    if not isinstance(inside, Known):
+    if not isinstance(task, Known):
         raise UsageError("The task has neither state_at(step) nor truth(state).")
-    return inside
+    return task

@@ -4,7 +4,7 @@ from typing import Any
 
 from maker_graph.calibration.plan import WIDE
 from maker_graph.cli.output import console, shown, tell
-from maker_graph.core.guarding import total_of
+from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.task import Predicts
 from maker_graph.models.pricing import FREE
 from maker_graph.report.wording import chance
@@ -41,12 +41,19 @@ def announce(run: Run, *, quiet: bool) -> None:
     cap = settings.voting.output_cap
     if price is not None and price != FREE and total is not None and cap is not None:
         calls = total * settings.k
-        read = sum(len(str(message)) for message in run.task.prompt(run.task.start())) // 4
+        read = _prompt_tokens(run)
         most = calls * price({"input": read, "cached": 0, "output": cap})  # each request has its own place among the tiers
         draws.print(
             f"Expected: {calls:,} calls, and some more where samples disagree; "
             f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."
         )
+
+
+def _prompt_tokens(run: Run) -> int:
+    """Return about how many tokens the first prompt has; 0 if the first step is answered without one."""
+    task = guarded(run.task)
+    state = task.start()
+    return len(str(task.prompt(state))) // 4 if task.part(state) in task.voted_parts else 0
 
 
 def _stated(plan: dict[str, Any]) -> str:
@@ -61,7 +68,7 @@ def _stated(plan: dict[str, Any]) -> str:
 def announce_lookahead(run: Run, *, quiet: bool) -> None:
     """Say how far a run looks ahead, who drafts, and what that costs."""
     options = run.options
-    if options.lookahead == 1 or quiet:
+    if (options.lookahead or 1) == 1 or guarded(run.task).given is not None or quiet:
         return
     by = "the task itself" if isinstance(run.task, Predicts) else options.draft_model or run.settings.model
     many = (

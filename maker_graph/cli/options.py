@@ -119,8 +119,9 @@ LookaheadOption = Annotated[
     typer.Option(
         "--lookahead",
         metavar="N|auto",
-        help="Microsteps in flight at once, on drafted states: faster, for some more samples, and no decision is another. auto "
-        "adapts to how often drafts hold. Default: 1; a resume keeps it.",
+        help="Microsteps in flight at once, on drafted states. It makes a run faster, draws some more samples, and changes no "
+        "decision. auto adapts to how often drafts hold. Default: 1, or as many independent items as --concurrency allows; a "
+        "resume keeps it.",
     ),
 ]
 
@@ -147,6 +148,16 @@ TraceOption = Annotated[
     ),
 ]
 
+
+OnDoubtOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on-doubt",
+        metavar="again|ask",
+        help="An action on the world that was begun and not committed, when the run goes on: perform it again, or stop and ask. "
+        "Default: again; at a resume, as before.",
+    ),
+]
 
 RecordTo = Annotated[
     Path | None,
@@ -187,6 +198,13 @@ def parse_retry_temperature(text: str) -> float | None:
     if given == "auto" or (isinstance(given, tuple) and given[0] != given[1]):
         raise UsageError(f"--retry-temperature is one temperature, or none; not {text!r}.")
     return given[0] if isinstance(given, tuple) else given
+
+
+def parse_on_doubt(text: str | None) -> Literal["again", "ask"] | None:
+    """Return what becomes of an action in doubt; None if nothing was said."""
+    if text in {"again", "ask"} or text is None:
+        return text  # type: ignore[return-value]  # it is one of them
+    raise UsageError(f"--on-doubt is again or ask, not {text!r}.")
 
 
 def parse_lookahead(text: str | None) -> int | Auto | None:

@@ -218,6 +218,11 @@ def draftable(task: AnyTask) -> None:
         )
 
 
+def is_task(value: object) -> bool:
+    """Say whether `value` is an instance of a task, in any form; `see_task` looks closer."""
+    return not isinstance(value, type) and isinstance(value, Items | PartsTask | Task)
+
+
 def see_task(task: object) -> None:
     """See that `task` is one: an instance whose functions can be called as they will be.
 

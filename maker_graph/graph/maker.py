@@ -260,7 +260,6 @@ def build_maker(
     durable = see_durable if acts_unlogged(machine.task, log, on_doubt) else None
     graph = made(supersteps, MakerState, window=window, durable=durable)
     graph.add_node("start", _start(machine, log, segment, rung=0, tried=[], ahead=[], dropped=0))
-    graph.add_node("commit", _commit(machine, log, checked=checked))
     graph.add_edge(START, "start")
     names = list(machine.task.parts)
     for name, part in machine.task.parts.items():
@@ -272,6 +271,7 @@ def build_maker(
     if parts:
         graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, check=voting.check))
         graph.add_conditional_edges("escalate", _next_rung_or_commit(machine.task), [*parts, "commit"])
+    graph.add_node("commit", _commit(machine, log, checked=checked))
     next_part_or_end = _next_part_or_end(machine.task)
     for each in ("start", "commit"):
         graph.add_conditional_edges(each, next_part_or_end, [*names, END])

@@ -80,13 +80,12 @@ def model_for(name: str, task: AnyTask, seed: int | None) -> BaseChatModel:
     Raises:
         UsageError: there is no such model, or it is simulated and does not know the task.
     """
-    rehearsal = getattr(task, "rehearsal", None)
+    inside, rehearsal = guarded(task), getattr(task, "rehearsal", None)
     model = resolve_model(name, seed=seed, rehearsals=() if rehearsal is None else (rehearsal,))
     if info_of(name).simulated:
         from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  only if asked for
 
-        inside = guarded(task)
-        if isinstance(model, SimulatedChatModel) and not inside.done(state := inside.start()):
+        if isinstance(model, SimulatedChatModel) and inside.part(state := inside.start()) in inside.voted_parts:
             model.knows(inside.prompt(state))
     return model
 

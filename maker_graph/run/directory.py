@@ -20,10 +20,10 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
-from maker_graph.core.guarding import guarded, total_of
+from maker_graph.core.guarding import AnyTask, guarded, total_of
 from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
-from maker_graph.core.task import Checks, Task
+from maker_graph.core.task import Checks
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole
 from maker_graph.run.birth import cradle, create_journal
@@ -108,7 +108,7 @@ class Run:
         journal: its decided steps.
     """
 
-    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: Task | None = None) -> None:
+    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: AnyTask | None = None) -> None:
         self.directory = directory
         self.settings = settings
         self.journal = journal
@@ -133,7 +133,7 @@ class Run:
         return self._task is not None or self.settings.task in SHIPPED
 
     @property
-    def task(self) -> Task:
+    def task(self) -> AnyTask:
         """The task.
 
         Raises:
@@ -161,7 +161,7 @@ class Run:
 def created(
     directory: Path,
     settings: Settings,
-    task: Task | None = None,
+    task: AnyTask | None = None,
     *,
     fsync: Fsync = "full",
     notes: Mapping[str, str] | None = None,
@@ -203,7 +203,7 @@ def created(
 
 
 @contextmanager
-def opened(directory: Path, task: Task | None = None, *, fsync: Fsync = "full", accept_loss: bool = False) -> Iterator[Run]:
+def opened(directory: Path, task: AnyTask | None = None, *, fsync: Fsync = "full", accept_loss: bool = False) -> Iterator[Run]:
     """Open the run in `directory`; one that cannot be written can be looked at.
 
     Args:

@@ -8,9 +8,9 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from maker_graph.core.canonical import sorted_json
-from maker_graph.core.guarding import guarded, see_task
+from maker_graph.core.guarding import AnyTask, guarded, see_task
 from maker_graph.core.machine import Machine
-from maker_graph.core.task import Rephrases, Task
+from maker_graph.core.task import Rephrases
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.models.names import ModelInfo, info_of
@@ -175,7 +175,7 @@ def _first_form(settings: Settings) -> dict[str, Any]:
     return {**own, **now["voting"], **ladder}
 
 
-def unchanged(settings: Settings, task: Task) -> None:
+def unchanged(settings: Settings, task: AnyTask) -> None:
     """See that the task still asks what it asked when the run began.
 
     Raises:
@@ -188,12 +188,13 @@ def unchanged(settings: Settings, task: Task) -> None:
         )
 
 
-def _prompt_digest(task: Task) -> str:
+def _prompt_digest(task: AnyTask) -> str:
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which who only looks at a run does not need
 
-    task = guarded(task)
-    state = task.start()
-    prompts = [] if task.done(state) else [task.prompt(state)]
-    if prompts and isinstance(task, Rephrases):
-        prompts.append(task.rephrase(state, 1))
+    inside = guarded(task)
+    state = inside.start()
+    asked = inside.part(state) in inside.voted_parts
+    prompts = [inside.prompt(state)] if asked else []
+    if asked and isinstance(part := inside.at(state), Rephrases):
+        prompts.append(part.rephrase(state, 1))
     return hashlib.sha256(sorted_json([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]

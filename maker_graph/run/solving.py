@@ -18,9 +18,9 @@ from langgraph.types import Command
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
-from maker_graph.core.guarding import Guarded, total_of
+from maker_graph.core.guarding import AnyTask, Guarded, total_of
 from maker_graph.core.machine import Begun, Committed, MakerOutput
-from maker_graph.core.task import Prompt, Skippable, Task
+from maker_graph.core.task import Prompt, Skippable
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
@@ -45,6 +45,9 @@ from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
+
+ITEMS_PER_SEGMENT = 20_000
+"""The same of independent items: at its end nothing new begins until all that are in flight have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ async def solve(
         on_undecided="return" if isinstance(task, Skippable) else "interrupt",
         on_doubt=options.on_doubt,
         segment=Segment(
-            steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
+            steps_per_segment or (steps if traced else STEPS_PER_SEGMENT if task.given is None else ITEMS_PER_SEGMENT),
             samples_per_trace(_votes(ladder, task) * voting.max_samples) if traced else None,
         ),
         step_config=traces.step_config,
@@ -259,7 +262,7 @@ class _Chats(NamedTuple):
     drafts: BaseChatModel
 
     @classmethod
-    def of(cls, settings: Settings, options: RunOptions, task: Task) -> "_Chats":
+    def of(cls, settings: Settings, options: RunOptions, task: AnyTask) -> "_Chats":
         seed, stronger = settings.voting.seed, settings.ladder.model
         model = model_for(settings.model, task, seed)
         return cls(

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maker_graph.core.guarding import AnyTask
-from maker_graph.core.items import Items
-from maker_graph.core.task import PartsTask, Task
+from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.errors import UnknownTask, UnusableRun, UsageError
 from maker_graph.files import file_named, is_there
 from maker_graph.tasks.hanoi import Hanoi
@@ -19,9 +17,6 @@ from maker_graph.tasks.tables import read_rows
 
 SHIPPED = ("hanoi", "records")
 """The names of the tasks that come with this package. Any other name is code of the user's own."""
-
-
-_KINDS = (Task, PartsTask, Items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +89,12 @@ def _load_own(name: str) -> AnyTask:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-        made = found() if isinstance(found, type) or not isinstance(found, _KINDS) else found
+        made = found() if isinstance(found, type) or not is_task(found) else found
     except Exception as error:
         raise UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.") from error
-    if not isinstance(made, _KINDS):
+    if not is_task(made):
         raise UnknownTask(
-            f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and apply, "
-            "or to be a subclass of Items."
+            f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and "
+            "apply, or to be a subclass of Items."
         )
-    return made
+    return made  # type: ignore[no-any-return]  # it was seen to be one

@@ -68,7 +68,7 @@ class Records(Items):
                 raise UsageError(f"Row {number} has no {' and no '.join(missing)}; each row needs {', '.join(INPUT)}.")
         self.items = rows
 
-    def prompt(self, item: Mapping[str, str]) -> Prompt:  # type: ignore[override]
+    def prompt(self, item: Mapping[str, str]) -> Prompt:
         """Return the instructions and the one row; a row knows nothing of its neighbours."""
         fields = {name: " ".join(item[name].split()) for name in INPUT}  # one line each
         return [("system", SYSTEM), ("user", USER.format(**fields))]

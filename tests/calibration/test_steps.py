@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from maker_graph.calibration.steps import calibratable_steps, drawn_steps, state_at, task_with_truth
+from maker_graph.core.guarding import guarded
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi, Records
 from tests.calibration.making import request_of
@@ -40,7 +41,7 @@ def test_steps_are_drawn_without_repetition_and_the_seed_says_which() -> None:
 def test_a_state_is_made_or_walked_to() -> None:
     for number in range(7):
         assert state_at(Hanoi(3), number) == state_at(Walked(), number)
-    assert state_at(Records(ROWS), 2) == Records(ROWS).state_at(2)
+    assert state_at(Records(ROWS), 2) == {"row": 2}
 
 
 def test_a_task_that_cannot_be_calibrated_is_refused_with_what_it_lacks() -> None:
@@ -51,4 +52,4 @@ def test_a_task_that_cannot_be_calibrated_is_refused_with_what_it_lacks() -> Non
     with pytest.raises(UsageError, match=r"no total\(\)"):
         calibratable_steps(Endless(3), truth=True)
     with pytest.raises(UsageError, match=r"neither state_at"):
-        task_with_truth(Records(ROWS))
+        task_with_truth(guarded(Records(ROWS)))

@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page
 
 from maker_graph.core.decision import Reader, decide, judge_all, next_draw
+from maker_graph.core.guarding import guarded
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
@@ -43,7 +44,7 @@ def by_hand(directory: Path, settings: Settings, replies: Sequence[Sequence[str]
     """Make a run whose steps got these replies, each vote as long as it takes."""
     with created(directory, settings) as run:
         run.journal.claim()
-        reading, terms, at = Reader(run.task.parse, None, None, {}), Voting(AheadBy(settings.k)), run.machine.begin()
+        reading, terms, at = Reader(guarded(run.task).parse, None, None, {}), Voting(AheadBy(settings.k)), run.machine.begin()
         for texts in replies:
             judged = judge_all([Sample(index, text, output_tokens=9) for index, text in enumerate(texts)], reading)
             assert next_draw(judged, terms) == 0

@@ -11,6 +11,7 @@ import pytest
 
 from maker_graph import Invalid, UsageError
 from maker_graph.core.decision import Reader, decide, judge
+from maker_graph.core.guarding import guarded
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
@@ -65,7 +66,7 @@ def test_verify_hears_a_check_in_every_way_in_which_it_may_say_no(tmp_path: Path
     for kind in (Strict, Vague):
         with directories.created(tmp_path / kind.__name__, settings, kind(1)) as run:
             run.journal.claim()
-            how = Reader(parse=run.task.parse, key=None, check=None, red_flags={})
+            how = Reader(parse=guarded(run.task).parse, key=None, check=None, red_flags={})
             made = decide([judge(Sample(0, f"move = [{disk}, 0, 2]\nnext_state = {state}"), how)], Voting(k=1), 1)
             run.journal.append([(made, run.machine.advance(run.machine.begin(), made))])
             if kind is Strict:

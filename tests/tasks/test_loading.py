@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from maker_graph import UnknownTask, UnusableRun, UsageError
+from maker_graph.core.guarding import guarded
 from maker_graph.tasks import Hanoi, Records
 from maker_graph.tasks.loading import LoadedTask, described, load_task
 
@@ -13,7 +14,11 @@ ROWS = 'address,date,amount,note\n"1 Elm St., 10115 Kiel",3.4.24,$5,x\n'
 
 def test_a_task_that_ships_is_made_by_its_name_and_options() -> None:
     loaded = load_task("hanoi", {"disks": 4})
-    assert (loaded.name, loaded.options, loaded.task.done(loaded.task.start())) == ("hanoi", {"disks": 4}, False)
+    assert (loaded.name, loaded.options, guarded(loaded.task).done(guarded(loaded.task).start())) == (
+        "hanoi",
+        {"disks": 4},
+        False,
+    )
 
 
 def test_records_keep_the_digest_of_their_file_and_all_its_columns(tmp_path: Path) -> None:
@@ -31,7 +36,7 @@ def test_records_keep_the_digest_of_their_file_and_all_its_columns(tmp_path: Pat
 def test_a_task_is_described_by_what_makes_it_again() -> None:
     for task in (Hanoi(3), Hanoi(3, source=1, target=0)):
         loaded = described(task)
-        again = load_task(loaded.name, loaded.options).task
+        again = guarded(load_task(loaded.name, loaded.options).task)
         assert again.prompt(again.start()) == task.prompt(task.start())
         assert described(loaded) is loaded
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maker_graph.core.guarding import AnyTask
 from maker_graph.report.counting.steps import CountedStep
 from maker_graph.tasks import Hanoi
 
@@ -24,7 +23,7 @@ class Frames:
 class FrameRecorder:
     """Where the disks of Hanoi were, now and then; nothing for other tasks."""
 
-    def __init__(self, task: AnyTask | None, steps: int) -> None:
+    def __init__(self, task: object, steps: int) -> None:
         # Odd, or disk 1 would stand on the same peg in all frames.
         self._stride = 1 if steps < FRAMES else math.ceil(steps / (FRAMES - 2)) | 1
         self._steps = steps

@@ -2,7 +2,7 @@
 
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import plain
-from maker_graph.core.guarding import AnyTask, guarded
+from maker_graph.core.guarding import AnyTask, Given, guarded
 from maker_graph.core.task import Keyed, Known, Located, Skippable
 from maker_graph.report.counting.steps import CountedStep, candidates_of
 
@@ -22,10 +22,10 @@ class TruthWalk:
             return None
         if isinstance(self._task, Located):
             self._astray = plain(self._task.state_at(number - 1), own=True) != self._state
-        if self._astray:
+        if self._astray or isinstance(part := self._task.at(self._state), Given):
             return None
         truth = self._task.truth(self._state)
-        return candidate_of(self._task.key(plain(truth)) if isinstance(self._task, Keyed) else truth)
+        return candidate_of(part.key(plain(truth)) if isinstance(part, Keyed) else truth)
 
     def add(self, step: CountedStep) -> None:
         """Take the step that was decided."""
@@ -35,6 +35,7 @@ class TruthWalk:
         if winner is None and isinstance(self._task, Skippable):
             self._state = plain(self._task.skip(self._state), own=True)
             return
+        given = isinstance(self._task.at(self._state), Given)
         self._state = plain(self._task.apply(self._state, step.seen.answer), own=True)
         right = winner is not None and candidates_of(step.seen, step.seen.votes[-1])[winner] == step.truth
-        self._astray = self._astray or not right
+        self._astray = self._astray or not (right or given)

@@ -4,7 +4,7 @@ It is pure: the same decisions lead to the same place. So a replay of the journa
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NotRequired, Protocol, runtime_checkable
 
 from typing_extensions import TypedDict
@@ -113,6 +113,19 @@ class ActionLog(Protocol):
 
     def performed(self, step: int, part: str, answer: JSON, /) -> None:
         """Keep what came of an action, of which nobody knows whether it will be committed."""
+        ...
+
+
+@runtime_checkable
+class KeepingLog(Protocol):
+    """A log that also keeps items that were decided before their turn to be committed, for whoever goes on."""
+
+    def keep_ahead(self, decided: Mapping[int, Decision], /) -> None:
+        """Keep decisions by their step, in the place of those that were kept before, as far as that is possible."""
+        ...
+
+    def decided_ahead(self) -> Mapping[int, Decision]:
+        """Return the decisions that were kept."""
         ...
 
 

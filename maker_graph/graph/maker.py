@@ -38,8 +38,8 @@ from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperatu
 from maker_graph.errors import UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
-from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
 from maker_graph.graph.items import ItemsState, items_at_once, with_items
+from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
 from maker_graph.graph.lookahead import microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.parts import Asked
@@ -227,7 +227,7 @@ def build_maker(
     made = partial(_Maker, trusting=trust_checkpoints, context_schema=context_schema)
     supersteps = 3 * (segment.steps or machine.total or STEPS) * max(map(len, parts.values()), default=1) + 2
     if machine.task.given is not None:
-        graph = made(supersteps, ItemsState, window=partial(Slots, machine.task, checked=voting.check))
+        graph = made(supersteps, ItemsState, window=partial(Slots, machine.task, checked=voting.check, log=log))
         graph.add_node("start", _start(machine, log, segment, decisions=[], full=False))
         (voters,) = parts.values()
         items = items_at_once(

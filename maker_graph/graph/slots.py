@@ -7,7 +7,8 @@ An item goes first to the task's program (`given`). If that is not sure, the ite
 of the ladder in its slot, and is left open at the end of it. Nothing waits for it but the commits of the items after it. Up to
 four widths of voted items may be finished and wait for a slow one; then nothing new begins.
 
-An item that fails with an error stops the beginning of others. What is before it is awaited and committed, then it raises.
+An item that fails with an error stops the beginning of others. What is before it is awaited and committed, then it raises. What
+is decided after it by then is handed to the log, if that keeps it: nobody pays for it again.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Decision, given
 from maker_graph.core.guarding import Guarded
+from maker_graph.core.machine import KeepingLog, Log
 from maker_graph.core.task import Checks, Located
 from maker_graph.errors import UsageError
 
@@ -89,12 +91,15 @@ class Slots:
         signal: set whenever an item ends.
     """
 
-    def __init__(self, task: Guarded, *, checked: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, task: Guarded, *, checked: bool, log: Log | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Begin with nothing.
 
         Args:
             task: an items task.
             checked: whether answers must keep the rules of the task, if it has some.
+            log: if it is a `KeepingLog`, what was decided before its turn comes from it and goes to it.
             clock: seconds.
         """
         assert isinstance(task, Located)  # noqa: S101  items are
@@ -110,6 +115,9 @@ class Slots:
         self._ended: deque[Work] = deque()
         self._finished: dict[int, Ended] = {}
         self._voted = 0  # of the finished ones
+        self._taken: dict[int, Decision] = {}  # and not known to be committed
+        self._log = log if isinstance(log, KeepingLog) else None
+        self._kept: dict[int, Decision] = {} if self._log is None else dict(self._log.decided_ahead())
         self._drawn = 0
         self._due = 0.0
         self._begun = self._failed = self._hurried = False
@@ -120,6 +128,7 @@ class Slots:
             self._front = self._next = step + 1
             self._drawn = drawn
         self._limits, self._crew = limits, crew
+        self._taken = {}
 
     def ready(self) -> bool:
         """Begin what may begin; say whether something is to be committed now, or to be raised."""
@@ -155,6 +164,8 @@ class Slots:
             if stopped and found:
                 break
             del self._finished[self._front]
+            if isinstance(ended, dict):
+                self._taken[self._front] = ended
             self._front += 1
             self._voted -= isinstance(ended, dict)
             found.append(decision)
@@ -174,7 +185,11 @@ class Slots:
         self.signal.set()
 
     def close(self) -> list[Work]:
-        """Cancel what is in flight; return all that is still ending, to be awaited."""
+        """Keep what is decided, cancel what is in flight; return all that is still ending, to be awaited."""
+        self._collect()
+        if self._log is not None:
+            finished = {step: ended for step, ended in sorted(self._finished.items()) if isinstance(ended, dict)}
+            self._log.keep_ahead({**self._kept, **self._taken, **finished})
         for work in self._flying:
             work.cancel()
             work.add_done_callback(_hear)
@@ -189,17 +204,23 @@ class Slots:
             if error is not None:
                 self._finished[step], self._failed = error, True
                 continue
-            decision = work.result()
-            self._finished[step] = decision
-            self._voted += 1
-            self._drawn += sum(vote["samples"] for vote in (*decision["tried"], decision))
-            self._begun = True
+            self._decided(step, work.result())
+
+    def _decided(self, step: int, decision: Decision) -> None:
+        self._finished[step] = decision
+        self._voted += 1
+        self._drawn += sum(vote["samples"] for vote in (*decision["tried"], decision))
+        self._begun = True
 
     def _fill(self) -> None:
         """Begin all that there is room for; those who wait for replies get their turn between many answers of the program."""
         until = self._clock() + TURN
         self._hurried = False
         while not self._failed and not (self._limits.last is not None and self._next > self._limits.last):
+            if self._next in self._kept:
+                self._decided(self._next, self._kept.pop(self._next))
+                self._next += 1
+                continue
             if self._unsure is None:
                 if len(self._finished) - self._voted >= GIVEN_WAITING:
                     return

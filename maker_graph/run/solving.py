@@ -5,7 +5,7 @@ Wiring only: LangGraph is the loop. What a kill loses is at most the votes in fl
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +18,7 @@ from langgraph.types import Command
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
+from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, Guarded, total_of
 from maker_graph.core.machine import Begun, Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable
@@ -34,6 +35,7 @@ from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
+from maker_graph.run.entry import decode, encode
 from maker_graph.run.intent import Intent
 from maker_graph.run.losses import Losses
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
@@ -101,6 +103,20 @@ class _Commits:
 
     def performed(self, step: int, part: str, answer: JSON) -> None:
         self.run.journal.intend(Intent(step, part, known=True, answer=answer))
+
+    def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
+        """Keep items that were decided before their turn; what is in the way of it, ends the run anyway."""
+        journal = self.run.journal
+        text = json.dumps([[step, encode(decision)] for step, decision in decided.items() if step > journal.step])
+        if text != (journal.note(_AHEAD) or "[]"):
+            with suppress(MakerError):
+                journal.owned()
+                journal.set_note(_AHEAD, text)
+
+    def decided_ahead(self) -> dict[int, Decision]:
+        """Return the items that an earlier session decided before their turn."""
+        kept = json.loads(self.run.journal.note(_AHEAD) or "[]")
+        return {step: decode(entry) for step, entry in kept if step > self.run.journal.step}
 
     def given_up(self) -> int:
         """Return how often the step at hand was given up in earlier sessions."""
@@ -228,6 +244,9 @@ def _votes(ladder: Ladder, task: Guarded) -> int:
 
 
 _GIVEN_UP = "given up"
+
+_AHEAD = "ahead"
+"""The note of items that were decided before their turn to be committed."""
 
 
 class _GivenUp(NamedTuple):

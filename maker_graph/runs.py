@@ -93,7 +93,7 @@ class Solving(TypedDict, total=False):
         price: USD per million tokens, "input,output", if not the list price.
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
-        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" asks for an `answer`.
+        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
         out: where a task that has results writes them.
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
@@ -404,17 +404,16 @@ class Run:
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Summary:
         """Return the run in figures, replayed from its journal by the task's rules alone, without a model.
 
-        `verified` says that every answer keeps the rules and that the goal is reached. A million steps take a minute or two;
-        `progress` is told the step every thousand.
+        `verdict` is what it is worth, in a word of `core/verdict.py`. A million steps take a minute or two; `progress` is told
+        the step every thousand.
 
         Raises:
             DamagedRun: the journal is not what was written.
         """
         result = summary(self._opened, progress)
-        verdict = json.dumps({"step": result["steps"], "verified": result["verified"]})
-        with suppress(MakerError):  # a run that can only be read is verified all the same
-            if result["done"] and self._opened.journal.note("verified") != verdict:
-                self._opened.journal.set_note("verified", verdict)  # a long run takes minutes to replay: its report need not
+        with suppress(MakerError):  # a run that can only be read is judged all the same
+            if result["done"]:
+                directories.keep_verdict(self._opened, result)  # a long run takes minutes to replay: its report need not
         return result
 
     def certify(self) -> "Certificate":

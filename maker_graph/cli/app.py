@@ -40,8 +40,8 @@ EXIT_CODES: dict[type[MakerError], int] = {
     TakenOver: INTERRUPTED,
 }
 
-NOT_VERIFIED = 1
-"""The exit code of a run that is over, and whose answers are not all known to keep the rules."""
+CONTRADICTED = 1
+"""The exit code of a run whose answers break a rule, miss the goal, or are known to be wrong."""
 
 CRASHED = 70
 """The exit code where something happened that nobody expected: an error in the program, or in the task."""
@@ -144,6 +144,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Solve long tasks by small voted steps (MAKER, arXiv 2511.09030).",
-    epilog="Exit codes: 0 done and verified, 1 done but not verified, 2 wrong usage, 3 undecided step, 4 limit reached, "
-    "5 provider failure, 6 damaged run, 70 a crash, 130 interrupted. After 3, 4, 5, 70 and 130 the run can be resumed.",
+    epilog="Exit codes: 0 done, 1 contradicted by the task's rules, goal or truth (of verify also: not over), 2 wrong usage, "
+    "3 undecided step, or steps left open, 4 limit reached, 5 provider failure, 6 damaged run, 70 a crash, 130 interrupted. "
+    "After 3, 4, 5, 70 and 130 the run can be resumed.",
 )

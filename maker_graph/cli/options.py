@@ -154,7 +154,7 @@ OnDoubtOption = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="again|ask",
-        help="An action on the world that was begun and not committed, when the run goes on: perform it again, or stop and ask. "
+        help="When a run goes on whose last action on the world may have been performed: perform it again, or stop and ask. "
         "Default: again; at a resume, as before.",
     ),
 ]

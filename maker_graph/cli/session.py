@@ -15,7 +15,7 @@ from maker_graph.cli.app import INTERRUPTED, Ending, code_of
 from maker_graph.cli.output import console, put, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
-from maker_graph.cli.summary import print_summary, summarized, verdict
+from maker_graph.cli.summary import ending_of, print_summary, summarized
 from maker_graph.core.characters import visible
 from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.machine import MakerOutput
@@ -50,8 +50,8 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
         return Ending(INTERRUPTED if stopped is None else code_of(stopped), _why(stopped, run.step + 1), result)
     if unwritten is not None:
         return Ending(code_of(unwritten), str(unwritten), result)
-    ending = verdict(result)
-    return ending if left_open is None else replace(ending, reason=left_open)
+    ending = ending_of(result)
+    return replace(ending, reason=left_open) if left_open is not None and result["verdict"] == "open" else ending
 
 
 def _results(run: Run) -> tuple[str | None, MakerError | None]:

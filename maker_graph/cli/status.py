@@ -6,17 +6,21 @@ from maker_graph.cli.options import AsJson, OwnTask, RunName, Trust, opened_run
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
 def verify_command(run: RunName, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False) -> Ending:
-    """Replay a run's journal by the task's rules alone, without a model; exit with 0 if it is done and verified.
+    """Replay a run's journal by the task's rules alone, without a model, and say what it is worth.
+
+    Proved: every answer keeps the rules and the goal is reached. Right: every answer is the one that the task knows to be
+    right. Consistent: nothing says that the answers are right, or wrong. These three exit with 0, open with 3; contradicted,
+    and a run that is not over, with 1.
 
     A task of your own is code: it is imported if you name it (--task), or trust the directory (--trust).
     """
-    from maker_graph.cli.summary import print_summary, summarized, verdict
+    from maker_graph.cli.summary import ending_of, print_summary, summarized
 
     with opened_run(run, task=task, trust=trust) as opened:
         _ = opened.task  # without it nothing can be replayed
         result = summarized(opened, quiet=as_json)
     print_summary(result, quiet=as_json)
-    return verdict(result)
+    return ending_of(result)
 
 
 @app.command("status", epilog="Example:\n\n  maker-graph status hanoi-20260101-120000-000000 --json")

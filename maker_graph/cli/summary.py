@@ -1,19 +1,24 @@
 """A run in figures, as a person or a program reads it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.progress import Progress
 from rich.text import Text
 
-from maker_graph.cli.app import NOT_VERIFIED, Ending
+from maker_graph.cli.app import CONTRADICTED, EXIT_CODES, Ending
 from maker_graph.cli.output import console, facts, show, shown
+from maker_graph.core.verdict import Verdict
+from maker_graph.errors import Undecided
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import list_price
 from maker_graph.run.directory import LONG, Summary
 from maker_graph.runs import Run
 
-NOT_KEPT = "The run is over, but not every step was decided by the rules, or the goal is not reached."
+CODES: Mapping[Verdict | None, int] = {"contradicted": CONTRADICTED, "unfinished": CONTRADICTED, "open": EXIT_CODES[Undecided]}
+"""The exit code of a verdict that is not good; `verify` is asked for an end, so a run that is not over is not."""
+
+STYLES: Mapping[Verdict | None, str] = {"proved": "green", "right": "green", "contradicted": "red", "open": "yellow"}
 
 
 def summarized(run: Run, *, quiet: bool) -> Summary:
@@ -25,12 +30,13 @@ def summarized(run: Run, *, quiet: bool) -> Summary:
         return run.verify(lambda step: bar.update(shown, completed=step))
 
 
-def verdict(result: Summary) -> Ending:
-    """Return how a command ends whose run is to be done and verified."""
-    if result["verified"]:
+def ending_of(result: Summary) -> Ending:
+    """Return how a command ends whose run is to be done, and not contradicted."""
+    verdict, because = result["verdict"], result["because"]
+    if verdict not in CODES:
         return Ending(result=result)
-    reason = NOT_KEPT if result["done"] else f"The run is not done: {_position(result)}."
-    return Ending(NOT_VERIFIED, reason, result)
+    reason = f"The run is not done: {_position(result)}" if verdict == "unfinished" else f"The run is {verdict}: {because}"
+    return Ending(CODES[verdict], f"{reason}.", result)
 
 
 def print_summary(result: Summary, *, quiet: bool) -> None:
@@ -48,12 +54,11 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
     if result["done"] is None:
         yield "Final state", f"not replayed, for its task is code: {_position(result)} (--task or --trust imports it)"
-    elif result["verified"]:
-        yield "Final state", shown(("verified", "green"), ": every answer keeps the task's rules, and the goal is reached")
-    elif result["done"]:
-        yield "Final state", shown(("not verified", "red"), f": {NOT_KEPT[0].lower()}{NOT_KEPT[1:-1]}")
-    else:
+    elif result["verdict"] == "unfinished":
         yield "Final state", f"not done: {_position(result)}"
+    else:
+        verdict = result["verdict"]
+        yield "Final state", shown((verdict or "", STYLES.get(verdict, "")), f": {result['because']}")
     steps = max(result["steps"], 1)
     yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by a lead of {result['k']}"
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
@@ -66,8 +71,7 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
         votes = ":".join(str(number) for number in sorted(stuck["ballot"].values(), reverse=True)) or "none"
         yield "Stuck", f"at step {stuck['step']:,}, after {stuck['samples']:,} samples, votes {votes}"
     yield "Votes that lost", f"{result['outvoted']:,}"
-    wrong = result["first_sample_wrong_at"]
-    yield "One sample per step", f"wrong first at step {wrong:,}" if wrong else _same_answers(result)
+    yield "One sample per step", _single(result)
     tokens = result["tokens"]
     drafts, dropped = result["drafts"], result["dropped"]
     if drafts["calls"]:
@@ -90,9 +94,14 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     yield "Time", f"{result['seconds']:,.1f} s{sessions}"
 
 
-def _same_answers(result: Summary) -> str:
-    """Return what to say where no first sample was wrong."""
+def _single(result: Summary) -> str:
+    """Return what the first samples alone would have come to."""
     if not result["steps"]:
         return "nobody can tell: no step is decided"
-    stuck = result["stuck"]
-    return "would have given the same answers" + ("" if stuck is None else f", but step {stuck['step']:,} is undecided")
+    first, differs, stuck = result["first_sample_wrong_at"], result["single_differs"], result["stuck"]
+    if not first:
+        return "would have given the same answers" + ("" if stuck is None else f", but step {stuck['step']:,} is undecided")
+    otherwise = f"otherwise on {differs:,} step{'' if differs == 1 else 's'}, first at step {first:,}"
+    if result["single_wrong"] is None:
+        return otherwise
+    return f"{otherwise}; wrong on {result['single_wrong']:,}, where the votes are wrong on {result['wrong']:,}"

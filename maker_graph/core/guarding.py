@@ -42,13 +42,14 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "skip": ("state",),
     "state_at": ("step",),
     "truth": ("state",),
+    "goal": ("state",),
     "part": ("state",),
     "given": ("item",),
 }
 """All functions of a task, with what each is called with."""
 
 _ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth")
-_MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at")
+_MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal")
 _OF_THE_STATE = ("prompt", "check", "rephrase", "truth")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NODES = {"start", "commit", "escalate"}

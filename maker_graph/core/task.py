@@ -7,7 +7,8 @@ Five small functions are enough; any class that has them is a task. The others a
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
     rephrase(state, attempt) -> messages
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
-    state_at(step) -> state          truth(state) -> answer          (to calibrate a model: no run asks them)
+    state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
+    goal(state) -> bool              (to judge a run at its end)
 
 A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
 nothing is left to do: it takes the place of `done`. A part is voted on (`VotedPart`: prompt, parse, and what else concerns one
@@ -201,8 +202,20 @@ class Located(Protocol):
 
 @runtime_checkable
 class Known(Protocol):
-    """A task that knows the right answers, for calibration and for reports. No run asks: the model must find them."""
+    """A task that knows the right answers, for calibration, and to hold a run against them afterwards.
+
+    No run asks while it decides: the model must find them.
+    """
 
     def truth(self, state: State, /) -> Any:
         """Return the right answer in `state`, a state on the right path."""
+        ...
+
+
+@runtime_checkable
+class Goal(Protocol):
+    """A task that knows what was wanted: with its rules (`check`) that proves a run, whatever way it took."""
+
+    def goal(self, state: State, /) -> bool:
+        """Say whether `state`, the one at the end, is what was wanted. `done` says only that nothing is left to do."""
         ...

@@ -14,8 +14,9 @@ from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Skippable
+from maker_graph.core.verdict import Verdict
 from maker_graph.core.voting import MAX_TOKENS
-from maker_graph.errors import DamagedRun
+from maker_graph.errors import DamagedRun, MakerError
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.report.counting.bins import BinCounter, BinnedCounts
 from maker_graph.report.counting.contests import Contest, ContestFinder
@@ -44,7 +45,8 @@ class ReportData:
         total: those of the task, if it knows.
         dependent: whether a step's question needs the answers before it.
         done: whether the task is at its end; None if nobody knows, for its task is code that was not imported.
-        verified: whether the run was replayed by the task's rules and holds; None if nobody did.
+        verdict: what the run is worth, in a word of `core/verdict.py`; None if nobody has replayed it.
+        because: why, in a clause; empty if nobody has.
         spent: what was used up, with all that was drawn for nothing.
         sessions: how often somebody went on with the run.
         list_price: USD that the calls of a simulated model would have cost; None if it has no price.
@@ -56,7 +58,7 @@ class ReportData:
         rounds: parallel fan-outs.
         flags: red flag -> samples.
         by: sampler, or "person" -> steps decided.
-        first_samples_wrong: steps whose first sample alone would not have given the decided answer.
+        single_differs: steps whose first sample alone would not have given the decided answer.
         first_sample_wrong_at: the first of them.
         certificate: as `certificate.as_json` gives it.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
@@ -68,7 +70,8 @@ class ReportData:
     total: int | None
     dependent: bool
     done: bool | None
-    verified: bool | None
+    verdict: Verdict | None
+    because: str
     spent: Spent
     sessions: int
     list_price: float | None
@@ -80,7 +83,7 @@ class ReportData:
     rounds: int
     flags: Mapping[str, int]
     by: Mapping[str, int]
-    first_samples_wrong: int
+    single_differs: int
     first_sample_wrong_at: int | None
     endings: Endings
     contests: Sequence[Contest]
@@ -91,12 +94,6 @@ class ReportData:
     plan: Mapping[str, Any] | None
     certificate: Mapping[str, Any] | None
     frames: Frames | None
-
-    @property
-    def no_error(self) -> bool:
-        """Whether the run is verified and known to be right: by the task's truth, or as Hanoi's shortest way to the goal."""
-        judged = self.truth.known and self.truth.steps == self.steps and not self.truth.wrong_steps
-        return bool(self.verified) and (judged or self.settings.task == "hanoi")
 
 
 def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
@@ -111,7 +108,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     task = run.task if run.has_task else None
     replayed = task is not None and journal.step <= REPLAYED
     total = None if task is None else total_of(task)
-    done, verified = _ended(run, total, replayed=replayed or task is None)
+    done, verdict, because = _ended(run, total, replayed=replayed or task is None)
     walk, bins, endings = TruthWalk(task, replayed=replayed), BinCounter(journal.step), EndingCounter()
     contests, frames = ContestFinder(), FrameRecorder(task, journal.step)
     replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
@@ -121,6 +118,8 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
             step = counted_step(number, skim(entry), settings.k, walk.truth(number))
             for add in adds:
                 add(step)
+        except MakerError:
+            raise  # the journal is whole, and a function of the task failed
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise DamagedRun(f"The journal is damaged at step {number}: {error}.", number) from error
     spent, pace = journal.account().spent, _note(run, "pace")
@@ -131,7 +130,8 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         total=total,
         dependent=not isinstance(None if task is None else guarded(task), Skippable),
         done=done,
-        verified=verified,
+        verdict=verdict,
+        because=because,
         spent=spent,
         sessions=journal.owners(),
         list_price=_list_price(settings, spent),
@@ -143,8 +143,8 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         rounds=endings.total("rounds"),
         flags={name: sum(counts) for name, counts in sorted(bins.flags.items())},
         by=endings.by(),
-        first_samples_wrong=endings.first_wrong,
-        first_sample_wrong_at=endings.first_wrong_at,
+        single_differs=endings.single_differs,
+        first_sample_wrong_at=endings.first_differs_at,
         endings=endings.endings(),
         contests=contests.found(),
         bins=BinnedCounts(bins.size, bins.steps, bins.samples, bins.outvoted, dict(sorted(bins.flags.items()))),
@@ -157,13 +157,13 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     )
 
 
-def _ended(run: runs.Run, total: int | None, *, replayed: bool) -> tuple[bool | None, bool | None]:
-    """Return whether the task is at its end, and whether the run is verified; None if nobody knows."""
+def _ended(run: runs.Run, total: int | None, *, replayed: bool) -> tuple[bool | None, Verdict | None, str]:
+    """Return whether the task is at its end, what the run is worth, and why; None if nobody knows."""
     if replayed:
         summary = runs.summary(run)
-        return summary["done"], summary["verified"] if summary["done"] else None
-    step, note = run.journal.step, _note(run, "verified") or {}
-    return step == total, note.get("verified") if note.get("step") == step else None
+        return summary["done"], summary["verdict"], summary["because"] or ""
+    verdict, because = runs.kept_verdict(run) or (None, "")
+    return run.journal.step == total, verdict, because
 
 
 def _note(run: runs.Run, name: str) -> dict[str, Any] | None:

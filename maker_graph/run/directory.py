@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Usage
-from maker_graph.core.guarding import AnyTask, guarded, total_of
+from maker_graph.core.guarding import AnyTask, total_of
 from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
-from maker_graph.core.task import Checks
+from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole
 from maker_graph.run.birth import cradle, create_journal
@@ -63,14 +62,22 @@ class Stuck(TypedDict):
 class Summary(TypedDict):
     """A run in figures: what `--json` prints, the same for run, resume, status and verify.
 
-    `first_sample_wrong_at` is the first step whose first sample alone does not give the decided answer; `cost_usd` is what was
-    spent, not what a simulated model would have cost, and None where no price is known; `seconds` is the time that the run was
-    at work. `samples`, `tokens` and `cost_usd` count everything that was drawn, also for steps that were not decided; votes are
-    of committed steps, and flags of these and of the step that is `stuck`: None if the run did not stop undecided.
-    `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the end of a
-    session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
-    somebody went on with the run, the first time included. Without the run's task nothing is replayed: then `total`, `done`,
-    `verified` and `digest` are None.
+    `verdict` is what the run is worth, in a word of `core/verdict.py`, and `because` says why, in a clause. `verified` is True
+    for proved and right, False for contradicted, and None otherwise. `wrong` are the decided steps that contradict the truth,
+    None if the task does not know it; where steps depend on each other, none is compared after the first wrong one.
+
+    `single_differs` are the steps whose first sample alone does not give the decided answer; `first_sample_wrong_at` is the
+    first of them. `single_wrong` are those on which it would have been wrong, held against the truth as `wrong` is.
+
+    `cost_usd` is what was spent, not what a simulated model would have cost, and None where no price is known; `seconds` is the
+    time that the run was at work. `samples`, `tokens` and `cost_usd` count everything that was drawn, also for steps that were
+    not decided; votes are of committed steps, and flags of these and of the step that is `stuck`: None if the run did not stop
+    undecided. `dropped` samples are no part of a committed step: votes on a state that was drafted wrong, or cut short by the
+    end of a session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
+    somebody went on with the run, the first time included.
+
+    Without the run's task nothing is replayed: then `total`, `done`, `verdict`, `because`, `verified`, `wrong`, `single_wrong`
+    and `digest` are None.
     """
 
     run: str
@@ -80,12 +87,17 @@ class Summary(TypedDict):
     steps: int
     total: int | None
     done: bool | None
+    verdict: Verdict | None
+    because: str | None
     verified: bool | None
+    wrong: int | None
     k: int
     samples: int
     votes: int
     outvoted: int
     first_sample_wrong_at: int | None
+    single_differs: int
+    single_wrong: int | None
     rounds: int
     flags: dict[str, int]
     tokens: Usage
@@ -287,10 +299,9 @@ def settings_of(directory: Path) -> Settings:
 
 
 def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summary:
-    """Return the run in figures, and whether it is verified: replayed from its journal by the task's rules, without a model.
+    """Return the run in figures, and what it is worth: replayed from its journal by the task's rules, without a model.
 
-    Verified means: every step decided by an answer that keeps the rules of the task, the task done, in exactly `total` steps
-    if the task knows its total. A million steps take a minute or two; `progress` is told the step every thousand.
+    A million steps take a minute or two; `progress` is told the step every thousand.
 
     Of a run whose task does not ship and is not loaded, the steps are counted and their hashes checked.
 
@@ -298,7 +309,13 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         DamagedRun: the journal is not what was written.
     """
     found = _replayed(run, progress) if run.has_task else _counted(run, progress)
-    totals, settings, spent, stuck = found.totals, run.settings, run.journal.account().spent, _stuck(run.journal)
+    totals, findings, settings, spent, stuck = (
+        found.totals,
+        found.findings,
+        run.settings,
+        run.journal.account().spent,
+        _stuck(run.journal),
+    )
     priced = _all_priced(run, spent)
 
     def cost(usd: float) -> float | None:
@@ -312,12 +329,17 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         steps=found.steps,
         total=total_of(run.task) if run.has_task else None,
         done=found.done,
-        verified=found.verified,
+        verdict=findings and findings.verdict,
+        because=findings and findings.because,
+        verified=findings and verified(findings.verdict),
+        wrong=findings and findings.wrong,
         k=settings.k,
         samples=max(spent.samples, totals["samples"]),
         votes=totals["votes"],
         outvoted=totals["outvoted"],
         first_sample_wrong_at=totals["first_sample_wrong_at"],
+        single_differs=found.single_differs,
+        single_wrong=findings and findings.single_wrong,
         rounds=totals["rounds"],
         flags=_sum(totals["flags"], {} if stuck is None else stuck["flags"]),
         tokens=Usage(input=spent.input, cached=spent.cached, output=spent.output),
@@ -346,6 +368,23 @@ def _sum(flags: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
     return {name: flags.get(name, 0) + more.get(name, 0) for name in sorted({*flags, *more})}
 
 
+_VERDICT = "verdict"
+
+
+def keep_verdict(run: Run, found: Summary) -> None:
+    """Keep with the run what it is worth, for who looks at it and does not replay it."""
+    text = json.dumps({name: found[name] for name in ("steps", "verdict", "because")})
+    if run.journal.note(_VERDICT) != text:
+        run.journal.set_note(_VERDICT, text)
+
+
+def kept_verdict(run: Run) -> tuple[Verdict, str] | None:
+    """Return what was kept of the run as it stands now, and why; None if nobody has replayed it."""
+    note = run.journal.note(_VERDICT)
+    kept = {} if note is None else json.loads(note)
+    return (kept["verdict"], kept["because"]) if kept.get("steps") == run.journal.step else None
+
+
 _STUCK = "stuck"
 
 
@@ -367,44 +406,42 @@ def _stuck(journal: Journal) -> Stuck | None:
 
 
 class _Found(NamedTuple):
-    """What the steps of a journal say."""
+    """What the steps of a journal say; what only a replay tells is None without one."""
 
     steps: int
     totals: Totals
+    single_differs: int
     done: bool | None = None
-    verified: bool | None = None
+    findings: Findings | None = None
     digest: str | None = None
 
 
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
-    at, task = run.machine.begin(), guarded(run.task)
-    rules_kept, check = True, task.check if isinstance(task, Checks) else None
+    at, examiner = run.machine.begin(), Examiner(run.task)
     amended = run.journal.amendments()
     digest, totals = at["digest"], at["totals"]
     for committed, before, after in run.journal.replay(run.machine):
         at, decision = after, amended.get(after["step"], committed)
-        if amended:
+        if amended:  # else both are those of the replay
             digest, totals = digest_after(digest, at["step"], decision), added(totals, decision, at["step"])
-        decided = decision["status"] == "decided"
-        if decided and check is not None and rules_kept:
-            rules_kept = broken_rule(check, before["state"], decision["answer"]) is None
-        rules_kept = rules_kept and decided
+        examiner.see(decision, before)
         if at["step"] % 1000 == 0:
             progress(at["step"])
-    verified = rules_kept and task.done(at["state"]) and run.machine.total in {None, at["step"]}
     if not amended:
         digest, totals = at["digest"], at["totals"]
-    return _Found(at["step"], totals, at["done"], verified, digest)
+    findings = examiner.found(at)
+    return _Found(at["step"], totals, findings.single_differs, at["done"], findings, digest)
 
 
 def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
     run.journal.check(run.journal.step)
-    step, totals = 0, no_totals()
+    step, differs, totals = 0, 0, no_totals()
     for step, decision in enumerate(run.journal.decisions(), start=1):
         totals = added(totals, decision, step)
+        differs += not decision["first_agrees"]
         if step % 1000 == 0:
             progress(step)
-    return _Found(step, totals)
+    return _Found(step, totals, differs)
 
 
 def answers(run: Run) -> Iterator[Any]:

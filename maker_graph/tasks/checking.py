@@ -19,7 +19,18 @@ from maker_graph.core.canonical import JSON, canonical, copied, plain, sorted_js
 from maker_graph.core.checks import truth
 from maker_graph.core.guarding import ARGUMENTS, AnyTask, see_task, total_of
 from maker_graph.core.items import Items, ItemSteps
-from maker_graph.core.task import Checks, Drafted, Keyed, Known, Located, Predicts, Prompt, Rephrases, Skippable
+from maker_graph.core.task import (
+    Checks,
+    Drafted,
+    Goal,
+    Keyed,
+    Known,
+    Located,
+    Predicts,
+    Prompt,
+    Rephrases,
+    Skippable,
+)
 from maker_graph.errors import Incomparable, Invalid, UsageError
 
 CHECKS = {
@@ -29,7 +40,7 @@ CHECKS = {
     "plain": "states and answers are plain JSON, and mean the same once they are stored",
     "prompts": "each can be sent",
     "replies": "the task reads and accepts its own right replies, and no wrong one counts as right",
-    "end": "the steps come to an end, as many as total() says",
+    "end": "the steps come to an end, as many as total() says, and the right answers reach the goal",
     "replay": "applied again to a task that was made anew, the answers lead to the same end",
     "processes": "in other processes, with other hash seeds, everything is the same",
 }
@@ -312,7 +323,7 @@ class _Walk:
                 case "prompt" | "rephrase" | "draft_prompt":
                     self.trial.tried.add("prompts")
                     return self._asked(result)
-                case "done" | "check":
+                case "done" | "check" | "goal":
                     return truth(name, result)
                 case "draft":
                     return [plain(state, own=True) for state in islice(result, DRAFTED)]
@@ -338,6 +349,8 @@ class _Walk:
             self._problem("end", f"the task is done after {walked} steps, and total() says {total}")
         if not done and walked == total:
             self._problem("end", f"after the {total} steps that total() says, done(state) is still False")
+        if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.state):
+            self._problem("end", "the right answers lead to the end, and goal(state) says False there")
 
     def _problem(self, check: str, text: str) -> None:
         if not any((each.check, each.text) == (check, text) for each in self.trial.problems):

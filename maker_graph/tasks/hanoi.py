@@ -136,6 +136,10 @@ class Hanoi:
         """Say whether the whole tower stands on the target peg."""
         return state["pegs"][self.target] == self._all[::-1]
 
+    def goal(self, state: HanoiState) -> bool:
+        """Say whether the whole tower stands on the target peg: legal moves alone do not bring it there."""
+        return self.done(state)
+
     def prompt(self, state: HanoiState) -> Prompt:
         """Return a system message with the rules and a user message with the strategy and the state."""
         return self._messages(state)

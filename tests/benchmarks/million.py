@@ -186,7 +186,7 @@ def main() -> None:
     tenths = deciles(samples, total)
     summary = json.loads(verified.stdout) if verified.stdout else {}
     attempt |= {
-        "outcome": "no error: verified" if verified.returncode == 0 else "failed",
+        "outcome": "no error: proved" if verified.returncode == 0 else "failed",
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "killed_at": given.kill_at,
         "seconds_from_resume_to_next_commit": going_on(samples),

@@ -11,14 +11,15 @@ from tests.conftest import Cli
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEYS = [
-    "run", "task", "model", "simulated", "steps", "total", "done", "verified", "k", "samples", "votes", "outvoted",
-    "first_sample_wrong_at", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
+    "run", "task", "model", "simulated", "steps", "total", "done", "verdict", "because", "verified",
+    "wrong", "k", "samples", "votes", "outvoted",
+    "first_sample_wrong_at", "single_differs", "single_wrong", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
     "drafts", "dropped", "lost", "sessions", "stuck",
     "exit_code", "reason",
 ]  # fmt: skip
 
 
-def test_the_default_is_a_real_model_that_errs_and_the_run_is_verified_all_the_same(cli: Cli) -> None:
+def test_the_default_is_a_real_model_that_errs_and_the_run_is_proved_all_the_same(cli: Cli) -> None:
     done = cli("run", "hanoi", "--disks", "6", "--seed", "3", "--json")
     summary = result(done)
     assert (summary["model"], summary["simulated"], summary["cost_usd"], summary["k"]) == ("tiny", False, 0.0, 3)
@@ -42,6 +43,8 @@ def test_a_weak_model_solves_hanoi_and_the_summary_adds_up(cli: Cli) -> None:
     summary = result(done)
     assert list(summary) == KEYS
     assert (summary["steps"], summary["total"], summary["done"], summary["verified"]) == (63, 63, True, True)
+    assert (summary["verdict"], summary["wrong"]) == ("proved", 0)
+    assert summary["single_differs"] >= summary["single_wrong"] > 0
     assert summary["samples"] == summary["votes"] + sum(summary["flags"].values())
     assert (summary["model"], summary["simulated"], summary["cost_usd"]) == ("sim:gpt-oss-20b", True, 0.0)
     assert summary["outvoted"] > 0
@@ -88,10 +91,11 @@ def test_records_come_out_right_and_open_ones_go_to_review(cli: Cli, tmp_path: P
     with (tmp_path / "clean.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == truth
     assert not (tmp_path / "clean.review.csv").exists()
+    assert (result(done)["verdict"], result(done)["verified"], result(done)["wrong"]) == ("consistent", None, None)
     cannot = cli(
         "run", "records", "--input", "rows.csv", "--out", "c.csv", "--model", "sim:perfect,flagged=1", "--max-samples", "4"
     )
-    assert cannot.returncode == 1
+    assert cannot.returncode == 3
     assert len((tmp_path / "c.review.csv").read_text().splitlines()) == 41
 
 

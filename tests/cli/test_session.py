@@ -9,11 +9,12 @@ from tests.cli.commands import STUCK, result
 from tests.conftest import Cli
 
 
-def test_a_wrong_decision_leads_astray_and_the_run_ends_not_verified(cli: Cli) -> None:
+def test_a_wrong_decision_leads_astray_and_the_run_ends_contradicted(cli: Cli) -> None:
     done = cli("run", "hanoi", "--disks", "3", "--model", "sim:perfect,error=1,favourite=1", "--k", "2", "--json")
     assert done.returncode == 1
     summary = result(done)
-    assert (summary["done"], summary["verified"], summary["steps"]) == (True, False, 7)
+    assert (summary["done"], summary["verdict"], summary["verified"], summary["steps"]) == (True, "contradicted", False, 7)
+    assert (summary["wrong"], summary["reason"]) == (1, "The run is contradicted: the goal is not reached.")
 
 
 def test_a_provider_that_refuses_ends_with_5_and_a_clear_sentence(cli: Cli, simulated_server: str) -> None:
@@ -30,7 +31,7 @@ def test_rows_that_a_simulated_model_cannot_read_are_left_open(cli: Cli, tmp_pat
     rows = '"1 Elm St., 10115 Kiel",3.4.24,$5\n"Nowhere",soon,much\n"1 Elm\nSt., 10115 Kiel",3.4.24,$5\n'
     (tmp_path / "rows.csv").write_text(f"address,date,amount\n{rows}")
     done = cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--json", "--max-samples", "12")
-    assert (done.returncode, result(done)["steps"]) == (1, 3)
+    assert (done.returncode, result(done)["steps"], result(done)["verdict"]) == (3, 3, "open")
     assert "1 of 3 rows" in done.stderr
 
 

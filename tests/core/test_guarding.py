@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maker_graph.core.canonical import copied
 from maker_graph.core.guarding import ARGUMENTS, guarded, see_task
 from maker_graph.core.machine import Machine
-from maker_graph.core.task import Checks, Counted, Drafted, Keyed, Known, Located, Predicts, Rephrases, Skippable, Task
+from maker_graph.core.task import Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable, Task
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi
 
@@ -62,7 +62,7 @@ def test_no_function_changes_the_state_or_the_answer() -> None:
 
 @pytest.mark.parametrize("task", [Hanoi(3), Careless()])
 def test_behind_the_guard_is_the_same_task(task: Any) -> None:
-    protocols = (Task, Checks, Counted, Drafted, Keyed, Known, Located, Predicts, Rephrases, Skippable)
+    protocols = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable)
     behind = guarded(task)
     assert [isinstance(behind, each) for each in protocols] == [isinstance(task, each) for each in protocols]
     assert guarded(behind) is behind
@@ -70,7 +70,7 @@ def test_behind_the_guard_is_the_same_task(task: Any) -> None:
 
 
 def test_the_guard_knows_every_function_of_the_contract() -> None:
-    protocols: Any = (Task, Checks, Counted, Drafted, Keyed, Known, Located, Predicts, Rephrases, Skippable)
+    protocols: Any = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable)
     assert set(ARGUMENTS) - {"part", "given"} == {name for each in protocols for name in vars(each) if not name.startswith("_")}
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from maker_graph.core import task as contract
-from maker_graph.core.guarding import draftable, total_of
+from maker_graph.core.guarding import draftable, guarded, total_of
 from maker_graph.core.items import Items
-from maker_graph.core.task import Drafted, Predicts, Task
+from maker_graph.core.task import Drafted, Goal, Predicts, Task
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi, Records
 
@@ -29,7 +29,7 @@ class Smallest:
         return answer - state + state
 
 
-OPTIONAL = ("Checks", "Keyed", "Counted", "Rephrases", "Predicts", "Drafted", "Skippable", "Located", "Known")
+OPTIONAL = ("Checks", "Keyed", "Counted", "Rephrases", "Predicts", "Drafted", "Skippable", "Located", "Known", "Goal")
 
 
 def has(task: object) -> set[str]:
@@ -46,8 +46,9 @@ def test_five_functions_are_a_task_and_four_are_none() -> None:
 
 
 def test_a_task_that_ships_has_what_its_functions_say() -> None:
-    assert {"Checks", "Counted", "Rephrases", "Drafted", "Located", "Known"} <= has(Hanoi(3))
+    assert {"Checks", "Counted", "Rephrases", "Drafted", "Located", "Known", "Goal"} <= has(Hanoi(3))
     assert isinstance(Records([]), Items)
+    assert not isinstance(guarded(Records([])), Goal), "a row that keeps the rules may still be wrong"
     assert not isinstance(Hanoi(3), Predicts)
     assert isinstance(Hanoi(3), Drafted)
 

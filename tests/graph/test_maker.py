@@ -218,11 +218,24 @@ def test_the_state_stays_as_small_as_the_task_whatever_the_steps() -> None:
     assert max(sizes) < 1.1 * min(sizes)
 
 
-def test_a_legal_wrong_move_can_win_and_then_the_run_ends_unverified_at_total() -> None:
+def test_a_legal_wrong_move_can_win_and_then_the_run_ends_at_total_without_its_goal() -> None:
     model = SimulatedChatModel(simulator=Simulator(profile_of("perfect,error=1,favourite=1")))
     result = create_maker(Hanoi(3), model=model, k=2).compile().invoke({})
     assert (result["step"], result["done"]) == (7, True)
     assert result["state"]["pegs"] != [[], [], [3, 2, 1]]
+
+
+def test_no_run_asks_what_is_right_or_whether_the_goal_is_reached() -> None:
+    class Secretive(Hanoi):
+        def truth(self, state: Any) -> Any:
+            pytest.fail(f"truth was asked in {state}")
+
+        def goal(self, state: Any) -> bool:
+            pytest.fail(f"goal was asked in {state}")
+
+    for lookahead in (1, 3):
+        maker = create_maker(Secretive(3), model="sim:perfect", k=1, lookahead=lookahead).compile()
+        assert maker.invoke({})["done"]
 
 
 def test_illegal_answers_are_flagged_as_invalid_with_check_and_can_win_without() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph import Invalid, UsageError
+from maker_graph import Invalid, LimitReached, UsageError
 from maker_graph.core.decision import Reader, decide, judge
 from maker_graph.core.guarding import guarded
 from maker_graph.core.red_flags import Sample
@@ -23,11 +23,11 @@ from maker_graph.tasks import Hanoi
 from tests.made import created, new_settings
 
 
-def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> None:
+def test_proved_means_legal_moves_that_reach_the_goal(tmp_path: Path) -> None:
     jump = ["[2, 0, 1]", "[[1], [2], []]"], ["[2, 1, 2]", "[[1], [], [2]]"], ["[1, 0, 2]", "[[], [], [2, 1]]"]
     legal = ["[1, 0, 1]", "[[2], [1], []]"], ["[2, 0, 2]", "[[], [1], [2]]"], ["[1, 1, 2]", "[[], [], [2, 1]]"]
     short = (["[2, 0, 2]", "[[], [], [2, 1]]"],)
-    for number, (steps, verified) in enumerate([(jump, False), (legal, True), (short, False)]):
+    for number, (steps, verdict) in enumerate([(jump, "contradicted"), (legal, "proved"), (short, "contradicted")]):
         settings = new_settings("hanoi", {"disks": 2}, "sim:perfect", k=1, check=False)
         with created(tmp_path / f"run-{number}", settings) as run:
             run.journal.claim()
@@ -39,7 +39,7 @@ def test_verified_means_legal_moves_and_exactly_the_total(tmp_path: Path) -> Non
                 at = run.machine.advance(at, made)
                 run.journal.append([(made, at)])
             made_of = summary(run)
-        assert (made_of["done"], made_of["verified"]) == (True, verified)
+        assert (made_of["done"], made_of["verdict"]) == (True, verdict)
 
 
 class Strict(Hanoi):
@@ -76,6 +76,16 @@ def test_verify_hears_a_check_in_every_way_in_which_it_may_say_no(tmp_path: Path
                     summary(run)
 
 
+def test_what_a_run_was_worth_is_kept_for_who_does_not_replay_it_as_long_as_no_step_is_added(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(2), model="sim:perfect", k=1, max_calls=2) as run:
+        with pytest.raises(LimitReached):
+            run.solve()
+        run.verify()
+        assert directories.kept_verdict(run._opened) is None, "it is not over"
+        run.solve(max_calls=9)
+        assert directories.kept_verdict(run._opened) == ("proved", run.verify()["because"])
+
+
 FOREIGN = """
 print("imported")
 from maker_graph.tasks import Hanoi
@@ -104,7 +114,9 @@ def test_looking_at_a_run_imports_nothing_of_what_its_settings_name(foreign: Pat
     with Run.open(foreign) as run:
         looked = run.verify()
         assert (looked["steps"], looked["votes"], looked["flags"]) == (3, 3, {})
-        assert [looked[name] for name in ("verified", "done", "digest", "total")] == [None] * 4
+        assert {
+            looked[name] for name in ("verdict", "because", "verified", "wrong", "single_wrong", "done", "digest", "total")
+        } == {None}
         assert len(list(run.steps())) == 3
         assert run.certify().steps == 3
         with pytest.raises(UnusableRun, match="does not know"):

@@ -232,6 +232,16 @@ class Long(Count):
         return 9
 
 
+class Unreached(Count):
+    def goal(self, state: Any) -> Any:
+        return state["n"] == 6
+
+
+class Wishful(Count):
+    def goal(self, state: Any) -> Any:
+        return state["n"]
+
+
 class Endless(Count):
     total = None  # type: ignore[assignment]  # it does not know
 
@@ -297,6 +307,8 @@ class BadRephrase(Count):
         (AllAlike, "replies", 1, "a wrong reply that is rehearsed counts as the same vote"),
         (Short, "end", None, "after the 3 steps that total() says, done(state) is still False"),
         (Long, "end", None, "done after 5 steps, and total() says 9"),
+        (Unreached, "end", None, "the right answers lead to the end, and goal(state) says False there"),
+        (Wishful, "functions", None, "goal: goal must return True or False"),
         (Endless, "end", 5, "the state is that of step 1 again"),
         (Elsewhere, "pure", 2, "state_at(step) is not the state"),
         (Failing, "functions", 4, "apply failed with IndexError"),

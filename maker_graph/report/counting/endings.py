@@ -51,15 +51,15 @@ class EndingCounter:
     def __init__(self) -> None:
         self._endings: Counter[_Ending] = Counter()
         self.lost = 0
-        self.first_wrong = 0
-        self.first_wrong_at: int | None = None
+        self.single_differs = 0
+        self.first_differs_at: int | None = None
 
     def add(self, step: CountedStep) -> None:
         """Count how a step ended."""
         seen = step.seen
         if not seen.first_agrees:
-            self.first_wrong += 1
-            self.first_wrong_at = self.first_wrong_at or step.number
+            self.single_differs += 1
+            self.first_differs_at = self.first_differs_at or step.number
         self.lost += sum(vote.lost for vote in seen.votes)
         by = None if seen.winner is None else seen.votes[-1].by
         self._endings[_Ending(step.samples, step.votes, step.first_to, by, step.rounds)] += 1

@@ -11,7 +11,7 @@ from maker_graph.report.wording import chance, percent, with_interval
 def result_section(data: ReportData) -> str:
     """Return the section on the result, with the certificate if there is one."""
     certificate, truth = data.certificate, data.truth
-    said = [_verification(data)]
+    said = [_replayed(data)]
     if truth.steps:
         said.append(
             f"Held against the task's own truth, {truth.wrong_steps:,} of {truth.steps:,} decisions are wrong, and "
@@ -47,19 +47,16 @@ def result_section(data: ReportData) -> str:
     )
 
 
-def _verification(data: ReportData) -> str:
+def _replayed(data: ReportData) -> str:
     if data.done is None:
         return "Nothing was replayed: the task is code, and was not imported. What follows is what the journal says."
-    if not data.done:
+    if not data.done and data.verdict != "contradicted":
         return "The task is not at its end; what follows is of the steps decided so far."
-    if data.verified:
-        return "Replayed from the journal without a model: every answer keeps the task's rules, and the goal is reached."
-    if data.verified is False:
-        return (
-            "Replayed from the journal: not every step was decided by the rules, or the goal is not reached in as many steps."
-        )
+    if data.verdict is not None:
+        end = "" if data.done else " The task is not at its end."
+        return f"Replayed from the journal without a model: {data.verdict}. {data.because[:1].upper()}{data.because[1:]}.{end}"
     return (
-        f"Whether the run holds was {NOT_RECORDED}, and runs of more than {REPLAYED:,} steps are not replayed for a report: "
+        f"What the run is worth was {NOT_RECORDED}, and runs of more than {REPLAYED:,} steps are not replayed for a report: "
         "maker-graph verify does that."
     )
 

@@ -1,8 +1,14 @@
 """The top of the page: the result in a sentence, and the run in eight figures."""
 
+from collections.abc import Mapping
+from typing import assert_never
+
+from maker_graph.core.verdict import Verdict
 from maker_graph.report.collecting import ReportData
 from maker_graph.report.sections.html import escaped
 from maker_graph.report.wording import duration, percent, short
+
+_STYLES: Mapping[Verdict | None, str] = {"proved": "good", "right": "good", "contradicted": "bad"}
 
 SIMULATED = "simulated: no evidence about any real model"
 
@@ -13,22 +19,27 @@ def headline(data: ReportData) -> str:
     if data.done is None:
         return f"{steps}: not replayed"
     if not data.done:
-        return f"{steps.replace(' ', f' of {data.total:,} ', 1) if data.total else steps}: not done yet"
-    if data.no_error:
-        return f"{steps}, no error: verified"
-    if data.verified:
-        return f"{steps}, every answer within the task's rules: verified"
-    return f"{steps}{_shortcoming(data)}"
+        against = ", contradicted" if data.verdict == "contradicted" else ""
+        return f"{steps.replace(' ', f' of {data.total:,} ', 1) if data.total else steps}: not done yet{against}"
+    return f"{steps}{_worth(data)}"
 
 
-def _shortcoming(data: ReportData) -> str:
-    if data.verified is None:
-        return ": done, not verified here"
-    if data.truth.first_wrong is not None:
-        return f", the first error at step {data.truth.first_wrong:,}: not verified"
-    if data.endings.left:
-        return f", {data.endings.left:,} of them decided by no vote"
-    return ": not verified"
+def _worth(data: ReportData) -> str:
+    """Return what a run that is over is worth, to follow the number of its steps."""
+    match data.verdict:
+        case None | "unfinished":
+            return ": done, not replayed here"
+        case "proved" | "right":
+            return f", no error: {data.verdict}"
+        case "contradicted":
+            first = data.truth.first_wrong
+            return f"{'' if first is None else f', the first error at step {first:,}'}: contradicted"
+        case "open":
+            return f": {data.because}"
+        case "consistent":
+            return ", nothing contradicts them: consistent"
+        case _:
+            assert_never(data.verdict)
 
 
 def header(data: ReportData) -> str:
@@ -37,7 +48,7 @@ def header(data: ReportData) -> str:
     options = ", ".join(f"{name} {value}" for name, value in settings.options.items() if name != "digest")
     badges = [
         {True: "", False: '<li class="wait">not done</li>', None: '<li class="wait">not replayed</li>'}[data.done],
-        {True: '<li class="good">verified</li>', False: '<li class="bad">not verified</li>', None: ""}[data.verified],
+        "" if data.verdict in {None, "unfinished"} else f'<li class="{_STYLES.get(data.verdict, "wait")}">{data.verdict}</li>',
         f'<li class="wait">{SIMULATED}</li>' if settings.simulated else "",
         f"<li>{escaped(settings.model)}</li>",
         f"<li>ahead by {settings.k}</li>",
@@ -53,7 +64,7 @@ def tiles(data: ReportData) -> str:
     """Return the run in eight figures."""
     steps, spent = max(data.steps, 1), data.spent
     flags = sum(data.flags.values())
-    wrong = data.first_sample_wrong_at
+    first = data.first_sample_wrong_at
     of = f"of {data.total:,}" if data.total else "no total known"
     shown = [
         ("Steps", f"{data.steps:,}", of),
@@ -66,8 +77,8 @@ def tiles(data: ReportData) -> str:
         ("Red flags", f"{flags:,}", f"{percent(flags / max(data.samples, 1))} of the samples"),
         (
             "One sample a step",
-            f"wrong at step {wrong:,}" if wrong else "the same",
-            f"{data.first_samples_wrong:,} first samples were not the decided answer",
+            f"differs at step {first:,}" if first else "the same",
+            f"{data.single_differs:,} first samples were not the decided answer",
         ),
         ("Spent", *_cost(data)),
         ("Output tokens", short(spent.output), f"{short(spent.input)} input, {short(spent.cached)} of them cached"),

@@ -33,4 +33,4 @@ def test_endings_are_counted_by_samples_votes_and_who_decided() -> None:
     assert endings.first_to_votes == {2: 1, 3: 1, 4: 1}
     assert counter.by() == {"base": 2, "temperature": 1, "person": 1}
     assert (counter.total("votes"), counter.total("rounds")) == (2 + 4 + 4 + 3 + 2, 7)
-    assert (counter.first_wrong, counter.first_wrong_at) == (2, 2)
+    assert (counter.single_differs, counter.first_differs_at) == (2, 2)

@@ -13,7 +13,7 @@ def test_a_wrong_run_is_told_with_its_first_error_and_not_judged_beyond(tmp_path
     settings = new_settings("hanoi", {"disks": 3}, "sim:perfect", k=1)
     with by_hand(tmp_path / "made", settings, moves(3, 7, wrong_at=3)) as run:
         found = collect(run)
-    assert headline(found) == "7 dependent steps, the first error at step 3: not verified"
+    assert headline(found) == "7 dependent steps, the first error at step 3: contradicted"
     assert (found.truth.steps, found.truth.wrong_steps, found.truth.first_wrong) == (3, 1, 3)
     assert (found.truth.votes, found.truth.wrong_votes) == (3, 1)
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("page")  # the run and its page are made on
 
 def test_the_page_tells_plan_certificate_and_simulation(written: list[Path]) -> None:
     text = written[0].read_text()
-    assert "63 dependent steps, no error: verified" in text
+    assert "63 dependent steps, no error: proved" in text
     assert SIMULATED in text
     for told in ("99.87\xa0%", "91.7\xa0%", "260", "$1.25", "Samples of a step are alike."):
         assert told in text

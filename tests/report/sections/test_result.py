@@ -1,7 +1,8 @@
-"""The result: the truth where it is known, the certificate where there is one, and how it was verified."""
+"""The result: the truth where it is known, the certificate where there is one, and what it is worth."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,16 +30,17 @@ def test_a_chance_that_is_no_number_breaks_nothing(hanoi: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("done", "verified", "says"),
+    ("done", "verdict", "says"),
     [
-        (False, None, "not at its end"),
-        (True, True, "the goal is reached."),
-        (True, False, "not every step was decided by the rules"),
+        (False, "unfinished", "not at its end; what follows"),
+        (True, "proved", "without a model: proved. The reason."),
+        (True, "contradicted", "without a model: contradicted. The reason."),
+        (False, "contradicted", "contradicted. The reason. The task is not at its end."),
         (True, None, NOT_RECORDED),
     ],
 )
-def test_it_says_whether_the_run_was_verified(hanoi: Path, says: str, *, done: bool, verified: bool | None) -> None:
-    assert says in result_section(replace(data_of(hanoi), done=done, verified=verified))
+def test_it_says_what_the_run_is_worth_and_why(hanoi: Path, says: str, *, done: bool, verdict: Any) -> None:
+    assert says in result_section(replace(data_of(hanoi), done=done, verdict=verdict, because="the reason"))
 
 
 def test_wrong_decisions_are_told_where_the_truth_is_known(hanoi: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,24 +17,29 @@ def test_an_unfinished_run_is_no_result(tmp_path: Path) -> None:
     with by_hand(tmp_path / "made", settings, moves(5, 10)) as run:
         found = collect(run)
     assert headline(found) == "10 of 31 dependent steps: not done yet"
-    assert (found.verified, found.no_error) == (None, False)
+    assert found.verdict == "unfinished"
+    assert headline(replace(found, verdict="contradicted")) == "10 of 31 dependent steps: not done yet, contradicted"
 
 
 def ended(data: ReportData, **changes: object) -> ReportData:
     return replace(data, done=True, **changes)  # type: ignore[arg-type]  # whatever is tried
 
 
-def test_only_a_verified_run_without_a_wrong_step_has_no_error(hanoi: Path) -> None:
-    data = data_of(hanoi)
-    steps = "63 dependent steps"
-    assert headline(data) == f"{steps}, no error: verified"
-    other = data.settings.model_copy(update={"task": "own"})
-    unknown = replace(data.truth, known=False, steps=0)
-    assert headline(ended(data, settings=other, truth=unknown)) == f"{steps}, every answer within the task's rules: verified"
-    assert headline(ended(data, verified=None)) == f"{steps}: done, not verified here"
-    assert headline(ended(data, verified=False)) == f"{steps}: not verified"
-    left = replace(data.endings, left=2)
-    assert headline(ended(data, verified=False, endings=left)) == f"{steps}, 2 of them decided by no vote"
+@pytest.mark.parametrize(
+    ("verdict", "says", "style"),
+    [
+        ("proved", "63 dependent steps, no error: proved", "good"),
+        ("right", "63 dependent steps, no error: right", "good"),
+        ("consistent", "63 dependent steps, nothing contradicts them: consistent", "wait"),
+        ("contradicted", "63 dependent steps: contradicted", "bad"),
+        ("open", "63 dependent steps: 2 of 63 steps are left open", "wait"),
+        (None, "63 dependent steps: done, not replayed here", ""),
+    ],
+)
+def test_only_a_run_that_is_known_to_be_right_has_no_error(hanoi: Path, verdict: Any, says: str, style: str) -> None:
+    data = ended(data_of(hanoi), verdict=verdict, because="2 of 63 steps are left open")
+    assert headline(data) == says
+    assert (f'<li class="{style}">{verdict}</li>' in header(data)) == bool(style)
 
 
 def test_a_simulated_run_says_that_it_is_no_evidence(hanoi: Path) -> None:

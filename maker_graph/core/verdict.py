@@ -1,0 +1,241 @@
+"""What a run is worth by its task's own rules, goal and truth: a word, and why. No model is asked.
+
+These are the words, in the order in which they are tried. The first one that fits is the verdict:
+
+    contradicted   an answer breaks a rule, the goal is missed, or known truth says otherwise
+    unfinished     the run is not over
+    open           the run is over, and steps were left open
+    proved         every answer keeps the rules and the goal is reached; the task has both (`check` and `goal`)
+    right          every answer is the one that the task knows to be right (`truth`); it is asked only if there is no goal
+    consistent     every answer keeps whatever rules there are, and nothing says that it is right
+
+A contradiction comes first because nothing that follows takes it back. With steps left open a goal cannot be missed. For a task
+without `goal`, the goal is its own end: it is missed if `done` and `total` do not agree about it.
+
+Where the steps depend on each other, what follows the first wrong answer stands on it. So rules and truth are held against the
+steps up to that one. Where they do not (`skip`), they are held against all.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, TypeAlias
+
+from maker_graph.core.answers import candidate_of
+from maker_graph.core.canonical import plain
+from maker_graph.core.characters import visible
+from maker_graph.core.checks import broken_rule, failed, truth
+from maker_graph.core.decision import Decision
+from maker_graph.core.guarding import AnyTask, Given, guarded, total_of
+from maker_graph.core.machine import MakerOutput
+from maker_graph.core.task import Checks, Goal, Known, Located, Skippable, State
+
+Verdict: TypeAlias = Literal["proved", "right", "consistent", "contradicted", "open", "unfinished"]
+"""What a run is worth, in a word; see above."""
+
+MOST_SHOWN = 200
+"""Characters of what a check says that are shown."""
+
+
+def verified(verdict: Verdict | None) -> bool | None:
+    """Return whether a run is known to be right: True, False, or None if nobody knows.
+
+    >>> verified("proved"), verified("consistent"), verified("contradicted")
+    (True, None, False)
+    """
+    return True if verdict in {"proved", "right"} else False if verdict == "contradicted" else None
+
+
+class Findings(NamedTuple):
+    """What a run is worth.
+
+    Attributes:
+        verdict: in a word.
+        because: why, in a clause.
+        wrong: decided steps that contradict the truth; None if the task does not know it.
+        single_differs: steps that the first sample alone would have decided otherwise.
+        single_wrong: steps that the first sample alone would have decided wrongly; None if the task does not know the truth.
+    """
+
+    verdict: Verdict
+    because: str
+    wrong: int | None
+    single_differs: int
+    single_wrong: int | None
+
+
+class RightPath:
+    """What is right at each step, as far as the task knows it: on the right path, in its own words.
+
+    Where steps depend on each other, the path ends at the first wrong answer, unless that answer leads to the right state. An
+    answer that is given is what it is, and is not compared.
+
+    Attributes:
+        known: whether the task knows what is right at each step that is voted on.
+    """
+
+    def __init__(self, task: AnyTask) -> None:
+        self._task = inside = guarded(task)
+        self._truth = inside.truth if isinstance(inside, Known) else None
+        self._state_at = inside.state_at if isinstance(inside, Located) else None
+        self._dependent = not isinstance(inside, Skippable)
+        self._astray = False
+        self._ended = False
+        self.known = self._truth is not None
+
+    def right(self, state: State, step: int) -> str | None:
+        """Return the candidate that is right at `step`, from 1, in `state`; None if nobody knows.
+
+        Raises:
+            UsageError: the task's truth fails, or says what no vote can say.
+        """
+        if self._truth is None or self._ended:
+            return None
+        try:
+            if self._astray:
+                self._astray = self._state_at is None or plain(self._state_at(step - 1), own=True) != state
+                self._ended = self._astray
+            if self._ended:
+                return None
+            part = self._task.at(state)
+            if isinstance(part, Given):
+                return None
+            answer, key = self._truth(state), getattr(part, "key", None)
+            return candidate_of(answer if key is None else key(plain(answer)))
+        except Exception as error:
+            raise failed(f"What is right at step {step} cannot be told: the task", error) from error
+
+    def take(self, right: str | None, candidate: str | None) -> None:
+        """Go on with `candidate`, where `right` would have been right; both are None where there is none."""
+        if self._dependent and right is not None and candidate not in {None, right}:
+            self._astray = True
+
+
+class Examiner:
+    """Holds the steps of a run, one after the other, against the rules and the truth of its task."""
+
+    def __init__(self, task: AnyTask) -> None:
+        self._task = inside = guarded(task)
+        self._total = total_of(task)
+        self._check = inside.check if isinstance(inside, Checks) else None
+        self._goal = inside.goal if isinstance(inside, Goal) else None
+        self._dependent = not isinstance(inside, Skippable)
+        self._path = RightPath(task)
+        self._steps = self._open = self._differs = 0
+        self._broken = self._wrong = self._single_wrong = 0
+        self._first_broken: tuple[int, str] | None = None
+        self._first_wrong: int | None = None
+
+    def see(self, decision: Decision, before: MakerOutput) -> None:
+        """Take the next step; `before` is where the task stood before it.
+
+        Raises:
+            UsageError: a function of the task fails, or returns what it must not.
+        """
+        self._steps += 1
+        self._differs += not decision["first_agrees"]
+        self._open += decision["status"] != "decided"
+        self._hold_against_rules(decision, before["state"])
+        self._hold_against_truth(decision, before["state"])
+
+    def found(self, at: MakerOutput) -> Findings:
+        """Return what the run is worth that has come to `at`.
+
+        Raises:
+            UsageError: the task's goal fails, or returns something else than True or False.
+        """
+        verdict, because = self._verdict(at)
+        known = self._path.known
+        return Findings(verdict, because, self._wrong if known else None, self._differs, self._single_wrong if known else None)
+
+    def _hold_against_rules(self, decision: Decision, state: State) -> None:
+        if self._check is None or decision["status"] != "decided" or (self._broken and self._dependent):
+            return
+        why = broken_rule(self._check, state, decision["answer"])
+        if why is not None:
+            self._broken += 1
+            self._first_broken = self._first_broken or (self._steps, visible(why)[:MOST_SHOWN])
+
+    def _hold_against_truth(self, decision: Decision, state: State) -> None:
+        right = self._path.right(state, self._steps)
+        if right is None:
+            return
+        candidate = decision["candidate"]
+        if candidate is not None and candidate != right:
+            self._wrong += 1
+            self._first_wrong = self._first_wrong or self._steps
+        self._single_wrong += _single(decision) != right
+        self._path.take(right, candidate)
+
+    def _verdict(self, at: MakerOutput) -> tuple[Verdict, str]:
+        if against := list(self._contradictions(at)):
+            return "contradicted", "; ".join(against)
+        if not at["done"]:
+            return "unfinished", f"{_of(self._steps, self._total)} are decided"
+        if self._open:
+            return "open", f"{_of(self._open, self._steps)} {'is' if self._open == 1 else 'are'} left open"
+        return self._worth()
+
+    def _worth(self) -> tuple[Verdict, str]:
+        """Return what a run is worth that is over, whole, and not contradicted."""
+        if self._goal is not None and self._check is not None:
+            return "proved", "every answer keeps the task's rules, and the goal is reached"
+        if self._goal is not None:
+            return "consistent", "the goal is reached; the task has no rules, so that does not prove the answers"
+        if self._path.known:
+            return "right", "every answer is the one that the task knows to be right"
+        kept = "the task has no rules to check" if self._check is None else "every answer keeps the task's rules"
+        return "consistent", f"{kept}, and nothing says that the answers are right"
+
+    def _contradictions(self, at: MakerOutput) -> Iterator[str]:
+        """Yield what speaks against the run, in a clause each."""
+        if self._first_broken is not None:
+            step, why = self._first_broken
+            yield f"{_against(self._broken, step)} a rule of the task{f' ({why})' if why else ''}"
+        if self._first_wrong is not None and self._goal is None:
+            yield f"{_against(self._wrong, self._first_wrong)} what the task knows to be right"
+        if at["done"]:
+            yield from self._missed(at)
+
+    def _missed(self, at: MakerOutput) -> Iterator[str]:
+        """Yield why the end of a run is not the one that was wanted."""
+        if self._goal is not None:
+            try:
+                reached = self._goal(at["state"])
+            except Exception as error:
+                raise failed("goal", error) from error
+            if not truth(f"{self._task.title}.goal", reached) and not self._open:
+                yield "the goal is not reached"
+        elif not truth(f"{self._task.title}.done", self._task.done(at["state"])):
+            yield f"the task is not done after the {at['step']:,} steps that total() says"
+        elif self._total not in {None, at["step"]}:
+            yield f"the task is done after {at['step']:,} steps, and total() says {self._total:,}"
+
+
+def _single(decision: Decision) -> str | None:
+    """Return what the first sample of a step alone would have decided.
+
+    None stands for what nobody can read: a sample that was discarded, and did not say the decided answer.
+    """
+    first = next((vote for vote in (*decision["tried"], decision) if vote["sequence"]), None)
+    if decision["first_agrees"] or first is None:
+        return decision["candidate"]
+    return next(iter(first["ballot"])) if isinstance(first["sequence"][0], int) else None
+
+
+def _against(number: int, first: int) -> str:
+    """Return how many answers speak against something.
+
+    >>> _against(1, 12), _against(15, 12)
+    ('the answer of step 12 contradicts', '15 answers, the first of them at step 12, contradict')
+    """
+    if number == 1:
+        return f"the answer of step {first:,} contradicts"
+    return f"{number:,} answers, the first of them at step {first:,}, contradict"
+
+
+def _of(number: int, total: int | None) -> str:
+    """Return so many steps, of so many, in words.
+
+    >>> _of(12, 31), _of(12, None)
+    ('12 of 31 steps', '12 steps')
+    """
+    return f"{number:,} steps" if total is None else f"{number:,} of {total:,} steps"

@@ -139,8 +139,7 @@ def items_at_once(
         each: samples that one item may draw at most.
         at_the_end: what becomes of an item at the end of the ladder.
     """
-    vote = voters[0]  # a name of its own: in it, LangGraph finds the graph to draw
-    answering = _Answering([vote, *voters[1:]], config_of)
+    vote, *rungs = voters  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
 
     def follow(values: Mapping[str, Any], slots: Slots, crew: Crew) -> None:
         ends = [end for end in (values["until"], total) if end is not None]
@@ -161,7 +160,7 @@ def items_at_once(
 
     def items(values: Mapping[str, Any]) -> dict[str, Any]:
         slots: Slots = current_window()
-        follow(values, slots, _Threads(answering, slots))
+        follow(values, slots, _Threads(_Answering([vote, *rungs], config_of), slots))
         while not slots.ready():
             slots.signal.wait(slots.patience())  # type: ignore[call-arg]  # an event of threads
         return front(slots)
@@ -170,7 +169,7 @@ def items_at_once(
         slots: Slots = current_window()
         if not isinstance(slots.signal, asyncio.Event):
             slots.signal = asyncio.Event()
-        follow(values, slots, _Tasks(answering))
+        follow(values, slots, _Tasks(_Answering([vote, *rungs], config_of)))
         while not slots.ready():
             await _waited(slots.signal, slots.patience())
         return front(slots)

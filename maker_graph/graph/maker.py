@@ -234,7 +234,7 @@ def build_maker(
             voters,
             config_of,
             total=machine.total,
-            width=None if ahead.lookahead is None else _width(ahead.lookahead),
+            width=_width(ahead.lookahead, default=None),
             first=asked.first_round,
             each=len(voters) * voting.max_samples,
             at_the_end=at_the_end,
@@ -242,7 +242,7 @@ def build_maker(
         return with_items(graph, items, machine, log, at_the_end, check=voting.check)
     nodes = {name: _microstep(voters, config_of) for name, voters in parts.items()}
     window = None
-    if (width := _width(ahead.lookahead or 1)) != 1:
+    if (width := _width(ahead.lookahead)) != 1:
         draftable(task)
         drafter = _drafter(machine.task, ahead, asked.first_model, voting.seed, calls)
         ahead_of = partial(
@@ -372,7 +372,9 @@ def _drafter(task: Guarded, ahead: "Ahead", model: Models, seed: int | None, cal
     return Drafter(task, sampler)
 
 
-def _width(lookahead: object) -> int | None:
+def _width(lookahead: object, *, default: int | None = 1) -> int | None:
+    if lookahead is None:
+        return default
     if lookahead == "auto":
         return None
     if isinstance(lookahead, bool) or not isinstance(lookahead, int) or lookahead < 1:

@@ -49,7 +49,8 @@ def graph(made: list[Thing], *, fails: bool = False) -> Any:
 @pytest.mark.parametrize("fails", [True, False])
 def test_each_invocation_has_its_own_which_is_closed_however_it_ends(*, fails: bool) -> None:
     made: list[Thing] = []
-    for call in (lambda app: app.invoke({"number": 1}), lambda app: asyncio.run(app.ainvoke({"number": 1}))):
+    calls: list[Any] = [lambda app: app.invoke({"number": 1}), lambda app: asyncio.run(app.ainvoke({"number": 1}))]
+    for call in calls:
         if fails:
             with pytest.raises(ValueError, match="failed"):
                 call(graph(made, fails=True))

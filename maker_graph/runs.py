@@ -89,6 +89,7 @@ class Solving(TypedDict, total=False):
         max_cost: USD; the run stops before more are spent. It is kept, like all up to `out`.
         max_calls: requests, failed ones included.
         max_minutes: at work.
+        max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
         max_samples: a vote that needs more samples is undecided.
         price: USD per million tokens, "input,output", if not the list price.
         lookahead: microsteps in flight at once, or "auto".
@@ -112,6 +113,7 @@ class Solving(TypedDict, total=False):
     max_cost: float | None
     max_calls: int | None
     max_minutes: float | None
+    max_steps: int | None
     max_samples: int | None
     price: str | None
     lookahead: int | Literal["auto"] | None
@@ -167,6 +169,7 @@ class Run:
         max_cost: float | None = None,
         max_calls: int | None = None,
         max_minutes: float | None = None,
+        max_steps: int | None = None,
         price: str | None = None,
         lookahead: int | Auto | None = None,
         draft_model: str | None = None,
@@ -197,6 +200,7 @@ class Run:
             max_cost: USD; the run stops before more are spent.
             max_calls: requests, failed ones included.
             max_minutes: at work.
+            max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
             price: USD per million tokens, "input,output", if not the list price.
             lookahead: microsteps in flight at once, or "auto". By default one, or as many independent items as `concurrency`
                 allows.
@@ -234,6 +238,7 @@ class Run:
             max_cost=max_cost,
             max_calls=max_calls,
             max_minutes=max_minutes,
+            max_steps=max_steps,
             price=price,
             lookahead=lookahead,
             draft_model=draft_model,
@@ -374,8 +379,7 @@ class Run:
         from maker_graph.models.gate import Gate
         from maker_graph.run.solving import Watcher, solve
 
-        kept = ("max_cost", "max_calls", "max_minutes", "max_samples", "price", "lookahead", "draft_model", "on_doubt", "out")
-        options = self.options.updated(**{name: how[name] for name in kept if name in how})  # type: ignore[literal-required]  # its own keys
+        options = self.options.updated(**{name: value for name, value in how.items() if name in RunOptions.model_fields})
         _check_models(self.settings, options, self.task)
         if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
             raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
@@ -426,11 +430,13 @@ class Run:
             DamagedRun: the journal is not what was written.
         """
         need_plan_extra("certify")
-        from maker_graph.report.certificate import ballots_in, certify
+        from maker_graph.report.certificate import ballots_in
+        from maker_graph.report.parts import certify_parts
 
         journal = self._opened.journal
         journal.check(journal.step)
-        return certify(ballots_in(journal.entries()), self.settings.k, CopiesSeen.of(journal.note(NOTE)))
+        settings = self.settings
+        return certify_parts(ballots_in(journal.entries()), settings.k, settings.leads, CopiesSeen.of(journal.note(NOTE)))
 
     def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.

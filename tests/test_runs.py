@@ -80,6 +80,19 @@ def test_limits_are_kept_and_a_higher_one_goes_on(tmp_path: Path) -> None:
         assert run.solve(max_calls=100)["verified"]
 
 
+def test_a_limit_on_steps_is_kept_like_the_others(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(disks=3), model="sim:perfect", k=1, max_steps=2, lookahead=4) as run:
+        with pytest.raises(LimitReached, match="limit of 2 steps"):
+            run.solve()
+        assert (run.step, run.options.max_steps, run.verify()["dropped"]) == (2, 2, 0)
+    with Run.open(tmp_path / "r") as run:
+        with pytest.raises(LimitReached, match="limit of 2 steps"):
+            run.solve()
+        with pytest.raises(LimitReached, match="limit of 4 steps"):
+            run.solve(max_steps=4)
+        assert run.solve(max_steps=7)["steps"] == 7
+
+
 class Own(Hanoi):
     """A task of a user's own."""
 

@@ -84,6 +84,16 @@ MaxCalls = Annotated[
 MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work; kept like --max-cost.", min=0)]
 
 
+MaxSteps = Annotated[
+    int | None,
+    typer.Option(
+        help="Stop after so many steps of the task; kept like --max-cost. Default: as many as the task says, and 10,000,000 if "
+        "it does not.",
+        min=1,
+    ),
+]
+
+
 Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
 
 

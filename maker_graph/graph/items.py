@@ -13,7 +13,7 @@ without its graph (`direct.py`).
 import asyncio
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config, get_stream_writer
@@ -118,35 +118,41 @@ class _Threads:
         return self._executor.submit(context.run, lambda: self._answering.answer(state, config, quiet=self._quiet))
 
 
+class SlotsOf(NamedTuple):
+    """How many items may be under way.
+
+    Attributes:
+        total: of the items; no more are begun.
+        width: slots; None fills the limit on requests in flight.
+        first: samples in the first round of a vote.
+        each: samples that one item may draw at most.
+    """
+
+    total: int
+    width: int | None
+    first: int
+    each: int
+
+
 def items_at_once(
-    voters: Sequence[Voter],
-    config_of: Callable[[int], RunnableConfig],
-    *,
-    total: int | None,
-    width: int | None,
-    first: int,
-    each: int,
-    at_the_end: OnUndecided,
+    voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig], slots_of: SlotsOf, at_the_end: OnUndecided
 ) -> Node:
     """Return the node that keeps the slots full, and returns all that is finished at the front.
 
     Args:
         voters: the microstep of the items, then the rungs of the ladder.
         config_of: from an item to the config of its microstep.
-        total: of the items.
-        width: slots; None fills the limit on requests in flight.
-        first: samples in the first round of a vote.
-        each: samples that one item may draw at most.
+        slots_of: how many items may be under way.
         at_the_end: what becomes of an item at the end of the ladder.
     """
+    total, width, first, most_drawn = slots_of
     vote, *rungs = voters  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
 
     def follow(values: Mapping[str, Any], slots: Slots, crew: Crew) -> None:
-        ends = [end for end in (values["until"], total) if end is not None]
         concurrency = get_config().get("max_concurrency")
-        room = WIDTH if concurrency is None else max(1, concurrency // first)
-        most = width if width is not None and concurrency is None else min(room, width or room)
-        limits = Limits(min(ends, default=None), most, values["until_samples"], each)
+        room = None if concurrency is None else max(1, concurrency // first)
+        most = min((each for each in (width, room) if each is not None), default=WIDTH)
+        limits = Limits(min(values["until"] or total, total), most, values["until_samples"], most_drawn)
         slots.follow(values["step"], values["totals"]["samples"], limits, crew)
 
     def front(slots: Slots) -> dict[str, Any]:

@@ -35,10 +35,10 @@ from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Checks, Predicts, Skippable
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
-from maker_graph.errors import UsageError
+from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
-from maker_graph.graph.items import ItemsState, items_at_once, with_items
+from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, with_items
 from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
 from maker_graph.graph.lookahead import microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
@@ -55,8 +55,8 @@ from maker_graph.models.requests import sample_seed
 from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Sampler
 
-STEPS = 10**12
-"""Steps of one invocation if neither the task nor the caller says how many: no limit but the task's own end."""
+MOST_STEPS = 10_000_000
+"""Steps after which a task is stopped, for it may go round in circles, if neither it nor the caller says how many there are."""
 
 
 class MakerInput(TypedDict):
@@ -102,6 +102,7 @@ def create_maker(
     draft_calls: Calls | None = None,
     on_undecided: OnUndecided | None = None,
     on_doubt: OnDoubt = "again",
+    max_steps: int | None = None,
     steps_per_segment: int | None = None,
     samples_per_segment: int | None = None,
     log: Log | None = None,
@@ -142,6 +143,9 @@ def create_maker(
             "return" if the task can `skip`, else "raise".
         on_doubt: what becomes of an action on the world that a process began and did not commit: "again" performs it again,
             "ask" asks a person through `interrupt`, who replies "again" or what it returned. It needs a `log`.
+        max_steps: raise `LimitReached` before the step after so many, if the task is not done: it may go round in circles. All
+            steps are kept, and a machine with a higher limit goes on. Default: as many as the task says (`total`), and
+            10,000,000 if it does not.
         steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
         samples_per_segment: end it earlier, after the step that reaches so many samples.
         log: where decided steps go before the state does. A task that acts on the world needs one that is an `ActionLog`, or
@@ -175,6 +179,7 @@ def create_maker(
         on_undecided=on_undecided,
         on_doubt=on_doubt,
         segment=Segment(steps_per_segment, samples_per_segment),
+        max_steps=max_steps,
         log=log,
         step_config=step_config,
         context_schema=context_schema,
@@ -209,6 +214,7 @@ def build_maker(
     on_undecided: OnUndecided | None,
     on_doubt: OnDoubt,
     segment: Segment,
+    max_steps: int | None,
     log: Log | None,
     step_config: Callable[[int], RunnableConfig] | None,
     context_schema: type[Any] | None = None,
@@ -217,44 +223,35 @@ def build_maker(
     """Return the outer machine, uncompiled; everything is as in `create_maker`, and `leads` is its `k` by part."""
     at_the_end = _checked(task, segment, ladder, on_undecided)
     machine = Machine(task)
+    most = machine.total or MOST_STEPS if max_steps is None else checks.whole("max_steps", max_steps)
     asked = Asked(machine.task, model, voting, leads)
     parts = asked.voters(ladder or Ladder(temperature=None, rephrase=False), calls)
-    checked = voting.check and isinstance(machine.task, Checks)
 
     def config_of(step: int) -> RunnableConfig:
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
 
     made = partial(_Maker, trusting=trust_checkpoints, context_schema=context_schema)
-    supersteps = 3 * (segment.steps or machine.total or STEPS) * max(map(len, parts.values()), default=1) + 2
+    supersteps = 3 * (segment.steps or most) * max(map(len, parts.values()), default=1) + 2
+    see_limit = partial(_see_limit, most)
     if machine.task.given is not None:
         graph = made(supersteps, ItemsState, window=partial(Slots, machine.task, checked=voting.check, log=log))
         graph.add_node("start", _start(machine, log, segment, decisions=[], full=False))
         (voters,) = parts.values()
-        items = items_at_once(
-            voters,
-            config_of,
-            total=machine.total,
+        slots = SlotsOf(
+            total=min(machine.total or most, most),
             width=_width(ahead.lookahead, default=None),
             first=asked.first_round,
             each=len(voters) * voting.max_samples,
-            at_the_end=at_the_end,
         )
+        items = items_at_once(voters, config_of, slots, at_the_end).after(see_limit)
         return with_items(graph, items, machine, log, at_the_end, check=voting.check)
-    nodes = {name: _microstep(voters, config_of) for name, voters in parts.items()}
+    nodes: dict[str, Node] = {name: _microstep(voters, config_of) for name, voters in parts.items()}
     window = None
     if (width := _width(ahead.lookahead)) != 1:
         draftable(task)
         drafter = _drafter(machine.task, ahead, asked.first_model, voting.seed, calls)
-        ahead_of = partial(
-            microsteps_ahead,
-            voter_of=lambda state: parts[machine.task.voted(state).name][0],
-            drafter=drafter,
-            config_of=config_of,
-            total=machine.total,
-            first=asked.first_round,
-        )
-        nodes = {name: ahead_of(node) for name, node in nodes.items()}
-        asks = not isinstance(machine.task, Predicts)
+        nodes = _ahead(nodes, parts, machine, drafter, config_of, first=asked.first_round, most=most)
+        checked, asks = voting.check and isinstance(machine.task, Checks), not isinstance(machine.task, Predicts)
         worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
         window = partial(Window, machine.task, worth, first=asked.first_round, checked=checked, asks=asks)
     durable = see_durable if acts_unlogged(machine.task, log, on_doubt) else None
@@ -264,18 +261,53 @@ def build_maker(
     names = list(machine.task.parts)
     for name, part in machine.task.parts.items():
         if isinstance(part, Given):
-            graph.add_node(name, given_node(part, machine.task.title, log, on_doubt)).add_edge(name, "commit")
+            graph.add_node(name, given_node(part, machine.task.title, log, on_doubt).after(see_limit)).add_edge(name, "commit")
         else:
-            graph.add_node(name, nodes[name])
+            graph.add_node(name, nodes[name].after(see_limit))
             graph.add_conditional_edges(name, Node(decided_or_stuck), ["commit", "escalate"])
     if parts:
         graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, check=voting.check))
         graph.add_conditional_edges("escalate", _next_rung_or_commit(machine.task), [*parts, "commit"])
-    graph.add_node("commit", _commit(machine, log, checked=checked))
+    graph.add_node("commit", _commit(machine, log, checked=voting.check and isinstance(machine.task, Checks)))
     next_part_or_end = _next_part_or_end(machine.task)
     for each in ("start", "commit"):
         graph.add_conditional_edges(each, next_part_or_end, [*names, END])
     return graph
+
+
+def _ahead(
+    nodes: Mapping[str, Node],
+    parts: Mapping[str, Sequence[Voter]],
+    machine: Machine,
+    drafter: Drafter,
+    config_of: Callable[[int], RunnableConfig],
+    *,
+    first: int,
+    most: int,
+) -> dict[str, Node]:
+    """Return the nodes of the parts with lookahead."""
+    ahead_of = partial(
+        microsteps_ahead,
+        voter_of=lambda state: parts[machine.task.voted(state).name][0],
+        drafter=drafter,
+        config_of=config_of,
+        total=min(machine.total or most, most),
+        first=first,
+    )
+    return {name: ahead_of(node) for name, node in nodes.items()}
+
+
+def _see_limit(most: int, values: MakerState) -> None:
+    """See that the step at hand may be taken.
+
+    Raises:
+        LimitReached: it is one too many.
+    """
+    if values["step"] >= most:
+        raise LimitReached(
+            f"The limit of {most:,} steps is reached, and the task is not done. Go on with a higher limit (--max-steps, in "
+            "Python max_steps), unless the task goes round in circles."
+        )
 
 
 def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> Node:

@@ -9,7 +9,8 @@ the caller's wish): a vote would end in a GraphRecursionError after eight rounds
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, TypeAlias
+from copy import copy
+from typing import Any, Self, TypeAlias
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
 from langchain_core.runnables.config import merge_configs
@@ -25,6 +26,9 @@ Durable: TypeAlias = Callable[[RunnableConfig | None, object, object], str]
 class Node(RunnableLambda[Any, Any]):
     """`call` as a node; `acall` in its place under `ainvoke`, if it waits for something.
 
+    Attributes:
+        see: looks at the input before the call: what it raises, the node raises.
+
     It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
     """
 
@@ -34,14 +38,27 @@ class Node(RunnableLambda[Any, Any]):
         super().__init__(call, acall, name=name or call.__name__)
         self._call = call
         self._acall = acall
+        self.see: Callable[[Any], None] = _all_is_well
+
+    def after(self, see: Callable[[Any], None]) -> Self:
+        """Return this node with a look at its input first: what `see` raises, the node raises."""
+        node = copy(self)
+        node.see = see
+        return node
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
+        self.see(input)
         return self._call(input)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
+        self.see(input)
         return self._call(input) if self._acall is None else await self._acall(input)
+
+
+def _all_is_well(_: Any) -> None:
+    """See nothing."""
 
 
 class ConfiguredNode(Node):
@@ -59,10 +76,12 @@ class ConfiguredNode(Node):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
+        self.see(input)
         return self._with_config(input, config or RunnableConfig())
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
+        self.see(input)
         config = config or RunnableConfig()
         return self._with_config(input, config) if self._awith_config is None else await self._awith_config(input, config)
 

@@ -39,6 +39,7 @@ class RunOptions(BaseModel):
         max_cost: USD; the run stops before more are spent. None is no limit.
         max_calls: requests, failed ones included. None is no limit.
         max_minutes: at work. None is no limit.
+        max_steps: of the task, in all sessions; None is as many as it says, and 10,000,000 if it does not.
         price: USD per million tokens, "input,output", if not the list price.
         max_samples: a vote that needs more samples is undecided; None is as in the settings. It decides no step that was
             decided before.
@@ -55,6 +56,7 @@ class RunOptions(BaseModel):
     max_cost: Annotated[float | None, Field(ge=0)] = None
     max_calls: Annotated[int | None, Field(ge=0)] = None
     max_minutes: Annotated[float | None, Field(ge=0)] = None
+    max_steps: Annotated[int | None, Field(ge=1)] = None
     price: str | None = None
     max_samples: Annotated[int | None, Field(ge=1)] = None
     lookahead: Annotated[Annotated[int, Field(ge=1, strict=True)] | Literal["auto"] | None, BeforeValidator(_width)] = None

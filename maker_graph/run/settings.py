@@ -87,6 +87,11 @@ class Settings(BaseModel):
         return self.voting.k
 
     @property
+    def leads(self) -> dict[str, int]:
+        """The lead of each part of the task that has another one than `k`."""
+        return {}
+
+    @property
     def info(self) -> ModelInfo:
         """What the name of the model implies."""
         return info_of(self.model)

@@ -211,6 +211,7 @@ async def solve(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT if task.given is None else ITEMS_PER_SEGMENT),
             samples_per_trace(_votes(ladder, task) * voting.max_samples) if traced else None,
         ),
+        max_steps=options.max_steps,
         step_config=traces.step_config,
         log=commits,
         calls=made,

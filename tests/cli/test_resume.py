@@ -36,6 +36,14 @@ def test_max_calls_and_max_minutes_end_with_4_and_hold_over_resumes(cli: Cli) ->
     assert result(cli("resume", "r", *MORE[2:], "--json"))["verified"]
 
 
+def test_max_steps_ends_with_4_and_holds_over_resumes(cli: Cli) -> None:
+    done = cli("run", "hanoi", "--disks", "3", "--model", "sim:perfect", "--run", "r", "--max-steps", "3", "--json")
+    assert (done.returncode, result(done)["steps"], "--max-steps" in result(done)["reason"]) == (4, 3, True)
+    assert cli("resume", "r").returncode == 4
+    assert result(cli("resume", "r", "--max-steps", "7", "--json"))["steps"] == 7
+    assert cli("run", "hanoi", "--max-steps", "0").returncode == 2
+
+
 def test_a_price_once_given_holds_for_every_resume(cli: Cli) -> None:
     stopped(cli)
     summary = result(cli("resume", "r", *MORE, "--json"))

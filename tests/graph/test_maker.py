@@ -11,13 +11,14 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from maker_graph import Ladder, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
+from maker_graph import Ladder, LimitReached, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
 from maker_graph.core.decision import Decision, Reader, decide, judge
 from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
+from maker_graph.graph.maker import MOST_STEPS
 from maker_graph.models.simulation import Simulator, profile_of
 from maker_graph.models.simulation.model import SimulatedChatModel
 from maker_graph.tasks import Hanoi, Records
@@ -216,6 +217,53 @@ def test_the_state_stays_as_small_as_the_task_whatever_the_steps() -> None:
         maker.invoke({}, CONFIG, durability="exit")
         sizes.append(len(canonical(maker.get_state(CONFIG).values)))
     assert max(sizes) < 1.1 * min(sizes)
+
+
+class Circle(Countdown):
+    """Goes round in circles."""
+
+    def done(self, state: int) -> bool:  # noqa: ARG002
+        return False
+
+    def apply(self, state: int, answer: int) -> int:  # noqa: ARG002
+        return answer % 3
+
+    def draft(self, state: int, n: int) -> list[int]:
+        return [(state - 1 - i) % 3 for i in range(n)]
+
+
+@pytest.mark.parametrize("lookahead", [1, 4])
+async def test_a_task_that_goes_round_in_circles_stops_at_the_limit_with_all_its_steps_and_a_higher_one_goes_on(
+    lookahead: Any,
+) -> None:
+    saver, drawn = InMemorySaver(), list[str]()
+
+    def counted(index: int, text: str) -> str:
+        drawn.append(text)
+        return counting(index, text)
+
+    def machine(most: int) -> Any:
+        model = Scripted(script=counted)
+        return create_maker(Circle(2), model=model, k=1, max_steps=most, lookahead=lookahead).compile(checkpointer=saver)
+
+    with pytest.raises(LimitReached, match=r"limit of 5 steps is reached.*--max-steps"):
+        machine(5).invoke({}, CONFIG)
+    assert (machine(5).get_state(CONFIG).values["step"], len(drawn)) == (5, 5), "nothing is drawn beyond the limit"
+    with pytest.raises(LimitReached, match="limit of 5"):
+        machine(5).invoke({}, CONFIG)
+    with pytest.raises(LimitReached, match="limit of 7"):
+        await machine(7).ainvoke({}, CONFIG)
+    assert (machine(7).get_state(CONFIG).values["step"], len(drawn)) == (7, 7)
+
+
+def test_the_limit_on_steps_is_what_the_task_says_and_a_whole_number() -> None:
+    unknown: Any = create_maker(Countdown(3), model=Scripted(script=counting), k=1).compile()
+    assert unknown.supersteps == 3 * 2 * MOST_STEPS + 2
+    with pytest.raises(LimitReached, match="limit of 3 steps"):
+        create_maker(Hanoi(2 + 2), model="sim:perfect", k=1, max_steps=3).compile().invoke({})
+    assert create_maker(Hanoi(2), model="sim:perfect", k=1, max_steps=3).compile().invoke({})["done"]
+    with pytest.raises(UsageError, match="max_steps must be a whole number"):
+        create_maker(Hanoi(2), model="sim:perfect", max_steps=0)
 
 
 def test_a_legal_wrong_move_can_win_and_then_the_run_ends_at_total_without_its_goal() -> None:

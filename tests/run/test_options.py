@@ -53,7 +53,15 @@ def test_a_newer_form_is_one_clear_sentence(journal: Journal) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_cost": -1}, {"max_calls": 1.5}, {"lookahead": 0}, {"lookahead": "wide"}, {"lookahead": True}, {"max_samples": 0}],
+    [
+        {"max_cost": -1},
+        {"max_calls": 1.5},
+        {"max_steps": 0},
+        {"lookahead": 0},
+        {"lookahead": "wide"},
+        {"lookahead": True},
+        {"max_samples": 0},
+    ],
 )
 def test_a_value_that_cannot_be_is_named(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):

@@ -129,8 +129,9 @@ LookaheadOption = Annotated[
     typer.Option(
         "--lookahead",
         metavar="N|auto",
-        help="Microsteps in flight at once, on drafted states: faster, for some more samples, and no decision is another. auto "
-        "adapts to how often drafts hold. Default: 1; a resume keeps it.",
+        help="Microsteps in flight at once, on drafted states. It makes a run faster, draws some more samples, and changes no "
+        "decision. auto adapts to how often drafts hold. Default: 1, or as many independent items as --concurrency allows; a "
+        "resume keeps it.",
     ),
 ]
 

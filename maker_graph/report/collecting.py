@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maker_graph.core.decision import Usage
-from maker_graph.core.guarding import total_of
+from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Skippable
 from maker_graph.core.verdict import Verdict
@@ -132,7 +132,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         settings=settings,
         steps=journal.step,
         total=total,
-        dependent=not isinstance(task, Skippable),
+        dependent=not isinstance(None if task is None else guarded(task), Skippable),
         done=done,
         verdict=verdict,
         because=because,

@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import AnyTask, total_of
-from maker_graph.core.machine import Machine, Totals, added, no_totals
+from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
@@ -418,13 +418,19 @@ class _Found(NamedTuple):
 
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
     at, examiner = run.machine.begin(), Examiner(run.task)
-    for decision, before, after in run.journal.replay(run.machine):
-        at = after
+    amended = run.journal.amendments()
+    digest, totals = at["digest"], at["totals"]
+    for committed, before, after in run.journal.replay(run.machine):
+        at, decision = after, amended.get(after["step"], committed)
+        if amended:  # else both are those of the replay
+            digest, totals = digest_after(digest, at["step"], decision), added(totals, decision, at["step"])
         examiner.see(decision, before)
         if at["step"] % 1000 == 0:
             progress(at["step"])
+    if not amended:
+        digest, totals = at["digest"], at["totals"]
     findings = examiner.found(at)
-    return _Found(at["step"], at["totals"], findings.single_differs, at["done"], findings, at["digest"])
+    return _Found(at["step"], totals, findings.single_differs, at["done"], findings, digest)
 
 
 def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
@@ -439,6 +445,6 @@ def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
 
 
 def answers(run: Run) -> Iterator[Any]:
-    """Yield the decided answer of each step in order, None for a step that was left open."""
+    """Yield the final answer of each step in order, None for a step that is open."""
     for decision in run.journal.decisions():
         yield decision["answer"]

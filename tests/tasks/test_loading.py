@@ -26,7 +26,7 @@ def test_records_keep_the_digest_of_their_file_and_all_its_columns(tmp_path: Pat
     path.write_text(ROWS)
     loaded = load_task("records", {"input": str(path)})
     assert isinstance(loaded.task, Records)
-    assert loaded.task.rows[0]["note"] == "x"
+    assert loaded.task.items[0]["note"] == "x"
     assert load_task("records", loaded.options).options == loaded.options
     path.write_text(ROWS.replace("Elm", "Oak"))
     with pytest.raises(UnusableRun, match="no longer the file"):

@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
-from maker_graph.core.guarding import AnyTask, draftable, total_of
+from maker_graph.core.guarding import AnyTask, draftable, guarded, total_of
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
@@ -94,7 +94,7 @@ class Solving(TypedDict, total=False):
         price: USD per million tokens, "input,output", if not the list price.
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
-        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" asks for an `answer`.
+        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
         out: where a task that has results writes them.
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
@@ -171,7 +171,7 @@ class Run:
         max_minutes: float | None = None,
         max_steps: int | None = None,
         price: str | None = None,
-        lookahead: int | Auto = 1,
+        lookahead: int | Auto | None = None,
         draft_model: str | None = None,
         on_doubt: Literal["again", "ask"] = "again",
         out: str | Path | None = None,
@@ -202,7 +202,8 @@ class Run:
             max_minutes: at work.
             max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
             price: USD per million tokens, "input,output", if not the list price.
-            lookahead: microsteps in flight at once, or "auto".
+            lookahead: microsteps in flight at once, or "auto". By default one, or as many independent items as `concurrency`
+                allows.
             draft_model: who drafts; the model itself if None.
             on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
             out: where a task that has results writes them.
@@ -429,11 +430,13 @@ class Run:
             DamagedRun: the journal is not what was written.
         """
         need_plan_extra("certify")
-        from maker_graph.report.certificate import ballots_in, certify
+        from maker_graph.report.certificate import ballots_in
+        from maker_graph.report.parts import certify_parts
 
         journal = self._opened.journal
         journal.check(journal.step)
-        return certify(ballots_in(journal.entries()), self.settings.k, CopiesSeen.of(journal.note(NOTE)))
+        settings = self.settings
+        return certify_parts(ballots_in(journal.entries()), settings.k, settings.leads, CopiesSeen.of(journal.note(NOTE)))
 
     def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.
@@ -460,7 +463,7 @@ class Run:
         out = self.options.out
         if out is None or not isinstance(self.task, Records):
             return 0
-        return write_results(out, self.task.rows, directories.answers(self._opened), own_files(self._opened.journal))
+        return write_results(out, self.task.items, directories.answers(self._opened), own_files(self._opened.journal))
 
     def close(self) -> None:
         """Close the run's files."""
@@ -496,7 +499,7 @@ def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFil
     if not isinstance(task, Records):
         raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
     given = settings.options.get("input")
-    see_results(options.out, task.rows, own, source=None if given is None else file_named(given), force=force)
+    see_results(options.out, task.items, own, source=None if given is None else file_named(given), force=force)
 
 
 def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
@@ -510,10 +513,11 @@ def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> Non
 
     if options.max_samples is not None and options.max_samples < settings.k:
         raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")
-    if options.lookahead != 1:
-        draftable(task)
+    inside = guarded(task)
+    if (options.lookahead or 1) != 1 and inside.given is None:
+        draftable(inside)
         drafter = options.draft_model or settings.model
-        if not info_of(drafter).drafts and not isinstance(task, Predicts):
+        if not info_of(drafter).drafts and not isinstance(inside, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
     for name in (settings.model, settings.ladder.model, options.draft_model):
         if name is not None:

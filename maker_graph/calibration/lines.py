@@ -19,7 +19,7 @@ class CalibrationRequest(BaseModel):
         task: as in a run.
         options: what the task is made with.
         inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
-        total: the steps of the task.
+        total: the steps of the task; with `part`, those of the part; without those that the program answers.
         models: each `provider:model`, in the order in which they are calibrated.
         max_tokens: the output cap of each model's samples; `caps` in the file.
         steps: how many steps are asked.
@@ -28,6 +28,8 @@ class CalibrationRequest(BaseModel):
         check: whether answers that break the task's rules are flagged.
         truth: whether samples are held against the right answers, or only against each other.
         seed: of the choice of steps, and of a simulated model.
+        part: the part of the task that is asked; empty if it has only one.
+        among: the steps that models vote on, counted from 0, if they are not all of the task.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +47,8 @@ class CalibrationRequest(BaseModel):
     check: bool
     truth: bool
     seed: int | None
+    part: str = ""
+    among: list[int] = []
 
     @model_validator(mode="before")
     @classmethod

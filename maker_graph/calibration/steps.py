@@ -1,17 +1,18 @@
-"""Which steps of a task a calibration asks: drawn at random, and the state of each."""
+"""Which steps of a task a calibration asks: drawn at random among those that are voted on, and the state of each."""
 
 from random import Random
 from typing import Any
 
 from maker_graph.calibration.lines import CalibrationRequest
-from maker_graph.core.guarding import AnyTask, Guarded, guarded, total_of
+from maker_graph.core.guarding import ALONE, AnyTask, Guarded, guarded, total_of
 from maker_graph.core.task import Known, Located
 from maker_graph.errors import UsageError
 
 
 def drawn_steps(request: CalibrationRequest) -> list[int]:
     """Return the steps to ask, drawn at random without repetition."""
-    return Random(f"calibration {request.seed}").sample(range(request.total), request.steps)  # noqa: S311  no secret
+    among = request.among or range(request.total)
+    return Random(f"calibration {request.seed}").sample(among, request.steps)  # noqa: S311  no secret
 
 
 def state_at(task: AnyTask, step: int) -> Any:
@@ -29,20 +30,54 @@ def state_at(task: AnyTask, step: int) -> Any:
     return state
 
 
-def calibratable_steps(task: AnyTask, *, truth: bool) -> int:
-    """Return the number of steps of a task that can be calibrated.
+def part_named(task: AnyTask, name: str | None) -> str:
+    """Return the name of the part that is calibrated; empty for a task that has only one.
 
     Raises:
-        UsageError: the task lacks a function that this needs; the text says which.
+        UsageError: there is no voted part of this name, or there are several and none is named.
+    """
+    inside = guarded(task)
+    voted = ", ".join(inside.voted_parts)
+    if list(inside.parts) == [ALONE]:
+        if name is not None:
+            raise UsageError(f"{inside.title} has only one part: leave out --part.")
+        return ""
+    if name is None and len(inside.voted_parts) == 1:
+        return voted
+    if name is None:
+        raise UsageError(f"{inside.title} has several voted parts: say with --part which one is asked ({voted}).")
+    if name not in inside.voted_parts:
+        raise UsageError(f"{inside.title} has no voted part {name!r}: there are {voted or 'none'}.")
+    return name
+
+
+def calibratable_steps(task: AnyTask, part: str = "", *, truth: bool) -> tuple[int, list[int]]:
+    """Return how many steps of a part of a task models vote on, and which, if they are not all steps of the task.
+
+    Raises:
+        UsageError: the task lacks a function that this needs, or nothing is voted on; the text says which.
     """
     total, inside = total_of(task), guarded(task)
     if total is None:
         raise UsageError("The task has no total(): a calibration draws steps at random, and must know how many there are.")
-    if truth and not isinstance(inside, Known):
+    asked = inside.voted_parts[part] if part else inside
+    if truth and not isinstance(asked, Known):
         raise UsageError("The task has no truth(state), so right and wrong cannot be told: use --no-truth, or give it one.")
-    if not isinstance(inside, Located | Known):
+    if not isinstance(inside, Located | Known) or (part and not isinstance(inside, Located)):
         raise UsageError("The task has no state_at(step), so its steps cannot be drawn at random: give it one.")
-    return total
+    if not part and inside.given is None:
+        return total, []
+    found = [step for step in range(total) if _asks(inside, part, state_at(inside, step))]
+    if not found:
+        raise UsageError("No step of the task is voted on: there is nothing to calibrate.")
+    return len(found), found
+
+
+def _asks(task: Guarded, part: str, state: Any) -> bool:
+    """Say whether models vote on a state, and are asked by this part."""
+    if part and task.part(state) != part:
+        return False
+    return task.given is None or task.given(state) is None
 
 
 def task_with_truth(task: Guarded) -> Known:

@@ -68,7 +68,7 @@ def _stated(plan: dict[str, Any]) -> str:
 def announce_lookahead(run: Run, *, quiet: bool) -> None:
     """Say how far a run looks ahead, who drafts, and what that costs."""
     options = run.options
-    if options.lookahead == 1 or quiet:
+    if (options.lookahead or 1) == 1 or guarded(run.task).given is not None or quiet:
         return
     by = "the task itself" if isinstance(run.task, Predicts) else options.draft_model or run.settings.model
     many = (

@@ -57,6 +57,9 @@ def calibrate_command(
     disks: Disks = None,
     source: Source = None,
     sets: Sets = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which part of the task is asked, if models vote on several.")
+    ] = None,
     temperature: TemperatureOption = "auto",
     max_tokens: MaxTokens = None,
     check: Check = True,
@@ -85,7 +88,7 @@ def calibrate_command(
     from maker_graph.calibration.file import open_calibration
     from maker_graph.calibration.lines import CalibrationRequest
     from maker_graph.calibration.measuring import calibrate
-    from maker_graph.calibration.steps import calibratable_steps
+    from maker_graph.calibration.steps import calibratable_steps, part_named
     from maker_graph.cli.calibrated import calls_of, progress_of, show_results, spent_on
     from maker_graph.models.pricing import list_price, parse_price, price_for
     from maker_graph.models.resolving import model_for
@@ -95,7 +98,8 @@ def calibrate_command(
     models, both = list(dict.fromkeys(model)), parse_temperature(temperature)
     _see_options(models, both, samples, price)
     loaded = task_named(task, disks, source, sets)
-    total = calibratable_steps(loaded.task, truth=truth)
+    asked = part_named(loaded.task, part)
+    total, among = calibratable_steps(loaded.task, asked, truth=truth)
     seed = info_of(models[0]).seed if seed is None else seed
     suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
     request = CalibrationRequest(
@@ -111,12 +115,14 @@ def calibrate_command(
         check=check,
         truth=truth,
         seed=seed,
+        part=asked,
+        among=among,
     )
     chats = {name: model_for(name, loaded.task, seed) for name in models}
     prices = {name: price_for(name, price, max_cost) for name in models}
-    out = out or Path(f"calibration-{task.rpartition(':')[2]}.jsonl")
+    out = out or Path(f"calibration-{task.rpartition(':')[2]}{asked and '-'}{asked}.jsonl")
     if steps > total and not quiet:
-        tell(f"The task has {total:,} steps: all of them are asked.")
+        tell(f"The task has {total:,} steps{' that are voted on' if among else ''}: all of them are asked.")
     with open_calibration(out, request) as calibration:
         results = []
         for name in models:

@@ -60,7 +60,8 @@ def spent_on(account: Account) -> dict[str, Any]:
 def show_results(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
     """Print what was measured of each model, and what each takes to reach `target`."""
     for result in results:
-        lead = f" on {request.task}: {result.steps:,} steps, {result.samples:,} samples"
+        of = f", part {request.part}" if request.part else ""
+        lead = f" on {request.task}{of}: {result.steps:,} steps, {result.samples:,} samples"
         show(shown((result.model, "bold"), lead), facts(_result_rows(result)), "")
     if len(results) > 1:
         _compare(request, results, target)

@@ -147,8 +147,9 @@ LookaheadOption = Annotated[
     typer.Option(
         "--lookahead",
         metavar="N|auto",
-        help="Microsteps in flight at once, on drafted states: faster, for some more samples, and no decision is another. auto "
-        "adapts to how often drafts hold. Default: 1; a resume keeps it.",
+        help="Microsteps in flight at once, on drafted states. It makes a run faster, draws some more samples, and changes no "
+        "decision. auto adapts to how often drafts hold. Default: 1, or as many independent items as --concurrency allows; a "
+        "resume keeps it.",
     ),
 ]
 
@@ -181,7 +182,7 @@ OnDoubtOption = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="again|ask",
-        help="An action on the world that was begun and not committed, when the run goes on: perform it again, or stop and ask. "
+        help="When a run goes on whose last action on the world may have been performed: perform it again, or stop and ask. "
         "Default: again; at a resume, as before.",
     ),
 ]

@@ -19,6 +19,7 @@ from maker_graph.statistics.forecast import TARGET
 
 if TYPE_CHECKING:
     from maker_graph.calibration.lines import Result
+    from maker_graph.calibration.plan import Speed
 
 
 @app.command(
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     epilog="Examples:\n\n  maker-graph plan mini.jsonl --target .95\n\n"
     "  maker-graph plan --error .0022 --rho .005 --valid .968 --steps 1048575 --target .95 --price .4,1.6 --tokens 590,538\n\n"
     "  maker-graph plan --p .9 --steps 1000 --json\n\n"
+    "  maker-graph plan choose.jsonl verdict.jsonl --target .95\n\n"
     "  maker-graph plan --plot figures",
 )
 def plan_command(
-    calibration: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="What calibrate wrote; or give --p.")] = None,
+    calibrations: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="What calibrate wrote, for a task of parts one for each; or give --p."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Which one, if the file holds several.")] = None,
     p: Annotated[float | None, typer.Option("--p", help="Probability that a valid sample is right.")] = None,
     error: Annotated[float | None, typer.Option(help="In place of --p: the probability that it is wrong.")] = None,
@@ -61,10 +66,22 @@ def plan_command(
     from maker_graph.calibration.plan import Speed, make_plans
 
     drawn = {} if plot is None else {"figures": [str(path) for path in _plot(plot, force=force)]}
-    if plot is not None and (calibration, p, error) == (None, None, None):
+    if plot is not None and not calibrations and (p, error) == (None, None):
         return Ending(result=drawn)
-    if calibration is not None:
-        request, results = read_calibration(calibration)
+    speed = Speed(lookahead, math.inf if rpm is None else rpm)
+    if calibrations and len(calibrations) > 1:
+        if (p, error, valid, rho, rival, steps, tokens, latency) != (None,) * 8:
+            raise UsageError(
+                "With several files, what is known of the model is what they say: leave out --p, --steps and the like."
+            )
+        found = _by_part(
+            calibrations, model, target, None if price is None else astuple(parse_price(price)), speed, point=point
+        )
+        if not as_json:
+            _show_parts(found)
+        return Ending(result={**found, **drawn})
+    if calibrations:
+        request, results = read_calibration(calibrations[0])
         estimates, known = estimates_of(_one_of(results, model), point=point), request.total
     elif p is None and error is None:
         raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
@@ -87,10 +104,53 @@ def plan_command(
         "latency": latency,
     }
     estimates = replace(estimates, **{name: value for name, value in given.items() if value is not None})
-    found = make_plans(estimates, steps, target, Speed(lookahead, math.inf if rpm is None else rpm))
+    found = make_plans(estimates, steps, target, speed)
     if not as_json:
         _show(found)
     return Ending(result={**found, **drawn})
+
+
+def _by_part(
+    files: list[Path], model: str | None, target: float, price: tuple[float, float] | None, speed: "Speed", *, point: bool
+) -> dict[str, Any]:
+    """Return the plan of each part, by name, and what they come to: the parts share the risk evenly.
+
+    Raises:
+        UsageError: a file is of no part, or two are of the same.
+    """
+    from maker_graph.calibration.estimates import estimates_of
+    from maker_graph.calibration.file import read_calibration
+    from maker_graph.calibration.plan import make_plans
+
+    parts: dict[str, dict[str, Any]] = {}
+    each = target ** (1 / len(files))
+    for file in files:
+        request, results = read_calibration(file)
+        if not request.part:
+            raise UsageError(f"{file} is not of a part of a task: plan with it alone.")
+        if request.part in parts:
+            raise UsageError(f"Two files are of the part {request.part!r}: give one for each part.")
+        estimates = estimates_of(_one_of(results, model), point=point)
+        estimates = estimates if price is None else replace(estimates, price=price)
+        parts[request.part] = make_plans(estimates, request.total, each, speed)
+    chosen = [plan.get("correlated", plan["independent"]) for plan in parts.values()]
+    sums = {name: [column[name] for column in chosen] for name in ("samples", "cost_usd", "hours")}
+    whole: dict[str, Any] = {name: None if None in values else sum(values) for name, values in sums.items()}
+    chances = [column["p_full"] for column in chosen]
+    leads = {name: column["k"] for name, column in zip(parts, chosen, strict=True)}
+    return {"target": target, "parts": parts, "k": leads, "p_full": None if None in chances else math.prod(chances), **whole}
+
+
+def _show_parts(found: dict[str, Any]) -> None:
+    for name, plan in found["parts"].items():
+        show(shown((f"Part {name}", "bold")))
+        _show(plan)
+    if found["p_full"] is None:
+        show("Not every part reaches its share of the target.")
+        return
+    leads = ",".join(f"{name}={k}" for name, k in found["k"].items())
+    cost = "" if found["cost_usd"] is None else f" for ${found['cost_usd']:,.2f}"
+    show(f"Together: a chance of {found['p_full']:.4f}, {found['samples']:,.0f} samples{cost}. Run with --k {leads}")
 
 
 def _plot(folder: Path, *, force: bool) -> list[Path]:

@@ -62,7 +62,12 @@ def _certificate_rows(certificate: "Certificate") -> Iterator[tuple[str, str]]:
     chance = certificate.chance
     shown = f"{chance.value:.4f} (95 %: {chance.low:.4f} to {chance.high:.4f})"
     yield "No step is wrong", "not certified" if certificate.refused else shown
-    yield "Covered", f"{certificate.covered:,} of {steps:,} steps, each decided by a lead of {certificate.k}"
+    by = "by votes" if certificate.parts else f"by a lead of {certificate.k}"
+    yield "Covered", f"{certificate.covered:,} of {steps:,} steps, each decided {by}"
+    for name, part in certificate.parts.items():
+        low, high = part.chance.low, part.chance.high
+        none_wrong = f"; none is wrong: {part.chance.value:.4f} (95 %: {low:.4f} to {high:.4f})" if part.k > 1 else ""
+        yield f"Part {name}", f"{part.covered:,} steps by a lead of {part.k}, {part.contested:,} contested{none_wrong}"
     yield "Contested", f"{certificate.contested:,} steps ({certificate.contested / steps:.2%})"
     for name, estimate in (("Wrong samples", certificate.error), ("Correlation", certificate.rho)):
         if estimate is not None:

@@ -167,7 +167,7 @@ def run_command(
             max_minutes=max_minutes,
             max_steps=max_steps,
             price=price,
-            lookahead=parse_lookahead(lookahead) or 1,
+            lookahead=parse_lookahead(lookahead),
             on_doubt=parse_on_doubt(on_doubt) or "again",
             draft_model=draft_model,
             out=out,

@@ -17,7 +17,7 @@ from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import ending_of, print_summary, summarized
 from maker_graph.core.characters import visible
-from maker_graph.core.guarding import total_of
+from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.runs import Run, Solving
@@ -30,7 +30,8 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     finished = True
     if file is not None:
         ahead = how.get("lookahead") or run.options.lookahead
-        how["record"] = record_to(file, lambda: run.step, in_order=ahead == 1)
+        one = ahead == 1 or (ahead is None and guarded(run.task).given is None)
+        how["record"] = record_to(file, lambda: run.step, in_order=one)
     with _progress(run, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
         try:
             how["progress"], how["warn"] = progress, tell

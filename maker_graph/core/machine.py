@@ -4,7 +4,7 @@ It is pure: the same decisions lead to the same place. So a replay of the journa
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NotRequired, Protocol, runtime_checkable
 
 from typing_extensions import TypedDict
@@ -116,6 +116,19 @@ class ActionLog(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepingLog(Protocol):
+    """A log that also keeps items that were decided before their turn to be committed, for whoever goes on."""
+
+    def keep_ahead(self, decided: Mapping[int, Decision], /) -> None:
+        """Keep decisions by their step, in the place of those that were kept before, as far as that is possible."""
+        ...
+
+    def decided_ahead(self) -> Mapping[int, Decision]:
+        """Return the decisions that were kept."""
+        ...
+
+
 class Machine:
     """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
 
@@ -154,12 +167,11 @@ class Machine:
         else:
             assert isinstance(self.task, Skippable)  # noqa: S101  create_maker raises on undecided steps otherwise
             state = self._state(f"state after step {step}", self.task.skip(at["state"]))
-        link = canonical([at["digest"], step, decision["status"], decision["answer"]])
         return MakerOutput(
             state=state,
             step=step,
             done=self._done(state, step),
-            digest=hashlib.sha256(link.encode()).hexdigest(),
+            digest=digest_after(at["digest"], step, decision),
             totals=added(at["totals"], decision, step),
         )
 
@@ -171,6 +183,12 @@ class Machine:
 
     def _done(self, state: JSON, step: int) -> bool:
         return truth(f"{self._name}.done", self.task.done(state)) or step == self.total
+
+
+def digest_after(before: str, step: int, decision: Decision) -> str:
+    """Return the running digest after `step`; `before` is that of the step before."""
+    link = canonical([before, step, decision["status"], decision["answer"]])
+    return hashlib.sha256(link.encode()).hexdigest()
 
 
 def no_totals() -> Totals:

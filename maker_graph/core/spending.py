@@ -68,6 +68,7 @@ class Account(NamedTuple):
         unsettled: what was reserved by owners that were killed or taken over: it may have been billed, nobody can tell. What an
             owner that was taken over books later counts once more.
         serial: how often the journal was written, so that an older copy of it shows; 0 in a journal of maker_graph 0.1.0.
+        amended: how many open steps were answered later, so that a tail of these answers cut off shows.
     """
 
     steps: int = 0
@@ -75,24 +76,26 @@ class Account(NamedTuple):
     reserved: Reserved = NONE
     unsettled: Reserved = NONE
     serial: int = 0
+    amended: int = 0
 
     def parts(self) -> list[Any]:
         """Return it as plain JSON, as it is stored."""
-        serial = [self.serial] if self.serial else []
-        return [self.steps, list(self.spent), list(self.reserved), list(self.unsettled), *serial]
+        last = [self.serial, self.amended] if self.amended else [self.serial] if self.serial else []
+        return [self.steps, list(self.spent), list(self.reserved), list(self.unsettled), *last]
 
     @classmethod
     def of(cls, parts: Sequence[Any]) -> "Account":
         """Return the account that was stored as `parts`."""
-        steps, spent, reserved, unsettled, *serial = parts
-        return cls(steps, Spent(*spent), Reserved(*reserved), Reserved(*unsettled), *serial)
+        steps, spent, reserved, unsettled, *last = parts
+        return cls(steps, Spent(*spent), Reserved(*reserved), Reserved(*unsettled), *last)
 
     def covering(self, other: "Account") -> "Account":
-        """Return this account with no less spent, reserved or written than in `other`; the steps stay."""
+        """Return this account with no less spent, reserved or written than in `other`; the steps and amendments stay."""
         return Account(
             self.steps,
             Spent._make(map(max, self.spent, other.spent)),
             Reserved._make(map(max, self.reserved, other.reserved)),
             Reserved._make(map(max, self.unsettled, other.unsettled)),
             max(self.serial, other.serial),
+            self.amended,
         )

@@ -17,6 +17,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.types import Command
 
 from maker_graph.core.task import Prompt
+from maker_graph.graph.direct import DirectVote
 from maker_graph.graph.runnables import BoundedGraph
 from maker_graph.models.agents import CALLERS_LIMIT
 
@@ -49,11 +50,17 @@ def asked(config: RunnableConfig) -> Asked | None:
 
 
 class MicrostepGraph(BoundedGraph):
-    """A compiled microstep, each of whose invocations knows its input."""
+    """A compiled microstep, each of whose invocations knows its input.
 
-    def __init__(self, *, keys: Mapping[str, Any], **compiled: Any) -> None:
+    Attributes:
+        keys: the caller's keys.
+        direct: the same vote without the graph.
+    """
+
+    def __init__(self, *, keys: Mapping[str, Any], direct: DirectVote, **compiled: Any) -> None:
         super().__init__(**compiled)
         self.keys = keys
+        self.direct = direct
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  Pregel's name
         """Stream, and invoke; see `Pregel.stream`."""

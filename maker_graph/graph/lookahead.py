@@ -9,26 +9,20 @@ work, as tasks of an event loop or in threads, and has the node that waits for i
 """
 
 import asyncio
-import contextvars
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED
 from concurrent.futures import wait as wait_for
-from contextlib import aclosing
 from typing import Any, TypeAlias
 
-from langchain_core.runnables import RunnableConfig, ensure_config
-from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config, get_stream_writer
 
 from maker_graph.core.canonical import JSON
 from maker_graph.graph.drafter import Drafter
 from maker_graph.graph.ladder import Voter
-from maker_graph.graph.runnables import BoundedGraph, Node
-from maker_graph.graph.width import MOST
+from maker_graph.graph.runnables import Node
+from maker_graph.graph.underway import context_of, current_window, detached
 from maker_graph.graph.window import Crew, Window, Work
-from maker_graph.models.callbacks import nobody_listens
-
-_KEY = "__maker_window"
 
 VoterOf: TypeAlias = Callable[[JSON], Voter]
 """From a state to the microstep that votes on it."""
@@ -44,15 +38,15 @@ class _Tasks:
 
     def vote(self, state: JSON, step: int) -> Work:
         """Begin to vote on `state`."""
-        config = _detached(self._config_of(step))
+        config = detached(self._config_of(step))
         return self._task(self._voter_of(state).ainvoke({"state": state}, config), config)
 
     def draft(self, state: JSON, n: int) -> Work:
         """Begin to draft the `n` states after `state`."""
-        return self._task(self._drafter.adraft(state, n), _detached({}))
+        return self._task(self._drafter.adraft(state, n), detached({}))
 
     def _task(self, work: Any, config: RunnableConfig) -> Work:
-        return asyncio.get_running_loop().create_task(work, context=_context(config))
+        return asyncio.get_running_loop().create_task(work, context=context_of(config))
 
 
 class _Threads:
@@ -67,75 +61,19 @@ class _Threads:
 
     def vote(self, state: JSON, step: int) -> Work:
         """Begin to vote on `state`."""
-        config, voter = _detached(self._config_of(step)), self._voter_of(state)
-        return self._executor.submit(_context(config).run, lambda: voter.invoke({"state": state}, config))
+        config, voter = detached(self._config_of(step)), self._voter_of(state)
+        return self._executor.submit(context_of(config).run, lambda: voter.invoke({"state": state}, config))
 
     def draft(self, state: JSON, n: int) -> Work:
         """Begin to draft the `n` states after `state`."""
-        return self._executor.submit(_context(_detached({})).run, self._drafter.draft, state, n)
-
-
-def _detached(own: RunnableConfig) -> RunnableConfig:
-    """Return the config of work that outlives the superstep in which it begins.
-
-    Of the graph around it, it has the traces and the limit on parallel work, and neither the checkpoints nor the streams.
-    """
-    ambient = get_config()
-    config = RunnableConfig()
-    if ambient.get("max_concurrency"):
-        config["max_concurrency"] = ambient["max_concurrency"]
-    return config if nobody_listens() else {**config, **own, "callbacks": ambient.get("callbacks")}
-
-
-def _context(config: RunnableConfig) -> contextvars.Context:
-    context = contextvars.copy_context()
-    context.run(var_child_runnable_config.set, config)
-    return context
+        return self._executor.submit(context_of(detached({})).run, self._drafter.draft, state, n)
 
 
 def _make_room() -> None:
     """Leave the limit on requests in flight, if there is one, to a step on the ladder."""
     if get_config().get("max_concurrency"):
-        _current_window().clear()
-
-
-def _current_window() -> Window:
-    """Return the window of the invocation that calls."""
-    window: Window = get_config()["configurable"][_KEY]
-    return window
-
-
-class WindowedGraph(BoundedGraph):
-    """A compiled graph each of whose invocations has a window, which is closed at its end, however that comes."""
-
-    def __init__(self, *, window: Callable[[], Window], **compiled: Any) -> None:
-        super().__init__(**compiled)
-        self.window = window
-
-    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002  Pregel's name
-        """Stream, and invoke; see `Pregel.stream`."""
-        window = self.window()
-        with ThreadPoolExecutor(MOST + 1, thread_name_prefix="maker-graph") as window.executor:
-            try:
-                yield from super().stream(input, _with_window(config, window), **kwargs)
-            finally:
-                window.close()
-
-    async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: A002  Pregel's name
-        """Stream, and ainvoke; see `Pregel.astream`."""
-        window = self.window()
-        try:
-            stream: Any = super().astream(input, _with_window(config, window), **kwargs)
-            async with aclosing(stream) as chunks:  # closed before the window is, also if nobody takes the rest
-                async for chunk in chunks:
-                    yield chunk
-        finally:
-            await asyncio.gather(*window.close(), return_exceptions=True)  # type: ignore[arg-type]  # tasks of this loop
-
-
-def _with_window(config: RunnableConfig | None, window: Window) -> RunnableConfig:
-    around = ensure_config(config).get("configurable", {})  # what a graph around this one hands down stays
-    return {**(config or RunnableConfig()), "configurable": {**around, _KEY: window}}
+        window: Window = current_window()
+        window.clear()
 
 
 def microsteps_ahead(
@@ -174,7 +112,7 @@ def microsteps_ahead(
         if values["rung"]:
             _make_room()
             return one.invoke(values)
-        window = _current_window()
+        window: Window = current_window()
         follow(values, window, _Threads(voter_of, drafter, config_of, window))
         while pending := window.pending():
             wait_for(pending, return_when=FIRST_COMPLETED)  # type: ignore[arg-type]  # futures of threads
@@ -184,7 +122,7 @@ def microsteps_ahead(
         if values["rung"]:
             _make_room()
             return await one.ainvoke(values)
-        window = _current_window()
+        window: Window = current_window()
         follow(values, window, _Tasks(voter_of, drafter, config_of))
         while pending := window.pending():
             await asyncio.wait(pending, return_when=FIRST_COMPLETED)  # type: ignore[type-var]  # tasks of this loop

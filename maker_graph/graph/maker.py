@@ -6,7 +6,7 @@
                          escalate -> commit, if a person answered or the step is left open
 
 A task of several parts has a node for each in the place of `microstep`, by the name of the part. The node of a given part
-(`given.py`) leads to `commit` alone.
+(`given.py`) leads to `commit` alone. Independent items go through a graph of another shape (`items.py`).
 
 The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
 totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
@@ -38,13 +38,16 @@ from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperatu
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
+from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, with_items
 from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
-from maker_graph.graph.lookahead import WindowedGraph, microsteps_ahead
+from maker_graph.graph.lookahead import microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.parts import Asked
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import BoundedGraph, Durable, Node
 from maker_graph.graph.serializer import refuse_permissive
+from maker_graph.graph.slots import Slots
+from maker_graph.graph.underway import UnderWay, WindowedGraph
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
 from maker_graph.models.calls import Calls
@@ -94,7 +97,7 @@ def create_maker(
     max_tokens: int | Auto | None = "auto",
     seed: int | None = None,
     ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
-    lookahead: int | Literal["auto"] = 1,
+    lookahead: int | Literal["auto"] | None = None,
     draft_model: Model | None = None,
     draft_calls: Calls | None = None,
     on_undecided: OnUndecided | None = None,
@@ -131,7 +134,9 @@ def create_maker(
         seed: from which each sample gets a seed of its own.
         ladder: what an undecided step climbs; None leaves it all to `on_undecided`.
         lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
-            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision.
+            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision. By
+            default it is 1; of independent items as many as `max_concurrency` allows are in flight, or 32, and nothing is
+            drafted.
         draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
         draft_calls: how its requests are made, where not as those of the votes.
         on_undecided: at the end of the ladder: "raise", "return" (leave the step open) or "interrupt" (ask a person). Default:
@@ -185,7 +190,7 @@ def create_maker(
 class Ahead(NamedTuple):
     """How far a machine looks ahead, who drafts, and how the requests for drafts are made."""
 
-    lookahead: int | Literal["auto"] = 1
+    lookahead: int | Literal["auto"] | None = None
     draft_model: Model | None = None
     draft_calls: Calls | None = None
 
@@ -221,41 +226,39 @@ def build_maker(
     most = machine.total or MOST_STEPS if max_steps is None else checks.whole("max_steps", max_steps)
     asked = Asked(machine.task, model, voting, leads)
     parts = asked.voters(ladder or Ladder(temperature=None, rephrase=False), calls)
-    checked = voting.check and isinstance(machine.task, Checks)
 
     def config_of(step: int) -> RunnableConfig:
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
 
-    nodes = {name: _microstep(voters, config_of) for name, voters in parts.items()}
+    made = partial(_Maker, trusting=trust_checkpoints, context_schema=context_schema)
+    supersteps = 3 * (segment.steps or most) * max(map(len, parts.values()), default=1) + 2
+    see_limit = partial(_see_limit, most)
+    if machine.task.given is not None:
+        graph = made(supersteps, ItemsState, window=partial(Slots, machine.task, checked=voting.check, log=log))
+        graph.add_node("start", _start(machine, log, segment, decisions=[], full=False))
+        (voters,) = parts.values()
+        slots = SlotsOf(
+            total=min(machine.total or most, most),
+            width=_width(ahead.lookahead, default=None),
+            first=asked.first_round,
+            each=len(voters) * voting.max_samples,
+        )
+        items = items_at_once(voters, config_of, slots, at_the_end).after(see_limit)
+        return with_items(graph, items, machine, log, at_the_end, check=voting.check)
+    nodes: dict[str, Node] = {name: _microstep(voters, config_of) for name, voters in parts.items()}
     window = None
     if (width := _width(ahead.lookahead)) != 1:
         draftable(task)
         drafter = _drafter(machine.task, ahead, asked.first_model, voting.seed, calls)
-        ahead_of = partial(
-            microsteps_ahead,
-            voter_of=lambda state: parts[machine.task.voted(state).name][0],
-            drafter=drafter,
-            config_of=config_of,
-            total=min(machine.total or most, most),
-            first=asked.first_round,
-        )
-        nodes = {name: ahead_of(node) for name, node in nodes.items()}
-        asks = not isinstance(machine.task, Predicts)
+        nodes = _ahead(nodes, parts, machine, drafter, config_of, first=asked.first_round, most=most)
+        checked, asks = voting.check and isinstance(machine.task, Checks), not isinstance(machine.task, Predicts)
         worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
         window = partial(Window, machine.task, worth, first=asked.first_round, checked=checked, asks=asks)
-    graph = _Maker(
-        (segment.steps or most) * max(map(len, parts.values()), default=1),
-        MakerState,
-        trusting=trust_checkpoints,
-        window=window,
-        durable=see_durable if acts_unlogged(machine.task, log, on_doubt) else None,
-        input_schema=MakerInput,
-        output_schema=MakerOutput,
-        context_schema=context_schema,
-    )
-    graph.add_node("start", _start(machine, log, segment))
+    durable = see_durable if acts_unlogged(machine.task, log, on_doubt) else None
+    graph = made(supersteps, MakerState, window=window, durable=durable)
+    graph.add_node("start", _start(machine, log, segment, rung=0, tried=[], ahead=[], dropped=0))
     graph.add_edge(START, "start")
-    names, see_limit = list(machine.task.parts), partial(_see_limit, most)
+    names = list(machine.task.parts)
     for name, part in machine.task.parts.items():
         if isinstance(part, Given):
             graph.add_node(name, given_node(part, machine.task.title, log, on_doubt).after(see_limit)).add_edge(name, "commit")
@@ -265,11 +268,33 @@ def build_maker(
     if parts:
         graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, check=voting.check))
         graph.add_conditional_edges("escalate", _next_rung_or_commit(machine.task), [*parts, "commit"])
-    graph.add_node("commit", _commit(machine, log, checked=checked))
+    graph.add_node("commit", _commit(machine, log, checked=voting.check and isinstance(machine.task, Checks)))
     next_part_or_end = _next_part_or_end(machine.task)
     for each in ("start", "commit"):
         graph.add_conditional_edges(each, next_part_or_end, [*names, END])
     return graph
+
+
+def _ahead(
+    nodes: Mapping[str, Node],
+    parts: Mapping[str, Sequence[Voter]],
+    machine: Machine,
+    drafter: Drafter,
+    config_of: Callable[[int], RunnableConfig],
+    *,
+    first: int,
+    most: int,
+) -> dict[str, Node]:
+    """Return the nodes of the parts with lookahead."""
+    ahead_of = partial(
+        microsteps_ahead,
+        voter_of=lambda state: parts[machine.task.voted(state).name][0],
+        drafter=drafter,
+        config_of=config_of,
+        total=min(machine.total or most, most),
+        first=first,
+    )
+    return {name: ahead_of(node) for name, node in nodes.items()}
 
 
 def _see_limit(most: int, values: MakerState) -> None:
@@ -300,8 +325,8 @@ def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfi
     return Node(microstep, amicrostep)
 
 
-def _start(machine: Machine, log: Log | None, segment: Segment) -> Node:
-    """Return the node that says where an invocation begins and when it ends."""
+def _start(machine: Machine, log: Log | None, segment: Segment, **under_way: Any) -> Node:
+    """Return the node that says where an invocation begins and when it ends, and that nothing is under way."""
 
     def start(values: MakerState) -> dict[str, Any]:
         fresh = machine.begin()
@@ -316,10 +341,7 @@ def _start(machine: Machine, log: Log | None, segment: Segment) -> Node:
             "origin": fresh["digest"],
             "until": None if segment.steps is None else at["step"] + segment.steps,
             "until_samples": None if segment.samples is None else at["totals"]["samples"] + segment.samples,
-            "rung": 0,
-            "tried": [],
-            "ahead": [],
-            "dropped": 0,
+            **under_way,
         }
 
     return Node(start)
@@ -382,7 +404,9 @@ def _drafter(task: Guarded, ahead: "Ahead", model: Models, seed: int | None, cal
     return Drafter(task, sampler)
 
 
-def _width(lookahead: object) -> int | None:
+def _width(lookahead: object, *, default: int | None = 1) -> int | None:
+    if lookahead is None:
+        return default
     if lookahead == "auto":
         return None
     if isinstance(lookahead, bool) or not isinstance(lookahead, int) or lookahead < 1:
@@ -436,16 +460,16 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
 
     def __init__(
         self,
-        steps: int,
+        supersteps: int,
         state: type[Any],
         *,
         trusting: bool,
-        window: Callable[[], Window] | None,
-        durable: Durable | None,
-        **schemas: type[Any] | None,
+        window: Callable[[], UnderWay] | None,
+        durable: Durable | None = None,
+        context_schema: type[Any] | None,
     ) -> None:
-        super().__init__(state, **schemas)
-        self._steps = steps
+        super().__init__(state, context_schema, input_schema=MakerInput, output_schema=MakerOutput)
+        self._supersteps = supersteps
         self._window = window
         self._trusting = trusting
         self._durable = durable
@@ -460,8 +484,7 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
         if not self._trusting:
             refuse_permissive(checkpointer)
         graph = super().compile(checkpointer, **kwargs)
-        supersteps = 3 * self._steps + 2
         more: dict[str, Any] = {"trusting": self._trusting, "durable": self._durable}
         if self._window is None:
-            return BoundedGraph.of(graph, supersteps, **more)
-        return WindowedGraph.of(graph, supersteps, window=self._window, **more)
+            return BoundedGraph.of(graph, self._supersteps, **more)
+        return WindowedGraph.of(graph, self._supersteps, window=self._window, **more)

@@ -11,6 +11,7 @@ What goes in, what comes out and what stays inside is in `schemas.py`, and where
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
 from langchain_core.runnables import RunnableConfig
@@ -29,6 +30,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.asked import MicrostepGraph, asked
+from maker_graph.graph.direct import DirectVote
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import ConfiguredNode
 from maker_graph.graph.schemas import Schemas, messages_of, question_of
@@ -227,7 +229,8 @@ def build_microstep(
         .compile(name=name)
     )
     # A round of at least one sample is three supersteps.
-    return MicrostepGraph.of(graph, supersteps=3 * voting.max_samples + 1, keys=schemas.keys)
+    direct = DirectVote(sampler, voting, question.directly, partial(question.reader, config={}, loop=None), by)
+    return MicrostepGraph.of(graph, supersteps=3 * voting.max_samples + 1, keys=schemas.keys, direct=direct)
 
 
 def _draws(values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False) -> list[Send]:
@@ -280,6 +283,11 @@ class _Question:
             return {"prompt": self._prompt(self._schemas.view(values))}
         known.prompt = known.prompt or self._prompt(self._schemas.view(known.values))
         return {}
+
+    def directly(self, values: Mapping[str, Any]) -> Prompt:
+        """Return what is asked where no graph is around: the prompt cannot be one that is awaited."""
+        prompt: Prompt = self._prompt(self._schemas.view(values))
+        return prompt
 
     async def asent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
         """Return the same as `sent`, and wait for the prompt if it is awaited."""

@@ -8,20 +8,22 @@ The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What
   because it may be better; but a vote that starts from zero forgets that the step is a hard one.
 - A step that a person answered, or that was left open, is not covered, and is counted. Its votes, if there are any, still count
   in how often samples are wrong: left out, the run would look easier than it was.
+- A step whose answer was given, by the program or the world, is not covered, and is counted.
+- Each part of a task is judged by its own steps, for it is another question (`parts.py`).
 - With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
 - Where copies were seen among the replies (`core/copies.py`), agreement is no evidence either, and no chance is given. Those
   that were proven did not vote, but nobody can tell how many were not.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from maker_graph.core.copies import CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.errors import DamagedRun, UsageError
-from maker_graph.run.entry import decode, unanimous
+from maker_graph.run.entry import GIVEN, decode, skim, unanimous
 from maker_graph.statistics.estimation import Estimate
 from maker_graph.statistics.likelihood import Tally
 from maker_graph.statistics.race import check_k
@@ -61,6 +63,7 @@ class Ballots:
         examples: the first steps with each ballot that was contested, and their decisions.
         lost: replies that never came, of all steps.
         copies: samples that were discarded as copies, of all steps.
+        given: steps whose answer was given.
     """
 
     steps: int
@@ -73,6 +76,7 @@ class Ballots:
     examples: dict[Tally, list[tuple[int, Decision]]]
     lost: int = 0
     copies: int = 0
+    given: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Certificate:
         higher: those of them that climbed the ladder.
         person: steps that a person answered; not covered.
         open: steps that were left open; not covered.
+        given: steps whose answer was given, by the program or the world; not covered.
         lost: replies that never came, for a reason that may depend on what they said; each counts as a vote for the runner-up.
         copies: samples that were discarded because they were copies of earlier replies.
         refused: why no chance is given, in a sentence; empty if one is. Then `chance` is anything from 0 to 1.
@@ -119,6 +124,7 @@ class Certificate:
         chance: that no covered step is wrong.
         assumptions: what all this rests on, in sentences.
         contested_steps: those most likely wrong first, at most `MOST_LISTED`.
+        parts: of a task of several parts, the certificate of each that was voted on, by name; see `parts.py`.
     """
 
     steps: int
@@ -127,6 +133,7 @@ class Certificate:
     higher: int
     person: int
     open: int
+    given: int
     lost: int
     copies: int
     refused: str
@@ -137,63 +144,98 @@ class Certificate:
     chance: Estimate
     assumptions: list[str]
     contested_steps: list[ContestedStep]
+    parts: "dict[str, Certificate]" = field(default_factory=dict)
 
 
 def ballots_of(decisions: Iterable[Decision]) -> Ballots:
     """Return the ballots of a run, from its decisions in order: one pass, in little memory."""
-    return _ballots(enumerate(decisions, start=1))
+    counter = _Counter()
+    for step, decision in enumerate(decisions, start=1):
+        counter.see(step, decision)
+    return counter.ballots()
 
 
-def _ballots(numbered: Iterable[tuple[int, Decision]]) -> Ballots:
-    decided: Counter[Tally] = Counter()
-    undecided: Counter[Tally] = Counter()
-    examples: dict[Tally, list[tuple[int, Decision]]] = {}
-    steps = contested = higher = person = left_open = lost = copies = 0
-    for step, decision in numbered:
-        steps += 1
-        ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
-        contested += len(ballot) > 1
-        missing = sum(vote.get("lost", 0) for vote in (*decision["tried"], decision))
-        lost += missing
-        copies += sum(vote["flags"].get("copy", 0) for vote in (*decision["tried"], decision))
-        if decision["status"] != "decided" or decision["by"] == "person":
-            left_open += decision["status"] != "decided"
-            person += decision["status"] == "decided"
-            if ballot:
-                undecided[tuple(sorted(ballot.values(), reverse=True))] += 1
-            continue
-        tally = _tally(ballot, decision["candidate"], missing)
-        decided[tally] += 1
-        higher += bool(decision["tried"])
-        if len(tally) > 1 and decided[tally] <= MOST_LISTED:
-            examples.setdefault(tally, []).append((step, decision))
-    return Ballots(steps, dict(decided), dict(undecided), contested, higher, person, left_open, examples, lost, copies)
+def ballots_in(entries: Iterable[tuple[int, str]]) -> dict[str, Ballots]:
+    """Return the ballots of each part of a run, by name, from the entries of its journal: as `ballots_of`, some times as fast.
 
-
-def ballots_in(entries: Iterable[tuple[int, str]]) -> Ballots:
-    """Return the ballots of a run from the entries of its journal, as `ballots_of`, some times as fast.
+    The only part of a task without parts has no name.
 
     Raises:
         DamagedRun: an entry is unreadable.
     """
-    alike: Counter[int] = Counter()
-    ballots = _ballots(_others(entries, alike))
-    decided = Counter(ballots.decided)
-    decided.update({(votes,): steps for votes, steps in alike.items()})
-    return replace(ballots, steps=ballots.steps + alike.total(), decided=dict(decided))
-
-
-def _others(entries: Iterable[tuple[int, str]], alike: Counter[int]) -> Iterator[tuple[int, Decision]]:
-    """Yield the decisions of all steps but those that nobody contested: of these `alike` gets votes -> steps."""
+    parts: defaultdict[str, _Counter] = defaultdict(_Counter)
     for step, entry in entries:
-        votes = None if '"copy"' in entry else unanimous(entry)
-        if votes is not None:
-            alike[votes] += 1
+        alike = None if '"copy"' in entry else unanimous(entry)
+        if alike is not None:
+            votes, part = alike
+            parts[part].agreed(votes)
             continue
         try:
-            yield step, decode(entry)
+            seen = skim(entry)
+            if seen.votes[-1].by in GIVEN:
+                parts[seen.part].given += 1
+            else:
+                parts[seen.part].see(step, decode(entry))
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
+    return {part: counter.ballots() for part, counter in parts.items()}
+
+
+@dataclass(slots=True)
+class _Counter:
+    """Counts the ballots of a part; what is counted is as in `Ballots`."""
+
+    decided: Counter[Tally] = field(default_factory=Counter)
+    undecided: Counter[Tally] = field(default_factory=Counter)
+    examples: dict[Tally, list[tuple[int, Decision]]] = field(default_factory=dict)
+    steps: int = 0
+    contested: int = 0
+    higher: int = 0
+    person: int = 0
+    open: int = 0
+    lost: int = 0
+    copies: int = 0
+    given: int = 0
+
+    def agreed(self, votes: int) -> None:
+        """Take a step on which all valid samples agreed."""
+        self.steps += 1
+        self.decided[votes,] += 1
+
+    def see(self, step: int, decision: Decision) -> None:
+        """Take any step."""
+        if decision["by"] in GIVEN:
+            self.given += 1
+            return
+        self.steps += 1
+        ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
+        self.contested += len(ballot) > 1
+        missing = sum(vote.get("lost", 0) for vote in (*decision["tried"], decision))
+        self.lost += missing
+        self.copies += sum(vote["flags"].get("copy", 0) for vote in (*decision["tried"], decision))
+        if decision["status"] != "decided" or decision["by"] == "person":
+            self.open += decision["status"] != "decided"
+            self.person += decision["status"] == "decided"
+            if ballot:
+                self.undecided[tuple(sorted(ballot.values(), reverse=True))] += 1
+            return
+        tally = _tally(ballot, decision["candidate"], missing)
+        self.decided[tally] += 1
+        self.higher += bool(decision["tried"])
+        if len(tally) > 1 and self.decided[tally] <= MOST_LISTED:
+            self.examples.setdefault(tally, []).append((step, decision))
+
+    def ballots(self) -> Ballots:
+        """Return what was counted."""
+        counted = {each.name: getattr(self, each.name) for each in fields(Ballots)}
+        return Ballots(
+            **{
+                **counted,
+                "steps": self.steps + self.given,
+                "decided": dict(self.decided),
+                "undecided": dict(self.undecided),
+            }
+        )
 
 
 def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certificate:
@@ -216,6 +258,7 @@ def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certif
         higher=ballots.higher,
         person=ballots.person,
         open=ballots.open,
+        given=ballots.given,
         lost=ballots.lost,
         copies=copies,
         refused=refused,
@@ -232,7 +275,9 @@ def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certif
 def as_json(certificate: Certificate) -> dict[str, Any]:
     """Return the certificate as plain JSON; an estimate is an object with `value`, `low` and `high`, or null."""
     estimates = {name: getattr(certificate, name) for name in ("error", "rho", "agreement", "chance")}
-    return asdict(certificate) | {name: None if each is None else each._asdict() for name, each in estimates.items()}
+    parts = {name: as_json(part) for name, part in certificate.parts.items()}
+    plain = {name: None if each is None else each._asdict() for name, each in estimates.items()}
+    return asdict(replace(certificate, parts={})) | plain | {"parts": parts}
 
 
 def _all_votes(decision: Decision) -> dict[str, int]:
@@ -310,6 +355,8 @@ def _assumptions(ballots: Ballots, k: int, seen: CopiesSeen) -> Iterator[str]:
             f"{ballots.lost:,} replies were lost to time-outs and the like. What they would have said is not known, so each "
             "counts as a vote for the runner-up of its step."
         )
+    if ballots.given:
+        yield f"{_steps(ballots.given)} answered by the program or the world, and not covered: nobody voted on them."
     if ballots.open:
         yield f"{_steps(ballots.open)} left open, and not covered: the chance is that of the other steps."
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maker_graph.core.decision import Usage
-from maker_graph.core.guarding import total_of
+from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Skippable
 from maker_graph.core.verdict import Verdict
@@ -22,6 +22,7 @@ from maker_graph.report.counting.bins import BinCounter, BinnedCounts
 from maker_graph.report.counting.contests import Contest, ContestFinder
 from maker_graph.report.counting.endings import EndingCounter, Endings
 from maker_graph.report.counting.frames import FrameRecorder, Frames
+from maker_graph.report.counting.parts import PartCounter, PartCounts
 from maker_graph.report.counting.steps import counted_step
 from maker_graph.report.counting.timing import Timing, timing_of
 from maker_graph.report.counting.truth import Lengths, Truth, VoteJudge
@@ -61,6 +62,7 @@ class ReportData:
         single_differs: steps whose first sample alone would not have given the decided answer.
         first_sample_wrong_at: the first of them.
         certificate: as `certificate.as_json` gives it.
+        parts: what each part of the task took; nothing if it has only one.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
     """
 
@@ -94,6 +96,7 @@ class ReportData:
     plan: Mapping[str, Any] | None
     certificate: Mapping[str, Any] | None
     frames: Frames | None
+    parts: Sequence[PartCounts] = ()
 
 
 def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
@@ -110,12 +113,13 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     total = None if task is None else total_of(task)
     done, verdict, because = _ended(run, total, replayed=replayed or task is None)
     walk, bins, endings = TruthWalk(task, replayed=replayed), BinCounter(journal.step), EndingCounter()
-    contests, frames = ContestFinder(), FrameRecorder(task, journal.step)
+    contests, frames, parts = ContestFinder(), FrameRecorder(task, journal.step), PartCounter()
     replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
-    adds = [part.add for part in (bins, endings, contests, replies, frames, walk)]
+    adds = [part.add for part in (bins, endings, contests, replies, frames, parts, walk)]
     for number, entry in journal.entries():
         try:
-            step = counted_step(number, skim(entry), settings.k, walk.truth(number))
+            seen = skim(entry)
+            step = counted_step(number, seen, settings.leads.get(seen.part, settings.k), walk.truth(number))
             for add in adds:
                 add(step)
         except MakerError:
@@ -128,7 +132,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         settings=settings,
         steps=journal.step,
         total=total,
-        dependent=not isinstance(task, Skippable),
+        dependent=not isinstance(None if task is None else guarded(task), Skippable),
         done=done,
         verdict=verdict,
         because=because,
@@ -154,6 +158,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         plan=_note(run, "plan"),
         certificate=certificate,
         frames=frames.found(),
+        parts=parts.parts(),
     )
 
 

@@ -18,6 +18,7 @@ from maker_graph.report.collecting import ReportData, collect
 from maker_graph.report.figures.run import run_figures
 from maker_graph.report.figures.style import png, svg
 from maker_graph.report.sections.html import escaped
+from maker_graph.report.sections.parts import parts_section
 from maker_graph.report.sections.pegs import pegs_section
 from maker_graph.report.sections.plan import plan_section
 from maker_graph.report.sections.replies import lengths_section, time_section
@@ -69,6 +70,7 @@ def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
         result_section(data),
         pegs_section(data),
         plan_section(data),
+        parts_section(data),
         undecided_section(data, drawn),
         contests_section(data, drawn),
         flags_section(data, drawn),

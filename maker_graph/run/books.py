@@ -7,8 +7,10 @@ from typing import Any
 
 from maker_graph.core.spending import Account
 from maker_graph.errors import DamagedRun
-from maker_graph.run.database import FORM, form_of
-from maker_graph.run.steps import end_of, read_note
+from maker_graph.run.amendments import amendment_hash_at, end_of_amendments
+from maker_graph.run.chain import head
+from maker_graph.run.database import form_of
+from maker_graph.run.steps import end_of, hash_at, read_note
 
 
 @dataclass(slots=True)
@@ -20,6 +22,7 @@ class Books:
         owner: the last owner, counted from 1; 0 if there was none.
         step: the last step.
         hash: of that step, or of the origin.
+        amended: the hash of the last amendment; None if there is none.
         account: the account.
         notes: the names of all notes.
     """
@@ -28,8 +31,14 @@ class Books:
     owner: int
     step: int
     hash: bytes
+    amended: bytes | None
     account: Account
     notes: frozenset[str]
+
+    @property
+    def head(self) -> bytes:
+        """What stands for all steps and amendments."""
+        return head(self.hash, self.amended)
 
 
 def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
@@ -43,12 +52,20 @@ def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
     if names != frozenset(json.loads(_read(db, origin, "names"))):  # a damaged name may be of any type
         raise DamagedRun("The journal is damaged: a note is missing.")
     account = Account.of(json.loads(_read(db, origin, "account")))
-    if bool(account.serial) != (form_of(db) == FORM):
+    if bool(account.serial) != (form_of(db) != 0):
         raise DamagedRun("The journal is damaged: its account is of another form than its tables.")
     step, last = end_of(db, origin)
     if account.steps != step:
         raise DamagedRun(f"The journal is damaged: its last steps are missing, from {step + 1}.", step + 1)
-    return Books(version, int(_read(db, origin, "owner")), step, last, account, names)
+    number, amended = end_of_amendments(db)
+    if account.amended != number:
+        raise DamagedRun(f"The journal is damaged: it has {number} amendments, and {account.amended} were written.")
+    return Books(version, int(_read(db, origin, "owner")), step, last, amended, account, names)
+
+
+def head_at(db: sqlite3.Connection, origin: bytes, steps: int, amended: int) -> bytes:
+    """Return what stood for the journal when it had so many steps and amendments; something else if some are missing."""
+    return head(hash_at(db, origin, steps), amendment_hash_at(db, amended))
 
 
 def see_origin(db: sqlite3.Connection, origin: bytes, settings: str) -> None:

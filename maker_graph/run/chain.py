@@ -2,6 +2,7 @@
 
 The hash of a step stands on the step, its entry, where the machine stood after it (its place), and the hash before; the first
 one stands on the run and its settings (the origin). So damage, reordering, deletion and transplants show, with the step.
+Amendments have a chain of their own, and each stands on the step that it answers as well.
 
 What maker_graph 0.1.0 has written must give the same hashes for ever. A count that was added since is left out of a place while
 it is nothing.
@@ -33,6 +34,24 @@ def place_digest(at: MakerOutput) -> bytes:
 def link(before: bytes, step: int, entry: str, place: bytes) -> bytes:
     """Return the hash of a step, 16 bytes; `before` is that of the step before, or the digest of the origin."""
     return hashlib.sha256(f"{before.hex()}\n{step}\n{place.hex()}\n{entry}".encode()).digest()[:16]
+
+
+def amendment_link(before: bytes, number: int, step: int, amended: bytes, entry: str) -> bytes:
+    """Return the hash of an amendment, 16 bytes.
+
+    Args:
+        before: the hash of the amendment before, or the digest of the origin.
+        number: of this one, from 1.
+        step: the step that it answers.
+        amended: the hash of that step.
+        entry: the final answer, as the entry of a step.
+    """
+    return hashlib.sha256(f"amendment\n{before.hex()}\n{number}\n{step}\n{amended.hex()}\n{entry}".encode()).digest()[:16]
+
+
+def head(step: bytes, amendment: bytes | None) -> bytes:
+    """Return what stands for all of a journal, 16 bytes: the hashes of its last step and of its last amendment, if any."""
+    return step if amendment is None else hashlib.sha256(b"head\n" + step + amendment).digest()[:16]
 
 
 def seal(origin: bytes, name: str, value: str) -> bytes:

@@ -16,15 +16,29 @@ Fsync: TypeAlias = Literal["full", "normal"]
 """When SQLite waits for the disk: at each commit, or at its own checkpoints. A kill loses nothing with either. With "normal" a
 power cut may lose the last steps; the next session says which, and samples them again when that is accepted."""
 
-FORM = 2
-"""The form of a journal, in the header of its file. Form 0 is that of maker_graph 0.1.0: its account does not count how often
-the journal was written, and there is no high-water mark."""
+FORM = 3
+"""The form of a journal, in the header of its file.
 
-TABLES = (
+- Form 0 is that of maker_graph 0.1.0: its account does not count how often the journal was written, and there is no high-water
+  mark.
+- Form 2 has both, and no amendments.
+
+Both are read, and become form 3 when somebody goes on with the run."""
+
+AMENDMENTS = (
+    "CREATE TABLE amendments (number INTEGER PRIMARY KEY, step INTEGER NOT NULL, entry TEXT NOT NULL, hash BLOB NOT NULL)"
+)
+"""Later answers to steps that were committed as open."""
+
+_FIRST_TABLES = (
     "CREATE TABLE steps (step INTEGER PRIMARY KEY, entry TEXT NOT NULL, mark BLOB NOT NULL, hash BLOB NOT NULL)",
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID",
 )
 """In `mark` stands the digest of where the machine stood after the step."""
+
+TABLES = (*_FIRST_TABLES, AMENDMENTS)
+
+_TABLES_OF = {0: _FIRST_TABLES, 2: _FIRST_TABLES, FORM: TABLES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +152,18 @@ def _see_form(connection: sqlite3.Connection) -> None:
     form = form_of(connection)
     if form > FORM:
         raise UnusableRun(f"The journal was written by a newer maker_graph (form {form}): install that one to go on.")
-    if form not in {0, FORM}:
+    if form not in _TABLES_OF:
         raise DamagedRun(f"The journal cannot be read: its form is {form}.")
     defined = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
-    if defined != set(TABLES):
+    if defined != set(_TABLES_OF[form]):
         raise DamagedRun("The journal cannot be read: its tables are damaged.")
+
+
+def to_newest_form(connection: sqlite3.Connection) -> None:
+    """Bring the tables to the newest form; to be called within a transaction."""
+    if form_of(connection) != FORM:
+        connection.execute(AMENDMENTS)
+        connection.execute(f"PRAGMA user_version={FORM}")
 
 
 def form_of(connection: sqlite3.Connection) -> int:

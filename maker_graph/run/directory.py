@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import AnyTask, total_of
-from maker_graph.core.machine import Machine, Totals, added, no_totals
+from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
@@ -385,7 +385,8 @@ _VERDICT = "verdict"
 
 def keep_verdict(run: Run, found: Summary) -> None:
     """Keep with the run what it is worth, for who looks at it and does not replay it."""
-    text = json.dumps({name: found[name] for name in ("steps", "verdict", "because")})
+    kept = {name: found[name] for name in ("steps", "verdict", "because")}
+    text = json.dumps({**kept, "amended": run.journal.account().amended})
     if run.journal.note(_VERDICT) != text:
         run.journal.set_note(_VERDICT, text)
 
@@ -394,7 +395,8 @@ def kept_verdict(run: Run) -> tuple[Verdict, str] | None:
     """Return what was kept of the run as it stands now, and why; None if nobody has replayed it."""
     note = run.journal.note(_VERDICT)
     kept = {} if note is None else json.loads(note)
-    return (kept["verdict"], kept["because"]) if kept.get("steps") == run.journal.step else None
+    now = (run.journal.step, run.journal.account().amended)
+    return (kept["verdict"], kept["because"]) if (kept.get("steps"), kept.get("amended")) == now else None
 
 
 _STUCK = "stuck"
@@ -430,13 +432,19 @@ class _Found(NamedTuple):
 
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
     at, examiner = run.machine.begin(), Examiner(run.task)
-    for decision, before, after in run.journal.replay(run.machine):
-        at = after
+    amended = run.journal.amendments()
+    digest, totals = at["digest"], at["totals"]
+    for committed, before, after in run.journal.replay(run.machine):
+        at, decision = after, amended.get(after["step"], committed)
+        if amended:  # else both are those of the replay
+            digest, totals = digest_after(digest, at["step"], decision), added(totals, decision, at["step"])
         examiner.see(decision, before)
         if at["step"] % 1000 == 0:
             progress(at["step"])
+    if not amended:
+        digest, totals = at["digest"], at["totals"]
     findings = examiner.found(at)
-    return _Found(at["step"], at["totals"], findings.single_differs, at["done"], findings, at["digest"])
+    return _Found(at["step"], totals, findings.single_differs, at["done"], findings, digest)
 
 
 def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
@@ -451,6 +459,6 @@ def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
 
 
 def answers(run: Run) -> Iterator[Any]:
-    """Yield the decided answer of each step in order, None for a step that was left open."""
+    """Yield the final answer of each step in order, None for a step that is open."""
     for decision in run.journal.decisions():
         yield decision["answer"]

@@ -210,16 +210,16 @@ def skim(entry: str) -> Skimmed:
     return Skimmed(entry, (vote,), 0, agrees == "true", part or "")
 
 
-def unanimous(entry: str) -> int | None:
-    """Return the votes of a step on which all votes were for the answer, or None if the entry is of another step.
+def unanimous(entry: str) -> tuple[int, str] | None:
+    """Return the votes of a step on which all votes were for the answer, and its part; None if the entry is of another step.
 
     It is faster still than `skim`, as nothing else is looked at.
 
     >>> unanimous('["a",[null],[0,"empty",0],2,[5,0,9],0,true]')
-    2
+    (2, '')
     """
     seen = _UNANIMOUS.search(entry)
-    return None if seen is None else seen[1].split(",").count("0")
+    return None if seen is None else (seen[1].split(",").count("0"), seen[5] or "")
 
 
 @lru_cache(maxsize=1 << 14)

@@ -9,6 +9,7 @@ kept here:
 - each entry carries a hash over all before it (`chain.py`), so that damage, reordering, deletion and transplants show, with the
   step;
 - the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
+- a step that was committed as open may be answered later, once, by an amendment with a chain of its own (`amendments.py`);
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
   are committed together;
 - a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for
@@ -35,10 +36,12 @@ from maker_graph.errors import (
     StaleStep,
     TakenOver,
     UnusableRun,
+    UsageError,
 )
-from maker_graph.run.books import Books, read_books, see_origin, version_of
-from maker_graph.run.chain import link, origin_digest, place_digest, seal
-from maker_graph.run.database import FORM, Fsync, open_database, storage_errors
+from maker_graph.run.amendments import read_amendments
+from maker_graph.run.books import Books, head_at, read_books, see_origin, version_of
+from maker_graph.run.chain import amendment_link, link, origin_digest, place_digest, seal
+from maker_graph.run.database import Fsync, open_database, storage_errors, to_newest_form
 from maker_graph.run.entry import encode
 from maker_graph.run.intent import INTENT, Intent
 from maker_graph.run.open_files import Found, OpenFiles
@@ -88,6 +91,7 @@ class Journal:
         self._settled = False
         self._damage: MakerError | None = None
         self._known: Books | None = None
+        self._final: dict[int, str] = {}
         marks = self._marks.read()  # before the journal: they are written after it
         self._database = open_database(path, fsync)
         self._db = self._database.connection
@@ -130,7 +134,7 @@ class Journal:
                     "itself. Put it back, or resume with --accept-loss."
                 )
             books.owner = self.epoch = 1 + max([books.owner, *(mark.epoch for mark in marks if mark is not None)])
-            now = Watermark(0, books.hash, books.account)
+            now = Watermark(0, books.head, books.account)
             # Before the commit: from then on there is a mark, and no later owner gets the same epoch.
             self._marks.write([(mark or now)._replace(epoch=books.owner) for mark in marks])
             account = books.account
@@ -139,7 +143,7 @@ class Journal:
             unsettled = account.unsettled.plus(account.reserved)
             books.account = account._replace(serial=max(1, account.serial), reserved=NONE, unsettled=unsettled)
             self._write("owner", str(books.owner))
-            self._db.execute(f"PRAGMA user_version={FORM}")
+            to_newest_form(self._db)
         self.step, self._hash = books.step, books.hash
         self._files.add(self._marks.beside)
 
@@ -183,6 +187,33 @@ class Journal:
         if not follows:
             raise StaleStep(f"Step {first} does not follow the journal's last, {books.step}.", first)
         self.step, self._hash = last, after
+
+    def amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
+        """Store later answers to steps that were committed as open, each with its step; on return they are on disk.
+
+        It is one transaction: all of them are stored, or none. What was spent is booked as well, also if none is stored.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            UsageError: a step is not committed, was not left open, was answered already, or its new decision is open too.
+            LostJournal: the journal was deleted, moved or replaced.
+            DamagedRun: older steps were found damaged since; see `check`.
+        """
+        if self._damage is not None:
+            raise self._damage
+        refused: UsageError | None = None
+        with self._transaction() as books:
+            owned = books.owner == self.epoch
+            if owned:
+                books.account = books.account._replace(reserved=reserved)
+                refused = self._unanswerable(answers)
+                if refused is None:
+                    self._put_amendments(answers, books)
+            books.account = books.account._replace(spent=books.account.spent.plus(spent))  # money is gone in any case
+        if not owned:
+            raise _taken_over()
+        if refused is not None:
+            raise refused
 
     def owners(self) -> int:
         """Return how many owners the run has had."""
@@ -245,17 +276,19 @@ class Journal:
         return self._books().account
 
     def check(self, at_once: int = CHECKED_AT_ONCE) -> None:
-        """See that the chain of hashes is whole, without applying an answer.
+        """See that the chains of hashes are whole, without applying an answer.
 
-        The last `at_once` steps are checked before this returns. A million take seconds, so the older ones are checked in a
-        thread meanwhile, and if they do not hold, the next `append` says so.
+        All amendments and the last `at_once` steps are checked before this returns. A million take seconds, so the older ones
+        are checked in a thread meanwhile, and if they do not hold, the next `append` says so.
 
         Raises:
-            DamagedRun: the chain is not whole, with the first step that does not hold.
+            DamagedRun: one is not whole, with the first step that does not hold.
         """
         first = max(1, self.step - at_once + 1) if self.writable else 1
         with storage_errors("The journal"):
             check_chain(self._db, self._origin, first, self.step)
+            with self._one_moment():
+                self._final = read_amendments(self._db, self._origin)
         if first > 1:
             threading.Thread(target=self._check_older, args=(first - 1,), name="maker-graph-check", daemon=True).start()
 
@@ -269,22 +302,31 @@ class Journal:
             self._damage = DamagedRun(f"The journal is damaged: {error}.")
 
     def decisions(self) -> Iterator[Decision]:
-        """Yield the decisions in order, without a look at the chain: `check` and `replay` do that.
+        """Yield the final decisions in order, without a look at the chain of the steps: `check` and `replay` do that.
 
         Raises:
             DamagedRun: an entry is unreadable.
         """
-        for step, entry, _, _ in self._rows():
+        for step, entry in self.entries():
             yield decoded(step, entry)
 
     def entries(self) -> Iterator[tuple[int, str]]:
-        """Yield each step with the text of its entry, without a look at the chain or into the entry.
+        """Yield each step with the text of its final entry, without a look at the chain of the steps or into the entry.
 
         Raises:
             DamagedRun: a row is unreadable.
         """
+        final = self._final_entries()
         for step, entry, _, _ in self._rows():
-            yield step, entry
+            yield step, final.get(step, entry)
+
+    def amendments(self) -> dict[int, Decision]:
+        """Return the final decision of each step that was committed as open and answered later.
+
+        Raises:
+            DamagedRun: they are not what was written.
+        """
+        return {step: decoded(step, entry) for step, entry in self._final_entries().items()}
 
     def agrees(self, at: MakerOutput) -> bool:
         """Say whether the machine stood at `at` when the journal was at that step."""
@@ -340,7 +382,7 @@ class Journal:
             self._db.execute("COMMIT")
         self._known = books
         if books.owner == self.epoch:
-            self._marks.write(Watermark(books.owner, books.hash, books.account))
+            self._marks.write(Watermark(books.owner, books.head, books.account))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -395,6 +437,7 @@ class Journal:
         try:
             with closing(sqlite3.connect(self._files.path, timeout=1)) as db:  # as a process reads it that is started now
                 check_chain(db, self._origin, first, self.step)
+                read_amendments(db, self._origin)
                 found = replace(read_books(db, self._origin), version=own.version)
         except sqlite3.DatabaseError as error:
             raise self._lost() from error
@@ -442,13 +485,46 @@ class Journal:
         for mark in filter(None, marks):
             known, now = mark.account, books.account
             if known.serial < now.serial or known == now:
-                if hash_at(self._db, self._origin, known.steps) == mark.hash:
+                if head_at(self._db, self._origin, known.steps, known.amended) == mark.hash:
                     continue
                 check_chain(self._db, self._origin, 1, books.step)  # steps that are damaged are no other copy's
+                read_amendments(self._db, self._origin)
             if not self.accept_loss:
                 raise OlderJournal(older_text(self._files.path, now, known), books.step + 1)
             ahead.append(mark)
         return ahead
+
+    def _unanswerable(self, answers: Sequence[tuple[int, Decision]]) -> UsageError | None:
+        """Return why these answers cannot be stored; None if they can."""
+        answered = set(self._final_entries())
+        for step, decision in answers:
+            row = self._db.execute("SELECT entry FROM steps WHERE step = ?", (step,)).fetchone()
+            if row is None:
+                return UsageError(f"Step {step} cannot be answered: it is not committed. Resume the run first.")
+            if step in answered:
+                return UsageError(f"Step {step} cannot be answered: it was answered already.")
+            if decoded(step, row[0])["status"] == "decided":
+                return UsageError(f"Step {step} cannot be answered: it was not left open.")
+            if decision["status"] != "decided":
+                return UsageError(f"Step {step} stays open: only an answer can be stored for it.")
+            answered.add(step)
+        return None
+
+    def _put_amendments(self, answers: Sequence[tuple[int, Decision]], books: Books) -> None:
+        before, after = books.account.amended, books.amended
+        for number, (step, decision) in enumerate(answers, start=before + 1):
+            entry = encode(decision)
+            after = amendment_link(after or self._origin, number, step, hash_at(self._db, self._origin, step), entry)
+            self._db.execute("INSERT INTO amendments VALUES (?, ?, ?, ?)", (number, step, entry, after))
+        books.amended, books.account = after, books.account._replace(amended=before + len(answers))
+
+    def _final_entries(self) -> dict[int, str]:
+        """Return the entry of each amendment by its step; they are read again only if there are more."""
+        number = self._books().account.amended
+        if len(self._final) != number:
+            with storage_errors("The journal"), self._one_moment():
+                self._final = read_amendments(self._db, self._origin)
+        return self._final
 
     def _lost(self) -> LostJournal:
         return LostJournal(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic_core import from_json
 
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.files import file_named, name_of
@@ -11,8 +12,8 @@ from maker_graph.models.pricing import Price, other_price, price_for
 from maker_graph.run.journal import Journal
 from maker_graph.run.settings import Settings
 
-VERSION: Literal[1] = 1
-"""The form of the note in which they are kept."""
+VERSION: Literal[2] = 2
+"""The form of the note in which they are kept. In the first one, the default of `lookahead` was 1 for all tasks."""
 
 _NOTE = "options"
 
@@ -42,7 +43,8 @@ class RunOptions(BaseModel):
         price: USD per million tokens, "input,output", if not the list price.
         max_samples: a vote that needs more samples is undecided; None is as in the settings. It decides no step that was
             decided before.
-        lookahead: microsteps in flight at once, or "auto"; see `create_maker`.
+        lookahead: microsteps in flight at once, or "auto"; None is one, or for independent items all that `concurrency` allows.
+            See `create_maker`.
         draft_model: who drafts; the run's own model if None.
         on_doubt: what becomes of an action on the world of which nobody knows whether it was performed; see `create_maker`.
         out: where the results are written; None writes none.
@@ -50,14 +52,14 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     max_cost: Annotated[float | None, Field(ge=0)] = None
     max_calls: Annotated[int | None, Field(ge=0)] = None
     max_minutes: Annotated[float | None, Field(ge=0)] = None
     max_steps: Annotated[int | None, Field(ge=1)] = None
     price: str | None = None
     max_samples: Annotated[int | None, Field(ge=1)] = None
-    lookahead: Annotated[Annotated[int, Field(ge=1, strict=True)] | Literal["auto"], BeforeValidator(_width)] = 1
+    lookahead: Annotated[Annotated[int, Field(ge=1, strict=True)] | Literal["auto"] | None, BeforeValidator(_width)] = None
     draft_model: str | None = None
     on_doubt: Literal["again", "ask"] = "again"
     out: _File | None = None
@@ -100,14 +102,20 @@ def kept_options(journal: Journal) -> RunOptions:
     text = journal.note(_NOTE)
     try:
         if text is not None:
-            return RunOptions.model_validate_json(text)
+            return RunOptions.model_validate(_in_this_form(from_json(text)))
         names = [name for name in RunOptions.model_fields if name != "version"]
         return RunOptions.model_validate({name: note for name in names if (note := journal.note(name)) is not None})
-    except ValidationError as error:
-        wrong = error.errors()[0]
+    except ValueError as error:
+        wrong = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         if wrong["loc"] == ("version",):
             raise UnusableRun("This run was last resumed by a newer maker_graph: install that one to go on.") from None
         raise DamagedRun(f"The journal is damaged: its options cannot be read ({wrong['msg']}).") from None
+
+
+def _in_this_form(kept: Any) -> Any:
+    if isinstance(kept, dict) and kept.get("version") == 1:
+        return {**{name: value for name, value in kept.items() if (name, value) != ("lookahead", 1)}, "version": VERSION}
+    return kept
 
 
 class Prices(NamedTuple):

@@ -97,6 +97,11 @@ class Settings(BaseModel):
         return None if self.version < 3 else self.inputs
 
     @property
+    def leads(self) -> dict[str, int]:
+        """The lead of each part of the task that has another one than `k`."""
+        return {}
+
+    @property
     def info(self) -> ModelInfo:
         """What the name of the model implies."""
         return info_of(self.model)

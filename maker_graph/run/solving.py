@@ -5,7 +5,7 @@ Wiring only: LangGraph is the loop. What a kill loses is at most the votes in fl
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +18,7 @@ from langgraph.types import Command
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
+from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, Guarded, total_of
 from maker_graph.core.machine import Begun, Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable
@@ -34,6 +35,7 @@ from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
+from maker_graph.run.entry import decode, encode
 from maker_graph.run.intent import Intent
 from maker_graph.run.losses import Losses
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
@@ -45,6 +47,9 @@ from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
+
+ITEMS_PER_SEGMENT = 20_000
+"""The same of independent items: at its end nothing new begins until all that are in flight have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,20 @@ class _Commits:
 
     def performed(self, step: int, part: str, answer: JSON) -> None:
         self.run.journal.intend(Intent(step, part, known=True, answer=answer))
+
+    def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
+        """Keep items that were decided before their turn; what is in the way of it, ends the run anyway."""
+        journal = self.run.journal
+        text = json.dumps([[step, encode(decision)] for step, decision in decided.items() if step > journal.step])
+        if text != (journal.note(_AHEAD) or "[]"):
+            with suppress(MakerError):
+                journal.owned()
+                journal.set_note(_AHEAD, text)
+
+    def decided_ahead(self) -> dict[int, Decision]:
+        """Return the items that an earlier session decided before their turn."""
+        kept = json.loads(self.run.journal.note(_AHEAD) or "[]")
+        return {step: decode(entry) for step, entry in kept if step > self.run.journal.step}
 
     def given_up(self) -> int:
         """Return how often the step at hand was given up in earlier sessions."""
@@ -189,7 +208,7 @@ async def solve(
         on_undecided="return" if isinstance(task, Skippable) else "interrupt",
         on_doubt=options.on_doubt,
         segment=Segment(
-            steps_per_segment or (steps if traced else STEPS_PER_SEGMENT),
+            steps_per_segment or (steps if traced else STEPS_PER_SEGMENT if task.given is None else ITEMS_PER_SEGMENT),
             samples_per_trace(_votes(ladder, task) * voting.max_samples) if traced else None,
         ),
         max_steps=options.max_steps,
@@ -226,6 +245,9 @@ def _votes(ladder: Ladder, task: Guarded) -> int:
 
 
 _GIVEN_UP = "given up"
+
+_AHEAD = "ahead"
+"""The note of items that were decided before their turn to be committed."""
 
 
 class _GivenUp(NamedTuple):

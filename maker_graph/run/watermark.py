@@ -43,8 +43,8 @@ class Watermark(NamedTuple):
 
     Attributes:
         epoch: its last owner.
-        hash: of its last step.
-        account: its account, with the number of that step, and how often the journal was written.
+        hash: of its last step and its last amendment; see `head`.
+        account: its account, with the numbers of these, and how often the journal was written.
     """
 
     epoch: int
@@ -179,6 +179,8 @@ def older_text(journal: Path, now: Account, known: Account) -> str:
     """Return what to say of a journal whose account is `now`, where a high-water mark has `known`."""
     if known.serial > now.serial:
         steps = f"steps {now.steps + 1:,} to {known.steps:,}, " if known.steps > now.steps else ""
+        if known.amended > now.amended:
+            steps += f"later answers to {known.amended - now.amended:,} open steps, "
         calls, cost = max(0, known.spent.calls - now.spent.calls), max(0.0, known.spent.cost - now.spent.cost)
         what = (
             "is an older copy of itself, or has lost its write-ahead log. What was committed and paid for since is missing: "

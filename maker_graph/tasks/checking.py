@@ -17,7 +17,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, canonical, copied, plain, sorted_json
 from maker_graph.core.checks import truth
-from maker_graph.core.guarding import ARGUMENTS, see_task, total_of
+from maker_graph.core.guarding import ARGUMENTS, AnyTask, see_task, total_of
+from maker_graph.core.items import Items, ItemSteps
 from maker_graph.core.task import (
     Checks,
     Drafted,
@@ -29,7 +30,6 @@ from maker_graph.core.task import (
     Prompt,
     Rephrases,
     Skippable,
-    Task,
 )
 from maker_graph.errors import Incomparable, Invalid, UsageError
 
@@ -116,7 +116,7 @@ class _Broken(Exception):
 
 
 def try_task(
-    make: Callable[[], Task],
+    make: Callable[[], AnyTask],
     *,
     steps: int,
     asked: Callable[[Prompt], Pairs],
@@ -139,7 +139,7 @@ def try_task(
         walk.along(steps)
         if trial.steps and not trial.failed("pure"):
             trial.tried.add("replay")
-            _replay(make(), walk)
+            _replay(_steps_of(make()), walk)
     except UsageError as error:
         trial.problems.append(Problem("functions", str(error), None))
     except _Broken:
@@ -152,12 +152,12 @@ class _Walk:
 
     def __init__(
         self,
-        task: Task,
+        task: AnyTask,
         trial: Trial,
         asked: Callable[[Prompt], Pairs],
         replies: Callable[[Pairs], Replies | None] | None,
     ) -> None:
-        self.task: Any = task
+        self.task: Any = _steps_of(task)
         self.trial = trial
         self.decided: list[tuple[JSON, bool]] = []
         self.state: JSON = None
@@ -368,6 +368,11 @@ def _outcome(function: Callable[..., Any], state: object) -> object:
         return function(state)
     except Exception as error:  # noqa: BLE001  whatever it is, it is not the same as an answer
         return _Raised(type(error).__name__)
+
+
+def _steps_of(task: AnyTask) -> Any:
+    """Return a task that is asked step by step; without the guard, which would hide what is looked for."""
+    return ItemSteps(task) if isinstance(task, Items) else task
 
 
 def _replay(task: Any, walk: _Walk) -> None:

@@ -1,8 +1,8 @@
 """Messy records to normalised columns, one row at a time: a task whose steps do not depend on each other.
 
 Each row has a free-text `address`, `date` and `amount`; the answer holds `street`, `house_number`, `postcode`, `city`, `date`
-(ISO 8601), `amount` (two decimals) and `currency` (ISO 4217). State: `{"row": i}`. A row on which no answer wins is left open
-and goes to a person; the run goes on.
+(ISO 8601), `amount` (two decimals) and `currency` (ISO 4217). A row on which no answer wins is left open and goes to a person;
+the run goes on.
 
 Answers end in a CSV file that someone opens in a spreadsheet, which takes a cell that begins with = + - or @ for a formula and
 runs it. No column has a form that begins so or goes over several lines, so such a reply is malformed, also without `check`.
@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from typing_extensions import TypedDict
-
 from maker_graph.core.canonical import JSON, strict_json
+from maker_graph.core.items import Items
 from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
 
@@ -47,19 +46,15 @@ _FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]")  # the last four ar
 _LINES = re.compile(r"[\t\n\r\u2028\u2029]")
 
 
-class RecordsState(TypedDict):
-    """The row that comes next, from 0."""
-
-    row: int
-
-
-class Records:
+class Records(Items):
     """The rows of a table, each to be normalised.
 
-    >>> task = Records([{"address": "5 Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}])
-    >>> task.total(), task.done({"row": 1})
-    (1, True)
+    >>> task = Records([{"address": "5 Elm  St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}])
+    >>> task.prompt(task.items[0])[1][1].splitlines()[0]
+    'Address: 5 Elm St., 10115 Berlin'
     """
+
+    place = "row"
 
     def __init__(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Take `rows`, each with at least the fields address, date and amount.
@@ -71,26 +66,11 @@ class Records:
             missing = [field for field in INPUT if not isinstance(row.get(field), str)]
             if missing:
                 raise UsageError(f"Row {number} has no {' and no '.join(missing)}; each row needs {', '.join(INPUT)}.")
-        self.rows = rows
+        self.items = rows
 
-    def _fields(self, row: int) -> dict[str, str]:
-        return {field: self.rows[row][field] for field in INPUT}
-
-    def start(self) -> RecordsState:
-        """Return the state before the first row."""
-        return {"row": 0}
-
-    def total(self) -> int:
-        """Return the number of rows."""
-        return len(self.rows)
-
-    def done(self, state: RecordsState) -> bool:
-        """Say whether all rows have been through."""
-        return state["row"] >= len(self.rows)
-
-    def prompt(self, state: RecordsState) -> Prompt:
+    def prompt(self, item: Mapping[str, str]) -> Prompt:
         """Return the instructions and the one row; a row knows nothing of its neighbours."""
-        fields = {name: " ".join(text.split()) for name, text in self._fields(state["row"]).items()}  # one line each
+        fields = {name: " ".join(item[name].split()) for name in INPUT}  # one line each
         return [("system", SYSTEM), ("user", USER.format(**fields))]
 
     def parse(self, text: str) -> JSON:
@@ -109,9 +89,9 @@ class Records:
             raise ValueError("a value begins like a formula, or is not one line of text")
         return answer
 
-    def check(self, state: RecordsState, answer: Mapping[str, Any]) -> bool:
+    def check(self, item: Mapping[str, str], answer: Mapping[str, Any]) -> bool:
         """Say whether each column has its form, and the postcode and house number stand in the address."""
-        address = self.rows[state["row"]]["address"].lower()
+        address = item["address"].lower()
         return (
             re.fullmatch(r"[0-9]{5}", answer["postcode"]) is not None
             and re.fullmatch(r"[0-9]+[a-z]?", answer["house_number"]) is not None
@@ -122,23 +102,6 @@ class Records:
             and answer["postcode"] in address
             and answer["house_number"] in address.replace(" ", "")
         )
-
-    def apply(self, state: RecordsState, answer: JSON) -> RecordsState:  # noqa: ARG002  the answer lives in the journal
-        """Return the state with the next row."""
-        return {"row": state["row"] + 1}
-
-    def draft(self, state: RecordsState, n: int) -> list[RecordsState]:
-        """Return the next rows: none depends on another."""
-        rows = range(state["row"] + 1, min(state["row"] + n, len(self.rows) - 1) + 1)
-        return [{"row": row} for row in rows]
-
-    def state_at(self, step: int) -> RecordsState:
-        """Return the state before row `step`."""
-        return {"row": step}
-
-    def skip(self, state: RecordsState) -> RecordsState:
-        """Return the state with the next row; this one is left open for a person."""
-        return {"row": state["row"] + 1}
 
 
 def _is_iso(text: str) -> bool:

@@ -1,11 +1,14 @@
 """`maker-graph plan`: one object or a table, and mistakes in one sentence."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from maker_graph.calibration.file import open_calibration
 from maker_graph.cli import app
+from tests.calibration.making import at, request_of, result_of
 from tests.conftest import Cli
 
 
@@ -38,3 +41,24 @@ def test_a_wrong_number_is_one_sentence(args: list[str], says: str) -> None:
     done = CliRunner().invoke(app, ["plan", *args])
     assert (done.exit_code, says in done.stderr, done.stdout) == (2, True, ""), done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_parts_of_a_task_are_planned_together(cli: Cli, tmp_path: Path) -> None:
+    files = []
+    for name, total, p in (("choose", 900, 0.99), ("verdict", 100, 0.9)):
+        with open_calibration(tmp_path / f"{name}.jsonl", request_of(part=name, total=total, steps=1)) as calibration:
+            calibration._write(result_of(model="scripted", p=at(p), error=at(1 - p)))
+        files.append(str(tmp_path / f"{name}.jsonl"))
+    found = json.loads(cli("plan", *files, "--target", ".9", "--json").stdout)
+    choose, verdict = found["parts"]["choose"]["correlated"], found["parts"]["verdict"]["correlated"]
+    assert found["k"] == {"choose": choose["k"], "verdict": verdict["k"]}
+    assert choose["k"] < verdict["k"]
+    assert found["p_full"] == pytest.approx(choose["p_full"] * verdict["p_full"])
+    assert found["p_full"] >= 0.9
+    assert found["samples"] == pytest.approx(choose["samples"] + verdict["samples"])
+    said = cli("plan", *files, "--target", ".9").stdout
+    assert f"Run with --k choose={choose['k']},verdict={verdict['k']}" in " ".join(said.split())
+    for args, says in (([*files, files[0]], "Two files are of the part 'choose'"), ([*files, "--p", ".9"], "leave out --p")):
+        failed = cli("plan", *args)
+        assert failed.returncode == 2
+        assert says in failed.stderr

@@ -13,7 +13,7 @@ from maker_graph.core.guarding import ARGUMENTS, guarded, see_task
 from maker_graph.core.machine import Machine
 from maker_graph.core.task import Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable, Task
 from maker_graph.errors import UsageError
-from maker_graph.tasks import Hanoi, Records
+from maker_graph.tasks import Hanoi
 
 
 class Careless:
@@ -60,7 +60,7 @@ def test_no_function_changes_the_state_or_the_answer() -> None:
     assert (state, answer) == ({"n": 1, "log": ["a"]}, {"said": "b"})
 
 
-@pytest.mark.parametrize("task", [Hanoi(3), Records([]), Careless()])
+@pytest.mark.parametrize("task", [Hanoi(3), Careless()])
 def test_behind_the_guard_is_the_same_task(task: Any) -> None:
     protocols = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable)
     behind = guarded(task)
@@ -224,7 +224,7 @@ def test_what_is_no_task_is_refused_with_the_function_that_is_wrong(task: Any, p
         see_task(task)
 
 
-@pytest.mark.parametrize("task", [Hanoi(3), Records([]), Careless()])
+@pytest.mark.parametrize("task", [Hanoi(3), Careless()])
 def test_a_task_is_one(task: Any) -> None:
     see_task(task)
 

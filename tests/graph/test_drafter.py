@@ -6,7 +6,6 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from maker_graph import ProviderFailure, UsageError, create_maker
-from maker_graph.tasks import Records
 from tests.conftest import Scripted
 from tests.graph.test_lookahead import Listed, run
 from tests.graph.test_maker import Countdown, counting
@@ -43,14 +42,6 @@ def test_a_draft_that_the_provider_does_not_accept_stops_nothing_but_a_wrong_mod
     assert result["state"] == 0
     with pytest.raises(ProviderFailure):
         run(Listed(5), model=Scripted(script=counting, delay=lambda _: 0.01), draft_model=refuses("run"), k=1, lookahead=4)
-
-
-def test_records_are_drafted_without_a_model() -> None:
-    rows = [{"address": f"{number} Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"} for number in range(1, 20)]
-    given: dict[str, Any] = {"model": "sim:gpt-4.1-mini", "k": 2, "seed": 1}
-    plain, log = run(Records(rows), **given)
-    ahead, other = run(Records(rows), lookahead="auto", draft_model=Scripted(script=lambda *_: pytest.fail("asked")), **given)
-    assert (ahead, other.entries) == (plain, log.entries)
 
 
 def test_a_task_that_cannot_be_drafted_says_what_it_lacks() -> None:

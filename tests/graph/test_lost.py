@@ -76,7 +76,7 @@ async def test_the_certificate_counts_each_as_a_vote_for_the_runner_up() -> None
     assert doubtful.chance.value < 0.6 < clear.chance.value
     assert any("lost" in assumption for assumption in doubtful.assumptions)
     entries = [(number, encode(each)) for number, each in enumerate([*[none] * 49, some], start=1)]
-    assert certify(ballots_in(entries), 3).chance.value == pytest.approx(doubtful.chance.value)
+    assert certify(ballots_in(entries)[""], 3).chance.value == pytest.approx(doubtful.chance.value)
 
 
 def test_totals_count_them_and_do_not_mention_them_if_there_are_none() -> None:

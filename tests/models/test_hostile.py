@@ -66,7 +66,7 @@ class Route(BaseModel):
 HANOI, RECORDS = Hanoi(3), Records([ROW])
 READINGS = {
     "hanoi": Reader(HANOI.parse, None, lambda answer: HANOI.check(HANOI.start(), answer), {}),
-    "records": Reader(RECORDS.parse, None, lambda answer: RECORDS.check({"row": 0}, answer), {}),
+    "records": Reader(RECORDS.parse, None, lambda answer: RECORDS.check(ROW, answer), {}),
     "records unchecked": Reader(RECORDS.parse, None, None, {}),
     "model": Reader(reader_of(Route).parse, lambda route: route.queue, None, {}, instances=True),
     "json": Reader(strict_json, None, None, {}),

@@ -160,7 +160,7 @@ def test_entries_are_skimmed_to_the_same_ballots_and_a_damaged_one_is_told(tmp_p
     with created(tmp_path / "run", settings) as run:
         asyncio.run(solve(run))
         entries = list(run.journal.entries())
-        assert ballots_in(entries) == ballots_of(run.journal.decisions())
+        assert ballots_in(entries)[""] == ballots_of(run.journal.decisions())
     with pytest.raises(DamagedRun, match="step 2"):
         ballots_in([entries[0], (2, entries[1][1][:-3])])
 
@@ -186,5 +186,5 @@ def test_a_suspicion_of_copies_is_among_what_a_certificate_assumes() -> None:
 
 def test_copies_are_found_in_the_entries_of_a_journal_that_are_read_quickly() -> None:
     entries = [(1, '["copy",[null],[0,0],1,[5,0,9],0,true]'), (2, '["a",[null],[0,"copy",0],2,[5,0,9],0,true]')]
-    ballots = ballots_in(entries)
+    ballots = ballots_in(entries)[""]
     assert (ballots.steps, ballots.copies, ballots.decided) == (2, 1, {(2,): 2})

@@ -39,8 +39,14 @@ def test_the_notes_of_0_1_0_are_read(journal: Journal) -> None:
     assert kept_options(journal) == expected
 
 
+def test_a_default_of_the_first_form_is_the_default_of_this_one(journal: Journal) -> None:
+    for wide, expected in ((1, None), (8, 8)):
+        journal.set_note("options", f'{{"version": 1, "lookahead": {wide}, "max_calls": 7}}')
+        assert kept_options(journal) == RunOptions.of(max_calls=7, lookahead=expected)
+
+
 def test_a_newer_form_is_one_clear_sentence(journal: Journal) -> None:
-    journal.set_note("options", '{"version": 2, "more": true}')
+    journal.set_note("options", '{"version": 3, "more": true}')
     with pytest.raises(UnusableRun, match="newer maker_graph"):
         kept_options(journal)
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +228,45 @@ def test_a_dead_or_slow_langsmith_costs_a_run_nothing_but_its_traces(process: Cl
         assert "LangSmith did not take all traces" in done.stderr, fault
         assert "Traceback" not in done.stderr, fault
         assert SECRET not in done.stderr, fault
+
+
+PARTS = """
+from maker_graph.simulation import Replies
+
+class Choose:
+    def prompt(self, state):
+        return f"choose {state}"
+    def parse(self, text):
+        return text
+
+class Look:
+    by = "world"
+    def answer(self, state, step):
+        return "seen"
+
+class Pages:
+    class rehearsal:
+        @staticmethod
+        def replies(prompt):
+            return Replies(prompt[-1][1], ["wrong", "odd"])
+    def __init__(self):
+        self.parts = {"choose": Choose(), "look": Look()}
+    def start(self):
+        return 0
+    def part(self, state):
+        return None if state == 6 else ("choose", "look")[state % 2]
+    def apply(self, state, answer):
+        return state + 1
+"""
+
+
+def test_the_parts_of_a_task_are_seen_in_the_trace(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "paged.py").write_text(PARTS)
+    with ingest() as got:
+        settings = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET}
+        done = cli("run", "paged:Pages", "--model", "sim:perfect", "--k", "2", "--run", "r", "--quiet", **settings)
+        assert done.returncode == 0, done.stderr
+    (root,) = got.roots()
+    names = [run["name"] for run in sorted(got.children(root), key=lambda run: str(run["start_time"]))]
+    assert [name for name in names if name in {"choose", "look"}] == ["choose", "look"] * 3
+    assert {f"step {n}" for n in (1, 3, 5)} <= {run["name"] for run in got.runs.values()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.survival.harness import Children
+from tests.survival.harness import Children, wait_until
 
 TASK = '''
 import json, os, signal
@@ -153,3 +153,40 @@ def test_or_it_is_performed_again_when_a_person_says_so(children: Children, tmp_
     assert command(children, tmp_path, "resume", "r")[0] == 3
     ended, said = command(children, tmp_path, "resume", "r", "--answer", reply)
     assert (ended, steps_of(tmp_path)) == (0, [2, 5, 8, 8, 11, 14, 17, 20]), said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_an_action_lets_it_end_and_it_is_not_repeated(
+    children: Children, tmp_path: Path, number: signal.Signals
+) -> None:
+    slow = TASK.replace(
+        '        die("before", step)\n', '        Path(f"in {step}").touch()\n        __import__("time").sleep(0.3)\n'
+    )
+    assert slow != TASK
+    (tmp_path / "browsing.py").write_text(slow)
+    run = ["run", "browsing:Browser", "--model", "sim:perfect", "--k", "2", "--run", "r"]
+    for step in (2, 8, 20):
+        child = children.start(tmp_path, "command", args=run if step == 2 else ["resume", "r"])
+        wait_until((tmp_path / f"in {step}").exists)
+        child.send(number)
+        assert child.wait() == 130, child.said
+        assert steps_of(tmp_path)[-1] == step
+    ended, said = command(children, tmp_path, "resume", "r")
+    assert (ended, steps_of(tmp_path)) == (0, ALL), said
+
+
+def test_who_was_taken_over_performs_nothing_any_more(children: Children, tmp_path: Path) -> None:
+    waits = (
+        "        while Path('wait').exists() and os.environ.get('FIRST'):\n            time.sleep(0.01)\n        return text\n"
+    )
+    waiting = TASK.replace("        return text\n", waits, 1).replace("import json, os", "import json, os, time")
+    (tmp_path / "browsing.py").write_text(waiting)
+    (tmp_path / "wait").touch()
+    first = children.start(tmp_path, "script", source=SESSION, env={"FIRST": "1"})
+    wait_until((tmp_path / "r" / "checkpoints.db").exists)
+    assert children.run(tmp_path, "script", source=SESSION) == 0
+    assert steps_of(tmp_path) == ALL
+    (tmp_path / "wait").unlink()
+    assert first.wait() == 1
+    assert "taken over" in first.said[1]
+    assert steps_of(tmp_path) == ALL

@@ -26,7 +26,7 @@ def test_records_keep_all_columns_of_their_file_and_notice_another_one(tmp_path:
     path.write_text(ROWS)
     loaded = load_task("records", {"input": str(path)})
     assert isinstance(loaded.task, Records)
-    assert loaded.task.rows[0]["note"] == "x"
+    assert loaded.task.items[0]["note"] == "x"
     assert load_task("records", loaded.options, loaded.inputs).options == loaded.options
     before = {**loaded.options, "digest": loaded.inputs["input"]}
     assert load_task("records", before).inputs == loaded.inputs, "as it was kept by 0.1.0"

@@ -28,15 +28,15 @@ def test_the_rehearsal_knows_the_right_answer_of_all_500_sample_rows() -> None:
     task, rehearsal = Records(read_rows((SAMPLES / "records.csv").read_bytes(), "records.csv")), RecordsRehearsal()
     with (SAMPLES / "answers.csv").open(newline="", encoding="utf-8") as file:
         truth = list(csv.DictReader(file))
-    assert len(truth) == task.total() == 500
-    for number, known in enumerate(truth):
-        prompt: Any = task.prompt({"row": number})
+    assert len(truth) == len(task.items) == 500
+    for item, known in zip(task.items, truth, strict=True):
+        prompt: Any = task.prompt(item)
         replies = rehearsal.replies(prompt)
         assert replies is not None
         answer: Any = task.parse(replies.right)
         assert answer == {column: known[column] for column in OUTPUT}
-        assert task.check({"row": number}, answer)
-        assert task.check({"row": number}, json.loads(replies.wrong[0])), "the favourite wrong answer must be able to win"
+        assert task.check(item, answer)
+        assert task.check(item, json.loads(replies.wrong[0])), "the favourite wrong answer must be able to win"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_the_rehearsal_knows_the_right_answer_of_all_500_sample_rows() -> None:
 )
 def test_check_refuses_a_column_that_breaks_the_rules(column: str, value: str) -> None:
     task = Records([ROW])
-    assert task.check({"row": 0}, RIGHT)
-    assert not task.check({"row": 0}, RIGHT | {column: value})
+    assert task.check(ROW, RIGHT)
+    assert not task.check(ROW, RIGHT | {column: value})
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", json.dumps(RIGHT | {"more": "x"}), json.dumps(RIGHT | {"amount": 1234.5})])

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from maker_graph.report.counting.steps import CountedStep
+from maker_graph.run.entry import GIVEN
 
 
 @dataclass(frozen=True, slots=True)
 class Endings:
     """After how many samples, and after how many votes, steps were decided; and when first-to-k would have decided them.
 
-    Each is number -> steps. `left` steps were decided by no vote: they were left open, or a person answered.
+    Each is number -> steps. `left` steps were decided by no vote: they were left open, or the answer was given.
     """
 
     samples: Mapping[int, int]
@@ -69,7 +70,7 @@ class EndingCounter:
         samples, votes, first_samples, first_votes = (Counter[int]() for _ in range(4))
         left = 0
         for ending, steps in self._endings.items():
-            if ending.by in {None, "person"}:
+            if ending.by in {None, "person", *GIVEN}:
                 left += steps
             else:
                 samples[ending.samples] += steps

@@ -1,6 +1,7 @@
 """The result: whether the run holds, what it is worth by the truth, and its certificate."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from maker_graph.report.collecting import REPLAYED, ReportData
@@ -30,9 +31,11 @@ def result_section(data: ReportData) -> str:
         f'<span class="point" style="left:{100 * likely:.4f}%"></span></div>'
         '<div class="ends"><span>0</span><span>chance that no step is wrong</span><span>1</span></div></div>'
     )
+    parts = certificate.get("parts") or {}
     rows = [
-        ("Error of a sample", with_interval(certificate["error"])),
-        ("Correlation within a step", with_interval(certificate["rho"])),
+        *((f"Part {name}", _part(each)) for name, each in parts.items()),
+        *([] if parts else [("Error of a sample", with_interval(certificate["error"]))]),
+        *([] if parts else [("Correlation within a step", with_interval(certificate["rho"]))]),
         ("Contested steps", f"{certificate['contested']:,} of {certificate['steps']:,}"),
     ]
     assumed = "".join(f"<li>{escaped(each)}</li>" for each in certificate["assumptions"])
@@ -45,6 +48,12 @@ def result_section(data: ReportData) -> str:
         table(rows),
         f'<h3>It assumes</h3><ul class="plain">{assumed}</ul>' if assumed else "",
     )
+
+
+def _part(certificate: Mapping[str, Any]) -> str:
+    """Return what the certificate of a part says, in a line."""
+    said = f"{certificate['covered']:,} steps by a lead of {certificate['k']}, {certificate['contested']:,} contested"
+    return said if certificate["k"] == 1 else f"{said}; none is wrong: {with_interval(certificate['chance'])}"
 
 
 def _replayed(data: ReportData) -> str:

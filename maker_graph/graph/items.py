@@ -1,0 +1,245 @@
+"""Independent items: many are answered at once, each in a slot of its own, and committed in their order.
+
+    START -> start -> items -> commit -> items again, or END
+                        |
+                        v  open, and a person is asked
+                      escalate -> commit
+
+`items` keeps the slots full (`slots.py`) and returns all that is finished at the front. An item that is stuck climbs the ladder
+in its slot. Where somebody listens to the graph, each vote is the compiled microstep, with its trace; else it is the same vote
+without its graph (`direct.py`).
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config, get_stream_writer
+from langgraph.graph import END, START, StateGraph
+
+from maker_graph.core.canonical import JSON
+from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
+from maker_graph.core.decision import undecided as error_of
+from maker_graph.core.guarding import Guarded
+from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
+from maker_graph.graph.asked import MicrostepGraph
+from maker_graph.graph.ladder import Voter, reading_of
+from maker_graph.graph.microstep import OnUndecided
+from maker_graph.graph.people import ask_person
+from maker_graph.graph.runnables import Node
+from maker_graph.graph.slots import WIDTH, Crew, Limits, Slots, Work
+from maker_graph.graph.underway import context_of, current_window, detached
+from maker_graph.models.callbacks import nobody_listens
+
+Graph: TypeAlias = StateGraph[Any, Any, Any, Any]
+
+
+class ItemsState(MakerOutput):
+    """The output, and what is under way.
+
+    Attributes:
+        origin: the digest before the first item.
+        until: the item after which the invocation ends.
+        until_samples: how many samples end it earlier.
+        decisions: at the front, about to be committed.
+        full: whether the invocation ends because of its samples.
+    """
+
+    origin: str
+    until: int | None
+    until_samples: int | None
+    decisions: list[dict[str, Any]]
+    full: bool
+
+
+class _Answering:
+    """Answers one item, on as many rungs as it takes."""
+
+    def __init__(self, voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> None:
+        self._voters = voters
+        self._direct = [voter.direct for voter in voters if isinstance(voter, MicrostepGraph)]
+        self._config_of = config_of
+
+    def config(self, step: int) -> RunnableConfig:
+        return detached(self._config_of(step))
+
+    def answer(self, state: JSON, config: RunnableConfig, *, quiet: bool) -> Decision:
+        tried: list[Vote] = []
+        for voter, direct in zip(self._voters, self._direct, strict=True):
+            values = {"state": state}
+            decision = direct.vote(values) if quiet else cast("Decision", voter.invoke(values, config)["decision"])
+            if decision["status"] == "decided" or len(tried) + 1 == len(self._voters):
+                break
+            tried.append(vote_of(decision))
+        return after_trying(tried, decision)
+
+    async def aanswer(self, state: JSON, config: RunnableConfig, *, quiet: bool) -> Decision:
+        tried: list[Vote] = []
+        for voter, direct in zip(self._voters, self._direct, strict=True):
+            values = {"state": state}
+            decision = (
+                await direct.avote(values) if quiet else cast("Decision", (await voter.ainvoke(values, config))["decision"])
+            )
+            if decision["status"] == "decided" or len(tried) + 1 == len(self._voters):
+                break
+            tried.append(vote_of(decision))
+        return after_trying(tried, decision)
+
+
+class _Tasks:
+    """A crew of tasks on the running event loop."""
+
+    def __init__(self, answering: _Answering) -> None:
+        self._answering = answering
+        self._quiet = nobody_listens()
+
+    def vote(self, state: JSON, step: int) -> Work:
+        """Begin to vote on the item of `step`."""
+        config = self._answering.config(step)
+        work = self._answering.aanswer(state, config, quiet=self._quiet)
+        return asyncio.get_running_loop().create_task(work, context=context_of(config))
+
+
+class _Threads:
+    """A crew of threads."""
+
+    def __init__(self, answering: _Answering, slots: Slots) -> None:
+        assert slots.executor is not None  # noqa: S101  the graph made it
+        self._answering = answering
+        self._executor = slots.executor
+        self._quiet = nobody_listens()
+
+    def vote(self, state: JSON, step: int) -> Work:
+        """Begin to vote on the item of `step`."""
+        config = self._answering.config(step)
+        context = contextvars.copy_context() if self._quiet else context_of(config)
+        return self._executor.submit(context.run, lambda: self._answering.answer(state, config, quiet=self._quiet))
+
+
+class SlotsOf(NamedTuple):
+    """How many items may be under way.
+
+    Attributes:
+        total: of the items; no more are begun.
+        width: slots; None fills the limit on requests in flight.
+        first: samples in the first round of a vote.
+        each: samples that one item may draw at most.
+    """
+
+    total: int
+    width: int | None
+    first: int
+    each: int
+
+
+def items_at_once(
+    voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig], slots_of: SlotsOf, at_the_end: OnUndecided
+) -> Node:
+    """Return the node that keeps the slots full, and returns all that is finished at the front.
+
+    Args:
+        voters: the microstep of the items, then the rungs of the ladder.
+        config_of: from an item to the config of its microstep.
+        slots_of: how many items may be under way.
+        at_the_end: what becomes of an item at the end of the ladder.
+    """
+    total, width, first, most_drawn = slots_of
+    vote, *rungs = voters  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
+
+    def follow(values: Mapping[str, Any], slots: Slots, crew: Crew) -> None:
+        concurrency = get_config().get("max_concurrency")
+        room = None if concurrency is None else max(1, concurrency // first)
+        most = min((each for each in (width, room) if each is not None), default=WIDTH)
+        limits = Limits(min(values["until"] or total, total), most, values["until_samples"], most_drawn)
+        slots.follow(values["step"], values["totals"]["samples"], limits, crew)
+
+    def front(slots: Slots) -> dict[str, Any]:
+        found = slots.take(stops=at_the_end != "return")
+        if at_the_end == "raise" and found[-1]["status"] != "decided":
+            raise error_of(found[-1])
+        tell = get_stream_writer()
+        for decision in found:
+            tell({"decision": decision})
+        return {"decisions": found, "full": slots.full}
+
+    def items(values: Mapping[str, Any]) -> dict[str, Any]:
+        slots: Slots = current_window()
+        follow(values, slots, _Threads(_Answering([vote, *rungs], config_of), slots))
+        while not slots.ready():
+            slots.signal.wait(slots.patience())  # type: ignore[call-arg]  # an event of threads
+        return front(slots)
+
+    async def aitems(values: Mapping[str, Any]) -> dict[str, Any]:
+        slots: Slots = current_window()
+        if not isinstance(slots.signal, asyncio.Event):
+            slots.signal = asyncio.Event()
+        follow(values, slots, _Tasks(_Answering([vote, *rungs], config_of)))
+        while not slots.ready():
+            await _waited(slots.signal, slots.patience())
+        return front(slots)
+
+    return Node(items, aitems)
+
+
+async def _waited(signal: asyncio.Event, seconds: float | None) -> None:
+    """Wait until something ended, for so many seconds at most."""
+    if seconds == 0:
+        await asyncio.sleep(0)
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            await signal.wait()
+    except TimeoutError:
+        pass
+
+
+def _commit(machine: Machine, log: Log | None) -> Node:
+    """Return the node that applies the decisions in order."""
+
+    def commit(values: ItemsState) -> dict[str, Any]:
+        at: MakerOutput = values
+        steps = []
+        for each in values["decisions"]:
+            decision = cast("Decision", each)
+            steps.append(Committed(decision, at, machine.advance(at, decision)))
+            at = steps[-1].after
+        if log is not None:
+            log.append(steps)
+        return {**at, "decisions": []}
+
+    return Node(commit)
+
+
+def _escalate(task: Guarded, *, check: bool) -> Node:
+    """Return the node that asks a person about the item at the front."""
+
+    def escalate(values: ItemsState) -> dict[str, Any]:
+        undecided = cast("Decision", values["decisions"][0])
+        answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
+        get_stream_writer()({"decision": answer})
+        return {"decisions": [dict(answer)]}
+
+    return Node(escalate)
+
+
+def with_items(graph: Graph, items: Node, machine: Machine, log: Log | None, at_the_end: OnUndecided, *, check: bool) -> Graph:
+    """Return `graph`, which has the node `start`, with all other nodes of independent items."""
+
+    def decided_or_stuck(values: ItemsState) -> str:
+        return "commit" if values["decisions"][0]["status"] == "decided" else "escalate"
+
+    def next_items_or_end(values: ItemsState) -> str:
+        return END if values["done"] or values["step"] == values["until"] or values["full"] else "items"
+
+    graph.add_node("items", items)
+    graph.add_node("commit", _commit(machine, log))
+    graph.add_edge(START, "start")
+    for each in ("start", "commit"):
+        graph.add_conditional_edges(each, Node(next_items_or_end), ["items", END])
+    if at_the_end != "interrupt":
+        return graph.add_edge("items", "commit")
+    graph.add_node("escalate", _escalate(machine.task, check=check))
+    graph.add_conditional_edges("items", Node(decided_or_stuck), ["commit", "escalate"])
+    return graph.add_edge("escalate", "commit")

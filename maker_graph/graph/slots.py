@@ -1,0 +1,282 @@
+"""The slots of one invocation over independent items: which items are begun, which are finished, and what is committed next.
+
+    committed | finished ... not yet ... finished ... | in flight, in `width` slots | not begun
+              ^ the front: what is finished here, without a gap, is committed together
+
+An item goes first to the task's program (`given`). If that is not sure, the item takes a slot: it is voted on, climbs the rungs
+of the ladder in its slot, and is left open at the end of it. Nothing waits for it but the commits of the items after it. Up to
+four widths of voted items may be finished and wait for a slow one; then nothing new begins.
+
+An item that fails with an error stops the beginning of others. What is before it is awaited and committed, then it raises. What
+is decided after it by then is handed to the log, if that keeps it: nobody pays for it again.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias, cast
+
+from maker_graph.core import checks
+from maker_graph.core.canonical import JSON, plain
+from maker_graph.core.checks import broken_rule
+from maker_graph.core.decision import Decision, given
+from maker_graph.core.guarding import Guarded
+from maker_graph.core.machine import KeepingLog, Log
+from maker_graph.core.task import Checks, Located
+from maker_graph.errors import UsageError
+
+WIDTH = 32
+"""Slots if nothing limits the requests in flight."""
+
+WAITING = 4
+"""So many widths of voted items may be finished and wait for one that is slow."""
+
+GIVEN_WAITING = 4096
+"""So many items whose answer was given may wait: they cost nothing to anybody but their place in memory."""
+
+BATCH = 1024
+"""Items that are committed together at most."""
+
+PACE = 0.02
+"""Seconds for which a finished item may wait for others that are committed with it. No slot is idle meanwhile."""
+
+TURN = 0.01
+"""Seconds for which programs are asked before those who wait for replies get their turn."""
+
+Work: TypeAlias = asyncio.Future[Decision] | Future[Decision]
+
+
+class Crew(Protocol):
+    """Answers items: as tasks of an event loop, or in threads."""
+
+    def vote(self, state: JSON, step: int, /) -> Work:
+        """Begin to vote on the item of `step`, on as many rungs as it takes."""
+        ...
+
+
+class Limits(NamedTuple):
+    """What one invocation may do.
+
+    Attributes:
+        last: no item beyond this one is begun; None is no limit.
+        width: slots.
+        samples: nothing is begun when so many samples are drawn in all; None is no limit.
+        each: samples that one item may draw at most, on all rungs.
+    """
+
+    last: int | None = None
+    width: int = 1
+    samples: int | None = None
+    each: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    answer: JSON
+
+
+Ended: TypeAlias = Decision | _Given | BaseException
+"""How an item ended: a vote, an answer of the program, or what it failed with."""
+
+
+class Slots:
+    """The items under way of one invocation.
+
+    Attributes:
+        executor: the threads, if the work is done in threads.
+        signal: set whenever an item ends.
+    """
+
+    def __init__(
+        self, task: Guarded, *, checked: bool, log: Log | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            task: an items task.
+            checked: whether answers must keep the rules of the task, if it has some.
+            log: if it is a `KeepingLog`, what was decided before its turn comes from it and goes to it.
+            clock: seconds.
+        """
+        assert isinstance(task, Located)  # noqa: S101  items are
+        self.executor: ThreadPoolExecutor | None = None
+        self.signal: asyncio.Event | threading.Event = threading.Event()
+        self._program, self._located = task.given, task
+        self._rules = task.check if checked and isinstance(task, Checks) else None
+        self._clock = clock
+        self._limits, self._crew = Limits(), cast("Crew", None)
+        self._front = self._next = 0
+        self._unsure: JSON = None  # the state of the next item, if the program was asked about it and is not sure
+        self._flying: dict[Work, int] = {}
+        self._ended: deque[Work] = deque()
+        self._finished: dict[int, Ended] = {}
+        self._voted = 0  # of the finished ones
+        self._taken: dict[int, Decision] = {}  # and not known to be committed
+        self._log = log if isinstance(log, KeepingLog) else None
+        self._kept: dict[int, Decision] = {} if self._log is None else dict(self._log.decided_ahead())
+        self._drawn = 0
+        self._due = 0.0
+        self._begun = self._failed = self._hurried = False
+
+    def follow(self, step: int, drawn: int, limits: Limits, crew: Crew) -> None:
+        """Go on after `step`, the last one that is committed, up to which so many samples were drawn."""
+        if self._front != step + 1:
+            self._front = self._next = step + 1
+            self._drawn = drawn
+        self._limits, self._crew = limits, crew
+        self._taken = {}
+
+    def ready(self) -> bool:
+        """Begin what may begin; say whether something is to be committed now, or to be raised."""
+        self.signal.clear()
+        self._collect()
+        alone = self._limits.width == 1 and isinstance(self._finished.get(self._front), dict)
+        if not alone:
+            self._fill()
+        first = self._finished.get(self._front)
+        if first is None or isinstance(first, BaseException):
+            return first is not None or not (self._flying or self._hurried)
+        idle = not (self._flying or self._hurried)
+        return alone or idle or self._clock() >= self._due or len(self._finished) >= BATCH
+
+    def patience(self) -> float | None:
+        """Return for how many seconds to wait for the signal at most; None is for ever."""
+        if self._hurried:
+            return 0.0
+        return max(0.0, self._due - self._clock()) if self._front in self._finished else None
+
+    def take(self, *, stops: bool) -> list[Decision]:
+        """Return the decisions at the front, in order; if it `stops`, one that is open stands alone.
+
+        Raises:
+            BaseException: what the first item failed with.
+        """
+        if isinstance(failure := self._finished.get(self._front), BaseException):
+            raise failure
+        found: list[Decision] = []
+        while len(found) < BATCH and isinstance(ended := self._finished.get(self._front), dict | _Given):
+            decision = given(ended.answer, "program") if isinstance(ended, _Given) else ended
+            stopped = stops and decision["status"] != "decided"
+            if stopped and found:
+                break
+            del self._finished[self._front]
+            if isinstance(ended, dict):
+                self._taken[self._front] = ended
+            self._front += 1
+            self._voted -= isinstance(ended, dict)
+            found.append(decision)
+            if stopped:
+                break
+        self._due = self._clock() + (PACE if self._limits.width > 1 else 0.0)
+        return found
+
+    @property
+    def full(self) -> bool:
+        """Whether so many samples were drawn as may be, and nothing is under way any more."""
+        return not self._may_draw() and not self._flying and not self._finished
+
+    def hear(self, work: Work) -> None:
+        """Take notice of the end of some work; in whatever thread that is."""
+        self._ended.append(work)
+        self.signal.set()
+
+    def close(self) -> list[Work]:
+        """Keep what is decided, cancel what is in flight; return all that is still ending, to be awaited."""
+        self._collect()
+        if self._log is not None:
+            finished = {step: ended for step, ended in sorted(self._finished.items()) if isinstance(ended, dict)}
+            self._log.keep_ahead({**self._kept, **self._taken, **finished})
+        for work in self._flying:
+            work.cancel()
+            work.add_done_callback(_hear)
+        return list(self._flying)
+
+    def _collect(self) -> None:
+        """Take notice of the items that ended."""
+        while self._ended:
+            work = self._ended.popleft()
+            step = self._flying.pop(work)
+            error = asyncio.CancelledError() if work.cancelled() else work.exception()
+            if error is not None:
+                self._finished[step], self._failed = error, True
+                continue
+            self._decided(step, work.result())
+
+    def _decided(self, step: int, decision: Decision) -> None:
+        self._finished[step] = decision
+        self._voted += 1
+        self._drawn += sum(vote["samples"] for vote in (*decision["tried"], decision))
+        self._begun = True
+
+    def _fill(self) -> None:
+        """Begin all that there is room for; those who wait for replies get their turn between many answers of the program."""
+        until = self._clock() + TURN
+        self._hurried = False
+        while not self._failed and not (self._limits.last is not None and self._next > self._limits.last):
+            if self._next in self._kept:
+                self._decided(self._next, self._kept.pop(self._next))
+                self._next += 1
+                continue
+            if self._unsure is None:
+                if len(self._finished) - self._voted >= GIVEN_WAITING:
+                    return
+                if self._clock() >= until:
+                    self._hurried = True
+                    return
+                state = self._located.state_at(self._next - 1)
+                ended = self._of_program(state)
+                if ended is not None:
+                    self._finished[self._next] = ended
+                    self._failed = isinstance(ended, BaseException)
+                    self._next += 1
+                    continue
+                self._unsure = state
+            if not self._has_room():
+                return
+            work = self._crew.vote(self._unsure, self._next)
+            self._flying[work] = self._next
+            work.add_done_callback(self.hear)
+            self._next, self._unsure = self._next + 1, None
+
+    def _has_room(self) -> bool:
+        """Say whether one more item may be voted on.
+
+        The first one of an invocation votes alone: under a limit that is nearly reached, each invocation then commits an item,
+        or none would and all that was in flight would be paid for again and again.
+        """
+        width = self._limits.width if self._begun else 1
+        return len(self._flying) < width and self._voted < WAITING * self._limits.width and self._may_draw()
+
+    def _may_draw(self) -> bool:
+        most = self._limits.samples
+        if most is None:
+            return True
+        return self._drawn < most and (not self._flying or self._drawn + len(self._flying) * self._limits.each < most)
+
+    def _of_program(self, state: JSON) -> _Given | UsageError | None:
+        """Return the answer of the program; None if it is not sure, and an error if that is no answer."""
+        assert self._program is not None  # noqa: S101  items have one
+        try:
+            answer = self._program(state)
+        except Exception as error:  # noqa: BLE001  it is raised when what is before it is committed
+            return checks.failed("given", error)
+        if answer is None:
+            return None
+        try:
+            answer = plain(answer)
+        except ValueError as error:
+            return UsageError(f"given returned an answer that cannot be kept: it is {error}.")
+        broken = None if self._rules is None else broken_rule(self._rules, state, answer)
+        if broken is None:
+            return _Given(answer)
+        return UsageError(f"given returned an answer that check refuses{f': {broken}' if broken else ''}. Mend one of them.")
+
+
+def _hear(work: Work) -> None:
+    """Take notice of an error that matters to nobody any more."""
+    if not work.cancelled():
+        work.exception()

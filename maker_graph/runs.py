@@ -10,9 +10,9 @@ who looks at a run waits for neither LangGraph nor numpy.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -153,10 +153,10 @@ class Run:
         path: str | Path,
         task: AnyTask | LoadedTask,
         *,
-        model: str,
-        k: int | Auto = "auto",
+        model: str | Mapping[str, str],
+        k: int | Auto | Mapping[str, int | Auto] = "auto",
         target: float = TARGET,
-        calibration: str | Path | None = None,
+        calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",
         max_tokens: int | Auto | None = "auto",
         max_samples: int = MAX_SAMPLES,
@@ -184,10 +184,12 @@ class Run:
         Args:
             path: the directory; it must not exist.
             task: what is to be done.
-            model: `provider:model`, `sim:PROFILE` or `tiny`.
-            k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise.
+            model: `provider:model`, `sim:PROFILE` or `tiny`. For a task of parts also a mapping from each voted part to one.
+            k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise. For a task
+                of parts also a mapping from names of voted parts.
             target: for k="auto", the chance that no step is wrong.
-            calibration: what is known of the model: the file that `maker-graph calibrate` wrote.
+            calibration: what is known of the model: the file that `maker-graph calibrate` wrote; for a task of parts a mapping
+                from the name of a part to its file.
             temperature: of the first sample and of the others, or one for all; None sends none; "auto" is what suits the model.
             max_tokens: the output cap of a sample; None sends none; "auto" is what suits the model.
             max_samples: a vote that needs more samples is undecided.
@@ -214,26 +216,20 @@ class Run:
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
         """
-        from maker_graph.calibration.known import estimates_for, k_for
+        from maker_graph.calibration.leads import Said, planned_votes
 
         loaded = described(task)
-        info = info_of(model)
-        voting = info.suited(
-            Voting(
-                k=1 if k == "auto" else k,  # until it is planned
-                temperature=temperature,
-                max_tokens=max_tokens,
-                max_samples=max_samples,
-                stuck_after=stuck_after,
-                seed=info.seed if seed == "auto" else seed,
-                check=check,
-            )
+        asked = Voting(
+            temperature=temperature,
+            max_tokens=max_tokens,
+            max_samples=max_samples,
+            stuck_after=stuck_after,
+            seed=_seed(model) if seed == "auto" else seed,
+            check=check,
         )
-        estimates = estimates_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
-        if k == "auto":
-            voting = replace(voting, k=k_for(loaded, estimates, target))
+        votes = planned_votes(loaded, Said(model, k, calibration), asked, target, warn)
         ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
-        settings = new_settings(loaded, model, voting, ladder)
+        settings = new_settings(loaded, votes.model, votes.voting, ladder, votes.parts)
         options = RunOptions.of(
             max_cost=max_cost,
             max_calls=max_calls,
@@ -249,7 +245,7 @@ class Run:
         own = OwnFiles()
         _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
-            notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task)}
+            notes = {**options.note(), **note_of(own.known), **_plan(votes.estimates, settings, loaded.task)}
             opened = stack.enter_context(directories.created(Path(path), settings, loaded, fsync=fsync, notes=notes))
             return cls(opened, stack.pop_all())
 
@@ -476,6 +472,12 @@ class Run:
         self.close()
 
 
+def _seed(model: str | Mapping[str, str]) -> int | None:
+    """Return the seed of a run that is not given one: that of its model, or of the first of several."""
+    first = next(iter(model.values()), "") if isinstance(model, Mapping) else model
+    return info_of(first).seed
+
+
 def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask) -> dict[str, str]:
     """Return the note of what is expected of a run, if enough is known."""
     from maker_graph.calibration.plan import expected
@@ -511,17 +513,17 @@ def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> Non
     from maker_graph.models.resolving import model_for
     from maker_graph.run.options import prices_of
 
-    if options.max_samples is not None and options.max_samples < settings.k:
-        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")
+    most = max([settings.k, *settings.leads.values()])
+    if options.max_samples is not None and options.max_samples < most:
+        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {most}.")
     inside = guarded(task)
     if (options.lookahead or 1) != 1 and inside.given is None:
         draftable(inside)
         drafter = options.draft_model or settings.model
         if not info_of(drafter).drafts and not isinstance(inside, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
-    for name in (settings.model, settings.ladder.model, options.draft_model):
-        if name is not None:
-            model_for(name, task, settings.voting.seed)
+    for name in (*settings.models, *([] if options.draft_model is None else [options.draft_model])):
+        model_for(name, task, settings.voting.seed)
     prices_of(settings, options)
 
 

@@ -195,13 +195,61 @@ RecordTo = Annotated[
 ]
 
 
-def parse_k(text: str) -> int | Auto:
-    """Return the k in `text`."""
+def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
+    """Return the k in `text`, or those of parts: choose=3,verdict=2."""
+    if "=" in text:
+        return {name: _lead(value) for name, value in by_part("--k", text.split(",")).items()}
+    return _lead(text)
+
+
+def _lead(text: str) -> int | Auto:
     if text == "auto":
         return "auto"
     if not text.isascii() or not text.isdigit():
-        raise UsageError(f"--k is a whole number of at least 1, or auto; not {text!r}.")
+        raise UsageError(f"--k is a whole number of at least 1, or auto, or such for parts (choose=3,verdict=2); not {text!r}.")
     return int(text)
+
+
+def by_part(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Return what `texts` say, each name=value.
+
+    Raises:
+        UsageError: one is something else, or two are of the same part.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (each.strip() for each in text.partition("="))
+        if not (name and equals and value):
+            raise UsageError(f"{option} by part is name=value, not {text!r}.")
+        if name in found:
+            raise UsageError(f"{option} says two things of the part {name!r}.")
+        found[name] = value
+    return found
+
+
+def models_named(loaded: "LoadedTask", model: str, of_parts: Sequence[str]) -> str | dict[str, str]:
+    """Return the model of a run, or that of each voted part if some have one of their own.
+
+    Raises:
+        UsageError: one is named for a part that is not there.
+    """
+    own = by_part("--part-model", of_parts)
+    if not own:
+        return model
+    from maker_graph.core.guarding import guarded
+
+    return {**dict.fromkeys(guarded(loaded.task).voted_parts, model), **own}
+
+
+def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
+    """Return the file of a calibration, or those of parts.
+
+    Raises:
+        UsageError: several files are given, and not all of them for a part.
+    """
+    if len(texts) == 1 and ("=" not in texts[0] or is_there(Path(texts[0]))):
+        return Path(texts[0])
+    return {name: Path(file) for name, file in by_part("--calibration", texts).items()} or None
 
 
 def parse_temperature(text: str) -> Temperature | Auto:

@@ -39,7 +39,9 @@ from maker_graph.cli.options import (
     Timeout,
     TraceOption,
     Trust,
+    calibrations_named,
     directory_of,
+    models_named,
     opened_run,
     parse_k,
     parse_lookahead,
@@ -79,11 +81,24 @@ def run_command(
     ] = None,
     k: Annotated[
         str,
-        typer.Option(metavar="N|auto", help="The lead that decides; auto plans for --target, or is 3 for unknown models."),
+        typer.Option(
+            metavar="N|auto",
+            help="The lead that decides; auto plans for --target, or is 3 for unknown models. For a task of parts also "
+            "choose=3,verdict=2.",
+        ),
     ] = "auto",
     target: Target = TARGET,
+    part_model: Annotated[
+        list[str] | None,
+        typer.Option("--part-model", metavar="NAME=MODEL", help="Another model for one part of the task; may be given again."),
+    ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What is known of the model: what maker-graph calibrate wrote.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is known of the model: what maker-graph calibrate wrote. For a task of parts NAME=FILE, given again for "
+            "each part.",
+        ),
     ] = None,
     temperature: TemperatureOption = "auto",
     max_tokens: MaxTokens = None,
@@ -149,10 +164,10 @@ def run_command(
         created = Run.create(
             directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
             loaded,
-            model=default_model(task, loaded.options.get("disks", 0)) if model is None else model,
+            model=models_named(loaded, model or default_model(task, loaded.options.get("disks", 0)), part_model or []),
             k=parse_k(k),
             target=target,
-            calibration=calibration,
+            calibration=calibrations_named(calibration or []),
             temperature=parse_temperature(temperature),
             max_tokens="auto" if max_tokens is None else max_tokens,
             max_samples=max_samples,

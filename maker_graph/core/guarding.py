@@ -247,6 +247,18 @@ def see_task(task: object) -> None:
         )
 
 
+def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarded]) -> None:
+    """See that what is given by part names parts that are voted on.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in given:
+        if name not in parts:
+            having = ", ".join(parts) or "none"
+            raise UsageError(f"{what} {name!r}, which is no voted part of this task: there are {having}.")
+
+
 def _see_items(task: Items) -> None:
     name = type(task).__name__
     if not hasattr(type(getattr(task, "items", None)), "__getitem__") or not hasattr(task.items, "__len__"):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
@@ -18,9 +19,9 @@ from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.tasks.loading import LoadedTask
 
 VERSION: Literal[3] = 3
-"""The form of settings.json. The first one had no version, and all settings in one row; the second one had no inputs."""
+"""The form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no parts."""
 
-_SINCE_3 = {"inputs"}
+_SINCE_3 = {"inputs", "parts"}
 
 _STORED = ("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check")
 
@@ -58,6 +59,20 @@ class LadderSettings(BaseModel):
     model: str | None = None
 
 
+class PartSettings(BaseModel):
+    """How one part of a task is voted on, where not as the others.
+
+    Attributes:
+        k: the lead that decides.
+        model: `provider:model`; None is the run's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k: int = Field(ge=1)
+    model: str | None = None
+
+
 class Settings(BaseModel):
     """What a run was asked for; everything here may change an answer, so none of it can change once a run has begun.
 
@@ -71,6 +86,7 @@ class Settings(BaseModel):
         ladder: what a stuck step climbs.
         prompt: a digest of the first step's prompt, so that a task whose code was changed is noticed.
         inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
+        parts: of a task of several parts, how each is voted on that models vote on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -84,6 +100,7 @@ class Settings(BaseModel):
     ladder: LadderSettings
     prompt: str
     inputs: dict[str, str] = Field(default_factory=dict)
+    parts: dict[str, PartSettings] = Field(default_factory=dict)
 
     @property
     def k(self) -> int:
@@ -98,8 +115,23 @@ class Settings(BaseModel):
 
     @property
     def leads(self) -> dict[str, int]:
-        """The lead of each part of the task that has another one than `k`."""
-        return {}
+        """The lead of each part of the task, if it has several."""
+        return {name: part.k for name, part in self.parts.items()}
+
+    @property
+    def models(self) -> list[str]:
+        """All models that are asked, each once; the run's own first."""
+        of_parts = [part.model for part in self.parts.values()]
+        return list(dict.fromkeys(name for name in (self.model, *of_parts, self.ladder.model) if name is not None))
+
+    def voting_of(self, part: str) -> Voting:
+        """Return how a part is voted on: what is left to the model is what suits the part's own."""
+        said = self.parts[part]
+        voting = replace(self.voting, k=said.k)
+        if said.model is None:
+            return voting
+        left = {name: "auto" for name in ("temperature", "max_tokens") if getattr(voting, name) == getattr(self.info, name)}
+        return info_of(said.model).suited(replace(voting, **left))  # type: ignore[arg-type]  # both may be "auto"
 
     @property
     def info(self) -> ModelInfo:
@@ -109,7 +141,7 @@ class Settings(BaseModel):
     @property
     def simulated(self) -> bool:
         """Whether no real model is asked."""
-        return self.info.simulated and (self.ladder.model is None or info_of(self.ladder.model).simulated)
+        return all(info_of(name).simulated for name in self.models)
 
     @property
     def ladder_temperature(self) -> Temperature | Auto | Literal["same"]:
@@ -131,7 +163,13 @@ class Settings(BaseModel):
         return self.model_dump(mode="json", exclude=_SINCE_3 if self.version == 2 else None)
 
 
-def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderSettings | None = None) -> Settings:
+def new_settings(
+    loaded: LoadedTask,
+    model: str,
+    voting: Voting,
+    ladder: LadderSettings | None = None,
+    parts: Mapping[str, PartSettings] | None = None,
+) -> Settings:
     """Return the settings of a new run; what `voting` leaves to the model is filled in.
 
     Raises:
@@ -153,7 +191,14 @@ def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderS
         ladder=ladder or LadderSettings(),
         prompt=prompt,
         inputs=loaded.inputs,
+        parts=dict(parts or _own_leads(loaded.task, voting.k)),
     )
+
+
+def _own_leads(task: AnyTask, k: int) -> dict[str, PartSettings]:
+    """Return how the parts of a task are voted on if nothing is said for them; nothing for a task that has only one."""
+    inside = guarded(task)
+    return {} if len(inside.parts) == 1 else {name: PartSettings(k=part.k or k) for name, part in inside.voted_parts.items()}
 
 
 def read_settings(text: str, name: str) -> Settings:

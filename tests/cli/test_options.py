@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.cli.options import directory_of, parse_k, parse_lookahead, parse_retry_temperature, parse_temperature
+from maker_graph.cli.options import (
+    by_part,
+    calibrations_named,
+    directory_of,
+    parse_k,
+    parse_lookahead,
+    parse_retry_temperature,
+    parse_temperature,
+)
 from maker_graph.errors import UsageError
 
 
@@ -40,3 +48,20 @@ def test_a_run_goes_by_its_name_or_its_directory(tmp_path: Path) -> None:
     assert directory_of("x" * 300) == Path("runs") / ("x" * 300), "which is refused with a sentence"
     (tmp_path / "settings.json").touch()
     assert directory_of(str(tmp_path)) == tmp_path
+
+
+def test_leads_and_models_are_said_by_part() -> None:
+    assert parse_k("3") == 3
+    assert parse_k("choose=3, verdict=auto") == {"choose": 3, "verdict": "auto"}
+    for text, says in (
+        ("choose=", "name=value"),
+        ("choose=3,verdict", "name=value"),
+        ("a=1,a=2", "two things"),
+        ("a=x", "whole number"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            parse_k(text)
+    assert calibrations_named([]) is None
+    assert calibrations_named(["c.jsonl"]) == Path("c.jsonl")
+    assert calibrations_named(["a=x.jsonl", "b=y.jsonl"]) == {"a": Path("x.jsonl"), "b": Path("y.jsonl")}
+    assert by_part("--part-model", ["a=sim:perfect,error=0.1"]) == {"a": "sim:perfect,error=0.1"}

@@ -54,6 +54,7 @@ def _lines(task: str, trial: Trial) -> list[str]:
         "end": "to the end",
         "limit": "as many as were asked for",
         "failed": "then it could not go on",
+        "world": "then a part acts on the world, which is not done here: give that part truth(state) to have more tried",
         "unknown": "then nobody knew the answer: give the task truth(state), or a rehearsal, to have more tried",
     }[trial.stopped]
     left = f", {trial.left_open} of them left open" if trial.left_open else ""

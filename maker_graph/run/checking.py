@@ -9,11 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from typing import Any, cast
+from typing import Any
 
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import whole
-from maker_graph.core.task import Task
 from maker_graph.errors import UsageError
 from maker_graph.tasks.checking import Pairs, Place, Problem, Replies, Trial, try_task
 from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
@@ -50,7 +49,7 @@ def _tried(loaded: LoadedTask, steps: int) -> Trial:
     tasks = iter([loaded.task])
     with redirect_stdout(sys.stderr):  # what a task prints is not the result
         return try_task(
-            lambda: cast("Task", next(tasks, None) or load_task(loaded.name, loaded.options).task),
+            lambda: next(tasks, None) or load_task(loaded.name, loaded.options).task,
             steps=steps,
             asked=as_pairs,
             replies=_replies_of(loaded),

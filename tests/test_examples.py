@@ -25,6 +25,7 @@ SHOWS = {
     "live_ballots": "step 15: 3",
     "several_models": "Nile",
     "evaluate": "right: 1.00 over 13 steps",
+    "acting": "4 presses led to page 4 of 4",
     "own_task": "Right, in 146 voted steps",
 }
 PAGES = sorted(path for path in EXAMPLES.glob("*.md"))

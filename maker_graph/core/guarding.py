@@ -12,7 +12,7 @@ mends: a clock, chance, a set's order, a counter in the task itself.
 import functools
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from maker_graph.core import checks
 from maker_graph.core.canonical import JSON, copied
@@ -72,7 +72,7 @@ class Given:
 
     def __init__(self, name: str, part: GivenPart) -> None:
         self.name = name
-        self.by: Literal["program", "world"] = part.by
+        self.by = part.by
         self.awaited = checks.awaits(part.answer)
         self._answer = part.answer
         self._takes_run = checks.least_arguments(part.answer) == 3

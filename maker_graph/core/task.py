@@ -21,7 +21,7 @@ part. What a task leaves behind is its answers, in the journal.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
 
@@ -68,8 +68,9 @@ class VotedPart(Protocol):
         """Return all that a model sees of this step."""
         ...
 
-    def parse(self, text: str, /) -> JSON:
-        """Return the answer in a reply, or raise. It gets the state as its second argument if it takes one."""
+    @property
+    def parse(self) -> Callable[..., JSON]:
+        """`parse(text) -> answer`, or `parse(text, state) -> answer`: it reads a reply, or raises."""
         ...
 
 
@@ -82,10 +83,14 @@ class GivenPart(Protocol):
             outside the task, and the answer says what came of it.
     """
 
-    by: Literal["program", "world"]
+    @property
+    def by(self) -> str:
+        """Who gives the answer: "program" or "world"."""
+        ...
 
-    def answer(self, state: State, step: int, /) -> JSON:
-        """Return the answer to step number `step`, counted from 1; it may be a coroutine function.
+    @property
+    def answer(self) -> Callable[..., Any]:
+        """`answer(state, step) -> answer` to step number `step`, counted from 1; it may be a coroutine function.
 
         It is the only function of a task that may do something. It is asked once for each step, and its answer is in the
         journal before it is applied. A replay, `status`, `verify`, `report` and `certify` never ask it.
@@ -107,7 +112,10 @@ class PartsTask(Protocol):
         parts: name -> part. Names are those of nodes in a graph: letters, digits, dashes and underscores.
     """
 
-    parts: Mapping[str, VotedPart | GivenPart]
+    @property
+    def parts(self) -> "Mapping[str, VotedPart | GivenPart]":
+        """The parts by name."""
+        ...
 
     def start(self) -> State:
         """Return the state before the first step."""

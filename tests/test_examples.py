@@ -28,16 +28,7 @@ SHOWS = {
     "acting": "4 presses led to page 4 of 4",
     "own_task": "Right, in 146 voted steps",
 }
-SAYS = "|".join(
-    [
-        "Canberra",
-        "k = 3: wrong once in 730",
-        "^20 ",
-        "^7 True",
-        "'red', 'green', 'blue'",
-        r"^consistent \['12.50', '5.00', '7.00', '19.99'\]",
-    ]
-)
+SAYS = r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'"
 """What the blocks of the pages print."""
 
 PAGES = [*sorted(EXAMPLES.glob("*.md")), ROOT / "docs" / "tasks.md"]

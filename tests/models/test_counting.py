@@ -20,6 +20,11 @@ def test_rounds_go_on_until_the_rule_decides_and_each_sees_what_came_before() ->
     while count.more:
         count.take([Sample(index, next(texts)) for index in count.next])
     decision = count.decision()
-    assert (decision["answer"], decision["ballot"], decision["rounds"], decision["by"]) == ("a", {"a": 3, "b": 1}, 2, "model")
+    assert (decision["answer"], decision["ballot"], decision["rounds"], decision["by"]) == (
+        "a",
+        {'"a"': 3, '"b"': 1},
+        2,
+        "model",
+    )
     assert seen == [(2, 0), (2, 2)]
     assert count.rounds == 2

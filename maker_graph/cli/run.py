@@ -80,7 +80,7 @@ def run_command(
         typer.Option(
             metavar="MODEL",
             help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
-            "and of 10 disks, which it can finish, else sim:gpt-oss-20b.",
+            "and of 10 disks, which it can finish, else sim:gpt-oss-20b. For parts: choose=MODEL,verdict=MODEL.",
         ),
     ] = None,
     k: Annotated[
@@ -163,12 +163,13 @@ def run_command(
     if task == "records" and out is None:
         raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
     loaded = task_named(task, disks, source, sets)
+    named_model = default_model(task, loaded.options.get("disks", 0)) if model is None else model
     with recording(record) as file:
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         created = Run.create(
             directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
             loaded,
-            model=models_named(loaded, model or default_model(task, loaded.options.get("disks", 0)), part_model or []),
+            model=models_named(loaded, named_model, part_model or []),
             k=parse_k(k),
             target=target,
             calibration=calibrations_named(calibration or []),

@@ -232,23 +232,15 @@ _PART_MODEL = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)=(?=[\w.-]*[A-Za-z][\w.-]*:
 """Where the model of a part begins: a setting of a simulated model (sim:perfect,error=.1) is no such place."""
 
 
-def models_named(loaded: "LoadedTask", model: str, of_parts: Sequence[str]) -> str | dict[str, str]:
-    """Return the model of a run, or that of each voted part if some have one of their own.
-
-    `model` is for all parts, or names one for each (`choose=openai:x,verdict=openai:y`); `of_parts` come before it.
+def models_named(model: str) -> str | dict[str, str]:
+    """Return the model of a run, or that of each voted part (`choose=openai:x,verdict=openai:y`).
 
     Raises:
         UsageError: two are named for the same part, or what is named is no model.
     """
-    own = by_part("--part-model", of_parts)
-    if _PART_MODEL.match(model):
-        return {**by_part("--model", _PART_MODEL.sub(r"\n\1=", model).split("\n")[1:]), **own}
-    if not own:
+    if not _PART_MODEL.match(model):
         return model
-    from maker_graph.core.guarding import guarded
-
-    inside = guarded(loaded.task)
-    return {**dict.fromkeys(inside.voted_parts if len(inside.parts) > 1 else (), model), **own}
+    return dict(by_part("--model", _PART_MODEL.sub(r"\n\1=", model).split("\n")[1:]))
 
 
 def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:

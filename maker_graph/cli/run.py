@@ -92,10 +92,6 @@ def run_command(
         ),
     ] = "auto",
     target: Target = TARGET,
-    part_model: Annotated[
-        list[str] | None,
-        typer.Option("--part-model", metavar="NAME=MODEL", help="Another model for one part of the task; may be given again."),
-    ] = None,
     calibration: Annotated[
         list[str] | None,
         typer.Option(
@@ -169,7 +165,7 @@ def run_command(
         created = Run.create(
             directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
             loaded,
-            model=models_named(loaded, named_model, part_model or []),
+            model=models_named(named_model),
             k=parse_k(k),
             target=target,
             calibration=calibrations_named(calibration or []),

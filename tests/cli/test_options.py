@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from maker_graph.cli.options import (
-    by_part,
     calibrations_named,
     directory_of,
     models_named,
@@ -18,8 +17,6 @@ from maker_graph.cli.options import (
     parse_temperature,
 )
 from maker_graph.errors import UsageError
-from maker_graph.tasks import Hanoi
-from maker_graph.tasks.loading import described
 from tests.cli.commands import result
 from tests.conftest import Cli
 
@@ -72,26 +69,24 @@ def test_leads_and_models_are_said_by_part() -> None:
     assert calibrations_named([]) is None
     assert calibrations_named(["c.jsonl"]) == Path("c.jsonl")
     assert calibrations_named(["a=x.jsonl", "b=y.jsonl"]) == {"a": Path("x.jsonl"), "b": Path("y.jsonl")}
-    assert by_part("--part-model", ["a=sim:perfect,error=0.1"]) == {"a": "sim:perfect,error=0.1"}
 
 
 @pytest.mark.parametrize(
-    ("model", "of_parts", "named"),
+    ("model", "named"),
     [
-        ("sim:perfect,error=.1", [], "sim:perfect,error=.1"),
-        ("", [], ""),
-        ("a=sim:perfect,error=.1,latency=.02,b=openai:y", [], {"a": "sim:perfect,error=.1,latency=.02", "b": "openai:y"}),
-        ("choose=tiny, verdict=tiny", [], {"choose": "tiny", "verdict": "tiny"}),
-        ("choose=openai:x=1", ["verdict=openai:y"], {"choose": "openai:x=1", "verdict": "openai:y"}),
-        ("choose=openai:x", ["choose=openai:y"], {"choose": "openai:y"}),
+        ("sim:perfect,error=.1", "sim:perfect,error=.1"),
+        ("", ""),
+        ("a=sim:perfect,error=.1,latency=.02,b=openai:y", {"a": "sim:perfect,error=.1,latency=.02", "b": "openai:y"}),
+        ("choose=tiny, verdict=tiny", {"choose": "tiny", "verdict": "tiny"}),
+        ("choose=openai:x=1", {"choose": "openai:x=1"}),
     ],
-)  # fmt: skip
-def test_a_model_is_for_all_parts_or_for_each_by_its_name(model: str, of_parts: list[str], named: object) -> None:
-    assert models_named(described(Hanoi(3)), model, of_parts) == named
+)
+def test_a_model_is_for_all_parts_or_for_each_by_its_name(model: str, named: object) -> None:
+    assert models_named(model) == named
 
 
 def test_a_part_that_is_not_there_is_refused_with_those_there_are(cli: Cli) -> None:
-    for args in (("--model", "choose=sim:perfect"), ("--k", "choose=3"), ("--part-model", "choose=sim:perfect")):
+    for args in (("--model", "choose=sim:perfect"), ("--k", "choose=3")):
         done = cli("run", "hanoi", "--disks", "2", *args)
         assert (done.returncode, "names 'choose', which is no voted part" in done.stderr) == (2, True), done.stderr
 

@@ -23,6 +23,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, draftable, guarded, total_of
+from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
@@ -35,12 +36,11 @@ from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
+from maker_graph.run.results import see_out, write_out
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import LoadedTask, described
-from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import see_results, write_results
 
 if TYPE_CHECKING:
     from maker_graph.calibration.estimates import ModelEstimates
@@ -220,6 +220,7 @@ class Run:
 
         loaded = described(task)
         asked = Voting(
+            k=1,  # until it is planned
             temperature=temperature,
             max_tokens=max_tokens,
             max_samples=max_samples,
@@ -456,10 +457,10 @@ class Run:
             UsageError: a file of the user's stands there, or the folder is gone: solve it again with another `out`, or `force`.
             LimitReached: there is no room, or no access.
         """
-        out = self.options.out
-        if out is None or not isinstance(self.task, Records):
+        out, task = self.options.out, self.task
+        if out is None or not isinstance(task, Items):
             return 0
-        return write_results(out, self.task.items, directories.answers(self._opened), own_files(self._opened.journal))
+        return write_out(task, out, directories.answers(self._opened), own_files(self._opened.journal))
 
     def close(self) -> None:
         """Close the run's files."""
@@ -498,10 +499,10 @@ def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFil
     """
     if options.out is None:
         return
-    if not isinstance(task, Records):
+    if not isinstance(task, Items):
         raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
-    given = settings.options.get("input")
-    see_results(options.out, task.items, own, source=None if given is None else file_named(given), force=force)
+    sources = [file_named(value) for value in settings.options.values() if isinstance(value, str)]
+    see_out(task, options.out, own, sources=sources, force=force)
 
 
 def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:

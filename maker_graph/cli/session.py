@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import IO
 
 from rich.console import RenderableType
@@ -21,7 +20,6 @@ from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.runs import Run, Solving
-from maker_graph.tasks.tables import review_path
 
 
 def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> Ending:
@@ -63,7 +61,7 @@ def _results(run: Run) -> tuple[str | None, MakerError | None]:
         return None, error
     if not left_open:
         return None, None
-    text = f"{left_open} of {run.step} rows are left open for a person: {review_path(run.options.out or Path())}"
+    text = f"{left_open} of {run.step} items are left open for a person: maker-graph review {run.directory}"
     tell(text)
     return text, None
 

@@ -106,10 +106,8 @@ def test_why_a_run_is_not_at_a_good_end_is_said(cli: Cli, tmp_path: Path) -> Non
     (tmp_path / "rows.csv").write_text('address,date,amount\n"Nowhere",soon,much\n')
     args = ("--input", "rows.csv", "--out", "o.csv", "--model", "sim:perfect", "--max-samples", "9")
     done = cli("run", "records", *args, "--json")
-    assert (done.returncode, result(done)["reason"]) == (
-        3,
-        "1 of 1 rows are left open for a person: " + str(tmp_path / "o.review.csv"),
-    )
+    assert done.returncode == 3
+    assert result(done)["reason"].startswith("1 of 1 items are left open for a person: maker-graph review ")
 
 
 def costs(done: subprocess.CompletedProcess[str]) -> Any:

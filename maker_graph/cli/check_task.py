@@ -42,6 +42,7 @@ def _as_json(task: str, trial: Trial) -> dict[str, Any]:
         "steps": trial.steps,
         "stopped": trial.stopped,
         "answers": trial.answers,
+        "not_performed": trial.not_performed,
         "left_open": trial.left_open,
         "tried": [check for check in CHECKS if check in trial.tried],
         "problems": [{"check": each.check, "step": each.step, "problem": each.text} for each in trial.problems],
@@ -54,11 +55,14 @@ def _lines(task: str, trial: Trial) -> list[str]:
         "end": "to the end",
         "limit": "as many as were asked for",
         "failed": "then it could not go on",
-        "world": "then a part acts on the world, which is not done here: give that part truth(state) to have more tried",
-        "unknown": "then nobody knew the answer: give the task truth(state), or a rehearsal, to have more tried",
+        "world": "then it depends on a part that acts on the world, which is not done here: give rehearse(state) to that part, "
+        "and to those that look at what it did, to have more tried",
+        "unknown": "then nobody knew the answer: give the task truth(state), or rehearse(state), to have more tried",
     }[trial.stopped]
     left = f", {trial.left_open} of them left open" if trial.left_open else ""
     lines = [f"{task}: {trial.steps} steps were tried{left}, {end}."]
+    if trial.not_performed:
+        lines.append(f"  {trial.not_performed} actions on the world were not performed; what is rehearsed stood for them.")
     for check, meaning in CHECKS.items():
         found = [problem for problem in trial.problems if problem.check == check]
         verdict = "FAILED" if found else "ok" if check in trial.tried else "-"

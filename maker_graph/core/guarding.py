@@ -172,7 +172,7 @@ class _GuardedParts(Guarded):
 
     def part(self, state: Any) -> str | None:
         name: str | None = self._part(state)
-        if name is not None and name not in self.parts:
+        if name is not None and (not isinstance(name, str) or name not in self.parts):
             raise UsageError(
                 f"{self.title}.part(state) returned {name!r}, which is no part: there are {', '.join(self.parts)}."
             )

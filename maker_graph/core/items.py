@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from maker_graph.core.canonical import JSON, sorted_json
+from maker_graph.core.canonical import JSON, copied, sorted_json
 from maker_graph.core.checks import takes_state
 from maker_graph.core.task import Prompt, State
 
@@ -106,8 +106,8 @@ class ItemSteps:
         return parsed
 
     def item(self, state: State) -> Any:
-        """Return the item that comes next."""
-        return self.task.items[state[self._place]]
+        """Return the item that comes next; a copy, so that what a function does to it changes nothing else."""
+        return copied(self.task.items[state[self._place]])
 
     def start(self) -> State:
         """Return the state before the first item."""

@@ -101,6 +101,9 @@ class GivenPart(Protocol):
         What acts on the world is preceded by an intent in the journal. If the process dies between the action and the journal,
         the action is done again when the run goes on: at most once for each kill, and never otherwise. To make that harmless,
         it may take the id of the run as a third argument: (run, step) is the same when it is asked again.
+
+        A part may have `rehearse(state)`, which returns what the answer would be. `maker-graph check-task` goes on with it, for
+        it performs no action. A run never asks it.
         """
         ...
 

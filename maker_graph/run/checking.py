@@ -4,18 +4,20 @@ The others are this module as a script: `python -m maker_graph.run.checking NAME
 process makes the task once. One of the others (with "replay" as a further argument) first applies the answers of this one.
 """
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import whole
 from maker_graph.errors import UsageError
-from maker_graph.tasks.checking import Pairs, Place, Problem, Replies, Trial, replayed, try_task
+from maker_graph.tasks.checking import PROGRAM, Outside, Pairs, Place, Problem, Replies, Trial, replayed, try_task
 from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
 
 STEPS = 1000
@@ -49,9 +51,17 @@ def check_task(loaded: LoadedTask, *, steps: int = STEPS) -> Trial:
 
 def _tried(loaded: LoadedTask, steps: int) -> Trial:
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which a help text does not need
+    from maker_graph.models.simulation.rehearsal import replies_of  # noqa: PLC0415  a real run knows nothing of the simulation
 
+    outside = Outside(as_pairs, replies_of, _awaited, _replies_of(loaded))
     with redirect_stdout(sys.stderr):  # what a task prints is not the result
-        return try_task(lambda: loaded.task, steps=steps, asked=as_pairs, replies=_replies_of(loaded))
+        return try_task(lambda: loaded.task, outside, steps=steps)
+
+
+def _awaited(work: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of a coroutine, on a loop of its own: also where one is running already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def _replies_of(loaded: LoadedTask) -> Callable[[Pairs], Replies | None] | None:
@@ -98,8 +108,10 @@ def _seen_by(process: subprocess.Popen[str], trial: Trial) -> tuple[Trial, Probl
 
 
 def _difference(one: Trial, other: Trial) -> Problem | None:
-    """Return where two processes saw something else first."""
+    """Return where two processes saw something else first; what follows another answer of a program cannot be compared."""
     for step, (here, there) in enumerate(zip(one.trace, other.trace, strict=False), start=1):
+        if here[:2] == there[:2] and here.prompt == PROGRAM and here != there:
+            return None
         for what, value, elsewhere in zip(Place._fields, here, there, strict=True):
             if value != elsewhere:
                 why = "is it made from a set, or with hash()?"

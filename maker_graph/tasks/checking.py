@@ -4,12 +4,15 @@ Every function is called twice, with copies: it must return the same, and leave 
 must be plain JSON, and mean the same once they were stored. The answers come from what the task rehearses (the right reply is
 read as a model's would be) or from its `truth`; a task that has neither is tried on its first step only.
 
+A part that is a program is asked once for each of its steps. One that acts on the world is never asked: what it rehearses
+(`rehearse(state)`), or its `truth`, stands for its answer. Without either, the trial ends there.
+
 What no single process shows (the order of a set, which differs with PYTHONHASHSEED) is seen by comparing the traces of two:
 `maker_graph/run/checking.py`. There the answers are applied again too (`replayed`), for each process makes the task once.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -55,6 +58,9 @@ DRAFTED = 4
 _TEXTS = ("", "a", "0", "[]", "{}", '["a", "b"]', '{"a": 1}')
 """Replies that are tried where nobody knows a right one, for what `parse` may make of them."""
 
+PROGRAM = "program"
+"""In the place of a prompt: the answer is that of a program, which may look things up and need not say the same again."""
+
 Pairs: TypeAlias = list[tuple[str, Any]]
 
 
@@ -86,8 +92,30 @@ class Problem(NamedTuple):
     step: int | None
 
 
+class Outside(NamedTuple):
+    """What a trial needs of other rooms.
+
+    Attributes:
+        asked: from a prompt to (role, content), or it raises a UsageError.
+        rehearsed: from what `rehearse` returned to what may be replied, or it raises a UsageError.
+        awaited: from a coroutine to its result.
+        replies: from (role, content) to what may be replied, as the `rehearsal` of the task says; None if it has none.
+    """
+
+    asked: Callable[[Prompt], Pairs]
+    rehearsed: Callable[[Any], Replies]
+    awaited: Callable[[Coroutine[Any, Any, Any]], Any]
+    replies: Callable[[Pairs], Replies | None] | None = None
+
+
 class Place(NamedTuple):
-    """One step of the walk, as digests: what another process must see too. `answer` is empty if nobody knows it."""
+    """One step of the walk, as digests: what another process must see too.
+
+    Attributes:
+        state: before the step.
+        prompt: empty if no model is asked; `PROGRAM` if a part is asked that is a program.
+        answer: empty if nobody knows it.
+    """
 
     state: str
     prompt: str
@@ -101,8 +129,9 @@ class Trial:
     Attributes:
         steps: that were walked.
         stopped: why no more were: "end" (done, or as many as total() says), "limit", "failed", "unknown" (the answers are), or
-            "world": the next answer is given by a part that acts, and that is not done here.
+            "world": what comes next depends on a part that acts, and that is not done here.
         answers: who gave them: "rehearsal", "truth" or "nobody".
+        not_performed: steps of parts that act on the world; what they rehearse stood for their answers.
         left_open: steps without a right reply that can be read, in a task that can leave them open.
         tried: which of `CHECKS`, as far as the walk went.
         problems: what does not hold; each once, where it was first seen.
@@ -114,6 +143,7 @@ class Trial:
     steps: int = 0
     stopped: Literal["end", "limit", "failed", "unknown", "world"] = "failed"
     answers: Literal["rehearsal", "truth", "nobody"] = "nobody"
+    not_performed: int = 0
     left_open: int = 0
     tried: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -130,27 +160,14 @@ class _Broken(Exception):
     """The walk cannot go on; why is among the problems."""
 
 
-def try_task(
-    make: Callable[[], AnyTask],
-    *,
-    steps: int,
-    asked: Callable[[Prompt], Pairs],
-    replies: Callable[[Pairs], Replies | None] | None,
-) -> Trial:
-    """Return what is wrong with a task, as far as one process shows it.
-
-    Args:
-        make: makes the task.
-        steps: no more are walked.
-        asked: from a prompt to (role, content), or it raises a UsageError.
-        replies: from those to what may be replied; None if nothing is rehearsed.
-    """
+def try_task(make: Callable[[], AnyTask], outside: Outside, *, steps: int) -> Trial:
+    """Return what is wrong with the task that `make` makes, as far as one process shows it; no more than `steps` are walked."""
     trial = Trial()
     try:
         task = make()
         trial.tried.add("functions")
         see_task(task)
-        _Walk(task, trial, asked, replies).along(steps)
+        _Walk(task, trial, outside).along(steps)
     except UsageError as error:
         trial.problems.append(Problem("functions", str(error), None))
     except _Broken:
@@ -161,19 +178,13 @@ def try_task(
 class _Walk:
     """The walk along the right path."""
 
-    def __init__(
-        self,
-        task: AnyTask,
-        trial: Trial,
-        asked: Callable[[Prompt], Pairs],
-        replies: Callable[[Pairs], Replies | None] | None,
-    ) -> None:
+    def __init__(self, task: AnyTask, trial: Trial, outside: Outside) -> None:
         self.task: Any = _steps_of(task)
+        self._items = task if isinstance(task, Items) else None
         self._parts: Mapping[str, Any] = task.parts if isinstance(task, PartsTask) else {}
         self._part: Any = self.task  # whose question is tried
         self.trial = trial
-        self._asked = asked
-        self._replies = replies
+        self._outside = outside
         self._step: int | None = None
         self._unread: Problem | None = None
         self._seen: dict[str, int] = {}
@@ -206,7 +217,7 @@ class _Walk:
             return bool(self._call("done", self.trial.state))
         if (name := self._call("part", self.trial.state)) is None:
             return True
-        if name not in self._parts:
+        if not isinstance(name, str) or name not in self._parts:
             self._problem("functions", f"part returned {name!r}, which is no part: there are {', '.join(self._parts)}")
             raise _Broken
         self._part = self._parts[name]
@@ -217,16 +228,24 @@ class _Walk:
         state = self.trial.state
         text = canonical(state, own=True)
         if not knows_its_end and text in self._seen:
-            self._problem("end", f"the state is that of step {self._seen[text]} again, so the steps never end")
+            if self.trial.not_performed:
+                self.trial.stopped = "world"  # a part that looks at the world does not see what was not done
+            else:
+                self._problem("end", f"the state is that of step {self._seen[text]} again, so the steps never end")
             return False
         self._seen[text] = self.trial.steps + 1
-        if isinstance(self._part, GivenPart) or self._is_given(state):
-            self.trial.trace.append(Place(_digest(text), "", ""))
+        program = None if self._items is None else self._call("given", state)
+        if isinstance(self._part, GivenPart):
+            self._trace(text, PROGRAM if self._part.by == "program" else "")
             self._drafts(state)
             answer, known = self._given(state)
+        elif program is not None:
+            self._trace(text)
+            self._drafts(state)
+            answer, known = self._sure(state, program), True
         else:
             prompt = self._call("prompt", state)
-            self.trial.trace.append(Place(_digest(text), _digest(sorted_json(prompt)), ""))
+            self._trace(text, _digest(sorted_json(prompt)))
             self._optional(state)
             answer, known = self._answer(state, prompt)
         if known:
@@ -240,27 +259,37 @@ class _Walk:
         self.trial.trace[-1] = self.trial.trace[-1]._replace(answer=_digest(canonical(answer, own=True)))
         return True
 
-    def _is_given(self, state: JSON) -> bool:
-        """Say whether the program of an items task is sure of the answer."""
-        return isinstance(self.task, ItemSteps) and self._call("given", state) is not None
+    def _trace(self, state: str, prompt: str = "") -> None:
+        self.trial.trace.append(Place(_digest(state), prompt, ""))
+
+    def _sure(self, state: JSON, answer: JSON) -> JSON:
+        """Return the answer of the program of an items task, and see that the task itself takes it for right."""
+        kept: Any = self._call("check", state, answer) if isinstance(self.task, Checks) else True
+        if isinstance(kept, _Raised) or not kept:
+            self._problem("replies", "given returns an answer that check refuses")
+        if isinstance(self.task, Known) and self._candidate(answer) != self._candidate(self._call("truth", state)):
+            self._problem("replies", "given returns something else than truth(item)")
+        return answer
 
     def _given(self, state: JSON) -> tuple[JSON, bool]:
-        """Return the answer of a given part, or of the program of an items task, and whether there is one."""
-        if isinstance(self.task, ItemSteps):
-            answer = self._call("given", state)
-            kept: Any = self._call("check", state, answer) if isinstance(self._part, Checks) else True
-            if isinstance(kept, _Raised) or not kept:
-                self._problem("replies", "given returns an answer that check refuses")
-            return answer, True
-        if isinstance(self._part, Known):
-            return self._call("truth", state), True
-        if self._part.by == "world" or checks.awaits(self._part.answer):
+        """Return the answer of a given part, and whether there is one."""
+        acts = self._part.by == "world"
+        answer = None if acts else self._computed(state)
+        for name in ("rehearse", "truth"):
+            if hasattr(self._part, name):
+                self.trial.not_performed += acts
+                return self._call(name, state), True
+        if acts:
             self.trial.stopped = "world"
-            return None, False
+        return answer, not acts
+
+    def _computed(self, state: JSON) -> JSON:
+        """Return what a part answers that is a program; it is asked once."""
         more = ["check-task"] if checks.least_arguments(self._part.answer) == 3 else []
         handed = copied(state)
         try:
-            answer = self._plain("answer", self._part.answer(handed, self._step, *more))
+            said = self._part.answer(handed, self._step, *more)
+            answer: JSON = self._plain("answer", self._outside.awaited(said) if checks.awaits(self._part.answer) else said)
         except _Broken:
             raise
         except Exception as error:
@@ -268,7 +297,7 @@ class _Walk:
             raise _Broken from error
         if handed != state:
             self._problem("arguments", "answer changes the state that it is given: it must leave it as it is")
-        return answer, True
+        return answer
 
     def _optional(self, state: JSON) -> None:
         """Try the functions that not every task has."""
@@ -306,6 +335,8 @@ class _Walk:
         answer, candidate = said
         if isinstance(self._part, Known) and candidate != self._candidate(right):
             self._problem("replies", "the right reply that is rehearsed says something else than truth(state)")
+        if not found.wrong:
+            self._problem("replies", "no wrong reply is rehearsed: name at least one, for a model that errs")
         for wrong in found.wrong:
             other = self._read(state, wrong)
             if not isinstance(other, str) and other[1] == candidate:
@@ -314,19 +345,20 @@ class _Walk:
 
     def _rehearsed(self, state: JSON, prompt: Pairs) -> Replies | None:
         """Return what the task says of the replies to a step, by its state or by the prompt."""
-        if hasattr(self._part, "rehearse") or hasattr(self.task, "rehearse"):
-            said = self._call("rehearse", state)
-            if not isinstance(said, list) or len(said) < 2 or not isinstance(said[1], list):
-                self._problem("functions", "rehearse must return Replies(right, wrong): see maker_graph.simulation")
-                raise _Broken
-            return _Rehearsed(*said[:2])
-        return None if self._replies is None else self._replies(prompt)
+        replies, rehearsed = self._outside.replies, hasattr(self._part, "rehearse") or hasattr(self.task, "rehearse")
+        try:
+            if rehearsed:
+                return self._outside.rehearsed(self._call("rehearse", state))
+            return None if replies is None else replies(prompt)
+        except UsageError as error:
+            self._problem("functions", str(error))
+            raise _Broken from error
 
     def _without_reply(self, state: JSON, right: JSON) -> tuple[JSON, bool]:
         if isinstance(self._part, Known):
             self.trial.answers = "truth"
             return right, True
-        if self._replies is not None:
+        if self._outside.replies is not None:
             self.trial.tried.add("replies")
             self._problem("replies", "the rehearsal does not know the prompt")
         for text in _TEXTS:
@@ -371,9 +403,12 @@ class _Walk:
         """
         said = []
         self.trial.tried |= {"pure", "arguments", "plain"}
-        owner = self._part if self._parts and name in ONE_QUESTION and hasattr(self._part, name) else self.task
+        owner, names = self._owner(name), (*ARGUMENTS[name], "state")
+        if owner is self._items:
+            names = tuple("item" if each == "state" else each for each in names)
         for _ in range(2):
-            handed = copied([*given])
+            before = [*given] if owner is not self._items else self._with_item(names, given)
+            handed = copied(before)
             try:
                 said.append(self._plain(name, getattr(owner, name)(*handed)))
             except _Broken:
@@ -385,12 +420,22 @@ class _Walk:
                 if name != "parse":
                     self._problem("functions", f"{name} failed with {said[-1].text[:200]}")
                     raise _Broken from error
-            for argument, value, before in zip((*ARGUMENTS[name], "state"), handed, given, strict=False):
-                if value != before:
+            for argument, value, was in zip(names, handed, before, strict=False):
+                if value is not was and value != was:
                     self._problem("arguments", f"{name} changes the {argument} that it is given: it must return a new one")
         if said[0] != said[1]:
             self._problem("pure", f"{name} returns something else when it is called again: no clock, no chance, no counter")
         return said[0]
+
+    def _owner(self, name: str) -> Any:
+        """Return whose function it is."""
+        if self._items is not None and name in (*ONE_QUESTION, "given"):
+            return self._items
+        return self._part if self._parts and name in ONE_QUESTION and hasattr(self._part, name) else self.task
+
+    def _with_item(self, names: Sequence[str], given: Sequence[Any]) -> list[Any]:
+        """Return the arguments of a function of an items task: the item, read anew, in the place of its state."""
+        return [self.task.item(value) if each == "item" else value for each, value in zip(names, given, strict=False)]
 
     def _plain(self, name: str, result: Any) -> Any:
         """Return what a function returned in the form in which a run keeps it."""
@@ -398,7 +443,7 @@ class _Walk:
             match name:
                 case "prompt" | "rephrase" | "draft_prompt":
                     self.trial.tried.add("prompts")
-                    return self._asked(result)
+                    return self._outside.asked(result)
                 case "done" | "check" | "goal":
                     return truth(name, result)
                 case "draft":
@@ -431,13 +476,6 @@ class _Walk:
     def _problem(self, check: str, text: str) -> None:
         if not any((each.check, each.text) == (check, text) for each in self.trial.problems):
             self.trial.problems.append(Problem(check, text, self._step))
-
-
-class _Rehearsed(NamedTuple):
-    """What `rehearse` returned, as plain data."""
-
-    right: str
-    wrong: Sequence[str]
 
 
 class _Raised(NamedTuple):

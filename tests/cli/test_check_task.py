@@ -44,6 +44,43 @@ def test_json_is_one_object(cli: Cli, tmp_path: Path) -> None:
     assert (problem["check"], problem["step"]) == ("arguments", 1)
 
 
+ACTS = """
+class Choose:
+    def prompt(self, state): return f"choose {state}"
+    def parse(self, text): return text
+    def truth(self, state): return "a"
+
+class Press:
+    by = "world"
+    def answer(self, state, step): open("pressed", "w").close()
+
+class Rehearsed(Press):
+    def rehearse(self, state): return "done"
+
+class Acts:
+    parts = {"choose": Choose(), "press": Press()}
+    def start(self): return 0
+    def part(self, state): return None if state == 4 else ("choose", "press")[state % 2]
+    def apply(self, state, answer): return state + 1
+
+class Goes(Acts):
+    parts = {"choose": Choose(), "press": Rehearsed()}
+"""
+
+
+def test_no_action_is_performed_and_it_is_said(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "acting_task.py").write_text(ACTS)
+    stopped = cli("check-task", "acting_task:Acts")
+    assert stopped.returncode == 0, stopped.stderr
+    assert "1 steps were tried, then it depends on a part that acts on the world, which is not done here" in stopped.stdout
+    goes = cli("check-task", "acting_task:Goes")
+    assert "4 steps were tried, to the end." in goes.stdout
+    assert "2 actions on the world were not performed; what is rehearsed stood for them." in goes.stdout
+    found = result(cli("check-task", "acting_task:Goes", "--json"))
+    assert (found["ok"], found["stopped"], found["not_performed"]) == (True, "end", 2)
+    assert not (tmp_path / "pressed").exists()
+
+
 def test_a_task_that_is_not_there_is_wrong_usage(cli: Cli) -> None:
     done = cli("check-task", "nowhere:Task")
     assert (done.returncode, done.stdout) == (2, "")

@@ -1,6 +1,7 @@
 """A task that changes what it is given changes nothing else."""
 
 import copy
+import re
 from functools import partial
 from typing import Any
 
@@ -131,10 +132,11 @@ def test_behind_the_guard_a_task_of_parts_asks_the_part_that_answers() -> None:
         task.at({"n": 3})
 
 
-def test_a_part_that_is_none_is_told_with_those_there_are() -> None:
+@pytest.mark.parametrize("said", ["gues", ["guess"], {"guess": 1}, False])
+def test_a_part_that_is_none_is_told_with_those_there_are(said: Any) -> None:
     task = Parted()
-    task.part = lambda _: "gues"  # type: ignore[method-assign,assignment]  # the mistake
-    with pytest.raises(UsageError, match="returned 'gues', which is no part: there are guess, look"):
+    task.part = lambda _: said  # type: ignore[method-assign,assignment]  # the mistake
+    with pytest.raises(UsageError, match=f"returned {re.escape(repr(said))}, which is no part: there are guess, look"):
         guarded(task).part({"n": 0})
 
 

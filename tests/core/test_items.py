@@ -60,6 +60,22 @@ def test_a_subclass_may_name_the_place_in_its_state() -> None:
     assert ItemSteps(Rows(["5"])).start() == {"row": 0}
 
 
+def test_what_a_function_does_to_its_item_changes_no_other_call() -> None:
+    class Careless(Items):
+        items = ({"price": "5"},)
+
+        def given(self, item: Any) -> Any:
+            item.clear()
+            return None
+
+        def prompt(self, item: Any) -> str:
+            return str(item.pop("price"))
+
+    task = guarded(Careless())
+    assert task.given is not None
+    assert [task.given({"item": 0}), task.prompt({"item": 0}), task.prompt({"item": 0})] == [None, "5", "5"]
+
+
 def test_items_are_read_one_at_a_time() -> None:
     read: list[int] = []
 

@@ -44,6 +44,19 @@ class Remembers(Words):
         return super().prompt(state)
     def apply(self, state, answer): return {"n": state["n"] + 1, "asked": self.asked}
 
+class Looks:
+    by = "program"
+    def answer(self, state, step): return hash("page")
+
+class Pages:
+    parts = {"word": Words(), "look": Looks()}
+    def start(self): return {"n": 0}
+    def part(self, state): return None if state["n"] == 4 else ("word", "look")[state["n"] % 2]
+    def apply(self, state, answer): return {"n": state["n"] + 1, "seen": answer if state["n"] % 2 else 0}
+
+class Hashed(Pages):
+    def apply(self, state, answer): return {"n": state["n"] + 1, "seen": hash("x")}
+
 import os
 class Exits(Words):
     def start(self): return os._exit(7) if os.environ.get("PYTHONHASHSEED") in ("1", "2") else {"n": 0}
@@ -79,6 +92,22 @@ def test_a_task_that_remembers_what_it_was_asked_is_found_by_the_replay(module: 
     (problem,) = check_task(load_task(f"{module}:Remembers", {})).problems
     assert (problem.check, problem.step) == ("replay", None)
     assert "the end is another: a function depends on what was called before" in problem.text
+
+
+def test_what_a_program_looks_up_may_be_something_else_in_another_process(module: str) -> None:
+    assert check_task(load_task(f"{module}:Pages", {})).problems == []
+    (problem,) = check_task(load_task(f"{module}:Hashed", {})).problems
+    assert (problem.check, problem.step) == ("processes", 2)
+
+
+async def test_an_awaited_program_is_asked_also_where_a_loop_is_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = WORDS.replace("def answer(self, state, step)", "async def answer(self, state, step)")
+    (tmp_path / "words_awaited.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    trial = check_task(load_task("words_awaited:Pages", {}))
+    assert (trial.problems, trial.steps) == ([], 4)
 
 
 def test_a_shipped_task_is_tried_with_what_is_rehearsed_for_it() -> None:

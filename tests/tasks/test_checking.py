@@ -1,5 +1,6 @@
 """A task that breaks its contract is told so before money is spent, with the function and the step."""
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from maker_graph.models.prompts import as_pairs
 from maker_graph.models.simulation import Replies
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.models.simulation.records import RecordsRehearsal
+from maker_graph.models.simulation.rehearsal import replies_of
 from maker_graph.tasks import Hanoi, Records
-from maker_graph.tasks.checking import CHECKS, Trial, replayed, try_task
+from maker_graph.tasks.checking import CHECKS, Outside, Trial, replayed, try_task
 
 ROW = {"address": "5 Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}
 clock = itertools.count()
@@ -54,7 +56,7 @@ def rehearsed(prompt: Any) -> Replies | None:
 
 def tried(make: Callable[[], Any], *, steps: int = 100, replies: Any = rehearsed) -> Trial:
     """Return what one process sees of a task, with the replay on a task that was made anew."""
-    trial = try_task(make, steps=steps, asked=as_pairs, replies=replies)
+    trial = try_task(make, Outside(as_pairs, replies_of, asyncio.run, replies), steps=steps)
     if trial.steps and not trial.failed("pure"):
         trial.tried.add("replay")
         trial.problems += filter(None, [replayed(make(), trial)])
@@ -419,15 +421,44 @@ def test_what_is_rehearsed_by_the_state_gives_the_answers_in_tasks_of_all_forms(
         "a wrong reply that is rehearsed counts as the same vote as the right one"
     ]
     Serves.rehearse = lambda _, state: state["n"]  # type: ignore[method-assign, assignment]  # another
-    assert ["rehearse must return" in each.text for each in tried(Serves, replies=None).problems] == [True]
+    assert ["must be Replies(right, wrong)" in each.text for each in tried(Serves, replies=None).problems] == [True]
 
 
 def test_what_acts_on_the_world_is_not_called() -> None:
     act = Tell("world")
     trial = tried(lambda: Turns(tell=act))
     assert (trial.problems, trial.steps, trial.stopped, act.calls) == ([], 1, "world", 0)
-    known = Tell("world", truth=lambda state: {"n": state["n"]})
-    assert (tried(lambda: Turns(tell=known)).stopped, known.calls) == ("end", 0)
+    for name in ("truth", "rehearse"):
+        known = Tell("world", **{name: lambda state: {"n": state["n"]}})
+        trial = tried(lambda known=known: Turns(tell=known))  # type: ignore[misc]  # bound now
+        assert (trial.problems, trial.stopped, trial.not_performed, known.calls) == ([], "end", 3, 0)
+
+
+class Rounds(Turns):
+    """Picks until the world has changed, which only an action does."""
+
+    def apply(self, state: Any, answer: Any) -> Any:  # noqa: ARG002  the contract's
+        return {"n": (state["n"] + 1) % 2}
+
+
+def test_a_task_that_waits_for_what_was_not_done_is_not_said_to_go_round_in_circles() -> None:
+    trial = tried(lambda: Rounds(tell=Tell("world", rehearse=lambda _: "pressed")))
+    assert (trial.problems, trial.steps, trial.stopped) == ([], 2, "world")
+    assert ["never end" in each.text for each in tried(Rounds).problems] == [True]
+
+
+def test_a_program_is_asked_once_whatever_else_is_known_of_its_answers() -> None:
+    class Later(Tell):
+        async def answer(self, state: Any, step: int) -> Any:
+            return super().answer(state, step)
+
+    for tell in (Tell(), Later(), Tell(truth=lambda _: "known"), Tell(rehearse=lambda _: "known")):
+        trial = tried(lambda tell=tell: Turns(tell=tell))  # type: ignore[misc]  # bound now
+        assert (trial.problems, trial.stopped, trial.not_performed, tell.calls) == ([], "end", 0, 3)
+        known = hasattr(tell, "truth") or hasattr(tell, "rehearse")
+        assert trial.decided[1] == ("known" if known else {"step": 2, "n": 1}, True)
+    trial = tried(lambda: Turns(tell=Tell(answer=lambda *_: {1}, truth=lambda _: "known")))
+    assert [each.check for each in trial.problems] == ["plain"]
 
 
 def _changing(state: Any, step: int) -> Any:
@@ -446,6 +477,11 @@ class Lost(Turns):
         return "tel" if state["n"] else "pick"
 
 
+class Listed(Turns):
+    def part(self, state: Any) -> Any:
+        return None if state["n"] == 6 else ["pick"]
+
+
 @pytest.mark.parametrize(
     ("make", "check", "step", "says"),
     [
@@ -455,6 +491,13 @@ class Lost(Turns):
         (lambda: Turns(pick=Elsewise()), "arguments", 1, "parse changes the state"),
         (Lost, "functions", 1, "part returned 'tel', which is no part: there are pick, tell"),
         (lambda: Turns(pick=object()), "functions", None, "is no part"),
+        (Listed, "functions", None, "part returned ['pick'], which is no part"),
+        (
+            lambda: Turns(tell=Tell("world", rehearse=lambda state: state.pop("n"))),
+            "arguments",
+            2,
+            "rehearse changes the state",
+        ),
     ],
 )
 def test_a_part_that_breaks_its_contract_is_told(make: Any, check: str, step: int | None, says: str) -> None:
@@ -492,3 +535,51 @@ def test_items_are_tried_with_their_program() -> None:
     ):
         found = tried(lambda given=given: Sums(given))  # type: ignore[misc]  # bound now
         assert any(each.check == check and says in each.text for each in found.problems), found.problems
+
+
+class Rows(Items):
+    """Items that a careless function changes in place."""
+
+    def __init__(self, **functions: Any) -> None:
+        self.items = [{"n": [1]}, {"n": [2]}]
+        vars(self).update(functions)
+
+    def prompt(self, item: Any) -> str:
+        return f"row {item['n']}"
+
+    def truth(self, item: Any) -> Any:
+        return str(item["n"])
+
+
+def as_it_is(item: Any) -> Replies:
+    return Replies(str(item["n"]), ["[3]"])
+
+
+@pytest.mark.parametrize(
+    ("functions", "check", "says"),
+    [
+        ({"given": lambda item: item["n"].append(3)}, "arguments", "given changes the item that it is given"),
+        ({"prompt": lambda item: f"row {item.pop('n')}"}, "arguments", "prompt changes the item"),
+        ({"parse": lambda text, item: item.pop("n") and text, "rehearse": as_it_is}, "arguments", "parse changes the item"),
+        ({"check": lambda item, _: item.clear() is None, "rehearse": as_it_is}, "arguments", "check changes the item"),
+        ({"given": lambda _: "[2]"}, "replies", "given returns something else than truth(item)"),
+        ({"rehearse": lambda _: ("[1]", ["[3]"], 2)}, "functions", "must lie between 0 and 1"),
+        ({"rehearse": lambda _: ("[1]", "[3]")}, "functions", "must be Replies(right, wrong)"),
+        ({"rehearse": lambda _: (1, [2])}, "functions", "must be Replies(right, wrong)"),
+        ({"rehearse": lambda _: None}, "functions", "must be Replies(right, wrong)"),
+        ({"rehearse": lambda _: ("[1]", [])}, "replies", "no wrong reply is rehearsed"),
+    ],
+)
+def test_what_is_wrong_with_a_function_of_an_item_is_told(functions: Any, check: str, says: str) -> None:
+    found = tried(lambda: Rows(**functions), replies=None).problems
+    assert any((each.check, each.step) == (check, 1) and says in each.text for each in found), found
+
+
+def test_items_that_are_others_when_they_are_read_again_are_noticed() -> None:
+    class Anew(Rows):
+        items = property(lambda _: [next(clock)], lambda *_: None)
+
+        def prompt(self, item: Any) -> str:
+            return str(item)
+
+    assert "prompt returns something else" in tried(Anew, replies=None).problems[0].text

@@ -20,7 +20,7 @@ from maker_graph.errors import UsageError
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.models.simulation.profiles import Profile
 from maker_graph.models.simulation.records import RecordsRehearsal
-from maker_graph.models.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies
+from maker_graph.models.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies, replies_of
 
 LATENCY_SIGMA = 0.4
 """Spread of the lognormal latencies."""
@@ -78,9 +78,10 @@ class _Lesson:
     def replies(self) -> Replies:
         if self._replies is None:
             try:
-                self._replies = Replies(*self._make())
+                said = self._make()
             except Exception as error:
                 raise _failing("rehearse", error) from error
+            self._replies = replies_of(said)
         return self._replies
 
 
@@ -219,13 +220,7 @@ class Simulator:
         self._replies(prompt)
 
     def difficulty(self, prompt: Messages, error: float | None = None) -> float:
-        """Return the probability that a valid sample of `prompt` is wrong; `error` is its mean, if not the profile's.
-
-        Raises:
-            UsageError: `error` is no probability.
-        """
-        if error is not None and not 0 <= error <= 1:
-            raise UsageError(f"The error of a rehearsed step must lie between 0 and 1, not {error!r}.")
+        """Return the probability that a valid sample of `prompt` is wrong; `error` is its mean, if not the profile's."""
         mean = self.profile.error if error is None or self.profile.error == 0 else error
         return self._difficulty(_hashable(prompt), mean)
 
@@ -256,11 +251,11 @@ class Simulator:
     def _rehearsed(self, prompt: tuple[tuple[str, str], ...]) -> Replies:
         for rehearsal in self._rehearsals:
             try:
-                replies = rehearsal.replies(prompt)
+                said = rehearsal.replies(prompt)
             except Exception as error:
                 raise _failing(type(rehearsal).__name__, error) from error
-            if replies is not None:
-                return replies
+            if said is not None:
+                return replies_of(said)
         raise UsageError(
             "A simulated model answers only what it has rehearsed: the prompts of hanoi and records. "
             "Use a real model, or give the task a function `rehearse(state)` that returns the right reply and wrong ones "

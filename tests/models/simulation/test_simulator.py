@@ -1,5 +1,6 @@
 """The simulated model errs as its profile says, and depends on nothing but what it sees."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -151,13 +152,28 @@ def test_a_rehearsal_says_how_hard_a_step_is_but_not_to_a_model_without_error(
 
 @pytest.mark.parametrize(
     ("replies", "says"),
-    [(Replies("a", [], 1.0), "none was rehearsed"), (Replies("a", ["b"], 2.0), "between 0 and 1"), ("ab", "rehearse fails")],
+    [
+        (Replies("a", [], 1.0), "none was rehearsed"),
+        (Replies("a", ["b"], 2.0), "between 0 and 1"),
+        (Replies("a", ["b"], math.nan), "between 0 and 1"),
+        (Replies("a", "bc"), "must be Replies"),
+        (Replies(1, [2]), "must be Replies"),  # type: ignore[arg-type, list-item]  # that is what is wrong
+        ("ab", "must be Replies"),
+        ({"right": "a", "wrong": ["b"]}, "must be Replies"),
+        (None, "must be Replies"),
+    ],
 )
 def test_what_is_wrong_with_rehearsed_replies_is_told(replies: Any, says: str) -> None:
-    model = Simulator(profile_of("perfect,error=0.5"))
-    model.learn(PROMPT, lambda: None if replies == "ab" else replies)  # type: ignore[arg-type, return-value]  # that is what is wrong
-    with pytest.raises(UsageError, match=says):
-        model.reply(PROMPT, seed=1, max_tokens=None)
+    class Knows:
+        def replies(self, _: Any) -> Any:
+            return replies
+
+    told = Simulator(profile_of("perfect,error=0.5"))
+    told.learn(PROMPT, lambda: replies)
+    for model in (told, Simulator(profile_of("perfect,error=0.5"), rehearsals=[Knows()] if replies else ())):
+        if replies or model is told:
+            with pytest.raises(UsageError, match=says):
+                model.reply(PROMPT, seed=1, max_tokens=None)
 
 
 def draft_asked(n: int | str, pegs: str = "[[3, 2, 1], [], []]") -> list[tuple[str, str]]:

@@ -37,6 +37,7 @@ from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.results import see_out, write_out
+from maker_graph.run.review import OpenItem, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
@@ -396,6 +397,35 @@ class Run:
             trace=how.get("trace"),
             probe=how.get("probe", True),
         )
+
+    def open_items(self) -> Iterator[OpenItem]:
+        """Yield the items that no vote could decide, with what was asked and their ballots.
+
+        Raises:
+            UsageError: the task has no items.
+        """
+        return open_items(self._opened)
+
+    def open_count(self) -> int:
+        """Return how many steps are open."""
+        return count_open(self._opened)
+
+    def answer(self, replies: Mapping[int, str], *, write: bool = True) -> Reviewed:
+        """Answer open items in the place of a model, by their numbers; on return what was taken is on disk.
+
+        Each reply is read and checked like a model's. A process that is still at work on the run stops.
+
+        Args:
+            replies: number of the item -> reply.
+            write: whether the results are written anew, if some were taken.
+
+        Raises:
+            UsageError: the task has no items.
+        """
+        found = answer_items(self._opened, replies)
+        if found.taken and write:
+            self.write_results()
+        return found
 
     def steps(self) -> Iterator[DecidedStep]:
         """Yield every committed step in order, as the journal has it; no model is asked."""

@@ -28,7 +28,10 @@ SHOWS = {
     "acting": "4 presses led to page 4 of 4",
     "own_task": "Right, in 146 voted steps",
 }
-SAYS = r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'"
+SAYS = (
+    r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'"
+    r"|is no longer the file that this run began with: put that one back"
+)
 """What the blocks of the pages print."""
 
 PAGES = [*sorted(EXAMPLES.glob("*.md")), ROOT / "docs" / "tasks.md"]

@@ -1,6 +1,7 @@
 """The options that several commands share, and how their texts are read."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -227,18 +228,19 @@ def by_part(option: str, texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def models_named(loaded: "LoadedTask", model: str, of_parts: Sequence[str]) -> str | dict[str, str]:
-    """Return the model of a run, or that of each voted part if some have one of their own.
+_PART_MODEL = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)=(?=[\w.-]*[A-Za-z][\w.-]*:|tiny(?:,|$))")
+"""Where the model of a part begins: a setting of a simulated model (sim:perfect,error=.1) is no such place."""
+
+
+def models_named(model: str) -> str | dict[str, str]:
+    """Return the model of a run, or that of each voted part (`choose=openai:x,verdict=openai:y`).
 
     Raises:
-        UsageError: one is named for a part that is not there.
+        UsageError: two are named for the same part, or what is named is no model.
     """
-    own = by_part("--part-model", of_parts)
-    if not own:
+    if not _PART_MODEL.match(model):
         return model
-    from maker_graph.core.guarding import guarded
-
-    return {**dict.fromkeys(guarded(loaded.task).voted_parts, model), **own}
+    return dict(by_part("--model", _PART_MODEL.sub(r"\n\1=", model).split("\n")[1:]))
 
 
 def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:

@@ -5,7 +5,7 @@ must be plain JSON, and mean the same once they were stored. The answers come fr
 read as a model's would be) or from its `truth`; a task that has neither is tried on its first step only.
 
 What no single process shows (the order of a set, which differs with PYTHONHASHSEED) is seen by comparing the traces of two:
-`maker_graph/run/checking.py`.
+`maker_graph/run/checking.py`. There the answers are applied again too (`replayed`), for each process makes the task once.
 """
 
 import hashlib
@@ -107,6 +107,8 @@ class Trial:
         tried: which of `CHECKS`, as far as the walk went.
         problems: what does not hold; each once, where it was first seen.
         trace: the steps.
+        decided: the answer of each step, and whether there is one: else the step was left open.
+        state: that they led to.
     """
 
     steps: int = 0
@@ -116,6 +118,8 @@ class Trial:
     tried: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     trace: list[Place] = field(default_factory=list)
+    decided: list[tuple[JSON, bool]] = field(default_factory=list)
+    state: JSON = None
 
     def failed(self, *checks: str) -> bool:
         """Say whether one of these checks has found a problem."""
@@ -136,7 +140,7 @@ def try_task(
     """Return what is wrong with a task, as far as one process shows it.
 
     Args:
-        make: makes the task; it is called twice.
+        make: makes the task.
         steps: no more are walked.
         asked: from a prompt to (role, content), or it raises a UsageError.
         replies: from those to what may be replied; None if nothing is rehearsed.
@@ -146,11 +150,7 @@ def try_task(
         task = make()
         trial.tried.add("functions")
         see_task(task)
-        walk = _Walk(task, trial, asked, replies)
-        walk.along(steps)
-        if trial.steps and not trial.failed("pure"):
-            trial.tried.add("replay")
-            _replay(_steps_of(make()), walk)
+        _Walk(task, trial, asked, replies).along(steps)
     except UsageError as error:
         trial.problems.append(Problem("functions", str(error), None))
     except _Broken:
@@ -172,8 +172,6 @@ class _Walk:
         self._parts: Mapping[str, Any] = task.parts if isinstance(task, PartsTask) else {}
         self._part: Any = self.task  # whose question is tried
         self.trial = trial
-        self.decided: list[tuple[JSON, bool]] = []
-        self.state: JSON = None
         self._asked = asked
         self._replies = replies
         self._step: int | None = None
@@ -185,7 +183,7 @@ class _Walk:
         total = total_of(self.task)
         if total != total_of(self.task):
             self._problem("pure", "total() is another number when it is called again")
-        self.state = self._state("start")
+        self.trial.state = self._state("start")
         while not (done := self._done()) and self.trial.steps not in {total, steps}:
             self._step = self.trial.steps + 1
             if not self._one_step(knows_its_end=total is not None):
@@ -205,8 +203,8 @@ class _Walk:
     def _done(self) -> bool:
         """Say whether nothing is left to do; else see which part answers."""
         if not self._parts:
-            return bool(self._call("done", self.state))
-        if (name := self._call("part", self.state)) is None:
+            return bool(self._call("done", self.trial.state))
+        if (name := self._call("part", self.trial.state)) is None:
             return True
         if name not in self._parts:
             self._problem("functions", f"part returned {name!r}, which is no part: there are {', '.join(self._parts)}")
@@ -216,7 +214,7 @@ class _Walk:
 
     def _one_step(self, *, knows_its_end: bool) -> bool:
         """Walk a step; return False if nobody knows how."""
-        state = self.state
+        state = self.trial.state
         text = canonical(state, own=True)
         if not knows_its_end and text in self._seen:
             self._problem("end", f"the state is that of step {self._seen[text]} again, so the steps never end")
@@ -232,13 +230,13 @@ class _Walk:
             self._optional(state)
             answer, known = self._answer(state, prompt)
         if known:
-            self.state = self._state("apply", state, answer)
+            self.trial.state = self._state("apply", state, answer)
         elif isinstance(self.task, Skippable) and self._unread is not None and self.trial.stopped != "world":
             self.trial.left_open += 1
-            self.state = self._state("skip", state)
+            self.trial.state = self._state("skip", state)
         else:
             return False
-        self.decided.append((answer, known))
+        self.trial.decided.append((answer, known))
         self.trial.trace[-1] = self.trial.trace[-1]._replace(answer=_digest(canonical(answer, own=True)))
         return True
 
@@ -427,7 +425,7 @@ class _Walk:
             self._problem("end", f"the task is done after {walked} steps, and total() says {total}")
         if not done and walked == total:
             self._problem("end", f"after the {total} steps that total() says, done(state) is still False")
-        if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.state):
+        if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.trial.state):
             self._problem("end", "the right answers lead to the end, and goal(state) says False there")
 
     def _problem(self, check: str, text: str) -> None:
@@ -460,17 +458,18 @@ def _steps_of(task: AnyTask) -> Any:
     return ItemSteps(task) if isinstance(task, Items) else task
 
 
-def _replay(task: Any, walk: _Walk) -> None:
-    """Apply the answers once more, as a resume does."""
+def replayed(task: AnyTask, trial: Trial) -> Problem | None:
+    """Return what is wrong where a task that was made anew applies the answers of a trial once more, as a resume does."""
+    steps: Any = _steps_of(task)
     try:
-        state = plain(task.start(), own=True)
-        for answer, known in walk.decided:
-            state = plain(task.apply(state, copied(answer)) if known else task.skip(state), own=True)
+        state = plain(steps.start(), own=True)
+        for answer, known in trial.decided:
+            state = plain(steps.apply(state, copied(answer)) if known else steps.skip(state), own=True)
     except Exception as error:  # noqa: BLE001  it did not fail before
-        walk.trial.problems.append(Problem("replay", f"it failed with {type(error).__name__}: {error}"[:300], None))
-        return
-    if state != walk.state:
-        walk.trial.problems.append(Problem("replay", "the end is another: a function depends on what was called before", None))
+        return Problem("replay", f"it failed with {type(error).__name__}: {error}"[:300], None)
+    if state != trial.state:
+        return Problem("replay", "the end is another: a function depends on what was called before", None)
+    return None
 
 
 def _digest(text: str) -> str:

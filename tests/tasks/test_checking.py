@@ -13,7 +13,7 @@ from maker_graph.models.simulation import Replies
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.models.simulation.records import RecordsRehearsal
 from maker_graph.tasks import Hanoi, Records
-from maker_graph.tasks.checking import CHECKS, Trial, try_task
+from maker_graph.tasks.checking import CHECKS, Trial, replayed, try_task
 
 ROW = {"address": "5 Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}
 clock = itertools.count()
@@ -53,7 +53,12 @@ def rehearsed(prompt: Any) -> Replies | None:
 
 
 def tried(make: Callable[[], Any], *, steps: int = 100, replies: Any = rehearsed) -> Trial:
-    return try_task(make, steps=steps, asked=as_pairs, replies=replies)
+    """Return what one process sees of a task, with the replay on a task that was made anew."""
+    trial = try_task(make, steps=steps, asked=as_pairs, replies=replies)
+    if trial.steps and not trial.failed("pure"):
+        trial.tried.add("replay")
+        trial.problems += filter(None, [replayed(make(), trial)])
+    return trial
 
 
 def test_a_task_that_keeps_its_contract_passes_all_that_one_process_shows() -> None:

@@ -20,6 +20,7 @@ from maker_graph.tasks import Decompose
 from maker_graph.tasks.checking import CHECKS, try_task
 from maker_graph.tasks.decompose import DEEPEST, MAX_NODES, MOST_PARTS, Tree, normalised
 from maker_graph.tasks.loading import described, load_task
+from tests.benchmarks.decompose import measured, product_of
 from tests.conftest import Cli, Scripted
 from tests.models.serving import served
 
@@ -311,3 +312,12 @@ def test_a_task_from_python_goes_by_the_options_it_was_made_with() -> None:
     again = load_task(loaded.name, loaded.options).task
     assert isinstance(again, Decompose)
     assert (again.problem, again.max_depth, again.max_nodes) == (PROBLEM, 2, MAX_NODES)
+
+
+async def test_a_model_that_errs_the_more_the_more_it_is_given_is_right_where_it_splits_and_votes() -> None:
+    """`tests/benchmarks/decompose.py` is the long form."""
+    at_once = await measured(product_of(6), 3, 12, split=False)
+    split = await measured(product_of(6), 3, 4, split=True)
+    assert at_once["right"] <= 7
+    assert (split["right"], split["undecided"]) == (4, 0)
+    assert split["steps"] > 30

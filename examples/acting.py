@@ -3,7 +3,8 @@
     python examples/acting.py
 
 `look` and `press` are given: a program answers them, and `press` changes the page. `choose` and `judge` are voted on. Each
-press is decided and on the disk before it is performed. After a kill it is performed again at most once.
+press is decided and on the disk before it is performed. After a kill it is performed again at most once. The task can be tried
+with `maker-graph check-task examples.acting:Order`, which presses nothing.
 """
 
 import tempfile
@@ -43,6 +44,10 @@ class Look:
         """Return what came of it."""
         return {"page": self.shop.page, "buttons": BUTTONS}
 
+    def rehearse(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return what it would see after the right press: for `check-task`, which presses nothing."""
+        return {"page": state["page"] + state["pressed"], "buttons": BUTTONS}
+
 
 class Choose:
     """Which button to press: voted on."""
@@ -77,6 +82,11 @@ class Press:
         """Return what came of it."""
         button: str = state["chosen"]
         self.shop.press(button)
+        return button
+
+    def rehearse(self, state: dict[str, Any]) -> str:
+        """Return what would come of it: for `check-task`."""
+        button: str = state["chosen"]
         return button
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from maker_graph.run.checking import check_task
+from maker_graph.tasks.loading import load_task
 from tests.langsmith import ingest
 from tests.survival.harness import Children
 from tests.test_served import langgraph_dev, project
@@ -26,6 +28,7 @@ SHOWS = {
     "several_models": "Nile",
     "evaluate": "right: 1.00 over 13 steps",
     "acting": "4 presses led to page 4 of 4",
+    "prices": "13: a person says 49.00. 0 are open.",
     "own_task": "Right, in 146 voted steps",
 }
 SAYS = (
@@ -34,6 +37,7 @@ SAYS = (
 )
 """What the blocks of the pages print."""
 
+TRIED = {"own_task": "Addition", "acting": "Order", "prices": "Prices"}
 PAGES = [*sorted(EXAMPLES.glob("*.md")), ROOT / "docs" / "tasks.md"]
 
 
@@ -49,6 +53,13 @@ def test_every_example_runs_offline(name: str, children: Children, tmp_path: Pat
     child = children.start(tmp_path, "script", source=path.read_text(), path=str(path))
     assert child.wait(60) == 0, child.said
     assert SHOWS[name] in child.said[0]
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_the_tasks_among_the_examples_keep_the_contract_to_their_end(name: str) -> None:
+    trial = check_task(load_task(f"examples.{name}:{TRIED[name]}", {}))
+    assert (trial.problems, trial.stopped, trial.answers) == ([], "end", "rehearsal")
+    assert trial.not_performed == (4 if name == "acting" else 0)
 
 
 def test_with_a_key_the_evaluation_uploads_dataset_experiment_and_results() -> None:

@@ -25,6 +25,7 @@ from maker_graph.core.guarding import ARGUMENTS, ONE_QUESTION, AnyTask, see_task
 from maker_graph.core.items import Items, ItemSteps
 from maker_graph.core.task import (
     Checks,
+    Concludes,
     Drafted,
     GivenPart,
     Goal,
@@ -470,6 +471,8 @@ class _Walk:
             self._problem("end", f"the task is done after {walked} steps, and total() says {total}")
         if not done and walked == total:
             self._problem("end", f"after the {total} steps that total() says, done(state) is still False")
+        if isinstance(self.task, Concludes):
+            self._call("result", self.trial.state)
         if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.trial.state):
             self._problem("end", "the right answers lead to the end, and goal(state) says False there")
 

@@ -271,6 +271,11 @@ class NoneBack(Count):
         state["n"] = answer + 1
 
 
+class Concludes(Count):
+    def result(self, state: Any) -> Any:
+        return {state["n"]}
+
+
 class Swapped(Count):
     def apply(self, answer: Any) -> Any:  # type: ignore[override]  # the slip
         return {"n": answer + 1}
@@ -320,6 +325,7 @@ class BadRephrase(Count):
         (Elsewhere, "pure", 2, "state_at(step) is not the state"),
         (Failing, "functions", 4, "apply failed with IndexError"),
         (NoneBack, "functions", 1, "done failed with TypeError"),
+        (Concludes, "plain", None, "what result returns: not plain JSON: it holds a set"),
         (Swapped, "functions", None, "Swapped.apply must be a function that is called as"),
         (Fraction, "functions", None, "Fraction.total() must be a whole number"),
         (BadDraft, "plain", 1, "what draft returns: not plain JSON: it holds a set"),

@@ -1,5 +1,6 @@
 """A problem is split, its parts are solved, and their answers are combined: what is asked, read and kept."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -14,10 +15,11 @@ from maker_graph import Invalid, Undecided, create_maker
 from maker_graph.core.guarding import see_task
 from maker_graph.errors import UsageError
 from maker_graph.models.prompts import as_pairs
+from maker_graph.models.simulation.rehearsal import replies_of
 from maker_graph.models.simulation.server import create_app
 from maker_graph.simulation import Replies, Simulator, profile_of
 from maker_graph.tasks import Decompose
-from maker_graph.tasks.checking import CHECKS, try_task
+from maker_graph.tasks.checking import CHECKS, Outside, try_task
 from maker_graph.tasks.decompose import DEEPEST, MAX_NODES, MOST_PARTS, Tree, normalised
 from maker_graph.tasks.loading import described, load_task
 from tests.benchmarks.decompose import measured, product_of
@@ -234,7 +236,7 @@ def test_a_subclass_that_knows_its_problems_checks_splits_and_says_what_is_small
 
 
 def test_check_task_finds_nothing() -> None:
-    trial = try_task(lambda: Products("12 * 345"), steps=100, asked=as_pairs, replies=None)
+    trial = try_task(lambda: Products("12 * 345"), Outside(as_pairs, replies_of, asyncio.run), steps=100)
     assert (trial.problems, trial.stopped, trial.answers) == ([], "end", "rehearsal")
     assert trial.tried >= {*CHECKS} - {"processes", "replay"}
 

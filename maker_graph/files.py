@@ -194,6 +194,27 @@ class OwnFiles:
             raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
         self._know({name: [digest] for name, digest in digests.items()})
 
+    def place(self, made: Mapping[Path, Path | None]) -> None:
+        """Move files that are made already into their places, from a folder on the same disk; None is as in `write`.
+
+        Raises:
+            UsageError: as `see`; then none is moved.
+            LimitReached: there is no access to one.
+        """
+        digests = {path: _digest(draft) for path, draft in made.items() if draft is not None}
+        changed = {path: digest for path, digest in digests.items() if digest is not None and not _is_file_with(path, digest)}
+        self.see(*changed)
+        gone = [path for path, draft in made.items() if draft is None and self._foreign(path) is None]
+        self._know({_name(path): [*self._known.get(_name(path), []), digest] for path, digest in changed.items()})
+        try:
+            for path in changed:
+                _moved(made[path], destination(path))
+            for path in gone:
+                destination(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
+        self._know({_name(path): [digest] for path, digest in digests.items() if digest is not None})
+
     def _foreign(self, path: Path) -> str | None:
         """Return the digest of the regular file at `path` if it is the user's; None if there is none, or it is the run's.
 
@@ -216,6 +237,17 @@ class OwnFiles:
         if known != self._known:
             self._keep(known)
             self._known = known
+
+
+def _moved(draft: Path | None, target: Path) -> None:
+    """Put a file that is made already in the place of another, with the mode of that one; on return it is on the disk."""
+    assert draft is not None  # noqa: S101  those that are changed are made
+    if (mode := _mode(target)) is not None:
+        draft.chmod(mode)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(target)
+    _sync(target.parent)
 
 
 def name_of(path: Path) -> str:
@@ -246,6 +278,14 @@ def _digest(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
+
+
+def _is_file_with(path: Path, digest: str) -> bool:
+    """Say whether `path` is a regular file with this digest."""
+    try:
+        return path.is_file() and _digest(path) == digest
+    except OSError:
+        return False
 
 
 def _holds(path: Path, content: bytes | None) -> bool:

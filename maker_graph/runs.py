@@ -10,9 +10,9 @@ who looks at a run waits for neither LangGraph nor numpy.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -23,6 +23,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, draftable, guarded, total_of
+from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.task import Predicts
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
@@ -35,12 +36,12 @@ from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
+from maker_graph.run.results import see_out, write_out
+from maker_graph.run.review import OpenItem, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import LoadedTask, described
-from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import see_results, write_results
 
 if TYPE_CHECKING:
     from maker_graph.calibration.estimates import ModelEstimates
@@ -153,10 +154,10 @@ class Run:
         path: str | Path,
         task: AnyTask | LoadedTask,
         *,
-        model: str,
-        k: int | Auto = "auto",
+        model: str | Mapping[str, str],
+        k: int | Auto | Mapping[str, int | Auto] = "auto",
         target: float = TARGET,
-        calibration: str | Path | None = None,
+        calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",
         max_tokens: int | Auto | None = "auto",
         max_samples: int = MAX_SAMPLES,
@@ -184,10 +185,12 @@ class Run:
         Args:
             path: the directory; it must not exist.
             task: what is to be done.
-            model: `provider:model`, `sim:PROFILE` or `tiny`.
-            k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise.
+            model: `provider:model`, `sim:PROFILE` or `tiny`. For a task of parts also a mapping from each voted part to one.
+            k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise. For a task
+                of parts also a mapping from names of voted parts.
             target: for k="auto", the chance that no step is wrong.
-            calibration: what is known of the model: the file that `maker-graph calibrate` wrote.
+            calibration: what is known of the model: the file that `maker-graph calibrate` wrote; for a task of parts a mapping
+                from the name of a part to its file.
             temperature: of the first sample and of the others, or one for all; None sends none; "auto" is what suits the model.
             max_tokens: the output cap of a sample; None sends none; "auto" is what suits the model.
             max_samples: a vote that needs more samples is undecided.
@@ -214,26 +217,21 @@ class Run:
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
         """
-        from maker_graph.calibration.known import estimates_for, k_for
+        from maker_graph.calibration.leads import Said, planned_votes
 
         loaded = described(task)
-        info = info_of(model)
-        voting = info.suited(
-            Voting(
-                k=1 if k == "auto" else k,  # until it is planned
-                temperature=temperature,
-                max_tokens=max_tokens,
-                max_samples=max_samples,
-                stuck_after=stuck_after,
-                seed=info.seed if seed == "auto" else seed,
-                check=check,
-            )
+        asked = Voting(
+            k=1,  # until it is planned
+            temperature=temperature,
+            max_tokens=max_tokens,
+            max_samples=max_samples,
+            stuck_after=stuck_after,
+            seed=_seed(model) if seed == "auto" else seed,
+            check=check,
         )
-        estimates = estimates_for(loaded, model, voting, None if calibration is None else Path(calibration), warn)
-        if k == "auto":
-            voting = replace(voting, k=k_for(loaded, estimates, target))
+        votes = planned_votes(loaded, Said(model, k, calibration), asked, target, warn)
         ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
-        settings = new_settings(loaded, model, voting, ladder)
+        settings = new_settings(loaded, votes.model, votes.voting, ladder, votes.parts)
         options = RunOptions.of(
             max_cost=max_cost,
             max_calls=max_calls,
@@ -249,8 +247,8 @@ class Run:
         own = OwnFiles()
         _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
-            notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task)}
-            opened = stack.enter_context(directories.created(Path(path), settings, loaded.task, fsync=fsync, notes=notes))
+            notes = {**options.note(), **note_of(own.known), **_plan(votes.estimates, settings, loaded.task)}
+            opened = stack.enter_context(directories.created(Path(path), settings, loaded, fsync=fsync, notes=notes))
             return cls(opened, stack.pop_all())
 
     @classmethod
@@ -258,7 +256,7 @@ class Run:
         cls,
         path: str | Path,
         *,
-        task: AnyTask | None = None,
+        task: AnyTask | LoadedTask | None = None,
         trust: bool | Literal["mine"] = False,
         fsync: Fsync = "full",
         accept_loss: bool = False,
@@ -400,6 +398,35 @@ class Run:
             probe=how.get("probe", True),
         )
 
+    def open_items(self) -> Iterator[OpenItem]:
+        """Yield the items that no vote could decide, with what was asked and their ballots.
+
+        Raises:
+            UsageError: the task has no items.
+        """
+        return open_items(self._opened)
+
+    def open_count(self) -> int:
+        """Return how many steps are open."""
+        return count_open(self._opened)
+
+    def answer(self, replies: Mapping[int, str], *, write: bool = True) -> Reviewed:
+        """Answer open items in the place of a model, by their numbers; on return what was taken is on disk.
+
+        Each reply is read and checked like a model's. A process that is still at work on the run stops.
+
+        Args:
+            replies: number of the item -> reply.
+            write: whether the results are written anew, if some were taken.
+
+        Raises:
+            UsageError: the task has no items.
+        """
+        found = answer_items(self._opened, replies)
+        if found.taken and write:
+            self.write_results()
+        return found
+
     def steps(self) -> Iterator[DecidedStep]:
         """Yield every committed step in order, as the journal has it; no model is asked."""
         for number, decision in enumerate(self._opened.journal.decisions(), start=1):
@@ -460,10 +487,10 @@ class Run:
             UsageError: a file of the user's stands there, or the folder is gone: solve it again with another `out`, or `force`.
             LimitReached: there is no room, or no access.
         """
-        out = self.options.out
-        if out is None or not isinstance(self.task, Records):
+        out, task = self.options.out, self.task
+        if out is None or not isinstance(task, Items):
             return 0
-        return write_results(out, self.task.items, directories.answers(self._opened), own_files(self._opened.journal))
+        return write_out(task, out, directories.answers(self._opened), own_files(self._opened.journal))
 
     def close(self) -> None:
         """Close the run's files."""
@@ -474,6 +501,12 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _seed(model: str | Mapping[str, str]) -> int | None:
+    """Return the seed of a run that is not given one: that of its model, or of the first of several."""
+    first = next(iter(model.values()), "") if isinstance(model, Mapping) else model
+    return info_of(first).seed
 
 
 def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask) -> dict[str, str]:
@@ -496,10 +529,10 @@ def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFil
     """
     if options.out is None:
         return
-    if not isinstance(task, Records):
+    if not isinstance(task, Items):
         raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
-    given = settings.options.get("input")
-    see_results(options.out, task.items, own, source=None if given is None else file_named(given), force=force)
+    sources = [file_named(value) for value in settings.options.values() if isinstance(value, str)]
+    see_out(task, options.out, own, sources=sources, force=force)
 
 
 def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
@@ -511,17 +544,17 @@ def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> Non
     from maker_graph.models.resolving import model_for
     from maker_graph.run.options import prices_of
 
-    if options.max_samples is not None and options.max_samples < settings.k:
-        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {settings.k}.")
+    most = max([settings.k, *settings.leads.values()])
+    if options.max_samples is not None and options.max_samples < most:
+        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {most}.")
     inside = guarded(task)
     if (options.lookahead or 1) != 1 and inside.given is None:
         draftable(inside)
         drafter = options.draft_model or settings.model
         if not info_of(drafter).drafts and not isinstance(inside, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
-    for name in (settings.model, settings.ladder.model, options.draft_model):
-        if name is not None:
-            model_for(name, task, settings.voting.seed)
+    for name in (*settings.models, *([] if options.draft_model is None else [options.draft_model])):
+        model_for(name, task, settings.voting.seed)
     prices_of(settings, options)
 
 

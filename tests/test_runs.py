@@ -2,11 +2,13 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maker_graph import LimitReached, ProviderFailure, Run, TakenOver, Undecided, UnusableRun, UsageError
 from maker_graph.core.machine import MakerOutput
+from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi, Records
 from maker_graph.tasks.loading import load_task
 
@@ -185,3 +187,77 @@ def test_a_stuck_step_that_is_tried_again_draws_fresh_samples(tmp_path: Path) ->
         assert run.step == 0
         drawn.append(tuple(replies))
     assert len(set(drawn)) == 3
+
+
+class _Word:
+    def prompt(self, state: Any) -> str:
+        return f"word {state}"
+
+    def parse(self, text: str) -> str:
+        return text
+
+
+class _Count:
+    by = "program"
+
+    def answer(self, state: Any, step: int) -> Any:
+        return [state, step]
+
+
+class Pages:
+    """Chooses, counts and judges, three times each."""
+
+    class rehearsal:  # noqa: N801  an object with one function
+        @staticmethod
+        def replies(prompt: Any) -> Replies:
+            return Replies(prompt[-1][1], ["wrong", "odd"])
+
+    def __init__(self) -> None:
+        self.parts: Any = {"choose": _Word(), "count": _Count(), "verdict": _Word()}
+
+    def start(self) -> int:
+        return 0
+
+    def part(self, state: int) -> str | None:
+        return None if state == 9 else ("choose", "count", "verdict")[state % 3]
+
+    def apply(self, state: int, answer: Any) -> int:  # noqa: ARG002  the contract's
+        return state + 1
+
+
+def test_each_part_of_a_run_has_its_own_lead_and_model_in_all_sessions(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def record(call: Any) -> None:
+        asked.append(call.model)
+
+    models = {"choose": "sim:perfect", "verdict": "sim:perfect,output_tokens=7"}
+    made = Run.create(tmp_path / "r", Pages(), model=models, k={"choose": 2, "verdict": 4}, max_steps=4)
+    with made, pytest.raises(LimitReached):
+        made.solve()
+    with Run.open(tmp_path / "r", task=Pages()) as run:
+        result = run.solve(max_steps=100, record=record)
+        steps = list(run.steps())
+        assert [step.samples for step in steps] == [2, 0, 4] * 3
+        assert [step.decision.get("part") for step in steps] == ["choose", "count", "verdict"] * 3
+        assert [step.decision["usage"]["output"] // 4 < 20 for step in steps if step.decision.get("part") == "verdict"] == [
+            True
+        ] * 3
+        assert run.settings.leads == {"choose": 2, "verdict": 4}
+        assert result["verdict"] == "consistent"
+        certificate = run.certify()
+        assert {name: part.k for name, part in certificate.parts.items()} == {"choose": 2, "verdict": 4}
+        assert (certificate.steps, certificate.given) == (9, 3)
+        run.report()
+        page = (tmp_path / "r" / "report.html").read_text()
+        assert "3 steps by a lead of 4" in page
+        assert "3 steps, answered by the program" in page
+    assert len(asked) == 4 + 2 + 4
+
+
+def test_the_price_of_a_parts_model_must_be_known_where_cost_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    with pytest.raises(UsageError, match=r"[Nn]o price"):
+        Run.create(tmp_path / "r", Pages(), model={"choose": "sim:perfect", "verdict": "openai:nobody-knows"}, k=2, max_cost=1)

@@ -17,7 +17,7 @@ from maker_graph.tasks.loading import LoadedTask
 
 
 def estimates_for(
-    loaded: LoadedTask, model: str, voting: Voting, calibration: Path | None, warn: Callable[[str], None]
+    loaded: LoadedTask, model: str, voting: Voting, calibration: Path | None, warn: Callable[[str], None], *, part: str = ""
 ) -> ModelEstimates | None:
     """Return what is known of `model` on a task; None if nothing is.
 
@@ -27,12 +27,13 @@ def estimates_for(
         voting: how the run samples, with what suits the model filled in.
         calibration: the file that `maker-graph calibrate` wrote, if there is one.
         warn: told if the file is of other options of the task.
+        part: which part of the task, if it has several.
 
     Raises:
         UsageError: the calibration cannot be read, or is of another task, other models or other settings.
     """
     if calibration is not None:
-        return _calibrated(loaded, model, voting, calibration, warn)
+        return _calibrated(loaded, model, voting, calibration, warn, part)
     info = info_of(model)
     if info.kind == "tiny":
         from maker_graph.models.tiny_lm import CALIBRATION  # noqa: PLC0415  numpy takes a tenth of a second to import
@@ -48,25 +49,28 @@ def estimates_for(
     return estimates_of_profile(info.profile(), estimated_tokens("".join(str(content) for _, content in prompt)))
 
 
-def k_for(loaded: LoadedTask, estimates: ModelEstimates | None, target: float) -> int:
+def k_for(loaded: LoadedTask, estimates: ModelEstimates | None, target: float, total: int | None = None) -> int:
     """Return the least k that reaches `target`, the chance that no step is wrong; `K` if too little is known to tell.
+
+    `total` is the number of steps that are voted on, if not all of the task are.
 
     Raises:
         UsageError: no k does.
     """
-    total = total_of(loaded.task)
+    total = total or total_of(loaded.task)
     if estimates is None or not total:
         return K
     rho = 0.0 if estimates.rho is None else estimates.rho.value
     return planned_k(estimates.p, total, target, rho=rho, rival=estimates.rival)
 
 
-def _calibrated(
-    loaded: LoadedTask, model: str, voting: Voting, calibration: Path, warn: Callable[[str], None]
+def _calibrated(  # noqa: PLR0917  as `estimates_for`
+    loaded: LoadedTask, model: str, voting: Voting, calibration: Path, warn: Callable[[str], None], part: str
 ) -> ModelEstimates:
     request, results = read_calibration(calibration)
-    if request.task != loaded.name:
-        raise UsageError(f"{calibration} is a calibration of {request.task}, not of {loaded.name}.")
+    if request.task != loaded.name or request.part != part:
+        was, now = (f"{task}{of and ', part '}{of}" for task, of in ((request.task, request.part), (loaded.name, part)))
+        raise UsageError(f"{calibration} is a calibration of {was}, not of {now}.")
     found = next((result for result in results if result.model == model), None)
     if found is None:
         raise UsageError(f"{calibration} knows {', '.join(request.models)}, but not {model}: calibrate that first.")
@@ -77,6 +81,8 @@ def _calibrated(
         )
     if request.options != loaded.options:
         warn(f"{calibration} is of {request.options}, this run of {loaded.options}: the model may err more or less often here.")
+    elif request.inputs != loaded.inputs:
+        warn(f"{calibration} was made when {loaded.name} had other inputs: the model may err more or less often here.")
     return estimates_of(found)
 
 

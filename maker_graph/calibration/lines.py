@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from maker_graph.core.spending import Account, Reserved, Spent
 
@@ -18,6 +18,7 @@ class CalibrationRequest(BaseModel):
         calibration: the form of the file.
         task: as in a run.
         options: what the task is made with.
+        inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
         total: the steps of the task; with `part`, those of the part; without those that the program answers.
         models: each `provider:model`, in the order in which they are calibrated.
         max_tokens: the output cap of each model's samples; `caps` in the file.
@@ -36,6 +37,7 @@ class CalibrationRequest(BaseModel):
     calibration: Literal[1, 2] = FORM
     task: str
     options: dict[str, Any]
+    inputs: dict[str, str] = Field(default_factory=dict)
     total: int
     models: list[str]
     max_tokens: dict[str, int] = Field(validation_alias=AliasChoices("caps", "max_tokens"), serialization_alias="caps")
@@ -47,6 +49,15 @@ class CalibrationRequest(BaseModel):
     seed: int | None
     part: str = ""
     among: list[int] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_now(cls, found: Any) -> Any:
+        """Return what stands in a file of before, when records had the digest of its file among its options."""
+        if not isinstance(found, dict) or "inputs" in found or "digest" not in found.get("options", {}):
+            return found
+        options = dict(found["options"])
+        return {**found, "inputs": {"input": options.pop("digest")}, "options": options}
 
 
 class AccountLine(BaseModel):

@@ -1,4 +1,4 @@
-"""The command line: `maker-graph run | resume | verify | status | check-task | calibrate | plan | certify | report | simulate`.
+"""The command line: `maker-graph run`, `resume`, `review`, `status`, `report` and the others.
 
 What a person reads goes to standard error; standard output holds the result, with `--json` exactly one object. A module for
 each group of commands; the order of the imports is that of `--help`.
@@ -12,6 +12,7 @@ from maker_graph.cli.output import see_streams
 
 # isort: off
 from maker_graph.cli import run  # noqa: F401  each adds its commands to `app`, in the order of these lines
+from maker_graph.cli import review  # noqa: F401
 from maker_graph.cli import status  # noqa: F401
 from maker_graph.cli import check_task  # noqa: F401
 from maker_graph.cli import calibrate  # noqa: F401

@@ -20,6 +20,7 @@ from maker_graph.cli.options import (
     Probe,
     Quiet,
     Rpm,
+    Sets,
     Source,
     Target,
     TaskName,
@@ -53,8 +54,9 @@ def calibrate_command(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where all of it is kept. Default: calibration-TASK.jsonl.")
     ] = None,
-    disks: Disks = 10,
+    disks: Disks = None,
     source: Source = None,
+    sets: Sets = None,
     part: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which part of the task is asked, if models vote on several.")
     ] = None,
@@ -95,7 +97,7 @@ def calibrate_command(
     need_plan_extra("calibrate")
     models, both = list(dict.fromkeys(model)), parse_temperature(temperature)
     _see_options(models, both, samples, price)
-    loaded = task_named(task, disks, source)
+    loaded = task_named(task, disks, source, sets)
     asked = part_named(loaded.task, part)
     total, among = calibratable_steps(loaded.task, asked, truth=truth)
     seed = info_of(models[0]).seed if seed is None else seed
@@ -103,6 +105,7 @@ def calibrate_command(
     request = CalibrationRequest(
         task=task,
         options=loaded.options,
+        inputs=loaded.inputs,
         total=total,
         models=models,
         max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from maker_graph.cli.app import EXIT_CODES, Ending, app
-from maker_graph.cli.options import AsJson, Disks, Source, TaskName, task_named
+from maker_graph.cli.options import AsJson, Disks, Sets, Source, TaskName, task_named
 from maker_graph.cli.output import say
 from maker_graph.errors import UsageError
 from maker_graph.tasks.checking import CHECKS, Trial
@@ -13,20 +13,21 @@ from maker_graph.tasks.checking import CHECKS, Trial
 
 @app.command(
     "check-task",
-    epilog="Examples:\n\n  maker-graph check-task mypackage.tasks:Sorting\n\n"
+    epilog="Examples:\n\n  maker-graph check-task mypackage.tasks:Sorting --set words=words.txt\n\n"
     "  maker-graph check-task records --input rows.csv --steps 200 --json",
 )
 def check_task_command(
     task: TaskName,
-    disks: Disks = 10,
+    disks: Disks = None,
     source: Source = None,
+    sets: Sets = None,
     steps: Annotated[int, typer.Option(help="Steps that are tried at most, along the right path.", min=1)] = 1000,
     as_json: AsJson = False,
 ) -> Ending:
     """Try a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
     from maker_graph.run.checking import check_task
 
-    trial = check_task(task_named(task, disks, source), steps=steps)
+    trial = check_task(task_named(task, disks, source, sets), steps=steps)
     if not as_json:
         say("\n".join(_lines(task, trial)))
     if not trial.problems:
@@ -53,6 +54,7 @@ def _lines(task: str, trial: Trial) -> list[str]:
         "end": "to the end",
         "limit": "as many as were asked for",
         "failed": "then it could not go on",
+        "world": "then a part acts on the world, which is not done here: give that part truth(state) to have more tried",
         "unknown": "then nobody knew the answer: give the task truth(state), or a rehearsal, to have more tried",
     }[trial.stopped]
     left = f", {trial.left_open} of them left open" if trial.left_open else ""

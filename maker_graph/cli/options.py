@@ -1,8 +1,10 @@
 """The options that several commands share, and how their texts are read."""
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,10 +24,27 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name u
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, or your own as package.module:name.")]
 
 
-Disks = Annotated[int, typer.Option(help="Disks of hanoi: 2^disks - 1 steps.")]
+Disks = Annotated[
+    int | None, typer.Option(help="Disks of hanoi: 2^disks - 1 steps; short for --set disks=N.", show_default="10")
+]
 
 
-Source = Annotated[Path | None, typer.Option("--input", metavar="FILE", help="The rows of records, CSV.")]
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        "--input", metavar="FILE", help="The input file of the task, as the rows of records; short for --set input=FILE."
+    ),
+]
+
+
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An option with which the task is made, read by its annotation: lists and objects are JSON. Give it for each.",
+    ),
+]
 
 
 TemperatureOption = Annotated[
@@ -177,13 +196,62 @@ RecordTo = Annotated[
 ]
 
 
-def parse_k(text: str) -> int | Auto:
-    """Return the k in `text`."""
+def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
+    """Return the k in `text`, or those of parts: choose=3,verdict=2."""
+    if "=" in text:
+        return {name: _lead(value) for name, value in by_part("--k", text.split(",")).items()}
+    return _lead(text)
+
+
+def _lead(text: str) -> int | Auto:
     if text == "auto":
         return "auto"
     if not text.isascii() or not text.isdigit():
-        raise UsageError(f"--k is a whole number of at least 1, or auto; not {text!r}.")
+        raise UsageError(f"--k is a whole number of at least 1, or auto, or such for parts (choose=3,verdict=2); not {text!r}.")
     return int(text)
+
+
+def by_part(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Return what `texts` say, each name=value.
+
+    Raises:
+        UsageError: one is something else, or two are of the same part.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (each.strip() for each in text.partition("="))
+        if not (name and equals and value):
+            raise UsageError(f"{option} by part is name=value, not {text!r}.")
+        if name in found:
+            raise UsageError(f"{option} says two things of the part {name!r}.")
+        found[name] = value
+    return found
+
+
+_PART_MODEL = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)=(?=[\w.-]*[A-Za-z][\w.-]*:|tiny(?:,|$))")
+"""Where the model of a part begins: a setting of a simulated model (sim:perfect,error=.1) is no such place."""
+
+
+def models_named(model: str) -> str | dict[str, str]:
+    """Return the model of a run, or that of each voted part (`choose=openai:x,verdict=openai:y`).
+
+    Raises:
+        UsageError: two are named for the same part, or what is named is no model.
+    """
+    if not _PART_MODEL.match(model):
+        return model
+    return dict(by_part("--model", _PART_MODEL.sub(r"\n\1=", model).split("\n")[1:]))
+
+
+def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
+    """Return the file of a calibration, or those of parts.
+
+    Raises:
+        UsageError: several files are given, and not all of them for a part.
+    """
+    if len(texts) == 1 and ("=" not in texts[0] or is_there(Path(texts[0]))):
+        return Path(texts[0])
+    return {name: Path(file) for name, file in by_part("--calibration", texts).items()} or None
 
 
 def parse_temperature(text: str) -> Temperature | Auto:
@@ -226,22 +294,17 @@ def parse_lookahead(text: str | None) -> int | Auto | None:
     return int(text)
 
 
-def task_named(name: str, disks: int, source: Path | None) -> "LoadedTask":
-    """Return the task of this name, made once.
+def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence[str] | None) -> "LoadedTask":
+    """Return the task of this name, made once with what `--disks`, `--input` and `--set` say.
 
     Raises:
-        UsageError: there is none, or its input cannot be read.
+        UsageError: there is none, an option of it is wrong, or its input cannot be read.
     """
-    from maker_graph.files import name_of
-    from maker_graph.tasks.loading import load_task
+    from maker_graph.tasks.loading import load_task, options_named
 
-    if name == "records" and source is None:
-        raise UsageError("records needs --input FILE.csv.")
-    shipped: dict[str, dict[str, Any]] = {
-        "hanoi": {"disks": disks},
-        "records": {"input": name_of((source or Path()).absolute())},
-    }
-    return load_task(name, shipped.get(name, {}))
+    texts = [*(sets or ()), *([] if disks is None else [f"disks={disks}"])]
+    options = options_named(name, texts, source)
+    return load_task(name, {"disks": 10, **options} if name == "hanoi" else options)
 
 
 def directory_of(name: str) -> Path:
@@ -268,5 +331,6 @@ def opened_run(
     from maker_graph.tasks.loading import load_task
 
     directory = directory_of(name)
-    named = None if task is None else load_task(task, settings_of(directory).options).task
+    settings = None if task is None else settings_of(directory)
+    named = None if task is None or settings is None else load_task(task, settings.options, settings.began)
     return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)

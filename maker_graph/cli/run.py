@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,6 +31,7 @@ from maker_graph.cli.options import (
     RecordTo,
     Rpm,
     RunName,
+    Sets,
     Source,
     Target,
     TaskName,
@@ -38,7 +39,9 @@ from maker_graph.cli.options import (
     Timeout,
     TraceOption,
     Trust,
+    calibrations_named,
     directory_of,
+    models_named,
     opened_run,
     parse_k,
     parse_lookahead,
@@ -49,10 +52,14 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
+from maker_graph.core.characters import visible
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
 from maker_graph.models.names import PATIENCE, default_model
 from maker_graph.statistics.forecast import TARGET
+
+if TYPE_CHECKING:
+    from maker_graph.runs import Run
 
 
 @app.command(
@@ -60,28 +67,38 @@ from maker_graph.statistics.forecast import TARGET
     epilog="Examples:\n\n  maker-graph run hanoi\n\n"
     "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
-    "  maker-graph run mypackage.tasks:Sorting --model openai:gpt-4.1-mini --run sorting-1",
+    "  maker-graph run mypackage.tasks:Sorting --set words=words.txt --set limit=9 --model openai:gpt-4.1-mini --run sorting-1",
 )
 def run_command(
     task: TaskName,
-    disks: Disks = 10,
+    disks: Disks = None,
     source: Source = None,
+    sets: Sets = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
     model: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
             help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
-            "and of 10 disks, which it can finish, else sim:gpt-oss-20b.",
+            "and of 10 disks, which it can finish, else sim:gpt-oss-20b. For parts: choose=MODEL,verdict=MODEL.",
         ),
     ] = None,
     k: Annotated[
         str,
-        typer.Option(metavar="N|auto", help="The lead that decides; auto plans for --target, or is 3 for unknown models."),
+        typer.Option(
+            metavar="N|auto",
+            help="The lead that decides; auto plans for --target, or is 3 for unknown models. For a task of parts also "
+            "choose=3,verdict=2.",
+        ),
     ] = "auto",
     target: Target = TARGET,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What is known of the model: what maker-graph calibrate wrote.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is known of the model: what maker-graph calibrate wrote. For a task of parts NAME=FILE, given again for "
+            "each part.",
+        ),
     ] = None,
     temperature: TemperatureOption = "auto",
     max_tokens: MaxTokens = None,
@@ -139,17 +156,19 @@ def run_command(
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Run, Solving
 
-    if task == "records" and (source is None or out is None):
+    if task == "records" and out is None:
         raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+    loaded = task_named(task, disks, source, sets)
+    named_model = default_model(task, loaded.options.get("disks", 0)) if model is None else model
     with recording(record) as file:
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         created = Run.create(
             directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
-            task_named(task, disks, source),
-            model=default_model(task, disks) if model is None else model,
+            loaded,
+            model=models_named(named_model),
             k=parse_k(k),
             target=target,
-            calibration=calibration,
+            calibration=calibrations_named(calibration or []),
             temperature=parse_temperature(temperature),
             max_tokens="auto" if max_tokens is None else max_tokens,
             max_samples=max_samples,
@@ -196,6 +215,10 @@ def resume_command(
     answer: Annotated[
         str | None, typer.Option(metavar="REPLY", help="A person's reply to the step that is stuck, as a model would give it.")
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A person's answers to open items: the file that maker-graph review --export wrote."),
+    ] = None,
     max_samples: Annotated[
         int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
     ] = None,
@@ -240,6 +263,8 @@ def resume_command(
     opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
         _ = opened.task
+        if answers is not None:
+            _take_answers(opened, answers)
         how = Solving(
             answer=_unescaped(answer),
             max_samples=max_samples,
@@ -261,6 +286,20 @@ def resume_command(
             probe=probe,
         )
         return go_on(opened, file, how, quiet=quiet, as_json=as_json)
+
+
+def _take_answers(run: "Run", file: Path) -> None:
+    """Take a person's answers, and tell which were not taken.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    from maker_graph.run.answers import read_answers
+
+    found = run.answer(read_answers(file), write=False)
+    for number, why in sorted(found.refused.items()):
+        tell(f"Item {number}: the answer was not taken: {visible(why)}.")
+    tell(f"{len(found.taken):,} answers were taken, {len(found.refused):,} were not.")
 
 
 def _unescaped(answer: str | None) -> str | None:

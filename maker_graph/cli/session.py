@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import IO
 
 from rich.console import RenderableType
@@ -21,7 +20,6 @@ from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.runs import Run, Solving
-from maker_graph.tasks.tables import review_path
 
 
 def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> Ending:
@@ -43,29 +41,28 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
-    left_open, unwritten = (None, None) if isinstance(stopped, TakenOver) else _results(run)
+    unwritten = None if isinstance(stopped, TakenOver) else _unwritten(run)
     result = summarized(run, quiet=quiet)
     print_summary(result, quiet=quiet or as_json)
     if not whole:
         return Ending(INTERRUPTED if stopped is None else code_of(stopped), _why(stopped, run.step + 1), result)
     if unwritten is not None:
         return Ending(code_of(unwritten), str(unwritten), result)
-    ending = ending_of(result)
-    return replace(ending, reason=left_open) if left_open is not None and result["verdict"] == "open" else ending
+    if result["verdict"] == "open" and guarded(run.task).given is not None:
+        text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.directory}"
+        tell(text)
+        return replace(ending_of(result), reason=text)
+    return ending_of(result)
 
 
-def _results(run: Run) -> tuple[str | None, MakerError | None]:
-    """Write what a run has found; return what is to be said of rows that are left open, and why nothing could be written."""
+def _unwritten(run: Run) -> MakerError | None:
+    """Write what a run has found; return why that could not be done."""
     try:
-        left_open = run.write_results()
+        run.write_results()
     except (UsageError, LimitReached) as error:
         tell(f"Error: {error} All answers are kept: maker-graph resume {run.directory} --out FILE writes them.")
-        return None, error
-    if not left_open:
-        return None, None
-    text = f"{left_open} of {run.step} rows are left open for a person: {review_path(run.options.out or Path())}"
-    tell(text)
-    return text, None
+        return error
+    return None
 
 
 def _hung() -> None:

@@ -12,7 +12,7 @@ mends: a clock, chance, a set's order, a counter in the task itself.
 import functools
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from maker_graph.core import checks
 from maker_graph.core.canonical import JSON, copied
@@ -48,7 +48,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 """All functions of a task, with what each is called with."""
 
-_ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth")
+ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth")
+"""The functions of a voted part: those that are about one question."""
+
 _MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal")
 _OF_THE_STATE = ("prompt", "check", "rephrase", "truth")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -70,7 +72,7 @@ class Given:
 
     def __init__(self, name: str, part: GivenPart) -> None:
         self.name = name
-        self.by: Literal["program", "world"] = part.by
+        self.by = part.by
         self.awaited = checks.awaits(part.answer)
         self._answer = part.answer
         self._takes_run = checks.least_arguments(part.answer) == 3
@@ -102,11 +104,11 @@ class Guarded:
     apply: Callable[[Any, Any], Any]
     given: Callable[[Any], JSON] | None = None
 
-    def __init__(self, task: object, name: str = ALONE, functions: tuple[str, ...] = _ONE_QUESTION + _MACHINE) -> None:
+    def __init__(self, task: object, name: str = ALONE, functions: tuple[str, ...] = ONE_QUESTION + _MACHINE) -> None:
         self.title = type(task).__name__
         self.name = name
         self.parts: Mapping[str, Guarded | Given] = {name: self}
-        self.k: int | None = getattr(task, "k", None) if functions is _ONE_QUESTION else None
+        self.k: int | None = getattr(task, "k", None) if functions is ONE_QUESTION else None
         for each in functions:
             if (function := getattr(task, each, None)) is not None:
                 setattr(self, each, _reader(function) if each == "parse" else _on_copies(function))
@@ -152,7 +154,7 @@ class _GuardedParts(Guarded):
         super().__init__(task, functions=_MACHINE)
         self._part = _on_copies(task.part)
         self.parts = {
-            name: Given(name, part) if isinstance(part, GivenPart) else Guarded(part, name, _ONE_QUESTION)
+            name: Given(name, part) if isinstance(part, GivenPart) else Guarded(part, name, ONE_QUESTION)
             for name, part in task.parts.items()
         }
         voted = self.voted_parts.values()
@@ -239,12 +241,24 @@ def see_task(task: object) -> None:
         _see_functions(name, task, (*_MACHINE, "part"))
         _see_parts(task)
     elif isinstance(task, Task):
-        _see_functions(name, task, _ONE_QUESTION + _MACHINE)
+        _see_functions(name, task, ONE_QUESTION + _MACHINE)
     else:
         raise UsageError(
             f"{name} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and apply, "
             "or to be a subclass of Items."
         )
+
+
+def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarded]) -> None:
+    """See that what is given by part names parts that are voted on.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in given:
+        if name not in parts:
+            having = ", ".join(parts) or "none"
+            raise UsageError(f"{what} {name!r}, which is no voted part of this task: there are {having}.")
 
 
 def _see_items(task: Items) -> None:
@@ -254,7 +268,7 @@ def _see_items(task: Items) -> None:
         raise UsageError(f"{name}.items must have a length and an index, like a list; it is {shown}.")
     if type(task).prompt is Items.prompt:
         raise UsageError(f"{name} has no prompt(item): write one that says what is asked about an item.")
-    for each in (*_ONE_QUESTION, "given"):
+    for each in (*ONE_QUESTION, "given"):
         if (function := getattr(task, each, None)) is not None:
             takes = tuple("item" if argument == "state" else argument for argument in ARGUMENTS[each])
             checks.function(f"{name}.{each}", function, *_with_state(each, function, takes, "item"))
@@ -276,7 +290,7 @@ def _see_parts(task: PartsTask) -> None:
             takes = ("state", "step", "run")[: max(2, checks.least_arguments(part.answer))]
             checks.function(f"{what}.answer", part.answer, *takes, awaited=True)
         elif isinstance(part, VotedPart):
-            _see_functions(what, part, _ONE_QUESTION)
+            _see_functions(what, part, ONE_QUESTION)
             if (k := getattr(part, "k", None)) is not None:
                 checks.whole(f"{what}.k", k)
         else:

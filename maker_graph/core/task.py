@@ -9,6 +9,7 @@ Five small functions are enough; any class that has them is a task. The others a
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
     state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
     goal(state) -> bool              (to judge a run at its end)
+    inputs                           (what the task stands on, so that a run notices if it is another)
 
 A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
 nothing is left to do: it takes the place of `done`. A part is voted on (`VotedPart`: prompt, parse, and what else concerns one
@@ -19,8 +20,8 @@ same arguments, the same result, no file, no clock, no chance. The only one that
 part. What a task leaves behind is its answers, in the journal.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
 
@@ -67,8 +68,9 @@ class VotedPart(Protocol):
         """Return all that a model sees of this step."""
         ...
 
-    def parse(self, text: str, /) -> JSON:
-        """Return the answer in a reply, or raise. It gets the state as its second argument if it takes one."""
+    @property
+    def parse(self) -> Callable[..., JSON]:
+        """`parse(text) -> answer`, or `parse(text, state) -> answer`: it reads a reply, or raises."""
         ...
 
 
@@ -81,10 +83,14 @@ class GivenPart(Protocol):
             outside the task, and the answer says what came of it.
     """
 
-    by: Literal["program", "world"]
+    @property
+    def by(self) -> str:
+        """Who gives the answer: "program" or "world"."""
+        ...
 
-    def answer(self, state: State, step: int, /) -> JSON:
-        """Return the answer to step number `step`, counted from 1; it may be a coroutine function.
+    @property
+    def answer(self) -> Callable[..., Any]:
+        """`answer(state, step) -> answer` to step number `step`, counted from 1; it may be a coroutine function.
 
         It is the only function of a task that may do something. It is asked once for each step, and its answer is in the
         journal before it is applied. A replay, `status`, `verify`, `report` and `certify` never ask it.
@@ -106,7 +112,10 @@ class PartsTask(Protocol):
         parts: name -> part. Names are those of nodes in a graph: letters, digits, dashes and underscores.
     """
 
-    parts: Mapping[str, VotedPart | GivenPart]
+    @property
+    def parts(self) -> "Mapping[str, VotedPart | GivenPart]":
+        """The parts by name."""
+        ...
 
     def start(self) -> State:
         """Return the state before the first step."""
@@ -210,6 +219,19 @@ class Known(Protocol):
     def truth(self, state: State, /) -> Any:
         """Return the right answer in `state`, a state on the right path."""
         ...
+
+
+@runtime_checkable
+class Declares(Protocol):
+    """A task that says on what it stands beside its options: a run of it notices if that is another when it goes on.
+
+    Options that are paths of files need not be declared.
+
+    Attributes:
+        inputs: name -> a `Path`, whose file counts by its content, or plain JSON; or a function that returns such a mapping.
+    """
+
+    inputs: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
 
 @runtime_checkable

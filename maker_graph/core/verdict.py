@@ -66,10 +66,11 @@ class RightPath:
     """What is right at each step, as far as the task knows it: on the right path, in its own words.
 
     Where steps depend on each other, the path ends at the first wrong answer, unless that answer leads to the right state. An
-    answer that is given is what it is, and is not compared.
+    answer that is given is what it is, and is not compared. A truth that fails is not known: a run is not lost for it.
 
     Attributes:
         known: whether the task knows what is right at each step that is voted on.
+        failure: how its truth failed, in a clause; empty if it did not.
     """
 
     def __init__(self, task: AnyTask) -> None:
@@ -80,28 +81,29 @@ class RightPath:
         self._astray = False
         self._ended = False
         self.known = self._truth is not None
+        self.failure = ""
 
     def right(self, state: State, step: int) -> str | None:
-        """Return the candidate that is right at `step`, from 1, in `state`; None if nobody knows.
-
-        Raises:
-            UsageError: the task's truth fails, or says what no vote can say.
-        """
+        """Return the candidate that is right at `step`, from 1, in `state`; None if nobody knows."""
         if self._truth is None or self._ended:
             return None
         try:
-            if self._astray:
-                self._astray = self._state_at is None or plain(self._state_at(step - 1), own=True) != state
-                self._ended = self._astray
-            if self._ended:
+            if self._astray and not self._rejoined(state, step):
+                self._ended = True
                 return None
+            self._astray = False
             part = self._task.at(state)
             if isinstance(part, Given):
                 return None
             answer, key = self._truth(state), getattr(part, "key", None)
             return candidate_of(answer if key is None else key(plain(answer)))
-        except Exception as error:
-            raise failed(f"What is right at step {step} cannot be told: the task", error) from error
+        except Exception as error:  # noqa: BLE001  whatever it is, the run went on without it
+            self._ended, self.known = True, False
+            self.failure = visible(str(failed(f"its truth, asked for step {step:,},", error)))
+            return None
+
+    def _rejoined(self, state: State, step: int) -> bool:
+        return self._state_at is not None and plain(self._state_at(step - 1), own=True) == state
 
     def take(self, right: str | None, candidate: str | None) -> None:
         """Go on with `candidate`, where `right` would have been right; both are None where there is none."""
@@ -128,7 +130,7 @@ class Examiner:
         """Take the next step; `before` is where the task stood before it.
 
         Raises:
-            UsageError: a function of the task fails, or returns what it must not.
+            UsageError: the task's check fails, or returns what it must not.
         """
         self._steps += 1
         self._differs += not decision["first_agrees"]
@@ -183,7 +185,8 @@ class Examiner:
         if self._path.known:
             return "right", "every answer is the one that the task knows to be right"
         kept = "the task has no rules to check" if self._check is None else "every answer keeps the task's rules"
-        return "consistent", f"{kept}, and nothing says that the answers are right"
+        nobody = f", for {self._path.failure}" if self._path.failure else ""
+        return "consistent", f"{kept}, and nothing says that the answers are right{nobody}"
 
     def _contradictions(self, at: MakerOutput) -> Iterator[str]:
         """Yield what speaks against the run, in a clause each."""

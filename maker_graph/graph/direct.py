@@ -6,16 +6,17 @@ the same reader, the same rounds, the same decision.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from maker_graph.core.decision import Decision, Judged, Reader, decide, judge_all, next_draw
+from maker_graph.core.decision import Decision, Reader
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Voting
+from maker_graph.models.counting import VoteCount
 from maker_graph.models.sampler import Sampler
 
 
@@ -43,22 +44,18 @@ class DirectVote:
         Raises:
             MakerError: why a sample could not be drawn.
         """
-        count, prompt = _Count(self, values), self.prompt(values)
+        count, prompt = self._count(values), self.prompt(values)
         with ThreadPoolExecutor(self.voting.first_round, thread_name_prefix="maker-graph-vote") as pool:
             while count.more:
-                drawing = [
-                    pool.submit(copy_context().run, self._draw, prompt, index, count.rounds + 1) for index in count.indices
-                ]
+                drawing = [pool.submit(copy_context().run, self._draw, prompt, index, count.rounds + 1) for index in count.next]
                 count.take([each.result() for each in drawing])
         return count.decision()
 
     async def avote(self, values: Any) -> Decision:
         """Return the decision; see `vote`."""
-        count, prompt = _Count(self, values), self.prompt(values)
+        count, prompt = self._count(values), self.prompt(values)
         while count.more:
-            drawing = [
-                asyncio.ensure_future(self.sampler.adraw(prompt, index, round=count.rounds + 1)) for index in count.indices
-            ]
+            drawing = [asyncio.ensure_future(self.sampler.adraw(prompt, index, round=count.rounds + 1)) for index in count.next]
             try:
                 count.take(await asyncio.gather(*drawing))
             except BaseException:
@@ -68,39 +65,8 @@ class DirectVote:
                 raise
         return count.decision()
 
+    def _count(self, values: Any) -> VoteCount:
+        return VoteCount(self.voting, self.reader(values), self.sampler.look, self.by)
+
     def _draw(self, prompt: Prompt, index: int, number: int) -> Sample:
         return self.sampler.draw(prompt, index, round=number)
-
-
-class _Count:
-    """A vote while it is taken.
-
-    Attributes:
-        more: samples that the next round draws; 0 if the vote has ended.
-        rounds: that were drawn.
-    """
-
-    def __init__(self, vote: DirectVote, values: Any) -> None:
-        self._vote = vote
-        self._reader = vote.reader(values)
-        self._samples: list[Sample] = []
-        self._judged: list[Judged] = []
-        self.rounds = 0
-        self.more = vote.voting.first_round
-
-    @property
-    def indices(self) -> range:
-        """The numbers of the samples of the next round."""
-        return range(len(self._judged), len(self._judged) + self.more)
-
-    def take(self, drawn: Sequence[Sample]) -> None:
-        """Count the samples of a round, in the order of their numbers."""
-        ids_differ = self._vote.sampler.look(drawn, self._samples)
-        self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
-        self._samples += drawn
-        self.rounds += 1
-        self.more = next_draw(self._judged, self._vote.voting)
-
-    def decision(self) -> Decision:
-        """Return how the vote ended."""
-        return decide(self._judged, self._vote.voting, self.rounds, self._vote.by)

@@ -42,7 +42,7 @@ from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, with_ite
 from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
 from maker_graph.graph.lookahead import microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
-from maker_graph.graph.parts import Asked
+from maker_graph.graph.parts import Asked, OfPart, parts_asked
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import BoundedGraph, Durable, Node
 from maker_graph.graph.serializer import refuse_permissive
@@ -168,11 +168,13 @@ def create_maker(
         check=check,
         red_flags=red_flags,
     )
+    see_task(task)
+    for_all, of_parts = parts_asked(guarded(task), model, k, voting)
     return build_maker(
         task,
-        model=model,
+        model=for_all,
         voting=voting,
-        leads=k if isinstance(k, Mapping) else {},
+        of_parts=of_parts,
         ladder=ladder,
         ahead=Ahead(lookahead, draft_model, draft_calls),
         calls=calls,
@@ -205,9 +207,9 @@ class Segment(NamedTuple):
 def build_maker(
     task: AnyTask,
     *,
-    model: Models | Mapping[str, Models],
+    model: Models | None,
     voting: Voting,
-    leads: Mapping[str, int | StoppingRule],
+    of_parts: Mapping[str, OfPart],
     ladder: Ladder | None,
     ahead: Ahead,
     calls: Calls | None,
@@ -220,11 +222,11 @@ def build_maker(
     context_schema: type[Any] | None = None,
     trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
-    """Return the outer machine, uncompiled; everything is as in `create_maker`, and `leads` is its `k` by part."""
+    """Return the outer machine, uncompiled; all is as in `create_maker`, and `of_parts` is what is said for single parts."""
     at_the_end = _checked(task, segment, ladder, on_undecided)
     machine = Machine(task)
     most = machine.total or MOST_STEPS if max_steps is None else checks.whole("max_steps", max_steps)
-    asked = Asked(machine.task, model, voting, leads)
+    asked = Asked(machine.task, model, voting, of_parts)
     parts = asked.voters(ladder or Ladder(temperature=None, rephrase=False), calls)
 
     def config_of(step: int) -> RunnableConfig:

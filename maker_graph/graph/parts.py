@@ -1,14 +1,23 @@
-"""How each voted part of a task is voted on: by which model, and with which lead."""
+"""How each voted part of a task is voted on: by which model, with which `Voting`, and how its requests are made."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
-from maker_graph.core.guarding import Guarded
+from maker_graph.core.guarding import Guarded, see_names
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.ladder import Ladder, Models, Voter, create_voters
 from maker_graph.models.calls import Calls
+
+
+class OfPart(NamedTuple):
+    """What is said for one part alone; None is as for the others."""
+
+    model: Models | None = None
+    voting: Voting | None = None
+    calls: Calls | None = None
 
 
 class Asked:
@@ -19,49 +28,58 @@ class Asked:
         first_round: samples in the first round of a vote at most.
     """
 
-    def __init__(
-        self,
-        task: Guarded,
-        model: Models | Mapping[str, Models],
-        voting: Voting,
-        leads: Mapping[str, int | StoppingRule],
-    ) -> None:
+    def __init__(self, task: Guarded, model: Models | None, voting: Voting, of_parts: Mapping[str, OfPart]) -> None:
         """Find what is meant for each part.
 
         Raises:
             UsageError: a name is that of no voted part, or a voted part has no model.
         """
         self._parts = task.voted_parts
-        see_names("k", leads, self._parts)
-        if isinstance(model, Mapping):
-            see_names("model", model, self._parts)
-            if missing := [name for name in self._parts if name not in model]:
-                raise UsageError(f"model has none for the part {missing[0]!r}: name one for each of {', '.join(self._parts)}.")
-        self._models: dict[str, Models] = {name: model[name] if isinstance(model, Mapping) else model for name in self._parts}
-        self._votings = {name: _with_lead(part, voting, leads) for name, part in self._parts.items()}
+        see_names("The settings name", of_parts, self._parts)
+        self._of_parts = {name: of_parts.get(name, OfPart()) for name in self._parts}
+        self._models: dict[str, Models] = {}
+        for name, said in self._of_parts.items():
+            found = model if said.model is None else said.model
+            if found is None:
+                raise UsageError(f"model has none for the part {name!r}: name one for each of {', '.join(self._parts)}.")
+            self._models[name] = found
+        self._votings = {name: self._of_parts[name].voting or _with_lead(part, voting) for name, part in self._parts.items()}
         self.first_model = next(iter(self._models.values()), "")
         self.first_round = max((each.first_round for each in self._votings.values()), default=1)
 
     def voters(self, ladder: Ladder, calls: Calls | None) -> dict[str, list[Voter]]:
         """Return the microsteps of each voted part, by its name: see `create_voters`."""
         return {
-            name: create_voters(part, ladder, model=self._models[name], voting=self._votings[name], calls=calls)
+            name: create_voters(
+                part,
+                ladder,
+                model=self._models[name],
+                voting=self._votings[name],
+                calls={**(calls or {}), **(self._of_parts[name].calls or {})},
+            )
             for name, part in self._parts.items()
         }
 
 
-def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarded]) -> None:
-    """See that what is given by part names parts that are voted on.
+def parts_asked(
+    task: Guarded,
+    model: Models | Mapping[str, Models],
+    k: int | StoppingRule | Mapping[str, int | StoppingRule],
+    voting: Voting,
+) -> tuple[Models | None, dict[str, OfPart]]:
+    """Return the model of all parts, if there is one, and what `model` and `k` say for single parts.
 
     Raises:
-        UsageError: one is not.
+        UsageError: one of them names no voted part.
     """
-    for name in given:
-        if name not in parts:
-            having = ", ".join(parts) or "none"
-            raise UsageError(f"{what} names {name!r}, which is no voted part of this task: there are {having}.")
+    leads = k if isinstance(k, Mapping) else {}
+    models = model if isinstance(model, Mapping) else {}
+    see_names("k names", leads, task.voted_parts)
+    see_names("model names", models, task.voted_parts)
+    votings = {name: replace(voting, k=lead) for name, lead in leads.items()}
+    of_parts = {name: OfPart(models.get(name), votings.get(name)) for name in {**leads, **models}}
+    return None if isinstance(model, Mapping) else model, of_parts
 
 
-def _with_lead(part: Guarded, voting: Voting, leads: Mapping[str, int | StoppingRule]) -> Voting:
-    k = leads.get(part.name, part.k)
-    return voting if k is None else replace(voting, k=k)
+def _with_lead(part: Guarded, voting: Voting) -> Voting:
+    return voting if part.k is None else replace(voting, k=part.k)

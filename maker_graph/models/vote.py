@@ -21,13 +21,14 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.characters import without_controls
-from maker_graph.core.decision import Decision, Judged, Reader, decide, judge_all, next_draw
+from maker_graph.core.decision import Decision, Reader
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, K, Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.copies import Copies
+from maker_graph.models.counting import VoteCount
 from maker_graph.models.replies import sample_of
 
 Reply: TypeAlias = str | AIMessage | Sample
@@ -73,11 +74,11 @@ def vote(
         UsageError: a setting is wrong, or `draw` returns something else than a reply.
     """
     voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
-    count = _Count(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=False)
-    with ContextThreadPoolExecutor(min(MOST_THREADS, count.more), thread_name_prefix="maker-graph-vote") as pool:
-        while count.more:
-            count.take(list(pool.map(partial(_called, draw), count.next)))
-    return count.decision()
+    taken = _Vote(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=False)
+    with ContextThreadPoolExecutor(min(MOST_THREADS, taken.count.more), thread_name_prefix="maker-graph-vote") as pool:
+        while taken.count.more:
+            taken.take(list(pool.map(partial(_called, draw), taken.count.next)))
+    return taken.decision()
 
 
 async def avote(
@@ -95,16 +96,16 @@ async def avote(
 ) -> Decision:
     """Return the decision of a vote on what `draw` replies, which is awaited; everything else is as in `vote`."""
     voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
-    count = _Count(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=True)
-    while count.more:
-        drawing = [asyncio.ensure_future(_awaited(draw, i)) for i in count.next]
+    taken = _Vote(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=True)
+    while taken.count.more:
+        drawing = [asyncio.ensure_future(_awaited(draw, i)) for i in taken.count.next]
         try:
-            count.take(await asyncio.gather(*drawing))
+            taken.take(await asyncio.gather(*drawing))
         finally:
             for each in drawing:
                 each.cancel()
             await asyncio.gather(*drawing, return_exceptions=True)
-    return count.decision()
+    return taken.decision()
 
 
 def _reader(voting: Voting, answer: Any, key: Callable[[Any], Any] | None, check: Callable[[Any], bool] | None) -> Reader:
@@ -140,11 +141,11 @@ def _no_more(index: int) -> UsageError:
     )
 
 
-class _Count:
-    """A vote while it is taken.
+class _Vote:
+    """A vote on what a function replies.
 
     Attributes:
-        more: samples that the next round draws; 0 if it has ended.
+        count: of its samples.
     """
 
     def __init__(self, draw: object, voting: Voting, reader: Reader, on_undecided: str, *, awaited: bool) -> None:
@@ -152,33 +153,17 @@ class _Count:
         if checks.awaits(draw) and not awaited:
             raise UsageError("draw is a coroutine function, which vote does not await: call avote.")
         checks.one_of("on_undecided", on_undecided, ("raise", "return"))
-        self._voting = voting
-        self._reader = reader
         self._raises = on_undecided == "raise"
-        self._copies = Copies()
-        self._samples: list[Sample] = []
-        self._judged: list[Judged] = []
-        self._rounds = 0
-        self.more = voting.first_round
-
-    @property
-    def next(self) -> range:
-        """The numbers of the samples of the next round."""
-        return range(len(self._judged), len(self._judged) + self.more)
+        self.count = VoteCount(voting, reader, partial(Copies().look, drawn=lambda _: True))
 
     def take(self, replies: Sequence[Any]) -> None:
         """Count the replies of a round, in the order of their numbers."""
         _see_awaited(replies)
-        drawn = [_sample(reply, index) for reply, index in zip(replies, self.next, strict=True)]
-        ids_differ = self._copies.look(drawn, self._samples, drawn=lambda _: True)
-        self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
-        self._samples += drawn
-        self._rounds += 1
-        self.more = next_draw(self._judged, self._voting)
+        self.count.take([_sample(reply, index) for reply, index in zip(replies, self.count.next, strict=True)])
 
     def decision(self) -> Decision:
         """Return how the vote ended."""
-        result = decide(self._judged, self._voting, self._rounds)
+        result = self.count.decision()
         if result["status"] == "undecided" and self._raises:
             raise error_of(result)
         return result

@@ -1,6 +1,7 @@
 """A task tried in this process and in two others, which have other hash seeds: the order of a set is another there.
 
-The others are this module as a script: `python -m maker_graph.run.checking NAME OPTIONS STEPS` prints what it saw as JSON.
+The others are this module as a script: `python -m maker_graph.run.checking NAME OPTIONS STEPS` prints what it saw as JSON. Each
+process makes the task once. One of the others (with "replay" as a further argument) first applies the answers of this one.
 """
 
 import json
@@ -9,13 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from typing import Any, cast
+from typing import Any
 
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import whole
-from maker_graph.core.task import Task
 from maker_graph.errors import UsageError
-from maker_graph.tasks.checking import Pairs, Place, Problem, Replies, Trial, try_task
+from maker_graph.tasks.checking import Pairs, Place, Problem, Replies, Trial, replayed, try_task
 from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
 
 STEPS = 1000
@@ -36,9 +36,12 @@ def check_task(loaded: LoadedTask, *, steps: int = STEPS) -> Trial:
     """
     with _others(loaded, whole("steps", steps)) as others:
         trial = _tried(loaded, steps)
-        for other in others() if trial.trace and not trial.failed("pure") else ():
-            trial.tried.add("processes")
-            if problem := _difference(trial, other):
+        if not trial.trace or trial.failed("pure"):
+            return trial
+        for process in others:
+            seen, problem = _seen_by(process, trial)
+            trial.tried |= {"processes", "replay"} if trial.steps else {"processes"}
+            if problem := problem or _difference(trial, seen):
                 trial.problems.append(problem)
                 break
     return trial
@@ -47,14 +50,8 @@ def check_task(loaded: LoadedTask, *, steps: int = STEPS) -> Trial:
 def _tried(loaded: LoadedTask, steps: int) -> Trial:
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which a help text does not need
 
-    tasks = iter([loaded.task])
     with redirect_stdout(sys.stderr):  # what a task prints is not the result
-        return try_task(
-            lambda: cast("Task", next(tasks, None) or load_task(loaded.name, loaded.options).task),
-            steps=steps,
-            asked=as_pairs,
-            replies=_replies_of(loaded),
-        )
+        return try_task(lambda: loaded.task, steps=steps, asked=as_pairs, replies=_replies_of(loaded))
 
 
 def _replies_of(loaded: LoadedTask) -> Callable[[Pairs], Replies | None] | None:
@@ -69,30 +66,35 @@ def _replies_of(loaded: LoadedTask) -> Callable[[Pairs], Replies | None] | None:
 
 
 @contextmanager
-def _others(loaded: LoadedTask, steps: int) -> Iterator[Callable[[], Iterator[Trial]]]:
-    """Begin to try the task in the other processes; yield what waits for what they saw."""
+def _others(loaded: LoadedTask, steps: int) -> Iterator[list[subprocess.Popen[str]]]:
+    """Begin to try the task in the other processes; yield these."""
     command = [sys.executable, "-m", "maker_graph.run.checking", loaded.name, json.dumps(loaded.options), str(steps)]
     path = os.pathsep.join(filter(None, [os.getcwd(), *sys.path]))  # noqa: PTH109  sys.path holds strings
+    pipe = subprocess.PIPE
     with ExitStack() as stack:
         running: list[subprocess.Popen[str]] = []
         for seed in HASH_SEEDS:
             env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)  # noqa: S603  this module
+            replays = seed == HASH_SEEDS[-1]  # the others need not wait for the answers
+            told = [*command, *(["replay"] if replays else [])]
+            process = subprocess.Popen(told, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env)  # noqa: S603  this module
             running.append(stack.enter_context(process))
             stack.callback(process.kill)
-        yield lambda: map(_seen_by, running)
+        yield running
 
 
-def _seen_by(process: subprocess.Popen[str]) -> Trial:
+def _seen_by(process: subprocess.Popen[str], trial: Trial) -> tuple[Trial, Problem | None]:
+    """Return what another process saw, and what is wrong with its replay of the answers of `trial`."""
     try:
-        output, errors = process.communicate(timeout=SECONDS)
+        output, errors = process.communicate(json.dumps([trial.decided, trial.state]), timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise UsageError(f"The task takes more than {SECONDS} s in another process: try fewer steps.") from None
     if process.returncode:
         last = (errors.splitlines() or [f"exit code {process.returncode}"])[-1]
         raise UsageError(f"The task cannot be tried in another process: {visible(last)}")
     found = json.loads(output.splitlines()[-1])
-    return Trial(found["steps"], trace=[Place(*each) for each in found["trace"]])
+    problem = None if found["replay"] is None else Problem(*found["replay"])
+    return Trial(found["steps"], trace=[Place(*each) for each in found["trace"]]), problem
 
 
 def _difference(one: Trial, other: Trial) -> Problem | None:
@@ -108,10 +110,19 @@ def _difference(one: Trial, other: Trial) -> Problem | None:
 
 
 def _print() -> None:
-    """Print what this process sees of the task that its arguments name."""
-    name, options, steps = sys.argv[1:]
-    trial = _tried(load_task(name, json.loads(options)), int(steps))
-    sys.stdout.write(json.dumps({"steps": trial.steps, "trace": trial.trace}) + "\n")
+    """Print what this process sees of the task that its arguments name, and what is wrong with its replay.
+
+    The replay comes first, on a task that nobody has called yet; the answers come on standard input.
+    """
+    name, options, steps, *replay = sys.argv[1:]
+    with redirect_stdout(sys.stderr):
+        loaded = load_task(name, json.loads(options))
+        problem = None
+        if replay:
+            decided, state = json.load(sys.stdin)
+            problem = replayed(loaded.task, Trial(decided=decided, state=state)) if decided else None
+    trial = _tried(loaded, int(steps))
+    sys.stdout.write(json.dumps({"steps": trial.steps, "trace": trial.trace, "replay": problem}) + "\n")
 
 
 if __name__ == "__main__":

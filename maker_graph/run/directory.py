@@ -31,7 +31,8 @@ from maker_graph.run.journal import Journal
 from maker_graph.run.options import kept_options
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path
-from maker_graph.tasks.loading import SHIPPED, load_task
+from maker_graph.tasks.inputs import see_declared, see_files
+from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
 
 LONG = 20_000
 """Steps whose replay takes seconds, which is worth a word."""
@@ -120,24 +121,32 @@ class Run:
         journal: its decided steps.
     """
 
-    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: AnyTask | None = None) -> None:
+    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: AnyTask | LoadedTask | None = None) -> None:
+        """Take what is opened; a `LoadedTask` was held against the inputs of the run, any other task will be."""
         self.directory = directory
         self.settings = settings
         self.journal = journal
-        self._task = task
+        self._task = task.task if isinstance(task, LoadedTask) else task
+        self._held = isinstance(task, LoadedTask)
         self._machine: Machine | None = None
 
     def load(self) -> None:
-        """Make the task by the name that stands in the settings, if it is not there yet.
+        """Make the task by the name that stands in the settings, if it is not there yet, and hold its inputs against the run's.
 
         A name like `package.module:name` imports that module and may call what it finds: it runs code that whoever wrote the
         directory has chosen.
 
         Raises:
             UsageError: it cannot be made.
+            UnusableRun: an input is no longer the one with which the run began.
         """
+        name, options, began = self.settings.task, self.settings.options, self.settings.began
         if self._task is None:
-            self._task = load_task(self.settings.task, self.settings.options).task
+            self._task = load_task(name, options, began).task
+        elif not self._held and began is not None:
+            see_files(name, began, options)
+            see_declared(name, began, options, self._task)
+        self._held = True
 
     @property
     def has_task(self) -> bool:
@@ -149,7 +158,8 @@ class Run:
         """The task.
 
         Raises:
-            UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it.
+            UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it; or one of its inputs is no longer
+                the one with which the run began.
         """
         if not self.has_task:
             name = self.settings.task
@@ -173,7 +183,7 @@ class Run:
 def created(
     directory: Path,
     settings: Settings,
-    task: AnyTask | None = None,
+    task: AnyTask | LoadedTask | None = None,
     *,
     fsync: Fsync = "full",
     notes: Mapping[str, str] | None = None,
@@ -215,7 +225,9 @@ def created(
 
 
 @contextmanager
-def opened(directory: Path, task: AnyTask | None = None, *, fsync: Fsync = "full", accept_loss: bool = False) -> Iterator[Run]:
+def opened(
+    directory: Path, task: AnyTask | LoadedTask | None = None, *, fsync: Fsync = "full", accept_loss: bool = False
+) -> Iterator[Run]:
     """Open the run in `directory`; one that cannot be written can be looked at.
 
     Args:
@@ -373,7 +385,8 @@ _VERDICT = "verdict"
 
 def keep_verdict(run: Run, found: Summary) -> None:
     """Keep with the run what it is worth, for who looks at it and does not replay it."""
-    text = json.dumps({name: found[name] for name in ("steps", "verdict", "because")})
+    kept = {name: found[name] for name in ("steps", "verdict", "because")}
+    text = json.dumps({**kept, "amended": run.journal.account().amended})
     if run.journal.note(_VERDICT) != text:
         run.journal.set_note(_VERDICT, text)
 
@@ -382,7 +395,8 @@ def kept_verdict(run: Run) -> tuple[Verdict, str] | None:
     """Return what was kept of the run as it stands now, and why; None if nobody has replayed it."""
     note = run.journal.note(_VERDICT)
     kept = {} if note is None else json.loads(note)
-    return (kept["verdict"], kept["because"]) if kept.get("steps") == run.journal.step else None
+    now = (run.journal.step, run.journal.account().amended)
+    return (kept["verdict"], kept["because"]) if (kept.get("steps"), kept.get("amended")) == now else None
 
 
 _STUCK = "stuck"

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.guarding import AnyTask, guarded, see_task
@@ -16,8 +18,10 @@ from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.tasks.loading import LoadedTask
 
-VERSION: Literal[2] = 2
-"""The form of settings.json. The first one had no version, and all settings in one row."""
+VERSION: Literal[3] = 3
+"""The form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no parts."""
+
+_SINCE_3 = {"inputs", "parts"}
 
 _STORED = ("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check")
 
@@ -55,6 +59,20 @@ class LadderSettings(BaseModel):
     model: str | None = None
 
 
+class PartSettings(BaseModel):
+    """How one part of a task is voted on, where not as the others.
+
+    Attributes:
+        k: the lead that decides.
+        model: `provider:model`; None is the run's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k: int = Field(ge=1)
+    model: str | None = None
+
+
 class Settings(BaseModel):
     """What a run was asked for; everything here may change an answer, so none of it can change once a run has begun.
 
@@ -67,11 +85,13 @@ class Settings(BaseModel):
         voting: how each step is voted on.
         ladder: what a stuck step climbs.
         prompt: a digest of the first step's prompt, so that a task whose code was changed is noticed.
+        inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
+        parts: of a task of several parts, how each is voted on that models vote on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1, 2] = VERSION
+    version: Literal[1, 2, 3] = VERSION
     id: str
     task: str
     options: dict[str, Any]
@@ -79,6 +99,8 @@ class Settings(BaseModel):
     voting: StoredVoting
     ladder: LadderSettings
     prompt: str
+    inputs: dict[str, str] = Field(default_factory=dict)
+    parts: dict[str, PartSettings] = Field(default_factory=dict)
 
     @property
     def k(self) -> int:
@@ -87,9 +109,29 @@ class Settings(BaseModel):
         return self.voting.k
 
     @property
+    def began(self) -> Mapping[str, str] | None:
+        """The inputs with which the run began; None if they were not kept."""
+        return None if self.version < 3 else self.inputs
+
+    @property
     def leads(self) -> dict[str, int]:
-        """The lead of each part of the task that has another one than `k`."""
-        return {}
+        """The lead of each part of the task, if it has several."""
+        return {name: part.k for name, part in self.parts.items()}
+
+    @property
+    def models(self) -> list[str]:
+        """All models that are asked, each once; the run's own first."""
+        of_parts = [part.model for part in self.parts.values()]
+        return list(dict.fromkeys(name for name in (self.model, *of_parts, self.ladder.model) if name is not None))
+
+    def voting_of(self, part: str) -> Voting:
+        """Return how a part is voted on: what is left to the model is what suits the part's own."""
+        said = self.parts[part]
+        voting = replace(self.voting, k=said.k)
+        if said.model is None:
+            return voting
+        left = {name: "auto" for name in ("temperature", "max_tokens") if getattr(voting, name) == getattr(self.info, name)}
+        return info_of(said.model).suited(replace(voting, **left))  # type: ignore[arg-type]  # both may be "auto"
 
     @property
     def info(self) -> ModelInfo:
@@ -99,7 +141,7 @@ class Settings(BaseModel):
     @property
     def simulated(self) -> bool:
         """Whether no real model is asked."""
-        return self.info.simulated and (self.ladder.model is None or info_of(self.ladder.model).simulated)
+        return all(info_of(name).simulated for name in self.models)
 
     @property
     def ladder_temperature(self) -> Temperature | Auto | Literal["same"]:
@@ -108,14 +150,26 @@ class Settings(BaseModel):
 
     def text(self) -> str:
         """Return what stands in settings.json."""
-        return json.dumps(_first_form(self) if self.version == 1 else self.model_dump(mode="json"), indent=2) + "\n"
+        return json.dumps(self._written(), indent=2) + "\n"
 
     def origin(self) -> str:
         """Return what the journal's first hash stands on."""
-        return sorted_json(_first_form(self) if self.version == 1 else self.model_dump(mode="json"))
+        return sorted_json(self._written())
+
+    def _written(self) -> dict[str, Any]:
+        """Return the settings in the form of their version."""
+        if self.version == 1:
+            return _first_form(self)
+        return self.model_dump(mode="json", exclude=_SINCE_3 if self.version == 2 else None)
 
 
-def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderSettings | None = None) -> Settings:
+def new_settings(
+    loaded: LoadedTask,
+    model: str,
+    voting: Voting,
+    ladder: LadderSettings | None = None,
+    parts: Mapping[str, PartSettings] | None = None,
+) -> Settings:
     """Return the settings of a new run; what `voting` leaves to the model is filled in.
 
     Raises:
@@ -136,7 +190,15 @@ def new_settings(loaded: LoadedTask, model: str, voting: Voting, ladder: LadderS
         voting=info_of(model).suited(voting),
         ladder=ladder or LadderSettings(),
         prompt=prompt,
+        inputs=loaded.inputs,
+        parts=dict(parts or _own_leads(loaded.task, voting.k)),
     )
+
+
+def _own_leads(task: AnyTask, k: int) -> dict[str, PartSettings]:
+    """Return how the parts of a task are voted on if nothing is said for them; nothing for a task that has only one."""
+    inside = guarded(task)
+    return {} if len(inside.parts) == 1 else {name: PartSettings(k=part.k or k) for name, part in inside.voted_parts.items()}
 
 
 def read_settings(text: str, name: str) -> Settings:
@@ -155,6 +217,8 @@ def read_settings(text: str, name: str) -> Settings:
     if newer:
         raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
     try:
+        if version == 2 and (unknown := _SINCE_3 & found.keys()):
+            raise ValueError(f"form 2 has no {min(unknown)}")  # noqa: TRY301  told with the others
         return Settings.model_validate(_from_first_form(found) if version == 1 else found)
     except ValidationError as error:
         raise DamagedRun(f"{name} is damaged: {error.errors()[0]['msg']}.") from None

@@ -22,9 +22,11 @@ from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, Guarded, total_of
 from maker_graph.core.machine import Begun, Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable
+from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
+from maker_graph.graph.parts import OfPart
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
@@ -179,7 +181,11 @@ async def solve(
     unchanged(settings, run.task)
     chats = _Chats.of(settings, options, run.task)
     prices = prices or prices_of(settings, options)
-    voting = replace(settings.voting, max_samples=options.max_samples or settings.voting.max_samples)
+
+    def replaced(voting: Voting) -> Voting:
+        return replace(voting, max_samples=options.max_samples or settings.voting.max_samples)
+
+    voting = replaced(settings.voting)
     if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
         watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
         return
@@ -202,7 +208,7 @@ async def solve(
         run.task,
         model=chats.model,
         voting=voting,
-        leads={},
+        of_parts=_of_parts(settings, replaced, chats, prices, meter),
         ladder=ladder,
         ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(_price(prices.drafts, options.draft_model)))),
         on_undecided="return" if isinstance(task, Skippable) else "interrupt",
@@ -280,6 +286,7 @@ class _Chats(NamedTuple):
     model: BaseChatModel
     ladder: BaseChatModel | None
     drafts: BaseChatModel
+    parts: Mapping[str, BaseChatModel]
 
     @classmethod
     def of(cls, settings: Settings, options: RunOptions, task: AnyTask) -> "_Chats":
@@ -289,7 +296,19 @@ class _Chats(NamedTuple):
             model,
             None if stronger is None else model_for(stronger, task, seed),
             model if options.draft_model is None else model_for(options.draft_model, task, seed),
+            {name: model_for(part.model, task, seed) for name, part in settings.parts.items() if part.model is not None},
         )
+
+
+def _of_parts(
+    settings: Settings, replaced: Callable[[Voting], Voting], chats: _Chats, prices: Prices, meter: Ledger
+) -> dict[str, OfPart]:
+    """Return what the settings say for the parts of the task, each on the account of the run at its own price."""
+    found = {}
+    for name, part in settings.parts.items():
+        own = None if part.model is None else Calls(meter=meter.at(_price(prices.parts.get(name), part.model)))
+        found[name] = OfPart(chats.parts.get(name), replaced(settings.voting_of(name)), own)
+    return found
 
 
 async def _solved(

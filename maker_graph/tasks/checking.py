@@ -5,27 +5,30 @@ must be plain JSON, and mean the same once they were stored. The answers come fr
 read as a model's would be) or from its `truth`; a task that has neither is tried on its first step only.
 
 What no single process shows (the order of a set, which differs with PYTHONHASHSEED) is seen by comparing the traces of two:
-`maker_graph/run/checking.py`.
+`maker_graph/run/checking.py`. There the answers are applied again too (`replayed`), for each process makes the task once.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
+from maker_graph.core import checks
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, canonical, copied, plain, sorted_json
 from maker_graph.core.checks import truth
-from maker_graph.core.guarding import ARGUMENTS, AnyTask, see_task, total_of
+from maker_graph.core.guarding import ARGUMENTS, ONE_QUESTION, AnyTask, see_task, total_of
 from maker_graph.core.items import Items, ItemSteps
 from maker_graph.core.task import (
     Checks,
     Drafted,
+    GivenPart,
     Goal,
     Keyed,
     Known,
     Located,
+    PartsTask,
     Predicts,
     Prompt,
     Rephrases,
@@ -90,21 +93,26 @@ class Trial:
 
     Attributes:
         steps: that were walked.
-        stopped: why no more were: "end" (done, or as many as total() says), "limit", "failed", or "unknown" (the answers are).
+        stopped: why no more were: "end" (done, or as many as total() says), "limit", "failed", "unknown" (the answers are), or
+            "world": the next answer is given by a part that acts, and that is not done here.
         answers: who gave them: "rehearsal", "truth" or "nobody".
         left_open: steps without a right reply that can be read, in a task that can leave them open.
         tried: which of `CHECKS`, as far as the walk went.
         problems: what does not hold; each once, where it was first seen.
         trace: the steps.
+        decided: the answer of each step, and whether there is one: else the step was left open.
+        state: that they led to.
     """
 
     steps: int = 0
-    stopped: Literal["end", "limit", "failed", "unknown"] = "failed"
+    stopped: Literal["end", "limit", "failed", "unknown", "world"] = "failed"
     answers: Literal["rehearsal", "truth", "nobody"] = "nobody"
     left_open: int = 0
     tried: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     trace: list[Place] = field(default_factory=list)
+    decided: list[tuple[JSON, bool]] = field(default_factory=list)
+    state: JSON = None
 
     def failed(self, *checks: str) -> bool:
         """Say whether one of these checks has found a problem."""
@@ -125,7 +133,7 @@ def try_task(
     """Return what is wrong with a task, as far as one process shows it.
 
     Args:
-        make: makes the task; it is called twice.
+        make: makes the task.
         steps: no more are walked.
         asked: from a prompt to (role, content), or it raises a UsageError.
         replies: from those to what may be replied; None if nothing is rehearsed.
@@ -135,11 +143,7 @@ def try_task(
         task = make()
         trial.tried.add("functions")
         see_task(task)
-        walk = _Walk(task, trial, asked, replies)
-        walk.along(steps)
-        if trial.steps and not trial.failed("pure"):
-            trial.tried.add("replay")
-            _replay(_steps_of(make()), walk)
+        _Walk(task, trial, asked, replies).along(steps)
     except UsageError as error:
         trial.problems.append(Problem("functions", str(error), None))
     except _Broken:
@@ -158,9 +162,9 @@ class _Walk:
         replies: Callable[[Pairs], Replies | None] | None,
     ) -> None:
         self.task: Any = _steps_of(task)
+        self._parts: Mapping[str, Any] = task.parts if isinstance(task, PartsTask) else {}
+        self._part: Any = self.task  # whose question is tried
         self.trial = trial
-        self.decided: list[tuple[JSON, bool]] = []
-        self.state: JSON = None
         self._asked = asked
         self._replies = replies
         self._step: int | None = None
@@ -172,8 +176,8 @@ class _Walk:
         total = total_of(self.task)
         if total != total_of(self.task):
             self._problem("pure", "total() is another number when it is called again")
-        self.state = self._state("start")
-        while not (done := self._call("done", self.state)) and self.trial.steps not in {total, steps}:
+        self.trial.state = self._state("start")
+        while not (done := self._done()) and self.trial.steps not in {total, steps}:
             self._step = self.trial.steps + 1
             if not self._one_step(knows_its_end=total is not None):
                 break
@@ -184,38 +188,89 @@ class _Walk:
             self._see_end(total, done=done)
         elif self.trial.steps == steps:
             self.trial.stopped = "limit"
-        elif not self.trial.failed("end", "replies"):
+        elif not self.trial.failed("end", "replies") and self.trial.stopped != "world":
             self.trial.stopped = "unknown"
         if self._unread is not None and self.trial.left_open == self.trial.steps:
             self.trial.problems.append(self._unread)
 
+    def _done(self) -> bool:
+        """Say whether nothing is left to do; else see which part answers."""
+        if not self._parts:
+            return bool(self._call("done", self.trial.state))
+        if (name := self._call("part", self.trial.state)) is None:
+            return True
+        if name not in self._parts:
+            self._problem("functions", f"part returned {name!r}, which is no part: there are {', '.join(self._parts)}")
+            raise _Broken
+        self._part = self._parts[name]
+        return False
+
     def _one_step(self, *, knows_its_end: bool) -> bool:
         """Walk a step; return False if nobody knows how."""
-        state = self.state
+        state = self.trial.state
         text = canonical(state, own=True)
         if not knows_its_end and text in self._seen:
             self._problem("end", f"the state is that of step {self._seen[text]} again, so the steps never end")
             return False
         self._seen[text] = self.trial.steps + 1
-        prompt = self._call("prompt", state)
-        self.trial.trace.append(Place(_digest(text), _digest(sorted_json(prompt)), ""))
-        self._optional(state)
-        answer, known = self._answer(state, prompt)
+        if isinstance(self._part, GivenPart) or self._is_given(state):
+            self.trial.trace.append(Place(_digest(text), "", ""))
+            self._drafts(state)
+            answer, known = self._given(state)
+        else:
+            prompt = self._call("prompt", state)
+            self.trial.trace.append(Place(_digest(text), _digest(sorted_json(prompt)), ""))
+            self._optional(state)
+            answer, known = self._answer(state, prompt)
         if known:
-            self.state = self._state("apply", state, answer)
-        elif isinstance(self.task, Skippable) and self._unread is not None:
+            self.trial.state = self._state("apply", state, answer)
+        elif isinstance(self.task, Skippable) and self._unread is not None and self.trial.stopped != "world":
             self.trial.left_open += 1
-            self.state = self._state("skip", state)
+            self.trial.state = self._state("skip", state)
         else:
             return False
-        self.decided.append((answer, known))
+        self.trial.decided.append((answer, known))
         self.trial.trace[-1] = self.trial.trace[-1]._replace(answer=_digest(canonical(answer, own=True)))
         return True
 
+    def _is_given(self, state: JSON) -> bool:
+        """Say whether the program of an items task is sure of the answer."""
+        return isinstance(self.task, ItemSteps) and self._call("given", state) is not None
+
+    def _given(self, state: JSON) -> tuple[JSON, bool]:
+        """Return the answer of a given part, or of the program of an items task, and whether there is one."""
+        if isinstance(self.task, ItemSteps):
+            answer = self._call("given", state)
+            kept: Any = self._call("check", state, answer) if isinstance(self._part, Checks) else True
+            if isinstance(kept, _Raised) or not kept:
+                self._problem("replies", "given returns an answer that check refuses")
+            return answer, True
+        if isinstance(self._part, Known):
+            return self._call("truth", state), True
+        if self._part.by == "world" or checks.awaits(self._part.answer):
+            self.trial.stopped = "world"
+            return None, False
+        more = ["check-task"] if checks.least_arguments(self._part.answer) == 3 else []
+        handed = copied(state)
+        try:
+            answer = self._plain("answer", self._part.answer(handed, self._step, *more))
+        except _Broken:
+            raise
+        except Exception as error:
+            self._problem("functions", f"answer failed with {type(error).__name__}: {error}"[:300])
+            raise _Broken from error
+        if handed != state:
+            self._problem("arguments", "answer changes the state that it is given: it must leave it as it is")
+        return answer, True
+
     def _optional(self, state: JSON) -> None:
         """Try the functions that not every task has."""
-        if isinstance(self.task, Rephrases):
+        if isinstance(self._part, Rephrases):
             self._call("rephrase", state, 1)
+        self._drafts(state)
+
+    def _drafts(self, state: JSON) -> None:
+        """Try what a task has beside its questions."""
         if isinstance(self.task, Predicts):
             self._call("draft", state, DRAFTED)
         elif isinstance(self.task, Drafted):
@@ -227,10 +282,10 @@ class _Walk:
 
     def _answer(self, state: JSON, prompt: Pairs) -> tuple[JSON, bool]:
         """Return the right answer, and whether there is one."""
-        right = self._call("truth", state) if isinstance(self.task, Known) else None
+        right = self._call("truth", state) if isinstance(self._part, Known) else None
         found = None if self._replies is None else self._replies(prompt)
         if found is None:
-            return self._without_reply(right)
+            return self._without_reply(state, right)
         self.trial.answers = "rehearsal"
         self.trial.tried.add("replies")
         said = self._read(state, found.right)
@@ -242,7 +297,7 @@ class _Walk:
             self._unread = self._unread or problem
             return None, False
         answer, candidate = said
-        if isinstance(self.task, Known) and candidate != self._candidate(right):
+        if isinstance(self._part, Known) and candidate != self._candidate(right):
             self._problem("replies", "the right reply that is rehearsed says something else than truth(state)")
         for wrong in found.wrong:
             other = self._read(state, wrong)
@@ -250,30 +305,33 @@ class _Walk:
                 self._problem("replies", "a wrong reply that is rehearsed counts as the same vote as the right one")
         return answer, True
 
-    def _without_reply(self, right: JSON) -> tuple[JSON, bool]:
-        if isinstance(self.task, Known):
+    def _without_reply(self, state: JSON, right: JSON) -> tuple[JSON, bool]:
+        if isinstance(self._part, Known):
             self.trial.answers = "truth"
             return right, True
         if self._replies is not None:
             self.trial.tried.add("replies")
             self._problem("replies", "the rehearsal does not know the prompt")
         for text in _TEXTS:
-            self._call("parse", text)
+            self._parsed(state, text)
         return None, False
+
+    def _parsed(self, state: JSON, text: str) -> Any:
+        return self._call("parse", text, *([state] if checks.takes_state(self._part.parse) else []))
 
     def _read(self, state: JSON, text: str) -> tuple[JSON, str] | str:
         """Return the answer in a reply and its candidate, or why it is no vote."""
-        answer = self._call("parse", text)
+        answer = self._parsed(state, text)
         if isinstance(answer, _Raised):
             return f"parse failed with {answer.text}"
-        kept: Any = self._call("check", state, answer) if isinstance(self.task, Checks) else True
+        kept: Any = self._call("check", state, answer) if isinstance(self._part, Checks) else True
         if isinstance(kept, _Raised) or not kept:
             return f"check says no{': ' + kept.text if isinstance(kept, _Raised) else ''}"
         return answer, self._candidate(answer)
 
     def _candidate(self, answer: JSON) -> str:
         try:
-            return candidate_of(self._call("key", answer) if isinstance(self.task, Keyed) else answer)
+            return candidate_of(self._call("key", answer) if isinstance(self._part, Keyed) else answer)
         except ValueError as error:
             self._problem("replies", f"no vote can say what truth(state) says: it is {error}")
             return ""
@@ -283,7 +341,7 @@ class _Walk:
         state: JSON = self._call(name, *given)
         raw = getattr(self.task, name)(*copied([*given]))
         if raw != state and plain(raw, own=True) == state:  # a tuple, a dataclass, keys that are numbers
-            for question in ("done", "prompt"):
+            for question in ("part",) if self._parts else ("done", "prompt"):
                 if _outcome(getattr(self.task, question), raw) != _outcome(getattr(self.task, question), copied(state)):
                     why = "once it is stored as JSON, keys are texts, and tuples and objects are lists and dicts"
                     self._problem("plain", f"{question} is another for the state that {name} returns: {why}")
@@ -296,10 +354,11 @@ class _Walk:
         """
         said = []
         self.trial.tried |= {"pure", "arguments", "plain"}
+        owner = self._part if self._parts and name in ONE_QUESTION else self.task
         for _ in range(2):
             handed = copied([*given])
             try:
-                said.append(self._plain(name, getattr(self.task, name)(*handed)))
+                said.append(self._plain(name, getattr(owner, name)(*handed)))
             except _Broken:
                 raise
             except Invalid as error:
@@ -309,7 +368,7 @@ class _Walk:
                 if name != "parse":
                     self._problem("functions", f"{name} failed with {said[-1].text[:200]}")
                     raise _Broken from error
-            for argument, value, before in zip(ARGUMENTS[name], handed, given, strict=True):
+            for argument, value, before in zip((*ARGUMENTS[name], "state"), handed, given, strict=False):
                 if value != before:
                     self._problem("arguments", f"{name} changes the {argument} that it is given: it must return a new one")
         if said[0] != said[1]:
@@ -327,7 +386,7 @@ class _Walk:
                     return truth(name, result)
                 case "draft":
                     return [plain(state, own=True) for state in islice(result, DRAFTED)]
-                case "parse" | "key":
+                case "parse" | "key" | "given":
                     return plain(result)
                 case _:
                     return plain(result, own=True)
@@ -349,7 +408,7 @@ class _Walk:
             self._problem("end", f"the task is done after {walked} steps, and total() says {total}")
         if not done and walked == total:
             self._problem("end", f"after the {total} steps that total() says, done(state) is still False")
-        if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.state):
+        if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.trial.state):
             self._problem("end", "the right answers lead to the end, and goal(state) says False there")
 
     def _problem(self, check: str, text: str) -> None:
@@ -375,17 +434,18 @@ def _steps_of(task: AnyTask) -> Any:
     return ItemSteps(task) if isinstance(task, Items) else task
 
 
-def _replay(task: Any, walk: _Walk) -> None:
-    """Apply the answers once more, as a resume does."""
+def replayed(task: AnyTask, trial: Trial) -> Problem | None:
+    """Return what is wrong where a task that was made anew applies the answers of a trial once more, as a resume does."""
+    steps: Any = _steps_of(task)
     try:
-        state = plain(task.start(), own=True)
-        for answer, known in walk.decided:
-            state = plain(task.apply(state, copied(answer)) if known else task.skip(state), own=True)
+        state = plain(steps.start(), own=True)
+        for answer, known in trial.decided:
+            state = plain(steps.apply(state, copied(answer)) if known else steps.skip(state), own=True)
     except Exception as error:  # noqa: BLE001  it did not fail before
-        walk.trial.problems.append(Problem("replay", f"it failed with {type(error).__name__}: {error}"[:300], None))
-        return
-    if state != walk.state:
-        walk.trial.problems.append(Problem("replay", "the end is another: a function depends on what was called before", None))
+        return Problem("replay", f"it failed with {type(error).__name__}: {error}"[:300], None)
+    if state != trial.state:
+        return Problem("replay", "the end is another: a function depends on what was called before", None)
+    return None
 
 
 def _digest(text: str) -> str:

@@ -1,22 +1,23 @@
 """From a name to a task: those that ship, and those of a user's own."""
 
-import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
 from typing import Any
 
+from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
-from maker_graph.errors import UnknownTask, UnusableRun, UsageError
-from maker_graph.files import file_named, is_there
+from maker_graph.errors import MakerError, UnknownTask, UsageError
+from maker_graph.files import is_there
 from maker_graph.tasks.hanoi import Hanoi
+from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
+from maker_graph.tasks.options import Options, read_options
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import read_rows
-
-SHIPPED = ("hanoi", "records")
-"""The names of the tasks that come with this package. Any other name is code of the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,74 +28,139 @@ class LoadedTask:
         name: `hanoi`, `records`, or `package.module:name`.
         options: what the task was made with, as plain JSON.
         task: the task.
+        inputs: name -> digest, of the files among its options, and of what it declares as its inputs.
     """
 
     name: str
     options: dict[str, Any]
     task: AnyTask
+    inputs: dict[str, str] = field(default_factory=dict)
 
 
-def load_task(name: str, options: Mapping[str, Any]) -> LoadedTask:
+def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | None = None) -> LoadedTask:
     """Return the task that `name` and `options` stand for.
 
-    `package.module:name` is a task, or makes one when it is called without arguments; it imports that module.
+    `package.module:name` is a task, or makes one when it is called with `options`; it imports that module.
+
+    Args:
+        name: of the task.
+        options: what it is made with, as plain JSON.
+        began: the inputs with which a run of it began, to be held against those of today: files before the task is made.
 
     Raises:
         UnknownTask: there is none; the text says what there is.
         UsageError: it cannot be made with these options.
-        UnusableRun: its input is no longer the file whose digest is among `options`.
+        UnusableRun: an input is no longer the one with which the run began.
     """
-    if name == "hanoi":
-        return LoadedTask(name, dict(options), Hanoi(**options))
-    if name == "records":
-        return _load_records(options)
-    return LoadedTask(name, dict(options), _load_own(name))
+    options, known = _as_now(name, options)
+    see_files(name, {**known, **(began or {})}, options)
+    make = _maker_of(name)
+    if is_task(make) and options:
+        raise UsageError(f"{name} is made already and has no option {next(iter(options))!r}: name its class to set it.")
+    values = {} if is_task(make) else Options(name, make).values(options)
+    files = files_of(values)  # before the task reads them: what changes meanwhile is noticed when the run goes on
+    made = make if is_task(make) else _made(name, make, values)
+    if began is not None:
+        see_declared(name, began, options, made)
+    return LoadedTask(name, options, made, digests_of({**files, **declared(made)}))
+
+
+def options_named(name: str, texts: Iterable[str], source: Path | None = None) -> dict[str, JSON]:
+    """Return the options of the task `name` that stand in `texts`, each `name=value`; `source` is its input file.
+
+    Raises:
+        UsageError: there is no such task, or an option is given twice, is not known, or does not fit.
+    """
+    make = _maker_of(name)
+    if not is_task(make):
+        return read_options(Options(name, make), texts, source)
+    if source is not None or [*texts]:
+        raise UsageError(f"{name} is made already and takes no settings: leave out --set and --input, or name its class.")
+    return {}
 
 
 def described(task: AnyTask | LoadedTask) -> LoadedTask:
-    """Return `task` with the name and the options by which it can be made again.
+    """Return `task` with the name and the options by which it can be made again, and what it declares as its inputs.
 
     A task of the user's own goes by `package.module:Class`; whoever opens its run hands the task in again.
 
     >>> described(Hanoi(disks=4)).options
     {'disks': 4}
+
+    Raises:
+        UsageError: what it declares cannot be digested.
     """
     if isinstance(task, LoadedTask):
         return task
     if type(task) is Hanoi:
         pegs = {} if (task.source, task.target) == (0, 2) else {"source": task.source, "target": task.target}
         return LoadedTask("hanoi", {"disks": task.disks, **pegs}, task)
-    return LoadedTask(f"{type(task).__module__}:{type(task).__qualname__}", {}, task)
+    return LoadedTask(f"{type(task).__module__}:{type(task).__qualname__}", {}, task, digests_of(declared(task)))
 
 
-def _load_records(options: Mapping[str, Any]) -> LoadedTask:
-    path = file_named(options["input"])
-    if is_there(path) and not path.is_file():
-        raise UsageError(f"{path} is no regular file: rows are read again at each resume, so put them into one.")
+def _as_now(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return options as they are kept now, and the inputs among them: before, records had the digest of its file there."""
+    if name != "records" or "digest" not in options:
+        return dict(options), {}
+    return {each: value for each, value in options.items() if each != "digest"}, {"input": options["digest"]}
+
+
+def _records(input: Path) -> Records:  # noqa: A002  the option goes by this name
+    """Return the records task of the rows in the file `input`.
+
+    Raises:
+        UsageError: it cannot be read, or is no table with the columns of records.
+    """
+    if is_there(input) and not input.is_file():
+        raise UsageError(f"{input} is no regular file: rows are read again at each resume, so put them into one.")
     try:
-        content = path.read_bytes()
+        return Records(read_rows(input.read_bytes(), str(input)))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    digest = hashlib.sha256(content).hexdigest()
-    if options.get("digest", digest) != digest:
-        raise UnusableRun(f"{path} is no longer the file that this run began with: put that one back.")
-    return LoadedTask("records", {**options, "digest": digest}, Records(read_rows(content, str(path))))
+        raise UsageError(f"{input} cannot be read: {error.strerror}.") from None
 
 
-def _load_own(name: str) -> AnyTask:
+SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records}
+"""The tasks that come with this package. Any other name is code of the user's own."""
+
+
+def _maker_of(name: str) -> Any:
+    """Return what makes the task of this name when it is called, or the task itself; it imports the module of a user's own.
+
+    Raises:
+        UnknownTask: there is none.
+    """
+    if name in SHIPPED:
+        return SHIPPED[name]
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise UnknownTask(f"There is no task {name!r}: there are {', '.join(SHIPPED)}, and your own as package.module:name.")
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  sys.path holds strings
         sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
-        made = found() if isinstance(found, type) or not is_task(found) else found
+        return reduce(getattr, attribute.split("."), importlib.import_module(module_name))
     except Exception as error:
-        raise UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.") from error
+        raise _not_made(name, error) from error
+
+
+def _made(name: str, make: Callable[..., Any], values: Mapping[str, Any]) -> AnyTask:
+    """Return the task that `make` makes.
+
+    Raises:
+        UnknownTask: it fails, or makes something else.
+    """
+    try:
+        made = make(**values)
+    except MakerError:
+        raise
+    except Exception as error:
+        raise _not_made(name, error) from error
     if not is_task(made):
         raise UnknownTask(
             f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and "
             "apply, or to be a subclass of Items."
         )
     return made  # type: ignore[no-any-return]  # it was seen to be one
+
+
+def _not_made(name: str, error: Exception) -> UnknownTask:
+    return UnknownTask(f"The task {name!r} cannot be made: {type(error).__name__}: {error}.")

@@ -9,17 +9,16 @@ runs it. No column has a form that begins so or goes over several lines, so such
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from maker_graph.core.canonical import JSON, strict_json
-from maker_graph.core.items import Items
+from maker_graph.core.items import DecidedItem, Items
 from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
-
-INPUT = ("address", "date", "amount")
-OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "currency")
+from maker_graph.tasks.tables import INPUT, OUTPUT, review_path, see_columns, write_rows
 
 SYSTEM = """\
 You normalise one record. Its three fields are free text typed by different people: a postal address, a date, an amount.
@@ -102,6 +101,19 @@ class Records(Items):
             and answer["postcode"] in address
             and answer["house_number"] in address.replace(" ", "")
         )
+
+    def outputs(self, out: Path) -> Sequence[Path]:
+        """Return `out`, and the file beside it that gets the rows on which no answer won.
+
+        Raises:
+            UsageError: a column of the rows would be lost.
+        """
+        see_columns(self.items)
+        return [out, review_path(out)]
+
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
+        """Write the normalised rows as CSV, and the open ones to the file beside it."""
+        write_rows(out, self.items, decided)
 
 
 def _is_iso(text: str) -> bool:

@@ -7,14 +7,18 @@ wrote cannot be formulas, for `Records.parse` refuses those; the other columns a
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO
 from unicodedata import normalize
 
 from maker_graph.core.characters import visible, without_unseen
+from maker_graph.core.items import DecidedItem
 from maker_graph.errors import UsageError
-from maker_graph.files import OwnFiles, is_there
-from maker_graph.tasks.records import INPUT, OUTPUT
+
+INPUT = ("address", "date", "amount")
+OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "currency")
+"""The columns that a row must have, and those that the results have in their place."""
 
 
 def read_rows(content: bytes, name: str) -> list[dict[str, str]]:
@@ -96,58 +100,31 @@ def review_path(out: Path) -> Path:
     return out.with_suffix(f".review{out.suffix}")
 
 
-def see_results(
-    out: Path, rows: Sequence[Mapping[str, str]], own: OwnFiles, *, source: Path | None = None, force: bool = False
-) -> None:
-    """See, before anything is paid for, that results can be written to `out` and that nothing is lost by it.
-
-    Args:
-        out: the file; `review_path` gets the rows that are left open.
-        rows: the task's.
-        own: which files the run has written.
-        source: the file of the rows.
-        force: whether files of the user's may be replaced; see `OwnFiles.see`.
+def see_columns(rows: Sequence[Mapping[str, str]]) -> None:
+    """See that all columns of the rows can be kept beside those of the results.
 
     Raises:
-        UsageError: a file cannot be written, is the user's, or holds the rows; or one of the results has the name of a column.
+        UsageError: one of the results has the name of a column.
     """
     names = _columns(rows)
     new = [*(name for name in OUTPUT if name not in INPUT), "row"]
     if lost := sorted(set(_alike([*names, *new])).intersection(names), key=names.index):
         raise UsageError(f"The results have columns of the same name as {_named(lost)}: rename yours, or they would be lost.")
-    for path in (out, review_path(out)):
-        if source is not None and is_there(source) and is_there(path) and source.samefile(path):
-            raise UsageError(f"--out {out} would overwrite the input: give another file.")
-    own.see(out, review_path(out), force=force)
 
 
-def write_results(
-    out: Path, rows: Sequence[Mapping[str, str]], answers: Iterable[Mapping[str, Any] | None], own: OwnFiles
-) -> int:
-    """Write the normalised rows to `out` and the open ones beside it; return the number of open ones.
-
-    `answers` has one answer, or None, for each of the first rows. A file is there whole or not at all, and the same answers
-    make the same file, however often they are written.
-
-    Raises:
-        UsageError: a file is the user's, or something else than a regular file is there; then none is written.
-        LimitReached: there is no room, or no access.
-    """
-    done: list[dict[str, Any]] = []
-    still_open: list[dict[str, Any]] = []
-    for number, (row, answer) in enumerate(zip(rows, answers, strict=False), start=1):
-        if answer is None:
-            still_open.append({"row": number, **row})
-        else:
-            done.append({"row": number, **{name: value for name, value in row.items() if name not in INPUT}, **answer})
+def write_rows(out: Path, rows: Sequence[Mapping[str, str]], decided: Iterable[DecidedItem]) -> None:
+    """Write the normalised rows to `out`, and the open ones to the file beside it, if there are any."""
     names = _columns(rows)
-    own.write(
-        {
-            out: _csv(["row", *(name for name in names if name not in INPUT), *OUTPUT], done),
-            review_path(out): _csv(["row", *names], still_open) if still_open else None,
-        }
-    )
-    return len(still_open)
+    with ExitStack() as stack:
+        kept = [name for name in names if name not in INPUT]
+        done, review = _writer(stack.enter_context(_opened(out)), ["row", *kept, *OUTPUT]), None
+        for number, row, _, answer in decided:
+            if isinstance(answer, Mapping):
+                done.writerow({"row": number, **{name: value for name, value in row.items() if name not in INPUT}, **answer})
+                continue
+            if review is None:
+                review = _writer(stack.enter_context(_opened(review_path(out))), ["row", *names])
+            review.writerow({"row": number, **row})
 
 
 def _columns(rows: Iterable[Mapping[str, str]]) -> list[str]:
@@ -155,9 +132,11 @@ def _columns(rows: Iterable[Mapping[str, str]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns)
+def _opened(path: Path) -> IO[str]:
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def _writer(file: IO[str], columns: Sequence[str]) -> "csv.DictWriter[str]":
+    writer = csv.DictWriter(file, columns)
     writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return writer

@@ -41,10 +41,23 @@ def test_the_first_line_has_the_names_of_earlier_versions(tmp_path: Path) -> Non
     with open_calibration(tmp_path / "c.jsonl", request_of()):
         pass
     assert json.loads((tmp_path / "c.jsonl").read_text()) == {
-        "calibration": 2, "task": "hanoi", "options": {"disks": 3}, "total": 7, "models": ["scripted"],
+        "calibration": 2, "task": "hanoi", "options": {"disks": 3}, "inputs": {}, "total": 7, "models": ["scripted"],
         "caps": {"scripted": 99}, "steps": 7, "samples": 3, "temperature": [0.0, 0.1], "check": True, "truth": True,
         "seed": None, "part": "", "among": [],
     }  # fmt: skip
+
+
+def test_a_file_of_before_had_the_digest_of_records_among_its_options(tmp_path: Path) -> None:
+    now = request_of(task="records", options={"input": "/r.csv"}, inputs={"input": "d"})
+    first = {**now.model_dump(mode="json", by_alias=True), "options": {"input": "/r.csv", "digest": "d"}, "calibration": 1}
+    (tmp_path / "c.jsonl").write_text(json.dumps({name: each for name, each in first.items() if name != "inputs"}) + "\n")
+    with open_calibration(tmp_path / "c.jsonl", now) as calibration:
+        assert calibration.request.inputs == {"input": "d"}
+    with (
+        pytest.raises(UsageError, match="with another inputs"),
+        open_calibration(tmp_path / "c.jsonl", now.model_copy(update={"inputs": {"input": "e"}})),
+    ):
+        pass
 
 
 def test_a_calibration_of_something_else_is_not_gone_on_with(tmp_path: Path) -> None:

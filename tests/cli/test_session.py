@@ -32,7 +32,7 @@ def test_rows_that_a_simulated_model_cannot_read_are_left_open(cli: Cli, tmp_pat
     (tmp_path / "rows.csv").write_text(f"address,date,amount\n{rows}")
     done = cli("run", "records", "--input", "rows.csv", "--out", "o.csv", "--json", "--max-samples", "12")
     assert (done.returncode, result(done)["steps"], result(done)["verdict"]) == (3, 3, "open")
-    assert "1 of 3 rows" in done.stderr
+    assert "1 of 3 items" in done.stderr
 
 
 def test_an_undecided_step_ends_with_3_and_the_run_can_go_on(cli: Cli) -> None:

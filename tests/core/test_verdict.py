@@ -206,14 +206,19 @@ def test_a_decision_that_no_sample_was_drawn_for_is_no_other_without_votes() -> 
     assert found(Independent(), given, "bcd")[2:] == (0, 0, 0)
 
 
-class Forgetful(Knowing):
-    def truth(self, state: Any) -> str:
-        return {0: "a"}[state["n"]]
-
-
 class Vague(Wanted):
     def goal(self, state: Any) -> Any:
         return state["said"]
+
+
+def test_a_goal_that_is_neither_true_nor_false_is_the_tasks_fault_and_says_so() -> None:
+    with pytest.raises(UsageError, match=r"Vague.goal must return True or False"):
+        found(Vague(), "abcd")
+
+
+class Forgetful(Independent):
+    def truth(self, state: Any) -> str:
+        return {0: "a", 1: "b"}[state["n"]]
 
 
 class Absurd(Knowing):
@@ -221,17 +226,18 @@ class Absurd(Knowing):
         return float("nan")
 
 
-@pytest.mark.parametrize(
-    ("task", "problem"),
-    [
-        (Forgetful(), "What is right at step 2 cannot be told: the task failed with KeyError: 1"),
-        (Vague(), r"Vague.goal must return True or False"),
-        (Absurd(), "What is right at step 1 cannot be told"),
-    ],
-)
-def test_a_function_that_fails_is_the_tasks_fault_and_says_so(task: Any, problem: str) -> None:
-    with pytest.raises(UsageError, match=problem):
-        found(task, "abcd")
+class Sworn(WantedKnowing):
+    def truth(self, state: Any) -> str:
+        raise AssertionError(state)
+
+
+def test_a_truth_that_fails_is_not_known_and_no_run_is_lost_for_it() -> None:
+    judged = found(Forgetful(), "abcd")
+    assert (judged.verdict, judged.wrong, judged.single_wrong) == ("consistent", None, None)
+    assert "nothing says that the answers are right, for its truth, asked for step 3, failed with KeyError: 2" in judged.because
+    assert found(Forgetful(), "axcd").verdict == "contradicted", "what was known is known"
+    assert found(Absurd(), "abcd").verdict == "consistent"
+    assert found(Sworn(), "xyzd")[:3] == ("proved", "every answer keeps the task's rules, and the goal is reached", None)
 
 
 def test_what_is_known_changes_no_state() -> None:

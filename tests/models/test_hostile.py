@@ -33,9 +33,9 @@ from maker_graph.core.decision import Judged, Reader, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.files import OwnFiles
 from maker_graph.models.replies import sample_of
+from maker_graph.run.results import write_out
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import write_results
 from tests.conftest import Scripted, replies
 from tests.models.serving import completion, sampler, server
 
@@ -523,7 +523,7 @@ def test_no_cell_that_a_model_wrote_is_a_formula(tmp_path: Path) -> None:
     judged = [judge(sample_of(AIMessage(text), 0, []), READINGS["records unchecked"]) for text in CORPUS.values()]
     answers: list[Any] = [each["answer"] for each in judged if each["flag"] is None]
     assert answers
-    write_results(out, [ROW] * len(answers), answers, OwnFiles())
+    write_out(Records([ROW] * len(answers)), out, answers, OwnFiles())
     with out.open(newline="", encoding="utf-8") as file:
         cells = [cell for row in csv.DictReader(file) for cell in row.values()]
     assert not any(cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d")) or "\n" in cell or "\r" in cell for cell in cells)

@@ -37,6 +37,13 @@ class Prints(Words):
         print("applied")
         return super().apply(state, answer)
 
+class Remembers(Words):
+    def __init__(self): self.asked = False
+    def prompt(self, state):
+        self.asked = True
+        return super().prompt(state)
+    def apply(self, state, answer): return {"n": state["n"] + 1, "asked": self.asked}
+
 import os
 class Exits(Words):
     def start(self): return os._exit(7) if os.environ.get("PYTHONHASHSEED") in ("1", "2") else {"n": 0}
@@ -66,6 +73,12 @@ def test_a_task_that_is_the_same_everywhere_passes(module: str, name: str) -> No
     trial = check_task(load_task(f"{module}:{name}", {}))
     assert (trial.problems, trial.steps) == ([], 3)
     assert trial.tried == {*CHECKS} - {"replies"}
+
+
+def test_a_task_that_remembers_what_it_was_asked_is_found_by_the_replay(module: str) -> None:
+    (problem,) = check_task(load_task(f"{module}:Remembers", {})).problems
+    assert (problem.check, problem.step) == ("replay", None)
+    assert "the end is another: a function depends on what was called before" in problem.text
 
 
 def test_a_shipped_task_is_tried_with_what_is_rehearsed_for_it() -> None:

@@ -20,6 +20,8 @@ from maker_graph.run import directory as directories
 from maker_graph.run.directory import opened, summary
 from maker_graph.runs import Run
 from maker_graph.tasks import Hanoi
+from maker_graph.tasks.inputs import digests_of, file_input
+from maker_graph.tasks.loading import LoadedTask
 from tests.made import created, new_settings
 
 
@@ -145,6 +147,46 @@ def test_a_run_that_names_what_it_should_not_is_looked_at_all_the_same(tmp_path:
         with opened(tmp_path / f"r{number}") as run:
             assert summary(run)["steps"] == 0
     assert "antigravity" not in sys.modules
+
+
+class Reads(Hanoi):
+    """Declares the file that it reads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(2)
+        self.inputs = {"moves": path, "form": 1}
+
+
+def test_a_task_that_is_handed_in_is_held_against_the_inputs_with_which_its_run_began(tmp_path: Path) -> None:
+    path = tmp_path / "moves"
+    path.write_text("a")
+    with Run.create(tmp_path / "r", Reads(path), model="sim:perfect", k=1, max_calls=1) as run, pytest.raises(LimitReached):
+        run.solve()
+    path.write_text("b")
+    other = Reads(path)
+    with Run.open(tmp_path / "r", task=other) as run:
+        for look in (run.solve, run.verify):
+            with pytest.raises(UnusableRun, match=r"moves is no longer the file that this run began with: put that one back"):
+                look()
+    with (
+        Run.open(tmp_path / "r", task=Hanoi(2)) as run,
+        pytest.raises(UnusableRun, match="The input 'moves' of"),
+    ):
+        run.solve()
+    path.rename(tmp_path / "moved")
+    (tmp_path / "moved").write_text("a")
+    with Run.open(tmp_path / "r", task=Reads(tmp_path / "moved")) as run:
+        assert run.solve(max_calls=9)["verdict"] == "proved", "it counts by its content"
+
+
+def test_a_task_that_is_handed_in_is_held_against_the_files_among_the_options_too(tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    rows.write_text("a")
+    loaded = LoadedTask("mine:Task", {"rows": str(rows)}, Hanoi(2), digests_of({"rows": file_input(rows)}))
+    Run.create(tmp_path / "r", loaded, model="sim:perfect", k=1).close()
+    rows.write_text("b")
+    with Run.open(tmp_path / "r", task=Hanoi(2)) as run, pytest.raises(UnusableRun, match="rows is no longer the file"):
+        run.solve()
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/null")])

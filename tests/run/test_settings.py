@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -53,6 +53,38 @@ def test_those_of_0_1_0_are_read_and_their_origin_stays() -> None:
     assert json.loads(settings.text()) == FIRST
 
 
+SECOND: dict[str, Any] = {
+    "version": 2,
+    "id": "5d0c",
+    "task": "records",
+    "options": {"input": "/rows.csv", "digest": "d59f"},
+    "model": "sim:gpt-oss-20b",
+    "voting": {
+        "k": 3, "temperature": [0.0, 0.1], "max_tokens": 2048, "max_samples": 100, "stuck_after": 20, "seed": 1, "check": True,
+    },
+    "ladder": {"temperature": 1.0, "rephrase": True, "model": None},
+    "prompt": "0123456789abcdef",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [FIRST, SECOND], ids=["first", "second"])
+def test_those_of_before_have_the_same_origin_to_the_byte_and_no_inputs(before: dict[str, Any]) -> None:
+    settings = read_settings(json.dumps(before), "settings.json")
+    assert json.loads(settings.text()) == before
+    assert settings.origin() == json.dumps(before, sort_keys=True, separators=(",", ":"))
+    assert (settings.began, settings.inputs) == (None, {})
+
+
+def test_what_a_task_stands_on_is_kept_since_form_3() -> None:
+    class Declares(Hanoi):
+        inputs: ClassVar[dict[str, Any]] = {"way": "short"}
+
+    settings = new_settings(described(Declares(3)), "sim:perfect", Voting())
+    assert [*settings.inputs] == ["way"]
+    assert settings.began == settings.inputs == json.loads(settings.origin())["inputs"]
+    assert (made().inputs, made().began) == ({}, {})
+
+
 @pytest.mark.parametrize("version", [VERSION + 1, 99])
 def test_a_newer_form_is_one_clear_sentence(version: int) -> None:
     with pytest.raises(UnusableRun, match="newer maker_graph"):
@@ -69,11 +101,12 @@ def test_a_newer_form_is_one_clear_sentence(version: int) -> None:
         "{}",
         json.dumps({**FIRST, "k": 0}),
         json.dumps({**FIRST, "more": 1}),
+        json.dumps({**FIRST, "version": 2, "inputs": {}}),
         json.dumps({name: value for name, value in FIRST.items() if name != "hotter"}),
         made().text().replace('"k": 3', '"k": "3"'),
         made().text().replace('"k": 3', '"kk": 3'),
-        made().text().replace('"version": 2', '"version": "2"'),
-        made().text().replace('"version": 2', '"version": true'),
+        made().text().replace('"version": 3', '"version": "2"'),
+        made().text().replace('"version": 3', '"version": true'),
     ],
 )
 def test_what_is_no_settings_is_damaged(text: str) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from maker_graph import Invalid
+from maker_graph import Invalid, Items
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.simulation import Replies
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.models.simulation.records import RecordsRehearsal
 from maker_graph.tasks import Hanoi, Records
-from maker_graph.tasks.checking import CHECKS, Trial, try_task
+from maker_graph.tasks.checking import CHECKS, Trial, replayed, try_task
 
 ROW = {"address": "5 Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}
 clock = itertools.count()
@@ -53,7 +53,12 @@ def rehearsed(prompt: Any) -> Replies | None:
 
 
 def tried(make: Callable[[], Any], *, steps: int = 100, replies: Any = rehearsed) -> Trial:
-    return try_task(make, steps=steps, asked=as_pairs, replies=replies)
+    """Return what one process sees of a task, with the replay on a task that was made anew."""
+    trial = try_task(make, steps=steps, asked=as_pairs, replies=replies)
+    if trial.steps and not trial.failed("pure"):
+        trial.tried.add("replay")
+        trial.problems += filter(None, [replayed(make(), trial)])
+    return trial
 
 
 def test_a_task_that_keeps_its_contract_passes_all_that_one_process_shows() -> None:
@@ -338,3 +343,132 @@ def test_a_row_that_cannot_be_rehearsed_is_left_open_but_not_all_of_them() -> No
     assert (trial.problems, trial.steps, trial.left_open, trial.stopped) == ([], 3, 1, "end")
     trial = tried(lambda: Records([odd]), replies=RecordsRehearsal().replies)
     assert [(each.check, each.step) for each in trial.problems] == [("replies", 1)]
+
+
+class Pick:
+    """A voted part whose parser looks at the state."""
+
+    def prompt(self, state: Any) -> Any:
+        return f"count {state['n']}"
+
+    def parse(self, text: str, state: Any) -> Any:
+        return [int(text), state["n"]]
+
+    def check(self, state: Any, answer: Any) -> Any:
+        return answer[0] >= state["n"]
+
+    def key(self, answer: Any) -> Any:
+        return answer[0]
+
+    def truth(self, state: Any) -> Any:
+        return [state["n"], state["n"]]
+
+
+class Tell:
+    """A given part."""
+
+    def __init__(self, by: str = "program", answer: Any = None, **more: Any) -> None:
+        self.by = by
+        self.made = answer or (lambda state, step: {"step": step, "n": state["n"]})
+        self.calls = 0
+        vars(self).update(more)
+
+    def answer(self, state: Any, step: int) -> Any:
+        self.calls += 1
+        return self.made(state, step)
+
+
+class Turns:
+    """Picks and is told in turn, three times each."""
+
+    def __init__(self, pick: Any = None, tell: Any = None) -> None:
+        self.parts: Any = {"pick": pick or Pick(), "tell": tell or Tell()}
+
+    def start(self) -> Any:
+        return {"n": 0}
+
+    def part(self, state: Any) -> Any:
+        return None if state["n"] == 6 else ("pick", "tell")[state["n"] % 2]
+
+    def apply(self, state: Any, answer: Any) -> Any:  # noqa: ARG002  the contract's
+        return {"n": state["n"] + 1}
+
+
+def test_the_parts_of_a_task_are_tried_each_by_its_own_functions() -> None:
+    task = Turns()
+    trial = tried(lambda: task)
+    assert (trial.problems, trial.steps, trial.stopped, trial.answers) == ([], 6, "end", "rehearsal")
+    assert task.parts["tell"].calls == 3  # once for each of its steps
+    assert tried(Turns, replies=None).problems == []
+
+
+def test_what_acts_on_the_world_is_not_called() -> None:
+    act = Tell("world")
+    trial = tried(lambda: Turns(tell=act))
+    assert (trial.problems, trial.steps, trial.stopped, act.calls) == ([], 1, "world", 0)
+    known = Tell("world", truth=lambda state: {"n": state["n"]})
+    assert (tried(lambda: Turns(tell=known)).stopped, known.calls) == ("end", 0)
+
+
+def _changing(state: Any, step: int) -> Any:
+    state["n"] += step
+    return None
+
+
+class Elsewise(Pick):
+    def parse(self, text: str, state: Any) -> Any:
+        state["n"] += 1
+        return [int(text), state["n"]]
+
+
+class Lost(Turns):
+    def part(self, state: Any) -> Any:
+        return "tel" if state["n"] else "pick"
+
+
+@pytest.mark.parametrize(
+    ("make", "check", "step", "says"),
+    [
+        (lambda: Turns(tell=Tell(answer=_changing)), "arguments", 2, "answer changes the state"),
+        (lambda: Turns(tell=Tell(answer=lambda *_: {1, 2})), "plain", 2, "what answer returns"),
+        (lambda: Turns(tell=Tell(answer=lambda *_: 1 / 0)), "functions", 2, "answer failed with ZeroDivisionError"),
+        (lambda: Turns(pick=Elsewise()), "arguments", 1, "parse changes the state"),
+        (Lost, "functions", 1, "part returned 'tel', which is no part: there are pick, tell"),
+        (lambda: Turns(pick=object()), "functions", None, "is no part"),
+    ],
+)
+def test_a_part_that_breaks_its_contract_is_told(make: Any, check: str, step: int | None, says: str) -> None:
+    trial = tried(make)
+    assert any((each.check, each.step) == (check, step) and says in each.text for each in trial.problems), trial.problems
+
+
+class Sums(Items):
+    """Every other item is answered by the program."""
+
+    def __init__(self, given: Any = None) -> None:
+        self.items = range(6)
+        self.made = given or (lambda item: item)
+
+    def given(self, item: int) -> Any:
+        return self.made(item) if item % 2 else None
+
+    def prompt(self, item: int) -> str:
+        return f"count {item}"
+
+    def parse(self, text: str) -> Any:
+        return int(text)
+
+    def check(self, item: int, answer: int) -> bool:
+        return answer >= item
+
+
+def test_items_are_tried_with_their_program() -> None:
+    trial = tried(Sums)
+    assert (trial.problems, trial.steps, trial.stopped) == ([], 6, "end")
+    for given, check, says in (
+        (lambda item: item - 1, "replies", "given returns an answer that check refuses"),
+        (lambda _: next(clock) + 9, "pure", "given returns something else"),
+        (lambda _: {1}, "plain", "what given returns"),
+    ):
+        found = tried(lambda given=given: Sums(given))  # type: ignore[misc]  # bound now
+        assert any(each.check == check and says in each.text for each in found.problems), found.problems

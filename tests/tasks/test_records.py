@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from maker_graph.models.simulation.records import RecordsRehearsal
-from maker_graph.tasks.records import OUTPUT, Records
-from maker_graph.tasks.tables import read_rows
+from maker_graph.tasks.records import Records
+from maker_graph.tasks.tables import OUTPUT, read_rows
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "records"
 ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}

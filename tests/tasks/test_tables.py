@@ -6,12 +6,15 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles
-from maker_graph.tasks.tables import read_rows, review_path, see_results, write_results
+from maker_graph.run.results import see_out, write_out
+from maker_graph.tasks import Records
+from maker_graph.tasks.tables import read_rows, review_path
 
 ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}
 RIGHT = {
@@ -23,6 +26,14 @@ RIGHT = {
     "amount": "1234.50",
     "currency": "EUR",
 }
+
+
+def write_results(out: Path, rows: Any, answers: Any, own: OwnFiles) -> int:
+    return write_out(Records(rows), out, answers, own)
+
+
+def see_results(out: Path, rows: Any, own: OwnFiles, *, source: Path | None = None, force: bool = False) -> None:
+    see_out(Records(rows), out, own, sources=[] if source is None else [source], force=force)
 
 
 def test_open_rows_go_to_a_review_file_and_the_others_keep_their_own_columns(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ def settings_section(data: ReportData) -> str:
     rows = [
         ("Task", settings.task),
         *((f"Option {name}", str(value)) for name, value in settings.options.items()),
+        *(
+            (f"Content of {name}", f"{digest[:16]}\N{HORIZONTAL ELLIPSIS} (SHA-256)")
+            for name, digest in settings.inputs.items()
+        ),
         ("Model", settings.model),
         ("Decides", f"a lead of k = {settings.k}"),
         ("Rules of the task", "checked: an answer that breaks one is discarded" if voting.check else "not checked"),

@@ -1,0 +1,150 @@
+"""`maker-graph review`: the open items of a run, listed, exported, or answered one by one."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from maker_graph.cli.app import EXIT_CODES, Ending, app
+from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run
+from maker_graph.cli.output import say, tell
+from maker_graph.core.characters import visible
+from maker_graph.errors import Undecided, UsageError
+
+if TYPE_CHECKING:
+    from maker_graph.run.review import OpenItem
+    from maker_graph.runs import Run
+
+
+@app.command(
+    "review",
+    epilog="Examples:\n\n  maker-graph review records-20260101-120000-000000\n\n"
+    "  maker-graph review records-20260101-120000-000000 --export open.jsonl\n\n"
+    "  maker-graph resume records-20260101-120000-000000 --answers open.jsonl",
+)
+def review_command(
+    run: RunName,
+    only_list: Annotated[bool, typer.Option("--list", help="List the open items, and ask nothing.")] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write them to FILE, to be filled in: JSON Lines, or CSV if the name ends so."),
+    ] = None,
+    task: OwnTask = None,
+    trust: Trust = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> Ending:
+    """Answer the items that no vote could decide.
+
+    Each answer is read and checked like a model's reply, and stored at once. A run that is still at work stops when the first
+    answer is stored, as by a resume elsewhere.
+    """
+    with opened_run(run, task=task, trust=trust or "mine") as opened:
+        _ = opened.task
+        if export is not None:
+            _export(opened, export, force=force)
+        elif only_list or as_json:
+            _list(opened, as_json=as_json)
+        else:
+            _ask(opened)
+        left = opened.open_count()
+        result = {"run": opened.directory.name, "open": left}
+        if as_json:
+            result["items"] = [_plain(item) for item in opened.open_items()]
+        if left and not as_json:
+            tell(f"{left:,} items are open.")
+        return Ending(EXIT_CODES[Undecided], f"{left:,} items are open.", result) if left else Ending(result=result)
+
+
+def _export(run: "Run", path: Path, *, force: bool) -> None:
+    from maker_graph.files import OwnFiles
+    from maker_graph.run.answers import exported
+
+    own = OwnFiles()
+    own.see(path, force=force)
+    own.write({path: exported(run.open_items(), as_csv=path.suffix.lower() == ".csv").encode()})
+    tell(f"{path}: fill in the answers, then: maker-graph resume {run.directory} --answers {path}")
+
+
+def _list(run: "Run", *, as_json: bool) -> None:
+    if not as_json:
+        for item in run.open_items():
+            say("\n".join(_lines(item)))
+
+
+def _ask(run: "Run") -> None:
+    """Ask for each open item; each answer is stored before the next question."""
+    items = list(run.open_items())
+    if items:
+        say("Type an answer as a model would reply, #1 for the first candidate, nothing to skip the item, q to end.")
+    answered = False
+    for place, item in enumerate(items, start=1):
+        say("\n".join([f"[{place} of {len(items)}]", *_lines(item)]))
+        while (reply := _typed()) not in {None, "", "q"}:
+            try:
+                found = run.answer({item.number: _picked(reply or "", item, run)}, write=False)
+            except UsageError as error:
+                tell(str(error))
+                continue
+            if item.number in found.taken:
+                answered = True
+                break
+            tell(f"This was not taken: {visible(found.refused.get(item.number, ''))}.")
+        if reply in {None, "q"}:
+            break
+    if answered:
+        run.write_results()
+
+
+def _typed() -> str | None:
+    """Return a line that a person typed; None at the end of the input."""
+    sys.stdout.write("> ")
+    sys.stdout.flush()
+    line = sys.stdin.readline()
+    return line.strip() if line else None
+
+
+def _picked(reply: str, item: "OpenItem", run: "Run") -> str:
+    """Return the reply; that of a candidate, if one was picked by its number.
+
+    Raises:
+        UsageError: there is no such candidate, or candidates are no answers in this task.
+    """
+    number = reply.removeprefix("#")
+    if not (reply.startswith("#") and number.isascii() and number.isdigit()):
+        return reply
+    from maker_graph.core.guarding import guarded
+    from maker_graph.core.task import Keyed
+
+    candidates = list(item.ballot)
+    if isinstance(guarded(run.task), Keyed):
+        raise UsageError("The candidates of this task are keys, not whole answers: type the answer.")
+    if not 1 <= int(number) <= len(candidates):
+        raise UsageError(f"There are {len(candidates)} candidates.")
+    candidate = candidates[int(number) - 1]
+    return _text_of(candidate)
+
+
+def _text_of(candidate: str) -> str:
+    import json
+
+    value: Any = json.loads(candidate)
+    return value if isinstance(value, str) else candidate
+
+
+def _lines(item: "OpenItem") -> Iterator[str]:
+    yield f"Item {item.number:,}"
+    for _, content in item.question[-1:]:
+        for line in str(content).splitlines():
+            yield f"  {visible(line)}"
+    for place, (candidate, votes) in enumerate(item.ballot.items(), start=1):
+        yield f"  #{place}: {votes} for {visible(candidate)[:200]}"
+    flags = ", ".join(f"{name} {number}" for name, number in item.flags.items())
+    yield f"  {item.samples} samples" + (f"; red flags: {flags}" if flags else "")
+
+
+def _plain(item: "OpenItem") -> dict[str, Any]:
+    question = [[role, str(content)] for role, content in item.question]
+    return {"item": item.number, "question": question, "ballot": item.ballot, "flags": item.flags, "samples": item.samples}

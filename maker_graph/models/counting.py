@@ -1,0 +1,53 @@
+"""A vote while it is taken, round by round, by whoever draws its samples without a graph."""
+
+from collections.abc import Callable, Sequence
+
+from maker_graph.core.decision import Decision, Judged, Reader, decide, judge_all, next_draw
+from maker_graph.core.red_flags import Sample
+from maker_graph.core.voting import Voting
+
+
+class VoteCount:
+    """The samples of a vote so far, and what they come to.
+
+    Attributes:
+        more: samples that the next round draws; 0 if the vote has ended.
+        rounds: that were drawn.
+    """
+
+    def __init__(
+        self, voting: Voting, reader: Reader, look: Callable[[Sequence[Sample], Sequence[Sample]], bool], by: str = "base"
+    ) -> None:
+        """Begin with no sample.
+
+        Args:
+            voting: how is voted.
+            reader: how replies are read.
+            look: for copies; from the samples of a round and those before it to whether ids of replies tell them apart.
+            by: what the decision says of who voted.
+        """
+        self._voting = voting
+        self._reader = reader
+        self._look = look
+        self._by = by
+        self._samples: list[Sample] = []
+        self._judged: list[Judged] = []
+        self.rounds = 0
+        self.more = voting.first_round
+
+    @property
+    def next(self) -> range:
+        """The numbers of the samples of the next round."""
+        return range(len(self._judged), len(self._judged) + self.more)
+
+    def take(self, drawn: Sequence[Sample]) -> None:
+        """Count the samples of a round, in the order of their numbers."""
+        ids_differ = self._look(drawn, self._samples)
+        self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
+        self._samples += drawn
+        self.rounds += 1
+        self.more = next_draw(self._judged, self._voting)
+
+    def decision(self) -> Decision:
+        """Return how the vote ended."""
+        return decide(self._judged, self._voting, self.rounds, self._by)

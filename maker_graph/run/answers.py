@@ -1,0 +1,110 @@
+"""The file of a review queue: what is asked, and a person's answers; JSON Lines, or CSV if its name ends so."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from maker_graph.core.canonical import sorted_json
+from maker_graph.core.characters import visible
+from maker_graph.errors import UsageError
+from maker_graph.files import odd_kind
+from maker_graph.run.review import OpenItem
+
+COLUMNS = ("item", "question", "ballot", "answer")
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of one
+
+
+def exported(items: Iterable[OpenItem], *, as_csv: bool) -> str:
+    """Return the text of a file that asks for answers to `items`."""
+    if not as_csv:
+        lines = ({"item": item.number, "question": _question(item), "ballot": item.ballot, "answer": None} for item in items)
+        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for item in items:
+        votes = "; ".join(f"{number} for {candidate}" for candidate, number in item.ballot.items())
+        writer.writerow([item.number, _cell(_question(item)), _cell(votes), ""])
+    return text.getvalue()
+
+
+def read_answers(path: Path) -> dict[int, str]:
+    """Return the answers in a file, by the number of the item; those that are empty or null are left out.
+
+    Raises:
+        UsageError: the file cannot be read, or is none with answers; the text says where.
+    """
+    try:
+        if kind := odd_kind(path):
+            raise UsageError(f"{path} is {kind}: give the name of a regular file.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}, line {line}: this is no UTF-8. Save the file in UTF-8.") from None
+    if "\0" in text:
+        raise UsageError(f"{path} holds a NUL character, so this is no text: save it as JSON Lines or CSV in UTF-8.")
+    read: Callable[[str, Path], Iterator[tuple[int, Any, Any]]] = _csv if path.suffix.lower() == ".csv" else _json_lines
+    found: dict[int, str] = {}
+    lines = 0
+    for lines, item, answer in read(text, path):
+        number = _number(item)
+        if number is None:
+            raise UsageError(
+                f"{path}, line {lines}: the item must be a whole number of at least 1, not {visible(str(item))[:40]!r}."
+            )
+        if answer is None or answer == "":
+            continue
+        reply = answer if isinstance(answer, str) else sorted_json(answer)
+        if found.get(number, reply) != reply:
+            raise UsageError(f"{path}, line {lines}: there are two answers to item {number}. Keep one of them.")
+        found[number] = reply
+    if not lines:
+        raise UsageError(f"{path} holds no answers. maker-graph review RUN --export FILE writes a file to fill in.")
+    return found
+
+
+def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{path}, line {number}: this is no JSON ({str(error)[:100]}).") from None
+        if not isinstance(found, dict) or not {"item", "answer"} <= found.keys():
+            raise UsageError(f'{path}, line {number}: a line is an object with "item" and "answer".')
+        yield number, found["item"], found["answer"]
+
+
+def _csv(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = reader.fieldnames or []
+        if not {"item", "answer"} <= set(names):
+            raise UsageError(f"{path} has no columns item and answer; it has {visible(', '.join(names)) or 'none'}.")
+        for row in reader:
+            yield reader.line_num, row["item"], row["answer"]
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {reader.line_num}: {error}.") from None
+
+
+def _number(item: object) -> int | None:
+    if isinstance(item, str) and item.strip().isascii() and item.strip().isdigit() and len(item.strip()) < 19:
+        item = int(item)
+    return item if isinstance(item, int) and not isinstance(item, bool) and item >= 1 else None
+
+
+def _question(item: OpenItem) -> str:
+    return "\n\n".join(str(content) for _, content in item.question)
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULAS) else text

@@ -1,0 +1,90 @@
+"""What an items task leaves behind: the task writes its files aside, and they are moved into place when all are whole."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from maker_graph.core.items import DecidedItem, Items
+from maker_graph.errors import LimitReached, MakerError, UsageError
+from maker_graph.files import OwnFiles, is_there
+
+
+def see_out(task: Items, out: Path, own: OwnFiles, *, sources: Iterable[Path] = (), force: bool = False) -> None:
+    """See, before anything is paid for, that results can be written to `out` and that nothing is lost by it.
+
+    Args:
+        task: whose results they are.
+        out: the file that was asked for.
+        own: which files the run has written.
+        sources: the input files of the task.
+        force: whether files of the user's may be replaced; see `OwnFiles.see`.
+
+    Raises:
+        UsageError: a file cannot be written, is the user's, or is an input of the task.
+    """
+    outputs = _outputs(task, out)
+    for source in filter(is_there, sources):
+        for path in outputs:
+            if is_there(path) and source.samefile(path):
+                raise UsageError(f"--out {out} would overwrite the input: give another file.")
+    own.see(*outputs, force=force)
+
+
+def write_out(task: Items, out: Path, answers: Iterable[Any], own: OwnFiles) -> int:
+    """Write the results of `task` to `out`; return how many items are open.
+
+    `answers` has one answer, or None, for each of the first items. Files are there whole or not at all, and the same answers
+    make the same files, however often they are written.
+
+    Raises:
+        UsageError: a file is the user's, or the task cannot write; then nothing is changed.
+        LimitReached: there is no room, or no access.
+    """
+    outputs, count = _outputs(task, out), _Count()
+    if not out.absolute().parent.is_dir():
+        own.see(*outputs)  # which says so
+    try:
+        with TemporaryDirectory(prefix=".results-", dir=out.absolute().parent) as folder:
+            draft = Path(folder) / out.name
+            task.write(count.decided(task, answers), draft)
+            made = {path: file if (file := Path(folder) / path.name).is_file() else None for path in outputs}
+            _see_written(task, draft)
+            own.place(made)
+    except MakerError:
+        raise
+    except OSError as error:
+        raise LimitReached(f"{out} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
+    except Exception as error:
+        raise UsageError(f"{type(task).__name__}.write failed with {type(error).__name__}: {str(error)[:300]}") from error
+    return count.open
+
+
+def _see_written(task: Items, draft: Path) -> None:
+    if not draft.is_file():
+        raise UsageError(f"{type(task).__name__}.write has not written the file that it was given.")
+
+
+class _Count:
+    """How many items are open, as far as they were read."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    def decided(self, task: Items, answers: Iterable[Any]) -> Iterator[DecidedItem]:
+        """Yield how each item ended."""
+        for number, answer in enumerate(answers, start=1):
+            self.open += answer is None
+            yield DecidedItem(number, task.items[number - 1], "open" if answer is None else "decided", answer)
+
+
+def _outputs(task: Items, out: Path) -> list[Path]:
+    """Return the files that the task writes.
+
+    Raises:
+        UsageError: one is in another folder than `out`.
+    """
+    outputs = [*task.outputs(out)]
+    if out not in outputs or any(path.parent != out.parent for path in outputs):
+        raise UsageError(f"{type(task).__name__}.outputs must return `out` and files beside it, not {outputs!r}.")
+    return outputs

@@ -1,0 +1,136 @@
+"""The review queue: the items that no vote could decide, and a person's answers to them.
+
+An answer is read and checked like a model's reply, and goes into the journal as an amendment of the open item. What was paid
+for stays as it is. Whoever answers becomes the owner of the run, as by a resume: a process that is still at work on it stops.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from maker_graph.core.decision import Decision, answered, judge
+from maker_graph.core.guarding import Guarded, guarded
+from maker_graph.core.red_flags import Sample, empty
+from maker_graph.errors import UsageError
+from maker_graph.run.directory import Run
+from maker_graph.run.entry import decode, skim
+
+
+class OpenItem(NamedTuple):
+    """An item that no vote could decide.
+
+    Attributes:
+        number: of the item, from 1.
+        question: what was asked, as (role, content).
+        ballot: candidate -> votes, on all rungs.
+        flags: red flag -> discarded samples, on all rungs.
+        samples: drawn for it.
+    """
+
+    number: int
+    question: list[tuple[str, Any]]
+    ballot: dict[str, int]
+    flags: dict[str, int]
+    samples: int
+
+
+class Reviewed(NamedTuple):
+    """What became of a person's answers.
+
+    Attributes:
+        taken: the items that are decided now.
+        refused: item -> why its answer was not taken.
+        open: how many items are open now.
+    """
+
+    taken: list[int]
+    refused: dict[int, str]
+    open: int
+
+
+def open_items(run: Run) -> Iterator[OpenItem]:
+    """Yield the open items in order.
+
+    Raises:
+        UsageError: the task has no items.
+    """
+    from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which a help text does not need
+
+    task = _items_of(run)
+    for number, decision in _open(run):
+        votes = [*decision["tried"], decision]
+        yield OpenItem(
+            number,
+            as_pairs(task.prompt(_state(task, number))),
+            dict(sum((Counter(vote["ballot"]) for vote in votes), Counter[str]())),
+            dict(sum((Counter(vote["flags"]) for vote in votes), Counter[str]())),
+            sum(vote["samples"] for vote in votes),
+        )
+
+
+def count_open(run: Run) -> int:
+    """Return how many steps of a run are open."""
+    return sum(skim(entry).winner is None for _, entry in run.journal.entries())
+
+
+def answer_items(run: Run, replies: Mapping[int, str]) -> Reviewed:
+    """Store a person's replies to open items, by their numbers; on return those that are right are on disk.
+
+    A reply that cannot be read, or breaks a rule, is refused, and the item stays open. So is one to an item that is not open,
+    unless it says what was decided.
+
+    Raises:
+        UsageError: the task has no items.
+        TakenOver: another process has gone on with the run since.
+    """
+    task, taken, refused = _items_of(run), dict[int, Decision](), dict[int, str]()
+    known = {number: decode(entry) for number, entry in run.journal.entries() if number in replies}
+    for number, reply in replies.items():
+        if number not in known:
+            refused[number] = f"there is no item {number} among the {run.journal.step:,} that were tried"
+            continue
+        decision, why = _read(run, task, number, known[number], reply)
+        if decision is not None:
+            taken[number] = decision
+        elif why:
+            refused[number] = why
+    if taken:
+        if run.journal.epoch is None:
+            run.journal.claim()
+        run.journal.amend(sorted(taken.items()))
+    return Reviewed(sorted(taken), refused, count_open(run))
+
+
+def _read(run: Run, task: Guarded, number: int, known: Decision, reply: str) -> tuple[Decision | None, str]:
+    """Return the decision that a reply comes to, or why there is none; neither if it says what is decided already."""
+    from maker_graph.graph.ladder import reading_of  # noqa: PLC0415  LangGraph, which who only looks does not need
+
+    reading = replace(reading_of(task, _state(task, number), check=run.settings.voting.check), red_flags={"empty": empty})
+    read = judge(Sample(0, reply), reading)
+    if read["flag"] is not None:
+        return None, f"it is {read['flag']}{': ' + read['why'].rstrip('.') if read['why'] else ''}"
+    if known["status"] == "decided":
+        same = read["candidate"] == known["candidate"]
+        return None, "" if same else "the item is decided already, by another answer"
+    return answered(known, read), ""
+
+
+def _open(run: Run) -> Iterator[tuple[int, Decision]]:
+    for number, entry in run.journal.entries():
+        if skim(entry).winner is None:
+            yield number, decode(entry)
+
+
+def _items_of(run: Run) -> Guarded:
+    task = guarded(run.task)
+    if task.given is None:
+        raise UsageError(
+            f"{run.settings.task} has no items, so there is no review queue. A stuck step is answered with "
+            f"maker-graph resume {run.directory} --answer REPLY."
+        )
+    return task
+
+
+def _state(task: Guarded, number: int) -> Any:
+    return task.state_at(number - 1)  # type: ignore[attr-defined]  # items have it

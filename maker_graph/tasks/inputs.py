@@ -1,0 +1,142 @@
+"""The inputs of a task, each as the digest of what it holds: so that a run notices if one is another than when it began.
+
+A file is digested by its content, whatever its name. Inputs are the options of a task that are paths of files, and what the
+task declares by itself with `inputs`, see `core/task.py`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from maker_graph.core import checks
+from maker_graph.core.canonical import plain, sorted_json
+from maker_graph.errors import MakerError, UnusableRun, UsageError
+from maker_graph.files import file_named, is_there
+from maker_graph.tasks.options import FILE
+
+
+class Input(NamedTuple):
+    """An input of a task.
+
+    Attributes:
+        digest: of what it holds; None if the file is not there.
+        path: the file, if it is one.
+    """
+
+    digest: str | None
+    path: Path | None = None
+
+
+def file_input(path: Path) -> Input:
+    """Return the file at `path` as an input.
+
+    Raises:
+        UsageError: it is there and cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return Input(hashlib.file_digest(file, "sha256").hexdigest(), path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Input(None, path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def files_of(values: Mapping[str, Any]) -> dict[str, Input]:
+    """Return those of the options' values that are regular files, by the names of the options.
+
+    A path is one, and so is the text of the option that `--input` gives.
+    """
+    paths = {name: value for name, value in values.items() if isinstance(value, Path)}
+    if isinstance(text := values.get(FILE), str) and Path(text).is_absolute():
+        paths[FILE] = Path(text)
+    return {name: file_input(path) for name, path in paths.items() if path.is_file()}
+
+
+def declared(task: object) -> dict[str, Input]:
+    """Return what a task declares as its inputs: the attribute `inputs`, or what the function of this name returns.
+
+    Raises:
+        UsageError: it is no mapping from names to files and plain JSON.
+    """
+    name = f"{type(task).__name__}.inputs"
+    found = getattr(task, "inputs", {})
+    if callable(found):
+        checks.function(name, found)
+        try:
+            found = found()
+        except MakerError:
+            raise
+        except Exception as error:
+            raise checks.failed(name, error) from error
+    if not isinstance(found, Mapping) or not all(isinstance(each, str) for each in found):
+        raise UsageError(f"{name} must be a mapping from names to paths or plain JSON, or a function that returns one.")
+    return {each: _declared(f"{name}[{each!r}]", value) for each, value in found.items()}
+
+
+def _declared(name: str, value: object) -> Input:
+    if isinstance(value, Path):
+        if is_there(value) and not value.is_file():
+            raise UsageError(f"{name} is {value}, which is no regular file: name the files that the task reads.")
+        return file_input(value)
+    try:
+        return Input(hashlib.sha256(sorted_json(plain(value, own=True)).encode()).hexdigest())
+    except ValueError as error:
+        raise UsageError(f"{name} is neither a Path nor plain JSON: {error}.") from None
+
+
+def digests_of(inputs: Mapping[str, Input]) -> dict[str, str]:
+    """Return the digests of inputs, by their names.
+
+    Raises:
+        UsageError: a file is not there.
+    """
+    if missing := [str(each.path) for each in inputs.values() if each.digest is None]:
+        raise UsageError(f"The task declares the input {missing[0]}, which is not there.")
+    return {name: each.digest for name, each in inputs.items() if each.digest is not None}
+
+
+def see_files(task: str, began: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    """See that the files among the options of a task hold what they held when its run began.
+
+    Args:
+        task: its name.
+        began: name -> digest, of all inputs.
+        options: of the task, as they are kept.
+
+    Raises:
+        UnusableRun: one does not; the text says which.
+    """
+    for name, digest in began.items():
+        if isinstance(text := options.get(name), str) and (path := file_named(text)).is_absolute():  # as paths are kept
+            _see_same(task, name, digest, file_input(path))
+
+
+def see_declared(name: str, began: Mapping[str, str], options: Mapping[str, Any], task: object) -> None:
+    """See that a task declares the same inputs as when its run began; `name`, `began` and `options` are as in `see_files`.
+
+    Raises:
+        UnusableRun: it does not; the text says which is another.
+    """
+    now = declared(task)
+    for each, digest in began.items():
+        if each in now or each not in options:
+            _see_same(name, each, digest, now.get(each, Input(None)))
+    if more := [each for each in now if each not in began]:
+        raise UnusableRun(
+            f"{name} declares the input {more[0]!r}, and it did not when this run began: put the task's code back as it was, "
+            "or start a new run."
+        )
+
+
+def _see_same(task: str, name: str, digest: str, now: Input) -> None:
+    if now.digest == digest:
+        return
+    if now.path is None:
+        raise UnusableRun(
+            f"The input {name!r} of {task} is no longer what this run began with: put it back, or start a new run."
+        )
+    if now.digest is None:
+        raise UnusableRun(f"{now.path} is gone, with which this run began: put it back, or start a new run.")
+    raise UnusableRun(f"{now.path} is no longer the file that this run began with: put that one back, or start a new run.")

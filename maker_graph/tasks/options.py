@@ -1,0 +1,233 @@
+"""The options of a task: what it takes when it is made, read from texts, and kept as plain JSON.
+
+A text is read by the annotation of its parameter, as pydantic reads texts: `4` for an int, `yes` for a bool, `2026-01-31` for a
+date. Lists and objects are JSON. A path is made absolute, so that it names the same file in whatever folder a run goes on. A
+parameter without annotation takes the text as it is.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+
+from maker_graph.core.canonical import JSON, plain
+from maker_graph.errors import UsageError
+from maker_graph.files import file_named, name_of
+
+REQUIRED = inspect.Parameter.empty
+"""Stands for the default of an option that must be given."""
+
+FILE = "input"
+"""The option of a task that `--input` gives, if it has one of this name."""
+
+
+class Option(NamedTuple):
+    """What a task takes when it is made.
+
+    Attributes:
+        name: of the parameter.
+        kind: its annotation; `str` if it has none.
+        default: its default, or `REQUIRED`.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+
+    def __str__(self) -> str:
+        default = "required" if self.default is REQUIRED else f"{str(self.default)[:40] or 'empty'} if left out"
+        return f"{self.name} ({_shown(self.kind)}, {default})"
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is the path of a file."""
+        return any(isinstance(each, type) and issubclass(each, Path) for each in (self.kind, *get_args(self.kind)))
+
+    def read(self, text: str) -> JSON:
+        """Return the value that `text` stands for, as it is kept.
+
+        Raises:
+            UsageError: it is none of this option.
+        """
+        adapter = self._adapter()
+        value = _absolute(self._read(adapter, text))
+        kept = name_of(value) if isinstance(value, Path) else plain(adapter.dump_python(value, mode="json"), own=True)
+        if self.value(kept) != value:
+            raise UsageError(f"{self.name}={text[:80]} cannot be kept with a run: read again, it would be another.")
+        return kept
+
+    def value(self, kept: JSON) -> Any:
+        """Return the value that was kept.
+
+        Raises:
+            UsageError: it is none of this option.
+        """
+        try:
+            value = self._adapter().validate_python(kept)
+        except ValidationError as error:
+            raise self._unfit(str(kept), error) from None
+        return file_named(kept) if isinstance(value, Path) and isinstance(kept, str) else value
+
+    def _read(self, adapter: TypeAdapter[Any], text: str) -> Any:
+        ways = (adapter.validate_python, adapter.validate_json)
+        problem: ValidationError | None = None
+        for read in reversed(ways) if text.lstrip()[:1] in {"[", "{"} else ways:
+            try:
+                return read(text)
+            except ValidationError as error:
+                problem = problem or error
+        assert problem is not None  # noqa: S101  both ways failed
+        raise self._unfit(text, problem)
+
+    def _adapter(self) -> TypeAdapter[Any]:
+        if isinstance(self.kind, str):
+            raise UsageError(
+                f"{self.name} cannot be given as a text: its annotation ({self.kind}), or another one beside it, names what is "
+                "not imported when the program runs. Import it there, or leave the option out."
+            )
+        try:
+            return TypeAdapter(self.kind)
+        except (PydanticSchemaGenerationError, PydanticUserError):
+            raise UsageError(f"{self.name} cannot be given as a text: it is a {_shown(self.kind)}. Leave it out.") from None
+
+    def _unfit(self, text: str, error: ValidationError) -> UsageError:
+        return UsageError(f"{self.name}={text[:80]} does not fit {_shown(self.kind)}: {error.errors()[0]['msg']}.")
+
+
+class Options:
+    """All options of the task `name`, which `make` makes.
+
+    Attributes:
+        known: by their names.
+    """
+
+    def __init__(self, name: str, make: Callable[..., Any]) -> None:
+        self.name = name
+        self._make = make
+        found = _parameters(make)
+        self.known = {each.name: _option(each) for each in found if each.kind in _BY_NAME}
+        self._others = next((_option(each) for each in found if each.kind is inspect.Parameter.VAR_KEYWORD), None)
+
+    def option(self, name: str) -> Option:
+        """Return the option of this name.
+
+        Raises:
+            UsageError: there is none; the text lists those there are.
+        """
+        if name in self.known:
+            return self.known[name]
+        if self._others is not None:
+            return self._others._replace(name=name)
+        there = ", ".join(map(str, self.known.values()))
+        raise UsageError(f"{self.name} has no option {name!r}: {f'there are {there}' if there else 'it takes none'}.")
+
+    def see_whole(self, given: Mapping[str, JSON]) -> None:
+        """See that `given` is all that the task needs, and nothing else.
+
+        Raises:
+            UsageError: it is not.
+        """
+        for name in given:
+            self.option(name)
+        for name, option in self.known.items():
+            if option.default is REQUIRED and name not in given:
+                how = f"--set {name}=VALUE{' or --input FILE' if self._is_input(name) else ''}"
+                raise UsageError(f"{self.name} needs {name} ({_shown(option.kind)}): give {how}.")
+
+    def values(self, given: Mapping[str, JSON]) -> dict[str, Any]:
+        """Return the options that were kept as the values with which the task is made.
+
+        Raises:
+            UsageError: one is missing, is not known, or does not fit.
+        """
+        self.see_whole(given)
+        return {name: self.option(name).value(kept) for name, kept in given.items()}
+
+    def input_name(self) -> str:
+        """Return the name of the option that `--input` gives.
+
+        Raises:
+            UsageError: there is none, or nobody can tell which.
+        """
+        if FILE in self.known:
+            return FILE
+        paths = [name for name, option in self.known.items() if option.is_path]
+        if len(paths) == 1:
+            return paths[0]
+        if not paths:
+            raise UsageError(f"{self.name} takes no input file: leave out --input.")
+        raise UsageError(f"{self.name} takes several files ({', '.join(paths)}): name the one with --set {paths[0]}=FILE.")
+
+    def _is_input(self, name: str) -> bool:
+        try:
+            return self.input_name() == name
+        except UsageError:
+            return False
+
+
+def read_options(options: Options, texts: Iterable[str], source: Path | None) -> dict[str, JSON]:
+    """Return the options in `texts`, each `name=value`, and `source` as the input file, in the form in which they are kept.
+
+    Raises:
+        UsageError: one is given twice, is not known, or does not fit.
+    """
+    given: dict[str, JSON] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set is NAME=VALUE, not {text[:80]!r}.")
+        _see_new(name, given)
+        given[name] = options.option(name).read(value)
+    if source is not None:
+        name = options.input_name()
+        _see_new(name, given)
+        given[name] = options.option(name).read(str(source.absolute()))
+    return given
+
+
+_MODULES = re.compile(r"(?:\w+\.)+(?=\w)")
+_BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+
+
+def _see_new(name: str, given: Mapping[str, JSON]) -> None:
+    if name in given:
+        raise UsageError(f"{name} is given twice: say it once, with --set or with the option that is short for it.")
+
+
+def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return what `make` takes; annotations stay texts if what one of them names is not imported at run time."""
+    try:
+        signature = inspect.signature(make)
+    except (TypeError, ValueError):
+        return []  # a built-in that does not say what it takes
+    with suppress(Exception):
+        signature = inspect.signature(make, eval_str=True)
+    return [*signature.parameters.values()]
+
+
+def _option(parameter: inspect.Parameter) -> Option:
+    kind = parameter.annotation
+    return Option(parameter.name, str if kind is inspect.Parameter.empty else kind, parameter.default)
+
+
+def _shown(kind: Any) -> str:
+    """Return an annotation as a user would write it, without modules."""
+    if isinstance(kind, str):
+        return kind
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else _MODULES.sub("", inspect.formatannotation(kind))
+
+
+def _absolute(value: Any) -> Any:
+    """Return `value` with all paths in it made absolute."""
+    if isinstance(value, Path):
+        return value.absolute()
+    if type(value) in {list, tuple, set}:
+        return type(value)(map(_absolute, value))
+    if type(value) is dict:
+        return {name: _absolute(each) for name, each in value.items()}
+    return value

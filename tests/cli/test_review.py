@@ -1,0 +1,144 @@
+"""`maker-graph review`: what nobody could decide waits, and a person's answers are read like a model's."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Cli
+
+TASK = """
+from maker_graph import Items
+from maker_graph.simulation import Replies
+
+class Prices(Items):
+    class rehearsal:
+        @staticmethod
+        def replies(prompt):
+            text = prompt[-1][1].partition(": ")[2]
+            return Replies("no price", ["none", "-"]) if text.startswith("?") else Replies(text + ".00", ["1.00", "9.00"])
+    def __init__(self):
+        self.items = ["1", "?a", "3", "?=b", "5"]
+    def given(self, item):
+        return item + ".00" if item == "1" else None
+    def prompt(self, item):
+        return f"Price: {item}"
+    def check(self, item, answer):
+        return answer.replace(".", "").isdigit()
+"""
+
+
+@pytest.fixture
+def stopped(cli: Cli, tmp_path: Path) -> Callable[..., Any]:
+    """Make a run with two open items of five; return what ran it."""
+    (tmp_path / "shops.py").write_text(TASK)
+    args = ("--model", "sim:perfect", "--k", "2", "--max-samples", "6", "--run", "r", "--out", "out.jsonl", "--quiet")
+    done = cli("run", "shops:Prices", *args)
+    assert done.returncode == 3, done.stderr
+    assert "2 of 5 items are left open for a person: maker-graph review " in done.stderr
+    return cli
+
+
+def statuses(folder: Path) -> list[Any]:
+    return [json.loads(line)["answer"] for line in (folder / "out.jsonl").read_text().splitlines()]
+
+
+def test_open_items_are_listed_with_what_was_asked(stopped: Cli) -> None:
+    listed = stopped("review", "r", "--list")
+    assert (listed.returncode, "Item 2" in listed.stdout, "Price: ?a" in listed.stdout) == (3, True, True)
+    found = json.loads(stopped("review", "r", "--json").stdout)
+    assert [item["item"] for item in found["items"]] == [2, 4]
+    assert (found["open"], found["exit_code"]) == (2, 3)
+    assert found["items"][0]["flags"]
+
+
+@pytest.mark.parametrize("name", ["open.jsonl", "open.csv"])
+def test_they_are_exported_filled_in_and_taken_in_bulk(stopped: Cli, tmp_path: Path, name: str) -> None:
+    assert stopped("review", "r", "--export", name).returncode == 3
+    assert stopped("review", "r", "--export", name).returncode == 2  # it is there already
+    path = tmp_path / name
+    answers = {2: "2.00", 4: "four"}
+    if name.endswith("csv"):
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["item"] for row in rows] == ["2", "4"]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows({**row, "answer": answers[int(row["item"])]} for row in rows)
+    else:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        assert [line["answer"] for line in lines] == [None, None]
+        path.write_text("".join(json.dumps({**line, "answer": answers[line["item"]]}) + "\n" for line in lines))
+    done = stopped("resume", "r", "--answers", name, "--quiet")
+    assert done.returncode == 3, done.stderr
+    assert "Item 4: the answer was not taken: it is invalid" in done.stderr
+    assert statuses(tmp_path) == ["1.00", "2.00", "3.00", None, "5.00"]
+    as_json = '{"item": 2, "answer": "2.00"}\n{"item": 4, "answer": 4}\n'
+    path.write_text("item,answer\n2,2.00\n4,4.00\n" if name.endswith("csv") else as_json)
+    done = stopped("resume", "r", "--answers", name, "--quiet", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["verdict"], said["sessions"] >= 2) == ("consistent", True)
+    assert None not in statuses(tmp_path)
+
+
+def test_they_are_answered_one_by_one_in_the_terminal(stopped: Cli, tmp_path: Path) -> None:
+    def typed(text: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
+        return subprocess.run(command, cwd=tmp_path, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+    first = typed("#1\nnothing\n2.50\nq\n")
+    assert first.returncode == 3, first.stderr
+    assert "There are 0 candidates" in first.stderr
+    assert "This was not taken: it is invalid" in first.stderr
+    assert statuses(tmp_path)[1] == "2.50"
+    assert typed("\n").returncode == 3  # skipped
+    assert typed("").returncode == 3  # the end of the input
+    last = typed("4.50\n")
+    assert (last.returncode, statuses(tmp_path)[3]) == (0, "4.50")
+    assert stopped("review", "r").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "holds no answers"),
+        (b'{"item": 2, "answer": "\xff"}\n', "line 1: this is no UTF-8"),
+        (b'\0{"item": 2}', "NUL character"),
+        (b"nonsense\n", "line 1: this is no JSON"),
+        (b'{"item": 2}\n', 'an object with "item" and "answer"'),
+        (b'{"item": "x", "answer": "1"}\n', "must be a whole number"),
+        (b'{"item": true, "answer": "1"}\n', "must be a whole number"),
+        (b'{"item": 2, "answer": "1"}\n{"item": 2, "answer": "2"}\n', "line 2: there are two answers to item 2"),
+    ],
+)
+def test_an_odd_file_is_one_sentence_and_changes_nothing(stopped: Cli, tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "answers.jsonl").write_bytes(content)
+    done = stopped("resume", "r", "--answers", "answers.jsonl", "--quiet")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert statuses(tmp_path).count(None) == 2
+
+
+def test_a_file_with_a_mark_at_its_beginning_and_answers_to_others_are_told(stopped: Cli, tmp_path: Path) -> None:
+    answers = {3: "3.00", 1: "9.00", 77: "1", 2: None}
+    lines = [{"item": item, "answer": answer} for item, answer in answers.items()]
+    (tmp_path / "answers.jsonl").write_bytes(b"\xef\xbb\xbf" + "\n".join(map(json.dumps, lines)).encode())
+    done = stopped("resume", "r", "--answers", "answers.jsonl", "--quiet")
+    assert done.returncode == 3
+    assert "Item 1: the answer was not taken: the item is decided already, by another answer" in done.stderr
+    assert "Item 77: the answer was not taken: there is no item 77" in done.stderr
+    assert "Item 3" not in done.stderr
+    assert stopped("resume", "r", "--answers", "none.jsonl").returncode == 2
+
+
+def test_a_task_without_items_has_no_queue(cli: Cli) -> None:
+    assert cli("run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--run", "r", "--quiet").returncode == 0
+    done = cli("review", "r")
+    assert (done.returncode, "has no items, so there is no review queue" in done.stderr) == (2, True)

@@ -1,0 +1,103 @@
+"""The files of an items task are there whole or not at all, and nothing of the user's is lost."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maker_graph.core.items import DecidedItem, Items
+from maker_graph.errors import UsageError
+from maker_graph.files import OwnFiles
+from maker_graph.run.results import see_out, write_out
+
+
+class Words(Items):
+    """Three words, written as the tests say."""
+
+    items = ("a", "b", "c")
+
+    def prompt(self, item: Any) -> str:
+        return str(item)
+
+
+class Two(Words):
+    """Writes open items into a second file."""
+
+    def outputs(self, out: Path) -> list[Path]:
+        return [out, out.with_suffix(".open")]
+
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
+        rest = [each for each in decided if each.status == "open" or not out.write_text(str(each.answer))]
+        if rest:
+            out.with_suffix(".open").write_text(",".join(each.item for each in rest))
+
+
+class Failing(Words):
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
+        out.write_text(str(next(iter(decided))))
+        raise KeyError("half")
+
+
+class Nothing(Words):
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
+        assert list(decided)
+        assert not out.exists()
+
+
+class Elsewhere(Words):
+    def outputs(self, out: Path) -> list[Path]:
+        return [out, out.parent / "sub" / "x"]
+
+
+def test_any_items_task_has_results_and_open_items_are_counted(tmp_path: Path) -> None:
+    out = tmp_path / "o.jsonl"
+    assert write_out(Words(), out, iter(["A", None]), OwnFiles()) == 1
+    assert [json.loads(line)["status"] for line in out.read_text().splitlines()] == ["decided", "open"]
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_file_that_is_no_longer_needed_goes(tmp_path: Path) -> None:
+    out, own = tmp_path / "o.txt", OwnFiles()
+    assert write_out(Two(), out, ["A", None, None], own) == 2
+    assert out.with_suffix(".open").read_text() == "b,c"
+    assert write_out(Two(), out, ["A", "B", "C"], own) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["o.txt"]
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        (Failing(), "Failing.write failed with KeyError"),
+        (Nothing(), "has not written the file"),
+        (Elsewhere(), "must return `out` and files beside it"),
+    ],
+)
+def test_a_task_that_cannot_write_changes_nothing(tmp_path: Path, task: Items, says: str) -> None:
+    out, own = tmp_path / "o.txt", OwnFiles()
+    write_out(Words(), out, ["A"], own)
+    before = out.read_bytes()
+    with pytest.raises(UsageError, match=says):
+        write_out(task, out, ["B"], own)
+    assert (out.read_bytes(), [path.name for path in tmp_path.iterdir()]) == (before, ["o.txt"])
+
+
+def test_a_file_of_the_users_or_an_input_is_not_replaced(tmp_path: Path) -> None:
+    out, own = tmp_path / "o.txt", OwnFiles()
+    out.write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        see_out(Words(), out, own)
+    with pytest.raises(UsageError, match="is there already"):
+        write_out(Words(), out, ["A"], own)
+    with pytest.raises(UsageError, match="would overwrite the input"):
+        see_out(Words(), out, own, sources=[out], force=True)
+    assert out.read_text() == "mine"
+    see_out(Words(), out, own, force=True)
+    write_out(Words(), out, ["A"], own)
+    assert json.loads(out.read_text())["answer"] == "A"
+
+
+def test_there_must_be_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no folder"):
+        write_out(Words(), tmp_path / "none" / "o.txt", ["A"], OwnFiles())

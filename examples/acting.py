@@ -59,6 +59,11 @@ class Choose:
         """Say whether the page has such a button."""
         return answer in state["buttons"]
 
+    def rehearse(self, state: dict[str, Any]) -> Replies:
+        """Return the right reply, and wrong ones: for simulated models only."""
+        right = BUTTONS[state["page"]]
+        return Replies(right, [button for button in BUTTONS if button != right])
+
 
 class Press:
     """Presses the button. It gets the id of the run and the step, by which a real page could tell that it was asked twice."""
@@ -88,6 +93,10 @@ class Judge:
         """Read the reply."""
         return {"yes": True, "no": False}[text.strip().lower()]
 
+    def rehearse(self, state: dict[str, Any]) -> Replies:
+        """Return the right reply, and the wrong one."""
+        return Replies("yes", ["no"]) if state["page"] == len(BUTTONS) else Replies("no", ["yes"])
+
 
 class Order:
     """Look, choose, press, look again, judge: until the order is complete."""
@@ -100,7 +109,6 @@ class Order:
             "press": Press(self.shop),
             "judge": Judge(),
         }
-        self.rehearsal = Rehearsal()
 
     def start(self) -> dict[str, Any]:
         """Return the state before the first look."""
@@ -122,19 +130,6 @@ class Order:
                 return {**state, "pressed": True, "next": "look"}
             case _:
                 return {**state, "pressed": False, "next": None if answer else "look"}
-
-
-class Rehearsal:
-    """Only for simulated models: the right reply to a prompt, and wrong ones."""
-
-    def replies(self, prompt: Any) -> Replies:
-        """Return the replies to a prompt."""
-        words = prompt[-1][1].split()
-        page = int(words[words.index("page" if "page" in words else "Page") + 1])
-        if "judge" in words or words[0] == "Page":
-            return Replies("yes", ["no"]) if page == len(BUTTONS) else Replies("no", ["yes"])
-        others = [button for button in BUTTONS if button != BUTTONS[page]]
-        return Replies(BUTTONS[page], others)
 
 
 if __name__ == "__main__":

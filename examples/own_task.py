@@ -4,7 +4,7 @@
     maker-graph run examples.own_task:Addition --model sim:gpt-oss-20b
 
 A task is any class with `start`, `done`, `prompt`, `parse` and `apply`. `check` and `total` are optional: which answers the
-rules allow, and how many steps there are. `rehearsal` is for simulated models only: what a model may reply, right and wrong.
+rules allow, and how many steps there are. `rehearse` is for simulated models only: what a model may reply, right and wrong.
 """
 
 from typing import Any
@@ -13,23 +13,8 @@ from maker_graph import create_maker, strict_json
 from maker_graph.simulation import Replies
 
 
-class AdditionRehearsal:
-    """What a model may reply to a column: the right digit and carry, or a slip."""
-
-    def replies(self, prompt: Any) -> Replies | None:
-        """Return the replies to a prompt of `Addition`, or None if it is none."""
-        text = prompt[-1][1]
-        if not text.startswith("Add "):
-            return None
-        digits = [int(word) for word in text.split() if word.isdigit()]
-        total = sum(digits)
-        return Replies(f"[{total % 10}, {total // 10}]", [f"[{(total + 1) % 10}, {total // 10}]", f"[{total % 10}, 9]"])
-
-
 class Addition:
     """The sum of two numbers; the state holds the column, the carry and the digits so far, the last one first."""
-
-    rehearsal = AdditionRehearsal()
 
     def __init__(self, a: int = 9**150, b: int = 8**160) -> None:
         self.a, self.b = str(a), str(b)
@@ -47,9 +32,12 @@ class Addition:
         """Say whether all columns are added."""
         return bool(state["column"] == self.columns)
 
+    def _digits(self, state: dict[str, Any]) -> tuple[str, ...]:
+        return tuple(number[::-1].ljust(self.columns, "0")[state["column"]] for number in (self.a, self.b))
+
     def prompt(self, state: dict[str, Any]) -> str:
         """Return one column: nothing else is needed."""
-        a, b = (number[::-1].ljust(self.columns, "0")[state["column"]] for number in (self.a, self.b))
+        a, b = self._digits(state)
         return f"Add {a} and {b} and {state['carry']} . Reply with two numbers and nothing else: [last digit, carry]"
 
     def parse(self, text: str) -> Any:
@@ -67,14 +55,16 @@ class Addition:
         """Return the state with one more digit."""
         return {"column": state["column"] + 1, "carry": answer[1], "digits": state["digits"] + str(answer[0])}
 
+    def rehearse(self, state: dict[str, Any]) -> Replies:
+        """Return what a model may reply: the right digit and carry, or a slip."""
+        total = sum(map(int, self._digits(state))) + state["carry"]
+        return Replies(f"[{total % 10}, {total // 10}]", [f"[{(total + 1) % 10}, {total // 10}]", f"[{total % 10}, 9]"])
+
 
 def main() -> None:
     """Add two long numbers with a model that is wrong once in thirty times."""
-    from maker_graph.models.resolving import resolve_model  # noqa: PLC0415  only this demonstration needs a rehearsed model
-
     task = Addition()
-    model = resolve_model("sim:gpt-oss-20b", seed=1, rehearsals=[task.rehearsal])
-    result = create_maker(task, model=model, k=4, max_tokens=2048, seed=1).compile().invoke({})
+    result = create_maker(task, model="sim:gpt-oss-20b", k=4, max_tokens=2048, seed=1).compile().invoke({})
     digits = result["state"]["digits"][::-1].lstrip("0")
     totals = result["totals"]
     print(f"{task.a}\n+ {task.b}\n= {digits}")

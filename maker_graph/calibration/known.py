@@ -41,9 +41,9 @@ def estimates_for(
         request, (result,) = read_calibration(CALIBRATION)
         same = (request.task, request.options) == (loaded.name, loaded.options)
         return estimates_of(result) if same and _sampling_of(request, model) == _sampling(voting) else None
-    if not info.simulated:
-        return None
     task = guarded(loaded.task)
+    if not info.simulated or any(each.rehearse is not None for each in task.voted_parts.values()):
+        return None  # a task that rehearses says itself how hard its steps are
     state = task.start()
     prompt = as_pairs(task.prompt(state)) if task.part(state) in task.voted_parts else []
     return estimates_of_profile(info.profile(), estimated_tokens("".join(str(content) for _, content in prompt)))

@@ -30,6 +30,7 @@ from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import FREE, Price
+from maker_graph.models.rehearsing import rehearsed
 from maker_graph.models.sampler import Sampler
 from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
 from maker_graph.run.copies import see_draws
@@ -73,7 +74,7 @@ async def calibrate(
 
     async def work() -> None:
         for number in steps:
-            step = await _asked(sampler, inside, name, number, request, voting, price)
+            step = await _asked(sampler, model, inside, name, number, request, voting, price)
             spent, reserved = ledger.take()
             try:
                 calibration.add(step, spent, reserved)
@@ -109,12 +110,19 @@ async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
 
 
 async def _asked(  # noqa: PLR0917  the same for all steps of a model
-    sampler: Sampler, task: Guarded, name: str, number: int, request: CalibrationRequest, voting: Voting, price: Price
+    sampler: Sampler,
+    model: BaseChatModel,
+    task: Guarded,
+    name: str,
+    number: int,
+    request: CalibrationRequest,
+    voting: Voting,
+    price: Price,
 ) -> StepSamples:
     """Return the samples of one step."""
     state = state_at(task, number)
     part = task.voted(state)
-    prompt = part.prompt(state)
+    prompt = rehearsed(part.prompt, part.rehearse, [model])(state)
     samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
     ids_differ = sampler.look(samples)
     how = replace(reading_of(part, state, check=request.check), red_flags=voting.flags)

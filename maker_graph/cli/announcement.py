@@ -23,7 +23,9 @@ def announce(run: Run, *, quiet: bool) -> None:
     draws.print(shown((settings.task, "bold"), lead))
     if settings.simulated:
         profile = settings.info.profile()
-        errs = f" is simulated: {profile.error:.2%} of its valid samples are wrong, {profile.flagged:.1%} are red-flagged. "
+        own = any(part.rehearse is not None for part in guarded(run.task).voted_parts.values())
+        wrong = f"{profile.error:.2%} of its valid samples are wrong{' where the task does not say how hard a step is' * own}"
+        errs = f" is simulated: {wrong}, {profile.flagged:.1%} are red-flagged. "
         draws.print(shown((settings.model, "bold"), errs, "Nothing is spent."))
     elif settings.info.ships:
         what = " is a language model of 42,240 numbers, trained from scratch on Towers of Hanoi with 3 to 12 disks. "

@@ -45,10 +45,11 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "goal": ("state",),
     "part": ("state",),
     "given": ("item",),
+    "rehearse": ("state",),
 }
 """All functions of a task, with what each is called with."""
 
-ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth")
+ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth", "rehearse")
 """The functions of a voted part: those that are about one question."""
 
 _MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal")
@@ -95,6 +96,7 @@ class Guarded:
         parts: name -> part, in the order of the task.
         k: the lead of a part that has one of its own.
         given: of an items task: the answer of its program to the item at a state, or None.
+        rehearse: from the state of a step to what a simulated model may reply, or None: see `maker_graph.simulation`.
     """
 
     start: Callable[[], Any]
@@ -103,6 +105,7 @@ class Guarded:
     parse: Callable[..., JSON]
     apply: Callable[[Any, Any], Any]
     given: Callable[[Any], JSON] | None = None
+    rehearse: Callable[[Any], Any] | None = None
 
     def __init__(self, task: object, name: str = ALONE, functions: tuple[str, ...] = ONE_QUESTION + _MACHINE) -> None:
         self.title = type(task).__name__
@@ -158,6 +161,9 @@ class _GuardedParts(Guarded):
             for name, part in task.parts.items()
         }
         voted = self.voted_parts.values()
+        if (rehearse := getattr(task, "rehearse", None)) is not None:
+            for part in voted:
+                part.rehearse = part.rehearse or _on_copies(rehearse)
         for name in _OF_THE_STATE:
             having = [part for part in voted if hasattr(part, name)]
             if having and (name in {"prompt", "check"} or len(having) == len(voted)):
@@ -238,7 +244,7 @@ def see_task(task: object) -> None:
     if isinstance(task, Items):
         _see_items(task)
     elif isinstance(task, PartsTask):
-        _see_functions(name, task, (*_MACHINE, "part"))
+        _see_functions(name, task, (*_MACHINE, "part", "rehearse"))
         _see_parts(task)
     elif isinstance(task, Task):
         _see_functions(name, task, ONE_QUESTION + _MACHINE)

@@ -32,9 +32,9 @@ class DecidedItem(NamedTuple):
 class Items:
     """The base of a task whose steps are independent items.
 
-    A subclass has `items` and `prompt`, and whatever else it needs of `parse`, `given`, `check`, `key`, `rephrase`, `truth` and
-    `write`. An item goes first to `given`: where that is sure, its answer stands, and no model is asked. Else models vote. An
-    item on which no vote is won stays open, and waits for a person.
+    A subclass has `items` and `prompt`, and whatever else it needs of `parse`, `given`, `check`, `key`, `rephrase`, `truth`,
+    `rehearse` and `write`. An item goes first to `given`: where that is sure, its answer stands, and no model is asked. Else
+    models vote. An item on which no vote is won stays open, and waits for a person.
 
     Attributes:
         items: the items; a list, or anything with `len` and an index. It is read one item at a time, and need not be in memory.
@@ -94,7 +94,7 @@ class ItemSteps:
         self.parse = task.parse if not takes_state(task.parse) else self._parse
         if hasattr(task, "key"):
             self.key = task.key
-        for name in ("check", "rephrase", "truth"):
+        for name in ("check", "rephrase", "truth", "rehearse"):
             if (function := getattr(task, name, None)) is not None:
                 setattr(self, name, self._of_item(function))
 

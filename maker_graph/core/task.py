@@ -10,6 +10,7 @@ Five small functions are enough; any class that has them is a task. The others a
     state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
     goal(state) -> bool              (to judge a run at its end)
     inputs                           (what the task stands on, so that a run notices if it is another)
+    rehearse(state) -> Replies       (what a simulated model may reply, see `maker_graph.simulation`: no other model is told)
 
 A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
 nothing is left to do: it takes the place of `done`. A part is voted on (`VotedPart`: prompt, parse, and what else concerns one
@@ -59,7 +60,9 @@ class Task(Protocol):
 
 @runtime_checkable
 class VotedPart(Protocol):
-    """A kind of step that models vote on. Any `Task` is one; `check`, `key`, `rephrase` and `truth` are optional here as there.
+    """A kind of step that models vote on. Any `Task` is one.
+
+    `check`, `key`, `rephrase`, `truth` and `rehearse` are optional here as there.
 
     A part may have a lead of its own as its attribute `k`: 1 is enough where `check` accepts no wrong answer.
     """

@@ -78,12 +78,13 @@ def create_voters(part: Guarded, ladder: Ladder, *, model: Models, voting: Votin
             how = replace(how, seed=sample_seed(how.seed, by, 0))
         asking = Asking(
             state=Step,
-            prompt=lambda values: prompt(values["state"]),
+            prompt=_on_values(prompt),
             parse=lambda text, values: part.parse(text, values["state"]),
             key=_key(part),
             check=check,
             into="answer",
             decision="decision",
+            rehearse=None if part.rehearse is None else _on_values(part.rehearse),
         )
         return build_microstep(asked, how, asking, on_undecided="return", calls=made, by=by)
 
@@ -113,8 +114,8 @@ def _rules(part: Guarded, *, check: bool) -> Callable[[Any, Any], bool] | None:
     return part.check if check and isinstance(part, Checks) else None
 
 
-def _on_values(obeys: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda values, answer: obeys(values["state"], answer)
+def _on_values(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda values, *more: function(values["state"], *more)
 
 
 def _key(part: Guarded) -> Callable[[Any], Any] | None:

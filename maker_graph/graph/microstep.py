@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -36,6 +36,7 @@ from maker_graph.graph.runnables import ConfiguredNode
 from maker_graph.graph.schemas import Schemas, messages_of, question_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
+from maker_graph.models.rehearsing import rehearsed
 from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Sampler
 
@@ -134,6 +135,8 @@ class Asking:
     decision: str | None = None
     parse: Callable[[str, Any], Any] | None = None
     """From the text of a reply and the state to the answer, in the place of `answer`."""
+    rehearse: Callable[[Any], Any] | None = None
+    """From the state to what a simulated model may reply: `rehearsing.py`."""
 
 
 def build_microstep(
@@ -154,9 +157,10 @@ def build_microstep(
     checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
     voting = info_of(model).suited(voting)
     schemas = Schemas(asking.state, asking.prompt, asking.into, asking.decision)
-    question = _Question(asking, schemas, voting)
+    models = resolve_models(model, seed=voting.seed)
+    question = _Question(asking, schemas, voting, models)
     sampler = Sampler(
-        resolve_models(model, seed=voting.seed),
+        models,
         temperature=voting.temperatures,
         max_tokens=voting.output_cap,
         seed=voting.seed,
@@ -254,7 +258,7 @@ def _as_sample(kept: Mapping[str, Any]) -> Sample:
 class _Question:
     """What one microstep asks and how it reads the replies, wherever the caller's values are: see `asked.py`."""
 
-    def __init__(self, asking: Asking, schemas: Schemas, voting: Voting) -> None:
+    def __init__(self, asking: Asking, schemas: Schemas, voting: Voting, models: Sequence[Runnable[Any, Any]]) -> None:
         """Make it of the caller's functions.
 
         Raises:
@@ -267,7 +271,7 @@ class _Question:
         if asking.check is not None:
             checks.function("check", asking.check, "state", "answer", awaited=True)
         self._schemas = schemas
-        self._prompt: Callable[[Any], Any] = asking.prompt or messages_of
+        self._prompt: Callable[[Any], Any] = rehearsed(asking.prompt or messages_of, asking.rehearse, models)
         self._check: Callable[[Any, Any], Any] | None = asking.check
         self._awaited = [name for name in ("prompt", "check") if checks.awaits(getattr(asking, name))]
         self._key = asking.key

@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable
 from maker_graph.core.guarding import AnyTask, guarded
 from maker_graph.errors import MissingKey, UnknownModel, UsageError
 from maker_graph.models.names import TINY, info_of
+from maker_graph.models.rehearsing import rehearsed
 from maker_graph.models.wrapped import chain_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def resolve_model(
 def model_for(name: str, task: AnyTask, seed: int | None) -> BaseChatModel:
     """Return the model of this name for a run or a calibration; a simulated one knows what the task's `rehearsal` knows.
 
+    What a task knows by the state (`rehearse`) it is told step by step: see `rehearsing.py`.
+
     Raises:
         UsageError: there is no such model, or it is simulated and does not know the task.
     """
@@ -86,7 +89,8 @@ def model_for(name: str, task: AnyTask, seed: int | None) -> BaseChatModel:
         from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  only if asked for
 
         if isinstance(model, SimulatedChatModel) and inside.part(state := inside.start()) in inside.voted_parts:
-            model.knows(inside.prompt(state))
+            part = inside.voted(state)
+            model.knows(rehearsed(part.prompt, part.rehearse, [model])(state))
     return model
 
 

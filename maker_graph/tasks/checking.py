@@ -61,8 +61,15 @@ Pairs: TypeAlias = list[tuple[str, Any]]
 class Replies(Protocol):
     """The right reply to a prompt, and wrong ones; see `maker_graph.models.simulation`."""
 
-    right: str
-    wrong: Sequence[str]
+    @property
+    def right(self) -> str:
+        """The right one."""
+        ...
+
+    @property
+    def wrong(self) -> Sequence[str]:
+        """Wrong ones."""
+        ...
 
 
 class Problem(NamedTuple):
@@ -283,7 +290,7 @@ class _Walk:
     def _answer(self, state: JSON, prompt: Pairs) -> tuple[JSON, bool]:
         """Return the right answer, and whether there is one."""
         right = self._call("truth", state) if isinstance(self._part, Known) else None
-        found = None if self._replies is None else self._replies(prompt)
+        found = self._rehearsed(state, prompt)
         if found is None:
             return self._without_reply(state, right)
         self.trial.answers = "rehearsal"
@@ -304,6 +311,16 @@ class _Walk:
             if not isinstance(other, str) and other[1] == candidate:
                 self._problem("replies", "a wrong reply that is rehearsed counts as the same vote as the right one")
         return answer, True
+
+    def _rehearsed(self, state: JSON, prompt: Pairs) -> Replies | None:
+        """Return what the task says of the replies to a step, by its state or by the prompt."""
+        if hasattr(self._part, "rehearse") or hasattr(self.task, "rehearse"):
+            said = self._call("rehearse", state)
+            if not isinstance(said, list) or len(said) < 2 or not isinstance(said[1], list):
+                self._problem("functions", "rehearse must return Replies(right, wrong): see maker_graph.simulation")
+                raise _Broken
+            return _Rehearsed(*said[:2])
+        return None if self._replies is None else self._replies(prompt)
 
     def _without_reply(self, state: JSON, right: JSON) -> tuple[JSON, bool]:
         if isinstance(self._part, Known):
@@ -354,7 +371,7 @@ class _Walk:
         """
         said = []
         self.trial.tried |= {"pure", "arguments", "plain"}
-        owner = self._part if self._parts and name in ONE_QUESTION else self.task
+        owner = self._part if self._parts and name in ONE_QUESTION and hasattr(self._part, name) else self.task
         for _ in range(2):
             handed = copied([*given])
             try:
@@ -414,6 +431,13 @@ class _Walk:
     def _problem(self, check: str, text: str) -> None:
         if not any((each.check, each.text) == (check, text) for each in self.trial.problems):
             self.trial.problems.append(Problem(check, text, self._step))
+
+
+class _Rehearsed(NamedTuple):
+    """What `rehearse` returned, as plain data."""
+
+    right: str
+    wrong: Sequence[str]
 
 
 class _Raised(NamedTuple):

@@ -402,6 +402,26 @@ def test_the_parts_of_a_task_are_tried_each_by_its_own_functions() -> None:
     assert tried(Turns, replies=None).problems == []
 
 
+def test_what_is_rehearsed_by_the_state_gives_the_answers_in_tasks_of_all_forms() -> None:
+    class Knows(Pick):
+        def rehearse(self, state: Any) -> Replies:
+            return Replies(str(state["n"]), ["-1"], error=0.5)
+
+    class Serves(Turns):
+        def rehearse(self, state: Any) -> Any:
+            return Knows().rehearse(state)
+
+    for make in (lambda: Turns(pick=Knows()), Serves):
+        trial = tried(make, replies=None)
+        assert (trial.problems, trial.steps, trial.answers) == ([], 6, "rehearsal")
+    Serves.rehearse = lambda _, state: Replies(str(state["n"]), [str(state["n"])])  # type: ignore[method-assign, assignment]  # a slip
+    assert [each.text for each in tried(Serves, replies=None).problems] == [
+        "a wrong reply that is rehearsed counts as the same vote as the right one"
+    ]
+    Serves.rehearse = lambda _, state: state["n"]  # type: ignore[method-assign, assignment]  # another
+    assert ["rehearse must return" in each.text for each in tried(Serves, replies=None).problems] == [True]
+
+
 def test_what_acts_on_the_world_is_not_called() -> None:
     act = Tell("world")
     trial = tried(lambda: Turns(tell=act))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -16,6 +16,7 @@ from pydantic import ConfigDict
 from maker_graph.models.callbacks import nobody_listens
 from maker_graph.models.simulation.chat import Answers
 from maker_graph.models.simulation.profiles import profile_of
+from maker_graph.models.simulation.rehearsal import Replies
 from maker_graph.models.simulation.simulator import Reply, Simulator
 
 
@@ -47,7 +48,11 @@ class SimulatedChatModel(BaseChatModel):
 
     def knows(self, prompt: LanguageModelInput) -> None:
         """Return if the model has rehearsed `prompt`, or raise a UsageError that says what to do."""
-        self.simulator.knows([(message.type, str(message.text)) for message in self._convert_input(prompt).to_messages()])
+        self.simulator.knows(_seen(self._convert_input(prompt).to_messages()))
+
+    def learn(self, prompt: Sequence[BaseMessage], make: Callable[[], Replies]) -> None:
+        """Keep that `make` returns the replies to `prompt`; see `Simulator.learn`."""
+        self.simulator.learn(_seen(prompt), make)
 
     async def ainvoke(
         self,
@@ -68,8 +73,7 @@ class SimulatedChatModel(BaseChatModel):
         return _message(reply)
 
     def _reply(self, messages: list[BaseMessage], seed: int | None) -> Reply:
-        prompt = [(message.type, str(message.text)) for message in messages]
-        return self.simulator.reply(prompt, seed=seed, max_tokens=self.max_tokens)
+        return self.simulator.reply(_seen(messages), seed=seed, max_tokens=self.max_tokens)
 
     def _generate(
         self,
@@ -98,6 +102,10 @@ class SimulatedChatModel(BaseChatModel):
         if reply.seconds:
             await asyncio.sleep(reply.seconds)
         return _result(reply)
+
+
+def _seen(messages: Sequence[BaseMessage]) -> list[tuple[str, str]]:
+    return [(message.type, str(message.text)) for message in messages]
 
 
 def _result(reply: Reply) -> ChatResult:

@@ -7,6 +7,7 @@ the request only, never on the order or the number of calls.
 import asyncio
 import hashlib
 import random
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,6 +41,9 @@ RAMBLING = 2500
 REMEMBERED = 256
 """Prompts whose replies are remembered, for the next samples of the same step; a memory of speed only."""
 
+LEARNED = 8192
+"""Prompts of which a model keeps what it was told, the last ones: more than are under way at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -62,6 +66,24 @@ class Reply:
     seconds: float
 
 
+class _Lesson:
+    """What a model was told of one prompt: how the replies are made, once they are needed."""
+
+    __slots__ = ("_make", "_replies")
+
+    def __init__(self, make: Callable[[], Replies]) -> None:
+        self._make = make
+        self._replies: Replies | None = None
+
+    def replies(self) -> Replies:
+        if self._replies is None:
+            try:
+                self._replies = Replies(*self._make())
+            except Exception as error:
+                raise _failing("rehearse", error) from error
+        return self._replies
+
+
 class Simulator:
     """A model that errs as `profile` says.
 
@@ -75,6 +97,8 @@ class Simulator:
         self._rehearsals = (*rehearsals, HanoiRehearsal(), RecordsRehearsal())
         self._drafting = [each for each in self._rehearsals if isinstance(each, DraftRehearsal)]
         self._remembered = lru_cache(REMEMBERED)(self._rehearsed)
+        self._lessons: dict[tuple[tuple[str, str], ...], _Lesson] = {}
+        self._lock = threading.Lock()
         self._difficulty = lru_cache(REMEMBERED)(self._drawn_difficulty)
 
     @property
@@ -165,7 +189,7 @@ class Simulator:
                 if found is not None:
                     return list(islice(found, most))
             except Exception as error:
-                raise _failing(rehearsal, error) from error
+                raise _failing(type(rehearsal).__name__, error) from error
         return None
 
     def _chance(self, prompt: Messages, seed: int | None) -> Reply:
@@ -173,6 +197,18 @@ class Simulator:
         rng = random.Random() if seed is None else _rng("probe", self.seed, seed, prompt)  # noqa: S311  no secret
         text = " ".join("".join(rng.choices("aeioubdfgklmnprst", k=6)) for _ in range(40))
         return Reply(text, "stop", None, estimated_tokens(PROBE), 80, self.profile.latency)
+
+    def learn(self, prompt: Messages, make: Callable[[], Replies]) -> None:
+        """Keep that `make` returns the replies to `prompt`; it is called when the prompt is first asked, or never.
+
+        What was learned last is kept, of 8,192 prompts; it comes before all rehearsals.
+        """
+        known = _hashable(prompt)
+        with self._lock:
+            self._lessons.pop(known, None)
+            self._lessons[known] = _Lesson(make)
+            if len(self._lessons) > LEARNED:
+                del self._lessons[next(iter(self._lessons))]
 
     def knows(self, prompt: Messages) -> None:
         """Return if some rehearsal knows `prompt`.
@@ -182,12 +218,19 @@ class Simulator:
         """
         self._replies(prompt)
 
-    def difficulty(self, prompt: Messages) -> float:
-        """Return the probability that a valid sample of `prompt` is wrong."""
-        return self._difficulty(_hashable(prompt))
+    def difficulty(self, prompt: Messages, error: float | None = None) -> float:
+        """Return the probability that a valid sample of `prompt` is wrong; `error` is its mean, if not the profile's.
 
-    def _drawn_difficulty(self, prompt: tuple[tuple[str, str], ...]) -> float:
-        mean, rho = self.profile.error, self.profile.rho
+        Raises:
+            UsageError: `error` is no probability.
+        """
+        if error is not None and not 0 <= error <= 1:
+            raise UsageError(f"The error of a rehearsed step must lie between 0 and 1, not {error!r}.")
+        mean = self.profile.error if error is None or self.profile.error == 0 else error
+        return self._difficulty(_hashable(prompt), mean)
+
+    def _drawn_difficulty(self, prompt: tuple[tuple[str, str], ...], mean: float) -> float:
+        rho = self.profile.rho
         if rho == 0 or mean in {0, 1}:
             return mean
         weight = 1 / rho - 1  # alpha + beta of a Beta distribution with within-step correlation rho
@@ -195,31 +238,38 @@ class Simulator:
 
     def _text(self, prompt: Messages, rng: random.Random) -> str:
         replies = self._replies(prompt)
-        if rng.random() >= self.difficulty(prompt):
+        if rng.random() >= self.difficulty(prompt, replies.error):
             return replies.right
+        if not replies.wrong:
+            raise UsageError(
+                "A wrong reply is due, and none was rehearsed for this prompt: name at least one in `Replies.wrong`."
+            )
         if rng.random() < self.profile.favourite or len(replies.wrong) == 1:
             return replies.wrong[0]
         return rng.choice(replies.wrong[1:])
 
     def _replies(self, prompt: Messages) -> Replies:
-        return self._remembered(_hashable(prompt))
+        known = _hashable(prompt)
+        lesson = self._lessons.get(known)
+        return self._remembered(known) if lesson is None else lesson.replies()
 
     def _rehearsed(self, prompt: tuple[tuple[str, str], ...]) -> Replies:
         for rehearsal in self._rehearsals:
             try:
                 replies = rehearsal.replies(prompt)
             except Exception as error:
-                raise _failing(rehearsal, error) from error
+                raise _failing(type(rehearsal).__name__, error) from error
             if replies is not None:
                 return replies
         raise UsageError(
             "A simulated model answers only what it has rehearsed: the prompts of hanoi and records. "
-            "Use a real model, or give the task a `rehearsal` (maker_graph.models.simulation.Rehearsal)."
+            "Use a real model, or give the task a function `rehearse(state)` that returns the right reply and wrong ones "
+            "(maker_graph.simulation.Replies), or an object `rehearsal` (maker_graph.simulation.Rehearsal)."
         )
 
 
-def _failing(rehearsal: object, error: Exception) -> UsageError:
-    return UsageError(f"{type(rehearsal).__name__} fails on this prompt: {type(error).__name__}: {error}.")
+def _failing(name: str, error: Exception) -> UsageError:
+    return UsageError(f"{name} fails on this prompt: {type(error).__name__}: {error}.")
 
 
 def _hashable(prompt: Messages) -> tuple[tuple[str, str], ...]:

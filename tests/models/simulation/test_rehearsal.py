@@ -12,5 +12,5 @@ def test_who_knows_drafts_is_known_by_its_function() -> None:
 
 
 def test_replies_are_a_right_one_and_wrong_ones() -> None:
-    right, wrong = Replies("yes", ["no"])
-    assert (right, wrong) == ("yes", ["no"])
+    replies = Replies("yes", ["no"])
+    assert (replies.right, replies.wrong, replies.error) == ("yes", ["no"], None)

@@ -1,7 +1,7 @@
 """The simulated model errs as its profile says, and depends on nothing but what it sees."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.models.simulation import Replies, Simulator, profile_of
-from maker_graph.models.simulation.simulator import LONGEST_DRAFT
+from maker_graph.models.simulation.simulator import LEARNED, LONGEST_DRAFT
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import HanoiState
 
@@ -109,6 +109,55 @@ def test_a_prompt_nobody_rehearsed_is_refused_and_a_rehearsal_teaches_it() -> No
         Simulator(profile_of("perfect")).reply([("human", "1 + 1?")], seed=1, max_tokens=None)
     taught = Simulator(profile_of("perfect"), rehearsals=[Sums()])
     assert taught.reply([("human", "1 + 1?")], seed=1, max_tokens=None).text == "2"
+
+
+def test_what_was_learned_of_a_prompt_comes_first_is_asked_once_and_the_last_prompts_are_kept() -> None:
+    asked: list[int] = []
+
+    def lesson(n: int) -> Callable[[], Replies]:
+        def make() -> Replies:
+            asked.append(n)
+            return Replies(str(n), [])
+
+        return make
+
+    model = Simulator(profile_of("perfect"))
+    for n in range(LEARNED + 1):
+        model.learn([("human", str(n))], lesson(n))
+    for _ in range(3):
+        assert model.reply([("human", "7")], seed=None, max_tokens=None).text == "7"
+    assert asked == [7]
+    with pytest.raises(UsageError, match="rehears"):
+        model.knows([("human", "0")])
+    model.learn([("human", "7")], lesson(8))  # another task asks the same
+    assert model.reply([("human", "7")], seed=None, max_tokens=None).text == "8"
+
+
+@pytest.mark.parametrize(
+    ("profile", "error", "share"),
+    [("error=0.2", None, 0.2), ("error=0.2", 0.6, 0.6), ("error=0.2", 0.0, 0.0), ("error=1", 0.5, 0.5), ("error=0", 0.5, 0.0)],
+)
+def test_a_rehearsal_says_how_hard_a_step_is_but_not_to_a_model_without_error(
+    profile: str, error: float | None, share: float
+) -> None:
+    class Hard:
+        def replies(self, _: object) -> Replies:
+            return Replies("right", ["wrong"], error)
+
+    model = Simulator(profile_of(f"perfect,{profile}"), rehearsals=[Hard()])
+    wrong = sum(model.reply(PROMPT, seed=seed, max_tokens=None).text == "wrong" for seed in range(2000))
+    assert wrong / 2000 == pytest.approx(share, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("replies", "says"),
+    [(Replies("a", [], 1.0), "none was rehearsed"), (Replies("a", ["b"], 2.0), "between 0 and 1"), ("ab", "rehearse fails")],
+)
+def test_what_is_wrong_with_rehearsed_replies_is_told(replies: Any, says: str) -> None:
+    model = Simulator(profile_of("perfect,error=0.5"))
+    model.learn(PROMPT, lambda: None if replies == "ab" else replies)  # type: ignore[arg-type, return-value]  # that is what is wrong
+    with pytest.raises(UsageError, match=says):
+        model.reply(PROMPT, seed=1, max_tokens=None)
 
 
 def draft_asked(n: int | str, pegs: str = "[[3, 2, 1], [], []]") -> list[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """The open items of a run, voted on once more: a task of their own for the same graph, and a log that amends the journal."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.decision import Decision, after_trying, vote_of
@@ -45,17 +44,19 @@ class OpenOnes(Items):
 
 
 class Amending:
-    """A log that stores decisions as amendments, in whatever order they come; what stays undecided stays open."""
+    """A log that stores decisions as amendments, in whatever order they come; what stays undecided stays open.
+
+    Attributes:
+        task: the open items as a task of their own.
+        at: which of them is next.
+    """
 
     def __init__(self, journal: Journal, meter: Ledger, task: Guarded) -> None:
-        """Find the open items in the journal.
-
-        Attributes:
-            task: the open items as a task of their own.
-        """
+        """Find the open items in the journal."""
         self._journal = journal
         self._meter = meter
-        self._numbers = [number for number, entry in journal.entries() if skim(entry).winner is None]
+        self._open = {number: entry for number, entry in journal.entries() if skim(entry).winner is None}
+        self._numbers = list(self._open)
         self.task = OpenOnes(task, self._numbers)
         self.at: MakerOutput = Machine(self.task).begin()
 
@@ -70,8 +71,9 @@ class Amending:
 
     def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
         """Store items that were decided before their turn: an amendment needs none."""
-        if decided:
-            self._store(decided.items())
+        later = {place: decision for place, decision in decided.items() if place > self.at["step"]}
+        if later:
+            self._store(later.items())
 
     def decided_ahead(self) -> dict[int, Decision]:
         """Return nothing: what is decided is stored, and not open any more."""
@@ -79,9 +81,7 @@ class Amending:
 
     def _store(self, decided: Iterable[tuple[int, Decision]]) -> None:
         answers = [(self._numbers[place - 1], each) for place, each in decided if each["status"] == "decided"]
-        before = dict.fromkeys(number for number, _ in answers)
-        open_: dict[int, Any] = {number: decode(entry) for number, entry in self._journal.entries() if number in before}
-        joined = [(number, _joined(open_[number], decision)) for number, decision in answers]
+        joined = [(number, _joined(decode(self._open[number]), decision)) for number, decision in answers]
         spent, held = self._meter.take()
         try:
             if joined:

@@ -4,20 +4,18 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 import maker_graph
 from maker_graph import create_maker, create_microstep
 from maker_graph.models.simulation import Replies, Simulator, profile_of
 from maker_graph.models.simulation.server import create_app
 from maker_graph.tasks import Hanoi
+from tests.models.serving import served
 from tests.survival.harness import Children
 
 ROOT = Path(__file__).parents[1]
@@ -44,15 +42,8 @@ class Knows:
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
     """Serve a model that knows what the README asks; return its base URL."""
-    app = create_app(Simulator(profile_of("gpt-4.1-mini"), rehearsals=[Knows()]))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
-    server.should_exit = True
-    thread.join()
+    with served(create_app(Simulator(profile_of("gpt-4.1-mini"), rehearsals=[Knows()]))) as url:
+        yield url
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.strip().splitlines()[-1][:40])

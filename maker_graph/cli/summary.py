@@ -1,5 +1,6 @@
 """A run in figures, as a person or a program reads it."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from maker_graph.cli.app import CONTRADICTED, EXIT_CODES, Ending
 from maker_graph.cli.output import console, facts, show, shown
+from maker_graph.core.characters import visible
 from maker_graph.core.verdict import Verdict
 from maker_graph.errors import Undecided
 from maker_graph.models.names import info_of
@@ -59,6 +61,8 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     else:
         verdict = result["verdict"]
         yield "Final state", shown((verdict or "", STYLES.get(verdict, "")), f": {result['because']}")
+    if result["result"] is not None:
+        yield "Result", visible(result["result"] if isinstance(result["result"], str) else json.dumps(result["result"]))
     steps = max(result["steps"], 1)
     yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by a lead of {result['k']}"
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"

@@ -46,13 +46,14 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "part": ("state",),
     "given": ("item",),
     "rehearse": ("state",),
+    "result": ("state",),
 }
 """All functions of a task, with what each is called with."""
 
 ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth", "rehearse")
 """The functions of a voted part: those that are about one question."""
 
-_MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal")
+_MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal", "result")
 _OF_THE_STATE = ("prompt", "check", "rephrase", "truth")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NODES = {"start", "commit", "escalate"}

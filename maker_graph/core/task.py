@@ -9,6 +9,7 @@ Five small functions are enough; any class that has them is a task. The others a
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
     state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
     goal(state) -> bool              (to judge a run at its end)
+    result(state) -> JSON            (what the task came to, shown at the end of a run)
     inputs                           (what the task stands on, so that a run notices if it is another)
     rehearse(state) -> Replies       (what a simulated model may reply, see `maker_graph.simulation`: no other model is told)
 
@@ -235,6 +236,15 @@ class Declares(Protocol):
     """
 
     inputs: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+
+
+@runtime_checkable
+class Concludes(Protocol):
+    """A task that says in a word what it came to."""
+
+    def result(self, state: State, /) -> JSON:
+        """Return what `state`, the one at the end, comes to: what whoever set the task wants to read."""
+        ...
 
 
 @runtime_checkable

@@ -205,7 +205,7 @@ class Slots:
                 self._finished[step], self._failed = error, True
                 continue
             self._decided(step, work.result())
-            self._begun = True
+            self._begun = True  # not by what an earlier session decided: that says nothing of the limits of this one
 
     def _decided(self, step: int, decision: Decision) -> None:
         self._finished[step] = decision

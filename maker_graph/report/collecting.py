@@ -25,11 +25,13 @@ from maker_graph.report.counting.frames import FrameRecorder, Frames
 from maker_graph.report.counting.parts import PartCounter, PartCounts
 from maker_graph.report.counting.steps import counted_step
 from maker_graph.report.counting.timing import Timing, timing_of
+from maker_graph.report.counting.tree import TreeRecorder
 from maker_graph.report.counting.truth import Lengths, Truth, VoteJudge
 from maker_graph.report.counting.walk import TruthWalk
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import skim
 from maker_graph.run.settings import Settings
+from maker_graph.tasks.decompose import Node
 
 REPLAYED = 100_000
 """Runs of at most so many steps are replayed and verified for the report."""
@@ -63,6 +65,7 @@ class ReportData:
         first_sample_wrong_at: the first of them.
         certificate: as `certificate.as_json` gives it.
         parts: what each part of the task took; nothing if it has only one.
+        tree: the problems of a decomposition, each told of with its ballots; None for other tasks.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
     """
 
@@ -97,6 +100,7 @@ class ReportData:
     certificate: Mapping[str, Any] | None
     frames: Frames | None
     parts: Sequence[PartCounts] = ()
+    tree: Node | None = None
 
 
 def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
@@ -113,9 +117,9 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     total = None if task is None else total_of(task)
     done, verdict, because = _ended(run, total, replayed=replayed or task is None)
     walk, bins, endings = TruthWalk(task, replayed=replayed), BinCounter(journal.step), EndingCounter()
-    contests, frames, parts = ContestFinder(), FrameRecorder(task, journal.step), PartCounter()
+    contests, frames, parts, tree = ContestFinder(), FrameRecorder(task, journal.step), PartCounter(), TreeRecorder(task)
     replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
-    adds = [part.add for part in (bins, endings, contests, replies, frames, parts, walk)]
+    adds = [part.add for part in (bins, endings, contests, replies, frames, parts, tree, walk)]
     for number, entry in journal.entries():
         try:
             seen = skim(entry)
@@ -159,6 +163,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         certificate=certificate,
         frames=frames.found(),
         parts=parts.parts(),
+        tree=tree.root(),
     )
 
 

@@ -26,6 +26,7 @@ from maker_graph.report.sections.result import result_section
 from maker_graph.report.sections.samples import flags_section, samples_section
 from maker_graph.report.sections.settings import settings_section
 from maker_graph.report.sections.top import header, headline, tiles
+from maker_graph.report.sections.tree import tree_section
 from maker_graph.report.sections.votes import contests_section, undecided_section
 from maker_graph.run import directory as runs
 from maker_graph.run.own_files import own_files
@@ -71,6 +72,7 @@ def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
         pegs_section(data),
         plan_section(data),
         parts_section(data),
+        tree_section(data),
         undecided_section(data, drawn),
         contests_section(data, drawn),
         flags_section(data, drawn),

@@ -60,7 +60,7 @@ def _replies_of(loaded: LoadedTask) -> Callable[[Pairs], Replies | None] | None:
     if loaded.name in SHIPPED:
         from maker_graph.models.simulation import hanoi, records  # noqa: PLC0415  a real run knows nothing of the simulation
 
-        rehearsal = hanoi.HanoiRehearsal() if loaded.name == "hanoi" else records.RecordsRehearsal()
+        rehearsal = {"hanoi": hanoi.HanoiRehearsal(), "records": records.RecordsRehearsal()}.get(loaded.name)
     found: Callable[[Pairs], Replies | None] | None = None if rehearsal is None else rehearsal.replies
     return found
 

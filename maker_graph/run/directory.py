@@ -18,10 +18,12 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import AnyTask, total_of
 from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
+from maker_graph.core.task import Concludes
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole
@@ -67,6 +69,8 @@ class Summary(TypedDict):
     for proved and right, False for contradicted, and None otherwise. `wrong` are the decided steps that contradict the truth,
     None if the task does not know it; where steps depend on each other, none is compared after the first wrong one.
 
+    `result` is what the task says it came to (`result(state)`); None before its end, and if it does not say.
+
     `single_differs` are the steps whose first sample alone does not give the decided answer; `first_sample_wrong_at` is the
     first of them. `single_wrong` are those on which it would have been wrong, held against the truth as `wrong` is.
 
@@ -92,6 +96,7 @@ class Summary(TypedDict):
     because: str | None
     verified: bool | None
     wrong: int | None
+    result: JSON
     k: int
     samples: int
     votes: int
@@ -345,6 +350,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         because=findings and findings.because,
         verified=findings and verified(findings.verdict),
         wrong=findings and findings.wrong,
+        result=found.result,
         k=settings.k,
         samples=max(spent.samples, totals["samples"]),
         votes=totals["votes"],
@@ -428,6 +434,7 @@ class _Found(NamedTuple):
     done: bool | None = None
     findings: Findings | None = None
     digest: str | None = None
+    result: JSON = None
 
 
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
@@ -444,7 +451,9 @@ def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
     if not amended:
         digest, totals = at["digest"], at["totals"]
     findings = examiner.found(at)
-    return _Found(at["step"], totals, findings.single_differs, at["done"], findings, digest)
+    task = run.machine.task
+    result = plain(task.result(at["state"]), own=True) if isinstance(task, Concludes) and at["done"] else None
+    return _Found(at["step"], totals, findings.single_differs, at["done"], findings, digest, result)
 
 
 def _counted(run: Run, progress: Callable[[int], None]) -> _Found:

@@ -1,6 +1,7 @@
 """The open items of a run, voted on once more: a task of their own for the same graph, and a log that amends the journal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.decision import Decision, after_trying, vote_of
@@ -13,7 +14,7 @@ from maker_graph.run.account import Ledger
 from maker_graph.run.entry import decode, skim
 from maker_graph.run.journal import Journal
 
-_BY_STATE = ("check", "rephrase")
+_BY_STATE = ("check", "rephrase", "rehearse")
 
 
 class OpenOnes(Items):
@@ -28,7 +29,10 @@ class OpenOnes(Items):
             self.key = task.key
         for name in _BY_STATE:
             if (function := getattr(task, name, None)) is not None:
-                setattr(self, name, lambda number, more, call=function: call(self._state(number), more))
+                setattr(self, name, self._of_number(function))
+
+    def _of_number(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda number, *more: function(self._state(number), *more)
 
     def _state(self, number: int) -> JSON:
         state: JSON = self._located.state_at(number - 1)

@@ -13,6 +13,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.errors import MakerError, UnknownTask, UsageError
 from maker_graph.files import is_there
+from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
 from maker_graph.tasks.options import Options, read_options
@@ -25,7 +26,7 @@ class LoadedTask:
     """A task with what it was made from. It is made once and handed on.
 
     Attributes:
-        name: `hanoi`, `records`, or `package.module:name`.
+        name: `hanoi`, `records`, `decompose`, or `package.module:name`.
         options: what the task was made with, as plain JSON.
         task: the task.
         inputs: name -> digest, of the files among its options, and of what it declares as its inputs.
@@ -95,6 +96,9 @@ def described(task: AnyTask | LoadedTask) -> LoadedTask:
     if type(task) is Hanoi:
         pegs = {} if (task.source, task.target) == (0, 2) else {"source": task.source, "target": task.target}
         return LoadedTask("hanoi", {"disks": task.disks, **pegs}, task)
+    if type(task) is Decompose:
+        bounds = {"max_depth": task.max_depth, "max_nodes": task.max_nodes}
+        return LoadedTask("decompose", {"problem": task.problem, **bounds}, task)
     return LoadedTask(f"{type(task).__module__}:{type(task).__qualname__}", {}, task, digests_of(declared(task)))
 
 
@@ -119,7 +123,7 @@ def _records(input: Path) -> Records:  # noqa: A002  the option goes by this nam
         raise UsageError(f"{input} cannot be read: {error.strerror}.") from None
 
 
-SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records}
+SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records, "decompose": Decompose}
 """The tasks that come with this package. Any other name is code of the user's own."""
 
 

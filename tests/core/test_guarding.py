@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 from maker_graph.core.canonical import copied
 from maker_graph.core.guarding import ARGUMENTS, guarded, see_task
 from maker_graph.core.machine import Machine
-from maker_graph.core.task import Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable, Task
+from maker_graph.core.task import (
+    Checks,
+    Concludes,
+    Counted,
+    Drafted,
+    Goal,
+    Keyed,
+    Known,
+    Located,
+    Predicts,
+    Rephrases,
+    Skippable,
+    Task,
+)
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi
 
@@ -70,7 +83,7 @@ def test_behind_the_guard_is_the_same_task(task: Any) -> None:
 
 
 def test_the_guard_knows_every_function_of_the_contract() -> None:
-    protocols: Any = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable)
+    protocols: Any = (Task, Checks, Concludes, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable)
     assert set(ARGUMENTS) - {"part", "given", "rehearse"} == {
         name for each in protocols for name in vars(each) if not name.startswith("_")
     }

@@ -5,6 +5,7 @@ import html
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,9 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+import uvicorn
 from langchain_openai import ChatOpenAI
+from starlette.applications import Starlette
 
 from maker_graph.core.decision import Usage
 from maker_graph.errors import LimitReached
@@ -88,6 +91,19 @@ def server(*answers: tuple[int, Any, dict[str, str]]) -> Iterator[tuple[str, lis
         threading.Thread(target=http.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{http.server_address[1]}/v1", asked
         http.shutdown()
+
+
+@contextmanager
+def served(app: Starlette) -> Iterator[str]:
+    """Serve `app` on a free port of this machine; yield its base URL."""
+    running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}/v1"
+    running.should_exit = True
+    thread.join()
 
 
 @contextmanager

@@ -47,13 +47,8 @@ class Rehearsed(Words):
 
     items = tuple(f"word {number}" for number in range(40))
 
-    class rehearsal:  # noqa: N801  an object with one function
-        """Knows the word in upper case."""
-
-        @staticmethod
-        def replies(prompt: Any) -> Any:
-            text = prompt[-1][1]
-            return Replies(text.upper(), [f"{text} {number}" for number in range(3)])
+    def rehearse(self, item: str) -> Replies:
+        return Replies(item.upper(), [f"{item} {number}" for number in range(3)])
 
 
 WEAK = "sim:perfect,error=.5,flagged=.2"

@@ -45,7 +45,7 @@ def test_random_kills_lose_no_item_and_double_none(
     children: Children, tmp_path: Path, settings: Settings, undisturbed: Whole
 ) -> None:
     chance, kills, number = random.Random(5), 0, 0
-    while kills < 25:
+    while kills < 15:
         number += 1
         directory = tmp_path / f"run-{number}"
         with created(directory, settings):
@@ -94,7 +94,9 @@ def test_a_limit_that_stops_a_run_wastes_nothing_that_was_decided(
     assert_nothing_lost_or_doubled(directory, undisturbed, ahead=True)
     with opened(directory) as run:
         drawn = run.journal.account().spent.samples
-    assert drawn <= undisturbed.samples + (limit // 100) * 2 * 32, "what was in flight at a limit, and no more"
+    sessions, in_flight = limit // 100, 32 * 4
+    assert drawn <= undisturbed.samples + sessions * in_flight, "what was in flight at a limit, and no more"
+    assert sessions <= 15, "each session commits some items"
 
 
 UNREADABLE = (

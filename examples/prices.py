@@ -2,8 +2,8 @@
 
     python examples/prices.py
 
-The items are answered many at once and written in their order. To one of them no reply can be read, so it stays open. Here it is
-answered in Python; `maker-graph review RUN` asks for it in a terminal.
+The items are answered many at once and written in their order. To one of them no reply can be read, so it stays open. Here it
+is answered in Python; `maker-graph review RUN` asks for it in a terminal.
 """
 
 import json

@@ -1,7 +1,8 @@
 """A task tried in this process and in two others, which have other hash seeds: the order of a set is another there.
 
 The others are this module as a script: `python -m maker_graph.run.checking NAME OPTIONS STEPS` prints what it saw as JSON. Each
-process makes the task once. One of the others (with "replay" as a further argument) first applies the answers of this one.
+process makes the task once. One of the others (with "replay" as a further argument) first applies the answers of this one. A
+part that is a program is asked once for each of its steps in each process, and may answer something else there.
 """
 
 import asyncio

@@ -205,12 +205,12 @@ class Slots:
                 self._finished[step], self._failed = error, True
                 continue
             self._decided(step, work.result())
+            self._begun = True  # not by what an earlier session decided: that says nothing of the limits of this one
 
     def _decided(self, step: int, decision: Decision) -> None:
         self._finished[step] = decision
         self._voted += 1
         self._drawn += sum(vote["samples"] for vote in (*decision["tried"], decision))
-        self._begun = True
 
     def _fill(self) -> None:
         """Begin all that there is room for; those who wait for replies get their turn between many answers of the program."""

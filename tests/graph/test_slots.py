@@ -279,6 +279,22 @@ def test_what_was_decided_before_its_turn_is_not_voted_on_again() -> None:
     assert list(log.ahead) == [5]
 
 
+def test_what_an_earlier_session_decided_does_not_let_others_begin_beside_the_first() -> None:
+    class Kept:
+        def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
+            raise AssertionError(decided)
+
+        def decided_ahead(self) -> Mapping[int, Decision]:
+            return {3: given({"is": 3}, "base"), 4: given({"is": 4}, "base")}
+
+    bench = Bench(Numbers(9), log=Kept())
+    assert not bench.slots.ready()
+    assert bench.hand.flying == [1]  # under a limit that is nearly reached, it alone is sure to come to its end
+    bench.decide(1)
+    bench.slots.ready()
+    assert bench.hand.flying == [2, 5, 6, 7]
+
+
 def test_a_batch_that_was_not_committed_is_kept_too() -> None:
     log = Memory()
     bench = Bench(Numbers(9), log=log)

@@ -105,6 +105,7 @@ class Solving(TypedDict, total=False):
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
         probe: ask a real model three small questions before the first step, which are counted and paid for as any request:
             whether the answers differ shows whether a cache answers in its place. On if left out.
+        retry_open: vote once more on the items that are open at the end, with other samples; what is decided then amends them.
         progress: told where the task stands after each commit.
         record: told of every prompt and reply.
         warn: told what went wrong without stopping the run.
@@ -128,6 +129,7 @@ class Solving(TypedDict, total=False):
     patience: float
     trace: Trace | None
     probe: bool
+    retry_open: bool
     progress: Callable[[MakerOutput], None]
     record: "Callable[[Call], None] | None"
     warn: Callable[[str], None]
@@ -379,6 +381,8 @@ class Run:
 
         options = self.options.updated(**{name: value for name, value in how.items() if name in RunOptions.model_fields})
         _check_models(self.settings, options, self.task)
+        if how.get("retry_open") and guarded(self.task).given is None:
+            raise UsageError(f"{self.settings.task} has no items, so none is open: leave out retry_open (--retry-open).")
         if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
             raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
         if self._opened.journal.writable:  # else it can only be finished already, and its results be there
@@ -396,6 +400,7 @@ class Run:
             watcher=watcher,
             trace=how.get("trace"),
             probe=how.get("probe", True),
+            retry_open=how.get("retry_open", False),
         )
 
     def open_items(self) -> Iterator[OpenItem]:

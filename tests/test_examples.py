@@ -26,6 +26,7 @@ SHOWS = {
     "several_models": "Nile",
     "evaluate": "right: 1.00 over 13 steps",
     "acting": "4 presses led to page 4 of 4",
+    "prices": "Then it is consistent.",
     "own_task": "Right, in 146 voted steps",
 }
 SAYS = (

@@ -251,3 +251,49 @@ def test_the_readme_says_what_helps_and_what_langgraph_dev_is_not_for() -> None:
         assert words in readme
     assert json.dumps({"checkpointer": SQLITE}) in page, "the setting that the test above uses"
     assert "examples/served.md" in readme
+
+
+PAGES = '''
+"""A task of parts, served."""
+from maker_graph import create_maker
+
+class Word:
+    def prompt(self, state):
+        return f"word {state}"
+    def parse(self, text):
+        return text
+    def rehearse(self, state):
+        from maker_graph.simulation import Replies
+        return Replies(f"word {state}", ["wrong"])
+
+class Count:
+    by = "program"
+    def answer(self, state, step):
+        return step
+
+class Pages:
+    parts = {"choose": Word(), "count": Count(), "verdict": Word()}
+    def start(self):
+        return 0
+    def part(self, state):
+        return None if state == 6 else ("choose", "count", "verdict")[state % 3]
+    def apply(self, state, answer):
+        return state + 1
+
+graph = create_maker(Pages(), model="sim:perfect", k={"verdict": 1}, seed=1).compile()
+'''
+
+
+def test_the_parts_of_a_task_are_the_nodes_of_its_served_graph(tmp_path: Path) -> None:
+    folder = project(tmp_path, graphs={"pages": "./graphs/pages.py:graph"})
+    (folder / "graphs" / "pages.py").write_text(PAGES)
+    with langgraph_dev(folder) as client:
+        (assistant,) = client.assistants.search()
+        drawn = client.assistants.get_graph(assistant["assistant_id"])
+        assert {"start", "choose", "count", "verdict", "escalate", "commit"} <= {node["id"] for node in drawn["nodes"]}
+        result = solved(client, "pages")
+        assert (result["state"], result["done"], result["totals"]["samples"]) == (6, True, 2 * (3 + 1))
+        thread = client.threads.create()
+        updates = client.runs.stream(thread["thread_id"], "pages", input={}, stream_mode="updates")
+        seen = [name for event in updates if event.event == "updates" for name in event.data]
+        assert [name for name in seen if name in {"choose", "count", "verdict"}] == ["choose", "count", "verdict"] * 2

@@ -219,6 +219,9 @@ def resume_command(
         Path | None,
         typer.Option(metavar="FILE", help="A person's answers to open items: the file that maker-graph review --export wrote."),
     ] = None,
+    retry_open: Annotated[
+        bool, typer.Option("--retry-open", help="Vote once more on the items that are left open, with other samples.")
+    ] = False,
     max_samples: Annotated[
         int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
     ] = None,
@@ -284,6 +287,7 @@ def resume_command(
             patience=60 * patience,
             trace=trace,
             probe=probe,
+            retry_open=retry_open,
         )
         return go_on(opened, file, how, quiet=quiet, as_json=as_json)
 

@@ -318,11 +318,21 @@ def vote_of(decision: Decision) -> Vote:
     return {**vote, "fallbacks": decision["fallbacks"]} if "fallbacks" in decision else vote
 
 
+def first_of(votes: Sequence[Vote]) -> str:
+    """Return what the very first sample of a step voted for or would have, by the votes of its rungs; empty if nobody knows.
+
+    The journal does not keep what a discarded sample said.
+    """
+    first = votes[0]
+    place = first["sequence"][0] if first["sequence"] else ""
+    return first["first"] or (list(first["ballot"])[place] if isinstance(place, int) else "")
+
+
 def after_trying(tried: Sequence[Vote], decision: Decision) -> Decision:
     """Return `decision` with the votes of the rungs before it; the step's first sample is the first one tried."""
     if not tried:
         return decision
-    agrees = decision["candidate"] is not None and tried[0]["first"] == decision["candidate"]
+    agrees = decision["candidate"] is not None and first_of(tried) == decision["candidate"]
     return {**decision, "tried": list(tried), "first_agrees": agrees}
 
 
@@ -342,7 +352,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
         sequence=[],
         lengths=[],
         rounds=0,
-        first_agrees=question["first"] == reply["candidate"],
+        first_agrees=first_of([*question["tried"], question]) == reply["candidate"],
         usage=Usage(input=0, cached=0, output=0),
         lost=0,
         tried=[*question["tried"], vote_of(question)],

@@ -121,7 +121,10 @@ class KeepingLog(Protocol):
     """A log that also keeps items that were decided before their turn to be committed, for whoever goes on."""
 
     def keep_ahead(self, decided: Mapping[int, Decision], /) -> None:
-        """Keep decisions by their step, in the place of those that were kept before, as far as that is possible."""
+        """Keep decisions by their step, in the place of those that were kept before, as far as that is possible.
+
+        Some of them may be in the log by now.
+        """
         ...
 
     def decided_ahead(self) -> Mapping[int, Decision]:

@@ -15,6 +15,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.types import Command
+from langsmith import tracing_context
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
@@ -43,6 +44,7 @@ from maker_graph.run.losses import Losses
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
 from maker_graph.run.pace import Pace
 from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
+from maker_graph.run.reopening import Amending
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
@@ -83,6 +85,7 @@ class _Commits:
     kept: KeptCopies
     before: "_GivenUp"
     losses: Losses
+    retries: int = 0
 
     @property
     def run_id(self) -> str:
@@ -121,7 +124,9 @@ class _Commits:
         return {step: decode(entry) for step, entry in kept if step > self.run.journal.step}
 
     def given_up(self) -> int:
-        """Return how often the step at hand was given up in earlier sessions."""
+        """Return how often the step at hand was given up in earlier sessions: then other samples are drawn."""
+        if self.retries:
+            return _OTHERS + self.retries
         return self.before.times if self.at["step"] + 1 == self.before.step else 0
 
     def append(self, steps: Sequence[Committed]) -> None:
@@ -158,6 +163,7 @@ async def solve(
     trace: Trace | None = None,
     probe: bool = True,
     steps_per_segment: int | None = None,
+    retry_open: bool = False,
 ) -> None:
     """Go on with `run` from its last committed step, to its end.
 
@@ -172,6 +178,7 @@ async def solve(
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
         probe: ask a real model three small questions before the first step, to see whether a cache answers in its place.
         steps_per_segment: steps of one graph invocation.
+        retry_open: vote once more on the items that are open at the end, with samples of their own.
 
     Raises:
         MakerError: why the run stopped before its end; all committed steps are kept, and it can be resumed.
@@ -204,8 +211,8 @@ async def solve(
     made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies, "afresh": commits.given_up}
     stronger = Calls(meter=meter.at(_price(prices.ladder, settings.ladder.model)))
     ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
-    graph = build_maker(
-        run.task,
+    build = partial(
+        build_maker,
         model=chats.model,
         voting=voting,
         of_parts=_of_parts(settings, replaced, chats, prices, meter),
@@ -217,11 +224,10 @@ async def solve(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT if task.given is None else ITEMS_PER_SEGMENT),
             samples_per_trace(_votes(ladder, task) * voting.max_samples) if traced else None,
         ),
-        max_steps=options.max_steps,
         step_config=traces.step_config,
-        log=commits,
         calls=made,
     )
+    graph = build(run.task, max_steps=options.max_steps, log=commits)
     begins = not run.journal.step and not commits.at["done"] and answer is None
     try:
         async with _deadline(meter):
@@ -229,6 +235,8 @@ async def solve(
                 await see_draws(chats.model, voting, made)
                 kept.keep()
             await _solved(run, graph, commits, answer, concurrency)
+            if retry_open:
+                await _retried(run, build, commits, concurrency)
     except Undecided as error:
         with suppress(MakerError):  # what ended the run is what matters
             run.journal.set_note(*stuck_note(commits.at["step"] + 1, error))
@@ -251,6 +259,12 @@ def _votes(ladder: Ladder, task: Guarded) -> int:
 
 
 _GIVEN_UP = "given up"
+
+_RETRIES = "retries"
+"""The note of how often open items were voted on once more."""
+
+_OTHERS = 1_000_000
+"""More often than a step is given up: samples of a retry are no other ones' copies."""
 
 _AHEAD = "ahead"
 """The note of items that were decided before their turn to be committed."""
@@ -332,6 +346,20 @@ async def _solved(
             if commits.at["step"] == before:
                 raise UnusableRun("The checkpoint that waits for an answer is damaged: resume without one.")
             given, config = {}, thread_of(run) | limit
+
+
+async def _retried(
+    run: Run, build: Callable[..., StateGraph[Any, Any, Any, Any]], commits: _Commits, concurrency: int | None
+) -> None:
+    """Vote once more on the open items; no trace is made of it."""
+    limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
+    commits.retries = int(run.journal.note(_RETRIES) or "0") + 1
+    run.journal.set_note(_RETRIES, str(commits.retries))
+    log = Amending(run.journal, commits.meter, run.machine.task)
+    graph = build(log.task, max_steps=None, log=log).compile(name=run.settings.task)
+    with tracing_context(enabled=False):
+        while not log.at["done"]:
+            await graph.ainvoke({}, limit)
 
 
 @asynccontextmanager

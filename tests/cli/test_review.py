@@ -142,3 +142,17 @@ def test_a_task_without_items_has_no_queue(cli: Cli) -> None:
     assert cli("run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--run", "r", "--quiet").returncode == 0
     done = cli("review", "r")
     assert (done.returncode, "has no items, so there is no review queue" in done.stderr) == (2, True)
+
+
+def test_they_are_voted_on_once_more_if_that_is_asked_for(stopped: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "shops.py"
+    before = json.loads(stopped("status", "r", "--json").stdout)
+    still = stopped("resume", "r", "--retry-open", "--quiet", "--json")
+    after = json.loads(still.stdout)
+    assert (still.returncode, after["samples"] > before["samples"]) == (3, True), "the model is still at a loss"
+    path.write_text(TASK.replace('text.startswith("?")', "False").replace("text +", 'text.strip("?=ab") + "7" +'))
+    done = stopped("resume", "r", "--retry-open", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert statuses(tmp_path) == ["1.00", "7.00", "3.00", "7.00", "5.00"]
+    again = stopped("resume", "r", "--retry-open", "--quiet", "--json")
+    assert (again.returncode, json.loads(again.stdout)["digest"] is not None) == (0, True), "nothing is open any more"

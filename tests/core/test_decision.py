@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical, strict_json
-from maker_graph.core.decision import Judged, Reader, decide, judge, next_draw
+from maker_graph.core.decision import (
+    Decision,
+    Judged,
+    Reader,
+    after_trying,
+    answered,
+    decide,
+    first_of,
+    judge,
+    next_draw,
+    vote_of,
+)
 from maker_graph.core.red_flags import Sample, empty, estimated_tokens, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, FirstTo, Majority
 from maker_graph.core.voting import Voting
@@ -196,3 +207,20 @@ def test_what_is_not_plain_json_has_no_canonical_form(value: object) -> None:
 
 def test_the_estimate_of_tokens_is_one_per_four_bytes() -> None:
     assert [estimated_tokens(text) for text in ("", "a", "abcd", "abcde", "ééé")] == [0, 1, 1, 2, 2]
+
+
+def test_the_first_sample_of_a_step_is_that_of_its_first_rung_also_once_it_was_read_from_a_journal() -> None:
+    def voted(*texts: str) -> Decision:
+        how = Reader(parse=str, key=None, check=None, red_flags=named([empty]))
+        return decide([judge(Sample(i, text), how) for i, text in enumerate(texts)], Voting(2, max_samples=2), 1)
+
+    base, hotter = voted("a", "b"), voted("b", "a")
+    assert first_of([base, hotter]) == '"a"'
+    kept: Decision = {**base, "first": ""}
+    discarded: Decision = {**voted("", "b"), "first": ""}
+    assert first_of([kept]) == '"a"'
+    assert first_of([discarded]) == "", "nobody knows what a discarded sample said"
+    reply = judge(Sample(0, "a"), Reader(parse=str, key=None, check=None, red_flags={}))
+    assert answered(after_trying([vote_of(kept)], hotter), reply)["first_agrees"]
+    assert not answered(after_trying([vote_of(hotter)], kept), reply)["first_agrees"]
+    assert after_trying([vote_of(kept)], voted("a", "a"))["first_agrees"]

@@ -2,6 +2,7 @@
 
 import csv
 import random
+import shutil
 import signal
 import time
 from functools import partial
@@ -13,6 +14,7 @@ import pytest
 from maker_graph.core.canonical import canonical
 from maker_graph.run.directory import opened
 from maker_graph.run.settings import Settings
+from maker_graph.runs import Run
 from maker_graph.tasks.tables import INPUT
 from tests.made import created, new_settings
 from tests.survival.harness import Children, Whole, assert_nothing_lost_or_doubled, events, wait_until, whole
@@ -65,11 +67,11 @@ def test_random_kills_lose_no_item_and_double_none(
 def test_a_kill_at_each_point_of_a_commit_leaves_all_or_nothing_of_a_batch(
     children: Children, tmp_path: Path, settings: Settings, undisturbed: Whole, point: str
 ) -> None:
-    for times in (1, 2):  # later ones may not come: many items are committed together
+    for times in (1, 3, 9):
         directory = tmp_path / f"run-{times}"
         with created(directory, settings):
             pass
-        assert children.run(directory, crash=point, times=times) == -signal.SIGKILL
+        assert children.run(directory, crash=point, times=times, lookahead=2) == -signal.SIGKILL
         with opened(directory) as run:
             assert [canonical(entry) for _, entry in run.journal.entries()] == [
                 canonical(entry) for entry in undisturbed.entries[: run.journal.step]
@@ -95,3 +97,66 @@ def test_a_limit_that_stops_a_run_wastes_nothing_that_was_decided(
     sessions, in_flight = limit // 100, 32 * 4
     assert drawn <= undisturbed.samples + sessions * in_flight, "what was in flight at a limit, and no more"
     assert sessions <= 15, "each session commits some items"
+
+
+UNREADABLE = (
+    '{{"street":"Elm Street","house_number":"{0}","postcode":"10115","city":"Berlin","date":"2024-01-01","amount":"1.00",'
+)
+UNREADABLE += '"currency":"EUR"}}'
+
+ANSWERING = """
+from maker_graph.runs import Run
+with Run.open({path!r}) as run:
+    for item in run.open_items():
+        run.answer({{item.number: {text!r}.replace("NUMBER", str(item.number))}}, write=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def left_open(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a finished run whose model has said nothing that can be read: all of its 60 rows are open."""
+    folder = tmp_path_factory.mktemp("open")
+    with (folder / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([INPUT, *((f"{number} Elm Street 10115", "?", "?") for number in range(1, 61))])
+    options = {"input": str(folder / "rows.csv")}
+    with created(folder / "run", new_settings("records", options, "sim:perfect", k=2, seed=1, stuck_after=2)):
+        pass
+    with Run.open(folder / "run") as run:
+        assert run.solve()["verdict"] == "open"
+        assert run.open_count() == 60
+    return folder / "run"
+
+
+def answered(children: Children, directory: Path, kills: int, seed: int) -> str:
+    """Let a person answer all open items, who is killed again and again; return the digest at the end."""
+    text = UNREADABLE.format("NUMBER")
+    source, chance = ANSWERING.format(path=str(directory), text=text), random.Random(seed)
+    known: dict[int, str] = {}
+    for _ in range(kills):
+        child = children.start(directory.parent, "script", source=source)
+        time.sleep(chance.uniform(0.0, 0.25))
+        child.kill()
+        with opened(directory) as run:
+            run.journal.check()
+            now = {step: canonical(decision["answer"]) for step, decision in run.journal.amendments().items()}
+        assert known.items() <= now.items(), "an answer that was stored is there, and as it was"
+        known = now
+    assert children.run(directory.parent, "script", source=source) == 0
+    with Run.open(directory) as run:
+        found = run.verify()
+        assert (run.open_count(), found["steps"]) == (0, 60)
+        assert [step.decision["by"] for step in run.steps()] == ["person"] * 60
+        assert {item["house_number"] for item in (step.answer for step in run.steps())} == {str(n) for n in range(1, 61)}  # type: ignore[index, call-overload]  # rows
+    return str(found["digest"])
+
+
+def test_a_person_who_is_killed_while_answering_loses_no_answer_and_gives_none_twice(
+    children: Children, tmp_path: Path, left_open: Path
+) -> None:
+    digests = set()
+    for kills in (0, 12):
+        directory = tmp_path / f"kills-{kills}" / "run"
+        shutil.copytree(left_open, directory)
+        digests.add(answered(children, directory, kills, seed=kills))
+    assert len(digests) == 1

@@ -1,6 +1,7 @@
 """Independent items through the graph: wide by default, committed in order, and none holds up another."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -154,6 +155,8 @@ def test_what_was_decided_before_a_failure_is_committed_or_kept_and_never_paid_f
     def script(_: int, text: str) -> AIMessage:
         drawn[text] += 1
         if broken and text == "word 7":
+            if blocking:
+                time.sleep(0.3)  # so that others are decided meanwhile
             raise ProviderFailure("down")
         return AIMessage(text.upper())
 

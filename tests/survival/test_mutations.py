@@ -31,8 +31,8 @@ MUTATIONS = {
     ),
     "the epoch": Mutation(
         "run/journal.py",
-        "owned = books.owner == self.epoch",
-        "owned = True",
+        "owned = books.owner == self.epoch\n            follows",
+        "owned = True\n            follows",
         "tests/run/test_journal.py::test_of_two_processes_at_the_same_step_one_is_refused",
     ),
     "the epoch before a call": Mutation(

@@ -17,6 +17,9 @@ from maker_graph.errors import UsageError
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.simulation.rehearsal import replies_of
 from maker_graph.models.simulation.server import create_app
+from maker_graph.report.collecting import collect
+from maker_graph.report.sections.tree import tree_section
+from maker_graph.run import directory as runs
 from maker_graph.simulation import Replies, Simulator, profile_of
 from maker_graph.tasks import Decompose
 from maker_graph.tasks.checking import CHECKS, Outside, try_task
@@ -282,10 +285,8 @@ def test_the_command_line_takes_a_problem_and_gives_the_answer_with_its_tree(cli
     done = cli(*run)
     assert done.returncode == 0, done.stderr
     assert re.search(r"Result +4140", done.stdout)
-    reported = cli("report", "r", "--task", "products:product")
-    assert reported.returncode == 0, reported.stderr
-    page = (tmp_path / "runs" / "r" / "report.html").read_text()
-    assert "The tree of problems" in page
+    with runs.opened(tmp_path / "runs" / "r", Products("12 * 345")) as opened:
+        page = tree_section(collect(opened))
     for text in ("12 * 45", "solved at once: the task says", "combined so: Add.", "split: votes 3", "<b>4140</b>"):
         assert text in page
 
@@ -297,10 +298,10 @@ class Speaks:
 
 def test_it_goes_by_its_name_with_a_model_behind_a_server(cli: Cli) -> None:
     with served(create_app(Simulator(profile_of("perfect"), rehearsals=[Speaks()]))) as url:
-        command = ["run", "decompose", "--set", "problem=What is 17 * 305?", "--model", "openai:any", "--k", "2", "--json"]
-        done = cli(*command, OPENAI_BASE_URL=url, OPENAI_API_KEY="any")
+        command = ["run", "decompose", "--set", "problem=What is 17 * 305?", "--model", "openai:any", "--k", "2", "--run", "r"]
+        done = cli(*command, "--quiet", OPENAI_BASE_URL=url, OPENAI_API_KEY="any")
     assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout)
+    summary = json.loads(cli("verify", "r", "--json").stdout)
     assert (summary["task"], summary["result"], summary["verdict"], summary["steps"]) == (
         "decompose",
         "5,185.",
@@ -319,7 +320,7 @@ def test_a_task_from_python_goes_by_the_options_it_was_made_with() -> None:
 async def test_a_model_that_errs_the_more_the_more_it_is_given_is_right_where_it_splits_and_votes() -> None:
     """`tests/benchmarks/decompose.py` is the long form."""
     at_once = await measured(product_of(6), 3, 12, split=False)
-    split = await measured(product_of(6), 3, 4, split=True)
+    split = await measured(product_of(6), 3, 2, split=True)
     assert at_once["right"] <= 7
-    assert (split["right"], split["undecided"]) == (4, 0)
+    assert (split["right"], split["undecided"]) == (2, 0)
     assert split["steps"] > 30

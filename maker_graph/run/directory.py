@@ -69,8 +69,8 @@ class Summary(TypedDict):
     for proved and right, False for contradicted, and None otherwise. `wrong` are the decided steps that contradict the truth,
     None if the task does not know it; where steps depend on each other, none is compared after the first wrong one.
 
-    `result` is what the task says it came to (`result(state)`); None before its end, and if it does not say. `k` is the lead that
-    decides; `leads` are those of the voted parts, if the task has several.
+    `result` is what the task says it came to (`result(state)`); None before its end, and if it does not say. `k` is the lead
+    that decides; `leads` are those of the voted parts, if the task has several.
 
     `single_differs` are the steps whose first sample alone does not give the decided answer; `first_sample_wrong_at` is the
     first of them. `single_wrong` are those on which it would have been wrong, held against the truth as `wrong` is.

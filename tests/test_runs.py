@@ -244,7 +244,7 @@ def test_each_part_of_a_run_has_its_own_lead_and_model_in_all_sessions(tmp_path:
             True
         ] * 3
         assert run.settings.leads == {"choose": 2, "verdict": 4}
-        assert result["verdict"] == "consistent"
+        assert (result["verdict"], result["leads"]) == ("consistent", {"choose": 2, "verdict": 4})
         certificate = run.certify()
         assert {name: part.k for name, part in certificate.parts.items()} == {"choose": 2, "verdict": 4}
         assert (certificate.steps, certificate.given) == (9, 3)

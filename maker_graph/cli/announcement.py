@@ -19,7 +19,9 @@ def announce(run: Run, *, quiet: bool) -> None:
     settings, total, plan = run.settings, total_of(run.task), run.plan
     draws = console(err=True)
     steps = f"{total:,} steps" if total is not None else "steps until it is done"
-    lead = f": {steps}, each decided by a lead of k = {settings.k} votes. Run: {run.directory}"
+    by_part = ", ".join(f"{name} {k}" for name, k in settings.leads.items())
+    by = f"leads of {by_part} votes" if by_part else f"a lead of k = {settings.k} votes"
+    lead = f": {steps}, each decided by {by}. Run: {run.directory}"
     draws.print(shown((settings.task, "bold"), lead))
     if settings.simulated:
         profile = settings.info.profile()

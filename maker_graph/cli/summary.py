@@ -64,7 +64,9 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     if result["result"] is not None:
         yield "Result", visible(result["result"] if isinstance(result["result"], str) else json.dumps(result["result"]))
     steps = max(result["steps"], 1)
-    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by a lead of {result['k']}"
+    parts = ", ".join(f"{name} {k}" for name, k in result["leads"].items())
+    by = f"leads of {parts}" if parts else f"a lead of {result['k']}"
+    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by {by}"
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")

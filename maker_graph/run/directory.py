@@ -69,7 +69,8 @@ class Summary(TypedDict):
     for proved and right, False for contradicted, and None otherwise. `wrong` are the decided steps that contradict the truth,
     None if the task does not know it; where steps depend on each other, none is compared after the first wrong one.
 
-    `result` is what the task says it came to (`result(state)`); None before its end, and if it does not say.
+    `result` is what the task says it came to (`result(state)`); None before its end, and if it does not say. `k` is the lead
+    that decides; `leads` are those of the voted parts, if the task has several.
 
     `single_differs` are the steps whose first sample alone does not give the decided answer; `first_sample_wrong_at` is the
     first of them. `single_wrong` are those on which it would have been wrong, held against the truth as `wrong` is.
@@ -98,6 +99,7 @@ class Summary(TypedDict):
     wrong: int | None
     result: JSON
     k: int
+    leads: dict[str, int]
     samples: int
     votes: int
     outvoted: int
@@ -352,6 +354,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         wrong=findings and findings.wrong,
         result=found.result,
         k=settings.k,
+        leads=settings.leads,
         samples=max(spent.samples, totals["samples"]),
         votes=totals["votes"],
         outvoted=totals["outvoted"],

@@ -206,7 +206,7 @@ class _Walk:
             return bool(self._call("done", self.trial.state))
         if (name := self._call("part", self.trial.state)) is None:
             return True
-        if name not in self._parts:
+        if not isinstance(name, str) or name not in self._parts:
             self._problem("functions", f"part returned {name!r}, which is no part: there are {', '.join(self._parts)}")
             raise _Broken
         self._part = self._parts[name]

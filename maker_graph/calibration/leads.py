@@ -12,6 +12,7 @@ from maker_graph.calibration.estimates import ModelEstimates
 from maker_graph.calibration.file import read_calibration
 from maker_graph.calibration.known import estimates_for, k_for
 from maker_graph.calibration.steps import calibratable_steps
+from maker_graph.core import checks
 from maker_graph.core.guarding import guarded, see_names, see_task, total_of
 from maker_graph.core.task import Located
 from maker_graph.core.voting import K, Voting
@@ -84,6 +85,8 @@ def planned_votes(
     if isinstance(said.model, Mapping) and (missing := [name for name in voted if name not in said.model]):
         raise UsageError(f"model has none for the part {missing[0]!r}: name one for each of {', '.join(voted)}.")
     models = said.model if isinstance(said.model, Mapping) else dict.fromkeys(voted, said.model)
+    if odd := [name for name, model in models.items() if not isinstance(model, str)]:
+        raise UsageError(f"The model of {odd[0]!r} is named by a text, provider:model, not {models[odd[0]]!r:.80}.")
     first = next(iter(models.values()), "") if isinstance(said.model, Mapping) else said.model
     parts = {}
     for name, part in voted.items():
@@ -94,6 +97,7 @@ def planned_votes(
         if k == "auto":
             each = target ** (1 / len(voted))
             k = _planned(loaded, name, models[name], asked, None if file is None else Path(file), each, warn)
+        checks.whole(f"k of {name!r}", k)
         parts[name] = PartSettings(k=k, model=None if models[name] == first else models[name])
     lead = said.k if isinstance(said.k, int) else max((part.k for part in parts.values()), default=K)
     return Votes(first, _suited(first, replace(asked, k=lead)), parts, None)

@@ -270,8 +270,9 @@ def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarde
 
 def _see_items(task: Items) -> None:
     name = type(task).__name__
-    if not hasattr(type(getattr(task, "items", None)), "__getitem__") or not hasattr(task.items, "__len__"):
-        shown = repr(getattr(task, "items", None))[:80]
+    items = getattr(task, "items", None)
+    if not hasattr(type(items), "__getitem__") or not hasattr(items, "__len__") or isinstance(items, Mapping):
+        shown = repr(items)[:80]
         raise UsageError(f"{name}.items must have a length and an index, like a list; it is {shown}.")
     if type(task).prompt is Items.prompt:
         raise UsageError(f"{name} has no prompt(item): write one that says what is asked about an item.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from maker_graph.core.canonical import JSON, copied, sorted_json
-from maker_graph.core.checks import takes_state
+from maker_graph.core.checks import failed, takes_state
 from maker_graph.core.task import Prompt, State
 
 
@@ -91,6 +91,7 @@ class ItemSteps:
     def __init__(self, task: Items) -> None:
         self.task = task
         self._place = task.place
+        self._total: int | None = None
         self.parse = task.parse if not takes_state(task.parse) else self._parse
         if hasattr(task, "key"):
             self.key = task.key
@@ -106,20 +107,38 @@ class ItemSteps:
         return parsed
 
     def item(self, state: State) -> Any:
-        """Return the item that comes next; a copy, so that what a function does to it changes nothing else."""
-        return copied(self.task.items[state[self._place]])
+        """Return the item that comes next; a copy, so that what a function does to it changes nothing else.
+
+        Raises:
+            UsageError: the items do not have it.
+        """
+        place = state[self._place]
+        try:
+            item = self.task.items[place]
+        except Exception as error:
+            raise failed(f"{type(self.task).__name__}.items[{place}]", error) from error
+        return copied(item)
 
     def start(self) -> State:
         """Return the state before the first item."""
         return {self._place: 0}
 
     def total(self) -> int:
-        """Return the number of items."""
-        return len(self.task.items)
+        """Return the number of items, which stays as it was at first.
+
+        Raises:
+            UsageError: they have no length.
+        """
+        if self._total is None:
+            try:
+                self._total = len(self.task.items)
+            except Exception as error:
+                raise failed(f"len({type(self.task).__name__}.items)", error) from error
+        return self._total
 
     def done(self, state: State) -> bool:
         """Say whether all items have been through."""
-        return bool(state[self._place] >= len(self.task.items))
+        return bool(state[self._place] >= self.total())
 
     def given(self, state: State) -> JSON:
         """Return the answer of the program, or None."""

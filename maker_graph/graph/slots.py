@@ -262,6 +262,8 @@ class Slots:
         assert self._program is not None  # noqa: S101  items have one
         try:
             answer = self._program(state)
+        except UsageError as error:
+            return error
         except Exception as error:  # noqa: BLE001  it is raised when what is before it is committed
             return checks.failed("given", error)
         if answer is None:

@@ -62,7 +62,10 @@ def read_answers(path: Path) -> dict[int, str]:
             )
         if answer is None or answer == "":
             continue
-        reply = answer if isinstance(answer, str) else sorted_json(answer)
+        try:
+            reply = answer if isinstance(answer, str) else sorted_json(answer)
+        except ValueError as error:
+            raise UsageError(f"{path}, line {lines}: the answer is no JSON ({error}).") from None
         if found.get(number, reply) != reply:
             raise UsageError(f"{path}, line {lines}: there are two answers to item {number}. Keep one of them.")
         found[number] = reply
@@ -72,7 +75,7 @@ def read_answers(path: Path) -> dict[int, str]:
 
 
 def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -19,9 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, plain
+from maker_graph.core.checks import failed
 from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import AnyTask, total_of
-from maker_graph.core.machine import Machine, Totals, added, digest_after, no_totals
+from maker_graph.core.machine import Machine, MakerOutput, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Concludes
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
@@ -31,6 +32,7 @@ from maker_graph.run.birth import cradle, create_journal
 from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal
 from maker_graph.run.options import kept_options
+from maker_graph.run.results import OPEN
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path
 from maker_graph.tasks.inputs import see_declared, see_files
@@ -440,6 +442,13 @@ class _Found(NamedTuple):
     result: JSON = None
 
 
+def _result(task: Concludes, at: MakerOutput) -> JSON:
+    try:
+        return plain(task.result(at["state"]), own=True)
+    except Exception as error:
+        raise failed("result", error) from error
+
+
 def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
     at, examiner = run.machine.begin(), Examiner(run.task)
     amended = run.journal.amendments()
@@ -455,7 +464,7 @@ def _replayed(run: Run, progress: Callable[[int], None]) -> _Found:
         digest, totals = at["digest"], at["totals"]
     findings = examiner.found(at)
     task = run.machine.task
-    result = plain(task.result(at["state"]), own=True) if isinstance(task, Concludes) and at["done"] else None
+    result = _result(task, at) if isinstance(task, Concludes) and at["done"] else None
     return _Found(at["step"], totals, findings.single_differs, at["done"], findings, digest, result)
 
 
@@ -471,6 +480,6 @@ def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
 
 
 def answers(run: Run) -> Iterator[Any]:
-    """Yield the final answer of each step in order, None for a step that is open."""
+    """Yield the final answer of each step in order, `OPEN` for a step that is open."""
     for decision in run.journal.decisions():
-        yield decision["answer"]
+        yield decision["answer"] if decision["status"] == "decided" else OPEN

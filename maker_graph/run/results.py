@@ -5,9 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from maker_graph.core.checks import failed
 from maker_graph.core.items import DecidedItem, Items
 from maker_graph.errors import LimitReached, MakerError, UsageError
 from maker_graph.files import OwnFiles, is_there
+
+OPEN: Any = object()
+"""Stands for the answer of an item that is open: None is an answer."""
 
 
 def see_out(task: Items, out: Path, own: OwnFiles, *, sources: Iterable[Path] = (), force: bool = False) -> None:
@@ -34,7 +38,7 @@ def see_out(task: Items, out: Path, own: OwnFiles, *, sources: Iterable[Path] = 
 def write_out(task: Items, out: Path, answers: Iterable[Any], own: OwnFiles) -> int:
     """Write the results of `task` to `out`; return how many items are open.
 
-    `answers` has one answer, or None, for each of the first items. Files are there whole or not at all, and the same answers
+    `answers` has one answer, or `OPEN`, for each of the first items. Files are there whole or not at all, and the same answers
     make the same files, however often they are written.
 
     Raises:
@@ -74,17 +78,28 @@ class _Count:
     def decided(self, task: Items, answers: Iterable[Any]) -> Iterator[DecidedItem]:
         """Yield how each item ended."""
         for number, answer in enumerate(answers, start=1):
-            self.open += answer is None
-            yield DecidedItem(number, task.items[number - 1], "open" if answer is None else "decided", answer)
+            if answer is OPEN:
+                self.open += 1
+                yield DecidedItem(number, task.items[number - 1], "open", None)
+            else:
+                yield DecidedItem(number, task.items[number - 1], "decided", answer)
 
 
 def _outputs(task: Items, out: Path) -> list[Path]:
     """Return the files that the task writes.
 
     Raises:
-        UsageError: one is in another folder than `out`.
+        UsageError: it fails, or returns something else than `out` and files in its folder.
     """
-    outputs = [*task.outputs(out)]
-    if out not in outputs or any(path.parent != out.parent for path in outputs):
-        raise UsageError(f"{type(task).__name__}.outputs must return `out` and files beside it, not {outputs!r}.")
+    name = f"{type(task).__name__}.outputs"
+    try:
+        found = task.outputs(out)
+    except MakerError:
+        raise
+    except Exception as error:
+        raise failed(name, error) from error
+    outputs = [*found] if isinstance(found, Iterable) else [found]
+    beside = all(isinstance(path, Path) and path.parent == out.parent for path in outputs)
+    if not isinstance(found, Iterable) or not beside or out not in outputs:
+        raise UsageError(f"{name} must return `out` and files beside it as a list, not {found!r}.")
     return outputs

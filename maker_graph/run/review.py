@@ -81,9 +81,10 @@ def answer_items(run: Run, replies: Mapping[int, str]) -> Reviewed:
     unless it says what was decided.
 
     Raises:
-        UsageError: the task has no items.
+        UsageError: the task has no items, or this is no mapping from numbers of items to texts.
         TakenOver: another process has gone on with the run since.
     """
+    _see_replies(replies)
     task, taken, refused = _items_of(run), dict[int, Decision](), dict[int, str]()
     known = {number: decode(entry) for number, entry in run.journal.entries() if number in replies}
     for number, reply in replies.items():
@@ -100,6 +101,16 @@ def answer_items(run: Run, replies: Mapping[int, str]) -> Reviewed:
             run.journal.claim()
         run.journal.amend(sorted(taken.items()))
     return Reviewed(sorted(taken), refused, count_open(run))
+
+
+def _see_replies(replies: object) -> None:
+    if not isinstance(replies, Mapping):
+        raise UsageError(f"Answers are a mapping from numbers of items to replies, like {{6: '0.00'}}, not {replies!r:.80}.")
+    for number, reply in replies.items():
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise UsageError(f"The number of an item is a whole number, not {number!r:.80}.")
+        if not isinstance(reply, str):
+            raise UsageError(f"The answer to item {number} is the text that a model would reply, not {reply!r:.80}.")
 
 
 def _read(run: Run, task: Guarded, number: int, known: Decision, reply: str) -> tuple[Decision | None, str]:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
 from maker_graph.core.canonical import JSON, plain
+from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 from maker_graph.files import file_named, name_of
 
@@ -56,7 +57,10 @@ class Option(NamedTuple):
         """
         adapter = self._adapter()
         value = _absolute(self._read(adapter, text))
-        kept = name_of(value) if isinstance(value, Path) else plain(adapter.dump_python(value, mode="json"), own=True)
+        try:
+            kept = name_of(value) if isinstance(value, Path) else plain(adapter.dump_python(value, mode="json"), own=True)
+        except ValueError as error:
+            raise UsageError(f"{visible(f'{self.name}={text[:80]}')} cannot be kept with a run: {error}.") from None
         if self.value(kept) != value:
             raise UsageError(f"{self.name}={text[:80]} cannot be kept with a run: read again, it would be another.")
         return kept

@@ -130,3 +130,17 @@ def test_a_task_without_parts_is_planned_as_ever() -> None:
     assert found.voting.lead is not None
     assert found.voting.lead > 3
     assert votes(task=Hanoi(5), k=2).voting.k == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        (Said("tiny", {"choose": 0}), "k of 'choose' must be a whole number of at least 1"),
+        (Said("tiny", {"choose": True}), "k of 'choose' must be a whole number"),
+        (Said("tiny", {"choose": None}), "k of 'choose' must be a whole number"),  # type: ignore[dict-item]  # the mistake
+        (Said({"choose": "tiny", "verdict": None}), "model of 'verdict' is named by a text"),  # type: ignore[dict-item]  # the mistake
+    ],
+)
+def test_what_is_said_of_a_part_is_looked_at(said: Said, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        planned_votes(described(Pages()), said, Voting(k=1), 0.99)

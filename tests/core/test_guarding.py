@@ -151,6 +151,9 @@ def test_a_part_that_is_none_is_told_with_those_there_are(said: Any) -> None:
     task.part = lambda _: said  # type: ignore[method-assign,assignment]  # the mistake
     with pytest.raises(UsageError, match=f"returned {re.escape(repr(said))}, which is no part: there are guess, look"):
         guarded(task).part({"n": 0})
+    task.part = lambda _: ["guess"]  # type: ignore[method-assign,assignment,return-value]  # the mistake
+    with pytest.raises(UsageError, match="which is no part"):
+        guarded(task).part({"n": 0})
 
 
 def test_an_action_may_take_the_id_of_the_run() -> None:

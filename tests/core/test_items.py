@@ -115,6 +115,10 @@ class _Stream(_NoItems):
     items = iter(["a"])  # type: ignore[assignment]  # the mistake
 
 
+class _Named(_NoItems):
+    items = {"a": 1}  # type: ignore[assignment]  # noqa: RUF012  the mistake
+
+
 class _OddCheck(_NoItems):
     items = ("a",)
 
@@ -128,6 +132,7 @@ class _OddCheck(_NoItems):
         (_NoPrompt(), "has no prompt"),
         (_NoItems(), "must have a length and an index"),
         (_Stream(), "must have a length and an index"),
+        (_Named(), "must have a length and an index"),
         (_OddCheck(), r"called as _OddCheck.check\(item, answer\)"),
         (Prices, "is a class: call it"),
     ],
@@ -135,3 +140,26 @@ class _OddCheck(_NoItems):
 def test_what_is_no_items_task_is_told_in_a_sentence(task: Any, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         see_task(task)
+
+
+class _Growing:
+    """One more each time it is measured; the third is not there."""
+
+    def __init__(self) -> None:
+        self.measured = 2
+
+    def __len__(self) -> int:
+        self.measured += 1
+        return self.measured
+
+    def __getitem__(self, place: int) -> str:
+        return ["1", "2"][place]
+
+
+def test_an_item_that_is_not_there_is_told_by_its_place_and_the_number_of_items_stays() -> None:
+    steps = ItemSteps(Prices(_Growing()))
+    assert [steps.total(), steps.total()] == [3, 3]
+    with pytest.raises(UsageError, match=r"Prices.items\[2\] failed with IndexError"):
+        steps.given({"item": 2})
+    with pytest.raises(UsageError, match=r"len\(Prices.items\) failed with TypeError"):
+        ItemSteps(Prices(iter("a"))).total()

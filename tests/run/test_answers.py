@@ -44,6 +44,7 @@ def test_json_answers_are_texts_or_json_and_the_same_one_may_stand_twice(tmp_pat
         ("a.jsonl", "[1]\n", "an object with"),
         ("a.jsonl", '{"item": 1.5, "answer": 1}\n', "must be a whole number"),
         ("a.jsonl", "[" * 100_000, "no JSON"),
+        ("a.jsonl", '{"item": 1, "answer": 1e999}', "line 1: the answer is no JSON"),
     ],
 )
 def test_what_is_no_such_file_is_told_with_its_line(tmp_path: Path, name: str, content: str, says: str) -> None:
@@ -56,3 +57,10 @@ def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(UsageError):
             read_answers(path)
+
+
+def test_a_question_may_hold_any_line_separator(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    asked = OpenItem(3, [("human", "a\u2028b\u2029c\x85d\r\ne")], {}, {}, 1)
+    path.write_bytes(exported([asked], as_csv=False).replace("null", '"x\u2028"').encode())
+    assert read_answers(path) == {3: "x\u2028"}

@@ -1,10 +1,12 @@
 """The note of what is about to be done outside."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from maker_graph.errors import DamagedRun, StaleStep, TakenOver
+from maker_graph import Run
+from maker_graph.errors import DamagedRun, StaleStep, TakenOver, UsageError
 from maker_graph.run.directory import opened
 from maker_graph.run.intent import Intent
 from tests.made import created, new_settings
@@ -33,3 +35,52 @@ def test_only_the_owner_may_intend_and_only_the_next_step(tmp_path: Path) -> Non
         with pytest.raises(TakenOver):
             run.journal.intend(Intent(1, "act", known=True, answer=3))
         assert run.journal.intent() == Intent(1, "act")
+
+
+class _Page:
+    """Reads three pages, whose texts hold what nobody can see; `result` is as the tests say."""
+
+    def __init__(self, result: Any = None) -> None:
+        self.acts = 0
+        self.parts = {"read": _Read(self)}
+        self._result = result
+
+    def start(self) -> Any:
+        return []
+
+    def part(self, state: Any) -> str | None:
+        return "read" if len(state) < 3 else None
+
+    def apply(self, state: Any, answer: Any) -> Any:
+        return [*state, answer]
+
+    def result(self, state: Any) -> Any:
+        return self._result(state) if self._result else state
+
+
+class _Read:
+    by = "world"
+
+    def __init__(self, page: _Page) -> None:
+        self._page = page
+
+    def answer(self, state: Any, step: int) -> Any:  # noqa: ARG002  the contract's
+        self._page.acts += 1
+        return "a\0b\x0c\x1b[1m\u202e"
+
+
+def test_what_an_action_returns_may_hold_any_character(tmp_path: Path) -> None:
+    page = _Page()
+    with Run.create(tmp_path / "r", page, model="tiny") as run:
+        result = run.solve()
+        assert (page.acts, result["verdict"], result["result"]) == (3, "consistent", ["a\0b\x0c\x1b[1m\u202e"] * 3)
+    with Run.open(tmp_path / "r", task=_Page()) as run:
+        assert run.verify()["digest"] == result["digest"]
+
+
+def test_a_result_that_fails_is_told_by_its_name(tmp_path: Path) -> None:
+    with (
+        Run.create(tmp_path / "r", _Page(lambda state: state[9]), model="tiny") as run,
+        pytest.raises(UsageError, match="result failed with IndexError"),
+    ):
+        run.solve()

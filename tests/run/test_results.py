@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from maker_graph import Run
 from maker_graph.core.items import DecidedItem, Items
 from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles
-from maker_graph.run.results import see_out, write_out
+from maker_graph.run.results import OPEN, see_out, write_out
+from maker_graph.simulation import Replies
 
 
 class Words(Items):
@@ -53,17 +55,59 @@ class Elsewhere(Words):
 
 def test_any_items_task_has_results_and_open_items_are_counted(tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
-    assert write_out(Words(), out, iter(["A", None]), OwnFiles()) == 1
+    assert write_out(Words(), out, iter(["A", OPEN]), OwnFiles()) == 1
     assert [json.loads(line)["status"] for line in out.read_text().splitlines()] == ["decided", "open"]
     assert list(tmp_path.iterdir()) == [out]
 
 
 def test_a_file_that_is_no_longer_needed_goes(tmp_path: Path) -> None:
     out, own = tmp_path / "o.txt", OwnFiles()
-    assert write_out(Two(), out, ["A", None, None], own) == 2
+    assert write_out(Two(), out, ["A", OPEN, OPEN], own) == 2
     assert out.with_suffix(".open").read_text() == "b,c"
     assert write_out(Two(), out, ["A", "B", "C"], own) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["o.txt"]
+
+
+def test_null_and_other_false_values_are_answers(tmp_path: Path) -> None:
+    out = tmp_path / "o.jsonl"
+    assert write_out(Words(), out, [None, False, ""], OwnFiles()) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(line["status"], line["answer"]) for line in lines] == [("decided", None), ("decided", False), ("decided", "")]
+
+
+class Absent(Words):
+    """Nothing is in any of the words, but in the last one is no reply that can be read."""
+
+    items = ("a", "b")
+
+    def parse(self, text: str) -> Any:
+        return {"none": None}[text]
+
+    def rehearse(self, item: str) -> Replies:
+        return Replies("none" if item == "a" else "?", ["!"])
+
+
+def test_an_item_that_is_decided_by_null_is_not_open(tmp_path: Path) -> None:
+    out = tmp_path / "o.jsonl"
+    with Run.create(tmp_path / "r", Absent(), model="sim:perfect", k=2, max_samples=4, out=out) as run:
+        assert run.solve()["verdict"] == "open"
+    assert [json.loads(line)["status"] for line in out.read_text().splitlines()] == ["decided", "open"]
+
+
+@pytest.mark.parametrize("found", [None, 5, "o.txt", ["o.txt"], [], [None], KeyError("x")])
+def test_what_outputs_returns_is_looked_at(tmp_path: Path, found: Any) -> None:
+    class Odd(Words):
+        def outputs(self, out: Path) -> Any:  # noqa: ARG002  the contract's
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    for call in (
+        lambda: see_out(Odd(), tmp_path / "o.txt", OwnFiles()),
+        lambda: write_out(Odd(), tmp_path / "o.txt", [], OwnFiles()),
+    ):
+        with pytest.raises(UsageError, match=r"Odd.outputs (must return|failed)"):
+            call()
 
 
 @pytest.mark.parametrize(

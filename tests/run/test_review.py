@@ -130,3 +130,12 @@ def test_a_kill_while_answers_are_stored_leaves_each_there_or_not(children: Chil
         assert run.answer(rest).taken == [number for number in rest if number not in answered]
         assert run.verify()["verdict"] == "consistent"
         assert [step.answer for step in run.steps()] == list(range(1, 61))
+
+
+@pytest.mark.parametrize("replies", [{True: "1"}, {1.0: "1"}, {"1": "1"}, {1: 1}, {1: None}, {1: b"1"}, ["1"], None])
+def test_what_is_no_answer_is_refused_and_the_journal_stays_whole(tmp_path: Path, replies: Any) -> None:
+    with made(tmp_path) as run:
+        run.solve()
+        with pytest.raises(UsageError, match=r"number of an item|numbers of items|text that a model"):
+            run.answer(replies)
+        assert run.answer({1: "1"}) == ([1], {}, 1)

@@ -113,6 +113,9 @@ def test_a_path_names_the_same_file_from_whatever_folder(tmp_path: Path, monkeyp
         (["size"], "--set is NAME=VALUE, not 'size'"),
         (["=4"], "--set is NAME=VALUE"),
         (["size=4", "size=5"], "size is given twice"),
+        (["share=nan"], "share=nan cannot be kept with a run"),
+        (["share=1e400"], "share=1e400 cannot be kept with a run"),
+        (["name=\udcff"], "cannot be kept with a run: .*lone surrogate"),
     ],
 )
 def test_what_does_not_fit_is_told_in_a_sentence(texts: list[str], problem: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles
-from maker_graph.run.results import see_out, write_out
+from maker_graph.run.results import OPEN, see_out, write_out
 from maker_graph.tasks import Records
 from maker_graph.tasks.tables import read_rows, review_path
 
@@ -39,7 +39,7 @@ def see_results(out: Path, rows: Any, own: OwnFiles, *, source: Path | None = No
 def test_open_rows_go_to_a_review_file_and_the_others_keep_their_own_columns(tmp_path: Path) -> None:
     rows, own = [{"customer": "C1", **ROW}, {"customer": "C2", **ROW}], OwnFiles()
     out = tmp_path / "clean.csv"
-    assert write_results(out, rows, [RIGHT, None], own) == 1
+    assert write_results(out, rows, [RIGHT, OPEN], own) == 1
     assert read(out) == [{"row": "1", "customer": "C1", **RIGHT}]
     assert read(review_path(out)) == [{"row": "2", "customer": "C2", **ROW}]
     assert write_results(out, rows, [RIGHT, RIGHT], own) == 0
@@ -118,8 +118,8 @@ def test_where_no_regular_file_can_be_nothing_at_all_is_written(
     out = tmp_path / "clean.csv"
     make(tmp_path / place)
     kind = stat.S_IFMT((tmp_path / place).stat().st_mode)
-    for answers in ([RIGHT], [None]):
-        if place == out.name or answers == [None]:
+    for answers in ([RIGHT], [OPEN]):
+        if place == out.name or answers == [OPEN]:
             with pytest.raises(UsageError, match=rf"{place} is .* give the name of a regular file"):
                 write_results(out, [ROW], answers, OwnFiles())
             assert [path.name for path in tmp_path.iterdir()] == [place]
@@ -138,7 +138,7 @@ def test_a_file_of_the_users_is_refused_unless_it_may_be_replaced(tmp_path: Path
     own = OwnFiles()
     see_results(out, [ROW], own, force=True)
     assert mine.read_text() == "an hour of work", "to look changes nothing"
-    assert write_results(out, [ROW, ROW], [RIGHT, None], own) == 1
+    assert write_results(out, [ROW, ROW], [RIGHT, OPEN], own) == 1
     assert len(read(out)) == len(read(review_path(out))) == 1
 
 
@@ -165,7 +165,7 @@ def test_results_go_where_links_point_and_a_file_keeps_its_mode(tmp_path: Path) 
         link.symlink_to(f"far/{link.name}")
     (tmp_path / "far" / "clean.csv").touch(mode=0o640)
     see_results(out, [ROW, ROW], own, force=True)
-    assert write_results(out, [ROW, ROW], [RIGHT, None], own) == 1
+    assert write_results(out, [ROW, ROW], [RIGHT, OPEN], own) == 1
     assert (out.is_symlink(), review.is_symlink()) == (True, True)
     assert read(tmp_path / "far" / "clean.csv") == [{"row": "1", **RIGHT}]
     assert stat.S_IMODE(out.stat().st_mode) == 0o640

@@ -18,7 +18,7 @@ from maker_graph.simulation import Replies
 class Words(Items):
     """Three words, written as the tests say."""
 
-    items = ("a", "b", "c")
+    items: Any = ("a", "b", "c")
 
     def prompt(self, item: Any) -> str:
         return str(item)

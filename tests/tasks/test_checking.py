@@ -501,7 +501,7 @@ class Listed(Turns):
         (lambda: Turns(tell=Tell(answer=lambda *_: 1 / 0)), "functions", 2, "answer failed with ZeroDivisionError"),
         (lambda: Turns(pick=Elsewise()), "arguments", 1, "parse changes the state"),
         (Lost, "functions", 1, "part returned 'tel', which is no part: there are pick, tell"),
-        (Several, "functions", 1, "part returned ['tell'], which is no part"),
+        (Several, "functions", None, "part returned ['tell'], which is no part"),
         (lambda: Turns(pick=object()), "functions", None, "is no part"),
         (Listed, "functions", None, "part returned ['pick'], which is no part"),
         (

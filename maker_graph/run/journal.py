@@ -51,6 +51,9 @@ from maker_graph.run.watermark import Watermark, Watermarks, older_text, waterma
 CHECKED_AT_ONCE = 100_000
 """Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
 
+_LAST = 2**63 - 1
+"""The greatest number that SQLite keeps."""
+
 _WRITE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, hash = excluded.hash"
 """Half as dear as a row that is deleted and written again."""
 
@@ -327,6 +330,19 @@ class Journal:
             DamagedRun: they are not what was written.
         """
         return {step: decoded(step, entry) for step, entry in self._final_entries().items()}
+
+    def decision(self, step: int) -> Decision | None:
+        """Return the final decision of a step; None if it is not committed.
+
+        Raises:
+            DamagedRun: its entry is unreadable.
+        """
+        if not 1 <= step <= _LAST:
+            return None
+        final = self._final_entries()
+        with storage_errors("The journal"):
+            row = self._db.execute("SELECT entry FROM steps WHERE step = ?", (step,)).fetchone()
+        return None if row is None else decoded(step, final.get(step, row[0]))
 
     def agrees(self, at: MakerOutput) -> bool:
         """Say whether the machine stood at `at` when the journal was at that step."""

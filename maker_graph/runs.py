@@ -41,6 +41,7 @@ from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, coun
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
+from maker_graph.tasks.inputs import declared_files
 from maker_graph.tasks.loading import LoadedTask, described
 
 if TYPE_CHECKING:
@@ -536,7 +537,7 @@ def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFil
         return
     if not isinstance(task, Items):
         raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
-    sources = [file_named(value) for value in settings.options.values() if isinstance(value, str)]
+    sources = [*(file_named(value) for value in settings.options.values() if isinstance(value, str)), *declared_files(task)]
     see_out(task, options.out, own, sources=sources, force=force)
 
 

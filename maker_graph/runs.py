@@ -422,7 +422,7 @@ class Run:
         Each reply is read and checked like a model's. A process that is still at work on the run stops.
 
         Args:
-            replies: number of the item -> reply. A `Candidate` takes a candidate of the ballot as the answer.
+            replies: number of the item -> reply. A `run.review.Candidate` is one of the ballot.
             write: whether the results are written anew, if some were taken.
 
         Raises:

@@ -42,7 +42,7 @@ from maker_graph.run.amendments import read_amendments
 from maker_graph.run.books import Books, head_at, read_books, see_origin, version_of
 from maker_graph.run.chain import amendment_link, link, origin_digest, place_digest, seal
 from maker_graph.run.database import Fsync, open_database, storage_errors, to_newest_form
-from maker_graph.run.entry import encode
+from maker_graph.run.entry import MAY_BE_OPEN, encode
 from maker_graph.run.intent import INTENT, Intent
 from maker_graph.run.open_files import Found, OpenFiles
 from maker_graph.run.steps import Row, check_chain, decoded, hash_at, read_note, replayed, rows
@@ -343,6 +343,19 @@ class Journal:
         with storage_errors("The journal"):
             row = self._db.execute("SELECT entry FROM steps WHERE step = ?", (step,)).fetchone()
         return None if row is None else decoded(step, final.get(step, row[0]))
+
+    def left_open(self) -> Iterator[tuple[int, Decision]]:
+        """Yield each step that is open now with its decision, in order; the others are hardly looked at.
+
+        Raises:
+            DamagedRun: an entry is unreadable.
+        """
+        final = self._final_entries()
+        with storage_errors("The journal"):
+            found = self._db.execute("SELECT step, entry FROM steps WHERE instr(entry, ?) ORDER BY step", (MAY_BE_OPEN,))
+            for step, entry in found:
+                if step not in final and (decision := decoded(step, entry))["status"] != "decided":
+                    yield step, decision
 
     def agrees(self, at: MakerOutput) -> bool:
         """Say whether the machine stood at `at` when the journal was at that step."""

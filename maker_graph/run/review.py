@@ -15,7 +15,6 @@ from maker_graph.core.guarding import Guarded, guarded
 from maker_graph.core.red_flags import Sample, empty
 from maker_graph.errors import UsageError
 from maker_graph.run.directory import Run
-from maker_graph.run.entry import decode, skim
 from maker_graph.run.settings import unchanged
 
 
@@ -70,7 +69,7 @@ def open_items(run: Run) -> Iterator[OpenItem]:
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which a help text does not need
 
     task = _items_of(run)
-    for number, decision in _open(run):
+    for number, decision in run.journal.left_open():
         votes = [*decision["tried"], decision]
         yield OpenItem(
             number,
@@ -83,7 +82,7 @@ def open_items(run: Run) -> Iterator[OpenItem]:
 
 def count_open(run: Run) -> int:
     """Return how many steps of a run are open."""
-    return sum(skim(entry).winner is None for _, entry in run.journal.entries())
+    return sum(1 for _ in run.journal.left_open())
 
 
 def answer_items(run: Run, replies: Mapping[int, Reply]) -> Reviewed:
@@ -153,12 +152,6 @@ def _read(run: Run, task: Guarded, number: int, known: Decision, reply: Reply) -
         same = read["candidate"] == known["candidate"]
         return None, "" if same else "the item is decided already, by another answer"
     return answered(known, read), ""
-
-
-def _open(run: Run) -> Iterator[tuple[int, Decision]]:
-    for number, entry in run.journal.entries():
-        if skim(entry).winner is None:
-            yield number, decode(entry)
 
 
 def _items_of(run: Run) -> Guarded:

@@ -12,7 +12,7 @@ from tests.conftest import Cli
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEYS = [
     "run", "task", "model", "simulated", "steps", "total", "done", "verdict", "because", "verified",
-    "wrong", "result", "k", "samples", "votes", "outvoted",
+    "wrong", "result", "k", "leads", "samples", "votes", "outvoted",
     "first_sample_wrong_at", "single_differs", "single_wrong", "rounds", "flags", "tokens", "cost_usd", "seconds", "digest",
     "drafts", "dropped", "lost", "sessions", "stuck",
     "exit_code", "reason",

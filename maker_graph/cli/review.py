@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maker_graph.cli.app import EXIT_CODES, Ending, app
+from maker_graph.cli.app import EXIT_CODES, Ending, app, code_of
 from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run, unescaped
 from maker_graph.cli.output import say, tell
 from maker_graph.core.characters import visible
-from maker_graph.errors import Undecided
+from maker_graph.errors import MakerError, Undecided
 
 if TYPE_CHECKING:
     from maker_graph.run.review import OpenItem, Reply
@@ -48,8 +48,8 @@ def review_command(
             _export(opened, export, force=force)
         elif only_list or as_json:
             _list(opened, as_json=as_json)
-        else:
-            _ask(opened)
+        elif (unwritten := _ask(opened)) is not None:
+            return Ending(code_of(unwritten), str(unwritten))
         left = opened.open_count()
         result = {"run": opened.directory.name, "open": left}
         if as_json:
@@ -75,8 +75,16 @@ def _list(run: "Run", *, as_json: bool) -> None:
             say("\n".join(_lines(item)))
 
 
-def _ask(run: "Run") -> None:
-    """Ask for each open item; each answer is stored before the next question, and the results are written at the end."""
+def _ask(run: "Run") -> MakerError | None:
+    """Ask for each open item; each answer is stored before the next question, and the results are written at the end.
+
+    Return why they could not be written.
+
+    Raises:
+        TakenOver: another process goes on with the run, and writes its results.
+    """
+    from maker_graph.cli.session import unwritten_of
+
     items = list(run.open_items())
     if items:
         tell("Type an answer as a model would reply, or #1 for the first candidate; nothing skips the item, and q ends.")
@@ -90,9 +98,11 @@ def _ask(run: "Run") -> None:
             if taken is None:
                 break
             answered = answered or taken
-    finally:
+    except KeyboardInterrupt:
         if answered:
-            run.write_results()
+            unwritten_of(run)
+        raise
+    return unwritten_of(run) if answered else None
 
 
 def _answered(run: "Run", item: "OpenItem") -> bool | None:

@@ -133,6 +133,33 @@ def test_an_interrupt_leaves_what_was_answered_and_its_results(stopped: Cli, tmp
     assert statuses(tmp_path)[1] == "2.50"
 
 
+def test_results_that_cannot_be_written_are_told_and_the_answers_kept(stopped: Cli, tmp_path: Path) -> None:
+    assert stopped("review", "r", "--list").returncode == 3
+    (tmp_path / "out.jsonl").write_text("mine")
+    done = typed(tmp_path, b"2.50\n4.50\n")
+    assert (done.returncode, "was changed since" in done.stderr, "All answers are kept" in done.stderr) == (2, True, True)
+    assert stopped("resume", "r", "--force", "--quiet").returncode == 0
+    assert statuses(tmp_path)[1:4] == ["2.50", "3.00", "4.50"]
+
+
+def test_whoever_was_taken_over_meanwhile_is_told_and_writes_nothing(stopped: Cli, tmp_path: Path) -> None:
+    assert stopped("review", "r", "--list").returncode == 3
+    command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"2.50\n")
+        process.stdin.flush()
+        while b"[2 of 2]" not in process.stderr.readline():
+            pass
+        assert stopped("resume", "r", "--quiet", "--out", "other.jsonl").returncode == 3
+        process.stdin.write(b"4.50\n")
+        process.stdin.close()
+        told = process.stderr.read()
+    assert (process.returncode, b"taken over this run" in told) == (130, True)
+    assert statuses(tmp_path)[1] is None, "the results are those of the resume"
+
+
 TORN = TASK.replace('("no price", ["none", "-"])', '("7.00", ["8.00"])')
 
 

@@ -14,8 +14,10 @@ What stands at the place decides what is written:
 A regular file may be the user's. `OwnFiles` knows which ones a run has written itself, and replaces no other.
 """
 
+import errno
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -195,11 +197,11 @@ class OwnFiles:
         self._know({name: [digest] for name, digest in digests.items()})
 
     def place(self, made: Mapping[Path, Path | None]) -> None:
-        """Move files that are made already into their places, from a folder on the same disk; None is as in `write`.
+        """Move files that are made already into their places; None is as in `write`.
 
         Raises:
             UsageError: as `see`; then none is moved.
-            LimitReached: there is no access to one.
+            LimitReached: there is no room for one, or no access to it.
         """
         digests = {path: _digest(draft) for path, draft in made.items() if draft is not None}
         changed = {path: digest for path, digest in digests.items() if digest is not None and not _is_file_with(path, digest)}
@@ -213,7 +215,7 @@ class OwnFiles:
                 destination(path).unlink(missing_ok=True)
         except OSError as error:
             raise LimitReached(f"{path} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
-        self._know({_name(path): [digest] for path, digest in digests.items() if digest is not None})
+        self._know({_name(path): [digest] for path, digest in changed.items()})
 
     def _foreign(self, path: Path) -> str | None:
         """Return the digest of the regular file at `path` if it is the user's; None if there is none, or it is the run's.
@@ -246,7 +248,13 @@ def _moved(draft: Path | None, target: Path) -> None:
         draft.chmod(mode)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
-    draft.replace(target)
+        try:
+            draft.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with replacing(target) as other:  # a link may point to another disk
+                shutil.copyfileobj(file, other.buffer)
     _sync(target.parent)
 
 

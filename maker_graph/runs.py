@@ -37,10 +37,11 @@ from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.results import see_out, write_out
-from maker_graph.run.review import OpenItem, Reviewed, answer_items, count_open, open_items
+from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import LadderSettings, Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.statistics.forecast import TARGET
+from maker_graph.tasks.inputs import declared_files
 from maker_graph.tasks.loading import LoadedTask, described
 
 if TYPE_CHECKING:
@@ -415,13 +416,13 @@ class Run:
         """Return how many steps are open."""
         return count_open(self._opened)
 
-    def answer(self, replies: Mapping[int, str], *, write: bool = True) -> Reviewed:
+    def answer(self, replies: Mapping[int, Reply], *, write: bool = True) -> Reviewed:
         """Answer open items in the place of a model, by their numbers; on return what was taken is on disk.
 
         Each reply is read and checked like a model's. A process that is still at work on the run stops.
 
         Args:
-            replies: number of the item -> reply.
+            replies: number of the item -> reply. A `run.review.Candidate` is one of the ballot.
             write: whether the results are written anew, if some were taken.
 
         Raises:
@@ -536,7 +537,7 @@ def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFil
         return
     if not isinstance(task, Items):
         raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
-    sources = [file_named(value) for value in settings.options.values() if isinstance(value, str)]
+    sources = [*(file_named(value) for value in settings.options.values() if isinstance(value, str)), *declared_files(task)]
     see_out(task, options.out, own, sources=sources, force=force)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph import LimitReached, ProviderFailure, Run, TakenOver, Undecided, UnusableRun, UsageError
+from maker_graph import Items, LimitReached, ProviderFailure, Run, TakenOver, Undecided, UnusableRun, UsageError
 from maker_graph.core.machine import MakerOutput
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi, Records
@@ -148,6 +148,32 @@ def test_results_are_written(tmp_path: Path) -> None:
     assert "2024-04-03" in (tmp_path / "out.csv").read_text()
     with Run.open(tmp_path / "r") as run:
         assert run.options.out == tmp_path / "out.csv"
+
+
+class Lines(Items):
+    """The lines of a file, which it declares as its input."""
+
+    def __init__(self, path: Path) -> None:
+        self.inputs = {"lines": path}
+        self.items = path.read_text().splitlines()
+
+    def given(self, item: str) -> str:
+        return item.upper()
+
+    def prompt(self, item: str) -> str:
+        return item
+
+    def rehearse(self, item: str) -> Replies:
+        return Replies(item, ["-"])
+
+
+def test_any_items_task_writes_its_results_and_never_over_its_input(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text("a\nb\n")
+    with pytest.raises(UsageError, match="would overwrite the input"):
+        Run.create(tmp_path / "r", Lines(tmp_path / "lines"), model="sim:perfect", out=tmp_path / "lines", force=True)
+    with Run.create(tmp_path / "r", Lines(tmp_path / "lines"), model="sim:perfect", out=tmp_path / "o.jsonl") as run:
+        run.solve()
+    assert '"answer":"B"' in (tmp_path / "o.jsonl").read_text()
 
 
 def test_a_provider_that_fails_stops_it_and_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -294,6 +294,11 @@ def parse_lookahead(text: str | None) -> int | Auto | None:
     return int(text)
 
 
+def unescaped(reply: str) -> str:
+    """Return a reply in which a line end may have been typed as a backslash and an n; in JSON it stays as it is."""
+    return reply if reply.lstrip()[:1] in {"{", "["} else reply.replace("\\n", "\n")
+
+
 def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence[str] | None) -> "LoadedTask":
     """Return the task of this name, made once with what `--disks`, `--input` and `--set` say.
 

@@ -1,5 +1,6 @@
 """`maker-graph review`: the open items of a run, listed, exported, or answered one by one."""
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maker_graph.cli.app import EXIT_CODES, Ending, app
-from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run
+from maker_graph.cli.app import EXIT_CODES, Ending, app, code_of
+from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run, unescaped
 from maker_graph.cli.output import say, tell
 from maker_graph.core.characters import visible
-from maker_graph.errors import Undecided, UsageError
+from maker_graph.errors import MakerError, Undecided
 
 if TYPE_CHECKING:
-    from maker_graph.run.review import OpenItem
+    from maker_graph.run.review import OpenItem, Reply
     from maker_graph.runs import Run
 
 
@@ -47,8 +48,8 @@ def review_command(
             _export(opened, export, force=force)
         elif only_list or as_json:
             _list(opened, as_json=as_json)
-        else:
-            _ask(opened)
+        elif (unwritten := _ask(opened)) is not None:
+            return Ending(code_of(unwritten), str(unwritten))
         left = opened.open_count()
         result = {"run": opened.directory.name, "open": left}
         if as_json:
@@ -74,64 +75,69 @@ def _list(run: "Run", *, as_json: bool) -> None:
             say("\n".join(_lines(item)))
 
 
-def _ask(run: "Run") -> None:
-    """Ask for each open item; each answer is stored before the next question."""
+def _ask(run: "Run") -> MakerError | None:
+    """Ask for each open item; each answer is stored before the next question, and the results are written at the end.
+
+    Return why they could not be written.
+
+    Raises:
+        TakenOver: another process goes on with the run, and writes its results.
+    """
+    from maker_graph.cli.session import unwritten_of
+
     items = list(run.open_items())
     if items:
-        say("Type an answer as a model would reply, #1 for the first candidate, nothing to skip the item, q to end.")
+        tell("Type an answer as a model would reply, or #1 for the first candidate; nothing skips the item, and q ends.")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # what is no text is refused as an answer
     answered = False
-    for place, item in enumerate(items, start=1):
-        say("\n".join([f"[{place} of {len(items)}]", *_lines(item)]))
-        while (reply := _typed()) not in {None, "", "q"}:
-            try:
-                found = run.answer({item.number: _picked(reply or "", item, run)}, write=False)
-            except UsageError as error:
-                tell(str(error))
-                continue
-            if item.number in found.taken:
-                answered = True
+    try:
+        for place, item in enumerate(items, start=1):
+            tell("\n".join([f"[{place} of {len(items)}]", *_lines(item)]))
+            taken = _answered(run, item)
+            if taken is None:
                 break
-            tell(f"This was not taken: {visible(found.refused.get(item.number, ''))}.")
-        if reply in {None, "q"}:
-            break
-    if answered:
-        run.write_results()
+            answered = answered or taken
+    except KeyboardInterrupt:
+        if answered:
+            unwritten_of(run)
+        raise
+    return unwritten_of(run) if answered else None
+
+
+def _answered(run: "Run", item: "OpenItem") -> bool | None:
+    """Ask until an answer is taken; return False if the item is skipped, None if the person wants to end."""
+    while (typed := _typed()) not in {None, "q"}:
+        if not typed:
+            return False
+        refused = ""
+        for reply in _meant(typed, item):
+            found = run.answer({item.number: reply}, write=False)
+            if item.number not in found.refused:
+                return True
+            refused = refused or found.refused[item.number]
+        tell(f"This was not taken: {visible(refused or f'there are {len(item.ballot)} candidates')}.")
+    return None
+
+
+def _meant(typed: str, item: "OpenItem") -> "Iterator[Reply]":
+    """Yield what a person may have meant: a candidate by its number, a reply, or a candidate if it is no reply."""
+    from maker_graph.run.review import Candidate
+
+    number = typed.removeprefix("#")
+    place = int(number) if number.isascii() and number.isdigit() and len(number) <= len(str(len(item.ballot))) else 0
+    if not typed.startswith("#"):
+        yield unescaped(typed)
+    if 1 <= place <= len(item.ballot):
+        yield Candidate(list(item.ballot)[place - 1])
 
 
 def _typed() -> str | None:
     """Return a line that a person typed; None at the end of the input."""
-    sys.stdout.write("> ")
-    sys.stdout.flush()
-    line = sys.stdin.readline()
+    sys.stderr.write("> ")
+    sys.stderr.flush()
+    line = "" if sys.stdin is None else sys.stdin.readline()
     return line.strip() if line else None
-
-
-def _picked(reply: str, item: "OpenItem", run: "Run") -> str:
-    """Return the reply; that of a candidate, if one was picked by its number.
-
-    Raises:
-        UsageError: there is no such candidate, or candidates are no answers in this task.
-    """
-    number = reply.removeprefix("#")
-    if not (reply.startswith("#") and number.isascii() and number.isdigit()):
-        return reply
-    from maker_graph.core.guarding import guarded
-    from maker_graph.core.task import Keyed
-
-    candidates = list(item.ballot)
-    if isinstance(guarded(run.task), Keyed):
-        raise UsageError("The candidates of this task are keys, not whole answers: type the answer.")
-    if not 1 <= int(number) <= len(candidates):
-        raise UsageError(f"There are {len(candidates)} candidates.")
-    candidate = candidates[int(number) - 1]
-    return _text_of(candidate)
-
-
-def _text_of(candidate: str) -> str:
-    import json
-
-    value: Any = json.loads(candidate)
-    return value if isinstance(value, str) else candidate
 
 
 def _lines(item: "OpenItem") -> Iterator[str]:

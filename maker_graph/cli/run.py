@@ -49,6 +49,7 @@ from maker_graph.cli.options import (
     parse_retry_temperature,
     parse_temperature,
     task_named,
+    unescaped,
 )
 from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
@@ -269,7 +270,7 @@ def resume_command(
         if answers is not None:
             _take_answers(opened, answers)
         how = Solving(
-            answer=_unescaped(answer),
+            answer=None if answer is None else unescaped(answer),
             max_samples=max_samples,
             out=None if out is None else out.absolute(),
             force=force,
@@ -304,8 +305,3 @@ def _take_answers(run: "Run", file: Path) -> None:
     for number, why in sorted(found.refused.items()):
         tell(f"Item {number}: the answer was not taken: {visible(why)}.")
     tell(f"{len(found.taken):,} answers were taken, {len(found.refused):,} were not.")
-
-
-def _unescaped(answer: str | None) -> str | None:
-    """Return a reply in which a line end may have been typed as a backslash and an n; in JSON it stays as it is."""
-    return answer if answer is None or answer.lstrip()[:1] in {"{", "["} else answer.replace("\\n", "\n")

@@ -41,7 +41,7 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
-    unwritten = None if isinstance(stopped, TakenOver) else _unwritten(run)
+    unwritten = None if isinstance(stopped, TakenOver) else unwritten_of(run)
     result = summarized(run, quiet=quiet)
     print_summary(result, quiet=quiet or as_json)
     if not whole:
@@ -55,7 +55,7 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     return ending_of(result)
 
 
-def _unwritten(run: Run) -> MakerError | None:
+def unwritten_of(run: Run) -> MakerError | None:
     """Write what a run has found; return why that could not be done."""
     try:
         run.write_results()

@@ -68,7 +68,7 @@ class Items:
         return text.strip()
 
     def outputs(self, out: Path, /) -> Sequence[Path]:
-        """Return the files that `write` writes when it is asked for `out`; `out` itself is the first."""
+        """Return all files that `write` may write when it is asked for `out`: `out` itself, and others beside it."""
         return [out]
 
     def write(self, decided: Iterable[DecidedItem], out: Path, /) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from maker_graph.run.review import OpenItem
 
 COLUMNS = ("item", "question", "ballot", "answer")
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of one
+_FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]")
+"""What a spreadsheet takes for the beginning of a formula."""
 
 
 def exported(items: Iterable[OpenItem], *, as_csv: bool) -> str:
@@ -28,7 +30,7 @@ def exported(items: Iterable[OpenItem], *, as_csv: bool) -> str:
     writer.writerow(COLUMNS)
     for item in items:
         votes = "; ".join(f"{number} for {candidate}" for candidate, number in item.ballot.items())
-        writer.writerow([item.number, _cell(_question(item)), _cell(votes), ""])
+        writer.writerow([item.number, _cell(visible(_question(item))), _cell(votes), ""])
     return text.getvalue()
 
 
@@ -79,21 +81,39 @@ def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            found = json.loads(line, object_pairs_hook=_object, parse_constant=_refused)
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{path}, line {number}: this is no JSON ({str(error)[:100]}).") from None
+            raise UsageError(f"{path}, line {number}: this is no JSON ({visible(str(error))[:100]}).") from None
         if not isinstance(found, dict) or not {"item", "answer"} <= found.keys():
             raise UsageError(f'{path}, line {number}: a line is an object with "item" and "answer".')
         yield number, found["item"], found["answer"]
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in an object")
+    return found
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is no value")
+
+
 def _csv(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        names = reader.fieldnames or []
-        if not {"item", "answer"} <= set(names):
-            raise UsageError(f"{path} has no columns item and answer; it has {visible(', '.join(names)) or 'none'}.")
-        for row in reader:
+        names = next(reader, [])
+        if names.count("item") != 1 or names.count("answer") != 1:
+            had = visible(", ".join(names)) or "none"
+            raise UsageError(f"{path} needs one column item and one column answer, and has {had}.")
+        for cells in filter(None, reader):  # an empty line is no row
+            if len(cells) != len(names):
+                raise UsageError(
+                    f"{path}, line {reader.line_num}: {len(cells)} fields, and the header has {len(names)}. "
+                    "A field with a comma must be in quotes."
+                )
+            row = dict(zip(names, cells, strict=True))
             yield reader.line_num, row["item"], row["answer"]
     except csv.Error as error:
         raise UsageError(f"{path}, line {reader.line_num}: {error}.") from None
@@ -110,4 +130,4 @@ def _question(item: OpenItem) -> str:
 
 
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    return f"'{text}" if _FORMULA.match(text) else text

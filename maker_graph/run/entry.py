@@ -26,6 +26,9 @@ from maker_graph.core.decision import Decision, Usage, Vote, given
 GIVEN = ("program", "world")
 """Who gives an answer without being asked about a vote."""
 
+MAY_BE_OPEN = ",null,"
+"""It stands in the entry of each step that was left open, around its winner, and in few others."""
+
 _GIVEN_LENGTHS = {2, 3}
 
 

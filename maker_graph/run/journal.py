@@ -42,7 +42,7 @@ from maker_graph.run.amendments import read_amendments
 from maker_graph.run.books import Books, head_at, read_books, see_origin, version_of
 from maker_graph.run.chain import amendment_link, link, origin_digest, place_digest, seal
 from maker_graph.run.database import Fsync, open_database, storage_errors, to_newest_form
-from maker_graph.run.entry import encode
+from maker_graph.run.entry import MAY_BE_OPEN, encode
 from maker_graph.run.intent import INTENT, Intent
 from maker_graph.run.open_files import Found, OpenFiles
 from maker_graph.run.steps import Row, check_chain, decoded, hash_at, read_note, replayed, rows
@@ -50,6 +50,9 @@ from maker_graph.run.watermark import Watermark, Watermarks, older_text, waterma
 
 CHECKED_AT_ONCE = 100_000
 """Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
+
+_LAST = 2**63 - 1
+"""The greatest number that SQLite keeps."""
 
 _WRITE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, hash = excluded.hash"
 """Half as dear as a row that is deleted and written again."""
@@ -327,6 +330,32 @@ class Journal:
             DamagedRun: they are not what was written.
         """
         return {step: decoded(step, entry) for step, entry in self._final_entries().items()}
+
+    def decision(self, step: int) -> Decision | None:
+        """Return the final decision of a step; None if it is not committed.
+
+        Raises:
+            DamagedRun: its entry is unreadable.
+        """
+        if not 1 <= step <= _LAST:
+            return None
+        final = self._final_entries()
+        with storage_errors("The journal"):
+            row = self._db.execute("SELECT entry FROM steps WHERE step = ?", (step,)).fetchone()
+        return None if row is None else decoded(step, final.get(step, row[0]))
+
+    def left_open(self) -> Iterator[tuple[int, Decision]]:
+        """Yield each step that is open now with its decision, in order; the others are hardly looked at.
+
+        Raises:
+            DamagedRun: an entry is unreadable.
+        """
+        final = self._final_entries()
+        with storage_errors("The journal"):
+            found = self._db.execute("SELECT step, entry FROM steps WHERE instr(entry, ?) ORDER BY step", (MAY_BE_OPEN,))
+            for step, entry in found:
+                if step not in final and (decision := decoded(step, entry))["status"] != "decided":
+                    yield step, decision
 
     def agrees(self, at: MakerOutput) -> bool:
         """Say whether the machine stood at `at` when the journal was at that step."""

@@ -11,7 +11,6 @@ from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.task import Located, Prompt
 from maker_graph.errors import MakerError, TakenOver, UsageError
 from maker_graph.run.account import Ledger
-from maker_graph.run.entry import decode, skim
 from maker_graph.run.journal import Journal
 
 _BY_STATE = ("check", "rephrase", "rehearse")
@@ -59,7 +58,7 @@ class Amending:
         """Find the open items in the journal."""
         self._journal = journal
         self._meter = meter
-        self._open = {number: entry for number, entry in journal.entries() if skim(entry).winner is None}
+        self._open = dict(journal.left_open())
         self._numbers = list(self._open)
         self.task = OpenOnes(task, self._numbers)
         self.at: MakerOutput = Machine(self.task).begin()
@@ -85,7 +84,7 @@ class Amending:
 
     def _store(self, decided: Iterable[tuple[int, Decision]]) -> None:
         answers = [(self._numbers[place - 1], each) for place, each in decided if each["status"] == "decided"]
-        joined = [(number, _joined(decode(self._open[number]), decision)) for number, decision in answers]
+        joined = [(number, _joined(self._open[number], decision)) for number, decision in answers]
         spent, held = self._meter.take()
         try:
             if joined:

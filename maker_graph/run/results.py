@@ -1,5 +1,6 @@
 """What an items task leaves behind: the task writes its files aside, and they are moved into place when all are whole."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,9 @@ from maker_graph.core.checks import failed
 from maker_graph.core.items import DecidedItem, Items
 from maker_graph.errors import LimitReached, MakerError, UsageError
 from maker_graph.files import OwnFiles, is_there
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What a full disk says; any other error is one of the task."""
 
 OPEN: Any = object()
 """Stands for the answer of an item that is open: None is an answer."""
@@ -51,22 +55,45 @@ def write_out(task: Items, out: Path, answers: Iterable[Any], own: OwnFiles) -> 
     try:
         with TemporaryDirectory(prefix=".results-", dir=out.absolute().parent) as folder:
             draft = Path(folder) / out.name
-            task.write(count.decided(task, answers), draft)
-            made = {path: file if (file := Path(folder) / path.name).is_file() else None for path in outputs}
-            _see_written(task, draft)
-            own.place(made)
-    except MakerError:
-        raise
+            _written(task, count.decided(task, answers), draft)
+            _see_written(task, draft, outputs)
+            own.place({path: file if (file := draft.with_name(path.name)).is_file() else None for path in outputs})
     except OSError as error:
         raise LimitReached(f"{out} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
-    except Exception as error:
-        raise UsageError(f"{type(task).__name__}.write failed with {type(error).__name__}: {str(error)[:300]}") from error
     return count.open
 
 
-def _see_written(task: Items, draft: Path) -> None:
+def _written(task: Items, decided: Iterator[DecidedItem], draft: Path) -> None:
+    """Let the task write, and take all that it was given, so that the open items are counted.
+
+    Raises:
+        UsageError: it fails.
+        OSError: the disk is full.
+    """
+    try:
+        task.write(decided, draft)
+    except MakerError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
+        raise failed(f"{type(task).__name__}.write", error) from error
+    for _ in decided:
+        pass
+
+
+def _see_written(task: Items, draft: Path, outputs: Iterable[Path]) -> None:
+    """See that the task has written the file that it was given, and no others than it said.
+
+    Raises:
+        UsageError: it has not; another file would be lost, and nobody would know.
+    """
+    name, named = type(task).__name__, {path.name for path in outputs}
     if not draft.is_file():
-        raise UsageError(f"{type(task).__name__}.write has not written the file that it was given.")
+        raise UsageError(f"{name}.write has not written the file that it was given.")
+    for path in draft.parent.iterdir():
+        if path.name not in named or not path.is_file():
+            raise UsageError(f"{name}.write has written {path.name}, which is no file that {name}.outputs names.")
 
 
 class _Count:

@@ -7,14 +7,25 @@ for stays as it is. Whoever answers becomes the owner of the run, as by a resume
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+from maker_graph.core.canonical import strict_json
 from maker_graph.core.decision import Decision, answered, judge
 from maker_graph.core.guarding import Guarded, guarded
 from maker_graph.core.red_flags import Sample, empty
 from maker_graph.errors import UsageError
 from maker_graph.run.directory import Run
-from maker_graph.run.entry import decode, skim
+from maker_graph.run.settings import unchanged
+
+
+class Candidate(str):
+    """A candidate of a ballot, in the place of a reply: it is checked, and not parsed by the task."""
+
+    __slots__ = ()
+
+
+Reply: TypeAlias = str | Candidate
+"""What a person answers: a text as a model would reply, or a candidate of the item's ballot."""
 
 
 class OpenItem(NamedTuple):
@@ -58,7 +69,7 @@ def open_items(run: Run) -> Iterator[OpenItem]:
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which a help text does not need
 
     task = _items_of(run)
-    for number, decision in _open(run):
+    for number, decision in run.journal.left_open():
         votes = [*decision["tried"], decision]
         yield OpenItem(
             number,
@@ -71,36 +82,48 @@ def open_items(run: Run) -> Iterator[OpenItem]:
 
 def count_open(run: Run) -> int:
     """Return how many steps of a run are open."""
-    return sum(skim(entry).winner is None for _, entry in run.journal.entries())
+    return sum(1 for _ in run.journal.left_open())
 
 
-def answer_items(run: Run, replies: Mapping[int, str]) -> Reviewed:
+def answer_items(run: Run, replies: Mapping[int, Reply]) -> Reviewed:
     """Store a person's replies to open items, by their numbers; on return those that are right are on disk.
 
     A reply that cannot be read, or breaks a rule, is refused, and the item stays open. So is one to an item that is not open,
     unless it says what was decided.
 
     Raises:
-        UsageError: the task has no items, or this is no mapping from numbers of items to texts.
+        UsageError: the task has no items, or this is no mapping from numbers of items to replies.
+        UnusableRun: the task no longer asks what it asked when the run began.
+        DamagedRun: the journal is not what was written.
         TakenOver: another process has gone on with the run since.
     """
     _see_replies(replies)
-    task, taken, refused = _items_of(run), dict[int, Decision](), dict[int, str]()
-    known = {number: decode(entry) for number, entry in run.journal.entries() if number in replies}
+    task = _items_of(run)
+    taken, refused = _sorted_out(run, task, replies)
+    if taken and run.journal.epoch is None:
+        unchanged(run.settings, run.task)
+        run.journal.check()
+        run.journal.claim()
+        taken, refused = _sorted_out(run, task, replies)  # the owner before may have gone on meanwhile
+    if taken:
+        run.journal.amend(sorted(taken.items()), reserved=run.journal.account().reserved)
+    return Reviewed(sorted(taken), refused, count_open(run))
+
+
+def _sorted_out(run: Run, task: Guarded, replies: Mapping[int, Reply]) -> tuple[dict[int, Decision], dict[int, str]]:
+    """Return the decisions that replies come to, and why others are refused; nothing of those that say what is decided."""
+    taken, refused = dict[int, Decision](), dict[int, str]()
     for number, reply in replies.items():
-        if number not in known:
+        known = run.journal.decision(number)
+        if known is None:
             refused[number] = f"there is no item {number} among the {run.journal.step:,} that were tried"
             continue
-        decision, why = _read(run, task, number, known[number], reply)
+        decision, why = _read(run, task, number, known, reply)
         if decision is not None:
             taken[number] = decision
         elif why:
             refused[number] = why
-    if taken:
-        if run.journal.epoch is None:
-            run.journal.claim()
-        run.journal.amend(sorted(taken.items()))
-    return Reviewed(sorted(taken), refused, count_open(run))
+    return taken, refused
 
 
 def _see_replies(replies: object) -> None:
@@ -113,11 +136,15 @@ def _see_replies(replies: object) -> None:
             raise UsageError(f"The answer to item {number} is the text that a model would reply, not {reply!r:.80}.")
 
 
-def _read(run: Run, task: Guarded, number: int, known: Decision, reply: str) -> tuple[Decision | None, str]:
+def _read(run: Run, task: Guarded, number: int, known: Decision, reply: Reply) -> tuple[Decision | None, str]:
     """Return the decision that a reply comes to, or why there is none; neither if it says what is decided already."""
     from maker_graph.graph.ladder import reading_of  # noqa: PLC0415  LangGraph, which who only looks does not need
 
     reading = replace(reading_of(task, _state(task, number), check=run.settings.voting.check), red_flags={"empty": empty})
+    if isinstance(reply, Candidate):
+        if reading.key is not None:
+            return None, "the candidates of this task are keys, not whole answers: type the answer"
+        reading = replace(reading, parse=strict_json)
     read = judge(Sample(0, reply), reading)
     if read["flag"] is not None:
         return None, f"it is {read['flag']}{': ' + read['why'].rstrip('.') if read['why'] else ''}"
@@ -125,12 +152,6 @@ def _read(run: Run, task: Guarded, number: int, known: Decision, reply: str) -> 
         same = read["candidate"] == known["candidate"]
         return None, "" if same else "the item is decided already, by another answer"
     return answered(known, read), ""
-
-
-def _open(run: Run) -> Iterator[tuple[int, Decision]]:
-    for number, entry in run.journal.entries():
-        if skim(entry).winner is None:
-            yield number, decode(entry)
 
 
 def _items_of(run: Run) -> Guarded:

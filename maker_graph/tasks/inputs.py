@@ -60,6 +60,19 @@ def declared(task: object) -> dict[str, Input]:
     Raises:
         UsageError: it is no mapping from names to files and plain JSON.
     """
+    return {name: _declared(f"{type(task).__name__}.inputs[{name!r}]", value) for name, value in _inputs_of(task).items()}
+
+
+def declared_files(task: object) -> list[Path]:
+    """Return the files among what a task declares as its inputs; none is read.
+
+    Raises:
+        UsageError: as `declared`.
+    """
+    return [value for value in _inputs_of(task).values() if isinstance(value, Path)]
+
+
+def _inputs_of(task: object) -> Mapping[str, Any]:
     name = f"{type(task).__name__}.inputs"
     found = getattr(task, "inputs", {})
     if callable(found):
@@ -72,7 +85,7 @@ def declared(task: object) -> dict[str, Input]:
             raise checks.failed(name, error) from error
     if not isinstance(found, Mapping) or not all(isinstance(each, str) for each in found):
         raise UsageError(f"{name} must be a mapping from names to paths or plain JSON, or a function that returns one.")
-    return {each: _declared(f"{name}[{each!r}]", value) for each, value in found.items()}
+    return found
 
 
 def _declared(name: str, value: object) -> Input:

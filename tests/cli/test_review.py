@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,21 +90,88 @@ def test_they_are_exported_filled_in_and_taken_in_bulk(stopped: Cli, tmp_path: P
     assert None not in statuses(tmp_path)
 
 
-def test_they_are_answered_one_by_one_in_the_terminal(stopped: Cli, tmp_path: Path) -> None:
-    def typed(text: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
-        return subprocess.run(command, cwd=tmp_path, input=text, capture_output=True, text=True, timeout=60, check=False)
+def typed(folder: Path, text: bytes, **how: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
+    done = subprocess.run(command, cwd=folder, input=text, capture_output=True, timeout=60, check=False, **how)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    first = typed("#1\nnothing\n2.50\nq\n")
+
+def test_they_are_answered_one_by_one_in_the_terminal(stopped: Cli, tmp_path: Path) -> None:
+    first = typed(tmp_path, b"#1\n#" + b"9" * 5000 + b"\n#\nnothing\n1\xff\n2.50\nq\n")
     assert first.returncode == 3, first.stderr
-    assert "There are 0 candidates" in first.stderr
+    assert first.stderr.count("This was not taken: there are 0 candidates.") == 3
     assert "This was not taken: it is invalid" in first.stderr
+    assert "This was not taken: it is malformed" in first.stderr
     assert statuses(tmp_path)[1] == "2.50"
-    assert typed("\n").returncode == 3  # skipped
-    assert typed("").returncode == 3  # the end of the input
-    last = typed("4.50\n")
-    assert (last.returncode, statuses(tmp_path)[3]) == (0, "4.50")
+    assert typed(tmp_path, b"\n").returncode == 3  # skipped
+    assert typed(tmp_path, b"").returncode == 3  # the end of the input
+    last = typed(tmp_path, b"4.50\n")
+    assert (last.returncode, last.stdout, statuses(tmp_path)[3]) == (0, "", "4.50")
     assert stopped("review", "r").returncode == 0
+
+
+def test_a_terminal_that_is_closed_ends_the_questions(stopped: Cli, tmp_path: Path) -> None:
+    assert stopped("review", "r", "--list").returncode == 3
+    done = typed(tmp_path, b"", preexec_fn=lambda: os.close(0))
+    assert (done.returncode, "this should not happen" in done.stderr) == (3, False), done.stderr
+
+
+def test_an_interrupt_leaves_what_was_answered_and_its_results(stopped: Cli, tmp_path: Path) -> None:
+    assert stopped("review", "r", "--list").returncode == 3
+    command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"2.50\n")
+        process.stdin.flush()
+        while b"[2 of 2]" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        process.stderr.read()
+    assert process.returncode == 130
+    assert statuses(tmp_path)[1] == "2.50"
+
+
+def test_results_that_cannot_be_written_are_told_and_the_answers_kept(stopped: Cli, tmp_path: Path) -> None:
+    assert stopped("review", "r", "--list").returncode == 3
+    (tmp_path / "out.jsonl").write_text("mine")
+    done = typed(tmp_path, b"2.50\n4.50\n")
+    assert (done.returncode, "was changed since" in done.stderr, "All answers are kept" in done.stderr) == (2, True, True)
+    assert stopped("resume", "r", "--force", "--quiet").returncode == 0
+    assert statuses(tmp_path)[1:4] == ["2.50", "3.00", "4.50"]
+
+
+def test_whoever_was_taken_over_meanwhile_is_told_and_writes_nothing(stopped: Cli, tmp_path: Path) -> None:
+    assert stopped("review", "r", "--list").returncode == 3
+    command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"2.50\n")
+        process.stdin.flush()
+        while b"[2 of 2]" not in process.stderr.readline():
+            pass
+        assert stopped("resume", "r", "--quiet", "--out", "other.jsonl").returncode == 3
+        process.stdin.write(b"4.50\n")
+        process.stdin.close()
+        told = process.stderr.read()
+    assert (process.returncode, b"taken over this run" in told) == (130, True)
+    assert statuses(tmp_path)[1] is None, "the results are those of the resume"
+
+
+TORN = TASK.replace('("no price", ["none", "-"])', '("7.00", ["8.00"])')
+
+
+@pytest.mark.parametrize("pick", [b"#1\n", b"1\n"])
+def test_a_number_takes_a_candidate_where_it_is_no_reply(cli: Cli, tmp_path: Path, pick: bytes) -> None:
+    (tmp_path / "shops.py").write_text(TORN.replace(".isdigit()", ".isdigit() and '.' in answer"))
+    args = ("--model", "sim:perfect,error=.5", "--k", "6", "--max-samples", "8", "--run", "r", "--out", "out.jsonl", "--quiet")
+    assert cli("run", "shops:Prices", *args).returncode == 3
+    first = json.loads(cli("review", "r", "--json").stdout)["items"][0]
+    assert len(first["ballot"]) == 2
+    typed(tmp_path, pick + b"q\n")
+    assert statuses(tmp_path)[first["item"] - 1] == json.loads(next(iter(first["ballot"])))
 
 
 @pytest.mark.parametrize(

@@ -255,3 +255,21 @@ def test_what_is_stored_of_a_journal_without_amendments_is_as_it_was() -> None:
     assert Account(4, serial=9).parts() == [4, list(Spent()), list(Reserved()), list(Reserved()), 9]
     assert Account.of(Account(4, serial=9, amended=2).parts()) == Account(4, serial=9, amended=2)
     assert watermark_path(Path("a/journal.db")) == Path("a/journal.watermark")
+
+
+def test_a_step_is_looked_up_alone_and_the_open_ones_are_found(owner: Journal) -> None:
+    assert [step for step, _ in owner.left_open()] == [2, 4, 5]
+    owner.amend([(4, by_a_person("null,null,"))])
+    found = dict(owner.left_open())
+    assert {step: each["status"] for step, each in found.items()} == {2: "undecided", 5: "undecided"}
+    assert [(each := owner.decision(step)) and each["answer"] for step in (1, 2, 4)] == ["one", None, "null,null,"]
+    assert [owner.decision(step) for step in (0, -1, 7, 2**70)] == [None] * 4
+
+
+@pytest.mark.parametrize("entry", [b"\xff,null,", "[,null,", ",null,"])
+def test_an_open_step_that_cannot_be_read_is_named(path: Path, entry: str | bytes) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE steps SET entry = ? WHERE step = 4", (entry,))
+        db.commit()
+    with closing(Journal(path, "run")) as journal, pytest.raises(DamagedRun, match="step 4"):
+        list(journal.left_open())

@@ -38,10 +38,14 @@ def test_json_answers_are_texts_or_json_and_the_same_one_may_stand_twice(tmp_pat
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.csv", "item\n2\n", "no columns item and answer"),
+        ("a.csv", "item\n2\n", "needs one column item and one column answer, and has item"),
         ("a.csv", 'item,answer\n2,"x\n', "line"),
         ("a.csv", "item,answer\n-2,x\n", "line 2: the item must be a whole number"),
+        ("a.csv", "item,answer\n2,Elm St., 5\n", "line 2: 3 fields, and the header has 2"),
+        ("a.csv", "item,answer,answer\n2,x,y\n", "needs one column item and one column answer"),
         ("a.jsonl", "[1]\n", "an object with"),
+        ("a.jsonl", '{"item": 2, "item": 4, "answer": 1}\n', "line 1: this is no JSON .a key stands twice"),
+        ("a.jsonl", '{"item": 2, "answer": NaN}\n', "line 1: this is no JSON .NaN"),
         ("a.jsonl", '{"item": 1.5, "answer": 1}\n', "must be a whole number"),
         ("a.jsonl", "[" * 100_000, "no JSON"),
         ("a.jsonl", '{"item": 1, "answer": 1e999}', "line 1: the answer is no JSON"),
@@ -51,6 +55,12 @@ def test_what_is_no_such_file_is_told_with_its_line(tmp_path: Path, name: str, c
     (tmp_path / name).write_text(content)
     with pytest.raises(UsageError, match=says):
         read_answers(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["=1", " =1", "\t@x", "\uff1d1", "+1", "-1"])
+def test_no_cell_that_is_exported_is_a_formula(text: str) -> None:
+    exports = exported([OpenItem(1, [("human", text)], {}, {}, 0)], as_csv=True)
+    assert next(csv.DictReader(io.StringIO(exports, newline="")))["question"] == f"'{text}"
 
 
 def test_only_a_regular_file_is_read(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import pytest
 
 from maker_graph import Run
 from maker_graph.core.items import DecidedItem, Items
-from maker_graph.errors import UsageError
+from maker_graph.errors import LimitReached, UsageError
 from maker_graph.files import OwnFiles
 from maker_graph.run.results import OPEN, see_out, write_out
 from maker_graph.simulation import Replies
@@ -46,6 +47,34 @@ class Nothing(Words):
     def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
         assert list(decided)
         assert not out.exists()
+
+
+class More(Words):
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
+        out.write_text(str(list(decided)))
+        out.with_name("more").write_text("x")
+
+
+class Folder(Two):
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
+        out.write_text(str(list(decided)))
+        out.with_suffix(".open").mkdir()
+
+
+class Lost(Words):
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:  # noqa: ARG002  the contract's
+        Path("/none/template").read_text()
+
+
+class Full(Words):
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:  # noqa: ARG002  the contract's
+        with Path("/dev/full").open("w") as file:
+            file.write("x" * 100_000)
+
+
+class Short(Words):
+    def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
+        out.write_text(str(next(iter(decided))))
 
 
 class Elsewhere(Words):
@@ -115,6 +144,9 @@ def test_what_outputs_returns_is_looked_at(tmp_path: Path, found: Any) -> None:
     [
         (Failing(), "Failing.write failed with KeyError"),
         (Nothing(), "has not written the file"),
+        (More(), "More.write has written more, which is no file that More.outputs names"),
+        (Folder(), "Folder.write has written o.open"),
+        (Lost(), "Lost.write failed with FileNotFoundError"),
         (Elsewhere(), "must return `out` and files beside it"),
     ],
 )
@@ -125,6 +157,29 @@ def test_a_task_that_cannot_write_changes_nothing(tmp_path: Path, task: Items, s
     with pytest.raises(UsageError, match=says):
         write_out(task, out, ["B"], own)
     assert (out.read_bytes(), [path.name for path in tmp_path.iterdir()]) == (before, ["o.txt"])
+
+
+def test_a_full_disk_is_no_fault_of_the_task(tmp_path: Path) -> None:
+    with pytest.raises(LimitReached, match="No space left"):
+        write_out(Full(), tmp_path / "o.txt", ["A"], OwnFiles())
+    assert not list(tmp_path.iterdir())
+
+
+def test_open_items_that_the_task_does_not_look_at_are_counted(tmp_path: Path) -> None:
+    assert write_out(Short(), tmp_path / "o.txt", ["A", OPEN, OPEN], OwnFiles()) == 2
+
+
+def test_results_go_to_another_disk_where_a_link_points_there(tmp_path: Path) -> None:
+    places = [Path("/dev/shm"), Path(gettempdir()), Path.home()]  # noqa: S108  nothing is left there
+    other = next((each for each in places if each.is_dir() and each.stat().st_dev != tmp_path.stat().st_dev), None)
+    if other is None:
+        pytest.skip("this machine has one disk")
+    with TemporaryDirectory(dir=other) as folder:
+        (tmp_path / "o.jsonl").symlink_to(Path(folder) / "far")
+        write_out(Words(), tmp_path / "o.jsonl", ["A"], OwnFiles())
+        assert json.loads((Path(folder) / "far").read_text())["answer"] == "A"
+        assert [path.name for path in Path(folder).iterdir()] == ["far"]
+    assert [path.name for path in tmp_path.iterdir()] == ["o.jsonl"]
 
 
 def test_a_file_of_the_users_or_an_input_is_not_replaced(tmp_path: Path) -> None:

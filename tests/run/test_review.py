@@ -1,14 +1,18 @@
 """A person's answers are amendments: read like a model's, once, and by the owner of the run alone."""
 
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maker_graph import Items, Run
-from maker_graph.errors import TakenOver, UsageError
+from maker_graph.core.spending import NOTHING, Reserved
+from maker_graph.errors import DamagedRun, TakenOver, UnusableRun, UsageError
+from maker_graph.run.review import Candidate
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi
 from tests.survival.harness import Children
@@ -69,6 +73,76 @@ def test_answers_are_read_like_a_models_and_stored_once(tmp_path: Path) -> None:
         result = run.verify()
         assert (result["verdict"], result["samples"]) == ("consistent", drawn)
         assert [step.decision["by"] for step in run.steps()][:2] == ["person", "base"]
+
+
+class Torn(Items):
+    """Numbers on which the votes are torn; the model says "It is N.", and the candidate is N."""
+
+    items = (1, 2)
+
+    class rehearsal:  # noqa: N801  an object with one function
+        @staticmethod
+        def replies(prompt: Any) -> Replies:
+            return Replies(f"It is {prompt[-1][1]}.", ["It is 7.", "It is 8."])
+
+    def prompt(self, item: int) -> str:
+        return str(item)
+
+    def parse(self, text: str) -> int:
+        return int(text.removeprefix("It is ").removesuffix(".")) if text.startswith("It is ") else int("-")
+
+    def check(self, item: int, answer: int) -> bool:  # noqa: ARG002  the contract's
+        return answer != 8
+
+
+class TornByKey(Torn):
+    def key(self, answer: int) -> str:
+        return str(answer)
+
+
+def test_a_candidate_of_the_ballot_is_taken_whatever_the_form_of_a_reply(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"k": 9, "max_samples": 9, "retry_temperature": None, "seed": 3, "model": "sim:perfect,error=.5"}
+    with Run.create(tmp_path / "r", Torn(), **how) as run:
+        run.solve()
+        first = next(run.open_items())
+        assert {"1", "7"} <= first.ballot.keys()
+        assert "malformed" in run.answer({1: "1"}).refused[1]
+        assert "invalid" in run.answer({1: Candidate("8")}).refused[1]
+        assert run.answer({1: Candidate("1")}).taken == [1]
+        assert next(run.steps()).answer == 1
+    with Run.create(tmp_path / "k", TornByKey(), **how) as run:
+        run.solve()
+        assert "are keys" in run.answer({1: Candidate("1")}).refused[1]
+
+
+def test_a_reservation_of_calls_under_way_outlives_an_answer(tmp_path: Path) -> None:
+    with made(tmp_path) as run:
+        run.solve()
+        journal = run._opened.journal
+        journal.spend(NOTHING, Reserved(calls=3))
+        assert run.answer({1: "1"}).taken == [1]
+        assert journal.account().reserved == Reserved(calls=3)
+
+
+def test_a_damaged_journal_takes_no_answer(tmp_path: Path) -> None:
+    with made(tmp_path) as run:
+        run.solve()
+    with closing(sqlite3.connect(tmp_path / "r" / "journal.db")) as db:
+        db.execute("UPDATE steps SET entry = replace(entry, '2', '7') WHERE step = 2")
+        db.commit()
+    with Run.open(tmp_path / "r", task=Numbers(6)) as run, pytest.raises(DamagedRun, match="step 2"):
+        run.answer({1: "1"})
+
+
+def test_a_task_that_asks_something_else_now_takes_no_answer(tmp_path: Path) -> None:
+    class Other(Numbers):
+        def prompt(self, item: int) -> str:
+            return f"another {item}"
+
+    with made(tmp_path) as run:
+        run.solve()
+    with Run.open(tmp_path / "r", task=Other(6)) as run, pytest.raises(UnusableRun, match="prompt"):
+        run.answer({1: "1"})
 
 
 def test_the_digest_is_that_of_a_run_that_decided_at_once(tmp_path: Path) -> None:

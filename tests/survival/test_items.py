@@ -107,8 +107,9 @@ UNREADABLE += '"currency":"EUR"}}'
 ANSWERING = """
 from maker_graph.runs import Run
 with Run.open({path!r}) as run:
-    for item in run.open_items():
-        run.answer({{item.number: {text!r}.replace("NUMBER", str(item.number))}}, write=False)
+    replies = {{item.number: {text!r}.replace("NUMBER", str(item.number)) for item in run.open_items()}}
+    for each in [replies] if {at_once} else [{{number: reply}} for number, reply in replies.items()]:
+        run.answer(each, write=False)
 """
 
 
@@ -128,10 +129,10 @@ def left_open(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def answered(children: Children, directory: Path, kills: int, seed: int) -> str:
+def answered(children: Children, directory: Path, kills: int, seed: int, *, at_once: bool) -> str:
     """Let a person answer all open items, who is killed again and again; return the digest at the end."""
     text = UNREADABLE.format("NUMBER")
-    source, chance = ANSWERING.format(path=str(directory), text=text), random.Random(seed)
+    source, chance = ANSWERING.format(path=str(directory), text=text, at_once=at_once), random.Random(seed)
     known: dict[int, str] = {}
     for _ in range(kills):
         child = children.start(directory.parent, "script", source=source)
@@ -141,6 +142,7 @@ def answered(children: Children, directory: Path, kills: int, seed: int) -> str:
             run.journal.check()
             now = {step: canonical(decision["answer"]) for step, decision in run.journal.amendments().items()}
         assert known.items() <= now.items(), "an answer that was stored is there, and as it was"
+        assert not at_once or len(now) in {0, 60}, "those that are given together are stored together"
         known = now
     assert children.run(directory.parent, "script", source=source) == 0
     with Run.open(directory) as run:
@@ -151,12 +153,13 @@ def answered(children: Children, directory: Path, kills: int, seed: int) -> str:
     return str(found["digest"])
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 def test_a_person_who_is_killed_while_answering_loses_no_answer_and_gives_none_twice(
-    children: Children, tmp_path: Path, left_open: Path
+    children: Children, tmp_path: Path, left_open: Path, *, at_once: bool
 ) -> None:
     digests = set()
     for kills in (0, 12):
         directory = tmp_path / f"kills-{kills}" / "run"
         shutil.copytree(left_open, directory)
-        digests.add(answered(children, directory, kills, seed=kills))
+        digests.add(answered(children, directory, kills, seed=kills, at_once=at_once))
     assert len(digests) == 1

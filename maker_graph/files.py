@@ -43,6 +43,28 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110  pathlib raises for a name that is too long
 
 
+def text_of(content: bytes, name: str, kind: str) -> str:
+    """Return the text in the content of a user's file: UTF-8, with or without a mark at its beginning.
+
+    Args:
+        content: of the file.
+        name: of the file, for what is said of it.
+        kind: what to save it as, such as "the table as CSV".
+
+    Raises:
+        UsageError: it is no text; it says in which line.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{name}, line {line}: this is no UTF-8. Save {kind} in UTF-8.") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UsageError(f"{name}, line {line}: there is a NUL character, so this is no text. Save {kind} in UTF-8.")
+    return text
+
+
 def odd_kind(path: Path) -> str | None:
     """Return in words what is at `path`, if it is something else than a regular file: to read it might take for ever.
 

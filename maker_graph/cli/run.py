@@ -264,6 +264,8 @@ def resume_command(
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
+    if answer is not None and answers is not None:
+        raise UsageError("--answer is for a stuck step, --answers for open items: give one of them.")
     opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
         _ = opened.task

@@ -91,17 +91,26 @@ def takes_state(parse: Callable[..., object]) -> bool:
     >>> takes_state(lambda text: text), takes_state(lambda text, strict=True: text), takes_state(lambda text, state: text)
     (False, False, True)
     """
-    return least_arguments(parse) == 2
+    return sum(each.default is inspect.Parameter.empty for each in _by_place(parse)) == 2
 
 
-def least_arguments(function: Callable[..., object]) -> int:
-    """Return how many arguments `function` must be given by place; 0 if it does not say."""
+def takes_run(answer: Callable[..., object]) -> bool:
+    """Say whether the `answer` of a given part can be given a third argument, the id of the run.
+
+    >>> takes_run(lambda state, step: step), takes_run(lambda state, step, run="": run)
+    (False, True)
+    """
+    return len(_by_place(answer)) >= 3
+
+
+def _by_place(function: Callable[..., object]) -> list[inspect.Parameter]:
+    """Return the parameters of `function` that are given by place; none if it does not say."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return 0
+        return []
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(each.kind in by_place and each.default is inspect.Parameter.empty for each in parameters)
+    return [each for each in parameters if each.kind in by_place]
 
 
 def truth(what: str, value: object) -> bool:

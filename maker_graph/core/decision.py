@@ -336,30 +336,6 @@ def after_trying(tried: Sequence[Vote], decision: Decision) -> Decision:
     return {**decision, "tried": list(tried), "first_agrees": agrees}
 
 
-def answered(question: Decision, reply: Judged) -> Decision:
-    """Return the decision of a person who was asked `question`: no sample was drawn and no vote cast for it."""
-    return Decision(
-        status="decided",
-        reason="a person answered.",
-        answer=reply["answer"],
-        candidate=reply["candidate"],
-        text=reply["text"],
-        by="person",
-        first="",
-        ballot={},
-        flags={},
-        samples=0,
-        sequence=[],
-        lengths=[],
-        rounds=0,
-        first_agrees=first_of([*question["tried"], question]) == reply["candidate"],
-        usage=Usage(input=0, cached=0, output=0),
-        lost=0,
-        tried=[*question["tried"], vote_of(question)],
-        replies=[],
-    )
-
-
 def given(answer: JSON, by: str) -> Decision:
     """Return the decision of a step whose answer is given by "program", "world" or "person": no sample was drawn for it."""
     return Decision(
@@ -382,6 +358,18 @@ def given(answer: JSON, by: str) -> Decision:
         tried=[],
         replies=[],
     )
+
+
+def answered(question: Decision, reply: Judged) -> Decision:
+    """Return the decision of a person who was asked `question`: no sample was drawn and no vote cast for it."""
+    return {
+        **given(reply["answer"], "person"),
+        "reason": "a person answered.",
+        "candidate": reply["candidate"],
+        "text": reply["text"],
+        "first_agrees": first_of([*question["tried"], question]) == reply["candidate"],
+        "tried": [*question["tried"], vote_of(question)],
+    }
 
 
 def undecided(decision: Decision) -> Undecided:

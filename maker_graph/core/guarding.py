@@ -77,7 +77,7 @@ class Given:
         self.by = part.by
         self.awaited = checks.awaits(part.answer)
         self._answer = part.answer
-        self._takes_run = checks.least_arguments(part.answer) == 3
+        self._takes_run = checks.takes_run(part.answer)
 
     def answer(self, state: Any, step: int, run: str) -> Any:
         """Return what the part answers, or a coroutine that does."""
@@ -293,9 +293,11 @@ def _see_parts(task: PartsTask) -> None:
         what = f"{name}.parts[{each!r}]"
         if isinstance(part, type):
             raise UsageError(f"{what} is a class: make an instance of it.")
+        if isinstance(part, GivenPart) and isinstance(part, VotedPart):
+            raise UsageError(f"{what} has prompt and parse, and also by and answer: it is voted on, or given, and not both.")
         if isinstance(part, GivenPart):
             checks.one_of(f"{what}.by", part.by, ("program", "world"))
-            takes = ("state", "step", "run")[: max(2, checks.least_arguments(part.answer))]
+            takes = ("state", "step", "run") if checks.takes_run(part.answer) else ("state", "step")
             checks.function(f"{what}.answer", part.answer, *takes, awaited=True)
         elif isinstance(part, VotedPart):
             _see_functions(what, part, ONE_QUESTION)

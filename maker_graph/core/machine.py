@@ -87,10 +87,12 @@ class Begun(NamedTuple):
     Attributes:
         known: whether it is known what came of it.
         answer: that.
+        performed: whether it is known that it was performed.
     """
 
     known: bool
     answer: JSON = None
+    performed: bool = False
 
 
 @runtime_checkable
@@ -111,8 +113,8 @@ class ActionLog(Protocol):
         """Put on the disk that the action of `step` is about to be done, or raise: then it must not be."""
         ...
 
-    def performed(self, step: int, part: str, answer: JSON, /) -> None:
-        """Keep what came of an action, of which nobody knows whether it will be committed."""
+    def performed(self, step: int, part: str, answer: JSON, /, *, known: bool = True) -> None:
+        """Keep that an action was performed, and what came of it if that is `known`: it may never be committed."""
         ...
 
 

@@ -3,7 +3,7 @@
 A part of the world acts. Before it does, its intent is in the journal (`ActionLog`), and this process still owns the run.
 Afterwards its answer is committed like any decision. A process that dies in between leaves an intent without an answer. Then
 nobody knows whether the action was performed, and `on_doubt` says what happens when the run goes on: it is performed again,
-or a person is asked.
+or a person is asked. An action that was performed, and whose answer cannot be kept, is never performed again unasked.
 
 Without a journal, a checkpoint must be on the disk before each action: see `see_durable`.
 """
@@ -48,11 +48,20 @@ def given_node(part: Given, task: str, log: Log | None, on_doubt: OnDoubt) -> No
         run = actions.run_id if actions is not None else str(get_config().get("configurable", {}).get("thread_id", ""))
         return partial(part.answer, values["state"], values["step"] + 1, run)
 
+    def kept(answer: Any, step: int) -> JSON:
+        try:
+            return plain(answer, own=True)
+        except ValueError as error:
+            if actions is not None:
+                actions.performed(step, part.name, None, known=False)
+            raise UsageError(f"What {where} returned is {error}.") from error
+
     def act(values: Mapping[str, Any]) -> dict[str, Any]:
         if part.awaited:
             raise UsageError(f"{where} is a coroutine function: run the graph with ainvoke or astream.")
-        answer, known = _prepared(part, actions, on_doubt, values["step"] + 1)
-        return _decided(answer if known else _plain(where, _asked(where, called(values))), part)
+        step = values["step"] + 1
+        answer, known = _prepared(part, actions, on_doubt, step)
+        return _decided(answer if known else kept(_asked(where, called(values)), step), part)
 
     async def aact(values: Mapping[str, Any]) -> dict[str, Any]:
         step = values["step"] + 1
@@ -61,9 +70,10 @@ def given_node(part: Given, task: str, log: Log | None, on_doubt: OnDoubt) -> No
             call = called(values)
             work = asyncio.ensure_future(_awaited(where, call) if part.awaited else _in_thread(thread, where, call))
             try:
-                answer = _plain(where, await (asyncio.shield(work) if acts else work))
+                answer = kept(await (asyncio.shield(work) if acts else work), step)
             except asyncio.CancelledError:
-                await _to_its_end(work, where, part, actions, step)
+                if actions is not None:  # what is under way comes to its end, and is not done again
+                    actions.performed(step, part.name, kept(await work, step))
                 raise
         return _decided(answer, part)
 
@@ -77,24 +87,26 @@ def _prepared(part: Given, actions: ActionLog | None, on_doubt: OnDoubt, step: i
     if (begun := actions.begun(step)) is not None:
         if begun.known:
             return begun.answer, True
-        if on_doubt == "ask":
-            answer, known = _person(part, step)
+        if begun.performed or on_doubt == "ask":
+            answer, known = _person(part, step, performed=begun.performed)
             if known:
                 return answer, True
     actions.intend(step, part.name)
     return None, False
 
 
-def _person(part: Given, step: int) -> tuple[JSON, bool]:
+def _person(part: Given, step: int, *, performed: bool) -> tuple[JSON, bool]:
     """Return what came of an action in doubt, as a person says, and True; or None and False if it is to be performed again."""
-    problem = ""
+    what, problem = f"action of step {step} ({part.name})", ""
+    why = f"The process ended after the {what} was begun, and nobody knows whether it was performed."
+    if performed:
+        why = f"The {what} was performed, and what it returned could not be kept."
     while True:
         reply = interrupt(
             {
-                "question": f"Was the action of step {step} ({part.name}) performed?",
+                "question": f"What came of the {what}?" if performed else f"Was the {what} performed?",
                 "problem": problem,
-                "reason": f"The process ended after the action of step {step} ({part.name}) was begun, and nobody knows "
-                f"whether it was performed. Reply {AGAIN!r} to perform it again, or what it returned, as JSON.",
+                "reason": f"{why} Reply {AGAIN!r} to perform it again, or what it returned, as JSON.",
                 "prompt": [],
                 "ballot": {},
                 "flags": {},
@@ -131,22 +143,6 @@ async def _awaited(where: str, call: Callable[[], Any]) -> Any:
 async def _in_thread(thread: ThreadPoolExecutor, where: str, call: Callable[[], Any]) -> Any:
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(thread, context.run, _asked, where, call)
-
-
-async def _to_its_end(work: "asyncio.Future[Any]", where: str, part: Given, actions: ActionLog | None, step: int) -> None:
-    """Wait for an action that is under way when the run is told to stop, and keep what came of it."""
-    if part.by != "world":
-        return
-    answer = _plain(where, await work)
-    if actions is not None:
-        actions.performed(step, part.name, answer)
-
-
-def _plain(where: str, answer: Any) -> JSON:
-    try:
-        return plain(answer, own=True)
-    except ValueError as error:
-        raise UsageError(f"What {where} returned is {error}.") from error
 
 
 def _failed(where: str, error: Exception) -> PartFailed:

@@ -11,7 +11,7 @@ from typing import Any
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
-from maker_graph.files import odd_kind
+from maker_graph.files import odd_kind, text_of
 from maker_graph.run.review import OpenItem
 
 COLUMNS = ("item", "question", "ballot", "answer")
@@ -46,13 +46,7 @@ def read_answers(path: Path) -> dict[int, str]:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}, line {line}: this is no UTF-8. Save the file in UTF-8.") from None
-    if "\0" in text:
-        raise UsageError(f"{path} holds a NUL character, so this is no text: save it as JSON Lines or CSV in UTF-8.")
+    text = text_of(content, str(path), "the file as JSON Lines or CSV")
     read: Callable[[str, Path], Iterator[tuple[int, Any, Any]]] = _csv if path.suffix.lower() == ".csv" else _json_lines
     found: dict[int, str] = {}
     lines = 0

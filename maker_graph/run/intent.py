@@ -18,12 +18,14 @@ class Intent(NamedTuple):
         part: the part that acts.
         known: whether it was performed, and `answer` is what came of it.
         answer: that.
+        performed: whether it was performed, also if nothing that can be kept came of it.
     """
 
     step: int
     part: str
     known: bool = False
     answer: JSON = None
+    performed: bool = False
 
     def text(self) -> str:
         """Return the text of the note."""
@@ -37,7 +39,7 @@ class Intent(NamedTuple):
             DamagedRun: there is none in it.
         """
         try:
-            step, part, known, answer = json.loads(note)
+            step, part, known, answer, performed = json.loads(note)
         except ValueError as error:
             raise DamagedRun(f"The journal is damaged: the note of an intent cannot be read ({error}).") from None
-        return cls(step, part, known, answer)
+        return cls(step, part, known, answer, performed)

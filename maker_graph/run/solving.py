@@ -99,15 +99,15 @@ class _Commits:
         found = self.run.journal.intent()
         if found is None or found.step != step:
             return None
-        if not found.known:
+        if not found.performed:
             self.watcher.warn(f"The action of step {step} may have been performed already: nobody knows.")
-        return Begun(found.known, found.answer)
+        return Begun(found.known, found.answer, found.performed)
 
     def intend(self, step: int, part: str) -> None:
         self.run.journal.intend(Intent(step, part))
 
-    def performed(self, step: int, part: str, answer: JSON) -> None:
-        self.run.journal.intend(Intent(step, part, known=True, answer=answer))
+    def performed(self, step: int, part: str, answer: JSON, *, known: bool = True) -> None:
+        self.run.journal.intend(Intent(step, part, known, answer, performed=True))
 
     def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
         """Keep items that were decided before their turn; what is in the way of it, ends the run anyway."""

@@ -30,7 +30,7 @@ from langsmith.utils import LangSmithUserError, LangSmithWarning, tracing_is_ena
 
 from maker_graph.core.ballot import lead
 from maker_graph.core.characters import visible
-from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.decision import Decision, given
 from maker_graph.core.machine import MakerOutput
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Undecided, UsageError
@@ -141,26 +141,16 @@ class Tracing:
 
     def undecided(self, step: int, error: Undecided, prompt: Callable[[], Prompt]) -> None:
         """Score a step that ended the run undecided; if its segment is not traced, trace it now."""
-        decision = Decision(
-            status="undecided",
-            reason=error.reason,
-            answer=None,
-            candidate=None,
-            text="",
-            by="",
-            first="",
-            ballot=error.ballot,
-            flags=error.flags,
-            samples=error.samples,
-            sequence=[],
-            lengths=[],
-            rounds=0,
-            first_agrees=False,
-            usage=Usage(input=0, cached=0, output=0),
-            lost=0,
-            tried=[],
-            replies=[],
-        )
+        decision: Decision = {
+            **given(None, by=""),
+            "status": "undecided",
+            "reason": error.reason,
+            "candidate": None,
+            "ballot": error.ballot,
+            "flags": error.flags,
+            "samples": error.samples,
+            "first_agrees": False,
+        }
         run, root = self._steps.pop(step, None), self._root
         if run is not None and root is not None:
             self._put(lambda: self._score(run, root, decision))

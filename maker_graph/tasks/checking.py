@@ -286,7 +286,7 @@ class _Walk:
 
     def _computed(self, state: JSON) -> JSON:
         """Return what a part answers that is a program; it is asked once."""
-        more = ["check-task"] if checks.least_arguments(self._part.answer) == 3 else []
+        more = ["check-task"] if checks.takes_run(self._part.answer) else []
         handed = copied(state)
         try:
             said = self._part.answer(handed, self._step, *more)

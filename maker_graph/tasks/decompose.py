@@ -123,10 +123,11 @@ class Split(TypedDict):
 def normalised(text: str) -> str:
     """Return what counts of a text when answers are compared: not case, blanks, full stops at the end, thousands separators.
 
-    >>> normalised(" It is  1,234,567. "), normalised("3, 5, 8"), normalised("0.125")
-    ('it is 1234567', '3, 5, 8', '0.125')
+    >>> normalised(" It is  1,234,567. "), normalised("3, 5, 8"), normalised("[1,234,567]")
+    ('it is 1234567', '3, 5, 8', '[1,234,567]')
     """
-    text = _THOUSANDS.sub(lambda number: re.sub(r"\D", "", number[0]), text)
+    if "[" not in text:  # in a list, commas stand between numbers
+        text = _THOUSANDS.sub(lambda number: re.sub(r"\D", "", number[0]), text)
     return " ".join(text.casefold().split()).rstrip(". ")
 
 

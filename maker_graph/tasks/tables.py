@@ -15,6 +15,7 @@ from unicodedata import normalize
 from maker_graph.core.characters import visible, without_unseen
 from maker_graph.core.items import DecidedItem
 from maker_graph.errors import UsageError
+from maker_graph.files import text_of
 
 INPUT = ("address", "date", "amount")
 OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "currency")
@@ -31,14 +32,7 @@ def read_rows(content: bytes, name: str) -> list[dict[str, str]]:
     Raises:
         UsageError: it is no such table, or not every cell of it could be kept; the text says where.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{name}, line {line}: this is no UTF-8. Save the table as CSV in UTF-8.") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise UsageError(f"{name}, line {line}: there is a NUL character, so this is no text. Save the table as CSV in UTF-8.")
+    text = text_of(content, name, "the table as CSV")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = next(reader, [])

@@ -207,6 +207,13 @@ def test_a_file_with_a_mark_at_its_beginning_and_answers_to_others_are_told(stop
     assert stopped("resume", "r", "--answers", "none.jsonl").returncode == 2
 
 
+def test_an_answer_to_a_stuck_step_and_answers_to_items_do_not_go_together(stopped: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"item": 2, "answer": "2.00"}\n')
+    done = stopped("resume", "r", "--answers", "a.jsonl", "--answer", "x")
+    assert (done.returncode, "give one of them" in done.stderr) == (2, True)
+    assert statuses(tmp_path)[1] is None
+
+
 def test_a_task_without_items_has_no_queue(cli: Cli) -> None:
     assert cli("run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--run", "r", "--quiet").returncode == 0
     done = cli("review", "r")

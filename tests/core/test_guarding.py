@@ -161,6 +161,11 @@ def test_an_action_may_take_the_id_of_the_run() -> None:
         def answer(self, state: Any, step: int, run: str) -> Any:  # type: ignore[override]  # it may
             return [state["n"], step, run]
 
+    class Asking(Looked):
+        def answer(self, state: Any, step: int, run: str = "nobody") -> Any:
+            return [state["n"], step, run]
+
+    assert guarded(Parted(look=Asking())).parts["look"].answer({"n": 1}, 2, "r") == [1, 2, "r"]  # type: ignore[union-attr]  # it is given
     task = guarded(Parted(guess=Asked(), look=Told()))
     assert task.parts["look"].answer({"n": 1}, 2, "r") == [1, 2, "r"]  # type: ignore[union-attr]  # it is given
 
@@ -179,6 +184,7 @@ class _Late(Looked):
         ({"a=b": Asked()}, "letters, digits"),
         ({"guess": Asked}, "is a class"),
         ({"guess": object()}, "is no part"),
+        ({"guess": type("Both", (Asked, Looked), {})()}, "voted on, or given, and not both"),
         ({"look": Looked(by="person")}, "by is 'program' or 'world'"),
         ({"look": _Late()}, "answer"),
         ({"guess": type("Odd", (Asked,), {"k": 0})()}, "k must be a whole number of at least 1"),

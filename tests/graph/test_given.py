@@ -82,10 +82,10 @@ class Kept:
         assert part == "act"
         self.told.append(("intend", step))
 
-    def performed(self, step: int, part: str, answer: Any) -> None:
+    def performed(self, step: int, part: str, answer: Any, *, known: bool = True) -> None:
         assert part == "act"
         self.told.append(("performed", step))
-        self.known[step] = Begun(known=True, answer=answer)
+        self.known[step] = Begun(known, answer, performed=True)
 
 
 def test_each_action_is_performed_once_after_its_intent_is_kept() -> None:
@@ -198,6 +198,24 @@ async def test_actions_of_a_plain_function_run_in_one_thread_and_leave_the_loop_
     assert ticks >= 10
 
 
+@pytest.mark.parametrize("reply", ["again", '"mended"'])
+def test_an_action_whose_answer_cannot_be_kept_is_not_performed_again_unasked(reply: str) -> None:
+    class Odd(Act):
+        def answer(self, state: Any, step: int, run: str) -> Any:
+            made = super().answer(state, step, run)
+            return {1, 2} if len(self.acts) == 1 else made
+
+    task = Page(Odd())
+    maker = create_maker(task, model=ECHO, k=1, log=Kept(task)).compile(checkpointer=InMemorySaver())
+    with pytest.raises(UsageError, match=r"What Page\.parts"):
+        maker.invoke({}, CONFIG)
+    asked = maker.invoke({}, CONFIG)["__interrupt__"][0].value
+    assert asked["question"] == "What came of the action of step 2 (act)?"
+    assert [step for _, step, _ in task.act.acts] == [2]
+    assert maker.invoke(Command(resume=reply), CONFIG)["done"]
+    assert [step for _, step, _ in task.act.acts] == ([2, 2, 4, 6] if reply == "again" else [2, 4, 6])
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "says"),
     [
@@ -211,11 +229,10 @@ async def test_an_action_that_fails_is_told_with_its_part(answer: Any, error: An
             return answer()
 
     task = Page(Odd())
-    maker = create_maker(task, model=ECHO, k=1, log=Kept(task)).compile()
     with pytest.raises(error, match=says):
-        maker.invoke({})
+        create_maker(task, model=ECHO, k=1, log=Kept(task)).compile().invoke({})
     with pytest.raises(error, match=says):
-        await maker.ainvoke({})
+        await create_maker(task, model=ECHO, k=1, log=Kept(task)).compile().ainvoke({})
 
 
 class Outer(TypedDict):

@@ -15,6 +15,8 @@ from tests.made import created, new_settings
 def test_an_intent_is_read_as_it_was_written() -> None:
     for intent in (Intent(7, "act"), Intent(7, "act", known=True, answer={"a": [1, None]})):
         assert Intent.of(intent.text()) == intent
+    unusable = Intent(7, "act", performed=True)
+    assert Intent.of(unusable.text()) == unusable
     for note in ("", "[1]", "{}"):
         with pytest.raises(DamagedRun, match="note of an intent"):
             Intent.of(note)

@@ -153,6 +153,22 @@ def test_or_it_is_performed_again_when_a_person_says_so(children: Children, tmp_
     assert (ended, steps_of(tmp_path)) == (0, [2, 5, 8, 8, 11, 14, 17, 20]), said
 
 
+def test_an_action_whose_answer_cannot_be_kept_is_not_repeated_unasked(children: Children, tmp_path: Path) -> None:
+    last = '        return {"page": state["page"] + 1}\n'
+    odd = '        if step == 8 and not Path("mended").exists():\n            return {1}\n'
+    (tmp_path / "browsing.py").write_text(TASK.replace(last, odd + last))
+    run = ["run", "browsing:Browser", "--model", "sim:perfect", "--k", "2", "--run", "r"]
+    ended, said = command(children, tmp_path, *run)
+    assert (ended, "answer returned is" in said) == (2, True), said
+    (tmp_path / "mended").touch()
+    for _ in range(2):
+        ended, said = command(children, tmp_path, "resume", "r")
+        assert (ended, "was performed, and what it returned could not be kept" in said) == (3, True), said
+        assert steps_of(tmp_path) == [2, 5, 8]
+    ended, said = command(children, tmp_path, "resume", "r", "--answer", '{"page": 3}')
+    assert (ended, steps_of(tmp_path)) == (0, ALL), said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_an_action_lets_it_end_and_it_is_not_repeated(
     children: Children, tmp_path: Path, number: signal.Signals

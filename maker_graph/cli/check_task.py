@@ -8,7 +8,7 @@ from maker_graph.cli.app import EXIT_CODES, Ending, app
 from maker_graph.cli.options import AsJson, Disks, Sets, Source, TaskName, task_named
 from maker_graph.cli.output import say
 from maker_graph.errors import UsageError
-from maker_graph.tasks.checking import CHECKS, Trial
+from maker_graph.tasks.trial import CHECKS, Trial
 
 
 @app.command(

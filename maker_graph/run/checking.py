@@ -18,8 +18,9 @@ from typing import Any
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import whole
 from maker_graph.errors import UsageError
-from maker_graph.tasks.checking import PROGRAM, Outside, Pairs, Place, Problem, Replies, Trial, replayed, try_task
+from maker_graph.tasks.checking import Outside, Pairs, Replies, replayed, try_task
 from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
+from maker_graph.tasks.trial import PROGRAM, Place, Problem, Trial
 
 STEPS = 1000
 """Steps that are tried if nothing else is said."""

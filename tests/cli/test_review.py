@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -116,19 +117,26 @@ def test_a_terminal_that_is_closed_ends_the_questions(stopped: Cli, tmp_path: Pa
     assert (done.returncode, "this should not happen" in done.stderr) == (3, False), done.stderr
 
 
-def test_an_interrupt_leaves_what_was_answered_and_its_results(stopped: Cli, tmp_path: Path) -> None:
-    assert stopped("review", "r", "--list").returncode == 3
+@contextmanager
+def one_answered(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
+    """Yield a review that was told the first of two answers, with what it reads and what it says."""
     command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
-    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write(b"2.50\n")
         process.stdin.flush()
         while b"[2 of 2]" not in process.stderr.readline():
             pass
+        yield process, process.stdin, process.stderr
+
+
+def test_an_interrupt_leaves_what_was_answered_and_its_results(stopped: Cli, tmp_path: Path) -> None:
+    assert stopped("review", "r", "--list").returncode == 3
+    with one_answered(tmp_path) as (process, to, said):
         process.send_signal(signal.SIGINT)
-        process.stdin.close()
-        process.stderr.read()
+        to.close()
+        said.read()
     assert process.returncode == 130
     assert statuses(tmp_path)[1] == "2.50"
 
@@ -144,18 +152,11 @@ def test_results_that_cannot_be_written_are_told_and_the_answers_kept(stopped: C
 
 def test_whoever_was_taken_over_meanwhile_is_told_and_writes_nothing(stopped: Cli, tmp_path: Path) -> None:
     assert stopped("review", "r", "--list").returncode == 3
-    command = [sys.executable, "-m", "maker_graph.cli", "review", "r"]
-    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stderr is not None
-        process.stdin.write(b"2.50\n")
-        process.stdin.flush()
-        while b"[2 of 2]" not in process.stderr.readline():
-            pass
+    with one_answered(tmp_path) as (process, to, said):
         assert stopped("resume", "r", "--quiet", "--out", "other.jsonl").returncode == 3
-        process.stdin.write(b"4.50\n")
-        process.stdin.close()
-        told = process.stderr.read()
+        to.write(b"4.50\n")
+        to.close()
+        told = said.read()
     assert (process.returncode, b"taken over this run" in told) == (130, True)
     assert statuses(tmp_path)[1] is None, "the results are those of the resume"
 

@@ -8,8 +8,8 @@ import pytest
 
 from maker_graph import UsageError
 from maker_graph.run.checking import check_task
-from maker_graph.tasks.checking import CHECKS
 from maker_graph.tasks.loading import load_task
+from maker_graph.tasks.trial import CHECKS
 
 WORDS = """
 class Words:

@@ -15,7 +15,8 @@ from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.models.simulation.records import RecordsRehearsal
 from maker_graph.models.simulation.rehearsal import replies_of
 from maker_graph.tasks import Hanoi, Records
-from maker_graph.tasks.checking import CHECKS, Outside, Trial, replayed, try_task
+from maker_graph.tasks.checking import Outside, replayed, try_task
+from maker_graph.tasks.trial import CHECKS, Trial
 
 ROW = {"address": "5 Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}
 clock = itertools.count()

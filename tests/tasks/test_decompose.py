@@ -22,9 +22,10 @@ from maker_graph.report.sections.tree import tree_section
 from maker_graph.run import directory as runs
 from maker_graph.simulation import Replies, Simulator, profile_of
 from maker_graph.tasks import Decompose
-from maker_graph.tasks.checking import CHECKS, Outside, try_task
+from maker_graph.tasks.checking import Outside, try_task
 from maker_graph.tasks.decompose import DEEPEST, MAX_NODES, MOST_PARTS, Tree, normalised
 from maker_graph.tasks.loading import described, load_task
+from maker_graph.tasks.trial import CHECKS
 from tests.benchmarks.decompose import measured, product_of
 from tests.conftest import Cli, Scripted
 from tests.models.serving import served

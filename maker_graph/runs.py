@@ -206,7 +206,7 @@ class Run:
             max_cost: USD; the run stops before more are spent.
             max_calls: requests, failed ones included.
             max_minutes: at work.
-            max_steps: of the task. It is kept like the others, and None leaves it as it was.
+            max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
             price: USD per million tokens, "input,output", if not the list price.
             lookahead: microsteps in flight at once, or "auto". By default one, or as many independent items as `concurrency`
                 allows.

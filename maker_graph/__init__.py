@@ -25,7 +25,7 @@ from maker_graph.core.red_flags import (
     tool_calls,
     truncated,
 )
-from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
+from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
 from maker_graph.core.task import GivenPart, PartsTask, Task, VotedPart
 from maker_graph.core.voting import Voting
 from maker_graph.errors import (
@@ -69,6 +69,7 @@ __all__ = [
     "JSON",
     "AheadBy",
     "Budget",
+    "Confirm",
     "Copies",
     "DamagedRun",
     "Decided",

@@ -7,7 +7,8 @@ No rule ever declares a silent winner. A vote ends undecided when
 - the rule needs more samples than the cap allows: nobody can win within it, so none of them is drawn;
 - so many red flags have come in a row, with no vote between or after them: the model is stuck on this prompt;
 - ten valid samples have come and no two agree: then the answers hold something that varies freely;
-- the rule says that it is hung.
+- the rule says that it is hung. Then the step is contested, and its decision says `passed`: more votes of the same kind would
+  decide it, and often wrongly. The other three are stuck.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -122,6 +123,7 @@ class Decision(Vote):
         first_agrees: whether the very first sample of the step, alone, gives the decided answer.
         tried: the votes of earlier rungs, undecided all of them; none of their votes counts here.
         replies: the last replies, if it is undecided.
+        passed: true if it is undecided because the rule gave it up: it is contested, and not stuck. Left out otherwise.
         part: the part of the task that it is about; left out where the task has only one.
     """
 
@@ -133,6 +135,7 @@ class Decision(Vote):
     first_agrees: bool
     tried: list[Vote]
     replies: list[str]
+    passed: NotRequired[bool]
     part: NotRequired[str]
 
 
@@ -297,8 +300,16 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
-    fallbacks = sum(j.get("fallback", False) for j in judged)
-    return {**decision, "fallbacks": fallbacks} if fallbacks else decision
+    if given_up(ballot, voting.rule):
+        decision["passed"] = True
+    if fallbacks := sum(j.get("fallback", False) for j in judged):
+        decision["fallbacks"] = fallbacks
+    return decision
+
+
+def given_up(ballot: Mapping[str, int], rule: StoppingRule) -> bool:
+    """Return whether `rule` gives up a vote that stands so: the step is contested, and passed on."""
+    return isinstance(checked_verdict(rule, ballot), Hung)
 
 
 def vote_of(decision: Decision) -> Vote:
@@ -393,7 +404,7 @@ def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided |
             "pass key= to say which answers are the same vote."
         )
     if isinstance(verdict, Hung):
-        return f"no candidate won ({voting.rule})."
+        return f"no candidate won ({voting.rule}); the votes are {', '.join(map(str, sorted(ballot.values(), reverse=True)))}."
     last = next((j for j in reversed(judged) if j["flag"] is not None and j["why"]), None)
     cause = f" The last {last['flag']} reply: {last['why'].rstrip('.')}." if last else ""
     if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:

@@ -9,6 +9,10 @@ votes. So within a round of k - d samples the sequential rule could stop at the 
 counted every vote of the round too, and nothing is drawn that it would not have drawn. A discarded sample adds no vote,
 leaves the deficit as it was, and is replaced in the next round.
 
+A rule that gives up, such as ahead by k within m votes, keeps its outcome too. It gives up when nobody can win with the votes
+that are left, and that cannot change: a vote more leaves one vote less, and moves the lead by one at most. Only the number of
+votes may differ: a round may draw what the sequential rule would have spared, having given up in its midst.
+
 What breaks the law: counting replies as they arrive, and stopping when enough have come. If wrong replies are faster
 than right ones, the early stop favours them.
 """
@@ -34,7 +38,7 @@ class Draw(NamedTuple):
 
 
 class Hung(NamedTuple):
-    """Nobody has won, and under this rule nobody can any more."""
+    """Nobody has won, and under this rule nobody can any more: the step is contested, and passed on."""
 
 
 Verdict: TypeAlias = Decided | Draw | Hung
@@ -85,26 +89,85 @@ def _name_of(rule: object) -> str:
 class AheadBy:
     """First to be ahead of every other candidate by k votes: the rule of the paper, and the default.
 
+    With `within`, it must happen within so many votes; else the step is passed on, as soon as that is sure. Without it, a model
+    whose errors are correlated decides hopeless steps too. `within=k` decides only what is unanimous.
+
     >>> AheadBy(3)({"a": 4, "b": 2})
     Draw(samples=1)
     >>> AheadBy(3)({"a": 5, "b": 2})
     Decided(candidate='a')
+    >>> AheadBy(3, within=5)({"a": 2, "b": 1}), AheadBy(3, within=5)({"a": 2, "b": 2})
+    (Draw(samples=2), Hung())
+
+    Attributes:
+        k: the lead that decides.
+        within: so many votes at most; None is no limit.
+
+    Raises:
+        UsageError: k is no whole number of at least 1, or `within` is none of at least k.
     """
 
     k: int
+    within: int | None = None
 
     def __post_init__(self) -> None:
         whole("k", self.k)
+        if self.within is not None and whole("within", self.within) < self.k:
+            raise UsageError(f"within={self.within} votes nobody can be ahead by {self.k}: raise within or lower k.")
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`."""
         leader, ahead = lead(ballot)
         if leader is not None and ahead >= self.k:
             return Decided(leader)
+        if self.within is not None and sum(ballot.values()) + self.k - ahead > self.within:
+            return Hung()
         return Draw(self.k - ahead)
 
     def __str__(self) -> str:
-        return f"ahead by {self.k}"
+        return f"ahead by {self.k}" if self.within is None else f"ahead by {self.k} within {self.within} votes"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The first vote proposes an answer; it is decided if at least `by` of the next `of` votes give it too, else passed on.
+
+    With a pair of temperatures the first sample is cold: there the model is right most often. The others are hot, so that they
+    are votes and no copies. If the first sample is discarded, the first valid one proposes.
+
+    >>> Confirm(3, of=4)({"a": 3, "b": 1}), Confirm(3, of=4)({"a": 1, "b": 2})
+    (Draw(samples=1), Hung())
+    >>> Confirm(3, of=4)({"a": 4, "b": 1})
+    Decided(candidate='a')
+
+    Attributes:
+        by: so many votes must give the answer of the first.
+        of: so many votes after the first one, at most.
+
+    Raises:
+        UsageError: they are no whole numbers of at least 1, or `by` is more than `of`.
+    """
+
+    by: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if whole("of", self.of) < whole("by", self.by):
+            raise UsageError(f"Of {self.of} votes no {self.by} can confirm an answer: raise of or lower by.")
+
+    def __call__(self, ballot: Ballot, /) -> Verdict:
+        """Return the verdict on `ballot`, whose first key is the answer of the first vote."""
+        if not ballot:
+            return Draw(1 + self.by)
+        proposed, votes = next(iter(ballot.items()))
+        missing = self.by + 1 - votes
+        if missing <= 0:
+            return Decided(proposed)
+        left = 1 + self.of - sum(ballot.values())
+        return Draw(missing) if missing <= left else Hung()
+
+    def __str__(self) -> str:
+        return f"confirmed by {self.by} of {self.of}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.ballot import count, lead
-from maker_graph.core.rules import AheadBy, Decided, Draw, FirstTo, Hung, Majority, StoppingRule, checked_verdict
+from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, FirstTo, Hung, Majority, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
 from maker_graph.statistics.independent import expected_votes, p_sub
 
@@ -27,14 +27,15 @@ def sequential(votes: list[str], k: int) -> tuple[str, int] | None:
     return None
 
 
-def in_rounds(draw: Callable[[], str], rule: StoppingRule) -> tuple[str, int, int]:
+def in_rounds(draw: Callable[[], str], rule: StoppingRule) -> tuple[str | None, int, int]:
     ballot: dict[str, int] = {}
     drawn = rounds = 0
     while True:
         verdict = rule(ballot)
         if isinstance(verdict, Decided):
             return verdict.candidate, drawn, rounds
-        assert isinstance(verdict, Draw)
+        if isinstance(verdict, Hung):
+            return None, drawn, rounds
         rounds += 1
         drawn += verdict.samples
         for _ in range(verdict.samples):
@@ -130,6 +131,50 @@ def test_majority_needs_more_than_half_of_exactly_n() -> None:
     assert Majority(4)({"a": 2, "b": 2}) == Hung()
 
 
+def sequentially(votes: list[str], rule: StoppingRule) -> Decided | Hung | None:
+    """Return how a rule ends that looks after each vote; None if the votes do not suffice."""
+    ballot: dict[str, int] = {}
+    for vote in votes:
+        ballot[vote] = ballot.get(vote, 0) + 1
+        verdict = rule(ballot)
+        if not isinstance(verdict, Draw):
+            return verdict
+    return None
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=60, max_size=60), st.integers(1, 6), st.integers(0, 9))
+def test_a_round_never_changes_what_ahead_by_k_within_m_comes_to(votes: list[str], k: int, more: int) -> None:
+    rule, coming = AheadBy(k, within=k + more), iter(votes)
+    winner, drawn, _ = in_rounds(lambda: next(coming), rule)
+    expected = sequentially(votes, rule)
+    assert winner == (expected.candidate if isinstance(expected, Decided) else None)
+    assert drawn <= k + more
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=60, max_size=60), st.integers(1, 6), st.integers(0, 4))
+def test_a_round_never_changes_what_confirm_comes_to(votes: list[str], by: int, more: int) -> None:
+    rule, coming = Confirm(by, of=by + more), iter(votes)
+    winner, drawn, _ = in_rounds(lambda: next(coming), rule)
+    assert winner == (votes[0] if votes[1 : 1 + by + more].count(votes[0]) >= by else None)
+    assert drawn <= 1 + by + more
+
+
+@given(votes_of, st.integers(1, 5), st.integers(0, 6))
+def test_a_vote_is_given_up_exactly_when_nobody_can_win_it_any_more(votes: list[str], k: int, more: int) -> None:
+    ballot, rule = count(votes[: k + more]), AheadBy(k, within=k + more)
+    if lead(ballot).votes >= k:
+        return
+    left = k + more - sum(ballot.values())
+    best = max([lead(ballot | {name: ballot.get(name, 0) + left}).votes for name in [*ballot, "another"]])
+    assert isinstance(rule(ballot), Hung) == (best < k)
+
+
+def test_within_k_decides_only_what_is_unanimous() -> None:
+    assert AheadBy(3, within=3)({"a": 3}) == Decided("a")
+    assert AheadBy(3, within=3)({"a": 1, "b": 1}) == Hung()
+    assert str(AheadBy(3, within=5)) == "ahead by 3 within 5 votes"
+
+
 @pytest.mark.parametrize("rule", [AheadBy, FirstTo, Majority])
 @pytest.mark.parametrize("k", [0, -1, True, 2.0])
 def test_k_below_one_is_refused(rule: type, k: float) -> None:
@@ -184,3 +229,12 @@ def test_a_rule_that_changes_the_ballot_changes_no_vote() -> None:
 @given(votes_of, st.sampled_from([AheadBy(1), AheadBy(3), FirstTo(2), Majority(5)]))
 def test_the_rules_that_ship_always_say_what_can_be_kept(votes: list[str], rule: StoppingRule) -> None:
     assert checked_verdict(rule, count(votes)) == rule(count(votes))
+
+
+def test_a_rule_that_nobody_can_win_by_is_refused() -> None:
+    with pytest.raises(UsageError, match="raise within or lower k"):
+        AheadBy(3, within=2)
+    with pytest.raises(UsageError, match="raise of or lower by"):
+        Confirm(3, of=2)
+    with pytest.raises(UsageError, match="within"):
+        AheadBy(1, within=0)

@@ -173,6 +173,7 @@ class Run:
         stuck_after: int = STUCK_AFTER,
         seed: int | Auto | None = "auto",
         check: bool = True,
+        variants: bool = False,
         stop: Sequence[str] = (),
         structured: bool = False,
         retry_temperature: float | None = 1.0,
@@ -213,6 +214,7 @@ class Run:
             stuck_after: and so is one with so many red flags in a row at its end; then it climbs the ladder.
             seed: for samples that can be repeated; None sends none; "auto" is 1 for models that ship, and none for others.
             check: whether answers that break the task's rules are discarded.
+            variants: whether each sample is asked one of the equivalent questions that the task's `variants(state)` returns.
             stop: texts at which a reply ends, none of which it holds; not all models take them.
             structured: whether the answer's JSON schema is sent along, where model and answer have one.
             retry_temperature: the first rung of the ladder: the temperature of a stuck step's next samples; None leaves it out.
@@ -246,6 +248,7 @@ class Run:
             stuck_after=stuck_after,
             seed=_seed(model) if seed == "auto" else seed,
             check=check,
+            variants=variants,
             stop=stop,
             structured=structured,
         )

@@ -134,7 +134,7 @@ class LabelFile:
         content = os.pread(self._file, size - self._end, self._end)
         cut = content.rfind(b"\n") + 1
         lines, tail = content[:cut], content[cut:]
-        whole = tail.strip() and self._is_whole(tail)
+        whole = bool(tail.strip()) and _is_whole(tail, first=self._end + cut == 0)
         self._take(lines + (tail if whole else b""))
         self.dropped = bool(tail.strip()) and not whole
 
@@ -151,14 +151,6 @@ class LabelFile:
                 self.labels[label.step] = label
         self._lines -= 1  # what follows the last line end
         self._end += len(content)
-
-    def _is_whole(self, tail: bytes) -> bool:
-        """Say whether a line without an end is one that somebody wrote by hand: half an object is no object."""
-        try:
-            (LabelHeader.model_validate_json if self._end == 0 else label_of)(tail.decode())
-        except (ValueError, RecursionError):
-            return False
-        return True
 
 
 @contextmanager
@@ -230,6 +222,15 @@ def see_use(file: LabelFile, *uses: Use) -> None:
         )
 
 
+def _is_whole(tail: bytes, *, first: bool) -> bool:
+    """Say whether a line without an end is one that somebody wrote by hand: half an object is no object."""
+    try:
+        (LabelHeader.model_validate_json if first else label_of)(tail.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _header(file: int, path: Path) -> LabelHeader | None:
     """Return the first line of a file; None if it is empty, or was cut off in its first line.
 
@@ -239,14 +240,13 @@ def _header(file: int, path: Path) -> LabelHeader | None:
     with _locked(file, fcntl.LOCK_SH):
         content = os.pread(file, os.fstat(file).st_size, 0)
     first, end, _ = content.partition(b"\n")
-    if not first.strip() and not end:
+    if not content.strip() and not end:
         return None
-    if not end and first.startswith(_BEGINS) and not first.rstrip().endswith(b"}"):
-        return None
-    text = text_of(first, str(path), "the file")
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+        said = json.loads(text_of(first, str(path), "the file"))
+    except (json.JSONDecodeError, RecursionError):
+        if not end and first.startswith(_BEGINS):
+            return None
         said = None
     form = said.get("labels") if isinstance(said, dict) else None
     if form is None:

@@ -145,8 +145,8 @@ def audit_command(
         for step in found.wrong_steps[:LISTED]:
             tell(f"Step {step:,} is not as its label says.")
     if found.waiting:
-        labels = "1 label does" if found.waiting == 1 else f"{found.waiting:,} labels do"
-        tell(f"{labels} not count yet: a step that was drawn earlier has none. The same command asks for it.")
+        not_yet = "1 label does" if found.waiting == 1 else f"{found.waiting:,} labels do"
+        tell(f"{not_yet} not count yet: a step that was drawn earlier has none. The same command asks for it.")
     if found.drawn < min(random, found.population):
         tell(f"{found.drawn:,} of {min(random, found.population):,} count so far. The same command goes on: {found.file}")
     plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}

@@ -206,7 +206,7 @@ def read_reply(source: Source, state: Any, reply: str) -> tuple[Judged | None, s
 
     It is read as the task reads a model's reply. If it cannot be, and is a JSON object, list or text, it is the answer itself.
     """
-    from maker_graph.graph.ladder import reading_of  # noqa: PLC0415  LangGraph, which a look at labels does not need
+    from maker_graph.graph.voters import reading_of  # noqa: PLC0415  LangGraph, which a look at labels does not need
 
     part = source.task.voted(state)
     reading = replace(reading_of(part, state, check=source.check), red_flags={"empty": empty})

@@ -32,8 +32,8 @@ SHOWS = {
     "own_task": "Right, in 146 voted steps",
 }
 SAYS = (
-    r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'|^3 of 400 are wrong"
-    r"|is no longer the file that this run began with: put that one back"
+    r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'"
+    r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
 )
 """What the blocks of the pages print."""
 

@@ -20,7 +20,7 @@ from maker_graph.errors import UsageError
 from maker_graph.files import is_there
 from maker_graph.run.directory import Run
 from maker_graph.run.label_lines import LabelHeader
-from maker_graph.run.labelling import Labelling, Source, label_drawn, order_of, seed_of
+from maker_graph.run.labelling import Labelling, Source, label_drawn, order_of, see_apart, seed_of
 from maker_graph.run.labels import LabelFile, opened_labels, reading_labels
 from maker_graph.run.populations import Population, decided_steps, run_at, voted_steps
 from maker_graph.run.settings import unchanged
@@ -94,6 +94,7 @@ def audit(run: Run, how: Labelling, confidence: float = CONFIDENCE) -> Audit:
         raise UsageError("No step of this run was decided by models: there is nothing to audit.")
     Bound(len(population.steps), confidence)  # or it raises, before anybody is asked
     path = how.labels or _draw_of(run, population, how.warn)
+    see_apart(path, run)
     population = _drawn_from(run, path, population)
     with opened_labels(path, _header(run, population, how.seed), any_seed=how.seed is None) as file:
         label_drawn(file, lambda: _source(run), population, how)

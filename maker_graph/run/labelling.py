@@ -20,7 +20,7 @@ from maker_graph.core.red_flags import Sample, empty
 from maker_graph.core.task import Known, Skippable
 from maker_graph.core.verdict import RightPath
 from maker_graph.errors import MakerError, UsageError
-from maker_graph.run.directory import Run
+from maker_graph.run.directory import Run, is_kept_in
 from maker_graph.run.label_lines import USES, Label, LabelHeader, Use
 from maker_graph.run.labels import LabelFile, opened_labels
 from maker_graph.run.populations import Population, states_in, states_of, task_steps, voted_steps
@@ -121,6 +121,16 @@ class Labelling(NamedTuple):
     again: tuple[int, ...] = ()
     who: str = ""
     warn: Callable[[str], None] = lambda _: None
+
+
+def see_apart(path: Path, run: Run) -> None:
+    """See that a file of labels is none in which the run itself is kept.
+
+    Raises:
+        UsageError: it is.
+    """
+    if is_kept_in(run.directory, path):
+        raise UsageError(f"{path} is a file of the run itself: give another one to --labels.")
 
 
 def seed_of(seed: int | None) -> int:
@@ -352,10 +362,11 @@ def label(what: Run | LoadedTask, how: Labelling, use: Use = "certify", *, check
         use=use,
         digest=population.digest,
     )
+    path = how.labels or _own_file(what, use)
     if run is not None:
+        see_apart(path, run)
         unchanged(run.settings, run.task)
     source = Source.of(what, check=check)
-    path = how.labels or _own_file(what, use)
     with opened_labels(path, header, any_seed=how.seed is None) as file:
         label_drawn(file, lambda: source, population, how)
         order = list(islice(order_of(population, file.header.seed), how.random))

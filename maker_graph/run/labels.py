@@ -242,11 +242,14 @@ def _header(file: int, path: Path) -> LabelHeader | None:
     first, end, _ = content.partition(b"\n")
     if not content.strip() and not end:
         return None
+    begins = first.startswith(_BEGINS)
     try:
         said = json.loads(text_of(first, str(path), "the file"))
-    except (json.JSONDecodeError, RecursionError):
-        if not end and first.startswith(_BEGINS):
+    except (json.JSONDecodeError, RecursionError, UsageError) as error:
+        if begins and not end:
             return None
+        if begins and isinstance(error, UsageError):
+            raise
         said = None
     form = said.get("labels") if isinstance(said, dict) else None
     if form is None:

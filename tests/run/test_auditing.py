@@ -246,3 +246,16 @@ def test_an_items_task_is_no_chain(tmp_path: Path) -> None:
     assert isinstance(Words(), Items)
     with words_run(tmp_path, Words(20, wrong=[1])) as run:
         assert run.audit(random=20, truth=True).wrong_steps == (1,), "what follows a wrong item is judged all the same"
+
+
+@pytest.mark.parametrize("name", ["journal.db", "journal.db-wal", "journal.watermark", "settings.json", "checkpoints.db-shm"])
+def test_a_file_in_which_the_run_is_kept_takes_no_labels_also_if_it_is_not_there(tmp_path: Path, name: str) -> None:
+    with words_run(tmp_path, Words(3)) as run:
+        before = {path.name: path.read_bytes() for path in run.directory.iterdir() if path.suffix != ".db-shm"}
+        (tmp_path / "link").symlink_to(run.directory / name)
+        for path in (run.directory / name, tmp_path / "link"):
+            with pytest.raises(UsageError, match="a file of the run itself"):
+                run.audit(truth=True, labels=path)
+            with pytest.raises(UsageError, match="a file of the run itself"):
+                run.label(Labelling(3, path, truth=True))
+        assert {path.name: path.read_bytes() for path in run.directory.iterdir() if path.suffix != ".db-shm"} == before

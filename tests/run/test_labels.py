@@ -92,13 +92,14 @@ def test_labels_to_choose_by_and_examples_never_certify(tmp_path: Path, use: str
         b'{"a": 1}',
         b"null\n",
         b"[" * 100_000,
+        b"SQ\xff\n",
         b"\x00\n",
     ],
 )
 def test_a_file_of_the_users_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "l.jsonl"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"something else than labels|is no text"), opened_labels(path, HEADER):
+    with pytest.raises(UsageError, match="something else than labels"), opened_labels(path, HEADER):
         pass
     assert path.read_bytes() == content
 

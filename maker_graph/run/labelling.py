@@ -184,12 +184,12 @@ def label_by_asking(file: LabelFile, source: Source, order: Sequence[int], ask: 
     states = dict(source.states(missing))
     places = {step: place for place, step in enumerate(order, start=1)}
     for step in missing:
-        file.refresh()
-        if (step in file.labels and not again) or not file.claim(
-            step
-        ):  # somebody else has labelled it meanwhile, or is about to
+        if not file.claim(step):  # somebody else is asked about it just now
             continue
         try:
+            file.refresh()
+            if step in file.labels and not again:  # or was meanwhile
+                continue
             question = Question(step, places[step], len(order), source.question(states[step]))
             label = _asked(source, states[step], question, ask, who)
             if label is None:

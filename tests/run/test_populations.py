@@ -35,6 +35,10 @@ def test_the_digest_changes_with_what_models_decided_and_with_nothing_else(tmp_p
         assert run_at(opened(run)) == (6, 1)
     with words_run(tmp_path, Words(6, stuck=[4]), "other") as run:
         assert decided_steps(opened(run)).digest != before.digest
+    with words_run(tmp_path, Words(6), "one") as one, words_run(tmp_path, Words(6, wrong=[2]), "two") as two:
+        assert decided_steps(opened(one)).steps == decided_steps(opened(two)).steps
+        assert decided_steps(opened(one)).digest != decided_steps(opened(two)).digest
+        assert voted_steps(opened(one)).digest == voted_steps(opened(two)).digest
 
 
 def test_of_a_task_the_steps_that_a_program_answers_are_left_out() -> None:

@@ -8,8 +8,18 @@ from typing import Any
 import pytest
 
 from maker_graph import Items, Run, UsageError
-from maker_graph.run.label_lines import LabelHeader
-from maker_graph.run.labelling import Labelling, Question, Source, folded, label, near_duplicates, order_of, read_reply
+from maker_graph.run.label_lines import Label, LabelHeader
+from maker_graph.run.labelling import (
+    Labelling,
+    Question,
+    Source,
+    folded,
+    label,
+    label_by_asking,
+    near_duplicates,
+    order_of,
+    read_reply,
+)
 from maker_graph.run.labels import opened_labels, read_labels
 from maker_graph.run.populations import Population
 from maker_graph.simulation import Replies
@@ -190,7 +200,7 @@ def test_two_who_label_at_once_are_asked_about_different_steps(tmp_path: Path) -
     def ask(question: Question) -> str | None:
         if not asked:
             with opened_labels(path, header) as other:  # somebody else, who was faster with the next one
-                other.add(next(iter(other.labels.values())).__class__(order[2], "bo", "now"))
+                other.add(Label(order[2], "bo", "now"))
         return person(asked=asked)(question)
 
     label(loaded(), Labelling(4, path, ask=ask))
@@ -240,3 +250,20 @@ def test_of_a_part_of_a_population_the_order_is_that_of_the_whole() -> None:
     whole: Callable[..., Population] = lambda only: Population(range(1, 21), only=only)  # noqa: E731
     chosen = frozenset({2, 3, 5, 7, 11})
     assert [*order_of(whole(chosen), 3)] == [step for step in order_of(whole(None), 3) if step in chosen]
+
+
+def test_what_somebody_labelled_a_moment_before_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, asked = tmp_path / "l.jsonl", list[Question]()
+    label(loaded(), Labelling(0, path, seed=1))
+    header = LabelHeader.model_validate_json(path.read_text())
+    with opened_labels(path, header) as file, opened_labels(path, header) as other:
+        claim = file.claim
+
+        def late(step: int) -> bool:
+            if step == 2:
+                other.add(Label(2, "bo", "now"))
+            return claim(step)
+
+        monkeypatch.setattr(file, "claim", late)
+        label_by_asking(file, Source.of(loaded()), [1, 2, 3], person(asked=asked), "anna")
+    assert [question.step for question in asked] == [1, 3]

@@ -10,8 +10,10 @@ come in more than 1 - confidence of the cases. It is for one rule that was fixed
 Choosing. Several rules on the same labels are tested in an order that was fixed before, from the most cautious on, each at the
 full level, until one fails (fixed-sequence testing; Learn then Test, arXiv 2110.01052). A false promise needs that the first
 rule in this order whose risk is above the limit passes its own test, which is rarer than 1 - confidence. So all rules before
-the first failure keep the limit, together. What is proved of the chosen one is the limit. The bound of its own counts is lower,
-and is no proof once the counts have been chosen by.
+the first failure keep the limit, together. Tests may begin at a second place too, if the places share 1 - confidence, each for
+its own part (the fallback procedure, Wiens, Pharm. Stat. 2, 2003): where the first rules decide too little to prove anything,
+the others are not lost. What is proved of the chosen one is the limit. The bound of its own counts is lower, and is no proof
+once the counts have been chosen by.
 
 Adding labels. Who looks, adds labels and looks again has many chances. An e-value stands that (Ville's inequality; Waudby-Smith
 and Ramdas, arXiv 2010.09686). It is the wealth of a gambler who bets against the claim "the risk is at least `limit`": under
@@ -34,6 +36,10 @@ GUESSES: tuple[tuple[float, float], ...] = (
     *((multiple, 0.1) for multiple in (0.125, 0.25, 0.375, 0.5, 0.625)),
 )
 """The guesses of an e-value: the true risk as a multiple of the limit, and its share of the stake."""
+
+
+MOST_WRONG = 10_000
+"""With more wrong labels than this a target is too near to the risk to be proved."""
 
 
 class Counts(NamedTuple):
@@ -158,28 +164,72 @@ def labels_needed(limit: float, *, wrong: int = 0, confidence: float = CONFIDENC
     return high
 
 
-def proved_in_order(counts: Sequence[Counts], limit: float, *, confidence: float = CONFIDENCE, anytime: bool = False) -> int:
-    """Return how many rules, from the first on, are proved to be wrong in at most a share `limit` of their decisions.
+def labels_at(counts: Counts, limit: float, *, confidence: float = CONFIDENCE, anytime: bool = False) -> int | None:
+    """Return the fewest decided labels that prove `limit` if as large a share of them is wrong as of `counts`; None if none do.
+
+    >>> labels_at(Counts(0, 20), 0.05), labels_at(Counts(2, 100), 0.05), labels_at(Counts(5, 100), 0.05)
+    (59, 181, None)
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+    if counts.wrong >= check_limit(limit) * counts.decided:
+        return None
+
+    def needed(wrong: int) -> int:
+        return labels_needed(limit, wrong=wrong, confidence=confidence, anytime=anytime)
+
+    def enough(wrong: int) -> bool:
+        return counts.wrong * needed(wrong) <= wrong * counts.decided
+
+    low, high = -1, 0
+    while not enough(high):
+        low, high = high, 2 * high + 1
+        if high > MOST_WRONG:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return needed(high)
+
+
+def proved_in_order(
+    counts: Sequence[Counts],
+    limit: float,
+    *,
+    shares: Sequence[float] | None = None,
+    confidence: float = CONFIDENCE,
+    anytime: bool = False,
+) -> list[bool]:
+    """Return of each rule whether it is proved to be wrong in at most a share `limit` of its decisions.
 
     All of these are proved together, so that any of them may be chosen, by whatever the labels show.
 
-    >>> proved_in_order([Counts(0, 60), Counts(1, 100), Counts(9, 120), Counts(0, 200)], 0.05)
-    2
+    >>> few, many = Counts(0, 20), Counts(0, 80)
+    >>> proved_in_order([many, many, Counts(9, 120), many], 0.05)
+    [True, True, False, False]
+    >>> proved_in_order([few, many, many], 0.05, shares=[0.5, 0.5, 0])
+    [False, True, True]
 
     Args:
         counts: of each rule, in an order that was fixed before the labels were seen: the most cautious first.
         limit: the share.
-        confidence: with which it is proved.
+        shares: of 1 - confidence, where tests begin; they add up to 1 at most. None is all of it at the first rule.
+        confidence: with which all of it is proved.
         anytime: whether labels are added and the rules tested again.
 
     Raises:
         UsageError: a number is out of range.
     """
     check_limit(limit)
-    for number, each in enumerate(counts):
-        if bound_of(each, confidence, anytime=anytime) > limit:
-            return number
-    return len(counts)
+    doubt = 1 - check_confidence(confidence)
+    begins = [1.0, *[0.0] * len(counts)] if shares is None else shares
+    proved, level = [], 0.0
+    for each, share in zip(counts, begins, strict=shares is not None):
+        level += share * doubt
+        proved.append(level > 0 and bound_of(each, 1 - level, anytime=anytime) <= limit)
+        level = level if proved[-1] else 0.0
+    return proved
 
 
 def chain_bound(risk: float, steps: int) -> float:

@@ -92,19 +92,27 @@ def least_labels(wrong: int, risk: float, *, anytime: bool) -> int:
 
 def test_rules_are_tested_in_order_until_the_first_fails() -> None:
     fine, bad = Counts(0, 60), Counts(9, 120)
-    assert proved_in_order([fine, fine, bad, fine], 0.05) == 2
-    assert proved_in_order([bad, fine], 0.05) == 0
-    assert proved_in_order([], 0.05) == 0
-    assert proved_in_order([fine, Counts(0, 0), fine], 0.05) == 1, "what decides nothing proves nothing"
-    assert proved_in_order([fine, fine], 0.05, anytime=True) == 0
+    assert proved_in_order([fine, fine, bad, fine], 0.05) == [True, True, False, False]
+    assert proved_in_order([bad, fine], 0.05) == [False, False]
+    assert proved_in_order([], 0.05) == []
+    assert proved_in_order([fine, Counts(0, 0), fine], 0.05) == [True, False, False], "what decides nothing proves nothing"
+    assert proved_in_order([fine, fine], 0.05, anytime=True) == [False, False]
 
 
-def test_no_false_promise_is_made_in_more_than_one_case_of_twenty() -> None:
-    """The second rule is just too bad, and the third even more so: whoever is promised either is deceived."""
+def test_a_second_place_to_begin_has_its_own_share_and_what_was_proved_before() -> None:
+    few, enough, more = Counts(0, 20), Counts(0, 60), Counts(0, 75)
+    assert proved_in_order([few, enough], 0.05, shares=[0.5, 0.5]) == [False, False]
+    assert proved_in_order([few, more, enough], 0.05, shares=[0.5, 0.5, 0]) == [False, True, False]
+    assert proved_in_order([more, enough], 0.05, shares=[0.5, 0.5]) == [True, True]
+
+
+@pytest.mark.parametrize("shares", [None, [0.5, 0, 0.5]])
+def test_no_false_promise_is_made_in_more_than_one_case_of_twenty(shares: list[float] | None) -> None:
+    """The second rule is just too bad, and so is the third: whoever is promised either is deceived."""
     chance, deceived, runs = Random(5), 0, 1_000
     for _ in range(runs):
-        counts = [Counts(sum(chance.random() < risk for _ in range(200)), 200) for risk in (0.001, 0.05, 0.06)]
-        deceived += proved_in_order(counts, 0.05) >= 2
+        counts = [Counts(sum(chance.random() < risk for _ in range(200)), 200) for risk in (0.001, 0.05, 0.05)]
+        deceived += any(proved_in_order(counts, 0.05, shares=shares)[1:])
     assert deceived <= 0.05 * runs + 4 * math.sqrt(0.05 * 0.95 * runs)
 
 
@@ -135,6 +143,7 @@ def test_a_chain_takes_three_labels_for_each_step_and_chance_of_error() -> None:
         lambda: chain_bound(0.1, 0),
         lambda: chain_labels(0.9, 0),
         lambda: proved_in_order([], 1.0),
+        lambda: proved_in_order([], 0.1, confidence=0.0),
     ],
 )
 def test_what_is_out_of_range_is_told(wrong_use: object) -> None:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from maker_graph.calibration.votes import FLAG, RIGHT, LabelledVotes, Pool, PoolName
 from maker_graph.core.ballot import count
+from maker_graph.core.decision import SCATTERED
 from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, Hung, StoppingRule
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
@@ -172,7 +173,8 @@ class _Judge:
 
     def _draws(self, seen: str) -> int:
         """Return how many samples come next; 0 or below is the `End`, with a minus."""
-        verdict = self._rule(count(seen.replace(FLAG, "")))
+        ballot = count(seen.replace(FLAG, ""))
+        verdict = self._rule(ballot)
         match verdict:
             case Decided(candidate):
                 return -(End.RIGHT if candidate == RIGHT else End.WRONG)
@@ -180,7 +182,8 @@ class _Judge:
                 return -End.PASSED
             case Draw(samples):
                 flags = len(seen) - len(seen.rstrip(FLAG))
-                return -End.STUCK if flags >= self._stuck_after else samples
+                scattered = len(ballot) >= SCATTERED and sum(ballot.values()) == len(ballot)
+                return -End.STUCK if scattered or flags >= self._stuck_after else samples
 
 
 @dataclass(frozen=True, slots=True)

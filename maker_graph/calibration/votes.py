@@ -150,16 +150,10 @@ def _pair(given: Any) -> tuple[float, float]:
         ValueError: it is no temperature.
         TypeError: it is no number.
     """
-    first, others = (
-        given
-        if isinstance(given, list) and len(given) == 2
-        else (given[0], given[0])
-        if isinstance(given, list)
-        else (given, given)
-    )
-    if any(isinstance(each, bool) or not 0 <= each < float("inf") for each in (first, others)):
+    pair = given if isinstance(given, list) else [given]
+    if len(pair) not in {1, 2} or any(isinstance(each, bool) or not 0 <= each < float("inf") for each in pair):
         raise ValueError
-    return float(first), float(others)
+    return float(pair[0]), float(pair[-1])
 
 
 class _Reading:

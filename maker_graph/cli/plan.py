@@ -87,7 +87,7 @@ def plan_command(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Draw as PNGs there: the paper's figures 3 to 5, from the formulas; with --labelled, error and cost of cascades.",
+            help="Draw as PNGs there: the paper's figures 3 to 5, by the formulas; with --labelled, error and cost.",
         ),
     ] = None,
     force: Force = False,

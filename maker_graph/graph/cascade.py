@@ -22,7 +22,7 @@ from maker_graph.models.calls import Calls
 class Rung:
     """One rung of a cascade.
 
-    >>> Rung("sim:toy", Voting(k=3)).rephrase
+    >>> Rung("sim:perfect", Voting(k=3)).rephrase
     0
 
     Attributes:

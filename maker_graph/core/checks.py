@@ -44,6 +44,17 @@ def switch(name: str, value: object) -> bool:
     return value
 
 
+def texts(name: str, value: object) -> tuple[str, ...]:
+    """Return `value` as a tuple of texts, none of them empty.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(each, str) and each for each in value):
+        raise UsageError(f"{name} is a list of texts, none of them empty, not {value!r}.")
+    return tuple(value)
+
+
 def one_of(name: str, value: object, choices: Sequence[str]) -> None:
     """See that `value` is one of `choices`.
 

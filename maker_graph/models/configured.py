@@ -5,6 +5,7 @@ What integrations do differently with these settings is settled here, and for Op
 - streaming: k replies would be streamed into a chat at once; the copy does not stream, and does not ask for a stream;
 - a seed of the model's own would go out with every sample and make k copies of one vote, and several replies to one request
   would be paid for and dropped: the copy has neither, wherever they stand (`ALIKE`). A vote with a seed gives each sample one;
+- stop sequences go out with each request, in the place of the model's own; OpenAI's Responses API takes none;
 - temperature and output cap are set as fields of the copy, under the name that the integration has for them, and taken out of
   all other places. Models that take no temperature are sent none.
 """
@@ -62,11 +63,11 @@ class Configured:
     config: RunnableConfig = field(default_factory=RunnableConfig)
 
 
-def configured(bound: Bound, temperature: float | None, max_tokens: int | None) -> Configured:
+def configured(bound: Bound, temperature: float | None, max_tokens: int | None, stop: Sequence[str] = ()) -> Configured:
     """Return a copy of a model and what was bound to it; see `Sampler` for its settings.
 
     Raises:
-        UsageError: the model thinks for as many tokens as a reply may have.
+        UsageError: the model thinks for as many tokens as a reply may have, or takes no `stop`.
     """
     model = bound.model
     fields = type(model).model_fields
@@ -91,10 +92,17 @@ def configured(bound: Bound, temperature: float | None, max_tokens: int | None) 
     update |= {field: _without(inner, {*map(_folded, taken)}) for field, inner in told.items() if isinstance(inner, Mapping)}
     if is_openai(model):
         update |= openai_update(model.model_copy(update=update), name, max_tokens, bound.kwargs)
-    no_seed = is_openai(model) and uses_responses(model, bound.kwargs)
-    seed = "random_seed" if "random_seed" in fields else None if no_seed else "seed"
+    responses = is_openai(model) and uses_responses(model, bound.kwargs)
+    seed = "random_seed" if "random_seed" in fields else None if responses else "seed"
     ships = type(model).__module__.startswith("maker_graph.")
     kwargs = _without(bound.kwargs, {*map(_folded, taken)})
+    if stop and responses:
+        raise UsageError(
+            f"{name} is asked through OpenAI's Responses API, which takes no stop sequences: leave stop out, or make the model "
+            "with use_responses_api=False."
+        )
+    if stop:
+        kwargs["stop"] = [*stop]
     copy = model.model_copy(update=update)
     return Configured(copy, name, temperature, is_openai(model), keys_of(model), seed, ships, kwargs, bound.config)
 

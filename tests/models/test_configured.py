@@ -3,14 +3,17 @@
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 
 from maker_graph import UsageError, create_microstep
 from maker_graph.models.configured import configured
 from maker_graph.models.names import info_of
+from maker_graph.models.resolving import resolve_model
 from maker_graph.models.sampler import Sampler
+from maker_graph.models.simulation.model import simulated
 from maker_graph.models.wrapped import Bound
+from maker_graph.tasks.hanoi import Hanoi
 from tests.conftest import Scripted, replies
 from tests.models.serving import KEY, PROMPT, completion, server
 
@@ -242,3 +245,45 @@ def test_a_deployment_behind_a_companys_gateway_gets_the_cap_of_azures() -> None
         assert made.draw(PROMPT, 1).text == "2"
     assert {name: value for name, value in asked[0].items() if "tokens" in name} == {"max_completion_tokens": 750}
     assert configured(bound(model), 0.1, 750).name == "prod"
+
+
+def test_stop_sequences_go_out_with_each_sample_in_the_place_of_the_models_own() -> None:
+    with server((200, completion(), {})) as (url, asked):
+        for model in (
+            openai(url),
+            openai(url, stop=["x"]),
+            openai(url).bind(stop=["x"]),
+            openai(url).with_fallbacks([openai(url)]),
+        ):
+            drawn = Sampler([model], temperature=0.1, max_tokens=9, seed=None, stop=("\n", "END"))
+            assert drawn.draw(PROMPT, 0).finish == "stop"
+            Sampler([model], temperature=0.1, max_tokens=9, seed=None).draw(PROMPT, 0)
+    assert [body.get("stop") for body in asked[::2]] == [["\n", "END"]] * 4
+    assert [body.get("stop") for body in asked[1::2]] == [None, ["x"], ["x"], None]
+
+
+async def test_the_models_that_ship_and_scripted_ones_honour_stop_sequences() -> None:
+    lines = simulated("perfect", {"?": ["yes\nand so on", "no"]})
+    for model in (lines, Scripted(script=replies("yes\nand so on"))):
+        drawn = Sampler([model], temperature=0.1, max_tokens=99, seed=1, stop=("\n",))
+        assert drawn.draw("?", 0).text == (await drawn.adraw("?", 1)).text == "yes"
+    task = Hanoi(3)
+    tiny = Sampler([resolve_model("tiny")], temperature=0.0, max_tokens=99, seed=1, stop=("\nnext",)).draw(
+        task.prompt(task.start()), 0
+    )
+    assert (tiny.text.count("\n"), tiny.finish) == (0, "stop")
+
+
+def test_stop_sequences_are_refused_where_nobody_would_honour_them() -> None:
+    settings: Any = {"temperature": None, "max_tokens": None, "seed": None}
+    with pytest.raises(UsageError, match=r"Responses API, which takes no stop sequences.*use_responses_api=False"):
+        Sampler([openai(use_responses_api=True)], **settings, stop=("\n",))
+    function: Any = RunnableLambda(lambda _: "yes")
+    other: Any
+    for other in (function, openai().with_fallbacks([function])):
+        with pytest.raises(UsageError, match=r"An agent chooses stop .* give stop=\(\) here"):
+            Sampler([other], **settings, stop=("\n",))
+    odd: Any
+    for odd in ("\n", ("",), [1], 5, None):
+        with pytest.raises(UsageError, match="stop is a list of texts"):
+            Sampler([openai()], **settings, stop=odd)

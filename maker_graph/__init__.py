@@ -54,6 +54,7 @@ from maker_graph.statistics.correlated import p_sub as p_sub_correlated
 from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
 
 if TYPE_CHECKING:
+    from maker_graph.graph.cascade import Rung
     from maker_graph.graph.ladder import Ladder
     from maker_graph.graph.maker import create_maker
     from maker_graph.graph.microstep import create_microstep
@@ -96,6 +97,7 @@ __all__ = [
     "ProviderFailure",
     "RedFlag",
     "Run",
+    "Rung",
     "Sample",
     "StaleStep",
     "StoppingRule",
@@ -143,6 +145,7 @@ _LATER = {
     "Gate": "maker_graph.models.gate",
     "Ladder": "maker_graph.graph.ladder",
     "Run": "maker_graph.runs",
+    "Rung": "maker_graph.graph.cascade",
     "create_maker": "maker_graph.graph.maker",
     "create_microstep": "maker_graph.graph.microstep",
     "retry_on": "maker_graph.graph.retry",

@@ -61,7 +61,7 @@ class UnusableRun(UsageError):
 
 
 class Undecided(MakerError):
-    """No candidate won: the sample cap was reached, or nothing agreed.
+    """No candidate won: the sample cap was reached, nothing agreed, or the rule gave the vote up.
 
     Attributes:
         reason: why no more samples were drawn, in one sentence.
@@ -70,6 +70,7 @@ class Undecided(MakerError):
         samples: how many samples were drawn.
         replies: the last replies.
         prompt: what was asked, (role, content) in order, if somebody is asked in the model's place.
+        passed: whether the rule gave the vote up: the step is contested, and no model is asked again.
     """
 
     def __init__(  # noqa: PLR0917  pickling gives them back by place
@@ -80,14 +81,16 @@ class Undecided(MakerError):
         samples: int,
         replies: Sequence[str] = (),
         prompt: Sequence[tuple[str, Any]] = (),
+        passed: bool = False,
     ) -> None:
-        super().__init__(reason, ballot, flags, samples, replies, prompt)
+        super().__init__(reason, ballot, flags, samples, replies, prompt, passed)
         self.reason = reason
         self.ballot = dict(ballot)
         self.flags = dict(flags)
         self.samples = samples
         self.replies = list(replies)
         self.prompt = list(prompt)
+        self.passed = passed
 
     def __str__(self) -> str:
         # Candidates and replies stay out of the text, which goes into traces, also where outputs are hidden.

@@ -10,7 +10,7 @@ who looks at a run waits for neither LangGraph nor numpy.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, draftable, guarded, total_of
 from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, MakerOutput
+from maker_graph.core.rules import AheadBy
 from maker_graph.core.task import Predicts
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
@@ -32,20 +33,23 @@ from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles, file_named
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
+from maker_graph.run.cascades import rungs_of
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.results import see_out, write_out
 from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
-from maker_graph.run.settings import LadderSettings, Settings, new_settings
+from maker_graph.run.settings import Settings, new_settings
 from maker_graph.run.traces import Trace
+from maker_graph.run.votings import LadderSettings
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.inputs import declared_files
 from maker_graph.tasks.loading import LoadedTask, described
 
 if TYPE_CHECKING:
     from maker_graph.calibration.estimates import ModelEstimates
+    from maker_graph.graph.cascade import Rung
     from maker_graph.models.calls import Call
     from maker_graph.report.certificate import Certificate
 
@@ -157,8 +161,10 @@ class Run:
         path: str | Path,
         task: AnyTask | LoadedTask,
         *,
-        model: str | Mapping[str, str],
+        model: str | Mapping[str, str] | None = None,
         k: int | Auto | Mapping[str, int | Auto] = "auto",
+        within: int | None = None,
+        cascade: "str | Path | Sequence[Rung] | None" = None,
         target: float = TARGET,
         calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",
@@ -167,6 +173,8 @@ class Run:
         stuck_after: int = STUCK_AFTER,
         seed: int | Auto | None = "auto",
         check: bool = True,
+        stop: Sequence[str] = (),
+        structured: bool = False,
         retry_temperature: float | None = 1.0,
         rephrase: bool = True,
         escalate: str | None = None,
@@ -188,9 +196,14 @@ class Run:
         Args:
             path: the directory; it must not exist.
             task: what is to be done.
-            model: `provider:model`, `sim:PROFILE` or `tiny`. For a task of parts also a mapping from each voted part to one.
+            model: `provider:model`, `sim:PROFILE` or `tiny`; left out with a `cascade`. For a task of parts also a mapping from
+                each voted part to one.
             k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise. For a task
                 of parts also a mapping from names of voted parts.
+            within: so many votes at most; a step that nobody can win within them is contested, and passed on: it is left open
+                for a person, and no model votes on it again.
+            cascade: in place of model, k, within, temperature and the ladder: a file of `maker-graph run --cascade`, or a list
+                of `Rung`s whose models are named. What one rung does not decide goes to the next.
             target: for k="auto", the chance that no step is wrong.
             calibration: what is known of the model: the file that `maker-graph calibrate` wrote; for a task of parts a mapping
                 from the name of a part to its file.
@@ -200,6 +213,8 @@ class Run:
             stuck_after: and so is one with so many red flags in a row at its end; then it climbs the ladder.
             seed: for samples that can be repeated; None sends none; "auto" is 1 for models that ship, and none for others.
             check: whether answers that break the task's rules are discarded.
+            stop: texts at which a reply ends, none of which it holds; not all models take them.
+            structured: whether the answer's JSON schema is sent along, where model and answer have one.
             retry_temperature: the first rung of the ladder: the temperature of a stuck step's next samples; None leaves it out.
             rephrase: the second rung: the task's prompt in other words, if it has one.
             escalate: the third rung: a stronger model.
@@ -231,10 +246,22 @@ class Run:
             stuck_after=stuck_after,
             seed=_seed(model) if seed == "auto" else seed,
             check=check,
+            stop=stop,
+            structured=structured,
         )
-        votes = planned_votes(loaded, Said(model, k, calibration), asked, target, warn)
-        ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
-        settings = new_settings(loaded, votes.model, votes.voting, ladder, votes.parts)
+        estimates = None
+        if cascade is not None:
+            _see_alone(model=model, k=k, within=within, calibration=calibration, temperature=temperature, escalate=escalate)
+            first, *others = rungs_of(cascade, seed=seed, check=check)
+            settings = new_settings(loaded, first.model, first.voting, cascade=others)
+        elif model is None:
+            raise UsageError("No model is named: give model, or a cascade.")
+        else:
+            votes = planned_votes(loaded, Said(model, k, calibration), asked, target, warn)
+            ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
+            voting = votes.voting if within is None else votes.voting.led_by(AheadBy(votes.voting.lead or 1, within))
+            estimates = votes.estimates if within is None else None  # what is planned is a race without an end
+            settings = new_settings(loaded, votes.model, voting, ladder, parts=votes.parts)
         options = RunOptions.of(
             max_cost=max_cost,
             max_calls=max_calls,
@@ -250,7 +277,7 @@ class Run:
         own = OwnFiles()
         _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
-            notes = {**options.note(), **note_of(own.known), **_plan(votes.estimates, settings, loaded.task)}
+            notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task)}
             opened = stack.enter_context(directories.created(Path(path), settings, loaded, fsync=fsync, notes=notes))
             return cls(opened, stack.pop_all())
 
@@ -469,7 +496,9 @@ class Run:
         journal = self._opened.journal
         journal.check(journal.step)
         settings = self.settings
-        return certify_parts(ballots_in(journal.entries()), settings.k, settings.leads, CopiesSeen.of(journal.note(NOTE)))
+        ballots = ballots_in(journal.entries(), by_rung=bool(settings.cascade))
+        leads = settings.leads_of_rungs if settings.cascade else settings.leads
+        return certify_parts(ballots, settings.k, leads, CopiesSeen.of(journal.note(NOTE)))
 
     def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.
@@ -509,10 +538,20 @@ class Run:
         self.close()
 
 
-def _seed(model: str | Mapping[str, str]) -> int | None:
+def _see_alone(**said: object) -> None:
+    """See that nothing is said beside a cascade that its rungs say.
+
+    Raises:
+        UsageError: something is.
+    """
+    if twice := [name for name, value in said.items() if value is not None and value != "auto"]:
+        raise UsageError(f"The rungs of a cascade say it themselves: leave out {', '.join(twice)}.")
+
+
+def _seed(model: str | Mapping[str, str] | None) -> int | None:
     """Return the seed of a run that is not given one: that of its model, or of the first of several."""
     first = next(iter(model.values()), "") if isinstance(model, Mapping) else model
-    return info_of(first).seed
+    return info_of(first or "").seed
 
 
 def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask) -> dict[str, str]:
@@ -551,6 +590,7 @@ def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> Non
     from maker_graph.run.options import prices_of
 
     most = max([settings.k, *settings.leads.values()])
+    most = max([most, *(rung.voting.first_round for rung in settings.cascade)])
     if options.max_samples is not None and options.max_samples < most:
         raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {most}.")
     inside = guarded(task)

@@ -18,7 +18,7 @@ from maker_graph.core.task import Located
 from maker_graph.core.voting import K, Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
-from maker_graph.run.settings import PartSettings
+from maker_graph.run.votings import PartSettings
 from maker_graph.tasks.loading import LoadedTask
 
 Lead: TypeAlias = int | Literal["auto"]

@@ -25,7 +25,7 @@ from maker_graph.core.decision import Judged, Reader, judge_all
 from maker_graph.core.guarding import AnyTask, Guarded, guarded
 from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, UsageError
-from maker_graph.graph.ladder import reading_of
+from maker_graph.graph.voters import reading_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.names import info_of

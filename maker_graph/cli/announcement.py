@@ -5,10 +5,12 @@ from typing import Any
 from maker_graph.calibration.plan import WIDE
 from maker_graph.cli.output import console, shown, tell
 from maker_graph.core.guarding import guarded, total_of
+from maker_graph.core.rules import AheadBy
 from maker_graph.core.task import Predicts
 from maker_graph.models.pricing import FREE
 from maker_graph.report.wording import chance
 from maker_graph.run.options import prices_of
+from maker_graph.run.settings import Settings
 from maker_graph.runs import Run
 
 
@@ -19,8 +21,7 @@ def announce(run: Run, *, quiet: bool) -> None:
     settings, total, plan = run.settings, total_of(run.task), run.plan
     draws = console(err=True)
     steps = f"{total:,} steps" if total is not None else "steps until it is done"
-    by_part = ", ".join(f"{name} {k}" for name, k in settings.leads.items())
-    by = f"leads of {by_part} votes" if by_part else f"a lead of k = {settings.k} votes"
+    by = _rules(settings)
     lead = f": {steps}, each decided by {by}. Run: {run.directory}"
     draws.print(shown((settings.task, "bold"), lead))
     if settings.simulated:
@@ -51,6 +52,20 @@ def announce(run: Run, *, quiet: bool) -> None:
             f"Expected: {calls:,} calls, and some more where samples disagree; "
             f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."
         )
+
+
+def _rules(settings: Settings) -> str:
+    """Return what decides a step, in words."""
+    if settings.cascade:
+        rungs = [(settings.model, settings.voting), *((rung.model, rung.voting) for rung in settings.cascade)]
+        return "one of these rungs: " + ", then ".join(f"{model} {voting.rule}" for model, voting in rungs)
+    within = settings.voting.rule.within if isinstance(settings.voting.rule, AheadBy) else None
+    within_text = "" if within is None else f" within {within}, or passed on"
+    if settings.leads:
+        return f"leads of {', '.join(f'{name} {k}' for name, k in settings.leads.items())} votes{within_text}"
+    if settings.voting.lead is None:
+        return f"the rule: {settings.voting.rule}"
+    return f"a lead of k = {settings.k} votes{within_text}"
 
 
 def _prompt_tokens(run: Run) -> int:

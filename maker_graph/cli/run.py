@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     epilog="Examples:\n\n  maker-graph run hanoi\n\n"
     "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
+    "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 3 --within 3\n\n"
     "  maker-graph run mypackage.tasks:Sorting --set words=words.txt --set limit=9 --model openai:gpt-4.1-mini --run sorting-1",
 )
 def run_command(
@@ -92,6 +93,22 @@ def run_command(
             "choose=3,verdict=2.",
         ),
     ] = "auto",
+    within: Annotated[
+        int | None,
+        typer.Option(
+            help="So many votes at most. A step that nobody can win within them is contested: it is left to a person, and no "
+            "model votes on it again. --within K decides only what is unanimous.",
+            min=1,
+        ),
+    ] = None,
+    cascade: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="In place of --model, --k, --within, --temperature: JSON with rungs, each a model and a rule. What one rung "
+            "does not decide goes to the next. maker-graph plan --labelled writes such a file.",
+        ),
+    ] = None,
     target: Target = TARGET,
     calibration: Annotated[
         list[str] | None,
@@ -145,6 +162,15 @@ def run_command(
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     check: Check = True,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="A text at which a reply ends, such as '\\n'; give it again for each. Not all models take it."
+        ),
+    ] = None,
+    structured: Annotated[
+        bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
+    ] = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -160,14 +186,17 @@ def run_command(
     if task == "records" and out is None:
         raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
     loaded = task_named(task, disks, source, sets)
-    named_model = default_model(task, loaded.options.get("disks", 0)) if model is None else model
+    if model is None and cascade is None:
+        model = default_model(task, loaded.options.get("disks", 0))
     with recording(record) as file:
         named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
         created = Run.create(
             directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
             loaded,
-            model=models_named(named_model),
+            model=None if model is None else models_named(model),
             k=parse_k(k),
+            within=within,
+            cascade=cascade,
             target=target,
             calibration=calibrations_named(calibration or []),
             temperature=parse_temperature(temperature),
@@ -176,6 +205,8 @@ def run_command(
             stuck_after=stuck_after,
             seed="auto" if seed is None else seed,
             check=check,
+            stop=[unescaped(each) for each in stop or []],
+            structured=structured,
             retry_temperature=parse_retry_temperature(retry_temperature),
             rephrase=rephrase,
             escalate=escalate,

@@ -92,10 +92,8 @@ def _more(stopped: MakerError | None) -> str:
     shown = f"\nThe last replies end with:{replies}" if replies else ""
     asked = "".join(f"\n  {line}" for _, content in stopped.prompt[-1:] for line in str(content).splitlines())
     shown += f"\nWhat was asked:{asked}" if asked else ""
-    return (
-        f"{ballot}{shown}\n"
-        "To answer it yourself, add --answer REPLY to the command below; without it, the step is sampled again.\n"
-    )
+    without = "no model is asked again" if stopped.passed else "the step is sampled again"
+    return f"{ballot}{shown}\nTo answer it yourself, add --answer REPLY to the command below; without it, {without}.\n"
 
 
 def _todo(run: Run, stopped: MakerError | None) -> str:

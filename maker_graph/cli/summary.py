@@ -64,9 +64,8 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     if result["result"] is not None:
         yield "Result", visible(result["result"] if isinstance(result["result"], str) else json.dumps(result["result"]))
     steps = max(result["steps"], 1)
-    parts = ", ".join(f"{name} {k}" for name, k in result["leads"].items())
-    by = f"leads of {parts}" if parts else f"a lead of {result['k']}"
-    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by {by}"
+    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by {_by(result)}"
+    yield from _passed_rows(result)
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
@@ -98,6 +97,29 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
         yield "Cost", f"${result['cost_usd']:,.4f} at the prices known"
     sessions = "" if result["sessions"] < 2 else f", in {result['sessions']} sessions"
     yield "Time", f"{result['seconds']:,.1f} s{sessions}"
+
+
+def _passed_rows(result: Summary) -> Iterator[tuple[str, str]]:
+    """Yield what was passed on, and what each rung of a cascade took."""
+    if result["passed"]:
+        yield "Passed on", f"{result['passed']:,} open steps are contested: they are left to a person"
+    for number, rung in enumerate(result["rungs"], start=1):
+        cost = "" if rung["cost_usd"] is None or result["simulated"] else f", ${rung['cost_usd']:,.4f}"
+        shares = f"{rung['decided']:,} decided, {rung['passed']:,} passed on" + f", {rung['stuck']:,} stuck" * bool(
+            rung["stuck"]
+        )
+        told = f"{rung['steps']:,} steps, {shares}; {rung['samples']:,} samples{cost}; {rung['model']} {rung['rule']}"
+        yield f"Rung {number}", visible(told)
+
+
+def _by(result: Summary) -> str:
+    """Return what decides a step, in words."""
+    if result["rungs"]:
+        return "a cascade"
+    if result["leads"]:
+        return f"leads of {', '.join(f'{name} {k}' for name, k in result['leads'].items())}"
+    plain = f"ahead by {result['k']}"
+    return f"a lead of {result['k']}" if result["rule"] == plain else f"the rule: {result['rule']}"
 
 
 def _single(result: Summary) -> str:

@@ -393,7 +393,8 @@ def undecided(decision: Decision) -> Undecided:
     reason = decision["reason"]
     if decision["tried"]:
         reason = f"{reason} Tried: {', '.join(each['by'] for each in votes)}."
-    return Undecided(reason, decision["ballot"], flags, sum(each["samples"] for each in votes), decision["replies"])
+    samples, passed = sum(each["samples"] for each in votes), decision.get("passed", False)
+    return Undecided(reason, decision["ballot"], flags, samples, decision["replies"], passed=passed)
 
 
 def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided | Draw | Hung, voting: Voting) -> str:

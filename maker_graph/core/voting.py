@@ -4,7 +4,7 @@ A `Voting` does not say who answers. Together with a model and a prompt it is a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from maker_graph.core import checks
@@ -51,6 +51,8 @@ class Voting:
         stuck_after: a vote with so many red flags in a row at its end is undecided too.
         seed: from which each sample gets a seed of its own; None sends no seed.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
+        stop: texts at which a reply ends, none of which it holds; not all models take them.
+        structured: whether the answer's JSON schema is sent along, where model and answer have one.
         red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused, tool_calls, ended,
             no_text and empty. Copies are discarded whatever stands here.
 
@@ -65,6 +67,8 @@ class Voting:
     stuck_after: int = STUCK_AFTER
     seed: int | None = None
     check: bool = True
+    stop: Sequence[str] = ()
+    structured: bool = False
     red_flags: Sequence[RedFlag] | None = None
     rule: StoppingRule = field(init=False, repr=False, compare=False)
     first_round: int = field(init=False, repr=False, compare=False)
@@ -73,6 +77,8 @@ class Voting:
         checks.whole("max_samples", self.max_samples)
         checks.whole("stuck_after", self.stuck_after)
         checks.switch("check", self.check)
+        checks.switch("structured", self.structured)
+        object.__setattr__(self, "stop", checks.texts("stop", self.stop))
         if self.max_tokens is not None and self.max_tokens != "auto":
             checks.whole("max_tokens", self.max_tokens)
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
@@ -96,6 +102,15 @@ class Voting:
             object.__setattr__(self, "red_flags", tuple(self.red_flags))
         object.__setattr__(self, "rule", rule)
         object.__setattr__(self, "first_round", verdict.samples)
+
+    def led_by(self, k: int | StoppingRule) -> "Voting":
+        """Return this with another lead, or rule; a lead keeps the limit of `AheadBy(k, within=m)`.
+
+        >>> Voting(k=AheadBy(2, within=4)).led_by(3).k
+        AheadBy(k=3, within=4)
+        """
+        within = self.k.within if isinstance(self.k, AheadBy) else None
+        return replace(self, k=k if within is None or not isinstance(k, int) else AheadBy(k, within))
 
     @property
     def flags(self) -> dict[str, RedFlag]:

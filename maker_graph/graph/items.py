@@ -13,6 +13,7 @@ without its graph (`direct.py`).
 import asyncio
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -25,12 +26,12 @@ from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import Guarded
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.graph.asked import MicrostepGraph
-from maker_graph.graph.ladder import Voter, reading_of
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import Node
 from maker_graph.graph.slots import WIDTH, Crew, Limits, Slots, Work
 from maker_graph.graph.underway import context_of, current_window, detached
+from maker_graph.graph.voters import Voter, Voters, reading_of
 from maker_graph.models.callbacks import nobody_listens
 
 Graph: TypeAlias = StateGraph[Any, Any, Any, Any]
@@ -57,9 +58,9 @@ class ItemsState(MakerOutput):
 class _Answering:
     """Answers one item, on as many rungs as it takes."""
 
-    def __init__(self, voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> None:
+    def __init__(self, voters: Voters, config_of: Callable[[int], RunnableConfig]) -> None:
         self._voters = voters
-        self._direct = [voter.direct for voter in voters if isinstance(voter, MicrostepGraph)]
+        self._direct = [voter.direct for voter in voters.rungs if isinstance(voter, MicrostepGraph)]
         self._config_of = config_of
 
     def config(self, step: int) -> RunnableConfig:
@@ -67,25 +68,27 @@ class _Answering:
 
     def answer(self, state: JSON, config: RunnableConfig, *, quiet: bool) -> Decision:
         tried: list[Vote] = []
-        for voter, direct in zip(self._voters, self._direct, strict=True):
-            values = {"state": state}
+        values, rung = {"state": state}, 0
+        while True:
+            voter, direct = self._voters.rungs[rung], self._direct[rung]
             decision = direct.vote(values) if quiet else cast("Decision", voter.invoke(values, config)["decision"])
-            if decision["status"] == "decided" or len(tried) + 1 == len(self._voters):
-                break
+            if (following := self._voters.after(rung, decision)) is None:
+                return after_trying(tried, decision)
             tried.append(vote_of(decision))
-        return after_trying(tried, decision)
+            rung = following
 
     async def aanswer(self, state: JSON, config: RunnableConfig, *, quiet: bool) -> Decision:
         tried: list[Vote] = []
-        for voter, direct in zip(self._voters, self._direct, strict=True):
-            values = {"state": state}
+        values, rung = {"state": state}, 0
+        while True:
+            voter, direct = self._voters.rungs[rung], self._direct[rung]
             decision = (
                 await direct.avote(values) if quiet else cast("Decision", (await voter.ainvoke(values, config))["decision"])
             )
-            if decision["status"] == "decided" or len(tried) + 1 == len(self._voters):
-                break
+            if (following := self._voters.after(rung, decision)) is None:
+                return after_trying(tried, decision)
             tried.append(vote_of(decision))
-        return after_trying(tried, decision)
+            rung = following
 
 
 class _Tasks:
@@ -135,18 +138,21 @@ class SlotsOf(NamedTuple):
 
 
 def items_at_once(
-    voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig], slots_of: SlotsOf, at_the_end: OnUndecided
+    voters: Voters, config_of: Callable[[int], RunnableConfig], slots_of: SlotsOf, at_the_end: OnUndecided
 ) -> Node:
     """Return the node that keeps the slots full, and returns all that is finished at the front.
 
     Args:
-        voters: the microstep of the items, then the rungs of the ladder.
+        voters: the microstep of the items, then the rungs of the ladder or cascade.
         config_of: from an item to the config of its microstep.
         slots_of: how many items may be under way.
-        at_the_end: what becomes of an item at the end of the ladder.
+        at_the_end: what becomes of an item that no rung decided.
     """
     total, width, first, most_drawn = slots_of
-    vote, *rungs = voters  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
+    vote, *others = voters.rungs  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
+
+    def answering(rungs: Sequence[Voter]) -> _Answering:
+        return _Answering(replace(voters, rungs=rungs), config_of)
 
     def follow(values: Mapping[str, Any], slots: Slots, crew: Crew) -> None:
         concurrency = get_config().get("max_concurrency")
@@ -166,7 +172,7 @@ def items_at_once(
 
     def items(values: Mapping[str, Any]) -> dict[str, Any]:
         slots: Slots = current_window()
-        follow(values, slots, _Threads(_Answering([vote, *rungs], config_of), slots))
+        follow(values, slots, _Threads(answering([vote, *others]), slots))
         while not slots.ready():
             slots.signal.wait(slots.patience())  # type: ignore[call-arg]  # an event of threads
         return front(slots)
@@ -175,7 +181,7 @@ def items_at_once(
         slots: Slots = current_window()
         if not isinstance(slots.signal, asyncio.Event):
             slots.signal = asyncio.Event()
-        follow(values, slots, _Tasks(_Answering([vote, *rungs], config_of)))
+        follow(values, slots, _Tasks(answering([vote, *others])))
         while not slots.ready():
             await _waited(slots.signal, slots.patience())
         return front(slots)

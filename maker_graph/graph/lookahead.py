@@ -19,9 +19,9 @@ from langgraph.config import get_config, get_stream_writer
 
 from maker_graph.core.canonical import JSON
 from maker_graph.graph.drafter import Drafter
-from maker_graph.graph.ladder import Voter
 from maker_graph.graph.runnables import Node
 from maker_graph.graph.underway import context_of, current_window, detached
+from maker_graph.graph.voters import Voter
 from maker_graph.graph.window import Crew, Window, Work
 
 VoterOf: TypeAlias = Callable[[JSON], Voter]

@@ -36,18 +36,20 @@ from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Checks, Predicts, Skippable
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import LimitReached, UsageError
+from maker_graph.graph.cascade import Rung
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
 from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, with_items
-from maker_graph.graph.ladder import Ladder, Models, Voter, reading_of
+from maker_graph.graph.ladder import Ladder, Models
 from maker_graph.graph.lookahead import microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
-from maker_graph.graph.parts import Asked, OfPart, parts_asked
+from maker_graph.graph.parts import Asked, parts_asked, rungs_asked
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import BoundedGraph, Durable, Node
 from maker_graph.graph.serializer import refuse_permissive
 from maker_graph.graph.slots import Slots
 from maker_graph.graph.underway import UnderWay, WindowedGraph
+from maker_graph.graph.voters import Voters, reading_of
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
 from maker_graph.models.calls import Calls
@@ -87,7 +89,7 @@ class MakerState(MakerOutput):
 def create_maker(
     task: AnyTask,
     *,
-    model: Models | Mapping[str, Models],
+    model: Models | Mapping[str, Models] | None = None,
     k: int | StoppingRule | Mapping[str, int | StoppingRule] = K,
     check: bool = True,
     red_flags: Sequence[RedFlag] | None = None,
@@ -97,6 +99,7 @@ def create_maker(
     max_tokens: int | Auto | None = "auto",
     seed: int | None = None,
     ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
+    cascade: Sequence[Rung] | None = None,
     lookahead: int | Literal["auto"] | None = None,
     draft_model: Model | None = None,
     draft_calls: Calls | None = None,
@@ -121,8 +124,8 @@ def create_maker(
 
     Args:
         task: what is to be done; see `maker_graph.core.task`.
-        model: as for `create_microstep`, like all settings not named here. For a task of parts also a mapping from the name of
-            each voted part to its model.
+        model: as for `create_microstep`, like all settings not named here; left out with a `cascade`. For a task of parts also
+            a mapping from the name of each voted part to its model.
         k: the lead that decides, or a stopping rule. For a task of parts also a mapping from names of voted parts; a part that
             is not in it has its own `k`, or the default. A plain `k` is for the parts that have none of their own.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
@@ -132,15 +135,17 @@ def create_maker(
         temperature: of the first sample and of the others.
         max_tokens: the output cap of each sample.
         seed: from which each sample gets a seed of its own.
-        ladder: what an undecided step climbs; None leaves it all to `on_undecided`.
+        ladder: what a stuck step climbs; None leaves it all to `on_undecided`.
+        cascade: in place of all from `model` to `ladder`: rungs, the first included, each a model and a `Voting` of its own.
+            What one rung does not decide goes to the next; what none decides, to `on_undecided`.
         lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
             `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision. By
             default it is 1; of independent items as many as `max_concurrency` allows are in flight, or 32, and nothing is
             drafted.
         draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
         draft_calls: how its requests are made, where not as those of the votes.
-        on_undecided: at the end of the ladder: "raise", "return" (leave the step open) or "interrupt" (ask a person). Default:
-            "return" if the task can `skip`, else "raise".
+        on_undecided: what becomes of a step that no rung decided: "raise", "return" (leave it open) or "interrupt" (ask a
+            person). Default: "return" if the task can `skip`, else "raise".
         on_doubt: what becomes of an action on the world that a process began and did not commit: "again" performs it again,
             "ask" asks a person through `interrupt`, who replies "again" or what it returned. It needs a `log`.
         max_steps: raise `LimitReached` before the step after so many, if the task is not done: it may go round in circles. All
@@ -169,13 +174,11 @@ def create_maker(
         red_flags=red_flags,
     )
     see_task(task)
-    for_all, of_parts = parts_asked(guarded(task), model, k, voting)
+    inside = guarded(task)
+    asked = parts_asked(inside, model, k, voting, ladder) if cascade is None else rungs_asked(inside, model, voting, cascade)
     return build_maker(
         task,
-        model=for_all,
-        voting=voting,
-        of_parts=of_parts,
-        ladder=ladder,
+        asked=asked,
         ahead=Ahead(lookahead, draft_model, draft_calls),
         calls=calls,
         on_undecided=on_undecided,
@@ -207,10 +210,7 @@ class Segment(NamedTuple):
 def build_maker(
     task: AnyTask,
     *,
-    model: Models | None,
-    voting: Voting,
-    of_parts: Mapping[str, OfPart],
-    ladder: Ladder | None,
+    asked: Asked,
     ahead: Ahead,
     calls: Calls | None,
     on_undecided: OnUndecided | None,
@@ -222,18 +222,17 @@ def build_maker(
     context_schema: type[Any] | None = None,
     trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
-    """Return the outer machine, uncompiled; all is as in `create_maker`, and `of_parts` is what is said for single parts."""
-    at_the_end = _checked(task, segment, ladder, on_undecided)
+    """Return the outer machine, uncompiled; all is as in `create_maker`, and `asked` is who votes on what."""
+    at_the_end = _checked(task, segment, on_undecided)
     machine = Machine(task)
     most = machine.total or MOST_STEPS if max_steps is None else checks.whole("max_steps", max_steps)
-    asked = Asked(machine.task, model, voting, of_parts)
-    parts = asked.voters(ladder or Ladder(temperature=None, rephrase=False), calls)
+    voting, parts = asked.voting, asked.voters(calls)
 
     def config_of(step: int) -> RunnableConfig:
         return {"run_name": f"step {step}", "metadata": {"step": step}, **(step_config(step) if step_config else {})}
 
     made = partial(_Maker, trusting=trust_checkpoints, context_schema=context_schema)
-    supersteps = 3 * (segment.steps or most) * max(map(len, parts.values()), default=1) + 2
+    supersteps = 3 * (segment.steps or most) * max((len(each.rungs) for each in parts.values()), default=1) + 2
     see_limit = partial(_see_limit, most)
     if machine.task.given is not None:
         graph = made(supersteps, ItemsState, window=partial(Slots, machine.task, checked=voting.check, log=log))
@@ -243,7 +242,7 @@ def build_maker(
             total=min(machine.total or most, most),
             width=_width(ahead.lookahead, default=None),
             first=asked.first_round,
-            each=len(voters) * voting.max_samples,
+            each=voters.samples,
         )
         items = items_at_once(voters, config_of, slots, at_the_end).after(see_limit)
         return with_items(graph, items, machine, log, at_the_end, check=voting.check)
@@ -279,7 +278,7 @@ def build_maker(
 
 def _ahead(
     nodes: Mapping[str, Node],
-    parts: Mapping[str, Sequence[Voter]],
+    parts: Mapping[str, Voters],
     machine: Machine,
     drafter: Drafter,
     config_of: Callable[[int], RunnableConfig],
@@ -290,7 +289,7 @@ def _ahead(
     """Return the nodes of the parts with lookahead."""
     ahead_of = partial(
         microsteps_ahead,
-        voter_of=lambda state: parts[machine.task.voted(state).name][0],
+        voter_of=lambda state: parts[machine.task.voted(state).name].rungs[0],
         drafter=drafter,
         config_of=config_of,
         total=min(machine.total or most, most),
@@ -312,16 +311,16 @@ def _see_limit(most: int, values: MakerState) -> None:
         )
 
 
-def _microstep(voters: Sequence[Voter], config_of: Callable[[int], RunnableConfig]) -> Node:
+def _microstep(voters: Voters, config_of: Callable[[int], RunnableConfig]) -> Node:
     """Return the node that votes on the step at hand, on the rung that it stands on."""
-    vote = voters[0]  # a name of its own: in it, LangGraph finds the graph to draw
+    vote, *others = voters.rungs  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
 
     def microstep(values: MakerState) -> Any:
-        voter = vote if not values["rung"] else voters[values["rung"]]
+        voter = vote if not values["rung"] else others[values["rung"] - 1]
         return voter.invoke({"state": values["state"]}, config_of(values["step"] + 1))
 
     async def amicrostep(values: MakerState) -> Any:
-        voter = vote if not values["rung"] else voters[values["rung"]]
+        voter = vote if not values["rung"] else others[values["rung"] - 1]
         return await voter.ainvoke({"state": values["state"]}, config_of(values["step"] + 1))
 
     return Node(microstep, amicrostep)
@@ -349,13 +348,13 @@ def _start(machine: Machine, log: Log | None, segment: Segment, **under_way: Any
     return Node(start)
 
 
-def _escalate(task: Guarded, parts: Mapping[str, Sequence[Voter]], at_the_end: OnUndecided, *, check: bool) -> Node:
-    """Return the node that sends a stuck step up the ladder, or ends it there."""
+def _escalate(task: Guarded, parts: Mapping[str, Voters], at_the_end: OnUndecided, *, check: bool) -> Node:
+    """Return the node that sends an undecided step to the next rung that takes it, or ends it."""
 
     def escalate(values: MakerState) -> dict[str, Any]:
         undecided, part = cast("Decision", values["decision"]), task.voted(values["state"])
-        rung = (values["rung"] or 0) + 1
-        if rung < len(parts[part.name]):
+        rung = parts[part.name].after(values["rung"] or 0, undecided)
+        if rung is not None:
             return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
         undecided = after_trying(values["tried"], undecided)
         if at_the_end == "raise":
@@ -416,14 +415,12 @@ def _width(lookahead: object, *, default: int | None = 1) -> int | None:
     return lookahead
 
 
-def _checked(task: object, segment: Segment, ladder: object, on_undecided: OnUndecided | None) -> OnUndecided:
+def _checked(task: object, segment: Segment, on_undecided: OnUndecided | None) -> OnUndecided:
     """Return what happens at the end of the ladder, if the settings can be kept."""
     see_task(task)
     for name, number in (("steps_per_segment", segment.steps), ("samples_per_segment", segment.samples)):
         if number is not None:
             checks.whole(name, number)
-    if ladder is not None and not isinstance(ladder, Ladder):
-        raise UsageError(f"ladder is a Ladder, or None for none, not {ladder!r}.")
     if on_undecided is not None:
         checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
     skippable = isinstance(guarded(task), Skippable)  # type: ignore[arg-type]  # it was seen to be a task

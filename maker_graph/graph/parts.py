@@ -1,14 +1,15 @@
 """How each voted part of a task is voted on: by which model, with which `Voting`, and how its requests are made."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from maker_graph.core.guarding import Guarded, see_names
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
-from maker_graph.graph.ladder import Ladder, Models, Voter, create_voters
+from maker_graph.graph.cascade import Cascade, Rung, see_cascade
+from maker_graph.graph.ladder import Ladder, Models
+from maker_graph.graph.voters import Voters, create_voters
 from maker_graph.models.calls import Calls
 
 
@@ -21,14 +22,22 @@ class OfPart(NamedTuple):
 
 
 class Asked:
-    """The voted parts of a task, with the model and the `Voting` of each.
+    """The voted parts of a task, with the model and the `Voting` of each, and the rungs that come after the first vote.
 
     Attributes:
+        voting: of a part for which nothing else is said.
         first_model: the model of the first part.
         first_round: samples in the first round of a vote at most.
     """
 
-    def __init__(self, task: Guarded, model: Models | None, voting: Voting, of_parts: Mapping[str, OfPart]) -> None:
+    def __init__(
+        self,
+        task: Guarded,
+        model: Models | None,
+        voting: Voting,
+        of_parts: Mapping[str, OfPart],
+        after: Ladder | Cascade,
+    ) -> None:
         """Find what is meant for each part.
 
         Raises:
@@ -44,15 +53,17 @@ class Asked:
                 raise UsageError(f"model has none for the part {name!r}: name one for each of {', '.join(self._parts)}.")
             self._models[name] = found
         self._votings = {name: self._of_parts[name].voting or _with_lead(part, voting) for name, part in self._parts.items()}
+        self._after = after
+        self.voting = voting
         self.first_model = next(iter(self._models.values()), "")
         self.first_round = max((each.first_round for each in self._votings.values()), default=1)
 
-    def voters(self, ladder: Ladder, calls: Calls | None) -> dict[str, list[Voter]]:
+    def voters(self, calls: Calls | None) -> dict[str, Voters]:
         """Return the microsteps of each voted part, by its name: see `create_voters`."""
         return {
             name: create_voters(
                 part,
-                ladder,
+                self._after,
                 model=self._models[name],
                 voting=self._votings[name],
                 calls={**(calls or {}), **(self._of_parts[name].calls or {})},
@@ -63,23 +74,42 @@ class Asked:
 
 def parts_asked(
     task: Guarded,
-    model: Models | Mapping[str, Models],
+    model: Models | Mapping[str, Models] | None,
     k: int | StoppingRule | Mapping[str, int | StoppingRule],
     voting: Voting,
-) -> tuple[Models | None, dict[str, OfPart]]:
-    """Return the model of all parts, if there is one, and what `model` and `k` say for single parts.
+    ladder: Ladder | None,
+) -> Asked:
+    """Return what `model` and `k` say for all parts or for single ones.
 
     Raises:
-        UsageError: one of them names no voted part.
+        UsageError: one of them names no voted part, a voted part has no model, or `ladder` is none.
     """
+    if ladder is not None and not isinstance(ladder, Ladder):
+        raise UsageError(f"ladder is a Ladder, or None for none, not {ladder!r}.")
     leads = k if isinstance(k, Mapping) else {}
     models = model if isinstance(model, Mapping) else {}
     see_names("k names", leads, task.voted_parts)
     see_names("model names", models, task.voted_parts)
-    votings = {name: replace(voting, k=lead) for name, lead in leads.items()}
+    votings = {name: voting.led_by(lead) for name, lead in leads.items()}
     of_parts = {name: OfPart(models.get(name), votings.get(name)) for name in {**leads, **models}}
-    return None if isinstance(model, Mapping) else model, of_parts
+    for_all = None if isinstance(model, Mapping) else model
+    return Asked(task, for_all, voting, of_parts, ladder or Ladder(temperature=None, rephrase=False))
+
+
+def rungs_asked(task: Guarded, model: object, voting: Voting, cascade: Sequence[Rung]) -> Asked:
+    """Return what a cascade says for all parts.
+
+    Raises:
+        UsageError: it is none, or something is said beside it.
+    """
+    if model is not None or voting != Voting():
+        raise UsageError(
+            "Each rung of a cascade has a model and a Voting of its own: leave out model, k, temperature, seed and the like."
+        )
+    first, after = see_cascade(cascade)
+    of_parts = {name: OfPart(voting=first.voting, calls=first.calls) for name in task.voted_parts}
+    return Asked(task, first.model, first.voting, of_parts, after)
 
 
 def _with_lead(part: Guarded, voting: Voting) -> Voting:
-    return voting if part.k is None else replace(voting, k=part.k)
+    return voting if part.k is None else voting.led_by(part.k)

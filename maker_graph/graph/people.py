@@ -28,6 +28,7 @@ def ask_person(undecided: Decision, prompt: Prompt, reading: Reader) -> Decision
                 "flags": error.flags,
                 "samples": error.samples,
                 "replies": error.replies,
+                "passed": error.passed,
             }
         )
         text = given if isinstance(given, str) else json.dumps(given)

@@ -9,7 +9,8 @@ The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What
 - A step that a person answered, or that was left open, is not covered, and is counted. Its votes, if there are any, still count
   in how often samples are wrong: left out, the run would look easier than it was.
 - A step whose answer was given, by the program or the world, is not covered, and is counted.
-- Each part of a task is judged by its own steps, for it is another question (`parts.py`).
+- Each part of a task is judged by its own steps, for it is another question (`parts.py`). So is each rung of a cascade, for it
+  is another sampler: by the steps that it voted on, those that it passed on included.
 - With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
 - Where copies were seen among the replies (`core/copies.py`), agreement is no evidence either, and no chance is given. Those
   that were proven did not vote, but nobody can tell how many were not.
@@ -21,7 +22,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from maker_graph.core.copies import CopiesSeen
-from maker_graph.core.decision import Decision
+from maker_graph.core.decision import Decision, Vote
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.run.entry import GIVEN, decode, skim, unanimous
 from maker_graph.statistics.estimation import Estimate
@@ -155,10 +156,10 @@ def ballots_of(decisions: Iterable[Decision]) -> Ballots:
     return counter.ballots()
 
 
-def ballots_in(entries: Iterable[tuple[int, str]]) -> dict[str, Ballots]:
+def ballots_in(entries: Iterable[tuple[int, str]], *, by_rung: bool = False) -> dict[str, Ballots]:
     """Return the ballots of each part of a run, by name, from the entries of its journal: as `ballots_of`, some times as fast.
 
-    The only part of a task without parts has no name.
+    The only part of a task without parts has no name. With `by_rung`, each rung of a part counts for itself: "base", "rung 2".
 
     Raises:
         DamagedRun: an entry is unreadable.
@@ -168,17 +169,27 @@ def ballots_in(entries: Iterable[tuple[int, str]]) -> dict[str, Ballots]:
         alike = None if '"copy"' in entry else unanimous(entry)
         if alike is not None:
             votes, part = alike
-            parts[part].agreed(votes)
+            parts[_named(part, "base") if by_rung else part].agreed(votes)
             continue
         try:
             seen = skim(entry)
             if seen.votes[-1].by in GIVEN:
                 parts[seen.part].given += 1
+            elif by_rung:
+                decision = decode(entry)
+                for vote in decision["tried"]:
+                    parts[_named(seen.part, vote["by"])].passed(vote)
+                last = decision["tried"][-1]["by"] if decision["by"] == "person" else decision["by"]
+                parts[_named(seen.part, last)].see(step, {**decision, "tried": []})
             else:
                 parts[seen.part].see(step, decode(entry))
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
     return {part: counter.ballots() for part, counter in parts.items()}
+
+
+def _named(part: str, rung: str) -> str:
+    return f"{part}, {rung}" if part else rung
 
 
 @dataclass(slots=True)
@@ -224,6 +235,13 @@ class _Counter:
         self.higher += bool(decision["tried"])
         if len(tally) > 1 and self.decided[tally] <= MOST_LISTED:
             self.examples.setdefault(tally, []).append((step, decision))
+
+    def passed(self, vote: Vote) -> None:
+        """Take the vote of a rung that did not decide; the step itself is counted where it ended."""
+        self.lost += vote.get("lost", 0)
+        self.copies += vote["flags"].get("copy", 0)
+        if vote["ballot"]:
+            self.undecided[tuple(sorted(vote["ballot"].values(), reverse=True))] += 1
 
     def ballots(self) -> Ballots:
         """Return what was counted."""

@@ -33,6 +33,7 @@ from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal
 from maker_graph.run.options import kept_options
 from maker_graph.run.results import OPEN
+from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path
 from maker_graph.tasks.inputs import see_declared, see_files
@@ -84,6 +85,9 @@ class Summary(TypedDict):
     end of a session. `lost` replies never came, for a reason that may depend on what they said. `sessions` counts how often
     somebody went on with the run, the first time included.
 
+    `rule` is what decides, in words. `passed` are the open steps that are contested and not stuck: no model votes on them
+    again. `rungs` are those of the cascade and what each took, if there is one.
+
     Without the run's task nothing is replayed: then `total`, `done`, `verdict`, `because`, `verified`, `wrong`, `single_wrong`
     and `digest` are None.
     """
@@ -119,6 +123,9 @@ class Summary(TypedDict):
     lost: int
     sessions: int
     stuck: Stuck | None
+    rule: str
+    passed: int
+    rungs: list[RungCounts]
 
 
 class Run:
@@ -378,6 +385,9 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         lost=totals.get("lost", 0),
         sessions=run.journal.owners(),
         stuck=stuck,
+        rule=str(settings.voting.rule),
+        passed=sum(map(settings.passed, (decision for _, decision in run.journal.left_open()))),
+        rungs=counted_rungs(settings, kept_options(run.journal), run.journal.decisions() if settings.cascade else ()),
     )
 
 

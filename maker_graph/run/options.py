@@ -1,6 +1,6 @@
 """What a resume takes over from the session before it, unless it is told otherwise: none of it decides an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -122,13 +122,14 @@ def _in_this_form(kept: Any) -> Any:
 class Prices(NamedTuple):
     """What a request costs: of the run's model, of the stronger one, of a draft; None is as the first, or not known.
 
-    `parts` has those of parts with a model of their own, by name.
+    `parts` has those of parts with a model of their own, by name; `rungs` those of the rungs of a cascade after the first.
     """
 
     model: Price | None
     ladder: Price | None = None
     drafts: Price | None = None
     parts: Mapping[str, Price | None] = {}
+    rungs: Sequence[Price | None] = ()
 
 
 def prices_of(settings: Settings, options: RunOptions) -> Prices:
@@ -142,4 +143,10 @@ def prices_of(settings: Settings, options: RunOptions) -> Prices:
         other_price(settings.ladder.model, options.max_cost),
         other_price(options.draft_model, options.max_cost),
         {name: other_price(part.model, options.max_cost) for name, part in settings.parts.items() if part.model is not None},
+        [
+            price_for(rung.model, options.price, options.max_cost)
+            if rung.model == settings.model
+            else other_price(rung.model, options.max_cost)
+            for rung in settings.cascade
+        ],
     )

@@ -52,13 +52,16 @@ class Amending:
     Attributes:
         task: the open items as a task of their own.
         at: which of them is next.
+        passed: how many open items are contested; they are not voted on again.
     """
 
-    def __init__(self, journal: Journal, meter: Ledger, task: Guarded) -> None:
-        """Find the open items in the journal."""
+    def __init__(self, journal: Journal, meter: Ledger, task: Guarded, *, passed: Callable[[Decision], bool]) -> None:
+        """Find the open items in the journal, but those that were `passed`."""
         self._journal = journal
         self._meter = meter
-        self._open = dict(journal.left_open())
+        found = dict(journal.left_open())
+        self._open = {number: decision for number, decision in found.items() if not passed(decision)}
+        self.passed = len(found) - len(self._open)
         self._numbers = list(self._open)
         self.task = OpenOnes(task, self._numbers)
         self.at: MakerOutput = Machine(self.task).begin()

@@ -138,7 +138,7 @@ def _see_replies(replies: object) -> None:
 
 def _read(run: Run, task: Guarded, number: int, known: Decision, reply: Reply) -> tuple[Decision | None, str]:
     """Return the decision that a reply comes to, or why there is none; neither if it says what is decided already."""
-    from maker_graph.graph.ladder import reading_of  # noqa: PLC0415  LangGraph, which who only looks does not need
+    from maker_graph.graph.voters import reading_of  # noqa: PLC0415  LangGraph, which who only looks does not need
 
     reading = replace(reading_of(task, _state(task, number), check=run.settings.voting.check), red_flags={"empty": empty})
     if isinstance(reply, Candidate):

@@ -2,75 +2,39 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maker_graph.core.canonical import sorted_json
+from maker_graph.core.decision import Decision, given_up
 from maker_graph.core.guarding import AnyTask, guarded, see_task
 from maker_graph.core.machine import Machine
 from maker_graph.core.task import Rephrases
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.models.names import ModelInfo, info_of
+from maker_graph.run.votings import (
+    NO_LADDER,
+    SINCE_4,
+    LadderSettings,
+    PartSettings,
+    RungSettings,
+    StoredVoting,
+    see_kept,
+)
 from maker_graph.tasks.loading import LoadedTask
 
-VERSION: Literal[3] = 3
-"""The form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no parts."""
+VERSION: Literal[4] = 4
+"""The form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no parts; the
+third no cascade, and no rule but a lead."""
 
-_SINCE_3 = {"inputs", "parts"}
-
-_STORED = ("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check")
-
-
-def _voting_to_json(voting: Voting) -> dict[str, Any]:
-    return {name: getattr(voting, name) for name in _STORED}
-
-
-def _voting_from_json(value: Any) -> Voting:
-    if isinstance(value, Voting):
-        return value
-    temperature = value["temperature"]
-    return Voting(**{**value, "temperature": tuple(temperature) if isinstance(temperature, list) else temperature})
-
-
-StoredVoting = Annotated[
-    Voting, PlainValidator(_voting_from_json), PlainSerializer(_voting_to_json, return_type=dict[str, Any])
-]
-"""A `Voting` in settings.json."""
-
-
-class LadderSettings(BaseModel):
-    """What a stuck step of a run climbs before a person is asked.
-
-    Attributes:
-        temperature: of the samples of the first rung; None takes the rung away.
-        rephrase: whether the next rung shows the task's rephrased prompt.
-        model: the stronger model on the last rung; None takes it away.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    temperature: float | None = 1.0
-    rephrase: bool = True
-    model: str | None = None
-
-
-class PartSettings(BaseModel):
-    """How one part of a task is voted on, where not as the others.
-
-    Attributes:
-        k: the lead that decides.
-        model: `provider:model`; None is the run's.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    k: int = Field(ge=1)
-    model: str | None = None
+_SINCE = {2: set[str](), 3: {"inputs", "parts"}, 4: {"cascade"}}
+"""Form -> the settings that came with it."""
 
 
 class Settings(BaseModel):
@@ -87,11 +51,12 @@ class Settings(BaseModel):
         prompt: a digest of the first step's prompt, so that a task whose code was changed is noticed.
         inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
         parts: of a task of several parts, how each is voted on that models vote on.
+        cascade: the rungs after the first vote; with some, there is no ladder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1, 2, 3] = VERSION
+    version: Literal[1, 2, 3, 4] = VERSION
     id: str
     task: str
     options: dict[str, Any]
@@ -101,12 +66,12 @@ class Settings(BaseModel):
     prompt: str
     inputs: dict[str, str] = Field(default_factory=dict)
     parts: dict[str, PartSettings] = Field(default_factory=dict)
+    cascade: list[RungSettings] = Field(default_factory=list)
 
     @property
     def k(self) -> int:
-        """The lead that decides."""
-        assert isinstance(self.voting.k, int)  # noqa: S101  `new_settings` takes no other rule
-        return self.voting.k
+        """The lead that decides; where another rule does, the fewest votes that can decide."""
+        return self.voting.lead or self.voting.first_round
 
     @property
     def began(self) -> Mapping[str, str] | None:
@@ -119,19 +84,39 @@ class Settings(BaseModel):
         return {name: part.k for name, part in self.parts.items()}
 
     @property
+    def leads_of_rungs(self) -> dict[str, int]:
+        """The fewest votes that can decide, on each rung of the cascade."""
+        rungs = enumerate(self.cascade, start=2)
+        return {f"rung {number}": rung.voting.lead or rung.voting.first_round for number, rung in rungs}
+
+    @property
     def models(self) -> list[str]:
         """All models that are asked, each once; the run's own first."""
         of_parts = [part.model for part in self.parts.values()]
-        return list(dict.fromkeys(name for name in (self.model, *of_parts, self.ladder.model) if name is not None))
+        rungs = [rung.model for rung in self.cascade]
+        return list(dict.fromkeys(name for name in (self.model, *of_parts, self.ladder.model, *rungs) if name is not None))
 
     def voting_of(self, part: str) -> Voting:
         """Return how a part is voted on: what is left to the model is what suits the part's own."""
         said = self.parts[part]
-        voting = replace(self.voting, k=said.k)
+        voting = self.voting if said.k == self.k else self.voting.led_by(said.k)
         if said.model is None:
             return voting
         left = {name: "auto" for name in ("temperature", "max_tokens") if getattr(voting, name) == getattr(self.info, name)}
         return info_of(said.model).suited(replace(voting, **left))  # type: ignore[arg-type]  # both may be "auto"
+
+    def passed(self, decision: Decision) -> bool:
+        """Return whether the last vote on a step was given up by its rule: the step is contested, and not stuck.
+
+        The journal does not keep that, as it follows from the ballot.
+        """
+        if decision["status"] == "decided":
+            return False
+        rung = re.fullmatch(r"rung (\d+)", decision["by"])
+        part = decision.get("part", "")
+        of_base = self.voting_of(part) if part in self.parts else self.voting
+        voting = self.cascade[int(rung[1]) - 2].voting if rung else of_base
+        return given_up(decision["ballot"], voting.rule)
 
     @property
     def info(self) -> ModelInfo:
@@ -160,7 +145,8 @@ class Settings(BaseModel):
         """Return the settings in the form of their version."""
         if self.version == 1:
             return _first_form(self)
-        return self.model_dump(mode="json", exclude=_SINCE_3 if self.version == 2 else None)
+        written = self.model_dump(mode="json", exclude=_later_than(self.version))
+        return written if self.version >= 4 else {**written, "voting": _without(written["voting"], SINCE_4)}
 
 
 def new_settings(
@@ -168,15 +154,18 @@ def new_settings(
     model: str,
     voting: Voting,
     ladder: LadderSettings | None = None,
+    *,
     parts: Mapping[str, PartSettings] | None = None,
+    cascade: Sequence[RungSettings] = (),
 ) -> Settings:
     """Return the settings of a new run; what `voting` leaves to the model is filled in.
+
+    `cascade` are the rungs after the first.
 
     Raises:
         UsageError: a setting is wrong, or cannot be stored with a run; or the task is another each time it is asked.
     """
-    if not isinstance(voting.k, int) or voting.red_flags is not None:
-        raise UsageError("A run is decided by a lead of k and by the red flags that ship: other rules cannot be kept with it.")
+    see_kept(voting)
     see_task(loaded.task)
     Machine(loaded.task).begin()  # or it raises, before anything is stored
     prompt = _prompt_digest(loaded.task)
@@ -188,10 +177,11 @@ def new_settings(
         options=loaded.options,
         model=model,
         voting=info_of(model).suited(voting),
-        ladder=ladder or LadderSettings(),
+        ladder=NO_LADDER if cascade else ladder or LadderSettings(),
         prompt=prompt,
         inputs=loaded.inputs,
-        parts=dict(parts or _own_leads(loaded.task, voting.k)),
+        parts=dict(parts or _own_leads(loaded.task, voting.lead or voting.first_round)),
+        cascade=[rung.model_copy(update={"voting": info_of(rung.model).suited(rung.voting)}) for rung in cascade],
     )
 
 
@@ -217,8 +207,10 @@ def read_settings(text: str, name: str) -> Settings:
     if newer:
         raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
     try:
-        if version == 2 and (unknown := _SINCE_3 & found.keys()):
-            raise ValueError(f"form 2 has no {min(unknown)}")  # noqa: TRY301  told with the others
+        later = _later_than(version) & found.keys() if version != 1 else ()
+        later = later or (set(found["voting"]) & set(SINCE_4) if version in {2, 3} else ())
+        if later:
+            raise ValueError(f"form {version} has no {min(later)}")  # noqa: TRY301  told with the others
         return Settings.model_validate(_from_first_form(found) if version == 1 else found)
     except ValidationError as error:
         raise DamagedRun(f"{name} is damaged: {error.errors()[0]['msg']}.") from None
@@ -226,14 +218,23 @@ def read_settings(text: str, name: str) -> Settings:
         raise DamagedRun(f"{name} is damaged: {error}.") from None
 
 
+def _later_than(version: int) -> set[str]:
+    return {name for form, names in _SINCE.items() if form > version for name in names}
+
+
+def _without(found: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in names}
+
+
+_FIRST_VOTING = ("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check")
 _FIRST_LADDER = {"hotter": "temperature", "rephrase": "rephrase", "escalate": "model"}
 
 
 def _from_first_form(found: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that maker_graph 0.1.0 wrote, in today's form."""
-    own = {name: value for name, value in found.items() if name not in {*_STORED, *_FIRST_LADDER}}
+    own = _without(found, [*_FIRST_VOTING, *_FIRST_LADDER])
     ladder = {new: found[old] for old, new in _FIRST_LADDER.items()}
-    return {**own, "version": 1, "voting": {name: found[name] for name in _STORED}, "ladder": ladder}
+    return {**own, "version": 1, "voting": {name: found[name] for name in _FIRST_VOTING}, "ladder": ladder}
 
 
 def _first_form(settings: Settings) -> dict[str, Any]:
@@ -241,7 +242,7 @@ def _first_form(settings: Settings) -> dict[str, Any]:
     now = settings.model_dump(mode="json")
     ladder = {old: now["ladder"][new] for old, new in _FIRST_LADDER.items()}
     own = {name: now[name] for name in ("id", "task", "options", "model", "prompt")}
-    return {**own, **now["voting"], **ladder}
+    return {**own, **_without(now["voting"], SINCE_4), **ladder}
 
 
 def unchanged(settings: Settings, task: AnyTask) -> None:

@@ -7,11 +7,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.types import Command
@@ -20,21 +19,17 @@ from langsmith import tracing_context
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
-from maker_graph.core.guarding import AnyTask, Guarded, total_of
+from maker_graph.core.guarding import total_of
 from maker_graph.core.machine import Begun, Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable
-from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
-from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.maker import Ahead, Segment, build_maker
-from maker_graph.graph.parts import OfPart
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
-from maker_graph.models.names import PATIENCE, info_of
-from maker_graph.models.pricing import FREE, Price
-from maker_graph.models.resolving import model_for
-from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
+from maker_graph.models.names import PATIENCE
+from maker_graph.run.account import Ledger, Limits
+from maker_graph.run.asking import Chats, WhoVotes, priced
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
@@ -45,7 +40,7 @@ from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
 from maker_graph.run.pace import Pace
 from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.reopening import Amending
-from maker_graph.run.settings import Settings, unchanged
+from maker_graph.run.settings import unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 
@@ -186,60 +181,56 @@ async def solve(
     options = options or kept_options(run.journal)
     settings, task = run.settings, run.machine.task
     unchanged(settings, run.task)
-    chats = _Chats.of(settings, options, run.task)
+    chats = Chats.of(settings, options, run.task)
     prices = prices or prices_of(settings, options)
-
-    def replaced(voting: Voting) -> Voting:
-        return replace(voting, max_samples=options.max_samples or settings.voting.max_samples)
-
-    voting = replaced(settings.voting)
+    who = WhoVotes(settings, options, chats)
     if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
         watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
         return
+    _see_passed(run, answer)
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
-    steps = steps_per_trace(settings.k, voting.max_samples)
+    steps = steps_per_trace(settings.k, who.voting.max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
     limits, pace = Limits(options.max_cost, options.max_calls, options.max_minutes), Pace.of(run.journal.note("pace"))
-    meter = Ledger(run.journal, _price(prices.model, settings.model), limits, watcher.record, watcher.warn, pace)
+    meter = Ledger(run.journal, priced(prices.model, settings.model), limits, watcher.record, watcher.warn, pace)
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
     made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
     commits = _Commits(
         run, meter, watcher, traces, run.machine.begin(), kept, _GivenUp.of(run.journal.note(_GIVEN_UP)), Losses(watcher.warn)
     )
     made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies, "afresh": commits.given_up}
-    stronger = Calls(meter=meter.at(_price(prices.ladder, settings.ladder.model)))
-    ladder = Ladder(settings.ladder.temperature, settings.ladder.rephrase, chats.ladder, stronger, settings.ladder_temperature)
+    asked_of = partial(who.asked, prices=prices, meter=meter)
     build = partial(
         build_maker,
-        model=chats.model,
-        voting=voting,
-        of_parts=_of_parts(settings, replaced, chats, prices, meter),
-        ladder=ladder,
-        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(_price(prices.drafts, options.draft_model)))),
+        ahead=Ahead(options.lookahead, chats.drafts, Calls(meter=meter.at(priced(prices.drafts, options.draft_model)))),
         on_undecided="return" if isinstance(task, Skippable) else "interrupt",
         on_doubt=options.on_doubt,
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT if task.given is None else ITEMS_PER_SEGMENT),
-            samples_per_trace(_votes(ladder, task) * voting.max_samples) if traced else None,
+            samples_per_trace(who.most_samples(task)) if traced else None,
         ),
         step_config=traces.step_config,
         calls=made,
     )
-    graph = build(run.task, max_steps=options.max_steps, log=commits)
+    graph = build(run.task, asked=asked_of(run.task), max_steps=options.max_steps, log=commits)
     begins = not run.journal.step and not commits.at["done"] and answer is None
     try:
         async with _deadline(meter):
             if probe and begins and settings.info.kind == "remote":
-                await see_draws(chats.model, voting, made)
+                await see_draws(chats.model, who.voting, made)
                 kept.keep()
             await _solved(run, graph, commits, answer, concurrency)
             if retry_open:
-                await _retried(run, build, commits, concurrency)
+                await _retried(
+                    run, lambda task, log: build(task, asked=asked_of(task), max_steps=None, log=log), commits, concurrency
+                )
     except Undecided as error:
         with suppress(MakerError):  # what ended the run is what matters
             run.journal.set_note(*stuck_note(commits.at["step"] + 1, error))
+            if error.passed:
+                run.journal.set_note(*_passed_note(commits.at["step"] + 1, error))
             run.journal.set_note(_GIVEN_UP, commits.before.once_more(commits.at["step"] + 1).text())
         traces.undecided(commits.at["step"] + 1, error, lambda: task.prompt(commits.at["state"]))
         raise
@@ -253,12 +244,27 @@ async def solve(
             meter.close()
 
 
-def _votes(ladder: Ladder, task: Guarded) -> int:
-    """Return how many votes a step may take at most."""
-    return max(map(ladder.votes, task.voted_parts.values()), default=1)
+def _see_passed(run: Run, answer: str | None) -> None:
+    """See that the run did not stop at a step that its votes passed on: it waits for an answer, and is not voted on again.
+
+    Raises:
+        Undecided: it did.
+    """
+    kept = json.loads(run.journal.note(_PASSED) or "{}")
+    if kept.pop("step", None) == run.journal.step + 1 and answer is None:
+        raise Undecided(**{**kept, "prompt": [(role, content) for role, content in kept["prompt"]]}, passed=True)
+
+
+def _passed_note(step: int, error: Undecided) -> tuple[str, str]:
+    """Return the name and the text of the note of a step that waits for a person's answer."""
+    names = ("reason", "ballot", "flags", "samples", "replies", "prompt")
+    return _PASSED, json.dumps({"step": step, **{name: getattr(error, name) for name in names}})
 
 
 _GIVEN_UP = "given up"
+
+_PASSED = "passed"
+"""The note of the step on which the run stopped because its votes were contested."""
 
 _RETRIES = "retries"
 """The note of how often open items were voted on once more."""
@@ -285,44 +291,6 @@ class _GivenUp(NamedTuple):
 
     def once_more(self, step: int) -> "_GivenUp":
         return _GivenUp(step, self.times + 1 if step == self.step else 1)
-
-
-def _price(known: Price | None, model: str | None) -> Price | None:
-    """Return what a request of `model` costs; None if there is none of this name, and the run's own is asked."""
-    if known is not None or model is None:
-        return known
-    return FREE if info_of(model).ships else NOT_KNOWN
-
-
-class _Chats(NamedTuple):
-    """The chat models of a run."""
-
-    model: BaseChatModel
-    ladder: BaseChatModel | None
-    drafts: BaseChatModel
-    parts: Mapping[str, BaseChatModel]
-
-    @classmethod
-    def of(cls, settings: Settings, options: RunOptions, task: AnyTask) -> "_Chats":
-        seed, stronger = settings.voting.seed, settings.ladder.model
-        model = model_for(settings.model, task, seed)
-        return cls(
-            model,
-            None if stronger is None else model_for(stronger, task, seed),
-            model if options.draft_model is None else model_for(options.draft_model, task, seed),
-            {name: model_for(part.model, task, seed) for name, part in settings.parts.items() if part.model is not None},
-        )
-
-
-def _of_parts(
-    settings: Settings, replaced: Callable[[Voting], Voting], chats: _Chats, prices: Prices, meter: Ledger
-) -> dict[str, OfPart]:
-    """Return what the settings say for the parts of the task, each on the account of the run at its own price."""
-    found = {}
-    for name, part in settings.parts.items():
-        own = None if part.model is None else Calls(meter=meter.at(_price(prices.parts.get(name), part.model)))
-        found[name] = OfPart(chats.parts.get(name), replaced(settings.voting_of(name)), own)
-    return found
 
 
 async def _solved(
@@ -355,8 +323,13 @@ async def _retried(
     limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     commits.retries = int(run.journal.note(_RETRIES) or "0") + 1
     run.journal.set_note(_RETRIES, str(commits.retries))
-    log = Amending(run.journal, commits.meter, run.machine.task)
-    graph = build(log.task, max_steps=None, log=log).compile(name=run.settings.task)
+    log = Amending(run.journal, commits.meter, run.machine.task, passed=run.settings.passed)
+    if log.passed:
+        commits.watcher.warn(
+            f"{log.passed:,} open items are contested, and are not voted on again: answer them with maker-graph review "
+            f"{run.directory}."
+        )
+    graph = build(log.task, log).compile(name=run.settings.task)
     with tracing_context(enabled=False):
         while not log.at["done"]:
             await graph.ainvoke({}, limit)
@@ -380,4 +353,5 @@ def _raise_if_asked(result: dict[str, Any] | None) -> None:
         question = cast("dict[str, Any]", asked.value)
         reason = f"{question['problem']} {question['reason']}".strip()
         prompt = [(message["role"], message["content"]) for message in question["prompt"]]
-        raise Undecided(reason, question["ballot"], question["flags"], question["samples"], question["replies"], prompt)
+        ballot, flags, samples, replies = (question[name] for name in ("ballot", "flags", "samples", "replies"))
+        raise Undecided(reason, ballot, flags, samples, replies, prompt, passed=question.get("passed", False))

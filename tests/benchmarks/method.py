@@ -29,7 +29,7 @@ from maker_graph.core.guarding import guarded
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, Majority, StoppingRule
 from maker_graph.core.voting import STUCK_AFTER, Voting
-from maker_graph.graph.ladder import reading_of
+from maker_graph.graph.voters import reading_of
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.requests import sample_seed
 from maker_graph.models.tiny_lm import Ask, Completion, shared_engine

@@ -9,7 +9,7 @@ from maker_graph.calibration.file import open_calibration
 from maker_graph.calibration.leads import Said, Votes, planned_votes
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
-from maker_graph.run.settings import PartSettings
+from maker_graph.run.votings import PartSettings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import described
 from tests.calibration.making import at, request_of, result_of

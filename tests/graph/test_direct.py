@@ -9,7 +9,8 @@ from maker_graph import ProviderFailure
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import Voting
 from maker_graph.graph.asked import MicrostepGraph
-from maker_graph.graph.ladder import Ladder, create_voters
+from maker_graph.graph.ladder import Ladder
+from maker_graph.graph.voters import create_voters
 from maker_graph.models.resolving import resolve_model
 from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted
@@ -19,9 +20,9 @@ ERRS = "sim:perfect,error=.2,rho=.05,flagged=.15,favourite=.8"
 
 
 def voters(task: Any, model: Any, **voting: Any) -> list[MicrostepGraph]:
-    made = create_voters(guarded(task), Ladder(), model=model, voting=Voting(**voting), calls=None)
+    made = create_voters(guarded(task), Ladder(), model=model, voting=Voting(**voting), calls=None).rungs
     assert all(isinstance(each, MicrostepGraph) for each in made)
-    return made  # type: ignore[return-value]
+    return [each for each in made if isinstance(each, MicrostepGraph)]
 
 
 @pytest.mark.parametrize("seed", range(20))

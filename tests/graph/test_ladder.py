@@ -8,7 +8,7 @@ import pytest
 
 from maker_graph import Ladder, Undecided, create_maker
 from maker_graph.core.machine import Committed, Machine
-from maker_graph.run.settings import LadderSettings
+from maker_graph.run.votings import LadderSettings
 from tests.conftest import Scripted, replies
 from tests.graph.test_maker import Countdown, counting
 from tests.made import new_settings

@@ -9,6 +9,7 @@ from maker_graph import AheadBy, UsageError, create_maker
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import Voting
+from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.parts import Asked, OfPart
 from tests.conftest import Scripted
 
@@ -151,7 +152,7 @@ def test_what_is_said_of_no_part_is_told(settings: Any, says: str) -> None:
 
 
 def test_the_first_round_is_that_of_the_part_with_the_greatest_lead() -> None:
-    asked = Asked(guarded(Story()), "sim:perfect", Voting(k=2), {"verdict": OfPart(voting=Voting(k=5))})
+    asked = Asked(guarded(Story()), "sim:perfect", Voting(k=2), {"verdict": OfPart(voting=Voting(k=5))}, Ladder())
     assert (asked.first_round, asked.first_model) == (5, "sim:perfect")
 
 

@@ -38,7 +38,9 @@ def assert_said(result: Mapping[str, Any], said: Mapping[str, Any], *, but: Sequ
     """
     same = {*said} - {*but, "verified"}
     assert {name: result[name] for name in same} == {name: said[name] for name in same}
-    assert not any(result[name] for name in {*result} - {*said, "run", "verdict", "because", "single_differs", "single_wrong"})
+    assert not any(
+        result[name] for name in {*result} - {*said, "run", "verdict", "because", "single_differs", "single_wrong", "rule"}
+    )
     over = "proved" if result["task"] == "hanoi" else "consistent"
     assert result["verdict"] == (over if said["verified"] else "unfinished")
     assert bool(result["single_differs"]) == (said["first_sample_wrong_at"] is not None)

@@ -78,7 +78,7 @@ def test_only_what_is_decided_is_stored_and_all_that_was_drawn_is_booked(tmp_pat
             journal.append([(made, after)])
             at = after
         meter = Ledger(journal, None, Limits())
-        log = Amending(journal, meter, guarded(Words()))
+        log = Amending(journal, meter, guarded(Words()), passed=lambda _: False)
         assert list(log.task.items) == [1, 3]
         again = Machine(log.task)
         start, still = log.position(), decision("")

@@ -6,7 +6,7 @@ import pytest
 
 from maker_graph.report.collecting import collect
 from maker_graph.report.sections.settings import settings_section
-from maker_graph.run.settings import LadderSettings
+from maker_graph.run.votings import LadderSettings
 from tests.made import created, new_settings
 
 

@@ -1,0 +1,134 @@
+"""The microsteps of one part of a task: the one that each step begins with, then the rungs of its ladder or cascade."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+from langgraph.graph.state import CompiledStateGraph
+from typing_extensions import TypedDict
+
+from maker_graph.core.decision import Decision, Reader
+from maker_graph.core.guarding import Guarded
+from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases
+from maker_graph.core.voting import Voting
+from maker_graph.graph.cascade import Cascade, see_rephrases
+from maker_graph.graph.ladder import Ladder, Models
+from maker_graph.graph.microstep import Asking, build_microstep
+from maker_graph.models.calls import Calls
+from maker_graph.models.names import info_of
+from maker_graph.models.requests import sample_seed
+
+
+class Step(TypedDict):
+    """What a microstep sees of the machine, and writes: few channels, for LangGraph goes over all of them at each superstep."""
+
+    state: Any
+    answer: Any
+    decision: dict[str, Any]
+
+
+Voter: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
+"""A compiled microstep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voters:
+    """The microsteps of a part.
+
+    Attributes:
+        rungs: the one that each step begins with, then the others.
+        contested: whether the other rungs vote on what is contested too, and not only on what is stuck.
+        samples: that a step may draw at most, on all rungs.
+    """
+
+    rungs: Sequence[Voter]
+    contested: bool
+    samples: int
+
+    def after(self, rung: int, decision: Decision) -> int | None:
+        """Return the rung that votes on a step after this decision on `rung`, both counted from 0; None if none does."""
+        ended = decision["status"] == "decided" or (decision.get("passed", False) and not self.contested)
+        return None if ended or rung + 1 >= len(self.rungs) else rung + 1
+
+
+class _Rung:
+    """Makes the microsteps of a part, which share nothing but the part: with a seed, each draws samples of its own."""
+
+    def __init__(self, part: Guarded, calls: Calls | None, *, check: bool) -> None:
+        obeys = _rules(part, check=check)
+        self._calls = calls or Calls()
+        self._asking = Asking(
+            state=Step,
+            parse=lambda text, values: part.parse(text, values["state"]),
+            key=_key(part),
+            check=None if obeys is None else _on_values(obeys),
+            into="answer",
+            decision="decision",
+            rehearse=None if part.rehearse is None else _on_values(part.rehearse),
+        )
+
+    def __call__(
+        self, by: str, model: Models, voting: Voting, prompt: Callable[[Any], Prompt], calls: Calls | None = None
+    ) -> Voter:
+        if voting.seed is not None and by != "base":
+            voting = replace(voting, seed=sample_seed(voting.seed, by, 0))
+        asking = replace(self._asking, prompt=_on_values(prompt))
+        made = Calls(**{**self._calls, **(calls or {})})
+        return build_microstep(model, voting, asking, on_undecided="return", calls=made, by=by)
+
+
+def create_voters(part: Guarded, after: Ladder | Cascade, *, model: Models, voting: Voting, calls: Calls | None) -> Voters:
+    """Return the microsteps of a part, compiled; `after` says which rungs there are after the first vote."""
+    voter = _Rung(part, calls, check=voting.check)
+    base = info_of(model).suited(voting)
+    first = voter("base", model, base, part.prompt)
+    if isinstance(after, Cascade):
+        most = sum(each.voting.max_samples for each in after.rungs)
+        return Voters([first, *_of_cascade(part, after, voter)], contested=True, samples=voting.max_samples + most)
+    voters = [first]
+    if after.temperature is not None:
+        voters.append(voter("temperature", model, replace(base, temperature=after.temperature), part.prompt))
+    if after.rephrase and isinstance(part, Rephrases):
+        voters.append(voter("rephrased", model, base, partial(_rephrased, part, 1)))
+    if after.model is not None:
+        how = base if after.model_temperature == "same" else replace(base, temperature=after.model_temperature)
+        voters.append(voter("model", after.model, how, part.prompt, after.calls))
+    return Voters(voters, contested=False, samples=len(voters) * voting.max_samples)
+
+
+def _of_cascade(part: Guarded, cascade: Cascade, voter: _Rung) -> list[Voter]:
+    found = []
+    for number, rung in enumerate(cascade.rungs, start=2):
+        rephrases = see_rephrases(part, rung)
+        prompt = part.prompt if rephrases is None else partial(_rephrased, rephrases, rung.rephrase)
+        voting = info_of(rung.model).suited(rung.voting)
+        found.append(voter(f"rung {number}", rung.model, voting, prompt, rung.calls))
+    return found
+
+
+def _rephrased(part: Rephrases, attempt: int, state: Any) -> Prompt:
+    return part.rephrase(state, attempt)
+
+
+def reading_of(part: Guarded, state: Any, *, check: bool) -> Reader:
+    """Return how a person's reply to the step at `state` is read: as a sample's, without the flags of raw samples."""
+    obeys = _rules(part, check=check)
+    return Reader(
+        parse=lambda text: part.parse(text, state),
+        key=_key(part),
+        check=None if obeys is None else lambda answer: obeys(state, answer),
+        red_flags={},
+    )
+
+
+def _rules(part: Guarded, *, check: bool) -> Callable[[Any, Any], bool] | None:
+    return part.check if check and isinstance(part, Checks) else None
+
+
+def _on_values(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda values, *more: function(values["state"], *more)
+
+
+def _key(part: Guarded) -> Callable[[Any], Any] | None:
+    return part.key if isinstance(part, Keyed) else None

@@ -28,6 +28,7 @@ from tenacity import AsyncRetrying, Retrying
 from maker_graph.core import checks
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
+from maker_graph.core.schema import Schema
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Auto
 from maker_graph.errors import UsageError
@@ -75,6 +76,7 @@ class Sampler:
         max_tokens: int | None,
         seed: int | None,
         stop: Sequence[str] = (),
+        schema: Schema | None = None,
         calls: Calls | None = None,
         name: str = "sample",
     ) -> None:
@@ -86,12 +88,13 @@ class Sampler:
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
             stop: a reply ends before the first of these texts; the models, or their providers, see to that.
+            schema: of the JSON that a reply must be; None leaves replies free. The providers hold the models to it.
             calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
 
         Raises:
-            UsageError: no model, a negative temperature, a cap below 1, a `stop` that a model does not take, no time to wait,
-                or an unknown key in `calls`.
+            UsageError: no model, a negative temperature, a cap below 1, a `stop` or `schema` that a model does not take, no
+                time to wait, or an unknown key in `calls`.
         """
         if not models:
             raise UsageError("At least one model is needed.")
@@ -112,9 +115,9 @@ class Sampler:
         self._limit = _limit_of(calls.get("timeout"), gate)
         chains = [chain_of(model) for model in models]
         if any(isinstance(link.model, AgentModel) for chain in chains for link in chain.links):
-            _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop)
+            _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop, structured=schema or ())
         self._links: list[list[Configured]] = [
-            [configured(link, each, max_tokens, stop) for link in chain.links]
+            [configured(link, each, max_tokens, stop, schema) for link in chain.links]
             for chain, each in [(chains[0], first), *((chain, others) for chain in chains)]
         ]
         self._handled = [chain.handled for chain in (chains[0], *chains)]
@@ -329,8 +332,8 @@ def _see_agents(**settings: Any) -> None:
         UsageError: something is.
     """
     for name, value in settings.items():
-        if value not in {None, (None, None), ()}:
-            none = () if name == "stop" else None
+        if value not in (None, (None, None), ()):
+            none = {"stop": (), "structured": False}.get(name)
             raise UsageError(f"An agent chooses {name} for its own models: set it there, and give {name}={none} here.")
 
 

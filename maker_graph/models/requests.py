@@ -73,6 +73,20 @@ class Requests:
             gates: what their requests go through, in the same order.
             metadata: goes into the trace.
         """
+        forms = self._of(prompt)
+        return [
+            Request(
+                forms, index, setting, gate, _config(self._name, index, setting, metadata), self._kwargs(forms, index, setting)
+            )
+            for setting, gate in zip(links, gates, strict=False)
+        ]
+
+    def text(self, prompt: Prompt) -> str:
+        """Return a prompt as text, for a hash."""
+        forms = self._of(prompt)
+        return forms.text or sorted_json(forms.plain)
+
+    def _of(self, prompt: Prompt) -> Forms:
         forms = self._forms.get(id(prompt))
         if forms is None or forms.prompt is not prompt:
             messages = as_messages(prompt)
@@ -82,12 +96,7 @@ class Requests:
                 if len(self._forms) >= REMEMBERED:
                     del self._forms[next(iter(self._forms))]
                 self._forms[id(prompt)] = forms
-        return [
-            Request(
-                forms, index, setting, gate, _config(self._name, index, setting, metadata), self._kwargs(forms, index, setting)
-            )
-            for setting, gate in zip(links, gates, strict=False)
-        ]
+        return forms
 
     def _kwargs(self, forms: Forms, index: int, setting: Configured) -> dict[str, Any]:
         kwargs = dict(setting.kwargs)
@@ -96,6 +105,15 @@ class Requests:
             seed = sample_seed(self._seed, "again", again) if again else self._seed
             kwargs[setting.seed] = _seed_of(seed, forms.text, index)
         return kwargs
+
+
+def drawn(salt: str, index: int, of: int) -> int:
+    """Return which of `of` models, or variants of a question, sample `index` asks: a number from 0, each equally likely.
+
+    >>> [drawn("a question", index, 3) for index in range(8)]
+    [2, 2, 1, 1, 0, 0, 0, 1]
+    """
+    return int.from_bytes(hashlib.sha256(f"{salt} {index}".encode()).digest()[:8], "big") % of
 
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:

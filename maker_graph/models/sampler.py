@@ -1,6 +1,6 @@
 """The one place that calls a chat model.
 
-A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (several take turns by
+A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (of several, one is drawn by
 index), at which temperature (the first sample at one, the others at another), with which output cap and seed. All samples of
 a ballot come from one sampler.
 
@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -43,7 +44,7 @@ from maker_graph.models.openai import close_async_client, no_choices, with_own_c
 from maker_graph.models.prompts import prompt_tokens
 from maker_graph.models.redaction import message_without_keys, without_keys
 from maker_graph.models.replies import sample_of
-from maker_graph.models.requests import Request, Requests
+from maker_graph.models.requests import Request, Requests, drawn
 from maker_graph.models.retrying import longest_asked, retry_settings
 from maker_graph.models.transfer import Limit
 from maker_graph.models.wrapped import chain_of
@@ -62,7 +63,11 @@ _Clients: TypeAlias = list[list[BaseChatModel]]
 
 
 class Sampler:
-    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature.
+    """Draws samples, the first at its own temperature. Of several models, each sample asks one, drawn by its number.
+
+    The draw is a hash of the prompt and the number of the sample. So the samples of a step are independent draws of one
+    mixture, for which the law of the votes holds. Models that took turns would have another law, as the first sample would
+    always be that of the first model.
 
     Attributes:
         copies: told by `look` which samples a step had.
@@ -83,7 +88,7 @@ class Sampler:
         """Make a sampler.
 
         Args:
-            models: they take turns by sample index: chat models, or what `wrapped.py` takes.
+            models: each sample asks one of them: chat models, or what `wrapped.py` takes.
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
@@ -118,15 +123,17 @@ class Sampler:
             _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop, structured=schema or ())
         self._links: list[list[Configured]] = [
             [configured(link, each, max_tokens, stop, schema) for link in chain.links]
-            for chain, each in [(chains[0], first), *((chain, others) for chain in chains)]
+            for each in (first, others)
+            for chain in chains
         ]
-        self._handled = [chain.handled for chain in (chains[0], *chains)]
+        self._handled = [chain.handled for chain in (*chains, *chains)]
         self._gates = [gate, *(Gate() for _ in range(max(len(chain.links) for chain in chains) - 1))]  # each its own provider
         self._for_threads: _Clients | None = None
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
         self._name = name
         self._lock = threading.Lock()
         self._requests = Requests(name, seed, calls.get("afresh") or (lambda: 0))
+        self._models = len(chains)
         self._max_tokens = max_tokens
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
@@ -135,7 +142,7 @@ class Sampler:
         Raises:
             ProviderFailure: the provider refuses, or fails again and again.
         """
-        turn = self._turn(index)
+        turn = self._turn(prompt, index)
         requests = self._requests.of(prompt, index, self._links[turn], self._gates, metadata)
         models = self._blocking()[turn]
 
@@ -177,7 +184,7 @@ class Sampler:
 
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
-        turn = self._turn(index)
+        turn = self._turn(prompt, index)
         requests = self._requests.of(prompt, index, self._links[turn], self._gates, metadata)
         models = self._on_this_loop()[turn]
 
@@ -225,15 +232,15 @@ class Sampler:
             for model in models:
                 await close_async_client(model)
 
-    @property
-    def turns(self) -> int:
-        """The models that take turns."""
-        return len(self._links) - 1
+    def of_one_model(self, prompt: Prompt, number: int) -> list[int]:
+        """Return so many samples of `prompt`, none of them the first, for which the same model is asked."""
+        asked = self._turn(prompt, 1)
+        return [*islice((index for index in count(1) if self._turn(prompt, index) == asked), number)]
 
     def draws(self, index: int) -> bool:
         """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
-        setting = self._links[self._turn(index)][0]
-        return setting.temperature != 0 and not setting.ships
+        settings = [links[0] for links in (self._links[self._models :] if index else self._links[: self._models])]
+        return all(setting.temperature != 0 and not setting.ships for setting in settings)
 
     def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
         """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before.
@@ -242,9 +249,10 @@ class Sampler:
         """
         return self.copies.look(samples, earlier, drawn=self.draws)
 
-    def _turn(self, index: int) -> int:
-        """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
-        return 1 + index % self.turns if index else 0
+    def _turn(self, prompt: Prompt, index: int) -> int:
+        """Return who is asked for sample `index`: a place among the settings, of which the first are for a first sample."""
+        model = 0 if self._models == 1 else drawn(self._requests.text(prompt), index, self._models)
+        return model + (self._models if index else 0)
 
     def _blocking(self) -> _Clients:
         """Return the models with clients of their own for blocking calls."""

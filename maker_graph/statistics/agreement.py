@@ -1,8 +1,8 @@
-"""What samples of labelled steps show of one sampler: how often it is right, how alike its samples are, and what agreement is worth.
+"""What samples of labelled steps show of one sampler: how often it is right, how alike they are, and what agreement is worth.
 
-A step's votes are counts: how many were right, and how many were for each wrong answer. All figures are means over all orders in
-which the samples might have come, so that no sample is left out: if c of n votes are for an answer, k drawn votes are all for it
-with probability C(c, k) / C(n, k).
+A step's votes are counts: how many were right, and how many were for each wrong answer. All figures are means over all orders
+in which the samples might have come, so that no sample is left out: if c of n votes are for an answer, k drawn votes are all
+for it with probability C(c, k) / C(n, k).
 """
 
 import math
@@ -47,7 +47,7 @@ def agreement(steps: Sequence[StepVotes], k: int) -> Agreement:
     """Return what it is worth that the first `k` valid samples of a step agree, as `AheadBy(k, within=k)` asks.
 
     >>> agreement([StepVotes(3), StepVotes(2, (2,)), StepVotes(0, (1, 3))], 2)
-    Agreement(k=2, wrong=0.4, decided=0.5555555555555556)
+    Agreement(k=2, wrong=0.3636363636363636, decided=0.6111111111111112)
 
     Raises:
         UsageError: there is no step, or k is below 1.
@@ -81,8 +81,8 @@ def correlation(steps: Iterable[StepVotes]) -> float | None:
     Two samples are both wrong with probability e^2 + rho e (1 - e), as in `correlated.py`; pairs and e are from steps of two or
     more valid samples, each pair counted once.
 
-    >>> correlation([StepVotes(4), StepVotes(0, (4,))]), correlation([StepVotes(2, (2,))] * 3)
-    (1.0, -0.3333333333333333)
+    >>> correlation([StepVotes(4), StepVotes(0, (4,))]), correlation([StepVotes(1, (1,))] * 3)
+    (1.0, -1.0)
     """
     pairs = both = samples = wrong = 0.0
     for step in steps:

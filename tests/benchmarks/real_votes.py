@@ -40,7 +40,6 @@ from scipy.stats import beta
 from maker_graph.calibration.labelled import Goal, LabelPlan, chosen_apart, chosen_on_all, default_cascades
 from maker_graph.calibration.trials import Trial, tried
 from maker_graph.calibration.votes import FLAG, RIGHT, LabelledVotes, Pool, read_votes
-from maker_graph.core.rules import AheadBy
 from maker_graph.run.cascades import CascadeFile, RungFile
 from maker_graph.statistics.agreement import StepVotes, agreement, alike, correlation, share_right
 
@@ -216,6 +215,42 @@ def compared(votes: LabelledVotes, targets: Sequence[float], seeds: int) -> dict
                 ends, drawn_samples = plan.chosen.trial.ends[other], plan.chosen.trial.samples[other]
             sums[f"plan by labels, {target:g}"].add(ends, drawn_samples, other)
     return {name: each.told() for name, each in sums.items()}
+
+
+def at_temperatures(files: Sequence[str], seeds: int) -> dict[str, Any]:
+    """Return, for the same rows at several temperatures, what samples show, and what confirming costs and brings."""
+    votes = read_votes([f"m@{each}" for each in files])
+    rows: dict[str, Any] = {}
+    for name, pool in votes.pools.items():
+        steps = [StepVotes(row.sequence.count(RIGHT), wrong_of(row.sequence)) for row in pool.rows.values()]
+        worth = {f"{k} of {k}": agreement(steps, k) for k in (2, 3, 5)}
+        rows[str(name)] = {
+            "right": round(share_right(steps) or 0.0, 4),
+            "correlation": round(correlation(steps) or 0.0, 4),
+            "alike": round(alike(steps) or 0.0, 4),
+            **{k: {"wrong": round(each.wrong or 0.0, 4), "decided": round(each.decided, 4)} for k, each in worth.items()},
+        }
+    heats = sorted(name.temperature[0] for name in votes.pools if name.temperature is not None)
+    rules: list[dict[str, Any]] = [
+        {"confirm": 2, "of": 2},
+        {"confirm": 3, "of": 4},
+        {"confirm": 4, "of": 4},
+        {"k": 3, "within": 5},
+    ]
+    for cold, hot in [(cold, hot) for cold in heats for hot in heats if cold <= hot]:
+        for rule in rules:
+            rung = RungFile(model="m", temperature=(cold, hot), **rule)
+            sums = Sums(len(next(iter(votes.pools.values())).rows))
+            for seed in range(seeds):
+                trial = tried(CascadeFile(name="rule", rungs=[rung]), shuffled(votes, seed))
+                sums.add(trial.ends, trial.samples)
+            rows[f"{rung.rule()}, the first at {cold:g}, the others at {hot:g}"] = sums.told()
+    return rows
+
+
+def wrong_of(sequence: str) -> tuple[int, ...]:
+    """Return the votes of each wrong answer."""
+    return tuple(Counter(each for each in sequence if each > RIGHT).values())
 
 
 def kept(

@@ -95,7 +95,7 @@ class ItemSteps:
         self.parse = task.parse if not takes_state(task.parse) else self._parse
         if hasattr(task, "key"):
             self.key = task.key
-        for name in ("check", "rephrase", "truth", "rehearse"):
+        for name in ("check", "rephrase", "variants", "truth", "rehearse"):
             if (function := getattr(task, name, None)) is not None:
                 setattr(self, name, self._of_item(function))
 

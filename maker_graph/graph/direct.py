@@ -16,6 +16,7 @@ from maker_graph.core.decision import Decision, Reader
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Voting
+from maker_graph.graph.variants import prompt_for
 from maker_graph.models.counting import VoteCount
 from maker_graph.models.sampler import Sampler
 
@@ -47,7 +48,10 @@ class DirectVote:
         count, prompt = self._count(values), self.prompt(values)
         with ThreadPoolExecutor(self.voting.first_round, thread_name_prefix="maker-graph-vote") as pool:
             while count.more:
-                drawing = [pool.submit(copy_context().run, self._draw, prompt, index, count.rounds + 1) for index in count.next]
+                drawing = [
+                    pool.submit(copy_context().run, self._draw, prompt_for(prompt, index), index, count.rounds + 1)
+                    for index in count.next
+                ]
                 count.take([each.result() for each in drawing])
         return count.decision()
 
@@ -55,7 +59,10 @@ class DirectVote:
         """Return the decision; see `vote`."""
         count, prompt = self._count(values), self.prompt(values)
         while count.more:
-            drawing = [asyncio.ensure_future(self.sampler.adraw(prompt, index, round=count.rounds + 1)) for index in count.next]
+            drawing = [
+                asyncio.ensure_future(self.sampler.adraw(prompt_for(prompt, index), index, round=count.rounds + 1))
+                for index in count.next
+            ]
             try:
                 count.take(await asyncio.gather(*drawing))
             except BaseException:

@@ -26,7 +26,7 @@ from maker_graph.core.decision import Reader, decide, judge_all, next_draw, roun
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import StoppingRule
-from maker_graph.core.task import Prompt
+from maker_graph.core.task import Prompt, Variant
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.asked import MicrostepGraph, asked
@@ -34,6 +34,7 @@ from maker_graph.graph.direct import DirectVote
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import ConfiguredNode
 from maker_graph.graph.schemas import Schemas, messages_of, question_of
+from maker_graph.graph.variants import first_prompt, parse_for, prompt_for, variants_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
 from maker_graph.models.rehearsing import rehearsed
@@ -50,6 +51,7 @@ def create_microstep(
     *,
     state: type[Any] = MessagesState,
     prompt: Callable[[Any], Prompt | Awaitable[Prompt]] | None = None,
+    variants: Callable[[Any], Sequence[Variant]] | None = None,
     answer: Any = None,
     key: Callable[[Any], Any] | None = None,
     check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None,
@@ -78,6 +80,8 @@ def create_microstep(
         model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
         state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
         prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
+        variants: in place of `prompt`: from the state to equivalent questions, each with the reader of its replies, which then
+            takes the place of `answer`. Each sample is asked one, drawn by its number.
         answer: a type, or a function from the text of a reply to the answer. What does not fit, or raises, is malformed.
             Default: the stripped text.
 
@@ -91,7 +95,7 @@ def create_microstep(
             `Invalid("why")`. Then the sample is flagged as invalid. It sees the answer as `key` does.
         into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
         decision: the key of the state that gets the full decision, as plain JSON. Default: none.
-        k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
+        k: the lead that decides, or a stopping rule: `AheadBy(k, within=m)`, `Confirm(by, of)`, `FirstTo(k)`, `Majority(n)`.
         red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused, tool_calls, ended,
             no_text and empty. Leave out tool_calls if a call beside a text may be lost.
         max_samples: a vote that needs more samples than this is undecided.
@@ -118,7 +122,11 @@ def create_microstep(
         seed=seed,
         red_flags=red_flags,
     )
-    asking = Asking(state=state, prompt=prompt, answer=answer, key=key, check=check, into=into, decision=decision)
+    if variants is not None and prompt is not None:
+        raise UsageError("variants take the place of prompt: leave it out.")
+    asking = Asking(
+        state=state, prompt=prompt, answer=answer, key=key, check=check, into=into, decision=decision, variants=variants
+    )
     return build_microstep(model, voting, asking, on_undecided=on_undecided, calls=calls, name=name)
 
 
@@ -133,6 +141,7 @@ class Asking:
     check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None
     into: str | None = None
     decision: str | None = None
+    variants: Callable[[Any], Sequence[Variant]] | None = None
     parse: Callable[[str, Any], Any] | None = None
     """From the text of a reply and the state to the answer, in the place of `answer`."""
     rehearse: Callable[[Any], Any] | None = None
@@ -156,7 +165,7 @@ def build_microstep(
     """
     checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
     voting = info_of(model).suited(voting)
-    schemas = Schemas(asking.state, asking.prompt, asking.into, asking.decision)
+    schemas = Schemas(asking.state, asking.prompt or asking.variants, asking.into, asking.decision)
     models = resolve_models(model, seed=voting.seed)
     question = _Question(asking, schemas, voting, models)
     sampler = Sampler(
@@ -174,11 +183,13 @@ def build_microstep(
         return _draws(values, await question.asent(values, config), voting.first_round, first=True)
 
     def sample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        drawn = sampler.draw(question.of(sent, config), sent["index"], round=sent["round"])
+        prompt = prompt_for(question.of(sent, config), sent["index"])
+        drawn = sampler.draw(prompt, sent["index"], round=sent["round"])
         return {"vote_samples": [_as_dict(drawn, sent["question"])]}
 
     async def asample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        drawn = await sampler.adraw(await question.aof(sent, config), sent["index"], round=sent["round"])
+        prompt = prompt_for(await question.aof(sent, config), sent["index"])
+        drawn = await sampler.adraw(prompt, sent["index"], round=sent["round"])
         return {"vote_samples": [_as_dict(drawn, sent["question"])]}
 
     def red_flag(
@@ -266,12 +277,17 @@ class _Question:
         """
         if asking.prompt is not None:
             checks.function("prompt", asking.prompt, "state", awaited=True)
+        if asking.variants is not None:
+            checks.function("variants", asking.variants, "state")
         if asking.key is not None:
             see_key(asking.key)
         if asking.check is not None:
             checks.function("check", asking.check, "state", "answer", awaited=True)
         self._schemas = schemas
-        self._prompt: Callable[[Any], Any] = rehearsed(asking.prompt or messages_of, asking.rehearse, models)
+        self._variants = asking.variants
+        self._seed = voting.seed
+        ask = asking.prompt or messages_of if asking.variants is None else self._all_of_them
+        self._prompt: Callable[[Any], Any] = rehearsed(ask, asking.rehearse, models)
         self._check: Callable[[Any, Any], Any] | None = asking.check
         self._awaited = [name for name in ("prompt", "check") if checks.awaits(getattr(asking, name))]
         self._key = asking.key
@@ -292,6 +308,11 @@ class _Question:
         """Return what is asked where no graph is around: the prompt cannot be one that is awaited."""
         prompt: Prompt = self._prompt(self._schemas.view(values))
         return prompt
+
+    def _all_of_them(self, state: Any) -> Any:
+        """Return the prompts of all variants."""
+        assert self._variants is not None  # noqa: S101  else the prompt is asked
+        return variants_of(self._variants, state, self._seed)[0]
 
     async def asent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
         """Return the same as `sent`, and wait for the prompt if it is awaited."""
@@ -322,28 +343,28 @@ class _Question:
         """Return what was asked, for a person; an awaited prompt is waited for on `loop`."""
         known = asked(config)
         if known is not None and known.prompt is not None:
-            return known.prompt
+            return first_prompt(known.prompt)
         values = values if known is None else known.values
         if "prompt" in self._awaited and loop is not None:
             prompt: Prompt = asyncio.run_coroutine_threadsafe(self._made(values), loop).result()
             return prompt
-        made: Prompt = self._prompt(self._schemas.view(values))
-        return made
+        return first_prompt(self._prompt(self._schemas.view(values)))
 
     def reader(self, values: Mapping[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None) -> Reader:
         """Return how replies to this question are read; an awaited check is waited for on `loop`, from another thread."""
         known, check, view = asked(config), self._check, self._schemas.view
         values = values if known is None else known.values
         parse = self._read.parse if self._parse is None else _with_state(self._parse, view(values))
+        parse_of = None if self._variants is None else parse_for(*variants_of(self._variants, view(values), self._seed))
         if check is None:
-            return Reader(parse, self._key, None, self._flags, self._read.instances)
+            return Reader(parse, self._key, None, self._flags, self._read.instances, parse_of)
 
         def bound(answer: Any) -> Any:
             if loop is None or "check" not in self._awaited:
                 return check(view(values), answer)
             return asyncio.run_coroutine_threadsafe(check(view(values), answer), loop).result()
 
-        return Reader(parse, self._key, bound, self._flags, self._read.instances)
+        return Reader(parse, self._key, bound, self._flags, self._read.instances, parse_of)
 
     def dropped(self, config: RunnableConfig) -> dict[str, Any]:
         """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""

@@ -92,10 +92,12 @@ class Scripted(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         assert run_manager is not None
-        assert stop is None
         index = run_manager.metadata["sample"]
-        self.log.append({"index": index, "temperature": self.temperature, "max_tokens": self.max_tokens, **kwargs})
+        told = kwargs if stop is None else {**kwargs, "stop": stop}
+        self.log.append({"index": index, "temperature": self.temperature, "max_tokens": self.max_tokens, **told})
         reply = self.script(index, str(messages[-1].text))
+        if isinstance(reply, str):
+            reply = reply[: min((at for each in stop or () if (at := reply.find(each)) >= 0), default=len(reply))]
         return ChatResult(generations=[ChatGeneration(message=AIMessage(reply) if isinstance(reply, str) else reply)])
 
     async def _agenerate(

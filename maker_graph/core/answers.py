@@ -70,13 +70,20 @@ def reader_of(answer: object) -> Reader:
     """
     if answer is None:
         return Reader(str.strip, instances=False)
-    if isinstance(answer, type) or get_origin(answer) is not None or type(answer).__module__ in {"typing", "typing_extensions"}:
+    if is_type(answer):
         return Reader(_typed(answer), instances=True)
     if not callable(answer):
         raise UsageError(f"answer is a type, or a function from the text of a reply to an answer, not {answer!r}.")
     checks.function("answer", answer, "text")
     _see_returned("answer", answer)
     return Reader(answer, instances=False)
+
+
+def is_type(answer: object) -> bool:
+    """Say whether `answer` is a type, by any name."""
+    return (
+        isinstance(answer, type) or get_origin(answer) is not None or type(answer).__module__ in {"typing", "typing_extensions"}
+    )
 
 
 def see_key(key: object) -> None:
@@ -179,17 +186,17 @@ def _renamed(form: Any) -> Any:
     return form
 
 
-def _is_text(form: Any) -> bool:
+def is_text(form: Any) -> bool:
     """Say whether `form` is str, by any name and with any rules."""
     form = _renamed(form)
-    return _is_text(get_args(form)[0]) if get_origin(form) is Annotated else form is str
+    return is_text(get_args(form)[0]) if get_origin(form) is Annotated else form is str
 
 
 def _typed(form: Any) -> Callable[[str], Any]:
     """Return how a text becomes a value of the type `form`."""
     shown = getattr(form, "__name__", None) if get_origin(form) is None else None
     adapter, exact, listed = _adapter(form, shown or str(form))
-    text_only = _is_text(form)
+    text_only = is_text(form)
 
     def parse(text: str) -> Any:
         text = text.strip()

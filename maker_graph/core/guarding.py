@@ -97,6 +97,7 @@ class Guarded:
         name: of the part; `ALONE` for a whole task.
         parts: name -> part, in the order of the task.
         k: the lead of a part that has one of its own.
+        schema: the type whose JSON a reply is, if it says.
         given: of an items task: the answer of its program to the item at a state, or None.
         rehearse: from the state of a step to what a simulated model may reply, or None: see `maker_graph.simulation`.
     """
@@ -114,6 +115,7 @@ class Guarded:
         self.name = name
         self.parts: Mapping[str, Guarded | Given] = {name: self}
         self.k: int | None = getattr(task, "k", None) if functions is ONE_QUESTION else None
+        self.schema: Any = getattr(task, "schema", None)
         for each in functions:
             if (function := getattr(task, each, None)) is not None:
                 setattr(self, each, _reader(function) if each == "parse" else _on_copies(function))

@@ -95,6 +95,7 @@ class ItemSteps:
         self.parse = task.parse if not takes_state(task.parse) else self._parse
         if hasattr(task, "key"):
             self.key = task.key
+        self.schema = getattr(task, "schema", None)
         for name in ("check", "rephrase", "variants", "truth", "rehearse"):
             if (function := getattr(task, name, None)) is not None:
                 setattr(self, name, self._of_item(function))

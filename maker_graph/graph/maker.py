@@ -99,6 +99,8 @@ def create_maker(
     temperature: Temperature | Auto = "auto",
     max_tokens: int | Auto | None = "auto",
     seed: int | None = None,
+    stop: Sequence[str] = (),
+    structured: bool = False,
     ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
     cascade: Sequence[Rung] | None = None,
     lookahead: int | Literal["auto"] | None = None,
@@ -137,6 +139,8 @@ def create_maker(
         temperature: of the first sample and of the others.
         max_tokens: the output cap of each sample.
         seed: from which each sample gets a seed of its own.
+        stop: texts before which a reply ends.
+        structured: whether the JSON schema of a reply, which the task has as its `schema`, goes to the provider.
         ladder: what a stuck step climbs; None leaves it all to `on_undecided`.
         cascade: in place of all from `model` to `ladder`: rungs, the first included, each a model and a `Voting` of its own.
             What one rung does not decide goes to the next; what none decides, to `on_undecided`.
@@ -174,6 +178,8 @@ def create_maker(
         seed=seed,
         check=check,
         variants=variants,
+        stop=stop,
+        structured=structured,
         red_flags=red_flags,
     )
     see_task(task)

@@ -26,6 +26,7 @@ from maker_graph.core.decision import Reader, decide, judge_all, next_draw, roun
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import StoppingRule
+from maker_graph.core.schema import schema_asked
 from maker_graph.core.task import Prompt, Variant
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
@@ -64,6 +65,8 @@ def create_microstep(
     temperature: Temperature | Auto = "auto",
     max_tokens: int | Auto | None = "auto",
     seed: int | None = None,
+    stop: Sequence[str] = (),
+    structured: bool = False,
     on_undecided: OnUndecided = "raise",
     calls: Calls | None = None,
     name: str = "microstep",
@@ -105,6 +108,10 @@ def create_microstep(
         max_tokens: the output cap of each sample; None leaves it to the model. "auto" is the one that a chat model was made
             with, else 750 as in the paper, or the one with which a simulated model was measured.
         seed: from which each sample gets a seed of its own; None sends no seed.
+        stop: texts before which a reply ends, such as a line's end for a base model, which would go on with the next line. Not
+            all models take them.
+        structured: whether the JSON schema of `answer`, which is a type then, goes to the provider, who holds the model to it.
+            The reply is read as strictly as without. It is for ChatOpenAI and the servers that speak its API.
         on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
             person, whose reply (`Command(resume="...")`) is read like a sample's.
         calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
@@ -120,6 +127,8 @@ def create_microstep(
         max_samples=max_samples,
         stuck_after=stuck_after,
         seed=seed,
+        stop=stop,
+        structured=structured,
         red_flags=red_flags,
     )
     if variants is not None and prompt is not None:
@@ -144,6 +153,8 @@ class Asking:
     variants: Callable[[Any], Sequence[Variant]] | None = None
     parse: Callable[[str, Any], Any] | None = None
     """From the text of a reply and the state to the answer, in the place of `answer`."""
+    schema: Any = None
+    """The type that `parse` reads from JSON, if it says."""
     rehearse: Callable[[Any], Any] | None = None
     """From the state to what a simulated model may reply: `rehearsing.py`."""
 
@@ -173,6 +184,8 @@ def build_microstep(
         temperature=voting.temperatures,
         max_tokens=voting.output_cap,
         seed=voting.seed,
+        stop=voting.stop,
+        schema=schema_asked(asking.answer, asking.schema, parsed=asking.parse is not None) if voting.structured else None,
         calls=calls,
     )
 

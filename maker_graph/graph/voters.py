@@ -63,6 +63,7 @@ class _Rung:
         self._asking = Asking(
             state=Step,
             parse=lambda text, values: part.parse(text, values["state"]),
+            schema=part.schema,
             key=_key(part),
             check=None if obeys is None else _on_values(obeys),
             into="answer",

@@ -5,6 +5,8 @@ What integrations do differently with these settings is settled here, and for Op
 - streaming: k replies would be streamed into a chat at once; the copy does not stream, and does not ask for a stream;
 - a seed of the model's own would go out with every sample and make k copies of one vote, and several replies to one request
   would be paid for and dropped: the copy has neither, wherever they stand (`ALIKE`). A vote with a seed gives each sample one;
+- stop sequences go out with each request, in the place of the model's own; OpenAI's Responses API takes none;
+- so does the schema of a reply, for models of which it is known how they take one;
 - temperature and output cap are set as fields of the copy, under the name that the integration has for them, and taken out of
   all other places. Models that take no temperature are sent none.
 """
@@ -16,6 +18,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 
+from maker_graph.core.schema import Schema
 from maker_graph.errors import UsageError
 from maker_graph.models.names import CAP_FIELDS, INNER_FIELDS, thinking_of, thinking_tokens
 from maker_graph.models.openai import fixes_temperature, is_openai, openai_update, uses_responses
@@ -62,11 +65,13 @@ class Configured:
     config: RunnableConfig = field(default_factory=RunnableConfig)
 
 
-def configured(bound: Bound, temperature: float | None, max_tokens: int | None) -> Configured:
+def configured(
+    bound: Bound, temperature: float | None, max_tokens: int | None, stop: Sequence[str] = (), schema: Schema | None = None
+) -> Configured:
     """Return a copy of a model and what was bound to it; see `Sampler` for its settings.
 
     Raises:
-        UsageError: the model thinks for as many tokens as a reply may have.
+        UsageError: the model thinks for as many tokens as a reply may have, or takes no `stop` or `schema`.
     """
     model = bound.model
     fields = type(model).model_fields
@@ -78,6 +83,8 @@ def configured(bound: Bound, temperature: float | None, max_tokens: int | None) 
         raise UsageError(
             f"max_tokens={max_tokens} leaves no room for a reply: {name} thinks for up to {thinking:,} tokens, which count too."
         )
+    responses = is_openai(model) and uses_responses(model, bound.kwargs)
+    _see_taken(model, name, stop, schema, responses=responses)
     update: dict[str, Any] = {"cache": False, "disable_streaming": True}
     update |= {field: _neutral(field, fields[field].default) for field in ALIKE & set(fields)}
     taken = set(ALIKE)
@@ -87,16 +94,42 @@ def configured(bound: Bound, temperature: float | None, max_tokens: int | None) 
     if max_tokens is not None and cap is not None:
         update |= {field: max_tokens if field == cap else None for field in CAP_FIELDS if field in fields}
         taken.update(CAP_FIELDS)
+    if schema is not None:
+        taken.add("response_format")
     told = {field: getattr(model, field, None) for field in INNER_FIELDS}
     update |= {field: _without(inner, {*map(_folded, taken)}) for field, inner in told.items() if isinstance(inner, Mapping)}
-    if is_openai(model):
-        update |= openai_update(model.model_copy(update=update), name, max_tokens, bound.kwargs)
-    no_seed = is_openai(model) and uses_responses(model, bound.kwargs)
-    seed = "random_seed" if "random_seed" in fields else None if no_seed else "seed"
-    ships = type(model).__module__.startswith("maker_graph.")
     kwargs = _without(bound.kwargs, {*map(_folded, taken)})
+    if stop:
+        kwargs["stop"] = [*stop]
+    if is_openai(model):
+        update |= openai_update(model.model_copy(update=update), name, max_tokens, kwargs, schema)
+    seed = "random_seed" if "random_seed" in fields else None if responses else "seed"
+    ships = type(model).__module__.startswith("maker_graph.")
     copy = model.model_copy(update=update)
     return Configured(copy, name, temperature, is_openai(model), keys_of(model), seed, ships, kwargs, bound.config)
+
+
+def _see_taken(model: BaseChatModel, name: str, stop: Sequence[str], schema: Schema | None, *, responses: bool) -> None:
+    """See that what a reply ends with, and is held to, is what a request of `model` can say.
+
+    Raises:
+        UsageError: it is not; the text says what to do.
+    """
+    if stop and responses:
+        raise UsageError(
+            f"{name} is asked through OpenAI's Responses API, which takes no stop sequences: leave stop out, or make the model "
+            "with use_responses_api=False."
+        )
+    if schema is not None and responses:
+        raise UsageError(
+            f"{name} is asked through OpenAI's Responses API, and structured is for chat completions: leave structured out, or "
+            "make the model with use_responses_api=False."
+        )
+    if schema is not None and not is_openai(model):
+        raise UsageError(
+            f"How {name} is held to a schema is not known; it is of ChatOpenAI, and so of all servers that speak its API. "
+            "Leave structured out, or bind to the model what its provider takes: model.bind(...)."
+        )
 
 
 def takes_temperature(model: BaseChatModel) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from maker_graph.core.schema import Schema, is_closed
+from maker_graph.errors import UsageError
 from maker_graph.models.faults import module_of
 from maker_graph.models.headers import tells_of_cache
 from maker_graph.models.transfer import Limit, aguarded, guarded
@@ -57,29 +59,51 @@ def uses_responses(model: Any, bound: Mapping[str, Any]) -> bool:
     )
 
 
-def openai_update(model: Any, name: str, max_tokens: int | None, bound: Mapping[str, Any]) -> dict[str, Any]:
+def openai_update(
+    model: Any, name: str, max_tokens: int | None, bound: Mapping[str, Any], schema: Schema | None = None
+) -> dict[str, Any]:
     """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
+
+    What holds a reply to a schema goes out beside the arguments that the client knows: as one of them it would raise where a
+    reply was cut, in place of returning it.
 
     The integration sends the cap as max_completion_tokens, and to the Responses API as max_output_tokens. Servers of one's own
     (Ollama, LM Studio, llama.cpp) read max_tokens only and would go on for ever; OpenAI refuses both at once, and max_tokens
     for models that reason. What a deployment of Azure's reads is the integration's business, wherever its gateway stands.
     """
     update: dict[str, Any] = {}
-    address = "" if model.root_client is None else str(model.root_client.base_url)  # wherever it was set
-    azure = "azure.com" in address or getattr(model, "deployment_name", None) is not None
-    own_server = bool(address) and "openai.com" not in address and not azure
-    if max_tokens is not None and own_server and not fixes_temperature(name) and not uses_responses(model, bound):
+    if max_tokens is not None and _on_own_server(model) and not fixes_temperature(name) and not uses_responses(model, bound):
         update = {"max_tokens": None, "extra_body": {**(model.extra_body or {}), "max_tokens": max_tokens}}
-    if not uses_responses(model, bound) and "response_format" not in {
-        **model.model_kwargs,
-        **bound,
-    }:  # there all headers would be kept
+    if schema is not None:
+        update["extra_body"] = {
+            **(update.get("extra_body") or model.extra_body or {}),
+            "response_format": _held_to(schema, model),
+        }
+    parsed = "response_format" in {**model.model_kwargs, **bound}  # there all headers would be kept
+    if not uses_responses(model, bound) and not parsed:
         update["include_response_headers"] = True
     for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):
         if getattr(model, root) is not None:
             client = getattr(model, root).with_options(max_retries=0)
             update |= {root: client, chat: _Completions(client.chat.completions)}
     return update
+
+
+def _held_to(schema: Schema, model: Any) -> dict[str, Any]:
+    """Return the entry of a request that holds a reply to `schema`."""
+    if schema.get("type") != "object" and "$ref" not in schema and not _on_own_server(model):
+        raise UsageError(
+            "OpenAI holds a reply to a schema only if it is an object: make answer a pydantic model, a dataclass or a "
+            "TypedDict with one field, or leave structured out."
+        )
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": is_closed(schema)}}
+
+
+def _on_own_server(model: Any) -> bool:
+    """Say whether requests go to a server that is neither OpenAI's nor Azure's."""
+    address = "" if model.root_client is None else str(model.root_client.base_url)  # wherever it was set
+    azure = "azure.com" in address or getattr(model, "deployment_name", None) is not None
+    return bool(address) and "openai.com" not in address and not azure
 
 
 def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool) -> list[BaseChatModel]:

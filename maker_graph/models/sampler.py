@@ -25,8 +25,10 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from tenacity import AsyncRetrying, Retrying
 
+from maker_graph.core import checks
 from maker_graph.core.decision import Usage
 from maker_graph.core.red_flags import Sample
+from maker_graph.core.schema import Schema
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Auto
 from maker_graph.errors import UsageError
@@ -73,6 +75,8 @@ class Sampler:
         temperature: float | tuple[float, float] | None,
         max_tokens: int | None,
         seed: int | None,
+        stop: Sequence[str] = (),
+        schema: Schema | None = None,
         calls: Calls | None = None,
         name: str = "sample",
     ) -> None:
@@ -83,11 +87,14 @@ class Sampler:
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
+            stop: a reply ends before the first of these texts; the models, or their providers, see to that.
+            schema: of the JSON that a reply must be; None leaves replies free. The providers hold the models to it.
             calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
 
         Raises:
-            UsageError: no model, a negative temperature, a cap below 1, no time to wait, or an unknown key in `calls`.
+            UsageError: no model, a negative temperature, a cap below 1, a `stop` or `schema` that a model does not take, no
+                time to wait, or an unknown key in `calls`.
         """
         if not models:
             raise UsageError("At least one model is needed.")
@@ -97,6 +104,7 @@ class Sampler:
                 raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
+        stop = checks.texts("stop", stop)
         calls = calls or {}
         if unknown := sorted(set(calls) - set(Calls.__annotations__)):
             raise UsageError(f"calls has no {unknown[0]!r}: it takes {', '.join(Calls.__annotations__)}.")
@@ -107,9 +115,9 @@ class Sampler:
         self._limit = _limit_of(calls.get("timeout"), gate)
         chains = [chain_of(model) for model in models]
         if any(isinstance(link.model, AgentModel) for chain in chains for link in chain.links):
-            _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed)
+            _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop, structured=schema or ())
         self._links: list[list[Configured]] = [
-            [configured(link, each, max_tokens) for link in chain.links]
+            [configured(link, each, max_tokens, stop, schema) for link in chain.links]
             for chain, each in [(chains[0], first), *((chain, others) for chain in chains)]
         ]
         self._handled = [chain.handled for chain in (chains[0], *chains)]
@@ -324,8 +332,9 @@ def _see_agents(**settings: Any) -> None:
         UsageError: something is.
     """
     for name, value in settings.items():
-        if value not in {None, (None, None)}:
-            raise UsageError(f"An agent chooses {name} for its own models: set it there, and give {name}=None here.")
+        if value not in (None, (None, None), ()):
+            none = {"stop": (), "structured": False}.get(name)
+            raise UsageError(f"An agent chooses {name} for its own models: set it there, and give {name}={none} here.")
 
 
 def _stood_in(sample: Sample, failures: Sequence[Failed]) -> Sample:

@@ -12,6 +12,7 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
@@ -34,7 +35,9 @@ from maker_graph import (
     p_sub,
     truncated,
 )
+from maker_graph.core.schema import schema_of
 from tests.conftest import Scripted, replies
+from tests.models.serving import completion, server
 
 
 class Route(BaseModel):
@@ -42,6 +45,10 @@ class Route(BaseModel):
 
     queue: str
     reason: str = ""
+
+
+class City(TypedDict):
+    city: str
 
 
 class Ticket(TypedDict, total=False):
@@ -501,3 +508,24 @@ def test_the_schemas_show_only_what_goes_in_and_out() -> None:
     node = text_state(Scripted(script=replies("1")))
     assert set(node.get_input_jsonschema()["properties"]) == set(Ticket.__annotations__)
     assert set(node.get_output_jsonschema()["properties"]) == {"route", "decision"}
+
+
+def test_a_reply_ends_where_it_was_told_to_and_votes() -> None:
+    model = Scripted(script=replies("Paris\nFrance's capital", "Paris\nIt is a city", "Paris"), log=[])
+    node = create_microstep(model, k=3, stop=("\n",), decision="decision")
+    decision = node.invoke({"messages": [("user", "The capital of France?")]})["decision"]
+    assert (decision["answer"], decision["ballot"], decision["flags"]) == ("Paris", {'"Paris"': 3}, {})
+    assert [told["stop"] for told in model.log] == [["\n"]] * 3
+
+
+def test_the_schema_of_the_answer_goes_to_the_provider_only_if_asked() -> None:
+    said = {"index": 0, "message": {"role": "assistant", "content": '{"city": "Paris"}'}, "finish_reason": "stop"}
+    with server((200, completion(choices=[said]), {})) as (url, asked):
+        model = ChatOpenAI(model="m", base_url=url, api_key="none")  # type: ignore[arg-type]  # a string will do
+        for structured in (False, True):
+            node = create_microstep(model, k=2, answer=City, structured=structured, decision="decision")
+            assert node.invoke({"messages": [("user", "The capital of France?")]})["decision"]["answer"] == {"city": "Paris"}
+    schemas = [body.get("response_format", {}).get("json_schema", {}).get("schema") for body in asked]
+    assert schemas == [None, None, schema_of(City), schema_of(City)]
+    with pytest.raises(UsageError, match="structured needs a type as answer="):
+        create_microstep(model, structured=True)

@@ -1,17 +1,22 @@
 """Each part is voted on as is said for it, and stands as a node of its own in the graph."""
 
+import json
 from typing import Any
 
 import pytest
+from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
+from typing_extensions import TypedDict
 
-from maker_graph import AheadBy, UsageError, create_maker
+from maker_graph import AheadBy, Items, UsageError, create_maker
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import guarded
+from maker_graph.core.schema import schema_of
 from maker_graph.core.voting import Voting
 from maker_graph.graph.ladder import Ladder
 from maker_graph.graph.parts import Asked, OfPart
 from tests.conftest import Scripted
+from tests.models.serving import completion, server
 
 Log = list[Decision]
 
@@ -174,3 +179,33 @@ def test_a_stuck_part_climbs_its_own_ladder_and_a_person_is_asked_its_question()
 
     result = maker.invoke(Command(resume="verdict 2"), config)
     assert (result["done"], result["state"]["words"][2]) == (True, "verdict 2")
+
+
+class Count(TypedDict):
+    count: int
+
+
+class Counts(Items):
+    """Items whose replies are JSON of a type."""
+
+    items = ("a", "b")
+    schema = Count
+
+    def prompt(self, item: str) -> str:
+        return item
+
+    def parse(self, text: str) -> Any:
+        return json.loads(text)
+
+
+def test_what_the_task_says_of_its_replies_goes_to_the_provider_for_parts_for_items_and_alone() -> None:
+    said = {"index": 0, "message": {"role": "assistant", "content": '{"count": 1}'}, "finish_reason": "stop"}
+    story = Story(choose=Word("choose", schema=Count), verdict=Word("verdict", schema=bool))
+    with server((200, completion(choices=[said]), {})) as (url, asked):
+        model = ChatOpenAI(model="m", base_url=url, api_key="none")  # type: ignore[arg-type]  # a string will do
+        for task in (Counts(), story):
+            create_maker(task, model=model, k=1, structured=True).compile().invoke({})
+    schemas = [body["response_format"]["json_schema"]["schema"] for body in asked]
+    assert schemas == [schema_of(Count)] * 3 + [schema_of(bool), schema_of(Count)]
+    with pytest.raises(UsageError, match="give the task, or its part, an attribute schema"):
+        create_maker(Story(), model=model, k=1, structured=True)

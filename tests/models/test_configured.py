@@ -3,14 +3,19 @@
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
+from typing_extensions import TypedDict
 
 from maker_graph import UsageError, create_microstep
+from maker_graph.core.schema import schema_of
 from maker_graph.models.configured import configured
 from maker_graph.models.names import info_of
+from maker_graph.models.resolving import resolve_model
 from maker_graph.models.sampler import Sampler
+from maker_graph.models.simulation.model import simulated
 from maker_graph.models.wrapped import Bound
+from maker_graph.tasks.hanoi import Hanoi
 from tests.conftest import Scripted, replies
 from tests.models.serving import KEY, PROMPT, completion, server
 
@@ -23,6 +28,10 @@ def bound(model: Any) -> Bound:
 
 def openai(url: str = "http://127.0.0.1:9/v1", name: str = "gpt-4.1-mini", **own: Any) -> ChatOpenAI:
     return ChatOpenAI(model=name, base_url=url, api_key=KEY, **own)  # type: ignore[arg-type]  # a string will do
+
+
+class Paris(TypedDict):
+    city: str
 
 
 class Field(Scripted):
@@ -242,3 +251,96 @@ def test_a_deployment_behind_a_companys_gateway_gets_the_cap_of_azures() -> None
         assert made.draw(PROMPT, 1).text == "2"
     assert {name: value for name, value in asked[0].items() if "tokens" in name} == {"max_completion_tokens": 750}
     assert configured(bound(model), 0.1, 750).name == "prod"
+
+
+def test_stop_sequences_go_out_with_each_sample_in_the_place_of_the_models_own() -> None:
+    with server((200, completion(), {})) as (url, asked):
+        for model in (
+            openai(url),
+            openai(url, stop=["x"]),
+            openai(url).bind(stop=["x"]),
+            openai(url).with_fallbacks([openai(url)]),
+        ):
+            drawn = Sampler([model], temperature=0.1, max_tokens=9, seed=None, stop=("\n", "END"))
+            assert drawn.draw(PROMPT, 0).finish == "stop"
+            Sampler([model], temperature=0.1, max_tokens=9, seed=None).draw(PROMPT, 0)
+    assert [body.get("stop") for body in asked[::2]] == [["\n", "END"]] * 4
+    assert [body.get("stop") for body in asked[1::2]] == [None, ["x"], ["x"], None]
+
+
+async def test_the_models_that_ship_and_scripted_ones_honour_stop_sequences() -> None:
+    lines = simulated("perfect", {"?": ["yes\nand so on", "no"]})
+    for model in (lines, Scripted(script=replies("yes\nand so on"))):
+        drawn = Sampler([model], temperature=0.1, max_tokens=99, seed=1, stop=("\n",))
+        assert drawn.draw("?", 0).text == (await drawn.adraw("?", 1)).text == "yes"
+    task = Hanoi(3)
+    tiny = Sampler([resolve_model("tiny")], temperature=0.0, max_tokens=99, seed=1, stop=("\nnext",)).draw(
+        task.prompt(task.start()), 0
+    )
+    assert (tiny.text.count("\n"), tiny.finish) == (0, "stop")
+
+
+def test_stop_sequences_are_refused_where_nobody_would_honour_them() -> None:
+    settings: Any = {"temperature": None, "max_tokens": None, "seed": None}
+    with pytest.raises(UsageError, match=r"Responses API, which takes no stop sequences.*use_responses_api=False"):
+        Sampler([openai(use_responses_api=True)], **settings, stop=("\n",))
+    function: Any = RunnableLambda(lambda _: "yes")
+    other: Any
+    for other in (function, openai().with_fallbacks([function])):
+        with pytest.raises(UsageError, match=r"An agent chooses stop .* give stop=\(\) here"):
+            Sampler([other], **settings, stop=("\n",))
+    odd: Any
+    for odd in ("\n", ("",), [1], 5, None):
+        with pytest.raises(UsageError, match="stop is a list of texts"):
+            Sampler([openai()], **settings, stop=odd)
+
+
+SCHEMA = schema_of(Paris)
+
+
+async def test_a_schema_goes_to_the_provider_and_the_reply_comes_back_as_it_is() -> None:
+    cut: Any = {"index": 0, "message": {"role": "assistant", "content": '{"city": "Pa'}, "finish_reason": "length"}
+    whole: Any = {"index": 0, "message": {"role": "assistant", "content": '{"city": "Paris"}'}, "finish_reason": "stop"}
+    told = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
+    for choice, finish in ((cut, "length"), (whole, "stop")):
+        with server((200, completion(choices=[choice]), {})) as (url, asked):
+            own = openai(url, extra_body={"top_k": 3, "response_format": 1}, model_kwargs={"response_format": 2})
+            for model in (openai(url), own, own.bind(response_format={"type": "json_object"})):
+                drawn = Sampler([model], temperature=0.1, max_tokens=9, seed=None, schema=SCHEMA)
+                for sample in (drawn.draw(PROMPT, 0), await drawn.adraw(PROMPT, 1)):
+                    assert (sample.text, sample.finish) == (choice["message"]["content"], finish)
+                    assert (sample.input_tokens, sample.output_tokens, sample.estimated) == (9, 1, False)
+        assert [body["response_format"] for body in asked] == [told] * 6
+        assert [body.get("top_k") for body in asked] == [None, None, 3, 3, 3, 3]
+        assert {body["max_tokens"] for body in asked} == {9}
+
+
+def test_an_object_with_any_keys_is_no_strict_schema() -> None:
+    with server((200, completion(), {})) as (url, asked):
+        Sampler([openai(url)], temperature=0.1, max_tokens=9, seed=None, schema=schema_of(dict[str, int])).draw(PROMPT, 0)
+    assert asked[0]["response_format"]["json_schema"]["strict"] is False
+
+
+@pytest.mark.parametrize(
+    ("model", "schema", "why"),
+    [
+        (Scripted(script=replies("2")), SCHEMA, "How Scripted is held to a schema is not known"),
+        (resolve_model("tiny"), SCHEMA, "How tiny is held to a schema is not known"),
+        (openai(use_responses_api=True), SCHEMA, r"Responses API, and structured is for chat completions"),
+        (ChatOpenAI(model="gpt-4.1-mini", api_key=KEY), schema_of(bool), "only if it is an object"),  # type: ignore[arg-type]
+        (RunnableLambda(str), SCHEMA, "An agent chooses structured .* give structured=False here"),
+        (openai().with_fallbacks([Scripted(script=replies("2"))]), SCHEMA, "How Scripted is held"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_schema_is_refused_where_nobody_would_hold_the_model_to_it(model: Any, schema: Any, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        Sampler([model], temperature=None, max_tokens=None, seed=None, schema=schema)
+
+
+def test_a_schema_of_an_object_goes_to_openai_itself_and_to_azure() -> None:
+    where = {"azure_endpoint": "https://x.openai.azure.com", "api_version": "1", "api_key": KEY}
+    deployed = AzureChatOpenAI(azure_deployment="prod", **where)  # type: ignore[arg-type]  # a string will do
+    for model in (ChatOpenAI(model="gpt-4.1-mini", api_key=KEY), deployed):  # type: ignore[arg-type]  # a string will do
+        body: Any = configured(bound(model), 0.1, 750, schema=SCHEMA).model
+        assert body.extra_body["response_format"]["json_schema"]["schema"] == SCHEMA

@@ -67,24 +67,24 @@ class SimulatedChatModel(BaseChatModel):
             return await super().ainvoke(input, config, stop=stop, **kwargs)
         given = isinstance(input, list) and all(isinstance(each, BaseMessage) for each in input)
         messages: Any = input if given else self._convert_input(input).to_messages()
-        reply = self._reply(messages, kwargs.get("seed"))
+        reply = self._reply(messages, kwargs.get("seed"), stop)
         if reply.seconds:
             await asyncio.sleep(reply.seconds)
         return _message(reply)
 
-    def _reply(self, messages: list[BaseMessage], seed: int | None) -> Reply:
-        return self.simulator.reply(_seen(messages), seed=seed, max_tokens=self.max_tokens)
+    def _reply(self, messages: list[BaseMessage], seed: int | None, stop: Sequence[str] | None) -> Reply:
+        return self.simulator.reply(_seen(messages), seed=seed, max_tokens=self.max_tokens, stop=stop or ())
 
     def _generate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,  # noqa: ARG002  BaseChatModel's signature
+        stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  BaseChatModel's signature
         *,
         seed: int | None = None,
         **kwargs: Any,  # noqa: ARG002  BaseChatModel's signature
     ) -> ChatResult:
-        reply = self._reply(messages, seed)
+        reply = self._reply(messages, seed, stop)
         if reply.seconds:
             time.sleep(reply.seconds)
         return _result(reply)
@@ -92,13 +92,13 @@ class SimulatedChatModel(BaseChatModel):
     async def _agenerate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,  # noqa: ARG002  BaseChatModel's signature
+        stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  BaseChatModel's signature
         *,
         seed: int | None = None,
         **kwargs: Any,  # noqa: ARG002  BaseChatModel's signature
     ) -> ChatResult:
-        reply = self._reply(messages, seed)
+        reply = self._reply(messages, seed, stop)
         if reply.seconds:
             await asyncio.sleep(reply.seconds)
         return _result(reply)

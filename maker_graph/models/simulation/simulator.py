@@ -9,7 +9,7 @@ import hashlib
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
@@ -115,19 +115,22 @@ class Simulator:
         seed: int | None,
         max_tokens: int | None,
         temperature: float | None = None,  # noqa: ARG002  it changes nothing
-        stop: Sequence[str] = (),  # noqa: ARG002  no reply goes on behind its answer
+        stop: Sequence[str] = (),
     ) -> Reply:
         """Return one sample of `prompt` after the time that it takes; see `reply`."""
-        reply = self.reply(prompt, seed=seed, max_tokens=max_tokens)
+        reply = self.reply(prompt, seed=seed, max_tokens=max_tokens, stop=stop)
         await asyncio.sleep(reply.seconds)
         return reply
 
-    def reply(self, prompt: Messages, *, seed: int | None, max_tokens: int | None) -> Reply:
-        """Return one sample of `prompt`.
+    def reply(self, prompt: Messages, *, seed: int | None, max_tokens: int | None, stop: Sequence[str] = ()) -> Reply:
+        """Return one sample of `prompt`, which ends before the first of the texts in `stop`.
 
         Raises:
             UsageError: no rehearsal knows the prompt.
         """
+        return _stopped(self._whole(prompt, seed, max_tokens), stop)
+
+    def _whole(self, prompt: Messages, seed: int | None, max_tokens: int | None) -> Reply:
         profile = self.profile
         if (draft := self._draft(prompt, seed, max_tokens)) is not None:
             return draft
@@ -261,6 +264,15 @@ class Simulator:
             "Use a real model, or give the task a function `rehearse(state)` that returns the right reply and wrong ones "
             "(maker_graph.simulation.Replies), or an object `rehearsal` (maker_graph.simulation.Rehearsal)."
         )
+
+
+def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
+    """Return a reply that ends before the first of the texts in `stop`; fewer tokens were written then."""
+    found = [at for text in stop if text and (at := reply.text.find(text)) >= 0]
+    if not found:
+        return reply
+    text = reply.text[: min(found)]
+    return replace(reply, text=text, finish="stop", output_tokens=-(-reply.output_tokens * len(text) // len(reply.text)))
 
 
 def _failing(name: str, error: Exception) -> UsageError:

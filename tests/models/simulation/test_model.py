@@ -31,3 +31,9 @@ def test_it_goes_by_its_profile_and_says_what_it_does_not_know() -> None:
     MODEL.knows("well?")
     with pytest.raises(UsageError, match="rehearsal"):
         MODEL.knows("well.")
+
+
+async def test_stop_sequences_are_honoured_with_and_without_callbacks() -> None:
+    model = simulated("perfect", {"?": ["yes\nand so on", "no"]})
+    assert model.invoke("well?", stop=["\n"]).content == (await model.ainvoke("well?", stop=["\n"])).content == "yes"
+    assert model.invoke("well?").content == "yes\nand so on"

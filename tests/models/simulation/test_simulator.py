@@ -10,6 +10,7 @@ import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.models.simulation import Replies, Simulator, profile_of
+from maker_graph.models.simulation.model import simulated
 from maker_graph.models.simulation.simulator import LEARNED, LONGEST_DRAFT
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import HanoiState
@@ -77,6 +78,16 @@ def test_a_reply_that_rambles_is_cut_at_the_cap_and_without_one_is_long() -> Non
     cut = simulator.reply(PROMPT, seed=seed, max_tokens=750)
     assert (cut.finish, cut.output_tokens) == ("length", 750)
     assert cut.text != simulator.reply(PROMPT, seed=seed, max_tokens=None).text
+
+
+def test_a_reply_ends_before_a_stop_sequence_and_is_no_cut_one() -> None:
+    model = simulated("perfect", {"?": ["first line\nsecond line", "no"]}).simulator
+    whole = model.reply([("human", "?")], seed=1, max_tokens=None)
+    stopped = model.reply([("human", "?")], seed=1, max_tokens=None, stop=("second", "\n", "never"))
+    assert (stopped.text, stopped.finish) == ("first line", "stop")
+    assert 0 < stopped.output_tokens < whole.output_tokens
+    assert model.reply([("human", "?")], seed=1, max_tokens=None, stop=("never",)) == whole
+    assert model.reply([("human", "?")], seed=1, max_tokens=None, stop=("first",)).text == ""
 
 
 @pytest.mark.parametrize("rho", [0.05, 0.3])

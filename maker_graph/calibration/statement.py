@@ -13,7 +13,7 @@ HOLDS_IF = (
 """The conditions, which nobody can see in a file."""
 
 
-def statement(plan: LabelPlan) -> str:
+def plan_statement(plan: LabelPlan) -> str:
     """Return what is proved of the chosen cascade, in the words that may be printed; empty if none is chosen."""
     if plan.chosen is None or plan.at_most is None:
         return ""
@@ -88,7 +88,7 @@ def as_data(plan: LabelPlan, steps: int | None = None) -> dict[str, Any]:
         "at_most_wrong": plan.at_most,
         "chosen_on": plan.chosen_apart,
         "reason": plan.reason,
-        "statement": statement(plan) or None,
+        "statement": plan_statement(plan) or None,
         "chain": None if steps is None else {**chain_of(plan, steps)._asdict(), "statement": chain_statement(plan, steps)},
         "notes": [*plan.notes],
     }

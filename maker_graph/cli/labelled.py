@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from maker_graph.calibration.labelled import Goal, LabelPlan, plan_labelled
-from maker_graph.calibration.statement import HOLDS_IF, as_data, cascade_data, chain_statement, percent, statement
+from maker_graph.calibration.labelled import LabelPlan, PlanGoal, plan_labelled
+from maker_graph.calibration.statement import HOLDS_IF, as_data, cascade_data, chain_statement, percent, plan_statement
 from maker_graph.calibration.votes import LabelledVotes, read_votes
 from maker_graph.cli.app import Ending
 from maker_graph.cli.output import show, shown, tell
@@ -22,7 +22,7 @@ NOT_REACHED = 3
 
 def plan_from_labels(
     files: Sequence[str],
-    goal: Goal,
+    goal: PlanGoal,
     *,
     cascades: Path | None,
     choose_share: float,
@@ -97,7 +97,7 @@ def _show(plan: LabelPlan, votes: LabelledVotes, steps: int | None) -> None:
         show(shown((plan.reason, "bold")))
     else:
         show(shown(("Chosen: ", "bold"), plan.chosen.name))
-        show(statement(plan), HOLDS_IF)
+        show(plan_statement(plan), HOLDS_IF)
     if steps is not None:
         show(chain_statement(plan, steps))
     for note in (*plan.notes, *_hints(plan, votes)):

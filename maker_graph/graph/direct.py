@@ -6,7 +6,7 @@ the same reader, the same rounds, the same decision.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -47,17 +47,19 @@ class DirectVote:
         count, prompt = self._count(values), self.prompt(values)
         with ThreadPoolExecutor(self.voting.first_round, thread_name_prefix="maker-graph-vote") as pool:
             while count.more:
-                drawing = [pool.submit(copy_context().run, self._draw, prompt, index, count.rounds + 1) for index in count.next]
-                count.take([each.result() for each in drawing])
+                requests = self.sampler.batched(count.next)
+                drawing = [pool.submit(copy_context().run, self._draw, prompt, each, count.rounds + 1) for each in requests]
+                count.take(_in_order(each.result() for each in drawing))
         return count.decision()
 
     async def avote(self, values: Any) -> Decision:
         """Return the decision; see `vote`."""
         count, prompt = self._count(values), self.prompt(values)
         while count.more:
-            drawing = [asyncio.ensure_future(self.sampler.adraw(prompt, index, round=count.rounds + 1)) for index in count.next]
+            requests = self.sampler.batched(count.next)
+            drawing = [asyncio.ensure_future(self.sampler.adraw_all(prompt, each, round=count.rounds + 1)) for each in requests]
             try:
-                count.take(await asyncio.gather(*drawing))
+                count.take(_in_order(await asyncio.gather(*drawing)))
             except BaseException:
                 for each in drawing:
                     each.cancel()
@@ -68,5 +70,10 @@ class DirectVote:
     def _count(self, values: Any) -> VoteCount:
         return VoteCount(self.voting, self.reader(values), self.sampler.look, self.by)
 
-    def _draw(self, prompt: Prompt, index: int, number: int) -> Sample:
-        return self.sampler.draw(prompt, index, round=number)
+    def _draw(self, prompt: Prompt, indices: Sequence[int], number: int) -> list[Sample]:
+        return self.sampler.draw_all(prompt, indices, round=number)
+
+
+def _in_order(drawn: Iterable[list[Sample]]) -> list[Sample]:
+    """Return the samples of a round in the order of their numbers."""
+    return sorted((sample for samples in drawn for sample in samples), key=lambda sample: sample.index)

@@ -181,18 +181,18 @@ def build_microstep(
     )
 
     def first_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return _draws(values, question.sent(values, config), voting.first_round, first=True)
+        return _draws(sampler, values, question.sent(values, config), voting.first_round, first=True)
 
     async def afirst_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return _draws(values, await question.asent(values, config), voting.first_round, first=True)
+        return _draws(sampler, values, await question.asent(values, config), voting.first_round, first=True)
 
     def sample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        drawn = sampler.draw(question.of(sent, config), sent["index"], round=sent["round"])
-        return {"vote_samples": [_as_dict(drawn, sent["question"])]}
+        drawn = sampler.draw_all(question.of(sent, config), _indices(sent), round=sent["round"])
+        return {"vote_samples": [_as_dict(each, sent["question"]) for each in drawn]}
 
     async def asample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        drawn = await sampler.adraw(await question.aof(sent, config), sent["index"], round=sent["round"])
-        return {"vote_samples": [_as_dict(drawn, sent["question"])]}
+        drawn = await sampler.adraw_all(await question.aof(sent, config), _indices(sent), round=sent["round"])
+        return {"vote_samples": [_as_dict(each, sent["question"]) for each in drawn]}
 
     def red_flag(
         values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None
@@ -229,10 +229,12 @@ def build_microstep(
         return {"vote_rounds": rounds, "vote_next": 0, **schemas.update(result)}
 
     def next_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
-        return _draws(values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
+        return _draws(sampler, values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
 
     async def anext_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
-        return _draws(values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
+        return (
+            _draws(sampler, values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
+        )
 
     graph = (
         StateGraph(schemas.inside, input_schema=schemas.outside, output_schema=schemas.written)
@@ -250,14 +252,23 @@ def build_microstep(
     return MicrostepGraph.of(graph, supersteps=3 * voting.max_samples + 1, keys=schemas.keys, direct=direct)
 
 
-def _draws(values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False) -> list[Send]:
+def _draws(
+    sampler: Sampler, values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False
+) -> list[Send]:
     """Return the sends of a round; the first round of another question begins from nothing, whatever the channels hold."""
     samples = values.get("vote_samples") or ()
     if first:
         drawn, this, asked = 0, 1, question_of(samples) + 1 if samples else 0
     else:
         drawn, this, asked = len(values["vote_judged"]), values["vote_rounds"] + 1, question_of(samples)
-    return [Send("sample", {**sent, "index": drawn + i, "round": this, "question": asked}) for i in range(number)]
+    sent = {**sent, "round": this, "question": asked}
+    requests = sampler.batched(range(drawn, drawn + number))
+    return [Send("sample", {**sent, "index": index, **({"more": more} if more else {})}) for index, *more in requests]
+
+
+def _indices(sent: Mapping[str, Any]) -> Sequence[int]:
+    """Return the numbers of the samples that one request is for."""
+    return (sent["index"], *sent.get("more", ()))
 
 
 def _as_dict(sample: Sample, question: int) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, coun
 from maker_graph.run.settings import Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.run.votings import LadderSettings
+from maker_graph.statistics.audit import CONFIDENCE
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.inputs import declared_files
 from maker_graph.tasks.loading import LoadedTask, described
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
     from maker_graph.graph.cascade import Rung
     from maker_graph.models.calls import Call
     from maker_graph.report.certificate import Certificate
+    from maker_graph.run.auditing import Audit
+    from maker_graph.run.label_lines import Use
+    from maker_graph.run.labelling import Ask, Labelled, Labelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,7 @@ class Run:
         stuck_after: int = STUCK_AFTER,
         seed: int | Auto | None = "auto",
         check: bool = True,
+        variants: bool = False,
         stop: Sequence[str] = (),
         structured: bool = False,
         retry_temperature: float | None = 1.0,
@@ -213,6 +218,7 @@ class Run:
             stuck_after: and so is one with so many red flags in a row at its end; then it climbs the ladder.
             seed: for samples that can be repeated; None sends none; "auto" is 1 for models that ship, and none for others.
             check: whether answers that break the task's rules are discarded.
+            variants: whether each sample is asked one of the equivalent questions that the task's `variants(state)` returns.
             stop: texts at which a reply ends, none of which it holds; not all models take them.
             structured: whether the answer's JSON schema is sent along, where model and answer have one.
             retry_temperature: the first rung of the ladder: the temperature of a stuck step's next samples; None leaves it out.
@@ -246,6 +252,7 @@ class Run:
             stuck_after=stuck_after,
             seed=_seed(model) if seed == "auto" else seed,
             check=check,
+            variants=variants,
             stop=stop,
             structured=structured,
         )
@@ -499,6 +506,58 @@ class Run:
         ballots = ballots_in(journal.entries(), by_rung=bool(settings.cascade))
         leads = settings.leads_of_rungs if settings.cascade else settings.leads
         return certify_parts(ballots, settings.k, leads, CopiesSeen.of(journal.note(NOTE)))
+
+    def label(self, how: "Labelling", use: "Use" = "certify") -> "Labelled":
+        """Have steps labelled that are drawn at random from those on which models voted; see `maker-graph label`.
+
+        Raises:
+            UsageError: there are no such steps, or the file is one of other labels.
+            DamagedRun: the journal is not what was written.
+            LimitReached: the file cannot be written.
+        """
+        from maker_graph.run.labelling import label
+
+        return label(self._opened, how, use)
+
+    def audit(
+        self,
+        *,
+        random: int = 300,
+        labels: str | Path | None = None,
+        truth: bool = False,
+        confidence: float = CONFIDENCE,
+        ask: "Ask | None" = None,
+        who: str = "",
+        seed: int | None = None,
+        again: Sequence[int] = (),
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> "Audit":
+        """Return a bound on how many of the steps that models decided are wrong, from labels of some drawn at random.
+
+        The bound may be looked at whenever you like, and labelling may stop for any reason. It assumes nothing about the model.
+
+        Args:
+            random: how many steps are to be labelled, those of earlier calls included.
+            labels: the file of labels; `audit.jsonl` in the directory of the run by default.
+            truth: take what the task knows to be right, and ask nobody.
+            confidence: the chance that the bound is not below the truth.
+            ask: asked what is right at a step, without the model's answer: it returns a reply as a model would give it, "?" for
+                a step of which nobody can tell, or None to stop. Without it, the labels in the file are looked at.
+            who: answers.
+            seed: of the draw; by default a random one, which is kept in the file.
+            again: steps that are asked once more.
+            warn: told what is worth knowing.
+
+        Raises:
+            UsageError: models decided nothing, or the file is one of other labels, or of labels for another use.
+            DamagedRun: the journal is not what was written.
+            LimitReached: the file cannot be written.
+        """
+        from maker_graph.run.auditing import audit
+        from maker_graph.run.labelling import Labelling
+
+        path = None if labels is None else Path(labels)
+        return audit(self._opened, Labelling(random, path, seed, truth, ask, tuple(again), who, warn), confidence)
 
     def report(self, *, force: bool = False) -> list[Path]:
         """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.

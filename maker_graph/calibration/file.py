@@ -45,6 +45,19 @@ def read_calibration(path: Path) -> tuple[CalibrationRequest, list[Result]]:
     return lines.request, [lines.results[model] for model in lines.request.models]
 
 
+def read_samples(path: Path) -> tuple[CalibrationRequest, list[StepSamples]]:
+    """Return what a calibration was asked for, and the samples of its steps, in the order of the file; it need not be finished.
+
+    Raises:
+        UsageError: the file cannot be read, or is no calibration.
+    """
+    try:
+        lines = _Lines.of(path.read_bytes(), path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    return lines.request, [*lines.steps.values()]
+
+
 @dataclass(slots=True)
 class _Lines:
     """What stands in a file."""

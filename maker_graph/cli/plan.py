@@ -16,6 +16,7 @@ from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.models.pricing import parse_price
 from maker_graph.statistics.forecast import TARGET
+from maker_graph.statistics.labelled import CONFIDENCE
 
 if TYPE_CHECKING:
     from maker_graph.calibration.lines import Result
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     "  maker-graph plan --error .0022 --rho .005 --valid .968 --steps 1048575 --target .95 --price .4,1.6 --tokens 590,538\n\n"
     "  maker-graph plan --p .9 --steps 1000 --json\n\n"
     "  maker-graph plan choose.jsonl verdict.jsonl --target .95\n\n"
+    "  maker-graph plan --labelled votes.jsonl --target .98 --max-review .3 --out cascade.json\n\n"
+    "  maker-graph plan --labelled openai:gpt-4.1-nano@0.7=votes.jsonl --cascades cascades.json --target .98\n\n"
     "  maker-graph plan --plot figures",
 )
 def plan_command(
@@ -44,7 +47,9 @@ def plan_command(
         float | None, typer.Option(help="Largest share of the wrong samples that give one wrong answer; 1 is the worst case.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Of the task. Default: as many as the calibrated task has.", min=1)] = None,
-    target: Annotated[float, typer.Option(help="The chance that no step is wrong.")] = TARGET,
+    target: Annotated[
+        float, typer.Option(help="The chance that no step is wrong; with --labelled, the share of decided steps that is right.")
+    ] = TARGET,
     price: OwnPrice = None,
     tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="Tokens of a sample.")] = None,
     latency: Annotated[float | None, typer.Option(help="Seconds that a reply takes.", min=0)] = None,
@@ -53,18 +58,65 @@ def plan_command(
     point: Annotated[
         bool, typer.Option("--point", help="Plan with the measured p, not with the lower end of its interval.")
     ] = False,
+    labelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[MODEL[@T]=]FILE",
+            help="Plan from labelled steps: votes as JSON lines (row, truth, res), or what calibrate wrote with known right "
+            "answers. Give it for each file. With it, --p and the like are left out.",
+        ),
+    ] = None,
+    cascades: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The cascades to try, as JSON, the most cautious first. Default: a list of rules for one model.",
+        ),
+    ] = None,
+    max_review: Annotated[float, typer.Option(help="The share of the steps that may be left for review, at most.")] = 1.0,
+    confidence: Annotated[float, typer.Option(help="With which the target is proved by the labels.")] = CONFIDENCE,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="The proof stands that labels are added and it is planned again. It takes more.")
+    ] = False,
+    choose_share: Annotated[
+        float, typer.Option(help="Choose on this share of the rows and prove on the others; 0 tests all cascades on all rows.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Which rows these are.")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the chosen cascade, for run --cascade.")] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Draw the paper's figures 3 to 5, from the formulas, as PNGs there.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Draw as PNGs there: the paper's figures 3 to 5, by the formulas; with --labelled, error and cost.",
+        ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Say which k a target takes, with what chance and at what cost, if errors are independent and if they are not."""
+    """Say which k a target takes, with what chance and at what cost; or, from labelled steps, which cascade keeps a target."""
     from maker_graph.calibration.estimates import ModelEstimates, estimates_of
     from maker_graph.calibration.file import read_calibration
+    from maker_graph.calibration.labelled import Goal
     from maker_graph.calibration.lines import Interval
     from maker_graph.calibration.plan import Speed, make_plans
+    from maker_graph.cli.labelled import plan_from_labels
 
+    chances = (model, p, error, valid, rho, rival, price, tokens, latency, rpm) != (None,) * 10 or lookahead != 1 or point
+    proof = anytime or (cascades, out, max_review, confidence, choose_share) != (None, None, 1.0, CONFIDENCE, 0.0)
+    _see_kind(labelled, chances=chances, proof=proof)
+    if labelled:
+        return plan_from_labels(
+            [*labelled, *map(str, calibrations or ())],
+            Goal(target, max_review, confidence, anytime),
+            cascades=cascades,
+            choose_share=choose_share,
+            seed=seed,
+            steps=steps,
+            plot=plot,
+            out=out,
+            force=force,
+            as_json=as_json,
+        )
     drawn = {} if plot is None else {"figures": [str(path) for path in _plot(plot, force=force)]}
     if plot is not None and not calibrations and (p, error) == (None, None):
         return Ending(result=drawn)
@@ -108,6 +160,18 @@ def plan_command(
     if not as_json:
         _show(found)
     return Ending(result={**found, **drawn})
+
+
+def _see_kind(labelled: list[str] | None, *, chances: bool, proof: bool) -> None:
+    """See that the options of one kind of plan are given, and not those of the other.
+
+    Raises:
+        UsageError: they are mixed.
+    """
+    if labelled and chances:
+        raise UsageError("With --labelled the labels say all that is known: leave out --model, --p, --price and the like.")
+    if not labelled and proof:
+        raise UsageError("--cascades, --max-review, --confidence, --anytime, --choose-share and --out belong to --labelled.")
 
 
 def _by_part(

@@ -27,6 +27,7 @@ DOUBTFUL = 1e-6
 def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
     """Say from the votes of a run alone, without any truth, how likely it is that no step is wrong."""
     need_plan_extra("certify")
+    from maker_graph.report.certificate import UNSEEN
     from maker_graph.report.certificate import as_json as plain
 
     with opened_run(run) as opened:
@@ -38,7 +39,8 @@ def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
                 [certificate.refused]
                 if certificate.refused
                 else ["It assumes:", *(f"- {each}" for each in certificate.assumptions)]
-            )
+            ),
+            UNSEEN,
         )
     return Ending(result=plain(certificate))
 

@@ -1,7 +1,5 @@
 """`maker-graph review`: the open items of a run, listed, exported, or answered one by one."""
 
-import io
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maker_graph.cli.app import EXIT_CODES, Ending, app, code_of
+from maker_graph.cli.asking import question_lines, read_anything, typed_line
 from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run, unescaped
 from maker_graph.cli.output import say, tell
 from maker_graph.core.characters import visible
@@ -88,8 +87,7 @@ def _ask(run: "Run") -> MakerError | None:
     items = list(run.open_items())
     if items:
         tell("Type an answer as a model would reply, or #1 for the first candidate; nothing skips the item, and q ends.")
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")  # what is no text is refused as an answer
+    read_anything()
     answered = False
     try:
         for place, item in enumerate(items, start=1):
@@ -107,7 +105,7 @@ def _ask(run: "Run") -> MakerError | None:
 
 def _answered(run: "Run", item: "OpenItem") -> bool | None:
     """Ask until an answer is taken; return False if the item is skipped, None if the person wants to end."""
-    while (typed := _typed()) not in {None, "q"}:
+    while (typed := typed_line()) not in {None, "q"}:
         if not typed:
             return False
         refused = ""
@@ -132,19 +130,9 @@ def _meant(typed: str, item: "OpenItem") -> "Iterator[Reply]":
         yield Candidate(list(item.ballot)[place - 1])
 
 
-def _typed() -> str | None:
-    """Return a line that a person typed; None at the end of the input."""
-    sys.stderr.write("> ")
-    sys.stderr.flush()
-    line = "" if sys.stdin is None else sys.stdin.readline()
-    return line.strip() if line else None
-
-
 def _lines(item: "OpenItem") -> Iterator[str]:
     yield f"Item {item.number:,}"
-    for _, content in item.question[-1:]:
-        for line in str(content).splitlines():
-            yield f"  {visible(line)}"
+    yield from question_lines(item.question)
     for place, (candidate, votes) in enumerate(item.ballot.items(), start=1):
         yield f"  #{place}: {votes} for {visible(candidate)[:200]}"
     flags = ", ".join(f"{name} {number}" for name, number in item.flags.items())

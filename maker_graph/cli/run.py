@@ -162,6 +162,12 @@ def run_command(
     patience: Patience = PATIENCE / 60,
     fsync: FsyncOption = "full",
     check: Check = True,
+    variants: Annotated[
+        bool,
+        typer.Option(
+            "--variants", help="Ask each sample one of the task's equivalent questions, such as other names of the pegs."
+        ),
+    ] = False,
     stop: Annotated[
         list[str] | None,
         typer.Option(
@@ -205,6 +211,7 @@ def run_command(
             stuck_after=stuck_after,
             seed="auto" if seed is None else seed,
             check=check,
+            variants=variants,
             stop=[unescaped(each) for each in stop or []],
             structured=structured,
             retry_temperature=parse_retry_temperature(retry_temperature),

@@ -148,6 +148,7 @@ class Reader:
         key: from the answer to what is voted on; the whole answer if None. Whatever it raises, the sample is malformed.
         check: whether the answer keeps the rules of the domain, or it raises `Invalid`; every answer does if None.
         red_flags: name -> predicate over the raw sample, tried in order.
+        parse_of: where samples are asked different questions, from the number of a sample to its `parse`.
         instances: whether `key` and `check` see what `parse` made; else a copy of its plain JSON, as the state will hold it.
     """
 
@@ -156,6 +157,7 @@ class Reader:
     check: Callable[[Any], bool] | None
     red_flags: Mapping[str, RedFlag]
     instances: bool = False
+    parse_of: Callable[[int], Callable[[str], Any]] | None = None
 
 
 class _Read(NamedTuple):
@@ -178,16 +180,17 @@ def judge_all(
 
     `earlier` are those of the same vote that were judged before: a copy of one of them is no vote; `ids_differ` as in `copies`.
     """
-    known: dict[str, _Read] = {}
+    known: dict[tuple[object, str], _Read] = {}
     repeated = copies((*earlier, *samples), ids_differ=ids_differ)
     judged = []
     for sample in samples:
         if sample.garbled:
             judged.append(_judged(sample, _GARBLED, "malformed"))
             continue
-        if sample.text not in known:
-            known[sample.text] = _read(sample.text, reading)
-        read = known[sample.text]
+        parse = reading.parse if reading.parse_of is None else reading.parse_of(sample.index)
+        if (parse, sample.text) not in known:
+            known[parse, sample.text] = _read(sample.text, parse, reading)
+        read = known[parse, sample.text]
         if read is _TOO_LONG:
             flag = read.flag
         elif sample.index in repeated:
@@ -221,13 +224,13 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
     return {**judged, "fallback": True} if sample.fallback else judged
 
 
-def _read(text: str, reading: Reader) -> _Read:
+def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
     room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     if len(text) > MAX_CHARACTERS:
         return _TOO_LONG
     what = "An answer"
     try:
-        value = voted = reading.parse(text)
+        value = voted = parse(text)
         answer = plain(value, depth=MAX_DEPTH - room)
         if reading.key is not None:
             what = "What key returned"

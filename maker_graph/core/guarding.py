@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "key": ("answer",),
     "total": (),
     "rephrase": ("state", "attempt"),
+    "variants": ("state",),
     "draft": ("state", "n"),
     "draft_prompt": ("state", "n"),
     "parse_draft": ("text",),
@@ -50,7 +51,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 """All functions of a task, with what each is called with."""
 
-ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "truth", "rehearse")
+ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "variants", "truth", "rehearse")
 """The functions of a voted part: those that are about one question."""
 
 _MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal", "result")

@@ -5,7 +5,7 @@ Five small functions are enough; any class that has them is a task. The others a
     start() -> state                 done(state) -> bool
     prompt(state) -> messages        parse(text) -> answer           apply(state, answer) -> state
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
-    rephrase(state, attempt) -> messages
+    rephrase(state, attempt) -> messages                             variants(state) -> [Variant(messages, parse), ...]
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
     state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
     goal(state) -> bool              (to judge a run at its end)
@@ -23,7 +23,7 @@ part. What a task leaves behind is its answers, in the journal.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
 
@@ -174,6 +174,28 @@ class Rephrases(Protocol):
 
     def rephrase(self, state: State, attempt: int, /) -> Prompt:
         """Return the prompt in other words; the replies to it are read and checked like all others. `attempt` counts from 1."""
+        ...
+
+
+class Variant(NamedTuple):
+    """One of several equivalent questions of a step.
+
+    Attributes:
+        prompt: what is asked.
+        parse: from the text of a reply to this question to the answer, in the form that all variants share; or it raises, and
+            the sample is discarded as malformed.
+    """
+
+    prompt: Prompt
+    parse: Callable[[str], JSON]
+
+
+@runtime_checkable
+class Varies(Protocol):
+    """A task that can ask the same thing in several ways, so that a model errs on each in its own way."""
+
+    def variants(self, state: State, /) -> Sequence[Variant]:
+        """Return the equivalent questions, in the same order each time; each sample is asked one, drawn by its number."""
         ...
 
 

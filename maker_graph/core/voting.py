@@ -51,6 +51,7 @@ class Voting:
         stuck_after: a vote with so many red flags in a row at its end is undecided too.
         seed: from which each sample gets a seed of its own; None sends no seed.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
+        variants: whether each sample is asked one of the task's equivalent questions, drawn by its number.
         stop: texts at which a reply ends, none of which it holds; not all models take them.
         structured: whether the answer's JSON schema is sent along, where model and answer have one.
         red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused, tool_calls, ended,
@@ -67,6 +68,7 @@ class Voting:
     stuck_after: int = STUCK_AFTER
     seed: int | None = None
     check: bool = True
+    variants: bool = False
     stop: Sequence[str] = ()
     structured: bool = False
     red_flags: Sequence[RedFlag] | None = None
@@ -78,6 +80,7 @@ class Voting:
         checks.whole("stuck_after", self.stuck_after)
         checks.switch("check", self.check)
         checks.switch("structured", self.structured)
+        checks.switch("variants", self.variants)
         object.__setattr__(self, "stop", checks.texts("stop", self.stop))
         if self.max_tokens is not None and self.max_tokens != "auto":
             checks.whole("max_tokens", self.max_tokens)

@@ -16,6 +16,7 @@ from maker_graph.core.decision import Decision, Reader
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Voting
+from maker_graph.graph.variants import prompt_for
 from maker_graph.models.counting import VoteCount
 from maker_graph.models.sampler import Sampler
 
@@ -47,8 +48,10 @@ class DirectVote:
         count, prompt = self._count(values), self.prompt(values)
         with ThreadPoolExecutor(self.voting.first_round, thread_name_prefix="maker-graph-vote") as pool:
             while count.more:
-                requests = self.sampler.batched(count.next)
-                drawing = [pool.submit(copy_context().run, self._draw, prompt, each, count.rounds + 1) for each in requests]
+                drawing = [
+                    pool.submit(copy_context().run, self._draw, prompt_for(prompt, each[0]), each, count.rounds + 1)
+                    for each in self.sampler.batched(count.next)
+                ]
                 count.take(_in_order(each.result() for each in drawing))
         return count.decision()
 
@@ -56,8 +59,10 @@ class DirectVote:
         """Return the decision; see `vote`."""
         count, prompt = self._count(values), self.prompt(values)
         while count.more:
-            requests = self.sampler.batched(count.next)
-            drawing = [asyncio.ensure_future(self.sampler.adraw_all(prompt, each, round=count.rounds + 1)) for each in requests]
+            drawing = [
+                asyncio.ensure_future(self.sampler.adraw_all(prompt_for(prompt, each[0]), each, round=count.rounds + 1))
+                for each in self.sampler.batched(count.next)
+            ]
             try:
                 count.take(_in_order(await asyncio.gather(*drawing)))
             except BaseException:

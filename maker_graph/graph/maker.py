@@ -92,6 +92,7 @@ def create_maker(
     model: Models | Mapping[str, Models] | None = None,
     k: int | StoppingRule | Mapping[str, int | StoppingRule] = K,
     check: bool = True,
+    variants: bool = False,
     red_flags: Sequence[RedFlag] | None = None,
     max_samples: int = MAX_SAMPLES,
     stuck_after: int = STUCK_AFTER,
@@ -131,6 +132,7 @@ def create_maker(
         k: the lead that decides, or a stopping rule. For a task of parts also a mapping from names of voted parts; a part that
             is not in it has its own `k`, or the default. A plain `k` is for the parts that have none of their own.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
+        variants: whether each sample is asked one of the equivalent questions that the task's `variants(state)` returns.
         red_flags: in place of the default ones.
         max_samples: a vote that needs more samples than this is undecided.
         stuck_after: and so is one with so many red flags in a row at its end.
@@ -175,6 +177,7 @@ def create_maker(
         stuck_after=stuck_after,
         seed=seed,
         check=check,
+        variants=variants,
         stop=stop,
         structured=structured,
         red_flags=red_flags,

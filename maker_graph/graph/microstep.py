@@ -10,7 +10,7 @@ What goes in, what comes out and what stays inside is in `schemas.py`, and where
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -24,10 +24,10 @@ from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.decision import Reader, decide, judge_all, next_draw, round_of
 from maker_graph.core.decision import undecided as error_of
-from maker_graph.core.red_flags import RedFlag, Sample
+from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.schema import schema_asked
-from maker_graph.core.task import Prompt
+from maker_graph.core.task import Prompt, Variant
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.asked import MicrostepGraph, asked
@@ -35,6 +35,8 @@ from maker_graph.graph.direct import DirectVote
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import ConfiguredNode
 from maker_graph.graph.schemas import Schemas, messages_of, question_of
+from maker_graph.graph.sends import as_dict, as_sample, indices_of, sends_of
+from maker_graph.graph.variants import first_prompt, parse_for, prompt_for, variants_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
 from maker_graph.models.rehearsing import rehearsed
@@ -43,14 +45,13 @@ from maker_graph.models.sampler import Sampler
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
 
-_FIELDS = [field.name for field in fields(Sample)]
-
 
 def create_microstep(
     model: Model | Sequence[Model],
     *,
     state: type[Any] = MessagesState,
     prompt: Callable[[Any], Prompt | Awaitable[Prompt]] | None = None,
+    variants: Callable[[Any], Sequence[Variant]] | None = None,
     answer: Any = None,
     key: Callable[[Any], Any] | None = None,
     check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None,
@@ -81,6 +82,8 @@ def create_microstep(
         model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
         state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
         prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
+        variants: in place of `prompt`: from the state to equivalent questions, each with the reader of its replies, which then
+            takes the place of `answer`. Each sample is asked one, drawn by its number.
         answer: a type, or a function from the text of a reply to the answer. What does not fit, or raises, is malformed.
             Default: the stripped text.
 
@@ -94,7 +97,7 @@ def create_microstep(
             `Invalid("why")`. Then the sample is flagged as invalid. It sees the answer as `key` does.
         into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
         decision: the key of the state that gets the full decision, as plain JSON. Default: none.
-        k: the lead that decides, or a stopping rule: `AheadBy(k)`, `FirstTo(k)`, `Majority(n)`.
+        k: the lead that decides, or a stopping rule: `AheadBy(k, within=m)`, `Confirm(by, of)`, `FirstTo(k)`, `Majority(n)`.
         red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused, tool_calls, ended,
             no_text and empty. Leave out tool_calls if a call beside a text may be lost.
         max_samples: a vote that needs more samples than this is undecided.
@@ -127,7 +130,11 @@ def create_microstep(
         structured=structured,
         red_flags=red_flags,
     )
-    asking = Asking(state=state, prompt=prompt, answer=answer, key=key, check=check, into=into, decision=decision)
+    if variants is not None and prompt is not None:
+        raise UsageError("variants take the place of prompt: leave it out.")
+    asking = Asking(
+        state=state, prompt=prompt, answer=answer, key=key, check=check, into=into, decision=decision, variants=variants
+    )
     return build_microstep(model, voting, asking, on_undecided=on_undecided, calls=calls, name=name)
 
 
@@ -142,6 +149,7 @@ class Asking:
     check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None
     into: str | None = None
     decision: str | None = None
+    variants: Callable[[Any], Sequence[Variant]] | None = None
     parse: Callable[[str, Any], Any] | None = None
     """From the text of a reply and the state to the answer, in the place of `answer`."""
     schema: Any = None
@@ -167,9 +175,11 @@ def build_microstep(
     """
     checks.one_of("on_undecided", on_undecided, get_args(OnUndecided))
     voting = info_of(model).suited(voting)
-    schemas = Schemas(asking.state, asking.prompt, asking.into, asking.decision)
+    schemas = Schemas(asking.state, asking.prompt or asking.variants, asking.into, asking.decision)
     models = resolve_models(model, seed=voting.seed)
     question = _Question(asking, schemas, voting, models)
+    if asking.variants is not None:  # the samples of a round are not asked the same
+        calls = Calls(**{**(calls or {}), "batch": False})
     sampler = Sampler(
         models,
         temperature=voting.temperatures,
@@ -181,18 +191,20 @@ def build_microstep(
     )
 
     def first_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return _draws(sampler, values, question.sent(values, config), voting.first_round, first=True)
+        return sends_of(sampler, values, question.sent(values, config), voting.first_round, first=True)
 
     async def afirst_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return _draws(sampler, values, await question.asent(values, config), voting.first_round, first=True)
+        return sends_of(sampler, values, await question.asent(values, config), voting.first_round, first=True)
 
     def sample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        drawn = sampler.draw_all(question.of(sent, config), _indices(sent), round=sent["round"])
-        return {"vote_samples": [_as_dict(each, sent["question"]) for each in drawn]}
+        prompt = prompt_for(question.of(sent, config), sent["index"])
+        drawn = sampler.draw_all(prompt, indices_of(sent), round=sent["round"])
+        return {"vote_samples": [as_dict(each, sent["question"]) for each in drawn]}
 
     async def asample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        drawn = await sampler.adraw_all(await question.aof(sent, config), _indices(sent), round=sent["round"])
-        return {"vote_samples": [_as_dict(each, sent["question"]) for each in drawn]}
+        prompt = prompt_for(await question.aof(sent, config), sent["index"])
+        drawn = await sampler.adraw_all(prompt, indices_of(sent), round=sent["round"])
+        return {"vote_samples": [as_dict(each, sent["question"]) for each in drawn]}
 
     def red_flag(
         values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None
@@ -200,7 +212,7 @@ def build_microstep(
         asked = question_of(values["vote_samples"])
         begun = asked == (values.get("vote_question") or 0)
         judged = values.get("vote_judged") or [] if begun else []
-        samples = sorted(map(_as_sample, values["vote_samples"]), key=lambda each: each.index)
+        samples = sorted(map(as_sample, values["vote_samples"]), key=lambda each: each.index)
         earlier, drawn = samples[: len(judged)], samples[len(judged) :]
         ids_differ = sampler.look(drawn, earlier)
         reader = question.reader(values, config, loop)
@@ -229,11 +241,11 @@ def build_microstep(
         return {"vote_rounds": rounds, "vote_next": 0, **schemas.update(result)}
 
     def next_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
-        return _draws(sampler, values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
+        return sends_of(sampler, values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
 
     async def anext_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
         return (
-            _draws(sampler, values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
+            sends_of(sampler, values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
         )
 
     graph = (
@@ -252,33 +264,6 @@ def build_microstep(
     return MicrostepGraph.of(graph, supersteps=3 * voting.max_samples + 1, keys=schemas.keys, direct=direct)
 
 
-def _draws(
-    sampler: Sampler, values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False
-) -> list[Send]:
-    """Return the sends of a round; the first round of another question begins from nothing, whatever the channels hold."""
-    samples = values.get("vote_samples") or ()
-    if first:
-        drawn, this, asked = 0, 1, question_of(samples) + 1 if samples else 0
-    else:
-        drawn, this, asked = len(values["vote_judged"]), values["vote_rounds"] + 1, question_of(samples)
-    sent = {**sent, "round": this, "question": asked}
-    requests = sampler.batched(range(drawn, drawn + number))
-    return [Send("sample", {**sent, "index": index, **({"more": more} if more else {})}) for index, *more in requests]
-
-
-def _indices(sent: Mapping[str, Any]) -> Sequence[int]:
-    """Return the numbers of the samples that one request is for."""
-    return (sent["index"], *sent.get("more", ()))
-
-
-def _as_dict(sample: Sample, question: int) -> dict[str, Any]:
-    return {"question": question, **{name: getattr(sample, name) for name in _FIELDS}}  # asdict copies deep what is flat
-
-
-def _as_sample(kept: Mapping[str, Any]) -> Sample:
-    return Sample(**{name: value for name, value in kept.items() if name != "question"})
-
-
 class _Question:
     """What one microstep asks and how it reads the replies, wherever the caller's values are: see `asked.py`."""
 
@@ -290,12 +275,17 @@ class _Question:
         """
         if asking.prompt is not None:
             checks.function("prompt", asking.prompt, "state", awaited=True)
+        if asking.variants is not None:
+            checks.function("variants", asking.variants, "state")
         if asking.key is not None:
             see_key(asking.key)
         if asking.check is not None:
             checks.function("check", asking.check, "state", "answer", awaited=True)
         self._schemas = schemas
-        self._prompt: Callable[[Any], Any] = rehearsed(asking.prompt or messages_of, asking.rehearse, models)
+        self._variants = asking.variants
+        self._seed = voting.seed
+        ask = asking.prompt or messages_of if asking.variants is None else self._all_of_them
+        self._prompt: Callable[[Any], Any] = rehearsed(ask, asking.rehearse, models)
         self._check: Callable[[Any, Any], Any] | None = asking.check
         self._awaited = [name for name in ("prompt", "check") if checks.awaits(getattr(asking, name))]
         self._key = asking.key
@@ -316,6 +306,11 @@ class _Question:
         """Return what is asked where no graph is around: the prompt cannot be one that is awaited."""
         prompt: Prompt = self._prompt(self._schemas.view(values))
         return prompt
+
+    def _all_of_them(self, state: Any) -> Any:
+        """Return the prompts of all variants."""
+        assert self._variants is not None  # noqa: S101  else the prompt is asked
+        return variants_of(self._variants, state, self._seed)[0]
 
     async def asent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
         """Return the same as `sent`, and wait for the prompt if it is awaited."""
@@ -346,28 +341,28 @@ class _Question:
         """Return what was asked, for a person; an awaited prompt is waited for on `loop`."""
         known = asked(config)
         if known is not None and known.prompt is not None:
-            return known.prompt
+            return first_prompt(known.prompt)
         values = values if known is None else known.values
         if "prompt" in self._awaited and loop is not None:
             prompt: Prompt = asyncio.run_coroutine_threadsafe(self._made(values), loop).result()
             return prompt
-        made: Prompt = self._prompt(self._schemas.view(values))
-        return made
+        return first_prompt(self._prompt(self._schemas.view(values)))
 
     def reader(self, values: Mapping[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None) -> Reader:
         """Return how replies to this question are read; an awaited check is waited for on `loop`, from another thread."""
         known, check, view = asked(config), self._check, self._schemas.view
         values = values if known is None else known.values
         parse = self._read.parse if self._parse is None else _with_state(self._parse, view(values))
+        parse_of = None if self._variants is None else parse_for(*variants_of(self._variants, view(values), self._seed))
         if check is None:
-            return Reader(parse, self._key, None, self._flags, self._read.instances)
+            return Reader(parse, self._key, None, self._flags, self._read.instances, parse_of)
 
         def bound(answer: Any) -> Any:
             if loop is None or "check" not in self._awaited:
                 return check(view(values), answer)
             return asyncio.run_coroutine_threadsafe(check(view(values), answer), loop).result()
 
-        return Reader(parse, self._key, bound, self._flags, self._read.instances)
+        return Reader(parse, self._key, bound, self._flags, self._read.instances, parse_of)
 
     def dropped(self, config: RunnableConfig) -> dict[str, Any]:
         """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""

@@ -10,8 +10,9 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Decision, Reader
 from maker_graph.core.guarding import Guarded
-from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases
+from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Varies
 from maker_graph.core.voting import Voting
+from maker_graph.errors import UsageError
 from maker_graph.graph.cascade import Cascade, see_rephrases
 from maker_graph.graph.ladder import Ladder, Models
 from maker_graph.graph.microstep import Asking, build_microstep
@@ -57,6 +58,7 @@ class _Rung:
 
     def __init__(self, part: Guarded, calls: Calls | None, *, check: bool) -> None:
         obeys = _rules(part, check=check)
+        self._part = part
         self._calls = calls or Calls()
         self._asking = Asking(
             state=Step,
@@ -76,7 +78,14 @@ class _Rung:
             voting = replace(voting, seed=sample_seed(voting.seed, by, 0))
         asking = replace(self._asking, prompt=_on_values(prompt))
         made = Calls(**{**self._calls, **(calls or {})})
+        if voting.variants:
+            asking = replace(asking, variants=_on_values(self._varies().variants))
         return build_microstep(model, voting, asking, on_undecided="return", calls=made, by=by)
+
+    def _varies(self) -> Varies:
+        if not isinstance(self._part, Varies):
+            raise UsageError(f"{self._part.title} has no variants(state), so its samples cannot be asked variants.")
+        return self._part
 
 
 def create_voters(part: Guarded, after: Ladder | Cascade, *, model: Models, voting: Voting, calls: Calls | None) -> Voters:

@@ -75,8 +75,8 @@ class Calls(TypedDict, total=False):
         afresh: how often the step at hand was given up before. With a seed, a step that is tried again draws other samples, or
             it would be given up for the same ones. None is never.
         batch: whether the samples of a round are asked for in one request (`n`) where that is known to work: of ChatOpenAI, and
-            so of the servers that speak its API. The prompt is billed once then. Others are asked once for each sample. In the
-            accounts each sample is a call. A seed for each sample is refused beside it. None is no.
+            so of the servers that speak its API. The prompt is billed once then. Others are asked once for each sample, and so
+            are variants of a question. In the accounts each sample is a call. A seed is refused beside it. None is no.
     """
 
     meter: Meter | None

@@ -5,7 +5,7 @@ ones among the models how the replies to it are made. Other models are told noth
 untouched.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +39,11 @@ def rehearsed(
 
     def asked(state: Any) -> Any:
         made = prompt(state)
-        messages, make = as_messages(made), partial(rehearse, state)
-        for model in told:
-            model.learn(messages, make)
+        make = partial(rehearse, state)
+        for each in made["variants"] if isinstance(made, Mapping) and "variants" in made else [made]:
+            messages = as_messages(each)
+            for model in told:
+                model.learn(messages, make)
         return made
 
     return asked

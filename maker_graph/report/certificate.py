@@ -35,6 +35,12 @@ NOTHING_SEEN = CopiesSeen()
 MOST_LISTED = 20
 """So many of the most contested steps are listed."""
 
+UNSEEN = (
+    "Votes certify what the model says most often. Where its samples err in the same way they agree, and a certificate cannot "
+    "see that: maker-graph audit can, by labels of steps that are drawn at random."
+)
+"""What no certificate can see, and what can."""
+
 _ASSUMED = (
     (
         "Each step has one right answer. Valid samples of a step err independently of each other, at a rate of the step's own, "

@@ -28,6 +28,7 @@ from maker_graph.report.counting.timing import Timing, timing_of
 from maker_graph.report.counting.tree import TreeRecorder
 from maker_graph.report.counting.truth import Lengths, Truth, VoteJudge
 from maker_graph.report.counting.walk import TruthWalk
+from maker_graph.report.labels import label_sentences
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import skim
 from maker_graph.run.settings import Settings
@@ -66,6 +67,7 @@ class ReportData:
         certificate: as `certificate.as_json` gives it.
         parts: what each part of the task took; nothing if it has only one.
         tree: the problems of a decomposition, each told of with its ballots; None for other tasks.
+        labels: what to say of labels of the run, and of its audits.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
     """
 
@@ -101,6 +103,7 @@ class ReportData:
     frames: Frames | None
     parts: Sequence[PartCounts] = ()
     tree: Node | None = None
+    labels: Sequence[str] = ()
 
 
 def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
@@ -164,6 +167,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         frames=frames.found(),
         parts=parts.parts(),
         tree=tree.root(),
+        labels=label_sentences(journal),
     )
 
 

@@ -42,6 +42,7 @@ class RungFile(BaseModel):
         max_samples: a vote that needs more samples is undecided.
         stuck_after: and so is one with so many red flags in a row at its end.
         rephrase: which prompt is asked: 0 is the task's own, n its `rephrase(state, n)`.
+        variants: whether each sample is asked one of the task's equivalent questions.
         stop: texts at which a reply ends.
         structured: whether the answer's JSON schema is sent along.
     """
@@ -58,6 +59,7 @@ class RungFile(BaseModel):
     max_samples: _Whole = MAX_SAMPLES
     stuck_after: _Whole = STUCK_AFTER
     rephrase: Annotated[int, Field(strict=True, ge=0)] = 0
+    variants: Annotated[bool, Field(strict=True)] = False
     stop: list[str] = []
     structured: Annotated[bool, Field(strict=True)] = False
 
@@ -86,7 +88,7 @@ class RungFile(BaseModel):
         Raises:
             UsageError: a value is wrong.
         """
-        names = ("temperature", "max_tokens", "max_samples", "stuck_after", "stop", "structured")
+        names = ("temperature", "max_tokens", "max_samples", "stuck_after", "variants", "stop", "structured")
         voting = Voting(k=self.rule(), seed=seed, check=check, **{name: getattr(self, name) for name in names})
         return RungSettings(model=self.model, voting=voting, rephrase=self.rephrase)
 

@@ -309,6 +309,12 @@ def _see_kinds(directory: Path) -> None:
             raise DamagedRun(f"{directory / name} is {kind}: put the file back that was there, or start a new run.")
 
 
+def is_kept_in(directory: Path, path: Path) -> bool:
+    """Say whether `path` is a file in which the run in `directory` is kept, there or not there yet."""
+    place = path.resolve()
+    return place.parent == directory.resolve() and place.name in _FILES
+
+
 def settings_of(directory: Path) -> Settings:
     """Return what the run in `directory` was asked for, as far as its settings.json tells.
 

@@ -13,7 +13,7 @@ from maker_graph.errors import MakerError, TakenOver, UsageError
 from maker_graph.run.account import Ledger
 from maker_graph.run.journal import Journal
 
-_BY_STATE = ("check", "rephrase", "rehearse")
+_BY_STATE = ("check", "rephrase", "variants", "rehearse")
 
 
 class OpenOnes(Items):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 from uuid import uuid4
@@ -14,7 +14,7 @@ from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Decision, given_up
 from maker_graph.core.guarding import AnyTask, guarded, see_task
 from maker_graph.core.machine import Machine
-from maker_graph.core.task import Rephrases
+from maker_graph.core.task import Rephrases, Varies
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.models.names import ModelInfo, info_of
@@ -168,10 +168,12 @@ def new_settings(
     see_kept(voting)
     see_task(loaded.task)
     Machine(loaded.task).begin()  # or it raises, before anything is stored
-    prompt = _prompt_digest(loaded.task)
-    if prompt != _prompt_digest(loaded.task):
+    _see_asks(loaded.task, voting, cascade)
+    varied = _varied(voting, cascade)
+    prompt = _prompt_digest(loaded.task, varied=varied)
+    if prompt != _prompt_digest(loaded.task, varied=varied):
         raise UsageError(f"The first prompt of {loaded.name} is another each time: it must depend on the state alone.")
-    return Settings(
+    settings = Settings(
         id=uuid4().hex,
         task=loaded.name,
         options=loaded.options,
@@ -183,6 +185,30 @@ def new_settings(
         parts=dict(parts or _own_leads(loaded.task, voting.lead or voting.first_round)),
         cascade=[rung.model_copy(update={"voting": info_of(rung.model).suited(rung.voting)}) for rung in cascade],
     )
+    for name in settings.parts:
+        settings.voting_of(name)  # or it raises: a lead and the limit on votes contradict each other
+    return settings
+
+
+def _see_asks(task: AnyTask, voting: Voting, cascade: Sequence[RungSettings]) -> None:
+    """See that the task can ask what the votes ask of it.
+
+    Raises:
+        UsageError: it has no variants, or cannot rephrase.
+    """
+    parts = guarded(task).voted_parts.values()
+    if _varied(voting, cascade) and not _all(parts, Varies):
+        raise UsageError("The task has no variants(state), so its samples cannot be asked variants: leave them out.")
+    if any(rung.rephrase for rung in cascade) and not _all(parts, Rephrases):
+        raise UsageError("A rung of the cascade asks a rephrased prompt, and the task has no rephrase(state, attempt).")
+
+
+def _varied(voting: Voting, cascade: Sequence[RungSettings]) -> bool:
+    return any(each.variants for each in (voting, *(rung.voting for rung in cascade)))
+
+
+def _all(parts: Iterable[object], kind: type) -> bool:
+    return all(isinstance(part, kind) for part in parts)
 
 
 def _own_leads(task: AnyTask, k: int) -> dict[str, PartSettings]:
@@ -251,14 +277,14 @@ def unchanged(settings: Settings, task: AnyTask) -> None:
     Raises:
         UnusableRun: it does not.
     """
-    if _prompt_digest(task) != settings.prompt:
+    if _prompt_digest(task, varied=_varied(settings.voting, settings.cascade)) != settings.prompt:
         raise UnusableRun(
             f"The prompt of {settings.task} is no longer the one that this run began with: put the task's code back as it was, "
             "or start a new run."
         )
 
 
-def _prompt_digest(task: AnyTask) -> str:
+def _prompt_digest(task: AnyTask, *, varied: bool) -> str:
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which who only looks at a run does not need
 
     inside = guarded(task)
@@ -267,4 +293,6 @@ def _prompt_digest(task: AnyTask) -> str:
     prompts = [inside.prompt(state)] if asked else []
     if asked and isinstance(part := inside.at(state), Rephrases):
         prompts.append(part.rephrase(state, 1))
+    if asked and varied and isinstance(part := inside.at(state), Varies):
+        prompts += [variant.prompt for variant in part.variants(state)]
     return hashlib.sha256(sorted_json([as_pairs(prompt) for prompt in prompts]).encode()).hexdigest()[:16]

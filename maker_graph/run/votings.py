@@ -8,10 +8,10 @@ from maker_graph.core.rules import AheadBy, Confirm, StoppingRule
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 
-SINCE_4 = ("within", "confirm", "stop", "structured")
+SINCE_4 = ("within", "confirm", "variants", "stop", "structured")
 """What of a `Voting` is kept since the fourth form of settings.json."""
 
-_AS_THEY_ARE = ("temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check", "structured")
+_AS_THEY_ARE = ("temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check", "variants", "structured")
 
 
 def see_kept(voting: Voting) -> None:

@@ -13,12 +13,14 @@ nothing. That a run was right shows at its end: the goal reached by legal moves 
 """
 
 import re
+from collections.abc import Sequence
+from itertools import permutations
 from typing import Any
 
 from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, strict_json
-from maker_graph.core.task import Prompt
+from maker_graph.core.task import Prompt, Variant
 from maker_graph.errors import UsageError
 
 Pegs = list[list[int]]
@@ -168,6 +170,29 @@ class Hanoi:
         places = ", ".join(f"disk {disk} on peg {number}" for disk, number in where)
         (_, system), (_, user) = self._messages(state)
         return [("system", system), ("user", user + "\n" + OTHERWISE.format(tops=tops, places=places))]
+
+    def variants(self, state: HanoiState) -> Sequence[Variant]:
+        """Return the puzzle under the six namings of its pegs, its own first; replies are mapped back."""
+        return [self._renamed(state, names) for names in permutations(range(3))]
+
+    def _renamed(self, state: HanoiState, names: tuple[int, ...]) -> Variant:
+        """Return the question with peg i called `names[i]`."""
+        other = Hanoi(self.disks, source=names[self.source], target=names[self.target])
+        own = [names.index(name) for name in range(3)]
+        previous = state["previous"]
+        asked = HanoiState(
+            pegs=[state["pegs"][peg] for peg in own],
+            previous=None if previous is None else [previous[0], names[previous[1]], names[previous[2]]],
+        )
+
+        def parse(text: str) -> JSON:
+            found: Any = other.parse(text)
+            disk, source, target = found["move"]
+            if not {source, target} <= {0, 1, 2}:
+                raise ValueError("the move is between pegs that do not exist")
+            return {"move": [disk, own[source], own[target]], "next_state": [found["next_state"][name] for name in names]}
+
+        return Variant(other.prompt(asked), parse)
 
     def state_at(self, step: int) -> HanoiState:
         """Return the state on the right path after `step` moves, made from the step number alone.

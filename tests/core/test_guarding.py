@@ -25,6 +25,7 @@ from maker_graph.core.task import (
     Rephrases,
     Skippable,
     Task,
+    Varies,
 )
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi
@@ -76,7 +77,7 @@ def test_no_function_changes_the_state_or_the_answer() -> None:
 
 @pytest.mark.parametrize("task", [Hanoi(3), Careless()])
 def test_behind_the_guard_is_the_same_task(task: Any) -> None:
-    protocols = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable)
+    protocols = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable, Varies)
     behind = guarded(task)
     assert [isinstance(behind, each) for each in protocols] == [isinstance(task, each) for each in protocols]
     assert guarded(behind) is behind
@@ -84,7 +85,21 @@ def test_behind_the_guard_is_the_same_task(task: Any) -> None:
 
 
 def test_the_guard_knows_every_function_of_the_contract() -> None:
-    protocols: Any = (Task, Checks, Concludes, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable)
+    protocols: Any = (
+        Task,
+        Checks,
+        Concludes,
+        Counted,
+        Drafted,
+        Goal,
+        Keyed,
+        Known,
+        Located,
+        Predicts,
+        Rephrases,
+        Skippable,
+        Varies,
+    )
     assert set(ARGUMENTS) - {"part", "given", "rehearse"} == {
         name for each in protocols for name in vars(each) if not name.startswith("_")
     }

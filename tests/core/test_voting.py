@@ -69,5 +69,17 @@ def test_it_can_be_changed_compared_and_pickled() -> None:
     assert pickle.loads(pickle.dumps(voting)) == voting  # noqa: S301  our own
     assert hash(voting) == hash(replace(voting))
     assert {field.name for field in fields(Voting) if field.init} == {
-        *("k", "temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check", "red_flags")
+        *(
+            "k",
+            "temperature",
+            "max_tokens",
+            "max_samples",
+            "stuck_after",
+            "seed",
+            "check",
+            "variants",
+            "stop",
+            "structured",
+            "red_flags",
+        )
     }

@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from maker_graph import AheadBy, DamagedRun, Majority, UnusableRun, UsageError, Voting
+from maker_graph import AheadBy, DamagedRun, FirstTo, Majority, UnusableRun, UsageError, Voting
 from maker_graph.core.red_flags import empty
 from maker_graph.models.resolving import model_for
 from maker_graph.run.settings import VERSION, Settings, new_settings, read_settings, unchanged
-from maker_graph.run.votings import LadderSettings
+from maker_graph.run.votings import SINCE_4, LadderSettings, PartSettings, RungSettings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import described
+from tests.graph.test_parts import Story
 
 FIRST: dict[str, Any] = {
     "id": "5d0c",
@@ -116,7 +117,7 @@ def test_what_is_no_settings_is_damaged(text: str) -> None:
 
 
 def test_a_rule_that_cannot_be_kept_is_refused() -> None:
-    for voting in (Voting(Majority(3)), Voting(AheadBy(3)), Voting(red_flags=(empty,))):
+    for voting in (Voting(Majority(3)), Voting(FirstTo(3)), Voting(red_flags=(empty,))):
         with pytest.raises(UsageError):
             new_settings(described(Hanoi(3)), "sim:perfect", voting)
 
@@ -185,3 +186,48 @@ def test_what_a_prompt_changes_in_the_state_is_no_other_prompt() -> None:
 
     task = InPlace(3)
     unchanged(new_settings(described(task), "sim:perfect", Voting()), task)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_earlier_form_is_read_and_written_as_it_was(version: int) -> None:
+    now = json.loads(made().text())
+    voting = {name: value for name, value in now["voting"].items() if name not in SINCE_4}
+    since: tuple[str, ...] = {2: ("cascade", "inputs", "parts"), 3: ("cascade",)}[version]
+    then = {**{name: value for name, value in now.items() if name not in since}, "version": version, "voting": voting}
+    read = read_settings(json.dumps(then), "settings.json")
+    assert (json.loads(read.text()), json.loads(read.origin())) == (then, then)
+    assert (read.cascade, read.voting.k, read.voting.stop) == ([], 3, ())
+    more: list[dict[str, Any]] = [{"cascade": []}, {"voting": {**voting, "within": 3}}]
+    for later in more:
+        with pytest.raises(DamagedRun, match=f"form {version} has no"):
+            read_settings(json.dumps({**then, **later}), "settings.json")
+
+
+def test_a_run_whose_rule_gives_up_says_of_each_open_step_whether_it_is_contested() -> None:
+    settings = new_settings(described(Hanoi(3)), "sim:perfect", Voting(k=AheadBy(2, within=3)))
+
+    def passed(**said: Any) -> bool:
+        decision: Any = {"status": "undecided", "by": "base", "ballot": {"a": 1, "b": 1}, **said}
+        return settings.passed(decision)
+
+    assert passed()
+    assert passed(ballot={"a": 2, "b": 1})
+    assert not passed(ballot={"a": 2, "b": 1}, status="decided")
+    assert not passed(ballot={}), "it is stuck"
+    assert not passed(ballot={"a": 1})
+
+
+def test_a_task_that_cannot_ask_what_is_voted_on_is_told_before_anything_is_stored() -> None:
+    with pytest.raises(UsageError, match="has no variants"):
+        new_settings(described(Story()), "sim:perfect", Voting(variants=True))
+    rung = RungSettings(model="sim:perfect", voting=Voting(), rephrase=1)
+    with pytest.raises(UsageError, match="has no rephrase"):
+        new_settings(described(Story()), "sim:perfect", Voting(), cascade=[rung])
+    assert new_settings(described(Hanoi(3)), "sim:perfect", Voting(variants=True), cascade=[rung]).cascade == [
+        RungSettings(model="sim:perfect", voting=new_settings(described(Hanoi(3)), "sim:perfect", Voting()).voting, rephrase=1)
+    ]
+
+
+def test_a_part_whose_lead_the_limit_forbids_is_told_before_anything_is_stored() -> None:
+    with pytest.raises(UsageError, match="raise within or lower k"):
+        new_settings(described(Story()), "sim:perfect", Voting(k=AheadBy(2, within=2)), parts={"choose": PartSettings(k=3)})

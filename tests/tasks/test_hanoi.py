@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maker_graph.errors import UsageError
+from maker_graph.models.prompts import as_pairs
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.tasks.hanoi import Hanoi, HanoiState, moved
 
@@ -167,3 +170,26 @@ def test_no_larger_disk_on_a_smaller_one() -> None:
 def test_a_puzzle_that_is_none_is_refused(settings: dict[str, int]) -> None:
     with pytest.raises(UsageError):
         Hanoi(**settings)
+
+
+@given(st.integers(1, 6), st.integers(0, 62), st.sampled_from([(0, 1), (0, 2), (1, 0), (2, 1)]))
+def test_under_each_naming_of_the_pegs_the_right_reply_means_the_right_move(
+    disks: int, step: int, ends: tuple[int, int]
+) -> None:
+    task = Hanoi(disks, source=ends[0], target=ends[1])
+    state = task.state_at(step % task.total())
+    variants = task.variants(state)
+    assert (len(variants), variants[0].prompt) == (6, task.prompt(state))
+    for variant in variants:
+        replies = HanoiRehearsal().replies(as_pairs(variant.prompt))
+        assert replies is not None
+        assert variant.parse(replies.right) == task.truth(state)
+        wrong = variant.parse(replies.wrong[-1])
+        assert wrong != task.truth(state)
+
+
+def test_a_move_between_pegs_that_do_not_exist_is_no_answer_under_another_name() -> None:
+    task = Hanoi(2)
+    for variant in task.variants(task.start()):
+        with pytest.raises(ValueError, match="pegs"):
+            variant.parse("move = [1, 0, 3]\nnext_state = [[2], [1], []]")

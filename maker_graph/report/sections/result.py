@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from maker_graph.report.certificate import UNSEEN
 from maker_graph.report.collecting import REPLAYED, ReportData
 from maker_graph.report.sections.html import NOT_RECORDED, escaped, missing, section, table
 from maker_graph.report.wording import chance, percent, with_interval
@@ -19,11 +20,13 @@ def result_section(data: ReportData) -> str:
             f"{truth.wrong_votes:,} of {truth.votes:,} votes ({percent(truth.wrong_votes / max(truth.votes, 1))}) were."
             + ("" if truth.steps == data.steps else " No more can be judged: off the right path the task knows no truth.")
         )
+    said.extend(data.labels)
     text = "".join(f"<p>{escaped(sentence)}</p>" for sentence in said)
     if certificate is None:
         return section("Result", text, missing("No certificate was made: none was asked for, or the run is not at its end."))
+    unseen = f"<p>{escaped(UNSEEN)}</p>"
     if certificate.get("refused"):
-        return section("Result", text, f"<p><b>No chance is certified.</b> {escaped(certificate['refused'])}</p>")
+        return section("Result", text, f"<p><b>No chance is certified.</b> {escaped(certificate['refused'])}</p>", unseen)
     low, likely, high = (_unit(certificate["chance"][name]) for name in ("low", "value", "high"))
     bar = (
         '<div class="chance"><div class="track">'
@@ -47,6 +50,7 @@ def result_section(data: ReportData) -> str:
         bar,
         table(rows),
         f'<h3>It assumes</h3><ul class="plain">{assumed}</ul>' if assumed else "",
+        unseen,
     )
 
 

@@ -1,0 +1,341 @@
+"""A plan from labelled steps: which cascade keeps a target, proved by labels alone, with no assumption about the model.
+
+The cascades are written down before the labels are seen: in a file, or as `default_cascades`. Each is tried on the labelled
+rows (`trials.py`). Then either they are tested in their order on all rows, or one is chosen on some rows and proved on the
+others (`choose_share`); `statistics/labelled.py` says why both are honest. Among those that are proved, the one is chosen that
+decides most.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maker_graph.calibration.trials import Tally, Trial, tried
+from maker_graph.calibration.votes import LabelledVotes, Pool
+from maker_graph.core.rules import AheadBy
+from maker_graph.errors import UsageError
+from maker_graph.run.cascades import CascadeFile, RungFile
+from maker_graph.statistics.forecast import TARGET
+from maker_graph.statistics.labelled import (
+    CONFIDENCE,
+    Counts,
+    bound_of,
+    chain_bound,
+    chain_labels,
+    check_confidence,
+    labels_at,
+    limit_of,
+    proved_in_order,
+)
+
+IN_ORDER: tuple[tuple[int, int | None], ...] = (
+    (20, 20),
+    (12, 12),
+    (8, 8),
+    (8, 10),
+    (5, 5),
+    (5, 7),
+    (4, 6),
+    (3, 3),
+    (3, 5),
+    (2, 2),
+    (3, 7),
+    (2, 4),
+    (3, None),
+    (1, None),
+)
+"""k and within of the default cascades, from the most cautious on: by the formulas, and by real votes that are not yours."""
+
+SECOND_START = (4, 6)
+"""Where tests begin a second time, with half of 1 - confidence: the rules before it decide too little where labels are few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is wanted of a cascade.
+
+    Attributes:
+        target: the share of its decisions that is right, at least.
+        max_review: the share of the rows that it leaves to somebody else, at most; it is held against what was seen.
+        confidence: with which the target is proved.
+        anytime: whether labels are added and it is planned again, so that the proof must stand that.
+
+    Raises:
+        UsageError: a number is out of range.
+    """
+
+    target: float = TARGET
+    max_review: float = 1.0
+    confidence: float = CONFIDENCE
+    anytime: bool = False
+
+    def __post_init__(self) -> None:
+        limit_of(self.target)
+        check_confidence(self.confidence)
+        if not 0.0 <= self.max_review <= 1.0:
+            raise UsageError(
+                f"The share that may be left for review must be at least 0 and at most 1, not {self.max_review!r}."
+            )
+
+    @property
+    def limit(self) -> float:
+        """The share of wrong decisions that is allowed."""
+        return limit_of(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What labels say of one cascade.
+
+    Attributes:
+        trial: it, on all rows.
+        tally: what it made of the rows that it is held against.
+        bound: on the share of wrong decisions, of this cascade alone.
+        proved: whether it keeps the target, whatever the choice.
+        needed: labelled rows with which it would, if they went on as they are; None if no number would do.
+    """
+
+    trial: Trial
+    tally: Tally
+    bound: float
+    proved: bool
+    needed: int | None
+
+    @property
+    def name(self) -> str:
+        """What the cascade is called."""
+        return self.trial.cascade.name
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlan:
+    """What a plan from labelled rows comes to.
+
+    Attributes:
+        goal: what was wanted.
+        lines: what labels say of each cascade, in the order in which they are tested.
+        chosen: the line of the one that is chosen; None if none is.
+        at_most: the share of wrong decisions that is proved of it; None if none is chosen.
+        chosen_apart: the rows on which it was chosen, if they are others than those on which it was proved; else 0.
+        reason: why none is chosen; empty if one is.
+        notes: what whoever reads the plan should know.
+    """
+
+    goal: Goal
+    lines: Sequence[Line]
+    chosen: Line | None
+    at_most: float | None
+    chosen_apart: int
+    reason: str
+    notes: Sequence[str]
+
+
+def plan_labelled(
+    votes: LabelledVotes,
+    goal: Goal = Goal(),
+    *,
+    cascades: Sequence[CascadeFile] | None = None,
+    choose_share: float = 0.0,
+    seed: int = 0,
+) -> LabelPlan:
+    """Return which of `cascades` keeps the goal, proved by the labelled rows.
+
+    Args:
+        votes: what `read_votes` gave.
+        goal: what is wanted.
+        cascades: in the order in which they are tested, the most cautious first; None is `default_cascades`.
+        choose_share: the share of the rows on which one is chosen, drawn by `seed`; the others prove it. 0 tests all on all.
+        seed: of that draw.
+
+    Raises:
+        UsageError: a number is out of range, or the files lack the samples of a cascade.
+    """
+    if not 0.0 <= choose_share < 1.0:
+        raise UsageError(f"The share of the rows to choose on must be at least 0 and below 1, not {choose_share!r}.")
+    sequences = [[*cascades]] if cascades is not None else default_cascades(votes)
+    if not any(sequences):
+        raise UsageError("There is no cascade to try.")
+    trials = [[tried(cascade, votes) for cascade in sequence] for sequence in sequences]
+    notes = [*votes.notes, *(note for sequence in trials for trial in sequence for note in trial.notes)]
+    if choose_share:
+        return _apart(goal, [trial for sequence in trials for trial in sequence], choose_share, seed, notes)
+    lines: list[Line] = []
+    for sequence in trials:
+        tallies = [trial.tally() for trial in sequence]
+        shares = _shares(sequence, default=cascades is None, of=len(trials))
+        counts = [tally.counts for tally in tallies]
+        proved = proved_in_order(counts, goal.limit, shares=shares, confidence=goal.confidence, anytime=goal.anytime)
+        lines.extend(_line(goal, *each) for each in zip(sequence, tallies, proved, strict=True))
+    return _chosen(goal, lines, notes)
+
+
+def default_cascades(votes: LabelledVotes) -> list[list[CascadeFile]]:
+    """Return, for each pool, the cascades of one rung that are tried if nothing else is said, the most cautious first.
+
+    None may take more than two thirds of the samples of a row, so that red flags find room.
+    """
+    several = len(votes.pools) > 1
+    return [
+        [_default(pool, k, within, several=several) for k, within in fitting(pool.samples)] for pool in votes.pools.values()
+    ]
+
+
+def fitting(samples: int) -> list[tuple[int, int | None]]:
+    """Return which of `IN_ORDER` are tried if rows have so many samples.
+
+    >>> fitting(4)
+    [(3, 3), (2, 2), (3, None), (1, None)]
+    """
+    room = min(samples, max(3, 2 * samples // 3))
+    return [(k, within) for k, within in IN_ORDER if (within or k) <= room]
+
+
+class Chain(NamedTuple):
+    """What labels prove of a chain of right-path steps.
+
+    Attributes:
+        steps: how many there are.
+        at_most: the chance of a wrong decision in the chain, at most; None if no cascade is chosen.
+        reaches: whether that keeps the target.
+        labels: the decided labels, all of them right, that would prove the target without any assumption.
+    """
+
+    steps: int
+    at_most: float | None
+    reaches: bool
+    labels: int
+
+
+def chain_of(plan: LabelPlan, steps: int) -> Chain:
+    """Return what the labels prove of a chain of `steps` right-path steps.
+
+    Raises:
+        UsageError: there are no steps.
+    """
+    goal = plan.goal
+    labels = chain_labels(goal.target, steps, confidence=goal.confidence, anytime=goal.anytime)
+    at_most = None if plan.at_most is None else chain_bound(plan.at_most, steps)
+    return Chain(steps, at_most, at_most is not None and at_most <= goal.limit, labels)
+
+
+def _default(pool: Pool, k: int, within: int | None, *, several: bool) -> CascadeFile:
+    name, rule = pool.name, AheadBy(k, within)
+    given: dict[str, Any] = {"within": within, "max_tokens": pool.max_tokens}
+    if name.temperature is not None:
+        given["temperature"] = name.temperature if len({*name.temperature}) > 1 else name.temperature[0]
+    rung = RungFile.model_validate(
+        {"model": name.model, "k": k, **{key: value for key, value in given.items() if value is not None}}
+    )
+    return CascadeFile(name=f"{name} {rule}" if several else str(rule), rungs=[rung])
+
+
+def _shares(sequence: Sequence[Trial], *, default: bool, of: int) -> list[float]:
+    """Return where tests begin, and the share of 1 - confidence that each place has."""
+    shares = [0.0] * len(sequence)
+    shares[0] = 1 / of
+    second = _second_start([trial.cascade for trial in sequence]) if default else 0
+    if second:
+        shares[0] = shares[second] = 0.5 / of
+    return shares
+
+
+def _second_start(cascades: Sequence[CascadeFile]) -> int:
+    """Return the place of the first default cascade that is no more cautious than `SECOND_START`; 0 if there is no other."""
+    late = IN_ORDER[IN_ORDER.index(SECOND_START) :]
+    rules = [(each.rungs[0].k, each.rungs[0].within) for each in cascades]
+    return next((place for place, rule in enumerate(rules) if rule in late), 0)
+
+
+def _line(goal: Goal, trial: Trial, tally: Tally, proved: bool) -> Line:
+    return Line(trial, tally, _bound(goal, tally.counts), proved, _needed(goal, tally))
+
+
+def _bound(goal: Goal, counts: Counts) -> float:
+    return bound_of(counts, goal.confidence, anytime=goal.anytime)
+
+
+def _needed(goal: Goal, tally: Tally) -> int | None:
+    """Return the labelled rows that would prove the target, if of so many rows so many were decided, and so many wrong."""
+    if not tally.counts.decided:
+        return None
+    decided = labels_at(tally.counts, goal.limit, confidence=goal.confidence, anytime=goal.anytime)
+    return None if decided is None else -(-decided * tally.rows // tally.counts.decided)
+
+
+def _chosen(goal: Goal, lines: Sequence[Line], notes: Sequence[str]) -> LabelPlan:
+    """Return the plan in which all cascades were tested on the same rows."""
+    proved = [line for line in lines if line.proved]
+    fitting = [line for line in proved if line.tally.review <= goal.max_review]
+    if not fitting:
+        return LabelPlan(goal, lines, None, None, 0, _why_none(goal, lines, proved), notes)
+    best = max(fitting, key=lambda line: (line.tally.decided, -line.tally.samples))
+    return LabelPlan(goal, lines, best, best.bound if len(lines) == 1 else goal.limit, 0, "", notes)
+
+
+def _apart(goal: Goal, trials: Sequence[Trial], share: float, seed: int, notes: Sequence[str]) -> LabelPlan:
+    """Return the plan in which one cascade is chosen on some rows, and proved on the others."""
+    halves = [_split(trial.rows, share, seed) for trial in trials]
+    if not all(len(first) and len(second) for first, second in halves):
+        raise UsageError(f"There are too few rows to choose on a share of {share:g} and prove on the others: leave it out.")
+    guesses = []
+    for trial, (first, second) in zip(trials, halves, strict=True):
+        seen = trial.tally(first)
+        scale = len(second) / len(first)
+        expected = Counts(-(-seen.counts.wrong * len(second) // len(first)), round(seen.counts.decided * scale))
+        bound = _bound(goal, Counts(min(expected), expected.decided))
+        guesses.append((bound <= goal.limit and seen.review <= goal.max_review, seen.decided / seen.rows, -bound))
+    enough = [place for place, (fits, _, _) in enumerate(guesses) if fits]
+    best = (
+        max(enough, key=lambda place: guesses[place][1])
+        if enough
+        else max(range(len(trials)), key=lambda place: guesses[place][2])
+    )
+    lines = []
+    for place, (trial, (_, second)) in enumerate(zip(trials, halves, strict=True)):
+        tally = trial.tally(second)
+        lines.append(_line(goal, trial, tally, place == best and _bound(goal, tally.counts) <= goal.limit))
+    line = lines[best]
+    if line.proved and line.tally.review <= goal.max_review:
+        return LabelPlan(goal, lines, line, line.bound, len(halves[best][0]), "", notes)
+    reason = f"{line.name} was chosen on {len(halves[best][0]):,} rows. " + _why_none(
+        goal, [line], [line] if line.proved else []
+    )
+    return LabelPlan(goal, lines, None, None, len(halves[best][0]), reason, notes)
+
+
+def _split(rows: Sequence[str], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of the rows to choose on, and of the others; a row is on the same side for all cascades."""
+    draws = [hashlib.sha256(f"choose {seed} {row}".encode()).digest()[:8] for row in rows]
+    chosen = np.array([int.from_bytes(draw) < share * 2**64 for draw in draws])
+    return np.flatnonzero(chosen), np.flatnonzero(~chosen)
+
+
+def _why_none(goal: Goal, lines: Sequence[Line], proved: Sequence[Line]) -> str:
+    """Return why no cascade is chosen."""
+    if proved:
+        least = min(proved, key=lambda line: line.tally.review)
+        return (
+            f"The target {goal.target:g} is proved of {len(proved)}, but all of them leave more than {goal.max_review:.0%} of "
+            f"the rows for review: {least.name} leaves {least.tally.review:.0%}."
+        )
+    nearest = min(lines, key=lambda line: (line.needed is None, line.needed or 0, line.bound))
+    return f"No cascade is proved to reach the target {goal.target:g}. " + "".join(_how_far(nearest))
+
+
+def _how_far(line: Line) -> Iterator[str]:
+    """Yield how far the nearest cascade gets, and what would help."""
+    tally = line.tally
+    if not tally.decided:
+        yield f"No rows are decided by any that were tried, so nothing can be said ({tally.rows:,} rows)."
+        return
+    yield f"The nearest is {line.name}: {tally.wrong:,} of {tally.decided:,} decided are wrong; its bound is {line.bound:.3g}. "
+    if line.needed is None:
+        yield "So many are wrong that more labels would not help: a better model, check or question would."
+    elif line.needed <= tally.rows:
+        yield "It would be enough alone; among several, one that is tested before it is not."
+    else:
+        yield f"If the rows go on like this, about {line.needed:,} labelled ones would prove it."

@@ -1,0 +1,218 @@
+"""`maker-graph label` and `audit`: what is right at steps that are drawn at random, and what that says of a run."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from maker_graph.cli.app import Ending, app
+from maker_graph.cli.asking import question_lines, read_anything, typed_line
+from maker_graph.cli.options import (
+    AsJson,
+    Check,
+    Disks,
+    OwnTask,
+    RunName,
+    Sets,
+    Source,
+    Trust,
+    opened_run,
+    task_named,
+    unescaped,
+)
+from maker_graph.cli.output import say, tell
+from maker_graph.core.characters import visible
+from maker_graph.errors import UsageError
+from maker_graph.statistics.audit import CONFIDENCE
+
+if TYPE_CHECKING:
+    from maker_graph.run.labelling import Labelled, Labelling, Question
+    from maker_graph.runs import Run
+
+LISTED = 5
+"""So many groups of steps that ask nearly the same are told."""
+
+Random = Annotated[int, typer.Option("--random", metavar="N", help="Steps to label, those of earlier calls included.", min=0)]
+
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="The file of labels: a new one, or one that is gone on with."),
+]
+
+Truth = Annotated[bool, typer.Option("--truth", help="Take what the task knows to be right, and ask nobody.")]
+
+Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who answers. Default: the name of the user.")]
+
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Of the draw. Default: a random one, which is kept in the file.", min=0)
+]
+
+Again = Annotated[
+    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step once more; its newest label holds.")
+]
+
+
+@app.command(
+    "label",
+    epilog="Examples:\n\n  maker-graph label --task records --input rows.csv --random 300 --labels rows.jsonl\n\n"
+    "  maker-graph label records-20260101-120000-000000 --random 300\n\n"
+    "  maker-graph label --task hanoi --disks 8 --truth --use choose",
+)
+def label_command(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run: its name under runs/, or its directory. Or name a --task.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Without a run: hanoi, records, or your own as package.module:name. With one: its task, if that is yours.",
+        ),
+    ] = None,
+    disks: Disks = None,
+    source: Source = None,
+    sets: Sets = None,
+    random: Random = 300,
+    use: Annotated[
+        str,
+        typer.Option(
+            metavar="certify|choose|example",
+            help="What the labels are for: to certify; to choose a rule or a model by; to be shown to a model. Only the first "
+            "ones certify or audit.",
+        ),
+    ] = "certify",
+    labels: LabelsFile = None,
+    who: Who = None,
+    seed: Seed = None,
+    again: Again = None,
+    truth: Truth = False,
+    check: Check = True,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> Ending:
+    """Say what is right at steps that are drawn at random, without seeing what a model answered.
+
+    Type the answer as a model would reply, or as JSON; ? if you cannot say; nothing or q to stop. All that was answered is
+    kept, and the same command goes on.
+    """
+    from maker_graph.run.label_lines import USES
+    from maker_graph.run.labelling import label
+
+    if use not in USES:
+        raise UsageError(f"--use is {', '.join(USES[:-1])} or {USES[-1]}, not {use!r}.")
+    how = _how(random, labels, seed, again, who, truth=truth)
+    if run is None:
+        if task is None:
+            raise UsageError("Name a run, or a task with --task.")
+        found = label(task_named(task, disks, source, sets), how, use, check=check)
+        return _labelled(found, as_json=as_json)
+    if disks is not None or source is not None or sets:
+        raise UsageError("A run has its options already: leave out --disks, --input and --set, or name only a --task.")
+    with opened_run(run, task=task, trust=trust or "mine") as opened:
+        _tell_long(opened)
+        return _labelled(opened.label(how, use), as_json=as_json)
+
+
+@app.command(
+    "audit",
+    epilog="Examples:\n\n  maker-graph audit records-20260101-120000-000000 --random 300\n\n"
+    "  maker-graph audit hanoi-20260101-120000-000000 --truth --json",
+)
+def audit_command(
+    run: RunName,
+    random: Random = 300,
+    labels: LabelsFile = None,
+    truth: Truth = False,
+    confidence: Annotated[float, typer.Option(help="The chance that the bound is not below the truth.")] = CONFIDENCE,
+    who: Who = None,
+    seed: Seed = None,
+    again: Again = None,
+    task: OwnTask = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> Ending:
+    """Bound how many of the steps that models decided are wrong, by labels of some that are drawn at random.
+
+    Each step is asked as in maker-graph label. The bound may be looked at whenever you like, and assumes nothing about the
+    model.
+    """
+    how = _how(random, labels, seed, again, who, truth=truth)
+    with opened_run(run, task=task, trust=trust or "mine") as opened:
+        _tell_long(opened)
+        found = opened.audit(confidence=confidence, **how._asdict())
+    if not as_json:
+        say(str(found))
+        for step in found.wrong_steps[:LISTED]:
+            tell(f"Step {step:,} is not as its label says.")
+    if found.waiting:
+        not_yet = "1 label does" if found.waiting == 1 else f"{found.waiting:,} labels do"
+        tell(f"{not_yet} not count yet: a step that was drawn earlier has none. The same command asks for it.")
+    if found.drawn < min(random, found.population):
+        tell(f"{found.drawn:,} of {min(random, found.population):,} count so far. The same command goes on: {found.file}")
+    plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}
+    return Ending(result={"run": opened.directory.name, **plain})
+
+
+def _tell_long(run: "Run") -> None:
+    """Say why nothing is seen for seconds, if so."""
+    from maker_graph.run.directory import LONG
+
+    if run.step >= LONG:
+        tell(f"Reading {run.step:,} steps.")
+
+
+def _how(
+    random: int, labels: Path | None, seed: int | None, again: list[int] | None, who: str | None, *, truth: bool
+) -> "Labelling":
+    from maker_graph.run.labelling import Labelling
+
+    ask = None if truth else _asker()
+    return Labelling(random, labels, seed, truth, ask, tuple(again or ()), visible(_user() if who is None else who)[:200], tell)
+
+
+def _asker() -> "Callable[[Question], str | None]":
+    """Return what asks at the terminal."""
+    said: list[str] = []
+
+    def ask(question: "Question") -> str | None:
+        if not said:
+            read_anything()
+            said.append("Type what is right, as a model would reply or as JSON; ? if you cannot say; nothing or q to stop.")
+            tell(said[0])
+        if question.refused:
+            tell(f"This was not taken: {question.refused}.")
+        else:
+            tell("\n".join([f"[{question.place} of {question.of}] Step {question.step:,}", *question_lines(question.question)]))
+        typed = typed_line()
+        return None if typed in {None, "", "q"} else unescaped(str(typed))
+
+    return ask
+
+
+def _user() -> str:
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
+    """Return how far the labels are, said to a person too."""
+    if not as_json:
+        unsure = f" ({found.unsure:,} unsure)" if found.unsure else ""
+        say(f"{found.file}: {found.labelled:,} of {found.asked:,} steps are labelled{unsure}, drawn from {found.population:,}.")
+    if found.labelled < found.asked:
+        tell("The same command goes on.")
+    if found.alike:
+        groups = "; ".join(", ".join(f"{step:,}" for step in group[:LISTED]) for group in found.alike[:LISTED])
+        tell(
+            f"{sum(map(len, found.alike)):,} of the labelled steps ask the same as another one but for case, digits and "
+            f"spaces. They say less than as many different ones: {groups}."
+        )
+    plain: dict[str, Any] = {**asdict(found), "file": str(found.file)}
+    return Ending(result=plain)

@@ -1,0 +1,80 @@
+"""Variants: equivalent questions of one step, of which each sample is asked one.
+
+A model that errs on a question often errs in the same way each time it is asked. Asked in another way, it may err otherwise, so
+that wrong samples contradict each other and the vote sees them. Which variant sample i is asked is drawn by a hash of the
+question and of i. Then all samples of a step are independent draws of one mixture, and every formula for votes holds for it. If
+the variants took turns instead, the first sample would always be of the first one, and the law would be another.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from typing_extensions import TypedDict
+
+from maker_graph.core import checks
+from maker_graph.core.canonical import sorted_json
+from maker_graph.core.task import Prompt, Variant
+from maker_graph.errors import UsageError
+from maker_graph.models.prompts import as_pairs
+
+
+class Asked(TypedDict):
+    """The variants of a question, as samples are sent them: plain data.
+
+    Attributes:
+        variants: their prompts.
+        salt: what the draw of each sample begins with.
+    """
+
+    variants: list[Prompt]
+    salt: str
+
+
+def variants_of(function: Callable[[Any], Sequence[Variant]], state: Any, seed: int | None) -> tuple[Asked, list[Variant]]:
+    """Return what the samples of a step are sent, and its variants.
+
+    Raises:
+        UsageError: the function fails, or returns something else than variants.
+    """
+    try:
+        found = list(function(state))
+    except UsageError:
+        raise
+    except Exception as error:
+        raise checks.failed("variants", error) from error
+    if not found or not all(isinstance(each, Variant) and callable(each.parse) for each in found):
+        raise UsageError(f"variants(state) returns a list of at least one Variant(prompt, parse), not {found!r:.80}.")
+    prompts = [variant.prompt for variant in found]
+    text = sorted_json([seed, [as_pairs(prompt) for prompt in prompts]])
+    return Asked(variants=prompts, salt=hashlib.sha256(text.encode()).hexdigest()[:16]), found
+
+
+def drawn(salt: str, index: int, of: int) -> int:
+    """Return which of `of` variants, or models, sample `index` is asked: a number from 0, each equally likely.
+
+    >>> [drawn("a question", index, 3) for index in range(8)]
+    [2, 2, 1, 1, 0, 0, 0, 1]
+    """
+    return int.from_bytes(hashlib.sha256(f"{salt} {index}".encode()).digest()[:8], "big") % of
+
+
+def prompt_for(asked: "Prompt | Asked", index: int) -> Prompt:
+    """Return the prompt of sample `index`: the only one, or that of the variant that is drawn for it."""
+    if not isinstance(asked, Mapping) or asked.keys() != Asked.__annotations__.keys():
+        return cast("Prompt", asked)
+    prompts: list[Prompt] = asked["variants"]
+    return prompts[drawn(asked["salt"], index, len(prompts))]
+
+
+def first_prompt(asked: "Prompt | Asked") -> Prompt:
+    """Return the prompt that a person is shown: the only one, or the first variant."""
+    if not isinstance(asked, Mapping) or asked.keys() != Asked.__annotations__.keys():
+        return cast("Prompt", asked)
+    prompts: list[Prompt] = asked["variants"]
+    return prompts[0]
+
+
+def parse_for(asked: Asked, variants: Sequence[Variant]) -> Callable[[int], Callable[[str], Any]]:
+    """Return, from the number of a sample to the reader of its reply."""
+    return lambda index: variants[drawn(asked["salt"], index, len(variants))].parse

@@ -1,0 +1,99 @@
+"""The lines of a file of labels: what they are of, and what is right at one step."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from maker_graph.core.canonical import JSON, canonical, strict_json
+
+FORM: Literal[1] = 1
+"""The form of the file."""
+
+Use: TypeAlias = Literal["certify", "choose", "example"]
+"""What labels are for: to certify (a plan's promise, an audit), to choose a rule or a model by, or to be shown as examples. A
+label by which was chosen, or that was an example, says nothing of how good the choice is: only "certify" certifies."""
+
+USES: tuple[Use, ...] = ("certify", "choose", "example")
+
+
+class LabelHeader(BaseModel):
+    """What labels are of: the first line of their file, in which nothing can change.
+
+    Attributes:
+        labels: the form of the file.
+        task: as in a run.
+        options: what the task is made with.
+        inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
+        population: from how many steps they were drawn.
+        seed: of the draw, see `statistics/drawing.py`.
+        run: the id of the run whose steps they are; None if they are those of the task itself.
+        use: what they are for.
+        digest: of the steps of the run, and of what was decided, when they were drawn; None if they are of no run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    labels: Literal[1] = FORM
+    task: str
+    options: dict[str, Any]
+    inputs: dict[str, str] = Field(default_factory=dict)
+    population: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    run: str | None = None
+    use: Use = "certify"
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is right at one step.
+
+    Attributes:
+        step: its number, from 1.
+        who: said so.
+        when: in UTC, ISO 8601.
+        answer: the right answer, if whoever was asked knew it.
+        candidate: that answer as a vote compares it, canonical JSON; None if nobody knew.
+    """
+
+    step: int
+    who: str
+    when: str
+    answer: JSON = None
+    candidate: str | None = None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the one who was asked could not say."""
+        return self.candidate is None
+
+    def line(self) -> str:
+        """Return it as a line of a file."""
+        said = {"unsure": True} if self.candidate is None else {"answer": self.answer, "candidate": self.candidate}
+        return json.dumps({"step": self.step, **said, "who": self.who, "when": self.when}, ensure_ascii=False) + "\n"
+
+
+def label_of(line: str) -> Label:
+    """Return the label in a line.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = strict_json(line)
+    if not isinstance(found, dict):
+        raise ValueError("a line is an object")  # noqa: TRY004  as all else that is no label
+    step, who, when = found.pop("step", None), found.pop("who", ""), found.pop("when", "")
+    if isinstance(step, bool) or not isinstance(step, int) or step < 1:
+        raise ValueError('"step" is a whole number of at least 1')
+    if not isinstance(who, str) or not isinstance(when, str):
+        raise ValueError('"who" and "when" are texts')  # noqa: TRY004
+    if found == {"unsure": True}:
+        return Label(step, who, when)
+    if found.keys() != {"answer", "candidate"}:
+        raise ValueError('it has "answer" and "candidate", or "unsure": true')
+    answer, candidate = found["answer"], found["candidate"]
+    if not isinstance(candidate, str) or canonical(strict_json(candidate), own=True) != candidate:
+        raise ValueError('"candidate" is a text that holds canonical JSON')
+    return Label(step, who, when, answer, candidate)

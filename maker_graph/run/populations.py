@@ -1,0 +1,172 @@
+"""From which steps labels are drawn, and in which state each of them is: those of a run, or those of a task without one."""
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from maker_graph.core.guarding import AnyTask, Given, Guarded, guarded, total_of
+from maker_graph.core.items import Items
+from maker_graph.core.task import Known, Located
+from maker_graph.errors import DamagedRun, UsageError
+from maker_graph.run.directory import Run
+from maker_graph.run.entry import GIVEN, skim, unanimous
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The steps from which labels are drawn.
+
+    Attributes:
+        steps: their numbers, from 1, in order.
+        digest: of these steps of a run and what was decided; None of a task.
+        open: steps of the run that were left open.
+        person: steps that a person answered.
+        given: steps whose answer was given, by the program or the world.
+        at: how many steps the run had then, and how many of them had been answered later.
+        only: those of them that are labelled, if not all are: drawn with the others, they come in a random order too.
+    """
+
+    steps: Sequence[int]
+    digest: str | None = None
+    open: int = 0
+    person: int = 0
+    given: int = 0
+    at: tuple[int, int] = (0, 0)
+    only: frozenset[int] | None = None
+
+    @property
+    def number(self) -> int:
+        """How many steps may be labelled."""
+        return len(self.steps if self.only is None else self.only)
+
+    def has(self, step: int) -> bool:
+        """Say whether a step may be labelled; `steps` are in order."""
+        if self.only is not None:
+            return step in self.only
+        place = bisect_left(self.steps, step)
+        return place < len(self.steps) and self.steps[place] == step
+
+
+def decided_steps(run: Run) -> Population:
+    """Return the steps of a run that models decided: those that an audit looks at.
+
+    Raises:
+        DamagedRun: the journal is not what was written.
+    """
+    return _steps_of(run, voted=False)
+
+
+def voted_steps(run: Run) -> Population:
+    """Return the steps of a run on which models voted, decided or not.
+
+    Raises:
+        DamagedRun: the journal is not what was written.
+    """
+    return _steps_of(run, voted=True)
+
+
+def _steps_of(run: Run, *, voted: bool) -> Population:
+    run.journal.check(run.journal.step)
+    at = run_at(run)
+    steps, counts = array("Q"), {"decided": 0, "open": 0, "person": 0, "given": 0}
+    digest = hashlib.sha256()
+    for step, entry in run.journal.entries():
+        try:
+            ending = _ending(entry)
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
+        counts[ending] += 1
+        if ending == "decided" or (voted and ending != "given"):
+            steps.append(step)
+            digest.update(f"{step} {'' if voted else entry}\n".encode())
+    return Population(steps, digest.hexdigest(), counts["open"], counts["person"], counts["given"], at)
+
+
+def run_at(run: Run) -> tuple[int, int]:
+    """Return how many steps a run has now, and how many of them were answered later."""
+    account = run.journal.account()
+    return account.steps, account.amended
+
+
+def _ending(entry: str) -> str:
+    if unanimous(entry) is not None:
+        return "decided"
+    seen = skim(entry)
+    if seen.votes[-1].by in GIVEN:
+        return "given"
+    if seen.winner is None:
+        return "open"
+    return "person" if seen.votes[-1].by == "person" else "decided"
+
+
+def task_steps(task: AnyTask) -> Population:
+    """Return the steps of a task on which models vote, as far as they are known without a run.
+
+    Raises:
+        UsageError: the task does not say how many steps it has, or in which state each is.
+    """
+    total, inside = total_of(task), guarded(task)
+    if total is None:
+        raise UsageError("The task has no total(), so its steps cannot be drawn at random: give it one, or name a run of it.")
+    if not isinstance(inside, Located) and not (isinstance(inside, Known) and len(inside.parts) == 1):
+        raise UsageError(
+            "The task has no state_at(step), so its steps are not known without a run: give it one, or name a run of it."
+        )
+    if len(inside.parts) == 1 and (inside.given is None or (isinstance(task, Items) and type(task).given is Items.given)):
+        found: Sequence[int] = range(1, total + 1)
+    else:
+        found = array("Q", (step for step, state in states_of(inside, range(1, total + 1)) if _asks(inside, state)))
+    if not found:
+        raise UsageError("No step of the task is voted on: there is nothing to label.")
+    return Population(found)
+
+
+def _asks(task: Guarded, state: Any) -> bool:
+    """Say whether models vote on a state."""
+    if task.part(state) is None or isinstance(task.at(state), Given):
+        return False
+    return task.given is None or task.given(state) is None
+
+
+def states_of(task: AnyTask, steps: Collection[int]) -> Iterator[tuple[int, Any]]:
+    """Yield some steps of a task, from 1, each with the state before it: made there, or walked to by the right answers.
+
+    Raises:
+        UsageError: the task can do neither.
+    """
+    inside = guarded(task)
+    if isinstance(inside, Located):
+        for step in steps:
+            yield step, inside.state_at(step - 1)
+        return
+    if not isinstance(inside, Known):
+        raise UsageError("The task has neither state_at(step) nor truth(state).")
+    state, wanted, last = inside.start(), set(steps), max(steps, default=0)
+    for step in range(1, last + 1):
+        if step in wanted:
+            yield step, state
+        if step < last:
+            state = inside.apply(state, inside.truth(state))
+
+
+def states_in(run: Run, steps: Collection[int]) -> Iterator[tuple[int, Any]]:
+    """Yield some steps of a run, from 1, each with the state in which it was asked, replayed from the journal without a model.
+
+    Of items no replay is needed.
+
+    Raises:
+        DamagedRun: the journal is not what was written.
+    """
+    if isinstance(run.task, Items):
+        yield from states_of(run.task, steps)
+        return
+    left = set(steps)
+    for _, before, after in run.journal.replay(run.machine) if left else ():
+        if after["step"] in left:
+            left.discard(after["step"])
+            yield after["step"], before["state"]
+            if not left:
+                return

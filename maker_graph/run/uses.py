@@ -1,0 +1,78 @@
+"""Which files of labels were used for what: a note in the journal of the run, so that its report can say so."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from maker_graph.errors import DamagedRun
+from maker_graph.run.journal import Journal
+from maker_graph.run.label_lines import Use
+from maker_graph.run.labels import LabelFile
+
+_NOTE = "labels"
+
+
+class LabelsUsed(BaseModel):
+    """What a file of labels was used for.
+
+    Attributes:
+        file: its name.
+        digest: SHA-256 of what stood in it then.
+        use: what its labels are for.
+        purpose: what was done with them: they were "labelled", or an "audit" was made by them.
+        labels: how many there were.
+        steps: of the run at that time.
+        amended: steps that had been answered later, at that time.
+        said: what came of it, in sentences; empty if nothing did.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    digest: str
+    use: Use
+    purpose: Literal["labelled", "audit"]
+    labels: int
+    steps: int
+    amended: int
+    said: str = ""
+
+
+def keep_use(journal: Journal, file: LabelFile, purpose: Literal["labelled", "audit"], said: str = "") -> None:
+    """Keep what a file of labels was used for, in the place of what was kept of it before; nothing where nothing can be."""
+    if not journal.writable:
+        return
+    account = journal.account()
+    new = LabelsUsed(
+        file=_name(file.path),
+        digest=file.digest(),
+        use=file.header.use,
+        purpose=purpose,
+        labels=len(file.labels),
+        steps=account.steps,
+        amended=account.amended,
+        said=said,
+    )
+    before = labels_used(journal)
+    kept = [each for each in before if (each.file, each.purpose) != (new.file, new.purpose)]
+    if [*kept, new] != before:
+        journal.set_note(_NOTE, json.dumps([each.model_dump() for each in [*kept, new]]))
+
+
+def labels_used(journal: Journal) -> list[LabelsUsed]:
+    """Return what files of labels were used for, the oldest first.
+
+    Raises:
+        DamagedRun: the note cannot be read.
+    """
+    note = journal.note(_NOTE)
+    try:
+        return [] if note is None else [LabelsUsed.model_validate(each) for each in json.loads(note)]
+    except (ValidationError, ValueError, TypeError) as error:
+        raise DamagedRun(f"The journal is damaged: its note of labels cannot be read ({type(error).__name__}).") from None
+
+
+def _name(path: Path) -> str:
+    return str(path.absolute()).encode(errors="backslashreplace").decode()

@@ -10,6 +10,7 @@ import typer
 from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import (
     AsJson,
+    Batch,
     Check,
     Concurrency,
     Disks,
@@ -160,6 +161,7 @@ def run_command(
     rpm: Rpm = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
     fsync: FsyncOption = "full",
     check: Check = True,
     variants: Annotated[
@@ -238,6 +240,7 @@ def run_command(
                 rpm=rpm,
                 timeout=timeout or "auto",
                 patience=60 * patience,
+                batch=batch,
                 trace=trace,
                 probe=probe,
             )
@@ -277,6 +280,7 @@ def resume_command(
     rpm: Rpm = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
     fsync: FsyncOption = "full",
     accept_loss: Annotated[
         bool,
@@ -326,6 +330,7 @@ def resume_command(
             rpm=rpm,
             timeout=timeout or "auto",
             patience=60 * patience,
+            batch=batch,
             trace=trace,
             probe=probe,
             retry_open=retry_open,

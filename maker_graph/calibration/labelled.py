@@ -7,6 +7,7 @@ decides most.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -161,16 +162,10 @@ def plan_labelled(
         raise UsageError("There is no cascade to try.")
     trials = [[tried(cascade, votes) for cascade in sequence] for sequence in sequences]
     notes = [*votes.notes, *(note for sequence in trials for trial in sequence for note in trial.notes)]
-    if choose_share:
-        return _apart(goal, [trial for sequence in trials for trial in sequence], choose_share, seed, notes)
-    lines: list[Line] = []
-    for sequence in trials:
-        tallies = [trial.tally() for trial in sequence]
-        shares = _shares(sequence, default=cascades is None, of=len(trials))
-        counts = [tally.counts for tally in tallies]
-        proved = proved_in_order(counts, goal.limit, shares=shares, confidence=goal.confidence, anytime=goal.anytime)
-        lines.extend(_line(goal, *each) for each in zip(sequence, tallies, proved, strict=True))
-    return _chosen(goal, lines, notes)
+    if not choose_share:
+        return chosen_on_all(trials, goal, default=cascades is None, notes=notes)
+    every = [trial for sequence in trials for trial in sequence]
+    return chosen_apart(every, [_split(trial.rows, choose_share, seed) for trial in every], goal, notes)
 
 
 def default_cascades(votes: LabelledVotes) -> list[list[CascadeFile]]:
@@ -266,45 +261,77 @@ def _needed(goal: Goal, tally: Tally) -> int | None:
     return None if decided is None else -(-decided * tally.rows // tally.counts.decided)
 
 
-def _chosen(goal: Goal, lines: Sequence[Line], notes: Sequence[str]) -> LabelPlan:
-    """Return the plan in which all cascades were tested on the same rows."""
-    proved = [line for line in lines if line.proved]
-    fitting = [line for line in proved if line.tally.review <= goal.max_review]
-    if not fitting:
-        return LabelPlan(goal, lines, None, None, 0, _why_none(goal, lines, proved), notes)
-    best = max(fitting, key=lambda line: (line.tally.decided, -line.tally.samples))
+def chosen_on_all(
+    sequences: Sequence[Sequence[Trial]],
+    goal: Goal,
+    *,
+    default: bool = False,
+    notes: Sequence[str] = (),
+    among: NDArray[np.int64] | None = None,
+) -> LabelPlan:
+    """Return the plan in which all cascades are tested on the same rows, each sequence in its order.
+
+    Args:
+        sequences: they share 1 - confidence evenly.
+        goal: what is wanted.
+        default: whether they are those of `default_cascades`, which are tested from two places on.
+        notes: what is to be told.
+        among: the places of the rows that are drawn, as often as each is; None is each row once.
+    """
+    lines: list[Line] = []
+    for sequence in sequences:
+        tallies = [trial.tally(among) for trial in sequence]
+        shares = _shares(sequence, default=default, of=len(sequences))
+        counts = [tally.counts for tally in tallies]
+        proved = proved_in_order(counts, goal.limit, shares=shares, confidence=goal.confidence, anytime=goal.anytime)
+        lines.extend(_line(goal, *each) for each in zip(sequence, tallies, proved, strict=True))
+    keeps = [line for line in lines if line.proved]
+    fit = [line for line in keeps if line.tally.review <= goal.max_review]
+    if not fit:
+        return LabelPlan(goal, lines, None, None, 0, _why_none(goal, lines, keeps), notes)
+    best = max(fit, key=lambda line: (line.tally.decided, -line.tally.samples))
     return LabelPlan(goal, lines, best, best.bound if len(lines) == 1 else goal.limit, 0, "", notes)
 
 
-def _apart(goal: Goal, trials: Sequence[Trial], share: float, seed: int, notes: Sequence[str]) -> LabelPlan:
-    """Return the plan in which one cascade is chosen on some rows, and proved on the others."""
-    halves = [_split(trial.rows, share, seed) for trial in trials]
+def chosen_apart(
+    trials: Sequence[Trial],
+    halves: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    goal: Goal,
+    notes: Sequence[str] = (),
+) -> LabelPlan:
+    """Return the plan in which one cascade is chosen on some rows, and proved on the others.
+
+    Args:
+        trials: of the cascades.
+        halves: of each trial, the places of the rows to choose on, and of those to prove on.
+        goal: what is wanted.
+        notes: what is to be told.
+
+    Raises:
+        UsageError: there is no row to choose on, or none to prove on.
+    """
     if not all(len(first) and len(second) for first, second in halves):
-        raise UsageError(f"There are too few rows to choose on a share of {share:g} and prove on the others: leave it out.")
-    guesses = []
-    for trial, (first, second) in zip(trials, halves, strict=True):
-        seen = trial.tally(first)
-        scale = len(second) / len(first)
-        expected = Counts(-(-seen.counts.wrong * len(second) // len(first)), round(seen.counts.decided * scale))
-        bound = _bound(goal, Counts(min(expected), expected.decided))
-        guesses.append((bound <= goal.limit and seen.review <= goal.max_review, seen.decided / seen.rows, -bound))
-    enough = [place for place, (fits, _, _) in enumerate(guesses) if fits]
-    best = (
-        max(enough, key=lambda place: guesses[place][1])
-        if enough
-        else max(range(len(trials)), key=lambda place: guesses[place][2])
-    )
+        raise UsageError("There are too few rows to choose on some and prove on the others: leave out the share to choose on.")
+    ranks = [_promise(goal, trial.tally(first), len(second)) for trial, (first, second) in zip(trials, halves, strict=True)]
+    best = max(range(len(trials)), key=ranks.__getitem__)
     lines = []
     for place, (trial, (_, second)) in enumerate(zip(trials, halves, strict=True)):
         tally = trial.tally(second)
-        lines.append(_line(goal, trial, tally, place == best and _bound(goal, tally.counts) <= goal.limit))
-    line = lines[best]
+        lines.append(_line(goal, trial, tally, proved=place == best and _bound(goal, tally.counts) <= goal.limit))
+    line, chosen_on = lines[best], len(halves[best][0])
     if line.proved and line.tally.review <= goal.max_review:
-        return LabelPlan(goal, lines, line, line.bound, len(halves[best][0]), "", notes)
-    reason = f"{line.name} was chosen on {len(halves[best][0]):,} rows. " + _why_none(
-        goal, [line], [line] if line.proved else []
-    )
-    return LabelPlan(goal, lines, None, None, len(halves[best][0]), reason, notes)
+        return LabelPlan(goal, lines, line, line.bound, chosen_on, "", notes)
+    reason = f"{line.name} was chosen on {chosen_on:,} rows. " + _why_none(goal, [line], [line] if line.proved else [])
+    return LabelPlan(goal, lines, None, None, chosen_on, reason, notes)
+
+
+def _promise(goal: Goal, seen: Tally, others: int) -> tuple[bool, float, float]:
+    """Return how promising a cascade is that made `seen` of some rows: whether the others may prove it, and what it decides."""
+    scale = others / seen.rows
+    wrong, decided = math.ceil(seen.counts.wrong * scale), round(seen.counts.decided * scale)
+    bound = _bound(goal, Counts(min(wrong, decided), decided))
+    fits = bound <= goal.limit and seen.review <= goal.max_review
+    return fits, seen.decided / seen.rows if fits else 0.0, -bound
 
 
 def _split(rows: Sequence[str], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

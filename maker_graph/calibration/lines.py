@@ -30,6 +30,9 @@ class CalibrationRequest(BaseModel):
         seed: of the choice of steps, and of a simulated model.
         part: the part of the task that is asked; empty if it has only one.
         among: the steps that models vote on, counted from 0, if they are not all of the task.
+        labels: step, counted from 0 -> the candidate that a label says is right; None if nobody could say. Empty if the task
+            knows its right answers, or nobody does.
+        use: what the labels are for, see `run/labels.py`; empty without labels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +52,8 @@ class CalibrationRequest(BaseModel):
     seed: int | None
     part: str = ""
     among: list[int] = []
+    labels: dict[int, str | None] = {}
+    use: str = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -126,7 +126,7 @@ async def _asked(  # noqa: PLR0917  the same for all steps of a model
     samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
     ids_differ = sampler.look(samples)
     how = replace(reading_of(part, state, check=request.check), red_flags=voting.flags)
-    truth = _truth_of(part, state, how) if request.truth else None
+    truth = _truth_of(part, state, how) if request.truth and not request.labels else request.labels.get(number)
     judged = judge_all(samples, how, ids_differ=ids_differ)
     if any(j["flag"] == "copy" for j in judged):
         raise UsageError(

@@ -1,12 +1,15 @@
 """Which steps of a task a calibration asks: drawn at random among those that are voted on, and the state of each."""
 
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
 from maker_graph.calibration.lines import CalibrationRequest
 from maker_graph.core.guarding import ALONE, AnyTask, Guarded, guarded, total_of
-from maker_graph.core.task import Known, Located
+from maker_graph.core.task import Known, Located, Skippable
 from maker_graph.errors import UsageError
+from maker_graph.run.label_lines import Label, LabelHeader
+from maker_graph.tasks.loading import LoadedTask
 
 
 def drawn_steps(request: CalibrationRequest) -> list[int]:
@@ -71,6 +74,34 @@ def calibratable_steps(task: AnyTask, part: str = "", *, truth: bool) -> tuple[i
     if not found:
         raise UsageError("No step of the task is voted on: there is nothing to calibrate.")
     return len(found), found
+
+
+def labelled_steps(
+    header: LabelHeader, labels: Mapping[int, Label], loaded: LoadedTask, part: str, asked: Sequence[int]
+) -> dict[int, str | None]:
+    """Return the labels of the steps that are asked, counted from 0: the right candidates; None where nobody could say.
+
+    Args:
+        header: what the labels are of.
+        labels: step, counted from 1 -> its label.
+        loaded: the task that is calibrated.
+        part: of it; empty if it has only one.
+        asked: the steps that models vote on, counted from 0.
+
+    Raises:
+        UsageError: they are labels of something else, or of no step that is asked.
+    """
+    if (header.task, header.options, header.inputs) != (loaded.name, loaded.options, loaded.inputs):
+        raise UsageError(
+            f"These labels are of {header.task} with other options or another input: give what was labelled, or other labels."
+        )
+    if header.run is not None and not isinstance(guarded(loaded.task), Skippable):
+        raise UsageError("These labels are of the steps of one run, and other runs of this task have others: label the task.")
+    voted = {*asked}
+    found = {step - 1: label.candidate for step, label in labels.items() if step - 1 in voted}
+    if not found:
+        raise UsageError(f"No step of {part or 'the task'} that models vote on has a label: label some first.")
+    return found
 
 
 def _asks(task: Guarded, part: str, state: Any) -> bool:

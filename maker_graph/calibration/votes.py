@@ -247,6 +247,10 @@ class _Reading:
         request, steps = read_samples(path)
         if not request.truth:
             raise UsageError(f"{path} was measured without known right answers, so its steps are not labelled.")
+        if request.use == "choose":
+            raise UsageError(
+                f"The labels of {path} were used to choose by (use 'choose'): give a calibration of others to plan with."
+            )
         if self._request is not None:
             before, other = self._request
             same = ("task", "options", "inputs", "total", "part")

@@ -27,22 +27,28 @@ from maker_graph.cli.options import (
     TemperatureOption,
     Timeout,
     parse_temperature,
+    parse_temperatures,
     task_named,
 )
 from maker_graph.cli.output import tell
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
-from maker_graph.core.voting import Auto, Temperature, Voting
+from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.statistics.forecast import TARGET
+
+SAMPLES_AT_EACH = 8
+"""Samples of each step at each temperature, if nothing else is said: five that agree must be seen."""
 
 
 @app.command(
     "calibrate",
     epilog="Examples:\n\n  maker-graph calibrate hanoi --disks 10 --model sim:gpt-4.1-mini --out mini.jsonl\n\n"
     "  maker-graph calibrate hanoi --disks 20 --model openai:gpt-4.1-mini --model openai:gpt-4.1-nano --max-cost 5\n\n"
-    "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --no-truth --samples 5",
+    "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --no-truth --samples 5\n\n"
+    "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --labelled labels.jsonl "
+    "--temperatures 0,.1,.4,.7,1",
 )
 def calibrate_command(
     task: TaskName,
@@ -50,7 +56,12 @@ def calibrate_command(
         list[str], typer.Option(help="provider:model, sim:PROFILE, or tiny; several are compared, give the option for each.")
     ],
     steps: Annotated[int, typer.Option(help="Random steps that are asked; all, if the task has no more.", min=1)] = 1000,
-    samples: Annotated[int, typer.Option(help="Of each step; two show how errors are correlated, more show it better.")] = 2,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            help="Of each step; two show how errors are correlated, more show it better. Default: 2; 8 at --temperatures."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where all of it is kept. Default: calibration-TASK.jsonl.")
     ] = None,
@@ -61,6 +72,19 @@ def calibrate_command(
         str | None, typer.Option(metavar="NAME", help="Which part of the task is asked, if models vote on several.")
     ] = None,
     temperature: TemperatureOption = "auto",
+    temperatures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T,T,...",
+            help="Ask the same steps at each of these temperatures, all samples alike, and compare. A file for each.",
+        ),
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LABELS", help="Ask the steps of a file of labels (maker-graph label), and hold samples against these."
+        ),
+    ] = None,
     max_tokens: MaxTokens = None,
     check: Check = True,
     truth: Annotated[
@@ -83,74 +107,81 @@ def calibrate_command(
     as_json: AsJson = False,
 ) -> Ending:
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
-    import asyncio
-
-    from maker_graph.calibration.file import open_calibration
     from maker_graph.calibration.lines import CalibrationRequest
-    from maker_graph.calibration.measuring import calibrate
-    from maker_graph.calibration.steps import calibratable_steps, part_named
-    from maker_graph.cli.calibrated import calls_of, progress_of, show_results, spent_on
-    from maker_graph.models.pricing import list_price, parse_price, price_for
+    from maker_graph.calibration.steps import calibratable_steps, labelled_steps, part_named
+    from maker_graph.cli.calibrated import show_results, show_temperatures
+    from maker_graph.cli.calibrating import Measuring, at_temperature, measured
+    from maker_graph.models.pricing import price_for
     from maker_graph.models.resolving import model_for
     from maker_graph.run.account import Limits
+    from maker_graph.run.labels import read_labels
 
     need_plan_extra("calibrate")
-    models, both = list(dict.fromkeys(model)), parse_temperature(temperature)
-    _see_options(models, both, samples, price)
+    models = list(dict.fromkeys(model))
+    heats = [parse_temperature(temperature)] if temperatures is None else parse_temperatures(temperatures)
+    samples = samples or (2 if temperatures is None else SAMPLES_AT_EACH)
+    _see_options(models, temperature, temperatures, samples, price)
     loaded = task_named(task, disks, source, sets)
     asked = part_named(loaded.task, part)
-    total, among = calibratable_steps(loaded.task, asked, truth=truth)
+    total, among = calibratable_steps(loaded.task, asked, truth=truth and labelled is None)
+    labels: dict[int, str | None] = {}
+    use = ""
+    if labelled is not None:
+        header, said = read_labels(labelled, "certify", "choose")
+        labels, use = labelled_steps(header, said, loaded, asked, among or range(total)), header.use
+        among, steps = sorted(labels), len(labels)
     seed = info_of(models[0]).seed if seed is None else seed
-    suited = {name: info_of(name).suited(Voting(temperature=both, max_tokens=max_tokens or "auto")) for name in models}
-    request = CalibrationRequest(
-        task=task,
-        options=loaded.options,
-        inputs=loaded.inputs,
-        total=total,
-        models=models,
-        max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
-        steps=min(steps, total),
-        samples=samples,
-        temperature=suited[models[0]].temperatures,
-        check=check,
-        truth=truth,
-        seed=seed,
-        part=asked,
-        among=among,
-    )
-    chats = {name: model_for(name, loaded.task, seed) for name in models}
-    prices = {name: price_for(name, price, max_cost) for name in models}
+    requests = []
+    for heat in heats:
+        suited = {name: info_of(name).suited(Voting(temperature=heat, max_tokens=max_tokens or "auto")) for name in models}
+        request = CalibrationRequest(
+            task=task,
+            options=loaded.options,
+            inputs=loaded.inputs,
+            total=total,
+            models=models,
+            max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
+            steps=min(steps, total),
+            samples=samples,
+            temperature=suited[models[0]].temperatures,
+            check=check,
+            truth=truth or bool(labels),
+            seed=seed,
+            part=asked,
+            among=among,
+            labels=labels,
+            use=use,
+        )
+        requests.append(request)
     out = out or Path(f"calibration-{task.rpartition(':')[2]}{asked and '-'}{asked}.jsonl")
+    files = [out] if temperatures is None else [at_temperature(out, each) for each in requests]
     if steps > total and not quiet:
         tell(f"The task has {total:,} steps{' that are voted on' if among else ''}: all of them are asked.")
-    with open_calibration(out, request) as calibration:
-        results = []
-        for name in models:
-            calls = calls_of(rpm, timeout, patience)
-            with progress_of(calibration, name, quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
-                measuring = calibrate(
-                    calibration,
-                    loaded.task,
-                    chats[name],
-                    name,
-                    price=prices[name],
-                    limits=Limits(max_cost, max_calls, max_minutes),
-                    concurrency=concurrency,
-                    calls=calls,
-                    probe=probe,
-                    progress=progress,
-                    warn=tell,
-                )
-                asyncio.run(measuring)
-            listed = parse_price(price) if price is not None else list_price(name, calibration.mean_input(name))
-            results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
-        spent = spent_on(calibration.account())
+    measuring = Measuring(
+        loaded=loaded,
+        chats={name: model_for(name, loaded.task, seed) for name in models},
+        prices={name: price_for(name, price, max_cost) for name in models},
+        price=price,
+        limits=Limits(max_cost, max_calls, max_minutes),
+        concurrency=concurrency,
+        requests=(rpm, timeout, patience),
+        probe=probe,
+        quiet=quiet or (as_json and not sys.stderr.isatty()),
+    )
+    found = measured(measuring, requests, files)
     if not (as_json or quiet):
-        show_results(request, results, out, target)
-    return Ending(result={"file": str(out), "results": [each.model_dump() for each in results], "spent": spent})
+        for request, results, file in zip(requests, found.results, files, strict=True):
+            show_results(request, results, file, target)
+        if temperatures is not None:
+            show_temperatures(found.worth, files)
+    plainly = [each.model_dump() for results in found.results for each in results]
+    if temperatures is None:
+        return Ending(result={"file": str(out), "results": plainly, "spent": found.spent})
+    plain = {"files": [str(file) for file in files], "results": plainly, "temperatures": found.worth, "spent": found.spent}
+    return Ending(result=plain)
 
 
-def _see_options(models: Sequence[str], temperature: Temperature | Auto, samples: int, price: str | None) -> None:
+def _see_options(models: Sequence[str], temperature: str, temperatures: str | None, samples: int, price: str | None) -> None:
     """See that the options of a calibration fit together.
 
     Raises:
@@ -158,7 +189,9 @@ def _see_options(models: Sequence[str], temperature: Temperature | Auto, samples
     """
     if samples < 2:
         raise UsageError("--samples must be at least 2: one sample of a step says nothing about how errors are correlated.")
-    if temperature == "auto" and len({info_of(name).temperature for name in models}) > 1:
+    if temperatures is not None and temperature != "auto":
+        raise UsageError("--temperature is how a run samples, --temperatures are several to compare: give one of them.")
+    if temperatures is None and temperature == "auto" and len({info_of(name).temperature for name in models}) > 1:
         raise UsageError("These models are sampled at different temperatures: say with --temperature at which all of them are.")
     if price is not None and len(models) > 1:
         raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")

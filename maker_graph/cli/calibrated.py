@@ -1,6 +1,6 @@
 """What a calibration has measured, as a person reads it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
+from maker_graph.calibration.votes import in_words
 from maker_graph.cli.output import console, facts, show, shown, tell
 from maker_graph.core.characters import visible
 from maker_graph.core.spending import Account
@@ -19,6 +20,9 @@ from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import sample_cost
+
+NEARLY_COPIES = 0.95
+"""Of the pairs of samples of one step: beyond it agreement says little."""
 
 
 def calls_of(rpm: float | None, timeout: float | None, patience: float) -> Calls:
@@ -66,6 +70,27 @@ def show_results(request: CalibrationRequest, results: list[Result], out: Path, 
     if len(results) > 1:
         _compare(request, results, target)
     show(f"Kept in {out}. Plan with it: maker-graph plan {out}")
+
+
+def show_temperatures(worth: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> None:
+    """Print what passing would be worth at each temperature, and how to plan with that."""
+    table = Table(title="The same steps at each temperature: wrong (decided) if so many agree", title_justify="left", box=None)
+    ks = [each["k"] for each in worth[0]["agreed"]] if worth else []
+    for name in ("Model", "Temperature", "Right", "Correlation", "Alike", *(f"{k} of {k}" for k in ks)):
+        table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=name != "Model")
+    for each in worth:
+        at = "none" if each["temperature"] is None else in_words(each["temperature"])
+        agreed = (f"{_percent(one['wrong'])} ({_percent(one['decided'])})" for one in each["agreed"])
+        rho = "-" if each["correlation"] is None else f"{each['correlation']:.2f}"
+        table.add_row(shown(each["model"]), at, _percent(each["right"]), rho, _percent(each["alike"]), *agreed)
+    show(table)
+    if any((each["alike"] or 0.0) > NEARLY_COPIES for each in worth):
+        show(f"Where more than {NEARLY_COPIES:.0%} are alike, samples are nearly copies: that they agree says little.")
+    show(f"Plan with them: maker-graph plan {' '.join(f'--labelled {file}' for file in files)} --target .98")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def _result_rows(result: Result) -> Iterator[tuple[str, str]]:

@@ -92,7 +92,7 @@ def _show(plan: LabelPlan, votes: LabelledVotes, steps: int | None) -> None:
     """Print the table, what is proved, and on what that rests."""
     for name, pool in votes.pools.items():
         show(f"{name}: {len(pool.rows):,} labelled rows, {pool.samples} samples each")
-    show(_table(plan), "")
+    show(_table(plan), "Needs: the labelled rows that would prove it alone, if as many of them were decided, and wrong.", "")
     if plan.chosen is None:
         show(shown((plan.reason, "bold")))
     else:
@@ -123,22 +123,23 @@ def _table(plan: LabelPlan) -> Table:
     on = "the other rows" if plan.chosen_apart else "all rows"
     title = f"Target {plan.goal.target:g}: at most {percent(plan.goal.limit)} wrong among the decided, held against {on}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("Cascade", "Wrong", "Decided", "", "Passed", "Stuck", "Samples", "Bound", "Proved", "Rows needed"):
-        table.add_column(name, justify="left" if name == "Cascade" else "right", no_wrap=name != "Cascade")
+    table.add_column("Cascade", min_width=18)
+    stuck = any(line.tally.stuck or line.tally.short for line in plan.lines)
+    names = ("Wrong", "Decided", "Passed", *(["Stuck"] if stuck else []), "Samples", "Bound", "Proved", "Needs")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
     for line in plan.lines:
         tally = line.tally
-        unknown = f" ({tally.short:,} not known)" if tally.short else ""
-        table.add_row(
-            shown(line.name),
-            f"{tally.wrong:,}{unknown}",
-            f"{tally.decided:,}",
-            percent(tally.decided / tally.rows),
-            percent(tally.passed / tally.rows),
-            percent(tally.stuck / tally.rows),
-            f"{tally.samples / tally.rows:.1f}",
-            percent(line.bound, up=True),
-            "yes" if line.proved else "",
-            "-" if line.needed is None else f"{line.needed:,}",
-            style="bold" if line is plan.chosen else None,
-        )
+        cells = {
+            "Wrong": f"{tally.wrong:,} of {tally.decided:,}",
+            "Decided": percent(tally.decided / tally.rows),
+            "Passed": percent(tally.passed / tally.rows),
+            "Stuck": percent((tally.stuck + tally.short) / tally.rows),
+            "Samples": f"{tally.samples / tally.rows:.1f}",
+            "Bound": percent(line.bound, up=True),
+            "Proved": "yes" if line.proved else "",
+            "Needs": "-" if line.needed is None else f"{line.needed:,}",
+        }
+        bold = "bold" if line is plan.chosen else None
+        table.add_row(shown(line.name), *(cells[name] for name in names), style=bold)
     return table

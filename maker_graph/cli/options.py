@@ -280,6 +280,18 @@ def parse_temperature(text: str) -> Temperature | Auto:
     return first, others
 
 
+def parse_temperatures(text: str) -> list[Temperature | Auto]:
+    """Return several temperatures, each of all samples; each once.
+
+    Raises:
+        UsageError: they are no list of temperatures, or one is no temperature.
+    """
+    found = [parse_temperature(each.strip()) for each in text.split(",")]
+    if len(found) < 2 or not all(isinstance(each, tuple) for each in found):
+        raise UsageError(f"--temperatures is a list of at least two numbers, such as 0,.1,.4,.7,1; not {text!r}.")
+    return list(dict.fromkeys(found))
+
+
 def parse_retry_temperature(text: str) -> float | None:
     """Return the temperature of the ladder's first rung; None takes the rung away."""
     given = parse_temperature(text)

@@ -96,15 +96,17 @@ def plan_command(
     """Say which k a target takes, with what chance and at what cost; or, from labelled steps, which cascade keeps a target."""
     from maker_graph.calibration.estimates import ModelEstimates, estimates_of
     from maker_graph.calibration.file import read_calibration
-    from maker_graph.calibration.labelled import Goal
     from maker_graph.calibration.lines import Interval
     from maker_graph.calibration.plan import Speed, make_plans
-    from maker_graph.cli.labelled import plan_from_labels
 
     chances = (model, p, error, valid, rho, rival, price, tokens, latency, rpm) != (None,) * 10 or lookahead != 1 or point
     proof = anytime or (cascades, out, max_review, confidence, choose_share) != (None, None, 1.0, CONFIDENCE, 0.0)
     _see_kind(labelled, chances=chances, proof=proof)
     if labelled:
+        need_plan_extra("plan --labelled")
+        from maker_graph.calibration.labelled import Goal
+        from maker_graph.cli.labelled import plan_from_labels
+
         return plan_from_labels(
             [*labelled, *map(str, calibrations or ())],
             Goal(target, max_review, confidence, anytime),

@@ -79,7 +79,7 @@ def create_microstep(
     `stream_mode="custom", subgraphs=True` to see it.
 
     Args:
-        model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
+        model: a chat model, a `provider:model` string, or several, of which each sample asks one, drawn by its number.
         state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
         prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
         variants: in place of `prompt`: from the state to equivalent questions, each with the reader of its replies, which then

@@ -76,7 +76,8 @@ class Calls(TypedDict, total=False):
             it would be given up for the same ones. None is never.
         batch: whether the samples of a round are asked for in one request (`n`) where that is known to work: of ChatOpenAI, and
             so of the servers that speak its API. The prompt is billed once then. Others are asked once for each sample, and so
-            are variants of a question. In the accounts each sample is a call. A seed is refused beside it. None is no.
+            are several models and variants of a question. In the accounts each sample is a call. A seed is refused beside it.
+            None is no.
     """
 
     meter: Meter | None

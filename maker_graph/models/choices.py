@@ -8,9 +8,8 @@ Nothing is promised that a server does not do. One that brings fewer choices tha
 asked for the others one by one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -25,25 +24,23 @@ MOST = 16
 """Samples of one request at most: a server may hold back all of them until the longest is written."""
 
 
-def batched(indices: Iterable[int], turn: Callable[[int], int], several: Callable[[int], bool]) -> list[tuple[int, ...]]:
+def batched(indices: Iterable[int], *, several: bool, first_apart: bool) -> list[tuple[int, ...]]:
     """Return the numbers of a round's samples as they are asked for: each tuple is one request.
 
-    >>> batched(range(5), lambda i: int(i > 0), lambda turn: True)
+    >>> batched(range(5), several=True, first_apart=True)
     [(0,), (1, 2, 3, 4)]
-    >>> batched(range(3), lambda i: 1, lambda turn: False)
+    >>> batched(range(3), several=False, first_apart=True)
     [(0,), (1,), (2,)]
 
     Args:
         indices: of the samples.
-        turn: whose turn a sample is.
-        several: whether the one whose turn it is takes `n`.
+        several: whether one request may be for several.
+        first_apart: whether the first sample of a vote is asked otherwise than the others.
     """
-    groups: list[tuple[int, ...]] = []
-    for whose, found in groupby(sorted(indices, key=turn), turn):
-        mine = tuple(found)
-        size = MOST if several(whose) else 1
-        groups += [mine[at : at + size] for at in range(0, len(mine), size)]
-    return groups
+    left = list(indices)
+    first = [(left.pop(0),)] if left and left[0] == 0 and first_apart else []
+    size = MOST if several else 1
+    return first + [tuple(left[at : at + size]) for at in range(0, len(left), size)]
 
 
 def replies_of(model: BaseChatModel, request: Request) -> Sequence[Any]:

@@ -128,8 +128,8 @@ async def probe(sampler: "Sampler") -> bool | None:
     """
     replies: list[Sample] = []
     try:
-        for number in (1, 2, 3):
-            replies.append(await sampler.adraw(PROBE, number * sampler.turns))  # noqa: PERF401  what came before a failure tells
+        for index in sampler.of_one_model(PROBE, 3):
+            replies.append(await sampler.adraw(PROBE, index))  # noqa: PERF401  what came before a failure tells
     except ProviderFailure:
         pass  # the run itself will show what is wrong
     sampler.copies.probed(replies)

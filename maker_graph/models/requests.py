@@ -78,15 +78,7 @@ class Requests:
             gates: what their requests go through, in the same order.
             metadata: goes into the trace.
         """
-        forms = self._forms.get(id(prompt))
-        if forms is None or forms.prompt is not prompt:
-            messages = as_messages(prompt)
-            plain = pairs_of(messages)
-            forms = Forms(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
-            with self._lock:
-                if len(self._forms) >= REMEMBERED:
-                    del self._forms[next(iter(self._forms))]
-                self._forms[id(prompt)] = forms
+        forms = self._of(prompt)
         return [
             Request(
                 forms,
@@ -99,6 +91,23 @@ class Requests:
             for setting, gate in zip(links, gates, strict=False)
         ]
 
+    def text(self, prompt: Prompt) -> str:
+        """Return a prompt as text, for a hash."""
+        forms = self._of(prompt)
+        return forms.text or sorted_json(forms.plain)
+
+    def _of(self, prompt: Prompt) -> Forms:
+        forms = self._forms.get(id(prompt))
+        if forms is None or forms.prompt is not prompt:
+            messages = as_messages(prompt)
+            plain = pairs_of(messages)
+            forms = Forms(prompt, messages, plain, "" if self._seed is None else sorted_json(plain))
+            with self._lock:
+                if len(self._forms) >= REMEMBERED:
+                    del self._forms[next(iter(self._forms))]
+                self._forms[id(prompt)] = forms
+        return forms
+
     def _kwargs(self, forms: Forms, indices: Sequence[int], setting: Configured) -> dict[str, Any]:
         kwargs = dict(setting.kwargs)
         if len(indices) > 1 and setting.several:
@@ -108,6 +117,15 @@ class Requests:
             seed = sample_seed(self._seed, "again", again) if again else self._seed
             kwargs[setting.seed] = _seed_of(seed, forms.text, indices[0])
         return kwargs
+
+
+def drawn(salt: str, index: int, of: int) -> int:
+    """Return which of `of` models, or variants of a question, sample `index` asks: a number from 0, each equally likely.
+
+    >>> [drawn("a question", index, 3) for index in range(8)]
+    [2, 2, 1, 1, 0, 0, 0, 1]
+    """
+    return int.from_bytes(hashlib.sha256(f"{salt} {index}".encode()).digest()[:8], "big") % of
 
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:

@@ -1,6 +1,6 @@
 """The one place that calls a chat model.
 
-A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (several take turns by
+A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (of several, one is drawn by
 index), at which temperature (the first sample at one, the others at another), with which output cap and seed. All samples of
 a ballot come from one sampler.
 
@@ -17,6 +17,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -33,7 +34,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Auto
 from maker_graph.errors import UsageError
 from maker_graph.models.accounting import Accounting
-from maker_graph.models.agents import AgentModel
+from maker_graph.models.agents import AgentModel, see_settings
 from maker_graph.models.calls import Calls
 from maker_graph.models.choices import MOST, areplies_of, batched, replies_of, shared
 from maker_graph.models.configured import Configured, configured
@@ -44,7 +45,7 @@ from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.openai import close_async_client, no_choices, with_own_clients
 from maker_graph.models.redaction import message_without_keys, without_keys
 from maker_graph.models.replies import sample_of
-from maker_graph.models.requests import Request, Requests
+from maker_graph.models.requests import Request, Requests, drawn
 from maker_graph.models.retrying import longest_asked, retry_settings
 from maker_graph.models.transfer import Limit
 from maker_graph.models.wrapped import chain_of
@@ -63,7 +64,11 @@ _Clients: TypeAlias = list[list[BaseChatModel]]
 
 
 class Sampler:
-    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature.
+    """Draws samples, the first at its own temperature. Of several models, each sample asks one, drawn by its number.
+
+    The draw is a hash of the prompt and the number of the sample. So the samples of a step are independent draws of one
+    mixture, for which the law of the votes holds. Models that took turns would have another law, as the first sample would
+    always be that of the first model.
 
     Attributes:
         copies: told by `look` which samples a step had.
@@ -84,7 +89,7 @@ class Sampler:
         """Make a sampler.
 
         Args:
-            models: they take turns by sample index: chat models, or what `wrapped.py` takes.
+            models: each sample asks one of them: chat models, or what `wrapped.py` takes.
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
@@ -116,18 +121,20 @@ class Sampler:
         self._limit = _limit_of(calls.get("timeout"), gate)
         chains = [chain_of(model) for model in models]
         if any(isinstance(link.model, AgentModel) for chain in chains for link in chain.links):
-            _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop, structured=schema or ())
+            see_settings(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop, structured=schema or ())
         self._links: list[list[Configured]] = [
             [configured(link, each, max_tokens, stop, schema) for link in chain.links]
-            for chain, each in [(chains[0], first), *((chain, others) for chain in chains)]
+            for each in (first, others)
+            for chain in chains
         ]
         self._one_temperature = first == others
-        self._handled = [chain.handled for chain in (chains[0], *chains)]
+        self._handled = [chain.handled for chain in (*chains, *chains)]
         self._gates = [gate, *(Gate() for _ in range(max(len(chain.links) for chain in chains) - 1))]  # each its own provider
         self._for_threads: _Clients | None = None
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._requests = Requests(name, seed, calls.get("afresh") or (lambda: 0))
+        self._models = len(chains)
         self._batch = checks.switch("calls batch", calls.get("batch") or False)
         if self._batch and seed is not None:
             raise UsageError(
@@ -144,7 +151,7 @@ class Sampler:
 
     def draw_all(self, prompt: Prompt, indices: Sequence[int], **metadata: Any) -> list[Sample]:
         """Return samples of `prompt` that are asked for together, as `batched` says which may be; see `draw`."""
-        turn = self._turn(indices[0])
+        turn = self._turn(prompt, indices[0])
         requests = self._requests.of(prompt, indices, self._links[turn], self._gates, metadata)
         models = self._blocking()[turn]
 
@@ -193,7 +200,7 @@ class Sampler:
 
     async def adraw_all(self, prompt: Prompt, indices: Sequence[int], **metadata: Any) -> list[Sample]:
         """Return samples of `prompt` that are asked for together; see `draw_all`."""
-        turn = self._turn(indices[0])
+        turn = self._turn(prompt, indices[0])
         requests = self._requests.of(prompt, indices, self._links[turn], self._gates, metadata)
         models = self._on_this_loop()[turn]
 
@@ -240,7 +247,8 @@ class Sampler:
 
     def batched(self, indices: Iterable[int]) -> list[tuple[int, ...]]:
         """Return the numbers of a round's samples as they are asked for: each tuple is for one call of `draw_all`."""
-        return batched(indices, self._turn, lambda turn: self._batch and self._links[turn][0].several)
+        several = self._batch and self._models == 1 and self._links[0][0].several
+        return batched(indices, several=several, first_apart=not self._one_temperature)
 
     async def aclose(self) -> None:
         """Close the connections that were made for the running event loop; those of the user's own clients stay open."""
@@ -248,15 +256,15 @@ class Sampler:
             for model in models:
                 await close_async_client(model)
 
-    @property
-    def turns(self) -> int:
-        """The models that take turns."""
-        return len(self._links) - 1
+    def of_one_model(self, prompt: Prompt, number: int) -> list[int]:
+        """Return so many samples of `prompt`, none of them the first, for which the same model is asked."""
+        asked = self._turn(prompt, 1)
+        return [*islice((index for index in count(1) if self._turn(prompt, index) == asked), number)]
 
     def draws(self, index: int) -> bool:
         """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
-        setting = self._links[self._turn(index)][0]
-        return setting.temperature != 0 and not setting.ships
+        settings = [links[0] for links in (self._links[self._models :] if index else self._links[: self._models])]
+        return all(setting.temperature != 0 and not setting.ships for setting in settings)
 
     def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
         """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before.
@@ -265,9 +273,10 @@ class Sampler:
         """
         return self.copies.look(samples, earlier, drawn=self.draws)
 
-    def _turn(self, index: int) -> int:
-        """Return whose turn sample `index` is: a place among the settings; the first is that of a first sample apart."""
-        return 1 + index % self.turns if index or self._one_temperature else 0
+    def _turn(self, prompt: Prompt, index: int) -> int:
+        """Return who is asked for sample `index`: a place among the settings, of which the first are for a first sample."""
+        model = 0 if self._models == 1 else drawn(self._requests.text(prompt), index, self._models)
+        return model + (self._models if index else 0)
 
     def _blocking(self) -> _Clients:
         """Return the models with clients of their own for blocking calls."""
@@ -347,18 +356,6 @@ class Sampler:
     def _raise_failure(self, failure: Failed, setting: Configured, statistics: dict[str, Any]) -> NoReturn:
         attempts = statistics.get("attempt_number", 1)
         raise_failure(failure, setting.name, setting.keys, attempts=attempts, longest=longest_asked(self._patience))
-
-
-def _see_agents(**settings: Any) -> None:
-    """See that nothing is asked of an agent that is its own models' business.
-
-    Raises:
-        UsageError: something is.
-    """
-    for name, value in settings.items():
-        if value not in (None, (None, None), ()):
-            none = {"stop": (), "structured": False}.get(name)
-            raise UsageError(f"An agent chooses {name} for its own models: set it there, and give {name}={none} here.")
 
 
 def _stood_in(samples: list[Sample], failures: Sequence[Failed]) -> list[Sample]:

@@ -130,7 +130,7 @@ def test_models_that_take_no_n_are_asked_once_for_each_sample() -> None:
     decision = create_microstep(model, k=3, calls={"batch": True}, decision="decision").invoke(QUESTION)["decision"]
     assert (decision["samples"], len(model.log)) == (3, 3)
     drawn = Sampler([openai("http://127.0.0.1:9/v1"), model], temperature=0.7, max_tokens=9, seed=None, calls={"batch": True})
-    assert drawn.batched(range(5)) == [(0, 2, 4), (1,), (3,)]
+    assert drawn.batched(range(5)) == [(0,), (1,), (2,), (3,), (4,)]
     responses = ChatOpenAI(model="m", api_key="none", use_responses_api=True)  # type: ignore[arg-type]
     alone = Sampler([responses], temperature=0.7, max_tokens=9, seed=None, calls={"batch": True})
     assert alone.batched(range(2)) == [(0,), (1,)]
@@ -147,13 +147,13 @@ def test_a_seed_for_each_sample_is_refused_and_so_is_what_is_no_yes_or_no() -> N
             create_microstep(openai("http://127.0.0.1:9/v1"), seed=1, calls=odd)
 
 
-@given(st.integers(0, 30), st.integers(1, 60), st.integers(1, 4))
-def test_each_sample_is_in_one_request_of_those_of_its_turn(start: int, number: int, turns: int) -> None:
-    groups = batched(range(start, start + number), lambda i: i % turns, lambda turn: turn != 1)
-    assert sorted(index for group in groups for index in group) == list(range(start, start + number))
-    for group in groups:
-        assert len({index % turns for index in group}) == 1
-        assert len(group) <= (1 if group[0] % turns == 1 else MOST)
+@given(st.integers(0, 3), st.integers(0, 60), st.booleans(), st.booleans())
+def test_each_sample_is_in_one_request_and_in_its_order(start: int, number: int, several: bool, apart: bool) -> None:
+    groups = batched(range(start, start + number), several=several, first_apart=apart)
+    assert [index for group in groups for index in group] == list(range(start, start + number))
+    assert all(1 <= len(group) <= (MOST if several else 1) for group in groups)
+    assert all(len(group) == 1 for group in groups if 0 in group and apart)
+    assert len(groups) <= number if not several else -(-number // MOST) + 1
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=9), st.integers(0, 999), st.integers(0, 99))

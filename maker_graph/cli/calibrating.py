@@ -1,0 +1,128 @@
+"""What `maker-graph calibrate` does once all is said: it asks the models, into one file or into one for each temperature."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from langchain_core.language_models import BaseChatModel
+
+from maker_graph.calibration.file import Calibration, open_calibration
+from maker_graph.calibration.lines import CalibrationRequest, Result
+from maker_graph.calibration.measuring import calibrate
+from maker_graph.calibration.votes import in_words
+from maker_graph.calibration.worth import Worth, worth_of
+from maker_graph.cli.calibrated import calls_of, progress_of, spent_on
+from maker_graph.cli.output import tell
+from maker_graph.core.spending import Account
+from maker_graph.models.pricing import Price, list_price, parse_price
+from maker_graph.run.account import Limits
+from maker_graph.tasks.loading import LoadedTask
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """How models are asked.
+
+    Attributes:
+        loaded: the task.
+        chats: model -> the chat model.
+        prices: model -> its price, None if not known.
+        price: as the user gave it, None for list prices.
+        limits: of all files together.
+        concurrency: samples in flight at once.
+        requests: per minute at most; seconds until one is given up; minutes for which an outage is waited out.
+        probe: whether a real model is asked first whether a cache answers.
+        quiet: whether no progress is shown.
+    """
+
+    loaded: LoadedTask
+    chats: Mapping[str, BaseChatModel]
+    prices: Mapping[str, Price | None]
+    price: str | None
+    limits: Limits
+    concurrency: int
+    requests: tuple[float | None, float | None, float]
+    probe: bool
+    quiet: bool
+
+
+class Measured(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        results: of each file, one for each model.
+        worth: of each file, what agreement is worth, for each model.
+        spent: in all files.
+    """
+
+    results: list[list[Result]]
+    worth: list[dict[str, Any]]
+    spent: dict[str, Any]
+
+
+def at_temperature(out: Path, request: CalibrationRequest) -> Path:
+    """Return the file for the temperature of `request`, beside `out`."""
+    at = "none" if request.temperature is None else in_words(request.temperature)
+    return out.with_name(f"{out.stem}-t{at}{out.suffix}")
+
+
+def measured(how: Measuring, requests: Sequence[CalibrationRequest], files: Sequence[Path]) -> Measured:
+    """Ask what is missing, one file after the other, and return what was measured.
+
+    Raises:
+        MakerError: why it stopped; what is in the files is kept, and the same call goes on.
+    """
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open_calibration(*each)) for each in zip(files, requests, strict=True)]
+        results = [_one(how, calibration, [other for other in opened if other is not calibration]) for calibration in opened]
+        worth: list[Worth] = [worth_of(calibration, model) for calibration in opened for model in calibration.request.models]
+        return Measured(results, [each.as_data() for each in worth], spent_on(_together([each.account() for each in opened])))
+
+
+def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]) -> list[Result]:
+    """Ask all models what is missing in one file; the others have spent their part of what may be spent."""
+    results = []
+    rpm, timeout, patience = how.requests
+    for name in calibration.request.models:
+        with progress_of(calibration, name, quiet=how.quiet) as progress:
+            measuring = calibrate(
+                calibration,
+                how.loaded.task,
+                how.chats[name],
+                name,
+                price=how.prices[name],
+                limits=_left(how.limits, [other.account() for other in others]),
+                concurrency=how.concurrency,
+                calls=calls_of(rpm, timeout, patience),
+                probe=how.probe,
+                progress=progress,
+                warn=tell,
+            )
+            asyncio.run(measuring)
+        listed = parse_price(how.price) if how.price is not None else list_price(name, calibration.mean_input(name))
+        results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
+    return results
+
+
+def _left(limits: Limits, accounts: Sequence[Account]) -> Limits:
+    """Return what may be spent in one file, if the others have spent this."""
+    if not accounts:
+        return limits
+    gone = _together(accounts)
+    cost, calls = gone.spent.cost + gone.unsettled.cost, gone.spent.calls + gone.unsettled.calls
+    return Limits(
+        None if limits.cost is None else max(0.0, limits.cost - cost),
+        None if limits.calls is None else max(0, limits.calls - calls),
+        None if limits.minutes is None else max(0.0, limits.minutes - gone.spent.seconds / 60),
+    )
+
+
+def _together(accounts: Sequence[Account]) -> Account:
+    """Return the account of several files."""
+    first, *others = accounts
+    for other in others:
+        first = first._replace(spent=first.spent.plus(other.spent), unsettled=first.unsettled.plus(other.unsettled))
+    return first

@@ -1,0 +1,110 @@
+"""What samples of labelled steps show of one sampler: how often it is right, how alike they are, and what agreement is worth.
+
+A step's votes are counts: how many were right, and how many were for each wrong answer. All figures are means over all orders
+in which the samples might have come, so that no sample is left out: if c of n votes are for an answer, k drawn votes are all
+for it with probability C(c, k) / C(n, k).
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from maker_graph.errors import UsageError
+
+
+class StepVotes(NamedTuple):
+    """The valid samples of one labelled step.
+
+    Attributes:
+        right: votes for the right answer.
+        wrong: votes for each wrong answer.
+    """
+
+    right: int
+    wrong: tuple[int, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self.right + sum(self.wrong)
+
+
+class Agreement(NamedTuple):
+    """What it is worth that k samples agree.
+
+    Attributes:
+        k: how many.
+        wrong: the share of the decided steps that is wrong; None if none is decided.
+        decided: the share of the steps whose first k valid samples agree; with fewer valid samples none is.
+    """
+
+    k: int
+    wrong: float | None
+    decided: float
+
+
+def agreement(steps: Sequence[StepVotes], k: int) -> Agreement:
+    """Return what it is worth that the first `k` valid samples of a step agree, as `AheadBy(k, within=k)` asks.
+
+    >>> agreement([StepVotes(3), StepVotes(2, (2,)), StepVotes(0, (1, 3))], 2)
+    Agreement(k=2, wrong=0.3636363636363636, decided=0.6111111111111112)
+
+    Raises:
+        UsageError: there is no step, or k is below 1.
+    """
+    if not steps or k < 1:
+        raise UsageError("Agreement is of at least one sample, on at least one step.")
+    right = wrong = 0.0
+    for step in steps:
+        if step.total >= k:
+            all_of = math.comb(step.total, k)
+            right += math.comb(step.right, k) / all_of
+            wrong += sum(math.comb(votes, k) for votes in step.wrong) / all_of
+    decided = right + wrong
+    return Agreement(k, wrong / decided if decided else None, decided / len(steps))
+
+
+def share_right(steps: Iterable[StepVotes]) -> float | None:
+    """Return the share of the valid samples that is right; None if there is none.
+
+    >>> share_right([StepVotes(3, (1,)), StepVotes(0, (2,))])
+    0.5
+    """
+    steps = [*steps]
+    total = sum(step.total for step in steps)
+    return sum(step.right for step in steps) / total if total else None
+
+
+def correlation(steps: Iterable[StepVotes]) -> float | None:
+    """Return the correlation of being wrong of two samples of one step; None if no pair shows it.
+
+    Two samples are both wrong with probability e^2 + rho e (1 - e), as in `correlated.py`; pairs and e are from steps of two or
+    more valid samples, each pair counted once.
+
+    >>> correlation([StepVotes(4), StepVotes(0, (4,))]), correlation([StepVotes(1, (1,))] * 3)
+    (1.0, -1.0)
+    """
+    pairs = both = samples = wrong = 0.0
+    for step in steps:
+        if step.total >= 2:
+            pairs += math.comb(step.total, 2)
+            both += math.comb(step.total - step.right, 2)
+            samples += step.total
+            wrong += step.total - step.right
+    if not pairs or wrong in {0, samples}:
+        return None
+    error = wrong / samples
+    return (both / pairs - error**2) / (error * (1 - error))
+
+
+def alike(steps: Iterable[StepVotes]) -> float | None:
+    """Return the share of the pairs of samples of one step that give the same answer; None if there is no pair.
+
+    >>> alike([StepVotes(2, (2,)), StepVotes(4)])
+    0.6666666666666666
+    """
+    pairs = same = 0
+    for step in steps:
+        pairs += math.comb(step.total, 2)
+        same += sum(math.comb(votes, 2) for votes in (step.right, *step.wrong))
+    return same / pairs if pairs else None

@@ -10,6 +10,7 @@ import typer
 from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import (
     AsJson,
+    Batch,
     Check,
     Concurrency,
     Disks,
@@ -160,6 +161,7 @@ def run_command(
     rpm: Rpm = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
     fsync: FsyncOption = "full",
     check: Check = True,
     examples: Annotated[
@@ -248,6 +250,7 @@ def run_command(
                 rpm=rpm,
                 timeout=timeout or "auto",
                 patience=60 * patience,
+                batch=batch,
                 trace=trace,
                 probe=probe,
             )
@@ -287,6 +290,7 @@ def resume_command(
     rpm: Rpm = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
     fsync: FsyncOption = "full",
     accept_loss: Annotated[
         bool,
@@ -336,6 +340,7 @@ def resume_command(
             rpm=rpm,
             timeout=timeout or "auto",
             patience=60 * patience,
+            batch=batch,
             trace=trace,
             probe=probe,
             retry_open=retry_open,

@@ -1,4 +1,4 @@
-"""Several models taking turns: sample i asks model i mod n, and all of them vote in one ballot.
+"""Several models in one ballot: each sample asks one of them, drawn by its number.
 
 Models of different makers rarely make the same mistake, so a wrong answer finds it harder to lead.
 
@@ -15,7 +15,7 @@ from maker_graph.simulation import simulated
 
 
 def build(models: Sequence[Any]) -> Any:
-    """Return a chat app in which the models take turns."""
+    """Return a chat app that several models answer together."""
     graph = StateGraph(MessagesState)
     graph.add_node("answer", create_microstep(models, k=3, seed=1))
     return graph.add_edge(START, "answer").compile()

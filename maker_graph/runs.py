@@ -111,6 +111,7 @@ class Solving(TypedDict, total=False):
         rpm: requests per minute at most.
         timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
         patience: seconds for which an outage of the provider is waited out.
+        batch: ask for the samples of a round in one request, where a model takes that; see `Calls`.
         trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
         probe: ask a real model three small questions before the first step, which are counted and paid for as any request:
             whether the answers differ shows whether a cache answers in its place. On if left out.
@@ -136,6 +137,7 @@ class Solving(TypedDict, total=False):
     rpm: float | None
     timeout: float | Auto
     patience: float
+    batch: bool
     trace: Trace | None
     probe: bool
     retry_open: bool
@@ -430,7 +432,12 @@ class Run:
             self._opened,
             options,
             concurrency=how.get("concurrency"),
-            calls=Calls(gate=gate, timeout=how.get("timeout", "auto"), patience=how.get("patience", PATIENCE)),
+            calls=Calls(
+                gate=gate,
+                timeout=how.get("timeout", "auto"),
+                patience=how.get("patience", PATIENCE),
+                batch=how.get("batch", False),
+            ),
             answer=how.get("answer"),
             watcher=watcher,
             trace=how.get("trace"),

@@ -12,6 +12,7 @@ import pytest
 from maker_graph.run.checking import check_task
 from maker_graph.tasks.loading import load_task
 from tests.langsmith import ingest
+from tests.models.serving import completion, server
 from tests.survival.harness import Children
 from tests.test_served import langgraph_dev, project
 
@@ -108,6 +109,18 @@ def test_every_block_of_a_page_runs(page: Path, children: Children, tmp_path: Pa
             ["/bin/bash", "-euc", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
         )
         assert ran.returncode == 0, ran.stderr
+
+
+def test_the_block_for_a_real_model_votes_on_what_its_server_says(children: Children, tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```py\n(.*?)^```$", (ROOT / "docs" / "real_model.md").read_text(), re.DOTALL | re.MULTILINE)
+    said = {"index": 0, "message": {"role": "assistant", "content": " 1977-03-22"}, "finish_reason": "stop"}
+    with server((200, completion(choices=[said]), {})) as (url, asked):
+        where = f"import os\nos.environ |= {{'OPENAI_BASE_URL': {url!r}, 'OPENAI_API_KEY': 'none'}}\n"
+        child = children.start(tmp_path, "script", source=where + code)
+        assert child.wait(60) == 0, child.said
+    assert "1977-03-22" in child.said[0]
+    assert len(asked) == 5
+    assert {(body["stop"][0], body["temperature"], body["max_tokens"]) for body in asked} == {("\n", 0.7, 16)}
 
 
 def test_links_between_pages_hold() -> None:

@@ -127,6 +127,16 @@ Timeout = Annotated[
 Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
 
 
+Batch = Annotated[
+    bool,
+    typer.Option(
+        "--batch",
+        help="Ask for the samples of a round in one request, so that the prompt is billed once; for OpenAI and servers that "
+        "speak its API, without a seed.",
+    ),
+]
+
+
 FsyncOption = Annotated[
     Fsync,
     typer.Option(

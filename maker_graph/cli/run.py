@@ -10,6 +10,7 @@ import typer
 from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import (
     AsJson,
+    Batch,
     Check,
     Concurrency,
     Disks,
@@ -160,8 +161,17 @@ def run_command(
     rpm: Rpm = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
     fsync: FsyncOption = "full",
     check: Check = True,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Solved items, JSON Lines with item and answer: each sample is shown a few, drawn for it. Short for "
+            "--set examples=FILE --variants.",
+        ),
+    ] = None,
     variants: Annotated[
         bool,
         typer.Option(
@@ -191,6 +201,8 @@ def run_command(
 
     if task == "records" and out is None:
         raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+    if examples is not None:
+        sets, variants = [*(sets or ()), f"examples={examples}"], True
     loaded = task_named(task, disks, source, sets)
     if model is None and cascade is None:
         model = default_model(task, loaded.options.get("disks", 0))
@@ -238,6 +250,7 @@ def run_command(
                 rpm=rpm,
                 timeout=timeout or "auto",
                 patience=60 * patience,
+                batch=batch,
                 trace=trace,
                 probe=probe,
             )
@@ -277,6 +290,7 @@ def resume_command(
     rpm: Rpm = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
     fsync: FsyncOption = "full",
     accept_loss: Annotated[
         bool,
@@ -326,6 +340,7 @@ def resume_command(
             rpm=rpm,
             timeout=timeout or "auto",
             patience=60 * patience,
+            batch=batch,
             trace=trace,
             probe=probe,
             retry_open=retry_open,

@@ -69,6 +69,15 @@ class CopiesSeen(NamedTuple):
         return self.same >= SUSPECT and 2 * self.same >= self.compared
 
 
+def reply_id(id_: str) -> str:
+    """Return the part of a sample's id that names the provider's reply, of which it may be one of several choices.
+
+    >>> reply_id("5d41402abc4b2a76#2")
+    '5d41402abc4b2a76'
+    """
+    return id_.partition("#")[0]
+
+
 def copies(samples: Sequence[Sample], *, ids_differ: bool = False) -> set[int]:
     """Return the indices of the samples of one vote, given in the order of launch, that are copies.
 
@@ -83,7 +92,9 @@ def copies(samples: Sequence[Sample], *, ids_differ: bool = False) -> set[int]:
     for sample in samples:
         if sample.id:
             texts.setdefault(sample.id, set()).add(sample.text)
-    naming = {id_ for id_, of_id in texts.items() if len(of_id) == 1} if ids_differ or len(texts) > 1 else set()
+    naming = (
+        {id_ for id_, of_id in texts.items() if len(of_id) == 1} if ids_differ or len(set(map(reply_id, texts))) > 1 else set()
+    )
     found: set[int] = set()
     seen: set[str] = set()
     for sample in samples:

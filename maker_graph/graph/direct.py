@@ -6,7 +6,7 @@ the same reader, the same rounds, the same decision.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -49,10 +49,10 @@ class DirectVote:
         with ThreadPoolExecutor(self.voting.first_round, thread_name_prefix="maker-graph-vote") as pool:
             while count.more:
                 drawing = [
-                    pool.submit(copy_context().run, self._draw, prompt_for(prompt, index), index, count.rounds + 1)
-                    for index in count.next
+                    pool.submit(copy_context().run, self._draw, prompt_for(prompt, each[0]), each, count.rounds + 1)
+                    for each in self.sampler.batched(count.next)
                 ]
-                count.take([each.result() for each in drawing])
+                count.take(_in_order(each.result() for each in drawing))
         return count.decision()
 
     async def avote(self, values: Any) -> Decision:
@@ -60,11 +60,11 @@ class DirectVote:
         count, prompt = self._count(values), self.prompt(values)
         while count.more:
             drawing = [
-                asyncio.ensure_future(self.sampler.adraw(prompt_for(prompt, index), index, round=count.rounds + 1))
-                for index in count.next
+                asyncio.ensure_future(self.sampler.adraw_all(prompt_for(prompt, each[0]), each, round=count.rounds + 1))
+                for each in self.sampler.batched(count.next)
             ]
             try:
-                count.take(await asyncio.gather(*drawing))
+                count.take(_in_order(await asyncio.gather(*drawing)))
             except BaseException:
                 for each in drawing:
                     each.cancel()
@@ -75,5 +75,10 @@ class DirectVote:
     def _count(self, values: Any) -> VoteCount:
         return VoteCount(self.voting, self.reader(values), self.sampler.look, self.by)
 
-    def _draw(self, prompt: Prompt, index: int, number: int) -> Sample:
-        return self.sampler.draw(prompt, index, round=number)
+    def _draw(self, prompt: Prompt, indices: Sequence[int], number: int) -> list[Sample]:
+        return self.sampler.draw_all(prompt, indices, round=number)
+
+
+def _in_order(drawn: Iterable[list[Sample]]) -> list[Sample]:
+    """Return the samples of a round in the order of their numbers."""
+    return sorted((sample for samples in drawn for sample in samples), key=lambda sample: sample.index)

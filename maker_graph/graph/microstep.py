@@ -10,7 +10,7 @@ What goes in, what comes out and what stays inside is in `schemas.py`, and where
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -24,7 +24,7 @@ from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.decision import Reader, decide, judge_all, next_draw, round_of
 from maker_graph.core.decision import undecided as error_of
-from maker_graph.core.red_flags import RedFlag, Sample
+from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.schema import schema_asked
 from maker_graph.core.task import Prompt, Variant
@@ -35,6 +35,7 @@ from maker_graph.graph.direct import DirectVote
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import ConfiguredNode
 from maker_graph.graph.schemas import Schemas, messages_of, question_of
+from maker_graph.graph.sends import as_dict, as_sample, indices_of, sends_of
 from maker_graph.graph.variants import first_prompt, parse_for, prompt_for, variants_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
@@ -43,8 +44,6 @@ from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Sampler
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
-
-_FIELDS = [field.name for field in fields(Sample)]
 
 
 def create_microstep(
@@ -80,7 +79,7 @@ def create_microstep(
     `stream_mode="custom", subgraphs=True` to see it.
 
     Args:
-        model: a chat model, a `provider:model` string, or several that take turns (sample i asks model i mod n).
+        model: a chat model, a `provider:model` string, or several, of which each sample asks one, drawn by its number.
         state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
         prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
         variants: in place of `prompt`: from the state to equivalent questions, each with the reader of its replies, which then
@@ -179,6 +178,8 @@ def build_microstep(
     schemas = Schemas(asking.state, asking.prompt or asking.variants, asking.into, asking.decision)
     models = resolve_models(model, seed=voting.seed)
     question = _Question(asking, schemas, voting, models)
+    if asking.variants is not None:  # the samples of a round are not asked the same
+        calls = Calls(**{**(calls or {}), "batch": False})
     sampler = Sampler(
         models,
         temperature=voting.temperatures,
@@ -190,20 +191,20 @@ def build_microstep(
     )
 
     def first_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return _draws(values, question.sent(values, config), voting.first_round, first=True)
+        return sends_of(sampler, values, question.sent(values, config), voting.first_round, first=True)
 
     async def afirst_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return _draws(values, await question.asent(values, config), voting.first_round, first=True)
+        return sends_of(sampler, values, await question.asent(values, config), voting.first_round, first=True)
 
     def sample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         prompt = prompt_for(question.of(sent, config), sent["index"])
-        drawn = sampler.draw(prompt, sent["index"], round=sent["round"])
-        return {"vote_samples": [_as_dict(drawn, sent["question"])]}
+        drawn = sampler.draw_all(prompt, indices_of(sent), round=sent["round"])
+        return {"vote_samples": [as_dict(each, sent["question"]) for each in drawn]}
 
     async def asample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         prompt = prompt_for(await question.aof(sent, config), sent["index"])
-        drawn = await sampler.adraw(prompt, sent["index"], round=sent["round"])
-        return {"vote_samples": [_as_dict(drawn, sent["question"])]}
+        drawn = await sampler.adraw_all(prompt, indices_of(sent), round=sent["round"])
+        return {"vote_samples": [as_dict(each, sent["question"]) for each in drawn]}
 
     def red_flag(
         values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None
@@ -211,7 +212,7 @@ def build_microstep(
         asked = question_of(values["vote_samples"])
         begun = asked == (values.get("vote_question") or 0)
         judged = values.get("vote_judged") or [] if begun else []
-        samples = sorted(map(_as_sample, values["vote_samples"]), key=lambda each: each.index)
+        samples = sorted(map(as_sample, values["vote_samples"]), key=lambda each: each.index)
         earlier, drawn = samples[: len(judged)], samples[len(judged) :]
         ids_differ = sampler.look(drawn, earlier)
         reader = question.reader(values, config, loop)
@@ -240,10 +241,12 @@ def build_microstep(
         return {"vote_rounds": rounds, "vote_next": 0, **schemas.update(result)}
 
     def next_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
-        return _draws(values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
+        return sends_of(sampler, values, question.sent(values, config), values["vote_next"]) if values["vote_next"] else END
 
     async def anext_round_or_end(values: dict[str, Any], config: RunnableConfig) -> list[Send] | str:
-        return _draws(values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
+        return (
+            sends_of(sampler, values, await question.asent(values, config), values["vote_next"]) if values["vote_next"] else END
+        )
 
     graph = (
         StateGraph(schemas.inside, input_schema=schemas.outside, output_schema=schemas.written)
@@ -259,24 +262,6 @@ def build_microstep(
     # A round of at least one sample is three supersteps.
     direct = DirectVote(sampler, voting, question.directly, partial(question.reader, config={}, loop=None), by)
     return MicrostepGraph.of(graph, supersteps=3 * voting.max_samples + 1, keys=schemas.keys, direct=direct)
-
-
-def _draws(values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False) -> list[Send]:
-    """Return the sends of a round; the first round of another question begins from nothing, whatever the channels hold."""
-    samples = values.get("vote_samples") or ()
-    if first:
-        drawn, this, asked = 0, 1, question_of(samples) + 1 if samples else 0
-    else:
-        drawn, this, asked = len(values["vote_judged"]), values["vote_rounds"] + 1, question_of(samples)
-    return [Send("sample", {**sent, "index": drawn + i, "round": this, "question": asked}) for i in range(number)]
-
-
-def _as_dict(sample: Sample, question: int) -> dict[str, Any]:
-    return {"question": question, **{name: getattr(sample, name) for name in _FIELDS}}  # asdict copies deep what is flat
-
-
-def _as_sample(kept: Mapping[str, Any]) -> Sample:
-    return Sample(**{name: value for name, value in kept.items() if name != "question"})
 
 
 class _Question:

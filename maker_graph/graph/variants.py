@@ -17,6 +17,7 @@ from maker_graph.core.canonical import sorted_json
 from maker_graph.core.task import Prompt, Variant
 from maker_graph.errors import UsageError
 from maker_graph.models.prompts import as_pairs
+from maker_graph.models.requests import drawn
 
 
 class Asked(TypedDict):
@@ -48,15 +49,6 @@ def variants_of(function: Callable[[Any], Sequence[Variant]], state: Any, seed: 
     prompts = [variant.prompt for variant in found]
     text = sorted_json([seed, [as_pairs(prompt) for prompt in prompts]])
     return Asked(variants=prompts, salt=hashlib.sha256(text.encode()).hexdigest()[:16]), found
-
-
-def drawn(salt: str, index: int, of: int) -> int:
-    """Return which of `of` variants, or models, sample `index` is asked: a number from 0, each equally likely.
-
-    >>> [drawn("a question", index, 3) for index in range(8)]
-    [2, 2, 1, 1, 0, 0, 0, 1]
-    """
-    return int.from_bytes(hashlib.sha256(f"{salt} {index}".encode()).digest()[:8], "big") % of
 
 
 def prompt_for(asked: "Prompt | Asked", index: int) -> Prompt:

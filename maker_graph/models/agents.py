@@ -102,6 +102,18 @@ class AgentModel(BaseChatModel):
             return _result(returned, given, used)
 
 
+def see_settings(**settings: Any) -> None:
+    """See that nothing is asked of an agent that is its own models' business.
+
+    Raises:
+        UsageError: something is.
+    """
+    for name, value in settings.items():
+        if value not in (None, (None, None), ()):
+            none = {"stop": (), "structured": False}.get(name)
+            raise UsageError(f"An agent chooses {name} for its own models: set it there, and give {name}={none} here.")
+
+
 @contextmanager
 def _told(used: _Tokens) -> Iterator[None]:
     """See that nothing makes copies of the samples, and tell of a run that fails what its models used until then.

@@ -74,6 +74,10 @@ class Calls(TypedDict, total=False):
             ChatOpenAI only, and there it limits the wait for the first byte and for all the others.
         afresh: how often the step at hand was given up before. With a seed, a step that is tried again draws other samples, or
             it would be given up for the same ones. None is never.
+        batch: whether the samples of a round are asked for in one request (`n`) where that is known to work: of ChatOpenAI, and
+            so of the servers that speak its API. The prompt is billed once then. Others are asked once for each sample, and so
+            are several models and variants of a question. In the accounts each sample is a call. A seed is refused beside it.
+            None is no.
     """
 
     meter: Meter | None
@@ -82,3 +86,4 @@ class Calls(TypedDict, total=False):
     patience: float | None
     timeout: float | Auto | None
     afresh: Callable[[], int] | None
+    batch: bool | None

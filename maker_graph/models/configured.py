@@ -52,6 +52,7 @@ class Configured:
         config: what was bound to it and goes along with each request: tags, metadata, callbacks.
         seed: the name under which a request takes a seed of its own; None if it takes none.
         ships: whether the model comes with this package: nothing stands between here and it.
+        several: whether one request may ask for several samples.
     """
 
     model: BaseChatModel
@@ -61,6 +62,7 @@ class Configured:
     keys: Sequence[str]
     seed: str | None
     ships: bool
+    several: bool
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     config: RunnableConfig = field(default_factory=RunnableConfig)
 
@@ -106,7 +108,8 @@ def configured(
     seed = "random_seed" if "random_seed" in fields else None if responses else "seed"
     ships = type(model).__module__.startswith("maker_graph.")
     copy = model.model_copy(update=update)
-    return Configured(copy, name, temperature, is_openai(model), keys_of(model), seed, ships, kwargs, bound.config)
+    openai, several = is_openai(model), is_openai(model) and not responses
+    return Configured(copy, name, temperature, openai, keys_of(model), seed, ships, several, kwargs, bound.config)
 
 
 def _see_taken(model: BaseChatModel, name: str, stop: Sequence[str], schema: Schema | None, *, responses: bool) -> None:

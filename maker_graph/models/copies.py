@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from maker_graph.core.copies import LONG, PROBE, PROBED, CopiesSeen, alike, copies
+from maker_graph.core.copies import LONG, PROBE, PROBED, CopiesSeen, alike, copies, reply_id
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import ProviderFailure
 
@@ -94,7 +94,7 @@ class Copies:
     def _differ(self, samples: Sequence[Sample]) -> bool:
         if len(self._ids) < 2:
             with self._lock:
-                self._ids |= {each.id for each in samples if each.id}
+                self._ids |= {reply_id(each.id) for each in samples if each.id}
         return len(self._ids) >= 2
 
     def probed(self, replies: Sequence[Sample]) -> None:
@@ -128,8 +128,8 @@ async def probe(sampler: "Sampler") -> bool | None:
     """
     replies: list[Sample] = []
     try:
-        for number in (1, 2, 3):
-            replies.append(await sampler.adraw(PROBE, number * sampler.turns))  # noqa: PERF401  what came before a failure tells
+        for index in sampler.of_one_model(PROBE, 3):
+            replies.append(await sampler.adraw(PROBE, index))  # noqa: PERF401  what came before a failure tells
     except ProviderFailure:
         pass  # the run itself will show what is wrong
     sampler.copies.probed(replies)

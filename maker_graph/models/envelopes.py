@@ -158,20 +158,21 @@ class _Unpacking:
         return unpacked
 
 
-def vetted(body: bytes, path: str, keys: Sequence[str] = ()) -> str:
+def vetted(body: bytes, path: str, keys: Sequence[str] = (), *, choices: int = 1) -> str:
     """Return what a client may make a reply of, as JSON in ASCII; what nobody reads is left out, so that it takes no time.
 
     Args:
         body: as it came, unpacked.
         path: of the request; its end says what is asked for: `/chat/completions`, `/responses`, or something else.
         keys: API keys, which are taken out.
+        choices: of a completion that are let pass at most.
 
     Raises:
         NoReply: it is none.
         ErrorReply: it is an error that the provider tells of.
     """
     try:
-        kept = _Keeping().kept(_read(body, path, keys))
+        kept = _Keeping(choices * MAX_KEPT).kept(_read(body, path, keys, choices))
     except ErrorReply as error:
         raise ErrorReply(
             redacted(str(error), keys), tuple(redacted(code, keys) for code in error.codes), error.status
@@ -179,9 +180,9 @@ def vetted(body: bytes, path: str, keys: Sequence[str] = ()) -> str:
     return json.dumps(clean(kept, keys) if keys else kept)
 
 
-def _read(body: bytes, path: str, keys: Sequence[str]) -> Any:
+def _read(body: bytes, path: str, keys: Sequence[str], choices: int) -> Any:
     if path.endswith("/chat/completions"):
-        return _completion(_without_error(_streamed(body) or _parsed(body, keys)))
+        return _completion(_without_error(_streamed(body) or _parsed(body, keys)), choices)
     if path.endswith("/responses"):
         return _response(_without_error(_parsed(body, keys)))
     return _parsed(body, keys)
@@ -235,8 +236,8 @@ def _error_in(error: object) -> ErrorReply:
     return ErrorReply(message[:1000] or f"an error {', '.join(codes)}".strip(), codes, status)
 
 
-def _completion(data: dict[str, Any]) -> dict[str, Any]:
-    """Return a body of the chat completions API with one choice, of which a message can be made."""
+def _completion(data: dict[str, Any], most: int) -> dict[str, Any]:
+    """Return a body of the chat completions API with so many choices at most, of which messages can be made."""
     if "choices" not in data:
         if any(key in data for key in ("message", "detail", "msg", "code")):
             raise _error_in(data)
@@ -244,7 +245,11 @@ def _completion(data: dict[str, Any]) -> dict[str, Any]:
     choices = data["choices"]
     if choices is not None and not isinstance(choices, list):
         raise NoReply(f"its choices are {_kind(choices)}, not a list")
-    return _first({"choices": [_choice(choice) for choice in (choices or [])[:1]], "usage": _usage(data, "prompt")}, data)
+    kept = [_choice(choice) for choice in (choices or [])[:most]]
+    if most > 1 and isinstance(data.get("id"), str):
+        for choice in kept:  # LangChain drops the id of the whole where there are several
+            choice["message"]["id"] = data["id"]
+    return _first({"choices": kept, "usage": _usage(data, "prompt")}, data)
 
 
 def _choice(choice: Any) -> dict[str, Any]:

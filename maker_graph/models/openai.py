@@ -106,7 +106,7 @@ def _on_own_server(model: Any) -> bool:
     return bool(address) and "openai.com" not in address and not azure
 
 
-def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool) -> list[BaseChatModel]:
+def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool, choices: int = 1) -> list[BaseChatModel]:
     """Return copies of the ChatOpenAIs among `models` that have guarded HTTP clients of their own, and the others as they are.
 
     The clients of the user's stay as they are, and copies of them are used. Models that bring none share one.
@@ -115,6 +115,7 @@ def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool) -> 
         models: any chat models.
         limit: returns the seconds that a request may take.
         blocking: whether the clients are for blocking calls, or for asynchronous ones of the running event loop.
+        choices: of a reply that are let pass at most.
     """
     root, chat, own, make = (
         ("root_client", "client", "http_client", guarded)
@@ -129,9 +130,9 @@ def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool) -> 
             continue
         theirs = getattr(model, own)
         if theirs is None:
-            http = shared = shared or make(None, limit)
+            http = shared = shared or make(None, limit, choices)
         else:
-            http = make(theirs, limit)
+            http = make(theirs, limit, choices)
         client = getattr(model, root).with_options(http_client=http)
         completions = (_Completions if blocking else _LeanCompletions)(client.chat.completions)
         copies.append(model.model_copy(update={root: client, chat: completions}))

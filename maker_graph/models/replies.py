@@ -50,8 +50,8 @@ _CALLS = frozenset(["tool_use", "tool_call", "function_call", "custom_tool_call"
 _MADE_UP_IDS = ("lc_", "run-")  # LangChain's own, where the provider gave none
 
 
-def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], seconds: float = 0.0) -> Sample:
-    """Return a provider's reply, which took so long, as a sample, whatever the reply holds.
+def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], seconds: float = 0.0, *, choice: int = 0) -> Sample:
+    """Return a provider's reply, which took so long, as a sample, whatever it holds; `choice` is its number among several.
 
     Its text goes through checkpoints, traces and files before it is judged, so what they cannot hold is made visible and marked
     as garbled here, and no more of it is kept than `judge` needs to see that it is too long.
@@ -78,7 +78,7 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], secon
         end=_word(said),
         beside=_beside(reply),
         tool_calls=calls,
-        id=_id(reply),
+        id=_id(reply, choice),
         from_cache=_from_cache(reply.response_metadata),
     )
 
@@ -193,14 +193,20 @@ def _word(value: Any, most: int = 100) -> str:
     return without_controls(value[:most]) if isinstance(value, str) else ""
 
 
-def _id(reply: AIMessage) -> str:
-    """Return a digest of the provider's id of a reply, in which nothing can hide; empty if it gave none, or a short one."""
+def _id(reply: AIMessage, choice: int) -> str:
+    """Return a digest of the provider's id of a reply, in which nothing can hide; empty if it gave none, or a short one.
+
+    The choices of one reply have one id; their numbers come after it.
+    """
     metadata = reply.response_metadata
     amazon = metadata.get("ResponseMetadata")
     given = [metadata.get("id"), reply.id, amazon.get("RequestId") if isinstance(amazon, Mapping) else None]
     own = (each for each in given if isinstance(each, str) and len(each) >= UNIQUE and not each.startswith(_MADE_UP_IDS))
     found = next(own, None)
-    return "" if found is None else hashlib.blake2b(found.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    if found is None:
+        return ""
+    digest = hashlib.blake2b(found.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return f"{digest}#{choice}" if choice else digest
 
 
 def _from_cache(metadata: Mapping[str, Any]) -> bool:

@@ -29,10 +29,10 @@ class Forms(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request for a sample."""
+    """One request, for one sample or for several."""
 
     forms: Forms
-    sample: int
+    samples: Sequence[int]
     setting: Configured
     gate: Gate
     config: RunnableConfig
@@ -62,17 +62,41 @@ class Requests:
         self._lock = threading.Lock()
 
     def of(
-        self, prompt: Prompt, index: int, links: Sequence[Configured], gates: Sequence[Gate], metadata: dict[str, Any]
+        self,
+        prompt: Prompt,
+        indices: Sequence[int],
+        links: Sequence[Configured],
+        gates: Sequence[Gate],
+        metadata: dict[str, Any],
     ) -> list[Request]:
-        """Return the requests for a sample: the first one, and those that are made if it fails, to the models that stand in.
+        """Return the requests for samples: the first one, and those that are made if it fails, to the models that stand in.
 
         Args:
             prompt: what is asked.
-            index: the number of the sample.
+            indices: the numbers of the samples.
             links: who is asked, one after the other until one replies.
             gates: what their requests go through, in the same order.
             metadata: goes into the trace.
         """
+        forms = self._of(prompt)
+        return [
+            Request(
+                forms,
+                indices,
+                setting,
+                gate,
+                _config(self._name, indices, setting, metadata),
+                self._kwargs(forms, indices, setting),
+            )
+            for setting, gate in zip(links, gates, strict=False)
+        ]
+
+    def text(self, prompt: Prompt) -> str:
+        """Return a prompt as text, for a hash."""
+        forms = self._of(prompt)
+        return forms.text or sorted_json(forms.plain)
+
+    def _of(self, prompt: Prompt) -> Forms:
         forms = self._forms.get(id(prompt))
         if forms is None or forms.prompt is not prompt:
             messages = as_messages(prompt)
@@ -82,20 +106,26 @@ class Requests:
                 if len(self._forms) >= REMEMBERED:
                     del self._forms[next(iter(self._forms))]
                 self._forms[id(prompt)] = forms
-        return [
-            Request(
-                forms, index, setting, gate, _config(self._name, index, setting, metadata), self._kwargs(forms, index, setting)
-            )
-            for setting, gate in zip(links, gates, strict=False)
-        ]
+        return forms
 
-    def _kwargs(self, forms: Forms, index: int, setting: Configured) -> dict[str, Any]:
+    def _kwargs(self, forms: Forms, indices: Sequence[int], setting: Configured) -> dict[str, Any]:
         kwargs = dict(setting.kwargs)
+        if len(indices) > 1 and setting.several:
+            kwargs["n"] = len(indices)
         if self._seed is not None and setting.seed is not None:
             again = self._afresh()
             seed = sample_seed(self._seed, "again", again) if again else self._seed
-            kwargs[setting.seed] = _seed_of(seed, forms.text, index)
+            kwargs[setting.seed] = _seed_of(seed, forms.text, indices[0])
         return kwargs
+
+
+def drawn(salt: str, index: int, of: int) -> int:
+    """Return which of `of` models, or variants of a question, sample `index` asks: a number from 0, each equally likely.
+
+    >>> [drawn("a question", index, 3) for index in range(8)]
+    [2, 2, 1, 1, 0, 0, 0, 1]
+    """
+    return int.from_bytes(hashlib.sha256(f"{salt} {index}".encode()).digest()[:8], "big") % of
 
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:
@@ -108,8 +138,11 @@ def _seed_of(seed: int, prompt: str, index: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
-def _config(name: str, index: int, setting: Configured, metadata: dict[str, Any]) -> RunnableConfig:
+def _config(name: str, indices: Sequence[int], setting: Configured, metadata: dict[str, Any]) -> RunnableConfig:
+    index = indices[0]
     metadata = metadata | {"sample": index, "model": setting.name}
+    if len(indices) > 1:
+        metadata["samples"] = len(indices)
     if setting.temperature is not None:
         metadata["temperature"] = setting.temperature
     own: RunnableConfig = {"run_name": f"{name} {index}", "tags": ["nostream"], "metadata": metadata}

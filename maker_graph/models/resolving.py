@@ -25,7 +25,7 @@ Also a chat model with settings bound to it or with fallbacks, and any runnable 
 
 
 def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[Runnable[Any, Any]]:
-    """Return the chat models that `model` names; several take turns."""
+    """Return the chat models that `model` names; of several, each sample asks one."""
     several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
     for each in several:
         if isinstance(each, Runnable):

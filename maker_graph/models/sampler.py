@@ -1,6 +1,6 @@
 """The one place that calls a chat model.
 
-A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (several take turns by
+A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (of several, one is drawn by
 index), at which temperature (the first sample at one, the others at another), with which output cap and seed. All samples of
 a ballot come from one sampler.
 
@@ -14,9 +14,10 @@ What providers and LangChain do differently is settled beside it, and nowhere el
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -32,18 +33,19 @@ from maker_graph.core.schema import Schema
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Auto
 from maker_graph.errors import UsageError
-from maker_graph.models.agents import AgentModel, tokens_of
-from maker_graph.models.calls import Call, Calls
+from maker_graph.models.accounting import Accounting
+from maker_graph.models.agents import AgentModel, see_settings
+from maker_graph.models.calls import Calls
+from maker_graph.models.choices import MOST, areplies_of, batched, replies_of, shared
 from maker_graph.models.configured import Configured, configured
 from maker_graph.models.copies import Copies
 from maker_graph.models.envelopes import NoReply
 from maker_graph.models.faults import Failed, Fault, fault_of, raise_failure, said, told_by_name
 from maker_graph.models.gate import Gate, Pass
 from maker_graph.models.openai import close_async_client, no_choices, with_own_clients
-from maker_graph.models.prompts import prompt_tokens
 from maker_graph.models.redaction import message_without_keys, without_keys
 from maker_graph.models.replies import sample_of
-from maker_graph.models.requests import Request, Requests
+from maker_graph.models.requests import Request, Requests, drawn
 from maker_graph.models.retrying import longest_asked, retry_settings
 from maker_graph.models.transfer import Limit
 from maker_graph.models.wrapped import chain_of
@@ -51,10 +53,10 @@ from maker_graph.models.wrapped import chain_of
 
 @dataclass(slots=True)
 class _Attempt:
-    """One request: its reply once there is one, and the sample that was made of it."""
+    """One request: its replies once there are some, and the samples that were made of them."""
 
-    reply: AIMessage
-    sample: Sample
+    replies: Sequence[Any]
+    samples: list[Sample]
 
 
 _Clients: TypeAlias = list[list[BaseChatModel]]
@@ -62,7 +64,11 @@ _Clients: TypeAlias = list[list[BaseChatModel]]
 
 
 class Sampler:
-    """Draws samples: model `i mod n` answers sample i, the first sample at its own temperature.
+    """Draws samples, the first at its own temperature. Of several models, each sample asks one, drawn by its number.
+
+    The draw is a hash of the prompt and the number of the sample. So the samples of a step are independent draws of one
+    mixture, for which the law of the votes holds. Models that took turns would have another law, as the first sample would
+    always be that of the first model.
 
     Attributes:
         copies: told by `look` which samples a step had.
@@ -83,7 +89,7 @@ class Sampler:
         """Make a sampler.
 
         Args:
-            models: they take turns by sample index: chat models, or what `wrapped.py` takes.
+            models: each sample asks one of them: chat models, or what `wrapped.py` takes.
             temperature: of the first sample and of all others, or one for all; None leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
             seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
@@ -108,26 +114,32 @@ class Sampler:
         calls = calls or {}
         if unknown := sorted(set(calls) - set(Calls.__annotations__)):
             raise UsageError(f"calls has no {unknown[0]!r}: it takes {', '.join(Calls.__annotations__)}.")
-        self._meter = calls.get("meter")
+        self._account = Accounting(calls.get("meter"), max_tokens, name)
         gate = calls.get("gate") or Gate()
         self.copies = calls.get("copies") or Copies()
         self._patience = _seconds("patience", calls.get("patience"))
         self._limit = _limit_of(calls.get("timeout"), gate)
         chains = [chain_of(model) for model in models]
         if any(isinstance(link.model, AgentModel) for chain in chains for link in chain.links):
-            _see_agents(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop, structured=schema or ())
+            see_settings(temperature=(first, others), max_tokens=max_tokens, seed=seed, stop=stop, structured=schema or ())
         self._links: list[list[Configured]] = [
             [configured(link, each, max_tokens, stop, schema) for link in chain.links]
-            for chain, each in [(chains[0], first), *((chain, others) for chain in chains)]
+            for each in (first, others)
+            for chain in chains
         ]
-        self._handled = [chain.handled for chain in (chains[0], *chains)]
+        self._one_temperature = first == others
+        self._handled = [chain.handled for chain in (*chains, *chains)]
         self._gates = [gate, *(Gate() for _ in range(max(len(chain.links) for chain in chains) - 1))]  # each its own provider
         self._for_threads: _Clients | None = None
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
-        self._name = name
         self._lock = threading.Lock()
         self._requests = Requests(name, seed, calls.get("afresh") or (lambda: 0))
-        self._max_tokens = max_tokens
+        self._models = len(chains)
+        self._batch = checks.switch("calls batch", calls.get("batch") or False)
+        if self._batch and seed is not None:
+            raise UsageError(
+                "With batch the samples of a round are one request, in which none can have a seed of its own: leave seed out."
+            )
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; `metadata` goes into its trace.
@@ -135,36 +147,43 @@ class Sampler:
         Raises:
             ProviderFailure: the provider refuses, or fails again and again.
         """
-        turn = self._turn(index)
-        requests = self._requests.of(prompt, index, self._links[turn], self._gates, metadata)
+        return self.draw_all(prompt, (index,), **metadata)[0]
+
+    def draw_all(self, prompt: Prompt, indices: Sequence[int], **metadata: Any) -> list[Sample]:
+        """Return samples of `prompt` that are asked for together, as `batched` says which may be; see `draw`."""
+        turn = self._turn(prompt, indices[0])
+        requests = self._requests.of(prompt, indices, self._links[turn], self._gates, metadata)
         models = self._blocking()[turn]
 
-        def once() -> Sample:
+        def once() -> list[Sample]:
             failures: list[Failed] = []
             for request, model in zip(requests, models, strict=True):
                 try:
                     with self._attempt(request, request.gate.enter()) as attempt:
-                        attempt.reply = model.invoke(request.messages, request.config, **request.kwargs)
+                        attempt.replies = replies_of(model, request)
                 except Failed as failure:
                     failures.append(failure)
                     if not _handles(self._handled[turn], failure):
                         break
                 else:
-                    return _stood_in(attempt.sample, failures)
+                    return _stood_in(attempt.samples, failures)
             raise _worst(failures)
 
+        drawn = self._patiently(once, turn)
+        return drawn + [self.draw(prompt, index, **metadata) for index in indices[len(drawn) :]]
+
+    def _patiently(self, once: Callable[[], list[Sample]], turn: int) -> list[Sample]:
         try:
             return once()
         except Failed as failure:  # the loop below tells what may pass; most requests never need it
             failed, lost = [failure], _lost_by(failure)
 
-        def again() -> Sample:
+        def again() -> list[Sample]:
             nonlocal lost
             if failed:
                 raise failed.pop()
             try:
-                sample = once()
-                return replace(sample, lost=sample.lost + lost)
+                return [replace(sample, lost=sample.lost + lost) for sample in once()]
             except Failed as failure:
                 lost += _lost_by(failure)
                 raise
@@ -177,38 +196,45 @@ class Sampler:
 
     async def adraw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; see `draw`."""
-        turn = self._turn(index)
-        requests = self._requests.of(prompt, index, self._links[turn], self._gates, metadata)
+        return (await self.adraw_all(prompt, (index,), **metadata))[0]
+
+    async def adraw_all(self, prompt: Prompt, indices: Sequence[int], **metadata: Any) -> list[Sample]:
+        """Return samples of `prompt` that are asked for together; see `draw_all`."""
+        turn = self._turn(prompt, indices[0])
+        requests = self._requests.of(prompt, indices, self._links[turn], self._gates, metadata)
         models = self._on_this_loop()[turn]
 
-        async def once() -> Sample:
+        async def once() -> list[Sample]:
             failures: list[Failed] = []
             for request, model in zip(requests, models, strict=True):
                 try:
                     leave = await request.gate.aenter()
                     with self._attempt(request, leave) as attempt:
                         async with asyncio.timeout(self._limit()):  # a client times single reads, and a trickle would never end
-                            attempt.reply = await model.ainvoke(request.messages, request.config, **request.kwargs)
+                            attempt.replies = await areplies_of(model, request)
                 except Failed as failure:
                     failures.append(failure)
                     if not _handles(self._handled[turn], failure):
                         break
                 else:
-                    return _stood_in(attempt.sample, failures)
+                    return _stood_in(attempt.samples, failures)
             raise _worst(failures)
 
+        drawn = await self._apatiently(once, turn)
+        return drawn + [await self.adraw(prompt, index, **metadata) for index in indices[len(drawn) :]]
+
+    async def _apatiently(self, once: Callable[[], Awaitable[list[Sample]]], turn: int) -> list[Sample]:
         try:
             return await once()
-        except Failed as failure:  # as in `draw`
+        except Failed as failure:  # as in `_patiently`
             failed, lost = [failure], _lost_by(failure)
 
-        async def again() -> Sample:
+        async def again() -> list[Sample]:
             nonlocal lost
             if failed:
                 raise failed.pop()
             try:
-                sample = await once()
-                return replace(sample, lost=sample.lost + lost)
+                return [replace(sample, lost=sample.lost + lost) for sample in await once()]
             except Failed as failure:
                 lost += _lost_by(failure)
                 raise
@@ -219,21 +245,26 @@ class Sampler:
         except Failed as failure:
             self._raise_failure(failure, self._links[turn][0], tries.statistics)
 
+    def batched(self, indices: Iterable[int]) -> list[tuple[int, ...]]:
+        """Return the numbers of a round's samples as they are asked for: each tuple is for one call of `draw_all`."""
+        several = self._batch and self._models == 1 and self._links[0][0].several
+        return batched(indices, several=several, first_apart=not self._one_temperature)
+
     async def aclose(self) -> None:
         """Close the connections that were made for the running event loop; those of the user's own clients stay open."""
         for models in self._per_loop.pop(asyncio.get_running_loop(), []):
             for model in models:
                 await close_async_client(model)
 
-    @property
-    def turns(self) -> int:
-        """The models that take turns."""
-        return len(self._links) - 1
+    def of_one_model(self, prompt: Prompt, number: int) -> list[int]:
+        """Return so many samples of `prompt`, none of them the first, for which the same model is asked."""
+        asked = self._turn(prompt, 1)
+        return [*islice((index for index in count(1) if self._turn(prompt, index) == asked), number)]
 
     def draws(self, index: int) -> bool:
         """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
-        setting = self._links[self._turn(index)][0]
-        return setting.temperature != 0 and not setting.ships
+        settings = [links[0] for links in (self._links[self._models :] if index else self._links[: self._models])]
+        return all(setting.temperature != 0 and not setting.ships for setting in settings)
 
     def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
         """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before.
@@ -242,9 +273,10 @@ class Sampler:
         """
         return self.copies.look(samples, earlier, drawn=self.draws)
 
-    def _turn(self, index: int) -> int:
-        """Return whose turn sample `index` is: a place among the settings, of which the first is that of the first sample."""
-        return 1 + index % self.turns if index else 0
+    def _turn(self, prompt: Prompt, index: int) -> int:
+        """Return who is asked for sample `index`: a place among the settings, of which the first are for a first sample."""
+        model = 0 if self._models == 1 else drawn(self._requests.text(prompt), index, self._models)
+        return model + (self._models if index else 0)
 
     def _blocking(self) -> _Clients:
         """Return the models with clients of their own for blocking calls."""
@@ -261,21 +293,26 @@ class Sampler:
         return self._per_loop[loop]
 
     def _with_clients(self, *, blocking: bool) -> _Clients:
-        models = iter(with_own_clients([link.model for links in self._links for link in links], self._limit, blocking=blocking))
+        models = iter(
+            with_own_clients(
+                [link.model for links in self._links for link in links],
+                self._limit,
+                blocking=blocking,
+                choices=MOST if self._batch else 1,
+            )
+        )
         return [[next(models) for _ in links] for links in self._links]
 
     @contextmanager
     def _attempt(self, request: Request, leave: Pass) -> Iterator[_Attempt]:
         """Account for one request, before it and after, however it ends; the gate and the meter learn what came of it."""
-        index, plain, setting, gate = request.sample, request.forms.plain, request.setting, request.gate
-        most = Usage(input=prompt_tokens(plain), cached=0, output=self._max_tokens or 0)
-        if self._meter is not None:
-            try:
-                self._meter.reserve(most)
-            except BaseException:
-                gate.left(leave)
-                raise
-        attempt = _Attempt(AIMessage(""), Sample(index, ""))
+        plain, setting, gate = request.forms.plain, request.setting, request.gate
+        try:
+            mosts = self._account.reserve(request)
+        except BaseException:
+            gate.left(leave)
+            raise
+        attempt = _Attempt([AIMessage("")], [])
         began = gate.clock()
         try:
             try:
@@ -283,33 +320,29 @@ class Sampler:
             except Exception as error:
                 if not (setting.openai and no_choices(error)):
                     raise
-            reply = attempt.reply
-            if not isinstance(reply, AIMessage):  # an integration may return anything
-                raise NoReply(f"what came back is no message of a model's but of type {type(reply).__name__}")  # noqa: TRY301
-            reply = message_without_keys(reply, setting.keys)
-            sample = sample_of(reply, index, plain, gate.clock() - began)
-            attempt.sample = replace(sample, text=without_keys(sample.text, setting.keys))
+            seconds, samples = gate.clock() - began, []
+            for choice, (reply, index) in enumerate(zip(attempt.replies, request.samples, strict=False)):
+                if not isinstance(reply, AIMessage):  # an integration may return anything
+                    raise NoReply(f"what came back is no message of a model's but of type {type(reply).__name__}")  # noqa: TRY301
+                sample = sample_of(message_without_keys(reply, setting.keys), index, plain, seconds, choice=choice)
+                samples.append(replace(sample, text=without_keys(sample.text, setting.keys)))
+            attempt.samples = shared(samples)
         except Exception as error:
             fault = fault_of(error, openai=setting.openai, seconds=gate.clock() - began)
-            self._lost(error, fault, leave, most, request)
+            self._lost(error, fault, leave, mosts, request)
             if fault is None:
                 raise
             raise Failed(error, fault) from error
         except BaseException as error:
-            self._lost(error, None, leave, most, request)
+            self._lost(error, None, leave, mosts, request)
             raise
         gate.answered(leave)
-        if self._meter is not None:
-            self._meter.settle(most, Call(plain, setting.name, setting.temperature, attempt.sample, self._name))
+        self._account.settle(request, mosts, attempt.samples)
 
-    def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, most: Usage, request: Request) -> None:
+    def _lost(self, error: BaseException, fault: Fault | None, leave: Pass, mosts: Sequence[Usage], request: Request) -> None:
         """Tell the meter and the gate of a request that brought no reply."""
         setting, gate = request.setting, request.gate
-        if self._meter is not None and (used := tokens_of(error)) is not None:
-            lost = Sample(request.sample, "", input_tokens=used["input_tokens"], output_tokens=used["output_tokens"])
-            self._meter.settle(most, Call(request.forms.plain, setting.name, setting.temperature, lost, self._name))
-        elif self._meter is not None:
-            self._meter.abandon(most, billed=fault is None or fault.billed)
+        self._account.lost(request, mosts, error, billed=fault is None or fault.billed)
         if fault is None or fault.kind == "unknown":
             gate.left(leave)
         elif not fault.passes(longest_asked(self._patience)):
@@ -325,21 +358,10 @@ class Sampler:
         raise_failure(failure, setting.name, setting.keys, attempts=attempts, longest=longest_asked(self._patience))
 
 
-def _see_agents(**settings: Any) -> None:
-    """See that nothing is asked of an agent that is its own models' business.
-
-    Raises:
-        UsageError: something is.
-    """
-    for name, value in settings.items():
-        if value not in (None, (None, None), ()):
-            none = {"stop": (), "structured": False}.get(name)
-            raise UsageError(f"An agent chooses {name} for its own models: set it there, and give {name}={none} here.")
-
-
-def _stood_in(sample: Sample, failures: Sequence[Failed]) -> Sample:
-    """Return a sample that came after others had failed to bring it: by a model that stands in for them."""
-    return replace(sample, fallback=True, lost=sum(map(_lost_by, failures))) if failures else sample
+def _stood_in(samples: list[Sample], failures: Sequence[Failed]) -> list[Sample]:
+    """Return samples that came after others had failed to bring them: by a model that stands in for them."""
+    lost = sum(map(_lost_by, failures))
+    return [replace(sample, fallback=True, lost=lost) for sample in samples] if failures else samples
 
 
 def _handles(kinds: tuple[type[BaseException], ...], failure: Failed) -> bool:

@@ -34,9 +34,10 @@ ERROR_SECONDS = 5.0
 class Guard:
     """The hooks of a client: before a request, and when its response begins."""
 
-    def __init__(self, limit: Limit) -> None:
-        """Give requests the time that `limit` returns before each of them."""
+    def __init__(self, limit: Limit, choices: int = 1) -> None:
+        """Give requests the time that `limit` returns before each of them, and let so many choices of a reply pass."""
         self._limit = limit
+        self._choices = choices
 
     def request(self, request: Any) -> None:
         """Give a request its time-out."""
@@ -62,7 +63,7 @@ class Guard:
             if not _is_enough(error, response):
                 raise
         response.stream.close()
-        _replace(response, body)
+        _replace(response, body, self._choices)
 
     async def aresponse(self, response: Any) -> None:
         """Read the body of a response; see `response`. Who waits for a reply limits its time."""
@@ -77,18 +78,18 @@ class Guard:
             if not _is_enough(error, response):
                 raise
         await response.stream.aclose()
-        _replace(response, body)
+        _replace(response, body, self._choices)
 
 
-def guarded(own: Any, limit: Limit) -> Any:
+def guarded(own: Any, limit: Limit, choices: int = 1) -> Any:
     """Return a client for blocking calls: a copy of the user's `own`, if there is one, which stays as it is."""
-    guard = Guard(limit)
+    guard = Guard(limit, choices)
     return _hooked(own, _closing_client, guard.request, guard.response)
 
 
-def aguarded(own: Any, limit: Limit) -> Any:
+def aguarded(own: Any, limit: Limit, choices: int = 1) -> Any:
     """Return a client for asynchronous calls; see `guarded`."""
-    guard = Guard(limit)
+    guard = Guard(limit, choices)
     return _hooked(own, _async_client, guard.arequest, guard.aresponse)
 
 
@@ -161,13 +162,13 @@ def _is_enough(error: Exception, response: Any) -> bool:
     return False
 
 
-def _replace(response: Any, body: Body) -> None:
+def _replace(response: Any, body: Body, choices: int) -> None:
     """Put what a client may see in the place of a response's body, and take the keys that were sent out of it."""
     keys = sent_keys(response.request)
     if len(response.headers.raw) > MAX_HEADERS:
         response.headers = type(response.headers)(response.headers.raw[:MAX_HEADERS])
     if response.is_success:
-        text = vetted(body.whole(), response.request.url.path, keys)
+        text = vetted(body.whole(), response.request.url.path, keys, choices=choices)
         response.headers["content-type"] = "application/json"
     else:
         text = redacted(body.unpacked().decode("utf-8", "replace"), keys)

@@ -11,7 +11,9 @@ and writes a file for each of these sets. A question is on the disk before the n
 - `base`: 16 samples at temperature .7. `cold` and `hot`: 8 at .1 and 8 at 1.
 - `variant2`, `variant3`: the same questions, asked in other words with the examples in another order, 8 samples at .7.
 - `second`: another model, asked as `base` is, 8 samples at .7.
-- `json`, `structured`: the answer as a JSON object, 4 samples at .7, without and with the schema sent along.
+- `json`, `structured`: the answer as a JSON object, 4 samples at .7, without and with the schema sent along. The server of
+  llama-cpp-python takes a schema in another form than OpenAI's, so `structured` goes through `translate`, which listens on
+  port 8002 and passes requests on to `--url` in that form.
 
 A line holds `row`, `text` (the question), `truth` and `res`: the answers in the order of the samples, null for a red flag.
 `table` compares the sets: how often five answers in a row agree, how often they are wrong then, and which of these are caught.
@@ -31,7 +33,13 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from langchain_openai import ChatOpenAI
+from openai import AsyncOpenAI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from typing_extensions import TypedDict
 
 from maker_graph.core.answers import reader_of
@@ -119,8 +127,8 @@ SETS = {
     "json": Drawn("dates150_json", OBJECT, samples=4, max_tokens=40, form=Day),
     "structured": Drawn("dates150_structured", OBJECT, samples=4, max_tokens=40, form=Day),
 }
-ELSEWHERE = ("second",)
-"""Sets that are drawn from another model, and only if they are named."""
+ELSEWHERE = ("second", "structured")
+"""Sets that are drawn from another address, and only if they are named."""
 
 
 def day_in(text: str) -> str:
@@ -187,6 +195,21 @@ async def draw(url: str, name: str, given: argparse.Namespace) -> None:
             rate = (row["row"] + 1 - done) * drawn.samples / (time.monotonic() - began)
             print(f"{name}: {row['row'] + 1} of {done + len(todo)} questions, {rate:.1f} requests a second", flush=True)
     await sampler.aclose()
+
+
+def translating(url: str) -> Starlette:
+    """Return an app that passes chat completions on to `url`, with a schema in the form of llama-cpp-python's server."""
+
+    async def completions(request: Request) -> Response:
+        body = await request.json()
+        told = body.get("response_format") or {}
+        if told.get("type") == "json_schema":
+            body["response_format"] = {"type": "json_object", "schema": told["json_schema"]["schema"]}
+        async with AsyncOpenAI(base_url=url, api_key="none") as client:
+            reply = await client.post("/chat/completions", body=body, cast_to=object)
+        return JSONResponse(reply)
+
+    return Starlette(routes=[Route("/v1/chat/completions", completions, methods=["POST"])])
 
 
 def asked(given: argparse.Namespace) -> list[Row]:
@@ -316,7 +339,7 @@ def as_text(figures: dict[str, Any]) -> str:
 def main() -> None:
     """Draw, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["draw", "table"])
+    parser.add_argument("what", choices=["draw", "table", "translate"])
     parser.add_argument("--url", default="http://127.0.0.1:8000/v1", help="of an OpenAI-compatible server")
     parser.add_argument("--model", default="default", help="its name there; some servers have only one, and take any")
     parser.add_argument("--only", nargs="+", choices=list(SETS), help="these sets, and no others")
@@ -330,6 +353,9 @@ def main() -> None:
         given.votes.mkdir(parents=True, exist_ok=True)
         for name in given.only or [each for each in SETS if each not in ELSEWHERE]:
             asyncio.run(draw(given.url, name, given))
+        return
+    if given.what == "translate":
+        uvicorn.run(translating(given.url), port=8002, log_level="warning")
         return
     text = as_text(table(given.votes))
     print(text)

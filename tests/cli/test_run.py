@@ -81,6 +81,17 @@ def test_through_chat_openai_and_http(cli: Cli, simulated_server: str) -> None:
     assert summary["tokens"]["output"] > 31 * 3 * 400
 
 
+def test_with_batch_the_prompt_of_a_round_is_billed_once(cli: Cli, simulated_server: str) -> None:
+    env = {"OPENAI_BASE_URL": simulated_server, "OPENAI_API_KEY": "sk-canary"}
+    args = ("run", "hanoi", "--disks", "3", "--model", "openai:gpt-4.1-mini", "--temperature", "0.7", "--no-probe", "--json")
+    alone, together = (cli(*args, *more, **env) for more in ((), ("--batch",)))
+    assert (alone.returncode, together.returncode) == (0, 0), together.stderr
+    assert 2 * result(together)["tokens"]["input"] < result(alone)["tokens"]["input"]
+    refused = cli(*args, "--batch", "--seed", "3", **env)
+    assert refused.returncode != 0
+    assert "leave seed out" in refused.stderr
+
+
 def test_records_come_out_right_and_open_ones_go_to_review(cli: Cli, tmp_path: Path) -> None:
     rows = (EXAMPLES / "records" / "records.csv").read_text().splitlines()[:41]
     (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")

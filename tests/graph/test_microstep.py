@@ -3,6 +3,7 @@
 import math
 import operator
 import random
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -190,7 +191,7 @@ def test_no_seed_is_sent_unless_asked_for_and_then_each_sample_has_its_own() -> 
     assert len({call["seed"] for call in model.log}) == 3
 
 
-def test_several_models_take_turns_by_sample_index() -> None:
+def test_of_several_models_each_sample_asks_one_drawn_by_its_number_and_never_in_turn() -> None:
     calls: list[tuple[str, int]] = []
 
     def named(name: str) -> Scripted:
@@ -201,8 +202,19 @@ def test_several_models_take_turns_by_sample_index() -> None:
         return Scripted(script=script)
 
     models = [named("a"), named("b")]
-    create_microstep(models, state=Ticket, prompt=lambda s: s["body"], into="route", k=4).invoke({"body": "?"})
-    assert sorted(calls) == [("a", 0), ("a", 2), ("b", 1), ("b", 3)]
+    step = create_microstep(models, state=Ticket, prompt=lambda s: s["body"], into="route", k=4)
+    for number in range(100):
+        step.invoke({"body": f"question {number}"})
+    first = [name for name, index in calls if index == 0]
+    assert 30 < first.count("a") < 70, "either model may be the first"
+    pairs = Counter(zip(*([name for name, index in calls if index == place] for place in (2, 3)), strict=True))
+    assert min(pairs[pair] for pair in pairs) > 10, "what the one sample asks says nothing of the other"
+    assert len(pairs) == 4
+    drawn = sorted(calls)
+    calls.clear()
+    for number in range(100):
+        step.invoke({"body": f"question {number}"})
+    assert sorted(calls) == drawn, "a replay asks the same"
 
 
 def test_a_global_cache_does_not_turn_k_samples_into_one() -> None:

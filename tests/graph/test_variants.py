@@ -12,7 +12,8 @@ from typing_extensions import TypedDict
 
 from maker_graph import UsageError, create_maker, create_microstep
 from maker_graph.core.task import Variant
-from maker_graph.graph.variants import drawn, first_prompt, prompt_for, variants_of
+from maker_graph.graph.variants import first_prompt, prompt_for, variants_of
+from maker_graph.models.requests import drawn
 from tests.conftest import Scripted
 from tests.graph.test_items import Words, run
 from tests.graph.test_maker import Countdown

@@ -97,6 +97,14 @@ def test_several_pools_share_the_doubt(tmp_path: Path) -> None:
     assert plan_labelled(votes, PlanGoal(target=0.9)).chosen is None, "31 clean labels prove .9 once, and not twice"
 
 
+def test_the_default_rules_begin_at_two_places_with_half_of_the_doubt_each(tmp_path: Path) -> None:
+    assert plan_labelled(votes_of(tmp_path, "m", *["R" * 16] * 35), PlanGoal(target=0.9)).chosen is None
+    plan = plan_labelled(votes_of(tmp_path, "m", *["R" * 16] * 36), PlanGoal(target=0.9))
+    assert all(line.proved for line in plan.lines)
+    late = plan_labelled(votes_of(tmp_path, "m", *["RRRRxRRRRRRRRRRR"] * 36), PlanGoal(target=0.9))
+    assert next(line.name for line in late.lines if line.proved) == "ahead by 4 within 6 votes"
+
+
 def test_rows_apart_choose_and_prove(tmp_path: Path) -> None:
     plan = planned(tmp_path, ["RRR"] * 180 + ["xRR"] * 4 + ["RxR"] * 16, choose_share=0.4)
     assert plan.chosen is plan.lines[1]

@@ -3,7 +3,15 @@
 from collections import Counter
 from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from maker_graph.core.spending import Account, Reserved, Spent
 
@@ -54,6 +62,12 @@ class CalibrationRequest(BaseModel):
     among: list[int] = []
     labels: dict[int, str | None] = {}
     use: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return what is kept: without labels, what earlier versions read."""
+        kept: dict[str, Any] = dump(self)
+        return kept if self.labels else {name: value for name, value in kept.items() if name not in {"labels", "use"}}
 
     @model_validator(mode="before")
     @classmethod

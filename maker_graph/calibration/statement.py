@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from maker_graph.calibration.labelled import LabelPlan, Line, chain_of
+from maker_graph.calibration.trials import Tally
 from maker_graph.run.cascades import CascadeFile, RungFile
 
 HOLDS_IF = (
@@ -94,9 +95,11 @@ def as_data(plan: LabelPlan, steps: int | None = None) -> dict[str, Any]:
     }
 
 
-def cascade_data(cascade: CascadeFile) -> dict[str, Any]:
-    """Return a cascade as its file holds it: what was said of each rung, and no more."""
-    return {"name": cascade.name, "rungs": [_rung(rung) for rung in cascade.rungs]}
+def cascade_data(cascade: CascadeFile, tally: Tally | None = None) -> dict[str, Any]:
+    """Return a cascade as its file holds it: what was said of each rung, and what it did to the rows if they are told."""
+    left = 0 if tally is None else tally.passed + tally.stuck
+    expected = {} if tally is None else {"expected": {"rows": tally.decided + left, "open": left}}
+    return {"name": cascade.name, "rungs": [_rung(rung) for rung in cascade.rungs], **expected}
 
 
 def _rung(rung: RungFile) -> dict[str, Any]:

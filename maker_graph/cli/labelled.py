@@ -52,7 +52,7 @@ def plan_from_labels(
         return Ending(result=result)
     if plan.chosen is None:
         return Ending(NOT_REACHED, f"{out} is not written: {plan.reason}", result)
-    own.write({out: (json.dumps(cascade_data(plan.chosen.trial.cascade), indent=2) + "\n").encode()})
+    own.write({out: (json.dumps(cascade_data(plan.chosen.trial.cascade, plan.chosen.tally), indent=2) + "\n").encode()})
     result["out"] = str(out)
     if not as_json:
         show(f"Written to {out}. Run with it: maker-graph run TASK --cascade {out}")

@@ -23,26 +23,22 @@ DISKS = 9
 STRONGER = "sim:gpt-oss-20b"
 
 
+RULES: dict[str, int | AheadBy] = {
+    "ahead by 3": 3,
+    "8 of 8, else stop": AheadBy(8, within=8),
+    "5 of 5, then the stronger model ahead by 3 within 6": AheadBy(5, within=5),
+    "8 of 8, then the stronger model ahead by 3 within 6": AheadBy(8, within=8),
+}
+"""Method -> the rule of its first rung."""
+
+
 def rungs(method: str, seed: int) -> list[Rung]:
     """Return the cascade of a method."""
-    first = {
-        "ahead by 3": 3,
-        "8 of 8, else stop": AheadBy(8, within=8),
-        "5 of 5, then the stronger model ahead by 3 within 6": AheadBy(5, within=5),
-        "8 of 8, then the stronger model ahead by 3 within 6": AheadBy(8, within=8),
-    }[method]
+    first = RULES[method]
     found = [Rung("tiny", Voting(k=first, seed=seed))]
     if "stronger" in method:
         found.append(Rung(STRONGER, Voting(k=AheadBy(3, within=6), seed=seed)))
     return found
-
-
-METHODS = (
-    "ahead by 3",
-    "8 of 8, else stop",
-    "5 of 5, then the stronger model ahead by 3 within 6",
-    "8 of 8, then the stronger model ahead by 3 within 6",
-)
 
 
 def one(steps: int, method: str, seed: int) -> dict[str, Any]:
@@ -80,7 +76,7 @@ def main() -> None:
     given = parser.parse_args()
     table = []
     with ProcessPoolExecutor(2) as pool:
-        for method in METHODS:
+        for method in RULES:
             found = list(pool.map(partial(one, given.steps, method), range(1, given.runs + 1)))
             passed = [each["passed_at"] for each in found if each["passed_at"] is not None and not each["wrong"]]
             table.append(

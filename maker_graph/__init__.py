@@ -52,8 +52,12 @@ from maker_graph.statistics.correlated import k_min as k_min_correlated
 from maker_graph.statistics.correlated import p_full as p_full_correlated
 from maker_graph.statistics.correlated import p_sub as p_sub_correlated
 from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_sub
+from maker_graph.statistics.within import PassingLaw, passing_law
 
 if TYPE_CHECKING:
+    from maker_graph.calibration.labelled import LabelPlan, PlanGoal, plan_labelled
+    from maker_graph.calibration.statement import plan_statement
+    from maker_graph.calibration.votes import read_votes
     from maker_graph.graph.cascade import Rung
     from maker_graph.graph.ladder import Ladder
     from maker_graph.graph.maker import create_maker
@@ -85,6 +89,7 @@ __all__ = [
     "Incomparable",
     "Invalid",
     "Items",
+    "LabelPlan",
     "Ladder",
     "LimitReached",
     "LostJournal",
@@ -94,6 +99,8 @@ __all__ = [
     "OlderJournal",
     "PartFailed",
     "PartsTask",
+    "PassingLaw",
+    "PlanGoal",
     "ProviderFailure",
     "RedFlag",
     "Run",
@@ -127,6 +134,10 @@ __all__ = [
     "p_full_correlated",
     "p_sub",
     "p_sub_correlated",
+    "passing_law",
+    "plan_labelled",
+    "plan_statement",
+    "read_votes",
     "refused",
     "retry_on",
     "strict_json",
@@ -138,16 +149,21 @@ __all__ = [
 ]
 
 _LATER = {
-    "avote": "maker_graph.models.vote",
     "Budget": "maker_graph.models.budget",
     "Copies": "maker_graph.models.copies",
     "DecidedStep": "maker_graph.runs",
     "Gate": "maker_graph.models.gate",
+    "LabelPlan": "maker_graph.calibration.labelled",
     "Ladder": "maker_graph.graph.ladder",
+    "PlanGoal": "maker_graph.calibration.labelled",
     "Run": "maker_graph.runs",
     "Rung": "maker_graph.graph.cascade",
+    "avote": "maker_graph.models.vote",
     "create_maker": "maker_graph.graph.maker",
     "create_microstep": "maker_graph.graph.microstep",
+    "plan_labelled": "maker_graph.calibration.labelled",
+    "plan_statement": "maker_graph.calibration.statement",
+    "read_votes": "maker_graph.calibration.votes",
     "retry_on": "maker_graph.graph.retry",
     "strict_serializer": "maker_graph.graph.serializer",
     "vote": "maker_graph.models.vote",

@@ -33,7 +33,7 @@ from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles, file_named
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
-from maker_graph.run.cascades import rungs_of
+from maker_graph.run.cascades import CascadeFile, read_cascade, rungs_of
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
@@ -258,10 +258,12 @@ class Run:
             stop=stop,
             structured=structured,
         )
-        estimates = None
+        estimates, expected = None, dict[str, str]()
         if cascade is not None:
             _see_alone(model=model, k=k, within=within, calibration=calibration, temperature=temperature, escalate=escalate)
-            first, *others = rungs_of(cascade, seed=seed, check=check)
+            read = read_cascade(Path(cascade)) if isinstance(cascade, str | Path) else cascade
+            first, *others = rungs_of(read, seed=seed, check=check)
+            expected = _expected(read)
             settings = new_settings(loaded, first.model, first.voting, cascade=others)
         elif model is None:
             raise UsageError("No model is named: give model, or a cascade.")
@@ -286,7 +288,7 @@ class Run:
         own = OwnFiles()
         _see_out(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
-            notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task)}
+            notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task), **expected}
             opened = stack.enter_context(directories.created(Path(path), settings, loaded, fsync=fsync, notes=notes))
             return cls(opened, stack.pop_all())
 
@@ -602,6 +604,14 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _expected(cascade: object) -> dict[str, str]:
+    """Return the note of what the plan of a cascade saw of labelled rows, if it comes from one."""
+    from maker_graph.run.drift import NOTE as EXPECTED
+
+    found = cascade.expected if isinstance(cascade, CascadeFile) else None
+    return {} if found is None else {EXPECTED: found.model_dump_json()}
 
 
 def _see_alone(**said: object) -> None:

@@ -56,7 +56,7 @@ SECOND_START = (4, 6)
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class PlanGoal:
     """What is wanted of a cascade.
 
     Attributes:
@@ -126,7 +126,7 @@ class LabelPlan:
         notes: what whoever reads the plan should know.
     """
 
-    goal: Goal
+    goal: PlanGoal
     lines: Sequence[Line]
     chosen: Line | None
     at_most: float | None
@@ -137,7 +137,7 @@ class LabelPlan:
 
 def plan_labelled(
     votes: LabelledVotes,
-    goal: Goal = Goal(),
+    goal: PlanGoal = PlanGoal(),
     *,
     cascades: Sequence[CascadeFile] | None = None,
     choose_share: float = 0.0,
@@ -245,15 +245,15 @@ def _second_start(cascades: Sequence[CascadeFile]) -> int:
     return next((place for place, rule in enumerate(rules) if rule in late), 0)
 
 
-def _line(goal: Goal, trial: Trial, tally: Tally, proved: bool) -> Line:
+def _line(goal: PlanGoal, trial: Trial, tally: Tally, proved: bool) -> Line:
     return Line(trial, tally, _bound(goal, tally.counts), proved, _needed(goal, tally))
 
 
-def _bound(goal: Goal, counts: Counts) -> float:
+def _bound(goal: PlanGoal, counts: Counts) -> float:
     return bound_of(counts, goal.confidence, anytime=goal.anytime)
 
 
-def _needed(goal: Goal, tally: Tally) -> int | None:
+def _needed(goal: PlanGoal, tally: Tally) -> int | None:
     """Return the labelled rows that would prove the target, if of so many rows so many were decided, and so many wrong."""
     if not tally.counts.decided:
         return None
@@ -263,7 +263,7 @@ def _needed(goal: Goal, tally: Tally) -> int | None:
 
 def chosen_on_all(
     sequences: Sequence[Sequence[Trial]],
-    goal: Goal,
+    goal: PlanGoal,
     *,
     default: bool = False,
     notes: Sequence[str] = (),
@@ -296,7 +296,7 @@ def chosen_on_all(
 def chosen_apart(
     trials: Sequence[Trial],
     halves: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
-    goal: Goal,
+    goal: PlanGoal,
     notes: Sequence[str] = (),
 ) -> LabelPlan:
     """Return the plan in which one cascade is chosen on some rows, and proved on the others.
@@ -325,7 +325,7 @@ def chosen_apart(
     return LabelPlan(goal, lines, None, None, chosen_on, reason, notes)
 
 
-def _promise(goal: Goal, seen: Tally, others: int) -> tuple[bool, float, float]:
+def _promise(goal: PlanGoal, seen: Tally, others: int) -> tuple[bool, float, float]:
     """Return how promising a cascade is that made `seen` of some rows: whether the others may prove it, and what it decides."""
     scale = others / seen.rows
     wrong, decided = math.ceil(seen.counts.wrong * scale), round(seen.counts.decided * scale)
@@ -341,7 +341,7 @@ def _split(rows: Sequence[str], share: float, seed: int) -> tuple[NDArray[np.int
     return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
 
-def _why_none(goal: Goal, lines: Sequence[Line], proved: Sequence[Line]) -> str:
+def _why_none(goal: PlanGoal, lines: Sequence[Line], proved: Sequence[Line]) -> str:
     """Return why no cascade is chosen."""
     if proved:
         least = min(proved, key=lambda line: line.tally.review)

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from maker_graph.calibration.labelled import LabelPlan, Line, chain_of
+from maker_graph.calibration.trials import Tally
 from maker_graph.run.cascades import CascadeFile, RungFile
 
 HOLDS_IF = (
@@ -13,7 +14,7 @@ HOLDS_IF = (
 """The conditions, which nobody can see in a file."""
 
 
-def statement(plan: LabelPlan) -> str:
+def plan_statement(plan: LabelPlan) -> str:
     """Return what is proved of the chosen cascade, in the words that may be printed; empty if none is chosen."""
     if plan.chosen is None or plan.at_most is None:
         return ""
@@ -88,15 +89,17 @@ def as_data(plan: LabelPlan, steps: int | None = None) -> dict[str, Any]:
         "at_most_wrong": plan.at_most,
         "chosen_on": plan.chosen_apart,
         "reason": plan.reason,
-        "statement": statement(plan) or None,
+        "statement": plan_statement(plan) or None,
         "chain": None if steps is None else {**chain_of(plan, steps)._asdict(), "statement": chain_statement(plan, steps)},
         "notes": [*plan.notes],
     }
 
 
-def cascade_data(cascade: CascadeFile) -> dict[str, Any]:
-    """Return a cascade as its file holds it: what was said of each rung, and no more."""
-    return {"name": cascade.name, "rungs": [_rung(rung) for rung in cascade.rungs]}
+def cascade_data(cascade: CascadeFile, tally: Tally | None = None) -> dict[str, Any]:
+    """Return a cascade as its file holds it: what was said of each rung, and what it did to the rows if they are told."""
+    left = 0 if tally is None else tally.passed + tally.stuck
+    expected = {} if tally is None else {"expected": {"rows": tally.decided + left, "open": left}}
+    return {"name": cascade.name, "rungs": [_rung(rung) for rung in cascade.rungs], **expected}
 
 
 def _rung(rung: RungFile) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from maker_graph.calibration.labelled import Goal, LabelPlan, plan_labelled
-from maker_graph.calibration.statement import HOLDS_IF, as_data, cascade_data, chain_statement, percent, statement
+from maker_graph.calibration.labelled import LabelPlan, Line, PlanGoal, plan_labelled
+from maker_graph.calibration.statement import HOLDS_IF, as_data, cascade_data, chain_statement, percent, plan_statement
 from maker_graph.calibration.votes import LabelledVotes, read_votes
 from maker_graph.cli.app import Ending
 from maker_graph.cli.output import show, shown, tell
@@ -22,7 +22,7 @@ NOT_REACHED = 3
 
 def plan_from_labels(
     files: Sequence[str],
-    goal: Goal,
+    goal: PlanGoal,
     *,
     cascades: Path | None,
     choose_share: float,
@@ -52,7 +52,7 @@ def plan_from_labels(
         return Ending(result=result)
     if plan.chosen is None:
         return Ending(NOT_REACHED, f"{out} is not written: {plan.reason}", result)
-    own.write({out: (json.dumps(cascade_data(plan.chosen.trial.cascade), indent=2) + "\n").encode()})
+    own.write({out: (json.dumps(cascade_data(plan.chosen.trial.cascade, plan.chosen.tally), indent=2) + "\n").encode()})
     result["out"] = str(out)
     if not as_json:
         show(f"Written to {out}. Run with it: maker-graph run TASK --cascade {out}")
@@ -92,12 +92,14 @@ def _show(plan: LabelPlan, votes: LabelledVotes, steps: int | None) -> None:
     """Print the table, what is proved, and on what that rests."""
     for name, pool in votes.pools.items():
         show(f"{name}: {len(pool.rows):,} labelled rows, {pool.samples} samples each")
-    show(_table(plan), "Needs: the labelled rows that would prove it alone, if as many of them were decided, and wrong.", "")
+    for title, lines in _groups(plan, votes):
+        show(_table(plan, title, lines))
+    show("Needs: the labelled rows that would prove it alone, if as large a share of them was decided, and wrong.", "")
     if plan.chosen is None:
         show(shown((plan.reason, "bold")))
     else:
         show(shown(("Chosen: ", "bold"), plan.chosen.name))
-        show(statement(plan), HOLDS_IF)
+        show(plan_statement(plan), HOLDS_IF)
     if steps is not None:
         show(chain_statement(plan, steps))
     for note in (*plan.notes, *_hints(plan, votes)):
@@ -119,16 +121,25 @@ def _hints(plan: LabelPlan, votes: LabelledVotes) -> list[str]:
     return found
 
 
-def _table(plan: LabelPlan) -> Table:
+def _groups(plan: LabelPlan, votes: LabelledVotes) -> list[tuple[str, Sequence[tuple[str, Line]]]]:
+    """Return the lines with their names, those of each pool under its own title if they are named by it."""
+    found: dict[str, list[tuple[str, Line]]] = {}
+    for line in plan.lines:
+        pool = next((f"{name}" for name in votes.pools if line.name.startswith(f"{name} ")), "")
+        found.setdefault(pool, []).append((line.name.removeprefix(f"{pool} "), line))
+    return [*found.items()]
+
+
+def _table(plan: LabelPlan, pool: str, lines: Sequence[tuple[str, Line]]) -> Table:
     on = "the other rows" if plan.chosen_apart else "all rows"
     title = f"Target {plan.goal.target:g}: at most {percent(plan.goal.limit)} wrong among the decided, held against {on}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("Cascade", min_width=18)
+    table = Table(title=shown((f"{pool}. {title}" if pool else title, "bold")), title_justify="left", box=None, pad_edge=False)
+    table.add_column("Cascade")
     stuck = any(line.tally.stuck or line.tally.short for line in plan.lines)
-    names = ("Wrong", "Decided", "Passed", *(["Stuck"] if stuck else []), "Samples", "Bound", "Proved", "Needs")
+    names = ("Wrong", "Decided", "Passed", *(["Stuck"] if stuck else []), "Samples", "Bound", "Needs")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    for line in plan.lines:
+    for name, line in lines:
         tally = line.tally
         cells = {
             "Wrong": f"{tally.wrong:,} of {tally.decided:,}",
@@ -137,9 +148,7 @@ def _table(plan: LabelPlan) -> Table:
             "Stuck": percent((tally.stuck + tally.short) / tally.rows),
             "Samples": f"{tally.samples / tally.rows:.1f}",
             "Bound": percent(line.bound, up=True),
-            "Proved": "yes" if line.proved else "",
-            "Needs": "-" if line.needed is None else f"{line.needed:,}",
+            "Needs": "proved" if line.proved else "-" if line.needed is None else f"{line.needed:,}",
         }
-        bold = "bold" if line is plan.chosen else None
-        table.add_row(shown(line.name), *(cells[name] for name in names), style=bold)
+        table.add_row(shown(name), *(cells[each] for each in names), style="bold" if line is plan.chosen else None)
     return table

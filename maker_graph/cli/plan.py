@@ -104,12 +104,12 @@ def plan_command(
     _see_kind(labelled, chances=chances, proof=proof)
     if labelled:
         need_plan_extra("plan --labelled")
-        from maker_graph.calibration.labelled import Goal
+        from maker_graph.calibration.labelled import PlanGoal
         from maker_graph.cli.labelled import plan_from_labels
 
         return plan_from_labels(
             [*labelled, *map(str, calibrations or ())],
-            Goal(target, max_review, confidence, anytime),
+            PlanGoal(target, max_review, confidence, anytime),
             cascades=cascades,
             choose_share=choose_share,
             seed=seed,

@@ -164,6 +164,14 @@ def run_command(
     batch: Batch = False,
     fsync: FsyncOption = "full",
     check: Check = True,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Solved items, JSON Lines with item and answer: each sample is shown a few, drawn for it. Short for "
+            "--set examples=FILE --variants.",
+        ),
+    ] = None,
     variants: Annotated[
         bool,
         typer.Option(
@@ -193,6 +201,8 @@ def run_command(
 
     if task == "records" and out is None:
         raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+    if examples is not None:
+        sets, variants = [*(sets or ()), f"examples={examples}"], True
     loaded = task_named(task, disks, source, sets)
     if model is None and cascade is None:
         model = default_model(task, loaded.options.get("disks", 0))

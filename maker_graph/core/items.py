@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from maker_graph.core.canonical import JSON, copied, sorted_json
 from maker_graph.core.checks import failed, takes_state
-from maker_graph.core.task import Prompt, State
+from maker_graph.core.examples import Example, few_shot
+from maker_graph.core.task import Prompt, State, Variant
 
 
 class DecidedItem(NamedTuple):
@@ -51,6 +52,9 @@ class Items:
     """
 
     items: Sequence[Any]
+
+    examples: Sequence[Example] = ()
+    """Solved items. With some, the variants of an item's question show a few of them, drawn anew: see `examples.py`."""
 
     place: ClassVar[str] = "item"
     """The key of the state under which the number of the next item stands, from 0."""
@@ -99,6 +103,8 @@ class ItemSteps:
         for name in ("check", "rephrase", "variants", "truth", "rehearse"):
             if (function := getattr(task, name, None)) is not None:
                 setattr(self, name, self._of_item(function))
+        if task.examples and not hasattr(task, "variants"):
+            self.variants = self._few_shot
 
     def _of_item(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda state, *more: function(self.item(state), *more)
@@ -106,6 +112,13 @@ class ItemSteps:
     def _parse(self, text: str, state: State, /) -> JSON:
         parsed: JSON = self.task.parse(text, self.item(state))  # type: ignore[call-arg]  # a subclass may take the item
         return parsed
+
+    def _few_shot(self, state: State) -> list[Variant]:
+        def parse(text: str) -> JSON:
+            parsed: JSON = self.parse(text, state) if takes_state(self.task.parse) else self.parse(text)  # type: ignore[call-arg]
+            return parsed
+
+        return few_shot(self.item(state), self.task.examples, self.task.prompt, parse)
 
     def item(self, state: State) -> Any:
         """Return the item that comes next; a copy, so that what a function does to it changes nothing else.

@@ -93,18 +93,34 @@ class RungFile(BaseModel):
         return RungSettings(model=self.model, voting=voting, rephrase=self.rephrase)
 
 
+class ExpectedRows(BaseModel):
+    """What a cascade did to the labelled rows that it was planned by.
+
+    Attributes:
+        rows: how many.
+        open: of these, those that no rung decided.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: _Whole
+    open: Annotated[int, Field(strict=True, ge=0)]
+
+
 class CascadeFile(BaseModel):
     """A cascade in a file.
 
     Attributes:
         name: what it is called in a plan.
         rungs: all of them, the first included.
+        expected: what it did to the rows that it was planned by; a run that does otherwise says so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = ""
     rungs: Annotated[list[RungFile], Field(min_length=1)]
+    expected: ExpectedRows | None = None
 
 
 def read_cascade(path: Path) -> CascadeFile:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maker_graph.core.canonical import sorted_json
 from maker_graph.core.guarding import AnyTask, Given, Guarded, guarded, total_of
 from maker_graph.core.items import Items
 from maker_graph.core.task import Known, Located
@@ -71,6 +72,7 @@ def voted_steps(run: Run) -> Population:
 def _steps_of(run: Run, *, voted: bool) -> Population:
     run.journal.check(run.journal.step)
     at = run_at(run)
+    shown = _shown_as_examples(run.task) if run.has_task else frozenset()
     steps, counts = array("Q"), {"decided": 0, "open": 0, "person": 0, "given": 0}
     digest = hashlib.sha256()
     for step, entry in run.journal.entries():
@@ -78,6 +80,8 @@ def _steps_of(run: Run, *, voted: bool) -> Population:
             ending = _ending(entry)
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
+        if step in shown:
+            continue
         counts[ending] += 1
         if ending == "decided" or (voted and ending != "given"):
             steps.append(step)
@@ -119,9 +123,19 @@ def task_steps(task: AnyTask) -> Population:
         found: Sequence[int] = range(1, total + 1)
     else:
         found = array("Q", (step for step, state in states_of(inside, range(1, total + 1)) if _asks(inside, state)))
+    if shown := _shown_as_examples(task):
+        found = array("Q", (step for step in found if step not in shown))
     if not found:
         raise UsageError("No step of the task is voted on: there is nothing to label.")
     return Population(found)
+
+
+def _shown_as_examples(task: AnyTask) -> frozenset[int]:
+    """Return the steps whose item is shown as an example: a label of it would say nothing of the others."""
+    if not isinstance(task, Items) or not task.examples:
+        return frozenset()
+    shown = {sorted_json(example.item) for example in task.examples}
+    return frozenset(step for step, item in enumerate(task.items, start=1) if sorted_json(item) in shown)
 
 
 def _asks(task: Guarded, state: Any) -> bool:

@@ -74,6 +74,12 @@ class Settings(BaseModel):
         return self.voting.lead or self.voting.first_round
 
     @property
+    def temperature(self) -> float | None:
+        """The temperature of the samples after the first; None if none is sent."""
+        both = self.voting.temperatures
+        return None if both is None else both[1]
+
+    @property
     def began(self) -> Mapping[str, str] | None:
         """The inputs with which the run began; None if they were not kept."""
         return None if self.version < 3 else self.inputs

@@ -33,6 +33,8 @@ from maker_graph.run.asking import Chats, WhoVotes, priced
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
+from maker_graph.run.drift import NOTE as EXPECTED
+from maker_graph.run.drift import Drift
 from maker_graph.run.entry import decode, encode
 from maker_graph.run.intent import Intent
 from maker_graph.run.losses import Losses
@@ -43,6 +45,7 @@ from maker_graph.run.reopening import Amending
 from maker_graph.run.settings import unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
 from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
+from maker_graph.run.unison import Unison
 
 STEPS_PER_SEGMENT = 1000
 """Steps of one graph invocation: it bounds the memory and the checkpoints."""
@@ -80,6 +83,8 @@ class _Commits:
     kept: KeptCopies
     before: "_GivenUp"
     losses: Losses
+    unison: Unison
+    drift: Drift
     retries: int = 0
 
     @property
@@ -141,6 +146,8 @@ class _Commits:
             self.watcher.decided(step)
         self.watcher.progress(self.at)
         self.losses.see((step.decision for step in steps), self.at)
+        for watch in (self.unison, self.drift):
+            watch.see(step.decision for step in steps)
 
     def _prompt(self, at: MakerOutput) -> Prompt:
         return self.run.machine.task.prompt(at["state"])
@@ -198,7 +205,16 @@ async def solve(
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
     made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
     commits = _Commits(
-        run, meter, watcher, traces, run.machine.begin(), kept, _GivenUp.of(run.journal.note(_GIVEN_UP)), Losses(watcher.warn)
+        run,
+        meter,
+        watcher,
+        traces,
+        run.machine.begin(),
+        kept,
+        _GivenUp.of(run.journal.note(_GIVEN_UP)),
+        Losses(watcher.warn),
+        Unison(watcher.warn, settings.temperature, real=settings.info.kind == "remote"),
+        Drift.of(run.journal.note(EXPECTED), watcher.warn),
     )
     made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies, "afresh": commits.given_up}
     asked_of = partial(who.asked, prices=prices, meter=meter)

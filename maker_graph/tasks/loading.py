@@ -14,6 +14,7 @@ from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.errors import MakerError, UnknownTask, UsageError
 from maker_graph.files import is_there
 from maker_graph.tasks.decompose import Decompose
+from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
 from maker_graph.tasks.options import Options, read_options
@@ -59,8 +60,12 @@ def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | 
     if is_task(make) and options:
         raise UsageError(f"{name} is made already and has no option {next(iter(options))!r}: name its class to set it.")
     values = {} if is_task(make) else Options(name, make).values(options)
+    examples = values.get(OPTION) if not is_task(make) and takes_examples(make) else None
     files = files_of(values)  # before the task reads them: what changes meanwhile is noticed when the run goes on
-    made = make if is_task(make) else _made(name, make, values)
+    own = {each: value for each, value in values.items() if each != OPTION or examples is None}
+    made = make if is_task(make) else _made(name, make, own)
+    if examples is not None:
+        with_examples(made, examples)
     if began is not None:
         see_declared(name, began, options, made)
     return LoadedTask(name, options, made, digests_of({**files, **declared(made)}))

@@ -19,6 +19,7 @@ from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 from maker_graph.files import file_named, name_of
+from maker_graph.tasks.examples import OPTION, takes_examples
 
 REQUIRED = inspect.Parameter.empty
 """Stands for the default of an option that must be given."""
@@ -115,6 +116,8 @@ class Options:
         self._make = make
         found = _parameters(make)
         self.known = {each.name: _option(each) for each in found if each.kind in _BY_NAME}
+        if takes_examples(make):
+            self.known[OPTION] = Option(OPTION, Path, None)
         self._others = next((_option(each) for each in found if each.kind is inspect.Parameter.VAR_KEYWORD), None)
 
     def option(self, name: str) -> Option:
@@ -160,7 +163,7 @@ class Options:
         """
         if FILE in self.known:
             return FILE
-        paths = [name for name, option in self.known.items() if option.is_path]
+        paths = [name for name, option in self.known.items() if option.is_path and name != OPTION]
         if len(paths) == 1:
             return paths[0]
         if not paths:

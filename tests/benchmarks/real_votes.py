@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import beta
 
-from maker_graph.calibration.labelled import Goal, LabelPlan, chosen_apart, chosen_on_all, default_cascades
+from maker_graph.calibration.labelled import LabelPlan, PlanGoal, chosen_apart, chosen_on_all, default_cascades
 from maker_graph.calibration.trials import Trial, tried
 from maker_graph.calibration.votes import FLAG, RIGHT, LabelledVotes, Pool, read_votes
 from maker_graph.run.cascades import CascadeFile, RungFile
@@ -208,7 +208,7 @@ def compared(votes: LabelledVotes, targets: Sequence[float], seeds: int) -> dict
         order = np.random.default_rng(seed).permutation(rows)
         half, other = order[: rows // 2], order[rows // 2 :]
         for target in targets:
-            plan = chosen_on_all([trials], Goal(target=target), default=True, notes=(), among=half)
+            plan = chosen_on_all([trials], PlanGoal(target=target), default=True, notes=(), among=half)
             ends: Any = np.full(len(other), 2)
             drawn_samples: Any = np.zeros(len(other))
             if plan.chosen is not None:
@@ -254,14 +254,14 @@ def wrong_of(sequence: str) -> tuple[int, ...]:
 
 
 def kept(
-    votes: LabelledVotes, target: float, draws: int, plan: Callable[[list[Trial], Any, Goal], LabelPlan]
+    votes: LabelledVotes, target: float, draws: int, plan: Callable[[list[Trial], Any, PlanGoal], LabelPlan]
 ) -> dict[str, Any]:
     """Return in which share of the draws the promise was kept, anything was certified, and what was decided then."""
     trials = [tried(cascade, votes) for cascade in default_cascades(votes)[0]]
     rng, rows = np.random.default_rng(7), len(trials[0].rows)
     broken, decided, chosen = 0, [], Counter[str]()
     for _ in range(draws):
-        made = plan(trials, rng.integers(0, rows, rows), Goal(target=target))
+        made = plan(trials, rng.integers(0, rows, rows), PlanGoal(target=target))
         if made.chosen is not None and made.at_most is not None:
             whole = made.chosen.trial.tally()
             broken += (whole.error or 0.0) > made.at_most
@@ -276,12 +276,12 @@ def kept(
     }
 
 
-def on_all(trials: list[Trial], among: Any, goal: Goal) -> LabelPlan:
+def on_all(trials: list[Trial], among: Any, goal: PlanGoal) -> LabelPlan:
     """Plan on all rows that were drawn."""
     return chosen_on_all([trials], goal, default=True, notes=(), among=among)
 
 
-def apart(trials: list[Trial], among: Any, goal: Goal) -> LabelPlan:
+def apart(trials: list[Trial], among: Any, goal: PlanGoal) -> LabelPlan:
     """Choose on some of the rows that were drawn, and prove on the others."""
     cut = int(CHOOSE_SHARE * len(among))
     return chosen_apart(trials, [(among[:cut], among[cut:])] * len(trials), goal)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maker_graph.calibration.labelled import IN_ORDER, Goal, LabelPlan, chain_of, default_cascades, fitting, plan_labelled
+from maker_graph.calibration.labelled import IN_ORDER, LabelPlan, PlanGoal, chain_of, default_cascades, fitting, plan_labelled
 from maker_graph.calibration.trials import tried
 from maker_graph.calibration.votes import read_votes
 from maker_graph.core.rules import AheadBy
@@ -19,7 +19,7 @@ TWO = [cascade_of({"k": 3, "within": 3}, name="cautious"), cascade_of({"k": 1}, 
 
 
 def planned(folder: Path, rows: list[str], target: float = 0.9, **more: object) -> LabelPlan:
-    return plan_labelled(votes_of(folder, "m", *rows), Goal(target=target), cascades=TWO, **more)  # type: ignore[arg-type]
+    return plan_labelled(votes_of(folder, "m", *rows), PlanGoal(target=target), cascades=TWO, **more)  # type: ignore[arg-type]
 
 
 def test_the_default_order_goes_from_the_most_cautious_on_by_the_formulas() -> None:
@@ -47,7 +47,9 @@ def test_the_one_that_decides_most_is_chosen_among_those_that_are_proved(tmp_pat
 
 def test_what_comes_after_the_first_failure_is_not_proved(tmp_path: Path) -> None:
     rows = ["xxx"] * 20 + ["RRR"] * 80
-    plan = plan_labelled(votes_of(tmp_path, "m", *rows), Goal(target=0.9), cascades=[cascade_of({"k": 1}, name="bad"), *TWO])
+    plan = plan_labelled(
+        votes_of(tmp_path, "m", *rows), PlanGoal(target=0.9), cascades=[cascade_of({"k": 1}, name="bad"), *TWO]
+    )
     assert [line.proved for line in plan.lines] == [False] * 3
     assert plan.chosen is None
     assert "No cascade is proved to reach the target 0.9" in plan.reason
@@ -55,7 +57,7 @@ def test_what_comes_after_the_first_failure_is_not_proved(tmp_path: Path) -> Non
 
 
 def test_one_cascade_alone_has_its_own_bound(tmp_path: Path) -> None:
-    plan = plan_labelled(votes_of(tmp_path, "m", *["RRR"] * 100), Goal(target=0.9), cascades=TWO[:1])
+    plan = plan_labelled(votes_of(tmp_path, "m", *["RRR"] * 100), PlanGoal(target=0.9), cascades=TWO[:1])
     assert plan.at_most == upper_bound(0, 100)
 
 
@@ -67,7 +69,7 @@ def test_too_few_labels_say_how_many_would_do(tmp_path: Path) -> None:
 
 def test_no_more_is_left_for_review_than_is_allowed(tmp_path: Path) -> None:
     rows = ["RRR"] * 60 + ["RxR"] * 20 + ["xRR"] * 20
-    plan = plan_labelled(votes_of(tmp_path, "m", *rows), Goal(target=0.9, max_review=0.3), cascades=TWO)
+    plan = plan_labelled(votes_of(tmp_path, "m", *rows), PlanGoal(target=0.9, max_review=0.3), cascades=TWO)
     assert [line.proved for line in plan.lines] == [True, False]
     assert plan.chosen is None
     assert "all of them leave more than 30% of the rows for review: cautious leaves 40%" in plan.reason
@@ -78,9 +80,9 @@ def test_no_labels_are_too_bad_to_be_planned_with(rows: list[str], tmp_path: Pat
     votes = votes_of(tmp_path, "m", *rows)
     if rows[0] == "":
         with pytest.raises(UsageError, match="no cascade to try"):
-            plan_labelled(votes, Goal(target=0.9))
+            plan_labelled(votes, PlanGoal(target=0.9))
         return
-    plan = plan_labelled(votes, Goal(target=0.9))
+    plan = plan_labelled(votes, PlanGoal(target=0.9))
     assert plan.chosen is None
     assert plan.reason
 
@@ -91,8 +93,16 @@ def test_several_pools_share_the_doubt(tmp_path: Path) -> None:
     (one,) = default_cascades(read_votes([f"m@0.1={good}"]))
     assert len(default_cascades(votes)) == 2
     assert one[0].rungs[0].temperature == 0.1
-    assert plan_labelled(read_votes([f"m@0.1={good}"]), Goal(target=0.9)).chosen is not None
-    assert plan_labelled(votes, Goal(target=0.9)).chosen is None, "31 clean labels prove .9 once, and not twice"
+    assert plan_labelled(read_votes([f"m@0.1={good}"]), PlanGoal(target=0.9)).chosen is not None
+    assert plan_labelled(votes, PlanGoal(target=0.9)).chosen is None, "31 clean labels prove .9 once, and not twice"
+
+
+def test_the_default_rules_begin_at_two_places_with_half_of_the_doubt_each(tmp_path: Path) -> None:
+    assert plan_labelled(votes_of(tmp_path, "m", *["R" * 16] * 35), PlanGoal(target=0.9)).chosen is None
+    plan = plan_labelled(votes_of(tmp_path, "m", *["R" * 16] * 36), PlanGoal(target=0.9))
+    assert all(line.proved for line in plan.lines)
+    late = plan_labelled(votes_of(tmp_path, "m", *["RRRRxRRRRRRRRRRR"] * 36), PlanGoal(target=0.9))
+    assert next(line.name for line in late.lines if line.proved) == "ahead by 4 within 6 votes"
 
 
 def test_rows_apart_choose_and_prove(tmp_path: Path) -> None:
@@ -112,19 +122,19 @@ def test_rows_apart_choose_and_prove(tmp_path: Path) -> None:
 
 def test_labels_may_be_added_if_it_is_said_before(tmp_path: Path) -> None:
     votes = votes_of(tmp_path, "m", *["RRR"] * 30)
-    assert plan_labelled(votes, Goal(target=0.9), cascades=TWO).chosen is not None
-    assert plan_labelled(votes, Goal(target=0.9, anytime=True), cascades=TWO).chosen is None
+    assert plan_labelled(votes, PlanGoal(target=0.9), cascades=TWO).chosen is not None
+    assert plan_labelled(votes, PlanGoal(target=0.9, anytime=True), cascades=TWO).chosen is None
     more = votes_of(tmp_path, "m", *["RRR"] * 34)
-    assert plan_labelled(more, Goal(target=0.9, anytime=True), cascades=TWO).chosen is not None
+    assert plan_labelled(more, PlanGoal(target=0.9, anytime=True), cascades=TWO).chosen is not None
 
 
 def test_a_chain_needs_labels_for_each_of_its_steps(tmp_path: Path) -> None:
-    plan = plan_labelled(votes_of(tmp_path, "m", *["RRR"] * 700), Goal(target=0.9), cascades=TWO[:1])
+    plan = plan_labelled(votes_of(tmp_path, "m", *["RRR"] * 700), PlanGoal(target=0.9), cascades=TWO[:1])
     short, long = chain_of(plan, 10), chain_of(plan, 100)
     assert (short.reaches, short.labels) == (True, 299)
     assert (long.reaches, long.labels) == (False, 2995)
     assert [short.at_most, long.at_most] == pytest.approx([10 * upper_bound(0, 700), 100 * upper_bound(0, 700)])
-    nothing = plan_labelled(votes_of(tmp_path, "m", "xxx"), Goal(target=0.9), cascades=TWO)
+    nothing = plan_labelled(votes_of(tmp_path, "m", "xxx"), PlanGoal(target=0.9), cascades=TWO)
     assert chain_of(nothing, 10) == (10, None, False, 299)
 
 
@@ -133,7 +143,7 @@ def test_a_chain_needs_labels_for_each_of_its_steps(tmp_path: Path) -> None:
 )
 def test_a_goal_out_of_range_is_told(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="must"):
-        Goal(**wrong)  # type: ignore[arg-type]  # floats all of them
+        PlanGoal(**wrong)  # type: ignore[arg-type]  # floats all of them
 
 
 def test_a_share_out_of_range_is_told(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """Cascades on labelled votes: what a run would have done with the same samples, to the letter."""
 
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from maker_graph.calibration.trials import End, tried
 from maker_graph.calibration.votes import LabelledVotes, Pool, PoolName, Row, read_votes
@@ -48,22 +48,26 @@ def sample_of(index: int, letter: str) -> Judged:
     return Judged(index=index, text=letter, flag=flag, why="", candidate=letter, answer=letter, usage=usage, lost=0)
 
 
-@given(
-    sequence=st.text("\0\1\2\3", max_size=14) | st.text([chr(i) for i in range(1, 14)], max_size=14),
-    rung=st.sampled_from(RUNGS),
+def pool_of(sequences: Iterable[str]) -> LabelledVotes:
+    wrong = tuple(chr(ord("a") + i) for i in range(20))
+    rows = {str(i): Row(each, wrong, None, None, ("", 0)) for i, each in enumerate(sequences)}
+    return LabelledVotes({PoolName("m", None): Pool(PoolName("m", None), rows)}, [])
+
+
+SMALL = ["".join(each) for each in product("\0\1\2\3", repeat=6)]
+LARGE = ["".join(chr(i % 13 + 1) for i in range(start, start + 14)) for start in range(13)] + ["\0\1\2" * 4 + "\0\1"]
+
+
+@pytest.mark.parametrize("rung", RUNGS, ids=str)
+@pytest.mark.parametrize(
+    "sequences", [[*SMALL, *(each[:n] for n in (0, 1, 4) for each in SMALL[::97])], LARGE], ids=["small", "large"]
 )
-def test_each_row_ends_as_in_a_run(sequence: str, rung: dict[str, int]) -> None:
-    pool = Pool(
-        PoolName("m", None),
-        {
-            str(i): Row(each, tuple("abcdefghijkl"), None, None, ("", 0))
-            for i, each in enumerate([sequence, "\1" * 14, "\1" * 14])
-        },
-    )
-    trial = tried(cascade_of(rung), LabelledVotes({pool.name: pool}, []))
+def test_each_row_ends_as_in_a_run(sequences: list[str], rung: dict[str, int]) -> None:
+    trial = tried(cascade_of(rung), pool_of(sequences))
     fitted = trial.cascade.rungs[0]
-    assert fitted.max_samples == min(14, rung.get("max_samples", 100))
-    assert (trial.ends[0], trial.samples[0]) == as_a_run_would(sequence, fitted)
+    assert fitted.max_samples == min(len(sequences[0]), rung.get("max_samples", 100))
+    found = zip(trial.ends.tolist(), trial.samples.tolist(), strict=True)
+    assert [*found] == [as_a_run_would(each, fitted) for each in sequences]
 
 
 def test_a_tally_counts_rows_and_samples(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""The examples file of an items task: solved items, one JSON object a line.
+
+    {"item": {"address": "5 Elm St., 10115 Berlin", ...}, "answer": {"street": "Elm Street", ...}}
+
+`item` is as the task has its items. What a model would reply is `reply`, a text, or `answer`, plain JSON that is shown as such.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from maker_graph.core.canonical import sorted_json
+from maker_graph.core.characters import visible
+from maker_graph.core.examples import Example
+from maker_graph.core.items import Items
+from maker_graph.errors import UsageError
+from maker_graph.files import odd_kind, text_of
+
+OPTION = "examples"
+"""The name of the option with the file."""
+
+
+def takes_examples(make: Callable[..., Any]) -> bool:
+    """Return whether `make` makes an items task, to which examples can be given, and has no option of this name itself."""
+    try:
+        signature = inspect.signature(make, eval_str=True)
+    except Exception:  # noqa: BLE001  a built-in, or an annotation that is not imported at run time
+        return isinstance(make, type) and issubclass(make, Items)
+    made = make if isinstance(make, type) else signature.return_annotation
+    return isinstance(made, type) and issubclass(made, Items) and OPTION not in signature.parameters
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Return the examples in a file.
+
+    Raises:
+        UsageError: the file cannot be read, or is none with examples; the text says where.
+    """
+    try:
+        if kind := odd_kind(path):
+            raise UsageError(f"{path} is {kind}: give the name of a regular file.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    found = [
+        _example(line, f"{path}, line {number}")
+        for number, line in enumerate(text_of(content, str(path), "the examples as JSON Lines").split("\n"), start=1)
+        if line.strip()
+    ]
+    if not found:
+        raise UsageError(f'{path} holds no examples: each line is {{"item": ..., "answer": ...}}.')
+    return found
+
+
+def _example(line: str, where: str) -> Example:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: this is no JSON ({visible(str(error))[:100]}).") from None
+    if not isinstance(found, dict) or "item" not in found or ("reply" in found) == ("answer" in found):
+        raise UsageError(
+            f'{where}: an example is {{"item": ..., "answer": ...}}, or "reply" with a text in the place of "answer".'
+        )
+    if "answer" in found:
+        return Example(found["item"], sorted_json(found["answer"]))
+    if not isinstance(found["reply"], str):
+        raise UsageError(f"{where}: reply is the text that a model would give; for JSON say answer.")
+    return Example(found["item"], found["reply"])
+
+
+def with_examples(task: Any, path: Path) -> None:
+    """Give an items task the examples in a file, and see that it can ask about them.
+
+    Raises:
+        UsageError: the file cannot be read, or an example is no item of the task's.
+    """
+    examples = read_examples(path)
+    for number, example in enumerate(examples, start=1):
+        try:
+            task.prompt(example.item)
+        except Exception as error:
+            raise UsageError(
+                f"{path}: the task cannot ask about example {number} ({type(error).__name__}: {visible(str(error))[:100]}). "
+                "Its item must be as the items of the task are."
+            ) from error
+    task.examples = examples

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from maker_graph.core import checks
 from maker_graph.core.red_flags import RedFlag, empty, ended, named, no_text, refused, too_long, tool_calls, truncated
-from maker_graph.core.rules import AheadBy, Draw, StoppingRule, checked_verdict
+from maker_graph.core.rules import AheadBy, Confirm, Draw, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
 
 Temperature: TypeAlias = float | tuple[float, float] | None
@@ -103,7 +103,8 @@ class Voting:
         if self.red_flags is not None:
             named(self.red_flags)
             object.__setattr__(self, "red_flags", tuple(self.red_flags))
-        object.__setattr__(self, "rule", rule)
+        capped = rule.capped(self.max_samples) if isinstance(rule, AheadBy | Confirm) else rule
+        object.__setattr__(self, "rule", capped)
         object.__setattr__(self, "first_round", verdict.samples)
 
     def led_by(self, k: int | StoppingRule) -> "Voting":

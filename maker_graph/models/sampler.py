@@ -84,6 +84,7 @@ class Sampler:
         schema: Schema | None = None,
         calls: Calls | None = None,
         name: str = "sample",
+        salt: str = "",
     ) -> None:
         """Make a sampler.
 
@@ -96,6 +97,7 @@ class Sampler:
             schema: of the JSON that a reply must be; None leaves replies free. The providers hold the models to it.
             calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
+            salt: of several models, samplers with another one draw otherwise: those of other rungs, which vote from zero.
 
         Raises:
             UsageError: no model, a negative temperature, a cap below 1, a `stop` or `schema` that a model does not take, no
@@ -134,6 +136,7 @@ class Sampler:
         self._lock = threading.Lock()
         self._requests = Requests(name, seed, calls.get("afresh") or (lambda: 0))
         self._models = len(chains)
+        self._salt = salt
         self._max_tokens = max_tokens
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
@@ -251,7 +254,7 @@ class Sampler:
 
     def _turn(self, prompt: Prompt, index: int) -> int:
         """Return who is asked for sample `index`: a place among the settings, of which the first are for a first sample."""
-        model = 0 if self._models == 1 else drawn(self._requests.text(prompt), index, self._models)
+        model = 0 if self._models == 1 else drawn(f"{self._salt}{self._requests.text(prompt)}", index, self._models)
         return model + (self._models if index else 0)
 
     def _blocking(self) -> _Clients:

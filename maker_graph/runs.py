@@ -260,7 +260,24 @@ class Run:
         )
         estimates, expected = None, dict[str, str]()
         if cascade is not None:
-            _see_alone(model=model, k=k, within=within, calibration=calibration, temperature=temperature, escalate=escalate)
+            _see_alone(
+                model=(model, None),
+                k=(k, "auto"),
+                within=(within, None),
+                calibration=(calibration or None, None),
+                target=(target, TARGET),
+                temperature=(temperature, "auto"),
+                max_tokens=(max_tokens, "auto"),
+                max_samples=(max_samples, MAX_SAMPLES),
+                stuck_after=(stuck_after, STUCK_AFTER),
+                variants=(variants, False),
+                stop=([*stop], []),
+                structured=(structured, False),
+                retry_temperature=(retry_temperature, 1.0),
+                rephrase=(rephrase, True),
+                escalate=(escalate, None),
+                **({} if isinstance(cascade, str | Path) else {"seed": (seed, "auto"), "check": (check, True)}),
+            )
             read = read_cascade(Path(cascade)) if isinstance(cascade, str | Path) else cascade
             first, *others = rungs_of(read, seed=seed, check=check)
             expected = _expected(read)
@@ -614,13 +631,13 @@ def _expected(cascade: object) -> dict[str, str]:
     return {} if found is None else {EXPECTED: found.model_dump_json()}
 
 
-def _see_alone(**said: object) -> None:
-    """See that nothing is said beside a cascade that its rungs say.
+def _see_alone(**said: tuple[object, object]) -> None:
+    """See that nothing is said beside a cascade that its rungs say: of each setting, what it is and its default.
 
     Raises:
         UsageError: something is.
     """
-    if twice := [name for name, value in said.items() if value is not None and value != "auto"]:
+    if twice := [name for name, (value, default) in said.items() if value != default]:
         raise UsageError(f"The rungs of a cascade say it themselves: leave out {', '.join(twice)}.")
 
 

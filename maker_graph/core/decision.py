@@ -315,6 +315,16 @@ def given_up(ballot: Mapping[str, int], rule: StoppingRule) -> bool:
     return isinstance(checked_verdict(rule, ballot), Hung)
 
 
+def rung_of(by: str) -> int:
+    """Return the place of a rung in its cascade, from 0, by the name that its votes bear.
+
+    >>> rung_of("base"), rung_of("rung 3")
+    (0, 2)
+    """
+    _, _, number = by.partition("rung ")
+    return int(number) - 1 if number.isdigit() else 0
+
+
 def vote_of(decision: Decision) -> Vote:
     """Return what of an undecided `decision` is kept when the next rung votes."""
     vote = Vote(

@@ -134,6 +134,31 @@ class KeepingLog(Protocol):
         ...
 
 
+class Climb(NamedTuple):
+    """How far a step has come on the rungs of a cascade, or of a vote that its rule gave up.
+
+    Attributes:
+        tried: the votes of the rungs that passed it on, and of those between; none of them votes on it again.
+        question: the vote that ended it, if no rung is left: it waits for a person.
+    """
+
+    tried: Sequence[Vote]
+    question: Decision | None = None
+
+
+@runtime_checkable
+class ClimbLog(Protocol):
+    """A log that also keeps how far steps have come that are not decided, so that no rung votes twice on what it passed on."""
+
+    def keep_climbs(self, climbs: Mapping[int, Climb], /) -> None:
+        """Keep them by their step, in the place of what was kept before."""
+        ...
+
+    def climbs(self) -> Mapping[int, Climb]:
+        """Return what was kept of the steps after the last one in the log."""
+        ...
+
+
 class Machine:
     """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
 

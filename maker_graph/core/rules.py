@@ -124,6 +124,14 @@ class AheadBy:
             return Hung()
         return Draw(self.k - ahead)
 
+    def capped(self, samples: int) -> "AheadBy":
+        """Return the rule for votes of so many samples at most: it gives up what nobody can win within them.
+
+        >>> AheadBy(3, within=9).capped(5), AheadBy(3).capped(5)
+        (AheadBy(k=3, within=5), AheadBy(k=3, within=None))
+        """
+        return self if self.within is None else AheadBy(self.k, max(self.k, min(self.within, samples)))
+
     def __str__(self) -> str:
         return f"ahead by {self.k}" if self.within is None else f"ahead by {self.k} within {self.within} votes"
 
@@ -165,6 +173,14 @@ class Confirm:
             return Decided(proposed)
         left = 1 + self.of - sum(ballot.values())
         return Draw(missing) if missing <= left else Hung()
+
+    def capped(self, samples: int) -> "Confirm":
+        """Return the rule for votes of so many samples at most: see `AheadBy.capped`.
+
+        >>> Confirm(2, of=8).capped(5)
+        Confirm(by=2, of=4)
+        """
+        return Confirm(self.by, max(self.by, min(self.of, samples - 1)))
 
     def __str__(self) -> str:
         return f"confirmed by {self.by} of {self.of}"

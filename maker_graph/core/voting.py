@@ -110,7 +110,8 @@ class Voting:
         if self.red_flags is not None:
             named(self.red_flags)
             object.__setattr__(self, "red_flags", tuple(self.red_flags))
-        object.__setattr__(self, "rule", rule)
+        capped = rule.capped(self.max_samples) if isinstance(rule, AheadBy | Confirm) else rule
+        object.__setattr__(self, "rule", capped)
         object.__setattr__(self, "first_round", verdict.samples)
 
     def led_by(self, k: int | StoppingRule) -> "Voting":

@@ -12,7 +12,7 @@ without its graph (`direct.py`).
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -21,7 +21,7 @@ from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
 from maker_graph.core.canonical import JSON
-from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
+from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, vote_of
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import Guarded
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
@@ -56,30 +56,32 @@ class ItemsState(MakerOutput):
 
 
 class _Answering:
-    """Answers one item, on as many rungs as it takes."""
+    """Answers one item, on as many rungs as it takes; what the rungs of a cascade passed on goes to `climbs`, by its step."""
 
-    def __init__(self, voters: Voters, config_of: Callable[[int], RunnableConfig]) -> None:
+    def __init__(
+        self, voters: Voters, config_of: Callable[[int], RunnableConfig], climbs: MutableMapping[int, Sequence[Vote]]
+    ) -> None:
         self._voters = voters
         self._direct = [voter.direct for voter in voters.rungs if isinstance(voter, MicrostepGraph)]
         self._config_of = config_of
+        self._climbs = climbs
 
     def config(self, step: int) -> RunnableConfig:
         return detached(self._config_of(step))
 
-    def answer(self, state: JSON, config: RunnableConfig, *, quiet: bool) -> Decision:
-        tried: list[Vote] = []
-        values, rung = {"state": state}, 0
+    def answer(self, state: JSON, step: int, config: RunnableConfig, *, quiet: bool) -> Decision:
+        tried, rung = self._climbed(step)
+        values = {"state": state}
         while True:
             voter, direct = self._voters.rungs[rung], self._direct[rung]
             decision = direct.vote(values) if quiet else cast("Decision", voter.invoke(values, config)["decision"])
             if (following := self._voters.after(rung, decision)) is None:
                 return after_trying(tried, decision)
-            tried.append(vote_of(decision))
-            rung = following
+            tried, rung = self._passed_on(step, tried, decision), following
 
-    async def aanswer(self, state: JSON, config: RunnableConfig, *, quiet: bool) -> Decision:
-        tried: list[Vote] = []
-        values, rung = {"state": state}, 0
+    async def aanswer(self, state: JSON, step: int, config: RunnableConfig, *, quiet: bool) -> Decision:
+        tried, rung = self._climbed(step)
+        values = {"state": state}
         while True:
             voter, direct = self._voters.rungs[rung], self._direct[rung]
             decision = (
@@ -87,8 +89,19 @@ class _Answering:
             )
             if (following := self._voters.after(rung, decision)) is None:
                 return after_trying(tried, decision)
-            tried.append(vote_of(decision))
-            rung = following
+            tried, rung = self._passed_on(step, tried, decision), following
+
+    def _climbed(self, step: int) -> tuple[Sequence[Vote], int]:
+        """Return the votes that an item has behind it, and the rung on which it goes on."""
+        tried = self._climbs.get(step, ())
+        return tried, 1 + rung_of(tried[-1]["by"]) if tried else 0
+
+    def _passed_on(self, step: int, tried: Sequence[Vote], decision: Decision) -> Sequence[Vote]:
+        """Return the votes that an item has behind it after `decision`."""
+        tried = [*tried, vote_of(decision)]
+        if self._voters.contested:
+            self._climbs[step] = tried
+        return tried
 
 
 class _Tasks:
@@ -101,7 +114,7 @@ class _Tasks:
     def vote(self, state: JSON, step: int) -> Work:
         """Begin to vote on the item of `step`."""
         config = self._answering.config(step)
-        work = self._answering.aanswer(state, config, quiet=self._quiet)
+        work = self._answering.aanswer(state, step, config, quiet=self._quiet)
         return asyncio.get_running_loop().create_task(work, context=context_of(config))
 
 
@@ -118,7 +131,7 @@ class _Threads:
         """Begin to vote on the item of `step`."""
         config = self._answering.config(step)
         context = contextvars.copy_context() if self._quiet else context_of(config)
-        return self._executor.submit(context.run, lambda: self._answering.answer(state, config, quiet=self._quiet))
+        return self._executor.submit(context.run, lambda: self._answering.answer(state, step, config, quiet=self._quiet))
 
 
 class SlotsOf(NamedTuple):
@@ -151,8 +164,8 @@ def items_at_once(
     total, width, first, most_drawn = slots_of
     vote, *others = voters.rungs  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
 
-    def answering(rungs: Sequence[Voter]) -> _Answering:
-        return _Answering(replace(voters, rungs=rungs), config_of)
+    def answering(rungs: Sequence[Voter], slots: Slots) -> _Answering:
+        return _Answering(replace(voters, rungs=rungs), config_of, slots.climbs)
 
     def follow(values: Mapping[str, Any], slots: Slots, crew: Crew) -> None:
         concurrency = get_config().get("max_concurrency")
@@ -172,7 +185,7 @@ def items_at_once(
 
     def items(values: Mapping[str, Any]) -> dict[str, Any]:
         slots: Slots = current_window()
-        follow(values, slots, _Threads(answering([vote, *others]), slots))
+        follow(values, slots, _Threads(answering([vote, *others], slots), slots))
         while not slots.ready():
             slots.signal.wait(slots.patience())  # type: ignore[call-arg]  # an event of threads
         return front(slots)
@@ -181,7 +194,7 @@ def items_at_once(
         slots: Slots = current_window()
         if not isinstance(slots.signal, asyncio.Event):
             slots.signal = asyncio.Event()
-        follow(values, slots, _Tasks(answering([vote, *others])))
+        follow(values, slots, _Tasks(answering([vote, *others], slots)))
         while not slots.ready():
             await _waited(slots.signal, slots.patience())
         return front(slots)

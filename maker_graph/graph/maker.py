@@ -27,10 +27,10 @@ from langgraph.types import Checkpointer
 from typing_extensions import TypedDict
 
 from maker_graph.core import checks
-from maker_graph.core.decision import Decision, Vote, after_trying, vote_of
+from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, vote_of
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import AnyTask, Given, Guarded, draftable, guarded, see_task
-from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
+from maker_graph.core.machine import Climb, ClimbLog, Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Checks, Predicts, Skippable
@@ -256,17 +256,19 @@ def build_maker(
         items = items_at_once(voters, config_of, slots, at_the_end).after(see_limit)
         return with_items(graph, items, machine, log, at_the_end, check=voting.check)
     nodes: dict[str, Node] = {name: _microstep(voters, config_of) for name, voters in parts.items()}
+    checked = voting.check and isinstance(machine.task, Checks)
     window = None
     if (width := _width(ahead.lookahead)) != 1:
         draftable(task)
         drafter = _drafter(machine.task, ahead, asked.first_model, voting.seed, calls)
         nodes = _ahead(nodes, parts, machine, drafter, config_of, first=asked.first_round, most=most)
-        checked, asks = voting.check and isinstance(machine.task, Checks), not isinstance(machine.task, Predicts)
+        asks = not isinstance(machine.task, Predicts)
         worth = Width(width)  # one for all invocations: what drafts are worth is not forgotten between two segments
-        window = partial(Window, machine.task, worth, first=asked.first_round, checked=checked, asks=asks)
+        sameness = {"checked": checked, "varied": voting.variants}
+        window = partial(Window, machine.task, worth, first=asked.first_round, asks=asks, **sameness)
     durable = see_durable if acts_unlogged(machine.task, log, on_doubt) else None
     graph = made(supersteps, MakerState, window=window, durable=durable)
-    graph.add_node("start", _start(machine, log, segment, rung=0, tried=[], ahead=[], dropped=0))
+    graph.add_node("start", _start(machine, log, segment, rung=0, tried=[], ahead=[], dropped=0, decision={}))
     graph.add_edge(START, "start")
     names = list(machine.task.parts)
     for name, part in machine.task.parts.items():
@@ -276,12 +278,13 @@ def build_maker(
             graph.add_node(name, nodes[name].after(see_limit))
             graph.add_conditional_edges(name, Node(decided_or_stuck), ["commit", "escalate"])
     if parts:
-        graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, check=voting.check))
+        graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, log, check=voting.check))
         graph.add_conditional_edges("escalate", _next_rung_or_commit(machine.task), [*parts, "commit"])
-    graph.add_node("commit", _commit(machine, log, checked=voting.check and isinstance(machine.task, Checks)))
+    graph.add_node("commit", _commit(machine, log, checked=checked, varied=voting.variants))
     next_part_or_end = _next_part_or_end(machine.task)
-    for each in ("start", "commit"):
-        graph.add_conditional_edges(each, next_part_or_end, [*names, END])
+    keeps = bool(parts) and isinstance(log, ClimbLog)
+    graph.add_conditional_edges("start", next_part_or_end, [*names, *["escalate"] * keeps, END])
+    graph.add_conditional_edges("commit", next_part_or_end, [*names, END])
     return graph
 
 
@@ -352,19 +355,40 @@ def _start(machine: Machine, log: Log | None, segment: Segment, **under_way: Any
             "until": None if segment.steps is None else at["step"] + segment.steps,
             "until_samples": None if segment.samples is None else at["totals"]["samples"] + segment.samples,
             **under_way,
+            **(_climbed(log, at["step"] + 1) if "rung" in under_way else {}),
         }
 
     return Node(start)
 
 
-def _escalate(task: Guarded, parts: Mapping[str, Voters], at_the_end: OnUndecided, *, check: bool) -> Node:
+def _climbed(log: Log | None, step: int) -> dict[str, Any]:
+    """Return how far `step` has come on its rungs, if an invocation before this one left it on its way."""
+    climb = log.climbs().get(step) if isinstance(log, ClimbLog) else None
+    if climb is None:
+        return {}
+    if climb.question is not None:
+        return {"rung": rung_of(climb.question["by"]), "tried": list(climb.tried), "decision": dict(climb.question)}
+    return {"rung": 1 + rung_of(climb.tried[-1]["by"]), "tried": list(climb.tried)}
+
+
+def _escalate(task: Guarded, parts: Mapping[str, Voters], at_the_end: OnUndecided, log: Log | None, *, check: bool) -> Node:
     """Return the node that sends an undecided step to the next rung that takes it, or ends it."""
+
+    def keep(values: MakerState, climb: Climb) -> None:
+        if isinstance(log, ClimbLog):
+            log.keep_climbs({values["step"] + 1: climb})
 
     def escalate(values: MakerState) -> dict[str, Any]:
         undecided, part = cast("Decision", values["decision"]), task.voted(values["state"])
-        rung = parts[part.name].after(values["rung"] or 0, undecided)
+        voters = parts[part.name]
+        rung = voters.after(values["rung"] or 0, undecided)
         if rung is not None:
-            return {"rung": rung, "tried": [*values["tried"], vote_of(undecided)]}
+            tried = [*values["tried"], vote_of(undecided)]
+            if voters.contested:
+                keep(values, Climb(tried))
+            return {"rung": rung, "tried": tried}
+        if undecided.get("passed", False) and at_the_end != "return":
+            keep(values, Climb(values["tried"], undecided))
         undecided = after_trying(values["tried"], undecided)
         if at_the_end == "raise":
             raise error_of(undecided)
@@ -377,7 +401,7 @@ def _escalate(task: Guarded, parts: Mapping[str, Voters], at_the_end: OnUndecide
     return Node(escalate)
 
 
-def _commit(machine: Machine, log: Log | None, *, checked: bool) -> Node:
+def _commit(machine: Machine, log: Log | None, *, checked: bool, varied: bool) -> Node:
     """Return the node that applies the decisions in order, each only to the question that it was asked."""
     several = len(machine.task.parts) > 1
 
@@ -390,12 +414,12 @@ def _commit(machine: Machine, log: Log | None, *, checked: bool) -> Node:
         steps = [step(values, after_trying(values["tried"], cast("Decision", values["decision"])))]
         for later in values["ahead"]:
             at = steps[-1].after
-            if at["done"] or not asks_the_same(machine.task, later["state"], at["state"], checked=checked):
+            if at["done"] or not asks_the_same(machine.task, later["state"], at["state"], checked=checked, varied=varied):
                 break
             steps.append(step(at, cast("Decision", later["decision"])))
         if log is not None:
             log.append(steps)
-        return {**steps[-1].after, "rung": 0, "tried": [], "ahead": []}
+        return {**steps[-1].after, "rung": 0, "tried": [], "ahead": [], "decision": {}}
 
     return Node(commit)
 
@@ -456,6 +480,8 @@ def _next_part_or_end(task: Guarded) -> Node:
     """Return the edge that follows a step, or the start: to the next part, if neither the task nor the segment is over."""
 
     def next_part_or_end(values: MakerState) -> str:
+        if values["decision"]:  # kept by an invocation before this one: nobody votes on the step again
+            return "escalate"
         drawn = values["totals"]["samples"] + values["dropped"]
         full = values["until_samples"] is not None and drawn >= values["until_samples"]
         return END if values["done"] or values["step"] == values["until"] or full else task.at(values["state"]).name

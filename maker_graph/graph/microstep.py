@@ -178,7 +178,7 @@ def build_microstep(
     voting = info_of(model).suited(voting)
     schemas = Schemas(asking.state, asking.prompt or asking.variants, asking.into, asking.decision)
     models = resolve_models(model, seed=voting.seed)
-    question = _Question(asking, schemas, voting, models)
+    question = _Question(asking, schemas, voting, models, by)
     if asking.variants is not None:  # the samples of a round are not asked the same
         calls = Calls(**{**(calls or {}), "batch": False})
     sampler = Sampler(
@@ -189,6 +189,7 @@ def build_microstep(
         stop=voting.stop,
         schema=schema_asked(asking.answer, asking.schema, parsed=asking.parse is not None) if voting.structured else None,
         calls=calls,
+        salt="" if by == "base" else by,
     )
 
     def first_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
@@ -268,7 +269,7 @@ def build_microstep(
 class _Question:
     """What one microstep asks and how it reads the replies, wherever the caller's values are: see `asked.py`."""
 
-    def __init__(self, asking: Asking, schemas: Schemas, voting: Voting, models: Sequence[Runnable[Any, Any]]) -> None:
+    def __init__(self, asking: Asking, schemas: Schemas, voting: Voting, models: Sequence[Runnable[Any, Any]], by: str) -> None:
         """Make it of the caller's functions.
 
         Raises:
@@ -284,7 +285,7 @@ class _Question:
             checks.function("check", asking.check, "state", "answer", awaited=True)
         self._schemas = schemas
         self._variants = asking.variants
-        self._seed = voting.seed
+        self._draws = (voting.seed, by)
         ask = asking.prompt or messages_of if asking.variants is None else self._all_of_them
         self._prompt: Callable[[Any], Any] = rehearsed(ask, asking.rehearse, models)
         self._check: Callable[[Any, Any], Any] | None = asking.check
@@ -311,7 +312,7 @@ class _Question:
     def _all_of_them(self, state: Any) -> Any:
         """Return the prompts of all variants."""
         assert self._variants is not None  # noqa: S101  else the prompt is asked
-        return variants_of(self._variants, state, self._seed)[0]
+        return variants_of(self._variants, state, *self._draws)[0]
 
     async def asent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
         """Return the same as `sent`, and wait for the prompt if it is awaited."""
@@ -354,7 +355,7 @@ class _Question:
         known, check, view = asked(config), self._check, self._schemas.view
         values = values if known is None else known.values
         parse = self._read.parse if self._parse is None else _with_state(self._parse, view(values))
-        parse_of = None if self._variants is None else parse_for(*variants_of(self._variants, view(values), self._seed))
+        parse_of = None if self._variants is None else parse_for(*variants_of(self._variants, view(values), *self._draws))
         if check is None:
             return Reader(parse, self._key, None, self._flags, self._read.instances, parse_of)
 

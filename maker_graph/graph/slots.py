@@ -8,14 +8,15 @@ of the ladder in its slot, and is left open at the end of it. Nothing waits for 
 four widths of voted items may be finished and wait for a slow one; then nothing new begins.
 
 An item that fails with an error stops the beginning of others. What is before it is awaited and committed, then it raises. What
-is decided after it by then is handed to the log, if that keeps it: nobody pays for it again.
+is decided after it by then is handed to the log, if that keeps it: nobody pays for it again. So are the votes of items that the
+rungs of a cascade have passed on by then: no rung votes on them again.
 """
 
 import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias, cast
@@ -23,9 +24,9 @@ from typing import NamedTuple, Protocol, TypeAlias, cast
 from maker_graph.core import checks
 from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.checks import broken_rule
-from maker_graph.core.decision import Decision, given
+from maker_graph.core.decision import Decision, Vote, given
 from maker_graph.core.guarding import Guarded
-from maker_graph.core.machine import KeepingLog, Log
+from maker_graph.core.machine import Climb, ClimbLog, KeepingLog, Log
 from maker_graph.core.task import Checks, Located
 from maker_graph.errors import UsageError
 
@@ -89,6 +90,7 @@ class Slots:
     Attributes:
         executor: the threads, if the work is done in threads.
         signal: set whenever an item ends.
+        climbs: the votes of items that are on their way up a cascade, by step.
     """
 
     def __init__(
@@ -118,6 +120,10 @@ class Slots:
         self._taken: dict[int, Decision] = {}  # and not known to be committed
         self._log = log if isinstance(log, KeepingLog) else None
         self._kept: dict[int, Decision] = {} if self._log is None else dict(self._log.decided_ahead())
+        self._climb_log = log if isinstance(log, ClimbLog) else None
+        self.climbs: dict[int, Sequence[Vote]] = {}
+        if self._climb_log is not None:
+            self.climbs = {step: climb.tried for step, climb in self._climb_log.climbs().items() if climb.tried}
         self._drawn = 0
         self._due = 0.0
         self._begun = self._failed = self._hurried = False
@@ -190,6 +196,8 @@ class Slots:
         if self._log is not None:
             finished = {step: ended for step, ended in sorted(self._finished.items()) if isinstance(ended, dict)}
             self._log.keep_ahead({**self._kept, **self._taken, **finished})
+        if self._climb_log is not None:
+            self._climb_log.keep_climbs({step: Climb(tried) for step, tried in sorted(self.climbs.items())})
         for work in self._flying:
             work.cancel()
             work.add_done_callback(_hear)
@@ -209,6 +217,7 @@ class Slots:
 
     def _decided(self, step: int, decision: Decision) -> None:
         self._finished[step] = decision
+        self.climbs.pop(step, None)
         self._voted += 1
         self._drawn += sum(vote["samples"] for vote in (*decision["tried"], decision))
 

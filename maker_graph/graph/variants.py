@@ -32,8 +32,12 @@ class Asked(TypedDict):
     salt: str
 
 
-def variants_of(function: Callable[[Any], Sequence[Variant]], state: Any, seed: int | None) -> tuple[Asked, list[Variant]]:
+def variants_of(
+    function: Callable[[Any], Sequence[Variant]], state: Any, seed: int | None, by: str = "base"
+) -> tuple[Asked, list[Variant]]:
     """Return what the samples of a step are sent, and its variants.
+
+    Each rung, `by`, draws for itself: what a rung passed on may have been contested because of the variants that it drew.
 
     Raises:
         UsageError: the function fails, or returns something else than variants.
@@ -47,7 +51,7 @@ def variants_of(function: Callable[[Any], Sequence[Variant]], state: Any, seed: 
     if not found or not all(isinstance(each, Variant) and callable(each.parse) for each in found):
         raise UsageError(f"variants(state) returns a list of at least one Variant(prompt, parse), not {found!r:.80}.")
     prompts = [variant.prompt for variant in found]
-    text = sorted_json([seed, [as_pairs(prompt) for prompt in prompts]])
+    text = sorted_json([seed, *([] if by == "base" else [by]), [as_pairs(prompt) for prompt in prompts]])
     return Asked(variants=prompts, salt=hashlib.sha256(text.encode()).hexdigest()[:16]), found
 
 

@@ -56,8 +56,7 @@ class Voters:
 class _Rung:
     """Makes the microsteps of a part, which share nothing but the part: with a seed, each draws samples of its own."""
 
-    def __init__(self, part: Guarded, calls: Calls | None, *, check: bool) -> None:
-        obeys = _rules(part, check=check)
+    def __init__(self, part: Guarded, calls: Calls | None) -> None:
         self._part = part
         self._calls = calls or Calls()
         self._asking = Asking(
@@ -65,7 +64,6 @@ class _Rung:
             parse=lambda text, values: part.parse(text, values["state"]),
             schema=part.schema,
             key=_key(part),
-            check=None if obeys is None else _on_values(obeys),
             into="answer",
             decision="decision",
             rehearse=None if part.rehearse is None else _on_values(part.rehearse),
@@ -76,7 +74,8 @@ class _Rung:
     ) -> Voter:
         if voting.seed is not None and by != "base":
             voting = replace(voting, seed=sample_seed(voting.seed, by, 0))
-        asking = replace(self._asking, prompt=_on_values(prompt))
+        obeys = _rules(self._part, check=voting.check)
+        asking = replace(self._asking, prompt=_on_values(prompt), check=None if obeys is None else _on_values(obeys))
         made = Calls(**{**self._calls, **(calls or {})})
         if voting.variants:
             asking = replace(asking, variants=_on_values(self._varies().variants))
@@ -90,7 +89,7 @@ class _Rung:
 
 def create_voters(part: Guarded, after: Ladder | Cascade, *, model: Models, voting: Voting, calls: Calls | None) -> Voters:
     """Return the microsteps of a part, compiled; `after` says which rungs there are after the first vote."""
-    voter = _Rung(part, calls, check=voting.check)
+    voter = _Rung(part, calls)
     base = info_of(model).suited(voting)
     first = voter("base", model, base, part.prompt)
     if isinstance(after, Cascade):

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeAlias
 from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import Guarded
+from maker_graph.core.task import Varies
 from maker_graph.graph.drafter import LONGEST_DRAFT, SHORTEST_DRAFT
 from maker_graph.graph.width import MOST, Width
 from maker_graph.models.prompts import as_messages
@@ -62,7 +63,7 @@ class _Place:
 class Window:
     """The microsteps in flight of one invocation."""
 
-    def __init__(self, task: Guarded, width: Width, *, first: int, checked: bool, asks: bool) -> None:
+    def __init__(self, task: Guarded, width: Width, *, first: int, checked: bool, asks: bool, varied: bool = False) -> None:
         """Make an empty window.
 
         Args:
@@ -71,11 +72,13 @@ class Window:
             first: samples in the first round of a vote, for the limit on samples in flight.
             checked: whether votes depend on the state beyond the prompt, for the rules of the task.
             asks: whether a model is asked for drafts, which takes one of the requests in flight.
+            varied: whether samples are asked the variants of a question.
         """
         self._task = task
         self._width = width
         self._first = first
         self._checked = checked
+        self._varied = varied
         self._asks = asks
         self._rounds = 0
         self._dying: set[Work] = set()
@@ -150,7 +153,7 @@ class Window:
     def _asks_this(self, place: _Place, state: JSON) -> bool:
         """Say whether a vote on `place` is a vote on `state`; if so, it is in that state that the chain goes on."""
         try:
-            same = asks_the_same(self._task, place.state, state, checked=self._checked)
+            same = asks_the_same(self._task, place.state, state, checked=self._checked, varied=self._varied)
         except Exception:  # noqa: BLE001  a predicted state may be one for which the task has no prompt
             return False
         if same and place.state != state:
@@ -267,13 +270,22 @@ class Window:
             work.exception()
 
 
-def asks_the_same(task: Guarded, one: JSON, other: JSON, *, checked: bool) -> bool:
+def asks_the_same(task: Guarded, one: JSON, other: JSON, *, checked: bool, varied: bool = False) -> bool:
     """Say whether a vote on the state `one` is a vote on `other`.
 
-    The part and the prompt must be the same; and, if answers are `checked`, the state itself, against which they are held.
+    The part and the prompt must be the same; if samples are asked variants (`varied`), those too; and if answers are `checked`,
+    the state itself, against which they are held.
     """
     if canonical(one, own=True) == canonical(other, own=True):
         return True
     if checked or (len(task.parts) > 1 and task.part(one) != task.part(other)):
         return False
+    if varied:
+        return _variants(task, one) == _variants(task, other)
     return [*as_messages(task.prompt(one))] == [*as_messages(task.prompt(other))]
+
+
+def _variants(task: Guarded, state: JSON) -> list[Any]:
+    part = task.voted(state)
+    assert isinstance(part, Varies)  # noqa: S101  else its samples were not asked variants
+    return [[*as_messages(variant.prompt)] for variant in part.variants(state)]

@@ -85,6 +85,7 @@ class Sampler:
         schema: Schema | None = None,
         calls: Calls | None = None,
         name: str = "sample",
+        salt: str = "",
     ) -> None:
         """Make a sampler.
 
@@ -97,6 +98,7 @@ class Sampler:
             schema: of the JSON that a reply must be; None leaves replies free. The providers hold the models to it.
             calls: how requests are made; see `Calls`.
             name: what a reply is called in traces.
+            salt: of several models, samplers with another one draw otherwise: those of other rungs, which vote from zero.
 
         Raises:
             UsageError: no model, a negative temperature, a cap below 1, a `stop` or `schema` that a model does not take, no
@@ -140,6 +142,7 @@ class Sampler:
             raise UsageError(
                 "With batch the samples of a round are one request, in which none can have a seed of its own: leave seed out."
             )
+        self._salt = salt
 
     def draw(self, prompt: Prompt, index: int, **metadata: Any) -> Sample:
         """Return the sample number `index` of `prompt`; `metadata` goes into its trace.
@@ -275,7 +278,7 @@ class Sampler:
 
     def _turn(self, prompt: Prompt, index: int) -> int:
         """Return who is asked for sample `index`: a place among the settings, of which the first are for a first sample."""
-        model = 0 if self._models == 1 else drawn(self._requests.text(prompt), index, self._models)
+        model = 0 if self._models == 1 else drawn(f"{self._salt}{self._requests.text(prompt)}", index, self._models)
         return model + (self._models if index else 0)
 
     def _blocking(self) -> _Clients:

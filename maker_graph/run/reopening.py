@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from maker_graph.core.canonical import JSON
-from maker_graph.core.decision import Decision, after_trying, vote_of
+from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, vote_of
 from maker_graph.core.guarding import Guarded
 from maker_graph.core.items import Items
-from maker_graph.core.machine import Committed, Machine, MakerOutput
+from maker_graph.core.machine import Climb, Committed, Machine, MakerOutput
 from maker_graph.core.task import Located, Prompt
 from maker_graph.errors import MakerError, TakenOver, UsageError
 from maker_graph.run.account import Ledger
 from maker_graph.run.journal import Journal
+from maker_graph.run.settings import Settings
 
 _BY_STATE = ("check", "rephrase", "variants", "rehearse")
 
@@ -55,12 +56,18 @@ class Amending:
         passed: how many open items are contested; they are not voted on again.
     """
 
-    def __init__(self, journal: Journal, meter: Ledger, task: Guarded, *, passed: Callable[[Decision], bool]) -> None:
-        """Find the open items in the journal, but those that were `passed`."""
+    def __init__(self, journal: Journal, meter: Ledger, task: Guarded, settings: Settings) -> None:
+        """Find the open items in the journal, but those that are contested; others go on after the rung that passed them on."""
         self._journal = journal
         self._meter = meter
         found = dict(journal.left_open())
-        self._open = {number: decision for number, decision in found.items() if not passed(decision)}
+        self._passed_on = {number: settings.passed_on(_votes(decision)) for number, decision in found.items()}
+        ended = 1 + len(settings.cascade)
+        self._open = {
+            number: decision
+            for number, decision in found.items()
+            if not settings.passed(decision) and _climbed(self._passed_on[number]) < ended
+        }
         self.passed = len(found) - len(self._open)
         self._numbers = list(self._open)
         self.task = OpenOnes(task, self._numbers)
@@ -85,9 +92,17 @@ class Amending:
         """Return nothing: what is decided is stored, and not open any more."""
         return {}
 
+    def climbs(self) -> dict[int, Climb]:
+        """Return the votes of items that rungs of the cascade passed on before."""
+        votes = {place: self._passed_on[number] for place, number in enumerate(self._numbers, start=1)}
+        return {place: Climb(tried) for place, tried in votes.items() if tried}
+
+    def keep_climbs(self, climbs: Mapping[int, Climb], /) -> None:
+        """Keep nothing: an item that is not decided stays open, as it was."""
+
     def _store(self, decided: Iterable[tuple[int, Decision]]) -> None:
         answers = [(self._numbers[place - 1], each) for place, each in decided if each["status"] == "decided"]
-        joined = [(number, _joined(self._open[number], decision)) for number, decision in answers]
+        joined = [(number, _joined(self._open[number], decision, len(self._passed_on[number]))) for number, decision in answers]
         spent, held = self._meter.take()
         try:
             if joined:
@@ -101,6 +116,18 @@ class Amending:
             raise
 
 
-def _joined(before: Decision, now: Decision) -> Decision:
-    """Return the decision on an item that was open `before`, with the votes of all rungs."""
-    return after_trying([*before["tried"], vote_of(before), *now["tried"]], now)
+def _joined(before: Decision, now: Decision, again: int) -> Decision:
+    """Return the decision on an item that was open `before`, with the votes of all rungs.
+
+    The first votes that it tried `now`, so many, are those of `before` with which it began.
+    """
+    return after_trying([*_votes(before), *now["tried"][again:]], now)
+
+
+def _votes(decision: Decision) -> list[Vote]:
+    return [*decision["tried"], vote_of(decision)]
+
+
+def _climbed(votes: Sequence[Vote]) -> int:
+    """Return how many rungs an item has behind it."""
+    return 1 + rung_of(votes[-1]["by"]) if votes else 0

@@ -55,10 +55,14 @@ class _Rung:
     usage: Usage = field(default_factory=lambda: Usage(input=0, cached=0, output=0))
     cost: float = 0.0
 
-    def see(self, vote: Vote, *, decided: bool) -> None:
+    def ended(self, vote: Vote, *, decided: bool) -> None:
+        """Count a step, whose last vote on this rung it is."""
         self.steps += 1
         self.decided += decided
         self.passed += not decided and given_up(vote["ballot"], self.rule)
+
+    def drew(self, vote: Vote) -> None:
+        """Count the samples of a vote."""
         self.samples += vote["samples"]
         usage, drawn = vote["usage"], max(1, vote["samples"])
         self.usage = Usage(
@@ -98,7 +102,11 @@ def counted_rungs(settings: Settings, options: RunOptions, decisions: Iterable[D
         if decision["by"] in GIVEN:
             continue
         votes: list[Any] = [*decision["tried"], decision]
-        for place, vote in enumerate(votes):
+        last = {vote["by"]: vote for vote in votes}  # what was stuck may have been voted on once more
+        for vote in votes:
             if vote["by"] in rungs:
-                rungs[vote["by"]].see(vote, decided=place == len(votes) - 1 and decision["status"] == "decided")
+                rungs[vote["by"]].drew(vote)
+        for by, vote in last.items():
+            if by in rungs:
+                rungs[by].ended(vote, decided=vote is decision and decision["status"] == "decided")
     return [rung.counts() for rung in rungs.values()]

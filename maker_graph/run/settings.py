@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maker_graph.core.canonical import sorted_json
-from maker_graph.core.decision import Decision, given_up
+from maker_graph.core.decision import Decision, Vote, given_up, rung_of
 from maker_graph.core.guarding import AnyTask, guarded, see_task
 from maker_graph.core.machine import Machine
 from maker_graph.core.task import Rephrases, Varies
@@ -119,11 +118,22 @@ class Settings(BaseModel):
         """
         if decision["status"] == "decided":
             return False
-        rung = re.fullmatch(r"rung (\d+)", decision["by"])
-        part = decision.get("part", "")
+        rung, part = rung_of(decision["by"]), decision.get("part", "")
         of_base = self.voting_of(part) if part in self.parts else self.voting
-        voting = self.cascade[int(rung[1]) - 2].voting if rung else of_base
+        voting = self.cascade[rung - 1].voting if rung else of_base
         return given_up(decision["ballot"], voting.rule)
+
+    def passed_on(self, votes: Sequence[Vote]) -> Sequence[Vote]:
+        """Return the votes of a step up to the one with which the highest rung of the cascade passed it on.
+
+        No rung up to that one votes on the step again.
+        """
+        if not self.cascade:
+            return ()
+        rules = [self.voting.rule, *(rung.voting.rule for rung in self.cascade)]
+        places = [place for place, vote in enumerate(votes) if given_up(vote["ballot"], rules[rung_of(vote["by"])])]
+        highest = max(places, key=lambda place: rung_of(votes[place]["by"]), default=None)
+        return () if highest is None else votes[: highest + 1]
 
     @property
     def info(self) -> ModelInfo:
@@ -189,11 +199,14 @@ def new_settings(
         ladder=NO_LADDER if cascade else ladder or LadderSettings(),
         prompt=prompt,
         inputs=loaded.inputs,
-        parts=dict(parts or _own_leads(loaded.task, voting.lead or voting.first_round)),
+        parts=dict(parts or _own_leads(loaded.task, voting, fixed=bool(cascade))),
         cascade=[rung.model_copy(update={"voting": info_of(rung.model).suited(rung.voting)}) for rung in cascade],
     )
     for name in settings.parts:
-        settings.voting_of(name)  # or it raises: a lead and the limit on votes contradict each other
+        try:
+            settings.voting_of(name)
+        except UsageError as error:  # a lead and the limit on votes contradict each other
+            raise UsageError(f"The part {name!r}: {error}") from None
     return settings
 
 
@@ -218,10 +231,15 @@ def _all(parts: Iterable[object], kind: type) -> bool:
     return all(isinstance(part, kind) for part in parts)
 
 
-def _own_leads(task: AnyTask, k: int) -> dict[str, PartSettings]:
-    """Return how the parts of a task are voted on if nothing is said for them; nothing for a task that has only one."""
-    inside = guarded(task)
-    return {} if len(inside.parts) == 1 else {name: PartSettings(k=part.k or k) for name, part in inside.voted_parts.items()}
+def _own_leads(task: AnyTask, voting: Voting, *, fixed: bool) -> dict[str, PartSettings]:
+    """Return how the parts of a task are voted on if nothing is said for them; nothing for a task that has only one.
+
+    A part with a lead of its own has it, unless the rule is `fixed`: the rungs of a cascade decide all parts alike.
+    """
+    inside, k = guarded(task), voting.lead or voting.first_round
+    if len(inside.parts) == 1:
+        return {}
+    return {name: PartSettings(k=k if fixed or part.k is None else part.k) for name, part in inside.voted_parts.items()}
 
 
 def read_settings(text: str, name: str) -> Settings:

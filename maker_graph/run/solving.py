@@ -20,7 +20,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import total_of
-from maker_graph.core.machine import Begun, Committed, MakerOutput
+from maker_graph.core.machine import Begun, Climb, Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.maker import Ahead, Segment, build_maker
@@ -30,6 +30,7 @@ from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.asking import Chats, WhoVotes, priced
+from maker_graph.run.climbs import KeptClimbs
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
@@ -82,9 +83,8 @@ class _Commits:
     at: MakerOutput
     kept: KeptCopies
     before: "_GivenUp"
-    losses: Losses
-    unison: Unison
-    drift: Drift
+    watches: "_Watches"
+    kept_climbs: KeptClimbs
     retries: int = 0
 
     @property
@@ -123,6 +123,26 @@ class _Commits:
         kept = json.loads(self.run.journal.note(_AHEAD) or "[]")
         return {step: decode(entry) for step, entry in kept if step > self.run.journal.step}
 
+    def keep_climbs(self, climbs: Mapping[int, Climb]) -> None:
+        """Keep how far steps have come, and book what that took."""
+        spent, held = self.meter.take()
+        try:
+            self.run.journal.spend(spent, held)
+        except MakerError:
+            self.meter.give_back(spent)
+            raise
+        self.kept_climbs.write(climbs)
+
+    def climbs(self) -> dict[int, Climb]:
+        """Return how far steps have come in earlier sessions."""
+        return self.kept_climbs.read()
+
+    def forget_stuck(self) -> None:
+        """Keep of the step at hand, on which the run stops, only what was passed on: rungs on which it is stuck vote again."""
+        passed_on = self.run.settings.passed_on
+        found = {step: passed_on(climb.tried) for step, climb in self.climbs().items()}
+        self.kept_climbs.write({step: Climb(tried) for step, tried in found.items() if tried})
+
     def given_up(self) -> int:
         """Return how often the step at hand was given up in earlier sessions: then other samples are drawn."""
         if self.retries:
@@ -145,12 +165,29 @@ class _Commits:
             self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
             self.watcher.decided(step)
         self.watcher.progress(self.at)
-        self.losses.see((step.decision for step in steps), self.at)
-        for watch in (self.unison, self.drift):
-            watch.see(step.decision for step in steps)
+        self.watches.see([step.decision for step in steps], self.at)
 
     def _prompt(self, at: MakerOutput) -> Prompt:
         return self.run.machine.task.prompt(at["state"])
+
+
+class _Watches(NamedTuple):
+    """What looks at the decisions of a run, and tells what is odd about them."""
+
+    losses: Losses
+    unison: Unison
+    drift: Drift
+
+    @classmethod
+    def of(cls, run: Run, warn: Callable[[str], None]) -> "_Watches":
+        unison = Unison(warn, run.settings.temperature, real=run.settings.info.kind == "remote")
+        return cls(Losses(warn), unison, Drift.of(run.journal.note(EXPECTED), warn))
+
+    def see(self, decisions: Sequence[Decision], at: MakerOutput) -> None:
+        """Look at decisions that were committed together; `at` is where the run stands after them."""
+        self.losses.see(decisions, at)
+        self.unison.see(decisions)
+        self.drift.see(decisions)
 
 
 async def solve(
@@ -194,7 +231,6 @@ async def solve(
     if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
         watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
         return
-    _see_passed(run, answer)
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
     steps = steps_per_trace(settings.k, who.voting.max_samples)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
@@ -204,18 +240,8 @@ async def solve(
     meter = Ledger(run.journal, priced(prices.model, settings.model), limits, watcher.record, watcher.warn, pace)
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
     made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")
-    commits = _Commits(
-        run,
-        meter,
-        watcher,
-        traces,
-        run.machine.begin(),
-        kept,
-        _GivenUp.of(run.journal.note(_GIVEN_UP)),
-        Losses(watcher.warn),
-        Unison(watcher.warn, settings.temperature, real=settings.info.kind == "remote"),
-        Drift.of(run.journal.note(EXPECTED), watcher.warn),
-    )
+    before, watches = _GivenUp.of(run.journal.note(_GIVEN_UP)), _Watches.of(run, watcher.warn)
+    commits = _Commits(run, meter, watcher, traces, run.machine.begin(), kept, before, watches, KeptClimbs(run.journal))
     made = {**made, **(calls or {}), "meter": meter, "copies": kept.copies, "afresh": commits.given_up}
     asked_of = partial(who.asked, prices=prices, meter=meter)
     build = partial(
@@ -231,7 +257,7 @@ async def solve(
         calls=made,
     )
     graph = build(run.task, asked=asked_of(run.task), max_steps=options.max_steps, log=commits)
-    begins = not run.journal.step and not commits.at["done"] and answer is None
+    begins = not run.journal.step and not commits.at["done"] and not commits.climbs() and answer is None
     try:
         async with _deadline(meter):
             if probe and begins and settings.info.kind == "remote":
@@ -245,8 +271,8 @@ async def solve(
     except Undecided as error:
         with suppress(MakerError):  # what ended the run is what matters
             run.journal.set_note(*stuck_note(commits.at["step"] + 1, error))
-            if error.passed:
-                run.journal.set_note(*_passed_note(commits.at["step"] + 1, error))
+            if not error.passed:
+                commits.forget_stuck()
             run.journal.set_note(_GIVEN_UP, commits.before.once_more(commits.at["step"] + 1).text())
         traces.undecided(commits.at["step"] + 1, error, lambda: task.prompt(commits.at["state"]))
         raise
@@ -260,27 +286,7 @@ async def solve(
             meter.close()
 
 
-def _see_passed(run: Run, answer: str | None) -> None:
-    """See that the run did not stop at a step that its votes passed on: it waits for an answer, and is not voted on again.
-
-    Raises:
-        Undecided: it did.
-    """
-    kept = json.loads(run.journal.note(_PASSED) or "{}")
-    if kept.pop("step", None) == run.journal.step + 1 and answer is None:
-        raise Undecided(**{**kept, "prompt": [(role, content) for role, content in kept["prompt"]]}, passed=True)
-
-
-def _passed_note(step: int, error: Undecided) -> tuple[str, str]:
-    """Return the name and the text of the note of a step that waits for a person's answer."""
-    names = ("reason", "ballot", "flags", "samples", "replies", "prompt")
-    return _PASSED, json.dumps({"step": step, **{name: getattr(error, name) for name in names}})
-
-
 _GIVEN_UP = "given up"
-
-_PASSED = "passed"
-"""The note of the step on which the run stopped because its votes were contested."""
 
 _RETRIES = "retries"
 """The note of how often open items were voted on once more."""
@@ -321,6 +327,8 @@ async def _solved(
         given: Any = {}
         config: RunnableConfig = thread_of(run) | limit
         if answer is not None:
+            if any(climb.question for climb in commits.climbs().values()):  # ask it again, whatever became of the checkpoints
+                await machine.ainvoke({}, config, durability="exit")
             given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
         while not commits.at["done"]:
             before = commits.at["step"]
@@ -339,7 +347,7 @@ async def _retried(
     limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     commits.retries = int(run.journal.note(_RETRIES) or "0") + 1
     run.journal.set_note(_RETRIES, str(commits.retries))
-    log = Amending(run.journal, commits.meter, run.machine.task, passed=run.settings.passed)
+    log = Amending(run.journal, commits.meter, run.machine.task, run.settings)
     if log.passed:
         commits.watcher.warn(
             f"{log.passed:,} open items are contested, and are not voted on again: answer them with maker-graph review "

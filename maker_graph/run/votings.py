@@ -29,7 +29,7 @@ def see_kept(voting: Voting) -> None:
 
 def _to_json(voting: Voting) -> dict[str, Any]:
     """Return a `Voting` in today's form; that of an older run has no value for what came later."""
-    rule = voting.rule
+    rule = voting.k  # as it was said: `voting.rule` is also limited by `max_samples`, which a resume may raise
     return {
         "k": voting.lead,
         **{name: getattr(voting, name) for name in _AS_THEY_ARE},

@@ -72,7 +72,7 @@ def test_what_the_file_has_is_not_asked_again_and_minutes_are_a_limit(tmp_path: 
 def test_each_sample_is_asked_a_variant_and_errors_are_told_apart_within_and_between(tmp_path: Path) -> None:
     """A simulated model errs on a prompt, and on each naming of the pegs in its own way."""
     model = resolve_model("sim:perfect,error=.3,rho=.6", seed=1)
-    request = request_of(samples=8, variants=True, check=False)
+    request = request_of(samples=8, variants=True, check=False, max_tokens={"scripted": 750})
     with open_calibration(tmp_path / "c.jsonl", request) as calibration:
         asyncio.run(calibrate(calibration, Hanoi(3), model, "scripted"))
         result = calibration.conclude("scripted", (1.0, 2.0))
@@ -89,6 +89,6 @@ def test_each_sample_is_asked_a_variant_and_errors_are_told_apart_within_and_bet
 
 def test_without_variants_nothing_is_said_of_them(tmp_path: Path) -> None:
     model = resolve_model("sim:perfect,error=.3", seed=1)
-    with open_calibration(tmp_path / "c.jsonl", request_of()) as calibration:
+    with open_calibration(tmp_path / "c.jsonl", request_of(max_tokens={"scripted": 750})) as calibration:
         asyncio.run(calibrate(calibration, Hanoi(3), model, "scripted"))
         assert calibration.conclude("scripted", (1.0, 2.0)).variants is None

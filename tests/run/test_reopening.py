@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph import Run, UsageError
+from maker_graph import Run, UsageError, Voting
 from maker_graph.core.guarding import guarded
 from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, Machine
@@ -16,8 +16,10 @@ from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.birth import create_journal
 from maker_graph.run.journal import Journal
 from maker_graph.run.reopening import Amending, OpenOnes
+from maker_graph.run.settings import new_settings
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi
+from maker_graph.tasks.loading import described
 from tests.run.test_amendments import decision
 
 
@@ -78,7 +80,7 @@ def test_only_what_is_decided_is_stored_and_all_that_was_drawn_is_booked(tmp_pat
             journal.append([(made, after)])
             at = after
         meter = Ledger(journal, None, Limits())
-        log = Amending(journal, meter, guarded(Words()), passed=lambda _: False)
+        log = Amending(journal, meter, guarded(Words()), new_settings(described(Words()), "sim:perfect", Voting()))
         assert list(log.task.items) == [1, 3]
         again = Machine(log.task)
         start, still = log.position(), decision("")

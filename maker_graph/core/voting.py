@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from maker_graph.core import checks
 from maker_graph.core.red_flags import RedFlag, empty, ended, named, no_text, refused, too_long, tool_calls, truncated
-from maker_graph.core.rules import AheadBy, Draw, StoppingRule, checked_verdict
+from maker_graph.core.rules import AheadBy, Confirm, Draw, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
 
 Temperature: TypeAlias = float | tuple[float, float] | None
@@ -23,6 +23,13 @@ K = 3
 
 TEMPERATURE = (0.0, 0.1)
 """Of the first sample and of all others, from the paper (section 4.4)."""
+
+PASSING = (0.7, 0.7)
+"""The same, under a rule that passes: at a low temperature samples are nearly copies, and their agreement says little. Where
+three samples of a small real model agreed on a date, 12 % were wrong at .1, and 3.5 % at .7 (`docs/planning.md`)."""
+
+CONFIRMING = (0.1, 0.7)
+"""The same, under `Confirm`: the first sample proposes what the model thinks most likely, the others are votes."""
 
 MAX_TOKENS = 750
 """Output cap of a sample, from the paper (section 4.4): beyond some 700 tokens its model was wrong in one reply of ten."""
@@ -44,7 +51,7 @@ class Voting:
     Attributes:
         k: the lead that decides, or a stopping rule.
         temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is what suits
-            the model: `TEMPERATURE` for most.
+            the model and the rule: for most models `TEMPERATURE`, or `PASSING` under a rule that passes.
         max_tokens: the output cap of each sample; None leaves it to the model. "auto" is what suits the model: `MAX_TOKENS` for
             most.
         max_samples: a vote that needs more samples than this is undecided.
@@ -124,9 +131,16 @@ class Voting:
         return named([truncated, *([] if cap is None else [too_long(cap)]), refused, tool_calls, ended, no_text, empty])
 
     @property
+    def suited_temperature(self) -> tuple[float, float]:
+        """The temperature that suits the rule, for models that have none of their own."""
+        if isinstance(self.rule, Confirm):
+            return CONFIRMING
+        return PASSING if isinstance(self.rule, AheadBy) and self.rule.within is not None else TEMPERATURE
+
+    @property
     def temperatures(self) -> tuple[float, float] | None:
-        """The temperature of the first sample and that of the others, None for none; "auto" is `TEMPERATURE`."""
-        given = TEMPERATURE if self.temperature == "auto" else self.temperature
+        """The temperature of the first sample and that of the others, None for none; "auto" is what suits the rule."""
+        given = self.suited_temperature if self.temperature == "auto" else self.temperature
         return given if isinstance(given, tuple) or given is None else (given, given)
 
     @property

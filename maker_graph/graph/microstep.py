@@ -103,7 +103,8 @@ def create_microstep(
         max_samples: a vote that needs more samples than this is undecided.
         stuck_after: and so is one with so many red flags in a row at its end.
         temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is the one that
-            a chat model was made with, else (0, .1) as in the paper; 1 for `tiny`.
+            a chat model was made with; 1 for `tiny`; else (0, .1) as in the paper, .7 under `AheadBy(k, within=m)`, and
+            (.1, .7) under `Confirm`.
         max_tokens: the output cap of each sample; None leaves it to the model. "auto" is the one that a chat model was made
             with, else 750 as in the paper, or the one with which a simulated model was measured.
         seed: from which each sample gets a seed of its own; None sends no seed.

@@ -84,9 +84,14 @@ class ModelInfo:
         """Return `voting` with what it leaves to the model filled in."""
         return replace(
             voting,
-            temperature=self.temperature if voting.temperature == "auto" else voting.temperature,
+            temperature=self.temperature_for(voting) if voting.temperature == "auto" else voting.temperature,
             max_tokens=self.max_tokens if voting.max_tokens == "auto" else voting.max_tokens,
         )
+
+    def temperature_for(self, voting: Voting) -> Temperature:
+        """Return the temperature where nothing else is said: the model's own, or what suits the rule."""
+        own = self.kind != "remote" or self.temperature != TEMPERATURE
+        return self.temperature if own else voting.suited_temperature
 
     def profile(self) -> "Profile":
         """Return the profile of a simulated model."""

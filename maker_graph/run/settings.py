@@ -108,7 +108,8 @@ class Settings(BaseModel):
         voting = self.voting if said.k == self.k else self.voting.led_by(said.k)
         if said.model is None:
             return voting
-        left = {name: "auto" for name in ("temperature", "max_tokens") if getattr(voting, name) == getattr(self.info, name)}
+        suited = self.info.suited(replace(voting, temperature="auto", max_tokens="auto"))
+        left = {name: "auto" for name in ("temperature", "max_tokens") if getattr(voting, name) == getattr(suited, name)}
         return info_of(said.model).suited(replace(voting, **left))  # type: ignore[arg-type]  # both may be "auto"
 
     def passed(self, decision: Decision) -> bool:
@@ -137,7 +138,7 @@ class Settings(BaseModel):
     @property
     def ladder_temperature(self) -> Temperature | Auto | Literal["same"]:
         """The temperature of the stronger model: its own if the run's is what suits the first model, else that of the run."""
-        return "auto" if self.voting.temperature == self.info.temperature else "same"
+        return "auto" if self.voting.temperature == self.info.temperature_for(self.voting) else "same"
 
     def text(self) -> str:
         """Return what stands in settings.json."""

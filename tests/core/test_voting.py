@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph import AheadBy, Majority, UsageError, Voting
+from maker_graph import AheadBy, Confirm, Majority, UsageError, Voting
 from maker_graph.core.red_flags import empty, truncated
 
 
@@ -83,3 +83,11 @@ def test_it_can_be_changed_compared_and_pickled() -> None:
             "red_flags",
         )
     }
+
+
+def test_under_a_rule_that_passes_samples_are_hot_unless_something_else_is_said() -> None:
+    assert Voting(k=3).temperatures == (0.0, 0.1)
+    assert Voting(k=AheadBy(3)).temperatures == (0.0, 0.1)
+    assert Voting(k=AheadBy(3, within=3)).temperatures == (0.7, 0.7)
+    assert Voting(k=Confirm(3, of=4)).temperatures == (0.1, 0.7)
+    assert Voting(k=AheadBy(3, within=3), temperature=(0.0, 0.1)).temperatures == (0.0, 0.1)

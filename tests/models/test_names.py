@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
-from maker_graph import UnknownModel, Voting, create_maker, create_microstep
+from maker_graph import AheadBy, UnknownModel, Voting, create_maker, create_microstep
 from maker_graph.models.names import ModelInfo, info_of
 from maker_graph.models.pricing import FREE, list_price, other_price, price_for
 from maker_graph.run.settings import new_settings
@@ -64,3 +65,13 @@ def test_models_that_ship_cost_nothing_but_have_a_list_price() -> None:
     assert price_for("tiny", None, 1.0) == other_price("sim:perfect", 1.0) == FREE
     assert list_price("tiny") == FREE
     assert list_price("sim:gpt-oss-20b") != FREE
+
+
+def test_what_suits_a_rule_gives_way_to_what_suits_the_model() -> None:
+    voting = Voting(k=AheadBy(3, within=3))
+    assert info_of("openai:gpt-4.1-mini").suited(voting).temperature == (0.7, 0.7)
+    assert info_of("openai:gpt-4.1-mini").suited(Voting(k=3)).temperature == (0.0, 0.1)
+    assert info_of("tiny").suited(voting).temperature == (1.0, 1.0)
+    assert info_of("sim:perfect").suited(voting).temperature == (0.0, 0.1)
+    own = ChatOpenAI(model="gpt-4.1", temperature=0.3, api_key=SecretStr("none"))
+    assert info_of(own).suited(voting).temperature == 0.3

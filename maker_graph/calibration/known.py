@@ -87,11 +87,15 @@ def _calibrated(  # noqa: PLR0917  as `estimates_for`
 
 
 def _sampling_of(request: CalibrationRequest, model: str) -> str:
-    return _sampling(Voting(check=request.check, max_tokens=request.max_tokens[model], temperature=request.temperature))
+    cap = request.max_tokens[model]
+    return _sampling(Voting(check=request.check, max_tokens=cap, temperature=request.temperature, variants=request.variants))
 
 
 def _sampling(voting: Voting) -> str:
     """Return, as options, the settings other than the prompt that affect how often a sample is wrong."""
     both = voting.temperatures
     temperature = "none" if both is None else ",".join(f"{each:g}" for each in both)
-    return f"{'--check' if voting.check else '--no-check'} --max-tokens {voting.output_cap} --temperature {temperature}"
+    variants = " --variants" * voting.variants
+    return (
+        f"{'--check' if voting.check else '--no-check'} --max-tokens {voting.output_cap} --temperature {temperature}{variants}"
+    )

@@ -41,6 +41,7 @@ class CalibrationRequest(BaseModel):
         labels: step, counted from 0 -> the candidate that a label says is right; None if nobody could say. Empty if the task
             knows its right answers, or nobody does.
         use: what the labels are for, see `run/labels.py`; empty without labels.
+        variants: whether each sample is asked one of the task's equivalent questions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,12 +63,14 @@ class CalibrationRequest(BaseModel):
     among: list[int] = []
     labels: dict[int, str | None] = {}
     use: str = ""
+    variants: bool = False
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return what is kept: without labels, what earlier versions read."""
+        """Return what is kept: without labels and variants, what earlier versions read."""
         kept: dict[str, Any] = dump(self)
-        return kept if self.labels else {name: value for name, value in kept.items() if name not in {"labels", "use"}}
+        left_out = {*(() if self.labels else ("labels", "use")), *(() if self.variants else ("variants",))}
+        return {name: value for name, value in kept.items() if name not in left_out}
 
     @model_validator(mode="before")
     @classmethod
@@ -123,6 +126,7 @@ class StepSamples(BaseModel):
         seconds: how long each reply took.
         cost: USD of all samples.
         lost: replies that never came, for a reason that may depend on what they said.
+        variants: which variant of the question each sample was asked; empty if there is only one question.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -138,6 +142,7 @@ class StepSamples(BaseModel):
     seconds: list[float]
     cost: float
     lost: int = 0
+    variants: list[int] = []
 
     def votes(self) -> Counter[int]:
         """Return the votes of each candidate, by its place."""
@@ -152,6 +157,22 @@ class Interval(BaseModel):
     value: float
     low: float
     high: float
+
+
+class VariantCorrelation(BaseModel):
+    """How alike the errors are of two samples of one step, asked the same variant or two different ones.
+
+    Attributes:
+        within: the correlation of being wrong if both are asked the same variant; None if no pair shows it.
+        between: the same if they are asked different ones.
+        pairs: of samples, within and between.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    within: float | None
+    between: float | None
+    pairs: tuple[int, int]
 
 
 class HardStep(BaseModel):
@@ -194,6 +215,7 @@ class Result(BaseModel):
         cost_usd: what the samples cost; None if no price is known.
         hard: the steps with the most wrong samples.
         lost: share of the replies that never came, for a reason that may depend on what they said.
+        variants: how alike errors are within and between variants of a question; None if there was only one question.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -217,3 +239,4 @@ class Result(BaseModel):
     cost_usd: float | None
     hard: list[HardStep]
     lost: float = 0.0
+    variants: VariantCorrelation | None = None

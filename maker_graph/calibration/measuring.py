@@ -23,8 +23,10 @@ from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Judged, Reader, judge_all
 from maker_graph.core.guarding import AnyTask, Guarded, guarded
+from maker_graph.core.task import Varies
 from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, UsageError
+from maker_graph.graph.variants import numbers_of, parse_for, prompt_for, variants_of
 from maker_graph.graph.voters import reading_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
@@ -122,10 +124,13 @@ async def _asked(  # noqa: PLR0917  the same for all steps of a model
     """Return the samples of one step."""
     state = state_at(task, number)
     part = task.voted(state)
-    prompt = rehearsed(part.prompt, part.rehearse, [model])(state)
-    samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(request.samples)))
+    varied = variants_of(part.variants, state, request.seed) if request.variants and isinstance(part, Varies) else None
+    asked = rehearsed(part.prompt if varied is None else lambda _: varied[0], part.rehearse, [model])(state)
+    prompts = [prompt_for(asked, index) for index in range(request.samples)]
+    samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index, prompt in enumerate(prompts)))
     ids_differ = sampler.look(samples)
-    how = replace(reading_of(part, state, check=request.check), red_flags=voting.flags)
+    parse_of = None if varied is None else parse_for(*varied)
+    how = replace(reading_of(part, state, check=request.check), red_flags=voting.flags, parse_of=parse_of)
     truth = _truth_of(part, state, how) if request.truth and not request.labels else request.labels.get(number)
     judged = judge_all(samples, how, ids_differ=ids_differ)
     if any(j["flag"] == "copy" for j in judged):
@@ -133,7 +138,8 @@ async def _asked(  # noqa: PLR0917  the same for all steps of a model
             f"Samples of {name} are copies of earlier replies: a cache answers in its place, and nothing can be "
             "measured. Switch the cache off, and calibrate with a new --out."
         )
-    return _step_samples(name, number, judged, [sample.seconds for sample in samples], truth, price)
+    line = _step_samples(name, number, judged, [sample.seconds for sample in samples], truth, price)
+    return line if varied is None else line.model_copy(update={"variants": numbers_of(varied[0], request.samples)})
 
 
 def _see_varied(copies: Copies, name: str) -> None:

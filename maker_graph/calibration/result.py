@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from statistics import fmean, median, quantiles
 from typing import Any
 
-from maker_graph.calibration.lines import CalibrationRequest, HardStep, Interval, Result, StepSamples
+from maker_graph.calibration.lines import CalibrationRequest, HardStep, Interval, Result, StepSamples, VariantCorrelation
 from maker_graph.core.ballot import count
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
+from maker_graph.statistics.agreement import correlations
 
 HARD_STEPS = 20
 """Steps with wrong samples that a result lists at most, the hardest first."""
@@ -60,7 +61,21 @@ def measured_result(
         cost_usd=None if price is None else round(sum(step.cost for step in steps), 6),
         hard=_hard(steps, truth=request.truth),
         lost=(lost := sum(step.lost for step in steps)) / (samples + lost),
+        variants=_of_variants(steps) if request.variants and request.truth else None,
     )
+
+
+def _of_variants(steps: Sequence[StepSamples]) -> VariantCorrelation:
+    """Return how alike errors are within and between variants."""
+    within, between = correlations(
+        [
+            (variant, place != step.right)
+            for variant, place in zip(step.variants, step.sequence, strict=True)
+            if isinstance(place, int)
+        ]
+        for step in steps
+    )
+    return VariantCorrelation(within=within.rho, between=between.rho, pairs=(within.pairs, between.pairs))
 
 
 def count_wrong(steps: Sequence[StepSamples]) -> Counter[tuple[int, int]]:

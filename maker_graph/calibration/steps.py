@@ -6,7 +6,7 @@ from typing import Any
 
 from maker_graph.calibration.lines import CalibrationRequest
 from maker_graph.core.guarding import ALONE, AnyTask, Guarded, guarded, total_of
-from maker_graph.core.task import Known, Located, Skippable
+from maker_graph.core.task import Known, Located, Skippable, Varies
 from maker_graph.errors import UsageError
 from maker_graph.run.label_lines import Label, LabelHeader
 from maker_graph.tasks.loading import LoadedTask
@@ -52,6 +52,17 @@ def part_named(task: AnyTask, name: str | None) -> str:
     if name not in inside.voted_parts:
         raise UsageError(f"{inside.title} has no voted part {name!r}: there are {voted or 'none'}.")
     return name
+
+
+def see_varies(task: AnyTask, part: str) -> None:
+    """See that a part of a task has variants of its question.
+
+    Raises:
+        UsageError: it has none.
+    """
+    inside = guarded(task)
+    if not isinstance(inside.voted_parts[part] if part else inside, Varies):
+        raise UsageError("The task has no variants(state), so its samples cannot be asked variants: leave out --variants.")
 
 
 def calibratable_steps(task: AnyTask, part: str = "", *, truth: bool) -> tuple[int, list[int]]:

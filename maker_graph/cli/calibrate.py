@@ -87,6 +87,10 @@ def calibrate_command(
     ] = None,
     max_tokens: MaxTokens = None,
     check: Check = True,
+    variants: Annotated[
+        bool,
+        typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, and show how alike they err."),
+    ] = False,
     truth: Annotated[
         bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
     ] = True,
@@ -108,7 +112,7 @@ def calibrate_command(
 ) -> Ending:
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
     from maker_graph.calibration.lines import CalibrationRequest
-    from maker_graph.calibration.steps import calibratable_steps, labelled_steps, part_named
+    from maker_graph.calibration.steps import calibratable_steps, labelled_steps, part_named, see_varies
     from maker_graph.cli.calibrated import show_results, show_temperatures
     from maker_graph.cli.calibrating import Measuring, at_temperature, measured
     from maker_graph.models.pricing import price_for
@@ -123,6 +127,8 @@ def calibrate_command(
     _see_options(models, temperature, temperatures, samples, price)
     loaded = task_named(task, disks, source, sets)
     asked = part_named(loaded.task, part)
+    if variants:
+        see_varies(loaded.task, asked)
     total, among = calibratable_steps(loaded.task, asked, truth=truth and labelled is None)
     labels: dict[int, str | None] = {}
     use = ""
@@ -150,6 +156,7 @@ def calibrate_command(
             part=asked,
             among=among,
             labels=labels,
+            variants=variants,
             use=use,
         )
         requests.append(request)

@@ -106,6 +106,12 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
         pairs, agree = result.both_wrong
         rival = f"at most {result.rival:.0%} of the wrong samples" if pairs else "not seen: all of them, in the worst case"
         yield "Largest rival", f"{rival} ({agree} of {pairs} wrong pairs agree)"
+    if result.variants is not None:
+        told = [
+            f"{'not seen' if rho is None else f'{rho:.4f}'} ({pairs:,} pairs)"
+            for rho, pairs in zip((result.variants.within, result.variants.between), result.variants.pairs, strict=True)
+        ]
+        yield "Variants", f"correlation {told[0]} of two samples of the same variant, {told[1]} of different ones"
     yield "Tokens", f"{result.input:,.0f} in, {result.output:,.0f} out, for each sample"
     yield "Latency", f"{result.seconds[0]:.2f} s in the median, {result.seconds[1]:.2f} s at 95 %"
     each = ""

@@ -67,6 +67,11 @@ def first_prompt(asked: "Prompt | Asked") -> Prompt:
     return prompts[0]
 
 
+def numbers_of(asked: Asked, samples: int) -> list[int]:
+    """Return which variant each of so many samples is asked, from 0."""
+    return [drawn(asked["salt"], index, len(asked["variants"])) for index in range(samples)]
+
+
 def parse_for(asked: Asked, variants: Sequence[Variant]) -> Callable[[int], Callable[[str], Any]]:
     """Return, from the number of a sample to the reader of its reply."""
     return lambda index: variants[drawn(asked["salt"], index, len(variants))].parse

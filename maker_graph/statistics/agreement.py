@@ -7,6 +7,7 @@ for it with probability C(c, k) / C(n, k).
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from maker_graph.errors import UsageError
@@ -95,6 +96,42 @@ def correlation(steps: Iterable[StepVotes]) -> float | None:
         return None
     error = wrong / samples
     return (both / pairs - error**2) / (error * (1 - error))
+
+
+class PairCorrelation(NamedTuple):
+    """The correlation of being wrong of two samples of one step, and from how many pairs it is; None if they do not show it."""
+
+    rho: float | None
+    pairs: int
+
+
+def correlations(steps: Iterable[Sequence[tuple[int, bool]]]) -> tuple[PairCorrelation, PairCorrelation]:
+    """Return how alike errors are within and between variants; a step is, for each valid sample, (variant, whether wrong).
+
+    As in `correlation`, with the error rate over all samples of steps that have two or more.
+
+    >>> within, between = correlations([[(0, True), (0, True), (1, False), (1, False)]])
+    >>> within.rho, between.rho
+    (1.0, -1.0)
+    """
+    both, pairs, samples, wrong = [0, 0], [0, 0], 0, 0
+    for step in steps:
+        if len(step) < 2:
+            continue
+        samples += len(step)
+        wrong += sum(is_wrong for _, is_wrong in step)
+        for (variant, one), (other_variant, other) in combinations(step, 2):
+            place = variant != other_variant
+            pairs[place] += 1
+            both[place] += one and other
+    if wrong in {0, samples}:
+        return PairCorrelation(None, pairs[0]), PairCorrelation(None, pairs[1])
+    error = wrong / samples
+    within, between = (
+        PairCorrelation((hits / number - error**2) / (error * (1 - error)) if number else None, number)
+        for hits, number in zip(both, pairs, strict=True)
+    )
+    return within, between
 
 
 def alike(steps: Iterable[StepVotes]) -> float | None:

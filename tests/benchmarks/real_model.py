@@ -16,7 +16,7 @@ and writes a file for each of these sets. A question is on the disk before the n
   port 8002 and passes requests on to `--url` in that form.
 
 A line holds `row`, `text` (the question), `truth` and `res`: the answers in the order of the samples, null for a red flag.
-`table` compares the sets: how often five answers in a row agree, how often they are wrong then, and which of these are caught.
+`table` compares the sets: how often answers in a row agree, how often they are wrong then, and which of these are caught.
 """
 
 import argparse
@@ -70,7 +70,7 @@ class Row(TypedDict):
 class Day(TypedDict):
     """The answer as a JSON object."""
 
-    date: str
+    date: date
 
 
 def written(day: date, form: int) -> str:
@@ -145,7 +145,8 @@ def day_in(text: str) -> str:
 
 def day_in_object(text: str) -> str:
     """Return the date in a reply that is a JSON object of type `Day`."""
-    return day_in(reader_of(Day).parse(text)["date"])
+    found: date = reader_of(Day).parse(text)["date"]
+    return found.isoformat()
 
 
 def sampler_of(model: ChatOpenAI, drawn: Drawn, *, structured: bool) -> Sampler:
@@ -244,11 +245,23 @@ def single(drawn: Sequence[Row]) -> dict[str, float]:
     return {"readable": round(readable, 3), "right": round(p, 3), "correlation": round(rho, 2)}
 
 
-def agreed(drawn: Sequence[Row], agree: int = AGREE) -> dict[str, float]:
-    """Return the share of questions on which `agree` answers agree, and of these the share that is wrong."""
-    decided = sum(sum(unison(row, agree).values()) for row in drawn)
-    wrong = decided - sum(unison(row, agree).get(row["truth"], 0) for row in drawn)
-    return {"decided": round(decided / len(drawn), 3), "wrong": round(wrong / decided, 4) if decided else float("nan")}
+def agreed(drawn: Sequence[Row], agree: int = AGREE) -> dict[str, Any]:
+    """Return the share of questions on which `agree` answers agree, and of these the share that is wrong, with its interval."""
+    pairs = [(sum(found.values()), found.get(row["truth"], 0.0)) for row in drawn for found in [unison(row, agree)]]
+    decided = sum(each for each, _ in pairs)
+    wrong, interval = ratio([(each - right, each) for each, right in pairs])
+    return {"decided": round(decided / len(drawn), 3), "wrong": wrong, "interval": interval}
+
+
+def ratio(parts: Sequence[tuple[float, float]]) -> tuple[float | None, list[float]]:
+    """Return the sum of the first over that of the second, and a 95 % interval of it: a bootstrap over the questions."""
+    rng, found = random.Random(1), []
+    for _ in range(2000):
+        above, below = map(sum, zip(*rng.choices(parts, k=len(parts)), strict=True))
+        found.append(above / below if below else 0.0)
+    found.sort()
+    above, below = map(sum, zip(*parts, strict=True))
+    return round(above / below, 4) if below else None, [round(found[50], 4), round(found[1949], 4)]
 
 
 def checked(question: str, answer: str) -> bool:
@@ -290,20 +303,30 @@ def catchers(votes: Path) -> Iterator[tuple[str, Callable[[Row, str], bool]]]:
 def breaking_unison(votes: Path) -> list[dict[str, Any]]:
     """Return how much of what is unanimous is caught, of the wrong and of the right answers, and what is left."""
     base = rows(votes, "base")
-    weights = [(row, answer, weight) for row in base for answer, weight in unison(row).items() if weight]
-    wrong = sum(weight for row, answer, weight in weights if answer != row["truth"])
-    right = sum(weight for row, answer, weight in weights if answer == row["truth"])
     table = []
     for title, passes in catchers(votes):
-        left = [(row["truth"] == answer, weight) for row, answer, weight in weights if passes(row, answer)]
-        wrong_left, right_left = (sum(weight for ok, weight in left if ok is kind) for kind in (False, True))
+        of_wrong: list[tuple[float, float]] = []
+        of_right: list[tuple[float, float]] = []
+        left: list[tuple[float, float]] = []
+        for row in base:
+            found = unison(row)
+            caught = {answer: weight for answer, weight in found.items() if weight and not passes(row, answer)}
+            right, right_too = found.get(row["truth"], 0.0), caught.get(row["truth"], 0.0)
+            wrong, wrong_too = sum(found.values()) - right, sum(caught.values()) - right_too
+            of_wrong.append((wrong_too, wrong))
+            of_right.append((right_too, right))
+            left.append((wrong - wrong_too, sum(found.values()) - sum(caught.values())))
+        wrong_caught, interval = ratio(of_wrong)
+        wrong_left, interval_left = ratio(left)
         table.append(
             {
                 "what": title,
-                "wrong_caught": round(1 - wrong_left / wrong, 3) if wrong else None,
-                "right_passed_on": round(1 - right_left / right, 3),
-                "decided": round((wrong_left + right_left) / len(base), 3),
-                "wrong": round(wrong_left / (wrong_left + right_left), 4),
+                "wrong_caught": wrong_caught,
+                "interval": interval,
+                "right_passed_on": ratio(of_right)[0],
+                "decided": round(sum(each for _, each in left) / len(base), 3),
+                "wrong_left": wrong_left,
+                "interval_left": interval_left,
             }
         )
     return table
@@ -322,6 +345,7 @@ def table(votes: Path) -> dict[str, Any]:
     weight = sum(weight for row in base for answer, weight in unison(row).items() if answer != row["truth"])
     return {
         "command": "python tests/benchmarks/real_model.py table",
+        "model": "Gemma 3, 270 million weights, base, 4 bits, on llama.cpp; second: SmolLM2, 135 million, instructed",
         "sets": figures,
         "unison": {"questions_that_may_be_wrong": len(in_unison), "expected_wrong": round(weight, 2)},
         "caught": breaking_unison(votes),
@@ -330,7 +354,7 @@ def table(votes: Path) -> dict[str, Any]:
 
 def as_text(figures: dict[str, Any]) -> str:
     """Return the figures as JSON with a set, and a way to catch, on each line."""
-    parts = [f'"command": {json.dumps(figures["command"])}, "unison": {json.dumps(figures["unison"])}']
+    parts = [", ".join(f"{json.dumps(name)}: {json.dumps(figures[name])}" for name in ("command", "model", "unison"))]
     parts.append('"sets": {\n' + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in figures["sets"].items()) + "\n}")
     parts.append('"caught": [\n' + ",\n".join(f"  {json.dumps(each)}" for each in figures["caught"]) + "\n]")
     return "{" + ", ".join(parts) + "}\n"

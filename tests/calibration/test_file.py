@@ -43,7 +43,7 @@ def test_the_first_line_has_the_names_of_earlier_versions(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "c.jsonl").read_text()) == {
         "calibration": 2, "task": "hanoi", "options": {"disks": 3}, "inputs": {}, "total": 7, "models": ["scripted"],
         "caps": {"scripted": 99}, "steps": 7, "samples": 3, "temperature": [0.0, 0.1], "check": True, "truth": True,
-        "seed": None, "part": "", "among": [], "labels": {}, "use": "",
+        "seed": None, "part": "", "among": [],
     }  # fmt: skip
 
 

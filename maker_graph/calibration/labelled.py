@@ -49,7 +49,7 @@ IN_ORDER: tuple[tuple[int, int | None], ...] = (
     (3, None),
     (1, None),
 )
-"""k and within of the default cascades, from the most cautious on: by the formulas, and by real votes that are not yours."""
+"""k and within of the default cascades, from the most cautious on: by the formulas, and by the votes in docs/planning.md."""
 
 SECOND_START = (4, 6)
 """Where tests begin a second time, with half of 1 - confidence: the rules before it decide too little where labels are few."""

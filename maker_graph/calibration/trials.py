@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from maker_graph.calibration.votes import FLAG, RIGHT, LabelledVotes, Pool, Pool
 from maker_graph.core.ballot import count
 from maker_graph.core.decision import SCATTERED
 from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, Hung, StoppingRule
+from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
 from maker_graph.run.cascades import CascadeFile, RungFile, told
@@ -272,7 +273,8 @@ def _source(cascade: CascadeFile, number: int, pools: Mapping[PoolName, Pool]) -
     if wanted == "auto":
         if len(of_model) == 1:
             return tuple(of_model.values())
-        wanted = info_of(rung.model).temperature if ":" in rung.model else None
+        voting = Voting(k=rung.rule())
+        wanted = info_of(rung.model).temperature_for(voting) if ":" in rung.model else voting.suited_temperature
     pair = wanted if isinstance(wanted, tuple) or wanted is None else (wanted, wanted)
     if pair in of_model:
         return (of_model[pair],)
@@ -302,7 +304,13 @@ def _first_round(rung: RungFile) -> int:
 
 
 def _fitted(rung: RungFile, feed: _Feed) -> RungFile:
-    return rung if feed.cap == rung.max_samples else rung.model_copy(update={"max_samples": feed.cap})
+    """Return the rung as it was tried: with the samples that there are, and at the temperature at which they were drawn."""
+    changes: dict[str, Any] = {} if feed.cap == rung.max_samples else {"max_samples": feed.cap}
+    if rung.temperature == "auto":
+        first, others = feed.pools[0].name.temperature, feed.pools[-1].name.temperature
+        if first is not None and others is not None:
+            changes["temperature"] = first[0] if first[0] == others[1] else (first[0], others[1])
+    return rung.model_copy(update=changes)
 
 
 def _notes(named: CascadeFile, fitted: CascadeFile, pools: Sequence[Pool], rows: Sequence[str]) -> list[str]:

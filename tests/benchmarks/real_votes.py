@@ -288,27 +288,26 @@ def apart(trials: list[Trial], among: Any, goal: PlanGoal) -> LabelPlan:
 
 
 def pictured(found: dict[str, Any], path: Path) -> None:
-    """Draw wrong among decided against the share decided, a panel for each file."""
+    """Draw wrong among decided against the share decided, a panel for each file; the legend has the samples a row."""
     from matplotlib.figure import Figure  # noqa: PLC0415  only if it is asked for
 
-    figure = Figure(figsize=(5.2 * len(found), 4.2), layout="constrained")
-    for place, (name, file) in enumerate(found.items()):
-        axes = figure.add_subplot(1, len(found), place + 1)
-        for rule, row in file["rules"].items():
-            if row["wrong"] is None:
-                continue
-            colour = (
-                "C3" if rule in RIVALS else "C2" if rule.startswith("plan") else "C4" if rule.startswith("confirmed") else "C0"
-            )
-            low, high = row["interval"]
-            axes.plot([row["decided"]] * 2, [low, high], color=colour, alpha=0.25)
-            axes.scatter([row["decided"]], [row["wrong"]], s=8 + 6 * row["samples"], color=colour, alpha=0.7)
-            axes.annotate(rule, (row["decided"], row["wrong"]), fontsize=5.5, xytext=(3, 3), textcoords="offset points")
+    figure = Figure(figsize=(7.4, 4.4 * len(found)), layout="constrained")
+    for place, (name, file) in enumerate(found.items(), start=1):
+        axes = figure.add_subplot(len(found), 1, place)
+        told = {rule: row for rule, row in file["rules"].items() if row["wrong"] is not None}
+        for number, (rule, row) in enumerate(told.items()):
+            rival, plan = rule in RIVALS, rule.startswith("plan")
+            colour = "C3" if rival else "C2" if plan else "C4" if rule.startswith("confirmed") else "C0"
+            axes.plot([row["decided"]] * 2, row["interval"], color=colour, alpha=0.25)
+            marker = "osD^v<>PX*"[number % 10]
+            label = f"{rule} ({row['samples']:g})"
+            axes.plot([row["decided"]], [row["wrong"]], color=colour, marker=marker, linestyle="", alpha=0.8, label=label)
         axes.set_title(f"{name}: {file['rows']} rows", fontsize=10)
         axes.set_xlabel("decided")
-        axes.set_ylabel("wrong among the decided (95 %); the larger, the more samples")
+        axes.set_ylabel("wrong among the decided (95 %)")
         axes.set_ylim(bottom=0)
-    figure.savefig(path, dpi=130)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, frameon=False, title="rule (samples a row)")
+    figure.savefig(path, dpi=100)
 
 
 def main() -> None:

@@ -157,6 +157,17 @@ def test_samples_that_are_not_there_are_told(rungs: list[dict[str, object]], say
         tried(cascade_of(*rungs), votes)
 
 
+def test_a_rung_without_a_temperature_takes_what_suits_its_rule_and_is_kept_with_it(tmp_path: Path) -> None:
+    cold, hot = written(tmp_path / "c", [row_of(0, "RRxx")]), written(tmp_path / "h", [row_of(0, "xRRR")])
+    votes = read_votes([f"m@0.1={cold}", f"m@0.7={hot}"])
+    passing = tried(cascade_of({"k": 2, "within": 2}), votes)
+    assert (passing.ends.tolist(), passing.cascade.rungs[0].temperature) == ([End.PASSED], 0.7)
+    confirming = tried(cascade_of({"confirm": 2, "of": 3}), votes)
+    assert (confirming.ends.tolist(), confirming.cascade.rungs[0].temperature) == ([End.RIGHT], (0.1, 0.7))
+    alone = tried(cascade_of({"k": 2, "within": 2}), read_votes([f"m@0.1={cold}"]))
+    assert alone.cascade.rungs[0].temperature == 0.1, "a run must draw as the labelled samples were drawn"
+
+
 def test_a_second_cold_first_sample_is_not_there(tmp_path: Path) -> None:
     votes = read_votes([f"m@0,0.1={written(tmp_path / 'v', [row_of(0, 'RRRRRR')])}"])
     rung = {"k": 2, "within": 2, "temperature": (0.0, 0.1)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph import AheadBy, Majority, UsageError, Voting
+from maker_graph import AheadBy, Confirm, Majority, UsageError, Voting
 from maker_graph.core.red_flags import empty, truncated
 
 
@@ -83,3 +83,12 @@ def test_it_can_be_changed_compared_and_pickled() -> None:
             "red_flags",
         )
     }
+
+
+def test_a_rule_gives_up_what_cannot_be_won_within_the_samples_that_there_are() -> None:
+    """Else what is contested would end as stuck, and climb the ladder."""
+    assert Voting(k=AheadBy(3, within=9), max_samples=5).rule == AheadBy(3, within=5)
+    assert Voting(k=AheadBy(3), max_samples=5).rule == AheadBy(3)
+    assert Voting(k=Confirm(2, of=9), max_samples=5).rule == Confirm(2, of=4)
+    voting = Voting(k=AheadBy(3, within=9), max_samples=3)
+    assert replace(voting, max_samples=100).rule == AheadBy(3, within=9), "what was said is kept"

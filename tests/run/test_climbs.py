@@ -35,7 +35,7 @@ class Numbers(Items):
     def prompt(self, item: int) -> str:
         return str(item)
 
-    def parse(self, text: str) -> int:  # type: ignore[override]  # it needs no item
+    def parse(self, text: str) -> int:
         return int(text)
 
 
@@ -150,7 +150,7 @@ def test_a_step_that_waits_for_a_person_asks_no_model_and_needs_no_checkpoint(tm
             run.solve(answer="one")
         with pytest.raises(Undecided, match="votes are 1, 1") as waits:
             run.solve(answer="1")  # the next contested step
-        assert (run.step, waits.value.prompt[0][1]) == (1, "1")  # type: ignore[index]  # it has one
+        assert (run.step, waits.value.prompt[0][1]) == (1, "1")
         assert asked["weak"] == 4
         assert run.solve(answer="0")["done"]
     assert asked["weak"] == 4

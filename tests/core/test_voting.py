@@ -91,3 +91,12 @@ def test_under_a_rule_that_passes_samples_are_hot_unless_something_else_is_said(
     assert Voting(k=AheadBy(3, within=3)).temperatures == (0.7, 0.7)
     assert Voting(k=Confirm(3, of=4)).temperatures == (0.1, 0.7)
     assert Voting(k=AheadBy(3, within=3), temperature=(0.0, 0.1)).temperatures == (0.0, 0.1)
+
+
+def test_a_rule_gives_up_what_cannot_be_won_within_the_samples_that_there_are() -> None:
+    """Else what is contested would end as stuck, and climb the ladder."""
+    assert Voting(k=AheadBy(3, within=9), max_samples=5).rule == AheadBy(3, within=5)
+    assert Voting(k=AheadBy(3), max_samples=5).rule == AheadBy(3)
+    assert Voting(k=Confirm(2, of=9), max_samples=5).rule == Confirm(2, of=4)
+    voting = Voting(k=AheadBy(3, within=9), max_samples=3)
+    assert replace(voting, max_samples=100).rule == AheadBy(3, within=9), "what was said is kept"

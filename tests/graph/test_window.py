@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from maker_graph.core.guarding import guarded
+from maker_graph.core.task import Variant
 from maker_graph.graph.width import Width
 from maker_graph.graph.window import Window, asks_the_same
 
@@ -153,3 +154,14 @@ def test_states_with_one_prompt_ask_the_same_unless_answers_are_held_against_the
     assert not asks_the_same(guarded(Down()), 3, -3, checked=True)
     assert asks_the_same(guarded(Down()), 3, 3, checked=True)
     assert not asks_the_same(guarded(Down()), 3, 4, checked=False)
+
+
+def test_a_vote_on_variants_is_one_on_another_state_only_if_all_of_them_are_the_same() -> None:
+    class Told(Down):
+        def variants(self, state: int) -> list[Variant]:
+            return [Variant(f"{name} {state}", int) for name in "ab"]
+
+    task = guarded(Told())
+    assert asks_the_same(task, 3, -3, checked=False), "the prompt is the same"
+    assert not asks_the_same(task, 3, -3, checked=False, varied=True)
+    assert asks_the_same(task, 3, 3, checked=False, varied=True)

@@ -1,14 +1,18 @@
 """Who votes in a run: a contested step is left alone, by a retry and by a resume."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from maker_graph import Run, Undecided, UsageError
+from maker_graph import AheadBy, Confirm, Run, Rung, Undecided, UsageError, Voting, create_maker
 from maker_graph.core.guarding import guarded
+from maker_graph.core.machine import Machine
 from maker_graph.run.asking import Chats, WhoVotes
 from maker_graph.run.options import RunOptions
+from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi
+from tests.graph.test_parts import Steps, Story, Word
 from tests.run.test_reopening import Rehearsed
 
 TORN = "sim:perfect,error=.4"
@@ -74,5 +78,45 @@ def test_what_the_rungs_say_is_not_said_twice(tmp_path: Path) -> None:
     file.write_text('{"rungs": [{"model": "sim:perfect"}]}')
     with pytest.raises(UsageError, match="leave out model, k, within"):
         Run.create(tmp_path / "run", Hanoi(3), cascade=file, model="sim:perfect", k={"a": 2}, within=3)
+    beside: dict[str, Any] = {
+        "max_tokens": 9, "max_samples": 7, "stuck_after": 3, "variants": True, "stop": ["x"], "structured": True, "target": 0.5,
+        "retry_temperature": None, "rephrase": False, "escalate": "sim:perfect", "temperature": 0.4, "calibration": "x.json",
+    }  # fmt: skip
+    for name, value in beside.items():
+        with pytest.raises(UsageError, match=f"leave out {name}"):
+            Run.create(tmp_path / "run", Hanoi(3), cascade=file, **{name: value})
+    for name, value in {"seed": 4, "check": False}.items():
+        with pytest.raises(UsageError, match=f"leave out {name}"):
+            Run.create(tmp_path / "run", Hanoi(3), cascade=[Rung("sim:perfect")], **{name: value})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="model, or a cascade"):
         Run.create(tmp_path / "run", Hanoi(3))
+
+
+class Leading(Story):
+    """A story of which each part has a lead of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(choose=Word("choose", k=4), verdict=Word("verdict", k=1))
+
+    def rehearse(self, state: Any) -> Replies:
+        return Replies(f"{self.part(state)} {state['n']}", ["no", "never"])
+
+
+@pytest.mark.parametrize("first", [Voting(k=AheadBy(2, within=2), seed=1), Voting(k=Confirm(2, of=3), seed=1)])
+def test_the_rules_of_a_cascade_decide_all_parts_whatever_leads_they_have(tmp_path: Path, first: Voting) -> None:
+    rungs = [Rung("sim:perfect,error=.5", first), Rung("sim:perfect", Voting(k=3, seed=1))]
+    with Run.create(tmp_path / "run", Leading(), cascade=rungs, fsync="normal") as run:
+        result = run.solve()
+        ran = [step.decision for step in run.steps()]
+        assert result["verdict"] == "consistent"
+        assert {run.settings.voting_of(name).k for name in ("choose", "verdict")} == {first.k}
+        assert sum(rung["steps"] for rung in result["rungs"]) == sum(1 + len(each["tried"]) for each in ran if each["samples"])
+    log = Steps(Machine(Leading()))
+    create_maker(Leading(), cascade=rungs, log=log).compile().invoke({})
+    seen = [[(each["by"], each["answer"], each["ballot"]) for each in decisions] for decisions in (ran, log.decisions)]
+    assert seen[0] == seen[1], "in a graph it is the same"
+
+
+def test_a_lead_of_a_part_that_its_limit_forbids_is_told_with_the_part(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"part 'choose'.*raise within or lower k"):
+        Run.create(tmp_path / "run", Leading(), model="sim:perfect", k=1, within=2)

@@ -10,6 +10,7 @@ from maker_graph.run.votings import RungSettings, see_kept
     "voting",
     [
         Voting(k=2),
+        Voting(k=AheadBy(2, within=400)),
         Voting(k=AheadBy(2, within=4), temperature=(0.0, 0.5), stop=("\n", "END"), structured=True),
         Voting(k=Confirm(3, of=4), temperature=None, max_tokens=None, seed=7, check=False),
     ],

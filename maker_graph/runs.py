@@ -170,7 +170,7 @@ class Run:
         model: str | Mapping[str, str] | None = None,
         k: int | Auto | Mapping[str, int | Auto] = "auto",
         within: int | None = None,
-        cascade: "str | Path | Sequence[Rung] | None" = None,
+        cascade: "str | Path | CascadeFile | Sequence[Rung] | None" = None,
         target: float = TARGET,
         calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",

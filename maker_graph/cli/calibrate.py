@@ -76,7 +76,8 @@ def calibrate_command(
         str | None,
         typer.Option(
             metavar="T,T,...",
-            help="Ask the same steps at each of these temperatures, all samples alike, and compare. A file for each.",
+            help="Ask the same steps at each of these temperatures, all samples alike, and compare. A file for each. Three or "
+            "more in --temperature mean the same.",
         ),
     ] = None,
     labelled: Annotated[
@@ -122,6 +123,8 @@ def calibrate_command(
 
     need_plan_extra("calibrate")
     models = list(dict.fromkeys(model))
+    if temperatures is None and temperature.count(",") > 1:
+        temperature, temperatures = "auto", temperature
     heats = [parse_temperature(temperature)] if temperatures is None else parse_temperatures(temperatures)
     samples = samples or (2 if temperatures is None else SAMPLES_AT_EACH)
     _see_options(models, temperature, temperatures, samples, price)

@@ -254,14 +254,24 @@ def agreed(drawn: Sequence[Row], agree: int = AGREE) -> dict[str, Any]:
 
 
 def ratio(parts: Sequence[tuple[float, float]]) -> tuple[float | None, list[float]]:
-    """Return the sum of the first over that of the second, and a 95 % interval of it: a bootstrap over the questions."""
+    """Return the sum of the first over that of the second, and a 95 % interval of it: a bootstrap over the questions.
+
+    Where there is nothing, or all, to be drawn, a bootstrap knows no interval: then it is that of a binomial.
+    """
     rng, found = random.Random(1), []
     for _ in range(2000):
         above, below = map(sum, zip(*rng.choices(parts, k=len(parts)), strict=True))
         found.append(above / below if below else 0.0)
     found.sort()
     above, below = map(sum, zip(*parts, strict=True))
-    return round(above / below, 4) if below else None, [round(found[50], 4), round(found[1949], 4)]
+    if not below:
+        return None, [0.0, 1.0]
+    low, high = found[50], found[1949]
+    if above < 1e-9:
+        high = 1 - 0.025 ** (1 / below)
+    if below - above < 1e-9:
+        low = 0.025 ** (1 / below)
+    return round(above / below, 4), [round(low, 4), round(high, 4)]
 
 
 def checked(question: str, answer: str) -> bool:
@@ -295,6 +305,8 @@ def catchers(votes: Path) -> Iterator[tuple[str, Callable[[Row, str], bool]]]:
     for title, names in named.items():
         if all(len(others[name]) == len(rows(votes, "base")) for name in names):
             yield title, same(*names)
+    if len(others["second"]) == len(rows(votes, "base")):
+        yield "another model, at least one of 8 agrees", lambda row, answer: answer in others["second"][row["row"]]["res"]
     if len(others["variant2"]) == len(rows(votes, "base")):
         both = same("variant2")
         yield "check, and asked in other words", lambda row, answer: checked(row["text"], answer) and both(row, answer)

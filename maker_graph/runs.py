@@ -589,7 +589,11 @@ class Run:
         from maker_graph.report import page
         from maker_graph.report.certificate import as_json
 
-        return page.write(self._opened, as_json(self.certify()) if self.step else None, force=force)
+        try:
+            certificate = as_json(self.certify())
+        except UsageError:  # no vote has decided a step
+            certificate = None
+        return page.write(self._opened, certificate, force=force)
 
     def write_results(self) -> int:
         """Write what a task with results has found to `options.out`; return the number of steps that are left open.

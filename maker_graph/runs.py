@@ -100,7 +100,7 @@ class Solving(TypedDict, total=False):
         max_minutes: at work.
         max_steps: of the task. It is kept like the others, and None leaves it as it was.
         max_samples: a vote that needs more samples is undecided.
-        price: USD per million tokens, "input,output", if not the list price.
+        price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
         on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
@@ -229,7 +229,7 @@ class Run:
             max_calls: requests, failed ones included.
             max_minutes: at work.
             max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
-            price: USD per million tokens, "input,output", if not the list price.
+            price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
             lookahead: microsteps in flight at once, or "auto". By default one, or as many independent items as `concurrency`
                 allows.
             draft_model: who drafts; the model itself if None.
@@ -597,7 +597,11 @@ class Run:
         from maker_graph.report import page
         from maker_graph.report.certificate import as_json
 
-        return page.write(self._opened, as_json(self.certify()) if self.step else None, force=force)
+        try:
+            certificate = as_json(self.certify())
+        except UsageError:  # no vote has decided a step
+            certificate = None
+        return page.write(self._opened, certificate, force=force)
 
     def write_results(self) -> int:
         """Write what a task with results has found to `options.out`; return the number of steps that are left open.

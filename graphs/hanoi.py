@@ -26,7 +26,7 @@ def create_graph(runtime: ServerRuntime[HanoiContext]) -> StateGraph[Any, Any, A
     return create_maker(
         Hanoi(settings.disks),
         model=settings.model,
-        k=settings.k,
+        k=settings.rule,
         check=settings.check,
         max_samples=settings.max_samples,
         max_tokens=settings.max_tokens,

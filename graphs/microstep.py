@@ -19,7 +19,7 @@ def create_graph(runtime: ServerRuntime[MicrostepContext]) -> StateGraph[Any, An
     settings = settings_of(runtime, MicrostepContext)
     node = create_microstep(
         resolve_model(settings.model, seed=settings.seed),
-        k=settings.k,
+        k=settings.rule,
         max_samples=settings.max_samples,
         max_tokens=settings.max_tokens,
         seed=settings.seed,

@@ -22,15 +22,14 @@ from typing_extensions import TypedDict
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
-from maker_graph.core.guarding import AnyTask, draftable, guarded, total_of
+from maker_graph.core.guarding import AnyTask, guarded, total_of
 from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, MakerOutput
 from maker_graph.core.rules import AheadBy
-from maker_graph.core.task import Predicts
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature, Voting
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
-from maker_graph.files import OwnFiles, file_named
+from maker_graph.files import OwnFiles
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.cascades import CascadeFile, read_cascade, rungs_of
@@ -38,14 +37,14 @@ from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
-from maker_graph.run.results import see_out, write_out
+from maker_graph.run.preflight import expected_of, see_alone, see_models, see_results
+from maker_graph.run.results import write_out
 from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.run.votings import LadderSettings
 from maker_graph.statistics.audit import CONFIDENCE
 from maker_graph.statistics.forecast import TARGET
-from maker_graph.tasks.inputs import declared_files
 from maker_graph.tasks.loading import LoadedTask, described
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ class Solving(TypedDict, total=False):
         max_minutes: at work.
         max_steps: of the task. It is kept like the others, and None leaves it as it was.
         max_samples: a vote that needs more samples is undecided.
-        price: USD per million tokens, "input,output", if not the list price.
+        price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
         lookahead: microsteps in flight at once, or "auto".
         draft_model: who drafts; the run's own model if None.
         on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
@@ -170,7 +169,7 @@ class Run:
         model: str | Mapping[str, str] | None = None,
         k: int | Auto | Mapping[str, int | Auto] = "auto",
         within: int | None = None,
-        cascade: "str | Path | Sequence[Rung] | None" = None,
+        cascade: "str | Path | CascadeFile | Sequence[Rung] | None" = None,
         target: float = TARGET,
         calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",
@@ -230,7 +229,7 @@ class Run:
             max_calls: requests, failed ones included.
             max_minutes: at work.
             max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
-            price: USD per million tokens, "input,output", if not the list price.
+            price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
             lookahead: microsteps in flight at once, or "auto". By default one, or as many independent items as `concurrency`
                 allows.
             draft_model: who drafts; the model itself if None.
@@ -260,7 +259,7 @@ class Run:
         )
         estimates, expected = None, dict[str, str]()
         if cascade is not None:
-            _see_alone(
+            see_alone(
                 model=(model, None),
                 k=(k, "auto"),
                 within=(within, None),
@@ -280,7 +279,7 @@ class Run:
             )
             read = read_cascade(Path(cascade)) if isinstance(cascade, str | Path) else cascade
             first, *others = rungs_of(read, seed=seed, check=check)
-            expected = _expected(read)
+            expected = expected_of(read)
             settings = new_settings(loaded, first.model, first.voting, cascade=others)
         elif model is None:
             raise UsageError("No model is named: give model, or a cascade.")
@@ -301,9 +300,9 @@ class Run:
             on_doubt=on_doubt,
             out=None if out is None else Path(out).absolute(),
         )
-        _check_models(settings, options, loaded.task)
+        see_models(settings, options, loaded.task)
         own = OwnFiles()
-        _see_out(settings, options, loaded.task, own, force=force)
+        see_results(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
             notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task), **expected}
             opened = stack.enter_context(directories.created(Path(path), settings, loaded, fsync=fsync, notes=notes))
@@ -436,13 +435,13 @@ class Run:
         from maker_graph.run.solving import Watcher, solve
 
         options = self.options.updated(**{name: value for name, value in how.items() if name in RunOptions.model_fields})
-        _check_models(self.settings, options, self.task)
+        see_models(self.settings, options, self.task)
         if how.get("retry_open") and guarded(self.task).given is None:
             raise UsageError(f"{self.settings.task} has no items, so none is open: leave out retry_open (--retry-open).")
         if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
             raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
         if self._opened.journal.writable:  # else it can only be finished already, and its results be there
-            _see_out(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
+            see_results(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
         warn = how.get("warn", lambda _: None)
         watcher = Watcher(how.get("progress", lambda _: None), decided, how.get("record"), warn)
@@ -598,7 +597,11 @@ class Run:
         from maker_graph.report import page
         from maker_graph.report.certificate import as_json
 
-        return page.write(self._opened, as_json(self.certify()) if self.step else None, force=force)
+        try:
+            certificate = as_json(self.certify())
+        except UsageError:  # no vote has decided a step
+            certificate = None
+        return page.write(self._opened, certificate, force=force)
 
     def write_results(self) -> int:
         """Write what a task with results has found to `options.out`; return the number of steps that are left open.
@@ -623,24 +626,6 @@ class Run:
         self.close()
 
 
-def _expected(cascade: object) -> dict[str, str]:
-    """Return the note of what the plan of a cascade saw of labelled rows, if it comes from one."""
-    from maker_graph.run.drift import NOTE as EXPECTED
-
-    found = cascade.expected if isinstance(cascade, CascadeFile) else None
-    return {} if found is None else {EXPECTED: found.model_dump_json()}
-
-
-def _see_alone(**said: tuple[object, object]) -> None:
-    """See that nothing is said beside a cascade that its rungs say: of each setting, what it is and its default.
-
-    Raises:
-        UsageError: something is.
-    """
-    if twice := [name for name, (value, default) in said.items() if value != default]:
-        raise UsageError(f"The rungs of a cascade say it themselves: leave out {', '.join(twice)}.")
-
-
 def _seed(model: str | Mapping[str, str] | None) -> int | None:
     """Return the seed of a run that is not given one: that of its model, or of the first of several."""
     first = next(iter(model.values()), "") if isinstance(model, Mapping) else model
@@ -657,44 +642,6 @@ def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask)
 
 def _decided(step: Committed) -> DecidedStep:
     return DecidedStep(step.after["step"], step.decision)
-
-
-def _see_out(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFiles, *, force: bool) -> None:
-    """See before anything is paid for that the results can be written, and that nothing of the user's is lost by it.
-
-    Raises:
-        UsageError: they cannot.
-    """
-    if options.out is None:
-        return
-    if not isinstance(task, Items):
-        raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
-    sources = [*(file_named(value) for value in settings.options.values() if isinstance(value, str)), *declared_files(task)]
-    see_out(task, options.out, own, sources=sources, force=force)
-
-
-def _check_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
-    """See before anything is stored or paid for that the models, prices and drafts of a run can be had.
-
-    Raises:
-        UsageError: they cannot.
-    """
-    from maker_graph.models.resolving import model_for
-    from maker_graph.run.options import prices_of
-
-    most = max([settings.k, *settings.leads.values()])
-    most = max([most, *(rung.voting.first_round for rung in settings.cascade)])
-    if options.max_samples is not None and options.max_samples < most:
-        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {most}.")
-    inside = guarded(task)
-    if (options.lookahead or 1) != 1 and inside.given is None:
-        draftable(inside)
-        drafter = options.draft_model or settings.model
-        if not info_of(drafter).drafts and not isinstance(inside, Predicts):
-            raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
-    for name in (*settings.models, *([] if options.draft_model is None else [options.draft_model])):
-        model_for(name, task, settings.voting.seed)
-    prices_of(settings, options)
 
 
 def _refuse_running_loop(instead: str) -> None:

@@ -188,6 +188,18 @@ def test_an_undecided_step_asks_a_person_and_goes_on_with_the_answer(client: Syn
     assert (result["done"], result["state"]["pegs"]) == (True, [[], [], [1]])
 
 
+def test_a_contested_step_asks_a_person_after_one_vote(client: SyncLangGraphClient) -> None:
+    settings: Any = {"disks": 1, "model": "sim:perfect,error=.5", "check": False, "k": 5, "within": 5}
+    thread = client.threads.create()
+    (question,) = client.runs.wait(thread["thread_id"], "hanoi", input={}, context=settings)["__interrupt__"]  # type: ignore[call-overload]
+    asked = question["value"]
+    assert (asked["passed"], asked["samples"], sum(asked["ballot"].values())) == (True, 5, 5)
+    right = "move = [1, 0, 2]\nnext_state = [[], [], [1]]"
+    result: Any = client.runs.wait(thread["thread_id"], "hanoi", command={"resume": right}, context=settings)
+    assert result["done"]
+    assert "raise within or lower k" in error_of(client, "hanoi", None, {"k": 5, "within": 4})
+
+
 def test_a_cancelled_run_goes_on_where_it_was(client: SyncLangGraphClient) -> None:
     slow: Any = {"disks": 5, "model": "sim:perfect,latency=0.02", "k": 2}
     thread = client.threads.create()

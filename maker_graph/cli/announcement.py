@@ -49,7 +49,7 @@ def announce(run: Run, *, quiet: bool) -> None:
         read = _prompt_tokens(run)
         most = calls * price({"input": read, "cached": 0, "output": cap})  # each request has its own place among the tiers
         draws.print(
-            f"Expected: {calls:,} calls, and some more where samples disagree; "
+            f"Expected: {calls:,} calls{_more(settings)}; "
             f"up to ${most:,.2f} for them if every reply fills its {cap} tokens. --max-cost sets a limit."
         )
 
@@ -66,6 +66,12 @@ def _rules(settings: Settings) -> str:
     if settings.voting.lead is None:
         return f"the rule: {settings.voting.rule}"
     return f"a lead of k = {settings.k} votes{within_text}"
+
+
+def _more(settings: Settings) -> str:
+    return (
+        " on the first rung, and more for what it passes on" if settings.cascade else ", and some more where samples disagree"
+    )
 
 
 def _prompt_tokens(run: Run) -> int:

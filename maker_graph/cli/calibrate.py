@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,6 +37,9 @@ from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.statistics.forecast import TARGET
+
+if TYPE_CHECKING:
+    from maker_graph.tasks.loading import LoadedTask
 
 SAMPLES_AT_EACH = 8
 """Samples of each step at each temperature, if nothing else is said: five that agree must be seen."""
@@ -76,7 +79,8 @@ def calibrate_command(
         str | None,
         typer.Option(
             metavar="T,T,...",
-            help="Ask the same steps at each of these temperatures, all samples alike, and compare. A file for each.",
+            help="Ask the same steps at each of these temperatures, all samples alike, and compare. A file for each. Three or "
+            "more in --temperature mean the same.",
         ),
     ] = None,
     labelled: Annotated[
@@ -112,16 +116,16 @@ def calibrate_command(
 ) -> Ending:
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
     from maker_graph.calibration.lines import CalibrationRequest
-    from maker_graph.calibration.steps import calibratable_steps, labelled_steps, part_named, see_varies
-    from maker_graph.cli.calibrated import show_results, show_temperatures
-    from maker_graph.cli.calibrating import Measuring, at_temperature, measured
+    from maker_graph.calibration.steps import calibratable_steps, part_named, see_varies
+    from maker_graph.cli.calibrating import Measuring, at_temperature, measured, show_measured
     from maker_graph.models.pricing import price_for
     from maker_graph.models.resolving import model_for
     from maker_graph.run.account import Limits
-    from maker_graph.run.labels import read_labels
 
     need_plan_extra("calibrate")
     models = list(dict.fromkeys(model))
+    if temperatures is None and temperature.count(",") > 1:
+        temperature, temperatures = "auto", temperature
     heats = [parse_temperature(temperature)] if temperatures is None else parse_temperatures(temperatures)
     samples = samples or (2 if temperatures is None else SAMPLES_AT_EACH)
     _see_options(models, temperature, temperatures, samples, price)
@@ -130,36 +134,32 @@ def calibrate_command(
     if variants:
         see_varies(loaded.task, asked)
     total, among = calibratable_steps(loaded.task, asked, truth=truth and labelled is None)
-    labels: dict[int, str | None] = {}
-    use = ""
+    labels, use = ({}, "") if labelled is None else _labels_of(labelled, loaded, asked, among or range(total))
     if labelled is not None:
-        header, said = read_labels(labelled, "certify", "choose")
-        labels, use = labelled_steps(header, said, loaded, asked, among or range(total)), header.use
         among, steps = sorted(labels), len(labels)
     seed = info_of(models[0]).seed if seed is None else seed
-    requests = []
-    for heat in heats:
-        suited = {name: info_of(name).suited(Voting(temperature=heat, max_tokens=max_tokens or "auto")) for name in models}
-        request = CalibrationRequest(
-            task=task,
-            options=loaded.options,
-            inputs=loaded.inputs,
-            total=total,
-            models=models,
-            max_tokens={name: suited[name].output_cap or PAPERS_CAP for name in models},
-            steps=min(steps, total),
-            samples=samples,
-            temperature=suited[models[0]].temperatures,
-            check=check,
-            truth=truth or bool(labels),
-            seed=seed,
-            part=asked,
-            among=among,
-            labels=labels,
-            variants=variants,
-            use=use,
-        )
-        requests.append(request)
+    said = {name: Voting(max_tokens=max_tokens or "auto") for name in models}
+    request = CalibrationRequest(
+        task=task,
+        options=loaded.options,
+        inputs=loaded.inputs,
+        total=total,
+        models=models,
+        max_tokens={name: info_of(name).suited(each).output_cap or PAPERS_CAP for name, each in said.items()},
+        steps=min(steps, total),
+        samples=samples,
+        temperature=None,
+        check=check,
+        truth=truth or bool(labels),
+        seed=seed,
+        part=asked,
+        among=among,
+        labels=labels,
+        variants=variants,
+        use=use,
+    )
+    at = [info_of(models[0]).suited(Voting(temperature=heat)).temperatures for heat in heats]
+    requests = [request.model_copy(update={"temperature": each}) for each in at]
     out = out or Path(f"calibration-{task.rpartition(':')[2]}{asked and '-'}{asked}.jsonl")
     files = [out] if temperatures is None else [at_temperature(out, each) for each in requests]
     if steps > total and not quiet:
@@ -177,15 +177,25 @@ def calibrate_command(
     )
     found = measured(measuring, requests, files)
     if not (as_json or quiet):
-        for request, results, file in zip(requests, found.results, files, strict=True):
-            show_results(request, results, file, target)
-        if temperatures is not None:
-            show_temperatures(found.worth, files)
+        show_measured(requests, found, files, target, compared=temperatures is not None)
     plainly = [each.model_dump() for results in found.results for each in results]
     if temperatures is None:
         return Ending(result={"file": str(out), "results": plainly, "spent": found.spent})
     plain = {"files": [str(file) for file in files], "results": plainly, "temperatures": found.worth, "spent": found.spent}
     return Ending(result=plain)
+
+
+def _labels_of(file: Path, loaded: "LoadedTask", part: str, among: Sequence[int]) -> tuple[dict[int, str | None], str]:
+    """Return what the labels in a file say, by step, and what they are for.
+
+    Raises:
+        UsageError: it is no such file, or of another task.
+    """
+    from maker_graph.calibration.steps import labelled_steps
+    from maker_graph.run.labels import read_labels
+
+    header, said = read_labels(file, "certify", "choose")
+    return labelled_steps(header, said, loaded, part, among), header.use
 
 
 def _see_options(models: Sequence[str], temperature: str, temperatures: str | None, samples: int, price: str | None) -> None:

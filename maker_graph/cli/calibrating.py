@@ -14,7 +14,7 @@ from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.measuring import calibrate
 from maker_graph.calibration.votes import in_words
 from maker_graph.calibration.worth import Worth, worth_of
-from maker_graph.cli.calibrated import calls_of, progress_of, spent_on
+from maker_graph.cli.calibrated import calls_of, progress_of, show_results, show_temperatures, spent_on
 from maker_graph.cli.output import tell
 from maker_graph.core.spending import Account
 from maker_graph.models.pricing import Price, list_price, parse_price
@@ -80,6 +80,16 @@ def measured(how: Measuring, requests: Sequence[CalibrationRequest], files: Sequ
         results = [_one(how, calibration, [other for other in opened if other is not calibration]) for calibration in opened]
         worth: list[Worth] = [worth_of(calibration, model) for calibration in opened for model in calibration.request.models]
         return Measured(results, [each.as_data() for each in worth], spent_on(_together([each.account() for each in opened])))
+
+
+def show_measured(
+    requests: Sequence[CalibrationRequest], found: Measured, files: Sequence[Path], target: float, *, compared: bool
+) -> None:
+    """Print what was measured, and if temperatures are `compared` the table of them."""
+    for request, results, file in zip(requests, found.results, files, strict=True):
+        show_results(request, results, file, target)
+    if compared:
+        show_temperatures(found.worth, files)
 
 
 def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]) -> list[Result]:

@@ -146,7 +146,12 @@ FsyncOption = Annotated[
 
 
 OwnPrice = Annotated[
-    str | None, typer.Option("--price", metavar="IN,OUT", help="USD per million tokens, if not the list price.")
+    str | None,
+    typer.Option(
+        "--price",
+        metavar="IN,OUT",
+        help="USD per million tokens, if not the list price. Of several models: 'MODEL=IN,OUT; MODEL=IN,OUT'.",
+    ),
 ]
 
 

@@ -13,6 +13,7 @@ from langchain_core.messages import BaseMessage
 from langgraph_sdk.runtime import ServerRuntime
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from maker_graph.core.rules import AheadBy
 from maker_graph.errors import UsageError
 from maker_graph.models.budget import Budget
 from maker_graph.models.calls import Calls
@@ -53,11 +54,22 @@ class ServedContext(BaseModel):
         description="provider:model. No API key is needed by sim:PROFILE, which is simulated, and tiny, which ships.",
     )
     k: int = Field(3, ge=1, le=100, description="The lead in votes that decides.")
+    within: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_SAMPLES,
+        description="So many votes at most, then the step is contested and put to a person; null is no limit.",
+    )
     max_samples: int = Field(100, ge=1, le=MOST_SAMPLES, description="A vote that needs more samples is put to a person.")
     max_tokens: int = Field(2048, ge=1, le=MOST_TOKENS, description="Output cap of a sample, in tokens.")
     seed: int | None = Field(
         None, ge=0, lt=2**31, description="For samples that can be repeated, below 2^31; null sends no seed."
     )
+
+    @property
+    def rule(self) -> AheadBy:
+        """What decides."""
+        return AheadBy(self.k, self.within)
 
     @field_validator("model")
     @classmethod

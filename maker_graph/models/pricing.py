@@ -74,6 +74,25 @@ def parse_price(text: str) -> FlatPrice:
     return FlatPrice(given, made)
 
 
+def own_prices(text: str | None) -> dict[str, str]:
+    """Return the user's own prices in `text`, each by its model; that of the run's own model may stand without a name.
+
+    >>> own_prices("0.4,1.6"), own_prices("openai:a=1,2; openai:b=3,4")
+    ({'': '0.4,1.6'}, {'openai:a': '1,2', 'openai:b': '3,4'})
+
+    Raises:
+        UsageError: one of them is no price, or two are for the same model.
+    """
+    found: dict[str, str] = {}
+    for each in filter(None, map(str.strip, (text or "").split(";"))):
+        name, _, price = each.rpartition("=")
+        parse_price(price)
+        if name.strip() in found:
+            raise UsageError(f"--price says twice what {name.strip() or 'the model'} costs: leave one out.")
+        found[name.strip()] = price
+    return found
+
+
 def price_of(model: str) -> Price | None:
     """Return the list price of `provider:model`, or None if none is known: a server of one's own has no list."""
     if model.startswith("openai:") and (os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")):
@@ -87,13 +106,14 @@ def price_of(model: str) -> Price | None:
     return price
 
 
-def price_for(model: str, own: str | None, max_cost: float | None) -> Price | None:
+def price_for(model: str, own: str | None, max_cost: float | None, *, said: str = "IN,OUT") -> Price | None:
     """Return what a request of `model` costs; None if that is not known.
 
     Args:
         model: its name.
         own: the user's own price, "input,output" in USD per million tokens.
         max_cost: the limit on the cost, which cannot be kept without a price.
+        said: how a price for it is said, for the error.
 
     Raises:
         UsageError: there is a limit, and no price.
@@ -104,16 +124,16 @@ def price_for(model: str, own: str | None, max_cost: float | None) -> Price | No
     price = None if info.simulated else FREE if info.ships else price_of(model)
     if max_cost is not None and price is None:
         raise UsageError(
-            f"No price is known for {model}, so --max-cost cannot be kept: give --price IN,OUT (USD per million tokens)."
+            f"No price is known for {model}, so --max-cost cannot be kept: give --price '{said}' (USD per million tokens)."
         )
     return price
 
 
-def other_price(model: str | None, max_cost: float | None) -> Price | None:
+def other_price(model: str | None, max_cost: float | None, own: str | None = None) -> Price | None:
     """Return what a stronger model, or one that drafts, costs; None if there is none, or no price is known."""
     if model is None:
         return None
-    return FREE if info_of(model).ships else price_for(model, None, max_cost)
+    return FREE if own is None and info_of(model).ships else price_for(model, own, max_cost, said=f"{model}=IN,OUT")
 
 
 def list_price(model: str, read: int = 1000) -> FlatPrice | None:

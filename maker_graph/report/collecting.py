@@ -31,6 +31,8 @@ from maker_graph.report.counting.walk import TruthWalk
 from maker_graph.report.labels import label_sentences
 from maker_graph.run import directory as runs
 from maker_graph.run.entry import skim
+from maker_graph.run.options import kept_options
+from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.settings import Settings
 from maker_graph.tasks.decompose import Node
 
@@ -68,6 +70,8 @@ class ReportData:
         parts: what each part of the task took; nothing if it has only one.
         tree: the problems of a decomposition, each told of with its ballots; None for other tasks.
         labels: what to say of labels of the run, and of its audits.
+        rungs: what each rung of a cascade took; nothing if there is none.
+        passed: open steps that are contested, and left to a person.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
     """
 
@@ -104,6 +108,8 @@ class ReportData:
     parts: Sequence[PartCounts] = ()
     tree: Node | None = None
     labels: Sequence[str] = ()
+    rungs: Sequence[RungCounts] = ()
+    passed: int = 0
 
 
 def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
@@ -168,6 +174,8 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         parts=parts.parts(),
         tree=tree.root(),
         labels=label_sentences(journal),
+        rungs=counted_rungs(settings, kept_options(journal), journal.decisions() if settings.cascade else ()),
+        passed=sum(map(settings.passed, (decision for _, decision in journal.left_open()))),
     )
 
 

@@ -17,6 +17,7 @@ from maker_graph.errors import LimitReached
 from maker_graph.report.collecting import ReportData, collect
 from maker_graph.report.figures.run import run_figures
 from maker_graph.report.figures.style import png, svg
+from maker_graph.report.sections.cascade import cascade_section
 from maker_graph.report.sections.html import escaped
 from maker_graph.report.sections.parts import parts_section
 from maker_graph.report.sections.pegs import pegs_section
@@ -72,6 +73,7 @@ def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
         pegs_section(data),
         plan_section(data),
         parts_section(data),
+        cascade_section(data),
         tree_section(data),
         undecided_section(data, drawn),
         contests_section(data, drawn),

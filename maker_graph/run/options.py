@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.files import file_named, name_of
-from maker_graph.models.pricing import Price, other_price, price_for
+from maker_graph.models.pricing import Price, other_price, own_prices, price_for
 from maker_graph.run.journal import Journal
 from maker_graph.run.settings import Settings
 
@@ -41,7 +41,7 @@ class RunOptions(BaseModel):
         max_calls: requests, failed ones included. None is no limit.
         max_minutes: at work. None is no limit.
         max_steps: of the task, in all sessions; None is as many as it says, and 10,000,000 if it does not.
-        price: USD per million tokens, "input,output", if not the list price.
+        price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
         max_samples: a vote that needs more samples is undecided; None is as in the settings. It decides no step that was
             decided before.
         lookahead: microsteps in flight at once, or "auto"; None is one, or for independent items all that `concurrency` allows.
@@ -136,17 +136,24 @@ def prices_of(settings: Settings, options: RunOptions) -> Prices:
     """Return what the requests of a run cost.
 
     Raises:
-        UsageError: there is a limit on the cost, and no price.
+        UsageError: there is a limit on the cost, and no price; or there is a price of a model that is not asked.
     """
+    own = own_prices(options.price)
+    plain, most, asked = own.pop("", None), options.max_cost, {*settings.models, options.draft_model}
+    if strange := sorted(own.keys() - asked):
+        raise UsageError(f"--price names {strange[0]}, which this run does not ask: it asks {', '.join(settings.models)}.")
+    of_run = own.get(settings.model, plain)
+
+    def other(name: str | None) -> Price | None:
+        return other_price(name, most, own.get(name or ""))
+
     return Prices(
-        price_for(settings.model, options.price, options.max_cost),
-        other_price(settings.ladder.model, options.max_cost),
-        other_price(options.draft_model, options.max_cost),
-        {name: other_price(part.model, options.max_cost) for name, part in settings.parts.items() if part.model is not None},
+        price_for(settings.model, of_run, most),
+        other(settings.ladder.model),
+        other(options.draft_model),
+        {name: other(part.model) for name, part in settings.parts.items() if part.model is not None},
         [
-            price_for(rung.model, options.price, options.max_cost)
-            if rung.model == settings.model
-            else other_price(rung.model, options.max_cost)
+            price_for(rung.model, of_run, most) if rung.model == settings.model else other(rung.model)
             for rung in settings.cascade
         ],
     )

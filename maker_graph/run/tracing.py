@@ -150,6 +150,7 @@ class Tracing:
             "flags": error.flags,
             "samples": error.samples,
             "first_agrees": False,
+            "passed": error.passed,
         }
         run, root = self._steps.pop(step, None), self._root
         if run is not None and root is not None:
@@ -177,6 +178,7 @@ class Tracing:
             "lead": lead(decision["ballot"]).votes,
             "rounds": decision["rounds"],
             "red_flags": sum(decision["flags"].values()),
+            **({"passed": 1} if decision.get("passed", False) else {}),
         }
         for key, score in scores.items():
             self._client.create_feedback(run, key, score=score, trace_id=trace)
@@ -184,16 +186,18 @@ class Tracing:
     def _summarise(self, step: int, decision: Decision, prompt: Prompt) -> None:
         now = datetime.now(UTC)
         disputed = decision["tried"] or len(decision["ballot"]) > 1
+        passed = decision.get("passed", False)
         kind = "undecided" if decision["candidate"] is None else "contested" if disputed else "flagged"
         run = RunTree(
             id=uuid7(),
             name=f"step {step}",
             run_type="chain",
             inputs={"prompt": prompt},
-            outputs={name: decision[name] for name in ("answer", "ballot", "flags", "samples", "rounds", "status")},
+            outputs={name: decision[name] for name in ("answer", "ballot", "flags", "samples", "rounds", "status")}
+            | {"passed": passed},
             start_time=now,
             end_time=now,
-            tags=["maker_graph", self._about.task, kind, "summary"],
+            tags=["maker_graph", self._about.task, kind, *["passed"] * passed, "summary"],
             extra={"metadata": self.metadata | {"step": step}},
             ls_client=self._client,
         )

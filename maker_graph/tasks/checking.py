@@ -36,9 +36,12 @@ from maker_graph.core.task import (
     Prompt,
     Rephrases,
     Skippable,
+    Variant,
+    Varies,
 )
 from maker_graph.errors import Incomparable, Invalid, UsageError
 from maker_graph.tasks.trial import PROGRAM, Place, Problem, Trial
+from maker_graph.tasks.varying import problems_of, variants_in
 
 DRAFTED = 4
 """States of which a draft is tried at each step."""
@@ -168,9 +171,12 @@ class _Walk:
             answer, known = self._sure(state, program), True
         else:
             prompt = self._call("prompt", state)
-            self._trace(text, _digest(sorted_json(prompt)))
+            varied = self._call("variants", state) if isinstance(self._part, Varies) else []
+            self._trace(text, _digest(sorted_json([prompt, *varied] if varied else prompt)))
             self._optional(state)
             answer, known = self._answer(state, prompt)
+            if varied:
+                self._see_variants(state, self._candidate(answer) if known else None)
         if known:
             self.trial.state = self._state("apply", state, answer)
         elif isinstance(self.task, Skippable) and self._unread is not None and self.trial.stopped != "world":
@@ -266,6 +272,21 @@ class _Walk:
                 self._problem("replies", "a wrong reply that is rehearsed counts as the same vote as the right one")
         return answer, True
 
+    def _see_variants(self, state: JSON, candidate: str | None) -> None:
+        """See that each variant reads its right reply, where one is known, as the others do, and always in the same way."""
+        owner, replies = self._owner("variants"), self._outside.replies
+        (handed,) = self._with_item(["item"], [state]) if owner is self._items else [copied(state)]
+
+        def right(variant: Variant) -> str | None:
+            try:
+                found = None if replies is None else replies(self._outside.asked(variant.prompt))
+            except UsageError:
+                return None
+            return None if found is None else found.right
+
+        for check, text in problems_of(variants_in(owner.variants(handed)), right, candidate, self._candidate):
+            self._problem(check, text)
+
     def _rehearsed(self, state: JSON, prompt: Pairs) -> Replies | None:
         """Return what the task says of the replies to a step, by its state or by the prompt."""
         replies, rehearsed = self._outside.replies, hasattr(self._part, "rehearse") or hasattr(self.task, "rehearse")
@@ -352,7 +373,7 @@ class _Walk:
 
     def _owner(self, name: str) -> Any:
         """Return whose function it is."""
-        if self._items is not None and name in (*ONE_QUESTION, "given"):
+        if self._items is not None and name in (*ONE_QUESTION, "given") and hasattr(self._items, name):
             return self._items
         return self._part if self._parts and name in ONE_QUESTION and hasattr(self._part, name) else self.task
 
@@ -367,6 +388,9 @@ class _Walk:
                 case "prompt" | "rephrase" | "draft_prompt":
                     self.trial.tried.add("prompts")
                     return self._outside.asked(result)
+                case "variants":
+                    self.trial.tried.add("prompts")
+                    return [self._outside.asked(variant.prompt) for variant in variants_in(result)]
                 case "done" | "check" | "goal":
                     return truth(name, result)
                 case "draft":
@@ -376,7 +400,7 @@ class _Walk:
                 case _:
                     return plain(result, own=True)
         except UsageError as error:
-            check = "prompts" if "prompt" in name or name == "rephrase" else "functions"
+            check = "prompts" if "prompt" in name or name in {"rephrase", "variants"} else "functions"
             check = "plain" if isinstance(error, Incomparable) else check
             self._problem(check, f"what {name} returns: {error}" if check == "plain" else f"{name}: {error}")
             raise _Broken from error

@@ -117,3 +117,24 @@ def test_labels_to_choose_by_measure_and_certify_nothing(tmp_path: Path) -> None
     assert CliRunner().invoke(app, [*args, "--labelled", str(labels_of(tmp_path, "choose"))]).exit_code == 0
     done = CliRunner().invoke(app, ["plan", "--labelled", str(tmp_path / "c")])
     assert "were used to choose by" in done.stderr
+
+
+def test_three_temperatures_in_the_place_of_a_runs_two_mean_the_same(tmp_path: Path) -> None:
+    args = ["calibrate", "hanoi", "--disks", "8", "--steps", "5", *SIM, "--out", str(tmp_path / "c"), "-q", "--json"]
+    done = CliRunner().invoke(app, [*args, "--temperature", "0,.1,.7"])
+    assert done.exit_code == 0, done.stderr
+    assert [Path(file).name for file in json.loads(done.stdout)["files"]] == ["c-t0", "c-t0.1", "c-t0.7"]
+
+
+def test_variants_are_asked_and_told_of(cli: Cli) -> None:
+    args = ["calibrate", "hanoi", "--disks", "5", "--steps", "20", "--samples", "6", *SIM, "--variants", "--out", "v.jsonl"]
+    done = cli(*args, COLUMNS="140")
+    assert done.returncode == 0, done.stderr
+    assert "of two samples of the same variant" in " ".join(done.stdout.split())
+    refused = cli("calibrate", "decompose", "--set", "problem=1 + 1", "--model", "sim:perfect", "--variants")
+    assert refused.returncode == 2
+    mixed = cli(
+        "run", "hanoi", "--disks", "5", "--model", "sim:perfect,error=.2,rho=.3", "--no-check", "--calibration", "v.jsonl"
+    )
+    assert mixed.returncode == 2
+    assert "--variants" in mixed.stderr

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from maker_graph import Budget, LimitReached, UsageError, create_microstep
+from maker_graph import AheadBy, Budget, LimitReached, UsageError, create_microstep
 from maker_graph.core.decision import Usage
 from maker_graph.graph import served
 from maker_graph.graph.served import ServedContext, calls_for, see_question, settings_of
@@ -27,6 +27,8 @@ def _no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         {"k": 101},
         {"k": 0},
+        {"within": 0},
+        {"within": 1001},
         {"max_samples": 10**12},
         {"max_tokens": 10**18},
         {"seed": 10**40},
@@ -53,8 +55,11 @@ def test_a_profile_takes_no_setting_that_is_not_finite(model: str) -> None:
 
 
 def test_what_is_within_the_bounds_is_taken() -> None:
-    taken = ServedContext(model="sim:perfect,latency=5", k=100, max_samples=1000, max_tokens=100_000, seed=2**31 - 1)
+    taken = ServedContext(
+        model="sim:perfect,latency=5", k=100, within=None, max_samples=1000, max_tokens=100_000, seed=2**31 - 1
+    )
     assert taken.seed == 2**31 - 1
+    assert (taken.rule, ServedContext.model_validate({"k": 2, "within": 3}).rule) == (AheadBy(100), AheadBy(2, within=3))
 
 
 def test_the_runs_of_a_server_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from maker_graph import UsageError
 from maker_graph.core.decision import Usage
-from maker_graph.models.pricing import FREE, FlatPrice, ListPrice, list_price, parse_price, price_of
+from maker_graph.models.pricing import FREE, FlatPrice, ListPrice, list_price, own_prices, parse_price, price_of
 
 TIERED = ["openai:gpt-5.4", "google:gemini-2.5-pro", "anthropic:claude-sonnet-4-5"]
 """Models whose tokens cost more in a request with hundreds of thousands of them."""
@@ -50,3 +50,11 @@ def test_no_price_is_known_of_a_model_that_nobody_lists() -> None:
     assert price_of("openai:no-such-model") is None
     assert list_price("openai:no-such-model") is None
     assert isinstance(price_of("openai:gpt-4.1-mini"), ListPrice)
+
+
+def test_each_model_may_have_a_price_of_ones_own() -> None:
+    assert own_prices(None) == own_prices(" ; ") == {}
+    assert own_prices("1,2; sim:perfect,error=.3 = 3,4") == {"": "1,2", "sim:perfect,error=.3": " 3,4"}
+    for text, says in (("openai:a=1", "A price is"), ("1,2;3,4", "says twice what the model"), ("a=1,2;a=1,2", "twice what a")):
+        with pytest.raises(UsageError, match=says):
+            own_prices(text)

@@ -153,6 +153,8 @@ def test_a_step_that_waits_for_a_person_asks_no_model_and_needs_no_checkpoint(tm
         assert (run.step, waits.value.prompt[0][1]) == (1, "1")
         assert asked["weak"] == 4
         assert run.solve(answer="0")["done"]
+        pytest.importorskip("matplotlib")
+        assert run.report()[0].is_file(), "also where no vote has decided a step, so that there is nothing to certify"
     assert asked["weak"] == 4
 
 

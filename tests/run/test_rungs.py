@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph import AheadBy, Run, Rung, Voting
+from maker_graph import AheadBy, LimitReached, Run, Rung, UsageError, Voting
 from tests.run.test_reopening import Rehearsed
 
 SURE = "sim:perfect"
@@ -58,3 +58,29 @@ def test_the_settings_keep_the_cascade(run: Run) -> None:
     with Run.open(run.directory, task=Rehearsed()) as again:
         assert [rung.model for rung in again.settings.cascade] == [TORN, SURE]
         assert again.settings.models == [TORN, SURE]
+
+
+def test_each_rung_is_booked_at_a_price_of_its_own_and_a_limit_on_the_cost_counts_them_all(tmp_path: Path) -> None:
+    cascade = [Rung(TORN, Voting(k=AheadBy(2, within=2), seed=1)), Rung(SURE, Voting(k=2, seed=1))]
+    prices = f"{TORN}=1,1; {SURE}=1000,1000"
+    with Run.create(tmp_path / "run", Rehearsed(), cascade=cascade, price=prices, fsync="normal") as run:
+        with pytest.raises(LimitReached):
+            run.solve(max_cost=4.0)
+        assert 0 < run.verify()["cost_usd"] <= 4.0  # type: ignore[operator]  # the prices are known
+        result = run.solve(max_cost=10_000.0)
+        cheap, dear = result["rungs"]
+        for rung, price in ((cheap, 1e-6), (dear, 1e-3)):
+            used = rung["tokens"]
+            assert rung["cost_usd"] == pytest.approx(price * (used["input"] + used["output"]), rel=0.01)
+        assert result["cost_usd"] >= cheap["cost_usd"] + dear["cost_usd"]  # type: ignore[operator]
+    with pytest.raises(UsageError, match="which this run does not ask"):
+        Run.create(tmp_path / "other", Rehearsed(), cascade=cascade, price="1,1; sim:haiku-4.5=1,1")
+
+
+def test_who_sets_a_limit_on_the_cost_is_told_how_to_price_a_rung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    cascade = [Rung("openai:one", Voting(k=2)), Rung("openai:other", Voting(k=2))]
+    with pytest.raises(UsageError, match="give --price 'openai:other=IN,OUT'"):
+        Run.create(tmp_path / "run", Rehearsed(), cascade=cascade, price="1,1", max_cost=1.0)
+    prices = "1,1; openai:other=2,2"
+    Run.create(tmp_path / "run", Rehearsed(), cascade=cascade, price=prices, max_cost=1.0).close()

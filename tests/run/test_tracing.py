@@ -125,6 +125,19 @@ def test_the_step_that_ended_a_run_undecided_is_found_and_hidden_if_outputs_are(
     assert b"next_state" not in b"".join(got.raw), "not even in the text of the error"
 
 
+@pytest.mark.parametrize("mode", ["contested", "all"])
+def test_a_step_that_its_votes_passed_on_is_told_from_one_that_is_stuck(cli: Cli, mode: str) -> None:
+    with ingest() as got:
+        env = {"LANGSMITH_ENDPOINT": got.url, "LANGSMITH_API_KEY": SECRET}
+        torn = ("--model", "sim:perfect,error=0.5,favourite=1", "--k", "4", "--within", "4", "--no-check", "--disks", "5")
+        done = cli("run", "hanoi", *torn, "--trace", mode, **env)
+    assert done.returncode == 3
+    assert sum(each["score"] for each in got.feedback if each["key"] == "passed") == 1
+    if mode == "contested":
+        (passed,) = [run for run in got.roots() if run["outputs"]["passed"]]
+        assert {"undecided", "passed"} <= {*passed["tags"]}
+
+
 def test_wrong_settings_of_langsmith_are_one_sentence(cli: Cli) -> None:
     env = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": SECRET, "LANGSMITH_TRACING_SAMPLING_RATE": "2"}
     done = cli("run", "hanoi", "--disks", "3", **env)

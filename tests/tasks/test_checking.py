@@ -4,11 +4,13 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from maker_graph import Invalid, Items
+from maker_graph import Invalid, Items, UsageError
+from maker_graph.core.examples import Example
+from maker_graph.core.task import Variant
 from maker_graph.models.prompts import as_pairs
 from maker_graph.models.simulation import Replies
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
@@ -596,3 +598,66 @@ def test_items_that_are_others_when_they_are_read_again_are_noticed() -> None:
             return str(item)
 
     assert "prompt returns something else" in tried(Anew, replies=None).problems[0].text
+
+
+class Asks(Count):
+    """Counts, and asks in three ways; the last one wants the number in brackets."""
+
+    def variants(self, state: Any) -> Any:
+        return [
+            Variant(f"count {state['n']}", int),
+            Variant(f"count: {state['n']}", int),
+            Variant(f"[{state['n']}]", lambda text: int(text.strip("[]"))),
+        ]
+
+
+def replying(prompt: Any) -> Replies | None:
+    text = prompt[-1][1]
+    n = "".join(filter(str.isdigit, text))
+    if text.startswith("?"):
+        raise UsageError("not rehearsed")
+    return Replies(f"[{n}]" if text.startswith("[") else n, ["-1"])
+
+
+def test_variants_that_agree_are_no_problem() -> None:
+    assert not tried(Asks, replies=replying).problems
+    assert not try_task(
+        lambda: Hanoi(3), Outside(as_pairs, replies_of, asyncio.run, HanoiRehearsal().replies), steps=9
+    ).problems
+
+    class Shown(Items):
+        items = ("a", "b")
+        examples = (Example("c", "C"),)
+
+        def prompt(self, item: str) -> str:
+            return item
+
+    assert not tried(Shown, replies=None).problems
+
+
+@pytest.mark.parametrize(
+    ("variants", "check", "says"),
+    [
+        (lambda _: None, "prompts", "variants: it must return a list of at least one Variant"),
+        (lambda _: [], "prompts", "at least one Variant"),
+        (lambda _: "ab", "prompts", "at least one Variant"),
+        (lambda _: [Variant(cast("Any", 7), int)], "prompts", "variants: "),
+        (lambda _: [Variant("x", int)] * (1 + next(clock) % 2), "pure", "variants returns something else"),
+        (lambda state: [Variant(f"x {state.update(m=1)}", int)], "arguments", "variants changes the state"),
+        (lambda state: [Variant(f"x {1 / state['n']}", int)], "functions", "variants failed with ZeroDivisionError"),
+        (lambda state: [Variant(f"[{state['n']}]", int)], "replies", "variant 1 does not read its right reply: ValueError"),
+        (lambda state: [Variant(f"x {state['n']}", lambda text: int(text) + 1)], "replies", "as another answer"),
+        (lambda state: [Variant(f"? {state['n']}", lambda _: next(clock))], "pure", "variant 1 reads a reply otherwise"),
+        (lambda state: [Variant(f"? {state['n']}", int)], "", ""),
+    ],
+)
+def test_what_is_wrong_with_variants_is_told(variants: Any, check: str, says: str) -> None:
+    class Odd(Count):
+        def variants(self, state: Any) -> Any:
+            return variants(state)
+
+    found = [(problem.check, problem.text) for problem in tried(Odd, replies=replying).problems]
+    if not check:
+        assert not found
+        return
+    assert any(each[0] == check and says in each[1] for each in found), found

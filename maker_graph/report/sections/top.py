@@ -51,7 +51,7 @@ def header(data: ReportData) -> str:
         "" if data.verdict in {None, "unfinished"} else f'<li class="{_STYLES.get(data.verdict, "wait")}">{data.verdict}</li>',
         f'<li class="wait">{SIMULATED}</li>' if settings.simulated else "",
         f"<li>{escaped(settings.model)}</li>",
-        f"<li>ahead by {settings.k}</li>",
+        f"<li>{f'a cascade of {len(data.rungs)} rungs' if data.rungs else settings.voting.rule}</li>",
     ]
     about = " · ".join(filter(None, ("maker_graph", data.name, settings.task, options)))
     return (

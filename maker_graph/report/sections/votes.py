@@ -53,9 +53,15 @@ def contests_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     return section(
         "The most contested steps",
         f'<p class="lead">Votes of each candidate as they came in, of the {len(data.contests)} longest votes '
-        f"among {data.contested:,} contested steps. A vote ends where one is ahead by {data.settings.k}.</p>",
+        f"among {data.contested:,} contested steps. {_ends(data)}</p>",
         f'<div class="panels">{panels}</div>',
     )
+
+
+def _ends(data: ReportData) -> str:
+    if data.rungs:
+        return "Each rung has a rule of its own."
+    return f"A vote is decided where a candidate is {data.settings.voting.rule}."
 
 
 def _vote_told(contest: Contest) -> str:

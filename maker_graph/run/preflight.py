@@ -1,0 +1,67 @@
+"""What is seen of a run before anything is stored or paid for: its models and prices, its cascade, where its results go."""
+
+from maker_graph.core.guarding import AnyTask, draftable, guarded
+from maker_graph.core.items import Items
+from maker_graph.core.task import Predicts
+from maker_graph.errors import UsageError
+from maker_graph.files import OwnFiles, file_named
+from maker_graph.models.names import info_of
+from maker_graph.run.cascades import CascadeFile
+from maker_graph.run.drift import NOTE as EXPECTED
+from maker_graph.run.options import RunOptions, prices_of
+from maker_graph.run.results import see_out
+from maker_graph.run.settings import Settings
+from maker_graph.tasks.inputs import declared_files
+
+
+def see_results(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFiles, *, force: bool) -> None:
+    """See before anything is paid for that the results can be written, and that nothing of the user's is lost by it.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if options.out is None:
+        return
+    if not isinstance(task, Items):
+        raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
+    sources = [*(file_named(value) for value in settings.options.values() if isinstance(value, str)), *declared_files(task)]
+    see_out(task, options.out, own, sources=sources, force=force)
+
+
+def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
+    """See before anything is stored or paid for that the models, prices and drafts of a run can be had.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    from maker_graph.models.resolving import model_for  # noqa: PLC0415  LangChain, which who only looks at a run does not need
+
+    most = max([settings.k, *settings.leads.values()])
+    most = max([most, *(rung.voting.first_round for rung in settings.cascade)])
+    if options.max_samples is not None and options.max_samples < most:
+        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {most}.")
+    inside = guarded(task)
+    if (options.lookahead or 1) != 1 and inside.given is None:
+        draftable(inside)
+        drafter = options.draft_model or settings.model
+        if not info_of(drafter).drafts and not isinstance(inside, Predicts):
+            raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
+    for name in (*settings.models, *([] if options.draft_model is None else [options.draft_model])):
+        model_for(name, task, settings.voting.seed)
+    prices_of(settings, options)
+
+
+def see_alone(**said: tuple[object, object]) -> None:
+    """See that nothing is said beside a cascade that its rungs say: of each setting, what it is and its default.
+
+    Raises:
+        UsageError: something is.
+    """
+    if twice := [name for name, (value, default) in said.items() if value != default]:
+        raise UsageError(f"The rungs of a cascade say it themselves: leave out {', '.join(twice)}.")
+
+
+def expected_of(cascade: object) -> dict[str, str]:
+    """Return the note of what the plan of a cascade saw of labelled rows, if it comes from one."""
+    found = cascade.expected if isinstance(cascade, CascadeFile) else None
+    return {} if found is None else {EXPECTED: found.model_dump_json()}

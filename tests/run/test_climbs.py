@@ -184,3 +184,14 @@ def test_what_the_last_rung_passed_on_is_not_tried_again(tmp_path: Path, asked: 
         assert (result["passed"], asked["weak"]) == (3, 12)
         run.solve(retry_open=True)
         assert asked["weak"] == 12
+
+
+def test_a_step_that_is_stuck_on_all_rungs_begins_from_the_first_one_again(tmp_path: Path, strong: dict[str, str]) -> None:
+    strong["2"] = "?"
+    rungs = [Rung("openai:strong", TWO), Rung("openai:stronger", TWO)]
+    with Run.create(tmp_path / "run", Down(), cascade=rungs, fsync="normal") as run, pytest.raises(Undecided):
+        run.solve(probe=False)
+    strong.clear()
+    with Run.open(tmp_path / "run", task=Down()) as run:
+        assert run.solve(probe=False)["done"]
+        assert [(step.decision["by"], step.decision["tried"]) for step in run.steps()] == [("base", [])] * 2

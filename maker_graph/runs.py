@@ -529,7 +529,9 @@ class Run:
         journal.check(journal.step)
         settings = self.settings
         ballots = ballots_in(journal.entries(), by_rung=bool(settings.cascade))
-        leads = settings.leads_of_rungs if settings.cascade else settings.leads
+        leads = settings.leads
+        if rungs := settings.leads_of_rungs:
+            leads = {name: rungs.get(name.rpartition(", ")[2], settings.k) for name in ballots}
         return certify_parts(ballots, settings.k, leads, CopiesSeen.of(journal.note(NOTE)))
 
     def label(self, how: "Labelling", use: "Use" = "certify") -> "Labelled":

@@ -74,7 +74,8 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
         yield "Replies lost", f"{result['lost']:,} ({share:.2%}), to time-outs and the like: what they said is not known"
     if (stuck := result["stuck"]) is not None:
         votes = ":".join(str(number) for number in sorted(stuck["ballot"].values(), reverse=True)) or "none"
-        yield "Stuck", f"at step {stuck['step']:,}, after {stuck['samples']:,} samples, votes {votes}"
+        what = "Contested" if stuck.get("passed", False) else "Stuck"
+        yield what, f"at step {stuck['step']:,}, after {stuck['samples']:,} samples, votes {votes}"
     yield "Votes that lost", f"{result['outvoted']:,}"
     yield "One sample per step", _single(result)
     tokens = result["tokens"]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -56,13 +56,17 @@ class Drafts(TypedDict):
 
 
 class Stuck(TypedDict):
-    """The step on which a run last stopped undecided: why, its votes, red flags and samples on all rungs."""
+    """The step on which a run last stopped undecided: why, its votes, red flags and samples on all rungs.
+
+    `passed` says that it is contested: it waits for an answer, and no model votes on it again.
+    """
 
     step: int
     reason: str
     ballot: dict[str, int]
     flags: dict[str, int]
     samples: int
+    passed: NotRequired[bool]
 
 
 class Summary(TypedDict):
@@ -431,7 +435,9 @@ _STUCK = "stuck"
 
 def stuck_note(step: int, error: Undecided) -> tuple[str, str]:
     """Return the name and the text of the note that a run keeps of the step on which it stopped undecided."""
-    stuck = Stuck(step=step, reason=error.reason, ballot=error.ballot, flags=error.flags, samples=error.samples)
+    stuck = Stuck(
+        step=step, reason=error.reason, ballot=error.ballot, flags=error.flags, samples=error.samples, passed=error.passed
+    )
     return _STUCK, json.dumps(stuck)
 
 

@@ -72,16 +72,18 @@ def test_what_the_file_has_is_not_asked_again_and_minutes_are_a_limit(tmp_path: 
 def test_each_sample_is_asked_a_variant_and_errors_are_told_apart_within_and_between(tmp_path: Path) -> None:
     """A simulated model errs on a prompt, and on each naming of the pegs in its own way."""
     model = resolve_model("sim:perfect,error=.3,rho=.6", seed=1)
-    request = request_of(samples=8, variants=True, check=False, max_tokens={"scripted": 750})
+    request = request_of(
+        options={"disks": 5}, total=31, steps=31, samples=8, variants=True, check=False, max_tokens={"scripted": 750}, seed=1
+    )
     with open_calibration(tmp_path / "c.jsonl", request) as calibration:
-        asyncio.run(calibrate(calibration, Hanoi(3), model, "scripted"))
+        asyncio.run(calibrate(calibration, Hanoi(5), model, "scripted"))
         result = calibration.conclude("scripted", (1.0, 2.0))
         lines = [*calibration.steps.values()]
     assert result.variants is not None
     assert result.variants.within is not None
     assert result.variants.between is not None
     assert result.variants.within > result.variants.between + 0.2
-    assert sum(result.variants.pairs) == 7 * 28
+    assert sum(result.variants.pairs) == 31 * 28
     assert all(len(line.variants) == 8 and set(line.variants) <= set(range(6)) for line in lines)
     with open_calibration(tmp_path / "c.jsonl", request) as calibration:
         assert calibration.missing("scripted") == []

@@ -205,6 +205,8 @@ def test_a_cancel_keeps_what_was_decided() -> None:
     async def cancelled() -> None:
         graph = create_maker(task, log=log, model=model, k=2).compile()
         work = asyncio.ensure_future(graph.ainvoke({}))
+        while len(log.entries) < 5:  # noqa: ASYNC110  the log tells nobody
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.5)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)

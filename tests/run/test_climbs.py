@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from maker_graph import AheadBy, LimitReached, Run, Rung, Undecided, Voting
+from maker_graph.cli.summary import _summary_rows
 from maker_graph.core.items import Items
 from tests.graph.test_maker import Countdown
 from tests.models.serving import gateway
@@ -135,6 +136,9 @@ def test_a_step_that_waits_for_a_person_asks_no_model_and_needs_no_checkpoint(tm
         with pytest.raises(Undecided) as stopped:
             run.solve(probe=False)
         before = run.verify()
+        assert before["stuck"] is not None
+        assert before["stuck"].get("passed") is True
+        assert ("Contested", "at step 1, after 2 samples, votes 1:1") in [*_summary_rows(before)]
     for _ in range(2):
         with Run.open(tmp_path / "run", task=Down()) as run:
             with pytest.raises(Undecided) as waits:
@@ -180,3 +184,14 @@ def test_what_the_last_rung_passed_on_is_not_tried_again(tmp_path: Path, asked: 
         assert (result["passed"], asked["weak"]) == (3, 12)
         run.solve(retry_open=True)
         assert asked["weak"] == 12
+
+
+def test_a_step_that_is_stuck_on_all_rungs_begins_from_the_first_one_again(tmp_path: Path, strong: dict[str, str]) -> None:
+    strong["2"] = "?"
+    rungs = [Rung("openai:strong", TWO), Rung("openai:stronger", TWO)]
+    with Run.create(tmp_path / "run", Down(), cascade=rungs, fsync="normal") as run, pytest.raises(Undecided):
+        run.solve(probe=False)
+    strong.clear()
+    with Run.open(tmp_path / "run", task=Down()) as run:
+        assert run.solve(probe=False)["done"]
+        assert [(step.decision["by"], step.decision["tried"]) for step in run.steps()] == [("base", [])] * 2

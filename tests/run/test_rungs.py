@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from maker_graph import AheadBy, LimitReached, Run, Rung, UsageError, Voting
+from tests.run.test_asking import Leading
 from tests.run.test_reopening import Rehearsed
 
 SURE = "sim:perfect"
@@ -48,6 +49,20 @@ def test_each_rung_has_a_certificate_of_its_own(run: Run) -> None:
     assert {"base", "rung 2", "rung 3"} == {*certificate.parts}
     assert sum(part.covered for part in certificate.parts.values()) == 40
     assert certificate.covered == 40 - certificate.parts["rung 3"].covered, "one vote is no evidence"
+
+
+def test_a_rung_of_a_part_is_certified_by_its_own_rule(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    cascade = [
+        Rung("sim:perfect,error=.5", Voting(k=AheadBy(2, within=2), seed=1)),
+        Rung(SURE, Voting(k=1, seed=1)),
+    ]
+    with Run.create(tmp_path / "run", Leading(), cascade=cascade, fsync="normal") as run:
+        run.solve()
+        parts = run.certify().parts
+    assert {name: part.k for name, part in parts.items()} == {name: 2 if name.endswith("base") else 1 for name in parts}
+    assert any(name.endswith("rung 2") for name in parts)
+    assert sum(part.covered for part in parts.values()) == 3
 
 
 def test_the_settings_keep_the_cascade(run: Run) -> None:

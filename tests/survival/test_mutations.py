@@ -157,8 +157,8 @@ MUTATIONS = {
     ),
     "the launch order": Mutation(
         "graph/microstep.py",
-        'samples = sorted(map(_as_sample, values["vote_samples"]), key=lambda each: each.index)',
-        'samples = [*map(_as_sample, values["vote_samples"])]',
+        'samples = sorted(map(as_sample, values["vote_samples"]), key=lambda each: each.index)',
+        'samples = [*map(as_sample, values["vote_samples"])]',
         "tests/graph/test_microstep.py::test_samples_are_judged_in_the_order_of_launch_even_if_the_channel_has_them_in_another",
     ),
     "what is held in the journal": Mutation(

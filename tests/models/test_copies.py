@@ -60,8 +60,11 @@ def test_copies_from_a_gateways_cache_never_win_and_are_said_at_once() -> None:
 
 def test_copies_are_seen_at_one_temperature_too_once_the_ids_are_known_to_differ() -> None:
     with gateway(paris) as (url, _):
-        node = create_microstep(behind(url), k=3, temperature=0.7, calls={"copies": Copies(lambda _: None)}, stuck_after=5)
-        node.invoke({"messages": [("user", "The first question?")]})
+        copies = Copies(lambda _: None)
+        single = create_microstep(behind(url), k=1, temperature=0.7, calls={"copies": copies})
+        for question in ("The first question?", "Another one?"):
+            single.invoke({"messages": [("user", question)]})
+        node = create_microstep(behind(url), k=3, temperature=0.7, calls={"copies": copies}, stuck_after=5)
         with pytest.raises(Undecided, match="copy"):
             node.invoke({"messages": [("user", "The second one?")]}, {"max_concurrency": 1})
 

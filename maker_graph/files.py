@@ -65,6 +65,21 @@ def text_of(content: bytes, name: str, kind: str) -> str:
     return text
 
 
+def users_text(path: Path, kind: str) -> str:
+    """Return the text of a user's file; `kind` is what to save it as, such as "the table as CSV".
+
+    Raises:
+        UsageError: it cannot be read, is no regular file, or no text; the text says which.
+    """
+    try:
+        if odd := odd_kind(path):
+            raise UsageError(f"{path} is {odd}: give the name of a regular file.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    return text_of(content, str(path), kind)
+
+
 def odd_kind(path: Path) -> str | None:
     """Return in words what is at `path`, if it is something else than a regular file: to read it might take for ever.
 

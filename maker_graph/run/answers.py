@@ -11,7 +11,7 @@ from typing import Any
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
-from maker_graph.files import odd_kind, text_of
+from maker_graph.files import users_text
 from maker_graph.run.review import OpenItem
 
 COLUMNS = ("item", "question", "ballot", "answer")
@@ -40,13 +40,7 @@ def read_answers(path: Path) -> dict[int, str]:
     Raises:
         UsageError: the file cannot be read, or is none with answers; the text says where.
     """
-    try:
-        if kind := odd_kind(path):
-            raise UsageError(f"{path} is {kind}: give the name of a regular file.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    text = text_of(content, str(path), "the file as JSON Lines or CSV")
+    text = users_text(path, "the file as JSON Lines or CSV")
     read: Callable[[str, Path], Iterator[tuple[int, Any, Any]]] = _csv if path.suffix.lower() == ".csv" else _json_lines
     found: dict[int, str] = {}
     lines = 0

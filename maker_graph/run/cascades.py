@@ -6,18 +6,18 @@
 ]}
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from maker_graph.core.canonical import strict_json
 from maker_graph.core.characters import visible
 from maker_graph.core.rules import AheadBy, Confirm, StoppingRule
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Voting
 from maker_graph.errors import UsageError
-from maker_graph.files import odd_kind, text_of
+from maker_graph.files import users_text
 from maker_graph.models.names import info_of
 from maker_graph.run.votings import RungSettings, see_kept
 
@@ -201,25 +201,11 @@ def _see_first(place: int, rung: RungSettings) -> RungSettings:
 
 
 def _json_of(path: Path) -> Any:
+    text = users_text(path, "the file as JSON")
     try:
-        if kind := odd_kind(path):
-            raise UsageError(f"{path} is {kind}: give the name of a regular file.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    try:
-        return json.loads(text_of(content, str(path), "the file as JSON"), object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, UsageError):
-            raise
+        return strict_json(text)
+    except ValueError as error:
         raise UsageError(f"{path} is no JSON: {visible(str(error))[:200]}.") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice in an object")
-    return found
 
 
 def _cascade(found: Any, where: str) -> CascadeFile:

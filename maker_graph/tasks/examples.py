@@ -6,17 +6,16 @@
 """
 
 import inspect
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from maker_graph.core.canonical import sorted_json
+from maker_graph.core.canonical import sorted_json, strict_json
 from maker_graph.core.characters import visible
 from maker_graph.core.examples import Example
 from maker_graph.core.items import Items
 from maker_graph.errors import UsageError
-from maker_graph.files import odd_kind, text_of
+from maker_graph.files import users_text
 
 OPTION = "examples"
 """The name of the option with the file."""
@@ -38,17 +37,8 @@ def read_examples(path: Path) -> list[Example]:
     Raises:
         UsageError: the file cannot be read, or is none with examples; the text says where.
     """
-    try:
-        if kind := odd_kind(path):
-            raise UsageError(f"{path} is {kind}: give the name of a regular file.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    found = [
-        _example(line, f"{path}, line {number}")
-        for number, line in enumerate(text_of(content, str(path), "the examples as JSON Lines").split("\n"), start=1)
-        if line.strip()
-    ]
+    lines = users_text(path, "the examples as JSON Lines").split("\n")
+    found = [_example(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
     if not found:
         raise UsageError(f'{path} holds no examples: each line is {{"item": ..., "answer": ...}}.')
     return found
@@ -56,8 +46,8 @@ def read_examples(path: Path) -> list[Example]:
 
 def _example(line: str, where: str) -> Example:
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        found = strict_json(line)
+    except ValueError as error:
         raise UsageError(f"{where}: this is no JSON ({visible(str(error))[:100]}).") from None
     if not isinstance(found, dict) or "item" not in found or ("reply" in found) == ("answer" in found):
         raise UsageError(

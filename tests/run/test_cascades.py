@@ -73,7 +73,8 @@ def test_a_file_may_hold_several_for_a_plan_and_each_has_a_name(tmp_path: Path) 
     [
         ("", "is no JSON"),
         ("{", "is no JSON"),
-        ('{"rungs": [], "rungs": []}', "a key stands twice"),
+        ('{"rungs": [], "rungs": []}', "is no JSON"),
+        ('{"rungs": [{"model": "sim:perfect", "temperature": NaN}]}', "is no JSON"),
         ({}, "rungs: Field required"),
         ({"rungs": []}, "at least 1"),
         ({"rungs": [{}]}, r"rungs\.1\.model"),

@@ -13,6 +13,7 @@ from maker_graph.core.canonical import sorted_json
 from maker_graph.core.decision import Decision, Vote, given_up, rung_of
 from maker_graph.core.guarding import AnyTask, guarded, see_task
 from maker_graph.core.machine import Machine
+from maker_graph.core.schema import schema_asked
 from maker_graph.core.task import Rephrases, Varies
 from maker_graph.core.voting import Auto, Temperature, Voting
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
@@ -214,13 +215,16 @@ def _see_asks(task: AnyTask, voting: Voting, cascade: Sequence[RungSettings]) ->
     """See that the task can ask what the votes ask of it.
 
     Raises:
-        UsageError: it has no variants, or cannot rephrase.
+        UsageError: it has no variants, cannot rephrase, or does not say what its replies are.
     """
     parts = guarded(task).voted_parts.values()
     if _varied(voting, cascade) and not _all(parts, Varies):
         raise UsageError("The task has no variants(state), so its samples cannot be asked variants: leave them out.")
     if any(rung.rephrase for rung in cascade) and not _all(parts, Rephrases):
         raise UsageError("A rung of the cascade asks a rephrased prompt, and the task has no rephrase(state, attempt).")
+    if voting.structured or any(rung.voting.structured for rung in cascade):
+        for part in parts:
+            schema_asked(None, part.schema, parsed=True)  # or it raises
 
 
 def _varied(voting: Voting, cascade: Sequence[RungSettings]) -> bool:

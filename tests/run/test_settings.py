@@ -220,6 +220,13 @@ def test_a_run_whose_rule_gives_up_says_of_each_open_step_whether_it_is_conteste
 def test_a_task_that_cannot_ask_what_is_voted_on_is_told_before_anything_is_stored() -> None:
     with pytest.raises(UsageError, match="has no variants"):
         new_settings(described(Story()), "sim:perfect", Voting(variants=True))
+    structured = Voting(structured=True)
+    for how in (
+        {"voting": structured},
+        {"voting": Voting(), "cascade": [RungSettings(model="sim:perfect", voting=structured)]},
+    ):
+        with pytest.raises(UsageError, match="what a reply is"):
+            new_settings(described(Hanoi(3)), "sim:perfect", **how)
     rung = RungSettings(model="sim:perfect", voting=Voting(), rephrase=1)
     with pytest.raises(UsageError, match="has no rephrase"):
         new_settings(described(Story()), "sim:perfect", Voting(), cascade=[rung])

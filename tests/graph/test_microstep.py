@@ -534,10 +534,11 @@ def test_the_schema_of_the_answer_goes_to_the_provider_only_if_asked() -> None:
     said = {"index": 0, "message": {"role": "assistant", "content": '{"city": "Paris"}'}, "finish_reason": "stop"}
     with server((200, completion(choices=[said]), {})) as (url, asked):
         model = ChatOpenAI(model="m", base_url=url, api_key="none")  # type: ignore[arg-type]  # a string will do
-        for structured in (False, True):
+        for structured, schema in ((False, None), (True, schema_of(City))):
             node = create_microstep(model, k=2, answer=City, structured=structured, decision="decision")
             assert node.invoke({"messages": [("user", "The capital of France?")]})["decision"]["answer"] == {"city": "Paris"}
-    schemas = [body.get("response_format", {}).get("json_schema", {}).get("schema") for body in asked]
-    assert schemas == [None, None, schema_of(City), schema_of(City)]
+            schemas = [body.get("response_format", {}).get("json_schema", {}).get("schema") for body in asked]
+            assert schemas == [schema] * len(asked)
+            asked.clear()
     with pytest.raises(UsageError, match="structured needs a type as answer="):
         create_microstep(model, structured=True)

@@ -32,7 +32,7 @@ from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
-from maker_graph.run.cascades import CascadeFile, read_cascade, rungs_of
+from maker_graph.run.cascades import CascadeFile, ChosenCascade, read_cascade, rungs_of
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
@@ -169,7 +169,7 @@ class Run:
         model: str | Mapping[str, str] | None = None,
         k: int | Auto | Mapping[str, int | Auto] = "auto",
         within: int | None = None,
-        cascade: "str | Path | CascadeFile | Sequence[Rung] | None" = None,
+        cascade: "str | Path | CascadeFile | Sequence[Rung] | ChosenCascade | None" = None,
         target: float = TARGET,
         calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",
@@ -209,7 +209,8 @@ class Run:
             within: so many votes at most; a step that nobody can win within them is contested, and passed on: it is left open
                 for a person, and no model votes on it again.
             cascade: in place of model, k, within, temperature and the ladder: a file of `maker-graph run --cascade`, or a list
-                of `Rung`s whose models are named. What one rung does not decide goes to the next.
+                of `Rung`s whose models are named, or what `choose_by_labels` has chosen. What one rung does not decide goes to
+                the next.
             target: for k="auto", the chance that no step is wrong.
             calibration: what is known of the model: the file that `maker-graph calibrate` wrote; for a task of parts a mapping
                 from the name of a part to its file.
@@ -258,6 +259,8 @@ class Run:
             structured=structured,
         )
         estimates, expected = None, dict[str, str]()
+        if isinstance(cascade, ChosenCascade):
+            expected, cascade = dict(cascade.notes), cascade.cascade
         if cascade is not None:
             see_alone(
                 model=(model, None),
@@ -279,7 +282,7 @@ class Run:
             )
             read = read_cascade(Path(cascade)) if isinstance(cascade, str | Path) else cascade
             first, *others = rungs_of(read, seed=seed, check=check)
-            expected = expected_of(read)
+            expected |= expected_of(read)
             settings = new_settings(loaded, first.model, first.voting, cascade=others)
         elif model is None:
             raise UsageError("No model is named: give model, or a cascade.")

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from maker_graph.calibration.votes import FLAG, RIGHT, LabelledVotes, Pool, PoolName
 from maker_graph.core.ballot import count
 from maker_graph.core.decision import SCATTERED
-from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, Hung, StoppingRule
+from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, Hung, Majority, StoppingRule
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
@@ -133,6 +133,21 @@ def tried(cascade: CascadeFile, votes: LabelledVotes) -> Trial:
             known[sequences] = found = _climbed(judges, sequences)
         ends[place], samples[place] = found
     return Trial(fitted, rows, ends, samples, tuple(_notes(named, fitted, pools, rows)))
+
+
+def share_of_majority(pool: Pool, votes: int) -> float | None:
+    """Return the share of wrong rows among those that a majority of the first `votes` valid samples decides; None if none is.
+
+    Rows with fewer valid samples are left out.
+    """
+    rule, decided, wrong = Majority(votes), 0, 0
+    for row in pool.rows.values():
+        if len(valid := row.sequence.replace(FLAG, "")) >= votes:
+            verdict = rule(count(valid[:votes]))
+            if isinstance(verdict, Decided):
+                decided += 1
+                wrong += verdict.candidate != RIGHT
+    return wrong / decided if decided else None
 
 
 def _climbed(judges: "Sequence[_Judge]", sequences: Sequence[str]) -> tuple[int, int]:

@@ -42,7 +42,7 @@ from maker_graph.run.results import write_out
 from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
 from maker_graph.run.traces import Trace
-from maker_graph.run.votings import LadderSettings
+from maker_graph.run.votings import NO_LADDER, LadderSettings
 from maker_graph.statistics.audit import CONFIDENCE
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import LoadedTask, described
@@ -278,12 +278,12 @@ class Run:
                 retry_temperature=(retry_temperature, 1.0),
                 rephrase=(rephrase, True),
                 escalate=(escalate, None),
-                **({} if isinstance(cascade, str | Path) else {"seed": (seed, "auto"), "check": (check, True)}),
+                **({} if isinstance(cascade, str | Path | CascadeFile) else {"seed": (seed, "auto"), "check": (check, True)}),
             )
             read = read_cascade(Path(cascade)) if isinstance(cascade, str | Path) else cascade
             first, *others = rungs_of(read, seed=seed, check=check)
             expected |= expected_of(read)
-            settings = new_settings(loaded, first.model, first.voting, cascade=others)
+            settings = new_settings(loaded, first.model, first.voting, NO_LADDER, cascade=others)
         elif model is None:
             raise UsageError("No model is named: give model, or a cascade.")
         else:
@@ -380,6 +380,17 @@ class Run:
         """What was expected of the run before its first call; None if too little was known."""
         note = self._opened.journal.note("plan")
         return None if note is None else dict(json.loads(note))
+
+    @property
+    def backing(self) -> str:
+        """What labelled rows back of its decisions, in sentences; empty if they did not choose its rule."""
+        from maker_graph.run.uses import labels_used
+
+        return " ".join(each.said for each in labels_used(self._opened.journal) if each.purpose == "measured")
+
+    def note(self, name: str) -> str | None:
+        """Return a note of its journal; None if there is none of this name."""
+        return self._opened.journal.note(name)
 
     def solve(self, **how: Unpack[Solving]) -> Summary:
         """Go on from the last committed step to the end; return the run in figures.

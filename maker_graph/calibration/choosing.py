@@ -208,7 +208,7 @@ def choose_by_labels(
     concurrency: int = 16,
     calls: Calls | None = None,
     probe: bool = True,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int, int], None] = lambda *_: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Chosen:
     """Return the temperature and the rule with which a run should sample, chosen by the labelled rows of a task.
@@ -228,7 +228,8 @@ def choose_by_labels(
         concurrency: samples in flight at once.
         calls: how requests are made.
         probe: whether a real model is asked first whether a cache answers.
-        progress: told of each row at each temperature.
+        progress: told how many rows were asked, at all temperatures together, and of how many; first of those that were
+            asked before.
         warn: told what went wrong without stopping.
 
     Raises:
@@ -269,13 +270,17 @@ class _Asking:
 def _asked(
     asking: _Asking,
     files: Sequence[tuple[Path, CalibrationRequest]],
-    progress: Callable[[], None],
+    progress: Callable[[int, int], None],
     warn: Callable[[str], None],
 ) -> Account:
     """Ask what is missing in the files, one after the other; return what all of them have used up."""
     name = asking.how.model
     with ExitStack() as stack:
         opened = [stack.enter_context(open_calibration(*each)) for each in files]
+        total = sum(each.request.steps for each in opened)
+
+        def told() -> None:
+            progress(sum(len(each.steps) for each in opened), total)
 
         async def ask(calibration: Calibration) -> None:
             others = [each.account() for each in opened if each is not calibration]
@@ -289,10 +294,11 @@ def _asked(
                 concurrency=asking.concurrency,
                 calls=asking.calls,
                 probe=asking.probe,
-                progress=progress,
+                progress=told,
                 warn=warn,
             )
 
+        told()
         for calibration in opened:
             asyncio.run(ask(calibration))
         return together([each.account() for each in opened])
@@ -347,7 +353,9 @@ def _unanimous(line: Line) -> bool:
 
 def _rung(rung: RungFile, how: Sampling, task: Items) -> RungFile:
     """Return a rung as a run is to sample it: as the labelled rows were."""
-    more = {"variants": bool(task.examples), "stop": list(how.stop), "structured": how.structured}
+    more: dict[str, Any] = {"variants": bool(task.examples), "stop": list(how.stop), "structured": how.structured}
+    if (rung.k or 0) > 1 and rung.within is None:
+        more["within"] = rung.max_samples  # as it was tried: what is not decided by then is contested, and asked no more
     return RungFile.model_validate({**rung.model_dump(include=rung.model_fields_set), **more})
 
 
@@ -377,7 +385,7 @@ def _of_program(rows: Rows, goal: PlanGoal) -> list[str]:
     return [
         (
             f"The program answered {decided:,} of {decided + len(rows.voted):,} labelled rows, {wrong:,} of them wrong: with "
-            f"{percent(goal.confidence)} confidence at most {percent(bound, up=True)} of what it answers contradict such labels."
+            f"{percent(goal.confidence)} confidence at most {percent(bound, up=True)} of its answers contradict such labels."
         )
     ]
 

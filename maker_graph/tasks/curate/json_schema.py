@@ -3,7 +3,6 @@
 Formats such as `date` are checked. What a `$ref` names must stand in the file itself: nothing is fetched.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -141,8 +140,3 @@ def _numbers(value: JSON) -> JSON:
 
 def _nothing(uri: str) -> NoReturn:
     raise ValueError(f"{uri} is not in the file, and nothing is fetched: put it under $defs")
-
-
-def as_text(value: object) -> str:
-    """Return plain JSON as the text that a schema reads."""
-    return json.dumps(value, ensure_ascii=False)

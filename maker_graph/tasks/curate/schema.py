@@ -6,6 +6,7 @@ ways, as replies are flagged. `ValueError`: it is not of this form. `Invalid`: i
 
 import importlib
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -160,3 +161,8 @@ def see_cells(record: Mapping[str, JSON]) -> None:
     for name, value in record.items():
         if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
             raise Invalid(f"{name} begins like a formula, which a spreadsheet would run")
+
+
+def as_text(value: object) -> str:
+    """Return plain JSON as the text that a schema reads."""
+    return json.dumps(value, ensure_ascii=False)

@@ -14,3 +14,13 @@ def need_plan_extra(what: str) -> None:
     missing = [name for name in ("scipy", "matplotlib") if find_spec(name) is None]
     if missing:
         raise UsageError(f"{what} needs {' and '.join(missing)}: pip install 'maker-graph[plan]'.")
+
+
+def need_curate_extra(what: str, module: str) -> None:
+    """See that the module that reads some kind of file for `curate` is installed.
+
+    Raises:
+        UsageError: it is not; the text says how to install it.
+    """
+    if find_spec(module) is None:
+        raise UsageError(f"{what} needs {module.replace('_', '-')}: pip install 'maker-graph[curate]'.")

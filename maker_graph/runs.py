@@ -38,6 +38,7 @@ from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.preflight import expected_of, see_alone, see_models, see_results
+from maker_graph.run.provenance import Provenance
 from maker_graph.run.results import write_out
 from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
@@ -105,6 +106,7 @@ class Solving(TypedDict, total=False):
         draft_model: who drafts; the run's own model if None.
         on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
         out: where a task that has results writes them.
+        provenance: where it is told of each item how it ended.
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
@@ -131,6 +133,7 @@ class Solving(TypedDict, total=False):
     draft_model: str | None
     on_doubt: Literal["again", "ask"] | None
     out: Path | None
+    provenance: Path | None
     force: bool
     concurrency: int | None
     rpm: float | None
@@ -193,6 +196,7 @@ class Run:
         draft_model: str | None = None,
         on_doubt: Literal["again", "ask"] = "again",
         out: str | Path | None = None,
+        provenance: str | Path | None = None,
         force: bool = False,
         fsync: Fsync = "full",
         warn: Callable[[str], None] = lambda _: None,
@@ -236,6 +240,7 @@ class Run:
             draft_model: who drafts; the model itself if None.
             on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
             out: where a task that has results writes them.
+            provenance: where it is told of each item how it ended: JSON Lines, see `run/provenance.py`.
             force: files of the user's that stand there may be replaced, as they are now.
             fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
             warn: told what is worth knowing about the calibration.
@@ -302,6 +307,7 @@ class Run:
             draft_model=draft_model,
             on_doubt=on_doubt,
             out=None if out is None else Path(out).absolute(),
+            provenance=None if provenance is None else Path(provenance).absolute(),
         )
         see_models(settings, options, loaded.task)
         own = OwnFiles()
@@ -452,8 +458,9 @@ class Run:
         see_models(self.settings, options, self.task)
         if how.get("retry_open") and guarded(self.task).given is None:
             raise UsageError(f"{self.settings.task} has no items, so none is open: leave out retry_open (--retry-open).")
-        if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
-            raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
+        for name, path in (("out", options.out), ("provenance", options.provenance)):
+            if path is not None and path.resolve().is_relative_to(self.directory.resolve()):
+                raise UsageError(f"{path} is in the run's own directory: give another place to {name} (--{name}).")
         if self._opened.journal.writable:  # else it can only be finished already, and its results be there
             see_results(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
@@ -626,10 +633,14 @@ class Run:
             UsageError: a file of the user's stands there, or the folder is gone: solve it again with another `out`, or `force`.
             LimitReached: there is no room, or no access.
         """
-        out, task = self.options.out, self.task
-        if out is None or not isinstance(task, Items):
+        options, task = self.options, self.task
+        if not isinstance(task, Items) or (options.out is None and options.provenance is None):
             return 0
-        return write_out(task, out, directories.answers(self._opened), own_files(self._opened.journal))
+        if task.whole and self.step < (total_of(task) or 0):
+            return 0
+        trail = None if options.provenance is None else Provenance(options.provenance, self.settings, options)
+        journal = self._opened.journal
+        return write_out(task, options.out, journal.decisions(), own_files(journal), trail)
 
     def close(self) -> None:
         """Close the run's files."""

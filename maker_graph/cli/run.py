@@ -28,6 +28,7 @@ from maker_graph.cli.options import (
     OwnTask,
     Patience,
     Probe,
+    ProvenanceOption,
     Quiet,
     RecordTo,
     Rpm,
@@ -78,7 +79,13 @@ def run_command(
     disks: Disks = None,
     source: Source = None,
     sets: Sets = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix."
+        ),
+    ] = None,
+    provenance: ProvenanceOption = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -216,8 +223,8 @@ def run_command(
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Run, Solving
 
-    if task == "records" and out is None:
-        raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+    if task in {"records", "curate"} and out is None:
+        raise UsageError(f"{task} needs --input FILE and --out FILE.")
     if examples is not None:
         sets, variants = [*(sets or ()), f"examples={examples}"], variants or labelled is None
     if labelled is not None:
@@ -255,6 +262,7 @@ def run_command(
         "on_doubt": parse_on_doubt(on_doubt) or "again",
         "draft_model": draft_model,
         "out": out,
+        "provenance": provenance,
         "force": force,
     }
     how = Solving(
@@ -302,7 +310,8 @@ def resume_command(
     max_samples: Annotated[
         int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the rows. Default: as before.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results go. Default: as before.")] = None,
+    provenance: ProvenanceOption = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
@@ -352,6 +361,7 @@ def resume_command(
             answer=None if answer is None else unescaped(answer),
             max_samples=max_samples,
             out=None if out is None else out.absolute(),
+            provenance=None if provenance is None else provenance.absolute(),
             force=force,
             max_cost=max_cost,
             max_calls=max_calls,

@@ -20,12 +20,13 @@ def see_results(settings: Settings, options: RunOptions, task: AnyTask, own: Own
     Raises:
         UsageError: they cannot.
     """
-    if options.out is None:
+    if options.out is None and options.provenance is None:
         return
     if not isinstance(task, Items):
-        raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
+        name = "provenance" if options.out is None else "out"
+        raise UsageError(f"{settings.task} has no results to write: leave out `{name}` (--{name}).")
     sources = [*(file_named(value) for value in settings.options.values() if isinstance(value, str)), *declared_files(task)]
-    see_out(task, options.out, own, sources=sources, force=force)
+    see_out(task, options.out, own, provenance=options.provenance, sources=sources, force=force)
 
 
 def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:

@@ -4,7 +4,8 @@ The split is a hash of what the rows hold. So it is the same each time, and rows
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from maker_graph.core.canonical import sorted_json
 from maker_graph.core.examples import SHOWN, Example
@@ -21,7 +22,7 @@ EXAMPLES = 40
 """So many rows are shown as examples at most: a tenth of them, and no fewer than one sample is shown."""
 
 
-def with_labelled(task: Items, rows: Sequence[LabelledItem], name: str) -> None:
+def with_labelled(task: Items, rows: Sequence[LabelledItem], name: str, content: Callable[[Any], str] = sorted_json) -> None:
     """Give a task its labelled rows: to measure with, and as examples if it has none yet.
 
     Rows that hold the same as one before count once.
@@ -30,27 +31,28 @@ def with_labelled(task: Items, rows: Sequence[LabelledItem], name: str) -> None:
         task: an items task.
         rows: with their right answers; the file `name` says so.
         name: of the file, for what is said of it.
+        content: of an item: rows with the same one are the same row.
 
     Raises:
         UsageError: two rows hold the same and have different answers, a row is an example already, or there are too few.
     """
-    found = different(rows, name)
+    found = different(rows, name, content)
     if len(found) < LEAST:
         raise UsageError(
             f"{name} has {len(found):,} different rows: with fewer than {LEAST} nothing can be measured. Label more, at "
             "random, or give them to --examples and say --k and --within yourself."
         )
     if task.examples:
-        see_apart(task.examples, found, name)
+        see_apart(task.examples, found, name, content)
         task.labelled = found
         return
     shown = min(EXAMPLES, max(SHOWN, len(found) // 10))
-    ranked = sorted(found, key=lambda each: hashlib.sha256(f"example {_content(each.item)}".encode()).digest())
+    ranked = sorted(found, key=lambda each: hashlib.sha256(f"example {content(each.item)}".encode()).digest())
     task.examples = [Example(each.item, sorted_json(each.answer), each.row) for each in ranked[:shown]]
     task.labelled = sorted(ranked[shown:], key=lambda each: each.row)
 
 
-def different(rows: Sequence[LabelledItem], name: str) -> list[LabelledItem]:
+def different(rows: Sequence[LabelledItem], name: str, content: Callable[[Any], str] = sorted_json) -> list[LabelledItem]:
     """Return the rows without those that hold the same as one before.
 
     >>> [each.row for each in different([LabelledItem("a", 1, 1), LabelledItem("b", 1, 2), LabelledItem("a", 1, 3)], "f")]
@@ -61,7 +63,7 @@ def different(rows: Sequence[LabelledItem], name: str) -> list[LabelledItem]:
     """
     first: dict[str, LabelledItem] = {}
     for each in rows:
-        before = first.setdefault(_content(each.item), each)
+        before = first.setdefault(content(each.item), each)
         if sorted_json(before.answer) != sorted_json(each.answer):
             raise UsageError(
                 f"{name}: rows {before.row:,} and {each.row:,} hold the same and have different right answers: mend one."
@@ -69,20 +71,18 @@ def different(rows: Sequence[LabelledItem], name: str) -> list[LabelledItem]:
     return [*first.values()]
 
 
-def see_apart(examples: Sequence[Example], rows: Sequence[LabelledItem], name: str) -> None:
+def see_apart(
+    examples: Sequence[Example], rows: Sequence[LabelledItem], name: str, content: Callable[[Any], str] = sorted_json
+) -> None:
     """See that no labelled row is an example too.
 
     Raises:
         UsageError: some are; the text says which.
     """
-    shown = {_content(each.item) for each in examples}
-    if both := [each.row for each in rows if _content(each.item) in shown]:
+    shown = {content(each.item) for each in examples}
+    if both := [each.row for each in rows if content(each.item) in shown]:
         which = ", ".join(f"{row:,}" for row in both[:5]) + (", ..." if len(both) > 5 else "")
         raise UsageError(
             f"{len(both):,} rows of {name} are examples too (row {which}). A model would be measured on what it is shown: take "
             "them out of one of the two files."
         )
-
-
-def _content(item: object) -> str:
-    return sorted_json(item)

@@ -13,6 +13,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.errors import MakerError, UnknownTask, UsageError
 from maker_graph.files import is_there
+from maker_graph.tasks.curate.making import curate, names_code
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
@@ -138,8 +139,17 @@ def _records(input: Path) -> Records:  # noqa: A002  the option goes by this nam
         raise UsageError(f"{input} cannot be read: {error.strerror}.") from None
 
 
-SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records, "decompose": Decompose}
+SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records, "decompose": Decompose, "curate": curate}
 """The tasks that come with this package. Any other name is code of the user's own."""
+
+
+def runs_foreign_code(name: str, options: Mapping[str, Any]) -> bool:
+    """Return whether code that does not come with this package runs when this task is made: that which its name or options name.
+
+    >>> runs_foreign_code("hanoi", {}), runs_foreign_code("curate", {"schema": "orders:Order"})
+    (False, True)
+    """
+    return name not in SHIPPED or (name == "curate" and names_code(options))
 
 
 def _maker_of(name: str) -> Any:

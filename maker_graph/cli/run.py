@@ -82,7 +82,9 @@ def run_command(
     sets: Sets = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix."),
+        typer.Option(
+            metavar="FILE", help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix."
+        ),
     ] = None,
     provenance: ProvenanceOption = None,
     model: Annotated[

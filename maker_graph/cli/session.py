@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from maker_graph.cli.app import INTERRUPTED, Ending, code_of
+from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
 from maker_graph.cli.output import console, put, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
@@ -41,7 +41,7 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
-    unwritten = None if isinstance(stopped, TakenOver) else unwritten_of(run)
+    left, unwritten = (0, None) if isinstance(stopped, TakenOver) else written_of(run)
     result = summarized(run, quiet=quiet)
     print_summary(result, quiet=quiet or as_json)
     if not whole:
@@ -52,17 +52,20 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
         text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.directory}"
         tell(text)
         return replace(ending_of(result), reason=text)
+    if left and (ended := ending_of(result)).code == 0:
+        text = f"{left:,} results are left open, although all of their items are decided: they stand beside {run.options.out}."
+        tell(text)
+        return replace(ended, code=EXIT_CODES[Undecided], reason=text)
     return ending_of(result)
 
 
-def unwritten_of(run: Run) -> MakerError | None:
-    """Write what a run has found; return why that could not be done."""
+def written_of(run: Run) -> tuple[int, MakerError | None]:
+    """Write what a run has found; return how many results are open, and why they could not be written."""
     try:
-        run.write_results()
+        return run.write_results(), None
     except (UsageError, LimitReached) as error:
         tell(f"Error: {error} All answers are kept: maker-graph resume {run.directory} --out FILE writes them.")
-        return error
-    return None
+        return 0, error
 
 
 def _hung() -> None:

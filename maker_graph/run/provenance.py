@@ -34,7 +34,9 @@ class Provenance:
         self._settings = settings
         prices = prices_of(settings, options)
         models = [settings.model, *(rung.model for rung in settings.cascade)]
-        self._rungs: dict[int, tuple[str, Price | None]] = dict(enumerate(zip(models, (prices.model, *prices.rungs), strict=True)))
+        self._rungs: dict[int, tuple[str, Price | None]] = dict(
+            enumerate(zip(models, (prices.model, *prices.rungs), strict=True))
+        )
         self._stronger = (settings.ladder.model or settings.model, prices.ladder)
 
     @property

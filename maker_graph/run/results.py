@@ -77,9 +77,7 @@ def _same(path: Path, other: Path) -> bool:
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def write_out(
-    task: Items, out: Path | None, decisions: Iterable[Decision], own: OwnFiles, trail: Trail | None = None
-) -> int:
+def write_out(task: Items, out: Path | None, decisions: Iterable[Decision], own: OwnFiles, trail: Trail | None = None) -> int:
     """Write the results of `task` to `out`, and the trail of each; return how many items are open.
 
     `decisions` has those of the first items, in order. Files are there whole or not at all, and the same decisions make the
@@ -95,8 +93,12 @@ def write_out(
         own.see(*paths)  # which says so
     try:
         with ExitStack() as stack:
-            drafts = {path: _folder(stack, path) / path.name for path in [*([] if out is None else [out]), *paths[len(outputs) :]]}
-            count = _Count(None if trail is None else stack.enter_context(drafts[trail.path].open("w", encoding="utf-8")), trail)
+            drafts = {
+                path: _folder(stack, path) / path.name for path in [*([] if out is None else [out]), *paths[len(outputs) :]]
+            }
+            count = _Count(
+                None if trail is None else stack.enter_context(drafts[trail.path].open("w", encoding="utf-8")), trail
+            )
             decided = count.decided(task, decisions)
             if out is not None:
                 count.open += _written(task, decided, drafts[out])

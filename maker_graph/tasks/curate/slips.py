@@ -69,7 +69,11 @@ def _values(schema: RecordSchema, name: str, record: Mapping[str, JSON]) -> Iter
 def _texts(value: str) -> Iterator[str]:
     if match := re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})(.*)", value):
         year, month, day, rest = match.groups()
-        yield f"{year}-{day}-{month}{rest}" if day <= "12" and day != month else f"{year}-{month}-{'01' if day != '01' else '02'}{rest}"
+        yield (
+            f"{year}-{day}-{month}{rest}"
+            if day <= "12" and day != month
+            else f"{year}-{month}-{'01' if day != '01' else '02'}{rest}"
+        )
         yield f"{int(year) + 1:04}-{month}-{day}{rest}"
     elif match := re.fullmatch(r"(-?\d+)\.(\d+)", value):
         yield f"{match[1]}{match[2]}"

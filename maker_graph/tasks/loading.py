@@ -144,7 +144,7 @@ SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _rec
 
 
 def runs_foreign_code(name: str, options: Mapping[str, Any]) -> bool:
-    """Return whether code that does not come with this package runs when this task is made: that which its name or options name.
+    """Return whether a task is made by code that does not come with this package: by its name, or by one of its options.
 
     >>> runs_foreign_code("hanoi", {}), runs_foreign_code("curate", {"schema": "orders:Order"})
     (False, True)

@@ -112,7 +112,7 @@ def write_rows(out: Path, rows: Sequence[Mapping[str, str]], decided: Iterable[D
     with ExitStack() as stack:
         kept = [name for name in names if name not in INPUT]
         done, review = _writer(stack.enter_context(_opened(out)), ["row", *kept, *OUTPUT]), None
-        for number, row, _, answer in decided:
+        for number, row, _, answer, _ in decided:
             if isinstance(answer, Mapping):
                 done.writerow({"row": number, **{name: value for name, value in row.items() if name not in INPUT}, **answer})
                 continue

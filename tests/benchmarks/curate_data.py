@@ -319,7 +319,7 @@ def rules_for_addresses(row: Mapping[str, str]) -> dict[str, str] | None:
     odd = any(len(each.split()) > 2 for each in units) or any(char.isdigit() for each in cities for char in each)
     odd = odd or bool(cities) != bool(state)
     sided = any(each.split()[0].strip(".").replace(".", "").lower() in _SIDES for each in cities)
-    if odd or sided or words[0].isupper() or len(units) > 1 or len(cities) > 1:
+    if odd or sided or len(words[0].strip(".")) == 1 or len(units) > 1 or len(cities) > 1:
         return None
     return {
         "number": number,

@@ -55,7 +55,7 @@ class JsonSchema:
                 each: jsonschema_rs.validator_for(self._field_of(each), validate_formats=True, retriever=_nothing)
                 for each in self.fields
             }
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  what jsonschema_rs raises has no other base in common
             reason = visible(str(error).partition("\n")[0])[:200].rstrip(".")
             raise UsageError(f"{name} is no JSON schema of a draft from 4 to 2020-12: {reason}.") from None
 
@@ -71,7 +71,7 @@ class JsonSchema:
             schema = read_object(text)
         except ValueError as error:
             raise UsageError(f"{path}: {visible(str(error))[:200].partition(': each line')[0]}.") from None
-        return cls(schema, str(path), {"schema": path.absolute()})
+        return cls(schema, str(path), {"schema file": path.absolute()})
 
     def read(self, text: str, row: Mapping[str, JSON], /) -> dict[str, JSON]:  # noqa: ARG002  a JSON schema knows no row
         """Return the record in JSON text; a field that it lacks, and may lack, is null in it. See `RecordSchema`."""
@@ -88,7 +88,7 @@ class JsonSchema:
         return record
 
     def _null(self, found: Mapping[str, JSON]) -> set[str]:
-        """Return the fields that are null where the schema means that they are missing: null is all that a table has for both."""
+        """Return the fields that are null and may not be: they are missing, for which a table has nothing else."""
         return {name for name, value in found.items() if value is None and not self._fields[name].is_valid(None)}
 
     def key(self, record: Mapping[str, JSON], /) -> JSON:

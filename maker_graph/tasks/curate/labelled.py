@@ -49,8 +49,8 @@ def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterato
     lacking = [name for name in (*columns.input, *columns.fields.values()) if name not in rows.columns]
     if lacking and (text_only or len(lacking) == len([*columns.input, *columns.fields])):
         raise UsageError(
-            f"{path} has no column {named(lacking[:1])}. Labelled rows have the columns of the input ({named(columns.input)}) and "
-            f"those of the schema ({named(columns.fields.values())})."
+            f"{path} has no column {named(lacking[:1])}. Labelled rows have the columns of the input "
+            f"({named(columns.input)}) and those of the schema ({named(columns.fields.values())})."
         )
     status = next((name for name in rows.columns if folded(name) == folded(columns.status)), None)
     for number in range(1, len(rows) + 1):

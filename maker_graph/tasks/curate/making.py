@@ -29,7 +29,7 @@ Code = Annotated[str, AfterValidator(_located)]
 """`module:name` or `file.py:name`; for a schema also the file of a JSON schema."""
 
 
-def curate(
+def curate(  # noqa: PLR0917  they are options, and go by their names
     input: Path,  # noqa: A002  the option goes by this name
     schema: Code,
     program: Code | None = None,
@@ -45,8 +45,8 @@ def curate(
     Args:
         input: the table: CSV, JSON Lines or Parquet, by its suffix.
         schema: what a record is: a pydantic model as `module:Model` or `file.py:Model`, or the file of a JSON schema.
-        program: answers first: `module:function` or `file.py:function`, from a row to the fields of its record, or to None where
-            it is not sure.
+        program: answers first: `module:function` or `file.py:function`, from a row to the fields of its record, or to None
+            where it is not sure.
         per_field: whether each field is a question of its own.
         prefix: stands before the names of the columns that are new in the results.
         instructions: a file with what the prompt says beside the schema.
@@ -64,7 +64,7 @@ def curate(
     if program is not None:
         named = load_named(program, "the program", "a function as module:function or file.py:function")
         function("program", named.value, "row")
-        own, inputs = named.value, {} if named.file is None else {"program": named.file}
+        own, inputs = named.value, {} if named.file is None else {"program file": named.file}
 
     def solved(path: Path | None) -> Iterable[LabelledRow]:
         return () if path is None else read_labelled(path, columns, of_records)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from maker_graph.core.answers import candidate_of, reader_of
 from maker_graph.core.canonical import JSON, plain, strict_json
 from maker_graph.core.characters import visible
-from maker_graph.errors import Invalid, MakerError, UsageError
+from maker_graph.errors import Invalid, UsageError
 from maker_graph.tasks.curate.schema import see_cells
 
 _OF_THE_FORM = ("missing", "extra_forbidden", "json_invalid")
@@ -127,10 +128,12 @@ class ModelSchema:
     @cached_property
     def _adapters(self) -> Mapping[str, TypeAdapter[Any]]:
         """What reads one field, without the validators of the model."""
-        return {
-            name: TypeAdapter(Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation)
-            for name, info in self._model.model_fields.items()
-        }
+        return {name: TypeAdapter(_annotated(info)) for name, info in self._model.model_fields.items()}
+
+
+def _annotated(info: FieldInfo) -> Any:
+    """Return the type of a field with what is said of it beside its type."""
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
 
 
 def _see_object(text: str) -> None:

@@ -106,6 +106,26 @@ def _of_type(name: str, part: Mapping[str, Any], told: Mapping[str, Any]) -> str
     return f"{_NAMES.get(name, name)} ({form})" if name == "string" and form else _NAMES.get(name, name)
 
 
+def kinds_of(schema: RecordSchema, field: str) -> str:
+    """Return the kind of JSON that a field holds beside null, such as "string"; empty if it may hold several."""
+    part = resolved(schema.told["properties"][field], schema.told)
+    return next(iter(found)) if len(found := _kinds(part, schema.told) - {"null"}) == 1 else ""
+
+
+def _kinds(part: Mapping[str, Any], told: Mapping[str, Any]) -> set[str]:
+    part = resolved(part, told)
+    if choices := part.get("anyOf") or part.get("oneOf"):
+        found = set[str]().union(*(_kinds(each, told) for each in choices))
+        return {"string"} if found - {"null"} == {"number", "string"} and "type" not in part else found
+    if "enum" in part or "const" in part:
+        return {_NAME_OF.get(type(each), "") for each in part.get("enum", [part.get("const")])}
+    types = part.get("type", "")
+    return {types} if isinstance(types, str) else set(types)
+
+
+_NAME_OF = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+
+
 def _bounds(part: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[str]:
     """Yield what bounds the values, of all kinds that a value may be."""
     parts = [part, *(resolved(each, told) for each in part.get("anyOf", ()))]

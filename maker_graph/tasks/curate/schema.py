@@ -35,9 +35,17 @@ class RecordSchema(Protocol):
 
     name: str
     fields: Sequence[str]
-    told: Mapping[str, Any]
-    reply: Any
     inputs: Mapping[str, Path]
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """The JSON schema that a model is shown."""
+        ...
+
+    @property
+    def reply(self) -> Any:
+        """What a structured reply is held to."""
+        ...
 
     def read(self, text: str, row: Mapping[str, JSON], /) -> dict[str, JSON]:
         """Return the record in JSON text: field -> plain JSON.
@@ -78,7 +86,7 @@ def load_schema(source: str) -> RecordSchema:
     from maker_graph.tasks.curate.model_schema import ModelSchema  # noqa: PLC0415  pydantic, which a help text does not need
 
     named = load_named(source, "the schema", "a pydantic model as module:Model or file.py:Model, or a file with a JSON schema")
-    return ModelSchema.of(named.value, source, {} if named.file is None else {"schema": named.file})
+    return ModelSchema.of(named.value, source, {} if named.file is None else {"schema file": named.file})
 
 
 class Named:

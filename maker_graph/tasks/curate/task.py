@@ -14,7 +14,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.errors import Incomparable, Invalid, MakerError, UsageError
 from maker_graph.tasks.curate.labelled import LabelledRow, identity, record_of
 from maker_graph.tasks.curate.prompts import asked
-from maker_graph.tasks.curate.results import OPEN, Columns, Ended, columns_of, review_path, see_suffixes, write_rows
+from maker_graph.tasks.curate.results import OPEN, Ended, columns_of, see_suffixes, write_rows
 from maker_graph.tasks.curate.rows import Rows
 from maker_graph.tasks.curate.schema import RecordSchema, as_text
 from maker_graph.tasks.curate.slips import slips
@@ -70,7 +70,7 @@ class Curate(Items):
         self.inputs = {**schema.inputs, **(inputs or {})}
         self._program = program
         self._instructions = instructions
-        self.items: Sequence[Any] = rows
+        self.items: Any = rows
         self.schema: Any = schema.reply
         self._solved = [*examples]
         self.examples = [Example(each.row, as_text(each.record)) for each in self._solved]
@@ -114,9 +114,7 @@ class Curate(Items):
         except (Incomparable, ValueError) as error:
             raise UsageError(f"{self._on(row)} returned what is no plain JSON: {error}.") from None
         if not isinstance(values, dict):
-            raise UsageError(
-                f"{self._on(row)} returned {visible(repr(found))[:100]}: it returns the fields as a dict, or None."
-            )
+            raise UsageError(f"{self._on(row)} returned {visible(repr(found))[:100]}: it returns a dict of fields, or None.")
         return values
 
     def _on(self, row: Mapping[str, JSON]) -> str:
@@ -127,7 +125,7 @@ class Curate(Items):
         """Return what the schema says and the one row; a row knows nothing of its neighbours."""
         return asked(self.record_schema, item, self._instructions)
 
-    def parse(self, text: str, item: Mapping[str, JSON]) -> JSON:
+    def parse(self, text: str, item: Mapping[str, JSON]) -> JSON:  # type: ignore[override]  # it may take the item
         """Return the record in a reply: the whole of it, or its last line.
 
         Raises:
@@ -161,8 +159,8 @@ class Curate(Items):
         found = self._truth.get(identity(dict(item), self.rows.columns))
         if found is None:
             raise UsageError(
-                "A simulated model replies only where the right record is known: give --truth FILE, a file of labelled rows with "
-                "each row of the input, or name a real --model."
+                "A simulated model replies only where the right record is known: give --truth FILE, labelled rows "
+                "that hold each row of the input, or name a real --model."
             )
         return found
 
@@ -188,9 +186,9 @@ def _ended(each: DecidedItem) -> Ended:
 
 
 def object_in(text: str) -> str:
-    """Return the part of a reply that is its JSON object: all of it, or its last line after some reasoning.
+    r"""Return the part of a reply that is its JSON object: all of it, or its last line after some reasoning.
 
-    >>> object_in('The price is clear.\\n{"price": 1}')
+    >>> object_in('The price is clear.\n{"price": 1}')
     '{"price": 1}'
     """
     text = text.strip()

@@ -25,7 +25,7 @@ from maker_graph.calibration.lines import CalibrationRequest
 from maker_graph.calibration.measuring import calibrate
 from maker_graph.calibration.statement import percent, plan_statement
 from maker_graph.calibration.steps import state_at
-from maker_graph.calibration.trials import share_of_majority
+from maker_graph.calibration.trials import majority_of
 from maker_graph.calibration.votes import in_words, read_votes
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, sorted_json
@@ -52,7 +52,7 @@ TEMPERATURES = (0.4, 0.7, 1.0)
 """At which labelled rows are asked, if no temperature is named: below these, samples are nearly copies."""
 
 SAMPLES = 8
-"""Of each row at each temperature: enough for rules of five votes, with room for red flags."""
+"""Of each row at each temperature, at least: enough for rules of five votes, with room for red flags."""
 
 TARGET = 0.95
 """The share of the decided rows that is to be right, if nothing else is said."""
@@ -88,8 +88,10 @@ class Sampling:
     def __post_init__(self) -> None:
         if not self.temperatures:
             raise UsageError("Labelled rows are asked at one temperature at least.")
-        if self.samples < MAJORITY:
-            raise UsageError(f"Each labelled row needs {MAJORITY} samples at least, not {self.samples}.")
+        if self.samples < SAMPLES:
+            raise UsageError(
+                f"Each labelled row needs {SAMPLES} samples at least, for rules of five votes, not {self.samples}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,9 +319,12 @@ def chosen_from(
     """Return what the samples in files choose."""
     votes = read_votes(files)
     plan = plan_labelled(votes, goal)
-    shares = [share_of_majority(pool, MAJORITY) for pool in votes.pools.values()]
-    half = min((share for share in shares if share is not None), default=1.0) / 2
-    best = _best(plan, half)
+    majorities = [each for each in (majority_of(pool, MAJORITY) for pool in votes.pools.values()) if each.decided]
+    best = _best(
+        plan,
+        half=min((each.wrong / each.decided for each in majorities), default=1.0) / 2,
+        samples=max((each.samples / each.rows for each in majorities), default=0.0),
+    )
     line = best or min((each for each in plan.lines if _unanimous(each)), key=lambda each: each.bound)
     said = _proved(plan, line) if best else _unproved(plan, line, len(files))
     statement = " ".join([*_of_program(rows, goal), *(["Of the others:"] if rows.program.decided else []), said])
@@ -334,12 +339,18 @@ def chosen_from(
     return Chosen(cascade, notes, plan=plan, proved=best is not None, statement=statement, account=account)
 
 
-def _best(plan: LabelPlan, half: float) -> Line | None:
-    """Return the proved rule that is chosen; None if none is proved."""
+def _best(plan: LabelPlan, *, half: float, samples: float) -> Line | None:
+    """Return the proved rule that is chosen; None if none is proved.
+
+    Args:
+        plan: what the labels say of each rule.
+        half: of the share of wrong decisions that a majority leaves.
+        samples: that a majority takes for each row.
+    """
     proved = [line for line in plan.lines if line.proved]
     if not proved:
         return None
-    fit = [each for each in proved if (each.tally.error or 0.0) <= half and each.tally.samples <= MAJORITY * each.tally.rows]
+    fit = [each for each in proved if (each.tally.error or 0.0) <= half and each.tally.samples <= samples * each.tally.rows]
     if fit:
         return max(fit, key=lambda each: (each.tally.decided, -each.tally.samples))
     return min(proved, key=lambda each: (each.tally.error or 0.0, -each.tally.decided))

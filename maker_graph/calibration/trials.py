@@ -135,19 +135,33 @@ def tried(cascade: CascadeFile, votes: LabelledVotes) -> Trial:
     return Trial(fitted, rows, ends, samples, tuple(_notes(named, fitted, pools, rows)))
 
 
-def share_of_majority(pool: Pool, votes: int) -> float | None:
-    """Return the share of wrong rows among those that a majority of the first `votes` valid samples decides; None if none is.
+class MajorityTally(NamedTuple):
+    """What a majority of the first valid samples makes of rows.
 
-    Rows with fewer valid samples are left out.
+    Attributes:
+        rows: how many there are.
+        decided: of them.
+        wrong: of the decided ones.
+        samples: drawn for all of them, red flags included.
     """
-    rule, decided, wrong = Majority(votes), 0, 0
+
+    rows: int
+    decided: int
+    wrong: int
+    samples: int
+
+
+def majority_of(pool: Pool, votes: int) -> MajorityTally:
+    """Return what a majority of the first `votes` valid samples makes of rows; a row with fewer is not decided."""
+    rule, decided, wrong, samples = Majority(votes), 0, 0, 0
     for row in pool.rows.values():
-        if len(valid := row.sequence.replace(FLAG, "")) >= votes:
-            verdict = rule(count(valid[:votes]))
-            if isinstance(verdict, Decided):
-                decided += 1
-                wrong += verdict.candidate != RIGHT
-    return wrong / decided if decided else None
+        valid = [place for place, each in enumerate(row.sequence) if each != FLAG][:votes]
+        samples += valid[-1] + 1 if len(valid) == votes else len(row.sequence)
+        verdict = rule(count(row.sequence[place] for place in valid))
+        if isinstance(verdict, Decided):
+            decided += 1
+            wrong += verdict.candidate != RIGHT
+    return MajorityTally(len(pool.rows), decided, wrong, samples)
 
 
 def _climbed(judges: "Sequence[_Judge]", sequences: Sequence[str]) -> tuple[int, int]:

@@ -10,13 +10,8 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-<<<<<<< HEAD
-from maker_graph.cli.app import INTERRUPTED, Ending, code_of
-from maker_graph.cli.output import console, put, show, shown, tell
-=======
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
-from maker_graph.cli.output import console, put, tell
->>>>>>> w-curate
+from maker_graph.cli.output import console, put, show, shown, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import ending_of, print_summary, summarized
@@ -46,18 +41,12 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
-<<<<<<< HEAD
-    unwritten = None if isinstance(stopped, TakenOver) else unwritten_of(run)
+    left, unwritten = (0, None) if isinstance(stopped, TakenOver) else written_of(run)
     summary = summarized(run, quiet=quiet)
     print_summary(summary, quiet=quiet or as_json)
     result: Mapping[str, Any] = {**summary, "backing": backing} if (backing := run.backing) else summary
     if backing and not (quiet or as_json):
         show(shown(("Backed by labels: ", "bold"), backing))
-=======
-    left, unwritten = (0, None) if isinstance(stopped, TakenOver) else written_of(run)
-    result = summarized(run, quiet=quiet)
-    print_summary(result, quiet=quiet or as_json)
->>>>>>> w-curate
     if not whole:
         return Ending(INTERRUPTED if stopped is None else code_of(stopped), _why(stopped, run.step + 1), result)
     if unwritten is not None:
@@ -65,17 +54,12 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     if summary["verdict"] == "open" and guarded(run.task).given is not None:
         text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.directory}"
         tell(text)
-<<<<<<< HEAD
         return replace(ending_of(summary), reason=text, result=result)
-    return replace(ending_of(summary), result=result)
-=======
-        return replace(ending_of(result), reason=text)
-    if left and (ended := ending_of(result)).code == 0:
+    if left and (ended := ending_of(summary)).code == 0:
         text = f"{left:,} results are left open, although all of their items are decided: they stand beside {run.options.out}."
         tell(text)
-        return replace(ended, code=EXIT_CODES[Undecided], reason=text)
-    return ending_of(result)
->>>>>>> w-curate
+        return replace(ended, code=EXIT_CODES[Undecided], reason=text, result=result)
+    return replace(ending_of(summary), result=result)
 
 
 def written_of(run: Run) -> tuple[int, MakerError | None]:

@@ -12,8 +12,8 @@ them is part of this project.
 
 The two schemas are what a user would write: fields, and a rule that nothing is made up. Each has programs that answer first.
 The simulated model is a small one: of its single valid samples about 78 % are right, and the errors of two samples of a row
-have a correlation of .3, because each row has a difficulty of its own (from a Beta distribution, drawn by the row). What it says when it
-is wrong are the mistakes that small models make on such rows. It is no evidence about any real model.
+have a correlation of .3, because each row has a difficulty of its own (from a Beta distribution, drawn by the row). What it
+says when it is wrong are the mistakes that small models make on such rows. It is no evidence about any real model.
 """
 
 import csv
@@ -32,7 +32,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -42,7 +42,7 @@ CACHE = Path(tempfile.gettempdir()) / "maker-graph-benchmarks"
 PRICE_PARSER, USADDRESS = "price-parser==0.5.1", "usaddress==0.5.16"
 
 ERROR, RHO = 0.22, 0.3
-"""Of the simulated model: the share of its valid samples that is wrong, and how the errors of two samples of a row hang together."""
+"""Of the simulated model: the share of its valid samples that is wrong, and the correlation of the errors within a row."""
 MODEL = f"sim:perfect,error={ERROR},flagged=0.02,favourite=0.6,output_tokens=40,max_tokens=200"
 LIST_PRICE = "0.1,0.4"
 """USD per million tokens of input and output: gpt-4.1-nano's list price."""
@@ -76,10 +76,11 @@ class Table(NamedTuple):
         for file, more in ((plain, ()), (labelled, tuple(self.truths[0]))):
             with file.open("w", encoding="utf-8", newline="") as out:
                 lines = csv.writer(out)
-                lines.writerow([*self.columns, *more])
+                lines.writerow([*self.columns, *more, *(["status"] if more else [])])
                 for place in chosen:
-                    record = self.truths[place]
-                    lines.writerow([*self.rows[place].values(), *("" if record[key] is None else record[key] for key in more)])
+                    record = [self.truths[place][key] for key in more]
+                    solved = ["" if each is None else each for each in record] + ["decided by person"] * bool(more)
+                    lines.writerow([*self.rows[place].values(), *solved])
         return plain, labelled
 
     def rehearse(self) -> Callable[[Mapping[str, str]], Replies]:
@@ -188,7 +189,7 @@ def prices() -> Table:
 def addresses() -> Table:
     """Return the addresses."""
     rows, truths = [], []
-    for address in ElementTree.parse(fetched(USADDRESS) / "training" / "labeled.xml").getroot():  # noqa: S314  pinned
+    for address in ET.parse(fetched(USADDRESS) / "training" / "labeled.xml").getroot():  # noqa: S314  pinned
         words = [((token.text or "").strip(), token.tag) for token in address]
         rows.append({"address": " ".join(word for word, _ in words)})
         truths.append(_parts(words))
@@ -280,16 +281,20 @@ for text in json.load(sys.stdin):
 print(json.dumps(found))
 """
 
-_STATES = (
-    "al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri sc sd "
-    "tn tx ut vt va wa wv wi wy dc"
-).split()
-_TYPES = (
-    "street st avenue ave road rd drive dr lane ln boulevard blvd court ct place pl circle cir way parkway pkwy highway hwy "
-    "terrace ter trail trl square sq loop pike"
-).split()
-_UNITS = "suite ste apt unit floor fl room rm #".split()
-_SIDES = "n s e w ne nw se sw north south east west".split()
+_STATES = re.compile(
+    "al|ak|az|ar|ca|co|ct|de|fl|ga|hi|id|il|in|ia|ks|ky|la|me|md|ma|mi|mn|ms|mo|mt|ne|nv|nh|nj|nm|ny|nc|nd|oh|ok|or|pa|ri|sc|"
+    "sd|tn|tx|ut|vt|va|wa|wv|wi|wy|dc"
+)
+_TYPES = re.compile(
+    "street|st|avenue|ave|road|rd|drive|dr|lane|ln|boulevard|blvd|court|ct|place|pl|circle|cir|way|parkway|pkwy|highway|hwy|"
+    "terrace|ter|trail|trl|square|sq|loop|pike"
+)
+_UNITS = re.compile("suite|ste|apt|unit|floor|fl|room|rm|#.*")
+_SIDES = re.compile("n|s|e|w|ne|nw|se|sw|north|south|east|west")
+
+
+def _is(kind: re.Pattern[str], word: str) -> bool:
+    return kind.fullmatch(word.replace(".", "").lower()) is not None
 
 
 def rules_for_addresses(row: Mapping[str, str]) -> dict[str, str] | None:
@@ -304,21 +309,21 @@ def rules_for_addresses(row: Mapping[str, str]) -> dict[str, str] | None:
     if found is None:
         return None
     number, first, middle, state, code = (each or "" for each in found.groups())
-    if state and state.lower() not in _STATES:
+    if state and not _is(_STATES, state):
         return None
     words, parts = first.split(), [each.strip() for each in middle.split(",") if each.strip()]
-    kinds = [place for place, word in enumerate(words) if word.strip(".").lower() in _TYPES]
+    kinds = [place for place, word in enumerate(words) if _is(_TYPES, word)]
     if len(kinds) != 1 or kinds[0] == 0 or any(word[0].isdigit() and not word[-1].isalpha() for word in words[: kinds[0]]):
         return None
     last = kinds[0] + 1
-    if last < len(words) and words[last].strip(".").lower() in _SIDES:
+    if last < len(words) and _is(_SIDES, words[last]):
         last += 1
     rest = [" ".join(words[last:]), *parts] if words[last:] else parts
-    units = [each for each in rest if each.split()[0].strip(".").lower() in _UNITS or each.startswith("#")]
+    units = [each for each in rest if _is(_UNITS, each.split()[0])]
     cities = [each for each in rest if each not in units]
     odd = any(len(each.split()) > 2 for each in units) or any(char.isdigit() for each in cities for char in each)
     odd = odd or bool(cities) != bool(state)
-    sided = any(each.split()[0].strip(".").replace(".", "").lower() in _SIDES for each in cities)
+    sided = any(_is(_SIDES, each.split()[0]) for each in cities)
     if odd or sided or len(words[0].strip(".")) == 1 or len(units) > 1 or len(cities) > 1:
         return None
     return {
@@ -333,7 +338,7 @@ def rules_for_addresses(row: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def price_mistakes(row: Mapping[str, str], right: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield what a small model makes of a price: a separator read wrongly, another number, the sign of another currency, or none."""
+    """Yield what a small model makes of a price: a separator read wrongly, another number, another currency, or none."""
     amount, currency, text = right["amount"], right["currency"], row["price"]
     numbers = [re.sub(r"[^\d.]", "", each.replace(",", ".")).strip(".") for each in re.findall(r"\d[\d.,]*", text)]
     others = [each for each in numbers if each and each.count(".") < 2 and Decimal(each) != Decimal(amount or "-1")]
@@ -370,6 +375,6 @@ def address_mistakes(row: Mapping[str, str], right: Mapping[str, Any]) -> Iterat
         yield {**right, "street": " ".join(street[:-1]), "unit": " ".join([street[-1], *unit])}
     if right["number"]:
         yield {**right, "number": "", "street": f"{right['number']} {right['street']}".strip()}
-    yield {**right, "other": row["address"], **{part: "" for part in PARTS[:-1]}}
+    yield {**right, "other": row["address"], **dict.fromkeys(PARTS[:-1], "")}
     yield {**right, "zip": right["zip"][::-1] or "10001"}
     yield {**right, "city": "", "other": "unknown"}

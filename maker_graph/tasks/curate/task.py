@@ -30,7 +30,7 @@ class Curate(Items):
         record_schema: what a record is.
         schema: what a structured reply is held to.
         columns: those of the results.
-        inputs: the files on which it stands beside its options.
+        inputs: the files on which the schema stands. Those of the program are none: it can be mended, and the run goes on.
     """
 
     whole = True
@@ -45,7 +45,6 @@ class Curate(Items):
         instructions: str = "",
         examples: Iterable[LabelledRow] = (),
         truth: Iterable[LabelledRow] = (),
-        inputs: Mapping[str, Path] | None = None,
     ) -> None:
         """Take a table and what its rows are to become.
 
@@ -57,7 +56,6 @@ class Curate(Items):
             instructions: the user's own, for the prompt.
             examples: solved rows that a prompt may show.
             truth: the right record of each row, to rehearse simulated models and to judge a run; or none.
-            inputs: files that are declared beside those of the schema.
 
         Raises:
             UsageError: two columns of the results would have the same name, or `truth` does not know each row.
@@ -65,7 +63,7 @@ class Curate(Items):
         self.rows = rows
         self.record_schema = schema
         self.columns = columns_of(rows.columns, schema, prefix)
-        self.inputs = {**schema.inputs, **(inputs or {})}
+        self.inputs = schema.inputs
         self._program = program
         self._instructions = instructions
         self.items: Any = rows

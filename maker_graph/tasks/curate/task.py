@@ -13,7 +13,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.errors import Incomparable, Invalid, MakerError, UsageError
 from maker_graph.tasks.curate.labelled import LabelledRow, identity, record_of
 from maker_graph.tasks.curate.prompts import asked
-from maker_graph.tasks.curate.results import OPEN, Ended, columns_of, see_suffixes, write_rows
+from maker_graph.tasks.curate.results import OPEN, Columns, Ended, columns_of, see_suffixes, write_rows
 from maker_graph.tasks.curate.rows import Rows
 from maker_graph.tasks.curate.schema import RecordSchema, as_text
 from maker_graph.tasks.curate.slips import slips
@@ -62,7 +62,7 @@ class Curate(Items):
         """
         self.rows = rows
         self.record_schema = schema
-        self.columns = columns_of(rows.columns, schema, prefix)
+        self.columns = self.columns_of(rows, schema, prefix)
         self.inputs = schema.inputs
         self._program = program
         self._instructions = instructions
@@ -73,6 +73,14 @@ class Curate(Items):
         self._truth = _known(truth, rows)
         if self._truth:
             self.truth = self._right
+
+    def columns_of(self, rows: Rows, schema: RecordSchema, prefix: str) -> Columns:
+        """Return the columns of the results.
+
+        Raises:
+            UsageError: two would have the same name.
+        """
+        return columns_of(rows.columns, schema, prefix)
 
     def given(self, item: Mapping[str, JSON]) -> JSON:
         """Return the record of the program, or None where it is not sure.

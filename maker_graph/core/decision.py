@@ -386,6 +386,11 @@ def given(answer: JSON, by: str) -> Decision:
     )
 
 
+def refused(by: str, why: str) -> Decision:
+    """Return the decision of a vote that could not be taken, as nobody may be asked the question: undecided, no sample."""
+    return {**given(None, by), "status": "undecided", "reason": why, "candidate": None}
+
+
 def answered(question: Decision, reply: Judged) -> Decision:
     """Return the decision of a person who was asked `question`: no sample was drawn and no vote cast for it."""
     return {

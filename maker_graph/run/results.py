@@ -101,7 +101,8 @@ def write_out(task: Items, out: Path | None, decisions: Iterable[Decision], own:
             )
             decided = count.decided(task, decisions)
             if out is not None:
-                count.open += _written(task, decided, drafts[out])
+                more = _written(task, decided, drafts[out])
+                count.open += more  # it counts itself meanwhile
                 _see_written(task, drafts[out], outputs)
             for _ in decided:
                 pass

@@ -12,15 +12,13 @@ from typing import Any
 from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.errors import MakerError, UnknownTask, UsageError
-from maker_graph.files import is_there
 from maker_graph.tasks.curate.making import curate, names_code
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
 from maker_graph.tasks.options import Option, Options, read_options
-from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import read_rows
+from maker_graph.tasks.records import records
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +123,7 @@ def _as_now(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     return {each: value for each, value in options.items() if each != "digest"}, {"input": options["digest"]}
 
 
-def _records(input: Path) -> Records:  # noqa: A002  the option goes by this name
-    """Return the records task of the rows in the file `input`.
-
-    Raises:
-        UsageError: it cannot be read, or is no table with the columns of records.
-    """
-    if is_there(input) and not input.is_file():
-        raise UsageError(f"{input} is no regular file: rows are read again at each resume, so put them into one.")
-    try:
-        return Records(read_rows(input.read_bytes(), str(input)))
-    except OSError as error:
-        raise UsageError(f"{input} cannot be read: {error.strerror}.") from None
-
-
-SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records, "decompose": Decompose, "curate": curate}
+SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": records, "decompose": Decompose, "curate": curate}
 """The tasks that come with this package. Any other name is code of the user's own."""
 
 

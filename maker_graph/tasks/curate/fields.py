@@ -1,7 +1,8 @@
 """Curating field by field: each field of a row is a question of its own, and so is decided, or left open, by itself.
 
 Rules across fields can only be held against the whole record, so that is done once its last field is decided. If the record
-breaks one, none of its fields is known to be wrong, and all of them stay decided in the journal; the row is open in the results.
+breaks one, none of its fields is known to be wrong, and all of them stay decided in the journal; but the row is open in the
+results.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

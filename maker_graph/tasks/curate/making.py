@@ -60,11 +60,10 @@ def curate(  # noqa: PLR0917  they are options, and go by their names
     """
     rows, of_records = open_rows(input), load_schema(schema)
     columns = columns_of(rows.columns, of_records, prefix)
-    own, inputs = None, dict[str, Path]()
+    own = None
     if program is not None:
-        named = load_named(program, "the program", "a function as module:function or file.py:function")
-        function("program", named.value, "row")
-        own, inputs = named.value, {} if named.file is None else {"program file": named.file}
+        own = load_named(program, "the program", "a function as module:function or file.py:function").value
+        function("program", own, "row")
 
     def solved(path: Path | None) -> Iterable[LabelledRow]:
         return () if path is None else read_labelled(path, columns, of_records)
@@ -78,7 +77,6 @@ def curate(  # noqa: PLR0917  they are options, and go by their names
         instructions="" if instructions is None else users_text(instructions, "the instructions"),
         examples=solved(examples),
         truth=solved(truth),
-        inputs=inputs,
     )
     if examples is not None and not task.examples:
         raise UsageError(f"{examples} holds no labelled rows.")

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, NoReturn, Protocol
+from typing import IO, Any, NoReturn, Protocol, TypeVar
 
 from maker_graph.core.canonical import JSON, MAX_DEPTH
 from maker_graph.core.characters import visible
@@ -53,12 +53,22 @@ def open_rows(path: Path) -> Rows:
     Raises:
         UsageError: it cannot be read, has no rows, or is no such table; the text says where.
     """
+    return opened(_kind_of(path), path)
+
+
+AnyRows = TypeVar("AnyRows", bound=Rows)
+
+
+def opened(kind: Callable[[Path], AnyRows], path: Path) -> AnyRows:
+    """Return the rows of a file of a known kind, whatever its suffix.
+
+    Raises:
+        UsageError: as `open_rows`.
+    """
     try:
         if odd := odd_kind(path):
             raise UsageError(f"{path} is {odd}: rows are read again at each resume, so put them into a regular file.")
-        if not path.exists():
-            raise UsageError(f"{path} is not there: give the name of a file with rows.")
-        rows = _kind_of(path)(path)
+        rows = kind(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     if not len(rows):

@@ -140,7 +140,9 @@ def _module(place: str) -> Any:
     path = Path(place).absolute()
     if not is_there(path):
         raise UsageError(f"{path} is not there: give a file with Python code.")
-    name = f"curate_{path.stem}_{abs(hash(str(path))):x}"
+    if (folder := str(path.parent)) not in sys.path:
+        sys.path.append(folder)  # for what it imports from beside it
+    name = f"curate_code_{path.stem}"
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

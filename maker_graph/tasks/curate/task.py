@@ -14,7 +14,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.errors import Incomparable, Invalid, MakerError, UsageError
 from maker_graph.tasks.curate.labelled import LabelledRow, identity, record_of
 from maker_graph.tasks.curate.prompts import asked
-from maker_graph.tasks.curate.results import OPEN, Ended, columns_of, see_suffixes, write_rows
+from maker_graph.tasks.curate.results import OPEN, Columns, Ended, columns_of, see_suffixes, write_rows
 from maker_graph.tasks.curate.rows import Rows
 from maker_graph.tasks.curate.schema import RecordSchema, as_text
 from maker_graph.tasks.curate.slips import slips
@@ -32,7 +32,7 @@ class Curate(Items):
         record_schema: what a record is.
         schema: what a structured reply is held to.
         columns: those of the results.
-        inputs: the files on which it stands beside its options.
+        inputs: the files on which the schema stands. Those of the program are none: it can be mended, and the run goes on.
     """
 
     whole = True
@@ -47,7 +47,6 @@ class Curate(Items):
         instructions: str = "",
         examples: Iterable[LabelledRow] = (),
         truth: Iterable[LabelledRow] = (),
-        inputs: Mapping[str, Path] | None = None,
     ) -> None:
         """Take a table and what its rows are to become.
 
@@ -59,15 +58,14 @@ class Curate(Items):
             instructions: the user's own, for the prompt.
             examples: solved rows that a prompt may show.
             truth: the right record of each row, to rehearse simulated models and to judge a run; or none.
-            inputs: files that are declared beside those of the schema.
 
         Raises:
             UsageError: two columns of the results would have the same name, or `truth` does not know each row.
         """
         self.rows = rows
         self.record_schema = schema
-        self.columns = columns_of(rows.columns, schema, prefix)
-        self.inputs = {**schema.inputs, **(inputs or {})}
+        self.columns = self.columns_of(rows, schema, prefix)
+        self.inputs = schema.inputs
         self._program = program
         self._instructions = instructions
         self.items: Any = rows
@@ -87,6 +85,14 @@ class Curate(Items):
         known = [LabelledItem(each.row, each.record, each.number) for each in rows]
         with_labelled(self, known, name, lambda item: identity(dict(item), self.rows.columns))
         self._truth = {**{identity(each.row, self.rows.columns): each.record for each in rows}, **self._truth}
+
+    def columns_of(self, rows: Rows, schema: RecordSchema, prefix: str) -> Columns:
+        """Return the columns of the results.
+
+        Raises:
+            UsageError: two would have the same name.
+        """
+        return columns_of(rows.columns, schema, prefix)
 
     def given(self, item: Mapping[str, JSON]) -> JSON:
         """Return the record of the program, or None where it is not sure.

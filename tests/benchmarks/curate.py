@@ -2,12 +2,12 @@
 
     python tests/benchmarks/curate.py --out tests/benchmarks/results/curate.json
 
-The tables and the simulated model are those of `curate_data.py`. Each line of `all rows` is a run of all rows; of a majority of 5,
-which no run keeps, each row is asked until five samples are valid. `wrong` are the decided rows whose record is not the right one.
-Dollars are what the tokens would cost at the list price of gpt-4.1-nano.
+The tables and the simulated model are those of `curate_data.py`. Each line of `all rows` is a run of all rows; of a majority of
+5, which no run keeps, each row is asked until five samples are valid. `wrong` are the decided rows whose record is not the
+right one. Dollars are what the tokens would cost at the list price of gpt-4.1-nano.
 
-`ten minutes` draws 400 rows as labelled ones, for each seed, and curates the others: `choose_by_labels`, then a run with what it has
-chosen. `majority_of_5` is asked about the very rows that the run votes on, with the same examples, at the same temperature.
+`ten minutes` draws 400 rows as labelled ones, for each seed, and curates the others: `choose_by_labels`, then a run with what
+it has chosen. `majority_of_5` is asked about the very rows that the run votes on, with the same examples, at the same temperature.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from maker_graph.core.items import LabelledItem
 from maker_graph.models.pricing import parse_price
 from maker_graph.tasks.curate import Curate, curate
 from maker_graph.tasks.loading import described
+from tests.benchmarks import curate_data
 from tests.benchmarks.curate_data import ERROR, LIST_PRICE, MODEL, RHO, Table, addresses, prices
 
 CODE = Path(__file__).with_name("curate_data.py")
@@ -64,9 +65,7 @@ def dollars(read: int, written: int) -> float:
 
 def program_alone(table: Table, program: str) -> dict[str, Any]:
     """Return what a program makes of a table."""
-    import tests.benchmarks.curate_data as data  # noqa: PLC0415  by the name of the function
-
-    answers = [getattr(data, table.programs[program])(row) for row in table.rows]
+    answers = [getattr(curate_data, table.programs[program])(row) for row in table.rows]
     sure = [(answer, truth) for answer, truth in zip(answers, table.truths, strict=True) if answer is not None]
     wrong = sum(any(answer[name] != truth[name] for name in truth) for answer, truth in sure)
     rows = len(table.rows)
@@ -122,7 +121,7 @@ def ten_minutes(table: Table, seed: int, program: str | None) -> dict[str, Any]:
         truths = [dict(table.truths[each]) for each in sorted(places[LABELLED:])]
         rival = majority(task, truths, folder, rung.temperature)  # type: ignore[arg-type]  # one number
         asked = found["rows"] - found["by_program"]
-        said = _of_voted(table, task, folder)
+        said = _of_voted(task, folder)
         return {
             "program": program,
             "seed": seed,
@@ -141,14 +140,14 @@ def ten_minutes(table: Table, seed: int, program: str | None) -> dict[str, Any]:
         }
 
 
-def _of_voted(table: Table, task: Curate, folder: Path) -> tuple[int, int]:
+def _of_voted(task: Curate, folder: Path) -> tuple[int, int]:
     """Return how many rows votes have decided, and how many of these wrongly."""
     decided = wrong = 0
     with Run.open(folder / "run", task=task) as run:
         for place, step in enumerate(run.steps()):
             if step.answer is not None and step.decision["by"] != "program":
                 decided += 1
-                wrong += task.key(step.answer) != task.key(task._right(task.items[place]))  # type: ignore[arg-type]  # noqa: SLF001  a record
+                wrong += task.key(step.answer) != task.key(task._right(task.items[place]))  # type: ignore[arg-type]  # a record
     return decided, wrong
 
 

@@ -1,10 +1,11 @@
 """The tasks that ship, one pure file each, with their tables, and how a task is loaded by its name.
 
-`Decompose`, `Hanoi` and `Records` are for users; the other modules of this room are not.
+`Decompose`, `Hanoi`, `Records` and `make_task` are for users; the other modules of this room are not.
 """
 
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.hanoi import Hanoi
+from maker_graph.tasks.loading import make_task
 from maker_graph.tasks.records import Records
 
-__all__ = ["Decompose", "Hanoi", "Records"]
+__all__ = ["Decompose", "Hanoi", "Records", "make_task"]

@@ -7,7 +7,7 @@ The tables and the simulated model are those of `curate_data.py`. Each line of `
 right one. Dollars are what the tokens would cost at the list price of gpt-4.1-nano.
 
 `ten minutes` draws 400 rows as labelled ones, for each seed, and curates the others: `choose_by_labels`, then a run with what
-it has chosen. `majority_of_5` is asked about the very rows that the run votes on, with the same examples, at the same temperature.
+it has chosen. `majority_of_5` is asked about the very rows that the run votes on, with the same examples and temperature.
 """
 
 import argparse

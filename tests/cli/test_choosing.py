@@ -27,7 +27,7 @@ class Price(BaseModel):
     model_config = ConfigDict(extra="forbid")
     amount: int
 """
-INPUT, LABELLED, FIVE = 30, 40, 5
+INPUT, LABELLED, FIVE = 12, 30, 5
 """Rows of the input, labelled rows, and how many of these become examples."""
 
 
@@ -60,8 +60,8 @@ SIM = (
 def test_one_command_measures_chooses_runs_and_says_what_the_labels_back(cli: Cli, table: Path) -> None:
     done = cli(*SIM, "--run", "r")
     assert done.returncode in {0, 3}
-    assert "40 labelled rows: 5 are examples, 35 are measured." in done.stderr
-    assert "8 samples of each row at each of the temperatures 0.7, 280 calls" in done.stderr
+    assert "30 labelled rows: 5 are examples, 25 are measured." in done.stderr
+    assert "8 samples of each row at each of the temperatures 0.7, 200 calls" in done.stderr
     assert "Chosen: " in done.stderr
     assert "Backed by labels" in done.stdout
     assert len((table / "clean.csv").read_text().splitlines()) == INPUT + 1
@@ -75,7 +75,7 @@ def test_one_command_measures_chooses_runs_and_says_what_the_labels_back(cli: Cl
     assert cli("report", "r").returncode == 0
     page = (table / "runs" / "r" / "report.html").read_text()
     assert "5 rows are shown as examples" in page
-    assert "It was measured with 35 rows" in page
+    assert "It was measured with 25 rows" in page
 
 
 @pytest.mark.usefixtures("table")
@@ -140,12 +140,12 @@ def test_a_task_that_takes_no_labelled_rows_says_so(cli: Cli) -> None:
 
 
 def test_the_limits_are_of_the_measuring_and_the_run_together(cli: Cli, table: Path) -> None:
-    stopped = cli(*SIM, "--run", "r", "--max-calls", "200", "--json")
+    stopped = cli(*SIM, "--run", "r", "--max-calls", "100", "--json")
     assert stopped.returncode == 4
     assert not (table / "runs" / "r").exists()
-    between = cli(*SIM, "--run", "r", "--max-calls", "290", "--json")
+    between = cli(*SIM, "--run", "r", "--max-calls", "210", "--json")
     assert between.returncode == 4
-    assert result(between)["samples"] <= 290 - 8 * (LABELLED - FIVE)
+    assert result(between)["samples"] <= 210 - 8 * (LABELLED - FIVE)
     assert cli(*SIM, "--run", "r", "--max-calls", "4400", "--json").returncode in {0, 3}
 
 
@@ -168,7 +168,7 @@ def test_killed_anywhere_the_same_command_goes_on_and_pays_for_nothing_twice(tab
     args = [*CURATE, "--model", "openai:small", "--out", "clean.csv", "--temperature", ".7", "--no-probe", "-q"]
     command = [sys.executable, "-m", "maker_graph.cli", *args, "--concurrency", str(width)]
     measured = 8 * (LABELLED - FIVE)
-    for enough in (150, measured + 40):
+    for enough in (80, measured + 15):
         process = subprocess.Popen(command, cwd=table, env=dict(os.environ), stderr=subprocess.DEVNULL)
         while process.poll() is None and provider.total() < enough:
             time.sleep(0.002)

@@ -6,8 +6,8 @@
 `docs/real_model.md` says how the server is set up: Gemma 3 of 270 million weights, a base model, so it is shown ten examples
 and goes on with the next one. The rows are 150 of `curate_data.prices`, drawn by a seed, and the examples ten others. `draw`
 asks each row 8 times at temperature .7 through maker_graph's own sampler and red flags, with the schema's rule as the check.
-It writes a line at once, and another call goes on. `table` says what each rule makes of the votes, and what price-parser makes of the
-same rows.
+It writes a line at once, and another call goes on. `table` says what each rule makes of the votes, and what price-parser makes
+of the same rows.
 """
 
 import argparse

@@ -4,7 +4,8 @@ So the results of a run are labelled rows as soon as a person has corrected them
 whose status is `open`, and those whose columns of the schema are all empty.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,25 +61,27 @@ def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterato
         source = {name: row[name] for name in columns.input if name in row}
         values = {name: schema.cell(name, str(value)) if text_only else value for name, value in labels.items()}
         given = {name: value for name, value in values.items() if value is not None or name in row}
-        yield LabelledRow(number, source, record_of(schema, given, source, f"{path}, row {number}"))
+        yield LabelledRow(number, source, record_of(schema, given, source, partial("{}, row {}".format, path, number)))
 
 
 def _plain(value: JSON) -> JSON:
     return str(value) if isinstance(value, list | dict) else value
 
 
-def record_of(schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON], where: str) -> dict[str, JSON]:
+def record_of(
+    schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON], where: Callable[[], str]
+) -> dict[str, JSON]:
     """Return the record that a person or a program gave as values.
 
     Raises:
-        UsageError: it is none; the text begins with `where`.
+        UsageError: it is none; the text begins with what `where` returns.
     """
     try:
         return schema.read(as_text(values), row)
     except (Invalid, ValueError) as error:
-        raise UsageError(f"{where}: this is no record of {schema.name} ({visible(str(error))[:200]}).") from None
+        raise UsageError(f"{where()}: this is no record of {schema.name} ({visible(str(error))[:200]}).") from None
     except Exception as error:
-        raise failed(f"{where}: the schema {schema.name}", error) from error
+        raise failed(f"{where()}: the schema {schema.name}", error) from error
 
 
 def identity(row: dict[str, JSON], columns: Iterable[str]) -> str:

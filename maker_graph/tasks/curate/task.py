@@ -89,7 +89,7 @@ class Curate(Items):
             UsageError: it fails, or what it returns is no record; the text says on which row.
         """
         values = self._fields(item)
-        return None if values is None else record_of(self.record_schema, values, dict(item), self._on(item))
+        return None if values is None else record_of(self.record_schema, values, dict(item), lambda: self._on(item))
 
     def _fields(self, row: Mapping[str, JSON]) -> dict[str, JSON] | None:
         """Return what the program says of a row."""

@@ -6,7 +6,6 @@ results.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -68,8 +67,8 @@ class CurateFields(Curate):
         if values is None or field not in values:
             return None
         if all(each in values for each in self._parts):
-            return {field: record_of(self.record_schema, values, row, partial(self._on, row))[field]}
-        return record_of(self._parts[field], {field: values[field]}, row, partial(self._on, row))
+            return {field: record_of(self.record_schema, values, row, lambda: self._on(row))[field]}
+        return record_of(self._parts[field], {field: values[field]}, row, lambda: self._on(row))
 
     def prompt(self, item: Mapping[str, Any]) -> Prompt:
         """Return what the schema says of the field, and the row."""

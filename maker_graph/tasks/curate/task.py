@@ -1,7 +1,6 @@
 """The task `curate`: each row of a table becomes a record, decided by a program where it is sure, else by a vote."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +100,7 @@ class Curate(Items):
             UsageError: it fails, or what it returns is no record; the text says on which row.
         """
         values = self._fields(item)
-        return None if values is None else record_of(self.record_schema, values, dict(item), partial(self._on, item))
+        return None if values is None else record_of(self.record_schema, values, dict(item), lambda: self._on(item))
 
     def _fields(self, row: Mapping[str, JSON]) -> dict[str, JSON] | None:
         """Return what the program says of a row."""

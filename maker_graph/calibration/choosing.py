@@ -57,6 +57,9 @@ SAMPLES = 8
 TARGET = 0.95
 """The share of the decided rows that is to be right, if nothing else is said."""
 
+VOTED = "by vote"
+"""How a file says that nobody but a model has decided a row."""
+
 MAJORITY = 5
 """The vote that the chosen rule is held against."""
 
@@ -239,9 +242,15 @@ def choose_by_labels(
         MakerError: why it stopped; the same call goes on.
     """
     need_plan_extra("choosing by labelled rows")
+    _see_no_loop()
     loaded = described(task)
     how = Sampling(model) if isinstance(model, str) else model
     goal, rows = PlanGoal(target), labelled_rows(loaded.task)
+    if voted := sum(each.by.endswith(VOTED) for each in loaded.task.labelled):  # type: ignore[union-attr]  # it has some
+        warn(
+            f"{voted:,} of the labelled rows are marked as decided by a vote. If no person has looked at them, what is said of "
+            "errors holds nothing but votes against votes."
+        )
     requests = requests_of(loaded, how, rows)
     digest = digest_of(requests, goal)
     if not rows.voted:
@@ -253,6 +262,19 @@ def choose_by_labels(
     asking = _Asking(loaded, how, rows.task, price_for(how.model, price, max_cost), limits, concurrency, calls, probe)
     account = _asked(asking, list(zip(files, requests, strict=True)), progress, warn)
     return chosen_from(loaded, how, goal, rows, files, digest=digest, account=account)
+
+
+def _see_no_loop() -> None:
+    """See that no event loop is running here.
+
+    Raises:
+        UsageError: one is.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError("An event loop is running here, as in a notebook: use await asyncio.to_thread(choose_by_labels, ...).")
 
 
 @dataclass(frozen=True, slots=True)

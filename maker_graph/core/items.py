@@ -39,11 +39,13 @@ class LabelledItem(NamedTuple):
         item: as one of the task's items.
         answer: the right one, as `parse` would return it.
         row: of the file that says so, from 1.
+        by: who decided it, as the file says; empty if it does not say.
     """
 
     item: Any
     answer: JSON
     row: int
+    by: str = ""
 
 
 class Items:

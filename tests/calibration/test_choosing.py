@@ -1,5 +1,6 @@
 """Labelled rows choose what a run samples with."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,7 @@ def mixed(number: int) -> float:
 
 
 def test_the_chosen_rule_leaves_at_most_half_of_what_a_majority_leaves_for_no_more_samples(tmp_path: Path) -> None:
-    chosen = choose_by_labels(Numbers(400, error=mixed), Sampling(SMALL, (0.7,)), tmp_path / "m", target=0.9)
+    chosen = choose_by_labels(Numbers(250, error=mixed), Sampling(SMALL, (0.7,)), tmp_path / "m", target=0.8)
     (rung,) = chosen.cascade.rungs
     assert chosen.proved
     assert chosen.plan is not None
@@ -69,8 +70,8 @@ def test_the_chosen_rule_leaves_at_most_half_of_what_a_majority_leaves_for_no_mo
     assert line.proved
     assert line.tally.samples <= 5 * line.tally.rows
     assert (line.tally.error or 0) < 0.05, "a majority of 5 is wrong on half of the hard fifth"
-    assert "360 labelled rows drawn at random" in chosen.statement
-    assert "at most 10 % of decided rows" in chosen.statement
+    assert "225 labelled rows drawn at random" in chosen.statement
+    assert "at most 20 % of decided rows" in chosen.statement
 
 
 def test_where_nothing_reaches_the_target_it_says_so_and_takes_the_most_cautious_rule(tmp_path: Path) -> None:
@@ -127,6 +128,20 @@ def test_a_run_keeps_which_rows_served_for_what_and_what_they_back(tmp_path: Pat
     assert (examples.purpose, measured.purpose, examples.use, measured.use) == ("examples", "measured", "example", "certify")
     assert sorted([*examples.rows, *measured.rows]) == list(range(1, 101))
     assert json.loads(chosen.notes["labelled"])["calls"] == 8 * 90
+
+
+def test_labels_that_only_a_vote_has_given_are_told(tmp_path: Path) -> None:
+    task, told = Numbers(40, program=10), list[str]()
+    task.labelled = [each._replace(by="decided by vote") for each in task.labelled]
+    choose_by_labels(task, SMALL, tmp_path / "m", warn=told.append)
+    assert "35 of the labelled rows are marked as decided by a vote" in told[0]
+
+
+async def test_in_an_event_loop_it_says_how_it_is_called_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"await asyncio\.to_thread"):
+        choose_by_labels(Numbers(40), SMALL, tmp_path / "m")
+    chosen = await asyncio.to_thread(choose_by_labels, Numbers(40, program=10), SMALL, tmp_path / "m")
+    assert not chosen.proved
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,13 @@ class LabelledRow(NamedTuple):
         number: of the row in its file, from 1.
         row: the columns of the input.
         record: the right one: field -> plain JSON.
+        status: what the file says of the row; empty if it says nothing.
     """
 
     number: int
     row: dict[str, JSON]
     record: dict[str, JSON]
+    status: str = ""
 
 
 def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterator[LabelledRow]:
@@ -62,7 +64,8 @@ def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterato
         source = {name: row[name] for name in columns.input if name in row}
         values = {name: schema.cell(name, str(value)) if text_only else value for name, value in labels.items()}
         given = {name: value for name, value in values.items() if value is not None or name in row}
-        yield LabelledRow(number, source, record_of(schema, given, source, partial("{}, row {}".format, path, number)))
+        record = record_of(schema, given, source, partial("{}, row {}".format, path, number))
+        yield LabelledRow(number, source, record, said)
 
 
 def _plain(value: JSON) -> JSON:

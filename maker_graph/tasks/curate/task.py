@@ -81,7 +81,7 @@ class Curate(Items):
         Raises:
             UsageError: there are too few, some are examples, or two rows that are the same have different records.
         """
-        known = [LabelledItem(each.row, each.record, each.number) for each in rows]
+        known = [LabelledItem(each.row, each.record, each.number, each.status) for each in rows]
         with_labelled(self, known, name, lambda item: identity(dict(item), self.rows.columns))
         self._truth = {**{identity(each.row, self.rows.columns): each.record for each in rows}, **self._truth}
 

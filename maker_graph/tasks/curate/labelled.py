@@ -68,9 +68,7 @@ def _plain(value: JSON) -> JSON:
     return str(value) if isinstance(value, list | dict) else value
 
 
-def record_of(
-    schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON], where: Callable[[], str]
-) -> dict[str, JSON]:
+def record_of(schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON], where: Callable[[], str]) -> dict[str, JSON]:
     """Return the record that a person or a program gave as values.
 
     Raises:

@@ -59,7 +59,7 @@ def curation(
 
     Args:
         input: the table: CSV, JSON Lines or Parquet, by its suffix.
-        schema: what a record is: a pydantic model, as such or as `module:Model` or `file.py:Model`; or the file of a JSON schema.
+        schema: what a record is: a pydantic model, as such or as `module:Model` or `file.py:Model`; or a JSON schema in a file.
         program: answers first: a function from a row to the fields of its record, or to None where it is not sure; as such, or
             as `module:function` or `file.py:function`.
         per_field: whether each field is a question of its own.

@@ -45,7 +45,7 @@ def test_a_task_that_is_made_in_python_by_names_is_gone_on_with_by_its_options(
         began = run.settings.began
     monkeypatch.chdir("/")
     again = load_task("curate", loaded.options, began)
-    assert (again.options, len(again.task.items)) == (loaded.options, 5)  # type: ignore[union-attr]  # it has items
+    assert (again.options, len(again.task.items)) == (loaded.options, 3)  # type: ignore[union-attr]  # it has items
     assert described(curation(folder / "t.csv", Order)).options == {}, "a class has no name by which it is found again"
 
 

@@ -4,9 +4,9 @@
 """
 
 from maker_graph.tasks.curate.labelled import LabelledRow, overlap, read_labelled
-from maker_graph.tasks.curate.making import curate
+from maker_graph.tasks.curate.making import curate, curation
 from maker_graph.tasks.curate.rows import open_rows
 from maker_graph.tasks.curate.schema import load_schema
 from maker_graph.tasks.curate.task import Curate
 
-__all__ = ["Curate", "LabelledRow", "curate", "load_schema", "open_rows", "overlap", "read_labelled"]
+__all__ = ["Curate", "LabelledRow", "curate", "curation", "load_schema", "open_rows", "overlap", "read_labelled"]

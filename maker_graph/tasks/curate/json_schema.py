@@ -19,8 +19,23 @@ from maker_graph.tasks.curate.schema import see_cells
 _FORM = frozenset({"type", "required", "additionalProperties", "unevaluatedProperties"})
 """Keywords that say what is a record at all; the others are rules."""
 
-_ABOUT_ALL = ("properties", "required", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired")
-"""Keywords that name the fields of a record, or say something across them."""
+_ABOUT_ALL = frozenset(
+    {
+        "required",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "dependentRequired",
+        "dependentSchemas",
+        "dependencies",
+    }
+    | {"additionalProperties", "unevaluatedProperties", "minProperties", "maxProperties", "patternProperties", "propertyNames"}
+)
+"""Keywords that say something across the fields of a record."""
 
 
 class JsonSchema:
@@ -32,32 +47,35 @@ class JsonSchema:
         as in `RecordSchema`.
     """
 
-    def __init__(self, schema: Mapping[str, Any], name: str, inputs: Mapping[str, Path] | None = None) -> None:
-        """Take a schema.
+    def __init__(
+        self, schema: Mapping[str, Any], name: str, inputs: Mapping[str, Path] | None = None, field: str | None = None
+    ) -> None:
+        """Take a schema; with `field`, of records that have this field alone.
 
         Raises:
             UsageError: it is none, or names no fields.
         """
-        need_curate_extra("A JSON schema", "jsonschema_rs")
-        import jsonschema_rs  # noqa: PLC0415  an extra
-
         properties = schema.get("properties")
         if not isinstance(properties, Mapping) or not properties or schema.get("type", "object") != "object":
             raise UsageError(f'{name} is no schema of records: it needs "type": "object" and "properties" with the fields.')
+        loose = {each: part for each, part in schema.items() if each not in _ABOUT_ALL} | {"properties": properties}
+        required = [field] if field in schema.get("required", ()) else []
         self.name = name
         self.inputs = inputs or {}
-        self.fields: Sequence[str] = list(properties)
+        self.fields: Sequence[str] = list(properties) if field is None else [field]
         self.told: Mapping[str, Any] = schema
-        self.reply: Any = schema
-        try:
-            self._validator = jsonschema_rs.validator_for(dict(schema), validate_formats=True, retriever=_nothing)
-            self._fields = {
-                each: jsonschema_rs.validator_for(self._field_of(each), validate_formats=True, retriever=_nothing)
-                for each in self.fields
-            }
-        except Exception as error:  # noqa: BLE001  what jsonschema_rs raises has no other base in common
-            reason = visible(str(error).partition("\n")[0])[:200].rstrip(".")
-            raise UsageError(f"{name} is no JSON schema of a draft from 4 to 2020-12: {reason}.") from None
+        if field is not None:
+            self.told = {**loose, "type": "object", "properties": {field: properties[field]}, "required": required}
+        self._whole = schema
+        self._validator = _validator(
+            schema if field is None else {**loose, **({"required": required} if required else {})}, name
+        )
+        self._loose = _validator(loose, name)
+
+    @property
+    def reply(self) -> Any:
+        """What a structured reply is held to."""
+        return self.told
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
@@ -89,7 +107,7 @@ class JsonSchema:
 
     def _null(self, found: Mapping[str, JSON]) -> set[str]:
         """Return the fields that are null and may not be: they are missing, for which a table has nothing else."""
-        return {name for name, value in found.items() if value is None and not self._fields[name].is_valid(None)}
+        return {name for name, value in found.items() if value is None and not self._loose.is_valid({name: None})}
 
     def key(self, record: Mapping[str, JSON], /) -> JSON:
         """Return what is voted on: the numbers 1 and 1.0 are one vote."""
@@ -105,21 +123,27 @@ class JsonSchema:
                 continue
         if not text.strip():
             forms.append(None)
-        return next((each for each in forms if self._fields[field].is_valid(each)), forms[-1] if not text.strip() else text)
+        return next((each for each in forms if self._loose.is_valid({field: each})), forms[-1] if not text.strip() else text)
 
     def only(self, field: str, /) -> "JsonSchema":
         """Return the schema of one field alone."""
-        return JsonSchema(self._only(field), self.name, self.inputs)
+        return JsonSchema(self._whole, self.name, self.inputs, field)
 
-    def _only(self, field: str) -> dict[str, Any]:
-        rest = {name: value for name, value in self.told.items() if name not in _ABOUT_ALL}
-        required = [field] if field in self.told.get("required", ()) else []
-        return {**rest, "type": "object", "properties": {field: self.told["properties"][field]}, "required": required}
 
-    def _field_of(self, field: str) -> Any:
-        inner = self.told["properties"][field]
-        shared = {name: self.told[name] for name in ("$schema", "$defs", "definitions") if name in self.told}
-        return {**shared, **inner} if isinstance(inner, Mapping) else inner
+def _validator(schema: Mapping[str, Any], name: str) -> Any:
+    """Return what holds records to a schema.
+
+    Raises:
+        UsageError: it is none.
+    """
+    need_curate_extra("A JSON schema", "jsonschema_rs")
+    import jsonschema_rs  # noqa: PLC0415  an extra
+
+    try:
+        return jsonschema_rs.validator_for(dict(schema), validate_formats=True, retriever=_nothing)
+    except Exception as error:
+        reason = visible(str(error).partition("\n")[0])[:200].rstrip(".")
+        raise UsageError(f"{name} is no JSON schema of a draft from 4 to 2020-12: {reason}.") from error
 
 
 def _told(error: Any) -> Exception:

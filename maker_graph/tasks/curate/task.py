@@ -64,7 +64,7 @@ class Curate(Items):
         self.rows = rows
         self.record_schema = schema
         self.columns = self.columns_of(rows, schema, prefix)
-        self.inputs = schema.inputs
+        self.inputs: Mapping[str, Path] = schema.inputs
         self._program = program
         self._instructions = instructions
         self.items: Any = rows

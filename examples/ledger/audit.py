@@ -2,8 +2,8 @@
 
     python -m examples.ledger.audit examples/ledger/small.beancount --planted examples/ledger/small.planted.json
 
-Each entry is an item. Its answer is a list of the rules in prose that it breaks, empty for most. What a program decides is worked
-out again from the entry whenever it is needed, so it is in no vote, and no model can talk it away.
+Each entry is an item. Its answer is a list of the rules in prose that it breaks, empty for most. What a program decides
+is worked out again from the entry whenever it is needed. It is in no vote, so no model can talk it away.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from examples.ledger.reading import Entries
 from examples.ledger.reconciling import reconcile
 from examples.ledger.rules import Rules, accounts
-from maker_graph import DecidedItem, Items, MakerError, Run, UsageError
+from maker_graph import JSON, DecidedItem, Items, MakerError, Run, UsageError
 from maker_graph.files import replacing
 from maker_graph.simulation import Replies
 
@@ -77,12 +77,12 @@ class Audit(Items):
         self.ledger = ledger
         self.rules = Rules.read(rules)
         self.inputs = {"the rules": rules}
-        self.items = Entries(ledger, max(self.rules.split_days, self.rules.duplicate_days))
+        self.items = Entries(ledger, near=self.rules.split_days, twins=self.rules.duplicate_days)
         self._planted = None if planted is None else _planted(planted)
         if self._planted is not None:
             self.truth = self._truth
 
-    def given(self, item: dict[str, Any]) -> list[str] | None:
+    def given(self, item: dict[str, Any]) -> JSON:
         """Return no broken rule in prose where none applies; else None, for a vote."""
         return None if self.rules.asked(item) else []
 

@@ -77,12 +77,14 @@ def plant(clean: str, seed: int = 1) -> tuple[str, dict[int, list[str]]]:
     rng.shuffle(paid)
     moved = [each for each in blocks if _is_moved(each)]
     rng.shuffle(moved)
-    for place, (rule, number) in enumerate(FAULTS.items()):
+    for rule, number in FAULTS.items():
         for count in range(number):
             if rule == "weekend":
                 _weekend(moved.pop())
+            elif rule in {"duplicate", "split"}:
+                _added(rule, count, _chosen(rule, paid), blocks)
             else:
-                _faulty(rule, count, _chosen(rule, paid), blocks, rng, place)
+                _faulty(rule, count, _chosen(rule, paid), rng)
     planted, line, text = {}, 1, []
     for block in blocks:
         if block.rules:
@@ -137,16 +139,28 @@ def _amount(line: str, amount: float) -> str:
     return re.sub(r"(-?)\d+\.\d\d", lambda found: f"{found[1]}{amount:.2f}", line)
 
 
-def _faulty(rule: str, count: int, block: Block, blocks: list[Block], rng: random.Random, place: int) -> None:
-    """Plant the fault number `count` of its kind."""
+def _added(rule: str, count: int, block: Block, blocks: list[Block]) -> None:
+    """Plant the fault number `count` of a kind that adds entries beside one that is there."""
+    place = blocks.index(block)
+    if rule == "duplicate":
+        again = Block(block.with_day(block.day + timedelta(days=count % 3)), [rule])
+        blocks[place + 1 : place + 1] = [Block([""]), again]
+        return
+    _, card, spent = block.lines
+    payee, *narrations = SPLIT[count]
+    much = 130 + 17 * count
+    booked = spent.replace(spent.split()[0], "Expenses:Home:Phone" if payee == "Phone House" else "Expenses:Office")
+    for days, narration in zip((0, 2 + count), narrations, strict=True):
+        head = f'{block.day + timedelta(days=days)} * "{payee}" "{narration}"'
+        blocks.insert(blocks.index(block), Block([head, _amount(card, much), _amount(booked, much)], [rule] if days else []))
+        blocks.insert(blocks.index(block), Block([""]))
+
+
+def _faulty(rule: str, count: int, block: Block, rng: random.Random) -> None:
+    """Plant the fault number `count` of a kind that changes an entry."""
     head, card, spent = block.lines
     account, amount = spent.split()[:2]
     match rule:
-        case "duplicate":
-            again = Block(block.with_day(block.day + timedelta(days=count % 3)), ["duplicate"])
-            blocks.insert(blocks.index(block) + 1, Block([""]))
-            blocks.insert(blocks.index(block) + 2, again)
-            return
         case "limit":
             much = 251 + rng.randrange(200)
             block.lines = [head, _amount(card, much), _amount(spent, much)]
@@ -157,16 +171,8 @@ def _faulty(rule: str, count: int, block: Block, blocks: list[Block], rng: rando
         case "private":
             payee, narration, booked = PRIVATE[count]
             block.lines = [f'{head[:10]} * "{payee}" "{narration}"', card, spent.replace(account, booked)]
-        case "purpose":
-            block.lines = [re.sub(r'"[^"]*"$', f'"{VAGUE[count]}"', head), card, spent]
         case _:
-            payee, first, second = SPLIT[count]
-            much = 130 + 10 * count + place
-            there = spent.replace(account, "Expenses:Home:Phone" if payee == "Phone House" else "Expenses:Office")
-            for days, narration in ((0, first), (2 + count, second)):
-                lines = [f'{block.day + timedelta(days=days)} * "{payee}" "{narration}"', _amount(card, much), _amount(there, much)]
-                blocks.insert(blocks.index(block), Block([*lines, ""], ["split"] if days else []))
-            return
+            block.lines = [re.sub(r'"[^"]*"$', f'"{VAGUE[count]}"', head), card, spent]
     block.rules.append(rule)
 
 

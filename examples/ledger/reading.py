@@ -10,7 +10,8 @@ cannot read is an error with its line; nothing is guessed.
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,7 +25,7 @@ PASSED_OVER = {"open", "close", "price", "commodity", "event", "option", "note",
 """Directives that bear on no sum and no rule."""
 
 NEAR = 20
-"""Entries of the same payee that are kept with an entry, at most."""
+"""Earlier entries of the same payee that are kept with an entry, at most."""
 
 REMEMBERED = 512
 """Entries that are kept in memory; they are read again when needed."""
@@ -39,6 +40,12 @@ _POSTING = re.compile(
 )
 _COST = re.compile(rf"(\{{\{{?)\s*{_AMOUNT}\s*(?:,[^{{}}#]*)?\}}\}}?$")
 _META = re.compile(r"[a-z][\w-]*:")
+
+
+_TABLE = "CREATE TABLE entry (number INTEGER PRIMARY KEY, place INTEGER, line INTEGER, day INTEGER, payee TEXT, says INTEGER)"
+_BEFORE = "day >= ? AND (day < ? OR (day = ? AND line < ?)) ORDER BY day DESC, line DESC"
+_NEAR = f"SELECT place, line FROM entry WHERE payee = ? AND {_BEFORE} LIMIT ?"  # noqa: S608  both are written here
+_TWIN = f"SELECT place, line FROM entry WHERE says = ? AND {_BEFORE}"  # noqa: S608  both are written here
 
 
 class Posting(NamedTuple):
@@ -255,20 +262,23 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
 
 class Entries(Sequence[Any]):
-    """The entries of a ledger as items, each with the entries of the same payee around it (`near`), the earlier ones first.
+    """The entries of a ledger as items: plain JSON, each with what stands before it and may belong to it.
 
-    The file is read once when the first item is asked for. It must stay as it is while the list is used.
+    `near` has the earlier entries of the same payee, the nearest first. `twin` is an earlier entry that says the same, or None. The
+    file is read once when the first item is asked for. It must stay as it is while the list is used.
     """
 
-    def __init__(self, path: Path, days: int) -> None:
+    def __init__(self, path: Path, *, near: int, twins: int) -> None:
         """Look at nothing yet.
 
         Args:
             path: the ledger.
-            days: how many days around an entry those of its payee are near.
+            near: how many days before an entry those of its payee are near.
+            twins: how many days before an entry one that says the same is its twin.
         """
         self._path = path
-        self._days = days
+        self._near = near
+        self._twins = twins
         self._index: sqlite3.Connection | None = None
         self._file: BinaryIO | None = None
         self._length = 0
@@ -279,19 +289,24 @@ class Entries(Sequence[Any]):
         if self._index is None:
             index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
             index.execute("PRAGMA journal_mode = OFF")
-            index.execute("CREATE TABLE entry (number INTEGER PRIMARY KEY, place INTEGER, line INTEGER, day INTEGER, payee TEXT)")
+            index.execute(_TABLE)
             index.execute("BEGIN")
-            index.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", self._rows())
+            self._length = 0
+            index.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", self._rows())
             index.execute("CREATE INDEX near ON entry (payee, day)")
+            index.execute("CREATE INDEX same ON entry (says, day)")
             index.execute("COMMIT")
             self._file = opened(self._path)
             self._index = index
+            for each in (self._file, self._index):
+                weakref.finalize(self, each.close)
         return self._index
 
-    def _rows(self) -> Iterator[tuple[int, int, int, int, str]]:
+    def _rows(self) -> Iterator[tuple[int, int, int, int, str, int]]:
         for each in records(self._path):
             if isinstance(each, Entry):
-                yield self._length, each.offset, each.line, each.day.toordinal(), each.payee
+                says = hash((each.payee, each.narration, each.postings))
+                yield self._length, each.offset, each.line, each.day.toordinal(), each.payee, says
                 self._length += 1
 
     def __len__(self) -> int:
@@ -300,17 +315,15 @@ class Entries(Sequence[Any]):
 
     def __getitem__(self, number: Any) -> Any:
         index = self._known()
-        row = index.execute("SELECT place, line, day, payee FROM entry WHERE number = ?", (number,)).fetchone()
+        row = index.execute("SELECT place, line, day, payee, says FROM entry WHERE number = ?", (number,)).fetchone()
         if row is None:
             raise IndexError(number)
-        place, line, day, payee = row
-        rows: Iterable[tuple[int, int]] = ()
-        if payee:
-            rows = index.execute(
-                "SELECT place, line FROM entry WHERE payee = ? AND day BETWEEN ? AND ? AND number != ? ORDER BY day, line LIMIT ?",
-                (payee, day - self._days, day + self._days, number, NEAR),
-            ).fetchall()
-        return {**self._read(place, line), "near": [self._read(*each) for each in rows]}
+        place, line, day, payee, says = row
+        entry = self._read(place, line)
+        near = index.execute(_NEAR, (payee, day - self._near, day, day, line, NEAR)) if payee else ()
+        twins = index.execute(_TWIN, (says, day - self._twins, day, day, line))
+        same = (each for each in (self._read(*found) for found in twins) if _says(each) == _says(entry))
+        return {**entry, "near": [self._read(*each) for each in near], "twin": next(same, None)}
 
     def _read_at(self, place: int, line: int) -> dict[str, Any]:
         assert self._file is not None  # noqa: S101  the index was made
@@ -320,3 +333,8 @@ class Entries(Sequence[Any]):
                 break
             block.append(each)
         return as_json(_entry(block, self._path))
+
+
+def _says(entry: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what of an entry must be the same in its twin."""
+    return entry["payee"], entry["narration"], entry["postings"]

@@ -1,7 +1,8 @@
 """Totals, reconciled by code: nothing was left out of an audit, and the balances of the ledger are what its entries come to.
 
-The ledger is read once more, by itself, and summed. What the audit has tried must come to the same: entries, and what was spent.
-Balances are worked out from the postings alone. The memory grows with the number of balance assertions, not with the entries.
+The ledger is read once more, by itself, and summed. What the audit has tried must come to the same: the number of entries, and
+what was spent. Balances are worked out from the postings alone. The memory grows with the number of balance assertions, not with
+the entries.
 """
 
 from bisect import bisect_right
@@ -72,13 +73,14 @@ class Reconciliation:
     def text(self) -> str:
         """Return it in words."""
         clean, found, still = (self.shares[name] for name in ("clean", "found", "open"))
-        lines = [
-            f"{self.whole.entries:,} entries = {clean.entries:,} clean + {found.entries:,} with findings + {still.entries:,} open."
-        ]
+        parts = f"{clean.entries:,} clean + {found.entries:,} with findings + {still.entries:,} open"
+        lines = [f"{self.whole.entries:,} entries = {parts}."]
         for currency, amount in sorted(self.whole.spent.items()):
             parts = " + ".join(f"{share.spent[currency]:,}" for share in (clean, found, still))
             lines.append(f"Expenses: {amount:,} {currency} = {parts}.")
-        lines.append("They add up." if self.adds_up else "THEY DO NOT ADD UP: entries were left out, or the ledger has changed.")
+        lines.append(
+            "They add up." if self.adds_up else "THEY DO NOT ADD UP: entries were left out, or the ledger has changed."
+        )
         if self.balances:
             lines.append(f"{self.balances:,} balances are asserted, and {self.balances - len(self.wrong):,} hold.")
             arisen = [each for each in self.wrong if each.off != each.since]

@@ -93,11 +93,7 @@ class Rules:
     def parts(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the earlier payments that, together with this one, are over the limit, and none of which is so alone."""
         own = self.paid(entry)
-        near = [
-            each
-            for each in entry["near"]
-            if _before(each, entry) and 0 < self.paid(each) <= self.limit and days(each, entry) <= self.split_days
-        ]
+        near = [each for each in entry["near"] if 0 < self.paid(each) <= self.limit]
         if own == 0 or own > self.limit or own + sum(self.paid(each) for each in near) <= self.limit:
             return []
         return near
@@ -106,14 +102,13 @@ class Rules:
         off = imbalance(entry)
         if not off:
             return None
-        return Finding("sum", "its postings do not add up: " + ", ".join(f"{each} {name}" for name, each in sorted(off.items())))
+        return Finding(
+            "sum", "its postings do not add up: " + ", ".join(f"{each} {name}" for name, each in sorted(off.items()))
+        )
 
     def _duplicate(self, entry: dict[str, Any]) -> Finding | None:
-        for each in entry["near"]:
-            same = each["postings"] == entry["postings"] and each["narration"] == entry["narration"]
-            if same and _before(each, entry) and days(each, entry) <= self.duplicate_days:
-                return Finding("duplicate", f"the same as line {each['line']} of {each['date']}")
-        return None
+        twin = entry["twin"]
+        return None if twin is None else Finding("duplicate", f"the same as line {twin['line']} of {twin['date']}")
 
     def _limit(self, entry: dict[str, Any]) -> Finding | None:
         paid = self.paid(entry)
@@ -147,12 +142,3 @@ def imbalance(entry: dict[str, Any]) -> dict[str, Decimal]:
 def accounts(entry: dict[str, Any], root: str) -> list[str]:
     """Return the accounts of an entry that begin with `root`."""
     return [each["account"] for each in entry["postings"] if each["account"].startswith(root)]
-
-
-def days(one: dict[str, Any], other: dict[str, Any]) -> int:
-    """Return how many days are between two entries."""
-    return abs((date.fromisoformat(one["date"]) - date.fromisoformat(other["date"])).days)
-
-
-def _before(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return bool((one["date"], one["line"]) < (other["date"], other["line"]))

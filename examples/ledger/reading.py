@@ -264,8 +264,8 @@ def as_json(entry: Entry) -> dict[str, Any]:
 class Entries(Sequence[Any]):
     """The entries of a ledger as items: plain JSON, each with what stands before it and may belong to it.
 
-    `near` has the earlier entries of the same payee, the nearest first. `twin` is an earlier entry that says the same, or None. The
-    file is read once when the first item is asked for. It must stay as it is while the list is used.
+    `near` has the earlier entries of the same payee, the nearest first. `twin` is an earlier entry that says the same, or None.
+    The file is read once when the first item is asked for. It must stay as it is while the list is used.
     """
 
     def __init__(self, path: Path, *, near: int, twins: int) -> None:

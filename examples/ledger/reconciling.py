@@ -1,8 +1,8 @@
 """Totals, reconciled by code: nothing was left out of an audit, and the balances of the ledger are what its entries come to.
 
 The ledger is read once more, by itself, and summed. What the audit has tried must come to the same: the number of entries, and
-what was spent. Balances are worked out from the postings alone. The memory grows with the number of balance assertions, not with
-the entries.
+what was spent. Balances are worked out from the postings alone. The memory grows with the number of balance assertions, not
+with the entries.
 """
 
 from bisect import bisect_right

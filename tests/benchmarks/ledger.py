@@ -5,12 +5,12 @@
 The ledger is made by beancount's own generator, which is installed from the package index into an environment of its own beside
 the temporary files (beancount is under the GPL: it is run, and nothing of it is kept here). Forty faults are planted in it.
 
-The model is simulated, so its errors are assumed: of entries without a fault it takes one in twenty for faulty, of those with one
-it overlooks a quarter, and entries differ in how hard they are (rho = .3). The figures are no evidence about a real model. They
-show what a program and a vote do to such errors.
+The model is simulated, so its errors are assumed: it takes one entry in twenty that has no fault for faulty, and
+overlooks a quarter of the faults. Entries differ in how hard they are (rho = .3). The figures are no evidence about a real model.
+They show what a program and a vote do to such errors.
 
-Precision and recall count pairs of an entry and a rule. An entry on which no vote was won counts against recall, and `open` says
-how many there are. `recall_with_review` is recall if a person then looks at those.
+Precision and recall count pairs of an entry and a rule. An entry on which no vote was won counts against recall, and `open`
+says how many there are. `recall_with_review` is recall if a person then looks at those.
 """
 
 import argparse
@@ -18,7 +18,6 @@ import asyncio
 import json
 import re
 import subprocess
-import sys
 import tempfile
 import time
 import venv
@@ -215,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -100,7 +100,7 @@ def test_totals_that_leave_an_entry_out_do_not_add_up(tmp_path: Path) -> None:
 def test_a_balance_that_does_not_hold_is_told_with_where_the_difference_arose(tmp_path: Path) -> None:
     text = "".join(f"2024-02-{day} balance {CARD}  {amount} EUR\n" for day, amount in (("01", -10), ("02", -12), ("03", -12)))
     found = reconcile(written(tmp_path, paid("10", "12.00") + text), [])
-    assert [(each.asserted.line, each.off, each.since) for each in found.wrong] == [(5, Decimal("-2.00"), 0)]
+    assert [(each.asserted.line, each.off, each.since) for each in found.wrong] == [(5, Decimal("-2.00"), Decimal(0))]
     assert "line 5" in found.text()
 
 

@@ -1,10 +1,10 @@
 """The browser that a test looks at and acts in.
 
-Chromium is started as a process of its own and outlives the process that started it. Whoever goes on with a run finds the page as
-it was left: what is typed into it, and its cookies. It is found again by the folder in which it keeps its profile.
+Chromium is started as a process of its own and outlives the process that started it. Whoever goes on with a run finds the page
+as it was left: what is typed into it, and its cookies. It is found again by the folder in which it keeps its profile.
 
-The driver has one thread, in which Playwright lives. All its functions may be called from any thread. What went wrong in the page
-is part of what they return. They raise only if nothing can be tested at all.
+The driver has one thread, in which Playwright lives. All its functions may be called from any thread. What went wrong in the
+page is part of what they return. They raise only if nothing can be tested at all.
 """
 
 import json
@@ -143,7 +143,8 @@ class Driver:
     # ------------------------------------------------------------------------------------------------------- in the thread
 
     def _pages(self) -> Sequence[Any]:
-        return self._connected().contexts[0].pages
+        pages: Sequence[Any] = self._connected().contexts[0].pages
+        return pages
 
     def _connected(self) -> Any:
         """Return the browser: the one that is at work in the folder, or else a new one."""
@@ -157,9 +158,10 @@ class Driver:
             port = self._port() or self._started()
             try:
                 self._browser = self._playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}", timeout=STARTING * 1000)
-                return self._browser
             except Error:  # it is no longer there
                 self._port_file.unlink(missing_ok=True)
+            else:
+                return self._browser
         raise UsageError(f"No browser can be reached in {self._profile}: remove that folder, and begin again.")
 
     @property
@@ -387,12 +389,12 @@ class Driver:
 
 
 def shown(snapshot: str) -> tuple[list[str], dict[str, list[Any]]]:
-    """Return a page as lines, and the references that stand in them.
+    r"""Return a page as lines, and the references that stand in them.
 
     Each line is an element with its role, name and text. What can be acted on has a reference: its role, its number among the
     elements of its role, and how it looks. The same page gives the same references.
 
-    >>> lines, refs = shown('- heading "Hello"\\n- textbox "Name": Ann\\n- button "Save"')
+    >>> lines, refs = shown('- heading "Hello"\n- textbox "Name": Ann\n- button "Save"')
     >>> lines
     ['heading "Hello"', 'e1 textbox "Name": "Ann"', 'e2 button "Save"']
     >>> refs["e2"]

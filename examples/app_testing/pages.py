@@ -1,13 +1,12 @@
 """A page about a test: how each scenario ended, and each of its actions with its ballot and a picture of what was there.
 
-It is written from the journal of the run, beside the pictures. The run has a report of its own (`maker-graph report RUN`), which
-tells of samples, votes and costs; this page tells what was seen.
+It is written from the journal of the run, beside the pictures. The run has a report of its own (`maker-graph report RUN`),
+which tells of samples, votes and costs. This page tells what was seen.
 """
 
 import html
 import json
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +51,14 @@ def _body(run: Run, task: AppTest) -> Iterator[str]:
             steps = []
     failed = sum(result["verdict"] == "fail" for result, _ in ended)
     yield f"<h1>{len(ended)} of {len(task.scenarios)} scenarios tested, {failed} failed</h1>\n"
-    for scenario, (result, those) in zip_longest(task.scenarios, ended, fillvalue=(None, steps)):
+    for number, scenario in enumerate(task.scenarios):
+        result, those = ended[number] if number < len(ended) else (None, steps if number == len(ended) else [])
         verdict = result["verdict"] if result else "not ended"
         yield f'<h2 class="{verdict}">{html.escape(scenario.name)}: {verdict}</h2>\n'
         yield f"<p>{html.escape(scenario.goal)}<br>Expected: {html.escape(scenario.expect)}</p>\n"
         if result and result["by"] == "program":
             yield f"<p>Code has noticed: {html.escape(' '.join(result['why']))}</p>\n"
         yield f"<ol>\n{''.join(those)}</ol>\n"
-        steps = []
 
 
 def _told(before: dict[str, Any], answer: Any, ballot: dict[str, int]) -> Iterator[str]:

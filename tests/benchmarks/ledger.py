@@ -6,8 +6,8 @@ The ledger is made by beancount's own generator, which is installed from the pac
 the temporary files (beancount is under the GPL: it is run, and nothing of it is kept here). Forty faults are planted in it.
 
 The model is simulated, so its errors are assumed: it takes one entry in twenty that has no fault for faulty, and
-overlooks a quarter of the faults. Entries differ in how hard they are (rho = .3). The figures are no evidence about a real model.
-They show what a program and a vote do to such errors.
+overlooks a quarter of the faults. Entries differ in how hard they are (rho = .3). The figures are no evidence about a real
+model. They show what a program and a vote do to such errors.
 
 Precision and recall count pairs of an entry and a rule. An entry on which no vote was won counts against recall, and `open`
 says how many there are. `recall_with_review` is recall if a person then looks at those.

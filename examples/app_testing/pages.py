@@ -5,7 +5,6 @@ which tells of samples, votes and costs. This page tells what was seen.
 """
 
 import html
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,8 @@ def _body(run: Run, task: AppTest) -> Iterator[str]:
 
 def _told(before: dict[str, Any], answer: Any, ballot: dict[str, int]) -> Iterator[str]:
     """Yield one step of a scenario, as a line of the list."""
-    votes = f' <span class="ballot">{html.escape(json.dumps(ballot, ensure_ascii=False))}</span>' if ballot else ""
+    said = ", ".join(f"{votes} for {candidate}" for candidate, votes in ballot.items())
+    votes = f' <span class="ballot">{html.escape(said)}</span>' if ballot else ""
     match before["next"]:
         case "look" if answer["session"] is not None:
             shot = html.escape(answer["shot"])

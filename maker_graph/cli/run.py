@@ -54,6 +54,7 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
+from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 @app.command(
     "run",
+    cls=TaskCommand,
     epilog="Examples:\n\n  maker-graph run hanoi\n\n"
     "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"

@@ -17,7 +17,7 @@ from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
-from maker_graph.tasks.options import Options, read_options
+from maker_graph.tasks.options import Option, Options, read_options
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import read_rows
 
@@ -83,6 +83,16 @@ def options_named(name: str, texts: Iterable[str], source: Path | None = None) -
     if source is not None or [*texts]:
         raise UsageError(f"{name} is made already and takes no settings: leave out --set and --input, or name its class.")
     return {}
+
+
+def options_of(name: str) -> Mapping[str, Option]:
+    """Return the options of the task `name` by their names; one that is made already has none.
+
+    Raises:
+        UnknownTask: there is no such task.
+    """
+    make = _maker_of(name)
+    return {} if is_task(make) else Options(name, make).known
 
 
 def described(task: AnyTask | LoadedTask) -> LoadedTask:

@@ -473,7 +473,7 @@ def _scenario(said: Mapping[str, Any]) -> Scenario:
 def create(plan: Path, folder: Path) -> AppTest:
     """Return the test of the application that `plan` names; its browser and its pictures are in `folder`.
 
-    For the command line: maker-graph run examples.app_testing.testing:create --set plan=plan.toml --set folder=test
+    For the command line: maker-graph run examples.app_testing.testing:create --plan plan.toml --folder test
     """
     url, scenarios = read_plan(plan)
     return AppTest(scenarios, Driver(folder, url))

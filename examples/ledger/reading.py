@@ -53,14 +53,14 @@ class Posting(NamedTuple):
 
     Attributes:
         account: its account.
-        amount: in units of `currency`; None if the entry leaves it to be worked out.
-        currency: of the amount; empty if there is none.
+        amount: in units of `currency`; worked out from the others if the entry leaves it out.
+        currency: of the amount.
         weight: what it counts for in the sum of the entry, its cost or price included; None if that cannot be told.
         weighed_in: the currency of the weight.
     """
 
     account: str
-    amount: Decimal | None
+    amount: Decimal
     currency: str
     weight: Decimal | None
     weighed_in: str
@@ -203,7 +203,7 @@ def _entry(block: Sequence[_Line], path: Path) -> Entry:
     if len(texts) > 2:
         raise _error(path, first.number, "an entry has a payee and a narration, and no more texts")
     payee, narration = texts if len(texts) == 2 else ("", *texts) if texts else ("", "")
-    postings = [_posting(line, path) for line in others if not _beside(line.text.strip())]
+    postings = _worked_out([_posting(line, path) for line in others if not _beside(line.text.strip())], first, path)
     return Entry(
         first.number,
         first.offset,
@@ -215,18 +215,36 @@ def _entry(block: Sequence[_Line], path: Path) -> Entry:
     )
 
 
+def _worked_out(read: list[Posting | str], first: _Line, path: Path) -> list[Posting]:
+    """Return postings; one that is an account alone has the amount that balances the others.
+
+    Raises:
+        UsageError: it cannot be told.
+    """
+    known = [each for each in read if isinstance(each, Posting)]
+    if len(known) == len(read):
+        return known
+    currencies = {each.weighed_in for each in known}
+    if len(read) - len(known) > 1 or len(currencies) != 1 or "" in currencies:
+        raise _error(path, first.number, "an amount is left out, and cannot be worked out from the others")
+    (currency,) = currencies
+    rest = -sum((each.weight for each in known if each.weight is not None), Decimal(0))
+    return [each if isinstance(each, Posting) else Posting(each, rest, currency, rest, currency) for each in read]
+
+
 def _beside(text: str) -> bool:
     """Say whether an indented line is a comment, or says something about an entry that bears on no sum."""
     return text[:1] in {";", "#", "^"} or _META.match(text) is not None
 
 
-def _posting(line: _Line, path: Path) -> Posting:
+def _posting(line: _Line, path: Path) -> Posting | str:
+    """Return the posting in a line; its account alone if the amount is left out."""
     found = _POSTING.match(_without_comment(line.text))
     if found is None:
         raise _error(path, line.number, "this posting cannot be read")
     account, amount, currency, cost, at, price, priced_in = found.groups()
     if amount is None:
-        return Posting(account, None, "", None, "")
+        return str(account)
     units = _number(amount)
     if cost is not None:
         read = _COST.match(cost)
@@ -251,7 +269,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "postings": [
             {
                 "account": each.account,
-                "amount": None if each.amount is None else str(each.amount),
+                "amount": str(each.amount),
                 "currency": each.currency,
                 "weight": None if each.weight is None else str(each.weight),
                 "weighed_in": each.weighed_in,

@@ -107,16 +107,15 @@ def reconcile(ledger: Path, tried: Tried) -> Reconciliation:
         if isinstance(each, Entry):
             whole.entries += 1
             for posting in each.postings:
-                if posting.amount is not None:
-                    balances.add(each, posting.account, posting.currency, posting.amount)
-                    if posting.account.startswith("Expenses:"):
-                        whole.spent[posting.currency] += posting.amount
+                balances.add(each, posting.account, posting.currency, posting.amount)
+                if posting.account.startswith("Expenses:"):
+                    whole.spent[posting.currency] += posting.amount
     shares = {name: Share() for name in ("clean", "found", "open")}
     for item, still_open, found in tried:
         share = shares["open" if still_open else "found" if found else "clean"]
         share.entries += 1
         for posting in item["postings"]:
-            if posting["amount"] is not None and posting["account"].startswith("Expenses:"):
+            if posting["account"].startswith("Expenses:"):
                 share.spent[posting["currency"]] += Decimal(posting["amount"])
     return Reconciliation(whole, shares, len(asserted), balances.wrong())
 

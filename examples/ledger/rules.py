@@ -87,7 +87,7 @@ class Rules:
 
     def paid(self, entry: dict[str, Any]) -> Decimal:
         """Return what was paid with the card; 0 if it was not used, or money came back."""
-        amounts = (Decimal(each["amount"] or 0) for each in entry["postings"] if each["account"] == self.card)
+        amounts = (Decimal(each["amount"]) for each in entry["postings"] if each["account"] == self.card)
         return max(-sum(amounts, Decimal(0)), Decimal(0))
 
     def parts(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
@@ -131,7 +131,7 @@ def imbalance(entry: dict[str, Any]) -> dict[str, Decimal]:
     digits: dict[str, int] = {}
     for each in entry["postings"]:
         if each["weight"] is None:
-            return {}  # left to be worked out, so it adds up; or a cost that is looked up elsewhere
+            return {}  # a cost that is looked up elsewhere
         sums[each["weighed_in"]] += Decimal(each["weight"])
         if each["currency"] == each["weighed_in"]:
             exponent = -int(Decimal(each["amount"]).as_tuple().exponent)

@@ -172,6 +172,8 @@ def test_entries_are_read_again_as_they_were_streamed() -> None:
     [
         ('2024-13-01 * "a" "b"\n  Assets:A  1 EUR\n', "line 1: there is no such day"),
         ('\n2024-01-01 * "a" "b"\n  Assets:A  1 + 2 EUR\n', "line 3: this posting cannot be read"),
+        ('2024-01-01 * "a" "b"\n  Assets:A  1 EUR\n  Assets:B\n  Assets:C\n', "line 1: an amount is left out, and cannot"),
+        ('2024-01-01 * "a" "b"\n  Assets:A  1 EUR\n  Assets:B  1 USD\n  Assets:C\n', "line 1: an amount is left out, and"),
         ('include "other.beancount"\n', "line 1: other files are not followed"),
         ("2024-01-01 pad Assets:A Equity:B\n", "line 1: this directive is not known"),
         ("Dear auditor\n", "line 1: this is no line of a ledger"),
@@ -234,3 +236,11 @@ def test_the_task_keeps_the_contract_to_its_end() -> None:
     options = {"ledger": str(LEDGER), "planted": str(PLANTED)}
     trial = check_task(load_task("examples.ledger.audit:Audit", options))
     assert (trial.problems, trial.stopped) == ([], "end")
+
+
+def test_an_amount_that_is_left_out_counts_in_the_balances(tmp_path: Path) -> None:
+    entry = '2024-01-02 * "Bank" "Interest"\n  Assets:Bank  1.20 EUR\n  Income:Interest\n'
+    text = f"{entry}2024-01-03 balance Income:Interest  -1.20 EUR\n"
+    item = entry_of(tmp_path, text)
+    assert [each["amount"] for each in item["postings"]] == ["1.20", "-1.20"]
+    assert reconcile(tmp_path / "ledger.beancount", []).wrong == []

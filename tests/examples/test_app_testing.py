@@ -242,12 +242,6 @@ def test_without_chromium_one_sentence_says_so(tmp_path: Path, monkeypatch: pyte
     driver.close()
 
 
-def test_without_playwright_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("maker_graph.extras.find_spec", lambda name: None if name == "playwright" else object())
-    with pytest.raises(UsageError, match=r"needs playwright: pip install 'maker-graph\[browser\]'"):
-        Driver(tmp_path, "http://127.0.0.1")
-
-
 PAGE = {
     "url": "/",
     "tree": ['e1 link "Log in"', 'e2 textbox "Name"'],

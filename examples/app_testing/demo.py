@@ -18,7 +18,8 @@ from typing import Any
 from examples.app_testing.driver import Driver
 from examples.app_testing.notes import FAULTS, Notes, served
 from examples.app_testing.pages import write_page
-from examples.app_testing.testing import AppTest, read_plan
+from examples.app_testing.plan import read_plan
+from examples.app_testing.testing import AppTest
 from maker_graph import MakerError, Run
 
 PLAN = Path(__file__).with_name("notes.toml")

@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MakerError as error:
         sys.exit(f"Error: {error}")
     except OSError as error:
-        sys.exit(f"Error: {error.filename} cannot be written: {error.strerror}.")
+        sys.exit(f"Error: {args.out} cannot be written: {error.strerror}.")
 
 
 def _audit(args: argparse.Namespace, directory: Path) -> None:

@@ -38,7 +38,8 @@ from pathlib import Path
 from typing import Any
 
 from examples.app_testing.driver import Driver
-from examples.app_testing.testing import DONE, STUCK, AppTest, Scenario, read_plan, slips
+from examples.app_testing.plan import DONE, STUCK, Scenario, read_plan, slips
+from examples.app_testing.testing import AppTest
 from maker_graph import Run
 from maker_graph.simulation import Replies
 

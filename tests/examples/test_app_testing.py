@@ -16,7 +16,8 @@ from examples.app_testing.demo import PLAN
 from examples.app_testing.driver import Driver, shown
 from examples.app_testing.notes import FAULTS, Notes, served
 from examples.app_testing.pages import write_page
-from examples.app_testing.testing import AppTest, Choose, Scenario, Verdict, read_plan
+from examples.app_testing.plan import Scenario, read_plan
+from examples.app_testing.testing import AppTest, Choose, Verdict
 from maker_graph import Run, UsageError
 from tests.survival.harness import Children
 
@@ -138,7 +139,8 @@ import os, signal
 from pathlib import Path
 from examples.app_testing.demo import PLAN
 from examples.app_testing.driver import Driver
-from examples.app_testing.testing import AppTest, read_plan
+from examples.app_testing.plan import read_plan
+from examples.app_testing.testing import AppTest
 from maker_graph import Run
 
 def die(point, number):

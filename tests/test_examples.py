@@ -43,13 +43,16 @@ SAYS = (
 """What the blocks of the pages print."""
 
 TRIED = {"own_task": "Addition", "acting": "Order", "prices": "Prices"}
-PAGES = [*sorted(EXAMPLES.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+OF_FOLDERS = [EXAMPLES / name / "README.md" for name in ("app_testing", "ledger")]
+PAGES = [*sorted(EXAMPLES.glob("*.md")), *OF_FOLDERS, *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_every_example_is_listed_and_tested() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SHOWS)
-    listed = set(re.findall(r"`(\w+)\.py`", (EXAMPLES / "README.md").read_text()))
-    assert listed == set(SHOWS)
+    page = (EXAMPLES / "README.md").read_text()
+    assert set(re.findall(r"`(\w+)\.py`", page)) == set(SHOWS)
+    folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    assert set(re.findall(r"`(\w+)/`", page)) == folders
 
 
 @pytest.mark.parametrize("name", sorted(SHOWS))
@@ -92,7 +95,7 @@ def test_a_drop_in_takes_at_most_twelve_lines(name: str) -> None:
     assert last - first <= 12
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_block_of_a_page_runs(page: Path, children: Children, tmp_path: Path) -> None:
     text = page.read_text()
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

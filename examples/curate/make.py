@@ -37,9 +37,10 @@ def main() -> None:
         )
         rows.append([f"T{number:03}", note, item, count, f"{each:.2f}", f"{total:.2f}", currency, paid or ""])
     names = ["ticket", "note", "item", "count", "each", "total", "currency", "paid"]
+    table: list[list[object]] = [[*names], *rows]
     for name, width in (("orders.csv", 2), ("labelled.csv", len(names))):
         with (here / name).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(row[:width] for row in [names, *rows])
+            csv.writer(file).writerows(row[:width] for row in table)
 
 
 if __name__ == "__main__":

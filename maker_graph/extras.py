@@ -14,3 +14,13 @@ def need_plan_extra(what: str) -> None:
     missing = [name for name in ("scipy", "matplotlib") if find_spec(name) is None]
     if missing:
         raise UsageError(f"{what} needs {' and '.join(missing)}: pip install 'maker-graph[plan]'.")
+
+
+def need_agents_extra(what: str) -> None:
+    """See that LangChain's agents are installed.
+
+    Raises:
+        UsageError: they are not; the text says how to install them.
+    """
+    if find_spec("langchain") is None:
+        raise UsageError(f"{what} needs langchain: pip install 'maker-graph[agents]'.")

@@ -1,0 +1,376 @@
+"""Voted decisions in `create_agent`: what acts is what won."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import (
+    ContextEditingMiddleware,
+    HumanInTheLoopMiddleware,
+    ModelCallLimitMiddleware,
+    ModelFallbackMiddleware,
+    SummarizationMiddleware,
+    TodoListMiddleware,
+    ToolRetryMiddleware,
+    wrap_model_call,
+)
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+from pydantic import BaseModel
+
+from maker_graph import AheadBy, Budget, LimitReached, Undecided, UsageError
+from maker_graph.agents import VotingMiddleware
+from tests.agents.shop import ASK, Shop, Told, call, in_turn, told
+
+RIGHT, WRONG = call("refund", order=7), call("refund", order=8)
+
+
+def agent_of(model: Told, shop: Shop, *middleware: Any, **settings: Any) -> Any:
+    return create_agent(model, shop.tools, middleware=[*middleware], **settings)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_only_what_won_acts(asynchronous: bool) -> None:
+    shop, model = Shop(), in_turn(WRONG, RIGHT, RIGHT, RIGHT, RIGHT)
+    agent = agent_of(model, shop, VotingMiddleware(k=3))
+    result = asyncio.run(agent.ainvoke(ASK)) if asynchronous else agent.invoke(ASK)
+    assert shop.done == [("refund", 7, 0.0)]
+    voted, _, last = result["messages"][1:]
+    assert voted.response_metadata["vote"]["ballot"] == {
+        '{"tool_calls":[["refund",{"amount":0.0,"order":8}]]}': 1,
+        '{"tool_calls":[["refund",{"amount":0.0,"order":7}]]}': 4,
+    }
+    assert last.text == "It is done."
+
+
+def test_the_tokens_of_all_samples_are_those_of_the_message() -> None:
+    model = in_turn(WRONG, RIGHT)
+    result = agent_of(model, Shop(), VotingMiddleware(k=2)).invoke(ASK)
+    assert [each.usage_metadata["input_tokens"] for each in result["messages"] if isinstance(each, AIMessage)] == [40, 20]
+    assert len(model.asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (call("refund", order=7), call("refund", order=7, amount=0)),
+        (call("refund", order=7), call("refund", order="7")),
+        (AIMessage("I do it.", tool_calls=RIGHT.tool_calls), RIGHT),
+        (
+            AIMessage("", tool_calls=[*RIGHT.tool_calls, *call("look_up", order=7).tool_calls]),
+            AIMessage("", tool_calls=[*call("look_up", order=7).tool_calls, *RIGHT.tool_calls]),
+        ),
+        ("It was refunded.", "I gave the money back."),
+    ],
+)
+def test_what_does_the_same_is_one_vote(one: AIMessage | str, other: AIMessage | str) -> None:
+    result = agent_of(in_turn(one, other), Shop(), VotingMiddleware(k=2, max_samples=2)).invoke(ASK)
+    assert [*result["messages"][1].response_metadata["vote"]["ballot"].values()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (RIGHT, call("refund", order=7, amount=1)),
+        (RIGHT, AIMessage("", tool_calls=[*RIGHT.tool_calls, {**RIGHT.tool_calls[0], "id": "again"}])),
+        (RIGHT, "I refund it."),
+        (call("write", to="a", body="x"), call("write", to="a", body="y")),
+    ],
+)
+def test_what_does_something_else_is_another_vote(one: AIMessage | str, other: AIMessage | str) -> None:
+    with pytest.raises(Undecided) as caught:
+        agent_of(in_turn(one, other), Shop(), VotingMiddleware(k=2, max_samples=2)).invoke(ASK)
+    assert len(caught.value.ballot) == 2
+
+
+def test_free_arguments_are_not_compared_and_the_first_that_voted_so_acts() -> None:
+    shop = Shop()
+    model = in_turn(call("write", to="a", body="x"), call("write", to="a", body="y"))
+    agent_of(model, shop, VotingMiddleware(k=2, free={"write": ["body"]}, max_samples=2)).invoke(ASK)
+    assert shop.done == [("write", "a", "x")]
+
+
+def test_arguments_are_compared_as_normalised() -> None:
+    shop = Shop()
+    vote = VotingMiddleware(k=2, normalise={"write": lambda args: [args["to"].lower(), len(args["body"])]}, max_samples=2)
+    agent_of(in_turn(call("write", to="Ann", body="x"), call("write", to="ann", body="y")), shop, vote).invoke(ASK)
+    assert shop.done == [("write", "Ann", "x")]
+
+
+def test_a_text_is_voted_on_by_its_key() -> None:
+    vote = VotingMiddleware(k=2, text_key=lambda text: text.split()[-1])
+    result = agent_of(in_turn("The answer: 4", "I say 5", "It is 5", "5"), Shop(), vote).invoke(ASK)
+    assert result["messages"][-1].text == "I say 5"
+
+
+@pytest.mark.parametrize(
+    ("bad", "flag", "why"),
+    [
+        (call("refunds", order=7), "invalid", "there is no tool 'refunds'"),
+        (call("refund", order="seven"), "invalid", "order"),
+        (call("refund"), "invalid", "order"),
+        (AIMessage("", invalid_tool_calls=[{"name": "refund", "args": "{", "id": "1", "error": "cut"}]), "malformed", "cut"),
+        (AIMessage("I re", response_metadata={"finish_reason": "length"}), "truncated", ""),
+        (AIMessage("I cannot", response_metadata={"finish_reason": "content_filter"}), "refused", ""),
+        (AIMessage(""), "empty", ""),
+    ],
+)
+def test_a_response_that_nobody_could_act_on_never_votes(bad: AIMessage, flag: str, why: str) -> None:
+    shop = Shop()
+    result = agent_of(in_turn(bad, RIGHT), shop, VotingMiddleware(k=2)).invoke(ASK)
+    assert shop.done == [("refund", 7, 0.0)]
+    assert result["messages"][1].response_metadata["vote"]["flags"] == {flag: 1}
+    with pytest.raises(Undecided, match=why or flag):
+        agent_of(in_turn(bad), Shop(), VotingMiddleware(k=2, stuck_after=3)).invoke(ASK)
+
+
+def test_an_agent_that_goes_round_in_circles_is_stopped() -> None:
+    shop = Shop()
+    agent = agent_of(told(lambda *_: call("look_up", order=7)), shop, VotingMiddleware(k=1, loops=2, stuck_after=3))
+    with pytest.raises(Undecided, match="look_up was called 2 times"):
+        agent.invoke(ASK)
+    assert shop.done == [("look_up", 7)] * 2
+
+
+def test_only_the_tools_that_are_worth_it_are_voted_on() -> None:
+    shop = Shop()
+    model = told(
+        lambda number, _: (call("look_up", order=7), RIGHT, WRONG, RIGHT, RIGHT, RIGHT)[number] if number < 6 else "Done."
+    )
+    result = agent_of(model, shop, VotingMiddleware(k=3, only=["refund"])).invoke(ASK)
+    assert shop.done == [("look_up", 7), ("refund", 7, 0.0)]
+    samples = [each.response_metadata["vote"]["samples"] for each in result["messages"] if isinstance(each, AIMessage)]
+    assert samples == [1, 5, 1]
+
+
+def test_each_tool_has_a_lead_of_its_own() -> None:
+    vote = VotingMiddleware(k={"refund": 4, "look_up": 1, "text": 2})
+    samples = []
+    for reply in (RIGHT, call("look_up", order=7), "No."):
+        result = agent_of(in_turn(reply), Shop(), vote).invoke(ASK)
+        samples.append(result["messages"][1].response_metadata["vote"]["samples"])
+    assert samples == [4, 1, 2]
+
+
+def test_each_sample_is_asked_as_the_vote_says_and_the_users_model_stays_as_it_was() -> None:
+    model = in_turn(RIGHT)
+    agent_of(model, Shop(), VotingMiddleware(k=3, temperature=(0, 0.5), seed=1)).invoke(ASK)
+    first = model.asked[:3]
+    assert sorted(each["temperature"] for each in first) == [0, 0.5, 0.5]
+    assert len({each["seed"] for each in first}) == 3
+    assert {tuple(each["tools"]) for each in first} == {("refund", "look_up", "write")}
+    assert model.temperature is None
+
+
+def test_the_budget_counts_samples_and_stops_the_agent() -> None:
+    shop, budget = Shop(), Budget(max_calls=4)
+    agent = agent_of(in_turn(RIGHT), shop, VotingMiddleware(k=3, calls={"meter": budget}))
+    with pytest.raises(LimitReached, match="limit of 4 calls"):
+        agent.invoke(ASK)
+    assert budget.spent.calls <= 4
+    assert shop.done == [("refund", 7, 0.0)]
+
+
+def test_an_undecided_vote_goes_to_the_stronger_model() -> None:
+    shop, strong = Shop(), in_turn(RIGHT)
+    vote = VotingMiddleware(k=2, within=2, escalate=strong)
+    result = agent_of(in_turn(WRONG, RIGHT, "?"), shop, vote).invoke(ASK)
+    assert shop.done == [("refund", 7, 0.0)]
+    assert (result["messages"][1].response_metadata["vote"]["by"], len(strong.asked)) == ("model", 2)
+    assert result["messages"][1].usage_metadata["input_tokens"] == 40
+
+
+def test_without_a_way_out_an_undecided_vote_is_an_error_and_nothing_acts() -> None:
+    shop = Shop()
+    with pytest.raises(Undecided) as caught:
+        agent_of(in_turn(WRONG, RIGHT), shop, VotingMiddleware(k=2, within=2)).invoke(ASK)
+    assert (shop.done, caught.value.passed) == ([], True)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize(
+    ("choice", "done"),
+    [
+        ('{"tool_calls":[["refund",{"amount":0.0,"order":7}]]}', [("refund", 7, 0.0)]),
+        ({"tool_calls": [{"name": "refund", "args": {"order": 9, "amount": 3}}]}, [("refund", 9, 3.0)]),
+        ("Leave it.", []),
+    ],
+)
+def test_a_person_chooses_among_the_candidates_or_says_otherwise(choice: Any, done: list[Any], asynchronous: bool) -> None:
+    shop, model = Shop(), in_turn(WRONG, RIGHT)
+    vote = VotingMiddleware(k=2, within=2, on_undecided="interrupt")
+    agent = agent_of(model, shop, vote, checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+
+    def invoke(given: Any) -> Any:
+        return asyncio.run(agent.ainvoke(given, config)) if asynchronous else agent.invoke(given, config)
+
+    asked = invoke(ASK)["__interrupt__"][0].value
+    assert [*asked["ballot"].values()] == [1, 1]
+    assert asked["passed"]
+    assert shop.done == []
+    drawn = len(model.asked)
+    result = invoke(Command(resume=choice))
+    assert shop.done == done
+    assert len(model.asked) == drawn + (2 if done else 0)  # the votes on the last text; none again on what a person decided
+    assert result["messages"][1].response_metadata["vote"]["by"] == "person"
+
+
+def test_a_reply_that_nobody_could_act_on_is_asked_for_again() -> None:
+    vote = VotingMiddleware(k=2, within=2, on_undecided="interrupt")
+    shop = Shop()
+    agent = agent_of(in_turn(WRONG, RIGHT), shop, vote, checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    agent.invoke(ASK, config)
+    again = agent.invoke(Command(resume={"tool_calls": [{"name": "refunds", "args": {}}]}), config)
+    assert "there is no tool 'refunds'" in again["__interrupt__"][0].value["problem"]
+    agent.invoke(Command(resume={"tool_calls": [{"name": "refund", "args": {"order": 7}}]}), config)
+    assert shop.done == [("refund", 7, 0.0)]
+
+
+class City(BaseModel):
+    city: str
+
+
+@pytest.mark.parametrize("wanted", [ToolStrategy(City), City])
+def test_a_structured_response_is_voted_on(wanted: Any) -> None:
+    answers = [call("City", city=each) for each in ("Lyon", "Paris", "Paris", "Paris")]
+    result = agent_of(in_turn(*answers), Shop(), VotingMiddleware(k=2), response_format=wanted).invoke(ASK)
+    assert result["structured_response"] == City(city="Paris")
+    assert result["messages"][1].response_metadata["vote"]["ballot"] == {
+        '{"structured":{"city":"Lyon"}}': 1,
+        '{"structured":{"city":"Paris"}}': 3,
+    }
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_a_structured_response_that_does_not_fit_never_votes(handled: bool) -> None:
+    wanted = ToolStrategy(City, handle_errors=handled)
+    model = in_turn(call("City", town="Paris"), call("City", city="Paris"))
+    result = agent_of(model, Shop(), VotingMiddleware(k=2), response_format=wanted).invoke(ASK)
+    assert result["structured_response"] == City(city="Paris")
+    assert result["messages"][1].response_metadata["vote"]["flags"] == {"malformed": 1}
+
+
+def test_a_structured_response_of_the_provider_is_voted_on() -> None:
+    model = in_turn('{"city": "Lyon"}', '{"city": "Paris"}')
+    agent = agent_of(model, Shop(), VotingMiddleware(k=2), response_format=ProviderStrategy(City))
+    assert agent.invoke(ASK)["structured_response"] == City(city="Paris")
+
+
+def test_only_the_winner_is_streamed() -> None:
+    agent = agent_of(in_turn(WRONG, RIGHT), Shop(), VotingMiddleware(k=2))
+    for subgraphs in (False, True):
+        streamed = (
+            [each[-1][0] for each in agent.stream(ASK, stream_mode="messages", subgraphs=subgraphs)]
+            if subgraphs
+            else [each[0] for each in agent.stream(ASK, stream_mode="messages")]
+        )
+        calls = [each.tool_calls for each in streamed if isinstance(each, AIMessage) and each.tool_calls]
+        assert [made[0]["args"]["order"] for made in calls] == [7], subgraphs
+
+
+def test_the_decision_is_on_the_custom_stream() -> None:
+    agent = agent_of(in_turn(WRONG, RIGHT), Shop(), VotingMiddleware(k=2))
+    told_of = [each["decision"] for each in agent.stream(ASK, stream_mode="custom") if "decision" in each]
+    assert [each["samples"] for each in told_of] == [4, 2]
+    assert [*told_of[0]["ballot"].values()] == [1, 3]
+
+
+def test_middleware_further_in_runs_for_each_sample_and_what_stands_before_once() -> None:
+    seen: list[str] = []
+
+    @wrap_model_call
+    def outer(request: Any, handler: Any) -> Any:
+        seen.append("outer")
+        return handler(request)
+
+    @wrap_model_call
+    def inner(request: Any, handler: Any) -> Any:
+        seen.append("inner")
+        return handler(request)
+
+    agent_of(in_turn("Yes."), Shop(), outer, VotingMiddleware(k=3), inner).invoke(ASK)
+    assert sorted(seen) == ["inner"] * 3 + ["outer"]
+
+
+def test_it_composes_with_the_middleware_that_people_use() -> None:
+    shop, failing = Shop(), [True]
+
+    def look_up(order: int) -> str:
+        """Look an order up, which fails once."""
+        if failing.pop() if failing else False:
+            raise TimeoutError("busy")
+        return shop.look_up(order)
+
+    model = told(lambda _, messages: call("look_up", order=7) if isinstance(messages[-1], HumanMessage) else "Done.")
+    agent = create_agent(
+        model,
+        [look_up],
+        middleware=[
+            ModelCallLimitMiddleware(run_limit=2),
+            SummarizationMiddleware(model, trigger=("messages", 50)),
+            ContextEditingMiddleware(),
+            TodoListMiddleware(),
+            ToolRetryMiddleware(max_retries=2, initial_delay=0),
+            VotingMiddleware(k=3),
+        ],
+    )
+    result = agent.invoke(ASK)
+    assert shop.done == [("look_up", 7)]
+    assert (result["messages"][-1].text, len(model.asked)) == ("Done.", 6)  # two model calls, of three samples each
+
+
+def test_a_model_that_stands_in_replies_for_each_sample() -> None:
+    def fails(*_: Any) -> AIMessage:
+        raise ConnectionError("down")
+
+    shop = Shop()
+    agent_of(told(fails), shop, VotingMiddleware(k=2), ModelFallbackMiddleware(in_turn(RIGHT))).invoke(ASK)
+    assert shop.done == [("refund", 7, 0.0)]
+
+
+def test_a_person_approves_what_won() -> None:
+    shop = Shop()
+    approve = HumanInTheLoopMiddleware(interrupt_on={"refund": True})
+    agent = agent_of(in_turn(WRONG, RIGHT), shop, VotingMiddleware(k=2), approve, checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    asked = agent.invoke(ASK, config)["__interrupt__"][0].value
+    assert asked["action_requests"][0]["args"] == {"order": 7}
+    agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
+    assert shop.done == [("refund", 7, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"k": 0}, "k must be a whole number"),
+        ({"k": {"refund": 0}}, "k of refund must be a whole number"),
+        ({"k": 3, "within": 2}, "raise within or lower k"),
+        ({"k": AheadBy(2), "within": 3}, "leave those out"),
+        ({"k": {"write": 2}, "only": ["refund"]}, "name it there too"),
+        ({"only": "refund"}, "only is a list of texts"),
+        ({"on_undecided": "return"}, "on_undecided is"),
+        ({"normalise": {"refund": 3}}, "normalise of refund must be a function"),
+        ({"text_key": lambda: 1}, "text_key must be a function"),
+        ({"loops": 0}, "loops must be a whole number"),
+    ],
+)
+def test_a_wrong_setting_is_told_at_once(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        VotingMiddleware(**settings)
+
+
+def test_two_votes_in_one_agent_need_two_names() -> None:
+    model = in_turn(RIGHT)
+    agent_of(model, Shop(), VotingMiddleware(k=2, name="outer"), VotingMiddleware(k=2, name="inner")).invoke(ASK)
+    assert len(model.asked) == 8
+
+
+def test_any_rule_of_the_microstep_decides() -> None:
+    model = in_turn(RIGHT)
+    agent_of(model, Shop(), VotingMiddleware(AheadBy(2))).invoke(ASK)
+    assert len(model.asked) == 4

@@ -1,26 +1,25 @@
 """The middleware: each model call of an agent becomes a vote, by the microstep that any other graph takes as a node."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langgraph.config import get_stream_writer
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from maker_graph.agents.answers import Reading, Votes, message_of, parse, rebuilt
 from maker_graph.agents.model import AsyncHandler, Handler, HandlerModel
-from maker_graph.agents.rule import TEXT, AheadByTool
+from maker_graph.agents.rule import AheadByTool
 from maker_graph.core import checks
-from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.decision import Decision, vote_of
 from maker_graph.core.red_flags import RedFlag, empty, ended, refused, truncated
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.microstep import Asking, OnUndecided, build_microstep
+from maker_graph.graph.schemas import about_of, usage_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
@@ -229,36 +228,24 @@ def _asked(request: ModelRequest[Any]) -> _Vote:
 def _response(
     tried: Sequence[Decision], kept: Mapping[str, ModelResponse[Any]], request: ModelRequest[Any]
 ) -> ModelResponse[Any]:
-    """Return the response that won, with the tokens of all samples, and tell the custom stream how."""
-    decision = tried[-1]
-    get_stream_writer()({"decision": {**decision, "tried": [*tried[:-1], *decision["tried"]]}})
-    response = kept.get(decision["text"]) or rebuilt(_answer(decision), request)
+    """Return the response that won, with the tokens of all samples and how it was decided; and tell the custom stream."""
+    last = tried[-1]
+    decision: Decision = {**last, "tried": [*map(vote_of, tried[:-1]), *last["tried"]]}
+    get_stream_writer()({"decision": decision})
+    response = kept.get(decision["text"]) or rebuilt(cast("dict[str, Any]", decision["answer"]), request)
     said = message_of(response)
-    used = (
-        said.model_copy(update={"usage_metadata": _usage(tried), "response_metadata": _with_vote(said, tried)})
-        if said
-        else None
+    if said is None:
+        return response
+    about = {**about_of(decision), "ballot": _ballot(decision)}
+    told = said.model_copy(
+        update={
+            "usage_metadata": usage_of(decision),
+            "response_metadata": {**said.response_metadata, "maker_graph": about},
+        }
     )
-    return ModelResponse([used if each is said and used else each for each in response.result], response.structured_response)
+    return ModelResponse([told if each is said else each for each in response.result], response.structured_response)
 
 
-def _answer(decision: Decision) -> dict[str, Any]:
-    answer = decision["answer"]
-    return answer if isinstance(answer, dict) else {TEXT: str(answer)}
-
-
-def _usage(tried: Sequence[Decision]) -> UsageMetadata:
-    votes = [vote for decision in tried for vote in ({"usage": decision["usage"]}, *decision["tried"])]
-    total = Usage(**{name: sum(vote["usage"][name] for vote in votes) for name in ("input", "cached", "output")})  # type: ignore[index,typeddict-item]
-    return UsageMetadata(
-        input_tokens=total["input"],
-        output_tokens=total["output"],
-        total_tokens=total["input"] + total["output"],
-        input_token_details=InputTokenDetails(cache_read=total["cached"]),
-    )
-
-
-def _with_vote(said: AIMessage, tried: Sequence[Decision]) -> dict[str, Any]:
-    decision = tried[-1]
-    shown = {"by": decision["by"], "ballot": decision["ballot"], "flags": decision["flags"]}
-    return {**said.response_metadata, "vote": {**shown, "samples": sum(each["samples"] for each in tried)}}
+def _ballot(decision: Decision) -> dict[str, int]:
+    """Return the last ballot of models; that of a person is empty."""
+    return decision["ballot"] or (decision["tried"][-1]["ballot"] if decision["tried"] else {})

@@ -27,7 +27,7 @@ class Told(BaseChatModel):
     def _llm_type(self) -> str:
         return "told"
 
-    def bind_tools(self, tools: Any, **settings: Any) -> Runnable[Any, Any]:  # type: ignore[override]  # as it is called
+    def bind_tools(self, tools: Any, **settings: Any) -> Runnable[Any, Any]:
         return self.bind(tools=[tool.name if hasattr(tool, "name") else tool for tool in tools], **settings)
 
     def _generate(

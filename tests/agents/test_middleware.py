@@ -39,7 +39,7 @@ def test_only_what_won_acts(asynchronous: bool) -> None:
     result = asyncio.run(agent.ainvoke(ASK)) if asynchronous else agent.invoke(ASK)
     assert shop.done == [("refund", 7, 0.0)]
     voted, _, last = result["messages"][1:]
-    assert voted.response_metadata["vote"]["ballot"] == {
+    assert voted.response_metadata["maker_graph"]["ballot"] == {
         '{"tool_calls":[["refund",{"amount":0.0,"order":8}]]}': 1,
         '{"tool_calls":[["refund",{"amount":0.0,"order":7}]]}': 4,
     }
@@ -49,7 +49,8 @@ def test_only_what_won_acts(asynchronous: bool) -> None:
 def test_the_tokens_of_all_samples_are_those_of_the_message() -> None:
     model = in_turn(WRONG, RIGHT)
     result = agent_of(model, Shop(), VotingMiddleware(k=2)).invoke(ASK)
-    assert [each.usage_metadata["input_tokens"] for each in result["messages"] if isinstance(each, AIMessage)] == [40, 20]
+    used: list[Any] = [each.usage_metadata for each in result["messages"] if isinstance(each, AIMessage)]
+    assert [each["input_tokens"] for each in used] == [40, 20]
     assert len(model.asked) == 6
 
 
@@ -68,7 +69,7 @@ def test_the_tokens_of_all_samples_are_those_of_the_message() -> None:
 )
 def test_what_does_the_same_is_one_vote(one: AIMessage | str, other: AIMessage | str) -> None:
     result = agent_of(in_turn(one, other), Shop(), VotingMiddleware(k=2, max_samples=2)).invoke(ASK)
-    assert [*result["messages"][1].response_metadata["vote"]["ballot"].values()] == [2]
+    assert [*result["messages"][1].response_metadata["maker_graph"]["ballot"].values()] == [2]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_response_that_nobody_could_act_on_never_votes(bad: AIMessage, flag: s
     shop = Shop()
     result = agent_of(in_turn(bad, RIGHT), shop, VotingMiddleware(k=2)).invoke(ASK)
     assert shop.done == [("refund", 7, 0.0)]
-    assert result["messages"][1].response_metadata["vote"]["flags"] == {flag: 1}
+    assert result["messages"][1].response_metadata["maker_graph"]["flags"] == {flag: 1}
     with pytest.raises(Undecided, match=why or flag):
         agent_of(in_turn(bad), Shop(), VotingMiddleware(k=2, stuck_after=3)).invoke(ASK)
 
@@ -142,7 +143,7 @@ def test_only_the_tools_that_are_worth_it_are_voted_on() -> None:
     )
     result = agent_of(model, shop, VotingMiddleware(k=3, only=["refund"])).invoke(ASK)
     assert shop.done == [("look_up", 7), ("refund", 7, 0.0)]
-    samples = [each.response_metadata["vote"]["samples"] for each in result["messages"] if isinstance(each, AIMessage)]
+    samples = [each.response_metadata["maker_graph"]["samples"] for each in result["messages"] if isinstance(each, AIMessage)]
     assert samples == [1, 5, 1]
 
 
@@ -151,7 +152,7 @@ def test_each_tool_has_a_lead_of_its_own() -> None:
     samples = []
     for reply in (RIGHT, call("look_up", order=7), "No."):
         result = agent_of(in_turn(reply), Shop(), vote).invoke(ASK)
-        samples.append(result["messages"][1].response_metadata["vote"]["samples"])
+        samples.append(result["messages"][1].response_metadata["maker_graph"]["samples"])
     assert samples == [4, 1, 2]
 
 
@@ -179,7 +180,7 @@ def test_an_undecided_vote_goes_to_the_stronger_model() -> None:
     vote = VotingMiddleware(k=2, within=2, escalate=strong)
     result = agent_of(in_turn(WRONG, RIGHT, "?"), shop, vote).invoke(ASK)
     assert shop.done == [("refund", 7, 0.0)]
-    assert (result["messages"][1].response_metadata["vote"]["by"], len(strong.asked)) == ("model", 2)
+    assert (result["messages"][1].response_metadata["maker_graph"]["by"], len(strong.asked)) == ("model", 2)
     assert result["messages"][1].usage_metadata["input_tokens"] == 40
 
 
@@ -216,7 +217,7 @@ def test_a_person_chooses_among_the_candidates_or_says_otherwise(choice: Any, do
     result = invoke(Command(resume=choice))
     assert shop.done == done
     assert len(model.asked) == drawn + (2 if done else 0)  # the votes on the last text; none again on what a person decided
-    assert result["messages"][1].response_metadata["vote"]["by"] == "person"
+    assert result["messages"][1].response_metadata["maker_graph"]["by"] == "person"
 
 
 def test_a_reply_that_nobody_could_act_on_is_asked_for_again() -> None:
@@ -240,7 +241,7 @@ def test_a_structured_response_is_voted_on(wanted: Any) -> None:
     answers = [call("City", city=each) for each in ("Lyon", "Paris", "Paris", "Paris")]
     result = agent_of(in_turn(*answers), Shop(), VotingMiddleware(k=2), response_format=wanted).invoke(ASK)
     assert result["structured_response"] == City(city="Paris")
-    assert result["messages"][1].response_metadata["vote"]["ballot"] == {
+    assert result["messages"][1].response_metadata["maker_graph"]["ballot"] == {
         '{"structured":{"city":"Lyon"}}': 1,
         '{"structured":{"city":"Paris"}}': 3,
     }
@@ -252,7 +253,7 @@ def test_a_structured_response_that_does_not_fit_never_votes(handled: bool) -> N
     model = in_turn(call("City", town="Paris"), call("City", city="Paris"))
     result = agent_of(model, Shop(), VotingMiddleware(k=2), response_format=wanted).invoke(ASK)
     assert result["structured_response"] == City(city="Paris")
-    assert result["messages"][1].response_metadata["vote"]["flags"] == {"malformed": 1}
+    assert result["messages"][1].response_metadata["maker_graph"]["flags"] == {"malformed": 1}
 
 
 def test_a_structured_response_of_the_provider_is_voted_on() -> None:
@@ -307,19 +308,15 @@ def test_it_composes_with_the_middleware_that_people_use() -> None:
         return shop.look_up(order)
 
     model = told(lambda _, messages: call("look_up", order=7) if isinstance(messages[-1], HumanMessage) else "Done.")
-    agent = create_agent(
-        model,
-        [look_up],
-        middleware=[
-            ModelCallLimitMiddleware(run_limit=2),
-            SummarizationMiddleware(model, trigger=("messages", 50)),
-            ContextEditingMiddleware(),
-            TodoListMiddleware(),
-            ToolRetryMiddleware(max_retries=2, initial_delay=0),
-            VotingMiddleware(k=3),
-        ],
-    )
-    result = agent.invoke(ASK)
+    middleware: list[Any] = [
+        ModelCallLimitMiddleware(run_limit=2),
+        SummarizationMiddleware(model, trigger=("messages", 50)),
+        ContextEditingMiddleware(),
+        TodoListMiddleware(),
+        ToolRetryMiddleware(max_retries=2, initial_delay=0),
+        VotingMiddleware(k=3),
+    ]
+    result: Any = create_agent(model, [look_up], middleware=middleware).invoke({"messages": [HumanMessage("Look up order 7.")]})
     assert shop.done == [("look_up", 7)]
     assert (result["messages"][-1].text, len(model.asked)) == ("Done.", 6)  # two model calls, of three samples each
 

@@ -1,4 +1,4 @@
-"""Votes in an agent of deepagents and its sub-agents; `nox -s deep` brings deepagents along and runs this. No test of pytest's."""
+"""Votes in an agent of deepagents and in its sub-agents. `nox -s deep` installs deepagents and runs this; pytest does not."""
 
 import sys
 

@@ -1,6 +1,7 @@
 """The middleware: each model call of an agent becomes a vote, by the microstep that any other graph takes as a node."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -10,15 +11,16 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from maker_graph.agents.answers import Reading, Votes, message_of, parse, rebuilt
+from maker_graph.agents.journal import Journal
 from maker_graph.agents.model import AsyncHandler, Handler, HandlerModel
 from maker_graph.agents.rule import AheadByTool
 from maker_graph.core import checks
-from maker_graph.core.decision import Decision, vote_of
+from maker_graph.core.decision import Decision, undecided, vote_of
 from maker_graph.core.red_flags import RedFlag, empty, ended, refused, truncated
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
-from maker_graph.graph.microstep import Asking, OnUndecided, build_microstep
+from maker_graph.graph.microstep import Asking, build_microstep
 from maker_graph.graph.schemas import about_of, usage_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
@@ -72,6 +74,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         on_undecided: Literal["raise", "interrupt"] = "raise",
         escalate: Model | None = None,
         calls: Calls | None = None,
+        journal: str | Path | None = None,
         name: str = "vote",
     ) -> None:
         """Make the middleware.
@@ -100,6 +103,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
                 with a text. It takes a checkpointer, as each interrupt.
             escalate: a stronger model, which votes in a ballot of its own where the agent's model is undecided.
             calls: how requests are made, as in `create_microstep`: `{"meter": Budget(...)}` counts each sample.
+            journal: a file to which each decision is appended before anything acts on it, for `maker-graph report FILE`.
             name: of the vote in traces, and of the middleware: two in one agent need two names.
 
         Raises:
@@ -123,7 +127,8 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             seed=seed,
             red_flags=red_flags,
         )
-        self._on_undecided: OnUndecided = on_undecided
+        self._ask = on_undecided == "interrupt"
+        self._journal = None if journal is None else Journal(journal)
         self._escalate = None if escalate is None else _chat_model(escalate)
         self._calls = Calls(**{"gate": Gate(), "copies": Copies(), **(calls or {})})
         self._name = name
@@ -144,7 +149,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             vote, kept = self._vote(request, len(tried), handler=handler)
             tried.append(vote.invoke(_asked(request))["decision"])
             if self._is_last(tried):
-                return _response(tried, kept, request)
+                return self._response(tried, kept, request)
 
     async def awrap_model_call(self, request: ModelRequest[Any], handler: AsyncHandler) -> ModelResponse[Any]:
         """Return the response that the samples of a model call agree on; see `wrap_model_call`."""
@@ -153,7 +158,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             vote, kept = self._vote(request, len(tried), ahandler=handler)
             tried.append((await vote.ainvoke(_asked(request)))["decision"])
             if self._is_last(tried):
-                return _response(tried, kept, request)
+                return self._response(tried, kept, request)
 
     def _is_last(self, tried: Sequence[Decision]) -> bool:
         return tried[-1]["status"] == "decided" or self._escalate is None or len(tried) > 1
@@ -180,12 +185,39 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             HandlerModel(request=request, kept=kept, **handlers),
             info_of(request.model).suited(self._voting),
             asking,
-            on_undecided=self._on_undecided if last else "return",
+            on_undecided="interrupt" if self._ask and last else "return",
             calls=self._calls,
             name=f"{self._name}_again" if number else self._name,
             by="model" if number else "base",
         )
         return microstep, kept
+
+    def _response(
+        self, tried: Sequence[Decision], kept: Mapping[str, ModelResponse[Any]], request: ModelRequest[Any]
+    ) -> ModelResponse[Any]:
+        """Return the response that won, with the tokens of all samples and how it was decided; and tell who watches.
+
+        Raises:
+            Undecided: nothing won.
+        """
+        decision: Decision = {**tried[-1], "tried": [*map(vote_of, tried[:-1]), *tried[-1]["tried"]]}
+        if self._journal is not None:
+            self._journal.write(self._name, decision)
+        get_stream_writer()({"decision": decision})
+        if decision["status"] != "decided":
+            raise undecided(decision)
+        response = kept.get(decision["text"]) or rebuilt(cast("dict[str, Any]", decision["answer"]), request)
+        said = message_of(response)
+        if said is None:
+            return response
+        about = {**about_of(decision), "ballot": _ballot(decision)}
+        told = said.model_copy(
+            update={
+                "usage_metadata": usage_of(decision),
+                "response_metadata": {**said.response_metadata, "maker_graph": about},
+            }
+        )
+        return ModelResponse([told if each is said else each for each in response.result], response.structured_response)
 
 
 def _chat_model(model: Model) -> BaseChatModel:
@@ -223,27 +255,6 @@ def _rule(k: int | Mapping[str, int] | StoppingRule, within: int | None, only: S
 def _asked(request: ModelRequest[Any]) -> _Vote:
     system = [] if request.system_message is None else [request.system_message]
     return {"messages": [*system, *request.messages]}
-
-
-def _response(
-    tried: Sequence[Decision], kept: Mapping[str, ModelResponse[Any]], request: ModelRequest[Any]
-) -> ModelResponse[Any]:
-    """Return the response that won, with the tokens of all samples and how it was decided; and tell the custom stream."""
-    last = tried[-1]
-    decision: Decision = {**last, "tried": [*map(vote_of, tried[:-1]), *last["tried"]]}
-    get_stream_writer()({"decision": decision})
-    response = kept.get(decision["text"]) or rebuilt(cast("dict[str, Any]", decision["answer"]), request)
-    said = message_of(response)
-    if said is None:
-        return response
-    about = {**about_of(decision), "ballot": _ballot(decision)}
-    told = said.model_copy(
-        update={
-            "usage_metadata": usage_of(decision),
-            "response_metadata": {**said.response_metadata, "maker_graph": about},
-        }
-    )
-    return ModelResponse([told if each is said else each for each in response.result], response.structured_response)
 
 
 def _ballot(decision: Decision) -> dict[str, int]:

@@ -10,7 +10,8 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from maker_graph.agents.answers import Reading, Votes, message_of, parse, rebuilt
-from maker_graph.agents.model import AsyncHandler, Handler, HandlerModel
+from maker_graph.agents.commands import put
+from maker_graph.agents.model import AsyncHandler, Handler, HandlerModel, Kept, asked_by
 from maker_graph.agents.rule import AheadByTool
 from maker_graph.core import checks
 from maker_graph.core.decision import Decision, vote_of
@@ -144,7 +145,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             vote, kept = self._vote(request, len(tried), handler=handler)
             tried.append(vote.invoke(_asked(request))["decision"])
             if self._is_last(tried):
-                return _response(tried, kept, request)
+                return _response(tried, kept, request, handler)
 
     async def awrap_model_call(self, request: ModelRequest[Any], handler: AsyncHandler) -> ModelResponse[Any]:
         """Return the response that the samples of a model call agree on; see `wrap_model_call`."""
@@ -153,18 +154,18 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             vote, kept = self._vote(request, len(tried), ahandler=handler)
             tried.append((await vote.ainvoke(_asked(request)))["decision"])
             if self._is_last(tried):
-                return _response(tried, kept, request)
+                return _response(tried, kept, request, handler)
 
     def _is_last(self, tried: Sequence[Decision]) -> bool:
         return tried[-1]["status"] == "decided" or self._escalate is None or len(tried) > 1
 
     def _vote(
         self, request: ModelRequest[Any], number: int, **handlers: Any
-    ) -> tuple[CompiledStateGraph[Any, Any, Any, Any], dict[str, ModelResponse[Any]]]:
+    ) -> tuple[CompiledStateGraph[Any, Any, Any, Any], dict[str, Kept]]:
         """Return the microstep for one request, and where its responses are kept; vote `number` 1 is the stronger model's."""
         if number and self._escalate is not None:
             request = request.override(model=self._escalate)
-        kept: dict[str, ModelResponse[Any]] = {}
+        kept: dict[str, Kept] = {}
         votes = Votes(self._reading, request)
         asking = Asking(
             state=_Vote,
@@ -178,7 +179,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         last = self._escalate is None or number > 0
         microstep = build_microstep(
             HandlerModel(request=request, kept=kept, **handlers),
-            info_of(request.model).suited(self._voting),
+            info_of(asked_by(request).links[0].model).suited(self._voting),
             asking,
             on_undecided=self._on_undecided if last else "return",
             calls=self._calls,
@@ -226,13 +227,18 @@ def _asked(request: ModelRequest[Any]) -> _Vote:
 
 
 def _response(
-    tried: Sequence[Decision], kept: Mapping[str, ModelResponse[Any]], request: ModelRequest[Any]
+    tried: Sequence[Decision], kept: Mapping[str, Kept], request: ModelRequest[Any], handler: Callable[..., Any]
 ) -> ModelResponse[Any]:
     """Return the response that won, with the tokens of all samples and how it was decided; and tell the custom stream."""
     last = tried[-1]
     decision: Decision = {**last, "tried": [*map(vote_of, tried[:-1]), *last["tried"]]}
     get_stream_writer()({"decision": decision})
-    response = kept.get(decision["text"]) or rebuilt(cast("dict[str, Any]", decision["answer"]), request)
+    winner = kept.get(decision["text"])
+    if winner is not None:
+        response = winner.response
+        put(handler, winner.commands)
+    else:
+        response = rebuilt(cast("dict[str, Any]", decision["answer"]), decision["text"], request)
     said = message_of(response)
     if said is None:
         return response

@@ -14,7 +14,7 @@ holds more: how a model thought, and what its provider wants back of it. What is
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,10 +30,11 @@ from pydantic_core import to_jsonable_python
 
 from maker_graph.agents.arguments import fitted
 from maker_graph.agents.rule import STRUCTURED, TEXT
+from maker_graph.core import checks
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, MAX_CHARACTERS, plain, strict_json
 from maker_graph.core.characters import visible
-from maker_graph.errors import Invalid
+from maker_graph.errors import Invalid, UsageError
 from maker_graph.models.replies import USED
 
 _ROOM = MAX_CHARACTERS // 2
@@ -58,6 +59,24 @@ class Reading:
     normalise: Mapping[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
     text_key: Callable[[str], Any] | None = None
     loops: int | None = None
+
+    def __post_init__(self) -> None:
+        """See that all is as it should be.
+
+        Raises:
+            UsageError: it is not; the text says what.
+        """
+        for name, each in (("free", self.free), ("normalise", self.normalise)):
+            if not isinstance(each, Mapping):
+                raise UsageError(f"{name} is a dict, from the name of a tool, not {each!r}.")
+        for tool, arguments in self.free.items():
+            checks.texts(f"free of {tool}", arguments)
+        for tool, function in self.normalise.items():
+            checks.function(f"normalise of {tool}", function, "args")
+        if self.text_key is not None:
+            checks.function("text_key", self.text_key, "text")
+        if self.loops is not None:
+            checks.whole("loops", self.loops)
 
 
 def reply_of(response: ModelResponse[Any], request: ModelRequest[Any]) -> AIMessage:
@@ -85,10 +104,18 @@ def reply_of(response: ModelResponse[Any], request: ModelRequest[Any]) -> AIMess
             "content": "" if nothing else json.dumps(held, ensure_ascii=False),
             "tool_calls": [],
             "invalid_tool_calls": [],
-            "additional_kwargs": {name: each for name, each in said.additional_kwargs.items() if name == "refusal"},
+            "additional_kwargs": {"refusal": True} if _refuses(said) else {},
             "usage_metadata": None,
             "response_metadata": {**said.response_metadata, USED: said.usage_metadata},
         }
+    )
+
+
+def _refuses(said: AIMessage) -> bool:
+    """Say whether a message is a refusal: by what its provider says beside it, or by a part of it."""
+    parts = said.content if isinstance(said.content, list) else ()
+    return bool(said.additional_kwargs.get("refusal")) or any(
+        isinstance(each, dict) and each.get("type") == "refusal" for each in parts
     )
 
 
@@ -250,6 +277,10 @@ class Votes:
         if name not in self._schemas:
             self._schemas[name] = _schema(self._tools[name])
         return fitted(name, self._schemas[name], call["args"])
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return which of `names` are none of a tool, of a structured response, or `"text"`."""
+        return [name for name in names if name not in (*self._tools, *self._structured, STRUCTURED, TEXT)]
 
     @cached_property
     def _made(self) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The middleware: each model call of an agent becomes a vote, by the microstep that any other graph takes as a node."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -108,12 +109,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         """
         super().__init__()
         checks.one_of("on_undecided", on_undecided, ("raise", "interrupt"))
-        for each in normalise or {}:
-            checks.function(f"normalise of {each}", (normalise or {})[each], "args")
-        if text_key is not None:
-            checks.function("text_key", text_key, "text")
-        if loops is not None:
-            checks.whole("loops", loops)
+        checks.texts("name", (name,))
         self._reading = Reading(free or {}, normalise or {}, text_key, loops)
         self._voting = Voting(
             k=_rule(k, within, only),
@@ -128,6 +124,9 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         self._escalate = None if escalate is None else _chat_model(escalate)
         self._calls = Calls(**{"gate": Gate(), "copies": Copies(), **(calls or {})})
         self._name = name
+        self._misspelt = [
+            *dict.fromkeys((*(only or ()), *(k if isinstance(k, Mapping) else ()), *(free or ()), *(normalise or ())))
+        ]
 
     @property
     def name(self) -> str:
@@ -159,6 +158,15 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
     def _is_last(self, tried: Sequence[Decision]) -> bool:
         return tried[-1]["status"] == "decided" or self._escalate is None or len(tried) > 1
 
+    def _tell_misspelt(self, votes: Votes) -> None:
+        """Tell the log, once, of names in the settings that the agent has no tool for: the tool that was meant has no vote."""
+        unknown, self._misspelt = votes.unknown(self._misspelt), []
+        if unknown:
+            logging.getLogger("maker_graph").warning(
+                "The settings of the vote name %s, but the agent's first request has no such tool: see that it is spelt right.",
+                ", ".join(map(repr, unknown)),
+            )
+
     def _vote(
         self, request: ModelRequest[Any], number: int, **handlers: Any
     ) -> tuple[CompiledStateGraph[Any, Any, Any, Any], dict[str, Kept]]:
@@ -167,6 +175,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             request = request.override(model=self._escalate)
         kept: dict[str, Kept] = {}
         votes = Votes(self._reading, request)
+        self._tell_misspelt(votes)
         asking = Asking(
             state=_Vote,
             prompt=lambda state: state["messages"],
@@ -216,6 +225,8 @@ def _rule(k: int | Mapping[str, int] | StoppingRule, within: int | None, only: S
     if only is None:
         return AheadByTool(leads, others, within)
     named = checks.texts("only", only)
+    if not named:
+        raise UsageError("only names no tool, so nothing would be voted on: name one, or leave only out.")
     if unknown := [name for name in leads if name not in named]:
         raise UsageError(f"k has a lead for {unknown[0]}, on which only= does not vote: name it there too.")
     return AheadByTool({name: leads.get(name, others) for name in named}, 1, within)

@@ -4,7 +4,7 @@ A sample is a whole model call: all middleware further in, and the model. The mo
 microstep's own: `models/configured.py` says what that changes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from typing import Any, NamedTuple, NoReturn
 
@@ -30,6 +30,9 @@ from maker_graph.models.wrapped import Bound, Chain, chain_of
 
 Handler = Callable[[ModelRequest[Any]], ModelResponse[Any]]
 AsyncHandler = Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+
+SEED = "seed"
+"""The name by which a sampler gives a seed to a sample of this model."""
 
 
 class Kept(NamedTuple):
@@ -113,9 +116,10 @@ class HandlerModel(BaseChatModel):
         chain = asked_by(request)
         first, *others = [configured(link, self.temperature, self.max_tokens) for link in chain.links]
         if not others:
-            return request.override(model=first.model, model_settings={**first.kwargs, **kwargs})
-        model: Any = _bound(first).with_fallbacks([*map(_bound, others)], exceptions_to_handle=chain.handled)
-        return request.override(model=model, model_settings=kwargs)
+            return request.override(model=first.model, model_settings=_settings(first, kwargs))
+        bound = [each.model.bind(**_settings(each, kwargs)) for each in (first, *others)]
+        model: Any = bound[0].with_fallbacks(bound[1:], exceptions_to_handle=chain.handled)
+        return request.override(model=model, model_settings={})
 
     def _within(self, manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> RunnableConfig:
         """Return the config under which the model is called: within this sample's trace, and out of the caller's stream."""
@@ -143,8 +147,11 @@ def asked_by(request: ModelRequest[Any]) -> Chain:
     return Chain(tuple(links), chain.handled)
 
 
-def _bound(setting: Configured) -> Any:
-    return setting.model.bind(**setting.kwargs) if setting.kwargs else setting.model
+def _settings(setting: Configured, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what goes out with a request: a sample's seed by the name that the model has for it, if it has any."""
+    own = {name: value for name, value in kwargs.items() if name != SEED}
+    seed = {} if setting.seed is None or SEED not in kwargs else {setting.seed: kwargs[SEED]}
+    return {**setting.kwargs, **own, **seed}
 
 
 def _see_alone(error: GraphBubbleUp) -> NoReturn:

@@ -23,10 +23,11 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import ParentCommand
 from langgraph.types import Command, interrupt
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from maker_graph import AheadBy, Budget, LimitReached, Undecided, UsageError
 from maker_graph.agents import VotingMiddleware
@@ -123,6 +124,7 @@ def test_a_text_is_voted_on_by_its_key() -> None:
         (AIMessage("", invalid_tool_calls=[{"name": "refund", "args": "{", "id": "1", "error": "cut"}]), "malformed", "cut"),
         (AIMessage("I re", response_metadata={"finish_reason": "length"}), "truncated", ""),
         (AIMessage("I cannot", response_metadata={"finish_reason": "content_filter"}), "refused", ""),
+        (AIMessage([{"type": "text", "text": "No."}, {"type": "refusal", "refusal": "I cannot"}]), "refused", ""),
         (AIMessage(""), "empty", ""),
     ],
 )
@@ -555,6 +557,11 @@ def test_a_person_approves_what_won() -> None:
         ({"k": AheadBy(2), "within": 3}, "leave those out"),
         ({"k": {"write": 2}, "only": ["refund"]}, "name it there too"),
         ({"only": "refund"}, "only is a list of texts"),
+        ({"only": []}, "nothing would be voted on"),
+        ({"free": {"write": "body"}}, "free of write is a list of texts"),
+        ({"free": ["write"]}, "free is a dict"),
+        ({"normalise": [len]}, "normalise is a dict"),
+        ({"name": ""}, "name is a list of texts, none of them empty"),
         ({"on_undecided": "return"}, "on_undecided is"),
         ({"normalise": {"refund": 3}}, "normalise of refund must be a function"),
         ({"text_key": lambda: 1}, "text_key must be a function"),
@@ -564,6 +571,33 @@ def test_a_person_approves_what_won() -> None:
 def test_a_wrong_setting_is_told_at_once(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         VotingMiddleware(**settings)
+
+
+def test_a_name_that_is_no_tools_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    agent = agent_of(in_turn(RIGHT), Shop(), VotingMiddleware(k={"refnd": 3, "text": 1}, free={"write": ["body"]}))
+    agent.invoke(ASK)
+    agent.invoke(ASK)
+    assert [each.message for each in caplog.records if "spelt" in each.message] == [
+        "The settings of the vote name 'refnd', but the agent's first request has no such tool: see that it is spelt right."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sent"),
+    [({"use_responses_api": True, "output_version": "responses/v1"}, set()), ({"use_responses_api": False}, {"seed"})],
+)
+def test_a_seed_goes_out_only_where_a_request_takes_one(settings: dict[str, Any], sent: set[str]) -> None:
+    asked: list[Any] = []
+
+    @wrap_model_call
+    def inner(request: Any, _: Any) -> Any:
+        asked.append({*request.model_settings})
+        return AIMessage("Yes.")
+
+    model = ChatOpenAI(model="gpt-4.1-mini", api_key=SecretStr("none"), **settings)
+    agent: Any = create_agent(model, middleware=[VotingMiddleware(k=1, seed=1), inner])
+    agent.invoke(ASK)
+    assert asked == [sent]
 
 
 def test_two_votes_in_one_agent_need_two_names() -> None:

@@ -80,7 +80,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
 
         Args:
             k: the lead that decides; or tool -> lead, for which `"text"` is a reply in words, and what is not named has a
-                lead of 3; or any stopping rule.
+                lead of 3; or any stopping rule. Here and below, a structured response goes by the name of its schema.
             within: so many votes at most; a decision that nobody can win within them is undecided, and `passed`.
             only: tools whose calls are worth a vote. A reply that calls none of them is taken from a single sample; one that
                 does is the first vote of several.
@@ -98,8 +98,8 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             red_flags: for which raw samples to discard. A tool that does not exist, arguments that do not fit, and a call that
                 cannot be read are discarded besides.
             on_undecided: "raise" `Undecided`; or "interrupt" and ask a person, who is shown the ballot and replies
-                (`Command(resume=...)`) with one of its candidates, with `{"tool_calls": [{"name": ..., "args": {...}}]}`, or
-                with a text. It takes a checkpointer, as each interrupt.
+                (`Command(resume=...)`) with one of its candidates, with `{"tool_calls": [{"name": ..., "args": {...}}]}`, with
+                `{"structured": {...}}`, or with a text. It takes a checkpointer, as each interrupt.
             escalate: a stronger model, which votes in a ballot of its own where the agent's model is undecided.
             calls: how requests are made, as in `create_microstep`: `{"meter": Budget(...)}` counts each sample.
             name: of the vote in traces, and of the middleware: two in one agent need two names.

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables.config import RunnableConfig, patch_config, var_child_runnable_config
 from langgraph.errors import GraphBubbleUp
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from maker_graph.agents.answers import reply_of
 from maker_graph.agents.commands import apart
@@ -53,10 +53,11 @@ class HandlerModel(BaseChatModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    request: Any
-    handler: Any = None
-    ahandler: Any = None
-    kept: Any = None
+    # LangChain writes the repr of a model into each trace: that of a conversation takes longer than all else of a vote.
+    request: Any = Field(repr=False)
+    handler: Any = Field(default=None, repr=False)
+    ahandler: Any = Field(default=None, repr=False)
+    kept: Any = Field(default=None, repr=False)
     temperature: float | None = None
     max_tokens: int | None = None
 

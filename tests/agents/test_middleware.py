@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from langchain.agents import create_agent
@@ -20,7 +20,7 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.structured_output import AutoStrategy, ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
@@ -610,3 +610,17 @@ def test_any_rule_of_the_microstep_decides() -> None:
     model = in_turn(RIGHT)
     agent_of(model, Shop(), VotingMiddleware(AheadBy(2))).invoke(ASK)
     assert len(model.asked) == 4
+
+
+def test_no_trace_of_a_sample_repeats_the_conversation() -> None:
+    class Looks(BaseCallbackHandler):
+        seen: ClassVar[list[str]] = []
+
+        def on_chat_model_start(self, serialized: dict[str, Any], *_: Any, **__: Any) -> None:
+            if serialized.get("name") == "HandlerModel":
+                self.seen.append(json.dumps(serialized))
+
+    asked: Any = {"messages": [("user", "a canary")]}
+    agent_of(in_turn("Yes."), Shop(), VotingMiddleware(k=2)).invoke(asked, {"callbacks": [Looks()]})
+    assert len(Looks.seen) == 2
+    assert not any("canary" in each for each in Looks.seen)

@@ -40,6 +40,9 @@ from maker_graph.models.replies import USED
 _ROOM = MAX_CHARACTERS // 2
 """A message that takes more characters is not kept beside what it says."""
 
+_REST = ("content", "additional_kwargs", "response_metadata", "id", "name")
+"""What is kept of a message, beside its calls of tools."""
+
 _UNNAMED = "response_format_"
 """What LangChain's name of a schema without a title begins with; the rest is another one in each process."""
 
@@ -158,9 +161,8 @@ def _whole(said: AIMessage) -> str:
     more = {name for name, each in said.additional_kwargs.items() if each} - {"tool_calls", "function_call", "refusal"}
     if not more and not isinstance(said.content, list):
         return ""
-    kept = ("content", "additional_kwargs", "response_metadata", "id", "name")
     with suppress(TypeError, ValueError, RecursionError):
-        whole = json.dumps({each: getattr(said, each) for each in kept})
+        whole = json.dumps({each: getattr(said, each) for each in _REST})
         return whole if len(whole) <= _ROOM else ""
     return ""
 
@@ -344,7 +346,7 @@ def rebuilt(answer: dict[str, Any], text: str, request: ModelRequest[Any]) -> Mo
         request: the agent's.
     """
     calls = [
-        {"name": call["name"], "args": call["args"], "id": call.get("id") or f"call_{uuid4().hex}", "type": "tool_call"}
+        {"name": call["name"], "args": call["args"], "id": str(call.get("id") or f"call_{uuid4().hex}"), "type": "tool_call"}
         for call in answer.get("tool_calls") or []
     ]
     structured = answer.get(STRUCTURED)
@@ -369,5 +371,6 @@ def _rest(text: str) -> dict[str, Any]:
         read = strict_json(text)
         whole = read.get("message") if isinstance(read, dict) else None
         rest = json.loads(whole) if isinstance(whole, str) else None
-        return rest if isinstance(rest, dict) else {}
+        if isinstance(rest, dict) and set(rest) == {*_REST}:
+            return {name: getattr(AIMessage(**rest), name) for name in _REST}  # or it raises: a person may have written it
     return {}

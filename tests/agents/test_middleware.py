@@ -206,6 +206,10 @@ def test_without_a_way_out_an_undecided_vote_is_an_error_and_nothing_acts() -> N
     [
         ('{"tool_calls":[["refund",{"amount":0.0,"order":7}]]}', [("refund", 7, 0.0)]),
         ({"tool_calls": [{"name": "refund", "args": {"order": 9, "amount": 3}}]}, [("refund", 9, 3.0)]),
+        (
+            {"tool_calls": [{"name": "refund", "args": {"order": 9}, "id": 7}], "message": '{"content": 3}'},
+            [("refund", 9, 0.0)],
+        ),
         ("Leave it.", []),
     ],
 )

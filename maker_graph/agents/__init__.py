@@ -7,9 +7,9 @@
 It needs the package `langchain`: pip install 'maker-graph[agents]'.
 """
 
-from maker_graph.extras import need_agents_extra
+from maker_graph.extras import need_extra
 
-need_agents_extra("maker_graph.agents")
+need_extra("agents", "maker_graph.agents", "langchain")
 
 from maker_graph.agents.middleware import VotingMiddleware  # noqa: E402  it is seen first whether langchain is there
 from maker_graph.agents.rule import AheadByTool  # noqa: E402  as above

@@ -1,5 +1,6 @@
 """The middleware: each model call of an agent becomes a vote, by the microstep that any other graph takes as a node."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,8 +12,9 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from maker_graph.agents.answers import Reading, Votes, message_of, parse, rebuilt
+from maker_graph.agents.commands import put
 from maker_graph.agents.journal import Journal
-from maker_graph.agents.model import AsyncHandler, Handler, HandlerModel
+from maker_graph.agents.model import AsyncHandler, Handler, HandlerModel, Kept, asked_by
 from maker_graph.agents.rule import AheadByTool
 from maker_graph.core import checks
 from maker_graph.core.decision import Decision, undecided, vote_of
@@ -81,7 +83,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
 
         Args:
             k: the lead that decides; or tool -> lead, for which `"text"` is a reply in words, and what is not named has a
-                lead of 3; or any stopping rule.
+                lead of 3; or any stopping rule. Here and below, a structured response goes by the name of its schema.
             within: so many votes at most; a decision that nobody can win within them is undecided, and `passed`.
             only: tools whose calls are worth a vote. A reply that calls none of them is taken from a single sample; one that
                 does is the first vote of several.
@@ -99,8 +101,8 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             red_flags: for which raw samples to discard. A tool that does not exist, arguments that do not fit, and a call that
                 cannot be read are discarded besides.
             on_undecided: "raise" `Undecided`; or "interrupt" and ask a person, who is shown the ballot and replies
-                (`Command(resume=...)`) with one of its candidates, with `{"tool_calls": [{"name": ..., "args": {...}}]}`, or
-                with a text. It takes a checkpointer, as each interrupt.
+                (`Command(resume=...)`) with one of its candidates, with `{"tool_calls": [{"name": ..., "args": {...}}]}`, with
+                `{"structured": {...}}`, or with a text. It takes a checkpointer, as each interrupt.
             escalate: a stronger model, which votes in a ballot of its own where the agent's model is undecided.
             calls: how requests are made, as in `create_microstep`: `{"meter": Budget(...)}` counts each sample.
             journal: a file to which each decision is appended before anything acts on it, for `maker-graph report FILE`.
@@ -111,12 +113,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         """
         super().__init__()
         checks.one_of("on_undecided", on_undecided, ("raise", "interrupt"))
-        for each in normalise or {}:
-            checks.function(f"normalise of {each}", (normalise or {})[each], "args")
-        if text_key is not None:
-            checks.function("text_key", text_key, "text")
-        if loops is not None:
-            checks.whole("loops", loops)
+        checks.texts("name", (name,))
         self._reading = Reading(free or {}, normalise or {}, text_key, loops)
         self._voting = Voting(
             k=_rule(k, within, only),
@@ -132,6 +129,9 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         self._escalate = None if escalate is None else _chat_model(escalate)
         self._calls = Calls(**{"gate": Gate(), "copies": Copies(), **(calls or {})})
         self._name = name
+        self._misspelt = [
+            *dict.fromkeys((*(only or ()), *(k if isinstance(k, Mapping) else ()), *(free or ()), *(normalise or ())))
+        ]
 
     @property
     def name(self) -> str:
@@ -149,7 +149,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             vote, kept = self._vote(request, len(tried), handler=handler)
             tried.append(vote.invoke(_asked(request))["decision"])
             if self._is_last(tried):
-                return self._response(tried, kept, request)
+                return self._response(tried, kept, request, handler)
 
     async def awrap_model_call(self, request: ModelRequest[Any], handler: AsyncHandler) -> ModelResponse[Any]:
         """Return the response that the samples of a model call agree on; see `wrap_model_call`."""
@@ -158,19 +158,29 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
             vote, kept = self._vote(request, len(tried), ahandler=handler)
             tried.append((await vote.ainvoke(_asked(request)))["decision"])
             if self._is_last(tried):
-                return self._response(tried, kept, request)
+                return self._response(tried, kept, request, handler)
 
     def _is_last(self, tried: Sequence[Decision]) -> bool:
         return tried[-1]["status"] == "decided" or self._escalate is None or len(tried) > 1
 
+    def _tell_misspelt(self, votes: Votes) -> None:
+        """Tell the log, once, of names in the settings that the agent has no tool for: the tool that was meant has no vote."""
+        unknown, self._misspelt = votes.unknown(self._misspelt), []
+        if unknown:
+            logging.getLogger("maker_graph").warning(
+                "The settings of the vote name %s, but the agent's first request has no such tool: see that it is spelt right.",
+                ", ".join(map(repr, unknown)),
+            )
+
     def _vote(
         self, request: ModelRequest[Any], number: int, **handlers: Any
-    ) -> tuple[CompiledStateGraph[Any, Any, Any, Any], dict[str, ModelResponse[Any]]]:
+    ) -> tuple[CompiledStateGraph[Any, Any, Any, Any], dict[str, Kept]]:
         """Return the microstep for one request, and where its responses are kept; vote `number` 1 is the stronger model's."""
         if number and self._escalate is not None:
             request = request.override(model=self._escalate)
-        kept: dict[str, ModelResponse[Any]] = {}
+        kept: dict[str, Kept] = {}
         votes = Votes(self._reading, request)
+        self._tell_misspelt(votes)
         asking = Asking(
             state=_Vote,
             prompt=lambda state: state["messages"],
@@ -183,7 +193,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         last = self._escalate is None or number > 0
         microstep = build_microstep(
             HandlerModel(request=request, kept=kept, **handlers),
-            info_of(request.model).suited(self._voting),
+            info_of(asked_by(request).links[0].model).suited(self._voting),
             asking,
             on_undecided="interrupt" if self._ask and last else "return",
             calls=self._calls,
@@ -193,7 +203,7 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         return microstep, kept
 
     def _response(
-        self, tried: Sequence[Decision], kept: Mapping[str, ModelResponse[Any]], request: ModelRequest[Any]
+        self, tried: Sequence[Decision], kept: Mapping[str, Kept], request: ModelRequest[Any], handler: Callable[..., Any]
     ) -> ModelResponse[Any]:
         """Return the response that won, with the tokens of all samples and how it was decided; and tell who watches.
 
@@ -206,7 +216,12 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         get_stream_writer()({"decision": decision})
         if decision["status"] != "decided":
             raise undecided(decision)
-        response = kept.get(decision["text"]) or rebuilt(cast("dict[str, Any]", decision["answer"]), request)
+        winner = kept.get(decision["text"])
+        if winner is not None:
+            response = winner.response
+            put(handler, winner.commands)
+        else:
+            response = rebuilt(cast("dict[str, Any]", decision["answer"]), decision["text"], request)
         said = message_of(response)
         if said is None:
             return response
@@ -247,6 +262,8 @@ def _rule(k: int | Mapping[str, int] | StoppingRule, within: int | None, only: S
     if only is None:
         return AheadByTool(leads, others, within)
     named = checks.texts("only", only)
+    if not named:
+        raise UsageError("only names no tool, so nothing would be voted on: name one, or leave only out.")
     if unknown := [name for name in leads if name not in named]:
         raise UsageError(f"k has a lead for {unknown[0]}, on which only= does not vote: name it there too.")
     return AheadByTool({name: leads.get(name, others) for name in named}, 1, within)

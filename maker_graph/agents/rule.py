@@ -12,6 +12,9 @@ from maker_graph.errors import UsageError
 TEXT = "text"
 """Stands for a reply without a tool call, where a tool's name stands for a call."""
 
+STRUCTURED = "structured"
+"""Stands for a structured response whose schema has no name."""
+
 
 @dataclass(frozen=True)
 class AheadByTool:
@@ -70,8 +73,9 @@ class AheadByTool:
 
 
 def tools_of(candidate: str) -> list[str]:
-    """Return the tools that a candidate calls, `TEXT` for a reply in words."""
+    """Return the tools that a candidate calls and the schema that it fills in, `TEXT` for a reply in words."""
     read = json.loads(candidate)
-    if isinstance(read, dict) and "tool_calls" in read:
-        return [name for name, _ in read["tool_calls"]]
-    return [TEXT]
+    if not isinstance(read, dict):
+        return [TEXT]
+    filled = [read[STRUCTURED]] if STRUCTURED in read else []
+    return [name for name, _ in [*read.get("tool_calls", ()), *filled]] or [TEXT]

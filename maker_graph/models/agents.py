@@ -35,6 +35,7 @@ from pydantic import ConfigDict
 from pydantic_core import to_json
 
 from maker_graph.errors import UsageError
+from maker_graph.models.replies import USED
 
 CALLERS_LIMIT = "__maker_callers_limit"
 """Where the config of a microstep says what limit on supersteps its caller had: a vote may take more, an agent may not."""
@@ -218,7 +219,9 @@ def _own_config(runnable: Any) -> tuple[dict[str, Any], bool]:
 
 def _result(returned: Any, given: list[BaseMessage], used: _Tokens) -> ChatResult:
     reply = _reply(returned, given)
-    reply = reply.model_copy(update={"usage_metadata": used.usage or reply.usage_metadata})
+    if used.usage is not None:
+        metadata = {**reply.response_metadata, USED: used.usage}
+        reply = reply.model_copy(update={"usage_metadata": None, "response_metadata": metadata})
     return ChatResult(generations=[ChatGeneration(message=reply)])
 
 

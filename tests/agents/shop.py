@@ -15,12 +15,16 @@ ASK = {"messages": [("user", "Please refund order 7.")]}
 
 
 class Told(BaseChatModel):
-    """A chat model that replies what `says(number of the call, messages)` says; tools are bound to it and ignored."""
+    """A chat model that replies what `says(number of the call, messages)` says; tools are bound to it and ignored.
+
+    With `by_sample` the number is that of the sample, for calls that are made at once come in any order.
+    """
 
     says: Callable[[int, list[BaseMessage]], AIMessage | str]
     asked: list[dict[str, Any]]
     temperature: float | None = None
     streaming: bool = False
+    by_sample: bool = False
     lock: Any
 
     @property
@@ -34,32 +38,31 @@ class Told(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,  # noqa: ARG002  LangChain's signature
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  as above
+        run_manager: CallbackManagerForLLMRun | None = None,
         **settings: Any,
     ) -> ChatResult:
         with self.lock:
             number = len(self.asked)
             self.asked.append({"temperature": self.temperature, "messages": messages, **settings})
+        if self.by_sample and run_manager is not None:
+            number = run_manager.metadata.get("sample", number)
         said = self.says(number, messages)
         message = AIMessage(said) if isinstance(said, str) else said.model_copy(deep=True)
         message.usage_metadata = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def told(says: Callable[[int, list[BaseMessage]], AIMessage | str]) -> Told:
-    return Told(says=says, asked=[], lock=threading.Lock())
+def told(says: Callable[[int, list[BaseMessage]], AIMessage | str], *, by_sample: bool = False) -> Told:
+    return Told(says=says, asked=[], lock=threading.Lock(), by_sample=by_sample)
 
 
 def in_turn(*replies: AIMessage | str, then: AIMessage | str = "It is done.") -> Told:
-    """Return a model that gives `replies` to a person, in turn and the last for ever, and `then` to the result of a tool."""
-    left = [*replies]
+    """Return a model that gives `replies` to a person, one a sample and then the last, and `then` to the result of a tool."""
 
-    def says(_: int, messages: list[BaseMessage]) -> AIMessage | str:
-        if isinstance(messages[-1], HumanMessage):
-            return left.pop(0) if len(left) > 1 else left[0]
-        return then
+    def says(number: int, messages: list[BaseMessage]) -> AIMessage | str:
+        return replies[min(number, len(replies) - 1)] if isinstance(messages[-1], HumanMessage) else then
 
-    return told(says)
+    return told(says, by_sample=True)
 
 
 def call(name: str, **args: Any) -> AIMessage:

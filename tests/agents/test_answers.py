@@ -31,18 +31,21 @@ def request(**changes: Any) -> ModelRequest[Any]:
     ],
 )
 def test_what_is_built_again_from_a_vote_does_the_same(said: AIMessage) -> None:
-    answer = parse(str(reply_of(ModelResponse([said])).content))
+    text = str(reply_of(ModelResponse([said]), request()).content)
+    answer = parse(text)
     assert isinstance(answer, dict)
-    (again,) = rebuilt(answer, request()).result
+    (again,) = rebuilt(answer, text, request()).result
     assert isinstance(again, AIMessage)
     assert (again.content, again.tool_calls) == (said.content, said.tool_calls)
 
 
 def test_a_structured_response_is_built_again_with_its_type() -> None:
     response = ModelResponse([call("City", city="Paris")], City(city="Paris"))
-    answer = parse(str(reply_of(response).content))
+    asked = request(response_format=ToolStrategy(City))
+    text = str(reply_of(response, asked).content)
+    answer = parse(text)
     assert isinstance(answer, dict)
-    again = rebuilt(answer, request(response_format=ToolStrategy(City)))
+    again = rebuilt(answer, text, asked)
     assert again.structured_response == City(city="Paris")
     assert [each.type for each in again.result] == ["ai", "tool"]
 

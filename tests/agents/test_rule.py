@@ -58,4 +58,6 @@ def _outcome(rule: AheadByTool, votes: list[str], *, single: bool) -> tuple[Deci
 def test_of_several_tools_in_one_reply_the_largest_lead_counts() -> None:
     both = sorted_json({"tool_calls": [["look_up", {}], ["refund", {}]]})
     assert (tools_of(both), AheadByTool({"refund": 5}, 1).lead_of(both)) == (["look_up", "refund"], 5)
-    assert (tools_of(TEXT), tools_of('{"text":"refund"}'), tools_of('{"structured":{}}')) == (["text"], ["text"], ["text"])
+    assert (tools_of(TEXT), tools_of('{"text":"refund"}')) == (["text"], ["text"])
+    filled = sorted_json({"structured": ["City", {}], "tool_calls": [["look_up", {}]]})
+    assert (tools_of(filled), AheadByTool({"City": 5}, 1).lead_of(filled)) == (["look_up", "City"], 5)

@@ -358,11 +358,11 @@ def opened_run(
     A task that does not ship is code, and whoever made the directory has chosen its name. It is imported only if the user names
     it (`task`) or trusts the directory; see `Run.open`.
     """
-    from maker_graph.run.directory import settings_of
+    from maker_graph.run.directory import kept_in, settings_of
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import load_task
 
     directory = directory_of(name)
     settings = None if task is None else settings_of(directory)
-    named = None if task is None or settings is None else load_task(task, settings.options, settings.began)
+    named = None if task is None or settings is None else load_task(task, settings.options, settings.began, kept_in(directory))
     return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)

@@ -1,18 +1,17 @@
 """From a name to a task: those that ship, and those of a user's own."""
 
-import importlib
-import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
+from maker_graph.core.task import Keeps
 from maker_graph.errors import MakerError, UnknownTask, UsageError
 from maker_graph.files import is_there
+from maker_graph.tasks.code import find_module
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
@@ -39,7 +38,9 @@ class LoadedTask:
     inputs: dict[str, str] = field(default_factory=dict)
 
 
-def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | None = None) -> LoadedTask:
+def load_task(
+    name: str, options: Mapping[str, Any], began: Mapping[str, str] | None = None, kept: str | None = None
+) -> LoadedTask:
     """Return the task that `name` and `options` stand for.
 
     `package.module:name` is a task, or makes one when it is called with `options`; it imports that module.
@@ -48,6 +49,7 @@ def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | 
         name: of the task.
         options: what it is made with, as plain JSON.
         began: the inputs with which a run of it began, to be held against those of today: files before the task is made.
+        kept: what the task gave its run to keep; see `Keeps`.
 
     Raises:
         UnknownTask: there is none; the text says what there is.
@@ -63,7 +65,8 @@ def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | 
     examples = values.get(OPTION) if not is_task(make) and takes_examples(make) else None
     files = files_of(values)  # before the task reads them: what changes meanwhile is noticed when the run goes on
     own = {each: value for each, value in values.items() if each != OPTION or examples is None}
-    made = make if is_task(make) else _made(name, make, own)
+    again = partial(make.again, kept) if kept is not None and isinstance(make, Keeps) else make
+    made = make if is_task(make) else _made(name, again, own)
     if examples is not None:
         with_examples(made, examples)
     if began is not None:
@@ -132,6 +135,11 @@ SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _rec
 """The tasks that come with this package. Any other name is code of the user's own."""
 
 
+def ships(name: str, options: Mapping[str, Any]) -> bool:
+    """Say whether a task is all of this package: neither it nor what its options name is code of the user's own."""
+    return name in SHIPPED and not Options(name, SHIPPED[name]).are_code(options)
+
+
 def _maker_of(name: str) -> Any:
     """Return what makes the task of this name when it is called, or the task itself; it imports the module of a user's own.
 
@@ -143,10 +151,8 @@ def _maker_of(name: str) -> Any:
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise UnknownTask(f"There is no task {name!r}: there are {', '.join(SHIPPED)}, and your own as package.module:name.")
-    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  sys.path holds strings
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
     try:
-        return reduce(getattr, attribute.split("."), importlib.import_module(module_name))
+        return reduce(getattr, attribute.split("."), find_module(module_name))
     except Exception as error:
         raise _not_made(name, error) from error
 

@@ -16,6 +16,7 @@ from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
+from maker_graph.tasks.migrate.task import Migrate
 from maker_graph.tasks.options import Options, read_options
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import read_rows
@@ -26,7 +27,7 @@ class LoadedTask:
     """A task with what it was made from. It is made once and handed on.
 
     Attributes:
-        name: `hanoi`, `records`, `decompose`, or `package.module:name`.
+        name: `hanoi`, `records`, `decompose`, `migrate`, or `package.module:name`.
         options: what the task was made with, as plain JSON.
         task: the task.
         inputs: name -> digest, of the files among its options, and of what it declares as its inputs.
@@ -131,7 +132,12 @@ def _records(input: Path) -> Records:  # noqa: A002  the option goes by this nam
         raise UsageError(f"{input} cannot be read: {error.strerror}.") from None
 
 
-SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records, "decompose": Decompose}
+SHIPPED: Mapping[str, Callable[..., AnyTask]] = {
+    "hanoi": Hanoi,
+    "records": _records,
+    "decompose": Decompose,
+    "migrate": Migrate,
+}
 """The tasks that come with this package. Any other name is code of the user's own."""
 
 

@@ -605,6 +605,21 @@ class Run:
             certificate = None
         return page.write(self._opened, certificate, force=force)
 
+    @property
+    def refused(self) -> dict[int, str]:
+        """Items whose answer is not used, although it was decided, with the reasons."""
+        note = self._opened.journal.note("refused")
+        return {} if note is None else {int(number): str(why) for number, why in json.loads(note).items()}
+
+    def refuse(self, reasons: Mapping[int, str]) -> None:
+        """Keep that the answers to these items are not used in the results; what was refused before is forgotten.
+
+        Raises:
+            LimitReached: there is no room.
+        """
+        if dict(reasons) != self.refused:
+            self._opened.journal.set_note("refused", json.dumps(dict(reasons)))
+
     def write_results(self) -> int:
         """Write what a task with results has found to `options.out`; return the number of steps that are left open.
 
@@ -615,6 +630,7 @@ class Run:
         out, task = self.options.out, self.task
         if out is None or not isinstance(task, Items):
             return 0
+        task.refused = self.refused
         return write_out(task, out, directories.answers(self._opened), own_files(self._opened.journal))
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ from maker_graph.cli.options import (
     task_named,
 )
 from maker_graph.cli.output import tell
+from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
@@ -47,6 +48,7 @@ SAMPLES_AT_EACH = 8
 
 @app.command(
     "calibrate",
+    cls=TaskCommand,
     epilog="Examples:\n\n  maker-graph calibrate hanoi --disks 10 --model sim:gpt-4.1-mini --out mini.jsonl\n\n"
     "  maker-graph calibrate hanoi --disks 20 --model openai:gpt-4.1-mini --model openai:gpt-4.1-nano --max-cost 5\n\n"
     "  maker-graph calibrate records --input rows.csv --model openai:gpt-4.1-nano --no-truth --samples 5\n\n"

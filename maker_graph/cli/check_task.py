@@ -7,12 +7,14 @@ import typer
 from maker_graph.cli.app import EXIT_CODES, Ending, app
 from maker_graph.cli.options import AsJson, Disks, Sets, Source, TaskName, task_named
 from maker_graph.cli.output import say
+from maker_graph.cli.task_command import TaskCommand
 from maker_graph.errors import UsageError
 from maker_graph.tasks.trial import CHECKS, Trial
 
 
 @app.command(
     "check-task",
+    cls=TaskCommand,
     epilog="Examples:\n\n  maker-graph check-task mypackage.tasks:Sorting --set words=words.txt\n\n"
     "  maker-graph check-task records --input rows.csv --steps 200 --json",
 )

@@ -23,6 +23,7 @@ from maker_graph.cli.options import (
     unescaped,
 )
 from maker_graph.cli.output import say, tell
+from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 from maker_graph.statistics.audit import CONFIDENCE
@@ -56,6 +57,7 @@ Again = Annotated[
 
 @app.command(
     "label",
+    cls=TaskCommand,
     epilog="Examples:\n\n  maker-graph label --task records --input rows.csv --random 300 --labels rows.jsonl\n\n"
     "  maker-graph label records-20260101-120000-000000 --random 300\n\n"
     "  maker-graph label --task hanoi --disks 8 --truth --use choose",

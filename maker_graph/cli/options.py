@@ -211,6 +211,25 @@ RecordTo = Annotated[
 ]
 
 
+TestCommand = Annotated[
+    str | None,
+    typer.Option(
+        "--test",
+        metavar="COMMAND",
+        help="Of migrate: tests that run on a copy of the tree, with code that a model wrote. Edits that turn them red are left out.",
+    ),
+]
+
+
+TestSeconds = Annotated[float | None, typer.Option(help="How long the command of --test may take. Default: 600.", min=0.1)]
+
+
+Apply = Annotated[bool, typer.Option("--apply", help="Of migrate: make the edits in the tree, which git must show clean.")]
+
+
+Yes = Annotated[bool, typer.Option("--yes", help="Agree that --test runs code that a model wrote, and ask no more.")]
+
+
 def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
     """Return the k in `text`, or those of parts: choose=3,verdict=2."""
     if "=" in text:

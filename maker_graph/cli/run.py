@@ -9,6 +9,7 @@ import typer
 
 from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import (
+    Apply,
     AsJson,
     Batch,
     Check,
@@ -37,9 +38,12 @@ from maker_graph.cli.options import (
     Target,
     TaskName,
     TemperatureOption,
+    TestCommand,
+    TestSeconds,
     Timeout,
     TraceOption,
     Trust,
+    Yes,
     calibrations_named,
     directory_of,
     models_named,
@@ -54,6 +58,7 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
+from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
@@ -66,10 +71,12 @@ if TYPE_CHECKING:
 
 @app.command(
     "run",
+    cls=TaskCommand,
     epilog="Examples:\n\n  maker-graph run hanoi\n\n"
     "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 3 --within 3\n\n"
+    "  maker-graph run migrate --path src --rule percent --out percent.patch --model openai:gpt-4.1-mini --within 3\n\n"
     "  maker-graph run mypackage.tasks:Sorting --set words=words.txt --set limit=9 --model openai:gpt-4.1-mini --run sorting-1",
 )
 def run_command(
@@ -77,7 +84,10 @@ def run_command(
     disks: Disks = None,
     source: Source = None,
     sets: Sets = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where a task of items puts its results: records its rows, migrate its patch."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -187,6 +197,10 @@ def run_command(
     structured: Annotated[
         bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
     ] = False,
+    test: TestCommand = None,
+    test_seconds: TestSeconds = None,
+    apply: Apply = False,
+    yes: Yes = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -196,6 +210,7 @@ def run_command(
 ) -> Ending:
     """Solve a task from its start."""
     from maker_graph.cli.announcement import announce, announce_lookahead
+    from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Run, Solving
 
@@ -204,6 +219,9 @@ def run_command(
     if examples is not None:
         sets, variants = [*(sets or ()), f"examples={examples}"], True
     loaded = task_named(task, disks, source, sets)
+    if task == "migrate" and out is None and not apply:
+        raise UsageError("migrate needs --out PATCH, or --apply.")
+    ending = finishing(loaded.task, test=test, seconds=test_seconds, apply=apply, yes=yes)
     if model is None and cascade is None:
         model = default_model(task, loaded.options.get("disks", 0))
     with recording(record) as file:
@@ -254,7 +272,7 @@ def run_command(
                 trace=trace,
                 probe=probe,
             )
-            return go_on(created, file, how, quiet=quiet, as_json=as_json)
+            return go_on(created, file, how, quiet=quiet, as_json=as_json, ending=ending)
 
 
 @app.command(
@@ -277,7 +295,9 @@ def resume_command(
     max_samples: Annotated[
         int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the rows. Default: as before.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where a task of items puts its results. Default: as before.")
+    ] = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
@@ -300,6 +320,10 @@ def resume_command(
             "them stays counted.",
         ),
     ] = False,
+    test: TestCommand = None,
+    test_seconds: TestSeconds = None,
+    apply: Apply = False,
+    yes: Yes = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -313,6 +337,7 @@ def resume_command(
 
     A task of your own is imported as it is, if you have gone on with this run here before; else name it (--task), or --trust.
     """
+    from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
@@ -320,7 +345,7 @@ def resume_command(
         raise UsageError("--answer is for a stuck step, --answers for open items: give one of them.")
     opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
-        _ = opened.task
+        ending = finishing(opened.task, test=test, seconds=test_seconds, apply=apply, yes=yes, run=opened)
         if answers is not None:
             _take_answers(opened, answers)
         how = Solving(
@@ -345,7 +370,7 @@ def resume_command(
             probe=probe,
             retry_open=retry_open,
         )
-        return go_on(opened, file, how, quiet=quiet, as_json=as_json)
+        return go_on(opened, file, how, quiet=quiet, as_json=as_json, ending=ending)
 
 
 def _take_answers(run: "Run", file: Path) -> None:

@@ -4,13 +4,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from maker_graph.cli.app import INTERRUPTED, Ending, code_of
+from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
 from maker_graph.cli.output import console, put, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
@@ -21,9 +21,17 @@ from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.runs import Run, Solving
 
+if TYPE_CHECKING:
+    from maker_graph.cli.migrate import Finishing
 
-def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> Ending:
-    """Solve what is left of `run`, show it, and write what it found; return how it ended."""
+
+def go_on(
+    run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool, ending: "Finishing | None" = None
+) -> Ending:
+    """Solve what is left of `run`, show it, and write what it found; return how it ended.
+
+    `ending` is what else is done with what was found, once all of it is there; before that, its results are not written.
+    """
     stopped: MakerError | None = None
     finished = True
     if file is not None:
@@ -41,13 +49,21 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
-    unwritten = None if isinstance(stopped, TakenOver) else unwritten_of(run)
+    unwritten = None
+    if whole and ending is not None:
+        ending.decided(run)
+    if ending is None or whole:
+        unwritten = None if isinstance(stopped, TakenOver) else unwritten_of(run)
     result = summarized(run, quiet=quiet)
     print_summary(result, quiet=quiet or as_json)
     if not whole:
         return Ending(INTERRUPTED if stopped is None else code_of(stopped), _why(stopped, run.step + 1), result)
+    if ending is not None and unwritten is None:
+        unwritten = ending.written(run)
     if unwritten is not None:
         return Ending(code_of(unwritten), str(unwritten), result)
+    if run.refused:
+        return Ending(EXIT_CODES[Undecided], f"{len(run.refused):,} decided items are refused: the tests are red.", result)
     if result["verdict"] == "open" and guarded(run.task).given is not None:
         text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.directory}"
         tell(text)

@@ -105,7 +105,7 @@ class _Count:
     def decided(self, task: Items, answers: Iterable[Any]) -> Iterator[DecidedItem]:
         """Yield how each item ended."""
         for number, answer in enumerate(answers, start=1):
-            if answer is OPEN:
+            if answer is OPEN or number in task.refused:
                 self.open += 1
                 yield DecidedItem(number, task.items[number - 1], "open", None)
             else:

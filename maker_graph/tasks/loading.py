@@ -17,7 +17,7 @@ from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
 from maker_graph.tasks.migrate.task import Migrate
-from maker_graph.tasks.options import Options, read_options
+from maker_graph.tasks.options import Option, Options, read_options
 from maker_graph.tasks.records import Records
 from maker_graph.tasks.tables import read_rows
 
@@ -89,6 +89,16 @@ def options_named(name: str, texts: Iterable[str], source: Path | None = None) -
     return {}
 
 
+def options_of(name: str) -> Mapping[str, Option]:
+    """Return the options of the task `name` by their names; one that is made already has none.
+
+    Raises:
+        UnknownTask: there is no such task.
+    """
+    make = _maker_of(name)
+    return {} if is_task(make) else Options(name, make).known
+
+
 def described(task: AnyTask | LoadedTask) -> LoadedTask:
     """Return `task` with the name and the options by which it can be made again, and what it declares as its inputs.
 
@@ -105,6 +115,8 @@ def described(task: AnyTask | LoadedTask) -> LoadedTask:
     if type(task) is Hanoi:
         pegs = {} if (task.source, task.target) == (0, 2) else {"source": task.source, "target": task.target}
         return LoadedTask("hanoi", {"disks": task.disks, **pegs}, task)
+    if type(task) is Migrate:
+        return LoadedTask("migrate", task.options, task, digests_of(declared(task)))
     if type(task) is Decompose:
         bounds = {"max_depth": task.max_depth, "max_nodes": task.max_nodes}
         return LoadedTask("decompose", {"problem": task.problem, **bounds}, task)

@@ -43,8 +43,13 @@ class Option(NamedTuple):
     default: Any
 
     def __str__(self) -> str:
+        return f"{self.name} ({self.described})"
+
+    @property
+    def described(self) -> str:
+        """What it is, and what it is if it is left out."""
         default = "required" if self.default is REQUIRED else f"{str(self.default)[:40] or 'empty'} if left out"
-        return f"{self.name} ({_shown(self.kind)}, {default})"
+        return f"{_shown(self.kind)}, {default}"
 
     @property
     def is_path(self) -> bool:

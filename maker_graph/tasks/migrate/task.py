@@ -15,7 +15,7 @@ from maker_graph.core.items import DecidedItem, Items
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Invalid, MakerError, UsageError
 from maker_graph.extras import need_extra
-from maker_graph.tasks.code import Code, file_of
+from maker_graph.tasks.code import Code, absolute, file_of
 from maker_graph.tasks.migrate.edits import Edit, edited, same_tree, see_comments, see_edit, see_target
 from maker_graph.tasks.migrate.patch import patch_of
 from maker_graph.tasks.migrate.rules import LEAVE, SHIPPED_RULES, Rule, rule_named
@@ -39,7 +39,7 @@ class Migrate(Items):
         top: the folder from which the paths of the patch count: that of the git tree around `root`, else `root`.
         sources: the files with sites, as they were when the run began, by their paths from `root`.
         left_out: files that were not searched, with the reason.
-        refused: number of a site -> why its edit, which was decided, is left out of the patch.
+        options: with which it was made.
     """
 
     place = "site"
@@ -48,20 +48,20 @@ class Migrate(Items):
         self,
         path: Path,
         rule: Annotated[str, Code(tuple(SHIPPED_RULES))] = "percent",
-        target: str | None = None,
+        python: str | None = None,
     ) -> None:
         """Read the tree and find the sites.
 
         Args:
             path: the folder of the code.
             rule: percent, or one of your own: file.py:Name or package.module:Name.
-            target: the oldest Python on which the code must run, such as 3.9; by default what the tree says (requires-python).
+            python: the oldest Python on which the code must run, such as 3.9; by default what the tree says (requires-python).
 
         Raises:
             UsageError: the folder cannot be read, the rule cannot be used, or it finds nothing.
         """
-        oldest = _version(target) if target is not None else oldest_python(path.absolute())
-        self._begin(path.absolute(), rule, oldest)
+        oldest = _version(python) if python is not None else oldest_python(path.absolute())
+        self._begin(path.absolute(), rule, python, oldest)
         found: list[tuple[Source, list[Site]]] = []
         number = 0
         for each in read_tree(self.root):
@@ -80,23 +80,24 @@ class Migrate(Items):
             )
 
     @classmethod
-    def again(cls, kept: str, path: Path, rule: str = "percent", target: str | None = None) -> Self:
+    def again(cls, kept: str, path: Path, rule: str = "percent", python: str | None = None) -> Self:
         """Return the task as it was when it gave `kept`; the tree may have changed since."""
-        del target  # it is among what was kept
         made, said = cls.__new__(cls), json.loads(kept)
         oldest = None if said["target"] is None else (said["target"][0], said["target"][1])
-        made._begin(path.absolute(), rule, oldest)
+        made._begin(path.absolute(), rule, python, oldest)
         made.left_out = [LeftOut(*each) for each in said["left_out"]]
         sources = [Source(*each) for each in said["sources"]]
         found = [(each, find_sites(each, made._rule, oldest)) for each in sources]
         made._found([(source, sites) for source, sites in found if not isinstance(sites, LeftOut)])
         return made
 
-    def _begin(self, root: Path, rule: str, oldest: Version | None) -> None:
+    def _begin(self, root: Path, rule: str, python: str | None, oldest: Version | None) -> None:
         need_extra("migrate", "migrate", "libcst")
         self.root, self.top = root, top_of(root)
         self.left_out: list[LeftOut] = []
-        self.refused: dict[int, str] = {}
+        self.options: dict[str, JSON] = {"path": str(root), "rule": absolute(rule)}
+        if python is not None:
+            self.options["python"] = python
         self._oldest = oldest
         self._rule: Rule = rule_named(rule)
         self._file = None if rule in SHIPPED_RULES else file_of(rule) or _file_of(self._rule)
@@ -269,7 +270,7 @@ class Migrate(Items):
         """Write the patch, and a list of the sites that are open or refused, and of the files that were left out."""
         answers, lines = dict[int, str](), list[str]()
         for number, site, status, answer in decided:
-            if status == "open" or number in self.refused:
+            if status == "open":
                 why = self.refused.get(number, "no answer won")
                 code = " ".join(site["code"].split())
                 lines.append(f"{site['file']}:{site['line']}:{site['column']}: item {number}: {why}: {code}")
@@ -301,7 +302,7 @@ def _file_of(rule: Rule) -> Path | None:
 
 def _version(text: str) -> Version:
     if (found := re.fullmatch(r"(\d+)\.(\d+)", text)) is None:
-        raise UsageError(f"The target is a version of Python such as 3.9, not {text!r}.")
+        raise UsageError(f"python is a version such as 3.9, not {text!r}.")
     version = version_in(f"=={found[0]}")
     assert version is not None  # noqa: S101  it has the form
     return version

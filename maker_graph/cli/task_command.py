@@ -1,0 +1,154 @@
+"""A command about a task: whatever the task takes when it is made is an option of the command too.
+
+`maker-graph run curate --schema orders.py:Order` means `--set schema=orders.py:Order`, and `--per-field` means
+`--set per_field=true`. The task is named before them. An option of the command itself wins over one of the task by the same
+name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand
+
+from maker_graph.errors import MakerError, UsageError
+
+if TYPE_CHECKING:
+    from maker_graph.tasks.options import Option
+
+
+class TaskCommand(TyperCommand):
+    """A command whose first argument, or whose `--task`, is the name of a task."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line, in which options of the task stand for `--set`."""
+        ctx.meta[__name__] = task = _task_in(args, self._own(ctx))
+        return super().parse_args(ctx, args if task is None else [*self._as_sets(ctx, task, args)])
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help, and what the task takes if one is named."""
+        task, said = ctx.meta.get(__name__), self.epilog
+        try:
+            self.epilog = said if task is None else _with_options(said or "", task, self._own(ctx))
+            super().format_help(ctx, formatter)
+        finally:
+            self.epilog = said
+
+    def _own(self, ctx: Any) -> dict[str, bool]:
+        """Return the options of the command itself, each with whether a value follows it."""
+        return {
+            name: not (getattr(each, "is_flag", False) or getattr(each, "count", False))
+            for each in self.get_params(ctx)
+            for name in (*each.opts, *each.secondary_opts)
+            if name.startswith("-")
+        }
+
+    def _as_sets(self, ctx: Any, task: str, args: Sequence[str]) -> Iterator[str]:
+        """Yield the command line with the options of the task as `--set name=value`."""
+        own, rest, known = self._own(ctx), iter(args), None
+        for word in rest:
+            option, equals, _ = word.partition("=")
+            if word == "--":
+                yield from (word, *rest)
+            elif option in own:
+                yield word
+                if own[option] and not equals:
+                    yield from _next(rest)
+            elif not option.startswith("--") or option in {"--help", "--version"}:
+                yield word
+            else:
+                known = _options_of(task) if known is None else known
+                name = _name_among(known, option, own)
+                yield from (word,) if name is None else ("--set", f"{name}={_value(word, known[name], rest)}")
+
+
+def _task_in(args: Sequence[str], own: Mapping[str, bool]) -> str | None:
+    """Return the name of the task: the value of `--task` if there is such an option, else the first word that is no option.
+
+    None if nobody can tell: an option that is not the command's own comes before it.
+    """
+    rest = iter(args)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option == "--task" in own:
+            return value if equals else next(rest, None)
+        if not word.startswith("-"):
+            if "--task" in own:
+                continue
+            return word
+        if option == "--help":
+            continue
+        if option not in own:
+            return None
+        if own[option] and not equals:
+            next(rest, None)
+    return None
+
+
+def _next(words: Iterator[str]) -> Iterator[str]:
+    """Yield the next word, if there is one."""
+    for word in words:
+        yield word
+        return
+
+
+def _value(word: str, option: "Option", rest: Iterator[str]) -> str:
+    """Return the value of a task's option, which is in `word` or the next of the `rest`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    written, equals, value = word.partition("=")
+    if equals:
+        return value
+    if _is_flag(option):
+        return "false" if written == f"--no-{_dashed(option.name)}" else "true"
+    found = next(rest, "--")
+    if found.startswith("--"):
+        raise UsageError(f"{written} needs a value.")
+    return found
+
+
+def _options_of(task: str) -> "Mapping[str, Option]":
+    """Return the options of a task by their names; it imports the module of a task of the user's own.
+
+    Raises:
+        UnknownTask: there is no such task.
+    """
+    from maker_graph.tasks.loading import options_of
+
+    return options_of(task)
+
+
+def _name_among(known: "Mapping[str, Option]", option: str, own: Mapping[str, bool]) -> str | None:
+    """Return the name of the task's option that is written `option`; None if it is none.
+
+    Raises:
+        UsageError: it is none, but much like one, and like none of the command's own.
+    """
+    written = {f"--{_dashed(name)}": name for name in known}
+    written |= {f"--no-{_dashed(name)}": name for name, each in known.items() if _is_flag(each)}
+    if option in written:
+        return written[option]
+    near = get_close_matches(option, [*written, *own], n=1)
+    if near and near[0] in written and near[0] not in own:
+        raise UsageError(f"There is no option {option}. Did you mean {near[0]}?")
+    return None
+
+
+def _with_options(said: str, task: str, own: Mapping[str, bool]) -> str:
+    """Return the end of a help text, with what the task takes."""
+    try:
+        known = _options_of(task)
+    except MakerError:
+        return said
+    lines = [f"  --{_dashed(name)}: {each.described}" for name, each in known.items() if f"--{_dashed(name)}" not in own]
+    return f"Options of {task}:\n\n" + "\n\n".join(lines) + f"\n\n{said}" if lines else said
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _is_flag(option: "Option") -> bool:
+    return option.kind is bool

@@ -1,7 +1,7 @@
-"""What `run` and `resume` do with a migration beside its votes: the test command before its patch is written, `--apply` after."""
+"""What `run` and `resume` do with a migration beside its votes: `--test` before its patch is written, `--apply` after."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ class Finishing:
         out = run.options.out
         where = "" if out is None else f"; {out}, to be applied in {self.task.top} with git apply or patch -p1"
         tell(
-            f"{_counted([n for n, code in used.items() if code != LEAVE])} in {len(new):,} files, {left:,} stay as they are, "
+            f"{_counted([n for n, code in used.items() if code != LEAVE])} in {_files(new)}, {left:,} stay as they are, "
             f"{not_done:,} not done{where}"
         )
         if not_done and out is not None:
@@ -89,7 +89,7 @@ class Finishing:
         except MakerError as error:
             tell(f"Error: {error}")
             return error
-        tell(f"{len(changes):,} files were changed in {self.task.top}; git diff shows how.")
+        tell(f"{_files(changes)} changed in {self.task.top}; git diff shows how.")
         return None
 
 
@@ -177,6 +177,10 @@ def _answers(run: "Run") -> dict[int, str]:
     return {step.step: str(step.answer) for step in run.steps() if step.decision["status"] == "decided"}
 
 
-def _counted(edits: Iterable[int] | Sequence[int]) -> str:
-    number = len([*edits])
+def _files(files: Sized) -> str:
+    return f"{len(files):,} {'file' if len(files) == 1 else 'files'}"
+
+
+def _counted(edits: Sized) -> str:
+    number = len(edits)
     return f"{number:,} {'edit' if number == 1 else 'edits'}"

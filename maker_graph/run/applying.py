@@ -54,7 +54,7 @@ def see_clean(top: Path, paths: Iterable[str]) -> None:
     """
     if git_directory(top) is None:
         raise UsageError(
-            f"{top} is no git tree, so nobody could go back: put it under git and commit, or leave out --apply and use the patch."
+            f"{top} is no git tree, so nobody could go back: commit it to one, or leave out --apply and use the patch."
         )
     if changed := _git(top, "status", "--porcelain", "-z", "--untracked-files=no").decode(errors="replace").split("\0")[0]:
         raise UsageError(f"The tree {top} has changes that are not committed ({changed[3:]}): commit or stash them first.")
@@ -91,7 +91,7 @@ def apply(top: Path, changes: Iterable[Change]) -> None:
         except OSError as error:
             _taken_back(git, top, made)
             raise LimitReached(
-                f"{each.path} cannot be written ({error.strerror}): nothing is changed. Make room, or give access, and apply again."
+                f"{each.path} cannot be written ({error.strerror}): nothing is changed. Make room, or give access, and go on."
             ) from None
         except UsageError:
             _taken_back(git, top, made)

@@ -1,7 +1,7 @@
 """What a formatting does: the text, the expressions, and how each of them is formatted, tried out on plain values.
 
-A *form* is the common shape of `"..." % x`, `"...".format(x)` and an f-string. Two forms agree if they have the same text and the
-same expressions, and each expression is formatted alike on all plain values that it can have.
+A *form* is the common shape of `"..." % x`, `"...".format(x)` and an f-string. Two forms do the same if they have the same
+text and the same expressions, and each expression is formatted alike on all plain values that it can have.
 """
 
 import ast
@@ -47,7 +47,7 @@ _SPEC = re.compile(
 )
 
 Format: TypeAlias = tuple[str, ...]
-"""How an expression is formatted: ("%", spec), ("% alone", spec) of an operand that may be a tuple, or ("f", conversion, spec)."""
+"""How an expression is formatted: ("%", spec), ("% alone", spec) if a tuple is taken apart, or ("f", conversion, spec)."""
 
 
 class Field(NamedTuple):
@@ -125,15 +125,18 @@ def _percent(text: str, operand: ast.expr) -> Form | None:
 
 
 def _operands(operand: ast.expr, keys: Sequence[str | None]) -> tuple[Sequence[ast.expr], Sequence[ast.expr], bool] | None:
-    """Return the expression of each field, what is evaluated, and whether the operand may be a tuple and is then taken apart."""
+    """Return the expression of each field, what is evaluated, and whether the operand is taken apart if it is a tuple."""
     named = [key for key in keys if key is not None]
-    if not named:
-        if isinstance(operand, ast.Tuple):
-            plain = len(operand.elts) == len(keys) and not any(isinstance(each, ast.Starred) for each in operand.elts)
-            return (operand.elts, operand.elts, False) if plain else None
-        return ([operand], [operand], True) if len(keys) == 1 else None
-    if len(named) != len(keys):
-        return None
+    if named and len(named) == len(keys):
+        return _named(operand, named)
+    if isinstance(operand, ast.Tuple):
+        plain = len(operand.elts) == len(keys) and not any(isinstance(each, ast.Starred) for each in operand.elts)
+        return (operand.elts, operand.elts, False) if plain and not named else None
+    return ([operand], [operand], True) if len(keys) == 1 and not named else None
+
+
+def _named(operand: ast.expr, named: Sequence[str]) -> tuple[Sequence[ast.expr], Sequence[ast.expr], bool] | None:
+    """Return the same of fields with names: of a dict that stands there, or of a mapping that is looked up."""
     if isinstance(operand, ast.Dict):
         values = {
             key.value: value for key, value in zip(operand.keys, operand.values, strict=True) if isinstance(key, ast.Constant)

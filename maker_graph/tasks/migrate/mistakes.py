@@ -13,8 +13,8 @@ from maker_graph.tasks.migrate.sites import Site
 def mistakes(site: Site, right: str) -> tuple[str, list[str]]:
     """Return the right reply, and wrong ones that a small model gives, in the place of `Replies`.
 
-    The wrong ones take each conversion for one that fits most types, lose a width, a conversion or the one of two percent signs,
-    change the places of two expressions, drop the end of a text, or leave what could be done. None of them does what the site does.
+    The wrong ones take each conversion for one that fits most types, lose a width or a conversion, keep a doubled percent sign,
+    change the places of two expressions, drop the end of a text, or leave what could be done. None does what the site does.
     """
     tree = expression_of(site["code"])
     form = None if tree is None else form_of(tree)

@@ -1,15 +1,15 @@
 """The rule that ships: `"..." % x` and `"...".format(x)` to f-strings, where a fixer will not.
 
 A fixer leaves a site where it cannot know types, or changes what the code does. Here an edit is right if
-- the expressions in it are the same syntax trees, evaluated in the same order and as often: a name or an attribute of a name may
-  come in another order, or more than once, for looking it up changes nothing;
+- its expressions are the same syntax trees, evaluated in the same order and as often. A name or an attribute of a name may
+  come in another order, or more than once: to look it up changes nothing;
 - the text between them is the same;
-- each expression is formatted as before. That is tried out on plain values (`forms.py`): numbers, texts, bytes, None, tuples and
-  the like, of the types that the expression can have. Where nobody knows its type, all of them.
+- each expression is formatted as before. That is tried out on plain values (`forms.py`): numbers, texts, bytes, None, tuples
+  and the like, of the types that the expression can have (`kinds.py`). Where nobody knows its type, all of them.
 
-So `"%d" % x` is left as it is, unless x is an int for sure: %d cuts a float, and an f-string raises. What is formatted in the same
-way on all these values is one candidate, as `{x}` and `{x!s}`. Nothing that a model wrote is run: Python's own formatting is
-called with the plain values and the conversion, width and precision that stand in the code.
+So `"%d" % x` is left as it is, unless x is an int for sure: %d cuts a float, and an f-string raises. What is formatted alike on
+all these values is one candidate, as `{x}` and `{x!s}`. Nothing that a model wrote is run: Python's own formatting is called with
+the plain values and the conversion, width and precision that stand in the code.
 
 What is no site: bytes, `%` with a width from outside (`%*d`), text that is translated (`_("..." % x)`), and formats that fail.
 """
@@ -37,9 +37,10 @@ TRANSLATED = {"_", "gettext", "ngettext", "pgettext", "npgettext", "lazy_gettext
 SYSTEM = """\
 Rewrite a Python expression that formats text with % or str.format as an f-string that gives the same text for every value.
 
-Take the expressions over as they are, in the same order. Write %% as %, and double the braces of the text. %s is {x!s} or {x}; %r is
-{x!r}. A width aligns to the right with %: %5s is {x!s:>5}. %d cuts a float and an f-string does not, so {x:d} is right only where x is
-an int for sure. "..." % x is filled with the parts of x if x is a tuple, so it is right only where x is none for sure.
+Take the expressions over as they are, in the same order. Write %% as %, and double the braces of the text.
+%s is {x!s} or {x}; %r is {x!r}. A width aligns to the right with %: %5s is {x!s:>5}.
+%d cuts a float, and an f-string does not: {x:d} is right only where x is an int for sure.
+"..." % x takes x apart if it is a tuple: an f-string is right only where x is no tuple for sure.
 """
 
 
@@ -137,7 +138,9 @@ def right(site: Site) -> str | None:
     """
     form = _form(site["code"])
     code = None if form is None else f_string(site, form, known_in(site["function"]))
-    for written in () if form is None or code is None else (code, f"({code})"):
+    if form is None or code is None:
+        return None
+    for written in (code, f"({code})"):
         after = _form(written)
         if after is None or why_not(form, after, _kinds(site)) is not None:
             continue

@@ -203,7 +203,7 @@ class _Text:
         last = max(index for index, start in enumerate(starts) if start < place[1])
         low, high = max(0, first - AROUND), min(len(lines), last + 1 + AROUND)
         if function is not None:
-            low = max(low, max(index for index, start in enumerate(starts) if start <= function[0]))
+            low = max(low, *(index for index, start in enumerate(starts) if start <= function[0]))
             high = min(high, 1 + max(index for index, start in enumerate(starts) if start < function[1]))
         return "\n".join(line.rstrip("\r\n\x0c") for line in lines[low:high])
 

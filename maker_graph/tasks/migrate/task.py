@@ -23,7 +23,8 @@ from maker_graph.tasks.migrate.sites import Site, find_sites
 from maker_graph.tasks.migrate.tree import LeftOut, Source, Version, oldest_python, read_tree, top_of, version_in
 
 FORM = """\
-Reply with the new code in one fenced block, and nothing after it. Change only what the task needs; keep names, texts and comments.
+Reply with the new code in one fenced block, and nothing after it. Change only what the task needs.
+Keep names, texts and comments.
 """
 
 MAY_LEAVE = f"If the code must stay as it is, or you cannot tell, reply with the one word {LEAVE}.\n"
@@ -82,14 +83,17 @@ class Migrate(Items):
     @classmethod
     def again(cls, kept: str, path: Path, rule: str = "percent", python: str | None = None) -> Self:
         """Return the task as it was when it gave `kept`; the tree may have changed since."""
-        made, said = cls.__new__(cls), json.loads(kept)
-        oldest = None if said["target"] is None else (said["target"][0], said["target"][1])
-        made._begin(path.absolute(), rule, python, oldest)
-        made.left_out = [LeftOut(*each) for each in said["left_out"]]
-        sources = [Source(*each) for each in said["sources"]]
-        found = [(each, find_sites(each, made._rule, oldest)) for each in sources]
-        made._found([(source, sites) for source, sites in found if not isinstance(sites, LeftOut)])
+        made = cls.__new__(cls)
+        made.restore(json.loads(kept), path, rule, python)
         return made
+
+    def restore(self, kept: Mapping[str, Any], path: Path, rule: str, python: str | None) -> None:
+        """Become the task that gave `kept`, made with these options."""
+        oldest = None if kept["target"] is None else (kept["target"][0], kept["target"][1])
+        self._begin(path.absolute(), rule, python, oldest)
+        self.left_out += [LeftOut(*each) for each in kept["left_out"]]
+        found = [(source, find_sites(source, self._rule, oldest)) for source in (Source(*each) for each in kept["sources"])]
+        self._found([(source, sites) for source, sites in found if not isinstance(sites, LeftOut)])
 
     def _begin(self, root: Path, rule: str, python: str | None, oldest: Version | None) -> None:
         need_extra("migrate", "migrate", "libcst")

@@ -140,41 +140,46 @@ def _tolerant(literal: str) -> Iterator[tokenize.TokenInfo]:
 
 def _part(part: _Part, fields: Iterator[str], *, percent: bool, free: bool) -> str | None:
     """Return a text as part of an f-string, with as many of `fields` as it has places."""
-    body, used, place = "", list[str](), 0
-    raw = "r" in part.prefix.lower()
-    pattern = _PERCENT if percent else _BRACES
+    pieces, place = list[str](), 0
     while place < len(part.body):
-        match = pattern.match(part.body, place)
-        if match is None:
+        match = (_PERCENT if percent else _BRACES).match(part.body, place)
+        if match is None or (match[0].startswith("\\N{") and "r" in part.prefix.lower()):
             return None
-        piece, place = match[0], match.end()
-        if piece.startswith("\\"):
-            if piece.startswith("\\N{") and raw:
-                return None
-            body += piece
-        elif percent and piece == "%%":
-            body += "%"
-        elif percent and piece in {"{", "}"}:
-            body += piece * 2
-        elif piece.startswith("%" if percent else "{") and piece not in {"{{", "}}"}:
-            field = next(fields, None)
-            if field is None:
-                return None
-            used.append(field)
-            body += field
-        else:
-            body += piece
-    if not used:
-        plain = body.replace("{{", "{").replace("}}", "}")
+        pieces.append(match[0])
+        place = match.end()
+    places = [number for number, piece in enumerate(pieces) if _is_place(piece, percent=percent)]
+    used = [field for _, field in zip(places, fields, strict=False)]
+    if len(used) < len(places):
+        return None
+    if not places:
+        plain = "".join(pieces).replace("%%", "%") if percent else "".join(pieces).replace("{{", "{").replace("}}", "}")
         return f"{part.prefix}{part.quote}{plain}{part.quote}"
-    quote = part.quote
-    if not free:
-        if any("\\" in field or "#" in field for field in used):
-            return None
-        if any(quote[0] in field for field in used):
-            other = quote.translate({34: "'", 39: '"'})
-            if other[0] in part.body or any(other[0] in field for field in used):
-                return None
-            quote = other
-    prefix = "f" + ("r" if raw else "")
-    return f"{prefix}{quote}{body}{quote}"
+    quote = part.quote if free else _quote(part, used)
+    if quote is None:
+        return None
+    left = iter(used)
+    body = "".join(next(left) if number in places else _text(piece, percent=percent) for number, piece in enumerate(pieces))
+    return f"f{'r' * ('r' in part.prefix.lower())}{quote}{body}{quote}"
+
+
+def _is_place(piece: str, *, percent: bool) -> bool:
+    """Say whether a piece of a text is where something is filled in."""
+    return piece != "%%" and piece.startswith("%") if percent else piece.startswith("{") and piece != "{{"
+
+
+def _text(piece: str, *, percent: bool) -> str:
+    """Return a piece of text as it stands in an f-string."""
+    if not percent or piece.startswith("\\"):
+        return piece
+    return "%" if piece == "%%" else piece * 2 if piece in {"{", "}"} else piece
+
+
+def _quote(part: _Part, fields: Sequence[str]) -> str | None:
+    """Return quotes that no field holds: those of the text, or else the other ones; None if neither will do."""
+    if any("\\" in field or "#" in field for field in fields):
+        return None
+    other = part.quote.translate({34: "'", 39: '"'})
+    for quote in (part.quote, other):
+        if not any(quote[0] in field for field in fields) and (quote == part.quote or quote[0] not in part.body):
+            return quote
+    return None

@@ -27,7 +27,7 @@ def mistakes(site: Site, right: str) -> tuple[str, list[str]]:
         after = None if made is None else form_of(made)
         if code is not None and after is not None and why_not(form, after) is not None:
             wrong.append(code)
-    replies = list(dict.fromkeys(map(_block, wrong)))
+    replies = list(dict.fromkeys(map(_block, wrong))) or [_block('""')]
     return (right, replies) if right == LEAVE else (_block(right), [*replies, LEAVE])
 
 

@@ -216,7 +216,7 @@ TestCommand = Annotated[
     typer.Option(
         "--test",
         metavar="COMMAND",
-        help="Of migrate: tests, run on a copy of the tree with code that a model wrote. Edits that turn them red are left out.",
+        help="Of migrate: tests, run on a copy of the tree with code that a model wrote. Edits that turn them red stay out.",
     ),
 ]
 

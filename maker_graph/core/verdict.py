@@ -17,7 +17,7 @@ steps up to that one. Where they do not (`skip`), they are held against all.
 """
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import plain
@@ -95,12 +95,16 @@ class RightPath:
             part = self._task.at(state)
             if isinstance(part, Given):
                 return None
-            answer, key = self._truth(state), getattr(part, "key", None)
-            return candidate_of(answer if key is None else key(plain(answer)))
+            return self.candidate(state, self._truth(state))
         except Exception as error:  # noqa: BLE001  whatever it is, the run went on without it
             self._ended, self.known = True, False
             self.failure = visible(str(failed(f"its truth, asked for step {step:,},", error)))
             return None
+
+    def candidate(self, state: State, answer: Any) -> str:
+        """Return what is voted on of an answer in `state`."""
+        key = getattr(self._task.at(state), "key", None)
+        return candidate_of(answer if key is None else key(plain(answer)))
 
     def _rejoined(self, state: State, step: int) -> bool:
         return self._state_at is not None and plain(self._state_at(step - 1), own=True) == state
@@ -158,13 +162,15 @@ class Examiner:
 
     def _hold_against_truth(self, decision: Decision, state: State) -> None:
         right = self._path.right(state, self._steps)
-        if right is None or decision["by"] == "program":  # an item that a program answered: its candidate went through no key
+        if right is None:
             return
         candidate = decision["candidate"]
+        if decision["by"] == "program":  # an item that a program answered: its candidate has not gone through the key yet
+            candidate = self._path.candidate(state, decision["answer"])
         if candidate is not None and candidate != right:
             self._wrong += 1
             self._first_wrong = self._first_wrong or self._steps
-        self._single_wrong += _single(decision) != right
+        self._single_wrong += (candidate if decision["by"] == "program" else _single(decision)) != right
         self._path.take(right, candidate)
 
     def _verdict(self, at: MakerOutput) -> tuple[Verdict, str]:

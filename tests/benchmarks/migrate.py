@@ -3,17 +3,17 @@
     pip install 'maker-graph[migrate]' ruff pytest markupsafe
     python tests/benchmarks/migrate.py --out tests/benchmarks/results/migrate.json
 
-The sites are those of the rule `percent` that ruff's safe fixes leave. The packages are pinned source archives, fetched with pip into
-a folder beside the system's temporary one. The model is simulated: it errs on a fifth of its samples, and its errors are
-correlated. So the rows say what the machinery does with such a model, and nothing of a real one.
+The sites are those of the rule `percent` that ruff's safe fixes leave. The packages are pinned source archives, fetched with
+pip into a folder beside the system's temporary one. The model is simulated: it errs on a fifth of its samples, and its errors
+are correlated. So the rows say what the machinery does with such a model, and nothing of a real one.
 
 Whether an edit is right is established by behaviour, for every site: the expressions must be the same syntax trees in the same
 order, and each must be formatted alike on the plain values of all types that it can have. The rule's check makes the same
 comparison, so with it no wrong edit can be counted; that row shows what the check costs. Without it the vote is alone.
 
 Columns: done (edits that are right), left (a site that stays as it is, although it could be done), rightly left (nothing is
-known that does the same), open (nobody won), wrong (edits that change what the code does), suite (of the package, with all edits),
-samples. `wrong_but_green`: wrong edits, drawn at random, that leave the suite green when each is made alone.
+known that does the same), open (nobody won), wrong (edits that change what the code does), samples, green (the package's
+suite, with all edits). `wrong_but_green`: wrong edits, drawn at random, that leave the suite green when each is made alone.
 """
 
 import argparse

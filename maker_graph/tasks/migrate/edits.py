@@ -55,7 +55,9 @@ def expression_of(code: str) -> ast.expr | None:
     tree = tree_of(f"({code}\n)")
     if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
         return None
-    return tree.body[0].value if _closed(code) else None
+    value = tree.body[0].value
+    empty = isinstance(value, ast.Tuple) and not value.elts and "(" not in code
+    return value if _closed(code) and not empty else None
 
 
 def dump(tree: ast.AST) -> str:

@@ -107,14 +107,19 @@ def known_in(function: str) -> Known:
     tree = tree_of(function) if function else None
     if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef | ast.AsyncFunctionDef):
         return {}
+    outer = tree.body[0]
+    names = dict.fromkeys((name for name, _ in _settings(outer, {})), KINDS)  # what any of them is called with, or calls
     found: dict[str, Kinds] = {}
-    for name, kinds in _settings(tree.body[0]):
+    for name, kinds in _settings(outer, names):
         found[name] = found.get(name, frozenset()) | kinds
     return found
 
 
-def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, Kinds]]:
-    """Yield each name that is set within a function, with the types that it can have there; inner scopes count as well."""
+def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef, names: Known) -> Iterator[tuple[str, Kinds]]:
+    """Yield each name that is set within a function, with the types that it can have there; inner scopes count as well.
+
+    `names` are those that are set there at all: nothing is known of them while it is found out.
+    """
     understood = set[int]()
     for node in ast.walk(function):
         match node:
@@ -123,15 +128,17 @@ def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tupl
                 yield name, _ANNOTATED.get(plain, KINDS)
             case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
                 understood.add(id(target))
-                yield name, kinds_of(value, _nothing(value))
+                yield name, kinds_of(value, names)
             case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value) if isinstance(op, _SUMS):
                 understood.add(id(target))
-                kinds = kinds_of(value, _nothing(value))
+                kinds = kinds_of(value, names)
                 yield name, kinds if kinds <= {"int", "bool"} or kinds == {"str"} else KINDS
-            case ast.For(target=ast.Name(id=name) as target, iter=ast.Call(func=ast.Name(id="range"))):
+            case ast.For(target=ast.Name(id=name) as target, iter=ast.Call(func=ast.Name(id="range"))) if "range" not in names:
                 understood.add(id(target))
                 yield name, frozenset({"int"})
-            case ast.For(target=ast.Tuple(elts=[ast.Name(id=name) as target, _]), iter=ast.Call(func=ast.Name(id="enumerate"))):
+            case ast.For(
+                target=ast.Tuple(elts=[ast.Name(id=name) as target, _]), iter=ast.Call(func=ast.Name(id="enumerate"), args=[_])
+            ):
                 understood.add(id(target))
                 yield name, frozenset({"int"})
             case ast.ExceptHandler(name=str(name)):
@@ -146,12 +153,3 @@ def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tupl
                 yield name, KINDS
             case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
                 yield name, KINDS
-
-
-def _nothing(tree: ast.expr) -> Known:
-    """Return that no name in an expression is known: what it is set to may be set elsewhere."""
-    return {node.id: KINDS for node in ast.walk(tree) if isinstance(node, ast.Name) and not _is_called(node, tree)}
-
-
-def _is_called(name: ast.Name, tree: ast.expr) -> bool:
-    return any(isinstance(node, ast.Call) and node.func is name for node in ast.walk(tree))

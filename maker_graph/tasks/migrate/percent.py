@@ -8,8 +8,8 @@ A fixer leaves a site where it cannot know types, or changes what the code does.
   and the like, of the types that the expression can have (`kinds.py`). Where nobody knows its type, all of them.
 
 So `"%d" % x` is left as it is, unless x is an int for sure: %d cuts a float, and an f-string raises. What is formatted alike on
-all these values is one candidate, as `{x}` and `{x!s}`. Nothing that a model wrote is run: Python's own formatting is called with
-the plain values and the conversion, width and precision that stand in the code.
+all these values is one candidate, as `{x}` and `{x!s}`. Nothing that a model wrote is run: Python's own formatting is called
+with the plain values and the conversion, width and precision that stand in the code.
 
 What is no site: bytes, `%` with a width from outside (`%*d`), text that is translated (`_("..." % x)`), and formats that fail.
 """

@@ -9,6 +9,7 @@ import io
 import re
 import tokenize
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
@@ -141,7 +142,8 @@ def _outermost(sites: Iterable[Site]) -> list[Site]:
 
 def tree_of(code: str) -> ast.Module | None:
     """Return the tree of one or several statements, at whatever depth they stand; None if this is no Python."""
-    indented = code[:1].isspace()
+    code = code.lstrip("\x0c")
+    indented = code[:1] in {" ", "\t"}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes in the user's code
@@ -162,8 +164,8 @@ class _Text:
     def __init__(self, text: str, module: "libcst.Module") -> None:
         self.text = text
         self._module = module
-        lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text)
-        self._starts = [0, *accumulate(map(len, lines))]
+        self._lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text)
+        self._starts = [0, *accumulate(map(len, self._lines))]
 
     def span(self, node: "libcst.CSTNode", at: "libcst.metadata.CodeRange") -> tuple[int, int]:
         """Return where a node stands, without parentheses around it.
@@ -193,19 +195,19 @@ class _Text:
 
     def shown(self, place: tuple[int, int]) -> str:
         """Return the code at a place as if it stood at the margin, with plain line ends."""
-        return dedented(self.text[slice(*place)], self.indent(place[0]))
+        return dedented(self.text[slice(*place)].lstrip("\x0c"), self.indent(place[0]))
 
     def around(self, place: tuple[int, int], function: tuple[int, int] | None) -> str:
         """Return the lines around a place, at most those of the function in which it stands."""
-        lines = self.text.splitlines(keepends=True)
-        starts = [0, *accumulate(map(len, lines))]
-        first = max(index for index, start in enumerate(starts) if start <= place[0])
-        last = max(index for index, start in enumerate(starts) if start < place[1])
-        low, high = max(0, first - AROUND), min(len(lines), last + 1 + AROUND)
+        first, last = self._number(place[0]), self._number(place[1] - 1)
+        low, high = max(0, first - AROUND), min(len(self._lines), last + 1 + AROUND)
         if function is not None:
-            low = max(low, *(index for index, start in enumerate(starts) if start <= function[0]))
-            high = min(high, 1 + max(index for index, start in enumerate(starts) if start < function[1]))
-        return "\n".join(line.rstrip("\r\n\x0c") for line in lines[low:high])
+            low, high = max(low, self._number(function[0])), min(high, 1 + self._number(function[1] - 1))
+        return "\n".join(line.rstrip("\r\n").strip("\x0c") for line in self._lines[low:high])
+
+    def _number(self, place: int) -> int:
+        """Return the number of the line that holds a place, from 0."""
+        return bisect_right(self._starts, place) - 1
 
     def _line(self, place: int) -> int:
         return max(self.text.rfind("\n", 0, place), self.text.rfind("\r", 0, place)) + 1

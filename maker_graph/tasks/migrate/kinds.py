@@ -145,8 +145,8 @@ def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef, names: Known) ->
                 yield name, frozenset({"object"})
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) if id(node) not in understood:
                 yield name, KINDS
-            case ast.Global(names=names) | ast.Nonlocal(names=names):
-                yield from ((name, KINDS) for name in names)
+            case ast.Global(names=others) | ast.Nonlocal(names=others):
+                yield from ((name, KINDS) for name in others)
             case ast.alias(name=name, asname=other):
                 yield (other or name).partition(".")[0], KINDS
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):

@@ -56,7 +56,8 @@ def test_the_rule_says_why_an_edit_is_refused(tmp_path: Path) -> None:
 
 def test_the_prompt_shows_the_code_and_what_is_around_it(tmp_path: Path) -> None:
     task = migration(tmp_path, a="y = 0\nx = old(\n    1)\n")
-    (_, system), (_, user) = task.prompt(task.items[0])
+    prompt: Any = task.prompt(task.items[0])
+    (_, system), (_, user) = prompt
     assert system.startswith("Call new in place of old, in a.py.")
     assert LEAVE in system
     assert "a.py, line 2" in user

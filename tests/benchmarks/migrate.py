@@ -12,8 +12,8 @@ order, and each must be formatted alike on the plain values of all types that it
 comparison, so with it no wrong edit can be counted; that row shows what the check costs. Without it the vote is alone.
 
 Columns: done (edits that are right), left (a site that stays as it is, although it could be done), rightly left (nothing is
-known that does the same), open (nobody won), wrong (edits that change what the code does), samples, green (the package's
-suite, with all edits). `wrong_but_green`: wrong edits, drawn at random, that leave the suite green when each is made alone.
+known that does the same), open (nobody won), wrong (edits that change what the code does for some value), wrong for all types
+(those that no type of an expression would make right), samples, green (the package's suite, with all edits). `wrong_but_green`: wrong edits, drawn at random, that leave the suite green when each is made alone.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from typing import Any
 
 from maker_graph.run.suites import Suite
 from maker_graph.runs import Run
-from maker_graph.tasks.migrate.edits import expression_of
-from maker_graph.tasks.migrate.forms import form_of, why_not
+from maker_graph.tasks.migrate.edits import dump, expression_of
+from maker_graph.tasks.migrate.forms import KINDS, form_of, outcome, why_not
 from maker_graph.tasks.migrate.kinds import kinds_of, known_in
 from maker_graph.tasks.migrate.percent import Percent, right
 from maker_graph.tasks.migrate.rules import LEAVE
@@ -88,6 +88,25 @@ def why_wrong(site: Site, code: str) -> str | None:
     return why_not(form, new, lambda each: kinds_of(each, known_in(site["function"])))
 
 
+def is_wrong_for_all(site: Site, code: str) -> bool:
+    """Say whether a wrong edit is wrong whatever the types are: no type of an expression would make it right."""
+    before, tree = expression_of(site["code"]), expression_of(code)
+    form, new = None if before is None else form_of(before), None if tree is None else form_of(tree)
+    if form is None or new is None or len(form.parts) != len(new.parts):
+        return True
+    fails = "fails"
+    right_for = [
+        {
+            kind
+            for kind in KINDS
+            if outcome(old.format, kind) == outcome(made.format, kind) != (fails,) * len(outcome(old.format, kind))
+        }
+        for old, made in zip(form.fields, new.fields, strict=True)
+    ]
+    kinds = {dump(field.tree): found for field, found in zip(form.fields, right_for, strict=True)}
+    return not all(kinds.values()) or why_not(form, new, lambda each: kinds[dump(each)]) is not None
+
+
 def fixes(task: Migrate, *, unsafe: bool) -> dict[int, str]:
     """Return what ruff makes of each site, by its number."""
     words = ["check", "--isolated", "--select", "UP031,UP032", "--target-version", "py310", "--output-format", "json"]
@@ -125,9 +144,12 @@ def counted(task: Migrate, answers: Mapping[int, str], sites: Sequence[int]) -> 
             count["open"] += 1
         elif code == LEAVE:
             count["left" if right(site) else "rightly_left"] += 1
+        elif why_wrong(site, code) is None:
+            count["done"] += 1
         else:
-            count["done" if why_wrong(site, code) is None else "wrong"] += 1
-    return {name: count[name] for name in ("done", "left", "rightly_left", "open", "wrong")}
+            count["wrong"] += 1
+            count["wrong_for_all_types"] += is_wrong_for_all(site, code)
+    return {name: count[name] for name in ("done", "left", "rightly_left", "open", "wrong", "wrong_for_all_types")}
 
 
 def voted(

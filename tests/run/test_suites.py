@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,8 @@ def test_environments_caches_and_pipes_are_not_copied_and_links_stay_links(tmp_p
 def test_each_edit_that_alone_turns_the_suite_red_is_blamed(bad: set[int]) -> None:
     runs = list[list[int]]()
 
-    def is_green(some: object) -> bool:
-        runs.append([*some])  # type: ignore[call-overload]  # a list of numbers
+    def is_green(some: Sequence[int]) -> bool:
+        runs.append([*some])
         return not bad & {*runs[-1]}
 
     assert blamed(range(1, 14), is_green) == sorted(bad)

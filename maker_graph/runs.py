@@ -620,6 +620,20 @@ class Run:
         if dict(reasons) != self.refused:
             self._opened.journal.set_note("refused", json.dumps(dict(reasons)))
 
+    @property
+    def to_be_tested(self) -> str | None:
+        """The command with which the answers are to be tested before they are written; None if there is none."""
+        return self._opened.journal.note("to be tested") or None
+
+    def test_with(self, command: str | None) -> None:
+        """Keep that the answers are to be tested with this command first, or None once they have been.
+
+        Raises:
+            LimitReached: there is no room.
+        """
+        if command != self.to_be_tested:
+            self._opened.journal.set_note("to be tested", command or "")
+
     def write_results(self) -> int:
         """Write what a task with results has found to `options.out`; return the number of steps that are left open.
 

@@ -1,7 +1,10 @@
 """What `run` and `resume` do with a migration beside its votes: `--test` before its patch is written, `--apply` after."""
 
+import shlex
+import signal
 import sys
-from collections.abc import Mapping, Sized
+from collections.abc import Iterator, Mapping, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,12 +47,15 @@ class Finishing:
             return
         from maker_graph.run.suites import blamed
 
+        run.test_with(self.suite.command)  # a run that is interrupted here goes on with the same tests
         answers = {number: code for number, code in _answers(run).items() if code != LEAVE}
         if not self.blame or not answers:
+            run.test_with(None)
             return
         tell(f"The tests run with {_counted(answers)}: {self.suite.command}")
         found = blamed([*answers], lambda some: self._tested({number: answers[number] for number in some}).green)
         run.refuse(dict.fromkeys(found, "the tests are red with it"))
+        run.test_with(None)
         if not found:
             tell("The tests are green with all of them.")
         for number in found:
@@ -58,7 +64,8 @@ class Finishing:
 
     def _tested(self, answers: Mapping[int, str]) -> "Tested":
         assert self.suite is not None  # noqa: S101  asked for where there is one
-        return self.suite.tested({Path(self.task.from_top(path)): new for path, new in self.task.edits(answers).items()})
+        with _ended_in_order():
+            return self.suite.tested({Path(self.task.from_top(path)): new for path, new in self.task.edits(answers).items()})
 
     def written(self, run: "Run") -> MakerError | None:
         """Say what was found, and make the edits in the tree if that was asked for; return why it could not be done."""
@@ -126,6 +133,13 @@ def finishing(
         _see_unchanged(task)
     if apply and (run is None or run.step < len(task.items)):
         see_clean(task.top, map(task.from_top, task.sources))
+    if run is not None and test == "none":
+        run.test_with(None)
+        test = None
+    if run is not None and test is None and run.to_be_tested is not None:
+        raise UsageError(
+            f"The edits of this run were to be tested first: add --test {shlex.quote(run.to_be_tested)}, or --test none."
+        )
     if test is None:
         if yes or seconds is not None:
             raise UsageError("--yes and --test-seconds belong to --test COMMAND: give that too, or leave them out.")
@@ -142,7 +156,8 @@ def _with_suite(task: Migrate, test: str, seconds: float | None, *, apply: bool,
 
     suite = Suite(test, task.top, seconds or SECONDS, () if run is None else (run.directory.absolute(),))
     tell(f"The tests run on the code as it is: {test}")
-    before = suite.tested({Path(task.from_top(path)): source.content() for path, source in task.sources.items()})
+    with _ended_in_order():
+        before = suite.tested({Path(task.from_top(path)): source.content() for path, source in task.sources.items()})
     if not before.green:
         tell(f"The tests are red before any edit ({before.why}), so no edit will be blamed. Their last lines:\n{before.last}")
     return Finishing(task, suite, before.green, apply)
@@ -179,6 +194,20 @@ def _answers(run: "Run") -> dict[int, str]:
 
 def _files(files: Sized) -> str:
     return f"{len(files):,} {'file' if len(files) == 1 else 'files'}"
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end what is done meanwhile as Ctrl-C does: the processes of the tests end too."""
+
+    def stop(number: int, frame: object) -> None:  # noqa: ARG001  as signal calls it
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _counted(edits: Sized) -> str:

@@ -261,6 +261,8 @@ def run_command(
             warn=tell,
         )
         with created:
+            if ending is not None and ending.suite is not None:
+                created.test_with(ending.suite.command)
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
             how = Solving(

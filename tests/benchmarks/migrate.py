@@ -13,7 +13,8 @@ comparison, so with it no wrong edit can be counted; that row shows what the che
 
 Columns: done (edits that are right), left (a site that stays as it is, although it could be done), rightly left (nothing is
 known that does the same), open (nobody won), wrong (edits that change what the code does for some value), wrong for all types
-(those that no type of an expression would make right), samples, green (the package's suite, with all edits). `wrong_but_green`: wrong edits, drawn at random, that leave the suite green when each is made alone.
+(those that no type of an expression would make right), samples, green (the package's suite, with all edits).
+`wrong_but_green`: wrong edits, drawn at random, that leave the suite green when each is made alone.
 """
 
 import argparse

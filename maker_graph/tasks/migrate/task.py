@@ -189,7 +189,10 @@ class Migrate(Items):
             odd = unseen(code)
             if "\f" in code or "\r" in code or (odd and odd != unseen(item["code"])):
                 raise Invalid(f"there is a character in it that cannot be seen ({odd or 'a form feed or a carriage return'})")
-            see_edit(item, code)
+            try:
+                see_edit(item, code)
+            except RecursionError:
+                raise Invalid("it is nested too deeply") from None
             if same_tree(code) == same_tree(item["code"]):
                 code = LEAVE
         if code == LEAVE and not self._may_leave:
@@ -217,8 +220,11 @@ class Migrate(Items):
         if answer == LEAVE:
             return True
         see_comments(item, answer)
-        see_target(item, answer)
-        kept: bool = self._rule.check(item, answer)
+        try:
+            see_target(item, answer)
+            kept: bool = self._rule.check(item, answer)
+        except RecursionError:
+            raise Invalid("it is nested too deeply") from None
         return kept
 
     def _of_rule(self, name: str, item: Site) -> Any:

@@ -17,10 +17,10 @@ steps up to that one. Where they do not (`skip`), they are held against all.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from maker_graph.core.answers import candidate_of
-from maker_graph.core.canonical import plain
+from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import broken_rule, failed, truth
 from maker_graph.core.decision import Decision
@@ -92,17 +92,14 @@ class RightPath:
                 self._ended = True
                 return None
             self._astray = False
-            part = self._task.at(state)
-            if isinstance(part, Given):
-                return None
-            return self.candidate(state, self._truth(state))
+            return None if isinstance(self._task.at(state), Given) else self.voted_on(self._truth(state), state)
         except Exception as error:  # noqa: BLE001  whatever it is, the run went on without it
             self._ended, self.known = True, False
             self.failure = visible(str(failed(f"its truth, asked for step {step:,},", error)))
             return None
 
-    def candidate(self, state: State, answer: Any) -> str:
-        """Return what is voted on of an answer in `state`."""
+    def voted_on(self, answer: JSON, state: State) -> str:
+        """Return the candidate that `answer` is in `state`: what a given answer to an item is too, which was not voted on."""
         key = getattr(self._task.at(state), "key", None)
         return candidate_of(answer if key is None else key(plain(answer)))
 
@@ -164,13 +161,12 @@ class Examiner:
         right = self._path.right(state, self._steps)
         if right is None:
             return
-        candidate = decision["candidate"]
-        if decision["by"] == "program":  # an item that a program answered: its candidate has not gone through the key yet
-            candidate = self._path.candidate(state, decision["answer"])
+        given = decision["by"] in {"program", "world"}
+        candidate = self._path.voted_on(decision["answer"], state) if given else decision["candidate"]
         if candidate is not None and candidate != right:
             self._wrong += 1
             self._first_wrong = self._first_wrong or self._steps
-        self._single_wrong += (candidate if decision["by"] == "program" else _single(decision)) != right
+        self._single_wrong += (candidate if given else _single(decision)) != right
         self._path.take(right, candidate)
 
     def _verdict(self, at: MakerOutput) -> tuple[Verdict, str]:

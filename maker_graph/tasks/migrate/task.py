@@ -44,6 +44,7 @@ class Migrate(Items):
     """
 
     place = "site"
+    whole = True
 
     def __init__(
         self,
@@ -279,7 +280,7 @@ class Migrate(Items):
     def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
         """Write the patch, and a list of the sites that are open or refused, and of the files that were left out."""
         answers, lines = dict[int, str](), list[str]()
-        for number, site, status, answer in decided:
+        for number, site, status, answer, _ in decided:
             if status == "open":
                 why = self.refused.get(number, "no answer won")
                 code = " ".join(site["code"].split())

@@ -8,7 +8,7 @@ import pytest
 
 from maker_graph.core.items import DecidedItem
 from maker_graph.errors import Invalid, UsageError
-from maker_graph.tasks.loading import described, load_task, ships
+from maker_graph.tasks.loading import described, load_task, runs_foreign_code
 from maker_graph.tasks.migrate import LEAVE, Migrate
 from tests.tasks.migrate.trees import tree
 
@@ -109,9 +109,9 @@ def test_a_run_stands_on_the_files_as_they_were(tmp_path: Path) -> None:
 
 
 def test_a_rule_of_ones_own_is_code_and_percent_is_not(tmp_path: Path) -> None:
-    assert ships("migrate", {"path": str(tmp_path), "rule": "percent"})
-    assert ships("migrate", {"path": str(tmp_path)})
-    assert not ships("migrate", {"path": str(tmp_path), "rule": "/anybody/rule.py:Rule"})
+    assert not runs_foreign_code("migrate", {"path": str(tmp_path), "rule": "percent"})
+    assert not runs_foreign_code("migrate", {"path": str(tmp_path)})
+    assert runs_foreign_code("migrate", {"path": str(tmp_path), "rule": "/anybody/rule.py:Rule"})
 
 
 def test_the_oldest_python_may_be_named(tmp_path: Path) -> None:

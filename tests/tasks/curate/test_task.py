@@ -87,5 +87,5 @@ def test_the_truth_must_know_each_row_and_be_one(rows: Any) -> None:
     tea, other = LabelledRow(1, rows[1], TEA), LabelledRow(2, rows[1], {**TEA, "count": 2})
     with pytest.raises(UsageError, match="no record for row 1 of the input"):
         Curate(rows, ORDER, truth=[tea])
-    with pytest.raises(UsageError, match="two records for the same row .row 2"):
+    with pytest.raises(UsageError, match=r"two records for the same row .row 2"):
         Curate(rows, ORDER, truth=[tea, other])

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
 
 
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, decompose, or your own as package.module:name.")]
+TaskName = Annotated[
+    str,
+    typer.Argument(metavar="TASK", help="hanoi, records, decompose, curate, migrate, or your own as package.module:name."),
+]
 
 
 Disks = Annotated[

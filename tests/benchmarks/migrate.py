@@ -177,8 +177,8 @@ class Package:
         self.name, self.top = name, fetched(name, version)
         self.asked = Migrate(self.top / folder, f"{Path(__file__).resolve()}:Asked", "3.10")
         self.program = Migrate(self.top / folder, "percent", "3.10")
-        safe = fixes(self.asked, unsafe=False)
-        self.sites = [number for number in range(1, len(self.asked.items) + 1) if number not in safe]
+        self.safe = fixes(self.asked, unsafe=False)
+        self.sites = [number for number in range(1, len(self.asked.items) + 1) if number not in self.safe]
         self.suite = Suite(f"{sys.executable} -m pytest -q -x -p no:cacheprovider", self.top, 180) if suite else None
 
     def green(self, answers: Mapping[int, str]) -> bool | None:
@@ -197,7 +197,7 @@ class Package:
 
 def rows(package: Package) -> dict[str, Any]:
     """Return the rows of a package."""
-    found: dict[str, Any] = {"sites": len(package.sites), "green_before": package.green({})}
+    found: dict[str, Any] = {"sites": len(package.sites), "safely_fixed": len(package.safe), "green_before": package.green({})}
     wrong: dict[tuple[int, str], str] = {}
 
     def add(name: str, answers: Mapping[int, str], samples: int = 0, *, suite: bool = True) -> None:

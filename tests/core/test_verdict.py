@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from maker_graph import Invalid, UsageError
-from maker_graph.core.decision import Decision, Reader, after_trying, decide, judge, vote_of
+from maker_graph.core.decision import Decision, Reader, after_trying, decide, given, judge, vote_of
 from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
@@ -204,6 +204,17 @@ def test_the_first_sample_of_a_step_that_climbed_is_the_first_one_of_all() -> No
 def test_a_decision_that_no_sample_was_drawn_for_is_no_other_without_votes() -> None:
     given: Decision = {**decided("a"), "sequence": [], "ballot": {}, "samples": 0, "by": "program"}
     assert found(Independent(), given, "bcd")[2:] == (0, 0, 0)
+
+
+def test_what_a_program_answered_is_held_against_the_truth_as_votes_are() -> None:
+    class Both(Independent, Keyed):
+        """Items are so."""
+
+    def program(answer: str) -> Decision:
+        return given(answer, "program")
+
+    assert found(Both(), program("A"), program("b"), decided("C", "c", k=2, key=str.lower), program("d")).verdict == "right"
+    assert found(Both(), program("A"), program("x"), program("c"), program("d")).wrong == 1
 
 
 class Vague(Wanted):

@@ -11,16 +11,15 @@ def need_plan_extra(what: str) -> None:
     Raises:
         UsageError: it is not; the text says how to install it.
     """
-    missing = [name for name in ("scipy", "matplotlib") if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"{what} needs {' and '.join(missing)}: pip install 'maker-graph[plan]'.")
+    need_extra("plan", what, "scipy", "matplotlib")
 
 
-def need_curate_extra(what: str, module: str) -> None:
-    """See that the module that reads some kind of file for `curate` is installed.
+def need_extra(extra: str, what: str, *modules: str) -> None:
+    """See that the modules of an extra are installed.
 
     Raises:
-        UsageError: it is not; the text says how to install it.
+        UsageError: one is not; the text says how to install it.
     """
-    if find_spec(module) is None:
-        raise UsageError(f"{what} needs {module.replace('_', '-')}: pip install 'maker-graph[curate]'.")
+    missing = [name.replace("_", "-") for name in modules if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"{what} needs {' and '.join(missing)}: pip install 'maker-graph[{extra}]'.")

@@ -32,7 +32,7 @@ from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
-from maker_graph.run.cascades import CascadeFile, read_cascade, rungs_of
+from maker_graph.run.cascades import CascadeFile, ChosenCascade, read_cascade, rungs_of
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
@@ -43,7 +43,7 @@ from maker_graph.run.results import write_out
 from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
 from maker_graph.run.traces import Trace
-from maker_graph.run.votings import LadderSettings
+from maker_graph.run.votings import NO_LADDER, LadderSettings
 from maker_graph.statistics.audit import CONFIDENCE
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import LoadedTask, described
@@ -172,7 +172,7 @@ class Run:
         model: str | Mapping[str, str] | None = None,
         k: int | Auto | Mapping[str, int | Auto] = "auto",
         within: int | None = None,
-        cascade: "str | Path | CascadeFile | Sequence[Rung] | None" = None,
+        cascade: "str | Path | CascadeFile | Sequence[Rung] | ChosenCascade | None" = None,
         target: float = TARGET,
         calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",
@@ -213,7 +213,8 @@ class Run:
             within: so many votes at most; a step that nobody can win within them is contested, and passed on: it is left open
                 for a person, and no model votes on it again.
             cascade: in place of model, k, within, temperature and the ladder: a file of `maker-graph run --cascade`, or a list
-                of `Rung`s whose models are named. What one rung does not decide goes to the next.
+                of `Rung`s whose models are named, or what `choose_by_labels` has chosen. What one rung does not decide goes to
+                the next.
             target: for k="auto", the chance that no step is wrong.
             calibration: what is known of the model: the file that `maker-graph calibrate` wrote; for a task of parts a mapping
                 from the name of a part to its file.
@@ -263,6 +264,8 @@ class Run:
             structured=structured,
         )
         estimates, expected = None, dict[str, str]()
+        if isinstance(cascade, ChosenCascade):
+            expected, cascade = dict(cascade.notes), cascade.cascade
         if cascade is not None:
             see_alone(
                 model=(model, None),
@@ -280,12 +283,12 @@ class Run:
                 retry_temperature=(retry_temperature, 1.0),
                 rephrase=(rephrase, True),
                 escalate=(escalate, None),
-                **({} if isinstance(cascade, str | Path) else {"seed": (seed, "auto"), "check": (check, True)}),
+                **({} if isinstance(cascade, str | Path | CascadeFile) else {"seed": (seed, "auto"), "check": (check, True)}),
             )
             read = read_cascade(Path(cascade)) if isinstance(cascade, str | Path) else cascade
             first, *others = rungs_of(read, seed=seed, check=check)
-            expected = expected_of(read)
-            settings = new_settings(loaded, first.model, first.voting, cascade=others)
+            expected |= expected_of(read)
+            settings = new_settings(loaded, first.model, first.voting, NO_LADDER, cascade=others)
         elif model is None:
             raise UsageError("No model is named: give model, or a cascade.")
         else:
@@ -383,6 +386,17 @@ class Run:
         """What was expected of the run before its first call; None if too little was known."""
         note = self._opened.journal.note("plan")
         return None if note is None else dict(json.loads(note))
+
+    @property
+    def backing(self) -> str:
+        """What labelled rows back of its decisions, in sentences; empty if they did not choose its rule."""
+        from maker_graph.run.uses import labels_used
+
+        return " ".join(each.said for each in labels_used(self._opened.journal) if each.purpose == "measured")
+
+    def note(self, name: str) -> str | None:
+        """Return a note of its journal; None if there is none of this name."""
+        return self._opened.journal.note(name)
 
     def solve(self, **how: Unpack[Solving]) -> Summary:
         """Go on from the last committed step to the end; return the run in figures.

@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a Python that has all that is here but scipy and matplotlib."""
+    """Return the environment of a Python that has all that is here but scipy, matplotlib and playwright."""
     site = tmp_path / "site"
     site.mkdir()
-    hidden = re.compile(r"(scipy|matplotlib)([._-].*)?")
+    hidden = re.compile(r"(scipy|matplotlib|playwright)([._-].*)?")
     for folder in {Path(entry) for entry in sys.path if entry.endswith("site-packages")}:
         for package in folder.iterdir():
             if not hidden.fullmatch(package.name):
@@ -58,6 +58,15 @@ for call in (run.certify, run.report):
     )
     says = "needs scipy and matplotlib: pip install 'maker-graph[plan]'.\n"
     assert (done.returncode, done.stdout) == (0, f"certify {says}report {says}"), done.stderr
+
+
+def test_without_playwright_a_driver_says_how_to_get_it(tmp_path: Path, env: dict[str, str]) -> None:
+    code = "from pathlib import Path; from examples.app_testing.driver import Driver; Driver(Path(), 'http://127.0.0.1')"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    says = "Testing in a browser needs playwright: pip install 'maker-graph[browser]'.\n"
+    assert done.stderr.endswith(f"maker_graph.errors.UsageError: {says}"), done.stderr
 
 
 def test_with_the_extra_nothing_is_said() -> None:

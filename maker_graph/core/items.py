@@ -32,6 +32,22 @@ class DecidedItem(NamedTuple):
     by: str = ""
 
 
+class LabelledItem(NamedTuple):
+    """An item whose right answer is known.
+
+    Attributes:
+        item: as one of the task's items.
+        answer: the right one, as `parse` would return it.
+        row: of the file that says so, from 1.
+        by: who decided it, as the file says; empty if it does not say.
+    """
+
+    item: Any
+    answer: JSON
+    row: int
+    by: str = ""
+
+
 class Items:
     """The base of a task whose steps are independent items.
 
@@ -57,6 +73,9 @@ class Items:
 
     examples: Sequence[Example] = ()
     """Solved items. With some, the variants of an item's question show a few of them, drawn anew: see `examples.py`."""
+
+    labelled: Sequence[LabelledItem] = ()
+    """Items of the same source whose right answers are known, and which are no examples: a model is measured with them."""
 
     place: ClassVar[str] = "item"
     """The key of the state under which the number of the next item stands, from 0."""

@@ -1,6 +1,7 @@
 """From a name to a task: those that ship, and those of a user's own."""
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -92,6 +93,22 @@ def options_of(name: str) -> Mapping[str, Option]:
     """
     make = _maker_of(name)
     return {} if is_task(make) else Options(name, make).known
+
+
+def make_task(name: str, /, **options: Any) -> LoadedTask:
+    """Return the task that `maker-graph run NAME` makes of these options, with paths made absolute.
+
+    A run of it can be gone on with on the command line. A file is a path or its name.
+
+    >>> make_task("hanoi", disks=3).options
+    {'disks': 3}
+
+    Raises:
+        UnknownTask: there is no such task.
+        UsageError: it cannot be made with these options.
+    """
+    texts = [f"{each}={value if isinstance(value, str | Path) else json.dumps(value)}" for each, value in options.items()]
+    return load_task(name, options_named(name, texts))
 
 
 def described(task: AnyTask | LoadedTask) -> LoadedTask:

@@ -11,7 +11,7 @@ from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, plain, strict_json
 from maker_graph.core.characters import visible
 from maker_graph.errors import Invalid, UsageError
-from maker_graph.extras import need_curate_extra
+from maker_graph.extras import need_extra
 from maker_graph.files import users_text
 from maker_graph.tasks.curate.rows import read_object
 from maker_graph.tasks.curate.schema import see_cells
@@ -136,7 +136,7 @@ def _validator(schema: Mapping[str, Any], name: str) -> Any:
     Raises:
         UsageError: it is none.
     """
-    need_curate_extra("A JSON schema", "jsonschema_rs")
+    need_extra("curate", "A JSON schema", "jsonschema_rs")
     import jsonschema_rs  # noqa: PLC0415  an extra
 
     try:

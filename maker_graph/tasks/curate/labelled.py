@@ -1,7 +1,7 @@
 """Labelled rows: a file that looks as the results look, with the columns of the input and those of the schema.
 
 So the results of a run are labelled rows as soon as a person has corrected them. Rows without any label are left out: those
-whose status is `open`, and those whose columns of the schema are all empty.
+whose status is `open`, and those without a status whose columns of the schema are all empty.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,11 +26,13 @@ class LabelledRow(NamedTuple):
         number: of the row in its file, from 1.
         row: the columns of the input.
         record: the right one: field -> plain JSON.
+        status: what the file says of the row; empty if it says nothing.
     """
 
     number: int
     row: dict[str, JSON]
     record: dict[str, JSON]
+    status: str = ""
 
 
 def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterator[LabelledRow]:
@@ -56,12 +58,14 @@ def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterato
     for number in range(1, len(rows) + 1):
         row = rows[number - 1]
         labels = {field: row.get(column) for field, column in columns.fields.items()}
-        if row.get(status or "") == OPEN or all(value in {None, ""} for value in map(_plain, labels.values())):
+        said = str(row.get(status or "") or "")
+        if said.startswith(OPEN) or (not said and all(value in {None, ""} for value in map(_plain, labels.values()))):
             continue
         source = {name: row[name] for name in columns.input if name in row}
         values = {name: schema.cell(name, str(value)) if text_only else value for name, value in labels.items()}
         given = {name: value for name, value in values.items() if value is not None or name in row}
-        yield LabelledRow(number, source, record_of(schema, given, source, partial("{}, row {}".format, path, number)))
+        record = record_of(schema, given, source, partial("{}, row {}".format, path, number))
+        yield LabelledRow(number, source, record, said)
 
 
 def _plain(value: JSON) -> JSON:

@@ -39,6 +39,7 @@ def curate(  # noqa: PLR0917  they are options, and go by their names
     instructions: Path | None = None,
     examples: Path | None = None,
     truth: Path | None = None,
+    labelled: Path | None = None,
 ) -> Curate:
     """Return the task that the options of `curate` stand for; they are those of `curation`, each as it is kept with a run."""
     return _made(input, schema, program, per_field, prefix, instructions, examples, truth)
@@ -67,6 +68,8 @@ def curation(
         instructions: a file with what the prompt says beside the schema.
         examples: a file of labelled rows, a few of which a prompt shows (with `variants=True` of the run).
         truth: a file with the right record of each row, to rehearse simulated models and to judge a run.
+        labelled: a file of solved rows with which a model is measured before the run; without `examples`, a tenth of them are
+            examples.
 
     Raises:
         UsageError: one of them cannot be read, or does not fit the others.
@@ -106,7 +109,7 @@ def _made(  # noqa: PLR0917  as above
     if own is not None:
         function("program", own, "row")
 
-    def labelled(path: Path | None) -> Iterable[LabelledRow]:
+    def solved(path: Path | None) -> Iterable[LabelledRow]:
         return () if path is None else read_labelled(path, columns, of_records)
 
     kind: Any = CurateFields if per_field else Curate
@@ -116,11 +119,15 @@ def _made(  # noqa: PLR0917  as above
         program=own,
         prefix=prefix,
         instructions="" if instructions is None else users_text(instructions, "the instructions"),
-        examples=labelled(examples),
-        truth=labelled(truth),
+        examples=solved(examples),
+        truth=solved(truth),
     )
     if examples is not None and not task.examples:
         raise UsageError(f"{examples} holds no labelled rows.")
+    if labelled is not None and per_field:
+        raise UsageError("labelled (--labelled) measures whole rows: leave out per_field (--per-field).")
+    if labelled is not None:
+        task.take_labelled([*solved(labelled)], str(labelled))
     return task
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from maker_graph.core.canonical import JSON
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
-from maker_graph.extras import need_curate_extra
+from maker_graph.extras import need_extra
 from maker_graph.tasks.curate.columns import see_header
 from maker_graph.tasks.curate.prompts import kinds_of
 from maker_graph.tasks.curate.results import Columns, Ended, cell
@@ -33,7 +33,7 @@ BATCH = 10_000
 
 
 def _arrow() -> Any:
-    need_curate_extra("Parquet", "pyarrow")
+    need_extra("curate", "Parquet", "pyarrow")
     import pyarrow.parquet  # noqa: PLC0415  an extra, and heavy
 
     return pyarrow

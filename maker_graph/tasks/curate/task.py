@@ -8,7 +8,7 @@ from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import failed
 from maker_graph.core.examples import Example
-from maker_graph.core.items import DecidedItem, Items
+from maker_graph.core.items import DecidedItem, Items, LabelledItem
 from maker_graph.core.task import Prompt
 from maker_graph.errors import Incomparable, Invalid, MakerError, UsageError
 from maker_graph.tasks.curate.labelled import LabelledRow, identity, record_of
@@ -17,6 +17,7 @@ from maker_graph.tasks.curate.results import OPEN, Columns, Ended, columns_of, s
 from maker_graph.tasks.curate.rows import Rows
 from maker_graph.tasks.curate.schema import RecordSchema, as_text
 from maker_graph.tasks.curate.slips import slips
+from maker_graph.tasks.labelled import with_labelled
 
 Program = Callable[[dict[str, JSON]], Any]
 """From a row to the fields of its record, or None where it is not sure."""
@@ -73,6 +74,16 @@ class Curate(Items):
         self._truth = _known(truth, rows)
         if self._truth:
             self.truth = self._right
+
+    def take_labelled(self, rows: Sequence[LabelledRow], name: str) -> None:
+        """Take rows of the file `name`, whose records are known, to measure a model with; see `with_labelled`.
+
+        Raises:
+            UsageError: there are too few, some are examples, or two rows that are the same have different records.
+        """
+        known = [LabelledItem(each.row, each.record, each.number, each.status) for each in rows]
+        with_labelled(self, known, name, lambda item: identity(dict(item), self.rows.columns))
+        self._truth = {**{identity(each.row, self.rows.columns): each.record for each in rows}, **self._truth}
 
     def columns_of(self, rows: Rows, schema: RecordSchema, prefix: str) -> Columns:
         """Return the columns of the results.

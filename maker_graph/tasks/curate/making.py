@@ -42,7 +42,7 @@ def curate(  # noqa: PLR0917  they are options, and go by their names
     labelled: Path | None = None,
 ) -> Curate:
     """Return the task that the options of `curate` stand for; they are those of `curation`, each as it is kept with a run."""
-    return _made(input, schema, program, per_field, prefix, instructions, examples, truth)
+    return _made(input, schema, program, per_field, prefix, instructions, examples, truth, labelled)
 
 
 def curation(
@@ -55,6 +55,7 @@ def curation(
     instructions: str | Path | None = None,
     examples: str | Path | None = None,
     truth: str | Path | None = None,
+    labelled: str | Path | None = None,
 ) -> Curate:
     """Return the task that makes a record of each row of a table.
 
@@ -74,7 +75,7 @@ def curation(
     Raises:
         UsageError: one of them cannot be read, or does not fit the others.
     """
-    files = {"input": input, "instructions": instructions, "examples": examples, "truth": truth}
+    files = {"input": input, "instructions": instructions, "examples": examples, "truth": truth, "labelled": labelled}
     paths = {name: Path(file).absolute() for name, file in files.items() if file is not None}
     task = _made(
         paths["input"],
@@ -85,6 +86,7 @@ def curation(
         paths.get("instructions"),
         paths.get("examples"),
         paths.get("truth"),
+        paths.get("labelled"),
     )
     task.inputs = {**task.inputs, **paths}  # a run cannot make this task again, and would not know of them
     return task
@@ -99,6 +101,7 @@ def _made(  # noqa: PLR0917  as above
     instructions: Path | None,
     examples: Path | None,
     truth: Path | None,
+    labelled: Path | None,
 ) -> Curate:
     rows = open_rows(table)
     of_records = load_schema(schema) if isinstance(schema, str) else ModelSchema.of(schema, schema.__name__)

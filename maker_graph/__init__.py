@@ -55,6 +55,7 @@ from maker_graph.statistics.independent import expected_votes, k_min, p_full, p_
 from maker_graph.statistics.within import PassingLaw, passing_law
 
 if TYPE_CHECKING:
+    from maker_graph.calibration.choosing import Chosen, Sampling, choose_by_labels
     from maker_graph.calibration.labelled import LabelPlan, PlanGoal, plan_labelled
     from maker_graph.calibration.statement import plan_statement
     from maker_graph.calibration.votes import read_votes
@@ -74,6 +75,7 @@ __all__ = [
     "JSON",
     "AheadBy",
     "Budget",
+    "Chosen",
     "Confirm",
     "Copies",
     "DamagedRun",
@@ -106,6 +108,7 @@ __all__ = [
     "Run",
     "Rung",
     "Sample",
+    "Sampling",
     "StaleStep",
     "StoppingRule",
     "TakenOver",
@@ -121,6 +124,7 @@ __all__ = [
     "Voting",
     "avote",
     "canonical",
+    "choose_by_labels",
     "create_maker",
     "create_microstep",
     "empty",
@@ -150,6 +154,7 @@ __all__ = [
 
 _LATER = {
     "Budget": "maker_graph.models.budget",
+    "Chosen": "maker_graph.calibration.choosing",
     "Copies": "maker_graph.models.copies",
     "DecidedStep": "maker_graph.runs",
     "Gate": "maker_graph.models.gate",
@@ -158,7 +163,9 @@ _LATER = {
     "PlanGoal": "maker_graph.calibration.labelled",
     "Run": "maker_graph.runs",
     "Rung": "maker_graph.graph.cascade",
+    "Sampling": "maker_graph.calibration.choosing",
     "avote": "maker_graph.models.vote",
+    "choose_by_labels": "maker_graph.calibration.choosing",
     "create_maker": "maker_graph.graph.maker",
     "create_microstep": "maker_graph.graph.microstep",
     "plan_labelled": "maker_graph.calibration.labelled",

@@ -167,4 +167,7 @@ class OlderJournal(DamagedRun):
 
 
 class Invalid(Exception):
-    """Raise this in a `check` to say why an answer breaks the rules: the sample is discarded as invalid, with this reason."""
+    """Raise this in a `check`, or in a `parse` that reads by rules, to say why an answer breaks them.
+
+    The sample is discarded as invalid, with this reason.
+    """

@@ -20,6 +20,6 @@ def need_extra(extra: str, what: str, *modules: str) -> None:
     Raises:
         UsageError: one is not; the text says how to install it.
     """
-    missing = [name for name in modules if find_spec(name) is None]
+    missing = [name.replace("_", "-") for name in modules if find_spec(name) is None]
     if missing:
         raise UsageError(f"{what} needs {' and '.join(missing)}: pip install 'maker-graph[{extra}]'.")

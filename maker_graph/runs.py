@@ -32,17 +32,18 @@ from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
-from maker_graph.run.cascades import CascadeFile, read_cascade, rungs_of
+from maker_graph.run.cascades import CascadeFile, ChosenCascade, read_cascade, rungs_of
 from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.preflight import expected_of, see_alone, see_models, see_results
+from maker_graph.run.provenance import Provenance
 from maker_graph.run.results import write_out
 from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
 from maker_graph.run.traces import Trace
-from maker_graph.run.votings import LadderSettings
+from maker_graph.run.votings import NO_LADDER, LadderSettings
 from maker_graph.statistics.audit import CONFIDENCE
 from maker_graph.statistics.forecast import TARGET
 from maker_graph.tasks.loading import LoadedTask, described
@@ -105,6 +106,7 @@ class Solving(TypedDict, total=False):
         draft_model: who drafts; the run's own model if None.
         on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
         out: where a task that has results writes them.
+        provenance: where it is told of each item how it ended.
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
@@ -131,6 +133,7 @@ class Solving(TypedDict, total=False):
     draft_model: str | None
     on_doubt: Literal["again", "ask"] | None
     out: Path | None
+    provenance: Path | None
     force: bool
     concurrency: int | None
     rpm: float | None
@@ -169,7 +172,7 @@ class Run:
         model: str | Mapping[str, str] | None = None,
         k: int | Auto | Mapping[str, int | Auto] = "auto",
         within: int | None = None,
-        cascade: "str | Path | CascadeFile | Sequence[Rung] | None" = None,
+        cascade: "str | Path | CascadeFile | Sequence[Rung] | ChosenCascade | None" = None,
         target: float = TARGET,
         calibration: str | Path | Mapping[str, str | Path] | None = None,
         temperature: Temperature | Auto = "auto",
@@ -193,6 +196,7 @@ class Run:
         draft_model: str | None = None,
         on_doubt: Literal["again", "ask"] = "again",
         out: str | Path | None = None,
+        provenance: str | Path | None = None,
         force: bool = False,
         fsync: Fsync = "full",
         warn: Callable[[str], None] = lambda _: None,
@@ -209,7 +213,8 @@ class Run:
             within: so many votes at most; a step that nobody can win within them is contested, and passed on: it is left open
                 for a person, and no model votes on it again.
             cascade: in place of model, k, within, temperature and the ladder: a file of `maker-graph run --cascade`, or a list
-                of `Rung`s whose models are named. What one rung does not decide goes to the next.
+                of `Rung`s whose models are named, or what `choose_by_labels` has chosen. What one rung does not decide goes to
+                the next.
             target: for k="auto", the chance that no step is wrong.
             calibration: what is known of the model: the file that `maker-graph calibrate` wrote; for a task of parts a mapping
                 from the name of a part to its file.
@@ -235,6 +240,7 @@ class Run:
             draft_model: who drafts; the model itself if None.
             on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
             out: where a task that has results writes them.
+            provenance: where it is told of each item how it ended: JSON Lines, see `run/provenance.py`.
             force: files of the user's that stand there may be replaced, as they are now.
             fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
             warn: told what is worth knowing about the calibration.
@@ -258,6 +264,8 @@ class Run:
             structured=structured,
         )
         estimates, expected = None, dict[str, str]()
+        if isinstance(cascade, ChosenCascade):
+            expected, cascade = dict(cascade.notes), cascade.cascade
         if cascade is not None:
             see_alone(
                 model=(model, None),
@@ -275,12 +283,12 @@ class Run:
                 retry_temperature=(retry_temperature, 1.0),
                 rephrase=(rephrase, True),
                 escalate=(escalate, None),
-                **({} if isinstance(cascade, str | Path) else {"seed": (seed, "auto"), "check": (check, True)}),
+                **({} if isinstance(cascade, str | Path | CascadeFile) else {"seed": (seed, "auto"), "check": (check, True)}),
             )
             read = read_cascade(Path(cascade)) if isinstance(cascade, str | Path) else cascade
             first, *others = rungs_of(read, seed=seed, check=check)
-            expected = expected_of(read)
-            settings = new_settings(loaded, first.model, first.voting, cascade=others)
+            expected |= expected_of(read)
+            settings = new_settings(loaded, first.model, first.voting, NO_LADDER, cascade=others)
         elif model is None:
             raise UsageError("No model is named: give model, or a cascade.")
         else:
@@ -299,6 +307,7 @@ class Run:
             draft_model=draft_model,
             on_doubt=on_doubt,
             out=None if out is None else Path(out).absolute(),
+            provenance=None if provenance is None else Path(provenance).absolute(),
         )
         see_models(settings, options, loaded.task)
         own = OwnFiles()
@@ -378,6 +387,17 @@ class Run:
         note = self._opened.journal.note("plan")
         return None if note is None else dict(json.loads(note))
 
+    @property
+    def backing(self) -> str:
+        """What labelled rows back of its decisions, in sentences; empty if they did not choose its rule."""
+        from maker_graph.run.uses import labels_used
+
+        return " ".join(each.said for each in labels_used(self._opened.journal) if each.purpose == "measured")
+
+    def note(self, name: str) -> str | None:
+        """Return a note of its journal; None if there is none of this name."""
+        return self._opened.journal.note(name)
+
     def solve(self, **how: Unpack[Solving]) -> Summary:
         """Go on from the last committed step to the end; return the run in figures.
 
@@ -438,8 +458,9 @@ class Run:
         see_models(self.settings, options, self.task)
         if how.get("retry_open") and guarded(self.task).given is None:
             raise UsageError(f"{self.settings.task} has no items, so none is open: leave out retry_open (--retry-open).")
-        if options.out is not None and options.out.resolve().is_relative_to(self.directory.resolve()):
-            raise UsageError(f"{options.out} is in the run's own directory: give another place to out (--out).")
+        for name, path in (("out", options.out), ("provenance", options.provenance)):
+            if path is not None and path.resolve().is_relative_to(self.directory.resolve()):
+                raise UsageError(f"{path} is in the run's own directory: give another place to {name} (--{name}).")
         if self._opened.journal.writable:  # else it can only be finished already, and its results be there
             see_results(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
@@ -612,10 +633,14 @@ class Run:
             UsageError: a file of the user's stands there, or the folder is gone: solve it again with another `out`, or `force`.
             LimitReached: there is no room, or no access.
         """
-        out, task = self.options.out, self.task
-        if out is None or not isinstance(task, Items):
+        options, task = self.options, self.task
+        if not isinstance(task, Items) or (options.out is None and options.provenance is None):
             return 0
-        return write_out(task, out, directories.answers(self._opened), own_files(self._opened.journal))
+        if task.whole and self.step < (total_of(task) or 0):
+            return 0
+        trail = None if options.provenance is None else Provenance(options.provenance, self.settings, options)
+        journal = self._opened.journal
+        return write_out(task, options.out, journal.decisions(), own_files(journal), trail)
 
     def close(self) -> None:
         """Close the run's files."""

@@ -1,10 +1,11 @@
 """Runs as the tests make them: by the name of a task that ships, with what is not said left to its defaults."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from maker_graph.core.decision import Decision, given, refused
 from maker_graph.core.voting import Voting
 from maker_graph.models.names import info_of
 from maker_graph.run import directory as directories
@@ -13,6 +14,14 @@ from maker_graph.run.settings import Settings
 from maker_graph.run.settings import new_settings as settings_for
 from maker_graph.run.votings import LadderSettings
 from maker_graph.tasks.loading import load_task
+
+OPEN: Any = object()
+"""Stands for an item that is open: None is an answer."""
+
+
+def decisions(answers: Iterable[Any], by: str = "base") -> list[Decision]:
+    """Return how items ended, with these answers."""
+    return [refused("base", "no") if answer is OPEN else given(answer, by) for answer in answers]
 
 
 def new_settings(

@@ -6,13 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from maker_graph.run.checking import check_task
 from maker_graph.tasks.loading import load_task
 from tests.langsmith import ingest
-from tests.models.serving import completion, server
+from tests.models.serving import completion, gateway, server
 from tests.survival.harness import Children
 from tests.test_served import langgraph_dev, project
 
@@ -125,6 +127,29 @@ def test_the_block_for_a_real_model_votes_on_what_its_server_says(children: Chil
     assert "1977-03-22" in child.said[0]
     assert len(asked) == 5
     assert {(body["stop"][0], body["temperature"], body["max_tokens"]) for body in asked} == {("\n", 0.7, 16)}
+
+
+def test_the_block_from_labelled_rows_to_clean_ones_takes_fifteen_lines_and_runs(children: Children, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "curation.md").read_text()
+    (code,) = [each for each in re.findall(r"^```py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE) if "choose_by_labels" in each]
+    assert len(code.splitlines()) <= 15
+    (tmp_path / "schema.py").write_text("from pydantic import BaseModel\n\nclass Price(BaseModel):\n    amount: int\n")
+    (tmp_path / "rows.csv").write_text("text\n" + "".join(f"costs {place}\n" for place in range(6)))
+    labels = "".join(f"costs {place},{place}\n" for place in range(100, 130))
+    (tmp_path / "labelled.csv").write_text(f"text,amount\n{labels}")
+
+    def reply(body: dict[str, Any]) -> str:
+        found = re.search(r"costs (\d+)", body["messages"][-1]["content"])
+        return f'{{"amount": {found[1]}}}' if found else str(uuid4())
+
+    with gateway(reply, cache=False) as (url, asked):
+        where = f"import os\nos.environ |= {{'OPENAI_BASE_URL': {url!r}, 'OPENAI_API_KEY': 'none'}}\n"
+        child = children.start(tmp_path, "script", source=where + code)
+        assert child.wait(120) == 0, child.said
+    assert "0 rows wait for a person" in child.said[0]
+    assert "With 95 % confidence at most" in child.said[0]
+    assert sum(number for each, number in asked.items() if "costs" in each) == 3 * 8 * 25 + 5 * 6
+    assert (tmp_path / "clean.csv").read_text().splitlines()[-1] == "costs 5,5,decided by vote"
 
 
 def test_links_between_pages_hold() -> None:

@@ -42,6 +42,8 @@ class CalibrationRequest(BaseModel):
             knows its right answers, or nobody does.
         use: what the labels are for, see `run/labels.py`; empty without labels.
         variants: whether each sample is asked one of the task's equivalent questions.
+        stop: texts at which a reply ends.
+        structured: whether the answer's JSON schema is sent along.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,12 +66,15 @@ class CalibrationRequest(BaseModel):
     labels: dict[int, str | None] = {}
     use: str = ""
     variants: bool = False
+    stop: list[str] = []
+    structured: bool = False
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return what is kept: without labels and variants, what earlier versions read."""
+        """Return what is kept: without what came later, where nothing is said by it, so that earlier versions read it."""
         kept: dict[str, Any] = dump(self)
-        left_out = {*(() if self.labels else ("labels", "use")), *(() if self.variants else ("variants",))}
+        later = {"labels": ("labels", "use"), "variants": ("variants",), "stop": ("stop",), "structured": ("structured",)}
+        left_out = {each for name, names in later.items() if not getattr(self, name) for each in names}
         return {name: value for name, value in kept.items() if name not in left_out}
 
     @model_validator(mode="before")

@@ -23,6 +23,7 @@ from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
 from maker_graph.core.decision import Judged, Reader, judge_all
 from maker_graph.core.guarding import AnyTask, Guarded, guarded
+from maker_graph.core.schema import schema_asked
 from maker_graph.core.task import Varies
 from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, UsageError
@@ -69,7 +70,16 @@ async def calibrate(
     price = price or (FREE if info_of(name).ships else NOT_KNOWN)
     ledger = Ledger(calibration, price, limits, warn=warn, advice="Call it again with a higher --max-{}.")
     metered: Calls = {**(calls or {}), "meter": ledger}
-    sampler = Sampler([model], temperature=request.temperature, max_tokens=max_tokens, seed=request.seed, calls=metered)
+    part = inside.voted_parts[request.part] if request.part else inside
+    sampler = Sampler(
+        [model],
+        temperature=request.temperature,
+        max_tokens=max_tokens,
+        seed=request.seed,
+        stop=request.stop,
+        schema=schema_asked(None, part.schema, parsed=True) if request.structured else None,
+        calls=metered,
+    )
     voting = Voting(temperature=request.temperature, max_tokens=max_tokens, seed=request.seed)
     begins = len(missing) == request.steps
     steps = iter(missing)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from maker_graph.calibration.votes import FLAG, RIGHT, LabelledVotes, Pool, PoolName
 from maker_graph.core.ballot import count
 from maker_graph.core.decision import SCATTERED
-from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, Hung, StoppingRule
+from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, Hung, Majority, StoppingRule
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
@@ -133,6 +133,35 @@ def tried(cascade: CascadeFile, votes: LabelledVotes) -> Trial:
             known[sequences] = found = _climbed(judges, sequences)
         ends[place], samples[place] = found
     return Trial(fitted, rows, ends, samples, tuple(_notes(named, fitted, pools, rows)))
+
+
+class MajorityTally(NamedTuple):
+    """What a majority of the first valid samples makes of rows.
+
+    Attributes:
+        rows: how many there are.
+        decided: of them.
+        wrong: of the decided ones.
+        samples: drawn for all of them, red flags included.
+    """
+
+    rows: int
+    decided: int
+    wrong: int
+    samples: int
+
+
+def majority_of(pool: Pool, votes: int) -> MajorityTally:
+    """Return what a majority of the first `votes` valid samples makes of rows; a row with fewer is not decided."""
+    rule, decided, wrong, samples = Majority(votes), 0, 0, 0
+    for row in pool.rows.values():
+        valid = [place for place, each in enumerate(row.sequence) if each != FLAG][:votes]
+        samples += valid[-1] + 1 if len(valid) == votes else len(row.sequence)
+        verdict = rule(count(row.sequence[place] for place in valid))
+        if isinstance(verdict, Decided):
+            decided += 1
+            wrong += verdict.candidate != RIGHT
+    return MajorityTally(len(pool.rows), decided, wrong, samples)
 
 
 def _climbed(judges: "Sequence[_Judge]", sequences: Sequence[str]) -> tuple[int, int]:

@@ -37,7 +37,7 @@ def announce(run: Run, *, quiet: bool) -> None:
         )
     if plan is not None:
         draws.print(f"The chance that no step is wrong: {_stated(plan)}")
-    elif total:
+    elif total and not run.backing:
         draws.print(
             "The chance that no step is wrong is not known, for nobody said how often this model errs on such samples: "
             "maker-graph calibrate measures it."

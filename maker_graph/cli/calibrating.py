@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 
+from maker_graph.calibration.accounts import left, together
 from maker_graph.calibration.file import Calibration, open_calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.measuring import calibrate
@@ -16,7 +17,6 @@ from maker_graph.calibration.votes import in_words
 from maker_graph.calibration.worth import Worth, worth_of
 from maker_graph.cli.calibrated import calls_of, progress_of, show_results, show_temperatures, spent_on
 from maker_graph.cli.output import tell
-from maker_graph.core.spending import Account
 from maker_graph.models.pricing import Price, list_price, parse_price
 from maker_graph.run.account import Limits
 from maker_graph.tasks.loading import LoadedTask
@@ -79,7 +79,7 @@ def measured(how: Measuring, requests: Sequence[CalibrationRequest], files: Sequ
         opened = [stack.enter_context(open_calibration(*each)) for each in zip(files, requests, strict=True)]
         results = [_one(how, calibration, [other for other in opened if other is not calibration]) for calibration in opened]
         worth: list[Worth] = [worth_of(calibration, model) for calibration in opened for model in calibration.request.models]
-        return Measured(results, [each.as_data() for each in worth], spent_on(_together([each.account() for each in opened])))
+        return Measured(results, [each.as_data() for each in worth], spent_on(together([each.account() for each in opened])))
 
 
 def show_measured(
@@ -104,7 +104,7 @@ def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]
                 how.chats[name],
                 name,
                 price=how.prices[name],
-                limits=_left(how.limits, [other.account() for other in others]),
+                limits=left(how.limits, [other.account() for other in others]),
                 concurrency=how.concurrency,
                 calls=calls_of(rpm, timeout, patience),
                 probe=how.probe,
@@ -115,24 +115,3 @@ def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]
         listed = parse_price(how.price) if how.price is not None else list_price(name, calibration.mean_input(name))
         results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
     return results
-
-
-def _left(limits: Limits, accounts: Sequence[Account]) -> Limits:
-    """Return what may be spent in one file, if the others have spent this."""
-    if not accounts:
-        return limits
-    gone = _together(accounts)
-    cost, calls = gone.spent.cost + gone.unsettled.cost, gone.spent.calls + gone.unsettled.calls
-    return Limits(
-        None if limits.cost is None else max(0.0, limits.cost - cost),
-        None if limits.calls is None else max(0, limits.calls - calls),
-        None if limits.minutes is None else max(0.0, limits.minutes - gone.spent.seconds / 60),
-    )
-
-
-def _together(accounts: Sequence[Account]) -> Account:
-    """Return the account of several files."""
-    first, *others = accounts
-    for other in others:
-        first = first._replace(spent=first.spent.plus(other.spent), unsettled=first.unsettled.plus(other.unsettled))
-    return first

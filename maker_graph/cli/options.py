@@ -203,6 +203,15 @@ OnDoubtOption = Annotated[
     ),
 ]
 
+ProvenanceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--provenance",
+        metavar="FILE",
+        help="Tell of each item how it ended, with its ballot, samples and cost: JSON lines, written with the results.",
+    ),
+]
+
 RecordTo = Annotated[
     Path | None,
     typer.Option(

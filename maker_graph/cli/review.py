@@ -82,7 +82,7 @@ def _ask(run: "Run") -> MakerError | None:
     Raises:
         TakenOver: another process goes on with the run, and writes its results.
     """
-    from maker_graph.cli.session import unwritten_of
+    from maker_graph.cli.session import written_of
 
     items = list(run.open_items())
     if items:
@@ -98,9 +98,9 @@ def _ask(run: "Run") -> MakerError | None:
             answered = answered or taken
     except KeyboardInterrupt:
         if answered:
-            unwritten_of(run)
+            written_of(run)
         raise
-    return unwritten_of(run) if answered else None
+    return written_of(run)[1] if answered else None
 
 
 def _answered(run: "Run", item: "OpenItem") -> bool | None:

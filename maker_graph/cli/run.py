@@ -28,13 +28,13 @@ from maker_graph.cli.options import (
     OwnTask,
     Patience,
     Probe,
+    ProvenanceOption,
     Quiet,
     RecordTo,
     Rpm,
     RunName,
     Sets,
     Source,
-    Target,
     TaskName,
     TemperatureOption,
     Timeout,
@@ -79,7 +79,13 @@ def run_command(
     disks: Disks = None,
     source: Source = None,
     sets: Sets = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the normalised rows, CSV.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix."
+        ),
+    ] = None,
+    provenance: ProvenanceOption = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -112,7 +118,14 @@ def run_command(
             "does not decide goes to the next. maker-graph plan --labelled writes such a file.",
         ),
     ] = None,
-    target: Target = TARGET,
+    target: Annotated[
+        float | None,
+        typer.Option(
+            help="The chance that no step is wrong, for which is planned. With --labelled, the share of the decided rows that "
+            "is to be right.",
+            show_default="0.99; 0.95 with --labelled",
+        ),
+    ] = None,
     calibration: Annotated[
         list[str] | None,
         typer.Option(
@@ -174,6 +187,15 @@ def run_command(
             "--set examples=FILE --variants.",
         ),
     ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Rows whose right answers are known, as the results look. Before the run, a tenth of them become examples, "
+            "and the model is asked the others at several temperatures (--temperature: at this one). They choose the rule, and "
+            "say what its answers are worth. The limits are of all of it.",
+        ),
+    ] = None,
     variants: Annotated[
         bool,
         typer.Option(
@@ -201,61 +223,70 @@ def run_command(
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Run, Solving
 
-    if task == "records" and out is None:
-        raise UsageError("records needs --input FILE.csv and --out FILE.csv.")
+    if task in {"records", "curate"} and out is None:
+        raise UsageError(f"{task} needs --input FILE and --out FILE.")
     if examples is not None:
-        sets, variants = [*(sets or ()), f"examples={examples}"], True
+        sets, variants = [*(sets or ()), f"examples={examples}"], variants or labelled is None
+    if labelled is not None:
+        sets = [*(sets or ()), f"labelled={labelled}"]
     loaded = task_named(task, disks, source, sets)
     if model is None and cascade is None:
         model = default_model(task, loaded.options.get("disks", 0))
+    named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-")[:40] or "run"
+    voted = {
+        "model": None if model is None else models_named(model),
+        "k": parse_k(k),
+        "within": within,
+        "cascade": cascade,
+        "calibration": calibrations_named(calibration or []),
+        "temperature": parse_temperature(temperature),
+        "max_tokens": "auto" if max_tokens is None else max_tokens,
+        "max_samples": max_samples,
+        "stuck_after": stuck_after,
+        "seed": "auto" if seed is None else seed,
+        "check": check,
+        "variants": variants,
+        "stop": [unescaped(each) for each in stop or []],
+        "structured": structured,
+        "retry_temperature": parse_retry_temperature(retry_temperature),
+        "rephrase": rephrase,
+        "escalate": escalate,
+    }
+    kept = {
+        "max_cost": max_cost,
+        "max_calls": max_calls,
+        "max_minutes": max_minutes,
+        "max_steps": max_steps,
+        "price": price,
+        "lookahead": parse_lookahead(lookahead),
+        "on_doubt": parse_on_doubt(on_doubt) or "again",
+        "draft_model": draft_model,
+        "out": out,
+        "provenance": provenance,
+        "force": force,
+    }
+    how = Solving(
+        concurrency=concurrency,
+        rpm=rpm,
+        timeout=timeout or "auto",
+        patience=60 * patience,
+        batch=batch,
+        trace=trace,
+        probe=probe,
+    )
     with recording(record) as file:
-        named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-") or "run"
-        created = Run.create(
-            directory_of(run or f"{named[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"),
-            loaded,
-            model=None if model is None else models_named(model),
-            k=parse_k(k),
-            within=within,
-            cascade=cascade,
-            target=target,
-            calibration=calibrations_named(calibration or []),
-            temperature=parse_temperature(temperature),
-            max_tokens="auto" if max_tokens is None else max_tokens,
-            max_samples=max_samples,
-            stuck_after=stuck_after,
-            seed="auto" if seed is None else seed,
-            check=check,
-            variants=variants,
-            stop=[unescaped(each) for each in stop or []],
-            structured=structured,
-            retry_temperature=parse_retry_temperature(retry_temperature),
-            rephrase=rephrase,
-            escalate=escalate,
-            max_cost=max_cost,
-            max_calls=max_calls,
-            max_minutes=max_minutes,
-            max_steps=max_steps,
-            price=price,
-            lookahead=parse_lookahead(lookahead),
-            on_doubt=parse_on_doubt(on_doubt) or "again",
-            draft_model=draft_model,
-            out=out,
-            force=force,
-            fsync=fsync,
-            warn=tell,
-        )
+        if labelled is None:
+            path = directory_of(run or f"{named}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
+            created = Run.create(path, loaded, target=target or TARGET, fsync=fsync, warn=tell, **voted, **kept)  # type: ignore[arg-type]  # each as its option says
+        else:
+            from maker_graph.cli.choosing import ByLabels
+
+            by_labels = ByLabels(loaded, voted, kept, how, target, quiet=quiet or as_json)
+            created = by_labels.run(directory_of(run or f"{named}-{by_labels.digest[:12]}"), fsync=fsync)
+            how = by_labels.how(created)
         with created:
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            how = Solving(
-                concurrency=concurrency,
-                rpm=rpm,
-                timeout=timeout or "auto",
-                patience=60 * patience,
-                batch=batch,
-                trace=trace,
-                probe=probe,
-            )
             return go_on(created, file, how, quiet=quiet, as_json=as_json)
 
 
@@ -279,7 +310,8 @@ def resume_command(
     max_samples: Annotated[
         int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where records puts the rows. Default: as before.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results go. Default: as before.")] = None,
+    provenance: ProvenanceOption = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
@@ -329,6 +361,7 @@ def resume_command(
             answer=None if answer is None else unescaped(answer),
             max_samples=max_samples,
             out=None if out is None else out.absolute(),
+            provenance=None if provenance is None else provenance.absolute(),
             force=force,
             max_cost=max_cost,
             max_calls=max_calls,

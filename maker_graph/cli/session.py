@@ -1,17 +1,17 @@
 """One session of a run: it is solved, shown, written, and ends with its exit code."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO
+from typing import IO, Any
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from maker_graph.cli.app import INTERRUPTED, Ending, code_of
-from maker_graph.cli.output import console, put, tell
+from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
+from maker_graph.cli.output import console, put, show, shown, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import ending_of, print_summary, summarized
@@ -41,28 +41,34 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
-    unwritten = None if isinstance(stopped, TakenOver) else unwritten_of(run)
-    result = summarized(run, quiet=quiet)
-    print_summary(result, quiet=quiet or as_json)
+    left, unwritten = (0, None) if isinstance(stopped, TakenOver) else written_of(run)
+    summary = summarized(run, quiet=quiet)
+    print_summary(summary, quiet=quiet or as_json)
+    result: Mapping[str, Any] = {**summary, "backing": backing} if (backing := run.backing) else summary
+    if backing and not (quiet or as_json):
+        show(shown(("Backed by labels: ", "bold"), backing))
     if not whole:
         return Ending(INTERRUPTED if stopped is None else code_of(stopped), _why(stopped, run.step + 1), result)
     if unwritten is not None:
         return Ending(code_of(unwritten), str(unwritten), result)
-    if result["verdict"] == "open" and guarded(run.task).given is not None:
+    if summary["verdict"] == "open" and guarded(run.task).given is not None:
         text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.directory}"
         tell(text)
-        return replace(ending_of(result), reason=text)
-    return ending_of(result)
+        return replace(ending_of(summary), reason=text, result=result)
+    if left and (ended := ending_of(summary)).code == 0:
+        text = f"{left:,} results are left open, although all of their items are decided: they stand beside {run.options.out}."
+        tell(text)
+        return replace(ended, code=EXIT_CODES[Undecided], reason=text, result=result)
+    return replace(ending_of(summary), result=result)
 
 
-def unwritten_of(run: Run) -> MakerError | None:
-    """Write what a run has found; return why that could not be done."""
+def written_of(run: Run) -> tuple[int, MakerError | None]:
+    """Write what a run has found; return how many results are open, and why they could not be written."""
     try:
-        run.write_results()
+        return run.write_results(), None
     except (UsageError, LimitReached) as error:
         tell(f"Error: {error} All answers are kept: maker-graph resume {run.directory} --out FILE writes them.")
-        return error
-    return None
+        return 0, error
 
 
 def _hung() -> None:

@@ -26,7 +26,7 @@ from maker_graph.core.copies import copies
 from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
 from maker_graph.core.voting import Voting
-from maker_graph.errors import Incomparable, Undecided
+from maker_graph.errors import Incomparable, Invalid, Undecided
 
 SCATTERED = 10
 """So many valid samples without two that agree end a vote."""
@@ -238,6 +238,8 @@ def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
         candidate = candidate_of(voted, depth=MAX_DEPTH - room)
     except Incomparable as error:  # the fault of a function, which every reply would pay for
         raise Incomparable(f"{what} cannot be voted on: {error}.") from error
+    except Invalid as error:  # a parser that reads by rules
+        return _Read("invalid", _why(str(error)), "", None)
     except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
         return _Read("malformed", _why(f"{type(error).__name__}: {error}"), "", None)
     broken = None if reading.check is None else broken_rule(reading.check, _seen(value, answer, reading))
@@ -382,6 +384,11 @@ def given(answer: JSON, by: str) -> Decision:
         tried=[],
         replies=[],
     )
+
+
+def refused(by: str, why: str) -> Decision:
+    """Return the decision of a vote that could not be taken, as nobody may be asked the question: undecided, no sample."""
+    return {**given(None, by), "status": "undecided", "reason": why, "candidate": None}
 
 
 def answered(question: Decision, reply: Judged) -> Decision:

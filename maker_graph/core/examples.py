@@ -24,10 +24,12 @@ class Example(NamedTuple):
     Attributes:
         item: as one of the task's items.
         reply: what a model would reply to it.
+        row: of the file of labelled rows that it is from, from 1; None if it is from no such file.
     """
 
     item: Any
     reply: str
+    row: int | None = None
 
 
 def few_shot(

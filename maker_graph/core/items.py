@@ -22,12 +22,30 @@ class DecidedItem(NamedTuple):
         item: the item itself.
         status: "decided", or "open": no answer was found yet.
         answer: the answer; None if it is open.
+        by: who decided it: "vote", "program", "world" or "person"; empty if it is open.
     """
 
     number: int
     item: Any
     status: Literal["decided", "open"]
     answer: JSON
+    by: str = ""
+
+
+class LabelledItem(NamedTuple):
+    """An item whose right answer is known.
+
+    Attributes:
+        item: as one of the task's items.
+        answer: the right one, as `parse` would return it.
+        row: of the file that says so, from 1.
+        by: who decided it, as the file says; empty if it does not say.
+    """
+
+    item: Any
+    answer: JSON
+    row: int
+    by: str = ""
 
 
 class Items:
@@ -56,8 +74,14 @@ class Items:
     examples: Sequence[Example] = ()
     """Solved items. With some, the variants of an item's question show a few of them, drawn anew: see `examples.py`."""
 
+    labelled: Sequence[LabelledItem] = ()
+    """Items of the same source whose right answers are known, and which are no examples: a model is measured with them."""
+
     place: ClassVar[str] = "item"
     """The key of the state under which the number of the next item stands, from 0."""
+
+    whole: ClassVar[bool] = False
+    """Whether results are written only once all items were tried; else also those of a run that stopped before."""
 
     def given(self, item: Any, /) -> JSON:  # noqa: ARG002  for a subclass
         """Return the answer where a program is sure of it, else None. It is pure: the same item, the same answer."""
@@ -75,15 +99,18 @@ class Items:
         """Return all files that `write` may write when it is asked for `out`: `out` itself, and others beside it."""
         return [out]
 
-    def write(self, decided: Iterable[DecidedItem], out: Path, /) -> None:
+    def write(self, decided: Iterable[DecidedItem], out: Path, /) -> int | None:
         """Write the results to `out`: JSON Lines unless a subclass does otherwise.
 
         `decided` has one entry for each item that was tried, in order, and can be gone through once. Write as if nothing were
         there: the files get into their place when all of them are whole.
+
+        Return how many results are left open although their items are decided, if that can be.
         """
         with out.open("w", encoding="utf-8") as file:
             for each in decided:
                 file.write(sorted_json({"number": each.number, "status": each.status, "answer": each.answer}) + "\n")
+        return None
 
 
 class ItemSteps:

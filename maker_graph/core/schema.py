@@ -26,7 +26,7 @@ _SAYS = frozenset({"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"})
 
 
 def schema_of(answer: Any) -> Schema:
-    """Return the JSON schema of the type `answer`, as it is sent.
+    """Return the JSON schema of the type `answer`, as it is sent; a task may also say the JSON schema itself.
 
     >>> schema_of(bool)
     {'type': 'boolean'}
@@ -34,6 +34,9 @@ def schema_of(answer: Any) -> Schema:
     Raises:
         UsageError: it is no type, or one without a schema; the text says what to do.
     """
+    if isinstance(answer, Mapping):
+        given: Schema = _sent(answer)
+        return given
     if not is_type(answer):
         what = "the stripped text" if answer is None else "what a function makes of the text"
         raise UsageError(f"structured needs a type as answer=, for its schema goes to the provider; here the answer is {what}.")

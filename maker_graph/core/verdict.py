@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from maker_graph.core.answers import candidate_of
-from maker_graph.core.canonical import plain
+from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import broken_rule, failed, truth
 from maker_graph.core.decision import Decision
@@ -92,15 +92,16 @@ class RightPath:
                 self._ended = True
                 return None
             self._astray = False
-            part = self._task.at(state)
-            if isinstance(part, Given):
-                return None
-            answer, key = self._truth(state), getattr(part, "key", None)
-            return candidate_of(answer if key is None else key(plain(answer)))
+            return None if isinstance(self._task.at(state), Given) else self.voted_on(self._truth(state), state)
         except Exception as error:  # noqa: BLE001  whatever it is, the run went on without it
             self._ended, self.known = True, False
             self.failure = visible(str(failed(f"its truth, asked for step {step:,},", error)))
             return None
+
+    def voted_on(self, answer: JSON, state: State) -> str:
+        """Return the candidate that `answer` is in `state`: what a given answer to an item is too, which was not voted on."""
+        key = getattr(self._task.at(state), "key", None)
+        return candidate_of(answer if key is None else key(plain(answer)))
 
     def _rejoined(self, state: State, step: int) -> bool:
         return self._state_at is not None and plain(self._state_at(step - 1), own=True) == state
@@ -160,11 +161,12 @@ class Examiner:
         right = self._path.right(state, self._steps)
         if right is None:
             return
-        candidate = decision["candidate"]
+        given = decision["by"] in {"program", "world"}
+        candidate = self._path.voted_on(decision["answer"], state) if given else decision["candidate"]
         if candidate is not None and candidate != right:
             self._wrong += 1
             self._first_wrong = self._first_wrong or self._steps
-        self._single_wrong += _single(decision) != right
+        self._single_wrong += (candidate if given else _single(decision)) != right
         self._path.take(right, candidate)
 
     def _verdict(self, at: MakerOutput) -> tuple[Verdict, str]:

@@ -21,10 +21,11 @@ from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
 from maker_graph.core.canonical import JSON
-from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, vote_of
+from maker_graph.core.decision import Decision, Vote, after_trying, refused, rung_of, vote_of
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import Guarded
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
+from maker_graph.errors import ProviderFailure
 from maker_graph.graph.asked import MicrostepGraph
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.people import ask_person
@@ -35,6 +36,9 @@ from maker_graph.graph.voters import Voter, Voters, reading_of
 from maker_graph.models.callbacks import nobody_listens
 
 Graph: TypeAlias = StateGraph[Any, Any, Any, Any]
+
+REFUSALS = 100
+"""So many questions in a row that a provider does not accept: then it is not the items, and the run stops."""
 
 
 class ItemsState(MakerOutput):
@@ -65,6 +69,7 @@ class _Answering:
         self._direct = [voter.direct for voter in voters.rungs if isinstance(voter, MicrostepGraph)]
         self._config_of = config_of
         self._climbs = climbs
+        self._refusals = 0  # in a row
 
     def config(self, step: int) -> RunnableConfig:
         return detached(self._config_of(step))
@@ -74,7 +79,12 @@ class _Answering:
         values = {"state": state}
         while True:
             voter, direct = self._voters.rungs[rung], self._direct[rung]
-            decision = direct.vote(values) if quiet else cast("Decision", voter.invoke(values, config)["decision"])
+            try:
+                decision = direct.vote(values) if quiet else cast("Decision", voter.invoke(values, config)["decision"])
+            except ProviderFailure as failure:
+                decision = self._refused(direct.by, failure)
+            else:
+                self._refusals = 0
             if (following := self._voters.after(rung, decision)) is None:
                 return after_trying(tried, decision)
             tried, rung = self._passed_on(step, tried, decision), following
@@ -84,12 +94,28 @@ class _Answering:
         values = {"state": state}
         while True:
             voter, direct = self._voters.rungs[rung], self._direct[rung]
-            decision = (
-                await direct.avote(values) if quiet else cast("Decision", (await voter.ainvoke(values, config))["decision"])
-            )
+            try:
+                decision = (
+                    await direct.avote(values) if quiet else cast("Decision", (await voter.ainvoke(values, config))["decision"])
+                )
+            except ProviderFailure as failure:
+                decision = self._refused(direct.by, failure)
+            else:
+                self._refusals = 0
             if (following := self._voters.after(rung, decision)) is None:
                 return after_trying(tried, decision)
             tried, rung = self._passed_on(step, tried, decision), following
+
+    def _refused(self, by: str, failure: ProviderFailure) -> Decision:
+        """Return the decision on an item whose question the provider does not accept: it is not worth the other items.
+
+        Raises:
+            ProviderFailure: it is not about this item; or it is the same with all, one after the other.
+        """
+        self._refusals += 1
+        if failure.scope != "step" or self._refusals >= REFUSALS:
+            raise failure
+        return refused(by, str(failure))
 
     def _climbed(self, step: int) -> tuple[Sequence[Vote], int]:
         """Return the votes that an item has behind it, and the rung on which it goes on."""

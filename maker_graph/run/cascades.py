@@ -6,7 +6,8 @@
 ]}
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -121,6 +122,19 @@ class CascadeFile(BaseModel):
     name: str = ""
     rungs: Annotated[list[RungFile], Field(min_length=1)]
     expected: ExpectedRows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenCascade:
+    """A cascade that was chosen before a run, with what the run keeps of that choice.
+
+    Attributes:
+        cascade: the rungs.
+        notes: name -> note, for the journal.
+    """
+
+    cascade: CascadeFile
+    notes: Mapping[str, str]
 
 
 def read_cascade(path: Path) -> CascadeFile:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired
+from typing import NamedTuple, NotRequired
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -32,12 +32,11 @@ from maker_graph.run.birth import cradle, create_journal
 from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal
 from maker_graph.run.options import kept_options
-from maker_graph.run.results import OPEN
 from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path
 from maker_graph.tasks.inputs import see_declared, see_files
-from maker_graph.tasks.loading import SHIPPED, LoadedTask, load_task
+from maker_graph.tasks.loading import LoadedTask, load_task, runs_foreign_code
 
 LONG = 20_000
 """Steps whose replay takes seconds, which is worth a word."""
@@ -171,7 +170,7 @@ class Run:
     @property
     def has_task(self) -> bool:
         """Whether the task is there, or can be made without running anybody's code."""
-        return self._task is not None or self.settings.task in SHIPPED
+        return self._task is not None or not runs_foreign_code(self.settings.task, self.settings.options)
 
     @property
     def task(self) -> AnyTask:
@@ -499,9 +498,3 @@ def _counted(run: Run, progress: Callable[[int], None]) -> _Found:
         if step % 1000 == 0:
             progress(step)
     return _Found(step, totals, differs)
-
-
-def answers(run: Run) -> Iterator[Any]:
-    """Yield the final answer of each step in order, `OPEN` for a step that is open."""
-    for decision in run.journal.decisions():
-        yield decision["answer"] if decision["status"] == "decided" else OPEN

@@ -49,6 +49,7 @@ class RunOptions(BaseModel):
         draft_model: who drafts; the run's own model if None.
         on_doubt: what becomes of an action on the world of which nobody knows whether it was performed; see `create_maker`.
         out: where the results are written; None writes none.
+        provenance: where it is written how each item ended; None writes nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +65,7 @@ class RunOptions(BaseModel):
     draft_model: str | None = None
     on_doubt: Literal["again", "ask"] = "again"
     out: _File | None = None
+    provenance: _File | None = None
 
     @classmethod
     def of(cls, **given: Any) -> "RunOptions":

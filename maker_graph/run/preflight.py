@@ -1,6 +1,6 @@
 """What is seen of a run before anything is stored or paid for: its models and prices, its cascade, where its results go."""
 
-from maker_graph.core.guarding import AnyTask, draftable, guarded
+from maker_graph.core.guarding import AnyTask, Guarded, draftable, guarded
 from maker_graph.core.items import Items
 from maker_graph.core.task import Predicts
 from maker_graph.errors import UsageError
@@ -20,12 +20,13 @@ def see_results(settings: Settings, options: RunOptions, task: AnyTask, own: Own
     Raises:
         UsageError: they cannot.
     """
-    if options.out is None:
+    if options.out is None and options.provenance is None:
         return
     if not isinstance(task, Items):
-        raise UsageError(f"{settings.task} has no results to write: leave out `out` (--out).")
+        name = "provenance" if options.out is None else "out"
+        raise UsageError(f"{settings.task} has no results to write: leave out `{name}` (--{name}).")
     sources = [*(file_named(value) for value in settings.options.values() if isinstance(value, str)), *declared_files(task)]
-    see_out(task, options.out, own, sources=sources, force=force)
+    see_out(task, options.out, own, provenance=options.provenance, sources=sources, force=force)
 
 
 def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
@@ -48,7 +49,25 @@ def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
     for name in (*settings.models, *([] if options.draft_model is None else [options.draft_model])):
         model_for(name, task, settings.voting.seed)
+    if isinstance(task, Items) and any(info_of(name).simulated for name in settings.models):
+        _see_rehearsed(inside)
     prices_of(settings, options)
+
+
+def _see_rehearsed(items: Guarded) -> None:
+    """See that the first item is rehearsed, where the task itself knows that it may not be.
+
+    Raises:
+        UsageError: it is not; the task says why.
+    """
+    if items.rehearse is None or items.done(items.start()):
+        return
+    try:
+        items.rehearse(items.start())
+    except UsageError:
+        raise
+    except Exception:  # noqa: BLE001, S110  told when a model is asked
+        pass
 
 
 def see_alone(**said: tuple[object, object]) -> None:

@@ -162,6 +162,8 @@ class _Commits:
         self.at = steps[-1].after
         self.kept.keep()
         for step in steps:
+            if not step.decision["samples"] and step.decision["status"] != "decided":
+                self.watcher.warn(f"Step {step.after['step']} is left open: {step.decision['reason']}")
             self.traces.committed(step.decision, partial(self._prompt, step.before), step.after)
             self.watcher.decided(step)
         self.watcher.progress(self.at)

@@ -1,6 +1,7 @@
 """Which files of labels were used for what: a note in the journal of the run, so that its report can say so."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from maker_graph.run.journal import Journal
 from maker_graph.run.label_lines import Use
 from maker_graph.run.labels import LabelFile
 
-_NOTE = "labels"
+NOTE = "labels"
 
 
 class LabelsUsed(BaseModel):
@@ -21,11 +22,13 @@ class LabelsUsed(BaseModel):
         file: its name.
         digest: SHA-256 of what stood in it then.
         use: what its labels are for.
-        purpose: what was done with them: they were "labelled", or an "audit" was made by them.
+        purpose: what was done with them: they were "labelled", an "audit" was made by them, they are shown as "examples", or a
+            model was "measured" with them before the run.
         labels: how many there were.
         steps: of the run at that time.
         amended: steps that had been answered later, at that time.
         said: what came of it, in sentences; empty if nothing did.
+        rows: which rows of the file, from 1; empty where its lines are labels of steps.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,11 +36,12 @@ class LabelsUsed(BaseModel):
     file: str
     digest: str
     use: Use
-    purpose: Literal["labelled", "audit"]
+    purpose: Literal["labelled", "audit", "examples", "measured"]
     labels: int
     steps: int
     amended: int
     said: str = ""
+    rows: list[int] = []
 
 
 def keep_use(journal: Journal, file: LabelFile, purpose: Literal["labelled", "audit"], said: str = "") -> None:
@@ -58,7 +62,12 @@ def keep_use(journal: Journal, file: LabelFile, purpose: Literal["labelled", "au
     before = labels_used(journal)
     kept = [each for each in before if (each.file, each.purpose) != (new.file, new.purpose)]
     if [*kept, new] != before:
-        journal.set_note(_NOTE, json.dumps([each.model_dump() for each in [*kept, new]]))
+        journal.set_note(NOTE, uses_note([*kept, new]))
+
+
+def uses_note(uses: Sequence[LabelsUsed]) -> str:
+    """Return the note in which a run keeps what labels were used for."""
+    return json.dumps([each.model_dump(exclude_defaults=True) for each in uses])
 
 
 def labels_used(journal: Journal) -> list[LabelsUsed]:
@@ -67,7 +76,7 @@ def labels_used(journal: Journal) -> list[LabelsUsed]:
     Raises:
         DamagedRun: the note cannot be read.
     """
-    note = journal.note(_NOTE)
+    note = journal.note(NOTE)
     try:
         return [] if note is None else [LabelsUsed.model_validate(each) for each in json.loads(note)]
     except (ValidationError, ValueError, TypeError) as error:

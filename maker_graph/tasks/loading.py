@@ -1,6 +1,7 @@
 """From a name to a task: those that ship, and those of a user's own."""
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -12,14 +13,13 @@ from typing import Any
 from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.errors import MakerError, UnknownTask, UsageError
-from maker_graph.files import is_there
+from maker_graph.tasks.curate.making import curate, names_code
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
 from maker_graph.tasks.options import Option, Options, read_options
-from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import read_rows
+from maker_graph.tasks.records import records
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,22 @@ def options_of(name: str) -> Mapping[str, Option]:
     return {} if is_task(make) else Options(name, make).known
 
 
+def make_task(name: str, /, **options: Any) -> LoadedTask:
+    """Return the task that `maker-graph run NAME` makes of these options, with paths made absolute.
+
+    A run of it can be gone on with on the command line. A file is a path or its name.
+
+    >>> make_task("hanoi", disks=3).options
+    {'disks': 3}
+
+    Raises:
+        UnknownTask: there is no such task.
+        UsageError: it cannot be made with these options.
+    """
+    texts = [f"{each}={value if isinstance(value, str | Path) else json.dumps(value)}" for each, value in options.items()]
+    return load_task(name, options_named(name, texts))
+
+
 def described(task: AnyTask | LoadedTask) -> LoadedTask:
     """Return `task` with the name and the options by which it can be made again, and what it declares as its inputs.
 
@@ -124,22 +140,17 @@ def _as_now(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     return {each: value for each, value in options.items() if each != "digest"}, {"input": options["digest"]}
 
 
-def _records(input: Path) -> Records:  # noqa: A002  the option goes by this name
-    """Return the records task of the rows in the file `input`.
-
-    Raises:
-        UsageError: it cannot be read, or is no table with the columns of records.
-    """
-    if is_there(input) and not input.is_file():
-        raise UsageError(f"{input} is no regular file: rows are read again at each resume, so put them into one.")
-    try:
-        return Records(read_rows(input.read_bytes(), str(input)))
-    except OSError as error:
-        raise UsageError(f"{input} cannot be read: {error.strerror}.") from None
-
-
-SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": _records, "decompose": Decompose}
+SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": records, "decompose": Decompose, "curate": curate}
 """The tasks that come with this package. Any other name is code of the user's own."""
+
+
+def runs_foreign_code(name: str, options: Mapping[str, Any]) -> bool:
+    """Return whether a task is made by code that does not come with this package: by its name, or by one of its options.
+
+    >>> runs_foreign_code("hanoi", {}), runs_foreign_code("curate", {"schema": "orders:Order"})
+    (False, True)
+    """
+    return name not in SHIPPED or (name == "curate" and names_code(options))
 
 
 def _maker_of(name: str) -> Any:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
@@ -231,6 +232,10 @@ def _shown(kind: Any) -> str:
     """Return an annotation as a user would write it, without modules."""
     if isinstance(kind, str):
         return kind
+    if get_origin(kind) is Annotated:
+        return _shown(get_args(kind)[0])
+    if isinstance(kind, UnionType) or get_origin(kind) is Union:
+        return " | ".join("None" if each is NoneType else _shown(each) for each in get_args(kind))
     return kind.__name__ if isinstance(kind, type) and not get_args(kind) else _MODULES.sub("", inspect.formatannotation(kind))
 
 

@@ -1,24 +1,30 @@
-"""Messy records to normalised columns, one row at a time: a task whose steps do not depend on each other.
+"""Messy records to normalised columns, one row at a time: a schema of `curate`, with a prompt of its own.
 
 Each row has a free-text `address`, `date` and `amount`; the answer holds `street`, `house_number`, `postcode`, `city`, `date`
 (ISO 8601), `amount` (two decimals) and `currency` (ISO 4217). A row on which no answer wins is left open and goes to a person;
 the run goes on.
 
-Answers end in a CSV file that someone opens in a spreadsheet, which takes a cell that begins with = + - or @ for a formula and
-runs it. No column has a form that begins so or goes over several lines, so such a reply is malformed, also without `check`.
+No column has a form that begins like a formula of a spreadsheet, or goes over several lines: such a reply is invalid.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
-from maker_graph.core.canonical import JSON, strict_json
-from maker_graph.core.items import DecidedItem, Items
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+
+from maker_graph.core.canonical import JSON
+from maker_graph.core.items import DecidedItem
 from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
-from maker_graph.tasks.tables import INPUT, OUTPUT, review_path, see_columns, write_rows
+from maker_graph.tasks.curate.model_schema import ModelSchema
+from maker_graph.tasks.curate.results import Columns, review_path
+from maker_graph.tasks.curate.rows import CsvRows, Rows, opened
+from maker_graph.tasks.curate.schema import RecordSchema
+from maker_graph.tasks.curate.task import Curate, object_in
+from maker_graph.tasks.tables import INPUT, see_columns, see_input, write_rows
 
 SYSTEM = """\
 You normalise one record. Its three fields are free text typed by different people: a postal address, a date, an amount.
@@ -41,12 +47,62 @@ Amount: {amount}
 """
 
 
-_FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]")  # the last four are the wide forms of the others
 _LINES = re.compile(r"[\t\n\r\u2028\u2029]")
+_FORMS = {
+    "postcode": r"[0-9]{5}",
+    "house_number": r"[0-9]+[a-z]?",
+    "amount": r"[0-9]+\.[0-9]{2}",
+    "currency": r"[A-Z]{3}",
+    "street": r"(?s).*\S.*",
+    "city": r"(?s).*\S.*",
+}
 
 
-class Records(Items):
-    """The rows of a table, each to be normalised.
+class Record(BaseModel):
+    """One record, normalised. Each column has its form, and the postcode and house number stand in the address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    street: str
+    house_number: str
+    postcode: str
+    city: str
+    date: str
+    amount: str
+    currency: str
+
+    @field_validator("*")
+    @classmethod
+    def _formed(cls, value: str, info: ValidationInfo) -> str:
+        name = info.field_name or ""
+        if _LINES.search(value):
+            raise ValueError("not one line of text")
+        if name == "date" and not _is_iso(value):
+            raise ValueError("no date as YYYY-MM-DD")
+        if name in _FORMS and re.fullmatch(_FORMS[name], value) is None:
+            raise ValueError("not of its form")
+        return value
+
+    @model_validator(mode="after")
+    def _stands_in_the_address(self, info: ValidationInfo) -> Self:
+        address = (info.context or {}).get("row", {}).get("address")
+        if address is None:  # nothing to hold it against
+            return self
+        if self.postcode not in address.lower():
+            raise ValueError("the postcode does not stand in the address")
+        if self.house_number not in address.lower().replace(" ", ""):
+            raise ValueError("the house number does not stand in the address")
+        return self
+
+
+class Records(Curate):
+    """The rows of a table, each to be normalised: `curate` with the schema `Record`, and a prompt of its own.
+
+    Its results have the columns of a record in the place of the three that it was read from. Open rows stand in the file beside
+    them, and nowhere else.
+
+    Attributes:
+        names: the columns of the rows.
 
     >>> task = Records([{"address": "5 Elm  St., 10115 Berlin", "date": "3.4.24", "amount": "$5"}])
     >>> task.prompt(task.items[0])[1][1].splitlines()[0]
@@ -54,53 +110,44 @@ class Records(Items):
     """
 
     place = "row"
+    whole = False
+    rehearse = None  # type: ignore[assignment]  # its prompts say all that a simulated model must know
 
-    def __init__(self, rows: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, str]] | CsvRows) -> None:
         """Take `rows`, each with at least the fields address, date and amount.
 
         Raises:
             UsageError: a row lacks a field.
         """
-        for number, row in enumerate(rows, start=1):
-            missing = [field for field in INPUT if not isinstance(row.get(field), str)]
-            if missing:
-                raise UsageError(f"Row {number} has no {' and no '.join(missing)}; each row needs {', '.join(INPUT)}.")
-        self.items = rows
+        if isinstance(rows, CsvRows):
+            names = list(rows.columns)
+            see_input(names, str(rows.path))
+        else:
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            for number, row in enumerate(rows, start=1):
+                missing = [field for field in INPUT if not isinstance(row.get(field), str)]
+                if missing:
+                    raise UsageError(f"Row {number} has no {' and no '.join(missing)}; each row needs {', '.join(INPUT)}.")
+        self.names = names
+        super().__init__(cast("Rows", rows), ModelSchema.of(Record, "records"))
 
-    def prompt(self, item: Mapping[str, str]) -> Prompt:
+    def columns_of(self, rows: Rows, schema: RecordSchema, prefix: str) -> Columns:  # noqa: ARG002  as in the base
+        """Return the columns of the results: those of a record are in the place of three of the input."""
+        return Columns([name for name in self.names if name not in INPUT], {name: name for name in schema.fields}, "")
+
+    def prompt(self, item: Mapping[str, Any]) -> Prompt:
         """Return the instructions and the one row; a row knows nothing of its neighbours."""
         fields = {name: " ".join(item[name].split()) for name in INPUT}  # one line each
         return [("system", SYSTEM), ("user", USER.format(**fields))]
 
-    def parse(self, text: str) -> JSON:
-        """Return the object on the last line of `text`.
+    def parse(self, text: str) -> JSON:  # type: ignore[override]  # it need not take the row
+        """Return the record in a reply; what must stand in the address, `check` sees.
 
         Raises:
-            ValueError: it is not a JSON object with exactly the columns of `OUTPUT`, all strings of one line and no formulas.
+            ValueError: it is none.
+            Invalid: a column has not its form.
         """
-        lines = text.strip().splitlines()
-        answer = strict_json(lines[-1] if lines else "")
-        if not isinstance(answer, dict) or set(answer) != set(OUTPUT):
-            raise ValueError(f"not an object with exactly the keys {', '.join(OUTPUT)}")
-        if not all(isinstance(value, str) for value in answer.values()):
-            raise ValueError("a value is not a string")
-        if any(_FORMULA.match(str(value)) or _LINES.search(str(value)) for value in answer.values()):
-            raise ValueError("a value begins like a formula, or is not one line of text")
-        return answer
-
-    def check(self, item: Mapping[str, str], answer: Mapping[str, Any]) -> bool:
-        """Say whether each column has its form, and the postcode and house number stand in the address."""
-        address = item["address"].lower()
-        return (
-            re.fullmatch(r"[0-9]{5}", answer["postcode"]) is not None
-            and re.fullmatch(r"[0-9]+[a-z]?", answer["house_number"]) is not None
-            and re.fullmatch(r"[0-9]+\.[0-9]{2}", answer["amount"]) is not None
-            and re.fullmatch(r"[A-Z]{3}", answer["currency"]) is not None
-            and bool(answer["street"].strip() and answer["city"].strip())
-            and _is_iso(answer["date"])
-            and answer["postcode"] in address
-            and answer["house_number"] in address.replace(" ", "")
-        )
+        return self.record_schema.read(object_in(text), {})
 
     def outputs(self, out: Path) -> Sequence[Path]:
         """Return `out`, and the file beside it that gets the rows on which no answer won.
@@ -108,12 +155,21 @@ class Records(Items):
         Raises:
             UsageError: a column of the rows would be lost.
         """
-        see_columns(self.items)
+        see_columns(self.names)
         return [out, review_path(out)]
 
     def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
         """Write the normalised rows as CSV, and the open ones to the file beside it."""
-        write_rows(out, self.items, decided)
+        write_rows(out, self.names, decided)
+
+
+def records(input: Path) -> Records:  # noqa: A002  the option goes by this name
+    """Return the records task of the rows in the file `input`.
+
+    Raises:
+        UsageError: it cannot be read, or is no table with the columns of records.
+    """
+    return Records(opened(CsvRows, input))
 
 
 def _is_iso(text: str) -> bool:

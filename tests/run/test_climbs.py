@@ -12,6 +12,7 @@ import pytest
 from maker_graph import AheadBy, LimitReached, Run, Rung, Undecided, Voting
 from maker_graph.cli.summary import _summary_rows
 from maker_graph.core.items import Items
+from maker_graph.run.votings import NO_LADDER
 from tests.graph.test_maker import Countdown
 from tests.models.serving import gateway
 
@@ -184,6 +185,13 @@ def test_what_the_last_rung_passed_on_is_not_tried_again(tmp_path: Path, asked: 
         assert (result["passed"], asked["weak"]) == (3, 12)
         run.solve(retry_open=True)
         assert asked["weak"] == 12
+
+
+def test_a_cascade_of_one_rung_has_no_ladder_either(tmp_path: Path, asked: Asked, strong: dict[str, str]) -> None:
+    strong |= {"7": "?", "8": "?", "9": "?"}
+    with Run.create(tmp_path / "run", Numbers(), cascade=[Rung("openai:strong", TWO)], fsync="normal") as run:
+        run.solve(probe=False)
+        assert (run.open_count(), asked["strong"], run.settings.ladder) == (3, 6, NO_LADDER)
 
 
 def test_a_step_that_is_stuck_on_all_rungs_begins_from_the_first_one_again(tmp_path: Path, strong: dict[str, str]) -> None:

@@ -12,8 +12,9 @@ from maker_graph import Run
 from maker_graph.core.items import DecidedItem, Items
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.files import OwnFiles
-from maker_graph.run.results import OPEN, see_out, write_out
+from maker_graph.run.results import see_out, write_out
 from maker_graph.simulation import Replies
+from tests.made import OPEN, decisions
 
 
 class Words(Items):
@@ -84,22 +85,22 @@ class Elsewhere(Words):
 
 def test_any_items_task_has_results_and_open_items_are_counted(tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
-    assert write_out(Words(), out, iter(["A", OPEN]), OwnFiles()) == 1
+    assert write_out(Words(), out, decisions(["A", OPEN]), OwnFiles()) == 1
     assert [json.loads(line)["status"] for line in out.read_text().splitlines()] == ["decided", "open"]
     assert list(tmp_path.iterdir()) == [out]
 
 
 def test_a_file_that_is_no_longer_needed_goes(tmp_path: Path) -> None:
     out, own = tmp_path / "o.txt", OwnFiles()
-    assert write_out(Two(), out, ["A", OPEN, OPEN], own) == 2
+    assert write_out(Two(), out, decisions(["A", OPEN, OPEN]), own) == 2
     assert out.with_suffix(".open").read_text() == "b,c"
-    assert write_out(Two(), out, ["A", "B", "C"], own) == 0
+    assert write_out(Two(), out, decisions(["A", "B", "C"]), own) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["o.txt"]
 
 
 def test_null_and_other_false_values_are_answers(tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
-    assert write_out(Words(), out, [None, False, ""], OwnFiles()) == 0
+    assert write_out(Words(), out, decisions([None, False, ""]), OwnFiles()) == 0
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [(line["status"], line["answer"]) for line in lines] == [("decided", None), ("decided", False), ("decided", "")]
 
@@ -133,7 +134,7 @@ def test_what_outputs_returns_is_looked_at(tmp_path: Path, found: Any) -> None:
 
     for call in (
         lambda: see_out(Odd(), tmp_path / "o.txt", OwnFiles()),
-        lambda: write_out(Odd(), tmp_path / "o.txt", [], OwnFiles()),
+        lambda: write_out(Odd(), tmp_path / "o.txt", decisions([]), OwnFiles()),
     ):
         with pytest.raises(UsageError, match=r"Odd.outputs (must return|failed)"):
             call()
@@ -152,21 +153,21 @@ def test_what_outputs_returns_is_looked_at(tmp_path: Path, found: Any) -> None:
 )
 def test_a_task_that_cannot_write_changes_nothing(tmp_path: Path, task: Items, says: str) -> None:
     out, own = tmp_path / "o.txt", OwnFiles()
-    write_out(Words(), out, ["A"], own)
+    write_out(Words(), out, decisions(["A"]), own)
     before = out.read_bytes()
     with pytest.raises(UsageError, match=says):
-        write_out(task, out, ["B"], own)
+        write_out(task, out, decisions(["B"]), own)
     assert (out.read_bytes(), [path.name for path in tmp_path.iterdir()]) == (before, ["o.txt"])
 
 
 def test_a_full_disk_is_no_fault_of_the_task(tmp_path: Path) -> None:
     with pytest.raises(LimitReached, match="No space left"):
-        write_out(Full(), tmp_path / "o.txt", ["A"], OwnFiles())
+        write_out(Full(), tmp_path / "o.txt", decisions(["A"]), OwnFiles())
     assert not list(tmp_path.iterdir())
 
 
 def test_open_items_that_the_task_does_not_look_at_are_counted(tmp_path: Path) -> None:
-    assert write_out(Short(), tmp_path / "o.txt", ["A", OPEN, OPEN], OwnFiles()) == 2
+    assert write_out(Short(), tmp_path / "o.txt", decisions(["A", OPEN, OPEN]), OwnFiles()) == 2
 
 
 def test_results_go_to_another_disk_where_a_link_points_there(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_results_go_to_another_disk_where_a_link_points_there(tmp_path: Path) ->
         pytest.skip("this machine has one disk")
     with TemporaryDirectory(dir=other) as folder:
         (tmp_path / "o.jsonl").symlink_to(Path(folder) / "far")
-        write_out(Words(), tmp_path / "o.jsonl", ["A"], OwnFiles())
+        write_out(Words(), tmp_path / "o.jsonl", decisions(["A"]), OwnFiles())
         assert json.loads((Path(folder) / "far").read_text())["answer"] == "A"
         assert [path.name for path in Path(folder).iterdir()] == ["far"]
     assert [path.name for path in tmp_path.iterdir()] == ["o.jsonl"]
@@ -188,15 +189,15 @@ def test_a_file_of_the_users_or_an_input_is_not_replaced(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="is there already"):
         see_out(Words(), out, own)
     with pytest.raises(UsageError, match="is there already"):
-        write_out(Words(), out, ["A"], own)
+        write_out(Words(), out, decisions(["A"]), own)
     with pytest.raises(UsageError, match="would overwrite the input"):
         see_out(Words(), out, own, sources=[out], force=True)
     assert out.read_text() == "mine"
     see_out(Words(), out, own, force=True)
-    write_out(Words(), out, ["A"], own)
+    write_out(Words(), out, decisions(["A"]), own)
     assert json.loads(out.read_text())["answer"] == "A"
 
 
 def test_there_must_be_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder"):
-        write_out(Words(), tmp_path / "none" / "o.txt", ["A"], OwnFiles())
+        write_out(Words(), tmp_path / "none" / "o.txt", decisions(["A"]), OwnFiles())

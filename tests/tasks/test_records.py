@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from maker_graph.errors import Invalid
 from maker_graph.models.simulation.records import RecordsRehearsal
-from maker_graph.tasks.records import Records
-from maker_graph.tasks.tables import OUTPUT, read_rows
+from maker_graph.tasks.records import Records, records
+from maker_graph.tasks.tables import OUTPUT
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "records"
 ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}
@@ -25,7 +26,7 @@ RIGHT = {
 
 
 def test_the_rehearsal_knows_the_right_answer_of_all_500_sample_rows() -> None:
-    task, rehearsal = Records(read_rows((SAMPLES / "records.csv").read_bytes(), "records.csv")), RecordsRehearsal()
+    task, rehearsal = records(SAMPLES / "records.csv"), RecordsRehearsal()
     with (SAMPLES / "answers.csv").open(newline="", encoding="utf-8") as file:
         truth = list(csv.DictReader(file))
     assert len(truth) == len(task.items) == 500
@@ -58,7 +59,8 @@ def test_the_rehearsal_knows_the_right_answer_of_all_500_sample_rows() -> None:
 def test_check_refuses_a_column_that_breaks_the_rules(column: str, value: str) -> None:
     task = Records([ROW])
     assert task.check(ROW, RIGHT)
-    assert not task.check(ROW, RIGHT | {column: value})
+    with pytest.raises(Invalid, match=column.replace("_", ".")):
+        task.check(ROW, RIGHT | {column: value})
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", json.dumps(RIGHT | {"more": "x"}), json.dumps(RIGHT | {"amount": 1234.5})])

@@ -12,9 +12,11 @@ import pytest
 
 from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles
-from maker_graph.run.results import OPEN, see_out, write_out
+from maker_graph.run.results import see_out, write_out
 from maker_graph.tasks import Records
-from maker_graph.tasks.tables import read_rows, review_path
+from maker_graph.tasks.records import records
+from maker_graph.tasks.tables import review_path
+from tests.made import OPEN, decisions
 
 ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}
 RIGHT = {
@@ -29,7 +31,7 @@ RIGHT = {
 
 
 def write_results(out: Path, rows: Any, answers: Any, own: OwnFiles) -> int:
-    return write_out(Records(rows), out, answers, own)
+    return write_out(Records(rows), out, decisions(answers), own)
 
 
 def see_results(out: Path, rows: Any, own: OwnFiles, *, source: Path | None = None, force: bool = False) -> None:
@@ -58,9 +60,10 @@ def test_no_cell_of_rows_that_differ_in_their_columns_is_lost(tmp_path: Path) ->
     assert [(row["customer"], row["note"]) for row in read(tmp_path / "o.csv")] == [("C1", ""), ("", "n2")]
 
 
-def test_a_table_is_read_as_it_is() -> None:
+def test_a_table_is_read_as_it_is(tmp_path: Path) -> None:
     content = '\ufeff"id",address,date,amount,ü\r\n1,"5 Elm\nSt., ""A""",3.4.24,€5, x \r\n\r\n2,,,,\r\n'.encode()
-    assert read_rows(content, "rows.csv") == [
+    (tmp_path / "rows.csv").write_bytes(content)
+    assert list(records(tmp_path / "rows.csv").items) == [
         {"id": "1", "address": '5 Elm\nSt., "A"', "date": "3.4.24", "amount": "€5", "ü": " x "},
         {"id": "2", "address": "", "date": "", "amount": "", "ü": ""},
     ]
@@ -73,7 +76,7 @@ HEADER = b"address,date,amount"
     ("content", "problem"),
     [
         (b"address,date\n1,2\n", "no column 'amount'; it needs address, date, amount and has address, date"),
-        (b"", "no column 'address'.* has none"),
+        (b"", "is empty"),
         ("\ufeff\ufeffaddress,date,amount\n1,2,3\n".encode(), r"has \\ufeffaddress, date, amount"),
         (HEADER + b"\n", "no rows"),
         (HEADER + b"\n1,2\n", "line 2: 2 fields, and the header has 3"),
@@ -92,9 +95,10 @@ HEADER = b"address,date,amount"
         (b",id," + HEADER + b", \n1,2,3,4,5,6\n", "column 1 of the header has no name"),
     ],
 )
-def test_what_is_no_table_or_would_lose_a_cell_is_refused_with_its_place(content: bytes, problem: str) -> None:
-    with pytest.raises(UsageError, match=rf"(?s)^rows.csv.*{problem}"):
-        read_rows(content, "rows.csv")
+def test_what_is_no_table_or_would_lose_a_cell_is_refused_with_its_place(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "rows.csv").write_bytes(content)
+    with pytest.raises(UsageError, match=rf"(?s)rows.csv.*{problem}"):
+        records(tmp_path / "rows.csv")
 
 
 @pytest.mark.parametrize("mine", [["currency"], ["row"], ["ro\u00adw"], ["City", "house_number"], ["STREET "]])

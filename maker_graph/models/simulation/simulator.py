@@ -16,7 +16,7 @@ from typing import Literal
 
 from maker_graph.core.copies import PROBE
 from maker_graph.core.red_flags import estimated_tokens
-from maker_graph.errors import UsageError
+from maker_graph.errors import MakerError, UsageError
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
 from maker_graph.models.simulation.profiles import Profile
 from maker_graph.models.simulation.records import RecordsRehearsal
@@ -79,6 +79,8 @@ class _Lesson:
         if self._replies is None:
             try:
                 said = self._make()
+            except MakerError:  # it says itself what is lacking
+                raise
             except Exception as error:
                 raise _failing("rehearse", error) from error
             self._replies = replies_of(said)

@@ -1,0 +1,234 @@
+"""`maker-graph run --labelled`: a model is measured on labelled rows before the run, and they choose what the run samples with.
+
+The command is the same each time. Where it stopped while it measured, it goes on measuring; where the run has begun, it goes on
+with that. So a run that is not named goes by the digest of all that was asked for.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from maker_graph.calibration.choosing import (
+    NOTE,
+    TARGET,
+    TEMPERATURES,
+    Chosen,
+    Sampling,
+    choose_by_labels,
+    digest_of,
+    labelled_rows,
+    requests_of,
+)
+from maker_graph.calibration.labelled import PlanGoal
+from maker_graph.cli.calibrated import calls_of
+from maker_graph.cli.output import console, shown, tell
+from maker_graph.core.characters import visible
+from maker_graph.core.guarding import guarded
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
+from maker_graph.errors import UsageError
+from maker_graph.files import is_there
+from maker_graph.models.names import info_of
+from maker_graph.models.pricing import FREE, price_for
+from maker_graph.models.prompts import as_pairs
+from maker_graph.run.database import Fsync
+from maker_graph.runs import Run, Solving
+from maker_graph.tasks.loading import LoadedTask
+
+
+class ByLabels:
+    """A run whose rule labelled rows choose.
+
+    Attributes:
+        digest: of all that decides what is chosen.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedTask,
+        voted: Mapping[str, Any],
+        kept: Mapping[str, Any],
+        how: Solving,
+        target: float | None,
+        *,
+        quiet: bool,
+    ) -> None:
+        """Take what was said on the command line.
+
+        Args:
+            loaded: the task, with its labelled rows.
+            voted: how a run votes, as `Run.create` takes it.
+            kept: what a run keeps and can be changed at a resume: limits, price, where the results go.
+            how: the run is gone on with.
+            target: the share of the decided rows that is to be right; None is the default.
+            quiet: whether nothing is shown.
+
+        Raises:
+            UsageError: something is said that labelled rows choose, or there are none.
+        """
+        _see_left_to_labels(voted)
+        self._loaded, self._kept, self._how, self._quiet = loaded, kept, how, quiet
+        self._sampling = _sampling_of(voted)
+        self._target = TARGET if target is None else target
+        self._rows = labelled_rows(loaded.task)
+        self._asked = requests_of(loaded, self._sampling, self._rows)
+        self.digest = digest_of(self._asked, PlanGoal(self._target))
+
+    def run(self, directory: Path, *, fsync: Fsync) -> Run:
+        """Return the run, opened: the one that this very command has begun, or a new one, after what is measured first.
+
+        Raises:
+            UsageError: a run of something else is there, or a setting is wrong.
+            MakerError: why it stopped while it measured; the same command goes on.
+        """
+        if not is_there(directory / "settings.json"):
+            chosen = self._chosen(directory.with_name(f"{directory.name}.labelled"))
+            kept = {**self._kept, **self._left(chosen.notes[NOTE])}
+            return Run.create(directory, self._loaded, cascade=chosen, fsync=fsync, warn=tell, **kept)
+        run = Run.open(directory, task=self._loaded, fsync=fsync)
+        if (note := run.note(NOTE)) is None or json.loads(note)["digest"] != self.digest:
+            run.close()
+            raise UsageError(
+                f"{directory} is a run of something else: give another name to --run, or go on with it by maker-graph resume."
+            )
+        return run
+
+    def how(self, run: Run) -> Solving:
+        """Return how the run is gone on with, with what this command says of its limits and its results."""
+        kept = {name: value for name, value in self._kept.items() if value is not None}
+        return Solving(**{**self._how, **kept, **self._left(run.note(NOTE))})  # type: ignore[typeddict-item]  # its own names
+
+    def _left(self, note: str | None) -> dict[str, Any]:
+        """Return which limits the run has, after what the measuring has used up."""
+        used, kept = json.loads(note or "{}"), self._kept
+        gone = {"max_cost": used["cost"], "max_calls": used["calls"], "max_minutes": used["seconds"] / 60}
+        return {name: max(0, kept[name] - spent) for name, spent in gone.items() if kept[name] is not None}
+
+    def _chosen(self, folder: Path) -> Chosen:
+        """Say what will be asked, ask it, and say what was chosen; the samples are kept in `folder`."""
+        if not self._quiet:
+            for line in self._announced(folder):
+                tell(line)
+        how, kept = self._how, self._kept
+        with _progress(quiet=self._quiet) as progress:
+            chosen = choose_by_labels(
+                self._loaded,
+                self._sampling,
+                folder,
+                target=self._target,
+                max_cost=kept["max_cost"],
+                max_calls=kept["max_calls"],
+                max_minutes=kept["max_minutes"],
+                price=kept["price"],
+                concurrency=how.get("concurrency") or 16,
+                calls=calls_of(how.get("rpm"), _seconds(how), how["patience"] / 60),
+                probe=how["probe"],
+                progress=progress,
+                warn=tell,
+            )
+        if not self._quiet:
+            (rung,) = chosen.cascade.rungs
+            rule = rung.settings(seed=None, check=True).voting.rule
+            console(err=True).print(shown(("Chosen: ", "bold"), f"{rung.model} at temperature {rung.temperature}, {rule}."))
+            tell(chosen.statement)
+        return chosen
+
+    def _announced(self, folder: Path) -> Iterator[str]:
+        """Yield what a person is told before the first call."""
+        task, voted, how = self._rows.task, len(self._rows.voted), self._sampling
+        shown = sum(each.row is not None for each in task.examples)
+        parts = [
+            *([f"{shown:,} are examples"] if shown else []),
+            *([f"the program answers {self._rows.program.decided:,}"] if self._rows.program.decided else []),
+        ]
+        heats = ", ".join(f"{each:g}" for each in how.temperatures)
+        total = shown + voted + self._rows.program.decided
+        yield f"{total:,} labelled rows: {', '.join([*parts, f'{voted:,} are measured'])}."
+        if not voted:
+            return
+        calls = voted * how.samples * len(self._asked)
+        yield (
+            f"Measured before the run: {how.samples} samples of each row at each of the temperatures {heats}, {calls:,} calls"
+            f"{self._most(calls)}. They are kept in {folder}. Where this command stops, call it again: nothing is paid twice."
+        )
+
+    def _most(self, calls: int) -> str:
+        """Return what so many calls may cost at most, in words; nothing if no price is known."""
+        price = price_for(self._sampling.model, self._kept["price"], None)
+        if price is None or price == FREE or info_of(self._sampling.model).ships:
+            return ""
+        task = guarded(self._rows.task)
+        asked = as_pairs(task.prompt({self._rows.task.place: self._rows.voted[0]}))
+        examples = sum(len(str(each.item)) + len(each.reply) for each in self._rows.task.examples[:5])
+        read = (len(str(asked)) + examples) // 4
+        cap = self._asked[0].max_tokens[self._sampling.model]
+        most = calls * price({"input": read, "cached": 0, "output": cap})
+        return f", up to ${most:,.2f} if every reply fills its {cap} tokens"
+
+
+def _see_left_to_labels(voted: Mapping[str, Any]) -> None:
+    """See that nothing is said that labelled rows choose.
+
+    Raises:
+        UsageError: something is.
+    """
+    if twice := [f"--{name.replace('_', '-')}" for name, default in _CHOSEN.items() if voted[name] != default]:
+        raise UsageError(f"--labelled chooses the rule, and what no vote decides goes to a person: leave out {twice[0]}.")
+    if not isinstance(voted["model"], str):
+        raise UsageError("--labelled measures one model: name it with --model.")
+
+
+_CHOSEN = {
+    "k": "auto",
+    "within": None,
+    "cascade": None,
+    "calibration": None,
+    "max_samples": MAX_SAMPLES,
+    "stuck_after": STUCK_AFTER,
+    "variants": False,
+    "retry_temperature": 1.0,
+    "rephrase": True,
+    "escalate": None,
+}
+"""What labelled rows choose, or what a run has not that they chose for, each with its default."""
+
+
+def _sampling_of(voted: Mapping[str, Any]) -> Sampling:
+    """Return how the model is asked.
+
+    Raises:
+        UsageError: the first sample is to have a temperature of its own, or none is to be sent.
+    """
+    heat = voted["temperature"]
+    if heat is None or (heat != "auto" and heat[0] != heat[1]):
+        raise UsageError("--labelled asks all samples of a row at one temperature: give --temperature one number or none.")
+    names = ("max_tokens", "check", "stop", "structured", "seed")
+    heats = TEMPERATURES if heat == "auto" else heat[:1]
+    return Sampling(voted["model"], heats, **{name: voted[name] for name in names})
+
+
+def _seconds(how: Solving) -> float | None:
+    """Return after how many seconds a request is given up; None if that follows what replies take."""
+    timeout = how["timeout"]
+    return None if timeout == "auto" else timeout
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a live bar of the rows that are measured; yield what is told of them."""
+    if quiet:
+        yield lambda *_: None
+        return
+    columns = (
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("labelled rows"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console(err=True)) as bar:
+        row = bar.add_task(visible("measuring"), total=None)
+        yield lambda done, total: bar.update(row, completed=done, total=total)

@@ -1,0 +1,86 @@
+"""How each item of a run ended, one line of JSON for each: from a row of the results back to its ballot."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from maker_graph.core.decision import Decision, Usage, Vote, rung_of
+from maker_graph.models.pricing import Price
+from maker_graph.run.options import RunOptions, prices_of
+from maker_graph.run.settings import Settings
+
+
+class Provenance:
+    """Tells of each item how it ended; it stands beside the results, and says no more than the journal.
+
+    A line has these keys:
+
+    - `run`: the id of the run.
+    - `number`: of the item, from 1. It is the number of its step in the journal too.
+    - `status`: "decided" or "open".
+    - `by`: "vote", "program", "world" or "person"; null if it is open.
+    - `votes`: one for each rung that voted, in their order: the `rung` (from 1, or the name of a rung of the ladder), its
+      `model`, its `ballot`, the `sequence` of its samples, its `flags`, `samples` and `tokens`.
+    - `samples`: of all rungs.
+    - `cost_usd`: what these cost at the price of their models; null if no price is known.
+    - `seed`: of the run; null if none was sent.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: Path, settings: Settings, options: RunOptions) -> None:
+        self._path = path
+        self._settings = settings
+        prices = prices_of(settings, options)
+        models = [settings.model, *(rung.model for rung in settings.cascade)]
+        self._rungs: dict[int, tuple[str, Price | None]] = dict(
+            enumerate(zip(models, (prices.model, *prices.rungs), strict=True))
+        )
+        self._stronger = (settings.ladder.model or settings.model, prices.ladder)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def line(self, number: int, decision: Decision) -> str:
+        """Return the line of an item, with its end."""
+        votes = [vote for vote in (*decision["tried"], decision) if vote["samples"]]
+        costs = [self._cost(vote) for vote in votes]
+        decided, by = decision["status"] == "decided", decision["by"]
+        told = {
+            "run": self._settings.id,
+            "number": number,
+            "status": "decided" if decided else "open",
+            "by": None if not decided else by if by in {"program", "world", "person"} else "vote",
+            "votes": [self._vote(vote) for vote in votes],
+            "samples": sum(vote["samples"] for vote in votes),
+            "cost_usd": None if None in costs else round(sum(cost for cost in costs if cost is not None), 9),
+            "seed": self._settings.voting.seed,
+        }
+        return json.dumps(told, ensure_ascii=False) + "\n"
+
+    def _asked(self, vote: Vote) -> tuple[str, Price | None]:
+        return self._stronger if vote["by"] == "model" else self._rungs[rung_of(vote["by"])]
+
+    def _vote(self, vote: Vote) -> dict[str, Any]:
+        by = vote["by"]
+        rung = rung_of(by) + 1 if by == "base" or by.startswith("rung ") else by
+        return {
+            "rung": rung,
+            "model": self._asked(vote)[0],
+            "ballot": vote["ballot"],
+            "sequence": vote["sequence"],
+            "flags": vote["flags"],
+            "samples": vote["samples"],
+            "tokens": vote["usage"],
+        }
+
+    def _cost(self, vote: Vote) -> float | None:
+        """Return what a vote cost; each request has its own place among the tiers of a price."""
+        price, drawn, usage = self._asked(vote)[1], vote["samples"], vote["usage"]
+        if price is None:
+            return None
+        read, cached, written = (round(usage[name] / drawn) for name in ("input", "cached", "output"))
+        return drawn * price(Usage(input=read, cached=cached, output=written))

@@ -1,0 +1,100 @@
+"""Labelled rows: a file that looks as the results look, with the columns of the input and those of the schema.
+
+So the results of a run are labelled rows as soon as a person has corrected them. Rows without any label are left out: those
+whose status is `open`, and those without a status whose columns of the schema are all empty.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from maker_graph.core.canonical import JSON, sorted_json
+from maker_graph.core.characters import visible
+from maker_graph.core.checks import failed
+from maker_graph.errors import Invalid, UsageError
+from maker_graph.tasks.curate.columns import folded, named
+from maker_graph.tasks.curate.results import OPEN, Columns
+from maker_graph.tasks.curate.rows import open_rows
+from maker_graph.tasks.curate.schema import RecordSchema, as_text
+
+
+class LabelledRow(NamedTuple):
+    """A row with the record that is right.
+
+    Attributes:
+        number: of the row in its file, from 1.
+        row: the columns of the input.
+        record: the right one: field -> plain JSON.
+        status: what the file says of the row; empty if it says nothing.
+    """
+
+    number: int
+    row: dict[str, JSON]
+    record: dict[str, JSON]
+    status: str = ""
+
+
+def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterator[LabelledRow]:
+    """Yield the labelled rows of a file; columns of other names are left out.
+
+    Args:
+        path: CSV, JSON Lines or Parquet, by its suffix.
+        columns: those of the results, as `Curate.columns` has them.
+        schema: what a record is.
+
+    Raises:
+        UsageError: it cannot be read, lacks a column, or the record of a row breaks the schema; the text says which.
+    """
+    rows = open_rows(path)
+    text_only = path.suffix.lower() == ".csv"
+    lacking = [name for name in (*columns.input, *columns.fields.values()) if name not in rows.columns]
+    if lacking and (text_only or len(lacking) == len([*columns.input, *columns.fields])):
+        raise UsageError(
+            f"{path} has no column {named(lacking[:1])}. Labelled rows have the columns of the input "
+            f"({named(columns.input)}) and those of the schema ({named(columns.fields.values())})."
+        )
+    status = next((name for name in rows.columns if folded(name) == folded(columns.status)), None)
+    for number in range(1, len(rows) + 1):
+        row = rows[number - 1]
+        labels = {field: row.get(column) for field, column in columns.fields.items()}
+        said = str(row.get(status or "") or "")
+        if said.startswith(OPEN) or (not said and all(value in {None, ""} for value in map(_plain, labels.values()))):
+            continue
+        source = {name: row[name] for name in columns.input if name in row}
+        values = {name: schema.cell(name, str(value)) if text_only else value for name, value in labels.items()}
+        given = {name: value for name, value in values.items() if value is not None or name in row}
+        record = record_of(schema, given, source, partial("{}, row {}".format, path, number))
+        yield LabelledRow(number, source, record, said)
+
+
+def _plain(value: JSON) -> JSON:
+    return str(value) if isinstance(value, list | dict) else value
+
+
+def record_of(schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON], where: Callable[[], str]) -> dict[str, JSON]:
+    """Return the record that a person or a program gave as values.
+
+    Raises:
+        UsageError: it is none; the text begins with what `where` returns.
+    """
+    try:
+        return schema.read(as_text(values), row)
+    except (Invalid, ValueError) as error:
+        raise UsageError(f"{where()}: this is no record of {schema.name} ({visible(str(error))[:200]}).") from None
+    except Exception as error:
+        raise failed(f"{where()}: the schema {schema.name}", error) from error
+
+
+def identity(row: dict[str, JSON], columns: Iterable[str]) -> str:
+    """Return what tells a row from others: the content of the columns of the input."""
+    return sorted_json({name: row.get(name) for name in columns})
+
+
+def overlap(rows: Iterable[LabelledRow], others: Iterable[LabelledRow], columns: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the pairs of rows that stand in both, by the content of the columns of the input: (number, other number)."""
+    known: dict[str, int] = {}
+    for each in rows:
+        known.setdefault(identity(each.row, columns), each.number)
+    found = ((known.get(identity(each.row, columns)), each.number) for each in others)
+    return [(number, other) for number, other in found if number is not None]

@@ -1,0 +1,171 @@
+"""A pydantic model as the schema of records: its types, its validators, and its rules across fields."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from maker_graph.core.answers import candidate_of, reader_of
+from maker_graph.core.canonical import JSON, plain, strict_json
+from maker_graph.core.characters import visible
+from maker_graph.errors import Invalid, UsageError
+from maker_graph.tasks.curate.schema import see_cells
+
+_OF_THE_FORM = ("missing", "extra_forbidden", "json_invalid")
+"""Errors of pydantic that say that something is no record, beside those of types."""
+
+
+class ModelSchema:
+    """The records of a pydantic model.
+
+    Validators are given the row from which a record is made, as `info.context["row"]`: so a rule can see that nothing was made
+    up.
+
+    Attributes:
+        as in `RecordSchema`.
+    """
+
+    def __init__(
+        self, model: type[BaseModel], name: str, inputs: Mapping[str, Path], fields: Sequence[str], field: str | None = None
+    ) -> None:
+        self.name = name
+        self.inputs = inputs
+        self.fields: Sequence[str] = fields if field is None else [field]
+        self._model = model
+        self._field = field
+
+    @classmethod
+    def of(cls, model: object, name: str, inputs: Mapping[str, Path] | None = None) -> Self:
+        """Return the schema that `model` is.
+
+        Raises:
+            UsageError: it is no pydantic model with fields, or its values cannot be voted on.
+        """
+        if not isinstance(model, type) or not issubclass(model, BaseModel) or issubclass(model, RootModel):
+            raise UsageError(f"{name} is no pydantic model with fields: a schema is a subclass of pydantic.BaseModel.")
+        reader_of(model)  # or it raises: what cannot be voted on
+        fields = [field for field, info in model.model_fields.items() if not info.exclude]
+        if not fields:
+            raise UsageError(f"{name} has no fields: a record needs at least one.")
+        return cls(model, name, inputs or {}, fields)
+
+    @cached_property
+    def told(self) -> Mapping[str, Any]:
+        """The JSON schema of the model, with its docstring as the description."""
+        whole = self._model.model_json_schema(by_alias=False)
+        properties = {name: whole["properties"][name] for name in self.fields}
+        return {
+            **whole,
+            "properties": properties,
+            "required": [each for each in whole.get("required", []) if each in properties],
+        }
+
+    @property
+    def reply(self) -> Any:
+        """What a structured reply is held to."""
+        return self._model if self._field is None else self.told
+
+    def read(self, text: str, row: Mapping[str, JSON], /) -> dict[str, JSON]:
+        """Return the record in JSON text: field -> plain JSON; see `RecordSchema`."""
+        _see_object(text)
+        if self._field is not None:
+            return self._read_field(self._field, text, row)
+        try:
+            made = self._model.model_validate_json(text, strict=True, context={"row": row}, by_alias=True, by_name=True)
+        except ValidationError as error:
+            raise _told(error) from None
+        found = plain(made)
+        assert isinstance(found, dict)  # noqa: S101  a model is an object
+        record = {name: found[name] for name in self.fields}
+        see_cells(record)
+        return record
+
+    def _read_field(self, name: str, text: str, row: Mapping[str, JSON]) -> dict[str, JSON]:
+        """Return a record of one field: the others are missing, and what is said of them does not count."""
+        value = _of_field(strict_json(text, exact=True), name, self._model.model_fields[name].alias)
+        try:
+            made = self._adapters[name].validate_json(json.dumps(value), strict=True, context={"row": row})
+        except ValidationError as error:
+            raise _told(error, name) from None
+        try:
+            self._model.model_validate_json(text, strict=True, context={"row": row}, by_alias=True, by_name=True)
+        except ValidationError as error:
+            own = [each for each in error.errors(include_url=False, include_input=False) if _is_of(each, name, self._model)]
+            if own:
+                raise _told_first(own[0]) from None
+        record = {name: plain(made)}
+        see_cells(record)
+        return record
+
+    def key(self, record: Mapping[str, JSON], /) -> JSON:
+        """Return what is voted on: equal values are the same vote, as the decimals 1.50 and 1.5 are."""
+        return {name: self._same(name, value) for name, value in record.items()}
+
+    def _same(self, name: str, value: JSON) -> JSON:
+        try:
+            made = self._adapters[name].validate_json(json.dumps(value), strict=True)
+        except Exception:  # noqa: BLE001  a rule that needs its row, or a form that is not read again: then the form counts
+            made = value
+        return strict_json(candidate_of(made))
+
+    def cell(self, field: str, text: str, /) -> JSON:
+        """Return the value of a field in a cell of CSV; an empty cell is null where that is allowed."""
+        for form in _forms(text):
+            try:
+                return plain(self._adapters[field].validate_json(form, strict=True))
+            except Exception:  # noqa: BLE001, S112  a rule of the user's may fail in any way; the next form may fit
+                continue
+        return text
+
+    def only(self, field: str, /) -> "ModelSchema":
+        """Return the schema of one field alone."""
+        return ModelSchema(self._model, self.name, self.inputs, self.fields, field)
+
+    @cached_property
+    def _adapters(self) -> Mapping[str, TypeAdapter[Any]]:
+        """What reads one field, without the validators of the model."""
+        return {name: TypeAdapter(_annotated(info)) for name, info in self._model.model_fields.items()}
+
+
+def _annotated(info: FieldInfo) -> Any:
+    """Return the type of a field with what is said of it beside its type."""
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+
+
+def _see_object(text: str) -> None:
+    if not isinstance(strict_json(text, exact=False), dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004  of a text
+
+
+def _forms(text: str) -> list[str]:
+    """Return the JSON values that a cell of CSV may stand for, the most likely first."""
+    forms = [json.dumps(text), text, text.lower()]
+    return forms if text.strip() else ["null", *forms]
+
+
+def _of_field(value: JSON, name: str, alias: str | None) -> JSON:
+    if not isinstance(value, dict) or len(value) != 1 or not {name, alias}.intersection(value):
+        raise ValueError(f"not an object with the key {name} alone")
+    return next(iter(value.values()))
+
+
+def _is_of(error: Any, name: str, model: type[BaseModel]) -> bool:
+    return bool(error["loc"]) and error["loc"][0] in {name, model.model_fields[name].alias}
+
+
+def _told(error: ValidationError, where: str = "") -> Exception:
+    return _told_first(error.errors(include_url=False, include_input=False)[0], where)
+
+
+def _told_first(first: Any, where: str = "") -> Exception:
+    """Return what is raised for an error of pydantic: Invalid for a rule, ValueError for what is no record at all."""
+    place = ".".join(map(str, (*([where] if where else []), *first["loc"])))
+    said = visible(first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
+    text = f"{place}: {said}" if place else said
+    kind = first["type"]
+    formal = kind in _OF_THE_FORM or kind.endswith(("_type", "_parsing"))
+    return ValueError(text) if formal else Invalid(text)

@@ -1,0 +1,302 @@
+"""The rows of a file, read one at a time: CSV and JSON Lines by their offsets, Parquet by its row groups.
+
+A file is gone through once when it is opened. What is wrong in it is told then, with its line, before anything is paid for.
+Afterwards a row is read where it stands, so a million rows take eight bytes each, and not their content.
+"""
+
+import csv
+import importlib
+import io
+import json
+import os
+import threading
+import weakref
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import IO, Any, NoReturn, Protocol, TypeVar
+
+from maker_graph.core.canonical import JSON, MAX_DEPTH
+from maker_graph.core.characters import visible
+from maker_graph.errors import UsageError
+from maker_graph.files import odd_kind, text_of
+from maker_graph.tasks.curate.columns import see_header
+
+LONGEST_CELL = 2**31 - 1
+"""Characters of a cell of CSV: all that the csv module takes, in place of 131,072."""
+
+
+class Rows(Protocol):
+    """The rows of a file.
+
+    Attributes:
+        path: of the file.
+        columns: the names of all columns, in their order.
+    """
+
+    path: Path
+    columns: Sequence[str]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        ...
+
+    def __getitem__(self, place: int, /) -> dict[str, JSON]:
+        """Return the row at `place`, from 0: column -> value; a text in CSV, plain JSON elsewhere."""
+        ...
+
+
+def open_rows(path: Path) -> Rows:
+    """Return the rows of a file, which is CSV, JSON Lines or Parquet by its suffix.
+
+    Raises:
+        UsageError: it cannot be read, has no rows, or is no such table; the text says where.
+    """
+    return opened(_kind_of(path), path)
+
+
+AnyRows = TypeVar("AnyRows", bound=Rows)
+
+
+def opened(kind: Callable[[Path], AnyRows], path: Path) -> AnyRows:
+    """Return the rows of a file of a known kind, whatever its suffix.
+
+    Raises:
+        UsageError: as `open_rows`.
+    """
+    try:
+        if odd := odd_kind(path):
+            raise UsageError(f"{path} is {odd}: rows are read again at each resume, so put them into a regular file.")
+        rows = kind(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    if not len(rows):
+        raise UsageError(f"{path} has no rows.")
+    return rows
+
+
+def kind_of(path: Path) -> str:
+    """Return what a file is by its suffix: "csv", "jsonl" or "parquet".
+
+    Raises:
+        UsageError: none of them.
+    """
+    kind = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(f"{path}: the name of a table ends in .csv, .jsonl (JSON Lines) or .parquet. Rename or convert it.")
+    return kind
+
+
+def _kind_of(path: Path) -> Callable[[Path], Rows]:
+    kind = kind_of(path)
+    if kind == "parquet":
+        parquet = importlib.import_module("maker_graph.tasks.curate.parquet")  # it needs this module, and an extra
+        rows: Callable[[Path], Rows] = parquet.ParquetRows
+        return rows
+    return CsvRows if kind == "csv" else JsonRows
+
+
+class _Lines:
+    """The rows of a text file, by where each begins and ends; a row may go over several lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] = path.open("rb")
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+        self._stamp = self._stamped()
+        self._begins, self._ends = array("Q"), array("Q")
+
+    def __len__(self) -> int:
+        return len(self._begins)
+
+    def text(self, place: int) -> str:
+        """Return the text of the row at `place`, with its line end.
+
+        Raises:
+            IndexError: there is none.
+            UsageError: the file is another than when it was opened.
+        """
+        begin, end = self._begins[place], self._ends[place]
+        with self._lock:
+            if self._stamped() != self._stamp:
+                raise UsageError(f"{self.path} was changed while it was read: put it back as it was, and go on.")
+            self._file.seek(begin)
+            return self._file.read(end - begin).decode()
+
+    def _stamped(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
+
+    def _add(self, begin: int, end: int) -> None:
+        self._begins.append(begin)
+        self._ends.append(end)
+
+    def _lines(self, kind: str) -> "_Reading":
+        return _Reading(self.path, kind)
+
+
+class _Reading:
+    """The lines of a file in order, with the number and the place of the last one: LF, CR LF and CR end a line."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self._path, self._kind = path, kind
+        self.line = 0
+        self.begin = self.end = 0
+        self._row: tuple[int, int] | None = None
+
+    def row(self) -> tuple[int, int]:
+        """Return the line and the place at which the row begins that was read last."""
+        found, self._row = self._row or (self.line, self.begin), None
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        mark = b"\xef\xbb\xbf"
+        with self._path.open("rb") as raw:
+            self.end = len(mark) if raw.read(len(mark)) == mark else 0
+        with self._path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
+            for line in file:
+                self.line += 1
+                content = line.encode(errors="surrogateescape")
+                if "\0" in line or not line.isascii():
+                    self._see_text(content)
+                self.begin, self.end = self.end, self.end + len(content)
+                self._row = self._row or (self.line, self.begin)
+                yield line
+
+    def _see_text(self, content: bytes) -> None:
+        try:
+            text_of(content, "", "")
+        except UsageError as error:
+            what = str(error).partition(": ")[2].replace("Save  in", f"Save {self._kind} in")
+            raise UsageError(f"{self._path}, line {self.line}: {what}") from None
+
+
+class CsvRows(_Lines):
+    """The rows of a CSV file with a header line, in UTF-8, with or without a mark at its beginning.
+
+    Cells are separated by commas, and quoted with double quotes. An empty line is no row.
+
+    Attributes:
+        columns: the names in the header.
+
+    Raises:
+        UsageError: it is no such table; the text says in which line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        _allow_long_cells()
+        lines = self._lines("the table as CSV")
+        reader = csv.reader(lines, strict=True)
+        columns: list[str] | None = None
+        try:
+            for cells in reader:
+                first, begin = lines.row()
+                if not cells:
+                    continue
+                if columns is None:
+                    columns = cells
+                    see_header(columns, str(path))
+                    continue
+                if len(cells) != len(columns):
+                    raise UsageError(
+                        f"{path}, line {first}: {len(cells)} fields, and the header has {len(columns)}. "
+                        "A field with a comma must be in quotes."
+                    )
+                self._add(begin, lines.end)
+        except csv.Error as error:
+            raise UsageError(f"{path}, line {lines.line}: {error}. Is a quote missing, or one too many?") from None
+        self.columns: Sequence[str] = columns or []
+        if columns is None:
+            raise UsageError(f"{path} is empty: it needs a header line and rows.")
+
+    def __getitem__(self, place: int) -> dict[str, JSON]:
+        """Return the row at `place`: column -> text."""
+        (cells,) = csv.reader(io.StringIO(self.text(place), newline=""), strict=True)
+        return dict(zip(self.columns, cells, strict=True))
+
+
+def _allow_long_cells() -> None:
+    """Let the csv module read cells of any length; the limit is one of the process."""
+    if csv.field_size_limit() < LONGEST_CELL:
+        csv.field_size_limit(LONGEST_CELL)
+
+
+class JsonRows(_Lines):
+    """The rows of a JSON Lines file, each an object; a row need not have all columns.
+
+    Attributes:
+        columns: all keys, in the order in which they first come.
+
+    Raises:
+        UsageError: it is no such file; the text says in which line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        lines, columns = self._lines("the table as JSON Lines"), dict[str, None]()
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                row = read_object(line)
+            except ValueError as error:
+                raise UsageError(f"{path}, line {lines.line}: {visible(str(error))[:200]}.") from None
+            columns.update(dict.fromkeys(row))
+            self._add(lines.begin, lines.end)
+        self.columns: Sequence[str] = list(columns)
+        if columns:
+            see_header(self.columns, str(path))
+
+    def __getitem__(self, place: int) -> dict[str, JSON]:
+        """Return the row at `place`: key -> plain JSON."""
+        return read_object(self.text(place))
+
+
+def read_object(text: str) -> dict[str, JSON]:
+    """Return the JSON object that `text` is, however long.
+
+    Raises:
+        ValueError: it is none, names a key twice, or holds what is not JSON.
+    """
+    try:
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError(f"this is nested more than {MAX_DEPTH} deep") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is no JSON ({error.msg} at character {error.pos + 1})") from None
+    if not isinstance(found, dict):
+        raise ValueError('this is no JSON object: each line is {"column": value, ...}')  # noqa: TRY004  of a text
+    if "\\u" in text:
+        _see_whole(found)
+    return found
+
+
+def _object(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen = set[str]()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:40]!r} stands twice in an object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON: write null, or leave the key out")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return number
+
+
+def _see_whole(row: Mapping[str, Any]) -> None:
+    """See that a row can be written again: half of a character cannot."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("there is half of a character in it (a lone surrogate)") from None

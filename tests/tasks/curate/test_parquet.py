@@ -1,0 +1,66 @@
+"""Parquet: read by row groups, and written with the types that the columns had."""
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maker_graph.errors import UsageError
+from maker_graph.tasks.curate.results import Ended, columns_of, write_rows
+from maker_graph.tasks.curate.rows import open_rows
+from tests.tasks.curate.tables import ORDER, written
+
+arrow: Any = pytest.importorskip("pyarrow")
+parquet: Any = pytest.importorskip("pyarrow.parquet")
+RECORD = {"name": "Tea", "count": 1, "price": "1.20", "currency": "EUR", "paid": None}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    columns = {
+        "id": arrow.array([1, 2, 3], arrow.int8()),
+        "when": arrow.array([datetime(2026, 1, 2), None, None], arrow.timestamp("us")),  # noqa: DTZ001  as in the file
+        "dec": arrow.array([Decimal("1.50"), None, None]),
+        "odd": [float("nan"), 1.5, None],
+        "raw": [b"\x01", None, None],
+        "nested": [[{"a": 1}], [], None],
+    }
+    parquet.write_table(arrow.table(columns), tmp_path / "t.parquet", row_group_size=1)
+    return tmp_path / "t.parquet"
+
+
+def test_a_model_sees_plain_json(table: Path) -> None:
+    rows = open_rows(table)
+    assert len(rows) == 3
+    assert rows[0] == {"id": 1, "when": "2026-01-02T00:00:00", "dec": "1.50", "odd": None, "raw": "01", "nested": [{"a": 1}]}
+    assert [rows[place]["id"] for place in (2, 0, 1, 2)] == [3, 1, 2, 3]
+
+
+def test_results_keep_the_types_of_the_columns(table: Path, tmp_path: Path) -> None:
+    rows, out = open_rows(table), tmp_path / "o.parquet"
+    ended = [
+        Ended(0, rows[0], RECORD, "decided by vote"),
+        Ended(1, rows[1], {}, "open"),
+        Ended(2, rows[2], RECORD, "decided by vote"),
+    ]
+    write_rows(out, rows, columns_of(rows.columns, ORDER, ""), ORDER, ended)
+    found, before = parquet.read_table(out), parquet.read_table(table)
+    assert [found.schema.field(name) for name in before.column_names] == list(before.schema)
+    assert [str(found.schema.field(name).type) for name in ("count", "price", "status")] == ["int64", "string", "string"]
+    assert found.column("dec").to_pylist() == before.column("dec").to_pylist()
+    assert found.column("status").to_pylist() == ["decided by vote", "open", "decided by vote"]
+    assert parquet.read_table(tmp_path / "o.review.parquet").column("row").to_pylist() == [2]
+
+
+def test_rows_of_another_kind_are_written_as_text(tmp_path: Path) -> None:
+    rows = open_rows(written(tmp_path / "t.jsonl", '{"id": 1, "n": {"a": 1}}\n'))
+    write_rows(tmp_path / "o.parquet", rows, columns_of(rows.columns, ORDER, ""), ORDER, [Ended(0, rows[0], RECORD, "x")])
+    (row,) = parquet.read_table(tmp_path / "o.parquet").to_pylist()
+    assert (row["id"], row["n"], row["count"]) == ("1", '{"a": 1}', 1)
+
+
+def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no Parquet file"):
+        open_rows(written(tmp_path / "t.parquet", "a,b\n"))

@@ -11,6 +11,7 @@ Five small functions are enough; any class that has them is a task. The others a
     goal(state) -> bool              (to judge a run at its end)
     result(state) -> JSON            (what the task came to, shown at the end of a run)
     inputs                           (what the task stands on, so that a run notices if it is another)
+    keep() -> text                   (what its run is to keep, so that it can be made again after the world has changed)
     rehearse(state) -> Replies       (what a simulated model may reply, see `maker_graph.simulation`: no other model is told)
 
 A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
@@ -263,6 +264,23 @@ class Declares(Protocol):
     """
 
     inputs: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A task that gives its run a text to keep, so that it can be made again after the world has changed.
+
+    The text is whatever the task stands on, such as the files of a tree. What `inputs` declares shows whether it is the same.
+    """
+
+    def keep(self) -> str:
+        """Return what is to be kept."""
+        ...
+
+    @classmethod
+    def again(cls, kept: str, /, **options: Any) -> Any:
+        """Return the task as it was when it gave `kept`, made with the same options."""
+        ...
 
 
 @runtime_checkable

@@ -207,6 +207,17 @@ def test_a_decision_that_no_sample_was_drawn_for_is_no_other_without_votes() -> 
     assert found(Independent(), given, "bcd")[2:] == (0, 0, 0)
 
 
+def test_what_a_program_answered_is_held_against_the_truth_as_votes_are() -> None:
+    class Both(Independent, Keyed):
+        """Items are so."""
+
+    def program(answer: str) -> Decision:
+        return given(answer, "program")
+
+    assert found(Both(), program("A"), program("b"), decided("C", "c", k=2, key=str.lower), program("d")).verdict == "right"
+    assert found(Both(), program("A"), program("x"), program("c"), program("d")).wrong == 1
+
+
 class Vague(Wanted):
     def goal(self, state: Any) -> Any:
         return state["said"]

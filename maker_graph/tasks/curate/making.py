@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel
 
+from maker_graph.core.canonical import JSON
 from maker_graph.core.checks import function
 from maker_graph.errors import UsageError
 from maker_graph.files import users_text
@@ -86,7 +87,11 @@ def curation(
         paths.get("truth"),
         paths.get("labelled"),
     )
-    task.inputs = {**task.inputs, **paths}  # a run cannot make this task again, and would not know of them
+    task.inputs = {**task.inputs, **paths}  # a run that cannot make this task again would not know of them
+    if isinstance(schema, str) and (program is None or isinstance(program, str)):
+        named = {"schema": _located(schema), **({} if program is None else {"program": _located(program)})}
+        more: dict[str, JSON] = {**({"per_field": True} if per_field else {}), **({"prefix": prefix} if prefix else {})}
+        task.options = {**{name: str(path) for name, path in paths.items()}, **named, **more}
     return task
 
 

@@ -33,12 +33,14 @@ SHOWS = {
     "evaluate": "right: 1.00 over 13 steps",
     "acting": "4 presses led to page 4 of 4",
     "prices": "Then it is consistent.",
+    "voted_agent": "left to a person",
     "own_task": "Right, in 146 voted steps",
 }
 SAYS = (
     r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'"
     r"|^True (\{|\d)|^What is 2 more than 1"
     r"|^ahead by 3 within 5 votes: decides|^400 labelled rows drawn at random"
+    r"|^The money of order 7 is|order.:7"
     r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
 )
 """What the blocks of the pages print."""

@@ -132,9 +132,13 @@ class Driver:
         """Return what JavaScript of the tester's comes to in the page."""
         return self._in_thread(lambda: self._pages()[-1].evaluate(script))
 
+    def end(self) -> None:
+        """End the browser; the next test starts another one."""
+        self._in_thread(self._end)
+
     def close(self) -> None:
-        """End the browser."""
-        self._in_thread(self._close)
+        """End the browser, and with it the driver."""
+        self.end()
         self._thread.shutdown()
 
     def _in_thread(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -320,7 +324,10 @@ class Driver:
             error = self._perform(found, action, page)
         except Error as failed:
             error = _in_words(failed.message, self._timeout)
-        error = self._loaded(found) or error
+        try:
+            error = self._loaded(found) or error
+        except Error:
+            error = "The page was closed."
         if error is None and self._events["failed"]:
             error = f"The page cannot be reached: {self._events['failed']}."
         return {"session": session, "error": error, "moved": found.url != before, **self._noticed(found)}
@@ -361,7 +368,7 @@ class Driver:
             page.wait_for_timeout(10)
         return None
 
-    def _close(self) -> None:
+    def _end(self) -> None:
         from playwright.sync_api import Error  # noqa: PLC0415  an extra
 
         if self._browser is not None or self._port() is not None:

@@ -76,15 +76,23 @@ Is it so? Reply with one word: pass or fail.
 class AppTest:
     """The task: scenarios, one after the other, in a browser."""
 
-    def __init__(self, scenarios: Sequence[Scenario], driver: Driver | None) -> None:
-        """Make the task; without a driver it can be looked at, and not be run."""
+    def __init__(self, scenarios: Sequence[Scenario], driver: Driver | None, *, ends: bool = False) -> None:
+        """Make the task.
+
+        Args:
+            scenarios: what is tested.
+            driver: of the browser; without one the task can be looked at, and not be run.
+            ends: whether the browser is ended after the last scenario; else whoever made the driver ends it.
+        """
         self.scenarios = scenarios
+        self._ends = ends
         self.parts: Mapping[str, Any] = {
             "begin": Begin(self, driver),
             "look": Look(self, driver),
             "choose": Choose(self),
             "act": Act(self, driver),
             "verdict": Verdict(self),
+            **({"end": End(self, driver)} if ends else {}),
         }
         self.inputs = {
             "scenarios": [[each.name, each.start, each.goal, each.expect, each.dialogs, each.prepare] for each in scenarios]
@@ -107,6 +115,8 @@ class AppTest:
     def apply(self, state: dict[str, Any], answer: Any) -> dict[str, Any]:
         """Return the state after an answer."""
         part = state["next"]
+        if part == "end":
+            return {**state, "next": None}
         if part in {"look", "act"} and answer["session"] is None:
             return self._lost(state)
         after = {"begin": self._begun, "look": self._looked, "choose": self._chosen, "act": self._acted}
@@ -119,7 +129,7 @@ class AppTest:
     def _before(self, number: int, results: list[Any]) -> dict[str, Any]:
         return {
             "scenario": number,
-            "next": "begin" if number < len(self.scenarios) else None,
+            "next": "begin" if number < len(self.scenarios) else "end" if self._ends else None,
             "session": None,
             "page": None,
             "chosen": None,
@@ -226,6 +236,16 @@ class Act(_Given):
         return self._driver.act(state["session"], state["chosen"], state["page"])
 
 
+class End(_Given):
+    """Ends the browser, when all is tested."""
+
+    by = "program"
+
+    def answer(self, state: dict[str, Any], step: int) -> None:  # noqa: ARG002  the contract's
+        """Return nothing."""
+        self._driver.end()
+
+
 class Choose:
     """The next action: voted on."""
 
@@ -315,4 +335,4 @@ def create(plan: Path, folder: Path) -> AppTest:
     For the command line: maker-graph run examples.app_testing.testing:create --plan plan.toml --folder test
     """
     url, scenarios = read_plan(plan)
-    return AppTest(scenarios, Driver(folder, url))
+    return AppTest(scenarios, Driver(folder, url), ends=True)

@@ -135,13 +135,18 @@ class Audit(Items):
         return shown
 
     def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
-        """Write one line of JSON for each finding, and for each entry on which no vote was won; ballots are in the journal."""
+        """Write one line of JSON for each finding, and for each entry on which no vote was won.
+
+        `entry` is the number by which `--provenance` tells the ballot of the entry.
+        """
         with out.open("w", encoding="utf-8") as file:
             for each in decided:
                 for found in self.findings(each.item, each.answer or [], {}):  # type: ignore[arg-type]  # a list of names
-                    file.write(_line(found))
+                    shown = {name: value for name, value in found._asdict().items() if name != "ballot"}
+                    file.write(json.dumps({"entry": each.number, **shown}, ensure_ascii=False) + "\n")
                 if each.status == "open":
-                    file.write(json.dumps({"line": each.item["line"], "open": self.rules.asked(each.item)}) + "\n")
+                    still = {"entry": each.number, "line": each.item["line"], "open": self.rules.asked(each.item)}
+                    file.write(json.dumps(still) + "\n")
 
 
 def found_in(run: Run) -> Iterator[tuple[dict[str, Any], list[Finding] | None, list[Finding]]]:

@@ -67,7 +67,8 @@ class VotedPart(Protocol):
     `check`, `key`, `rephrase`, `truth` and `rehearse` are optional here as there.
 
     A part may have a lead of its own as its attribute `k`: 1 is enough where `check` accepts no wrong answer. It may have an
-    attribute `schema`, the type whose JSON `parse` reads: a provider that is told so (`structured`) holds the model to it.
+    attribute `schema`, the type whose JSON `parse` reads, or a JSON schema of it: a provider that is told so (`structured`)
+    holds the model to it.
     """
 
     def prompt(self, state: State, /) -> Prompt:

@@ -234,7 +234,9 @@ def _counted(rows: Sequence[Mapping[str, Any]], truth: Mapping[str | None, set[s
 
 BEGIN = """
 Math.seedrandom("{seed}"); core.EPISODE_MAX_TIME = 1e9; core.startEpisodeReal();
-document.querySelectorAll('#reward-display, #click-canvas, #sync-task-cover').forEach(each => each.remove());
+const hidden = document.createElement('style');
+hidden.textContent = '#reward-display, #click-canvas, #sync-task-cover {{ display: none !important }}';
+document.head.append(hidden);
 """
 
 

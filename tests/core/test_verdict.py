@@ -7,6 +7,7 @@ import pytest
 
 from maker_graph import Invalid, UsageError
 from maker_graph.core.decision import Decision, Reader, after_trying, decide, given, judge, vote_of
+from maker_graph.core.items import Items
 from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
@@ -308,3 +309,32 @@ def test_what_is_given_is_held_against_nothing_and_what_a_part_votes_on_against_
     )  # fmt: skip
     assert found(PartedWithGoal(), *map(step, "a?x?")).verdict == "proved"
     assert found(PartedWithGoal(), *map(step, "a?5?")).because.startswith("the answer of step 3 contradicts a rule")
+
+
+class Spelled(Items):
+    """Words that a program spells in its own way; case is no part of a vote."""
+
+    items = ("a", "b")
+
+    def given(self, item: str) -> str:
+        return item.upper()
+
+    def prompt(self, item: str) -> str:
+        return item
+
+    def key(self, answer: str) -> str:
+        return answer.lower()
+
+    def truth(self, item: str) -> str:
+        return item if item == "a" else "c"
+
+
+def test_what_a_program_says_of_an_item_is_held_against_the_truth_as_votes_are() -> None:
+    machine = Machine(Spelled())
+    at, examiner = machine.begin(), Examiner(Spelled())
+    for answer in ("A", "B"):
+        decision = given(answer, "program")
+        examiner.see(decision, at)
+        at = machine.advance(at, decision)
+    found = examiner.found(at)
+    assert (found.wrong, found.single_wrong) == (1, 1)

@@ -19,6 +19,7 @@ from examples.app_testing.pages import write_page
 from examples.app_testing.plan import Scenario, read_plan
 from examples.app_testing.testing import AppTest, Choose, Verdict
 from maker_graph import Run, UsageError
+from tests.conftest import Cli
 from tests.survival.harness import Children
 
 pytestmark = [pytest.mark.service("chromium"), pytest.mark.xdist_group("chromium")]
@@ -312,6 +313,18 @@ def test_a_plan_that_cannot_be_read_is_one_sentence(tmp_path: Path, text: str, s
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         read_plan(path)
+
+
+def test_the_command_line_tests_an_application_and_leaves_no_browser(cli: Cli, tmp_path: Path) -> None:
+    said = PLAN.read_text().partition('[[scenarios]]\nname = "a wrong')[0]
+    with served(Notes()) as url:
+        (tmp_path / "plan.toml").write_text(said.replace("http://127.0.0.1:8000", url))
+        task = ["examples.app_testing.testing:create", "--plan", "plan.toml", "--folder", "t"]
+        ran = cli("run", *task, "--model", "sim:perfect", "--k", "2", "--run", "r", "--json", "--quiet")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["result"] == {"log in": "pass"}
+    assert len([*(tmp_path / "t" / "shots").iterdir()]) == 5
+    assert not (tmp_path / "t" / "profile" / "DevToolsActivePort").exists()
 
 
 def test_the_demonstration_finds_the_faults_of_the_notes(tmp_path: Path) -> None:

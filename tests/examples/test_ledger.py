@@ -221,10 +221,30 @@ def test_the_command_line_runs_it_resumes_it_and_notices_another_set_of_rules(cl
     (tmp_path / "rules.toml").write_text(RULES.read_text())
     options = [f"--set=ledger={LEDGER}", f"--set=planted={PLANTED}", "--set=rules=rules.toml"]
     ran = cli(
-        "run", "examples.ledger.audit:Audit", *options, "--model", "sim:perfect", "--k", "2", "--run", "r", "--out", "f.jsonl"
+        "run",
+        "examples.ledger.audit:Audit",
+        *options,
+        "--model",
+        "sim:perfect",
+        "--k",
+        "2",
+        "--run",
+        "r",
+        "--out",
+        "f.jsonl",
+        "--provenance",
+        "b.jsonl",
     )
     assert ran.returncode == 0, ran.stderr
-    assert len((tmp_path / "f.jsonl").read_text().splitlines()) == 8
+    found = [json.loads(line) for line in (tmp_path / "f.jsonl").read_text().splitlines()]
+    assert [(each["entry"], each["rule"]) for each in found if each["by"] == "vote"] == [
+        (7, "category"),
+        (8, "purpose"),
+        (9, "private"),
+        (11, "split"),
+    ]
+    ballots = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
+    assert ballots[6]["votes"][0]["ballot"] == {'["category"]': 2}
     assert cli("verify", "r", "--task", "examples.ledger.audit:Audit").returncode == 0
     (tmp_path / "rules.toml").write_text(RULES.read_text().replace("limit = 250", "limit = 300"))
     ended = cli("resume", "r", "--task", "examples.ledger.audit:Audit")

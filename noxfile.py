@@ -1,6 +1,6 @@
 """The matrix of versions: each Python with the newest dependencies, and with the lowest that `pyproject.toml` allows.
 
-    nox                           the short form, which `.ci/run` calls: the lowest on the oldest Python, and the built wheel
+    nox                           the short form, which `.ci/run` calls: the lowest on the oldest Python, the wheel, deepagents
     nox -s suite                  the full form: the whole suite, on each Python, with both
     nox -s campaigns              the long forms of tests
 
@@ -29,7 +29,7 @@ CORE = [
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["short", "wheel"]
+nox.options.sessions = ["short", "wheel", "deep"]
 nox.needs_version = ">=2025.2"
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 if PYENV.is_dir():  # a shim of pyenv stands for no interpreter until one is chosen
@@ -74,10 +74,17 @@ def wheel(session: nox.Session) -> None:
     session.run("uv", "build", "-q", "--wheel", "-o", str(made), external=True)
     (built,) = made.glob("*.whl")
     script, away = Path("tests", "wheel.py").resolve(), session.create_tmp()
-    for extra in ("", "[plan]"):  # first without what is optional
+    for extra in ("", "[plan,agents]"):  # first without what is optional
         session.install("-q", f"{built}{extra}")
         with session.chdir(away):
             session.run("python", "-I", str(script), env={"PYTHONPATH": ""})
+
+
+@nox.session(python=PYTHONS[0])
+def deep(session: nox.Session) -> None:
+    """Vote in an agent of deepagents, which brings the clients of several providers along, and so is no extra of tests."""
+    session.install("-q", "-e", ".[agents]", "deepagents>=0.7")
+    session.run("python", "-m", "tests.deep")
 
 
 @nox.session(python=PYTHONS[-1])

@@ -626,6 +626,35 @@ class Run:
             certificate = None
         return page.write(self._opened, certificate, force=force)
 
+    @property
+    def refused(self) -> dict[int, str]:
+        """Items whose answer is not used, although it was decided, with the reasons."""
+        note = self._opened.journal.note("refused")
+        return {} if note is None else {int(number): str(why) for number, why in json.loads(note).items()}
+
+    def refuse(self, reasons: Mapping[int, str]) -> None:
+        """Keep that the answers to these items are not used in the results; what was refused before is forgotten.
+
+        Raises:
+            LimitReached: there is no room.
+        """
+        if dict(reasons) != self.refused:
+            self._opened.journal.set_note("refused", json.dumps(dict(reasons)))
+
+    @property
+    def to_be_tested(self) -> str | None:
+        """The command with which the answers are to be tested before they are written; None if there is none."""
+        return self._opened.journal.note("to be tested") or None
+
+    def test_with(self, command: str | None) -> None:
+        """Keep that the answers are to be tested with this command first, or None once they have been.
+
+        Raises:
+            LimitReached: there is no room.
+        """
+        if command != self.to_be_tested:
+            self._opened.journal.set_note("to be tested", command or "")
+
     def write_results(self) -> int:
         """Write what a task with results has found to `options.out`; return the number of steps that are left open.
 
@@ -638,6 +667,7 @@ class Run:
             return 0
         if task.whole and self.step < (total_of(task) or 0):
             return 0
+        task.refused = self.refused
         trail = None if options.provenance is None else Provenance(options.provenance, self.settings, options)
         journal = self._opened.journal
         return write_out(task, options.out, journal.decisions(), own_files(journal), trail)

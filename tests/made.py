@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maker_graph.core.decision import Decision, given, refused
+from maker_graph.core.decision import Decision, given, unasked
 from maker_graph.core.voting import Voting
 from maker_graph.models.names import info_of
 from maker_graph.run import directory as directories
@@ -21,7 +21,7 @@ OPEN: Any = object()
 
 def decisions(answers: Iterable[Any], by: str = "base") -> list[Decision]:
     """Return how items ended, with these answers."""
-    return [refused("base", "no") if answer is OPEN else given(answer, by) for answer in answers]
+    return [unasked("base", "no") if answer is OPEN else given(answer, by) for answer in answers]
 
 
 def new_settings(

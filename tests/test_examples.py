@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,12 +33,14 @@ SHOWS = {
     "evaluate": "right: 1.00 over 13 steps",
     "acting": "4 presses led to page 4 of 4",
     "prices": "Then it is consistent.",
+    "voted_agent": "left to a person",
     "own_task": "Right, in 146 voted steps",
 }
 SAYS = (
     r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'"
     r"|^True (\{|\d)|^What is 2 more than 1"
     r"|^ahead by 3 within 5 votes: decides|^400 labelled rows drawn at random"
+    r"|^The money of order 7 is|order.:7"
     r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
 )
 """What the blocks of the pages print."""
@@ -156,3 +159,28 @@ def test_links_between_pages_hold() -> None:
     for page in [ROOT / "README.md", *PAGES]:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_rule_of_the_migration_is_judged_at_each_site_and_its_patch_leaves_the_tests_green(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(EXAMPLES / "migrate", tree, ignore=shutil.ignore_patterns("__pycache__"))
+    rule, env = f"{tree / 'utcnow.py'}:Utcnow", {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = ["--path", str(tree / "orders"), "--rule", rule, "--out", "utcnow.patch", "--model", "sim:perfect,error=.1"]
+    command = [sys.executable, "-m", "maker_graph.cli", "run", "migrate", *words, "--run", "r", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    patch = ["patch", "-p1", "-d", str(tree / "orders"), "-i", "../../utcnow.patch"]
+    subprocess.run(patch, check=True, capture_output=True)
+    orders, log = ((tree / "orders" / name).read_text() for name in ("orders.py", "log.py"))
+    assert "from datetime import timezone, datetime, timedelta" in orders
+    assert orders.count("datetime.now(timezone.utc)") == 4
+    assert orders.count(".replace(tzinfo=None)") == 3
+    assert "{datetime.datetime.now(datetime.timezone.utc):%H:%M:%S}" in log
+    works = (
+        "from datetime import datetime; from orders.orders import *; from orders.log import line; "
+        "assert is_late('2020-01-01') and is_valid(datetime(2999, 1, 1)) and '+' not in stamp() and line('a') and created()"
+    )
+    green = subprocess.run(
+        [sys.executable, "-W", "error", "-c", works], cwd=tree, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert green.returncode == 0, green.stderr

@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a Python that has all that is here but scipy, matplotlib and playwright."""
+    """Return the environment of a Python that has all that is here but what these extras bring."""
     site = tmp_path / "site"
     site.mkdir()
-    hidden = re.compile(r"(scipy|matplotlib|playwright)([._-].*)?")
+    hidden = re.compile(r"(scipy|matplotlib|playwright|libcst)([._-].*)?")
     for folder in {Path(entry) for entry in sys.path if entry.endswith("site-packages")}:
         for package in folder.iterdir():
-            if not hidden.fullmatch(package.name):
+            if not hidden.fullmatch(package.name) and not (site / package.name).is_symlink():
                 (site / package.name).symlink_to(package)
     return {**os.environ, "PYTHONPATH": f"{ROOT}:{site}"}
 
@@ -36,6 +36,8 @@ def test_without_the_extra_one_sentence_says_how_to_get_it(tmp_path: Path, env: 
     assert (asked.returncode, asked.stderr) == (
         2, "Error: calibrate needs scipy and matplotlib: pip install 'maker-graph[plan]'.\n",
     )  # fmt: skip
+    migrated = bare("run", "migrate", "--path", ".", "--out", "x.patch")
+    assert (migrated.returncode, migrated.stderr) == (2, "Error: migrate needs libcst: pip install 'maker-graph[migrate]'.\n")
     assert bare("plan", "--p", ".9", "--steps", "100", "--json").returncode == 0
     run = bare("run", "hanoi", "--disks", "3", "--json", "-q")
     assert json.loads(run.stdout)["verified"], run.stderr

@@ -131,6 +131,29 @@ def test_no_message_stops_the_server(client: SyncLangGraphClient, messages: list
     assert words in error_of(client, "microstep", messages, {})
 
 
+VOTED_AGENT = """
+from langchain.agents import create_agent
+from maker_graph.agents import VotingMiddleware
+from tests.agents.shop import Shop, call, in_turn
+
+def create():
+    model = in_turn(call("refund", order=8), call("refund", order=7))
+    return create_agent(model, Shop().tools, middleware=[VotingMiddleware(k=2)])
+"""
+
+
+def test_an_agent_that_votes_is_served_and_nothing_in_it_blocks(tmp_path: Path) -> None:
+    graphs = {"agent": "./graphs/agent.py:create"}
+    folder = project(tmp_path, graphs=graphs)
+    (folder / "graphs" / "agent.py").write_text(VOTED_AGENT)
+    with langgraph_dev(folder, PYTHONPATH=str(ROOT)) as client:
+        result = solved(client, "agent", input={"messages": [said("user", "Please refund order 7.")]})
+    asked, acted = result["messages"][1:3]
+    assert asked["tool_calls"][0]["args"] == {"order": 7}
+    assert asked["response_metadata"]["maker_graph"]["votes"] == [1, 3]
+    assert acted["content"] == "refunded"
+
+
 @pytest.mark.parametrize("graph", ["hanoi", "microstep"])
 def test_settings_have_descriptions_and_the_drawing_shows_the_vote(client: SyncLangGraphClient, graph: str) -> None:
     (assistant,) = client.assistants.search(graph_id=graph, limit=1)

@@ -17,7 +17,7 @@ WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 def main() -> None:
     """Write orders.csv and labelled.csv beside this file."""
     chance, here = random.Random(18), Path(__file__).parent  # noqa: S311  no secret
-    rows = []
+    table: list[list[object]] = [["ticket", "note", "item", "count", "each", "total", "currency", "paid"]]
     for number in range(1, 61):
         item, count, currency = chance.choice(ITEMS), chance.randint(1, 5), chance.choice(list(SIGNS))
         each = Decimal(chance.randint(30, 130) * 5) / 100
@@ -35,11 +35,10 @@ def main() -> None:
                 f"{sign}{total:.2f} - {count}* {item.upper()} {each:.2f} per piece{noted}",
             ]
         )
-        rows.append([f"T{number:03}", note, item, count, f"{each:.2f}", f"{total:.2f}", currency, paid or ""])
-    names = ["ticket", "note", "item", "count", "each", "total", "currency", "paid"]
-    for name, width in (("orders.csv", 2), ("labelled.csv", len(names))):
+        table.append([f"T{number:03}", note, item, count, f"{each:.2f}", f"{total:.2f}", currency, paid or ""])
+    for name, width in (("orders.csv", 2), ("labelled.csv", len(table[0]))):
         with (here / name).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(row[:width] for row in [names, *rows])
+            csv.writer(file).writerows(row[:width] for row in table)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
 
 
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="hanoi, records, decompose, or your own as package.module:name.")]
+TaskName = Annotated[
+    str,
+    typer.Argument(metavar="TASK", help="hanoi, records, decompose, curate, migrate, or your own as package.module:name."),
+]
 
 
 Disks = Annotated[
@@ -220,6 +223,25 @@ RecordTo = Annotated[
 ]
 
 
+TestCommand = Annotated[
+    str | None,
+    typer.Option(
+        "--test",
+        metavar="COMMAND",
+        help="Of migrate: tests, run on a copy of the tree with code that a model wrote. Edits that turn them red stay out.",
+    ),
+]
+
+
+TestSeconds = Annotated[float | None, typer.Option(help="How long the command of --test may take. Default: 600.", min=0.1)]
+
+
+Apply = Annotated[bool, typer.Option("--apply", help="Of migrate: make the edits in the tree, which git must show clean.")]
+
+
+Yes = Annotated[bool, typer.Option("--yes", help="Agree that --test runs code that a model wrote, and ask no more.")]
+
+
 def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
     """Return the k in `text`, or those of parts: choose=3,verdict=2."""
     if "=" in text:
@@ -367,11 +389,11 @@ def opened_run(
     A task that does not ship is code, and whoever made the directory has chosen its name. It is imported only if the user names
     it (`task`) or trusts the directory; see `Run.open`.
     """
-    from maker_graph.run.directory import settings_of
+    from maker_graph.run.directory import kept_in, settings_of
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import load_task
 
     directory = directory_of(name)
     settings = None if task is None else settings_of(directory)
-    named = None if task is None or settings is None else load_task(task, settings.options, settings.began)
+    named = None if task is None or settings is None else load_task(task, settings.options, settings.began, kept_in(directory))
     return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)

@@ -1,6 +1,7 @@
 """`maker-graph certify` and `report`: what a run was worth, and how it went."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maker_graph.cli.app import Ending, app
@@ -45,11 +46,21 @@ def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
     return Ending(result=plain(certificate))
 
 
-@app.command("report", epilog="Example:\n\n  maker-graph report hanoi-20260101-120000-000000")
+@app.command(
+    "report", epilog="Examples:\n\n  maker-graph report hanoi-20260101-120000-000000\n\n  maker-graph report votes.jsonl"
+)
 def report_command(run: RunName, task: OwnTask = None, trust: Trust = False, force: Force = False) -> None:
-    """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs."""
+    """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs.
+
+    Of the journal of an agent (VotingMiddleware(journal=FILE)) a page is written beside it: FILE.html.
+    """
     from maker_graph.run.directory import LONG
 
+    if Path(run).is_file():
+        from maker_graph.report.agents import write_page
+
+        say(str(write_page(Path(run), force=force)))
+        return
     need_plan_extra("report")
     with opened_run(run, task=task, trust=trust) as opened:
         if opened.step >= LONG:

@@ -9,6 +9,7 @@ import typer
 
 from maker_graph.cli.app import Ending, app
 from maker_graph.cli.options import (
+    Apply,
     AsJson,
     Batch,
     Check,
@@ -37,9 +38,12 @@ from maker_graph.cli.options import (
     Source,
     TaskName,
     TemperatureOption,
+    TestCommand,
+    TestSeconds,
     Timeout,
     TraceOption,
     Trust,
+    Yes,
     calibrations_named,
     directory_of,
     models_named,
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     "  maker-graph run hanoi --disks 8 --model openai:gpt-4.1-mini --max-cost 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 2\n\n"
     "  maker-graph run records --input rows.csv --out clean.csv --model openai:gpt-4.1-nano --k 3 --within 3\n\n"
+    "  maker-graph run migrate --path src --rule percent --out percent.patch --model openai:gpt-4.1-mini --within 3\n\n"
     "  maker-graph run mypackage.tasks:Sorting --set words=words.txt --set limit=9 --model openai:gpt-4.1-mini --run sorting-1",
 )
 def run_command(
@@ -82,7 +87,8 @@ def run_command(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix."
+            metavar="FILE",
+            help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix; of migrate a patch.",
         ),
     ] = None,
     provenance: ProvenanceOption = None,
@@ -211,6 +217,10 @@ def run_command(
     structured: Annotated[
         bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
     ] = False,
+    test: TestCommand = None,
+    test_seconds: TestSeconds = None,
+    apply: Apply = False,
+    yes: Yes = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -220,6 +230,7 @@ def run_command(
 ) -> Ending:
     """Solve a task from its start."""
     from maker_graph.cli.announcement import announce, announce_lookahead
+    from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Run, Solving
 
@@ -230,6 +241,9 @@ def run_command(
     if labelled is not None:
         sets = [*(sets or ()), f"labelled={labelled}"]
     loaded = task_named(task, disks, source, sets)
+    if task == "migrate" and out is None and not apply:
+        raise UsageError("migrate needs --out PATCH, or --apply.")
+    ending = finishing(loaded.task, test=test, seconds=test_seconds, apply=apply, yes=yes)
     if model is None and cascade is None:
         model = default_model(task, loaded.options.get("disks", 0))
     named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-")[:40] or "run"
@@ -285,9 +299,11 @@ def run_command(
             created = by_labels.run(directory_of(run or f"{named}-{by_labels.digest[:12]}"), fsync=fsync)
             how = by_labels.how(created)
         with created:
+            if ending is not None and ending.suite is not None:
+                created.test_with(ending.suite.command)
             announce(created, quiet=quiet)
             announce_lookahead(created, quiet=quiet)
-            return go_on(created, file, how, quiet=quiet, as_json=as_json)
+            return go_on(created, file, how, quiet=quiet, as_json=as_json, ending=ending)
 
 
 @app.command(
@@ -334,6 +350,10 @@ def resume_command(
             "them stays counted.",
         ),
     ] = False,
+    test: TestCommand = None,
+    test_seconds: TestSeconds = None,
+    apply: Apply = False,
+    yes: Yes = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -347,6 +367,7 @@ def resume_command(
 
     A task of your own is imported as it is, if you have gone on with this run here before; else name it (--task), or --trust.
     """
+    from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
@@ -354,7 +375,7 @@ def resume_command(
         raise UsageError("--answer is for a stuck step, --answers for open items: give one of them.")
     opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
-        _ = opened.task
+        ending = finishing(opened.task, test=test, seconds=test_seconds, apply=apply, yes=yes, run=opened)
         if answers is not None:
             _take_answers(opened, answers)
         how = Solving(
@@ -380,7 +401,7 @@ def resume_command(
             probe=probe,
             retry_open=retry_open,
         )
-        return go_on(opened, file, how, quiet=quiet, as_json=as_json)
+        return go_on(opened, file, how, quiet=quiet, as_json=as_json, ending=ending)
 
 
 def _take_answers(run: "Run", file: Path) -> None:

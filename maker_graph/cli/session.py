@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,9 +21,17 @@ from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
 from maker_graph.runs import Run, Solving
 
+if TYPE_CHECKING:
+    from maker_graph.cli.migrate import Finishing
 
-def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool) -> Ending:
-    """Solve what is left of `run`, show it, and write what it found; return how it ended."""
+
+def go_on(
+    run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool, ending: "Finishing | None" = None
+) -> Ending:
+    """Solve what is left of `run`, show it, and write what it found; return how it ended.
+
+    `ending` is what else is done with what was found, once all of it is there; before that, its results are not written.
+    """
     stopped: MakerError | None = None
     finished = True
     if file is not None:
@@ -41,6 +49,8 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
     whole = stopped is None and finished
     if not whole:  # before the summary, which takes its time for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
+    if whole and ending is not None:
+        ending.decided(run)
     left, unwritten = (0, None) if isinstance(stopped, TakenOver) else written_of(run)
     summary = summarized(run, quiet=quiet)
     print_summary(summary, quiet=quiet or as_json)
@@ -49,6 +59,8 @@ def go_on(run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json:
         show(shown(("Backed by labels: ", "bold"), backing))
     if not whole:
         return Ending(INTERRUPTED if stopped is None else code_of(stopped), _why(stopped, run.step + 1), result)
+    if ending is not None and unwritten is None:
+        unwritten = ending.written(run)
     if unwritten is not None:
         return Ending(code_of(unwritten), str(unwritten), result)
     if summary["verdict"] == "open" and guarded(run.task).given is not None:

@@ -386,7 +386,7 @@ def given(answer: JSON, by: str) -> Decision:
     )
 
 
-def refused(by: str, why: str) -> Decision:
+def unasked(by: str, why: str) -> Decision:
     """Return the decision of a vote that could not be taken, as nobody may be asked the question: undecided, no sample."""
     return {**given(None, by), "status": "undecided", "reason": why, "candidate": None}
 

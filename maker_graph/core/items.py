@@ -4,8 +4,9 @@ A task of this kind is a subclass of `Items`, which says what is asked about one
 in `ItemSteps`, which makes a task of it whose state is the number of the next item.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from maker_graph.core.canonical import JSON, copied, sorted_json
@@ -74,6 +75,8 @@ class Items:
     examples: Sequence[Example] = ()
     """Solved items. With some, the variants of an item's question show a few of them, drawn anew: see `examples.py`."""
 
+    refused: Mapping[int, str] = MappingProxyType({})
+    """Number of an item -> why its answer is not used, although it was decided: `write` sees it as open. A run sets it."""
     labelled: Sequence[LabelledItem] = ()
     """Items of the same source whose right answers are known, and which are no examples: a model is measured with them."""
 

@@ -11,6 +11,7 @@ Five small functions are enough; any class that has them is a task. The others a
     goal(state) -> bool              (to judge a run at its end)
     result(state) -> JSON            (what the task came to, shown at the end of a run)
     inputs                           (what the task stands on, so that a run notices if it is another)
+    keep() -> text                   (what its run is to keep, so that it can be made again after the world has changed)
     rehearse(state) -> Replies       (what a simulated model may reply, see `maker_graph.simulation`: no other model is told)
 
 A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
@@ -66,7 +67,8 @@ class VotedPart(Protocol):
     `check`, `key`, `rephrase`, `truth` and `rehearse` are optional here as there.
 
     A part may have a lead of its own as its attribute `k`: 1 is enough where `check` accepts no wrong answer. It may have an
-    attribute `schema`, the type whose JSON `parse` reads: a provider that is told so (`structured`) holds the model to it.
+    attribute `schema`, the type whose JSON `parse` reads, or a JSON schema of it: a provider that is told so (`structured`)
+    holds the model to it.
     """
 
     def prompt(self, state: State, /) -> Prompt:
@@ -262,6 +264,23 @@ class Declares(Protocol):
     """
 
     inputs: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A task that gives its run a text to keep, so that it can be made again after the world has changed.
+
+    The text is whatever the task stands on, such as the files of a tree. What `inputs` declares shows whether it is the same.
+    """
+
+    def keep(self) -> str:
+        """Return what is to be kept."""
+        ...
+
+    @classmethod
+    def again(cls, kept: str, /, **options: Any) -> Any:
+        """Return the task as it was when it gave `kept`, made with the same options."""
+        ...
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
 from maker_graph.core.canonical import JSON
-from maker_graph.core.decision import Decision, Vote, after_trying, refused, rung_of, vote_of
+from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, unasked, vote_of
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import Guarded
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
@@ -115,7 +115,7 @@ class _Answering:
         self._refusals += 1
         if failure.scope != "step" or self._refusals >= REFUSALS:
             raise failure
-        return refused(by, str(failure))
+        return unasked(by, str(failure))
 
     def _climbed(self, step: int) -> tuple[Sequence[Vote], int]:
         """Return the votes that an item has behind it, and the rung on which it goes on."""

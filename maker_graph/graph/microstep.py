@@ -238,7 +238,8 @@ def build_microstep(
             if on_undecided == "raise":
                 raise error_of(result)
             if on_undecided == "interrupt":
-                result = ask_person(result, question.again(values, config, loop), question.reader(values, config, loop))
+                reader = question.reader(values, config, loop)
+                result = ask_person(result, question.again(values, config, loop), reader, judged)
         tell({"decision": result})
         return {"vote_rounds": rounds, "vote_next": 0, **schemas.update(result)}
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from copy import copy
 from typing import Any, Self, TypeAlias
 
-from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, ensure_config
 from langchain_core.runnables.config import merge_configs
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
@@ -73,6 +73,11 @@ class ConfiguredNode(Node):
         super().__init__(call, acall, name=name)  # type: ignore[arg-type]  # a RunnableLambda takes both kinds
         self._with_config = call
         self._awith_config = acall
+
+    @property
+    def deps(self) -> list[Runnable[Any, Any]]:
+        """The graphs that the functions use: none. To look for them takes longer than all else in the making of a graph."""
+        return []
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""

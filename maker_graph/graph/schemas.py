@@ -90,23 +90,32 @@ class Schemas:
 
     def _message(self, result: Decision) -> AIMessage:
         """Return the winning reply as a message: with the tokens of the whole vote, and what of it tells how it was decided."""
-        votes = [result, *result["tried"]]
-        read, cached, written = (sum(each["usage"][name] for each in votes) for name in ("input", "cached", "output"))
-        about = {
-            "by": result["by"],
-            "votes": list(result["ballot"].values()),
-            "samples": sum(each["samples"] for each in votes),
-            "rounds": sum(each["rounds"] for each in votes),
-            "flags": result["flags"],
-            "decision": self.decision,
-        }
-        usage = UsageMetadata(
-            input_tokens=read,
-            output_tokens=written,
-            total_tokens=read + written,
-            input_token_details=InputTokenDetails(cache_read=cached),
-        )
-        return AIMessage(result["text"], usage_metadata=usage, response_metadata={"maker_graph": about})
+        about = {**about_of(result), "decision": self.decision}
+        return AIMessage(result["text"], usage_metadata=usage_of(result), response_metadata={"maker_graph": about})
+
+
+def about_of(result: Decision) -> dict[str, Any]:
+    """Return what of a decision a message tells: who voted, and how."""
+    votes = [result, *result["tried"]]
+    return {
+        "by": result["by"],
+        "votes": list(result["ballot"].values()),
+        "samples": sum(each["samples"] for each in votes),
+        "rounds": sum(each["rounds"] for each in votes),
+        "flags": result["flags"],
+    }
+
+
+def usage_of(result: Decision) -> UsageMetadata:
+    """Return the tokens of all votes of a decision, as a message has them."""
+    votes = [result, *result["tried"]]
+    read, cached, written = (sum(each["usage"][name] for each in votes) for name in ("input", "cached", "output"))
+    return UsageMetadata(
+        input_tokens=read,
+        output_tokens=written,
+        total_tokens=read + written,
+        input_token_details=InputTokenDetails(cache_read=cached),
+    )
 
 
 def messages_of(state: Any) -> Prompt:

@@ -35,6 +35,7 @@ from pydantic import ConfigDict
 from pydantic_core import to_json
 
 from maker_graph.errors import UsageError
+from maker_graph.models.replies import USED
 
 CALLERS_LIMIT = "__maker_callers_limit"
 """Where the config of a microstep says what limit on supersteps its caller had: a vote may take more, an agent may not."""
@@ -179,12 +180,7 @@ def _config(
     """Return the config of a run within a sample: in its trace, with a count of the tokens, and with the caller's own limit."""
     config = RunnableConfig(callbacks=[used])
     if manager is not None:
-        inner = AsyncCallbackManager if isinstance(manager, AsyncCallbackManagerForLLMRun) else CallbackManager
-        child = inner(handlers=[], parent_run_id=manager.run_id)  # a call of a model has none of its own
-        child.set_handlers([*manager.inheritable_handlers, used])
-        child.add_tags(manager.inheritable_tags)
-        child.add_metadata(manager.inheritable_metadata)
-        config["callbacks"] = child
+        config["callbacks"] = callbacks_within(manager, used)
     around = (var_child_runnable_config.get() or {}).get("configurable", {})
     own, limited = _own_config(runnable)
     # What is passed comes before what is bound, so what is bound stands here again; the cache around would make copies.
@@ -192,6 +188,18 @@ def _config(
     if not limited and around.get(CALLERS_LIMIT) is not None:
         config["recursion_limit"] = around[CALLERS_LIMIT]
     return config
+
+
+def callbacks_within(
+    manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun, *others: BaseCallbackHandler
+) -> CallbackManager | AsyncCallbackManager:
+    """Return the callbacks of what runs within a call of a model: in its trace, with `others` besides."""
+    inner = AsyncCallbackManager if isinstance(manager, AsyncCallbackManagerForLLMRun) else CallbackManager
+    child = inner(handlers=[], parent_run_id=manager.run_id)  # a call of a model has none of its own
+    child.set_handlers([*manager.inheritable_handlers, *others])
+    child.add_tags(manager.inheritable_tags)
+    child.add_metadata(manager.inheritable_metadata)
+    return child
 
 
 def _own_config(runnable: Any) -> tuple[dict[str, Any], bool]:
@@ -211,7 +219,9 @@ def _own_config(runnable: Any) -> tuple[dict[str, Any], bool]:
 
 def _result(returned: Any, given: list[BaseMessage], used: _Tokens) -> ChatResult:
     reply = _reply(returned, given)
-    reply = reply.model_copy(update={"usage_metadata": used.usage or reply.usage_metadata})
+    if used.usage is not None:
+        metadata = {**reply.response_metadata, USED: used.usage}
+        reply = reply.model_copy(update={"usage_metadata": None, "response_metadata": metadata})
     return ChatResult(generations=[ChatGeneration(message=reply)])
 
 

@@ -27,6 +27,9 @@ UNIQUE = 16
 MOST_CALLS = 16
 """Tool calls of a reply that are kept."""
 
+USED = "tokens_used_within"
+"""Where a reply's metadata say what the models within it used. They told it to callbacks, which would count it twice."""
+
 LEAST = 16
 """A count of tokens is believed if it is at least a sixteenth of the estimate."""
 
@@ -63,7 +66,7 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], secon
     kept = raw[: MAX_CHARACTERS + 1]
     text = without_controls(kept)
     calls = _tool_calls(reply)
-    tokens = _tokens(reply.usage_metadata, prompt, raw + "".join(str(call["args"]) for call in calls))
+    tokens = _tokens(_usage(reply), prompt, raw + "".join(str(call["args"]) for call in calls))
     finish, said = _end(reply)
     return Sample(
         index,
@@ -79,7 +82,7 @@ def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], secon
         beside=_beside(reply),
         tool_calls=calls,
         id=_id(reply, choice),
-        from_cache=_from_cache(reply.response_metadata),
+        from_cache=_from_cache(reply),
     )
 
 
@@ -88,6 +91,10 @@ class _Tokens(NamedTuple):
     cached: int
     written: int
     estimated: bool = False
+
+
+def _usage(reply: AIMessage) -> Any:
+    return reply.response_metadata.get(USED) or reply.usage_metadata
 
 
 def _tokens(usage: Any, prompt: list[tuple[str, Any]], reply: str) -> _Tokens:
@@ -143,7 +150,7 @@ def _beside(reply: AIMessage) -> str:
     """Return in a word what a reply holds beside text and tool calls; empty if nothing."""
     kinds = [_word(block.get("type")) for block in _blocks(reply)]
     kinds += [name for name in _REASONING if reply.additional_kwargs.get(name)]
-    usage: Any = reply.usage_metadata
+    usage = _usage(reply)
     details = usage.get("output_token_details") if isinstance(usage, Mapping) else None
     if isinstance(details, Mapping) and _count(details.get("reasoning")):
         kinds.append("reasoning")
@@ -209,8 +216,11 @@ def _id(reply: AIMessage, choice: int) -> str:
     return f"{digest}#{choice}" if choice else digest
 
 
-def _from_cache(metadata: Mapping[str, Any]) -> bool:
-    """Say whether the headers of a response say that a cache answered in the model's place."""
+def _from_cache(reply: AIMessage) -> bool:
+    """Say whether a cache answered in the model's place: LangChain's, which costs nothing, or one of which the headers tell."""
+    usage, metadata = _usage(reply), reply.response_metadata
+    if isinstance(usage, Mapping) and usage.get("total_cost") == 0:
+        return True
     amazon = metadata.get("ResponseMetadata")
     headers = metadata.get("headers") or (amazon.get("HTTPHeaders") if isinstance(amazon, Mapping) else None)
     return isinstance(headers, Mapping) and any(says_hit(str(name), str(value)) for name, value in headers.items())

@@ -1,13 +1,9 @@
 """The report of a run: one HTML page that needs no network, and its figures as PNG files.
 
-Whatever a model or a user wrote is made visible and escaped, and stands only in text. Should that fail, the page's policy
-(`_policy`) still refuses every script but the page's own, known by its hash, and every request.
+How the page protects its reader stands in `document.py`.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ from matplotlib.figure import Figure
 
 from maker_graph.errors import LimitReached
 from maker_graph.report.collecting import ReportData, collect
+from maker_graph.report.document import asset, document
 from maker_graph.report.figures.run import run_figures
 from maker_graph.report.figures.style import png, svg
 from maker_graph.report.sections.cascade import cascade_section
@@ -67,7 +64,7 @@ def write(run: runs.Run, certificate: Mapping[str, Any] | None = None, *, force:
 def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
     """Return the page; the figures are drawn, unless they are given."""
     drawn = {name: svg(figure, name) for name, figure in (run_figures(data) if figures is None else figures).items()}
-    script = _asset("report.js") if data.frames else ""
+    script = asset("report.js") if data.frames else ""
     sections = [
         result_section(data),
         pegs_section(data),
@@ -83,43 +80,5 @@ def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
         time_section(data, drawn),
         settings_section(data),
     ]
-    title = f"{data.name}: {headline(data)}"
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="referrer" content="no-referrer">',
-            '<link rel="icon" href="data:,">',
-            f"<title>{escaped(title)}</title>",
-            f"<style>{_asset('report.css')}</style>",
-            "</head>",
-            "<body>",
-            header(data),
-            "<main>",
-            tiles(data),
-            *filter(None, sections),
-            "</main>",
-            f"<footer><p>Run {escaped(data.settings.id)}. {SOURCE}</p></footer>",
-            f"<script>{script}</script>" if script else "",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
-
-
-def _policy(script: str) -> str:
-    """Return the page's Content-Security-Policy: nothing is loaded or sent, and only `script` runs."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    runs_ = f"'sha256-{digest}'" if script else "'none'"
-    return (
-        f"default-src 'none'; script-src {runs_}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _asset(name: str) -> str:
-    return files("maker_graph.report").joinpath("assets", name).read_text(encoding="utf-8")
+    footer = f"Run {escaped(data.settings.id)}. {SOURCE}"
+    return document(f"{data.name}: {headline(data)}", header(data), [tiles(data), *sections], footer, script)

@@ -1,6 +1,7 @@
 """A run: a directory with settings, checkpoints and journal, and what can be said of it without a model.
 
 settings.json      what was asked for; it is part of the journal's first hash
+kept.txt           what the task gave the run to keep, if it gave anything
 journal.db         every decided step: the truth
 journal.watermark  how far the journal has come
 checkpoints.db     LangGraph's snapshots, one per segment
@@ -24,7 +25,7 @@ from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import AnyTask, total_of
 from maker_graph.core.machine import Machine, MakerOutput, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
-from maker_graph.core.task import Concludes
+from maker_graph.core.task import Concludes, Keeps
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole
@@ -42,7 +43,8 @@ LONG = 20_000
 """Steps whose replay takes seconds, which is worth a word."""
 
 _DATABASES = ("journal.db", "checkpoints.db")
-_FILES = ("settings.json", "journal.watermark", *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")))
+_KEPT = "kept.txt"
+_FILES = ("settings.json", _KEPT, "journal.watermark", *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -161,7 +163,7 @@ class Run:
         """
         name, options, began = self.settings.task, self.settings.options, self.settings.began
         if self._task is None:
-            self._task = load_task(name, options, began).task
+            self._task = load_task(name, options, began, kept_in(self.directory)).task
         elif not self._held and began is not None:
             see_files(name, began, options)
             see_declared(name, began, options, self._task)
@@ -231,6 +233,9 @@ def created(
     with cradle(directory) as draft, disk_errors(str(directory)):
         create_journal(draft / "journal.db", origin, notes)
         write_whole(draft / "settings.json", settings.text(), private=True)
+        made = task.task if isinstance(task, LoadedTask) else task
+        if isinstance(made, Keeps):
+            write_whole(draft / _KEPT, made.keep(), private=True)
         for path in (*draft.iterdir(), draft):
             _sync(path)
         try:
@@ -333,6 +338,18 @@ def settings_of(directory: Path) -> Settings:
         raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None
     except UnicodeDecodeError as error:
         raise DamagedRun(f"{path} is damaged: {error}.") from None
+
+
+def kept_in(directory: Path) -> str | None:
+    """Return what the task of a run gave it to keep; None if that is nothing.
+
+    Raises:
+        DamagedRun: it cannot be read.
+    """
+    try:
+        return (directory / _KEPT).read_bytes().decode() if is_there(directory / _KEPT) else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DamagedRun(f"{directory / _KEPT} is damaged: {error}.") from None
 
 
 def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summary:

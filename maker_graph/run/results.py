@@ -167,7 +167,7 @@ class _Count:
         for number, decision in enumerate(decisions, start=1):
             if self._file is not None and self._trail is not None:
                 self._file.write(self._trail.line(number, decision))
-            if decision["status"] == "decided":
+            if decision["status"] == "decided" and number not in task.refused:
                 by = decision["by"] if decision["by"] in _NO_VOTE else "vote"
                 yield DecidedItem(number, task.items[number - 1], "decided", decision["answer"], by)
             else:

@@ -1,23 +1,23 @@
 """From a name to a task: those that ship, and those of a user's own."""
 
-import importlib
 import json
-import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
+from maker_graph.core.task import Keeps
 from maker_graph.errors import MakerError, UnknownTask, UsageError
+from maker_graph.tasks.code import find_module
 from maker_graph.tasks.curate.making import curate, names_code
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
 from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
+from maker_graph.tasks.migrate.task import Migrate
 from maker_graph.tasks.options import Option, Options, read_options
 from maker_graph.tasks.records import records
 
@@ -27,7 +27,7 @@ class LoadedTask:
     """A task with what it was made from. It is made once and handed on.
 
     Attributes:
-        name: `hanoi`, `records`, `decompose`, or `package.module:name`.
+        name: `hanoi`, `records`, `decompose`, `migrate`, or `package.module:name`.
         options: what the task was made with, as plain JSON.
         task: the task.
         inputs: name -> digest, of the files among its options, and of what it declares as its inputs.
@@ -39,7 +39,9 @@ class LoadedTask:
     inputs: dict[str, str] = field(default_factory=dict)
 
 
-def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | None = None) -> LoadedTask:
+def load_task(
+    name: str, options: Mapping[str, Any], began: Mapping[str, str] | None = None, kept: str | None = None
+) -> LoadedTask:
     """Return the task that `name` and `options` stand for.
 
     `package.module:name` is a task, or makes one when it is called with `options`; it imports that module.
@@ -48,6 +50,7 @@ def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | 
         name: of the task.
         options: what it is made with, as plain JSON.
         began: the inputs with which a run of it began, to be held against those of today: files before the task is made.
+        kept: what the task gave its run to keep; see `Keeps`.
 
     Raises:
         UnknownTask: there is none; the text says what there is.
@@ -63,7 +66,8 @@ def load_task(name: str, options: Mapping[str, Any], began: Mapping[str, str] | 
     examples = values.get(OPTION) if not is_task(make) and takes_examples(make) else None
     files = files_of(values)  # before the task reads them: what changes meanwhile is noticed when the run goes on
     own = {each: value for each, value in values.items() if each != OPTION or examples is None}
-    made = make if is_task(make) else _made(name, make, own)
+    again = partial(make.again, kept) if kept is not None and isinstance(make, Keeps) else make
+    made = make if is_task(make) else _made(name, again, own)
     if examples is not None:
         with_examples(made, examples)
     if began is not None:
@@ -127,6 +131,8 @@ def described(task: AnyTask | LoadedTask) -> LoadedTask:
     if type(task) is Hanoi:
         pegs = {} if (task.source, task.target) == (0, 2) else {"source": task.source, "target": task.target}
         return LoadedTask("hanoi", {"disks": task.disks, **pegs}, task)
+    if type(task) is Migrate:
+        return LoadedTask("migrate", task.options, task, digests_of(declared(task)))
     if type(task) is Decompose:
         bounds = {"max_depth": task.max_depth, "max_nodes": task.max_nodes}
         return LoadedTask("decompose", {"problem": task.problem, **bounds}, task)
@@ -140,7 +146,13 @@ def _as_now(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     return {each: value for each, value in options.items() if each != "digest"}, {"input": options["digest"]}
 
 
-SHIPPED: Mapping[str, Callable[..., AnyTask]] = {"hanoi": Hanoi, "records": records, "decompose": Decompose, "curate": curate}
+SHIPPED: Mapping[str, Callable[..., AnyTask]] = {
+    "hanoi": Hanoi,
+    "records": records,
+    "decompose": Decompose,
+    "curate": curate,
+    "migrate": Migrate,
+}
 """The tasks that come with this package. Any other name is code of the user's own."""
 
 
@@ -150,7 +162,9 @@ def runs_foreign_code(name: str, options: Mapping[str, Any]) -> bool:
     >>> runs_foreign_code("hanoi", {}), runs_foreign_code("curate", {"schema": "orders:Order"})
     (False, True)
     """
-    return name not in SHIPPED or (name == "curate" and names_code(options))
+    if name not in SHIPPED:
+        return True
+    return (name == "curate" and names_code(options)) or Options(name, SHIPPED[name]).are_code(options)
 
 
 def _maker_of(name: str) -> Any:
@@ -164,10 +178,8 @@ def _maker_of(name: str) -> Any:
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise UnknownTask(f"There is no task {name!r}: there are {', '.join(SHIPPED)}, and your own as package.module:name.")
-    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  sys.path holds strings
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109  sys.path holds strings
     try:
-        return reduce(getattr, attribute.split("."), importlib.import_module(module_name))
+        return reduce(getattr, attribute.split("."), find_module(module_name))
     except Exception as error:
         raise _not_made(name, error) from error
 

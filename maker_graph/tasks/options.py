@@ -20,6 +20,7 @@ from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 from maker_graph.files import file_named, name_of
+from maker_graph.tasks.code import Code, absolute
 from maker_graph.tasks.examples import OPTION, takes_examples
 
 REQUIRED = inspect.Parameter.empty
@@ -56,6 +57,11 @@ class Option(NamedTuple):
         """Whether it is the path of a file."""
         return any(isinstance(each, type) and issubclass(each, Path) for each in (self.kind, *get_args(self.kind)))
 
+    @property
+    def code(self) -> Code | None:
+        """How it is marked as the name of code; None if it is not."""
+        return next((each for each in get_args(self.kind)[1:] if isinstance(each, Code)), None)
+
     def read(self, text: str) -> JSON:
         """Return the value that `text` stands for, as it is kept.
 
@@ -63,7 +69,7 @@ class Option(NamedTuple):
             UsageError: it is none of this option.
         """
         adapter = self._adapter()
-        value = _absolute(self._read(adapter, text))
+        value = _absolute(self._read(adapter, text if self.code is None else absolute(text)))
         try:
             kept = name_of(value) if isinstance(value, Path) else plain(adapter.dump_python(value, mode="json"), own=True)
         except ValueError as error:
@@ -175,6 +181,11 @@ class Options:
         if not paths:
             raise UsageError(f"{self.name} takes no input file: leave out --input.")
         raise UsageError(f"{self.name} takes several files ({', '.join(paths)}): name the one with --set {paths[0]}=FILE.")
+
+    def are_code(self, given: Mapping[str, JSON]) -> bool:
+        """Say whether an option that is given names code that does not ship."""
+        marks = {name: option.code for name, option in self.known.items() if name in given}
+        return any(mark is not None and given[name] not in mark.ships for name, mark in marks.items())
 
     def _is_input(self, name: str) -> bool:
         try:

@@ -18,6 +18,7 @@ from maker_graph.core.decision import (
     first_of,
     judge,
     next_draw,
+    unasked,
     vote_of,
 )
 from maker_graph.core.red_flags import Sample, empty, estimated_tokens, named, refused, too_long, truncated
@@ -224,3 +225,20 @@ def test_the_first_sample_of_a_step_is_that_of_its_first_rung_also_once_it_was_r
     assert answered(after_trying([vote_of(kept)], hotter), reply)["first_agrees"]
     assert not answered(after_trying([vote_of(hotter)], kept), reply)["first_agrees"]
     assert after_trying([vote_of(kept)], voted("a", "a"))["first_agrees"]
+
+
+def test_a_parser_that_reads_by_rules_says_which_one_a_reply_breaks() -> None:
+    def parse(text: str) -> int:
+        if int(text) < 0:
+            raise Invalid("it is below 0")
+        return int(text)
+
+    how = Reader(parse=parse, key=None, check=None, red_flags={})
+    found = [judge(Sample(0, text), how) for text in ("1", "-1", "x")]
+    assert [each["flag"] for each in found] == [None, "invalid", "malformed"]
+    assert found[1]["why"] == "it is below 0"
+
+
+def test_a_vote_that_could_not_be_taken_is_undecided_without_a_sample() -> None:
+    decision = unasked("base", "the prompt is too long")
+    assert (decision["status"], decision["samples"], decision["candidate"]) == ("undecided", 0, None)

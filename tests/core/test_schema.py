@@ -112,3 +112,9 @@ def test_a_task_that_reads_replies_itself_says_what_they_are() -> None:
     assert schema_asked(bool, None, parsed=False) == schema_of(bool)
     with pytest.raises(UsageError, match="an attribute schema, the type whose JSON its parse reads; or leave structured out"):
         schema_asked(bool, None, parsed=True)
+
+
+def test_a_json_schema_that_a_task_says_itself_is_sent_as_others_are() -> None:
+    own = {"type": "object", "title": "Price", "properties": {"a": {"type": "string", "default": "x"}}, "required": []}
+    sent = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+    assert schema_of(own) == schema_asked(None, own, parsed=True) == sent

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import pytest
 
 from maker_graph import Invalid, UsageError
-from maker_graph.core.decision import Decision, Reader, after_trying, decide, judge, vote_of
+from maker_graph.core.decision import Decision, Reader, after_trying, decide, given, judge, vote_of
+from maker_graph.core.items import Items
 from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy
@@ -206,6 +207,17 @@ def test_a_decision_that_no_sample_was_drawn_for_is_no_other_without_votes() -> 
     assert found(Independent(), given, "bcd")[2:] == (0, 0, 0)
 
 
+def test_what_a_program_answered_is_held_against_the_truth_as_votes_are() -> None:
+    class Both(Independent, Keyed):
+        """Items are so."""
+
+    def program(answer: str) -> Decision:
+        return given(answer, "program")
+
+    assert found(Both(), program("A"), program("b"), decided("C", "c", k=2, key=str.lower), program("d")).verdict == "right"
+    assert found(Both(), program("A"), program("x"), program("c"), program("d")).wrong == 1
+
+
 class Vague(Wanted):
     def goal(self, state: Any) -> Any:
         return state["said"]
@@ -297,3 +309,32 @@ def test_what_is_given_is_held_against_nothing_and_what_a_part_votes_on_against_
     )  # fmt: skip
     assert found(PartedWithGoal(), *map(step, "a?x?")).verdict == "proved"
     assert found(PartedWithGoal(), *map(step, "a?5?")).because.startswith("the answer of step 3 contradicts a rule")
+
+
+class Spelled(Items):
+    """Words that a program spells in its own way; case is no part of a vote."""
+
+    items = ("a", "b")
+
+    def given(self, item: str) -> str:
+        return item.upper()
+
+    def prompt(self, item: str) -> str:
+        return item
+
+    def key(self, answer: str) -> str:
+        return answer.lower()
+
+    def truth(self, item: str) -> str:
+        return item if item == "a" else "c"
+
+
+def test_what_a_program_says_of_an_item_is_held_against_the_truth_as_votes_are() -> None:
+    machine = Machine(Spelled())
+    at, examiner = machine.begin(), Examiner(Spelled())
+    for answer in ("A", "B"):
+        decision = given(answer, "program")
+        examiner.see(decision, at)
+        at = machine.advance(at, decision)
+    found = examiner.found(at)
+    assert (found.wrong, found.single_wrong) == (1, 1)

@@ -174,6 +174,29 @@ def test_what_was_decided_before_a_failure_is_committed_or_kept_and_never_paid_f
     assert len(again) <= 6, "only what was in flight"
 
 
+def refusing(scope: Any) -> Any:
+    def reply(_: int, text: str) -> str:
+        if "long" in text:
+            raise ProviderFailure("too long", 400, scope)
+        return text.upper()
+
+    return reply
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_an_item_whose_question_is_not_accepted_is_left_open_and_the_others_go_on(*, blocking: bool) -> None:
+    log = run(Words("a", "long", "b", "long too", "c"), model=Scripted(script=refusing("step")), blocking=blocking)
+    assert answers(log) == ["A", None, "B", None, "C"]
+    assert [decode(entry)["status"] for entry in log.entries] == ["decided", "undecided"] * 2 + ["decided"]
+    with pytest.raises(ProviderFailure, match="too long"):
+        run(Words("a", "long", "b"), model=Scripted(script=refusing("run")), blocking=blocking)
+
+
+def test_where_no_question_is_accepted_the_run_stops() -> None:
+    with pytest.raises(ProviderFailure, match="too long"):
+        run(Words(*["long"] * 300), model=Scripted(script=refusing("step")), concurrency=1)
+
+
 def test_under_a_limit_that_is_nearly_reached_each_invocation_commits_an_item() -> None:
     left = 0
 

@@ -14,8 +14,8 @@ from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles
 from maker_graph.run.results import see_out, write_out
 from maker_graph.tasks import Records
+from maker_graph.tasks.curate.results import review_path
 from maker_graph.tasks.records import records
-from maker_graph.tasks.tables import review_path
 from tests.made import OPEN, decisions
 
 ROW = {"address": "12 B Elm St., 10115 BERLIN", "date": "3.4.24", "amount": "1.234,50 €"}

@@ -28,7 +28,8 @@ def test_each_field_is_a_question_of_its_own(rows: Any) -> None:
     task = CurateFields(rows, ORDER)
     assert len(task.items) == 15
     assert task.items[6] == {"row": rows[1], "field": "count"}
-    system, _ = task.prompt(task.items[6])
+    prompt: Any = task.prompt(task.items[6])
+    system, _ = prompt
     assert "count: whole number" in system[1]
     assert "currency" not in system[1]
     assert task.parse('{"count": 1}', task.items[6]) == {"count": 1}

@@ -14,7 +14,7 @@ from tests.tasks.curate.tables import ORDER, written
 
 arrow: Any = pytest.importorskip("pyarrow")
 parquet: Any = pytest.importorskip("pyarrow.parquet")
-RECORD = {"name": "Tea", "count": 1, "price": "1.20", "currency": "EUR", "paid": None}
+RECORD: dict[str, Any] = {"name": "Tea", "count": 1, "price": "1.20", "currency": "EUR", "paid": None}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from maker_graph.tasks.curate.results import Ended, columns_of, write_rows
 from maker_graph.tasks.curate.rows import open_rows
 from tests.tasks.curate.tables import ORDER, ROWS, written
 
-RECORD = {"name": "Coffee", "count": 3, "price": "2.50", "currency": "EUR", "paid": None}
+RECORD: dict[str, Any] = {"name": "Coffee", "count": 3, "price": "2.50", "currency": "EUR", "paid": None}
 
 
 @pytest.mark.parametrize("mine", ["price", "Price ", "status", "sta\u00adtus"])

@@ -14,7 +14,7 @@ from maker_graph.tasks.curate.rows import open_rows
 from maker_graph.tasks.curate.task import Curate, object_in
 from tests.tasks.curate.tables import ORDER, ROWS, written
 
-TEA = {"name": "Tea", "count": 1, "price": "1.20", "currency": "EUR", "paid": None}
+TEA: dict[str, Any] = {"name": "Tea", "count": 1, "price": "1.20", "currency": "EUR", "paid": None}
 
 
 @pytest.fixture

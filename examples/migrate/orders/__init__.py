@@ -1,0 +1,1 @@
+"""A tiny code base to be migrated."""

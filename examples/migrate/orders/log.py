@@ -1,0 +1,8 @@
+"""What is written into the log."""
+
+import datetime
+
+
+def line(text: str) -> str:
+    """Return a line of the log."""
+    return f"{datetime.datetime.utcnow():%H:%M:%S} {text}"

@@ -1,0 +1,87 @@
+"""Code of the user's own that an option of a task names: `package.module:name`, or `file.py:name`.
+
+Such an option is marked in its annotation: `Annotated[str, Code(...)]`. Whoever opens a run with one does not import it merely
+because the directory of the run names it; see `ships` in `loading.py`.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Container
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from maker_graph.errors import MakerError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Marks an option whose text names code.
+
+    Attributes:
+        ships: the names that stand for code of this package.
+    """
+
+    ships: Container[str] = ()
+
+
+def absolute(name: str) -> str:
+    """Return the name of code with the path of its file made absolute, so that it is the same in whatever folder.
+
+    >>> absolute("package.module:Rule")
+    'package.module:Rule'
+    """
+    file, colon, attribute = name.rpartition(":")
+    return f"{Path(file).absolute()}:{attribute}" if colon and file.endswith(".py") else name
+
+
+def file_of(name: str) -> Path | None:
+    """Return the file in a name like `file.py:name`; None of any other name."""
+    file, colon, _ = name.rpartition(":")
+    return Path(file) if colon and file.endswith(".py") else None
+
+
+def imported(name: str, what: str) -> Any:
+    """Return what `name` stands for; its module is imported.
+
+    Args:
+        name: `package.module:name` or `file.py:name`.
+        what: it is, for what is said of it, such as "The rule".
+
+    Raises:
+        UsageError: there is none, or its import fails.
+    """
+    module_name, colon, attribute = name.rpartition(":")
+    if not colon or not module_name or not attribute:
+        raise UsageError(f"{what} {name!r} is no name of code: give file.py:Name or package.module:Name.")
+    try:
+        path = file_of(name)
+        module = find_module(module_name) if path is None else _of_file(path)
+        return reduce(getattr, attribute.split("."), module)
+    except MakerError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{what} {name!r} cannot be imported: {type(error).__name__}: {error}.") from error
+
+
+def find_module(name: str) -> ModuleType:
+    """Return a module by its name; those in the current folder are found too."""
+    here = os.getcwd()  # noqa: PTH109  sys.path holds strings
+    if "" not in sys.path and here not in sys.path:
+        sys.path.insert(0, here)
+    return importlib.import_module(name)
+
+
+def _of_file(path: Path) -> ModuleType:
+    """Return the module in a file; it is executed anew each time, and no other module can import it."""
+    spec = importlib.util.spec_from_file_location(f"maker_graph_own_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UsageError(f"There is no file {path}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pydantic look a class's module up
+    spec.loader.exec_module(module)
+    return module

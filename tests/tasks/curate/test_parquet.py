@@ -5,15 +5,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as arrow
 import pytest
+from pyarrow import parquet
 
 from maker_graph.errors import UsageError
 from maker_graph.tasks.curate.results import Ended, columns_of, write_rows
 from maker_graph.tasks.curate.rows import open_rows
 from tests.tasks.curate.tables import ORDER, written
 
-arrow: Any = pytest.importorskip("pyarrow")
-parquet: Any = pytest.importorskip("pyarrow.parquet")
 RECORD: dict[str, Any] = {"name": "Tea", "count": 1, "price": "1.20", "currency": "EUR", "paid": None}
 
 

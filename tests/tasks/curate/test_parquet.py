@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow as arrow
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -20,14 +20,14 @@ RECORD: dict[str, Any] = {"name": "Tea", "count": 1, "price": "1.20", "currency"
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     columns = {
-        "id": arrow.array([1, 2, 3], arrow.int8()),
-        "when": arrow.array([datetime(2026, 1, 2), None, None], arrow.timestamp("us")),  # noqa: DTZ001  as in the file
-        "dec": arrow.array([Decimal("1.50"), None, None]),
+        "id": pa.array([1, 2, 3], pa.int8()),
+        "when": pa.array([datetime(2026, 1, 2), None, None], pa.timestamp("us")),  # noqa: DTZ001  as in the file
+        "dec": pa.array([Decimal("1.50"), None, None]),
         "odd": [float("nan"), 1.5, None],
         "raw": [b"\x01", None, None],
         "nested": [[{"a": 1}], [], None],
     }
-    parquet.write_table(arrow.table(columns), tmp_path / "t.parquet", row_group_size=1)
+    parquet.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=1)
     return tmp_path / "t.parquet"
 
 

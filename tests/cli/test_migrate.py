@@ -184,6 +184,27 @@ def test_a_run_that_stopped_writes_no_patch_and_asks_no_more_if_the_code_has_cha
     assert (tmp_path / "x.patch").exists()
 
 
+def test_tests_that_were_asked_for_are_not_forgotten_by_a_resume(cli: Cli, tree: Path, tmp_path: Path) -> None:
+    (tree / "pkg" / "a.py").write_text("x = old(1), old(2), old(3)\n")
+    rule = ("--rule", f"{OWN}:Plain")
+    words = ("--path", "tree/pkg", *rule, "--out", "x.patch", "--lookahead", "1", "--max-calls", "3", "--test", "true", "--yes")
+    assert cli("run", "migrate", *words, *RUN).returncode == 4
+    on = ("--max-calls", "99", "--task", "migrate", "-q")
+    refused = cli("resume", "r", *on)
+    assert refused.returncode == 2
+    assert "add --test true, or --test none" in refused.stderr
+    assert not (tmp_path / "x.patch").exists()
+    assert cli("resume", "r", "--test", "none", *on).returncode == 0
+    assert (tmp_path / "x.patch").exists()
+
+
+def test_a_patch_never_takes_the_place_of_the_code(cli: Cli, tree: Path) -> None:
+    done = cli("run", "migrate", "--path", "tree/pkg", "--out", "tree/pkg/a.py", "--force", *RUN)
+    assert done.returncode == 2
+    assert "is a file of the code" in done.stderr
+    assert (tree / "pkg" / "a.py").read_text() == CODE
+
+
 def test_the_figures_can_be_read_as_json(cli: Cli, tree: Path) -> None:  # noqa: ARG001
     done = cli("run", "migrate", "--path", "tree/pkg", "--out", "x.patch", *RUN, "--json")
     assert result(done)["verdict"] == "right"

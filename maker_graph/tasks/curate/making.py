@@ -10,6 +10,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.checks import function
 from maker_graph.errors import UsageError
 from maker_graph.files import users_text
+from maker_graph.tasks.code import absolute
 from maker_graph.tasks.curate.fields import CurateFields
 from maker_graph.tasks.curate.labelled import LabelledRow, read_labelled
 from maker_graph.tasks.curate.model_schema import ModelSchema
@@ -21,10 +22,7 @@ from maker_graph.tasks.curate.task import Curate, Program
 
 def _located(source: str) -> str:
     """Return the name of a schema or a program such that it means the same in whatever folder a run goes on."""
-    place, colon, name = source.rpartition(":")
-    if source.lower().endswith(".json"):
-        return str(Path(source).absolute())
-    return f"{Path(place).absolute()}{colon}{name}" if place.endswith(".py") else source
+    return str(Path(source).absolute()) if source.lower().endswith(".json") else absolute(source)
 
 
 Code = Annotated[str, AfterValidator(_located)]

@@ -5,7 +5,6 @@ Trees are compared as Python's own parser gives them, so spacing, quotes and par
 
 import ast
 import io
-import json
 import re
 import tokenize
 from collections.abc import Iterable, Sequence
@@ -215,8 +214,3 @@ def _with_imports(text: str, imports: Iterable[tuple[str, str]]) -> str:
     for place, name in imports:
         AddImportsVisitor.add_needed_import(context, place, name or None)
     return AddImportsVisitor(context).transform_module(module).code
-
-
-def plain_key(code: str) -> str:
-    """Return `same_tree` as one text."""
-    return json.dumps(same_tree(code))

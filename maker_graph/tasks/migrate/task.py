@@ -274,7 +274,13 @@ class Migrate(Items):
         return path if below == "." else f"{below}/{path}"
 
     def outputs(self, out: Path) -> Sequence[Path]:
-        """Return the patch, and the file beside it that lists what is not in it."""
+        """Return the patch, and the file beside it that lists what is not in it.
+
+        Raises:
+            UsageError: it is a file of the code.
+        """
+        if any(out.resolve() == (self.root / path).resolve() for path in self.sources):
+            raise UsageError(f"--out {out} is a file of the code that is migrated: give another name for the patch.")
         return [out, review_path(out)]
 
     def write(self, decided: Iterable[DecidedItem], out: Path) -> None:

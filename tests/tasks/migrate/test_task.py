@@ -119,3 +119,10 @@ def test_the_oldest_python_may_be_named(tmp_path: Path) -> None:
     assert Migrate(tmp_path, python="3.12").items[0]["target"] == [3, 12]
     with pytest.raises(UsageError, match="a version such as"):
         Migrate(tmp_path, python="three")
+
+
+def test_code_that_is_nested_too_deeply_is_no_answer(tmp_path: Path) -> None:
+    task = migration(tmp_path)
+    for code in ("new(" + "+".join(["1"] * 3000) + ")", "new(" * 150 + ")" * 150, "[" * 5000):
+        with pytest.raises((ValueError, Invalid)):
+            task.check(task.items[0], str(task.parse(code, task.items[0])))

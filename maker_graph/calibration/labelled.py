@@ -363,6 +363,6 @@ def _how_far(line: Line) -> Iterator[str]:
     if line.needed is None:
         yield "So many are wrong that more labels would not help: a better model, check or question would."
     elif line.needed <= tally.rows:
-        yield "It would be enough alone; among several, one that is tested before it is not."
+        yield "It would be enough alone. Among several it is not: they share the doubt, and are tested in their order."
     else:
         yield f"If the rows go on like this, about {line.needed:,} labelled ones would prove it."

@@ -275,8 +275,8 @@ def run_command(
         "lookahead": parse_lookahead(lookahead),
         "on_doubt": parse_on_doubt(on_doubt) or "again",
         "draft_model": draft_model,
-        "out": out,
-        "provenance": provenance,
+        "out": None if out is None else out.absolute(),
+        "provenance": None if provenance is None else provenance.absolute(),
         "force": force,
     }
     how = Solving(

@@ -12,7 +12,7 @@ without its graph (`direct.py`).
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -60,16 +60,14 @@ class ItemsState(MakerOutput):
 
 
 class _Answering:
-    """Answers one item, on as many rungs as it takes; what the rungs of a cascade passed on goes to `climbs`, by its step."""
+    """Answers one item, on as many rungs as it takes; what the rungs of a cascade passed on goes to the climbs of `slots`."""
 
-    def __init__(
-        self, voters: Voters, config_of: Callable[[int], RunnableConfig], climbs: MutableMapping[int, Sequence[Vote]]
-    ) -> None:
+    def __init__(self, voters: Voters, config_of: Callable[[int], RunnableConfig], slots: Slots) -> None:
         self._voters = voters
         self._direct = [voter.direct for voter in voters.rungs if isinstance(voter, MicrostepGraph)]
         self._config_of = config_of
-        self._climbs = climbs
-        self._refusals = 0  # in a row
+        self._slots = slots
+        self._climbs = slots.climbs
 
     def config(self, step: int) -> RunnableConfig:
         return detached(self._config_of(step))
@@ -84,7 +82,7 @@ class _Answering:
             except ProviderFailure as failure:
                 decision = self._refused(direct.by, failure)
             else:
-                self._refusals = 0
+                self._slots.refusals = 0
             if (following := self._voters.after(rung, decision)) is None:
                 return after_trying(tried, decision)
             tried, rung = self._passed_on(step, tried, decision), following
@@ -101,7 +99,7 @@ class _Answering:
             except ProviderFailure as failure:
                 decision = self._refused(direct.by, failure)
             else:
-                self._refusals = 0
+                self._slots.refusals = 0
             if (following := self._voters.after(rung, decision)) is None:
                 return after_trying(tried, decision)
             tried, rung = self._passed_on(step, tried, decision), following
@@ -112,8 +110,8 @@ class _Answering:
         Raises:
             ProviderFailure: it is not about this item; or it is the same with all, one after the other.
         """
-        self._refusals += 1
-        if failure.scope != "step" or self._refusals >= REFUSALS:
+        self._slots.refusals += 1
+        if failure.scope != "step" or self._slots.refusals >= REFUSALS:
             raise failure
         return unasked(by, str(failure))
 
@@ -191,7 +189,7 @@ def items_at_once(
     vote, *others = voters.rungs  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
 
     def answering(rungs: Sequence[Voter], slots: Slots) -> _Answering:
-        return _Answering(replace(voters, rungs=rungs), config_of, slots.climbs)
+        return _Answering(replace(voters, rungs=rungs), config_of, slots)
 
     def follow(values: Mapping[str, Any], slots: Slots, crew: Crew) -> None:
         concurrency = get_config().get("max_concurrency")

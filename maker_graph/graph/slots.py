@@ -91,6 +91,7 @@ class Slots:
         executor: the threads, if the work is done in threads.
         signal: set whenever an item ends.
         climbs: the votes of items that are on their way up a cascade, by step.
+        refusals: how many questions in a row the provider has not accepted.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Slots:
         self._kept: dict[int, Decision] = {} if self._log is None else dict(self._log.decided_ahead())
         self._climb_log = log if isinstance(log, ClimbLog) else None
         self.climbs: dict[int, Sequence[Vote]] = {}
+        self.refusals = 0
         if self._climb_log is not None:
             self.climbs = {step: climb.tried for step, climb in self._climb_log.climbs().items() if climb.tried}
         self._drawn = 0

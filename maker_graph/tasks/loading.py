@@ -1,6 +1,5 @@
 """From a name to a task: those that ship, and those of a user's own."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -13,6 +12,7 @@ from maker_graph.core.task import Keeps
 from maker_graph.errors import MakerError, UnknownTask, UsageError
 from maker_graph.tasks.code import find_module
 from maker_graph.tasks.curate.making import curate, names_code
+from maker_graph.tasks.curate.task import Curate
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
@@ -99,22 +99,6 @@ def options_of(name: str) -> Mapping[str, Option]:
     return {} if is_task(make) else Options(name, make).known
 
 
-def make_task(name: str, /, **options: Any) -> LoadedTask:
-    """Return the task that `maker-graph run NAME` makes of these options, with paths made absolute.
-
-    A run of it can be gone on with on the command line. A file is a path or its name.
-
-    >>> make_task("hanoi", disks=3).options
-    {'disks': 3}
-
-    Raises:
-        UnknownTask: there is no such task.
-        UsageError: it cannot be made with these options.
-    """
-    texts = [f"{each}={value if isinstance(value, str | Path) else json.dumps(value)}" for each, value in options.items()]
-    return load_task(name, options_named(name, texts))
-
-
 def described(task: AnyTask | LoadedTask) -> LoadedTask:
     """Return `task` with the name and the options by which it can be made again, and what it declares as its inputs.
 
@@ -128,6 +112,8 @@ def described(task: AnyTask | LoadedTask) -> LoadedTask:
     """
     if isinstance(task, LoadedTask):
         return task
+    if isinstance(task, Curate) and task.options is not None:
+        return LoadedTask("curate", dict(task.options), task, digests_of(declared(task)))
     if type(task) is Hanoi:
         pegs = {} if (task.source, task.target) == (0, 2) else {"source": task.source, "target": task.target}
         return LoadedTask("hanoi", {"disks": task.disks, **pegs}, task)

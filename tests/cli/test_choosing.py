@@ -70,7 +70,9 @@ def test_one_command_measures_chooses_runs_and_says_what_the_labels_back(cli: Cl
     assert "With 95 % confidence at most" in result(again)["backing"]
     assert result(again)["sessions"] == 2, "the same command goes on with its run, and asks nothing"
     assert read_samples(table / "runs" / "r.labelled" / "t0.7.jsonl")[0].labels.keys() == set(range(LABELLED - FIVE))
+    (table / "clean.csv").unlink()
     resumed = cli("resume", "r", "--json")
+    assert (table / "clean.csv").exists()
     assert result(resumed)["backing"] == result(again)["backing"]
     assert cli("report", "r").returncode == 0
     page = (table / "runs" / "r" / "report.html").read_text()

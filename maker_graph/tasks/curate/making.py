@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel
 
+from maker_graph.core.canonical import JSON
 from maker_graph.core.checks import function
 from maker_graph.errors import UsageError
 from maker_graph.files import users_text
+from maker_graph.tasks.code import absolute
 from maker_graph.tasks.curate.fields import CurateFields
 from maker_graph.tasks.curate.labelled import LabelledRow, read_labelled
 from maker_graph.tasks.curate.model_schema import ModelSchema
@@ -20,10 +22,7 @@ from maker_graph.tasks.curate.task import Curate, Program
 
 def _located(source: str) -> str:
     """Return the name of a schema or a program such that it means the same in whatever folder a run goes on."""
-    place, colon, name = source.rpartition(":")
-    if source.lower().endswith(".json"):
-        return str(Path(source).absolute())
-    return f"{Path(place).absolute()}{colon}{name}" if place.endswith(".py") else source
+    return str(Path(source).absolute()) if source.lower().endswith(".json") else absolute(source)
 
 
 Code = Annotated[str, AfterValidator(_located)]
@@ -88,7 +87,11 @@ def curation(
         paths.get("truth"),
         paths.get("labelled"),
     )
-    task.inputs = {**task.inputs, **paths}  # a run cannot make this task again, and would not know of them
+    task.inputs = {**task.inputs, **paths}  # a run that cannot make this task again would not know of them
+    if isinstance(schema, str) and (program is None or isinstance(program, str)):
+        named = {"schema": _located(schema), **({} if program is None else {"program": _located(program)})}
+        more: dict[str, JSON] = {**({"per_field": True} if per_field else {}), **({"prefix": prefix} if prefix else {})}
+        task.options = {**{name: str(path) for name, path in paths.items()}, **named, **more}
     return task
 
 

@@ -4,7 +4,6 @@ A schema reads records, and gives them back in one form: plain JSON of its field
 ways, as replies are flagged. `ValueError`: it is not of this form. `Invalid`: it breaks a rule, and the reason says which.
 """
 
-import importlib
 import importlib.util
 import json
 import re
@@ -17,6 +16,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.characters import visible
 from maker_graph.errors import Invalid, UsageError
 from maker_graph.files import is_there
+from maker_graph.tasks.code import find_module
 
 _FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]\s*[^\s]")  # the last four are the wide forms of the others
 _NUMBER = re.compile(r"\s*[+\-]\s?[0-9][0-9.,' \u00a0\u202f]*(?:[eE][+\-]?[0-9]+)?\s?%?\s*")
@@ -133,10 +133,7 @@ def load_named(source: str, what: str, wanted: str) -> Named:
 
 def _module(place: str) -> Any:
     if not place.endswith(".py"):
-        here = str(Path.cwd())
-        if "" not in sys.path and here not in sys.path:
-            sys.path.insert(0, here)
-        return importlib.import_module(place)
+        return find_module(place)
     path = Path(place).absolute()
     if not is_there(path):
         raise UsageError(f"{path} is not there: give a file with Python code.")

@@ -32,9 +32,11 @@ class Curate(Items):
         schema: what a structured reply is held to.
         columns: those of the results.
         inputs: the files on which the schema stands. Those of the program are none: it can be mended, and the run goes on.
+        options: with which `curate` makes it again, as they are kept with a run; None if they cannot say it.
     """
 
     whole = True
+    options: Mapping[str, JSON] | None = None
 
     def __init__(
         self,

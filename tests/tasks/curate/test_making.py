@@ -8,7 +8,7 @@ import pytest
 from maker_graph import Run
 from maker_graph.errors import UnusableRun, UsageError
 from maker_graph.tasks import Curate, curation
-from maker_graph.tasks.loading import load_task, options_named, runs_foreign_code
+from maker_graph.tasks.loading import described, load_task, options_named, runs_foreign_code
 from tests.tasks.curate.tables import LABELLED, ROWS, Order, written
 
 CODE = "from tests.tasks.curate.tables import Order\ndef program(row):\n    return None\n"
@@ -32,6 +32,21 @@ def test_names_of_files_are_kept_whole(folder: Path, monkeypatch: pytest.MonkeyP
     assert len(task.items) == 15
     assert task.columns.status == "n_status"
     assert options_named("curate", ["schema=mine.models:Order", "input=/x"])["schema"] == "mine.models:Order"
+
+
+def test_a_task_that_is_made_in_python_by_names_is_gone_on_with_by_its_options(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    loaded = described(curation("t.csv", "o.py:Order", program="o.py:program", prefix="n_"))
+    assert loaded.name == "curate"
+    with Run.create(folder / "run", loaded, model="openai:any") as run:
+        began = run.settings.began
+    monkeypatch.chdir("/")
+    again = load_task("curate", loaded.options, began)
+    assert (again.options, len(again.task.items)) == (loaded.options, 3)  # type: ignore[union-attr]  # it has items
+    assert described(curation(folder / "t.csv", Order)).options == {}, "a class has no name by which it is found again"
 
 
 def test_a_schema_or_a_program_in_python_is_foreign_code_and_a_json_schema_is_none() -> None:

@@ -15,8 +15,6 @@ from maker_graph.run.uses import labels_used
 from maker_graph.simulation import Replies
 from maker_graph.tasks.labelled import with_labelled
 
-pytest.importorskip("scipy")
-
 Error = Callable[[int], float]
 
 SMALL = "sim:perfect,error=.2,favourite=1"

@@ -18,8 +18,6 @@ from tests.cli.commands import result
 from tests.conftest import Cli
 from tests.models.serving import gateway
 
-pytest.importorskip("scipy")
-
 SCHEMA = """
 from pydantic import BaseModel, ConfigDict
 

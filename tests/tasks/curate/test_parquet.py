@@ -5,29 +5,29 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from maker_graph.errors import UsageError
 from maker_graph.tasks.curate.results import Ended, columns_of, write_rows
 from maker_graph.tasks.curate.rows import open_rows
 from tests.tasks.curate.tables import ORDER, written
 
-arrow: Any = pytest.importorskip("pyarrow")
-parquet: Any = pytest.importorskip("pyarrow.parquet")
 RECORD: dict[str, Any] = {"name": "Tea", "count": 1, "price": "1.20", "currency": "EUR", "paid": None}
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     columns = {
-        "id": arrow.array([1, 2, 3], arrow.int8()),
-        "when": arrow.array([datetime(2026, 1, 2), None, None], arrow.timestamp("us")),  # noqa: DTZ001  as in the file
-        "dec": arrow.array([Decimal("1.50"), None, None]),
+        "id": pa.array([1, 2, 3], pa.int8()),
+        "when": pa.array([datetime(2026, 1, 2), None, None], pa.timestamp("us")),  # noqa: DTZ001  as in the file
+        "dec": pa.array([Decimal("1.50"), None, None]),
         "odd": [float("nan"), 1.5, None],
         "raw": [b"\x01", None, None],
         "nested": [[{"a": 1}], [], None],
     }
-    parquet.write_table(arrow.table(columns), tmp_path / "t.parquet", row_group_size=1)
+    parquet.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=1)
     return tmp_path / "t.parquet"
 
 

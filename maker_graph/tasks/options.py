@@ -155,8 +155,8 @@ class Options:
             self.option(name)
         for name, option in self.known.items():
             if option.default is REQUIRED and name not in given:
-                how = f"--set {name}=VALUE{' or --input FILE' if self._is_input(name) else ''}"
-                raise UsageError(f"{self.name} needs {name} ({_shown(option.kind)}): give {how}.")
+                how = "--input FILE" if self._is_input(name) else f"--{name.replace('_', '-')} VALUE"
+                raise UsageError(f"{self.name} needs {name} ({_shown(option.kind)}): give {how}, or --set {name}=VALUE.")
 
     def values(self, given: Mapping[str, JSON]) -> dict[str, Any]:
         """Return the options that were kept as the values with which the task is made.

@@ -24,7 +24,7 @@ ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
         (["run", "tests.graph.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
         (["run", "nopackage.here:x"], "No module named"),
         (["run", "os:sep"], "cannot be made"),
-        (["run", "json:loads"], "json:loads needs s (str): give --set s=VALUE"),
+        (["run", "json:loads"], "json:loads needs s (str): give --s VALUE, or --set s=VALUE"),
         (["run", "json:JSONDecoder"], "no task"),
         (["run", "hanoi", "--model", "gpt-4.1-mini"], "provider:model"),
         (["run", "hanoi", "--model", "sim:gpt-9"], "gpt-oss-20b"),

@@ -68,7 +68,7 @@ def test_options_that_a_task_cannot_have_are_told() -> None:
         load_task("hanoi", {"disks": 0})
     with pytest.raises(UsageError, match=r"hanoi has no option 'disk': there are disks \(int, 10 if left out\), source"):
         load_task("hanoi", {"disk": 4})
-    with pytest.raises(UsageError, match=r"records needs input \(Path\): give --set input=VALUE or --input FILE"):
+    with pytest.raises(UsageError, match=r"records needs input \(Path\): give --input FILE, or --set input=VALUE"):
         load_task("records", {})
 
 

@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_told_in_a_sentence(texts: list[str], problem: str)
 
 
 def test_what_is_missing_is_told_and_how_to_give_it() -> None:
-    with pytest.raises(UsageError, match=r"mine:task needs rows \(Path\): give --set rows=VALUE or --input FILE\."):
+    with pytest.raises(UsageError, match=r"mine:task needs rows \(Path\): give --input FILE, or --set rows=VALUE\."):
         OPTIONS.values({"size": 4})
 
 

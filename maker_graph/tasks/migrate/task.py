@@ -76,10 +76,8 @@ class Migrate(Items):
                 found.append((each, sites))
         self._found(found)
         if not self.items:
-            left = f", and {len(self.left_out):,} were left out ({self.left_out[0].path}: {self.left_out[0].why})"
-            raise UsageError(
-                f"The rule finds nothing in {path}: {number:,} Python files were searched{left if self.left_out else ''}."
-            )
+            left = [f", and {len(self.left_out):,} were left out ({each.path}: {each.why})" for each in self.left_out[:1]]
+            raise UsageError(f"The rule finds nothing in {path}: {number:,} Python files were searched{''.join(left)}.")
 
     @classmethod
     def again(cls, kept: str, path: Path, rule: str = "percent", python: str | None = None) -> Self:

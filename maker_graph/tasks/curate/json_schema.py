@@ -58,6 +58,9 @@ class JsonSchema:
         properties = schema.get("properties")
         if not isinstance(properties, Mapping) or not properties or schema.get("type", "object") != "object":
             raise UsageError(f'{name} is no schema of records: it needs "type": "object" and "properties" with the fields.')
+        self._validator = _validator(schema, name)
+        if lost := [each for each in schema.get("required", ()) if each not in properties]:
+            raise UsageError(f"{name} requires {visible(str(lost[0]))[:40]!r}, which is none of its properties: add it there.")
         loose = {each: part for each, part in schema.items() if each not in _ABOUT_ALL} | {"properties": properties}
         required = [field] if field in schema.get("required", ()) else []
         self.name = name
@@ -67,9 +70,8 @@ class JsonSchema:
         if field is not None:
             self.told = {**loose, "type": "object", "properties": {field: properties[field]}, "required": required}
         self._whole = schema
-        self._validator = _validator(
-            schema if field is None else {**loose, **({"required": required} if required else {})}, name
-        )
+        if field is not None:
+            self._validator = _validator({**loose, **({"required": required} if required else {})}, name)
         self._loose = _validator(loose, name)
 
     @property

@@ -13,6 +13,7 @@ from maker_graph.core.answers import candidate_of, reader_of
 from maker_graph.core.canonical import JSON, plain, strict_json
 from maker_graph.core.characters import visible
 from maker_graph.errors import Invalid, UsageError
+from maker_graph.tasks.curate.prompts import resolved
 from maker_graph.tasks.curate.schema import see_cells
 
 _OF_THE_FORM = ("missing", "extra_forbidden", "json_invalid")
@@ -49,6 +50,11 @@ class ModelSchema:
             raise UsageError(f"{name} is no pydantic model with fields: a schema is a subclass of pydantic.BaseModel.")
         reader_of(model)  # or it raises: what cannot be voted on
         fields = [field for field, info in model.model_fields.items() if not info.exclude]
+        if lost := [field for field, info in model.model_fields.items() if info.exclude and info.is_required()]:
+            raise UsageError(
+                f"{name} excludes {lost[0]} from its JSON and requires it too, so a record cannot be read again: "
+                "give it a default."
+            )
         if not fields:
             raise UsageError(f"{name} has no fields: a record needs at least one.")
         return cls(model, name, inputs or {}, fields)
@@ -57,6 +63,7 @@ class ModelSchema:
     def told(self) -> Mapping[str, Any]:
         """The JSON schema of the model, with its docstring as the description."""
         whole = self._model.model_json_schema(by_alias=False)
+        whole = dict(resolved(whole, whole))  # a model that names itself is a reference
         properties = {name: whole["properties"][name] for name in self.fields}
         return {
             **whole,

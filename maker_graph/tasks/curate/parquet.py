@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_extra
-from maker_graph.tasks.curate.columns import see_header
+from maker_graph.tasks.curate.columns import named, see_header
 from maker_graph.tasks.curate.prompts import kinds_of
 from maker_graph.tasks.curate.results import Columns, Ended, cell
 from maker_graph.tasks.curate.rows import Rows
@@ -70,23 +70,45 @@ class ParquetRows:
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, place: int) -> dict[str, JSON]:
-        """Return the row at `place`: column -> plain JSON."""
-        return {name: _plain(value) for name, value in self.values(place).items()}
-
-    def values(self, place: int) -> dict[str, Any]:
-        """Return the row at `place` with the values that Python has for it.
+        """Return the row at `place`: column -> plain JSON.
 
         Raises:
             IndexError: there is none.
+            UsageError: a value of it cannot be read; the text says which.
         """
         if not 0 <= place < len(self):
             raise IndexError(place)
         group = bisect_right(self._ends, place)
         with self._lock:
-            table = self._group(group)
-        (row,) = table.slice(place - (self._ends[group - 1] if group else 0), 1).to_pylist()
-        found: dict[str, Any] = row
-        return found
+            row = self._group(group).slice(place - (self._ends[group - 1] if group else 0), 1)
+        return {name: self._value(name, row.column(name), place) for name in self.columns}
+
+    def table(self, places: Sequence[int]) -> Any:
+        """Return the rows at `places`, in their order, as a table of pyarrow: with values for which Python has none."""
+        parts = []
+        for group, inside in groupby(places, key=lambda place: bisect_right(self._ends, place)):
+            begin = self._ends[group - 1] if group else 0
+            with self._lock:
+                parts.append(self._group(group).take([place - begin for place in inside]))
+        return _arrow().concat_tables(parts)
+
+    def _value(self, name: str, column: Any, place: int) -> JSON:
+        """Return the one value of a column as plain JSON; what Python has no value for, as the text that pyarrow makes of it.
+
+        Raises:
+            UsageError: there is none; the text says where.
+        """
+        try:
+            try:
+                return _plain(column[0].as_py())
+            except (ValueError, OverflowError):  # such as nanoseconds
+                return _plain(column.cast(_arrow().string())[0].as_py())
+        except (ValueError, OverflowError, NotImplementedError) as error:
+            reason = visible(str(error).partition("\n")[0])[:160].rstrip(".")
+            raise UsageError(
+                f"{self.path}, row {place + 1}: {named([name])} of type {visible(str(column.type))[:80]} cannot be read "
+                f"({reason}). Convert the column, or take it out."
+            ) from None
 
     def _group(self, group: int) -> Any:
         if group not in self._groups:
@@ -131,32 +153,38 @@ class ParquetWriter:
         own: dict[str, Any] = {name: self._source.types.field(name) for name in columns.input} if self._source else {}
         fields = [arrow.field(number, arrow.int64())] if number else []
         fields += [own.get(name, arrow.field(name, arrow.string())) for name in columns.input]
-        kinds = {field: kinds_of(schema, field) for field in columns.fields}
-        self._texts = {columns.fields[field] for field, kind in kinds.items() if kind not in _KINDS}
-        fields += [
-            arrow.field(column, getattr(arrow, _KINDS.get(kinds[field], "string"))())
-            for field, column in columns.fields.items()
-        ]
+        kinds = {column: _KINDS.get(kinds_of(schema, field), _TEXT) for field, column in columns.fields.items()}
+        self._made = {column: made for column, (_, made) in kinds.items()}
+        fields += [arrow.field(column, getattr(arrow, kind)()) for column, (kind, _) in kinds.items()]
         self._schema = arrow.schema([*fields, arrow.field(columns.status, arrow.string())])
         self._writer = arrow.parquet.ParquetWriter(path, self._schema)
+        self._places: list[int] = []
         self._batch: list[dict[str, Any]] = []
 
     def write(self, ended: Ended) -> None:
         """Write a row; a field of several kinds, or of a nested one, is written as a text, as in a cell of CSV."""
+        row: dict[str, Any] = {self._number: ended.place + 1} if self._number else {}
         if self._source is None:
-            row: dict[str, Any] = {name: _text(ended.row.get(name)) for name in self._columns.input}
-        else:
-            row = self._source.values(ended.place)
-        new = self._columns.values(ended)
-        row |= {name: _text(value) if name in self._texts else value for name, value in new.items()}
-        self._batch.append({self._number: ended.place + 1, **row} if self._number else row)
+            row |= {name: _text(ended.row.get(name)) for name in self._columns.input}
+        for name, value in self._columns.values(ended).items():
+            row[name] = None if value is None else self._made.get(name, cell)(value)
+        self._places.append(ended.place)
+        self._batch.append(row)
         if len(self._batch) >= BATCH:
             self._flush()
 
     def _flush(self) -> None:
-        if self._batch:
-            self._writer.write_table(self._arrow.Table.from_pylist(self._batch, schema=self._schema))
-            self._batch = []
+        if not self._batch:
+            return
+        source = None if self._source is None else self._source.table(self._places)
+        columns = [
+            source.column(field.name).cast(field.type)
+            if source is not None and field.name in self._columns.input
+            else self._arrow.array([row.get(field.name) for row in self._batch], field.type)
+            for field in self._schema
+        ]
+        self._writer.write_table(self._arrow.Table.from_arrays(columns, schema=self._schema))
+        self._places, self._batch = [], []
 
     def __enter__(self) -> Self:
         return self
@@ -167,8 +195,13 @@ class ParquetWriter:
         self._writer.close()
 
 
-_KINDS = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool_"}
-"""Kind of JSON -> type of Arrow."""
+_TEXT = ("string", cell)
+_KINDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "integer": ("int64", int),
+    "number": ("float64", float),
+    "boolean": ("bool_", bool),
+}
+"""Kind of JSON -> type of Arrow, and what makes its values; all else is a text."""
 
 
 def _text(value: JSON) -> str | None:

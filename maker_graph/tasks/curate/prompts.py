@@ -33,6 +33,10 @@ _BOUNDS = {
 _NAMES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 
 
+DEEPEST = 3
+"""So deep nested values are said in words."""
+
+
 def asked(schema: RecordSchema, row: Mapping[str, JSON], instructions: str) -> Prompt:
     """Return the question about a row: what a record is, and the row."""
     return [("system", system_text(schema, instructions)), ("user", json.dumps(row, ensure_ascii=False))]
@@ -80,28 +84,30 @@ def resolved(part: Any, told: Mapping[str, Any]) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def _kind(part: Mapping[str, Any], told: Mapping[str, Any]) -> str:
-    """Return in words what a value is."""
+def _kind(part: Mapping[str, Any], told: Mapping[str, Any], deep: int = 0) -> str:
+    """Return in words what a value is; what stands `DEEPEST` deep in it is not said, for a schema may name itself."""
     part = resolved(part, told)
+    if deep > DEEPEST:
+        return "any value"
     if "const" in part:
         return json.dumps(part["const"], ensure_ascii=False)
     if "enum" in part:
         return "one of " + ", ".join(json.dumps(each, ensure_ascii=False) for each in part["enum"])
     if choices := part.get("anyOf") or part.get("oneOf"):
-        return " or ".join(dict.fromkeys(_kind(each, told) for each in choices))
+        return " or ".join(dict.fromkeys(_kind(each, told, deep + 1) for each in choices))
     types = part.get("type", [])
-    found = [_of_type(each, part, told) for each in ([types] if isinstance(types, str) else types)]
+    found = [_of_type(each, part, told, deep) for each in ([types] if isinstance(types, str) else types)]
     return " or ".join(dict.fromkeys(found)) or "any value"
 
 
-def _of_type(name: str, part: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+def _of_type(name: str, part: Mapping[str, Any], told: Mapping[str, Any], deep: int) -> str:
     if name == "array":
-        return f"list of {_kind(part.get('items', {}), told)}"
+        return f"list of {_kind(part.get('items', {}), told, deep + 1)}"
     if name == "object":
         inner = part.get("properties")
         if not isinstance(inner, Mapping):
             return "object"
-        return "object with " + ", ".join(f"{each} ({_kind(what, told)})" for each, what in inner.items())
+        return "object with " + ", ".join(f"{each} ({_kind(what, told, deep + 1)})" for each, what in inner.items())
     form = part.get("format")
     return f"{_NAMES.get(name, name)} ({form})" if name == "string" and form else _NAMES.get(name, name)
 
@@ -112,10 +118,12 @@ def kinds_of(schema: RecordSchema, field: str) -> str:
     return next(iter(found)) if len(found := _kinds(part, schema.told) - {"null"}) == 1 else ""
 
 
-def _kinds(part: Mapping[str, Any], told: Mapping[str, Any]) -> set[str]:
+def _kinds(part: Mapping[str, Any], told: Mapping[str, Any], deep: int = 0) -> set[str]:
     part = resolved(part, told)
+    if deep > DEEPEST:
+        return {""}
     if choices := part.get("anyOf") or part.get("oneOf"):
-        found = set[str]().union(*(_kinds(each, told) for each in choices))
+        found = set[str]().union(*(_kinds(each, told, deep + 1) for each in choices))
         return {"string"} if found - {"null"} == {"number", "string"} and "type" not in part else found
     if "enum" in part or "const" in part:
         return {_NAME_OF.get(type(each), "") for each in part.get("enum", [part.get("const")])}

@@ -74,8 +74,10 @@ def columns_of(input: Sequence[str], schema: RecordSchema, prefix: str) -> Colum
     """Return the columns of the results; `prefix` stands before those that are new.
 
     Raises:
-        UsageError: one would have the name of another.
+        UsageError: one would have the name of another, or none.
     """
+    if nameless := [field for field in schema.fields if not folded(f"{prefix}{field}")]:
+        raise UsageError(f"{schema.name} has a field without a name ({nameless[0]!r}): its name is that of a column.")
     found = Columns(input, {field: f"{prefix}{field}" for field in schema.fields}, f"{prefix}{STATUS}")
     if lost := sorted(set(alike([*input, *found.new])), key=folded):
         raise UsageError(
@@ -123,7 +125,7 @@ def write_rows(out: Path, rows: Rows, columns: Columns, schema: RecordSchema, en
 def _writer(
     stack: ExitStack, path: Path, rows: Rows, columns: Columns, schema: RecordSchema, *, numbered: bool = False
 ) -> Writer:
-    number = "row" if numbered and "row" not in map(folded, columns.input) else None
+    number = "row" if numbered and "row" not in map(folded, [*columns.input, *columns.new]) else None
     kind = kind_of(path)
     if kind == "parquet":
         parquet = importlib.import_module("maker_graph.tasks.curate.parquet")  # it needs this module, and an extra

@@ -84,6 +84,8 @@ def test_these_drafts_are_read(draft: str) -> None:
         ('{"properties": {"a": {"type": "nope"}}}', "is no JSON schema of a draft from 4 to 2020-12"),
         ('{"properties": {"a": {"$ref": "http://127.0.0.1:9/a.json"}}}', "nothing is fetched"),
         ('{"properties": {"a": {"pattern": "("}}}', "is no JSON schema"),
+        ('{"properties": {"a": {}}, "required": "a"}', "is no JSON schema"),
+        ('{"properties": {"a": {}}, "required": ["b"]}', "requires 'b', which is none of its properties"),
     ],
 )
 def test_what_cannot_be_a_schema_is_refused(tmp_path: Path, content: str, problem: str) -> None:

@@ -94,7 +94,22 @@ def test_what_cannot_be_a_schema_is_refused() -> None:
     class Sets(BaseModel):
         names: set[str]
 
-    for odd in (int, "x", Empty, RootModel[int], Sets):
+    class Excluded(BaseModel):
+        name: str
+        hidden: str = Field(exclude=True)
+
+    for odd in (int, "x", Empty, RootModel[int], Sets, Excluded):
         anything: Any = odd
         with pytest.raises(UsageError, match=r"."):
             ModelSchema.of(anything, "x")
+
+
+class Tree(BaseModel):
+    name: str
+    inner: "list[Tree]" = []
+
+
+def test_a_model_may_name_itself() -> None:
+    schema = ModelSchema.of(Tree, "Tree")
+    assert [*schema.told["properties"]] == ["name", "inner"]
+    assert schema.read('{"name": "a", "inner": [{"name": "b"}]}', {})["inner"] == [{"name": "b", "inner": []}]

@@ -10,6 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from maker_graph.errors import UsageError
+from maker_graph.tasks.curate.json_schema import JsonSchema
 from maker_graph.tasks.curate.results import Ended, columns_of, write_rows
 from maker_graph.tasks.curate.rows import open_rows
 from tests.tasks.curate.tables import ORDER, written
@@ -64,3 +65,37 @@ def test_rows_of_another_kind_are_written_as_text(tmp_path: Path) -> None:
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no Parquet file"):
         open_rows(written(tmp_path / "t.parquet", "a,b\n"))
+
+
+def test_values_for_which_python_has_none_are_shown_as_text_and_kept(tmp_path: Path) -> None:
+    columns = {
+        "when": pa.array([1577836800000000001], pa.timestamp("ns")),
+        "lasts": pa.array([5], pa.duration("ns")),
+        "day": pa.array([2**30], pa.date32()),
+        "kind": pa.array(["a"]).dictionary_encode(),
+    }
+    table = pa.table(columns)
+    parquet.write_table(table, tmp_path / "t.parquet")
+    rows = open_rows(tmp_path / "t.parquet")
+    assert rows[0]["when"] == "2020-01-01 00:00:00.000000001"
+    write_rows(tmp_path / "o.parquet", rows, columns_of(rows.columns, ORDER, ""), ORDER, [Ended(0, rows[0], RECORD, "x")])
+    found = parquet.read_table(tmp_path / "o.parquet").select(table.column_names)
+    assert found.cast(table.schema).equals(table)
+
+
+def test_a_value_that_nobody_can_read_is_told_with_its_row_and_column(tmp_path: Path) -> None:
+    wrong = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
+    parquet.write_table(pa.table({"a": wrong}), tmp_path / "t.parquet")
+    with pytest.raises(UsageError, match="row 1: 'a' of type string cannot be read"):
+        open_rows(tmp_path / "t.parquet")[0]
+
+
+def test_a_field_that_is_a_number_or_a_text_is_written_as_a_text(tmp_path: Path) -> None:
+    schema = JsonSchema(
+        {"properties": {"a": {"anyOf": [{"type": "number"}, {"type": "string"}]}, "b": {"type": "number"}}}, "x"
+    )
+    rows = open_rows(written(tmp_path / "t.csv", "text\nx\n"))
+    ended = [Ended(0, rows[0], {"a": 1.5, "b": 2**60 + 1}, "x")]
+    write_rows(tmp_path / "o.parquet", rows, columns_of(rows.columns, schema, ""), schema, ended)
+    (row,) = parquet.read_table(tmp_path / "o.parquet").to_pylist()
+    assert (row["a"], row["b"]) == ("1.5", float(2**60))

@@ -48,3 +48,10 @@ def test_the_kind_of_a_field_is_known_where_there_is_one() -> None:
     assert kinds == {"name": "string", "count": "integer", "price": "string", "currency": "string", "paid": "string"}
     schema = JsonSchema({"properties": {"a": {"type": ["integer", "string"]}, "b": {}, "c": {"enum": [True, None]}}}, "x")
     assert [kinds_of(schema, field) for field in "abc"] == ["", "", "boolean"]
+
+
+def test_a_schema_that_names_itself_is_said_as_far_as_it_helps() -> None:
+    node = {"type": "object", "properties": {"inner": {"$ref": "#/$defs/node"}, "or": {"anyOf": [{"$ref": "#/$defs/node"}]}}}
+    schema = JsonSchema({"properties": {"tree": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}}, "x")
+    assert "- tree: object with inner (object with" in system_text(schema, "")
+    assert kinds_of(schema, "tree") == "object"

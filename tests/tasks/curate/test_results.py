@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from maker_graph.errors import UsageError
+from maker_graph.tasks.curate.json_schema import JsonSchema
 from maker_graph.tasks.curate.results import Ended, columns_of, write_rows
 from maker_graph.tasks.curate.rows import open_rows
 from tests.tasks.curate.tables import ORDER, ROWS, written
@@ -58,3 +59,17 @@ def test_json_lines_keep_the_very_text_of_a_row(tmp_path: Path) -> None:
     first, second = (tmp_path / "o.jsonl").read_text().splitlines()
     assert first.startswith('{"b" : 1.10, "a": [1e2, "\\u00fc"], "name": "Coffee", "count": 3')
     assert second == '{"name": null, "count": null, "price": null, "currency": null, "paid": null, "status": "open"}'
+
+
+def test_a_field_that_is_named_row_stands_once_among_the_open_rows(tmp_path: Path) -> None:
+    schema = JsonSchema({"properties": {"row": {"type": "string"}}}, "x")
+    rows = open_rows(written(tmp_path / "t.csv", "text\nx\n"))
+    write_rows(tmp_path / "o.csv", rows, columns_of(rows.columns, schema, ""), schema, [Ended(0, rows[0], {}, "open")])
+    assert (tmp_path / "o.review.csv").read_text().splitlines() == ["text,row,status", "x,,open"]
+
+
+def test_a_field_without_a_name_is_refused() -> None:
+    schema = JsonSchema({"properties": {" ": {}}}, "x")
+    with pytest.raises(UsageError, match="a field without a name"):
+        columns_of(["id"], schema, "")
+    assert columns_of(["id"], schema, "new").new == ["new ", "newstatus"]

@@ -255,11 +255,18 @@ def choose_by_labels(
     digest = digest_of(requests, goal)
     if not rows.voted:
         return _unmeasured(loaded, how, rows, digest)
+    asked_price = price_for(how.model, price, max_cost)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"The samples of the labelled rows are kept in the folder {folder}, which cannot be made ({error.strerror}): move "
+            "away what is there, or give access."
+        ) from None
     files = [folder / f"t{in_words(each.temperature or (0, 0))}.jsonl" for each in requests]
     limits = Limits(max_cost, max_calls, max_minutes)
-    asking = _Asking(loaded, how, rows.task, price_for(how.model, price, max_cost), limits, concurrency, calls, probe)
+    asking = _Asking(loaded, how, rows.task, asked_price, limits, concurrency, calls, probe)
     account = _asked(asking, list(zip(files, requests, strict=True)), progress, warn)
     return chosen_from(loaded, how, goal, rows, files, digest=digest, account=account)
 
@@ -423,14 +430,18 @@ def _of_program(rows: Rows, goal: PlanGoal) -> list[str]:
     ]
 
 
-def _unmeasured(loaded: LoadedTask, how: Sampling, rows: Rows, digest: str) -> Chosen:
-    """Return what is chosen where the program answers all labelled rows, so that nobody knows what the vote is worth."""
+def most_cautious(how: Sampling, task: Items) -> CascadeFile:
+    """Return the rule that is taken where nothing was measured: unanimity of 5."""
     heat = max(how.temperatures, key=lambda each: (each == 0.7, each))
     rung = RungFile(model=how.model, k=MAJORITY, within=MAJORITY, temperature=heat, max_tokens=how.max_tokens)
+    return CascadeFile(rungs=[_rung(rung, how, task)])
+
+
+def _unmeasured(loaded: LoadedTask, how: Sampling, rows: Rows, digest: str) -> Chosen:
+    """Return what is chosen where the program answers all labelled rows, so that nobody knows what the vote is worth."""
     statement = " ".join(_of_program(rows, PlanGoal(TARGET))) + " It left none to the vote, so nothing is known of the vote."
-    cascade = CascadeFile(rungs=[_rung(rung, how, rows.task)])
     notes = _notes(loaded, statement, digest, Account())
-    return Chosen(cascade, notes, plan=None, proved=False, statement=statement, account=Account())
+    return Chosen(most_cautious(how, rows.task), notes, plan=None, proved=False, statement=statement, account=Account())
 
 
 def _notes(loaded: LoadedTask, statement: str, digest: str, account: Account) -> dict[str, str]:

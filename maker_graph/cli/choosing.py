@@ -21,6 +21,7 @@ from maker_graph.calibration.choosing import (
     choose_by_labels,
     digest_of,
     labelled_rows,
+    most_cautious,
     requests_of,
 )
 from maker_graph.calibration.labelled import PlanGoal
@@ -30,11 +31,16 @@ from maker_graph.core.characters import visible
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
-from maker_graph.files import is_there
+from maker_graph.files import OwnFiles, is_there
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import FREE, price_for
 from maker_graph.models.prompts import as_pairs
+from maker_graph.run.cascades import rungs_of
 from maker_graph.run.database import Fsync
+from maker_graph.run.options import RunOptions
+from maker_graph.run.preflight import see_models, see_results
+from maker_graph.run.settings import new_settings
+from maker_graph.run.votings import NO_LADDER
 from maker_graph.runs import Run, Solving
 from maker_graph.tasks.loading import LoadedTask
 
@@ -85,6 +91,7 @@ class ByLabels:
             MakerError: why it stopped while it measured; the same command goes on.
         """
         if not is_there(directory / "settings.json"):
+            self._see_run()
             chosen = self._chosen(directory.with_name(f"{directory.name}.labelled"))
             kept = {**self._kept, **self._left(chosen.notes[NOTE])}
             return Run.create(directory, self._loaded, cascade=chosen, fsync=fsync, warn=tell, **kept)
@@ -95,6 +102,19 @@ class ByLabels:
                 f"{directory} is a run of something else: give another name to --run, or go on with it by maker-graph resume."
             )
         return run
+
+    def _see_run(self) -> None:
+        """See, before anything is measured, that the run after it can be made, whatever rule is chosen.
+
+        Raises:
+            UsageError: it cannot: its results cannot be written, or a setting is wrong.
+        """
+        how, task = self._sampling, self._rows.task
+        first, *others = rungs_of(most_cautious(how, task), seed=how.seed, check=how.check)
+        settings = new_settings(self._loaded, first.model, first.voting, NO_LADDER, cascade=others)
+        options = RunOptions.of(**{name: value for name, value in self._kept.items() if name != "force"})
+        see_models(settings, options, self._loaded.task)
+        see_results(settings, options, self._loaded.task, OwnFiles(), force=self._kept["force"])
 
     def how(self, run: Run) -> Solving:
         """Return how the run is gone on with, with what this command says of its limits and its results."""

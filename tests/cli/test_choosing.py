@@ -134,6 +134,37 @@ def test_labelled_rows_that_cannot_be_used_are_told_in_a_sentence_and_nothing_is
     assert not (table / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--out", "labels.csv"], "would overwrite the input"),
+        (["--provenance", "labels.csv"], "would overwrite the input"),
+        (["--out", "gone/clean.csv"], "there is no folder"),
+        (["--out", "truth.csv"], "would overwrite the input"),
+        (["--out", "schema.csv"], "is there already"),
+        (["--max-cost", "1"], "No price is known"),
+        (["--draft-model", "nope:x", "--lookahead", "3"], "nope"),
+    ],
+)
+def test_what_the_run_after_it_could_not_do_is_told_before_anything_is_measured(
+    cli: Cli, table: Path, args: list[str], says: str
+) -> None:
+    (table / "schema.csv").write_text("mine")
+    done = cli(*SIM, *args, "--run", "r")
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.split())
+    assert not (table / "runs").exists()
+    assert (table / "schema.csv").read_text() == "mine"
+
+
+def test_something_else_in_the_place_of_the_samples_is_told(cli: Cli, table: Path) -> None:
+    (table / "runs").mkdir()
+    (table / "runs" / "r.labelled").write_text("mine")
+    done = cli(*SIM, "--run", "r")
+    assert done.returncode == 2
+    assert "which cannot be made (File exists)" in " ".join(done.stderr.split())
+
+
 def test_a_task_that_takes_no_labelled_rows_says_so(cli: Cli) -> None:
     done = cli("run", "hanoi", "--labelled", "labels.csv")
     assert (done.returncode, "labelled" in done.stderr) == (2, True)

@@ -156,7 +156,7 @@ def broken_rule(check: Callable[..., object], *given: object) -> str | None:
     return None if truth("check", kept) else ""
 
 
-def failed(what: str, error: Exception) -> UsageError:
+def failed(what: str, error: BaseException) -> UsageError:
     """Return the error for a function of the caller that raised."""
     return UsageError(f"{what} failed with {type(error).__name__}: {_cut(str(error))}")
 

@@ -14,8 +14,8 @@ from maker_graph.core.characters import visible
 from maker_graph.core.checks import failed
 from maker_graph.errors import Invalid, UsageError
 from maker_graph.tasks.curate.columns import folded, named
-from maker_graph.tasks.curate.results import OPEN, Columns
-from maker_graph.tasks.curate.rows import open_rows
+from maker_graph.tasks.curate.results import OPEN, Columns, cell
+from maker_graph.tasks.curate.rows import Rows, kind_of, open_rows
 from maker_graph.tasks.curate.schema import RecordSchema, as_text
 
 
@@ -47,7 +47,8 @@ def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterato
         UsageError: it cannot be read, lacks a column, or the record of a row breaks the schema; the text says which.
     """
     rows = open_rows(path)
-    text_only = path.suffix.lower() == ".csv"
+    kind = kind_of(path)
+    text_only = kind == "csv"
     lacking = [name for name in (*columns.input, *columns.fields.values()) if name not in rows.columns]
     if lacking and (text_only or len(lacking) == len([*columns.input, *columns.fields])):
         raise UsageError(
@@ -62,7 +63,11 @@ def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterato
         if said.startswith(OPEN) or (not said and all(value in {None, ""} for value in map(_plain, labels.values()))):
             continue
         source = {name: row[name] for name in columns.input if name in row}
-        values = {name: schema.cell(name, str(value)) if text_only else value for name, value in labels.items()}
+        texts = str if kind == "parquet" else ()  # where what fits no column is a text
+        values = {
+            name: schema.cell(name, str(value)) if text_only or isinstance(value, texts) else value
+            for name, value in labels.items()
+        }
         given = {name: value for name, value in values.items() if value is not None or name in row}
         record = record_of(schema, given, source, partial("{}, row {}".format, path, number))
         yield LabelledRow(number, source, record, said)
@@ -89,6 +94,24 @@ def record_of(schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON
 def identity(row: dict[str, JSON], columns: Iterable[str]) -> str:
     """Return what tells a row from others: the content of the columns of the input."""
     return sorted_json({name: row.get(name) for name in columns})
+
+
+def as_in(table: Rows, rows: Iterable[LabelledRow]) -> list[LabelledRow]:
+    """Return labelled rows of a file of another kind than the table with the values that the table has where they stand in it.
+
+    What is a number in JSON is a text in CSV: so these are the same row if each value is the same text in a cell.
+    """
+    found = [*rows]
+    known = {_cells(each.row, table.columns): each.row for each in found}
+    for place in range(len(table)):
+        row = table[place]
+        if (name := _cells(row, table.columns)) in known:
+            known[name] = row
+    return [each._replace(row=known[_cells(each.row, table.columns)]) for each in found]
+
+
+def _cells(row: dict[str, JSON], columns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(cell(row.get(name)) for name in columns)
 
 
 def overlap(rows: Iterable[LabelledRow], others: Iterable[LabelledRow], columns: Sequence[str]) -> list[tuple[int, int]]:

@@ -12,10 +12,10 @@ from maker_graph.errors import UsageError
 from maker_graph.files import users_text
 from maker_graph.tasks.code import absolute
 from maker_graph.tasks.curate.fields import CurateFields
-from maker_graph.tasks.curate.labelled import LabelledRow, read_labelled
+from maker_graph.tasks.curate.labelled import LabelledRow, as_in, read_labelled
 from maker_graph.tasks.curate.model_schema import ModelSchema
 from maker_graph.tasks.curate.results import columns_of
-from maker_graph.tasks.curate.rows import open_rows
+from maker_graph.tasks.curate.rows import kind_of, open_rows
 from maker_graph.tasks.curate.schema import load_named, load_schema
 from maker_graph.tasks.curate.task import Curate, Program
 
@@ -116,7 +116,10 @@ def _made(  # noqa: PLR0917  as above
         function("program", own, "row")
 
     def solved(path: Path | None) -> Iterable[LabelledRow]:
-        return () if path is None else read_labelled(path, columns, of_records)
+        if path is None:
+            return ()
+        found = read_labelled(path, columns, of_records)
+        return found if kind_of(path) == kind_of(table) else as_in(rows, found)
 
     kind: Any = CurateFields if per_field else Curate
     task: Curate = kind(

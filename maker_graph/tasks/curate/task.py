@@ -112,7 +112,7 @@ class Curate(Items):
             found = self._program(dict(row))
         except MakerError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise failed(self._on(row), error) from error
         if found is None:
             return None

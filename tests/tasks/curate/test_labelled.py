@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from maker_graph.errors import UsageError
-from maker_graph.tasks.curate.labelled import LabelledRow, overlap, read_labelled
-from maker_graph.tasks.curate.results import columns_of
+from maker_graph.tasks.curate.labelled import LabelledRow, as_in, overlap, read_labelled
+from maker_graph.tasks.curate.model_schema import ModelSchema
+from maker_graph.tasks.curate.results import Ended, columns_of, write_rows
+from maker_graph.tasks.curate.rows import open_rows
 from tests.tasks.curate.tables import LABELLED, ORDER, written
 
 COLUMNS = columns_of(["id", "text"], ORDER, "")
@@ -56,3 +59,27 @@ def test_rows_that_stand_in_two_files_are_found_by_their_content() -> None:
     other = [LabelledRow(1, {"id": "3", "text": "a"}, {}), LabelledRow(2, {"text": "b", "id": "2"}, {"name": "x"})]
     assert overlap(one, other, ["id", "text"]) == [(2, 2)]
     assert overlap(one, other, ["text"]) == [(1, 1), (2, 2)]
+
+
+def test_labelled_rows_of_a_file_of_another_kind_are_those_of_the_table(tmp_path: Path) -> None:
+    table = open_rows(written(tmp_path / "t.jsonl", '{"n": 1, "on": true}\n{"n": null, "on": {"a": [1]}}\n'))
+    rows = [
+        LabelledRow(1, {"n": "1", "on": "true"}, {}),
+        LabelledRow(2, {"n": "", "on": '{"a": [1]}'}, {}),
+        LabelledRow(3, {"n": "1.0", "on": "true"}, {}),
+    ]
+    assert [each.row for each in as_in(table, rows)] == [table[0], table[1], {"n": "1.0", "on": "true"}]
+
+
+def test_results_in_parquet_are_labelled_rows(tmp_path: Path) -> None:
+    class Tagged(BaseModel):
+        tags: list[str]
+        count: int | str
+
+    schema = ModelSchema.of(Tagged, "Tagged")
+    rows = open_rows(written(tmp_path / "t.csv", "text\nx\n"))
+    columns = columns_of(rows.columns, schema, "")
+    out = tmp_path / "o.parquet"
+    write_rows(out, rows, columns, schema, [Ended(0, rows[0], {"tags": ["a"], "count": "many"}, "decided by vote")])
+    (found,) = read_labelled(out, columns, schema)
+    assert found.record == {"tags": ["a"], "count": "many"}

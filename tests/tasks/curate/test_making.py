@@ -78,3 +78,10 @@ def test_examples_are_shown_before_the_row_and_never_the_row_itself(folder: Path
     task = curation(folder / "t.csv", Order, examples=folder / "l.csv")
     assert [each.item["id"] for each in task.examples] == ["1", "2", "3"]
     assert '"name": "Coffee"' in task.examples[0].reply
+
+
+def test_the_truth_and_the_examples_may_be_of_another_kind_than_the_table(folder: Path) -> None:
+    table = written(folder / "t.jsonl", '{"id": 1, "text": "Coffee, 3 at 2.50"}\n{"id": 2, "text": "Tea 1 at 1.20"}\n')
+    task: Any = curation(table, Order, truth=folder / "l.csv", examples=folder / "l.csv")
+    assert task.truth(task.items[0])["price"] == "2.50"
+    assert [each.item["id"] for each in task.examples] == [1, 2, "3"], "so none is shown before itself"

@@ -63,11 +63,12 @@ def test_the_program_answers_first_and_is_held_to_the_schema(rows: Any) -> None:
         ("Tea", "row 2 returned 'Tea': it returns a dict of fields, or None"),
         ({"name": {1, 2}}, "row 2 returned what is no plain JSON"),
         (KeyError("x"), "row 2 failed with KeyError: 'x'"),
+        (SystemExit(0), "row 2 failed with SystemExit: 0"),
     ],
 )
 def test_what_a_program_must_not_return_is_told_with_the_row(rows: Any, found: Any, problem: str) -> None:
     def program(row: dict[str, Any]) -> Any:  # noqa: ARG001  the contract's
-        if isinstance(found, Exception):
+        if isinstance(found, BaseException):
             raise found
         return found
 

@@ -13,6 +13,7 @@ from maker_graph.core.characters import visible
 from maker_graph.errors import Invalid, UsageError
 from maker_graph.extras import need_extra
 from maker_graph.files import users_text
+from maker_graph.tasks.curate.prompts import resolved
 from maker_graph.tasks.curate.rows import read_object
 from maker_graph.tasks.curate.schema import see_cells
 
@@ -55,6 +56,7 @@ class JsonSchema:
         Raises:
             UsageError: it is none, or names no fields.
         """
+        schema = resolved(schema, schema)  # a whole that is a reference, as generators write it
         properties = schema.get("properties")
         if not isinstance(properties, Mapping) or not properties or schema.get("type", "object") != "object":
             raise UsageError(f'{name} is no schema of records: it needs "type": "object" and "properties" with the fields.')

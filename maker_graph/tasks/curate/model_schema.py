@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from maker_graph.core.answers import candidate_of, reader_of
@@ -93,7 +93,7 @@ class ModelSchema:
 
     def _read_field(self, name: str, text: str, row: Mapping[str, JSON]) -> dict[str, JSON]:
         """Return a record of one field: the others are missing, and what is said of them does not count."""
-        value = _of_field(strict_json(text, exact=True), name, self._model.model_fields[name].alias)
+        value = _of_field(strict_json(text, exact=True), name, _aliases(self._model.model_fields[name]))
         try:
             made = self._adapters[name].validate_json(json.dumps(value), strict=True, context={"row": row})
         except ValidationError as error:
@@ -104,6 +104,8 @@ class ModelSchema:
             own = [each for each in error.errors(include_url=False, include_input=False) if _is_of(each, name, self._model)]
             if own:
                 raise _told_first(own[0]) from None
+        except Exception:  # noqa: BLE001, S110  a rule that needs another field: it is held against the whole record
+            pass
         record = {name: plain(made)}
         see_cells(record)
         return record
@@ -154,14 +156,27 @@ def _forms(text: str) -> list[str]:
     return forms if text.strip() else ["null", *forms]
 
 
-def _of_field(value: JSON, name: str, alias: str | None) -> JSON:
-    if not isinstance(value, dict) or len(value) != 1 or not {name, alias}.intersection(value):
+def _of_field(value: JSON, name: str, aliases: Sequence[str | AliasPath]) -> JSON:
+    if (
+        not isinstance(value, dict)
+        or len(value) != 1
+        or not any(each in value for each in (name, *aliases) if isinstance(each, str))
+    ):
         raise ValueError(f"not an object with the key {name} alone")
     return next(iter(value.values()))
 
 
 def _is_of(error: Any, name: str, model: type[BaseModel]) -> bool:
-    return bool(error["loc"]) and error["loc"][0] in {name, model.model_fields[name].alias}
+    return bool(error["loc"]) and error["loc"][0] in {
+        name,
+        *(each.path[0] if isinstance(each, AliasPath) else each for each in _aliases(model.model_fields[name])),
+    }
+
+
+def _aliases(info: FieldInfo) -> list[str | AliasPath]:
+    """Return by what a field may be read, beside its own name."""
+    said = info.validation_alias or info.alias
+    return [] if said is None else [*said.choices] if isinstance(said, AliasChoices) else [said]
 
 
 def _told(error: ValidationError, where: str = "") -> Exception:

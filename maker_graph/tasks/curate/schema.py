@@ -123,7 +123,7 @@ def load_named(source: str, what: str, wanted: str) -> Named:
             value = getattr(value, part)
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{visible(source)} cannot be loaded ({type(error).__name__}: {visible(str(error))[:200]}): {what} is {wanted}."
         ) from error

@@ -96,3 +96,10 @@ def test_what_cannot_be_a_schema_is_refused(tmp_path: Path, content: str, proble
 def test_the_file_is_an_input(tmp_path: Path) -> None:
     inputs: Any = JsonSchema.of_file(written(tmp_path / "s.json", json.dumps(JSON_SCHEMA))).inputs
     assert list(inputs.values()) == [tmp_path / "s.json"]
+
+
+def test_a_schema_may_be_a_reference_into_itself() -> None:
+    schema = JsonSchema({"$ref": "#/definitions/order", "definitions": {"order": JSON_SCHEMA, "other": {}}}, "x")
+    assert [*schema.fields] == ["name", "count", "price", "paid"]
+    with pytest.raises(Invalid, match="count"):
+        schema.read('{"name": "Tea", "count": 0}', {})

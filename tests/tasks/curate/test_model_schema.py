@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, RootModel, computed_field
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, RootModel, ValidationInfo, computed_field, field_validator
 
 from maker_graph.errors import Invalid, UsageError
 from maker_graph.tasks.curate.model_schema import ModelSchema
@@ -113,3 +113,33 @@ def test_a_model_may_name_itself() -> None:
     schema = ModelSchema.of(Tree, "Tree")
     assert [*schema.told["properties"]] == ["name", "inner"]
     assert schema.read('{"name": "a", "inner": [{"name": "b"}]}', {})["inner"] == [{"name": "b", "inner": []}]
+
+
+class Ruled(BaseModel):
+    first: int = Field(validation_alias=AliasChoices("One", AliasPath("all", "one")))
+    second: int
+
+    @field_validator("first")
+    @classmethod
+    def _small(cls, value: int) -> int:
+        if value > 9:
+            raise ValueError("too large")
+        return value
+
+    @field_validator("second")
+    @classmethod
+    def _more(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data["first"]:
+            raise ValueError("less than the first")
+        return value
+
+
+def test_one_field_alone_is_held_to_its_rules_by_any_name_and_not_to_those_that_need_another_field() -> None:
+    first, second = (ModelSchema.of(Ruled, "Ruled").only(name) for name in ("first", "second"))
+    for text in ('{"first": 10}', '{"One": 10}'):
+        with pytest.raises(Invalid, match="too large"):
+            first.read(text, {})
+    assert first.read('{"One": 1}', {}) == {"first": 1}
+    assert second.read('{"second": 2}', {}) == {"second": 2}
+    with pytest.raises(Invalid, match="less than the first"):
+        ModelSchema.of(Ruled, "Ruled").read('{"first": 3, "second": 2}', {})

@@ -44,6 +44,9 @@ def test_a_file_that_fails_when_it_is_loaded_is_told_and_not_kept(tmp_path: Path
     path = written(tmp_path / "bad.py", "1 / 0\n")
     with pytest.raises(UsageError, match=r"bad.py:X cannot be loaded \(ZeroDivisionError"):
         load_schema(f"{path}:X")
+    written(path, "raise SystemExit(0)\n")
+    with pytest.raises(UsageError, match=r"cannot be loaded \(SystemExit: 0"):
+        load_schema(f"{path}:X")
     written(path, "X = 1\n")
     assert load_named(f"{path}:X", "it", "a value").value == 1
 

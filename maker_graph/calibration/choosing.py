@@ -64,6 +64,10 @@ MAJORITY = 5
 """The vote that the chosen rule is held against."""
 
 
+_ELSEWHERE = "give another name to the run (--run, in Python another folder)"
+"""What to do where other samples are in the place of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a model is asked, when labelled rows are measured and in the run.
@@ -307,7 +311,7 @@ def _asked(
     """Ask what is missing in the files, one after the other; return what all of them have used up."""
     name = asking.how.model
     with ExitStack() as stack:
-        opened = [stack.enter_context(open_calibration(*each)) for each in files]
+        opened = [stack.enter_context(open_calibration(*each, elsewhere=_ELSEWHERE)) for each in files]
         total = sum(each.request.steps for each in opened)
 
         def told() -> None:

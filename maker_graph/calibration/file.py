@@ -218,7 +218,9 @@ class Calibration:
 
 
 @contextmanager
-def open_calibration(path: Path, request: CalibrationRequest) -> Iterator[Calibration]:
+def open_calibration(
+    path: Path, request: CalibrationRequest, *, elsewhere: str = "give another --out"
+) -> Iterator[Calibration]:
     """Open the file of a calibration, or begin it. One that is finished can be opened where it can only be read.
 
     Raises:
@@ -231,7 +233,7 @@ def open_calibration(path: Path, request: CalibrationRequest) -> Iterator[Calibr
             file = _owned_file(target, stack)
             content = target.read_bytes()
         except BlockingIOError:
-            raise UsageError(f"Another process calibrates into {path}: wait for it, or give another --out.") from None
+            raise UsageError(f"Another process calibrates into {path}: wait for it, or {elsewhere}.") from None
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
         new = not content or (b"\n" not in content and content.startswith(b'{"calibration":'))  # or killed in its first moment
@@ -239,11 +241,9 @@ def open_calibration(path: Path, request: CalibrationRequest) -> Iterator[Calibr
         before = lines.request.model_copy(update={"calibration": request.calibration})
         if before != request:
             differ = [name for name in CalibrationRequest.model_fields if getattr(before, name) != getattr(request, name)]
-            raise UsageError(
-                f"{path} holds a calibration with another {', '.join(differ)}: call it as before, or give another --out."
-            )
+            raise UsageError(f"{path} holds a calibration with another {', '.join(differ)}: call it as before, or {elsewhere}.")
         if file is None and any(model not in lines.results for model in request.models):
-            raise UsageError(f"{path} cannot be written, and is not finished: give access, or another --out.")
+            raise UsageError(f"{path} cannot be written, and is not finished: give access, or {elsewhere}.")
         end = content.rfind(b"\n") + 1
         if file is not None:
             os.ftruncate(file, end)

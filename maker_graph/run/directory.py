@@ -335,6 +335,10 @@ def settings_of(directory: Path) -> Settings:
         _see_kinds(directory)
         return read_settings(path.read_text(encoding="utf-8"), str(path))
     except OSError:
+        if is_there(directory.with_name(f"{directory.name}.labelled")):
+            raise UnusableRun(
+                f"{directory} is no run yet: labelled rows are being measured for it. Call the command with --labelled again."
+            ) from None
         raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None
     except UnicodeDecodeError as error:
         raise DamagedRun(f"{path} is damaged: {error}.") from None

@@ -1,7 +1,9 @@
 """What an items task leaves behind: the task writes its files aside, and they are moved into place when all are whole."""
 
 import errno
+import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -117,7 +119,16 @@ def write_out(task: Items, out: Path | None, decisions: Iterable[Decision], own:
 
 
 def _folder(stack: ExitStack, path: Path) -> Path:
-    return Path(stack.enter_context(TemporaryDirectory(prefix=".results-", dir=path.absolute().parent)))
+    """Return a folder beside `path` to write it aside; what a killed process has left of an earlier one goes."""
+    beside = path.absolute().parent
+    prefix = f".results-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
+        path.absolute().parent,
+        f".results-{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:12]}-",
+    )
+    for left in beside.iterdir():
+        if left.name.startswith(prefix):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(stack.enter_context(TemporaryDirectory(prefix=prefix, dir=beside)))
 
 
 def _written(task: Items, decided: Iterator[DecidedItem], draft: Path) -> int:

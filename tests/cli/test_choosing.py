@@ -174,6 +174,7 @@ def test_the_limits_are_of_the_measuring_and_the_run_together(cli: Cli, table: P
     stopped = cli(*SIM, "--run", "r", "--max-calls", "100", "--json")
     assert stopped.returncode == 4
     assert not (table / "runs" / "r").exists()
+    assert "is no run yet: labelled rows are being measured" in cli("resume", "r").stderr.replace("\n", " ")
     between = cli(*SIM, "--run", "r", "--max-calls", "210", "--json")
     assert between.returncode == 4
     assert result(between)["samples"] <= 210 - 8 * (LABELLED - FIVE)

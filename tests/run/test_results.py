@@ -201,3 +201,20 @@ def test_a_file_of_the_users_or_an_input_is_not_replaced(tmp_path: Path) -> None
 def test_there_must_be_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder"):
         write_out(Words(), tmp_path / "none" / "o.txt", decisions(["A"]), OwnFiles())
+
+
+def test_what_a_killed_process_has_left_of_results_goes_with_the_next(tmp_path: Path) -> None:
+    drafts: list[Path] = []
+
+    class Watched(Words):
+        def write(self, decided: Iterable[DecidedItem], out: Path) -> None:  # noqa: ARG002  the contract's
+            drafts.append(out.parent)
+            out.write_text("x")
+
+    own = OwnFiles()
+    write_out(Watched(), tmp_path / "o.txt", decisions([OPEN]), own)
+    left, other = drafts[0], tmp_path / ".results-of-another"
+    left.mkdir()
+    other.mkdir()
+    write_out(Watched(), tmp_path / "o.txt", decisions([OPEN]), own)
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "o.txt"]

@@ -122,9 +122,6 @@ def _folder(stack: ExitStack, path: Path) -> Path:
     """Return a folder beside `path` to write it aside; what a killed process has left of an earlier one goes."""
     beside = path.absolute().parent
     prefix = f".results-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
-        path.absolute().parent,
-        f".results-{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:12]}-",
-    )
     for left in beside.iterdir():
         if left.name.startswith(prefix):
             shutil.rmtree(left, ignore_errors=True)

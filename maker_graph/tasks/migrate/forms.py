@@ -168,7 +168,7 @@ def _called(text: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
         first, *rest = re.split(r"(?=[.\[])", name)
         if not first:
             first, next_one = str(next_one), next_one + 1
-        tree = (args[int(first)] if int(first) < len(args) else None) if first.isdigit() else named.get(first)
+        tree = _at(args, first) if first.isdecimal() else named.get(first)
         tree = None if tree is None else _reached(tree, rest)
         if tree is None:
             return None
@@ -177,16 +177,23 @@ def _called(text: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
     return _form(pieces, fields, [*args, *named.values()])
 
 
+def _at(args: Sequence[ast.expr], number: str) -> ast.expr | None:
+    return args[int(number)] if not _is_huge(number) and int(number) < len(args) else None
+
+
 def _reached(tree: ast.expr, steps: Iterable[str]) -> ast.expr | None:
     """Return what `.name` and `[key]` of a field reach from an expression."""
     for step in steps:
         if step.startswith("."):
-            if not step[1:].isidentifier():
+            private = step.startswith(".__") and not step.endswith("__")  # Python would give it another name within a class
+            if private or not step[1:].isidentifier():
                 return None
             tree = ast.Attribute(tree, step[1:], ast.Load())
-        elif step.endswith("]"):
+        elif step.endswith("]") and len(step) > len("[]"):
             key = step[1:-1]
-            tree = ast.Subscript(tree, ast.Constant(int(key) if key.isdigit() else key), ast.Load())
+            if _is_huge(key):
+                return None
+            tree = ast.Subscript(tree, ast.Constant(int(key) if key.isdecimal() else key), ast.Load())
         else:
             return None
     return tree
@@ -220,7 +227,7 @@ def _form(pieces: Sequence[str], fields: Sequence[Field], evaluated: Sequence[as
 
 
 def _is_huge(*numbers: str | None) -> bool:
-    return any(number is not None and number.isdigit() and (len(number) > 6 or int(number) > _MOST) for number in numbers)
+    return any(number is not None and number.isdecimal() and (len(number) > 6 or int(number) > _MOST) for number in numbers)
 
 
 def is_lookup(tree: ast.expr) -> bool:

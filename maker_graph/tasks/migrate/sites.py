@@ -42,7 +42,7 @@ class Site(TypedDict):
         around: the lines around it, it among them.
         statement: the statement in which it stands.
         function: the code of the function in whose body it stands, as if that stood at the margin; empty outside of functions.
-        replaced: the builtins that the file gives another meaning somewhere; "*" among them if it may be any (`from a import *`).
+        replaced: the builtins that the file sets somewhere; "*" among them if it may set any (`from a import *`).
         place: where it begins and ends, in characters of the text of the file.
         within: where `statement` begins and ends.
         target: the oldest Python on which the code must run, as [3, 9]; None if that is not known.
@@ -128,7 +128,7 @@ def _found(rule: "Rule", module: "libcst.Module", path: str) -> "Sequence[libcst
 
 
 def _is_in_body(place: tuple[int, int], node: "libcst.CSTNode", text: "_Text", positions: Mapping[Any, Any]) -> bool:
-    """Say whether a place is in the body of a function; its decorators, defaults and annotations belong to what is around it."""
+    """Say whether a place is in the body of a function; decorators, defaults and annotations belong to what is around it."""
     import libcst as cst  # noqa: PLC0415  an extra
 
     return isinstance(node, cst.FunctionDef) and text.place(positions[node.body])[0] <= place[0]

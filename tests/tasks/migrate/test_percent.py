@@ -93,8 +93,7 @@ def test_the_words_tell_of_nested_quotes_where_python_is_old() -> None:
     ],
 )
 def test_a_type_of_another_scope_or_of_a_replaced_builtin_is_not_sure(code: str) -> None:
-    (site,) = sites_of(Percent(), f"{code}\n") or [None]
-    assert site is None or Percent().given(site) is None
+    assert [Percent().given(site) for site in sites_of(Percent(), f"{code}\n")] in ([], [None])
 
 
 def test_a_parameter_may_have_its_default_whatever_its_annotation_says() -> None:

@@ -216,3 +216,10 @@ def test_a_patch_that_is_there_is_refused_before_the_tests_run(cli: Cli, tree: P
     assert done.returncode == 2
     assert "is there already" in done.stderr
     assert "The tests run" not in done.stderr
+
+
+def test_a_test_command_that_is_missing_is_refused_before_anything_is_paid(cli: Cli, tree: Path, tmp_path: Path) -> None:
+    done = cli("run", "migrate", "--path", str(tree), "--out", "x.patch", "--test", "no-such-command", "--yes", *RUN)
+    assert done.returncode == 2
+    assert "no-such-command cannot be run" in done.stderr
+    assert not (tmp_path / "runs").exists()

@@ -27,6 +27,8 @@ CORE = [
     "tests/models/test_agents.py",
 ]
 
+SHORT = ["tests/graph/test_microstep.py", "tests/test_public.py", "tests/agents", "tests/tasks/curate", "tests/tasks/migrate"]
+
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["short", "wheel", "deep"]
@@ -61,9 +63,9 @@ def core(session: nox.Session, resolution: str) -> None:
 
 @nox.session(python=PYTHONS[0])
 def short(session: nox.Session) -> None:
-    """Run the tests of the graphs and the public names with the lowest dependencies on the oldest Python."""
+    """Run some tests with the lowest dependencies on the oldest Python: the microstep, public names, and what extras bring."""
     prepare(session, "lowest")
-    session.run("pytest", *(session.posargs or ["tests/graph/test_microstep.py", "tests/test_public.py"]))
+    session.run("pytest", *(session.posargs or SHORT))
 
 
 @nox.session(python=PYTHONS)

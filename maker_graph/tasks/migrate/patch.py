@@ -9,10 +9,10 @@ _ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "
 def patch_of(path: str, before: bytes, after: bytes) -> bytes:
     r"""Return the patch of one file; empty if nothing is changed.
 
-    >>> print(patch_of("a b.py", b"x\ny", b"x\nz").decode(), end="")
-    diff --git a/a b.py b/a b.py
-    --- a/a b.py
-    +++ b/a b.py
+    >>> print(patch_of("a.py", b"x\ny", b"x\nz").decode(), end="")
+    diff --git a/a.py b/a.py
+    --- a/a.py
+    +++ b/a.py
     @@ -1,2 +1,2 @@
      x
     -y

@@ -170,5 +170,5 @@ def test_items_that_say_themselves_what_is_wrong_are_told_in_their_own_words() -
         def __len__(self) -> int:
             raise UsageError("books.csv is no file.")
 
-    with pytest.raises(UsageError, match="^books.csv is no file"):
+    with pytest.raises(UsageError, match=r"^books\.csv is no file"):
         ItemSteps(Prices(Refusing())).total()

@@ -39,6 +39,22 @@ VALUES: Mapping[str, tuple[Any, ...]] = {
 
 KINDS = frozenset(VALUES)
 
+_CHANGING = {
+    "pop",
+    "popitem",
+    "popleft",
+    "append",
+    "add",
+    "remove",
+    "insert",
+    "extend",
+    "update",
+    "setdefault",
+    "clear",
+    "sort",
+}
+"""Methods that change what they are called on."""
+
 _MOST = 10_000
 """A width or precision above it is no form: to try it out would fill the memory."""
 
@@ -287,9 +303,26 @@ def why_not(before: Form, after: Form, kinds_of: Callable[[ast.expr], Iterable[s
         for kind in sorted(kinds_of(old.tree)):
             if outcome(old.format, kind) != outcome(new.format, kind):
                 return f"{ast.unparse(old.tree)[:60]} would be formatted in another way if it is of type {kind}"
+    return _why_not_in_order(before, after)
+
+
+def _why_not_in_order(before: Form, after: Form) -> str | None:
+    """Return in a clause why the expressions of `after` are not evaluated and formatted as those of `before`."""
     order = [dump(each) for each in before.evaluated]
     if order != [dump(each) for each in after.evaluated] and not all(map(is_lookup, before.evaluated)):
         return "expressions would be evaluated in another order, or not as often"
+    changed = _changed(before.fields)
+    return None if changed is None else f"{ast.unparse(changed)[:60]} would be formatted before a later expression changes it"
+
+
+def _changed(fields: Sequence[Field]) -> ast.expr | None:
+    """Return an expression that a later one changes: an f-string formats it before, and the others after that."""
+    for number, field in enumerate(fields):
+        for node in (node for later in fields[number + 1 :] for node in ast.walk(later.tree)):
+            match node:
+                case ast.Call(func=ast.Attribute(value=changed, attr=name)) if name in _CHANGING:
+                    if dump(changed) == dump(field.tree):
+                        return field.tree
     return None
 
 

@@ -105,3 +105,11 @@ def test_a_parameter_may_have_its_default_whatever_its_annotation_says() -> None
 def test_a_number_that_python_takes_for_none_stops_no_search(field: str) -> None:
     for site in sites_of(Percent(), f"y = '{field}'.format(x)\n"):
         assert Percent().given(site) in {None, "f'{x[\"²\"]}'", "f\"{x['²']}\""}
+
+
+@pytest.mark.parametrize("code", ["'%s %s' % (x, x.pop())", "'{} {}'.format(x.y, g(x.y.pop(0)))"])
+def test_what_a_later_expression_changes_is_not_formatted_before(code: str) -> None:
+    (site,) = sites_of(Percent(), f"z = {code}\n")
+    assert Percent().given(site) is None
+    (other,) = sites_of(Percent(), "z = '%s %s' % (x.pop(), x)\n")
+    assert Percent().given(other) == "f'{x.pop()!s} {x!s}'"

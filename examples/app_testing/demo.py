@@ -8,7 +8,6 @@ kept, and gone on with if it is there.
 """
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stack.callback(driver.close)
             _test(args, folder, AppTest(scenarios, driver))
     except MakerError as error:
-        sys.exit(f"Error: {error}")
+        parser.exit(2, f"Error: {error}\n")
 
 
 def _test(args: argparse.Namespace, folder: Path, task: AppTest) -> None:

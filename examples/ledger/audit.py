@@ -8,7 +8,6 @@ is worked out again from the entry whenever it is needed. It is in no vote, so n
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -209,13 +208,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             _audit(args, args.run or Path(folder) / "run")
     except MakerError as error:
-        sys.exit(f"Error: {error}")
+        parser.exit(2, f"Error: {error}\n")
     except OSError as error:
-        sys.exit(f"Error: {args.out} cannot be written: {error.strerror}.")
+        parser.exit(2, f"Error: {args.out} cannot be written: {error.strerror}.\n")
 
 
 def _audit(args: argparse.Namespace, directory: Path) -> None:
+    for source in filter(None, (args.ledger, args.rules, args.planted)):
+        if args.out and args.out.exists() and source.exists() and args.out.samefile(source):
+            raise UsageError(f"--out {args.out} would overwrite what is read: give another file.")
     audit = Audit(args.ledger.absolute(), args.rules.absolute(), args.planted and args.planted.absolute())
+    if not len(audit.items):
+        raise UsageError(f"{args.ledger} holds no entry: give a ledger in the format of beancount.")
     if directory.exists():
         opened = Run.open(directory, task=audit)
     else:

@@ -181,9 +181,16 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     clean, faulty, planted = map(Path, sys.argv[1:])
-    text, found = plant(clean.read_text(encoding="utf-8"))
-    faulty.write_text(text, encoding="utf-8")
-    planted.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if len({path.resolve() for path in (clean, faulty, planted)}) < len(sys.argv[1:]):
+        sys.exit("Error: one of the files would overwrite another: give three names.")
+    try:
+        text, found = plant(clean.read_text(encoding="utf-8"))
+        faulty.write_text(text, encoding="utf-8")
+        planted.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"Error: {error.filename} cannot be read or written: {error.strerror}.")
+    except UnicodeDecodeError:
+        sys.exit(f"Error: {clean} is no UTF-8: give a ledger in the format of beancount.")
 
 
 if __name__ == "__main__":

@@ -200,6 +200,8 @@ def _entry(block: Sequence[_Line], path: Path) -> Entry:
     found = _DATED.match(first.text)
     assert found is not None  # noqa: S101  it was seen to be one
     texts = _TEXTS.findall(found[5])
+    if '"' in _TEXTS.sub("", found[5]).partition(";")[0]:
+        raise _error(path, first.number, "a text does not end on this line")
     if len(texts) > 2:
         raise _error(path, first.number, "an entry has a payee and a narration, and no more texts")
     payee, narration = texts if len(texts) == 2 else ("", *texts) if texts else ("", "")

@@ -114,7 +114,7 @@ def finishing(
         run: the run that goes on; None for a new one.
 
     Raises:
-        UsageError: the task has no edits, nobody agreed, or the tree is not clean.
+        UsageError: the task has no edits, nobody agreed, the test command cannot be run, or the tree is not clean.
         UnusableRun: files were changed since the run began, and there are sites left to be asked.
     """
     if not isinstance(task, Migrate):
@@ -158,6 +158,8 @@ def _with_suite(task: Migrate, test: str, seconds: float | None, *, apply: bool,
     tell(f"The tests run on the code as it is: {test}")
     with _ended_in_order():
         before = suite.tested({Path(task.from_top(path)): source.content() for path, source in task.sources.items()})
+    if before.missing:
+        raise UsageError(f"--test {shlex.quote(test)} cannot be run, the shell says: {before.last or before.why}")
     if not before.green:
         tell(f"The tests are red before any edit ({before.why}), so no edit will be blamed. Their last lines:\n{before.last}")
     return Finishing(task, suite, before.green, apply)

@@ -232,6 +232,9 @@ def run_command(
     from maker_graph.cli.announcement import announce, announce_lookahead
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
+    from maker_graph.core.items import Items
+    from maker_graph.files import OwnFiles
+    from maker_graph.run.results import see_out
     from maker_graph.runs import Run, Solving
 
     if task in {"records", "curate"} and out is None:
@@ -243,6 +246,8 @@ def run_command(
     loaded = task_named(task, disks, source, sets)
     if task == "migrate" and out is None and not apply:
         raise UsageError("migrate needs --out PATCH, or --apply.")
+    if test is not None and out is not None and isinstance(loaded.task, Items):
+        see_out(loaded.task, out.absolute(), OwnFiles(), force=force)  # before the tests, which may take long
     ending = finishing(loaded.task, test=test, seconds=test_seconds, apply=apply, yes=yes)
     if model is None and cascade is None:
         model = default_model(task, loaded.options.get("disks", 0))

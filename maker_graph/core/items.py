@@ -13,6 +13,7 @@ from maker_graph.core.canonical import JSON, copied, sorted_json
 from maker_graph.core.checks import failed, takes_state
 from maker_graph.core.examples import Example, few_shot
 from maker_graph.core.task import Prompt, State, Variant
+from maker_graph.errors import MakerError
 
 
 class DecidedItem(NamedTuple):
@@ -176,6 +177,8 @@ class ItemSteps:
         if self._total is None:
             try:
                 self._total = len(self.task.items)
+            except MakerError:  # it says itself what is wrong
+                raise
             except Exception as error:
                 raise failed(f"len({type(self.task).__name__}.items)", error) from error
         return self._total

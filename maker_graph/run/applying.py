@@ -59,9 +59,15 @@ def see_clean(top: Path, paths: Iterable[str]) -> None:
     if changed := _git(top, "status", "--porcelain", "-z", "--untracked-files=no").decode(errors="replace").split("\0")[0]:
         raise UsageError(f"The tree {top} has changes that are not committed ({changed[3:]}): commit or stash them first.")
     wanted = list(paths)
-    known = set(_git(top, "ls-files", "-z").decode(errors="surrogateescape").split("\0"))
+    listed = _git(top, "ls-files", "-v", "-z").decode(errors="surrogateescape").split("\0")
+    known = {path: tag for tag, _, path in (each.partition(" ") for each in listed)}
     if strange := [path for path in wanted if path not in known]:
         raise UsageError(f"git does not know {strange[0]} in {top}: add and commit it first.")
+    if hidden := [path for path in wanted if known[path] != "H"]:
+        raise UsageError(
+            f"git was told not to look whether {hidden[0]} in {top} is changed: "
+            "git update-index --no-assume-unchanged --no-skip-worktree takes that back."
+        )
 
 
 def apply(top: Path, changes: Iterable[Change]) -> None:
@@ -111,7 +117,10 @@ def recover(top: Path) -> str | None:
         UsageError: another process is at work on it.
         LimitReached: there is no room, or no access.
     """
-    git = git_directory(top)
+    try:
+        git = git_directory(top)
+    except UsageError:  # without git, nothing was begun either; whoever wants to apply is told by `see_clean`
+        return None
     if git is None or not (git / _INTENT).exists():
         return None
     with _alone(git):

@@ -12,11 +12,12 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from maker_graph.core.characters import visible
 from maker_graph.errors import LimitReached, UsageError
@@ -38,6 +39,9 @@ _NOT_COPIED = {
     "node_modules",
 }
 _LAST = 2_000
+_NOT_RUN = {126, 127}
+_PATIENCE = 1.0
+"""Seconds in which the output ends after the command; a process that has left the group may hold it open for longer."""
 
 
 class Tested(NamedTuple):
@@ -47,11 +51,13 @@ class Tested(NamedTuple):
         green: whether it ended with exit code 0, in time.
         why: how else, in a clause.
         last: the last lines that it wrote.
+        missing: whether the shell has found no such command, or may not run it.
     """
 
     green: bool
     why: str = ""
     last: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,36 +94,52 @@ class Suite:
                 raise UsageError(f"{first[0]} cannot be copied for the tests: {first[2]}.") from None
             except OSError as error:
                 raise LimitReached(f"The tree cannot be copied for the tests ({error.strerror}): make room.") from None
-            return self._run(copy, Path(folder) / "output")
+            return self._run(copy)
 
     def _ignored(self, folder: str, names: list[str]) -> set[str]:
         here = Path(folder)
         return {name for name in names if name in _NOT_COPIED or here / name in self.without or _is_odd(here / name)}
 
-    def _run(self, copy: Path, output: Path) -> Tested:
-        with output.open("wb") as log:
-            process = subprocess.Popen(  # noqa: S602  the user's own command, as in a shell
-                self.command,
-                shell=True,
-                cwd=copy,
-                env=_environment(copy),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            try:
-                code: int | None = process.wait(self.seconds)
-            except subprocess.TimeoutExpired:
-                code = None
-            finally:
-                _end(process)
-        with output.open("rb") as log:
-            log.seek(max(0, output.stat().st_size - _LAST))
-            last = visible(log.read().decode(errors="replace")).strip()
+    def _run(self, copy: Path) -> Tested:
+        process = subprocess.Popen(  # noqa: S602  the user's own command, as in a shell
+            self.command,
+            shell=True,
+            cwd=copy,
+            env=_environment(copy),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert process.stdout is not None  # noqa: S101  it was asked for
+        end = _End(process.stdout)
+        end.start()
+        try:
+            code: int | None = process.wait(self.seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            _end(process)
+        end.join(_PATIENCE)
+        last = visible(end.content.decode(errors="replace")).strip()
         if code is None:
             return Tested(green=False, why=f"it did not end within {self.seconds:g} seconds", last=last)
-        return Tested(green=code == 0, why=f"it ended with exit code {code}", last=last)
+        return Tested(green=code == 0, why=f"it ended with exit code {code}", last=last, missing=code in _NOT_RUN)
+
+
+class _End(threading.Thread):
+    """What keeps the end of an output, however much of it there is."""
+
+    def __init__(self, output: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.content = b""
+        self._output = output
+
+    def run(self) -> None:
+        """Read to the end."""
+        with self._output:
+            while some := os.read(self._output.fileno(), 1 << 16):
+                self.content = (self.content + some)[-_LAST:]
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -64,7 +64,7 @@ def imported(name: str, what: str) -> Any:
         return reduce(getattr, attribute.split("."), module)
     except MakerError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that was named by mistake ends the process
         raise UsageError(f"{what} {name!r} cannot be imported: {type(error).__name__}: {error}.") from error
 
 

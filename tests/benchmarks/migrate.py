@@ -86,7 +86,7 @@ def why_wrong(site: Site, code: str) -> str | None:
     form, new = None if before is None else form_of(before), None if tree is None else form_of(tree)
     if form is None or new is None:
         return "it is no formatting"
-    return why_not(form, new, lambda each: kinds_of(each, known_in(site["function"])))
+    return why_not(form, new, lambda each: kinds_of(each, known_in(site["function"], tuple(site["replaced"]))))
 
 
 def is_wrong_for_all(site: Site, code: str) -> bool:

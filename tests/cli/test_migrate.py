@@ -208,3 +208,18 @@ def test_a_patch_never_takes_the_place_of_the_code(cli: Cli, tree: Path) -> None
 def test_the_figures_can_be_read_as_json(cli: Cli, tree: Path) -> None:  # noqa: ARG001
     done = cli("run", "migrate", "--path", "tree/pkg", "--out", "x.patch", *RUN, "--json")
     assert result(done)["verdict"] == "right"
+
+
+def test_a_patch_that_is_there_is_refused_before_the_tests_run(cli: Cli, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.patch").write_text("mine")
+    done = cli("run", "migrate", "--path", str(tree), "--out", "x.patch", "--test", "true", "--yes", *RUN)
+    assert done.returncode == 2
+    assert "is there already" in done.stderr
+    assert "The tests run" not in done.stderr
+
+
+def test_a_test_command_that_is_missing_is_refused_before_anything_is_paid(cli: Cli, tree: Path, tmp_path: Path) -> None:
+    done = cli("run", "migrate", "--path", str(tree), "--out", "x.patch", "--test", "no-such-command", "--yes", *RUN)
+    assert done.returncode == 2
+    assert "no-such-command cannot be run" in done.stderr
+    assert not (tmp_path / "runs").exists()

@@ -179,13 +179,20 @@ def test_entries_are_read_again_as_they_were_streamed() -> None:
         ("Dear auditor\n", "line 1: this is no line of a ledger"),
         ("2024-01-01 balance Assets:A\n", "line 1: this balance names no account"),
         ('2024-01-01 * "caf\udce9" "b"\n', "line 1: this is no UTF-8"),
+        ('2024-01-01 * "a" "b\n', "line 1: a text does not end on this line"),
+        ("", "holds no entry"),
     ],
 )
-def test_what_cannot_be_read_is_one_sentence_with_its_line_and_nothing_is_made(tmp_path: Path, text: str, said: str) -> None:
+def test_what_cannot_be_read_is_one_sentence_with_its_line_and_nothing_is_made(
+    tmp_path: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "ledger.beancount"
     path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(SystemExit, match=said):
+    with pytest.raises(SystemExit, match="2"):
         main([str(path), "--run", str(tmp_path / "run"), "--out", str(tmp_path / "out.jsonl")])
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith(f"Error: {path}")
     assert [each.name for each in tmp_path.iterdir()] == ["ledger.beancount"]
 
 
@@ -264,3 +271,12 @@ def test_an_amount_that_is_left_out_counts_in_the_balances(tmp_path: Path) -> No
     item = entry_of(tmp_path, text)
     assert [each["amount"] for each in item["postings"]] == ["1.20", "-1.20"]
     assert reconcile(tmp_path / "ledger.beancount", []).wrong == []
+
+
+def test_the_findings_never_go_over_what_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ledger.beancount"
+    path.write_bytes(LEDGER.read_bytes())
+    with pytest.raises(SystemExit, match="2"):
+        main([str(path), "--planted", str(PLANTED), "--out", str(path)])
+    assert "would overwrite what is read" in capsys.readouterr().err
+    assert path.read_bytes() == LEDGER.read_bytes()

@@ -173,3 +173,17 @@ def test_an_intent_that_names_files_outside_of_the_tree_is_refused(tree: Path) -
     with pytest.raises(UsageError, match="cannot be read"):
         recover(tree)
     assert not (tree.parent / "other.py").exists()
+
+
+def test_a_file_at_which_git_was_told_not_to_look_is_refused(tree: Path) -> None:
+    git(tree, "update-index", "--assume-unchanged", NAMES[1])
+    see_clean(tree, NAMES[:1])
+    with pytest.raises(UsageError, match=f"not to look whether {NAMES[1]}"):
+        see_clean(tree, NAMES)
+
+
+def test_without_git_there_is_nothing_to_complete(tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert recover(tree) is None
+    with pytest.raises(UsageError, match="git is not installed"):
+        see_clean(tree, NAMES)

@@ -82,3 +82,14 @@ def test_each_edit_that_alone_turns_the_suite_red_is_blamed(bad: set[int]) -> No
 
 def test_of_edits_that_are_red_together_the_later_one_is_blamed() -> None:
     assert blamed([1, 2, 3, 4], lambda some: not {2, 4} <= {*some}) == [4]
+
+
+def test_of_an_output_without_end_only_the_end_is_kept(tmp_path: Path) -> None:
+    tested = Suite("yes | head -c 30000000; echo the end; exit 3", tmp_path).tested({})
+    assert (tested.green, tested.missing) == (False, False)
+    assert tested.last.endswith("the end")
+    assert len(tested.last) <= 2_000
+
+
+def test_a_process_that_left_the_group_and_holds_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
+    assert Suite("setsid sleep 20 & true", tmp_path).tested({}).green

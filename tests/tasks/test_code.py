@@ -27,6 +27,12 @@ def test_what_is_not_there_is_one_sentence(name: str) -> None:
         imported(name, "The rule")
 
 
+def test_a_script_that_ends_the_process_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("raise SystemExit(0)\n")
+    with pytest.raises(UsageError, match="cannot be imported: SystemExit"):
+        imported(f"{tmp_path / 'a.py'}:B", "The rule")
+
+
 def test_a_file_is_named_in_full_so_that_a_run_finds_it_from_anywhere() -> None:
     assert absolute("a.py:B") == f"{Path('a.py').absolute()}:B"
     assert absolute("a.b:C") == "a.b:C"

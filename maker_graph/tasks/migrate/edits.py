@@ -198,6 +198,14 @@ def edited(source: Source, edits: Sequence[Edit]) -> str:
     return text
 
 
+def is_import(pair: object) -> bool:
+    """Say whether something is a module and a name in it, or a module and an empty text."""
+    match pair:
+        case [str(module), str(name)]:
+            return tree_of(f"from {module} import {name}" if name else f"import {module}") is not None
+    return False
+
+
 def _line_end(text: str) -> str:
     found = re.search(r"\r\n|\r|\n", text)
     return found[0] if found else "\n"

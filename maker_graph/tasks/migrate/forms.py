@@ -39,6 +39,22 @@ VALUES: Mapping[str, tuple[Any, ...]] = {
 
 KINDS = frozenset(VALUES)
 
+_CHANGING = {
+    "pop",
+    "popitem",
+    "popleft",
+    "append",
+    "add",
+    "remove",
+    "insert",
+    "extend",
+    "update",
+    "setdefault",
+    "clear",
+    "sort",
+}
+"""Methods that change what they are called on."""
+
 _MOST = 10_000
 """A width or precision above it is no form: to try it out would fill the memory."""
 
@@ -168,7 +184,7 @@ def _called(text: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
         first, *rest = re.split(r"(?=[.\[])", name)
         if not first:
             first, next_one = str(next_one), next_one + 1
-        tree = (args[int(first)] if int(first) < len(args) else None) if first.isdigit() else named.get(first)
+        tree = _at(args, first) if first.isdecimal() else named.get(first)
         tree = None if tree is None else _reached(tree, rest)
         if tree is None:
             return None
@@ -177,16 +193,23 @@ def _called(text: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
     return _form(pieces, fields, [*args, *named.values()])
 
 
+def _at(args: Sequence[ast.expr], number: str) -> ast.expr | None:
+    return args[int(number)] if not _is_huge(number) and int(number) < len(args) else None
+
+
 def _reached(tree: ast.expr, steps: Iterable[str]) -> ast.expr | None:
     """Return what `.name` and `[key]` of a field reach from an expression."""
     for step in steps:
         if step.startswith("."):
-            if not step[1:].isidentifier():
+            private = step.startswith(".__") and not step.endswith("__")  # Python would give it another name within a class
+            if private or not step[1:].isidentifier():
                 return None
             tree = ast.Attribute(tree, step[1:], ast.Load())
-        elif step.endswith("]"):
+        elif step.endswith("]") and len(step) > len("[]"):
             key = step[1:-1]
-            tree = ast.Subscript(tree, ast.Constant(int(key) if key.isdigit() else key), ast.Load())
+            if _is_huge(key):
+                return None
+            tree = ast.Subscript(tree, ast.Constant(int(key) if key.isdecimal() else key), ast.Load())
         else:
             return None
     return tree
@@ -220,7 +243,7 @@ def _form(pieces: Sequence[str], fields: Sequence[Field], evaluated: Sequence[as
 
 
 def _is_huge(*numbers: str | None) -> bool:
-    return any(number is not None and number.isdigit() and (len(number) > 6 or int(number) > _MOST) for number in numbers)
+    return any(number is not None and number.isdecimal() and (len(number) > 6 or int(number) > _MOST) for number in numbers)
 
 
 def is_lookup(tree: ast.expr) -> bool:
@@ -280,9 +303,26 @@ def why_not(before: Form, after: Form, kinds_of: Callable[[ast.expr], Iterable[s
         for kind in sorted(kinds_of(old.tree)):
             if outcome(old.format, kind) != outcome(new.format, kind):
                 return f"{ast.unparse(old.tree)[:60]} would be formatted in another way if it is of type {kind}"
+    return _why_not_in_order(before, after)
+
+
+def _why_not_in_order(before: Form, after: Form) -> str | None:
+    """Return in a clause why the expressions of `after` are not evaluated and formatted as those of `before`."""
     order = [dump(each) for each in before.evaluated]
     if order != [dump(each) for each in after.evaluated] and not all(map(is_lookup, before.evaluated)):
         return "expressions would be evaluated in another order, or not as often"
+    changed = _changed(before.fields)
+    return None if changed is None else f"{ast.unparse(changed)[:60]} would be formatted before a later expression changes it"
+
+
+def _changed(fields: Sequence[Field]) -> ast.expr | None:
+    """Return an expression that a later one changes: an f-string formats it before, and the others after that."""
+    for number, field in enumerate(fields):
+        for node in (node for later in fields[number + 1 :] for node in ast.walk(later.tree)):
+            match node:
+                case ast.Call(func=ast.Attribute(value=changed, attr=name)) if name in _CHANGING:
+                    if dump(changed) == dump(field.tree):
+                        return field.tree
     return None
 
 

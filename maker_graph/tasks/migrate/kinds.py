@@ -1,7 +1,8 @@
 """Of which types an expression can be, as far as the code around it says for sure; the rule `percent` asks.
 
 Types go by the names of `VALUES` in `forms.py`. A name of a function is known if each place that sets it is understood: an
-annotated parameter, an assignment, a loop over `range` or `enumerate`, an `except` clause. All else may be of any type.
+annotated parameter, an assignment, a loop over `range` or `enumerate`, an `except` clause. All else may be of any type:
+a name of the module, of an enclosing function, or of an inner one.
 """
 
 import ast
@@ -44,7 +45,7 @@ _OF_TEXTS = {
     "rjust",
     "ljust",
 }
-_TEXTS_OF_ALL = {"__name__", "__qualname__", "__module__"}
+_TEXTS_OF_ALL = {"__name__", "__qualname__"}
 _ANNOTATED = {
     "int": frozenset({"int", "bool"}),
     "float": frozenset({"float", "int", "bool"}),
@@ -52,6 +53,9 @@ _ANNOTATED = {
     "bool": frozenset({"bool"}),
     "bytes": frozenset({"bytes"}),
 }
+UNDERSTOOD = frozenset({*_CALLS, *_ANNOTATED, "range", "enumerate"})
+"""Builtins that say a type, unless the code gives them another meaning."""
+
 _SUMS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
 
 
@@ -102,20 +106,42 @@ def _of_display(tree: ast.expr) -> set[str] | Kinds:
 
 
 @lru_cache(256)
-def known_in(function: str) -> Known:
-    """Return the types of the names of a function, given by its code; none outside of functions."""
+def known_in(function: str, replaced: tuple[str, ...] = ()) -> Known:
+    """Return the types of the names of a function, given by its code; none outside of functions.
+
+    The builtins `replaced` have another meaning in the file of the function; "*" is any of them.
+    """
+    outside = dict.fromkeys(UNDERSTOOD if "*" in replaced else replaced, KINDS)
     tree = tree_of(function) if function else None
     if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef | ast.AsyncFunctionDef):
-        return {}
+        return outside
     outer = tree.body[0]
-    names = dict.fromkeys((name for name, _ in _settings(outer, {})), KINDS)  # what any of them is called with, or calls
+    names = outside | dict.fromkeys(
+        (name for name, _ in _settings(outer, {})), KINDS
+    )  # what any of them is called with, or calls
     found: dict[str, Kinds] = {}
     for name, kinds in _settings(outer, names):
         found[name] = found.get(name, frozenset()) | kinds
-    return found
+    own = set(_own(outer))
+    return outside | {name: kinds if name in own else KINDS for name, kinds in found.items()}
 
 
-def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef, names: Known) -> Iterator[tuple[str, Kinds]]:
+def _own(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """Yield the names that a function itself sets; those that only a function or class within it sets are of another scope."""
+    yield from (each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg))
+    left: list[ast.AST] = [*function.body]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        if isinstance(node, ast.ExceptHandler) and node.name is not None:
+            yield node.name
+        left += ast.iter_child_nodes(node)
+
+
+def _settings(function: ast.AST, names: Known) -> Iterator[tuple[str, Kinds]]:
     """Yield each name that is set within a function, with the types that it can have there; inner scopes count as well.
 
     `names` are those that are set there at all: nothing is known of them while it is found out.
@@ -123,9 +149,8 @@ def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef, names: Known) ->
     understood = set[int]()
     for node in ast.walk(function):
         match node:
-            case ast.arg(arg=name, annotation=annotation):
-                plain = annotation.id if isinstance(annotation, ast.Name) else ""
-                yield name, _ANNOTATED.get(plain, KINDS)
+            case ast.arguments():
+                yield from _of_parameters(node, names)
             case ast.Assign(targets=[ast.Name(id=name) as target], value=value):
                 understood.add(id(target))
                 yield name, kinds_of(value, names)
@@ -138,7 +163,7 @@ def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef, names: Known) ->
                 yield name, frozenset({"int"})
             case ast.For(
                 target=ast.Tuple(elts=[ast.Name(id=name) as target, _]), iter=ast.Call(func=ast.Name(id="enumerate"), args=[_])
-            ):
+            ) if "enumerate" not in names:
                 understood.add(id(target))
                 yield name, frozenset({"int"})
             case ast.ExceptHandler(name=str(name)):
@@ -153,3 +178,17 @@ def _settings(function: ast.FunctionDef | ast.AsyncFunctionDef, names: Known) ->
                 yield name, KINDS
             case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
                 yield name, KINDS
+
+
+def _of_parameters(node: ast.arguments, names: Known) -> Iterator[tuple[str, Kinds]]:
+    """Yield the parameters of a function; one may also have its default, such as None, whatever its annotation says."""
+    positional = [*node.posonlyargs, *node.args]
+    defaults = [*[None] * (len(positional) - len(node.defaults)), *node.defaults, *node.kw_defaults]
+    for each, default in zip([*positional, *node.kwonlyargs], defaults, strict=True):
+        plain = each.annotation.id if isinstance(each.annotation, ast.Name) and each.annotation.id not in names else ""
+        kinds = _ANNOTATED.get(plain, KINDS)
+        other = frozenset[str]() if default is None else kinds_of(default, names)
+        yield each.arg, kinds if other == KINDS else kinds | other
+    yield from (
+        (each.arg, frozenset({kind})) for each, kind in ((node.vararg, "tuple"), (node.kwarg, "dict")) if each is not None
+    )

@@ -23,7 +23,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.errors import Invalid
 from maker_graph.tasks.migrate.edits import NESTED_QUOTES, dump, expression_of, see_edit, see_target
 from maker_graph.tasks.migrate.forms import Form, form_of, shape, why_not
-from maker_graph.tasks.migrate.kinds import Kinds, kinds_of, known_in
+from maker_graph.tasks.migrate.kinds import Kinds, Known, kinds_of, known_in
 from maker_graph.tasks.migrate.rules import LEAVE
 from maker_graph.tasks.migrate.sites import Site
 from maker_graph.tasks.migrate.writing import f_string
@@ -137,7 +137,7 @@ def right(site: Site) -> str | None:
     It is written as the site is: the same parts, quotes and escapes. A site with comments inside is left alone.
     """
     form = _form(site["code"])
-    code = None if form is None else f_string(site, form, known_in(site["function"]))
+    code = None if form is None else f_string(site, form, _known(site))
     if form is None or code is None:
         return None
     for written in (code, f"({code})"):
@@ -158,4 +158,8 @@ def _form(code: str) -> Form | None:
 
 def _kinds(site: Site) -> Callable[[ast.expr], Kinds]:
     """Return what tells the types of the expressions of a site."""
-    return lambda tree: kinds_of(tree, known_in(site["function"]))
+    return lambda tree: kinds_of(tree, _known(site))
+
+
+def _known(site: Site) -> Known:
+    return known_in(site["function"], tuple(site["replaced"]))

@@ -5,6 +5,7 @@ both at once could not be put together. The inner one is found when the migratio
 """
 
 import ast
+import builtins
 import io
 import re
 import tokenize
@@ -40,7 +41,8 @@ class Site(TypedDict):
         code: what stands there. The lines of a statement are shown as if it stood at the margin.
         around: the lines around it, it among them.
         statement: the statement in which it stands.
-        function: the code of the function in which it stands, as if that stood at the margin; empty outside of functions.
+        function: the code of the function in whose body it stands, as if that stood at the margin; empty outside of functions.
+        replaced: the builtins that the file sets somewhere; "*" among them if it may set any (`from a import *`).
         place: where it begins and ends, in characters of the text of the file.
         within: where `statement` begins and ends.
         target: the oldest Python on which the code must run, as [3, 9]; None if that is not known.
@@ -54,6 +56,7 @@ class Site(TypedDict):
     around: str
     statement: str
     function: str
+    replaced: list[str]
     place: list[int]
     within: list[int]
     target: list[int] | None
@@ -81,13 +84,13 @@ def find_sites(source: Source, rule: "Rule", target: Version | None) -> list[Sit
     positions: Mapping[Any, Any] = wrapper.resolve(PositionProvider)
     text = _Text(source.text, module)
     statements = [(each, text.place(at)) for each, at in positions.items() if isinstance(each, cst.BaseStatement)]
-    sites = []
+    replaced, sites = _replaced(source.text), []
     for node in found:
         if node not in positions:
             raise UsageError(f"{_name(rule)}.find returned a node that is not in {source.path}: return nodes of its module.")
         place = text.span(node, positions[node])
         above = sorted([(at, each) for each, at in statements if at[0] <= place[0] <= place[1] <= at[1]], key=_length)
-        function = next((at for at, each in above if isinstance(each, cst.FunctionDef) and each is not node), None)
+        function = next((at for at, each in above if _is_in_body(place, each, text, positions)), None)
         sites.append(
             Site(
                 file=source.path,
@@ -98,6 +101,7 @@ def find_sites(source: Source, rule: "Rule", target: Version | None) -> list[Sit
                 around=text.around(place, function),
                 statement="",
                 function="" if function is None else text.shown(function),
+                replaced=replaced,
                 place=list(place),
                 within=list(next(filter(None, (text.statement(at) for at, _ in above)), (0, len(source.text)))),
                 target=None if target is None else list(target),
@@ -121,6 +125,34 @@ def _found(rule: "Rule", module: "libcst.Module", path: str) -> "Sequence[libcst
             f"{_name(rule)}.find returned {type(odd[0]).__name__} in {path}: a site is an expression or a statement of LibCST."
         )
     return found
+
+
+def _is_in_body(place: tuple[int, int], node: "libcst.CSTNode", text: "_Text", positions: Mapping[Any, Any]) -> bool:
+    """Say whether a place is in the body of a function; decorators, defaults and annotations belong to what is around it."""
+    import libcst as cst  # noqa: PLC0415  an extra
+
+    return isinstance(node, cst.FunctionDef) and text.place(positions[node.body])[0] <= place[0]
+
+
+def _replaced(text: str) -> list[str]:
+    """Return the builtins that a file sets somewhere, and "*" if it imports whatever a module has."""
+    tree, found = tree_of(text), set[str]()
+    for node in [] if tree is None else ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                found.add(name)
+            case ast.alias(name=name, asname=other):
+                found.add((other or name).partition(".")[0])
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+            ):
+                found.add(name)
+    return sorted(found & {*dir(builtins), "*"})
 
 
 def _name(rule: object) -> str:

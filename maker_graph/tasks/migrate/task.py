@@ -16,7 +16,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.errors import Invalid, MakerError, UsageError
 from maker_graph.extras import need_extra
 from maker_graph.tasks.code import Code, absolute, file_of
-from maker_graph.tasks.migrate.edits import Edit, edited, same_tree, see_comments, see_edit, see_target
+from maker_graph.tasks.migrate.edits import Edit, edited, is_import, same_tree, see_comments, see_edit, see_target
 from maker_graph.tasks.migrate.patch import patch_of
 from maker_graph.tasks.migrate.rules import LEAVE, SHIPPED_RULES, Rule, rule_named
 from maker_graph.tasks.migrate.sites import Site, find_sites
@@ -128,7 +128,7 @@ class Migrate(Items):
         return {"tree": files} | ({} if self._file is None else {"rule file": self._file})
 
     def given(self, item: Site) -> JSON:
-        """Return the code of which the rule is sure, else None.
+        """Return the code of which the rule is sure, else None: as for code with characters that nobody can see.
 
         Raises:
             UsageError: the rule breaks its own check.
@@ -136,8 +136,10 @@ class Migrate(Items):
         if not hasattr(self._rule, "given"):
             return None
         code = self._of_rule("given", item)
-        if code is None:
+        if code is None or (isinstance(code, str) and unseen(code) is not None):  # which no answer may hold
             return None
+        if not isinstance(code, str):
+            raise self._odd("given must return code as a text, or None", item)
         try:
             answer = self._read(code, item)
         except Invalid as error:
@@ -186,7 +188,7 @@ class Migrate(Items):
         code = code.strip() if item["kind"] == "expression" else code.strip("\n").rstrip()
         if code != LEAVE:
             odd = unseen(code)
-            if "\f" in code or "\r" in code or (odd and odd != unseen(item["code"])):
+            if "\f" in code or "\r" in code or odd:
                 raise Invalid(f"there is a character in it that cannot be seen ({odd or 'a form feed or a carriage return'})")
             try:
                 see_edit(item, code)
@@ -262,9 +264,12 @@ class Migrate(Items):
         if not hasattr(self._rule, "imports"):
             return ()
         try:
-            return tuple((str(module), str(name)) for module, name in self._rule.imports(site, code))
+            found = tuple(self._rule.imports(site, code))
         except Exception as error:
-            raise failed(f"{type(self._rule).__name__}.imports", error) from error
+            raise failed(f"{type(self._rule).__name__}.imports, at {site['file']}, line {site['line']},", error) from error
+        if not all(map(is_import, found)):
+            raise self._odd('imports must return pairs such as ("datetime", "UTC"), for from datetime import UTC', site)
+        return tuple((module, name) for module, name in found)
 
     def from_top(self, path: str) -> str:
         """Return a path from `root` as one from `top`."""

@@ -72,3 +72,44 @@ def test_the_words_tell_of_nested_quotes_where_python_is_old() -> None:
     (site,) = sites_of(Percent(), "'%s' % x\n")
     assert "its own quotes" in Percent().prompt(site)
     assert "its own quotes" not in Percent().prompt({**site, "target": [3, 12]})
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(*x: str):\n    return '%s' % x",
+        "def f(**x: int):\n    return '%d' % x",
+        "def f(a: int, b='%d' % a):\n    return b",
+        "@g('%d' % x)\ndef f(x: int): ...",
+        "def f():\n    def g(x: int): return x\n    return '%d' % x",
+        "def f():\n    class A:\n        x = 1\n    return '%d' % x",
+        "def f(x):\n    return '%-20s' % x.__module__",
+        "from a import hex\ndef f(x):\n    return '%s' % hex(x)",
+        "from a import *\ndef f(x):\n    return '%s' % hex(x)",
+        "from a import int\ndef f(x: int):\n    return '%d' % x",
+        "def f(len):\n    def g(x):\n        return '%d' % len(x)",
+        "def enumerate(x): ...\ndef f():\n    for x, y in enumerate(z):\n        return '%d' % x",
+        "class A:\n    def f(self):\n        return '{0.__x}'.format(self)",
+    ],
+)
+def test_a_type_of_another_scope_or_of_a_replaced_builtin_is_not_sure(code: str) -> None:
+    assert [Percent().given(site) for site in sites_of(Percent(), f"{code}\n")] in ([], [None])
+
+
+def test_a_parameter_may_have_its_default_whatever_its_annotation_says() -> None:
+    (site,) = sites_of(Percent(), "def f(x: str = None):\n    return '%9s' % x\n")
+    assert Percent().given(site) == "f'{x!s:>9}'"
+
+
+@pytest.mark.parametrize("field", ["{0[²]}", "{²}", "{0[]}", "{0[" + "9" * 5000 + "]}", "{" + "9" * 5000 + "}"])
+def test_a_number_that_python_takes_for_none_stops_no_search(field: str) -> None:
+    for site in sites_of(Percent(), f"y = '{field}'.format(x)\n"):
+        assert Percent().given(site) in {None, "f'{x[\"²\"]}'", "f\"{x['²']}\""}
+
+
+@pytest.mark.parametrize("code", ["'%s %s' % (x, x.pop())", "'{} {}'.format(x.y, g(x.y.pop(0)))"])
+def test_what_a_later_expression_changes_is_not_formatted_before(code: str) -> None:
+    (site,) = sites_of(Percent(), f"z = {code}\n")
+    assert Percent().given(site) is None
+    (other,) = sites_of(Percent(), "z = '%s %s' % (x.pop(), x)\n")
+    assert Percent().given(other) == "f'{x.pop()!s} {x!s}'"

@@ -129,3 +129,25 @@ def test_code_that_is_nested_too_deeply_is_no_answer(tmp_path: Path) -> None:
     for code in ("new(" + "+".join(["1"] * 3000) + ")", "new(" * 150 + ")" * 150, "[" * 5000):
         with pytest.raises((ValueError, Invalid)):
             task.check(task.items[0], str(task.parse(code, task.items[0])))
+
+
+@pytest.mark.parametrize("found", [None, "library", [("a b", "c")], [("", "x")], [("a", "b", "c")], [(1, "b")]])
+def test_imports_that_are_none_are_told_with_the_place(tmp_path: Path, found: object) -> None:
+    task = migration(tmp_path)
+    vars(task)["_rule"].imports = lambda site, code: found  # noqa: ARG005
+    with pytest.raises(UsageError, match=r"imports.*a\.py, line 1"):
+        task.edits({1: "new(1)"})
+
+
+def test_a_site_that_holds_what_nobody_can_see_stops_no_run_and_is_asked(tmp_path: Path) -> None:
+    task = migration(tmp_path, "Sure", a="x = old('\x85')\n")
+    assert task.given(task.items[0]) is None
+    with pytest.raises(ValueError, match="cannot be seen"):
+        task.parse(fenced("new('\x85')"), task.items[0])
+
+
+def test_a_rule_that_is_sure_of_no_text_is_told(tmp_path: Path) -> None:
+    task = migration(tmp_path)
+    vars(task)["_rule"].given = lambda site: 3  # noqa: ARG005
+    with pytest.raises(UsageError, match="given must return code as a text"):
+        task.given(task.items[0])

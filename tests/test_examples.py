@@ -40,7 +40,7 @@ SAYS = (
     r"Canberra|k = 3: wrong once in 730|^20 |^7 True|'red', 'green', 'blue'|^consistent \['12.50', '5.00', '7.00'"
     r"|^True (\{|\d)|^What is 2 more than 1"
     r"|^ahead by 3 within 5 votes: decides|^400 labelled rows drawn at random"
-    r"|^The money of order 7 is|order.:7"
+    r"|^The money of order 7 is|order.:7|^3 euros"
     r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
 )
 """What the blocks of the pages print."""

@@ -27,6 +27,7 @@ from maker_graph.core.red_flags import (
 )
 from maker_graph.core.rules import AheadBy, Confirm, Decided, Draw, FirstTo, Hung, Majority, StoppingRule
 from maker_graph.core.task import GivenPart, PartsTask, Task, VotedPart
+from maker_graph.core.verifying import Unknown, Valid
 from maker_graph.core.voting import Voting
 from maker_graph.errors import (
     DamagedRun,
@@ -115,11 +116,13 @@ __all__ = [
     "Task",
     "ToolCall",
     "Undecided",
+    "Unknown",
     "UnknownModel",
     "UnknownTask",
     "UnusableRun",
     "Usage",
     "UsageError",
+    "Valid",
     "VotedPart",
     "Voting",
     "avote",

@@ -132,7 +132,7 @@ def truth(what: str, value: object) -> bool:
     """
     if value is True or value is False:
         return value
-    shown = "a coroutine, which nobody awaits" if inspect.iscoroutine(value) else _shown(value)
+    shown = "a coroutine, which nobody awaits" if inspect.iscoroutine(value) else shown(value)
     if inspect.iscoroutine(value):
         value.close()
     raise UsageError(f"{what} must return True or False, and it returned {shown}.")
@@ -161,7 +161,8 @@ def failed(what: str, error: BaseException) -> UsageError:
     return UsageError(f"{what} failed with {type(error).__name__}: {_cut(str(error))}")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value with its type, cut short, for an error."""
     return f"{_cut(repr(value))} ({type(value).__name__})"
 
 

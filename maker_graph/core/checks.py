@@ -132,10 +132,10 @@ def truth(what: str, value: object) -> bool:
     """
     if value is True or value is False:
         return value
-    shown = "a coroutine, which nobody awaits" if inspect.iscoroutine(value) else shown(value)
+    told = "a coroutine, which nobody awaits" if inspect.iscoroutine(value) else shown(value)
     if inspect.iscoroutine(value):
         value.close()
-    raise UsageError(f"{what} must return True or False, and it returned {shown}.")
+    raise UsageError(f"{what} must return True or False, and it returned {told}.")
 
 
 def broken_rule(check: Callable[..., object], *given: object) -> str | None:

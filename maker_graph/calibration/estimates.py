@@ -76,8 +76,8 @@ def _of_verifier(verified: Verified) -> str:
         )
     return (
         f"The task's verifier proved {verified.proved:.1%} of the samples, and the first one on {verified.first:.1%} of the "
-        "steps. The plan counts votes only. A proof ends a vote earlier, so a run takes fewer samples than planned. It makes no "
-        "more errors, as long as no wrong answer is ever proved."
+        "steps. The plan counts votes only. A proof ends a vote earlier, so a run takes fewer samples than planned. It makes "
+        "no more errors, as long as no wrong answer is ever proved."
     )
 
 

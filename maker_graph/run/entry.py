@@ -25,7 +25,8 @@ from pydantic_core import from_json
 
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, sorted_json
-from maker_graph.core.decision import Decision, Usage, Vote, given
+from maker_graph.core.decision import Decision, Vote, given
+from maker_graph.core.judging import Usage
 from maker_graph.core.verifying import Standing
 
 GIVEN = ("program", "world")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical, strict_json
 from maker_graph.core.decision import decide

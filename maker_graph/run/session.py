@@ -55,7 +55,7 @@ class Question(BaseModel):
 
     step: int
     reason: str
-    prompt: list[tuple[str, Any]] = Field(default_factory=list)
+    prompt: list[tuple[str, str]] = Field(default_factory=list)
     ballot: dict[str, int] = Field(default_factory=dict)
     flags: dict[str, int] = Field(default_factory=dict)
     samples: int = 0
@@ -68,15 +68,20 @@ class Question(BaseModel):
         """Return the question about the step after `at`, which ended with `error`."""
         return cls(
             step=at["step"] + 1,
-            reason=error.reason,
-            prompt=error.prompt,
+            reason=_storable(error.reason),
+            prompt=[(role, _storable(content)) for role, content in error.prompt],
             ballot=error.ballot,
             flags=error.flags,
             samples=error.samples,
-            replies=error.replies,
+            replies=[_storable(reply) for reply in error.replies],
             passed=error.passed,
             state=at["state"],
         )
+
+
+def _storable(content: object) -> str:
+    """Return a text as it can be kept: half a character is an escape, and so is what is no text."""
+    return str(content).encode("utf-8", "backslashreplace").decode()
 
 
 class Said(BaseModel):
@@ -131,12 +136,15 @@ class Session:
     def say(self, state: State, epoch: int, why: str = "", question: Question | None = None) -> None:
         """Say how this session stands; where that cannot be written, nobody hears it."""
         self._state = state
-        said = Said(epoch=epoch, pid=os.getpid(), state=state, why=why, total=self._total, question=question)
+        said = Said(epoch=epoch, pid=os.getpid(), state=state, why=_storable(why), total=self._total, question=question)
+        content = said.model_dump_json().encode()
+        if len(content) > MOST_READ:  # whoever is asked at the terminal sees it all
+            content = said.model_copy(update={"question": None}).model_dump_json().encode()
         draft = self._directory / f".{os.urandom(8).hex()}.draft"
         with suppress(OSError, ValueError):
             file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
             try:
-                os.write(file, said.model_dump_json().encode())
+                os.write(file, content)
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 draft.replace(self._directory / SESSION)
             except BaseException:

@@ -1,153 +1,147 @@
 """Does a run go slower while somebody watches it?
 
-    python tests/benchmarks/watch.py --pairs 6
+    python tests/benchmarks/watch.py --disks 12 --keep
 
-Each pair is two runs of the same steps, one after the other: one alone, and one with `maker-graph watch` and a browser's stream
-on it; which is first changes with each pair. It is done twice: with a model that replies at once, where the run and the watcher
-share the machine's processors, and with one that takes 20 ms for a reply, where the run mostly waits as a real one does. What
-counts is the rate (steps a second of the time that the run was at work), and the processor time of the run's own process. The
-median of the pairs is told, and the least and the greatest: on a machine that others use, single pairs say little.
+One run is watched and not watched by turns, a window of some seconds each: a browser's stream is opened and closed again, and
+the runs are read only while somebody listens. So each watched window has one beside it that is not, and whatever else the
+machine does falls on both alike. For each step is kept how long it took, and how much processor time this process, which is the
+run's, spent on it. What counts is the median over the steps of all watched windows, against that of all others; the interval is
+from resampling the pairs of windows.
+
+It is done twice: with a model that replies at once, where the run and the watcher share the machine's processors and its disk,
+and with one that takes 20 ms for a reply.
 """
 
 import argparse
 import json
 import os
+import random
 import re
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from maker_graph import Run
+from maker_graph.tasks import Hanoi
+from maker_graph.watch.hub import key_of
 
-COMMAND = [sys.executable, "-m", "maker_graph.cli"]
 RESULTS = Path(__file__).with_name("results") / "watch.json"
+EDGE = 0.4
+"""Seconds at both ends of a window that do not count: a stream is being opened or closed."""
 
 
-class Measured(NamedTuple):
-    """One run: steps a second, and its process's processor time for a step, in milliseconds."""
+class Step(NamedTuple):
+    """When a step was committed, and the processor time of the run until then, in seconds."""
 
-    rate: float
-    processor: float
-
-
-class Reader:
-    """A browser's stream of the page, read as a browser reads it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [*COMMAND, "watch", "--port", "0"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert self._process.stdout is not None
-        found = re.search(r"http://\S+", self._process.stdout.readline())
-        assert found is not None
-        self.events = 0
-        self._url = found[0].replace("/?", "/events?")
-        threading.Thread(target=self._read, args=(self._url,), daemon=True).start()
-
-    def _read(self, url: str) -> None:
-        with urllib.request.urlopen(url) as stream:  # noqa: S310  on 127.0.0.1
-            key = None
-            for line in stream:
-                if line.startswith(b"data: "):
-                    self.events += 1
-                    runs = json.loads(line[6:])["runs"]
-                    if key is None and runs:
-                        key = next(iter(runs))
-                        threading.Thread(target=self._read_one, args=(f"{url}&run={key}",), daemon=True).start()
-
-    def _read_one(self, url: str) -> None:
-        with urllib.request.urlopen(url) as stream:  # noqa: S310  on 127.0.0.1
-            for line in stream:
-                self.events += line.startswith(b"data: ")
-
-    def close(self) -> float:
-        """End the watcher; return the processor time that it took."""
-        self._process.terminate()
-        _, _, used = os.wait4(self._process.pid, 0)
-        self._process.returncode = 0
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        return used.ru_utime + used.ru_stime
+    at: float
+    used: float
 
 
-def measured(folder: Path, disks: int, latency: float) -> Measured:
-    """Solve once, in a process of its own."""
+def listen(url: str, begins: float, window: float) -> None:
+    """Open the stream in every second window, and read it as a browser does; it is a process of its own."""
+    while True:
+        number = int((time.monotonic() - begins) // window)
+        if number % 2 == 0 or time.monotonic() < begins:
+            time.sleep(0.01)
+            continue
+        ends = begins + (number + 1) * window
+        with urllib.request.urlopen(url, timeout=window + 20) as stream:  # noqa: S310  on 127.0.0.1
+            while time.monotonic() < ends - EDGE / 2 and stream.readline():
+                pass
+
+
+def solved(folder: Path, disks: int, latency: float, window: float) -> tuple[list[Step], float, float]:
+    """Solve, watched by turns; return the steps, when the first window began, and the share of a processor of the watcher."""
+    steps = list[Step]()
     model = f"sim:perfect,error=.05,flagged=.05,latency={latency}"
-    command = [*COMMAND, "run", "hanoi", "--disks", str(disks), "--model", model, "--k", "3", "--run", "./r", "-q"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with Run.open(folder / "r") as run:
-        seconds = run.verify()["seconds"]
-        steps = run.step
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measured(steps / seconds, 1000 * used / steps)
+    watch = subprocess.Popen(
+        [sys.executable, "-m", "maker_graph.cli", "watch", "--port", "0"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert watch.stdout is not None
+    found = re.search(r"http://\S+", watch.stdout.readline())
+    assert found is not None
+    url = f"{found[0].replace('/?', '/events?')}&run={key_of(folder / 'runs' / 'r')}"
+    with Run.create(folder / "runs" / "r", Hanoi(disks), model=model, k=3) as run:
+        begins = time.monotonic() + 1
+        command = [sys.executable, __file__, "--listen", url, str(begins), str(window)]
+        listener = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        run.solve(progress=lambda _: steps.append(Step(time.monotonic(), time.process_time())))
+    seconds = time.monotonic() - begins
+    listener.kill()
+    listener.wait()
+    watch.terminate()
+    _, _, used = os.wait4(watch.pid, 0)
+    watch.returncode = 0
+    watch.stdout.close()
+    return steps, begins, (used.ru_utime + used.ru_stime) / seconds
 
 
-def watched(folder: Path, disks: int, latency: float) -> tuple[Measured, dict[str, float]]:
-    """Solve once, with a watcher and a stream on it."""
-    (folder / "runs").mkdir()
-    inside = folder / "runs"
-    reader = Reader(folder)
-    began = time.monotonic()
-    found = measured(inside, disks, latency)
-    seconds = time.monotonic() - began
-    events = reader.events
-    assert events > 2, "nobody watched"
-    return found, {"events": events, "watcher_processor_share": round(reader.close() / seconds, 4)}
+def windows_of(steps: Sequence[Step], begins: float, window: float) -> dict[int, list[Step]]:
+    """Return how long each step took, and its processor time, by the number of its window."""
+    found = defaultdict[int, list[Step]](list)
+    for before, after in pairwise(steps):
+        number, into = divmod(after.at - begins, window)
+        if number >= 0 and EDGE < into < window - EDGE:
+            found[int(number)].append(Step(after.at - before.at, after.used - before.used))
+    return found
 
 
-def pairs(number: int, disks: int, latency: float) -> dict[str, Any]:
-    """Return what watching costs: the median of the pairs, in percent."""
-    rates, processors, sides = list[float](), list[float](), list[dict[str, float]]()
-    alone_rates = list[float]()
-    for pair in range(number):
-        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-            if pair % 2:
-                (with_, side), alone = watched(Path(one), disks, latency), measured(Path(two), disks, latency)
-            else:
-                alone, (with_, side) = measured(Path(two), disks, latency), watched(Path(one), disks, latency)
-        rates.append(100 * (1 - with_.rate / alone.rate))
-        processors.append(100 * (with_.processor / alone.processor - 1))
-        sides.append(side)
-        alone_rates.append(alone.rate)
-        print(f"pair {pair + 1}: {alone.rate:.1f}/s alone, {with_.rate:.1f}/s watched, {rates[-1]:+.2f} %", flush=True)
+def slower(windows: Mapping[int, list[Step]], what: str) -> dict[str, float]:
+    """Return by how much a watched step takes longer, in percent, with an interval of 95 %."""
+    pairs = [(windows[number], windows[number - 1]) for number in windows if number % 2 and windows.get(number - 1)]
 
-    def told(values: list[float]) -> dict[str, float]:
-        return {"median": round(statistics.median(values), 2), "least": round(min(values), 2), "most": round(max(values), 2)}
+    def ratio(chosen: Sequence[tuple[list[Step], list[Step]]]) -> float:
+        watched, alone = (
+            statistics.median(float(getattr(step, what)) for pair in chosen for step in pair[side]) for side in (0, 1)
+        )
+        return 100 * (watched / alone - 1)
 
+    draws = random.Random(1)
+    again = sorted(ratio([draws.choice(pairs) for _ in pairs]) for _ in range(400))
+    return {"percent": round(ratio(pairs), 2), "low": round(again[9], 2), "high": round(again[389], 2), "pairs": len(pairs)}
+
+
+def measured(disks: int, latency: float, window: float) -> dict[str, Any]:
+    """Return what watching costs one run."""
+    with tempfile.TemporaryDirectory() as folder:
+        steps, begins, share = solved(Path(folder), disks, latency, window)
+    windows = windows_of(steps, begins, window)
     return {
         "latency": latency,
-        "steps": 2**disks - 1,
-        "pairs": number,
-        "steps_a_second_alone": round(statistics.median(alone_rates), 1),
-        "slower_percent": told(rates),
-        "more_processor_time_percent": told(processors),
-        "watcher_processor_share": round(statistics.median(side["watcher_processor_share"] for side in sides), 4),
-        "events": round(statistics.median(side["events"] for side in sides)),
+        "steps": len(steps) - 1,
+        "steps_a_second": round((len(steps) - 1) / (steps[-1].at - steps[0].at), 1),
+        "slower": slower(windows, "at"),
+        "more_processor_time": slower(windows, "used"),
+        "watchers_share_of_a_processor": round(share, 4),
     }
 
 
 def main() -> None:
     """Measure, print, and keep the result."""
+    if sys.argv[1:2] == ["--listen"]:
+        listen(sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=6)
-    parser.add_argument("--disks", type=int, default=10)
+    parser.add_argument("--disks", type=int, default=12, help="of the run whose model replies at once; the other has two fewer")
+    parser.add_argument("--window", type=float, default=2.0, help="seconds")
     parser.add_argument("--keep", action="store_true", help="write results/watch.json")
     given = parser.parse_args()
-    found = [pairs(given.pairs, given.disks, 0.0), pairs(given.pairs, given.disks - 1, 0.02)]
-    print(json.dumps(found, indent=2))
+    found = [measured(given.disks, 0.0, given.window), measured(given.disks - 2, 0.02, given.window)]
+    told = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "measured": found}
+    print(json.dumps(told, indent=2))
     if given.keep:
-        RESULTS.write_text(
-            json.dumps({"cores": os.cpu_count(), "load": os.getloadavg()[0], "measured": found}, indent=2) + "\n"
-        )
+        RESULTS.write_text(json.dumps(told, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
         decision["passed"] = True
     if proofs and winner is not None:
         decision["proved"] = winner["evidence"]
-    elif winner is not None and _merged(judged, winner):
+    elif winner is not None and _merged(judged, ballot, winner["candidate"]):
         decision["merged"] = True
     if standings := count(j["verified"] for j in judged if "verified" in j and j["flag"] is None):
         decision["verified"] = standings
@@ -200,17 +200,17 @@ def _proofs(judged: Sequence[Judged]) -> list[Judged]:
     return [j for j in judged if j.get("verified") == "proved" and j["flag"] is None]
 
 
-def _merged(judged: Sequence[Judged], winner: Judged) -> bool:
-    """Return whether another answer than the winner's has the most votes, if each answer counts as it stands.
+def _merged(judged: Sequence[Judged], ballot: Mapping[str, int], winner: str) -> bool:
+    """Return whether the winner has the most votes, and no answer of its own has the most if each counts as it stands.
 
-    So it is where `key` made one candidate of several answers, and they won together only.
+    So it is where `key` made one candidate of several answers, and they won together only. A winner with fewer votes than
+    another is the work of the rule.
     """
-    votes = [j for j in judged if j["flag"] is None]
-    if all(j["candidate"] == winner["candidate"] for j in votes):
+    if len(ballot) == 1 or ballot[winner] < max(ballot.values()):
         return False
-    whole = Counter((j["candidate"], canonical(j["answer"], own=True)) for j in votes)
+    whole = Counter((j["candidate"], canonical(j["answer"], own=True)) for j in judged if j["flag"] is None)
     most = max(whole.values())
-    return all(candidate != winner["candidate"] for (candidate, _), number in whole.items() if number == most)
+    return all(candidate != winner for (candidate, _), number in whole.items() if number == most)
 
 
 def given_up(ballot: Mapping[str, int], rule: StoppingRule) -> bool:

@@ -21,6 +21,10 @@ from maker_graph.core.verifying import Standing, Unknown, Valid, verification_of
 from maker_graph.errors import Incomparable, Invalid
 
 
+MOST_SAID = 300
+"""Characters that are kept of what a parser, a check or a verifier says."""
+
+
 class Usage(TypedDict):
     """Tokens of all samples of a microstep, flagged ones included; each request counted once."""
 
@@ -135,7 +139,7 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
         index=sample.index,
         text=visible(sample.text),
         flag=flag,
-        why=read.why if flag == read.flag else visible(explained(flag or "", sample))[:300],
+        why=read.why if flag == read.flag else _why(explained(flag or "", sample)),
         candidate=read.candidate,
         answer=read.answer,
         usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
@@ -194,4 +198,11 @@ def _seen(value: Any, answer: JSON, reading: Reader) -> Any:
 
 
 def _why(text: str) -> str:
-    return visible(text)[:300]
+    r"""Return what a function said, cut short, as an entry of the journal can hold it.
+
+    It is made visible again after the cut, which may have left what stands only beside something else.
+
+    >>> print(_why("a" * 299 + "\U0001f468\u200d\U0001f469")[297:])
+    aa👨
+    """
+    return visible(visible(text[:MOST_SAID])[:MOST_SAID])

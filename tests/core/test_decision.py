@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from maker_graph.core.decision import Decision, after_trying, answered, decide, first_of, next_draw, unasked, vote_of
 from maker_graph.core.judging import Reader, judge, judge_all
 from maker_graph.core.red_flags import Sample, empty, named
-from maker_graph.core.rules import AheadBy, FirstTo, Majority
+from maker_graph.core.rules import AheadBy, Confirm, FirstTo, Majority
 from maker_graph.core.verifying import Valid
 from maker_graph.core.voting import Voting
 from tests.core.judged import judged, reading, verified
@@ -155,3 +155,10 @@ def test_a_winner_that_key_made_of_several_answers_says_so() -> None:
     assert "merged" not in ended('"1.0"', '"1.0"', '"1.0"', '"2"', '"2"')
     assert "merged" not in ended('"1.0"', '"1.0"', '"1"', '"2"', '"2"'), "a tie as whole answers is no other winner"
     assert "merged" not in ended('"1"', '"1.0"', '"1.00"')
+
+
+def test_a_rule_that_lets_the_fewer_votes_win_merges_nothing() -> None:
+    votes = judged("1", "2", "2", "2", "1")
+    decision = decide(votes, Voting(k=Confirm(1, of=4)), rounds=3)
+    assert (decision["candidate"], decision["ballot"]) == ("1", {"1": 2, "2": 3})
+    assert "merged" not in decision

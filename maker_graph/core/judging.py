@@ -20,7 +20,6 @@ from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
 from maker_graph.core.verifying import Standing, Unknown, Valid, verification_of
 from maker_graph.errors import Incomparable, Invalid
 
-
 MOST_SAID = 300
 """Characters that are kept of what a parser, a check or a verifier says."""
 

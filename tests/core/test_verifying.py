@@ -31,7 +31,7 @@ def test_a_verifier_that_returns_a_coroutine_is_told_so_and_python_does_not_warn
         return Unknown()
 
     with pytest.raises(UsageError, match="it returned a coroutine, which nobody awaits"):
-        verification_of(lambda answer: verify(answer), 1)  # a function that hides that it is one
+        verification_of(verify, 1)
 
 
 def test_a_proof_says_what_it_rests_on() -> None:

@@ -138,6 +138,31 @@ def test_errors_in_unison_are_open_where_the_verifier_sees_them_and_a_persons_an
     assert summary["wrong"] == 0
 
 
+def test_items_for_which_two_answers_were_proved_wait_for_a_person_and_are_not_voted_on_again(tmp_path: Path) -> None:
+    class Unsound(Items):
+        items = tuple(range(60))
+
+        def prompt(self, item: int) -> str:
+            return f"{item}?"
+
+        def parse(self, text: str) -> int:
+            return int(text)
+
+        def verify(self, item: int, answer: int) -> Valid | Unknown:  # noqa: ARG002  it does not look
+            return Unknown() if answer == 1 else Valid("so it seems", conclusive=True)
+
+        def rehearse(self, item: int) -> Replies:  # noqa: ARG002  all alike
+            return Replies("1", ["2", "3"])
+
+    with Run.create(tmp_path / "r", Unsound(), model="sim:perfect,error=.6", k=3, seed=1) as run:
+        before = run.solve()
+        waiting = [each.number for each in run.open_items()]
+        assert 2 < len(waiting) == before["passed"]
+        after = run.solve()
+        assert [each.number for each in run.open_items()] == waiting
+    assert (after["samples"], after["proved"]) == (before["samples"], before["proved"])
+
+
 def _nothing() -> Unknown:
     return Unknown()
 

@@ -1,5 +1,6 @@
 """A run whose task has a verifier: what is proved is booked as proved, from the vote to the audit."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,14 @@ def test_the_certificate_the_audit_and_the_report_keep_what_is_proved_apart(run:
     said = page.read_text()
     assert "verifier proved the answers of 9 steps" in said
     assert "step 3: 3 * 3 = 9" in said
+
+
+def test_provenance_says_what_a_proof_rests_on(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    with Run.create(tmp_path / "r", Squares(10), model="sim:perfect", k=3, provenance=path) as run:
+        run.solve()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["by"], line["proved"]) for line in lines[8:]] == [("vote", "9 * 9 = 81"), ("vote", None)]
 
 
 def test_a_run_that_is_proved_throughout_says_so_and_leaves_nothing_to_certify(tmp_path: Path) -> None:

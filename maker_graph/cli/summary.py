@@ -64,10 +64,7 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     if result["result"] is not None:
         yield "Result", visible(result["result"] if isinstance(result["result"], str) else json.dumps(result["result"]))
     steps = max(result["steps"], 1)
-    yield (
-        "Steps",
-        f"{_position(result).removesuffix(' steps')}, each decided by {_by(result)}{', or proved' if result['proved'] else ''}",
-    )
+    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by {_by(result)}"
     yield from _passed_rows(result)
     yield from _verified_rows(result)
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"

@@ -127,10 +127,6 @@ def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
 
 def _by(result: Summary) -> str:
     """Return what decides a step, in words."""
-    return f"{_by_votes(result)}, or proved" if result["proved"] else _by_votes(result)
-
-
-def _by_votes(result: Summary) -> str:
     if result["rungs"]:
         return "a cascade"
     if result["leads"]:

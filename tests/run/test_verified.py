@@ -135,6 +135,23 @@ def test_an_answer_of_the_program_that_the_verifier_calls_invalid_stops_the_run(
         assert run.step == 2
 
 
+@pytest.mark.parametrize("rule", ["check", "verify"])
+def test_a_rule_that_fails_on_an_answer_of_the_program_stops_the_run_after_what_is_before_it(tmp_path: Path, rule: str) -> None:
+    class Sure(Squares):
+        def given(self, item: int) -> int | None:
+            return 3 if item == 9 else None
+
+    def failing(item: int, answer: int) -> bool | Valid:  # noqa: ARG001  the contract's
+        return (True if rule == "check" else Valid("fine")) if item != 9 else bool(1 / 0)
+
+    task = Sure()
+    setattr(task, rule, failing)
+    with Run.create(tmp_path / "r", task, model="sim:perfect", k=2) as run:
+        with pytest.raises(UsageError, match=f"{rule} failed with ZeroDivisionError"):
+            run.solve()
+        assert run.step == 2
+
+
 def test_errors_in_unison_are_open_where_the_verifier_sees_them_and_a_persons_answer_is_verified_too(tmp_path: Path) -> None:
     class Unison(Squares):
         def rehearse(self, item: int) -> Replies:

@@ -28,6 +28,7 @@ def test_a_vote_is_told_with_who_won_and_whether_that_is_right(hanoi: Path) -> N
         (CONTEST, "A won after 4 votes, 1 sample discarded, and it is right."),
         (CONTEST._replace(right=1, flagged=2, by="temperature"), "2 samples discarded, by temperature, and it is wrong."),
         (CONTEST._replace(right=None, flagged=0), "A won after 4 votes."),
+        (CONTEST._replace(right=None, flagged=0, proved=True), "A was proved after 4 votes."),
         (CONTEST._replace(winner=None), "Nobody won in 4 votes"),
     ]
     for contest, says in tried:

@@ -21,13 +21,16 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maker_graph.errors import LimitReached
-from maker_graph.files import write_whole
+from maker_graph.files import odd_kind, write_whole
 from maker_graph.run.review import Candidate, Reply
 
 FOLDER = "answers"
 
 LONGEST = 200_000
 """Characters of an answer at most: no reply of a model is longer."""
+
+MOST_READ = 7 * LONGEST
+"""Bytes that are read of a file at most: more is no answer."""
 
 
 class _Kept(BaseModel):
@@ -66,6 +69,8 @@ class LeftAnswer(BaseModel):
     def read(cls, path: Path) -> Self | None:
         """Return the answer in a file; None if there is none that can be read."""
         try:
+            if odd_kind(path) or path.stat().st_size > MOST_READ:
+                return None
             kept = _Kept.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None

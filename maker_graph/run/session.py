@@ -156,9 +156,9 @@ class Session:
 
     def ended(self, error: BaseException | None, epoch: int | None) -> None:
         """Say how this session ended; if another process has gone on with the run, that one speaks."""
-        if epoch is None or self.at is None or isinstance(error, TakenOver):
+        if epoch is None or isinstance(error, TakenOver):
             return
-        question = Question.of(error, self.at) if isinstance(error, Undecided) else None
+        question = Question.of(error, self.at) if isinstance(error, Undecided) and self.at is not None else None
         self.say(_state_after(error), epoch, "" if error is None else _why(error), question)
 
     def left_open(self, step: int, decision: Decision) -> None:

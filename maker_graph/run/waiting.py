@@ -65,9 +65,10 @@ class Waiting:
             return
         found = answer_items(self._run, {step: left.meant() for step, left in waiting.items()})
         for step, left in waiting.items():
-            if step in found.refused:
+            decided = self._run.journal.decision(step)
+            if step in found.refused and (decided is None or decided["status"] != "decided"):
                 self._refused(left, found.refused[step])
-            else:
+            else:  # somebody else's answer may have been faster
                 self._left.remove(left)
 
     def for_stuck(self) -> LeftAnswer | None:

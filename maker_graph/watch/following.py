@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from maker_graph.core.characters import visible
 from maker_graph.core.spending import Account
-from maker_graph.errors import DamagedRun, LimitReached, MakerError, OlderJournal, UnusableRun
+from maker_graph.errors import DamagedRun, MakerError, OlderJournal, UnusableRun
 from maker_graph.report.counting.frames import position_of
 from maker_graph.run.directory import Run, opened
 from maker_graph.run.left_answers import FOLDER, LeftAnswers
@@ -41,6 +41,9 @@ MANY_DISKS = 24
 
 MOST_PLANNED = 1e9
 """A plan of more samples, or USD, is that of a model that cannot do the task."""
+
+MOST_NAMES = 30
+"""So many red flags and rungs are shown."""
 
 _FILES = ("journal.db", "journal.db-wal", "journal.watermark", "settings.json", SESSION, FOLDER)
 
@@ -98,14 +101,16 @@ class Followed:
                 self._take(run, until)
             self._problem = None
         except UnusableRun as error:
-            gone = not (self.directory / SESSIONLESS).exists()
+            gone = _file(self.directory / "settings.json") is None
             self._problem = ("gone", "Its directory is gone, or is no run.") if gone else ("unreadable", str(error))
         except OlderJournal as error:
             self._problem = ("older", str(error))
         except DamagedRun as error:
             self._problem = ("damaged", str(error))
-        except (LimitReached, MakerError) as error:
+        except MakerError as error:
             self._problem = ("unreadable", str(error))
+        except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
+            self._problem = ("unreadable", f"It cannot be read ({type(error).__name__}).")
 
     def _take(self, run: Run, until: float) -> None:
         journal, settings = run.journal, run.settings
@@ -209,8 +214,8 @@ class Followed:
             "lost": counts.lost,
             "proved": counts.proved,
             "contested": counts.contested,
-            "flags": dict((counts.flags + Counter(question.flags if question is not None else {})).most_common()),
-            "by": dict(counts.by.most_common()),
+            "flags": dict((counts.flags + Counter(question.flags if question is not None else {})).most_common(MOST_NAMES)),
+            "by": dict(counts.by.most_common(MOST_NAMES)),
             "answered": known.account.amended,
             "sessions": known.owners,
             "seconds": round(spent.seconds, 1),
@@ -229,10 +234,6 @@ class Followed:
             "question": _asked(question),
             "answers": [{"step": each.step, "refused": shown(each.refused, 600)} for each in left],
         }
-
-
-SESSIONLESS = "settings.json"
-"""The file without which a directory is no run."""
 
 
 def _file(path: Path) -> tuple[int, ...] | None:

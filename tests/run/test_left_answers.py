@@ -1,11 +1,12 @@
 """An answer that is left is there whole until it is taken away, and only a newer one takes its place."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from maker_graph.errors import LimitReached
-from maker_graph.run.left_answers import FOLDER, LeftAnswers
+from maker_graph.run.left_answers import FOLDER, MOST_READ, LeftAnswers
 from maker_graph.run.review import Candidate
 
 
@@ -50,9 +51,11 @@ def test_what_is_no_answer_is_left_where_it_lies(tmp_path: Path) -> None:
         (".draft", "{"),
     ):
         (tmp_path / FOLDER / name).write_text(content)
+    os.mkfifo(tmp_path / FOLDER / "pipe.json")
+    (tmp_path / FOLDER / "long.json").write_text('{"step": 7, "reply": "' + "x" * MOST_READ + '"}')
     assert [each.step for each in left.all()] == [7]
     left.remove(left.all()[0])
-    assert len(list((tmp_path / FOLDER).iterdir())) == 4
+    assert len(list((tmp_path / FOLDER).iterdir())) == 6
 
 
 def test_where_no_answer_can_be_kept_it_says_so(tmp_path: Path) -> None:

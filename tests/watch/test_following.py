@@ -1,6 +1,7 @@
 """A run is followed from outside: what it commits shows, whatever becomes of it is a state, and no code of it is run."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import sys
@@ -129,6 +130,18 @@ def test_whatever_becomes_of_a_run_is_a_state(tmp_path: Path) -> None:
     assert Followed(directory).look(3.0).listed["state"] == "damaged"
     (directory / "journal.db").write_bytes(b"no journal")
     assert followed.look(4.0).listed["state"] == "damaged"
+
+
+def test_whatever_stands_in_a_run_only_its_own_state_tells(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    kept = (directory / "settings.json").read_text()
+    for content, state in (("{", "damaged"), ("[]", "damaged"), (kept.replace('"version": 4', '"version": 99'), "unreadable")):
+        (directory / "settings.json").write_text(content)
+        assert Followed(directory).look(0.0).listed["state"] == state
+    (directory / "settings.json").unlink()
+    os.mkfifo(directory / "settings.json")
+    assert Followed(directory).look(0.0).listed["state"] == "damaged"
+    assert Followed(tmp_path / "a\udcff").look(0.0).listed["name"] == r"a\udcff"
 
 
 def test_an_older_copy_of_the_journal_is_told_from_the_run(tmp_path: Path) -> None:

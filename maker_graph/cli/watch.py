@@ -1,6 +1,7 @@
 """`maker-graph watch`: runs in a browser."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,9 @@ from maker_graph.cli.app import app
 from maker_graph.cli.options import OwnTask, Trust, directory_of
 from maker_graph.cli.output import say, tell
 from maker_graph.errors import UsageError
+
+NICE = 10
+"""How far the page stands back where the runs need the processors themselves."""
 
 
 @app.command(
@@ -37,6 +41,7 @@ def watch_command(
     model's, and left for the run: the next resume uses them, and a run or resume with --wait goes on at once. To check one, the
     task is needed: a task of your own is imported if you name it (--task), or trust the directory (--trust).
     """
+    import os
     import secrets
     import socket
 
@@ -66,6 +71,8 @@ def watch_command(
     config = uvicorn.Config(
         guarded, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1, proxy_headers=False
     )
+    with suppress(OSError):
+        os.nice(NICE)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -7,6 +7,7 @@ change that it heard gets what has changed since; one that comes for the first t
 import asyncio
 import hashlib
 import secrets
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -66,6 +67,7 @@ class Hub:
         self._number = 1
         self._changed = asyncio.Condition()
         self._listeners = 0
+        self._looking = threading.Lock()
         self._wanted = asyncio.Event()
 
     def directory(self, key: str) -> Path | None:
@@ -75,10 +77,13 @@ class Hub:
 
     async def work(self) -> None:
         """Look at the runs as long as somebody listens; it never ends by itself."""
+        told = 0
         while True:
             await self._wanted.wait()
             began = time.monotonic()
-            if await asyncio.to_thread(self._look):
+            await asyncio.to_thread(self._look)
+            if told != self._number:
+                told = self._number
                 async with self._changed:
                     self._changed.notify_all()
             await asyncio.sleep(max(LOOKS - (time.monotonic() - began), 0.05))
@@ -97,7 +102,8 @@ class Hub:
                 await asyncio.to_thread(self._look)
             seen = self._number_of(heard)
             while True:
-                news = self._since(seen, chosen)
+                now = self._number  # before anything is read: what changes meanwhile is told the next time
+                news = self._since(seen, chosen, now)
                 if news is None:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LIVES), self._changed:
@@ -105,7 +111,7 @@ class Hub:
                             continue
                     yield None
                     continue
-                seen = self._number
+                seen = now
                 yield news
         finally:
             self._listeners -= 1
@@ -116,31 +122,33 @@ class Hub:
         boot, _, number = (heard or "").partition("-")
         return int(number) if boot == self._boot and number.isascii() and number.isdigit() and len(number) < 19 else None
 
-    def _since(self, seen: int | None, chosen: str | None) -> News | None:
+    def _since(self, seen: int | None, chosen: str | None, now: int) -> News | None:
         """Return what has changed since; None if nothing has."""
-        every = seen is None or seen > self._number
+        every = seen is None or seen > now
         since = 0 if every or seen is None else seen
         runs = {key: run.view.listed for key, run in self._runs.items() if every or run.listed_at > since}
         found = None if chosen is None else self._runs.get(chosen)
         detail = found.view.detail if found is not None and (every or found.detail_at > since) else None
         if not (every or runs or detail is not None):
             return None
-        return News(f"{self._boot}-{self._number}", every, runs, detail)
+        return News(f"{self._boot}-{now}", every, runs, detail)
 
-    def _look(self) -> bool:
-        """Look at all runs; return whether something has changed."""
+    def _look(self) -> None:
+        """Look at all runs, in one thread at a time."""
+        with self._looking:
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
         found = {key_of(directory): directory for directory in self._find()[:MOST_RUNS]}
-        for key, directory in found.items():
-            if key not in self._runs:
-                self._runs[key] = _Run(directory)
+        new = {key: _Run(directory) for key, directory in found.items() if key not in self._runs}
         number, changed = self._number + 1, False
-        for run in list(self._runs.values()):
+        for run in (*self._runs.values(), *new.values()):
             view = run.followed.look(time.monotonic())
             if view.listed != run.view.listed:
                 run.listed_at, changed = number, True
             if view.detail != run.view.detail:
                 run.detail_at, changed = number, True
             run.view = view
+        self._runs = {**self._runs, **new}  # all at once, and only after they were looked at: who listens is in another thread
         if changed:
             self._number = number
-        return changed

@@ -50,7 +50,7 @@ class Shot(NamedTuple):
 
 
 SHOTS = [
-    Shot("watch-run.png", "hanoi-9", 1640, dark=False, ready=r"Step ([6-9]\d|[1-4]\d\d)"),
+    Shot("watch-run.png", "hanoi-9", 1640, dark=False, ready=r"([6-9]\d|\d{3}) of 511 steps"),
     Shot("watch-answer.png", "records-1", 1330, dark=True, ready="Your answer to"),
 ]
 

@@ -69,6 +69,18 @@ async def test_who_comes_back_hears_what_was_missed_and_to_another_server_all(
         assert (await heard(hub.listen(None, odd))).all
 
 
+async def test_many_who_come_at_once_are_served_by_one_look_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "LOOKS", 0.001)
+    with Run.create(tmp_path / "one", Hanoi(9), model="sim:perfect", k=1) as run:
+        await run.asolve()
+    for _ in range(5):
+        hub = Hub(lambda: [run.directory])
+        async with working(hub):
+            for news in await asyncio.gather(*(heard(hub.listen(key_of(run.directory))) for _ in range(8))):
+                assert news.chosen is not None
+                assert (news.chosen["read"], news.chosen["replaced"]) == (511, False)
+
+
 async def test_who_is_up_to_date_hears_that_the_server_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "LIVES", 0.01)
     one = made(tmp_path, "one")

@@ -103,20 +103,22 @@ class Hub:
             seen = self._number_of(heard)
             while True:
                 now = self._number  # before anything is read: what changes meanwhile is told the next time
-                news = self._since(seen, chosen, now)
-                if news is None:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(LIVES), self._changed:
-                            await self._changed.wait_for(lambda seen=seen: self._number > (seen or 0))  # type: ignore[misc]  # a default of its own
-                            continue
+                news, seen = self._since(seen, chosen, now), now
+                if news is not None:
+                    yield news
+                elif not await self._changes(now):
                     yield None
-                    continue
-                seen = now
-                yield news
         finally:
             self._listeners -= 1
             if not self._listeners:
                 self._wanted.clear()
+
+    async def _changes(self, now: int) -> bool:
+        """Wait until something is another than at the change `now`; return whether it is."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIVES), self._changed:
+                await self._changed.wait_for(lambda: self._number > now)
+        return self._number > now
 
     def _number_of(self, heard: str | None) -> int | None:
         boot, _, number = (heard or "").partition("-")

@@ -81,6 +81,29 @@ async def test_many_who_come_at_once_are_served_by_one_look_at_a_time(tmp_path: 
                 assert (news.chosen["read"], news.chosen["replaced"]) == (511, False)
 
 
+async def test_who_is_not_concerned_by_a_change_waits_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = made(tmp_path, "one")
+    hub = Hub(lambda: [one])
+    stream = hub.listen(None)
+    await heard(stream)
+    asks, since = list[int](), hub._since
+
+    def counted(seen: int | None, chosen: str | None, now: int) -> News | None:
+        asks.append(now)
+        return since(seen, chosen, now)
+
+    monkeypatch.setattr(hub, "_since", counted)
+    waits = asyncio.ensure_future(anext(stream))
+    hub._number += 1  # of a run that this listener has not chosen
+    await asyncio.sleep(0.1)
+    async with hub._changed:
+        hub._changed.notify_all()
+    await asyncio.sleep(0.1)
+    assert len(asks) <= 3
+    assert not waits.done()
+    waits.cancel()
+
+
 async def test_who_is_up_to_date_hears_that_the_server_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "LIVES", 0.01)
     one = made(tmp_path, "one")

@@ -17,7 +17,7 @@ from maker_graph import UsageError
 LIMITED = Path(__file__).with_name("limited.py")
 
 SECONDS = 10.0
-"""A query that takes longer is ended. `limited.MOST_STEPS` ends nearly all of them before, and on each machine at the same place."""
+"""A query that takes longer is ended. `limited.MOST_STEPS` ends nearly all before, on each machine at the same place."""
 
 SHOWN = 300
 """Characters of a result by which it is voted on; of a longer one its digest counts."""
@@ -81,7 +81,9 @@ class Database:
         """Return the result of a query, within the limits of `limited.py`."""
         command = [sys.executable, "-I", "-S", str(LIMITED), str(self.path)]
         try:
-            done = subprocess.run(command, input=sql.encode(), capture_output=True, timeout=SECONDS, env={}, check=True)
+            done = subprocess.run(  # noqa: S603  our own file
+                command, input=sql.encode(), capture_output=True, timeout=SECONDS, env={}, check=True
+            )
         except subprocess.TimeoutExpired:
             return Result(error=f"it takes longer than {SECONDS:g} seconds")
         except subprocess.CalledProcessError as error:
@@ -109,7 +111,7 @@ class Database:
 
 def _described(connection: sqlite3.Connection, table: str) -> str:
     """Return a table in words: its rows, and what is in each column."""
-    (count,) = connection.execute(f"SELECT COUNT(*) FROM {_quoted(table)}").fetchone()
+    (count,) = connection.execute(f"SELECT COUNT(*) FROM {_quoted(table)}").fetchone()  # noqa: S608  quoted
     lines = [f"{table}: {count:,} rows"]
     for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall():
         column = _quoted(name)

@@ -61,7 +61,8 @@ FUNCTIONS = {
     *("count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg"),
     *("abs", "round", "sign", "ceil", "ceiling", "floor", "sqrt", "pow", "power", "mod"),
     *("coalesce", "ifnull", "nullif", "iif", "if", "typeof"),
-    *("length", "lower", "upper", "trim", "ltrim", "rtrim", "substr", "substring", "instr", "replace", "concat", "like", "glob"),
+    *("length", "lower", "upper", "trim", "ltrim", "rtrim", "substr", "substring", "instr"),
+    *("replace", "concat", "like", "glob"),
     *("row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile"),
     *("lag", "lead", "first_value", "last_value", "nth_value"),
 }
@@ -131,7 +132,7 @@ class _Times:
                 self._guard.refuse(f"{name} takes no time zone, and nothing that is no change to a time")
                 raise ValueError
             marks = ",".join("?" * len(given))
-            return self._sqlite.execute(f"SELECT {name}({marks})", given).fetchone()[0]  # noqa: S608  a name of TIMES
+            return self._sqlite.execute(f"SELECT {name}({marks})", given).fetchone()[0]
 
         return call
 

@@ -29,18 +29,19 @@ MOST_MENDS = 2
 SHOWN_ROWS = 20
 """Rows of a result that a prompt shows."""
 
-NEXT = "next question"
+OVER = "over"
+"""In `FLOW`: the question is over, answered or open."""
 
 FLOW: Mapping[str, Mapping[str, str]] = {
     "observe": {"query": "the tables are known"},
-    "query": {"run": "a vote is won", NEXT: "no vote is won: open"},
+    "query": {"run": "a vote is won", OVER: "no vote is won (open)"},
     "run": {
         "verify": "the result has the form that was asked for",
         "mend": "it failed, or has another form",
-        NEXT: "it cannot be mended: open",
+        OVER: "it was refused before, or mended too often (open)",
     },
-    "verify": {NEXT: "yes: answered; or it cannot be mended: open", "mend": "no"},
-    "mend": {"run": "a vote is won", NEXT: "no vote is won: open"},
+    "verify": {OVER: "yes, or no and mended too often (open), or no vote is won (open)", "mend": "no"},
+    "mend": {"run": "a vote is won", OVER: "no vote is won (open)"},
 }
 """State -> the states that may follow, and when. `picture.py` draws it, and a test sees that a run takes no other step."""
 

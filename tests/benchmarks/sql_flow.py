@@ -9,8 +9,8 @@ evidence about a real model; they show what the flow and the vote do to such err
 says how hard each question is.
 
 The agent is LangChain's `create_agent` with one tool, a query within the same limits. Its prompt holds the tables from the
-start. What the model decides is what it decides in the flow, and in one call where it can be: a result that it does not believe is
-followed by the next query at once. It copies its answer without an error. After as many queries as in the flow it gives up.
+start. What the model decides is what it decides in the flow, and in one call where it can be: a result that it does not
+believe is followed by the next query at once. It copies its answer without an error. After as many queries as in the flow it gives up.
 "most of 5 loops" asks five agents and takes the answer of at least three.
 
 Dollars are the tokens at the list price of the profile. Output tokens are assumed to be as many in each call.
@@ -90,7 +90,7 @@ class LoopModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "loop"
 
-    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:  # type: ignore[override]  # it knows the one tool
+    def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:
         """Return itself."""
         del tools
         return self

@@ -10,11 +10,12 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from examples.sql_flow.questions import QUESTIONS
 from examples.sql_flow.shop import write
 from examples.sql_flow.task import SqlFlow
-from maker_graph import MakerError, Run
+from maker_graph import MakerError, Run, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             if args.database is None:
+                if args.run:
+                    raise UsageError("--run keeps a run, so name its database with --database.")
                 args.database = Path(folder) / "shop.db"
                 write(args.database)
             _answered(args, args.run or Path(folder) / "run")
@@ -45,11 +48,12 @@ def _answered(args: argparse.Namespace, directory: Path) -> None:
         opened = Run.create(directory, task, model=args.model, k=args.k, within=args.within)
     with opened as run:
         done = run.solve()
-    for question, found in zip(task.questions, done["result"], strict=True):
+    results: Any = done["result"]
+    for question, found in zip(task.questions, results, strict=True):
         answer = json.dumps(found["result"], ensure_ascii=False) if found["status"] == "answered" else f"open: {found['why']}"
         print(f"{found['question']:2}. {question.text}\n    {answer}")
-    still_open = sum(found["status"] == "open" for found in done["result"])
-    print(f"{len(done['result'])} questions = {len(done['result']) - still_open} answered + {still_open} open.")
+    still_open = sum(found["status"] == "open" for found in results)
+    print(f"{len(results)} questions = {len(results) - still_open} answered + {still_open} open.")
     print(f"{done['samples']} samples in {done['steps']} steps.")
 
 

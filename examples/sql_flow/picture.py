@@ -1,7 +1,9 @@
 """The state flow, drawn from itself: its states with what leads from one to the next, and the graph that LangGraph runs.
 
-python -m examples.sql_flow.picture                      # prints both
-python -m examples.sql_flow.picture docs/state_flow.md   # puts them in the place of those of the page
+    python -m examples.sql_flow.picture
+    python -m examples.sql_flow.picture docs/state_flow.md
+
+The first prints both. The second puts them in the place of those of the page.
 """
 
 import re

@@ -10,8 +10,8 @@ says how hard each question is.
 
 The agent is LangChain's `create_agent` with one tool, a query within the same limits. Its prompt holds the tables from the
 start. What the model decides is what it decides in the flow, and in one call where it can be: a result that it does not
-believe is followed by the next query at once. It copies its answer without an error. After as many queries as in the flow it gives up.
-"most of 5 loops" asks five agents and takes the answer of at least three.
+believe is followed by the next query at once. It copies its answer without an error. After as many queries as in the flow it
+gives up. "most of 5 loops" asks five agents and takes the answer of at least three.
 
 Dollars are the tokens at the list price of the profile. Output tokens are assumed to be as many in each call.
 

@@ -75,22 +75,11 @@ class Database:
         if not path.is_file():
             raise UsageError(f"There is no database {path}: make one with python -m examples.sql_flow.shop {path}.")
         self.path = path
-        self.run = functools.lru_cache(2048)(self._run)  # the same query has the same result
+        self._stamp = (path.stat().st_mtime_ns, path.stat().st_size)
 
-    def _run(self, sql: str) -> Result:
+    def run(self, sql: str) -> Result:
         """Return the result of a query, within the limits of `limited.py`."""
-        command = [sys.executable, "-I", "-S", str(LIMITED), str(self.path)]
-        try:
-            done = subprocess.run(  # noqa: S603  our own file
-                command, input=sql.encode(), capture_output=True, timeout=SECONDS, env={}, check=True
-            )
-        except subprocess.TimeoutExpired:
-            return Result(error=f"it takes longer than {SECONDS:g} seconds")
-        except subprocess.CalledProcessError as error:
-            raise UsageError(f"The database {self.path} cannot be asked: {error.stderr.decode()[-300:]}") from error
-        except UnicodeEncodeError:
-            return Result(error="it is no text")
-        return Result(**json.loads(done.stdout))
+        return _result_of(self.path, self._stamp, sql)
 
     def schema(self) -> str:
         """Return the tables with their columns, and for each column how many values there are, and which.
@@ -107,6 +96,22 @@ class Database:
                 connection.close()
         except sqlite3.Error as error:
             raise UsageError(f"{self.path} is no database of SQLite: {error}.") from error
+
+
+@functools.lru_cache(4096)  # the same query on the same file has the same result
+def _result_of(path: Path, stamp: tuple[int, int], sql: str) -> Result:  # noqa: ARG001  it tells one file from the next
+    command = [sys.executable, "-I", "-S", str(LIMITED), str(path)]
+    try:
+        done = subprocess.run(  # noqa: S603  our own file
+            command, input=sql.encode(), capture_output=True, timeout=SECONDS, env={}, check=True
+        )
+    except subprocess.TimeoutExpired:
+        return Result(error=f"it takes longer than {SECONDS:g} seconds")
+    except subprocess.CalledProcessError as error:
+        raise UsageError(f"The database {path} cannot be asked: {error.stderr.decode()[-300:]}") from error
+    except UnicodeEncodeError:
+        return Result(error="it is no text")
+    return Result(**json.loads(done.stdout))
 
 
 def _described(connection: sqlite3.Connection, table: str) -> str:

@@ -21,8 +21,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MOST_STEPS = 50_000_000
-"""Instructions of SQLite's machine; about a second."""
+MOST_STEPS = 20_000_000
+"""Instructions of SQLite's machine; less than a second."""
 
 MOST_MEMORY = 64_000_000
 """Bytes that SQLite may hold."""

@@ -49,6 +49,8 @@ PROFILE = "gpt-4.1-mini,error=.25,rho=0,flagged=.03,output_tokens=80"
 DRAWS = range(1, 21)
 LOOPS = 5
 MAX_TOKENS = 750
+CAP = 60
+"""Output tokens of a reply of the real model, which is slow."""
 
 WAYS: dict[str, dict[str, Any]] = {
     "flow, single samples": {"k": 1, "check": False},
@@ -218,11 +220,12 @@ def real(database: Path, url: str, questions: int) -> dict[str, Any]:
     task = SqlFlow(database, few)
     truths = [json.dumps(task.database.run(each.right).key) for each in task.questions]
     found: dict[str, Any] = {"model": "Gemma 3, 270 million weights, 4 bits, base", "questions": questions}
-    model = ChatOpenAI(model="gemma-3-270m", base_url=url, api_key="none", max_tokens=120, temperature=0.7)  # type: ignore[arg-type,call-arg]  # a string will do
+    model = ChatOpenAI(model="gemma-3-270m", base_url=url, api_key="none", max_tokens=CAP, temperature=0.7)  # type: ignore[arg-type,call-arg]  # a string will do
     try:
         found["one prompt with a tool"] = of_loops([looped(task, place, model) for place in range(questions)], truths)
     except Exception as error:  # noqa: BLE001  whatever the server says to tools is what is told
         found["one prompt with a tool"] = f"{type(error).__name__}: {error}"[:300]
+    print(found["one prompt with a tool"], flush=True)
     for way in ("flow, single samples", "flow, ahead by 3 within 5, else open"):
         found[way] = _asked_really(task, truths, url, WAYS[way])
         print(way, found[way], flush=True)
@@ -234,7 +237,7 @@ def _asked_really(task: SqlFlow, truths: Sequence[str], url: str, how: dict[str,
     with tempfile.TemporaryDirectory() as folder:
         voted: dict[str, Any] = {
             "temperature": 0.7,
-            "max_tokens": 120,
+            "max_tokens": CAP,
             "stop": ["\n"],
             "max_samples": 8,
             "stuck_after": 5,

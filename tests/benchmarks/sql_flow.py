@@ -221,7 +221,7 @@ def real(database: Path, url: str, questions: int) -> dict[str, Any]:
     truths = [json.dumps(task.database.run(each.right).key) for each in task.questions]
     found: dict[str, Any] = {"model": "Gemma 3, 270 million weights, 4 bits, base", "questions": questions}
     ends: dict[str, Any] = {"stop_sequences": ["\n"], "extra_body": {"max_tokens": CAP}}  # the server knows no other name
-    model = ChatOpenAI(model="gemma-3-270m", base_url=url, api_key="none", temperature=0.7, **ends)  # type: ignore[arg-type,call-arg]  # a string will do
+    model = ChatOpenAI(model="gemma-3-270m", base_url=url, api_key="none", temperature=0.7, **ends)  # type: ignore[arg-type]  # a string will do
     try:
         found["one prompt with a tool"] = of_loops([looped(task, place, model) for place in range(questions)], truths)
     except Exception as error:  # noqa: BLE001  whatever the server says to tools is what is told

@@ -453,17 +453,12 @@ def test_a_run_that_stopped_goes_on_to_the_same_end(shop: Path, tmp_path: Path) 
 
 
 def test_a_run_notices_that_its_database_is_another_one(tmp_path: Path) -> None:
-    write(tmp_path / "shop.db", 1)
-    with (
-        Run.create(tmp_path / "r", SqlFlow(tmp_path / "shop.db"), model=SIM, k=1, max_steps=3) as run,
-        pytest.raises(LimitReached),
-    ):
+    path = tmp_path / "shop.db"
+    write(path, 1)
+    with Run.create(tmp_path / "r", SqlFlow(path), model=SIM, k=1, max_steps=3) as run, pytest.raises(LimitReached):
         run.solve()
-    write(tmp_path / "shop.db", 2)
-    with (
-        Run.open(tmp_path / "r", task=SqlFlow(tmp_path / "shop.db")) as run,
-        pytest.raises(UnusableRun, match="no longer the file"),
-    ):
+    write(path, 2)
+    with Run.open(tmp_path / "r", task=SqlFlow(path)) as run, pytest.raises(UnusableRun, match="no longer the file"):
         run.solve(max_steps=6)
 
 

@@ -1,6 +1,7 @@
 """The lines of a calibration's file: what was asked for, its account, a model's samples of a step, what was measured of it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import (
@@ -74,8 +75,7 @@ class CalibrationRequest(BaseModel):
         """Return what is kept: without what came later, where nothing is said by it, so that earlier versions read it."""
         kept: dict[str, Any] = dump(self)
         later = {"labels": ("labels", "use"), "variants": ("variants",), "stop": ("stop",), "structured": ("structured",)}
-        left_out = {each for name, names in later.items() if not getattr(self, name) for each in names}
-        return {name: value for name, value in kept.items() if name not in left_out}
+        return _without(kept, [each for name, names in later.items() if not getattr(self, name) for each in names])
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +132,8 @@ class StepSamples(BaseModel):
         cost: USD of all samples.
         lost: replies that never came, for a reason that may depend on what they said.
         variants: which variant of the question each sample was asked; empty if there is only one question.
+        verified: what a verifier says of each sample, empty of a flagged one: "proved", "valid" or "unknown". There is no such
+            field without a verifier.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -148,10 +150,38 @@ class StepSamples(BaseModel):
     cost: float
     lost: int = 0
     variants: list[int] = []
+    verified: list[str] = []
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return what is kept: without what came later, where nothing is said by it."""
+        return _without(dump(self), [] if self.verified else ["verified"])
 
     def votes(self) -> Counter[int]:
         """Return the votes of each candidate, by its place."""
         return Counter(place for place in self.sequence if isinstance(place, int))
+
+
+class Verified(BaseModel):
+    """What a verifier said of the samples of a model.
+
+    Attributes:
+        proved: share of the samples whose answer it proved.
+        valid: share of the samples that keep its conditions, without a proof.
+        unknown: share of the samples of which it could not tell.
+        first: share of the steps whose first sample it proved: one sample decides these.
+        steps: share of the steps on which it proved a sample.
+        wrong: steps on which it proved an answer that is not the right one; 0 if the truth is not known.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    proved: float
+    valid: float
+    unknown: float
+    first: float
+    steps: float
+    wrong: int
 
 
 class Interval(BaseModel):
@@ -221,6 +251,7 @@ class Result(BaseModel):
         hard: the steps with the most wrong samples.
         lost: share of the replies that never came, for a reason that may depend on what they said.
         variants: how alike errors are within and between variants of a question; None if there was only one question.
+        verified: what the task's verifier said of the samples; there is no such field without one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -245,3 +276,14 @@ class Result(BaseModel):
     hard: list[HardStep]
     lost: float = 0.0
     variants: VariantCorrelation | None = None
+    verified: Verified | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return what is kept: without what came later, where nothing is said by it."""
+        return _without(dump(self), [] if self.verified else ["verified"])
+
+
+def _without(kept: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    left_out = frozenset(names)
+    return {name: value for name, value in kept.items() if name not in left_out}

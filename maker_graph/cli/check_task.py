@@ -46,6 +46,7 @@ def _as_json(task: str, trial: Trial) -> dict[str, Any]:
         "answers": trial.answers,
         "not_performed": trial.not_performed,
         "left_open": trial.left_open,
+        "verified": dict(trial.verified),
         "tried": [check for check in CHECKS if check in trial.tried],
         "problems": [{"check": each.check, "step": each.step, "problem": each.text} for each in trial.problems],
     }
@@ -65,6 +66,9 @@ def _lines(task: str, trial: Trial) -> list[str]:
     lines = [f"{task}: {trial.steps} steps were tried{left}, {end}."]
     if trial.not_performed:
         lines.append(f"  {trial.not_performed} actions on the world were not performed; what is rehearsed stood for them.")
+    if trial.verified:
+        kinds = ", ".join(f"{trial.verified[name]:,} {name}" for name in ("proved", "valid", "unknown"))
+        lines.append(f"  The verifier says of the right answers: {kinds}.")
     for check, meaning in CHECKS.items():
         found = [problem for problem in trial.problems if problem.check == check]
         verdict = "FAILED" if found else "ok" if check in trial.tried else "-"

@@ -66,6 +66,7 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     steps = max(result["steps"], 1)
     yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by {_by(result)}"
     yield from _passed_rows(result)
+    yield from _verified_rows(result)
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
     kinds = ", ".join(f"{name} {number:,}" for name, number in result["flags"].items())
     yield "Red flags", f"{sum(result['flags'].values()):,}" + (f" ({kinds})" if kinds else "")
@@ -111,6 +112,16 @@ def _passed_rows(result: Summary) -> Iterator[tuple[str, str]]:
         )
         told = f"{rung['steps']:,} steps, {shares}; {rung['samples']:,} samples{cost}; {rung['model']} {rung['rule']}"
         yield f"Rung {number}", visible(told)
+
+
+def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
+    """Yield what the task's verifier and its key had to say."""
+    if standings := result["standings"]:
+        kinds = ", ".join(f"{standings.get(name, 0):,} {name}" for name in ("proved", "valid", "unknown"))
+        yield "Verifier", f"proved the answers of {result['proved']:,} steps; of the votes it calls {kinds}"
+    if merged := result["merged"]:
+        what = "the winner has the most votes only because the task's key counts several answers as one"
+        yield "Merged", f"on {merged:,} {'step' if merged == 1 else 'steps'} {what}"
 
 
 def _by(result: Summary) -> str:

@@ -7,10 +7,16 @@ No rule ever declares a silent winner. A vote ends undecided when
 - the rule needs more samples than the cap allows: nobody can win within it, so none of them is drawn;
 - so many red flags have come in a row, with no vote between or after them: the model is stuck on this prompt;
 - ten valid samples have come and no two agree: then the answers hold something that varies freely;
+- a verifier proved two different answers: then it is wrong about one of them;
 - the rule says that it is hung. Then the step is contested, and its decision says `passed`: more votes of the same kind would
-  decide it, and often wrongly. The other three are stuck.
+  decide it, and often wrongly. The others are stuck.
+
+A proof ends a vote before the rule is asked (`core/verifying.py`): the first sample whose answer is proved decides, in the
+order of launch. So a vote with a verifier begins with one sample, and draws one at a time until a sample is valid; from then on
+the rule says how many. Fewer samples a round never change what the rule decides (`core/rules.py`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NotRequired
@@ -25,6 +31,7 @@ from maker_graph.core.checks import broken_rule
 from maker_graph.core.copies import copies
 from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
 from maker_graph.core.rules import Decided, Draw, Hung, StoppingRule, checked_verdict
+from maker_graph.core.verifying import Standing, Unknown, Valid, verification_of
 from maker_graph.core.voting import Voting
 from maker_graph.errors import Incomparable, Invalid, Undecided
 
@@ -48,6 +55,9 @@ class Judged(TypedDict):
 
     `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not. `why` says
     more of a flag that ships, in a clause.
+
+    `verified` is what a verifier says of the answer of a vote, and `evidence` what that rests on: both are left out if there is
+    no verifier.
     """
 
     index: int
@@ -59,6 +69,8 @@ class Judged(TypedDict):
     usage: Usage
     lost: int
     fallback: NotRequired[bool]
+    verified: NotRequired[Standing]
+    evidence: NotRequired[str]
 
 
 class Round(TypedDict):
@@ -96,6 +108,8 @@ class Vote(TypedDict):
         lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
             Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
         fallbacks: samples of a model that stands in for the one that was asked first; left out if there are none.
+        verified: "proved", "valid", "unknown" -> votes of which a verifier says so; left out without one. What it calls invalid
+            is among the flags.
     """
 
     by: str
@@ -109,6 +123,7 @@ class Vote(TypedDict):
     usage: Usage
     lost: NotRequired[int]
     fallbacks: NotRequired[int]
+    verified: NotRequired[dict[str, int]]
 
 
 class Decision(Vote):
@@ -125,6 +140,8 @@ class Decision(Vote):
         replies: the last replies, if it is undecided.
         passed: true if it is undecided because the rule gave it up: it is contested, and not stuck. Left out otherwise.
         part: the part of the task that it is about; left out where the task has only one.
+        proved: what the proof of the answer rests on, if a verifier proved it: one sample decided then. Left out otherwise.
+        merged: true if `key` made the winner: counted as whole answers, another one has the most votes. Left out otherwise.
     """
 
     status: str
@@ -137,6 +154,8 @@ class Decision(Vote):
     replies: list[str]
     passed: NotRequired[bool]
     part: NotRequired[str]
+    proved: NotRequired[str]
+    merged: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +168,10 @@ class Reader:
         check: whether the answer keeps the rules of the domain, or it raises `Invalid`; every answer does if None.
         red_flags: name -> predicate over the raw sample, tried in order.
         parse_of: where samples are asked different questions, from the number of a sample to its `parse`.
-        instances: whether `key` and `check` see what `parse` made; else a copy of its plain JSON, as the state will hold it.
+        instances: whether `key`, `check` and `verify` see what `parse` made; else a copy of its plain JSON, as the state will
+            hold it.
+        verify: what can be said of the answer beyond `check`, asked only of samples that are no other flag's: `Valid`,
+            `Unknown`, or it raises `Invalid`.
     """
 
     parse: Callable[[str], Any]
@@ -158,15 +180,17 @@ class Reader:
     red_flags: Mapping[str, RedFlag]
     instances: bool = False
     parse_of: Callable[[int], Callable[[str], Any]] | None = None
+    verify: Callable[[Any], object] | None = None
 
 
 class _Read(NamedTuple):
-    """What a reply says, and the flag for which it is discarded."""
+    """What a reply says, and the flag for which it is discarded; `seen` is the answer as the caller's functions see it."""
 
     flag: str | None
     why: str
     candidate: str
     answer: JSON
+    seen: Any = None
 
 
 _GARBLED = _Read("malformed", "control characters or lone surrogates in the reply", "", None)
@@ -181,6 +205,7 @@ def judge_all(
     `earlier` are those of the same vote that were judged before: a copy of one of them is no vote; `ids_differ` as in `copies`.
     """
     known: dict[tuple[object, str], _Read] = {}
+    verifier = None if reading.verify is None else _Verifier(reading.verify)
     repeated = copies((*earlier, *samples), ids_differ=ids_differ)
     judged = []
     for sample in samples:
@@ -197,7 +222,8 @@ def judge_all(
             flag = "copy"
         else:
             flag = raised(reading.red_flags, sample) or read.flag
-        judged.append(_judged(sample, read, flag))
+        vote = _judged(sample, read, flag)
+        judged.append(vote if verifier is None or flag is not None else verifier(vote, read))
     return judged
 
 
@@ -224,6 +250,26 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
     return {**judged, "fallback": True} if sample.fallback else judged
 
 
+class _Verifier:
+    """Asks a verifier, once about each answer of a round."""
+
+    def __init__(self, verify: Callable[[Any], object]) -> None:
+        self._verify = verify
+        self._known: dict[str, Valid | Unknown | str] = {}
+
+    def __call__(self, vote: Judged, read: _Read) -> Judged:
+        """Return a vote with what is to be said of it; it is no vote if its answer is invalid."""
+        answer = canonical(read.answer, own=True)
+        if answer not in self._known:
+            self._known[answer] = verification_of(self._verify, read.seen)
+        found = self._known[answer]
+        if isinstance(found, str):
+            return {**vote, "flag": "invalid", "why": _why(found)}
+        if isinstance(found, Unknown):
+            return {**vote, "verified": "unknown", "evidence": _why(found.why)}
+        return {**vote, "verified": "proved" if found.conclusive else "valid", "evidence": _why(found.evidence)}
+
+
 def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
     room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
     if len(text) > MAX_CHARACTERS:
@@ -243,7 +289,9 @@ def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
     except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
         return _Read("malformed", _why(f"{type(error).__name__}: {error}"), "", None)
     broken = None if reading.check is None else broken_rule(reading.check, _seen(value, answer, reading))
-    return _Read(None, "", candidate, answer) if broken is None else _Read("invalid", _why(broken), candidate, answer)
+    if broken is not None:
+        return _Read("invalid", _why(broken), candidate, answer)
+    return _Read(None, "", candidate, answer, None if reading.verify is None else _seen(value, answer, reading))
 
 
 def _seen(value: Any, answer: JSON, reading: Reader) -> Any:
@@ -266,11 +314,18 @@ def round_of(judged: Sequence[Judged], number: int, by: str) -> Round:
     return Round(by=by, round=number, samples=len(judged), ballot=tally(judged), flags=flags)
 
 
-def next_draw(judged: Sequence[Judged], voting: Voting) -> int:
-    """Return how many samples the next round draws; 0 if the vote has ended, decided or not."""
-    verdict = _verdict(tally(judged), voting.rule)
-    within = isinstance(verdict, Draw) and len(judged) + verdict.samples <= voting.max_samples
-    return verdict.samples if isinstance(verdict, Draw) and within and not _stuck(judged, voting) else 0
+def next_draw(judged: Sequence[Judged], voting: Voting, *, verifies: bool = False) -> int:
+    """Return how many samples the next round draws; 0 if the vote has ended, decided or not.
+
+    `verifies` says that a verifier looks at them.
+    """
+    ballot = tally(judged)
+    verdict = _verdict(ballot, voting.rule)
+    if not isinstance(verdict, Draw) or _proofs(judged) or _stuck(judged, voting):
+        return 0
+    if len(judged) + verdict.samples > voting.max_samples:
+        return 0
+    return 1 if verifies and not ballot else verdict.samples
 
 
 def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "base") -> Decision:
@@ -278,7 +333,10 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
     ballot = tally(judged)
     verdict = _verdict(ballot, voting.rule)
     winner: Judged | None = None
-    if isinstance(verdict, Decided):
+    proofs = _proofs(judged)
+    if proofs:
+        winner = proofs[0] if len({each["candidate"] for each in proofs}) == 1 else None
+    elif isinstance(verdict, Decided):
         winner = next(j for j in judged if j["flag"] is None and j["candidate"] == verdict.candidate)
     places = {candidate: place for place, candidate in enumerate(ballot)}
     decision = Decision(
@@ -305,11 +363,35 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
-    if given_up(ballot, voting.rule):
+    if not proofs and given_up(ballot, voting.rule):
         decision["passed"] = True
+    if proofs and winner is not None:
+        decision["proved"] = winner["evidence"]
+    elif winner is not None and _merged(judged, winner):
+        decision["merged"] = True
+    if standings := count(j["verified"] for j in judged if "verified" in j and j["flag"] is None):
+        decision["verified"] = standings
     if fallbacks := sum(j.get("fallback", False) for j in judged):
         decision["fallbacks"] = fallbacks
     return decision
+
+
+def _proofs(judged: Sequence[Judged]) -> list[Judged]:
+    """Return the votes whose answers are proved."""
+    return [j for j in judged if j.get("verified") == "proved" and j["flag"] is None]
+
+
+def _merged(judged: Sequence[Judged], winner: Judged) -> bool:
+    """Return whether another answer than the winner's has the most votes, if each answer counts as it stands.
+
+    So it is where `key` made one candidate of several answers, and they won together only.
+    """
+    votes = [j for j in judged if j["flag"] is None]
+    if all(j["candidate"] == winner["candidate"] for j in votes):
+        return False
+    whole = Counter((j["candidate"], canonical(j["answer"], own=True)) for j in votes)
+    most = max(whole.values())
+    return all(candidate != winner["candidate"] for (candidate, _), number in whole.items() if number == most)
 
 
 def given_up(ballot: Mapping[str, int], rule: StoppingRule) -> bool:
@@ -341,7 +423,11 @@ def vote_of(decision: Decision) -> Vote:
         usage=decision["usage"],
         lost=decision.get("lost", 0),
     )
-    return {**vote, "fallbacks": decision["fallbacks"]} if "fallbacks" in decision else vote
+    if "fallbacks" in decision:
+        vote["fallbacks"] = decision["fallbacks"]
+    if "verified" in decision:
+        vote["verified"] = decision["verified"]
+    return vote
 
 
 def first_of(votes: Sequence[Vote]) -> str:
@@ -419,6 +505,12 @@ def undecided(decision: Decision) -> Undecided:
 
 def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided | Draw | Hung, voting: Voting) -> str:
     """Return in one sentence why the vote ended undecided, and what to look at."""
+    if proofs := _proofs(judged):
+        proved = list(dict.fromkeys(each["candidate"] for each in proofs))
+        return (
+            f"the verifier proved two different answers, {visible(proved[0])[:80]} and {visible(proved[1])[:80]}: verify is "
+            "wrong about one of them, or key tells apart what is the same."
+        )
     if isinstance(verdict, Hung) and _scattered(ballot):
         return (
             f"no two of {len(ballot)} valid samples agree. If their answers hold free text, "

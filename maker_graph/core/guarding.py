@@ -18,6 +18,7 @@ from maker_graph.core import checks
 from maker_graph.core.canonical import JSON, copied
 from maker_graph.core.items import Items, ItemSteps
 from maker_graph.core.task import Counted, Drafted, GivenPart, PartsTask, Predicts, Prompt, Task, VotedPart
+from maker_graph.core.verifying import Unknown
 from maker_graph.errors import UsageError
 
 AnyTask: TypeAlias = Task | PartsTask | Items
@@ -33,6 +34,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "parse": ("text",),
     "apply": ("state", "answer"),
     "check": ("state", "answer"),
+    "verify": ("state", "answer"),
     "key": ("answer",),
     "total": (),
     "rephrase": ("state", "attempt"),
@@ -51,11 +53,11 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 """All functions of a task, with what each is called with."""
 
-ONE_QUESTION = ("prompt", "parse", "check", "key", "rephrase", "variants", "truth", "rehearse")
+ONE_QUESTION = ("prompt", "parse", "check", "verify", "key", "rephrase", "variants", "truth", "rehearse")
 """The functions of a voted part: those that are about one question."""
 
 _MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal", "result")
-_OF_THE_STATE = ("prompt", "check", "rephrase", "truth")
+_OF_THE_STATE = ("prompt", "check", "verify", "rephrase", "truth")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NODES = {"start", "commit", "escalate"}
 _OUTPUT = {"state", "step", "done", "digest", "totals"}
@@ -89,8 +91,8 @@ class Guarded:
     """A task, or a voted part of one, whose functions get copies of what they are called with.
 
     It has the functions of the task, each under its own name. Its `parse` takes the state as a second argument, whatever that
-    of the task does. Of a task with several parts it has `prompt`, `check`, `rephrase` and `truth`, which ask the part that
-    answers in the state. Only the parts themselves have `parse` and `key`.
+    of the task does. Of a task with several parts it has `prompt`, `check`, `verify`, `rephrase` and `truth`, which ask the
+    part that answers in the state. Only the parts themselves have `parse` and `key`.
 
     Attributes:
         title: the name of the task's class.
@@ -170,7 +172,7 @@ class _GuardedParts(Guarded):
                 part.rehearse = part.rehearse or _on_copies(rehearse)
         for name in _OF_THE_STATE:
             having = [part for part in voted if hasattr(part, name)]
-            if having and (name in {"prompt", "check"} or len(having) == len(voted)):
+            if having and (name in {"prompt", "check", "verify"} or len(having) == len(voted)):
                 setattr(self, name, functools.partial(self._asked, name))
         self.done = lambda state: self.part(state) is None
 
@@ -192,6 +194,8 @@ class _GuardedParts(Guarded):
         part = self.at(state)
         if name == "check" and not hasattr(part, "check"):
             return True
+        if name == "verify" and not hasattr(part, "verify"):
+            return Unknown(f"the part {part.name} has no verifier")
         return getattr(self.voted(state), name)(state, *more)
 
 

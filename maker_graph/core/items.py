@@ -131,7 +131,7 @@ class ItemSteps:
         if hasattr(task, "key"):
             self.key = task.key
         self.schema = getattr(task, "schema", None)
-        for name in ("check", "rephrase", "variants", "truth", "rehearse"):
+        for name in ("check", "verify", "rephrase", "variants", "truth", "rehearse"):
             if (function := getattr(task, name, None)) is not None:
                 setattr(self, name, self._of_item(function))
         if task.examples and not hasattr(task, "variants"):

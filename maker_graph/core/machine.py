@@ -30,6 +30,9 @@ class Totals(TypedDict):
         flags: red flag -> samples discarded for it.
         tokens: of all samples.
         lost: replies that never came, for a reason that may depend on what they said; there is no such key if there were none.
+        proved: steps whose answer a verifier proved; likewise.
+        verified: "proved", "valid", "unknown" -> votes of which a verifier says so; likewise.
+        merged: steps whose winner won only because `key` made one candidate of several answers; likewise.
     """
 
     samples: int
@@ -41,6 +44,9 @@ class Totals(TypedDict):
     flags: dict[str, int]
     tokens: Usage
     lost: NotRequired[int]
+    proved: NotRequired[int]
+    verified: NotRequired[dict[str, int]]
+    merged: NotRequired[int]
 
 
 class MakerOutput(TypedDict):
@@ -242,6 +248,10 @@ def added(totals: Totals, decision: Decision, step: int) -> Totals:
         first_wrong = step
     for vote in (*decision["tried"], decision):
         totals = _with_vote(totals, vote, decision["candidate"])
+    if "proved" in decision:
+        totals = {**totals, "proved": totals.get("proved", 0) + 1}
+    if decision.get("merged"):
+        totals = {**totals, "merged": totals.get("merged", 0) + 1}
     undecided = totals["undecided"] + (decision["candidate"] is None)
     return {**totals, "undecided": undecided, "first_sample_wrong_at": first_wrong}
 
@@ -254,6 +264,12 @@ def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
     tokens, used = totals["tokens"], vote["usage"]
     if lost := vote.get("lost", 0):
         totals = {**totals, "lost": totals.get("lost", 0) + lost}
+    if "verified" in vote:
+        verified = totals.get("verified", {})
+        totals = {
+            **totals,
+            "verified": verified | {name: verified.get(name, 0) + number for name, number in vote["verified"].items()},
+        }
     return {
         **totals,
         "samples": totals["samples"] + vote["samples"],

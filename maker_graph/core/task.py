@@ -5,6 +5,7 @@ Five small functions are enough; any class that has them is a task. The others a
     start() -> state                 done(state) -> bool
     prompt(state) -> messages        parse(text) -> answer           apply(state, answer) -> state
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
+    verify(state, answer) -> Valid or Unknown                        (what can be said of one answer: core/verifying.py)
     rephrase(state, attempt) -> messages                             variants(state) -> [Variant(messages, parse), ...]
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
     state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
@@ -27,6 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from maker_graph.core.canonical import JSON
+from maker_graph.core.verifying import Verification
 
 Prompt: TypeAlias = str | Sequence[Any]
 """One user message, or messages as LangChain takes them: `("system", "...")` pairs, role and content dicts, messages."""
@@ -64,7 +66,7 @@ class Task(Protocol):
 class VotedPart(Protocol):
     """A kind of step that models vote on. Any `Task` is one.
 
-    `check`, `key`, `rephrase`, `truth` and `rehearse` are optional here as there.
+    `check`, `verify`, `key`, `rephrase`, `truth` and `rehearse` are optional here as there.
 
     A part may have a lead of its own as its attribute `k`: 1 is enough where `check` accepts no wrong answer. It may have an
     attribute `schema`, the type whose JSON `parse` reads, or a JSON schema of it: a provider that is told so (`structured`)
@@ -148,6 +150,19 @@ class Checks(Protocol):
         """Say whether `answer` keeps the rules in `state`. Not whether it is the right one: that is for the vote.
 
         It returns True or False, or raises `Invalid` to say why not. Anything else that it returns or raises is an error.
+        """
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """A task that can say more of an answer than that it keeps the rules: it may prove it."""
+
+    def verify(self, state: State, answer: Any, /) -> Verification:
+        """Return `Valid("what it rests on")` or `Unknown("why")`, or raise `Invalid("why not")`.
+
+        `Valid(..., conclusive=True)` says that no other answer is right: the first sample of which it says so decides the step.
+        Anything else that it returns or raises is an error. It is asked only about answers that `check` accepts.
         """
         ...
 

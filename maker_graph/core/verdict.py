@@ -5,7 +5,8 @@ These are the words, in the order in which they are tried. The first one that fi
     contradicted   an answer breaks a rule, the goal is missed, or known truth says otherwise
     unfinished     the run is not over
     open           the run is over, and steps were left open
-    proved         every answer keeps the rules and the goal is reached; the task has both (`check` and `goal`)
+    proved         the task's verifier proves every answer (`verify`), or every answer keeps the rules and the goal is reached,
+                   where the task has both (`check` and `goal`)
     right          every answer is the one that the task knows to be right (`truth`); it is asked only if there is no goal
     consistent     every answer keeps whatever rules there are, and nothing says that it is right
 
@@ -26,7 +27,8 @@ from maker_graph.core.checks import broken_rule, failed, truth
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, Given, guarded, total_of
 from maker_graph.core.machine import MakerOutput
-from maker_graph.core.task import Checks, Goal, Known, Located, Skippable, State
+from maker_graph.core.task import Checks, Goal, Known, Located, Skippable, State, Verifies
+from maker_graph.core.verifying import Valid, verification_of
 
 Verdict: TypeAlias = Literal["proved", "right", "consistent", "contradicted", "open", "unfinished"]
 """What a run is worth, in a word; see above."""
@@ -119,6 +121,8 @@ class Examiner:
         self._task = inside = guarded(task)
         self._total = total_of(task)
         self._check = inside.check if isinstance(inside, Checks) else None
+        self._verify = inside.verify if isinstance(inside, Verifies) else None
+        self._proved = 0
         self._goal = inside.goal if isinstance(inside, Goal) else None
         self._dependent = not isinstance(inside, Skippable)
         self._path = RightPath(task)
@@ -150,12 +154,25 @@ class Examiner:
         return Findings(verdict, because, self._wrong if known else None, self._differs, self._single_wrong if known else None)
 
     def _hold_against_rules(self, decision: Decision, state: State) -> None:
-        if self._check is None or decision["status"] != "decided" or (self._broken and self._dependent):
+        if decision["status"] != "decided" or (self._broken and self._dependent):
             return
-        why = broken_rule(self._check, state, decision["answer"])
+        why = None if self._check is None else broken_rule(self._check, state, decision["answer"])
+        if why is None and "proved" in decision:
+            why = self._unproved(state, decision["answer"])
         if why is not None:
             self._broken += 1
             self._first_broken = self._first_broken or (self._steps, visible(why)[:MOST_SHOWN])
+
+    def _unproved(self, state: State, answer: JSON) -> str | None:
+        """Return why an answer that was booked as proved is wrong, as the verifier says now; None if it does not say so.
+
+        Only proofs are asked for again: a verifier may take seconds where it knows nothing.
+        """
+        found = None if self._verify is None else verification_of(self._verify, state, answer)
+        if isinstance(found, str):
+            return f"it was booked as proved, and the verifier now says: {found}" if found else "it was booked as proved"
+        self._proved += isinstance(found, Valid) and found.conclusive
+        return None
 
     def _hold_against_truth(self, decision: Decision, state: State) -> None:
         right = self._path.right(state, self._steps)
@@ -180,6 +197,8 @@ class Examiner:
 
     def _worth(self) -> tuple[Verdict, str]:
         """Return what a run is worth that is over, whole, and not contradicted."""
+        if self._proved == self._steps and self._steps:
+            return "proved", "the task's verifier proves every answer"
         if self._goal is not None and self._check is not None:
             return "proved", "every answer keeps the task's rules, and the goal is reached"
         if self._goal is not None:

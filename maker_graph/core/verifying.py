@@ -14,7 +14,7 @@ make in unison. It is worth as much as the verifier: `conclusive` belongs only w
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from maker_graph.core.checks import failed, shown
 from maker_graph.errors import Invalid, UsageError
@@ -47,14 +47,17 @@ class Unknown:
     why: str = ""
 
 
+Standing: TypeAlias = Literal["proved", "valid", "unknown"]
+"""What a verifier says of a vote, in a word; "proved" is valid and conclusive."""
+
 Verification: TypeAlias = Valid | Unknown
 """What a verifier returns; of an answer that is wrong it raises `Invalid`."""
 
 
-def verified(verify: Callable[..., object], *given: object) -> Verification | str:
+def verification_of(verify: Callable[..., object], *given: object) -> Verification | str:
     """Return what `verify` says; a text is the reason for which the answer is invalid, and may be empty.
 
-    >>> verified(lambda answer: Valid("it is even") if answer % 2 == 0 else Unknown(), 3)
+    >>> verification_of(lambda answer: Valid("it is even") if answer % 2 == 0 else Unknown(), 3)
     Unknown(why='')
 
     Raises:
@@ -66,15 +69,28 @@ def verified(verify: Callable[..., object], *given: object) -> Verification | st
         return str(error)
     except Exception as error:
         raise failed("verify", error) from error
-    if isinstance(found, Valid):
-        if not isinstance(found.conclusive, bool) or not isinstance(found.evidence, str):
-            raise UsageError(f"verify must return Valid(text, conclusive=True or False), and it returned {shown(found)}.")
-        if found.conclusive and not found.evidence.strip():
-            raise UsageError("verify called an answer proved without saying what the proof rests on: Valid(evidence) is empty.")
-        return found
+    standing_of(found)
+    return cast("Verification", found)
+
+
+def standing_of(found: object) -> Standing:
+    """Return what a verifier has returned, in a word.
+
+    >>> standing_of(Valid("it is even")), standing_of(Valid("it is the largest", conclusive=True))
+    ('valid', 'proved')
+
+    Raises:
+        UsageError: it is none of the things that a verifier may return.
+    """
     if isinstance(found, Unknown):
-        return found
-    raise UsageError(
-        f"verify must return Valid(...) or Unknown(...), or raise Invalid, and it returned {shown(found)}. "
-        "A function that returns True or False is a check."
-    )
+        return "unknown"
+    if not isinstance(found, Valid):
+        raise UsageError(
+            f"verify must return Valid(...) or Unknown(...), or raise Invalid, and it returned {shown(found)}. "
+            "A function that returns True or False is a check."
+        )
+    if not isinstance(found.conclusive, bool) or not isinstance(found.evidence, str):
+        raise UsageError(f"verify must return Valid(text, conclusive=True or False), and it returned {shown(found)}.")
+    if found.conclusive and not found.evidence.strip():
+        raise UsageError("verify called an answer proved without saying what the proof rests on: Valid(evidence) is empty.")
+    return "proved" if found.conclusive else "valid"

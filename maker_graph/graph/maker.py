@@ -33,7 +33,7 @@ from maker_graph.core.guarding import AnyTask, Given, Guarded, draftable, guarde
 from maker_graph.core.machine import Climb, ClimbLog, Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
-from maker_graph.core.task import Checks, Predicts, Skippable
+from maker_graph.core.task import Checks, Predicts, Skippable, Verifies
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.cascade import Rung
@@ -256,7 +256,7 @@ def build_maker(
         items = items_at_once(voters, config_of, slots, at_the_end).after(see_limit)
         return with_items(graph, items, machine, log, at_the_end, check=voting.check)
     nodes: dict[str, Node] = {name: _microstep(voters, config_of) for name, voters in parts.items()}
-    checked = voting.check and isinstance(machine.task, Checks)
+    checked = voting.check and isinstance(machine.task, Checks | Verifies)
     window = None
     if (width := _width(ahead.lookahead)) != 1:
         draftable(task)

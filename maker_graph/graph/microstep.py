@@ -28,6 +28,7 @@ from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.schema import schema_asked
 from maker_graph.core.task import Prompt, Variant
+from maker_graph.core.verifying import Verification
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.asked import MicrostepGraph, asked
@@ -55,6 +56,7 @@ def create_microstep(
     answer: Any = None,
     key: Callable[[Any], Any] | None = None,
     check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None,
+    verify: Callable[[Any, Any], Verification | Awaitable[Verification]] | None = None,
     into: str | None = None,
     decision: str | None = None,
     k: int | StoppingRule = K,
@@ -95,6 +97,9 @@ def create_microstep(
             what the function returned. Equal values are one vote: the Decimals 10.50 and 10.5, an accent composed or apart.
         check: from state and answer to True, or False if the answer breaks a rule of the domain; it may also raise
             `Invalid("why")`. Then the sample is flagged as invalid. It sees the answer as `key` does.
+        verify: from state and answer to what can be said of it: `Valid("what it rests on")`, `Unknown("why")`, or it raises
+            `Invalid("why")`. The first sample of which it says `Valid(..., conclusive=True)` decides alone: it is proved. A
+            vote with a verifier begins with one sample.
         into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
         decision: the key of the state that gets the full decision, as plain JSON. Default: none.
         k: the lead that decides, or a stopping rule: `AheadBy(k, within=m)`, `Confirm(by, of)`, `FirstTo(k)`, `Majority(n)`.
@@ -134,7 +139,15 @@ def create_microstep(
     if variants is not None and prompt is not None:
         raise UsageError("variants take the place of prompt: leave it out.")
     asking = Asking(
-        state=state, prompt=prompt, answer=answer, key=key, check=check, into=into, decision=decision, variants=variants
+        state=state,
+        prompt=prompt,
+        answer=answer,
+        key=key,
+        check=check,
+        verify=verify,
+        into=into,
+        decision=decision,
+        variants=variants,
     )
     return build_microstep(model, voting, asking, on_undecided=on_undecided, calls=calls, name=name)
 
@@ -148,6 +161,7 @@ class Asking:
     answer: Any = None
     key: Callable[[Any], Any] | None = None
     check: Callable[[Any, Any], bool | Awaitable[bool]] | None = None
+    verify: Callable[[Any, Any], Verification | Awaitable[Verification]] | None = None
     into: str | None = None
     decision: str | None = None
     variants: Callable[[Any], Sequence[Variant]] | None = None
@@ -179,6 +193,8 @@ def build_microstep(
     schemas = Schemas(asking.state, asking.prompt or asking.variants, asking.into, asking.decision)
     models = resolve_models(model, seed=voting.seed)
     question = _Question(asking, schemas, voting, models, by)
+    verifies = asking.verify is not None
+    begin = next_draw([], voting, verifies=verifies)
     if asking.variants is not None:  # the samples of a round are not asked the same
         calls = Calls(**{**(calls or {}), "batch": False})
     sampler = Sampler(
@@ -193,10 +209,10 @@ def build_microstep(
     )
 
     def first_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return sends_of(sampler, values, question.sent(values, config), voting.first_round, first=True)
+        return sends_of(sampler, values, question.sent(values, config), begin, first=True)
 
     async def afirst_round(values: dict[str, Any], config: RunnableConfig) -> list[Send]:
-        return sends_of(sampler, values, await question.asent(values, config), voting.first_round, first=True)
+        return sends_of(sampler, values, await question.asent(values, config), begin, first=True)
 
     def sample(sent: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         prompt = prompt_for(question.of(sent, config), sent["index"])
@@ -230,7 +246,7 @@ def build_microstep(
         rounds = (values.get("vote_rounds") or 0) + 1
         tell = get_stream_writer()
         tell({"round": round_of(judged, rounds, name)})
-        more = next_draw(judged, voting)
+        more = next_draw(judged, voting, verifies=verifies)
         if more:
             return {"vote_rounds": rounds, "vote_next": more}
         result = decide(judged, voting, rounds, by)
@@ -282,15 +298,17 @@ class _Question:
             checks.function("variants", asking.variants, "state")
         if asking.key is not None:
             see_key(asking.key)
-        if asking.check is not None:
-            checks.function("check", asking.check, "state", "answer", awaited=True)
+        for name in ("check", "verify"):
+            if (function := getattr(asking, name)) is not None:
+                checks.function(name, function, "state", "answer", awaited=True)
         self._schemas = schemas
         self._variants = asking.variants
         self._draws = (voting.seed, by)
         ask = asking.prompt or messages_of if asking.variants is None else self._all_of_them
         self._prompt: Callable[[Any], Any] = rehearsed(ask, asking.rehearse, models)
         self._check: Callable[[Any, Any], Any] | None = asking.check
-        self._awaited = [name for name in ("prompt", "check") if checks.awaits(getattr(asking, name))]
+        self._verify: Callable[[Any, Any], Any] | None = asking.verify
+        self._awaited = [name for name in ("prompt", "check", "verify") if checks.awaits(getattr(asking, name))]
         self._key = asking.key
         self._read = reader_of(asking.answer)
         self._parse = asking.parse
@@ -352,20 +370,21 @@ class _Question:
         return first_prompt(self._prompt(self._schemas.view(values)))
 
     def reader(self, values: Mapping[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None) -> Reader:
-        """Return how replies to this question are read; an awaited check is waited for on `loop`, from another thread."""
-        known, check, view = asked(config), self._check, self._schemas.view
+        """Return how replies to this question are read; what is awaited is waited for on `loop`, from another thread."""
+        known, view = asked(config), self._schemas.view
         values = values if known is None else known.values
         parse = self._read.parse if self._parse is None else _with_state(self._parse, view(values))
         parse_of = None if self._variants is None else parse_for(*variants_of(self._variants, view(values), *self._draws))
-        if check is None:
-            return Reader(parse, self._key, None, self._flags, self._read.instances, parse_of)
 
-        def bound(answer: Any) -> Any:
-            if loop is None or "check" not in self._awaited:
-                return check(view(values), answer)
-            return asyncio.run_coroutine_threadsafe(check(view(values), answer), loop).result()
+        def bound(name: str, function: Callable[[Any, Any], Any] | None) -> Callable[[Any], Any] | None:
+            if function is None:
+                return None
+            if loop is None or name not in self._awaited:
+                return lambda answer: function(view(values), answer)
+            return lambda answer: asyncio.run_coroutine_threadsafe(function(view(values), answer), loop).result()
 
-        return Reader(parse, self._key, bound, self._flags, self._read.instances, parse_of)
+        check, verify = bound("check", self._check), bound("verify", self._verify)
+        return Reader(parse, self._key, check, self._flags, self._read.instances, parse_of, verify)
 
     def dropped(self, config: RunnableConfig) -> dict[str, Any]:
         """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""

@@ -16,7 +16,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias, cast
@@ -27,7 +27,8 @@ from maker_graph.core.checks import broken_rule
 from maker_graph.core.decision import Decision, Vote, given
 from maker_graph.core.guarding import Guarded
 from maker_graph.core.machine import Climb, ClimbLog, KeepingLog, Log
-from maker_graph.core.task import Checks, Located
+from maker_graph.core.task import Checks, Located, Verifies
+from maker_graph.core.verifying import verification_of
 from maker_graph.errors import UsageError
 
 WIDTH = 32
@@ -109,7 +110,8 @@ class Slots:
         self.executor: ThreadPoolExecutor | None = None
         self.signal: asyncio.Event | threading.Event = threading.Event()
         self._program, self._located = task.given, task
-        self._rules = task.check if checked and isinstance(task, Checks) else None
+        self._check = task.check if checked and isinstance(task, Checks) else None
+        self._verify = task.verify if checked and isinstance(task, Verifies) else None
         self._clock = clock
         self._limits, self._crew = Limits(), cast("Crew", None)
         self._front = self._next = 0
@@ -283,10 +285,18 @@ class Slots:
             answer = plain(answer)
         except ValueError as error:
             return UsageError(f"given returned an answer that cannot be kept: it is {error}.")
-        broken = None if self._rules is None else broken_rule(self._rules, state, answer)
-        if broken is None:
-            return _Given(answer)
-        return UsageError(f"given returned an answer that check refuses{f': {broken}' if broken else ''}. Mend one of them.")
+        for name, why in self._refusals(state, answer):
+            return UsageError(f"given returned an answer that {name} refuses{f': {why}' if why else ''}. Mend one of them.")
+        return _Given(answer)
+
+    def _refusals(self, state: JSON, answer: JSON) -> Iterator[tuple[str, str]]:
+        """Yield which function of the task refuses an answer of the program, and why."""
+        broken = None if self._check is None else broken_rule(self._check, state, answer)
+        if broken is not None:
+            yield "check", broken
+        found = None if self._verify is None else verification_of(self._verify, state, answer)
+        if isinstance(found, str):
+            yield "verify", found
 
 
 def _hear(work: Work) -> None:

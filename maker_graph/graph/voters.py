@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
 from maker_graph.core.decision import Decision, Reader
 from maker_graph.core.guarding import Guarded
-from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Varies
+from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Varies, Verifies
+from maker_graph.core.verifying import Verification
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.graph.cascade import Cascade, see_rephrases
@@ -74,8 +75,13 @@ class _Rung:
     ) -> Voter:
         if voting.seed is not None and by != "base":
             voting = replace(voting, seed=sample_seed(voting.seed, by, 0))
-        obeys = _rules(self._part, check=voting.check)
-        asking = replace(self._asking, prompt=_on_values(prompt), check=None if obeys is None else _on_values(obeys))
+        obeys, verify = _rules(self._part, check=voting.check)
+        asking = replace(
+            self._asking,
+            prompt=_on_values(prompt),
+            check=None if obeys is None else _on_values(obeys),
+            verify=None if verify is None else _on_values(verify),
+        )
         made = Calls(**{**self._calls, **(calls or {})})
         if voting.variants:
             asking = replace(asking, variants=_on_values(self._varies().variants))
@@ -122,17 +128,27 @@ def _rephrased(part: Rephrases, attempt: int, state: Any) -> Prompt:
 
 def reading_of(part: Guarded, state: Any, *, check: bool) -> Reader:
     """Return how a person's reply to the step at `state` is read: as a sample's, without the flags of raw samples."""
-    obeys = _rules(part, check=check)
+    obeys, verify = _rules(part, check=check)
     return Reader(
         parse=lambda text: part.parse(text, state),
         key=_key(part),
         check=None if obeys is None else lambda answer: obeys(state, answer),
         red_flags={},
+        verify=None if verify is None else lambda answer: verify(state, answer),
     )
 
 
-def _rules(part: Guarded, *, check: bool) -> Callable[[Any, Any], bool] | None:
-    return part.check if check and isinstance(part, Checks) else None
+class _Rules(NamedTuple):
+    """What answers to a part are held against; None where there is nothing."""
+
+    check: Callable[[Any, Any], bool] | None
+    verify: Callable[[Any, Any], Verification] | None
+
+
+def _rules(part: Guarded, *, check: bool) -> _Rules:
+    if not check:
+        return _Rules(None, None)
+    return _Rules(part.check if isinstance(part, Checks) else None, part.verify if isinstance(part, Verifies) else None)
 
 
 def _on_values(function: Callable[..., Any]) -> Callable[..., Any]:

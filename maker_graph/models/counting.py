@@ -33,7 +33,7 @@ class VoteCount:
         self._samples: list[Sample] = []
         self._judged: list[Judged] = []
         self.rounds = 0
-        self.more = voting.first_round
+        self.more = self._next()
 
     @property
     def next(self) -> range:
@@ -46,8 +46,11 @@ class VoteCount:
         self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
         self._samples += drawn
         self.rounds += 1
-        self.more = next_draw(self._judged, self._voting)
+        self.more = self._next()
 
     def decision(self) -> Decision:
         """Return how the vote ended."""
         return decide(self._judged, self._voting, self.rounds, self._by)
+
+    def _next(self) -> int:
+        return next_draw(self._judged, self._voting, verifies=self._reader.verify is not None)

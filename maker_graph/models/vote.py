@@ -25,6 +25,7 @@ from maker_graph.core.decision import Decision, Reader
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import StoppingRule
+from maker_graph.core.verifying import Verification
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, K, Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.copies import Copies
@@ -45,6 +46,7 @@ def vote(
     answer: Any = None,
     key: Callable[[Any], Any] | None = None,
     check: Callable[[Any], bool] | None = None,
+    verify: Callable[[Any], Verification] | None = None,
     red_flags: Sequence[RedFlag] | None = None,
     max_tokens: int | None = None,
     max_samples: int = MAX_SAMPLES,
@@ -63,6 +65,8 @@ def vote(
         answer: a type, or a function from the text of a reply to the answer; as for `create_microstep`.
         key: from an answer to what is voted on.
         check: from an answer to True, or False if it breaks a rule of the domain; it may raise `Invalid`.
+        verify: from an answer to `Valid` or `Unknown`, or it raises `Invalid`; the first answer that is `Valid` and conclusive
+            decides alone. A vote with a verifier begins with one sample.
         red_flags: for which replies to discard; as for `create_microstep`.
         max_tokens: replies of more tokens are red-flagged; None sets no limit. It caps nothing: that is for `draw` to do.
         max_samples: a vote that needs more samples than this is undecided.
@@ -74,7 +78,7 @@ def vote(
         UsageError: a setting is wrong, or `draw` returns something else than a reply.
     """
     voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
-    taken = _Vote(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=False)
+    taken = _Vote(draw, voting, _reader(voting, answer, key, check, verify), on_undecided, awaited=False)
     with ContextThreadPoolExecutor(min(MOST_THREADS, taken.count.more), thread_name_prefix="maker-graph-vote") as pool:
         while taken.count.more:
             taken.take(list(pool.map(partial(_called, draw), taken.count.next)))
@@ -88,6 +92,7 @@ async def avote(
     answer: Any = None,
     key: Callable[[Any], Any] | None = None,
     check: Callable[[Any], bool] | None = None,
+    verify: Callable[[Any], Verification] | None = None,
     red_flags: Sequence[RedFlag] | None = None,
     max_tokens: int | None = None,
     max_samples: int = MAX_SAMPLES,
@@ -96,7 +101,7 @@ async def avote(
 ) -> Decision:
     """Return the decision of a vote on what `draw` replies, which is awaited; everything else is as in `vote`."""
     voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
-    taken = _Vote(draw, voting, _reader(voting, answer, key, check), on_undecided, awaited=True)
+    taken = _Vote(draw, voting, _reader(voting, answer, key, check, verify), on_undecided, awaited=True)
     while taken.count.more:
         drawing = [asyncio.ensure_future(_awaited(draw, i)) for i in taken.count.next]
         try:
@@ -108,13 +113,21 @@ async def avote(
     return taken.decision()
 
 
-def _reader(voting: Voting, answer: Any, key: Callable[[Any], Any] | None, check: Callable[[Any], bool] | None) -> Reader:
+def _reader(
+    voting: Voting,
+    answer: Any,
+    key: Callable[[Any], Any] | None,
+    check: Callable[[Any], bool] | None,
+    verify: Callable[[Any], Verification] | None,
+) -> Reader:
     if key is not None:
         see_key(key)
     if check is not None:
         checks.function("check", check, "answer")
+    if verify is not None:
+        checks.function("verify", verify, "answer")
     read = reader_of(answer)
-    return Reader(read.parse, key, check, voting.flags, read.instances)
+    return Reader(read.parse, key, check, voting.flags, read.instances, verify=verify)
 
 
 async def _awaited(draw: Callable[[int], Awaitable[Reply]], index: int) -> Reply:

@@ -9,6 +9,8 @@ The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What
 - A step that a person answered, or that was left open, is not covered, and is counted. Its votes, if there are any, still count
   in how often samples are wrong: left out, the run would look easier than it was.
 - A step whose answer was given, by the program or the world, is not covered, and is counted.
+- A step whose answer a verifier proved is not covered, and is counted: it rests on the verifier, and not on how many agree. Its
+  few votes are left out of how often samples are wrong, because they end with the first that is proved.
 - Each part of a task is judged by its own steps, for it is another question (`parts.py`). So is each rung of a cascade, for it
   is another sampler: by the steps that it voted on, those that it passed on included.
 - With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
@@ -17,7 +19,7 @@ The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -71,6 +73,8 @@ class Ballots:
         lost: replies that never came, of all steps.
         copies: samples that were discarded as copies, of all steps.
         given: steps whose answer was given.
+        proved: steps whose answer a verifier proved.
+        merged: steps whose winner won only because `key` made one candidate of several answers.
     """
 
     steps: int
@@ -84,6 +88,8 @@ class Ballots:
     lost: int = 0
     copies: int = 0
     given: int = 0
+    proved: int = 0
+    merged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,8 @@ class Certificate:
         assumptions: what all this rests on, in sentences.
         contested_steps: those most likely wrong first, at most `MOST_LISTED`.
         parts: of a task of several parts, the certificate of each that was voted on, by name; see `parts.py`.
+        proved: steps whose answer a verifier proved; not covered.
+        merged: steps whose winner won only because `key` made one candidate of several answers.
     """
 
     steps: int
@@ -152,6 +160,8 @@ class Certificate:
     assumptions: list[str]
     contested_steps: list[ContestedStep]
     parts: "dict[str, Certificate]" = field(default_factory=dict)
+    proved: int = 0
+    merged: int = 0
 
 
 def ballots_of(decisions: Iterable[Decision]) -> Ballots:
@@ -181,6 +191,8 @@ def ballots_in(entries: Iterable[tuple[int, str]], *, by_rung: bool = False) -> 
             seen = skim(entry)
             if seen.votes[-1].by in GIVEN:
                 parts[seen.part].given += 1
+            elif seen.proved:
+                parts[_named(seen.part, seen.votes[-1].by) if by_rung else seen.part].prove(decode(entry))
             elif by_rung:
                 decision = decode(entry)
                 for vote in decision["tried"]:
@@ -213,6 +225,8 @@ class _Counter:
     lost: int = 0
     copies: int = 0
     given: int = 0
+    proved: int = 0
+    merged: int = 0
 
     def agreed(self, votes: int) -> None:
         """Take a step on which all valid samples agreed."""
@@ -224,7 +238,11 @@ class _Counter:
         if decision["by"] in GIVEN:
             self.given += 1
             return
+        if "proved" in decision:
+            self.prove(decision)
+            return
         self.steps += 1
+        self.merged += decision.get("merged", False)
         ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
         self.contested += len(ballot) > 1
         missing = sum(vote.get("lost", 0) for vote in (*decision["tried"], decision))
@@ -242,6 +260,11 @@ class _Counter:
         if len(tally) > 1 and self.decided[tally] <= MOST_LISTED:
             self.examples.setdefault(tally, []).append((step, decision))
 
+    def prove(self, decision: Decision) -> None:
+        """Take a step whose answer a verifier proved."""
+        self.proved += 1
+        self.copies += sum(vote["flags"].get("copy", 0) for vote in (*decision["tried"], decision))
+
     def passed(self, vote: Vote) -> None:
         """Take the vote of a rung that did not decide; the step itself is counted where it ended."""
         self.lost += vote.get("lost", 0)
@@ -255,7 +278,7 @@ class _Counter:
         return Ballots(
             **{
                 **counted,
-                "steps": self.steps + self.given,
+                "steps": self.steps + self.given + self.proved,
                 "decided": dict(self.decided),
                 "undecided": dict(self.undecided),
             }
@@ -271,7 +294,7 @@ def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certif
     check_k(k)
     covered = sum(ballots.decided.values())
     if not covered:
-        raise UsageError("No step of this run was decided by a vote: there is nothing to certify.")
+        raise nothing_to_certify([ballots])
     copies = max(ballots.copies, seen.proven)
     refused = _refusal(copies, seen)
     found = fit(ballots.decided, ballots.undecided) if k > 1 and not refused else None
@@ -283,6 +306,8 @@ def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certif
         person=ballots.person,
         open=ballots.open,
         given=ballots.given,
+        proved=ballots.proved,
+        merged=ballots.merged,
         lost=ballots.lost,
         copies=copies,
         refused=refused,
@@ -379,10 +404,32 @@ def _assumptions(ballots: Ballots, k: int, seen: CopiesSeen) -> Iterator[str]:
             f"{ballots.lost:,} replies were lost to time-outs and the like. What they would have said is not known, so each "
             "counts as a vote for the runner-up of its step."
         )
-    if ballots.given:
-        yield f"{_steps(ballots.given)} answered by the program or the world, and not covered: nobody voted on them."
+    yield from beside_votes([ballots])
     if ballots.open:
         yield f"{_steps(ballots.open)} left open, and not covered: the chance is that of the other steps."
+
+
+def beside_votes(ballots: Sequence[Ballots]) -> Iterator[str]:
+    """Yield what to say of the steps that no vote decided although their answers are known, and of winners by `key`."""
+    if given := sum(each.given for each in ballots):
+        yield f"{_steps(given)} answered by the program or the world, and not covered: nobody voted on them."
+    if proved := sum(each.proved for each in ballots):
+        yield (
+            f"{_steps(proved)} proved by the task's verifier, and not covered: their answers are as sure as the verifier, "
+            "however many samples agree."
+        )
+    if merged := sum(each.merged for each in ballots):
+        yield (
+            f"On {merged:,} {'step' if merged == 1 else 'steps'} the winner has the most votes only because the task's key "
+            "counts several answers as one: it must say so of answers that mean the same, and of no others."
+        )
+
+
+def nothing_to_certify(ballots: Iterable[Ballots]) -> UsageError:
+    """Return the error for a run in which no vote decided anything."""
+    proved = sum(each.proved for each in ballots)
+    beside = f" The task's verifier proved {proved:,}: maker-graph verify asks it again." if proved else ""
+    return UsageError(f"No step of this run was decided by a vote: there is nothing to certify.{beside}")
 
 
 def _steps(number: int) -> str:

@@ -27,6 +27,7 @@ from maker_graph.report.counting.steps import counted_step
 from maker_graph.report.counting.timing import Timing, timing_of
 from maker_graph.report.counting.tree import TreeRecorder
 from maker_graph.report.counting.truth import Lengths, Truth, VoteJudge
+from maker_graph.report.counting.verifier import NOTHING_VERIFIED, VerifierCounter, VerifierCounts
 from maker_graph.report.counting.walk import TruthWalk
 from maker_graph.report.labels import label_sentences
 from maker_graph.run import directory as runs
@@ -72,6 +73,7 @@ class ReportData:
         labels: what to say of labels of the run, and of its audits.
         rungs: what each rung of a cascade took; nothing if there is none.
         passed: open steps that are contested, and left to a person.
+        verifier: what the task's verifier and its key had to say.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
     """
 
@@ -110,6 +112,7 @@ class ReportData:
     labels: Sequence[str] = ()
     rungs: Sequence[RungCounts] = ()
     passed: int = 0
+    verifier: VerifierCounts = NOTHING_VERIFIED
 
 
 def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
@@ -127,8 +130,9 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     done, verdict, because = _ended(run, total, replayed=replayed or task is None)
     walk, bins, endings = TruthWalk(task, replayed=replayed), BinCounter(journal.step), EndingCounter()
     contests, frames, parts, tree = ContestFinder(), FrameRecorder(task, journal.step), PartCounter(), TreeRecorder(task)
+    verifier = VerifierCounter()
     replies = VoteJudge(settings.voting.output_cap or MAX_TOKENS, known=walk.known)
-    adds = [part.add for part in (bins, endings, contests, replies, frames, parts, tree, walk)]
+    adds = [part.add for part in (bins, endings, contests, replies, frames, parts, tree, walk, verifier)]
     for number, entry in journal.entries():
         try:
             seen = skim(entry)
@@ -176,6 +180,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
         labels=label_sentences(journal),
         rungs=counted_rungs(settings, kept_options(journal), journal.decisions() if settings.cascade else ()),
         passed=sum(map(settings.passed, (decision for _, decision in journal.left_open()))),
+        verifier=verifier.counts(),
     )
 
 

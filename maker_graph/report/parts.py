@@ -12,8 +12,15 @@ import math
 from collections.abc import Mapping
 
 from maker_graph.core.copies import CopiesSeen
-from maker_graph.errors import UsageError
-from maker_graph.report.certificate import MOST_LISTED, NOTHING_SEEN, Ballots, Certificate, certify
+from maker_graph.report.certificate import (
+    MOST_LISTED,
+    NOTHING_SEEN,
+    Ballots,
+    Certificate,
+    beside_votes,
+    certify,
+    nothing_to_certify,
+)
 from maker_graph.statistics.estimation import Estimate
 
 
@@ -35,7 +42,7 @@ def certify_parts(
         return certify(ballots.get("", Ballots(0, {}, {}, 0, 0, 0, 0, {})), k, seen)
     parts = {name: certify(each, leads.get(name, k), seen) for name, each in ballots.items() if each.decided}
     if not parts:
-        raise UsageError("No step of this run was decided by a vote: there is nothing to certify.")
+        raise nothing_to_certify(ballots.values())
     covered = {name: each for name, each in parts.items() if each.k > 1}
     refused = next((each.refused for each in parts.values() if each.refused), "")
     found = [each.chance for each in covered.values()] if covered and not refused else [Estimate(0.0, 0.0, 1.0)]
@@ -48,6 +55,8 @@ def certify_parts(
         person=sum(each.person for each in ballots.values()),
         open=sum(each.open for each in ballots.values()),
         given=sum(each.given for each in ballots.values()),
+        proved=sum(each.proved for each in ballots.values()),
+        merged=sum(each.merged for each in ballots.values()),
         lost=sum(each.lost for each in ballots.values()),
         copies=max(each.copies for each in parts.values()),
         refused=refused,
@@ -71,6 +80,5 @@ def _assumptions(
     for name, each in parts.items():
         if name not in covered:
             said.append(f"The {each.covered:,} steps of the part {name!r} were decided by one vote each, and are not covered.")
-    if given := sum(each.given for each in ballots.values()):
-        said.append(f"{given:,} steps were answered by the program or the world, and are not covered: nobody voted on them.")
-    return said
+    beside = [text for each in ballots.values() for text in beside_votes([each])]
+    return [text for text in said if text not in beside] + list(beside_votes([*ballots.values()]))

@@ -1,8 +1,8 @@
 """The audit of a run: labels of steps drawn at random from those that models decided, and what they say of all of them.
 
-The population is what models have decided by now; who was answered by a person or by the program, and what is open, is counted
-apart. It is fixed when the draw begins, and so is the order. A run that has gone on since is another population: its audit is
-another draw, in another file.
+The population is what votes have decided by now; what a person or the program answered, what a verifier proved, and what is
+open, is counted apart. It is fixed when the draw begins, and so is the order. A run that has gone on since is another
+population: its audit is another draw, in another file.
 
 Labels count in the order of the draw, up to the first step without one: which steps are labelled must not depend on what they
 say. A label of somebody who could not tell counts as wrong. Of a step that was labelled again the newest label counts, and the
@@ -43,6 +43,7 @@ class Audit:
         open: steps that were left open, which nobody audits.
         person: steps that a person answered; likewise.
         given: steps whose answer was given, by the program or the world; likewise.
+        proved: steps whose answer the task's verifier proved; likewise.
         wrong_steps: the steps that a label contradicts, in the order of the draw.
         file: where the labels are.
         things: what the run calls its steps: "steps", or "items".
@@ -61,6 +62,7 @@ class Audit:
     wrong_steps: tuple[int, ...]
     file: Path
     things: str = "steps"
+    proved: int = 0
 
     def __str__(self) -> str:
         """Return what may be said by it."""
@@ -76,6 +78,7 @@ class Audit:
             (self.open, "left open"),
             (self.person, "answered by a person"),
             (self.given, "given by a program or the world"),
+            (self.proved, "proved by the task's verifier"),
         )
         apart = ", ".join(f"{number:,} {how}" for number, how in others if number)
         return f"{said} It says nothing of other {self.things}: {apart}." if apart else said
@@ -91,7 +94,8 @@ def audit(run: Run, how: Labelling, confidence: float = CONFIDENCE) -> Audit:
     """
     population = decided_steps(run)
     if not population.steps:
-        raise UsageError("No step of this run was decided by models: there is nothing to audit.")
+        proved = f" The task's verifier proved {population.proved:,}." if population.proved else ""
+        raise UsageError(f"No step of this run was decided by votes: there is nothing to audit.{proved}")
     Bound(len(population.steps), confidence)  # or it raises, before anybody is asked
     path = how.labels or _draw_of(run, population, how.warn)
     see_apart(path, run)
@@ -176,6 +180,7 @@ def _found(run: Run, file: LabelFile, population: Population, confidence: float)
         open=population.open,
         person=population.person,
         given=population.given,
+        proved=population.proved,
         wrong_steps=tuple(wrong_steps),
         file=file.path,
         things="items" if run.has_task and isinstance(run.task, Items) else "steps",

@@ -93,6 +93,10 @@ class Summary(TypedDict):
     `rule` is what decides, in words. `passed` are the open steps that are contested and not stuck: no model votes on them
     again. `rungs` are those of the cascade and what each took, if there is one.
 
+    `proved` are the steps whose answer the task's verifier proved. `standings` says of how many votes it said "proved", "valid"
+    and "unknown"; those that it called invalid are among the flags. `merged` are the steps whose winner won only because the
+    task's `key` makes one candidate of several answers.
+
     Without the run's task nothing is replayed: then `total`, `done`, `verdict`, `because`, `verified`, `wrong`, `single_wrong`
     and `digest` are None.
     """
@@ -131,6 +135,9 @@ class Summary(TypedDict):
     rule: str
     passed: int
     rungs: list[RungCounts]
+    proved: int
+    standings: dict[str, int]
+    merged: int
 
 
 class Run:
@@ -418,6 +425,9 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         rule=str(settings.voting.rule),
         passed=sum(map(settings.passed, (decision for _, decision in run.journal.left_open()))),
         rungs=counted_rungs(settings, kept_options(run.journal), run.journal.decisions() if settings.cascade else ()),
+        proved=totals.get("proved", 0),
+        standings=totals.get("verified", {}),
+        merged=totals.get("merged", 0),
     )
 
 

@@ -7,14 +7,18 @@ candidate it voted for, or its red flag; `output` lists the output tokens of eac
 `by`, the rung that decided it, and for each rung before `[by, candidates, sequence, rounds, [input, cached, output]]`. A step
 on which replies were lost has these two too, and then `lost`: how many, of each rung before and of the last one.
 
-A step whose answer was given, by the program or the world, is `[answer, by]`. An entry of a task with several parts ends with
-the name of the part: it has then 3, 8 or 11 elements.
+A step whose answer was given, by the program or the world, is `[answer, by]`. An entry of a task with several parts has the
+name of the part as one element more: it has then 3, 8 or 11.
+
+An entry on which a verifier, or `key`, had a say ends with an object of what it said: `proved`, the evidence; `verified`, for
+each rung before and for the last one how many of its votes are proved, valid and unknown; `merged`, true.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from pydantic_core import from_json
@@ -22,6 +26,7 @@ from pydantic_core import from_json
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, sorted_json
 from maker_graph.core.decision import Decision, Usage, Vote, given
+from maker_graph.core.verifying import Standing
 
 GIVEN = ("program", "world")
 """Who gives an answer without being asked about a vote."""
@@ -30,6 +35,9 @@ MAY_BE_OPEN = ",null,"
 """It stands in the entry of each step that was left open, around its winner, and in few others."""
 
 _GIVEN_LENGTHS = {2, 3}
+
+STANDINGS: tuple[Standing, ...] = ("proved", "valid", "unknown")
+"""What a verifier says of votes, in the order in which an entry counts it."""
 
 
 def encode(decision: Decision) -> str:
@@ -60,7 +68,21 @@ def encode(decision: Decision) -> str:
             [each["by"], list(each["ballot"]), each["sequence"], each["rounds"], _tokens(each)] for each in decision["tried"]
         ]
         parts += [decision["by"], tried, lost] if any(lost) or part else [decision["by"], tried]
-    return canonical(parts + part)
+    said = _said(decision)
+    return canonical([*parts, *part, said] if said else parts + part)
+
+
+def _said(decision: Decision) -> dict[str, Any]:
+    """Return what a verifier and `key` had to say, as it is written; nothing on most steps."""
+    said: dict[str, Any] = {}
+    if "proved" in decision:
+        said["proved"] = decision["proved"]
+    votes = (*decision["tried"], decision)
+    if any("verified" in vote for vote in votes):
+        said["verified"] = [[vote.get("verified", {}).get(each, 0) for each in STANDINGS] for vote in votes]
+    if decision.get("merged"):
+        said["merged"] = True
+    return said
 
 
 def decode(entry: str) -> Decision:
@@ -69,7 +91,7 @@ def decode(entry: str) -> Decision:
     Raises:
         ValueError: the text is no entry.
     """
-    parts = _parts(entry)
+    parts, said = _apart(_parts(entry))
     if len(parts) in _GIVEN_LENGTHS:
         answer, by, *named = parts
         return _of_part(given(answer, _given_by(by)), named)
@@ -87,7 +109,19 @@ def decode(entry: str) -> Decision:
         "tried": [_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)],
         "replies": [],
     }
-    return _of_part(cast("Decision", found), named)
+    return _of_part(_with_said(cast("Decision", found), said), named)
+
+
+def _with_said(decision: Decision, said: dict[str, Any]) -> Decision:
+    """Return a decision with what a verifier and `key` had to say."""
+    if "proved" in said:
+        decision["proved"] = str(said["proved"])
+    if said.get("merged"):
+        decision["merged"] = True
+    for vote, numbers in zip([*decision["tried"], decision], said.get("verified", []), strict=False):
+        if any(numbers):
+            vote["verified"] = {name: number for name, number in zip(STANDINGS, numbers, strict=True) if number}
+    return decision
 
 
 def _of_part(decision: Decision, named: Sequence[str]) -> Decision:
@@ -129,6 +163,15 @@ def _parts(entry: str) -> list[Any]:
     if not isinstance(parts, list):
         raise ValueError("it is no entry")  # noqa: TRY004  text that is no entry, whatever else it is
     return parts
+
+
+def _apart(parts: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Return an entry without the object at its end, and that object: what a verifier and `key` had to say.
+
+    An answer may be an object too, but it stands first and is never the last of an entry.
+    """
+    said = parts[-1] if len(parts) > min(_GIVEN_LENGTHS) else None
+    return (parts[:-1], said) if isinstance(said, dict) else (parts, {})
 
 
 def _whole(parts: list[Any]) -> list[Any]:
@@ -176,6 +219,7 @@ class Skimmed(NamedTuple):
         winner: a place among the last vote's candidates, of which null stands for the answer itself.
         first_agrees: whether the first sample was for the winner.
         part: the part that it is about; empty where the task has only one.
+        said: what a verifier and `key` had to say: `proved`, `verified`, `merged`.
     """
 
     text: str
@@ -183,6 +227,12 @@ class Skimmed(NamedTuple):
     winner: int | None
     first_agrees: bool
     part: str = ""
+    said: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def proved(self) -> bool:
+        """Whether a verifier proved the answer."""
+        return "proved" in self.said
 
     @property
     def answer(self) -> Any:
@@ -231,9 +281,10 @@ def _sequence(text: str) -> Sequence[int | str]:
 
 
 def _skimmed(entry: str) -> Skimmed:
-    parts = from_json(entry)
-    if not isinstance(parts, list):
+    whole = from_json(entry)
+    if not isinstance(whole, list):
         raise ValueError("it is no entry")  # noqa: TRY004  as in `_parts`
+    parts, said = _apart(whole)
     if len(parts) in _GIVEN_LENGTHS:
         _, by, *named = parts
         vote = SkimmedVote(_given_by(by), _ANSWER_ALONE, (), 0, ())
@@ -241,7 +292,7 @@ def _skimmed(entry: str) -> Skimmed:
     _, candidates, sequence, rounds, tokens, winner, first_agrees, by, tried, lost, *named = _whole(parts)
     votes = [_skimmed_vote(*each, lost=number) for each, number in zip(tried, lost, strict=False)]
     votes.append(_skimmed_vote(by, candidates, sequence, rounds, tokens, lost=lost[-1]))
-    return Skimmed(entry, votes, winner, first_agrees, "".join(named))
+    return Skimmed(entry, votes, winner, first_agrees, "".join(named), said)
 
 
 def _skimmed_vote(

@@ -26,6 +26,7 @@ class Population:
         open: steps of the run that were left open.
         person: steps that a person answered.
         given: steps whose answer was given, by the program or the world.
+        proved: steps whose answer a verifier proved.
         at: how many steps the run had then, and how many of them had been answered later.
         only: those of them that are labelled, if not all are: drawn with the others, they come in a random order too.
     """
@@ -36,6 +37,7 @@ class Population:
     person: int = 0
     given: int = 0
     at: tuple[int, int] = (0, 0)
+    proved: int = 0
     only: frozenset[int] | None = None
 
     @property
@@ -73,7 +75,7 @@ def _steps_of(run: Run, *, voted: bool) -> Population:
     run.journal.check(run.journal.step)
     at = run_at(run)
     shown = _shown_as_examples(run.task) if run.has_task else frozenset()
-    steps, counts = array("Q"), {"decided": 0, "open": 0, "person": 0, "given": 0}
+    steps, counts = array("Q"), {"decided": 0, "open": 0, "person": 0, "given": 0, "proved": 0}
     digest = hashlib.sha256()
     for step, entry in run.journal.entries():
         try:
@@ -86,7 +88,7 @@ def _steps_of(run: Run, *, voted: bool) -> Population:
         if ending == "decided" or (voted and ending != "given"):
             steps.append(step)
             digest.update(f"{step} {'' if voted else entry}\n".encode())
-    return Population(steps, digest.hexdigest(), counts["open"], counts["person"], counts["given"], at)
+    return Population(steps, digest.hexdigest(), counts["open"], counts["person"], counts["given"], at, counts["proved"])
 
 
 def run_at(run: Run) -> tuple[int, int]:
@@ -103,6 +105,8 @@ def _ending(entry: str) -> str:
         return "given"
     if seen.winner is None:
         return "open"
+    if seen.proved:
+        return "proved"
     return "person" if seen.votes[-1].by == "person" else "decided"
 
 

@@ -14,7 +14,7 @@ from maker_graph.run.account import Ledger
 from maker_graph.run.journal import Journal
 from maker_graph.run.settings import Settings
 
-_BY_STATE = ("check", "rephrase", "variants", "rehearse")
+_BY_STATE = ("check", "verify", "rephrase", "variants", "rehearse")
 
 
 class OpenOnes(Items):

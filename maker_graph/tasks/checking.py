@@ -38,7 +38,9 @@ from maker_graph.core.task import (
     Skippable,
     Variant,
     Varies,
+    Verifies,
 )
+from maker_graph.core.verifying import Standing, standing_of
 from maker_graph.errors import Incomparable, Invalid, UsageError
 from maker_graph.tasks.trial import PROGRAM, Place, Problem, Trial
 from maker_graph.tasks.varying import problems_of, variants_in
@@ -80,6 +82,14 @@ class Outside(NamedTuple):
     rehearsed: Callable[[Any], Replies]
     awaited: Callable[[Coroutine[Any, Any, Any]], Any]
     replies: Callable[[Pairs], Replies | None] | None = None
+
+
+class _Vote(NamedTuple):
+    """What a reply says, and what the verifier says of it: None without one."""
+
+    answer: JSON
+    candidate: str
+    standing: Standing | None
 
 
 class _Broken(Exception):
@@ -193,9 +203,10 @@ class _Walk:
 
     def _sure(self, state: JSON, answer: JSON) -> JSON:
         """Return the answer of the program of an items task, and see that the task itself takes it for right."""
-        kept: Any = self._call("check", state, answer) if isinstance(self.task, Checks) else True
-        if isinstance(kept, _Raised) or not kept:
-            self._problem("replies", "given returns an answer that check refuses")
+        for name, has in (("check", isinstance(self.task, Checks)), ("verify", isinstance(self.task, Verifies))):
+            kept: Any = self._call(name, state, answer) if has else True
+            if isinstance(kept, _Raised) or not kept:
+                self._problem("replies", f"given returns an answer that {name} refuses")
         if isinstance(self.task, Known) and self._candidate(answer) != self._candidate(self._call("truth", state)):
             self._problem("replies", "given returns something else than truth(item)")
         return answer
@@ -261,15 +272,21 @@ class _Walk:
                 return None, False
             self._unread = self._unread or problem
             return None, False
-        answer, candidate = said
+        answer, candidate, standing = said
+        if standing is not None:
+            self.trial.verified[standing] += 1
         if isinstance(self._part, Known) and candidate != self._candidate(right):
             self._problem("replies", "the right reply that is rehearsed says something else than truth(state)")
         if not found.wrong:
             self._problem("replies", "no wrong reply is rehearsed: name at least one, for a model that errs")
         for wrong in found.wrong:
             other = self._read(state, wrong)
-            if not isinstance(other, str) and other[1] == candidate:
+            if isinstance(other, str):
+                continue
+            if other.candidate == candidate:
                 self._problem("replies", "a wrong reply that is rehearsed counts as the same vote as the right one")
+            elif other.standing == "proved":
+                self._problem("replies", "verify calls a wrong reply that is rehearsed proved: it must not be conclusive")
         return answer, True
 
     def _see_variants(self, state: JSON, candidate: str | None) -> None:
@@ -301,6 +318,12 @@ class _Walk:
     def _without_reply(self, state: JSON, right: JSON) -> tuple[JSON, bool]:
         if isinstance(self._part, Known):
             self.trial.answers = "truth"
+            if isinstance(self._part, Verifies):
+                standing: Any = self._call("verify", state, right)
+                if isinstance(standing, _Raised):
+                    self._problem("replies", f"verify calls truth(state) invalid: {standing.text}")
+                else:
+                    self.trial.verified[standing] += 1
             return right, True
         if self._outside.replies is not None:
             self.trial.tried.add("replies")
@@ -312,15 +335,18 @@ class _Walk:
     def _parsed(self, state: JSON, text: str) -> Any:
         return self._call("parse", text, *([state] if checks.takes_state(self._part.parse) else []))
 
-    def _read(self, state: JSON, text: str) -> tuple[JSON, str] | str:
-        """Return the answer in a reply and its candidate, or why it is no vote."""
+    def _read(self, state: JSON, text: str) -> _Vote | str:
+        """Return the vote in a reply, or why it is none."""
         answer = self._parsed(state, text)
         if isinstance(answer, _Raised):
             return f"parse failed with {answer.text}"
         kept: Any = self._call("check", state, answer) if isinstance(self._part, Checks) else True
         if isinstance(kept, _Raised) or not kept:
             return f"check says no{': ' + kept.text if isinstance(kept, _Raised) else ''}"
-        return answer, self._candidate(answer)
+        standing: Any = self._call("verify", state, answer) if isinstance(self._part, Verifies) else None
+        if isinstance(standing, _Raised):
+            return f"verify says that it is invalid: {standing.text}"
+        return _Vote(answer, self._candidate(answer), standing)
 
     def _candidate(self, answer: JSON) -> str:
         try:
@@ -343,7 +369,8 @@ class _Walk:
     def _call(self, name: str, *given: Any) -> Any:
         """Return what a function returns as plain data, after it was called twice.
 
-        What `parse` raises, and the `Invalid` of a `check`, is returned: that is what they say. Anything else breaks the walk.
+        What `parse` raises, and the `Invalid` of a `check` or `verify`, is returned: that is what they say. Anything else
+        breaks the walk.
         """
         said = []
         self.trial.tried |= {"pure", "arguments", "plain"}
@@ -391,8 +418,8 @@ class _Walk:
                 case "variants":
                     self.trial.tried.add("prompts")
                     return [self._outside.asked(variant.prompt) for variant in variants_in(result)]
-                case "done" | "check" | "goal":
-                    return truth(name, result)
+                case "done" | "check" | "goal" | "verify":
+                    return standing_of(result) if name == "verify" else truth(name, result)
                 case "draft":
                     return [plain(state, own=True) for state in islice(result, DRAFTED)]
                 case "parse" | "key" | "given":

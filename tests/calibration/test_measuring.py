@@ -3,9 +3,12 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from maker_graph import Unknown, Valid
+from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import open_calibration
 from maker_graph.calibration.measuring import calibrate
 from maker_graph.errors import LimitReached
@@ -94,3 +97,41 @@ def test_without_variants_nothing_is_said_of_them(tmp_path: Path) -> None:
     with open_calibration(tmp_path / "c.jsonl", request_of(max_tokens={"scripted": 750})) as calibration:
         asyncio.run(calibrate(calibration, Hanoi(3), model, "scripted"))
         assert calibration.conclude("scripted", (1.0, 2.0)).variants is None
+
+
+class Verified(Hanoi):
+    """Its verifier proves the answers of a third of the steps, right or wrong, and knows nothing of the others."""
+
+    def verify(self, state: Any, answer: Any) -> Valid | Unknown:
+        proved = state["pegs"][0] and (len(state["pegs"][0]) == 1 or answer != self.truth(state))
+        return Valid("it looks right", conclusive=True) if proved else Unknown()
+
+
+def test_what_a_verifier_proves_is_measured_and_where_it_is_wrong_is_told(tmp_path: Path) -> None:
+    task = Verified(3)
+
+    def script(index: int, prompt: str) -> str:
+        states = (task.state_at(step) for step in range(7))
+        state = next(state for state in states if f"Current state: {state['pegs']}" in prompt)
+        wrong = {"move": [1, 0, 1], "next_state": [[3, 2], [1], []]}
+        answer = wrong if index == 2 and state["pegs"] == [[3, 2, 1], [], []] else task.truth(state)
+        return f"move = {answer['move']}\nnext_state = {answer['next_state']}"
+
+    path = tmp_path / "c.jsonl"
+    with open_calibration(path, request_of()) as calibration:
+        asyncio.run(calibrate(calibration, task, Scripted(script=script), "scripted"))
+        found = calibration.conclude("scripted", None).verified
+    assert found is not None
+    alone = sum(len(task.state_at(step)["pegs"][0]) == 1 for step in range(7))
+    assert (found.proved * 21, found.unknown * 21, found.valid) == pytest.approx((3 * alone + 1, 20 - 3 * alone, 0))
+    assert (found.first * 7, found.steps * 7, found.wrong) == pytest.approx((alone, alone + 1, 1))
+    with open_calibration(path, request_of()) as again:
+        assert again.results["scripted"].verified == found
+    assert "proved a wrong answer on 1 of the steps" in estimates_of(again.results["scripted"]).remarks[-1]
+
+
+def test_without_a_verifier_nothing_of_it_stands_in_the_file(tmp_path: Path) -> None:
+    with open_calibration(tmp_path / "c.jsonl", request_of(max_tokens={"scripted": 999})) as calibration:
+        asyncio.run(calibrate(calibration, Hanoi(3), resolve_model("sim:perfect"), "scripted"))
+        calibration.conclude("scripted", None)
+    assert "verified" not in (tmp_path / "c.jsonl").read_text()

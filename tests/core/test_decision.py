@@ -17,12 +17,14 @@ from maker_graph.core.decision import (
     decide,
     first_of,
     judge,
+    judge_all,
     next_draw,
     unasked,
     vote_of,
 )
 from maker_graph.core.red_flags import Sample, empty, estimated_tokens, named, refused, too_long, truncated
 from maker_graph.core.rules import AheadBy, FirstTo, Majority
+from maker_graph.core.verifying import Unknown, Valid
 from maker_graph.core.voting import Voting
 from maker_graph.errors import Incomparable, Invalid, UsageError
 
@@ -242,3 +244,104 @@ def test_a_parser_that_reads_by_rules_says_which_one_a_reply_breaks() -> None:
 def test_a_vote_that_could_not_be_taken_is_undecided_without_a_sample() -> None:
     decision = unasked("base", "the prompt is too long")
     assert (decision["status"], decision["samples"], decision["candidate"]) == ("undecided", 0, None)
+
+
+def even(answer: Any) -> Valid | Unknown:
+    """Prove 42, call other even numbers valid, know nothing of odd ones, and refuse those below 0."""
+    if not isinstance(answer, int):
+        return Unknown("it is no number")
+    if answer < 0:
+        raise Invalid(f"{answer} is below 0")
+    if answer % 2:
+        return Unknown("it is odd")
+    return Valid("it is the answer", conclusive=True) if answer == 42 else Valid("it is even")
+
+
+def verified(*texts: str, **changes: Any) -> list[Judged]:
+    how = reading(verify=even, **changes)
+    return judge_all([Sample(index, text) for index, text in enumerate(texts)], how)
+
+
+def test_the_first_proved_sample_decides_alone_however_many_say_otherwise() -> None:
+    votes = verified("7", "7", "7", "42", "7")
+    decision = decide(votes, Voting(k=3), rounds=2)
+    assert (decision["status"], decision["answer"], decision["proved"]) == ("decided", 42, "it is the answer")
+    assert (decision["ballot"], decision["verified"]) == ({"7": 4, "42": 1}, {"unknown": 4, "proved": 1})
+    assert (decision["first_agrees"], "passed" in decision, "merged" in decision) == (False, False, False)
+    assert next_draw(votes, Voting(k=3), verifies=True) == 0
+
+
+@pytest.mark.parametrize("texts", [("7", "7", "7"), ("2", "2", "2"), ("2", "7", "2", "2", "2")])
+def test_what_is_unknown_or_only_valid_is_a_vote_like_any_other(texts: tuple[str, ...]) -> None:
+    with_verifier, without = verified(*texts), judged(*texts)
+    for number in range(len(texts) + 1):
+        decisions = [decide(each[:number], Voting(k=3), 1) for each in (with_verifier, without)] if number else []
+        assert all(each["status"] == decisions[0]["status"] for each in decisions)
+        assert all("proved" not in each for each in decisions)
+    assert next_draw(with_verifier[:2], Voting(k=3), verifies=True) == next_draw(without[:2], Voting(k=3))
+
+
+def test_what_a_verifier_calls_invalid_is_discarded_with_its_reason_and_other_flags_come_first() -> None:
+    votes = verified("-1", "one", "")
+    assert [each["flag"] for each in votes] == ["invalid", "malformed", "empty"]
+    assert votes[0]["why"] == "-1 is below 0"
+    asked = list[Any]()
+
+    def seen(answer: Any) -> Unknown:
+        asked.append(answer)
+        return Unknown()
+
+    samples = [Sample(0, "1", finish="length"), Sample(1, "2"), Sample(2, "2"), Sample(3, "-3")]
+    judge_all(samples, reading(verify=seen, check=lambda answer: answer > 0))
+    assert asked == [2], "once about each answer, and never about one that is discarded anyway"
+
+
+def test_with_a_verifier_a_vote_draws_one_at_a_time_until_a_sample_is_valid() -> None:
+    voting = Voting(k=3)
+    assert next_draw([], voting) == 3
+    assert next_draw([], voting, verifies=True) == 1
+    assert next_draw(verified("-1", "-2"), voting, verifies=True) == 1
+    assert next_draw(verified("-1", "7"), voting, verifies=True) == 2
+    assert next_draw(verified("7", "2"), voting, verifies=True) == 3
+    assert next_draw(verified(*["-1"] * 20), voting, verifies=True) == 0, "stuck"
+
+
+def test_two_different_proofs_decide_nothing() -> None:
+    def everything(answer: Any) -> Valid:
+        return Valid(f"it is {answer}", conclusive=True)
+
+    votes = judge_all([Sample(0, "7"), Sample(1, "2")], reading(verify=everything))
+    decision = decide(votes, Voting(k=2), rounds=1)
+    assert (decision["status"], "passed" in decision, "proved" in decision) == ("undecided", False, False)
+    assert decision["reason"].startswith("the verifier proved two different answers, 7 and 2: verify is wrong")
+    same = decide(judge_all([Sample(0, "7"), Sample(1, "7 ")], reading(verify=everything)), Voting(k=2), rounds=1)
+    assert same["proved"] == "it is 7"
+
+
+def test_a_proof_in_a_vote_that_the_rule_gives_up_decides_all_the_same() -> None:
+    votes = verified("7", "9", "42")
+    assert decide(votes, Voting(k=AheadBy(3, within=3)), rounds=1)["answer"] == 42
+
+
+def test_a_winner_that_key_made_of_several_answers_says_so() -> None:
+    def decimal(answer: Any) -> str:
+        return str(Decimal(str(answer)).normalize())
+
+    def ended(*texts: str) -> Decision:
+        return decide(judged(*texts, how=reading(key=decimal)), Voting(k=Majority(len(texts))), rounds=1)
+
+    merged = ended('"1.0"', '"1.00"', '"2"', '"2"', '"1"')
+    assert (merged["answer"], merged.get("merged")) == ("1.0", True)
+    assert "merged" not in ended('"1.0"', '"1.0"', '"1.0"', '"2"', '"2"')
+    assert "merged" not in ended('"1.0"', '"1.0"', '"1"', '"2"', '"2"'), "a tie as whole answers is no other winner"
+    assert "merged" not in ended('"1"', '"1.0"', '"1.00"')
+
+
+def test_what_a_verifier_sees_and_says_cannot_change_or_garble_what_is_kept() -> None:
+    def careless(answer: Any) -> Valid:
+        answer.append("more")
+        return Valid("it holds\x1b[31m", conclusive=True)
+
+    votes = judge_all([Sample(0, "[1]"), Sample(1, "[1] ")], reading(verify=careless))
+    assert [each["answer"] for each in votes] == [[1], [1]]
+    assert "\x1b" not in decide(votes, Voting(k=1), rounds=1)["proved"]

@@ -26,6 +26,7 @@ from maker_graph.core.task import (
     Skippable,
     Task,
     Varies,
+    Verifies,
 )
 from maker_graph.errors import UsageError
 from maker_graph.tasks import Hanoi
@@ -77,7 +78,7 @@ def test_no_function_changes_the_state_or_the_answer() -> None:
 
 @pytest.mark.parametrize("task", [Hanoi(3), Careless()])
 def test_behind_the_guard_is_the_same_task(task: Any) -> None:
-    protocols = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable, Varies)
+    protocols = (Task, Checks, Counted, Drafted, Goal, Keyed, Known, Located, Predicts, Rephrases, Skippable, Varies, Verifies)
     behind = guarded(task)
     assert [isinstance(behind, each) for each in protocols] == [isinstance(task, each) for each in protocols]
     assert guarded(behind) is behind
@@ -99,6 +100,7 @@ def test_the_guard_knows_every_function_of_the_contract() -> None:
         Rephrases,
         Skippable,
         Varies,
+        Verifies,
     )
     assert set(ARGUMENTS) - {"part", "given", "rehearse"} == {
         name for each in protocols for name in vars(each) if not name.startswith("_")

@@ -13,7 +13,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from maker_graph import FirstTo, Invalid, Majority, Undecided, UsageError, create_microstep
+from maker_graph import FirstTo, Invalid, Majority, Undecided, Unknown, UsageError, Valid, create_microstep
 from tests.conftest import Scripted, replies
 
 HERE: Any = {"configurable": {"thread_id": "1"}}
@@ -157,6 +157,20 @@ async def test_prompt_and_check_may_be_awaited() -> None:
     assert (await app_of(node, Ticket, InMemorySaver()).ainvoke({"body": "x"}, HERE))["route"] == "a"
     assert asked == ["about x"] * 3
     with pytest.raises(UsageError, match="prompt is a coroutine function: call the graph with ainvoke"):
+        node.invoke({"body": "x"})
+
+
+async def test_a_verifier_may_be_awaited() -> None:
+    async def verify(state: Ticket, answer: str) -> Valid | Unknown:
+        return Valid(f"{answer} is of {state['body']}", conclusive=True) if answer == state["body"] else Unknown()
+
+    model = Scripted(script=replies("b", "x"))
+    node = create_microstep(
+        model, state=Ticket, prompt=lambda _: "?", verify=verify, into="route", decision="decision", k=2, max_samples=5
+    )
+    found = await app_of(node, Ticket, InMemorySaver()).ainvoke({"body": "x"}, HERE)
+    assert (found["route"], found["decision"]["proved"]) == ("x", "x is of x")
+    with pytest.raises(UsageError, match="verify is a coroutine function: call the graph with ainvoke"):
         node.invoke({"body": "x"})
 
 

@@ -29,7 +29,9 @@ from maker_graph import (
     Majority,
     Sample,
     Undecided,
+    Unknown,
     UsageError,
+    Valid,
     create_microstep,
     empty,
     ended,
@@ -395,6 +397,36 @@ def test_a_check_that_says_why_tells_it_to_the_person_who_is_asked() -> None:
     again = app.invoke(Command(resume="13"), config)["__interrupt__"][0].value
     assert again["problem"] == "This reply is invalid: it has two digits."
     assert app.invoke(Command(resume="7"), config)["route"] == 7
+
+
+def small_squares(state: Any, answer: int) -> Valid | Unknown:
+    """Prove a root of what stands in the body, and know nothing of roots above 9."""
+    if answer > 9:
+        return Unknown("it has two digits")
+    if answer * answer != int(state["body"]):
+        raise Invalid(f"{answer} * {answer} is {answer * answer}")
+    return Valid(f"{answer} * {answer} = {state['body']}", conclusive=True)
+
+
+def test_a_proof_decides_alone_and_is_drawn_one_sample_at_a_time() -> None:
+    model = Scripted(script=replies("3", "11", "4", "11"), log=[])
+    node = text_state(model, answer=int, verify=small_squares, k=2)
+    found = node.invoke({"body": "16"})
+    assert (found["route"], found["decision"]["proved"]) == (4, "4 * 4 = 16")
+    assert (found["decision"]["sequence"], found["decision"]["rounds"]) == (["invalid", 0, 1], 3)
+    assert found["decision"]["verified"] == {"unknown": 1, "proved": 1}
+
+
+def test_where_nothing_is_proved_the_vote_goes_on_as_ever() -> None:
+    model = Scripted(script=replies("11", "12", "11", "11"), log=[])
+    found = text_state(model, answer=int, verify=small_squares, k=2).invoke({"body": "16"})
+    assert (found["route"], found["decision"]["ballot"], "proved" in found["decision"]) == (11, {"11": 3, "12": 1}, False)
+
+
+@pytest.mark.parametrize("says", [True, None, Invalid("returned")])
+def test_a_verifier_that_says_something_else_stops_before_an_answer_wins(says: Any) -> None:
+    with pytest.raises(UsageError, match="verify must return Valid"):
+        text_state(Scripted(script=replies("1")), verify=lambda *_: says).invoke({"body": "?"})
 
 
 def test_an_answer_is_plain_json_whatever_the_function_returns() -> None:

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from maker_graph import Invalid, Items, UsageError
+from maker_graph import Invalid, Items, UsageError, Valid
+from maker_graph import Unknown as Nobody
 from maker_graph.core.examples import Example
 from maker_graph.core.task import Variant
 from maker_graph.models.prompts import as_pairs
@@ -86,6 +87,41 @@ def test_without_a_rehearsal_the_truth_gives_the_answers() -> None:
 
 class Unknown(Count):
     truth = None  # type: ignore[assignment]  # nobody knows
+
+
+class Sure(Count):
+    """Its verifier proves small numbers, and can be made to prove too much or to refuse what is right."""
+
+    def __init__(self, wrong: str = "") -> None:
+        self.wrong = wrong
+
+    def verify(self, state: Any, answer: Any) -> Any:
+        if self.wrong == "refuses" and state["n"] == 2:
+            raise Invalid("never 2")
+        if self.wrong == "says nothing":
+            return None
+        if answer != state["n"] and self.wrong != "proves all":
+            return Valid("it is a number")
+        return Valid("it is so", conclusive=True) if state["n"] < 3 else Nobody("too large")
+
+
+@pytest.mark.parametrize("replies", [rehearsed, None])
+def test_a_verifier_is_asked_about_right_answers_and_what_it_says_is_counted(replies: Any) -> None:
+    trial = tried(Sure, replies=replies)
+    assert (trial.problems, dict(trial.verified)) == ([], {"proved": 3, "unknown": 2})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "replies", "said"),
+    [
+        ("proves all", rehearsed, "verify calls a wrong reply that is rehearsed proved"),
+        ("refuses", rehearsed, "is not a vote: verify says that it is invalid: never 2"),
+        ("refuses", None, "verify calls truth(state) invalid: never 2"),
+        ("says nothing", rehearsed, "verify must return Valid"),
+    ],
+)
+def test_a_verifier_that_is_wrong_is_told_before_money_is_spent(wrong: str, replies: Any, said: str) -> None:
+    assert any(said in problem.text for problem in tried(lambda: Sure(wrong), replies=replies).problems)
 
 
 def test_a_task_whose_answers_nobody_knows_is_tried_on_its_first_step() -> None:

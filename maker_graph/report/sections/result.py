@@ -20,6 +20,7 @@ def result_section(data: ReportData) -> str:
             f"{truth.wrong_votes:,} of {truth.votes:,} votes ({percent(truth.wrong_votes / max(truth.votes, 1))}) were."
             + ("" if truth.steps == data.steps else " No more can be judged: off the right path the task knows no truth.")
         )
+    said.extend(data.verifier.told())
     said.extend(data.labels)
     text = "".join(f"<p>{escaped(sentence)}</p>" for sentence in said)
     if certificate is None:

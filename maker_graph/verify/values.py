@@ -33,6 +33,10 @@ class NoValue(ValueError):
     """The expression has no rational value: a division by zero, an irrational root, a missing name, a number too large."""
 
 
+class DividesByZero(NoValue):
+    """The expression has no value at all, because it divides by zero."""
+
+
 def value(expression: Expression, names: Mapping[str, Fraction | int] | None = None) -> Fraction:
     """Return the exact value of an expression.
 
@@ -99,7 +103,7 @@ def _result(sign: Sign, left: Fraction, right: Fraction) -> Fraction:
         return power(left, right)
     if sign == "/":
         if right == 0:
-            raise NoValue("a division by zero")
+            raise DividesByZero("a division by zero")
         return left / right
     return left + right if sign == "+" else left - right if sign == "-" else left * right
 
@@ -114,7 +118,9 @@ def power(base: Fraction, exponent: Fraction) -> Fraction:
         NoValue: it is 0^0, a division by zero, irrational, or too large.
     """
     if base == 0 and exponent <= 0:
-        raise NoValue("0 to the power of 0 has no value" if exponent == 0 else "a power of 0 divides by zero")
+        if exponent < 0:
+            raise DividesByZero("a power of 0 divides by zero")
+        raise NoValue("0 to the power of 0 has no value")
     if abs(exponent) > MAX_EXPONENT or (abs(base) != 1 and abs(exponent) * _bits(base) > MAX_BITS):
         raise NoValue("a power that is too large")
     if exponent.denominator > 1:

@@ -5,7 +5,7 @@ from fractions import Fraction
 from maker_graph.core.verifying import Unknown, Valid, Verification
 from maker_graph.errors import Invalid
 from maker_graph.verify.language import Unreadable, read_expression, read_statement
-from maker_graph.verify.trees import Relation, names_in, number_text, written
+from maker_graph.verify.trees import Relation, names_in, short, shown_number, written
 from maker_graph.verify.values import NoValue, holds, value
 
 
@@ -46,11 +46,11 @@ def arithmetic(statement: str, *, conclusive: bool = False) -> Verification:
     except (Unreadable, NoValue) as error:
         return Unknown(str(error))
     if true:
-        return Valid(written(tree), conclusive)
+        return Valid(short(written(tree)), conclusive)
     if isinstance(tree, Relation):
-        left, right = number_text(value(tree.left)), number_text(value(tree.right))
-        raise Invalid(f"{written(tree)} is false: the left side is {left}, and the right side is {right}")
-    raise Invalid(f"{written(tree)} is false")
+        left, right = shown_number(value(tree.left)), shown_number(value(tree.right))
+        raise Invalid(f"{short(written(tree))} is false: the left side is {left}, and the right side is {right}")
+    raise Invalid(f"{short(written(tree))} is false")
 
 
 def equals(text: str, expected: str | Fraction | int, *, conclusive: bool = True) -> Verification:
@@ -75,5 +75,5 @@ def equals(text: str, expected: str | Fraction | int, *, conclusive: bool = True
     except (Unreadable, NoValue) as error:
         return Unknown(str(error))
     if found != wanted:
-        raise Invalid(f"{written(tree)} is {number_text(found)}, and it should be {number_text(wanted)}")
-    return Valid(f"{written(tree)} = {number_text(wanted)}", conclusive)
+        raise Invalid(f"{short(written(tree))} is {shown_number(found)}, and it should be {shown_number(wanted)}")
+    return Valid(f"{short(written(tree))} = {shown_number(wanted)}", conclusive)

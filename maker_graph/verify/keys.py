@@ -7,7 +7,7 @@ depends on the text alone: not on time, and not on other answers.
 from fractions import Fraction
 
 from maker_graph.core.canonical import JSON
-from maker_graph.verify.language import Unreadable, read_expression
+from maker_graph.verify.language import read_expression
 from maker_graph.verify.polynomials import Monomial, Polynomial, Quotient, degree, names_of, plus, quotient_of, scaled, times
 from maker_graph.verify.trees import Expression, Name, Negative, Number, Operation, written
 from maker_graph.verify.values import NoValue
@@ -34,10 +34,9 @@ def canonical_expression(answer: JSON) -> JSON:
     """
     if isinstance(answer, bool) or not isinstance(answer, str | int | float):
         return answer
-    text = answer if isinstance(answer, str) else str(Fraction(repr(answer)))
     try:
-        tree = read_expression(text)
-    except Unreadable:
+        tree = read_expression(answer if isinstance(answer, str) else str(Fraction(repr(answer))))
+    except ValueError:  # unreadable, and Infinity is no number
         return answer
     try:
         return written(_tree(_reduced(quotient_of(tree))))

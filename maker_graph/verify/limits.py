@@ -18,6 +18,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from functools import cache
 from math import inf
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
@@ -35,7 +36,12 @@ MEGABYTES = 1_000
 
 _LEAST_MEGABYTES = 200  # an interpreter and the libraries of a verifier
 _TO_START = 60.0  # seconds; a machine may be busy
-_CHILD = "import sys; sys.path[:] = sys.argv[5:]; from maker_graph.verify.worker import serve; serve(*map(int, sys.argv[1:5]))"
+_CHILD = """
+import json, sys
+sys.path[:], numbers, imports = json.loads(sys.argv[1])
+from maker_graph.verify.worker import serve
+serve(*numbers, *imports)
+"""
 
 
 def limited(verify: Callable[..., object], *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> "Limited":
@@ -66,7 +72,7 @@ class Limited:
         _see_importable(verify)
         self._verify = verify
         self._seconds = see_seconds(seconds)
-        self._worker = Worker(megabytes)
+        self._worker = Worker(megabytes, imports=(getattr(verify, "__module__", None) or type(verify).__module__,))
 
     def __call__(self, *given: object) -> Verification:
         """Return what the verifier says of what is given, or `Unknown` if it was cut off.
@@ -124,10 +130,15 @@ class Worker:
 
     Attributes:
         megabytes: how much address space it may use.
+
+    Args:
+        megabytes: see there.
+        imports: modules that it loads at its start, which does not count as time of a verification.
     """
 
-    def __init__(self, megabytes: int = MEGABYTES) -> None:
+    def __init__(self, megabytes: int = MEGABYTES, *, imports: tuple[str, ...] = ()) -> None:
         self.megabytes = checks.whole("megabytes", megabytes, _LEAST_MEGABYTES)
+        self._imports = imports
         self._child: _Child | None = None
         self.renew()
         _WORKERS.add(self)
@@ -155,7 +166,7 @@ class Worker:
         with self._lock:
             if self._child is None or not self._child.alive:
                 self.close()
-                self._child = _Child(self.megabytes)
+                self._child = _Child(self.megabytes, self._imports)
             found: tuple[str, Any] | None = None
             try:
                 found = self._child.ask(asked, seconds)
@@ -169,6 +180,12 @@ class Worker:
         if self._child is not None:
             self._child.end()
             self._child = None
+
+
+@cache
+def shared_worker(megabytes: int, *imports: str) -> Worker:
+    """Return the worker that all adapters of a kind share: a process for each of many tasks would be too many."""
+    return Worker(megabytes, imports=imports)
 
 
 _DIED = "died"
@@ -189,7 +206,7 @@ def _verdict(found: tuple[str, Any] | None, seconds: float) -> Verification:
 class _Child:
     """One child process and the pipes to and from it."""
 
-    def __init__(self, megabytes: int) -> None:
+    def __init__(self, megabytes: int, imports: tuple[str, ...]) -> None:
         if not sys.executable:
             raise UsageError(
                 "A verifier within limits runs in another interpreter, and sys.executable does not say where one is."
@@ -200,7 +217,7 @@ class _Child:
         numbers = [child_reads.fileno(), child_writes.fileno(), os.getpid(), megabytes]
         with child_reads, child_writes:
             self._process = subprocess.Popen(  # noqa: S603  this very interpreter, and what it runs is ours
-                [sys.executable, "-P", "-c", _CHILD, *map(str, numbers), *path],
+                [sys.executable, "-P", "-c", _CHILD, json.dumps([path, numbers, imports])],
                 pass_fds=numbers[:2],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -220,7 +237,7 @@ class _Child:
         try:
             if not self._started:
                 if not self._answers.poll(_TO_START) or self._answer()[0] != READY:
-                    return _DIED, f"the process of the verification did not start within {_TO_START:g} seconds"
+                    return _DIED, f"the process of the verification was not ready after {_TO_START:g} seconds"
                 self._started = True
             self._asks.send_bytes(asked)
             if not self._answers.poll(seconds):

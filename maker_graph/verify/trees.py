@@ -129,6 +129,16 @@ _MAX_PLACES = 100  # more than a text of the language can have
 _WORD, _NOT, _RELATION, _SUM, _PRODUCT, _SIGNED, _POWER, _ATOM = range(8)  # from the loosest to the tightest
 
 
+def shown_number(number: Fraction | int) -> str:
+    """Return a number for a message, cut if it is long."""
+    return short(number_text(number))
+
+
+def short(text: str) -> str:
+    """Return a text that is cut to what is shown of it in a message."""
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text):,} characters)"
+
+
 def _written(tree: Expression | Statement) -> tuple[str, int]:
     """Return a tree as text, and how tightly its loosest operator binds."""
     match tree:

@@ -20,13 +20,14 @@ from maker_graph.verify.trees import (
     Root,
     Sign,
     Statement,
+    short,
 )
 
 MAX_EXPONENT = 10_000
 """Of a power, either way."""
 
-MAX_BITS = 20_000
-"""Of a numerator or denominator on the way to a value."""
+MAX_BITS = 14_000
+"""Of a numerator or denominator on the way to a value: Python writes no longer number as text."""
 
 
 class NoValue(ValueError):
@@ -155,13 +156,9 @@ def _whole_root(number: int, degree: int) -> int:
         while (lower := ((degree - 1) * found + number // found ** (degree - 1)) // degree) < found:
             found = lower
     if found**degree != number:
-        raise NoValue(f"the root of {_short(str(number))} is not rational")
+        raise NoValue(f"the root of {short(str(number))} is not rational")
     return found
 
 
 def _bits(number: Fraction) -> int:
     return max(number.numerator.bit_length(), number.denominator.bit_length())
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:40]}..."

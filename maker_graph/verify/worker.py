@@ -5,6 +5,7 @@ goes nowhere. It ends when the pipe closes, and also when its parent is gone whi
 """
 
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -22,7 +23,7 @@ READY, GAVE_UP = "ready", "gave up"
 _LOOK_EVERY = 0.5  # seconds, at the parent
 
 
-def serve(asks: int, answers: int, parent: int, megabytes: int) -> None:
+def serve(asks: int, answers: int, parent: int, megabytes: int, *imports: str) -> None:
     """Answer until the pipe closes.
 
     Args:
@@ -30,6 +31,7 @@ def serve(asks: int, answers: int, parent: int, megabytes: int) -> None:
         answers: the descriptor to which answers go.
         parent: the process that asks.
         megabytes: of address space.
+        imports: modules to load before it is ready, so that the first verification does not wait for them.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a run ends
     with contextlib.suppress(ValueError, OSError):  # a system may know no such limit, or have a lower one
@@ -38,6 +40,8 @@ def serve(asks: int, answers: int, parent: int, megabytes: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     from_parent, to_parent = Connection(asks, writable=False), Connection(answers, readable=False)
     with contextlib.suppress(EOFError, OSError):
+        for module in imports:
+            importlib.import_module(module)
         to_parent.send_bytes(json.dumps([READY, ""]).encode())
         while True:
             to_parent.send_bytes(json.dumps(_answer(megabytes, *from_parent.recv())).encode())

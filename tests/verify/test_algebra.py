@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,8 @@ def test_it_says_what_the_child_finds() -> None:
     assert algebra.equal("x^2 - 1", "(x - 1)*(x + 1)") == Valid("x^2 - 1 = (x - 1)*(x + 1)", conclusive=True)
     assert algebra.equal("x", "x", conclusive=False) == Valid("x = x", conclusive=False)
     assert algebra.solves("3*x = 12", "4") == Valid("x = 4 is the only real solution of 3*x = 12", conclusive=True)
-    assert algebra.solves(["x + y = 3"], {"x": "1", "y": "2"}, conclusive=True) == Valid(
-        "x = 1, y = 2 solves x + y = 3", conclusive=True
-    )
+    found = algebra.solves(["x + y = 3"], {"x": "1", "y": "2"}, conclusive=True)
+    assert found == Valid("x = 1, y = 2 solves x + y = 3", conclusive=True)
     with pytest.raises(Invalid, match="the left side is 15"):
         algebra.solves("3*x = 12", "x = 5")
     assert isinstance(algebra.equal("3x", "3x"), Unknown)
@@ -44,11 +44,11 @@ def test_it_can_be_copied_and_pickled_and_shares_its_process() -> None:
 
 
 def test_wrong_settings_are_told_at_once() -> None:
+    wrong: Any = 1
     for call in (
-        lambda: Algebra(seconds=0), lambda: Algebra(megabytes=1), lambda: Algebra().equal("1",
-        "1", conclusive=1),  # type: ignore[arg-type]
-        lambda: Algebra().solves([], "1"), lambda: Algebra().solves("x = 1", 1), lambda: Algebra().solves([""], "1"),  # type: ignore[arg-type]
-        lambda: Algebra().solves("x = 1", "1", conclusive="yes"),  # type: ignore[arg-type]
+        lambda: Algebra(seconds=0), lambda: Algebra(megabytes=1), lambda: Algebra().equal("1", "1", conclusive=wrong),
+        lambda: Algebra().solves([], "1"), lambda: Algebra().solves([""], "1"), lambda: Algebra().solves("x = 1", wrong),
+        lambda: Algebra().solves("x = 1", "1", conclusive=wrong),
     ):  # fmt: skip
         with pytest.raises(UsageError):
             call()
@@ -60,8 +60,7 @@ def test_sympy_and_z3_are_not_loaded_here(tmp_path: Path) -> None:
         "print(Algebra(seconds=60).equal('sqrt(2)', 'sqrt(2)'), Logic(seconds=60).follows('x > 2', 'x > 1')); "
         "assert not {'sympy', 'z3'} & set(sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-    )
+    command, env = [sys.executable, "-c", code], {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("conclusive=True") == 2

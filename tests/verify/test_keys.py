@@ -27,7 +27,7 @@ from maker_graph.verify.values import NoValue, value
     ],
 )  # fmt: skip
 def test_what_is_equal_has_one_key(alike: list[JSON]) -> None:
-    keys = {canonical_expression(each) for each in alike}  # type: ignore[type-var]  # they are texts
+    keys = {canonical_expression(each) for each in alike}
     assert len(keys) == 1
     assert canonical_expression(*keys) in keys, "the key of a key is itself"
 
@@ -103,5 +103,9 @@ def test_keys_are_equal_only_if_values_are(one: Any, other: Any) -> None:
 def test_polynomials_have_one_key_in_whatever_order(tree: Any) -> None:
     text = written(tree)
     assume("/" not in text)
+    try:
+        values_of(text)
+    except NoValue:  # 0^0
+        assume(False)
     for other in (f"0 + ({text})", f"({text})*1", f"-(-({text}))", f"({text} + x*y)  -  y*x", f"(2*({text}) + 0)/2"):
         assert canonical_expression(other) == canonical_expression(text)

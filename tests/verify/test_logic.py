@@ -1,5 +1,7 @@
 """Logic within limits, and its settings."""
 
+from typing import Any
+
 import pytest
 
 from maker_graph import UsageError
@@ -23,10 +25,10 @@ def test_what_takes_too_long_is_unknown_and_the_next_answer_works() -> None:
 
 
 def test_wrong_settings_are_told_at_once() -> None:
+    wrong: Any = 1
     for call in (
-        lambda: Logic(seconds=-1), lambda: Logic(megabytes=True), lambda: Logic().follows([1], "x = 1"),  # type: ignore[list-item]
-        lambda: Logic().follows("x = 1", "x = 1", whole="x"), lambda: Logic().follows("x = 1",
-        "x = 1", conclusive=1),  # type: ignore[arg-type]
+        lambda: Logic(seconds=-1), lambda: Logic(megabytes=True), lambda: Logic().follows([wrong], "x = 1"),
+        lambda: Logic().follows("x = 1", "x = 1", whole="x"), lambda: Logic().follows("x = 1", "x = 1", conclusive=wrong),
     ):  # fmt: skip
         with pytest.raises(UsageError):
             call()

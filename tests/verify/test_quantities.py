@@ -8,7 +8,7 @@ from maker_graph import UsageError
 from maker_graph.core.verifying import Unknown, Valid
 from maker_graph.errors import Invalid
 from maker_graph.verify.language import Unreadable
-from maker_graph.verify.quantities import UNITS, DifferentUnits, quantities, read_quantity
+from maker_graph.verify.quantities import UNITS, DifferentUnits, Quantity, quantities, read_quantity
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_units_of_ones_own_are_counted_apart() -> None:
 
 
 def test_a_quantity_is_read_in_base_units() -> None:
-    assert read_quantity("90 km/h") == (Fraction(25), {"m": 1, "s": -1})
+    assert read_quantity("90 km/h") == Quantity(Fraction(25), {"m": Fraction(1), "s": Fraction(-1)})
     with pytest.raises(Unreadable, match="a quantity is asked for"):
         read_quantity("1 m = 1 m")
     with pytest.raises(DifferentUnits):

@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from maker_graph.core.canonical import JSON, canonical, strict_json
-from maker_graph.core.decision import Decision, Usage
+from maker_graph.core.decision import Decision
 from maker_graph.core.items import DecidedItem, Items
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import (
     RedFlag,
     Sample,

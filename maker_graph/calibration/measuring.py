@@ -21,8 +21,8 @@ from maker_graph.calibration.steps import state_at, task_with_truth
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
-from maker_graph.core.decision import Judged, Reader, judge_all
 from maker_graph.core.guarding import AnyTask, Guarded, guarded
+from maker_graph.core.judging import Judged, Reader, judge_all
 from maker_graph.core.schema import schema_asked
 from maker_graph.core.task import Varies
 from maker_graph.core.voting import Voting

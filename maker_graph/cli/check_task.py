@@ -8,6 +8,7 @@ from maker_graph.cli.app import EXIT_CODES, Ending, app
 from maker_graph.cli.options import AsJson, Disks, Sets, Source, TaskName, task_named
 from maker_graph.cli.output import say
 from maker_graph.cli.task_command import TaskCommand
+from maker_graph.core.verifying import STANDINGS
 from maker_graph.errors import UsageError
 from maker_graph.tasks.trial import CHECKS, Trial
 
@@ -67,7 +68,7 @@ def _lines(task: str, trial: Trial) -> list[str]:
     if trial.not_performed:
         lines.append(f"  {trial.not_performed} actions on the world were not performed; what is rehearsed stood for them.")
     if trial.verified:
-        kinds = ", ".join(f"{trial.verified[name]:,} {name}" for name in ("proved", "valid", "unknown"))
+        kinds = ", ".join(f"{trial.verified[name]:,} {name}" for name in STANDINGS)
         lines.append(f"  The verifier says of the right answers: {kinds}.")
     for check, meaning in CHECKS.items():
         found = [problem for problem in trial.problems if problem.check == check]

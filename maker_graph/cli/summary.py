@@ -11,6 +11,7 @@ from maker_graph.cli.app import CONTRADICTED, EXIT_CODES, Ending
 from maker_graph.cli.output import console, facts, show, shown
 from maker_graph.core.characters import visible
 from maker_graph.core.verdict import Verdict
+from maker_graph.core.verifying import STANDINGS
 from maker_graph.errors import Undecided
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import list_price
@@ -64,7 +65,8 @@ def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     if result["result"] is not None:
         yield "Result", visible(result["result"] if isinstance(result["result"], str) else json.dumps(result["result"]))
     steps = max(result["steps"], 1)
-    yield "Steps", f"{_position(result).removesuffix(' steps')}, each decided by {_by(result)}"
+    others = f"{result['proved']:,} proved, each other one" if result["proved"] else "each"
+    yield "Steps", f"{_position(result).removesuffix(' steps')}, {others} decided by {_by(result)}"
     yield from _passed_rows(result)
     yield from _verified_rows(result)
     yield "Samples", f"{result['samples']:,} ({result['samples'] / steps:.2f} a step, in {result['rounds'] / steps:.2f} rounds)"
@@ -117,8 +119,7 @@ def _passed_rows(result: Summary) -> Iterator[tuple[str, str]]:
 def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
     """Yield what the task's verifier and its key had to say."""
     if standings := result["standings"]:
-        kinds = ", ".join(f"{standings.get(name, 0):,} {name}" for name in ("proved", "valid", "unknown"))
-        yield "Verifier", f"proved the answers of {result['proved']:,} steps; of the votes it calls {kinds}"
+        yield "Verifier", "says of the votes: " + ", ".join(f"{standings.get(name, 0):,} {name}" for name in STANDINGS)
     if merged := result["merged"]:
         what = "the winner has the most votes only because the task's key counts several answers as one"
         yield "Merged", f"on {merged:,} {'step' if merged == 1 else 'steps'} {what}"

@@ -11,8 +11,9 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, canonical, plain
 from maker_graph.core.checks import truth
-from maker_graph.core.decision import Decision, Usage, Vote
+from maker_graph.core.decision import Decision, Vote
 from maker_graph.core.guarding import AnyTask, guarded, total_of
+from maker_graph.core.judging import Usage
 from maker_graph.core.task import Skippable
 from maker_graph.errors import UsageError
 

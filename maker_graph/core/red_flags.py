@@ -4,7 +4,7 @@ A red flag is a name and a predicate over a sample: any plain function `(Sample)
 One is counted under several names: `ended`, by how the reply ended (`ended_error`, `ended_abort`). They are as many as the ends
 that are known (`core/ends.py`); any other is `ended_unknown`, so that no server can make up names.
 
-Three more flags are raised where the replies of a vote are read (`core/decision.py`): *malformed*, the parser refuses the
+Three more flags are raised where the replies of a vote are read (`core/judging.py`): *malformed*, the parser refuses the
 reply; *invalid*, the answer breaks a rule of the domain; *copy*, the reply was given before (`core/copies.py`).
 """
 

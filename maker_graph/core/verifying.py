@@ -50,6 +50,9 @@ class Unknown:
 Standing: TypeAlias = Literal["proved", "valid", "unknown"]
 """What a verifier says of a vote, in a word; "proved" is valid and conclusive."""
 
+STANDINGS: tuple[Standing, ...] = ("proved", "valid", "unknown")
+"""All of them, in the order in which they are told, and in which a journal counts them: it never changes."""
+
 Verification: TypeAlias = Valid | Unknown
 """What a verifier returns; of an answer that is wrong it raises `Invalid`."""
 

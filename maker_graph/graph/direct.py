@@ -12,7 +12,8 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from maker_graph.core.decision import Decision, Reader
+from maker_graph.core.decision import Decision
+from maker_graph.core.judging import Reader
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Voting

@@ -22,8 +22,9 @@ from langgraph.types import Send
 
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
-from maker_graph.core.decision import Reader, decide, judge_all, next_draw, round_of
+from maker_graph.core.decision import decide, next_draw, round_of
 from maker_graph.core.decision import undecided as error_of
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.schema import schema_asked

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from langgraph.types import interrupt
 
-from maker_graph.core.decision import Decision, Judged, Reader, answered, judge
+from maker_graph.core.decision import Decision, answered
 from maker_graph.core.decision import undecided as error_of
+from maker_graph.core.judging import Judged, Reader, judge
 from maker_graph.core.red_flags import Sample, empty
 from maker_graph.core.task import Prompt
 from maker_graph.models.prompts import as_pairs

@@ -16,7 +16,8 @@ from langgraph.graph import MessagesState
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from maker_graph.core.decision import Decision, Judged
+from maker_graph.core.decision import Decision
+from maker_graph.core.judging import Judged
 from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeAlias
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
-from maker_graph.core.decision import Decision, Reader
+from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import Guarded
+from maker_graph.core.judging import Reader
 from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Varies, Verifies
 from maker_graph.core.verifying import Verification
 from maker_graph.core.voting import Voting

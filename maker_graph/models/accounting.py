@@ -6,7 +6,7 @@ tokens of the prompt.
 
 from collections.abc import Sequence
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.models.agents import tokens_of
 from maker_graph.models.calls import Call, Meter

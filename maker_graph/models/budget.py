@@ -15,7 +15,7 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.spending import Spent
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.models.calls import Call

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import TypedDict
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.voting import Auto
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from maker_graph.core.decision import Decision, Judged, Reader, decide, judge_all, next_draw
+from maker_graph.core.decision import Decision, decide, next_draw
+from maker_graph.core.judging import Judged, Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.voting import Voting
 

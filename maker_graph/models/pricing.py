@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
 

@@ -27,7 +27,7 @@ from langchain_core.runnables import Runnable
 from tenacity import AsyncRetrying, Retrying
 
 from maker_graph.core import checks
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.schema import Schema
 from maker_graph.core.task import Prompt

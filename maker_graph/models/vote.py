@@ -21,8 +21,9 @@ from langchain_core.runnables.config import ContextThreadPoolExecutor
 from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.characters import without_controls
-from maker_graph.core.decision import Decision, Reader
+from maker_graph.core.decision import Decision
 from maker_graph.core.decision import undecided as error_of
+from maker_graph.core.judging import Reader
 from maker_graph.core.red_flags import RedFlag, Sample
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.verifying import Verification

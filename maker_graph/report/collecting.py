@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import guarded, total_of
+from maker_graph.core.judging import Usage
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Skippable
 from maker_graph.core.verdict import Verdict

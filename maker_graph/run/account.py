@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.machine import Totals
 from maker_graph.core.spending import Account, Reserved, Spent
 from maker_graph.errors import LimitReached

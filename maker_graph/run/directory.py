@@ -21,8 +21,8 @@ from typing_extensions import TypedDict
 
 from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.checks import failed
-from maker_graph.core.decision import Usage
 from maker_graph.core.guarding import AnyTask, total_of
+from maker_graph.core.judging import Usage
 from maker_graph.core.machine import Machine, MakerOutput, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Concludes, Keeps

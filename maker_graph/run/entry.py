@@ -11,7 +11,7 @@ A step whose answer was given, by the program or the world, is `[answer, by]`. A
 name of the part as one element more: it has then 3, 8 or 11.
 
 An entry on which a verifier, or `key`, had a say ends with an object of what it said: `proved`, the evidence; `verified`, for
-each rung before and for the last one how many of its votes are proved, valid and unknown; `merged`, true.
+each rung before and for the last one how many of its votes are proved, valid and unknown (`STANDINGS`); `merged`, true.
 """
 
 import json
@@ -25,8 +25,9 @@ from pydantic_core import from_json
 
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import canonical, sorted_json
-from maker_graph.core.decision import Decision, Usage, Vote, given
-from maker_graph.core.verifying import Standing
+from maker_graph.core.decision import Decision, Vote, given
+from maker_graph.core.judging import Usage
+from maker_graph.core.verifying import STANDINGS
 
 GIVEN = ("program", "world")
 """Who gives an answer without being asked about a vote."""
@@ -35,9 +36,6 @@ MAY_BE_OPEN = ",null,"
 """It stands in the entry of each step that was left open, around its winner, and in few others."""
 
 _GIVEN_LENGTHS = {2, 3}
-
-STANDINGS: tuple[Standing, ...] = ("proved", "valid", "unknown")
-"""What a verifier says of votes, in the order in which an entry counts it."""
 
 
 def encode(decision: Decision) -> str:

@@ -14,8 +14,8 @@ from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import plain, strict_json
 from maker_graph.core.characters import visible
 from maker_graph.core.checks import failed, one_of, whole
-from maker_graph.core.decision import Judged, judge
 from maker_graph.core.guarding import Guarded, guarded
+from maker_graph.core.judging import Judged, judge
 from maker_graph.core.red_flags import Sample, empty
 from maker_graph.core.task import Known, Skippable
 from maker_graph.core.verdict import RightPath

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from maker_graph.core.decision import Decision, Usage, Vote, rung_of
+from maker_graph.core.decision import Decision, Vote, rung_of
+from maker_graph.core.judging import Usage
 from maker_graph.models.pricing import Price
 from maker_graph.run.options import RunOptions, prices_of
 from maker_graph.run.settings import Settings

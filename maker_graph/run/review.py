@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 from maker_graph.core.canonical import strict_json
-from maker_graph.core.decision import Decision, answered, judge
+from maker_graph.core.decision import Decision, answered
 from maker_graph.core.guarding import Guarded, guarded
+from maker_graph.core.judging import judge
 from maker_graph.core.red_flags import Sample, empty
 from maker_graph.errors import UsageError
 from maker_graph.run.directory import Run

@@ -6,7 +6,8 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from maker_graph.core.decision import Decision, Usage, Vote, given_up
+from maker_graph.core.decision import Decision, Vote, given_up
+from maker_graph.core.judging import Usage
 from maker_graph.core.rules import StoppingRule
 from maker_graph.models.pricing import Price
 from maker_graph.run.entry import GIVEN

@@ -23,7 +23,7 @@ from langchain_openai import ChatOpenAI
 
 from maker_graph.calibration.trials import majority_of, tried
 from maker_graph.calibration.votes import LabelledVotes, read_votes
-from maker_graph.core.decision import Reader, judge_all
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.voting import Voting
 from maker_graph.models.sampler import Sampler
 from maker_graph.run.cascades import CascadeFile, RungFile

@@ -24,8 +24,9 @@ from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import read_calibration
 from maker_graph.calibration.plan import expected
 from maker_graph.core.canonical import plain
-from maker_graph.core.decision import Reader, decide, judge_all, next_draw
+from maker_graph.core.decision import decide, next_draw
 from maker_graph.core.guarding import guarded
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy, Majority, StoppingRule
 from maker_graph.core.voting import STUCK_AFTER, Voting

@@ -31,7 +31,8 @@ from langgraph.types import Send
 from typing_extensions import TypedDict
 
 from maker_graph import create_maker
-from maker_graph.core.decision import Reader, decide, judge
+from maker_graph.core.decision import decide
+from maker_graph.core.judging import Reader, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting

@@ -43,7 +43,7 @@ from starlette.routing import Route
 from typing_extensions import TypedDict
 
 from maker_graph.core.answers import reader_of
-from maker_graph.core.decision import Reader, judge_all
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.schema import schema_of
 from maker_graph.core.voting import Voting
 from maker_graph.models.sampler import Sampler

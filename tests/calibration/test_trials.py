@@ -9,7 +9,8 @@ import pytest
 
 from maker_graph.calibration.trials import End, tried
 from maker_graph.calibration.votes import LabelledVotes, Pool, PoolName, Row, read_votes
-from maker_graph.core.decision import Judged, Usage, decide, next_draw
+from maker_graph.core.decision import decide, next_draw
+from maker_graph.core.judging import Judged, Usage
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 from maker_graph.run.cascades import RungFile

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.models.pricing import price_of
 from maker_graph.tasks import Hanoi
 from tests.conftest import Cli

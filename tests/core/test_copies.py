@@ -2,7 +2,8 @@
 
 from maker_graph.core.canonical import strict_json
 from maker_graph.core.copies import LONG, alike, copies
-from maker_graph.core.decision import Reader, decide, judge_all, next_draw
+from maker_graph.core.decision import decide, next_draw
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting

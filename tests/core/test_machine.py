@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from maker_graph.core.decision import Decision, Reader, decide, judge
+from maker_graph.core.decision import Decision, decide
+from maker_graph.core.judging import Reader, judge
 from maker_graph.core.machine import Machine, MakerOutput, added, no_totals
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from maker_graph.core.canonical import strict_json
-from maker_graph.core.decision import Reader, decide, judge, judge_all
+from maker_graph.core.decision import decide
+from maker_graph.core.judging import Reader, judge, judge_all
 from maker_graph.core.red_flags import (
     Sample,
     ToolCall,

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import pytest
 
 from maker_graph import Invalid, UsageError
-from maker_graph.core.decision import Decision, Reader, after_trying, decide, given, judge, vote_of
+from maker_graph.core.decision import Decision, after_trying, decide, given, vote_of
 from maker_graph.core.items import Items
+from maker_graph.core.judging import Reader, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy

@@ -13,7 +13,8 @@ from typing_extensions import TypedDict
 
 from maker_graph import Ladder, LimitReached, ProviderFailure, Undecided, UsageError, create_maker, p_full, strict_serializer
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Reader, decide, judge
+from maker_graph.core.decision import Decision, decide
+from maker_graph.core.judging import Reader, judge
 from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy

@@ -8,7 +8,7 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maker_graph import AheadBy, Budget, LimitReached, UsageError, create_microstep
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.graph import served
 from maker_graph.graph.served import ServedContext, calls_for, see_question, settings_of
 from maker_graph.models.names import info_of

@@ -20,7 +20,7 @@ import uvicorn
 from langchain_openai import ChatOpenAI
 from starlette.applications import Starlette
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.errors import LimitReached
 from maker_graph.models.calls import Call
 from maker_graph.models.sampler import Sampler

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.models.accounting import Accounting
 from maker_graph.models.calls import Call

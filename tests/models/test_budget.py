@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from maker_graph import Budget, LimitReached, UsageError, create_maker, create_microstep
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.spending import Spent
 from maker_graph.models.calls import Call

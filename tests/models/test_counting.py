@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from maker_graph.core.decision import Reader
+from maker_graph.core.judging import Reader
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.voting import Voting
 from maker_graph.models.counting import VoteCount

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from langchain_openai import ChatOpenAI
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import LimitReached, ProviderFailure
 from maker_graph.models.calls import Call

@@ -29,7 +29,7 @@ from maker_graph import create_maker, create_microstep
 from maker_graph.core.answers import reader_of
 from maker_graph.core.canonical import MAX_CHARACTERS, canonical, strict_json
 from maker_graph.core.characters import visible
-from maker_graph.core.decision import Judged, Reader, judge
+from maker_graph.core.judging import Judged, Reader, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.files import OwnFiles
 from maker_graph.models.replies import sample_of

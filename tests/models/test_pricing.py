@@ -3,7 +3,7 @@
 import pytest
 
 from maker_graph import UsageError
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.models.pricing import FREE, FlatPrice, ListPrice, list_price, own_prices, parse_price, price_of
 
 TIERED = ["openai:gpt-5.4", "google:gemini-2.5-pro", "anthropic:claude-sonnet-4-5"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.errors import LimitReached, ProviderFailure, UsageError
 from maker_graph.models.calls import Call
 from maker_graph.models.gate import Gate

@@ -18,7 +18,7 @@ import pytest
 from langchain_core.messages import convert_to_messages
 from langchain_openai import ChatOpenAI
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import ProviderFailure
 from maker_graph.models.calls import Call, Calls

@@ -8,8 +8,9 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-from maker_graph.core.decision import Reader, decide, judge_all, next_draw
+from maker_graph.core.decision import decide, next_draw
 from maker_graph.core.guarding import guarded
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting

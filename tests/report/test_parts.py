@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from maker_graph.core.copies import CopiesSeen
-from maker_graph.core.decision import Decision, Reader, decide, given, judge_all
+from maker_graph.core.decision import Decision, decide, given
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError

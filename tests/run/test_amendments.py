@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.core.decision import Decision, Reader, answered, decide, judge
+from maker_graph.core.decision import Decision, answered, decide
+from maker_graph.core.judging import Reader, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.spending import Account, Reserved, Spent

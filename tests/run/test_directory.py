@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from maker_graph import Invalid, LimitReached, UsageError
-from maker_graph.core.decision import Reader, decide, judge
+from maker_graph.core.decision import decide
 from maker_graph.core.guarding import guarded
+from maker_graph.core.judging import Reader, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting

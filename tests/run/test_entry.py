@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maker_graph.core.decision import Decision, Reader, decide, judge_all, vote_of
+from maker_graph.core.decision import Decision, decide, vote_of
 from maker_graph.core.decision import given as given_answer
+from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, Reader, after_trying, answered, decide, judge, vote_of
+from maker_graph.core.decision import Decision, after_trying, answered, decide, vote_of
+from maker_graph.core.judging import Reader, judge
 from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.rules import AheadBy

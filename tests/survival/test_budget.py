@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph.core.decision import Usage
+from maker_graph.core.judging import Usage
 from maker_graph.errors import TakenOver
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Ledger, Limits

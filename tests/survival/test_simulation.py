@@ -24,7 +24,8 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.core.decision import Decision, Reader, Usage, decide, judge
+from maker_graph.core.decision import Decision, decide
+from maker_graph.core.judging import Reader, Usage, judge
 from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from maker_graph.core.verifying import STANDINGS
 from maker_graph.report.counting.steps import CountedStep
-from maker_graph.run.entry import STANDINGS
 
 MOST_SHOWN = 3
 """So many of the first proofs are shown."""

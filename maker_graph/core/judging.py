@@ -1,0 +1,197 @@
+"""From a sample to a vote: read it, hold it against the rules, ask the verifier, and give it a red flag or a candidate.
+
+A sample is discarded for the first thing that speaks against it: what is seen of the raw reply (`red_flags.py`), a copy of an
+earlier one, a reply that cannot be read, an answer that `check` or the verifier calls invalid. The verifier comes last, since
+it may take seconds: it is asked once about each answer of a round, and never about one that is discarded anyway.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NotRequired
+
+from typing_extensions import TypedDict
+
+from maker_graph.core.answers import candidate_of
+from maker_graph.core.canonical import JSON, MAX_CHARACTERS, MAX_DEPTH, canonical, copied, plain
+from maker_graph.core.characters import visible
+from maker_graph.core.checks import broken_rule
+from maker_graph.core.copies import copies
+from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
+from maker_graph.core.verifying import Standing, Unknown, Valid, verification_of
+from maker_graph.errors import Incomparable, Invalid
+
+
+class Usage(TypedDict):
+    """Tokens of all samples of a microstep, flagged ones included; each request counted once."""
+
+    input: int
+    cached: int
+    output: int
+
+
+class Judged(TypedDict):
+    """A sample after the red flags: a vote for `candidate` if `flag` is None, discarded otherwise.
+
+    `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not. `why` says
+    more of a flag that ships, in a clause.
+
+    `verified` is what a verifier says of the answer of a vote, and `evidence` what that rests on: both are left out if there is
+    no verifier.
+    """
+
+    index: int
+    text: str
+    flag: str | None
+    why: str
+    candidate: str
+    answer: JSON
+    usage: Usage
+    lost: int
+    fallback: NotRequired[bool]
+    verified: NotRequired[Standing]
+    evidence: NotRequired[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How replies become votes.
+
+    Attributes:
+        parse: from text to the answer; whatever it raises, the sample is malformed.
+        key: from the answer to what is voted on; the whole answer if None. Whatever it raises, the sample is malformed.
+        check: whether the answer keeps the rules of the domain, or it raises `Invalid`; every answer does if None.
+        red_flags: name -> predicate over the raw sample, tried in order.
+        parse_of: where samples are asked different questions, from the number of a sample to its `parse`.
+        instances: whether `key`, `check` and `verify` see what `parse` made; else a copy of its plain JSON, as the state will
+            hold it.
+        verify: what can be said of the answer beyond `check`, asked only of samples that are no other flag's: `Valid`,
+            `Unknown`, or it raises `Invalid`.
+    """
+
+    parse: Callable[[str], Any]
+    key: Callable[[Any], object] | None
+    check: Callable[[Any], bool] | None
+    red_flags: Mapping[str, RedFlag]
+    instances: bool = False
+    parse_of: Callable[[int], Callable[[str], Any]] | None = None
+    verify: Callable[[Any], object] | None = None
+
+
+class _Read(NamedTuple):
+    """What a reply says, and the flag for which it is discarded; `seen` is the answer as the caller's functions see it."""
+
+    flag: str | None
+    why: str
+    candidate: str
+    answer: JSON
+    seen: Any = None
+
+
+_GARBLED = _Read("malformed", "control characters or lone surrogates in the reply", "", None)
+_TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
+
+
+def judge_all(
+    samples: Sequence[Sample], reading: Reader, earlier: Sequence[Sample] = (), *, ids_differ: bool = False
+) -> list[Judged]:
+    """Return the samples as `judge` does, given in the order of launch; replies with the same text are read once.
+
+    `earlier` are those of the same vote that were judged before: a copy of one of them is no vote; `ids_differ` as in `copies`.
+    """
+    known: dict[tuple[object, str], _Read] = {}
+    verifier = None if reading.verify is None else _Verifier(reading.verify)
+    repeated = copies((*earlier, *samples), ids_differ=ids_differ)
+    judged = []
+    for sample in samples:
+        if sample.garbled:
+            judged.append(_judged(sample, _GARBLED, "malformed"))
+            continue
+        parse = reading.parse if reading.parse_of is None else reading.parse_of(sample.index)
+        if (parse, sample.text) not in known:
+            known[parse, sample.text] = _read(sample.text, parse, reading)
+        read = known[parse, sample.text]
+        if read is _TOO_LONG:
+            flag = read.flag
+        elif sample.index in repeated:
+            flag = "copy"
+        else:
+            flag = raised(reading.red_flags, sample) or read.flag
+        vote = _judged(sample, read, flag)
+        judged.append(vote if verifier is None or flag is not None else verifier(vote, read))
+    return judged
+
+
+def judge(sample: Sample, reading: Reader) -> Judged:
+    """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
+
+    A reply that is garbled or too long to be read is malformed, whatever else holds: no function of the task or the caller sees
+    it. What a parser complains of may quote the reply, so it is made visible and cut short.
+    """
+    return judge_all([sample], reading)[0]
+
+
+def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
+    judged = Judged(
+        index=sample.index,
+        text=visible(sample.text),
+        flag=flag,
+        why=read.why if flag == read.flag else visible(explained(flag or "", sample))[:300],
+        candidate=read.candidate,
+        answer=read.answer,
+        usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
+        lost=sample.lost,
+    )
+    return {**judged, "fallback": True} if sample.fallback else judged
+
+
+class _Verifier:
+    """Asks a verifier, once about each answer of a round."""
+
+    def __init__(self, verify: Callable[[Any], object]) -> None:
+        self._verify = verify
+        self._known: dict[str, Valid | Unknown | str] = {}
+
+    def __call__(self, vote: Judged, read: _Read) -> Judged:
+        """Return a vote with what is to be said of it; it is no vote if its answer is invalid."""
+        answer = canonical(read.answer, own=True)
+        if answer not in self._known:
+            self._known[answer] = verification_of(self._verify, read.seen)
+        found = self._known[answer]
+        if isinstance(found, str):
+            return {**vote, "flag": "invalid", "why": _why(found)}
+        if isinstance(found, Unknown):
+            return {**vote, "verified": "unknown", "evidence": _why(found.why)}
+        return {**vote, "verified": "proved" if found.conclusive else "valid", "evidence": _why(found.evidence)}
+
+
+def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
+    room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
+    if len(text) > MAX_CHARACTERS:
+        return _TOO_LONG
+    what = "An answer"
+    try:
+        value = voted = parse(text)
+        answer = plain(value, depth=MAX_DEPTH - room)
+        if reading.key is not None:
+            what = "What key returned"
+            voted = reading.key(_seen(value, answer, reading))
+        candidate = candidate_of(voted, depth=MAX_DEPTH - room)
+    except Incomparable as error:  # the fault of a function, which every reply would pay for
+        raise Incomparable(f"{what} cannot be voted on: {error}.") from error
+    except Invalid as error:  # a parser that reads by rules
+        return _Read("invalid", _why(str(error)), "", None)
+    except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
+        return _Read("malformed", _why(f"{type(error).__name__}: {error}"), "", None)
+    broken = None if reading.check is None else broken_rule(reading.check, _seen(value, answer, reading))
+    if broken is not None:
+        return _Read("invalid", _why(broken), candidate, answer)
+    return _Read(None, "", candidate, answer, None if reading.verify is None else _seen(value, answer, reading))
+
+
+def _seen(value: Any, answer: JSON, reading: Reader) -> Any:
+    """Return the answer as the caller's functions see it: they cannot change what is kept."""
+    return value if reading.instances else copied(answer)
+
+
+def _why(text: str) -> str:
+    return visible(text)[:300]

@@ -1,6 +1,7 @@
 """One key for all ways of writing a value, and another for every other value."""
 
 import random
+import time
 from fractions import Fraction
 from typing import Any
 
@@ -109,3 +110,21 @@ def test_polynomials_have_one_key_in_whatever_order(tree: Any) -> None:
         assume(False)
     for other in (f"0 + ({text})", f"({text})*1", f"-(-({text}))", f"({text} + x*y)  -  y*x", f"(2*({text}) + 0)/2"):
         assert canonical_expression(other) == canonical_expression(text)
+
+
+HOSTILE = [
+    "(a + b + c)^50", "(a + b + c + d + e + f)^5*(a + b + c)^3",
+    "*".join(f"(x + {number})" for number in range(150)),
+    "+".join(f"1/(x + {number})" for number in range(90)), "+".join(["(99999/99998)^800"] * 90),
+    "+".join(["(3^8000)^(1/77)"] * 90),
+    f"({' + '.join(f'{7**(39 - i)}*x^{i}' for i in range(25))})/({' + '.join(f'{5**(49 - i)}*x^{i}' for i in range(20))})",
+    "(" * 2000, "1," * 1000, "\\frac{" * 300, "²" * 2000, "$" * 2000, "\\boxed{" * 250 + "}" * 250, "-" * 2000,
+    "1" + "{,}111" * 300,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_key_takes_long(text: str) -> None:
+    began = time.process_time()
+    canonical_expression(text)
+    assert time.process_time() - began < 1  # 50 milliseconds on an idle machine, and never seconds

@@ -13,7 +13,9 @@ from maker_graph.verify.logic import Logic
 def test_it_says_what_the_child_finds() -> None:
     logic = Logic(seconds=20)
     assert logic.follows("x > 5", "x > 3") == Valid("x > 3 follows from x > 5", conclusive=True)
-    assert logic.follows(["n > 1", "n < 3"], "n = 2", whole=["n"], conclusive=False) == Valid("n = 2 follows from n > 1, n < 3")
+    assert logic.follows(["n > 1", "n < 3"], "n = 2", whole=["n"], conclusive=False) == Valid(
+        "n = 2 follows from n > 1, n < 3, for whole n"
+    )
     with pytest.raises(Invalid, match="keeps the premises, and breaks the step"):
         logic.follows("x > 3", "x > 5")
 

@@ -168,12 +168,12 @@
       (step) => step.step,
       (step) => {
         const flags = Object.entries(step.flags ?? {}).map(([name, count]) => `${name} ${count}`);
-        if (step.flagged) flags.push(plural(step.flagged, "sample discarded", "samples discarded"));
         const told = [
           step.open ? "left open" : step.by === "base" ? "" : `by ${byName(step.by)}`,
           step.part ? `part ${step.part}` : "",
           step.samples ? plural(step.samples, "sample", "samples") : "",
           flags.length ? `red flags: ${flags.join(", ")}` : "",
+          step.flagged ? `${number(step.flagged)} discarded` : "",
           step.proved ? `proved: ${step.proved}` : "",
         ];
         return make(

@@ -1,0 +1,282 @@
+"""The task `word-problems`: problems of several steps, one equation a step, each verified before it is voted on.
+
+State: `{"problem": 3, "values": ["48", "43"]}`: which problem, from 0, and what its first steps came to.
+Answer: `{"equation": "48 - 5 = 43", "value": "43"}`. The vote is on the value, because 4 * 12 and 12 * 4 say the same.
+
+A step sees the text of its problem and the values of its earlier steps, and nothing of other problems. So a wrong value spoils
+the rest of its problem, and no other one.
+"""
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from maker_graph.core import checks
+from maker_graph.core.canonical import JSON
+from maker_graph.core.task import Prompt
+from maker_graph.core.verifying import Verification
+from maker_graph.errors import UsageError
+from maker_graph.tasks.word_problems.making import Dice, Sizes, made
+from maker_graph.tasks.word_problems.mistakes import arithmetic_slips, setup_slips
+from maker_graph.tasks.word_problems.problems import KINDS, Kind, Problem, Step
+from maker_graph.tasks.word_problems.verifying import verified
+from maker_graph.verify import number_text, read_expression, value, written
+from maker_graph.verify.trees import Negative, Number, Operation
+
+EXAMPLES = """\
+Each question is answered by one equation: a calculation with numbers that are known, "=", and its value.
+
+Problem: Lea buys 5 boxes of nuts. Each box holds 8 nuts. Then Lea gives away 6 nuts. Then Lea sees that 50% of the nuts are red, and keeps only those.
+Question: How many nuts does Lea have then?
+Equation: 5 * 8 = 40
+
+Problem: Lea buys 5 boxes of nuts. Each box holds 8 nuts. Then Lea gives away 6 nuts. Then Lea sees that 50% of the nuts are red, and keeps only those.
+So far: Lea has 40 nuts.
+Question: How many nuts does Lea have then?
+Equation: 40 - 6 = 34
+
+Problem: Lea buys 5 boxes of nuts. Each box holds 8 nuts. Then Lea gives away 6 nuts. Then Lea sees that 50% of the nuts are red, and keeps only those.
+So far: Lea has 40 nuts. Lea has 34 nuts.
+Question: How many nuts does Lea keep?
+Equation: 34 * 50 / 100 = 17
+
+Problem: Max has x keys, and 4*x + 3 = 51. Then Max gets 9 more keys.
+Question: What is x?
+Equation: (51 - 3) / 4 = 12
+
+Problem: Max has x keys, and 4*x + 3 = 51. Then Max gets 9 more keys.
+So far: Max has 12 keys.
+Question: How many keys does Max have then?
+Equation: 12 + 9 = 21
+
+Problem: Zoe collects 6 rings a day, for 7 days. Then Zoe puts the rings into 3 sacks, the same number in each, and keeps one sack.
+Question: How many rings does Zoe collect?
+Equation: 6 * 7 = 42
+
+Problem: Zoe collects 6 rings a day, for 7 days. Then Zoe puts the rings into 3 sacks, the same number in each, and keeps one sack.
+So far: Zoe has 42 rings.
+Question: How many rings are in each sack?
+Equation: 42 / 3 = 14
+
+"""  # noqa: E501  a problem stands on one line
+
+MOST_CHARACTERS = 300
+"""Of the line with the equation; a longer one is no step."""
+
+_LABEL = re.compile(r"^(?:equation|answer)\s*:\s*", re.IGNORECASE)
+_NAMED = re.compile(r"^[A-Za-z][A-Za-z _]*=(?=[^=]*=[^=]*$)")  # "pens = 4 * 12 = 48"
+
+
+class WordState(TypedDict):
+    """Which problem, from 0, and the values of its steps so far, each an exact number as text."""
+
+    problem: int
+    values: list[str]
+
+
+class WordAnswer(TypedDict):
+    """The equation as it was written, and its value, an exact number as text."""
+
+    equation: str
+    value: str
+
+
+class WordProblems:
+    """So many problems of so many steps each, one after the other.
+
+    >>> task = WordProblems(problems=1, steps=2, kinds="product,difference", problem_seed=6)
+    >>> task.problem(0).text
+    'Ben has 14 flowers and gives away 6. Later Ben has 18 times as many flowers.'
+    >>> task.truth(task.start())
+    {'equation': '14 - 6 = 8', 'value': '8'}
+
+    Attributes:
+        options: with which it was made.
+    """
+
+    def __init__(
+        self,
+        problems: int = 10,
+        *,
+        steps: int = 3,
+        kinds: str = "all",
+        numbers: int = 20,
+        problem_seed: int = 0,
+        verify: bool = True,
+        arithmetic: float = 0.5,
+        unison: float = 0.0,
+    ) -> None:
+        """Make the problems.
+
+        Args:
+            problems: how many.
+            steps: of each.
+            kinds: of the steps, with commas between them, or all.
+            numbers: the largest number that is drawn for a sentence, at least 3.
+            problem_seed: other problems of the same sizes for each number.
+            verify: whether answers are verified; without, the same steps are only voted on.
+            arithmetic: for simulated models, the share of the steps on which their mistakes are of arithmetic; on the others
+                they are of set-up.
+            unison: for simulated models, the share of the steps on which all samples make the same mistake.
+
+        Raises:
+            UsageError: one of them is out of range, or no such problem can be made.
+        """
+        checks.whole("problems", problems)
+        checks.whole("steps", steps)
+        checks.whole("numbers", numbers, 3)
+        checks.whole("problem_seed", problem_seed, 0)
+        checks.switch("verify", verify)
+        for name, share in (("arithmetic", arithmetic), ("unison", unison)):
+            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise UsageError(f"{name} is a share from 0 to 1, not {share!r}.")
+        self.options: dict[str, JSON] = {
+            "problems": problems,
+            "steps": steps,
+            "kinds": kinds,
+            "numbers": numbers,
+            "problem_seed": problem_seed,
+            "verify": verify,
+            "arithmetic": arithmetic,
+            "unison": unison,
+        }
+        self._sizes = Sizes(_kinds(kinds), steps, numbers, problem_seed)
+        self._problems, self._arithmetic, self._unison = problems, arithmetic, unison
+        self._made = lru_cache(64)(lambda number: made(number, self._sizes))
+        for number in range(min(problems, 20)):
+            self._made(number)  # what cannot be made is told at once
+        if verify:
+            self.verify = self._verify
+
+    def problem(self, number: int) -> Problem:
+        """Return a problem, by its number from 0."""
+        return self._made(number)
+
+    def start(self) -> WordState:
+        """Return the state before the first step of the first problem."""
+        return {"problem": 0, "values": []}
+
+    def total(self) -> int:
+        """Return the number of steps of all problems."""
+        return self._problems * self._sizes.steps
+
+    def done(self, state: WordState) -> bool:
+        """Say whether all problems are solved."""
+        return state["problem"] == self._problems
+
+    def prompt(self, state: WordState) -> Prompt:
+        """Return solved examples, the problem, what is known so far, and the question of the step."""
+        problem, step = self._at(state)
+        said = " ".join(each.said.format(value=value) for each, value in zip(problem.steps, state["values"], strict=False))
+        so_far = f"So far: {said}\n" if said else ""
+        return f"{EXAMPLES}Problem: {problem.text}\n{so_far}Question: {step.question}\nEquation:"
+
+    def parse(self, text: str) -> JSON:
+        """Return the equation on the last line of a reply, and its value.
+
+        Only what stands behind its last "=" is read here. Whether the rest can be read is for `verify` to say.
+
+        Raises:
+            ValueError: there is no equation, or what stands behind it is no number.
+        """
+        lines = text.strip().splitlines() or [""]
+        line = _LABEL.sub("", lines[-1].strip())
+        if len(line) > MOST_CHARACTERS:
+            raise ValueError(f"a line of more than {MOST_CHARACTERS} characters")
+        line = _NAMED.sub("", line).strip()
+        left, equals, right = line.rpartition("=")
+        if not equals or not left.strip():
+            raise ValueError('the last line is no equation: a calculation, "=", and its value')
+        return {"equation": line, "value": _number(right)}
+
+    def key(self, answer: WordAnswer) -> JSON:
+        """Return the value: equations that come to the same are the same vote."""
+        return answer["value"]
+
+    def apply(self, state: WordState, answer: WordAnswer) -> WordState:
+        """Return the state with one more value, or before the next problem."""
+        values = [*state["values"], answer["value"]]
+        if len(values) == self._sizes.steps:
+            return {"problem": state["problem"] + 1, "values": []}
+        return {"problem": state["problem"], "values": values}
+
+    def state_at(self, step: int) -> WordState:
+        """Return the state on the right path after `step` steps.
+
+        Raises:
+            UsageError: there is no such step.
+        """
+        if not 0 <= step <= self.total():
+            raise UsageError(f"There are {self.total()} steps: there is no state after {step}.")
+        number, place = divmod(step, self._sizes.steps)
+        values = self._made(number).values()[:place] if place else []
+        return {"problem": number, "values": [number_text(each) for each in values]}
+
+    def truth(self, state: WordState) -> WordAnswer:
+        """Return the right answer, given the values so far."""
+        _, step = self._at(state)
+        expression = step.right(_last(state))
+        found = number_text(value(read_expression(expression)))
+        return {"equation": f"{expression} = {found}", "value": found}
+
+    def rehearse(self, state: WordState) -> tuple[str, Sequence[str], float | None]:
+        """Return what a simulated model may reply: the right equation, and wrong ones of one kind.
+
+        On a step whose samples err in unison it is one wrong reply, and an error of 1.
+        """
+        problem, step = self._at(state)
+        dice = Dice(f"mistakes {self._sizes.seed} {state['problem']} {len(state['values'])}")
+        in_unison, of_arithmetic = dice.share() < self._unison, dice.share() < self._arithmetic
+        right = self.truth(state)["equation"]
+        setups = [] if of_arithmetic else setup_slips(problem, _values(state), dice)
+        wrong = setups or arithmetic_slips(step.right(_last(state)))
+        return right, wrong[:1] if in_unison else wrong, 1.0 if in_unison else None
+
+    def _verify(self, state: WordState, answer: WordAnswer) -> Verification:
+        """Return what can be said of an answer: see `verifying.py`."""
+        problem, _ = self._at(state)
+        return verified(problem, _values(state), answer)  # type: ignore[arg-type]  # a dict of texts
+
+    def _at(self, state: WordState) -> tuple[Problem, Step]:
+        problem = self._made(state["problem"])
+        return problem, problem.steps[len(state["values"])]
+
+
+def _values(state: WordState) -> list[Fraction]:
+    return [Fraction(each) for each in state["values"]]
+
+
+def _last(state: WordState) -> Fraction | None:
+    return Fraction(state["values"][-1]) if state["values"] else None
+
+
+def _number(text: str) -> str:
+    """Return the number that a text is, in the one form in which it is kept.
+
+    Raises:
+        ValueError: it is none.
+    """
+    tree: Any = read_expression(text.strip().removesuffix("."))
+    match tree:
+        case Number() | Negative(Number()) | Operation("/", Number() | Negative(Number()), Number()):
+            return number_text(value(tree))
+        case _:
+            raise ValueError(f"{written(tree)[:80]} is no number")
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    """Return the kinds that a text names.
+
+    Raises:
+        UsageError: it names another, or none.
+    """
+    if text == "all":
+        return KINDS
+    named = [each.strip() for each in text.split(",") if each.strip()] if isinstance(text, str) else []
+    if not named or any(each not in KINDS for each in named):
+        raise UsageError(f"kinds are all, or some of {', '.join(KINDS)} with commas between them, not {text!r}.")
+    return tuple(each for each in KINDS if each in named)

@@ -96,6 +96,8 @@ class WordProblems:
 
     Attributes:
         options: with which it was made.
+        problems: how many there are.
+        sizes: what they are made of.
     """
 
     def __init__(
@@ -144,9 +146,9 @@ class WordProblems:
             "arithmetic": arithmetic,
             "unison": unison,
         }
-        self._sizes = Sizes(_kinds(kinds), steps, numbers, problem_seed)
-        self._problems, self._arithmetic, self._unison = problems, arithmetic, unison
-        self._made = lru_cache(64)(lambda number: made(number, self._sizes))
+        self.sizes = Sizes(_kinds(kinds), steps, numbers, problem_seed)
+        self.problems, self._arithmetic, self._unison = problems, arithmetic, unison
+        self._made = lru_cache(64)(lambda number: made(number, self.sizes))
         for number in range(min(problems, 20)):
             self._made(number)  # what cannot be made is told at once
         if verify:
@@ -162,11 +164,11 @@ class WordProblems:
 
     def total(self) -> int:
         """Return the number of steps of all problems."""
-        return self._problems * self._sizes.steps
+        return self.problems * self.sizes.steps
 
     def done(self, state: WordState) -> bool:
         """Say whether all problems are solved."""
-        return state["problem"] == self._problems
+        return state["problem"] == self.problems
 
     def prompt(self, state: WordState) -> Prompt:
         """Return solved examples, the problem, what is known so far, and the question of the step."""
@@ -200,7 +202,7 @@ class WordProblems:
     def apply(self, state: WordState, answer: WordAnswer) -> WordState:
         """Return the state with one more value, or before the next problem."""
         values = [*state["values"], answer["value"]]
-        if len(values) == self._sizes.steps:
+        if len(values) == self.sizes.steps:
             return {"problem": state["problem"] + 1, "values": []}
         return {"problem": state["problem"], "values": values}
 
@@ -212,7 +214,7 @@ class WordProblems:
         """
         if not 0 <= step <= self.total():
             raise UsageError(f"There are {self.total()} steps: there is no state after {step}.")
-        number, place = divmod(step, self._sizes.steps)
+        number, place = divmod(step, self.sizes.steps)
         values = self._made(number).values()[:place] if place else []
         return {"problem": number, "values": [number_text(each) for each in values]}
 
@@ -229,7 +231,7 @@ class WordProblems:
         On a step whose samples err in unison it is one wrong reply, and an error of 1.
         """
         problem, step = self._at(state)
-        dice = Dice(f"mistakes {self._sizes.seed} {state['problem']} {len(state['values'])}")
+        dice = Dice(f"mistakes {self.sizes.seed} {state['problem']} {len(state['values'])}")
         in_unison, of_arithmetic = dice.share() < self._unison, dice.share() < self._arithmetic
         right = self.truth(state)["equation"]
         setups = [] if of_arithmetic else setup_slips(problem, _values(state), dice)

@@ -127,7 +127,7 @@ def test_errors_in_unison_that_win_every_vote_are_discarded_by_the_verifier(tmp_
     model = "sim:perfect,error=0.000001"
     voted = solved(tmp_path / "voted", model, **options, verify=False)
     assert voted["wrong"] > 0, "the premise: all samples of a step agree on what is wrong"
-    with pytest.raises(Undecided, match="no valid sample|invalid"):
+    with pytest.raises(Undecided, match="invalid"):
         solved(tmp_path / "verified", model, **options)
 
 

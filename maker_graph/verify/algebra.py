@@ -64,7 +64,8 @@ class Algebra:
             Invalid: an equation is not true, or it divides by zero at the solution.
         """
         listed = [equations] if isinstance(equations, str) else list(equations)
-        checks.texts("equations", listed)
+        if not checks.texts("equations", listed):
+            raise UsageError("equations is one equation or more, and there is none.")
         if not isinstance(solution, str | Mapping):
             raise UsageError(f"solution is a text or a mapping of names to texts, not {checks.shown(solution)}.")
         given = solution if isinstance(solution, str) else dict(solution)

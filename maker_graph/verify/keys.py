@@ -12,6 +12,9 @@ from maker_graph.verify.polynomials import Monomial, Polynomial, Quotient, degre
 from maker_graph.verify.trees import Expression, Name, Negative, Number, Operation, written
 from maker_graph.verify.values import NoValue
 
+_MAX_BITS = 1_500
+"""Of a coefficient on the way to what two polynomials share."""
+
 
 def canonical_expression(answer: JSON) -> JSON:
     """Return the key of an expression, for `key=`.
@@ -92,6 +95,8 @@ def _common(left: Polynomial, right: Polynomial) -> Polynomial:
         left, right = right, _divided(left, right)[1]
         if right:
             right = scaled(right, 1 / right[_first(right)])
+        if any(number.denominator.bit_length() > _MAX_BITS for number in right.values()):
+            raise NoValue("coefficients that are too large")
     return left
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeAlias, assert_never
 from maker_graph.verify.trees import Expression, Name, Negative, Number, Operation, Percent, Root
 from maker_graph.verify.values import DividesByZero, NoValue, power, root, value
 
-MAX_TERMS = 300
-"""Of a polynomial; what grows beyond them has no such form."""
+MAX_TERMS = 120
+"""Of a polynomial; what grows beyond them has no such form. A key is made in the process of the run, within 50 milliseconds."""
 
 MAX_DEGREE = 100
 """Of a monomial."""

@@ -56,16 +56,18 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
         return case
     if isinstance(possible, Unknown):
         return Unknown("it is not known whether the premises contradict each other")
-    return _follows(given, asked, conclusive, alone=z3.case(broken) is None)
+    counted = [name for name in whole if name in formulas.names]
+    return _follows(given, asked, counted, conclusive, alone=z3.case(broken) is None)
 
 
-def _follows(given: Sequence[Statement], asked: Statement, conclusive: bool, *, alone: bool) -> Valid:
+def _follows(given: Sequence[Statement], asked: Statement, counted: Sequence[str], conclusive: bool, *, alone: bool) -> Valid:
     said = short(written(asked))
+    where = f", for whole {' and '.join(counted)}" if counted else ""
     if not given:
-        return Valid(f"{said} always holds", conclusive)
+        return Valid(f"{said} always holds{where}", conclusive)
     if alone:
-        return Valid(f"{said} holds even without the premises", conclusive=False)
-    return Valid(f"{said} follows from {', '.join(short(written(each)) for each in given)}", conclusive)
+        return Valid(f"{said} holds even without the premises{where}", conclusive=False)
+    return Valid(f"{said} follows from {', '.join(short(written(each)) for each in given)}{where}", conclusive)
 
 
 def _refuted(given: Sequence[Statement], asked: Statement, case: Mapping[str, Any]) -> Unknown:

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from maker_graph.core.verifying import Unknown, Valid, Verification
 from maker_graph.errors import Invalid
-from maker_graph.verify.language import Unreadable, read_expression, read_relation, read_statement
+from maker_graph.verify.language import MAX_CHARACTERS, Unreadable, read_expression, read_relation, read_statement
 from maker_graph.verify.polynomials import Polynomial, degree, names_of, plus, quotient_of, same, scaled
 from maker_graph.verify.trees import (
     Connected,
@@ -214,6 +214,8 @@ def _solution(solution: str | Mapping[str, str], names: Sequence[str]) -> dict[s
     """
     if not isinstance(solution, str):
         return _see_numbers({name: read_expression(text) for name, text in solution.items()})
+    if len(solution) > MAX_CHARACTERS:
+        raise Unreadable(f"longer than {MAX_CHARACTERS:,} characters")
     found: dict[str, Expression] = {}
     for part in re.split(r";|\n|,\s+|\band\b", solution.strip().strip("$")):
         if "=" not in part and len(names) == 1:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -24,8 +23,8 @@ from maker_graph.tasks.word_problems.making import Dice, Sizes, made
 from maker_graph.tasks.word_problems.mistakes import arithmetic_slips, setup_slips
 from maker_graph.tasks.word_problems.problems import KINDS, Kind, Problem, Step
 from maker_graph.tasks.word_problems.verifying import verified
-from maker_graph.verify import number_text, read_expression, value, written
-from maker_graph.verify.trees import Negative, Number, Operation
+from maker_graph.verify import Unreadable, number_text, read_expression, read_relation, value, written
+from maker_graph.verify.trees import Expression, Negative, Number, Operation
 
 EXAMPLES = """\
 Each question is answered by one equation: a calculation with numbers that are known, "=", and its value.
@@ -180,20 +179,17 @@ class WordProblems:
     def parse(self, text: str) -> JSON:
         """Return the equation on the last line of a reply, and its value.
 
-        Only what stands behind its last "=" is read here. Whether the rest can be read is for `verify` to say.
+        What stands behind its last "=" must be a number. Whether the rest can be read is for `verify` to say.
 
         Raises:
             ValueError: there is no equation, or what stands behind it is no number.
         """
         lines = text.strip().splitlines() or [""]
-        line = _LABEL.sub("", lines[-1].strip())
+        line = _LABEL.sub("", lines[-1].strip()).removesuffix(".")
         if len(line) > MOST_CHARACTERS:
             raise ValueError(f"a line of more than {MOST_CHARACTERS} characters")
         line = _NAMED.sub("", line).strip()
-        left, equals, right = line.rpartition("=")
-        if not equals or not left.strip():
-            raise ValueError('the last line is no equation: a calculation, "=", and its value')
-        return {"equation": line, "value": _number(right)}
+        return {"equation": line, "value": number_text(value(_behind(line)))}
 
     def key(self, answer: WordAnswer) -> JSON:
         """Return the value: equations that come to the same are the same vote."""
@@ -256,18 +252,26 @@ def _last(state: WordState) -> Fraction | None:
     return Fraction(state["values"][-1]) if state["values"] else None
 
 
-def _number(text: str) -> str:
-    """Return the number that a text is, in the one form in which it is kept.
+def _behind(line: str) -> Expression:
+    """Return the number behind the last "=" of a line, which may be in the language as a whole, as in `$4 = 4$`, or not.
 
     Raises:
-        ValueError: it is none.
+        ValueError: there is none.
     """
-    tree: Any = read_expression(text.strip().removesuffix("."))
-    match tree:
-        case Number() | Negative(Number()) | Operation("/", Number() | Negative(Number()), Number()):
-            return number_text(value(tree))
+    sign: str
+    try:
+        relation = read_relation(line)
+        sign, right = relation.sign, relation.right
+    except Unreadable:
+        left, sign, after = line.rpartition("=")
+        if not left.strip() or left[-1] in "<>!":
+            raise ValueError('the last line is no equation: a calculation, "=", and its value') from None
+        right = read_expression(after)
+    match right:
+        case Number() | Negative(Number()) | Operation("/", Number() | Negative(Number()), Number()) if sign == "=":
+            return right
         case _:
-            raise ValueError(f"{written(tree)[:80]} is no number")
+            raise ValueError(f"{written(right)[:80]} is no number that an expression is equal to")
 
 
 def _kinds(text: str) -> tuple[Kind, ...]:

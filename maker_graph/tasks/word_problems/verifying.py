@@ -18,8 +18,8 @@ from typing import TypeAlias
 from maker_graph.core.verifying import Unknown, Valid, Verification
 from maker_graph.errors import Invalid
 from maker_graph.tasks.word_problems.problems import PLAIN, Problem, Quantity, Unit, product_of
-from maker_graph.verify import arithmetic, holds, number_text, read_relation, value, written
-from maker_graph.verify.trees import Expression, Negative, Number, Operation, Percent, Sign
+from maker_graph.verify import arithmetic, holds, number_text, read_relation, read_statement, value, written
+from maker_graph.verify.trees import Expression, Negative, Number, Operation, Percent, Relation, Sign, short
 
 MOST_UNITS = 64
 """So many units an expression may have at most, where its numbers are those of several quantities: more are not tried."""
@@ -40,10 +40,13 @@ def verified(problem: Problem, values: Sequence[Fraction], answer: Mapping[str, 
         said = _solves(step.relation(last), step.letter, found)
         arithmetic(equation)  # a false equation is no way to a right value
         return said
-    verification = arithmetic(equation)
-    if isinstance(verification, Unknown):
-        return verification
-    return _fits(read_relation(equation).left, problem.known(values), step.unit, verification)
+    true = arithmetic(equation)
+    if isinstance(true, Unknown):
+        return true
+    tree = read_statement(equation)
+    if not isinstance(tree, Relation) or tree.sign != "=" or value(tree.right) != found:
+        return Unknown(f"{short(written(tree))} is not one equation whose right side is the value")
+    return _fits(tree.left, problem.known(values), step.unit, true.evidence)
 
 
 def _solves(equation: str, letter: str, found: Fraction) -> Valid:
@@ -57,7 +60,7 @@ def _solves(equation: str, letter: str, found: Fraction) -> Valid:
     return Valid(f"{letter} = {number_text(found)} solves {equation}", conclusive=True)
 
 
-def _fits(left: Expression, known: Sequence[Quantity], asked: Unit, true: Verification) -> Verification:
+def _fits(left: Expression, known: Sequence[Quantity], asked: Unit, true: str) -> Verification:
     """Return that a true equation may be the one that is asked for.
 
     Raises:
@@ -73,8 +76,7 @@ def _fits(left: Expression, known: Sequence[Quantity], asked: Unit, true: Verifi
         return found
     if asked not in found:
         raise Invalid(f"{written(left)} does not come to {_named(asked)}: the units do not fit")
-    assert isinstance(true, Valid)  # noqa: S101  a false one was refused, and an unknown one returned
-    return Valid(f"{true.evidence}, with numbers that are known, and in {_named(asked)}")
+    return Valid(f"{true}, with numbers that are known, and in {_named(asked)}")
 
 
 def _units(tree: Expression, known: Known) -> frozenset[Unit] | Unknown:

@@ -63,7 +63,18 @@ def test_what_cannot_be_the_equation_is_invalid_with_the_reason(equation: str, v
 
 
 @pytest.mark.parametrize(
-    "equation", ["4 boxes * 12 = 48", "4x12 = 48", "(4 * 12 = 48", "n = 48", "4 * 12 / 0 = 48", "4^2 = 16"]
+    "equation",
+    [
+        "4 boxes * 12 = 48",
+        "4x12 = 48",
+        "(4 * 12 = 48",
+        "n = 48",
+        "4 * 12 / 0 = 48",
+        "4^2 = 16",
+        "4*12 <= 48",
+        "4*12 = 40 + 8 = 48",
+        "48 = 4 * 12",
+    ],
 )
 def test_what_cannot_be_read_or_worked_out_is_unknown_and_not_valid(equation: str) -> None:
     assert isinstance(said(equation, "48"), Unknown)

@@ -11,6 +11,7 @@ the order in which they were drawn; a vote that needs more of them than there ar
 
 A problem is wrong at its first wrong step, and passed at its first step that is not decided; what comes after is not asked.
 Samples are counted for each step that was asked, up to there. All ways see the same samples: the first is the first of all.
+Of the real model, each step is also counted by itself.
 "Same cost" is, for each way with a verifier, the cheapest plain rule that costs at least as many samples a step: first of those
 that go on without end and majorities, then of those that pass.
 """
@@ -41,11 +42,11 @@ from maker_graph.models.simulation import Profile, Simulator, profile_of
 from maker_graph.models.simulation.rehearsal import replies_of
 from maker_graph.tasks import WordProblems
 
-REAL: Mapping[str, Any] = {"problems": 150, "steps": 2, "numbers": 12, "problem_seed": 17}
+REAL: Mapping[str, Any] = {"problems": 150, "steps": 2, "numbers": 9, "problem_seed": 17}
 SAMPLES, TEMPERATURE, CAP = 8, 0.7, 24
 
 PROFILE = "perfect,error=0.2,rho=0.3,flagged=0.03"
-SIMULATED: Mapping[str, Any] = {"problems": 200, "steps": 3}
+SIMULATED: Mapping[str, Any] = {"problems": 150, "steps": 3}
 MISTAKES: Mapping[str, Mapping[str, float]] = {
     "arithmetic": {"arithmetic": 1},
     "set-up": {"arithmetic": 0},
@@ -97,6 +98,24 @@ def walked(task: WordProblems, rule: StoppingRule, draw: Draw, most: int | None 
         else:
             found.update(right=1)
     return found
+
+
+def alone(task: WordProblems, rule: StoppingRule, draw: Draw, most: int, *, verify: bool) -> dict[str, Any]:
+    """Return what a way makes of each step of a task by itself, with the right values of the steps before."""
+    found: Counter[str] = Counter()
+    for number in range(task.total()):
+        state = task.state_at(number)
+        decision = decided(task, state, rule, draw, most, verify=verify)
+        right = decision["candidate"] == json.dumps(task.truth(state)["value"])
+        found.update(samples=decision["samples"], right=right, passed=decision["answer"] is None, proved="proved" in decision)
+    return {
+        "steps": task.total(),
+        "wrong": task.total() - found["passed"] - found["right"],
+        "passed": found["passed"],
+        "right": found["right"],
+        "proved": found["proved"],
+        "samples_a_step": round(found["samples"] / task.total(), 2),
+    }
 
 
 def told(runs: Sequence[Counter[str]]) -> dict[str, Any]:
@@ -222,13 +241,21 @@ def table_of(votes: Path) -> dict[str, Any]:
             verdicts[verdict(task, state, text)] += 1
     found = all_ways([task], [draw], SAMPLES)
     show("a real model", found)
+    by_itself = {
+        name: alone(task, rule, draw, SAMPLES, verify=verify)
+        for verify, ways in ((False, PLAIN), (True, VERIFIED))
+        for name, rule in ways.items()
+    }
+    for name, each in by_itself.items():
+        print(f"  {name:36} {each}", flush=True)
     return {
         "model": "Gemma 3, 270 million weights, 4 bits, base",
         **task.options,
         "samples_a_step_drawn": SAMPLES,
         "temperature": TEMPERATURE,
         "samples": dict(sorted(verdicts.items())),
-        "ways": found,
+        "each step by itself": by_itself,
+        "problems of two steps": found,
     }
 
 

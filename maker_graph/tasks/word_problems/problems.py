@@ -105,11 +105,15 @@ class Problem:
     @property
     def text(self) -> str:
         """Return the whole problem in words."""
-        return " ".join(each.text for each in self.steps)
+        return self.told(len(self.steps))
+
+    def told(self, steps: int) -> str:
+        """Return the sentences of the first steps."""
+        return " ".join(each.text for each in self.steps[:steps])
 
     def known(self, values: Sequence[Fraction]) -> list[Quantity]:
-        """Return what is known once the first steps came to `values`: all that the text states, and these."""
-        stated = [each for step in self.steps for each in step.stated]
+        """Return what is known at the step after those that came to `values`: what the text states up to it, and these."""
+        stated = [each for step in self.steps[: len(values) + 1] for each in step.stated]
         return stated + [Quantity(value, step.kept) for step, value in zip(self.steps, values, strict=False)]
 
     def values(self) -> list[Fraction]:

@@ -3,8 +3,8 @@
 State: `{"problem": 3, "values": ["48", "43"]}`: which problem, from 0, and what its first steps came to.
 Answer: `{"equation": "48 - 5 = 43", "value": "43"}`. The vote is on the value, because 4 * 12 and 12 * 4 say the same.
 
-A step sees the text of its problem and the values of its earlier steps, and nothing of other problems. So a wrong value spoils
-the rest of its problem, and no other one.
+A step sees the text of its problem up to what it asks about, and the values of the steps before, and nothing of other problems.
+So a wrong value spoils the rest of its problem, and no other one.
 """
 
 import re
@@ -29,39 +29,55 @@ from maker_graph.verify.trees import Expression, Negative, Number, Operation
 EXAMPLES = """\
 Each question is answered by one equation: a calculation with numbers that are known, "=", and its value.
 
-Problem: Lea buys 5 boxes of nuts. Each box holds 8 nuts. Then Lea gives away 6 nuts. Then Lea sees that 50% of the nuts are red, and keeps only those.
+Problem: Lea has 9 nuts and finds 4 more.
 Question: How many nuts does Lea have then?
+Equation: 9 + 4 = 13
+
+Problem: Max has 15 keys and gives away 6.
+Question: How many keys does Max have then?
+Equation: 15 - 6 = 9
+
+Problem: Zoe buys 5 sacks of rings. Each sack holds 8 rings.
+Question: How many rings does Zoe have then?
 Equation: 5 * 8 = 40
 
-Problem: Lea buys 5 boxes of nuts. Each box holds 8 nuts. Then Lea gives away 6 nuts. Then Lea sees that 50% of the nuts are red, and keeps only those.
-So far: Lea has 40 nuts.
+Problem: Lea has 9 nuts and finds 4 more. Then Lea gives away 3 nuts.
+So far: Lea has 13 nuts.
 Question: How many nuts does Lea have then?
-Equation: 40 - 6 = 34
+Equation: 13 - 3 = 10
 
-Problem: Lea buys 5 boxes of nuts. Each box holds 8 nuts. Then Lea gives away 6 nuts. Then Lea sees that 50% of the nuts are red, and keeps only those.
-So far: Lea has 40 nuts. Lea has 34 nuts.
-Question: How many nuts does Lea keep?
-Equation: 34 * 50 / 100 = 17
+Problem: Tom puts 42 pears into 6 bowls, the same number in each, and keeps one bowl.
+Question: How many pears are in each bowl?
+Equation: 42 / 6 = 7
 
-Problem: Max has x keys, and 4*x + 3 = 51. Then Max gets 9 more keys.
+Problem: Tom puts 42 pears into 6 bowls, the same number in each, and keeps one bowl. Then Tom gets 11 more pears.
+So far: Tom has 7 pears.
+Question: How many pears does Tom have then?
+Equation: 7 + 11 = 18
+
+Problem: Max has x keys, and 4*x + 3 = 51.
 Question: What is x?
 Equation: (51 - 3) / 4 = 12
 
-Problem: Max has x keys, and 4*x + 3 = 51. Then Max gets 9 more keys.
-So far: Max has 12 keys.
-Question: How many keys does Max have then?
-Equation: 12 + 9 = 21
-
-Problem: Zoe collects 6 rings a day, for 7 days. Then Zoe puts the rings into 3 sacks, the same number in each, and keeps one sack.
+Problem: Zoe collects 6 rings a day, for 7 days.
 Question: How many rings does Zoe collect?
 Equation: 6 * 7 = 42
 
-Problem: Zoe collects 6 rings a day, for 7 days. Then Zoe puts the rings into 3 sacks, the same number in each, and keeps one sack.
-So far: Zoe has 42 rings.
-Question: How many rings are in each sack?
-Equation: 42 / 3 = 14
+Problem: Max has 15 keys and gives away 6. Later Max has 3 times as many keys.
+So far: Max has 9 keys.
+Question: How many keys does Max have then?
+Equation: 9 * 3 = 27
 
-"""  # noqa: E501  a problem stands on one line
+Problem: Lea has 60 nuts. 25% of them are red, and Lea keeps only those.
+Question: How many nuts does Lea keep?
+Equation: 60 * 25 / 100 = 15
+
+Problem: Tom has 8 pears and gives away 2. Then Tom swaps all the pears: each pear brings 4 coins.
+So far: Tom has 6 pears.
+Question: How many coins does Tom get?
+Equation: 6 * 4 = 24
+
+"""
 
 MOST_CHARACTERS = 300
 """Of the line with the equation; a longer one is no step."""
@@ -170,11 +186,11 @@ class WordProblems:
         return state["problem"] == self.problems
 
     def prompt(self, state: WordState) -> Prompt:
-        """Return solved examples, the problem, what is known so far, and the question of the step."""
+        """Return solved examples, the problem up to the step, the values so far, and the question."""
         problem, step = self._at(state)
         said = " ".join(each.said.format(value=value) for each, value in zip(problem.steps, state["values"], strict=False))
         so_far = f"So far: {said}\n" if said else ""
-        return f"{EXAMPLES}Problem: {problem.text}\n{so_far}Question: {step.question}\nEquation:"
+        return f"{EXAMPLES}Problem: {problem.told(len(state['values']) + 1)}\n{so_far}Question: {step.question}\nEquation:"
 
     def parse(self, text: str) -> JSON:
         """Return the equation on the last line of a reply, and its value.

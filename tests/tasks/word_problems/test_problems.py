@@ -43,6 +43,7 @@ def test_units_are_multiplied_and_cancelled() -> None:
 def test_what_is_known_are_the_numbers_of_the_text_and_the_values_so_far() -> None:
     problem = Problem((BUYS, GIVES))
     assert problem.values() == [48, 43]
+    assert [each.value for each in problem.known([])] == [4, 12]
     assert [each.value for each in problem.known([Fraction(48)])] == [4, 12, 5, 48]
     assert problem.known([Fraction(48)])[-1].unit == PEN
 

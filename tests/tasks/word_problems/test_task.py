@@ -78,7 +78,7 @@ def test_a_prompt_shows_its_own_problem_what_is_known_and_the_question_and_nothi
     state = TASK.state_at(4)
     prompt = str(TASK.prompt(state))
     _, own = prompt.rsplit("\n\n", 1)
-    assert own.startswith(f"Problem: {TASK.problem(1).text}\nSo far: ")
+    assert own.startswith(f"Problem: {TASK.problem(1).told(2)}\nSo far: ")
     assert TASK.problem(0).text not in prompt
     assert own.endswith(f"Question: {TASK.problem(1).steps[1].question}\nEquation:")
     assert "So far" not in str(TASK.prompt(TASK.state_at(3))).rsplit("\n\n", 1)[1]

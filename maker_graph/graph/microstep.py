@@ -239,7 +239,7 @@ def build_microstep(
             **({} if begun else {"vote_question": asked, "vote_rounds": 0}),
             **({} if judged else question.dropped(config)),
             **({"vote_next": 0} if values.get("vote_next") else {}),
-            "vote_judged": judged + judge_all(drawn, reader, earlier, ids_differ=ids_differ),
+            "vote_judged": judged + judge_all(drawn, reader, earlier, judged, ids_differ=ids_differ),
         }
 
     def vote(values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class VoteCount:
     def take(self, drawn: Sequence[Sample]) -> None:
         """Count the samples of a round, in the order of their numbers."""
         ids_differ = self._look(drawn, self._samples)
-        self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
+        self._judged += judge_all(drawn, self._reader, self._samples, self._judged, ids_differ=ids_differ)
         self._samples += drawn
         self.rounds += 1
         self.more = self._next()

@@ -1,5 +1,6 @@
 """A run whose task has a verifier: what is proved is booked as proved, from the vote to the audit."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,16 @@ def test_the_certificate_the_audit_and_the_report_keep_what_is_proved_apart(run:
     said = page.read_text()
     assert "verifier proved the answers of 9 steps" in said
     assert "step 3: 3 * 3 = 9" in said
+    assert "one that is proved decides alone" in said
+    assert "9 steps were decided by no vote, so the lines end above none" in said
+
+
+def test_provenance_says_what_a_proof_rests_on(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    with Run.create(tmp_path / "r", Squares(10), model="sim:perfect", k=3, provenance=path) as run:
+        run.solve()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["by"], line["proved"]) for line in lines[8:]] == [("vote", "9 * 9 = 81"), ("vote", None)]
 
 
 def test_a_run_that_is_proved_throughout_says_so_and_leaves_nothing_to_certify(tmp_path: Path) -> None:
@@ -124,6 +135,23 @@ def test_an_answer_of_the_program_that_the_verifier_calls_invalid_stops_the_run(
         assert run.step == 2
 
 
+@pytest.mark.parametrize("rule", ["check", "verify"])
+def test_a_rule_that_fails_on_an_answer_of_the_program_stops_the_run_after_what_is_before_it(tmp_path: Path, rule: str) -> None:
+    class Sure(Squares):
+        def given(self, item: int) -> int | None:
+            return 3 if item == 9 else None
+
+    def failing(item: int, answer: int) -> bool | Valid:  # noqa: ARG001  the contract's
+        return (True if rule == "check" else Valid("fine")) if item != 9 else bool(1 / 0)
+
+    task = Sure()
+    setattr(task, rule, failing)
+    with Run.create(tmp_path / "r", task, model="sim:perfect", k=2) as run:
+        with pytest.raises(UsageError, match=f"{rule} failed with ZeroDivisionError"):
+            run.solve()
+        assert run.step == 2
+
+
 def test_errors_in_unison_are_open_where_the_verifier_sees_them_and_a_persons_answer_is_verified_too(tmp_path: Path) -> None:
     class Unison(Squares):
         def rehearse(self, item: int) -> Replies:
@@ -136,6 +164,31 @@ def test_errors_in_unison_are_open_where_the_verifier_sees_them_and_a_persons_an
         assert run.answer({4: "4"}).taken == [4]
         summary = run.verify()
     assert summary["wrong"] == 0
+
+
+def test_items_for_which_two_answers_were_proved_wait_for_a_person_and_are_not_voted_on_again(tmp_path: Path) -> None:
+    class Unsound(Items):
+        items = tuple(range(60))
+
+        def prompt(self, item: int) -> str:
+            return f"{item}?"
+
+        def parse(self, text: str) -> int:
+            return int(text)
+
+        def verify(self, item: int, answer: int) -> Valid | Unknown:  # noqa: ARG002  it does not look
+            return Unknown() if answer == 1 else Valid("so it seems", conclusive=True)
+
+        def rehearse(self, item: int) -> Replies:  # noqa: ARG002  all alike
+            return Replies("1", ["2", "3"])
+
+    with Run.create(tmp_path / "r", Unsound(), model="sim:perfect,error=.6", k=3, seed=1) as run:
+        before = run.solve()
+        waiting = [each.number for each in run.open_items()]
+        assert 2 < len(waiting) == before["passed"]
+        after = run.solve()
+        assert [each.number for each in run.open_items()] == waiting
+    assert (after["samples"], after["proved"]) == (before["samples"], before["proved"])
 
 
 def _nothing() -> Unknown:

@@ -44,6 +44,14 @@ def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
+SCRIPT = """
+    import os, sys
+    from maker_graph.verify.limits import limited
+    from tests.verify import verifiers
+    print(limited(verifiers.process)(None, 1).evidence, flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def even() -> Iterator[Limited]:
     """Return a verifier within limits, which many tests share."""
@@ -161,22 +169,42 @@ def test_the_thread_that_asked_first_may_end() -> None:
     verify.close()
 
 
-def test_a_fork_asks_a_process_of_its_own(tmp_path: Path) -> None:
-    verify = limited(verifiers.process, seconds=20)
-    ours = verify(None, 1)
-    pid = os.fork()
-    if pid == 0:  # no test of its own: it only says what it found
-        try:
-            (tmp_path / "found").write_text(str(getattr(verify(None, 1), "evidence", "")))
-            verify.close()
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
-    theirs = (tmp_path / "found").read_text()
-    assert theirs.isdigit()
-    assert Valid(theirs) != ours
-    assert verify(None, 1) == ours, "the fork left our process alone"
-    verify.close()
+def test_what_it_started_ends_with_it(tmp_path: Path) -> None:
+    worker, told = Worker(), tmp_path / "pids"
+    worker.ask(verifiers.even, None, 2, seconds=20)
+    assert isinstance(worker.ask(verifiers.spawns, str(told), 1, seconds=1), Unknown)
+    wait_until(lambda: not any(runs(int(pid)) for pid in told.read_text().split()))
+
+
+FORKS = """
+    import signal, threading
+    from maker_graph.verify.limits import Worker
+    worker = Worker()
+    ask = lambda verify, *given: worker.ask(verify, *given, seconds=20)
+    ours = ask(verifiers.process, None, 1)
+    if sys.argv[1] == "held":  # a question is under way, and its lock is held, when the process forks
+        threading.Thread(target=ask, args=(verifiers.sleeps, sys.argv[2], 1), daemon=True).start()
+        while not os.path.exists(sys.argv[2]) or not open(sys.argv[2]).read(): pass
+    if (pid := os.fork()) == 0:
+        signal.alarm(30)
+        theirs = ask(verifiers.process, None, 1)
+        print("another" if theirs.evidence != ours.evidence else "the same", flush=True)
+        worker.close()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    if sys.argv[1] == "free":
+        print("kept" if ask(verifiers.process, None, 1) == ours else "lost", flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(("lock", "says"), [("free", ["another", "0", "kept"]), ("held", ["another", "0"])])
+def test_a_fork_asks_a_process_of_its_own(lock: str, says: list[str], tmp_path: Path) -> None:
+    source = textwrap.dedent(SCRIPT) + textwrap.dedent(FORKS)
+    command = [sys.executable, "-W", "ignore", "-c", source, lock, str(tmp_path / "told")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split()[1:] == says, done.stderr
 
 
 def test_an_interrupted_question_leaves_no_answer_to_the_next(tmp_path: Path) -> None:
@@ -203,14 +231,6 @@ def test_an_interrupted_question_leaves_no_answer_to_the_next(tmp_path: Path) ->
     assert not runs(int(told.read_text()))
     assert worker.ask(verifiers.even, None, 4, seconds=20) == Valid("4 is even", conclusive=True)
     worker.close()
-
-
-SCRIPT = """
-    import os, sys
-    from maker_graph.verify.limits import limited
-    from tests.verify import verifiers
-    print(limited(verifiers.process)(None, 1).evidence, flush=True)
-"""
 
 
 def script(more: str, folder: Path, *, stdin: bool = False) -> subprocess.Popen[str]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +41,14 @@ def sleeps(state: object, answer: object) -> Verification:  # noqa: ARG001
         Path(state).write_text(str(os.getpid()))
     while True:
         time.sleep(1)
+
+
+def spawns(state: str, answer: object) -> Verification:
+    """Start a process, say in a file which, and wait for ever, deaf to polite signals."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with subprocess.Popen(["sleep", "1000"]) as started:  # noqa: S607  wherever it is
+        Path(state).write_text(f"{os.getpid()} {started.pid}")
+        return sleeps(None, answer)
 
 
 def busy(state: object, answer: object) -> Verification:

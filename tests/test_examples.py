@@ -48,7 +48,7 @@ SAYS = (
 """What the blocks of the pages print."""
 
 TRIED = {"own_task": "Addition", "acting": "Order", "prices": "Prices"}
-OF_FOLDERS = [EXAMPLES / name / "README.md" for name in ("app_testing", "ledger")]
+OF_FOLDERS = [EXAMPLES / name / "README.md" for name in ("app_testing", "ledger", "sql_flow")]
 PAGES = [*sorted(EXAMPLES.glob("*.md")), *OF_FOLDERS, *sorted((ROOT / "docs").glob("*.md"))]
 
 

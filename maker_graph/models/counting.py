@@ -1,5 +1,6 @@
 """A vote while it is taken, round by round, by whoever draws its samples without a graph."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from maker_graph.core.decision import Decision, decide, next_draw
@@ -48,6 +49,13 @@ class VoteCount:
         self._samples += drawn
         self.rounds += 1
         self.more = self._next()
+
+    async def atake(self, drawn: Sequence[Sample]) -> None:
+        """Do as `take`; a verifier, which may take seconds, is asked in a thread, so that other votes go on meanwhile."""
+        if self._reader.verify is None:
+            self.take(drawn)
+        else:
+            await asyncio.to_thread(self.take, drawn)
 
     def decision(self) -> Decision:
         """Return how the vote ended."""

@@ -1,12 +1,14 @@
 """A run whose task has a verifier: what is proved is booked as proved, from the vote to the audit."""
 
+import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from maker_graph import Invalid, Items, PartsTask, Run, Unknown, UsageError, Valid, create_maker, vote
+from maker_graph import Invalid, Items, PartsTask, Run, Unknown, UsageError, Valid, avote, create_maker, create_microstep, vote
 from maker_graph.report.certificate import as_json
 from maker_graph.simulation import Replies
 from tests.conftest import Scripted, replies
@@ -211,6 +213,37 @@ def test_a_vote_without_a_graph_knows_verifiers() -> None:
     assert (decision["answer"], decision["proved"], asked) == (5, "5 * 5 = 25", [0, 1, 2])
     with pytest.raises(UsageError, match=r"verify .*answer"):
         vote(draw, answer=int, verify=_nothing, k=2)  # type: ignore[arg-type]  # it takes no answer
+
+
+async def test_while_a_verifier_thinks_other_votes_go_on() -> None:
+    both = threading.Barrier(2)
+
+    def verify(*given: Any) -> Valid:
+        both.wait(20)  # until another vote verifies as well
+        return Valid(f"{given[-1]} is it", conclusive=True)
+
+    async def draw(_: int) -> str:
+        return "5"
+
+    voted = [avote(draw, answer=int, verify=verify, k=2) for _ in range(2)]
+    assert [decision["proved"] for decision in await asyncio.gather(*voted)] == ["5 is it"] * 2
+    node = create_microstep(Scripted(script=replies("5")), prompt=lambda _: "?", verify=verify, k=2)
+    said = await asyncio.gather(*(node.ainvoke({"messages": []}) for _ in range(2)))
+    assert [state["messages"][-1].content for state in said] == ["5", "5"]
+
+
+def test_items_are_verified_beside_each_other(tmp_path: Path) -> None:
+    both, waits = threading.Barrier(2), [4, 9]
+
+    class Slow(Squares):
+        def verify(self, item: int, answer: int) -> Valid | Unknown:
+            if item in waits:
+                waits.remove(item)  # a proof is asked for again when the run is over, one after the other
+                both.wait(20)
+            return super().verify(item, answer)
+
+    with Run.create(tmp_path / "r", Slow(4), model="sim:perfect", k=2) as run:
+        assert run.solve()["proved"] == 4
 
 
 class Both:

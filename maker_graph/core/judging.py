@@ -88,6 +88,7 @@ class _Read(NamedTuple):
 
 
 _GARBLED = _Read("malformed", "control characters or lone surrogates in the reply", "", None)
+_NOTES = _Read("malformed", "notes in the place of an answer", "", None)
 _TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
 
 
@@ -103,8 +104,8 @@ def judge_all(
     repeated = copies((*earlier, *samples), ids_differ=ids_differ)
     judged = []
     for sample in samples:
-        if sample.garbled:
-            judged.append(_judged(sample, _GARBLED, "malformed"))
+        if sample.garbled or sample.call == "first":
+            judged.append(_unread(sample, "copy" if sample.index in repeated else None, reading))
             continue
         parse = reading.parse if reading.parse_of is None else reading.parse_of(sample.index)
         if (parse, sample.text) not in known:
@@ -121,6 +122,15 @@ def judge_all(
     return judged
 
 
+def _unread(sample: Sample, flag: str | None, reading: Reader) -> Judged:
+    """Return a sample that nobody reads, discarded: its text is garbled, or it is the notes that a flagged first call made."""
+    if sample.garbled:
+        return _judged(sample, _GARBLED, "malformed")
+    if len(sample.text) > MAX_CHARACTERS:
+        return _judged(sample, _TOO_LONG, "malformed")
+    return _judged(sample, _NOTES, flag or raised(reading.red_flags, sample) or "malformed")
+
+
 def judge(sample: Sample, reading: Reader) -> Judged:
     """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
 
@@ -131,14 +141,22 @@ def judge(sample: Sample, reading: Reader) -> Judged:
 
 
 def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
+    first = sample.reasoned
+    why = read.why if flag == read.flag else visible(explained(flag or "", sample))[:300]
+    if flag is not None and sample.call:
+        why = f"in the {sample.call} call{': ' * bool(why)}{why}"
     judged = Judged(
         index=sample.index,
         text=visible(sample.text),
         flag=flag,
-        why=read.why if flag == read.flag else visible(explained(flag or "", sample))[:300],
+        why=why,
         candidate=read.candidate,
         answer=read.answer,
-        usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
+        usage=Usage(
+            input=sample.input_tokens + (first["input"] if first else 0),
+            cached=sample.cached_tokens + (first["cached"] if first else 0),
+            output=sample.output_tokens + (first["output"] if first else 0),
+        ),
         lost=sample.lost,
     )
     return {**judged, "fallback": True} if sample.fallback else judged

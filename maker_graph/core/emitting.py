@@ -3,10 +3,11 @@
 A small model that has to reason in the form of its answer does both badly. With an `Emit` it is asked the question and told to
 reason as it likes. A second, short call sees the question and what the first one said, and writes the answer in its form.
 
-What this takes away: a malformed reply is also a sign of confusion, which one then no longer sees. So the errors among the votes may rise while the malformed replies fall. `docs/emit.md` says when it pays.
+What this takes away: a malformed reply is also a sign of confusion, which one then no longer sees. So the errors among votes
+may rise while the malformed replies fall. `docs/emit.md` says when it pays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,7 @@ class Emit:
         reason: what the first call is told after the question.
         max_tokens: the output cap of the second call; None leaves it to the model.
         temperature: of the second call; None leaves it to the model.
+        stop: texts at which the reasoning ends, such as a line's end for a base model; those of the vote end the second call.
         calls: how the requests of `model` are made, where not as those of the votes.
 
     Raises:
@@ -50,6 +52,7 @@ class Emit:
     reason: str = REASON
     max_tokens: int | None = FORM_TOKENS
     temperature: float | None = 0.0
+    stop: Sequence[str] = ()
     calls: Any = None
 
     def __post_init__(self) -> None:
@@ -59,6 +62,7 @@ class Emit:
                 raise UsageError(f"Emit's {name} is a text that says what to do, not {value!r}.")
         if self.max_tokens is not None:
             checks.whole("Emit's max_tokens", self.max_tokens)
+        object.__setattr__(self, "stop", checks.texts("Emit's stop", self.stop))
         number = isinstance(self.temperature, int | float) and not isinstance(self.temperature, bool)
         if self.temperature is not None and not (number and self.temperature >= 0):
             raise UsageError(f"Emit's temperature is a number of at least 0, or None, not {self.temperature!r}.")
@@ -77,7 +81,7 @@ class Emit:
         if self.model is not None and not isinstance(self.model, str):
             raise UsageError("A run keeps the name of the model that writes the answers: give Emit(model='provider:model').")
         names = ("model", "prompt", "reason", "max_tokens", "temperature")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, "stop": list(self.stop)}
 
 
 def kept_emit(said: object) -> dict[str, Any] | None:
@@ -109,7 +113,7 @@ def emit_of(said: object) -> Emit | None:
         try:
             return Emit(**said)
         except TypeError as error:
-            raise UsageError(f"emit has model, prompt, reason, max_tokens and temperature ({error}).") from None
+            raise UsageError(f"emit has model, prompt, reason, max_tokens, temperature and stop ({error}).") from None
     if not isinstance(said, Emit):
         raise UsageError(f"emit is True, the name of a model, or Emit(...), not {said!r:.80}.")
     return said

@@ -169,7 +169,7 @@ def sampler_for(
         temperature=voting.temperatures,
         max_tokens=voting.output_cap,
         seed=voting.seed,
-        stop=voting.stop if emit is None else (),
+        stop=voting.stop if emit is None else emit.stop,
         schema=schema if emit is None else None,
         calls=calls,
         salt=salt,

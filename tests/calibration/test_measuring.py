@@ -11,6 +11,7 @@ from maker_graph import Unknown, Valid
 from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import open_calibration
 from maker_graph.calibration.measuring import calibrate
+from maker_graph.core.emitting import Emit
 from maker_graph.errors import LimitReached
 from maker_graph.models.resolving import resolve_model
 from maker_graph.run.account import Limits
@@ -135,3 +136,16 @@ def test_without_a_verifier_nothing_of_it_stands_in_the_file(tmp_path: Path) -> 
         asyncio.run(calibrate(calibration, Hanoi(3), resolve_model("sim:perfect"), "scripted"))
         calibration.conclude("scripted", None)
     assert "verified" not in (tmp_path / "c.jsonl").read_text()
+
+
+def test_both_calls_of_a_sample_are_measured_and_each_is_paid_at_its_own_price(tmp_path: Path) -> None:
+    task = Hanoi(3)
+    for name, writer, price in (("same", None, 0.06 * 7), ("other", "sim:perfect", 0.03 * 7)):
+        request = request_of(samples=3, emit=Emit(model=writer).to_json())
+        model = Scripted(script=lambda _, prompt: "nothing" if "begin of notes" in prompt else "I move a disk.")
+        with open_calibration(tmp_path / f"{name}.jsonl", request) as calibration:
+            asyncio.run(calibrate(calibration, task, model, "scripted", price=lambda _: 0.01))
+            result = calibration.conclude("scripted", None)
+        assert sum(step.cost for step in calibration.steps) == pytest.approx(price)
+        assert result.flags == {"malformed": 1.0}
+        assert len(model.log) == (42 if writer is None else 21)

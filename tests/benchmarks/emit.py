@@ -9,8 +9,9 @@ maker_graph's own samplers and red flags, one question after the other, so that 
 Another call goes on. `table` says of each way how many samples are malformed, how many of the others are wrong, how alike
 samples of one question err, what a vote makes of them, and the tokens.
 
-The simulation is of a model that errs in form and in substance, and more often in substance where it errs in form. What it is
-told is in `WORLD`: the share of confused samples, how often these err and break the form, and the same of all others.
+The simulation is of a model that errs in form and in substance, and more often in substance where it errs in form: `World` has
+its figures. Confusion is a property of the question, drawn once for each, so that samples of one question err alike. A second
+call writes down what the first one said, right or wrong: it mends the form and no answer.
 """
 
 import argparse
@@ -163,9 +164,6 @@ def summed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for read in [[answer for answer in each["answers"] if answer is not None]]
     ]
     right, valid = sum(r for r, _ in pairs), sum(n for _, n in pairs)
-    p = right / valid if valid else float("nan")
-    two = sum(n * (n - 1) for _, n in pairs)
-    both = sum(r * (r - 1) for r, _ in pairs) / two if two else float("nan")
     ends = Counter(raced(each["answers"], each["truth"], AheadBy(2, within=4)) for each in found)
     flags = Counter(str(flag).split()[0] for each in found for flag in each["flags"] if flag)
     return {
@@ -173,14 +171,94 @@ def summed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "samples": samples,
         "flagged": round(1 - valid / samples, 3),
         "flags": dict(flags),
-        "wrong_of_valid": round(1 - p, 3),
+        **correlated(pairs),
         "right_of_all": round(right / samples, 3),
-        "rho": round((both - p * p) / (p * (1 - p)), 2) if 0 < p < 1 else None,
         "voted": {name: round(ends[name] / len(found), 3) for name in ("right", "wrong", "passed")},
         "calls_a_sample": round(sum(each["calls"] for each in found) / samples, 2),
         "input_a_sample": round(sum(each["input"] for each in found) / samples, 1),
         "output_a_sample": round(sum(each["output"] for each in found) / samples, 1),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A simulated model.
+
+    Attributes:
+        confused: the mean share of confused samples; a question's own is drawn from Beta(confused, 1 - confused).
+        wrong: how often a clear sample is wrong, and a confused one.
+        malformed: how often the reply of one call breaks the form, of a clear sample and of a confused one.
+        reasoned: what free reasoning leaves of the errors of clear samples.
+        written: how often a second call breaks the form, whoever reasoned.
+    """
+
+    confused: float = 0.2
+    wrong: tuple[float, float] = (0.05, 0.6)
+    malformed: tuple[float, float] = (0.1, 0.6)
+    reasoned: float = 1.0
+    written: float = 0.02
+
+
+WORLDS = {
+    "malformed is a sign, reasoning helps nothing": World(),
+    "malformed is a sign, reasoning halves clear errors": World(reasoned=0.5),
+    "the form leaves no room to reason": World(wrong=(0.3, 0.6), reasoned=0.2),
+    "the form is hard, and no sign of anything": World(malformed=(0.5, 0.5), reasoned=0.5),
+}
+RULES = (2, 3, 4)
+QUESTIONS = 20_000
+MOST = 40
+
+
+def imagined(world: World, way: str) -> dict[str, Any]:
+    """Return the figures of a simulated model in a way."""
+    rng, calls = random.Random(SEED), 1 if way == "plain" else 2
+    tally = {k: Counter[str]() for k in RULES}
+    drawn = dict.fromkeys(RULES, 0)
+    pairs, malformed, samples = [], 0, 0
+    for _ in range(QUESTIONS):
+        share = rng.betavariate(world.confused, 1 - world.confused)
+        answers = []
+        for _ in range(MOST):
+            confused = rng.random() < share
+            error = world.wrong[confused] * (world.reasoned if way == "emit" and not confused else 1)
+            answer = rng.choices(["wrong", "other"], [3, 1])[0] if rng.random() < error else "right"
+            broken = rng.random() < (world.malformed[confused] if way == "plain" else world.written)
+            answers.append(None if broken else answer)
+        five = answers[:SAMPLES]
+        samples, malformed = samples + len(five), malformed + five.count(None)
+        pairs.append((five.count("right"), len(five) - five.count(None)))
+        for k in RULES:
+            ballot: Counter[str] = Counter()
+            for number, answer in enumerate(answers, start=1):
+                if answer is not None:
+                    ballot[answer] += 1
+                verdict = AheadBy(k)(ballot)
+                if isinstance(verdict, Decided) or number == MOST:
+                    ending = verdict.candidate if isinstance(verdict, Decided) else "open"
+                    tally[k]["wrong" if ending == "other" else ending] += 1
+                    drawn[k] += number
+                    break
+    return {
+        "malformed": round(malformed / samples, 3),
+        **correlated(pairs),
+        "voted": {
+            f"ahead by {k}": {
+                "wrong": round(tally[k]["wrong"] / QUESTIONS, 4),
+                "open": round(tally[k]["open"] / QUESTIONS, 4),
+                "calls": round(calls * drawn[k] / QUESTIONS, 2),
+            }
+            for k in RULES
+        },
+    }
+
+
+def correlated(pairs: Sequence[tuple[int, int]]) -> dict[str, float | None]:
+    """Return how many of the valid samples are wrong, and the correlation of being right within a question."""
+    right, valid = sum(r for r, _ in pairs), sum(n for _, n in pairs)
+    p, two = right / max(1, valid), sum(n * (n - 1) for _, n in pairs)
+    both = sum(r * (r - 1) for r, _ in pairs) / two if two else 0.0
+    return {"wrong_of_valid": round(1 - p, 3), "rho": round((both - p * p) / (p * (1 - p)), 2) if 0 < p < 1 else None}
 
 
 def main() -> None:
@@ -199,9 +277,13 @@ def main() -> None:
         asyncio.run(draw(given))
         return
     found = lines(given.votes)
-    both = {row for row in {each["row"] for each in found} if {e["way"] for e in found if e["row"] == row} == set(WAYS)}
-    real = {way: summed([each for each in found if each["way"] == way and each["row"] in both]) for way in WAYS}
-    result = {"real": real}
+    ways: dict[int, set[str]] = {}
+    for each in found:
+        ways.setdefault(each["row"], set()).add(each["way"])
+    both = {row for row, had in ways.items() if had == set(WAYS)}
+    real = {way: summed([each for each in found if each["way"] == way and each["row"] in both]) for way in WAYS} if both else {}
+    simulated = {name: {way: imagined(world, way) for way in WAYS} for name, world in WORLDS.items()}
+    result = {"real": real, "simulated": simulated}
     print(json.dumps(result, indent=1))
     if given.out is not None:
         given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

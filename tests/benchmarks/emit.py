@@ -230,9 +230,9 @@ def imagined(world: World, way: str) -> dict[str, Any]:
         pairs.append((five.count("right"), len(five) - five.count(None)))
         for k in RULES:
             ballot: Counter[str] = Counter()
-            for number, answer in enumerate(answers, start=1):
-                if answer is not None:
-                    ballot[answer] += 1
+            for number, given in enumerate(answers, start=1):
+                if given is not None:
+                    ballot[given] += 1
                 verdict = AheadBy(k)(ballot)
                 if isinstance(verdict, Decided) or number == MOST:
                     ending = verdict.candidate if isinstance(verdict, Decided) else "open"

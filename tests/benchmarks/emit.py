@@ -3,11 +3,11 @@
     python tests/benchmarks/emit.py draw --url http://127.0.0.1:8011/v1 --votes emit_votes.jsonl
     python tests/benchmarks/emit.py table --votes emit_votes.jsonl --out tests/benchmarks/results/emit.json
 
-The questions are orders in a sentence, which a seeded generator makes; the answer is a JSON object of the item, how many of it
-and what all of it costs. `draw` asks each of them five times in each of two ways, `plain` (one call) and `emit` (two), through
-maker_graph's own samplers and red flags, one question after the other, so that both have seen the same ones whenever it ends.
-Another call goes on. `table` says of each way how many samples are malformed, how many of the others are wrong, how alike
-samples of one question err, what a vote makes of them, and the tokens.
+The questions are orders in a sentence, which a seeded generator makes; the answer is a JSON object of the item, how many of it in
+three digits, and the price of one in dollars and cents. `draw` asks each of them five times in each of two ways, `plain` (one
+call) and `emit` (two), through maker_graph's own samplers and red flags, one question after the other, so that both have seen the
+same ones whenever it ends. Another call goes on. `table` says of each way how many samples are malformed, how many of the others
+are wrong, how alike samples of one question err, what a vote makes of them, and the tokens.
 
 The simulation is of a model that errs in form and in substance, and more often in substance where it errs in form: `World` has
 its figures. Confusion is a property of the question, drawn once for each, so that samples of one question err alike. A second
@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -45,31 +46,27 @@ SENTENCES = (
     "Hello, my order is {n} {item} at {price} dollars each. Thank you!",
     "Could I get {n} of the {item} that cost ${price} each?",
 )
-SHOWN = ((3, "pens", 2), (5, "forks", 4), (2, "tables", 9), (6, "bottles", 3), (4, "hats", 7), (7, "spoons", 2), (8, "bags", 5))
+SHOWN = ((3, "pens", 2), (5, "forks", 4), (2, "tables", 9), (6, "bottles", 3))
 PROMPT = (
-    "Each order is written down as JSON: the item, how many of it, and what all of it costs in dollars.\n\n"
+    "Each order is written down as JSON: the item, the quantity in three digits, the price of one in dollars and cents.\n\n"
     + "".join(
         f"Order: {SENTENCES[i % 4].format(n=n, item=item, price=price)}\n"
-        f'JSON: {{"item": "{item}", "quantity": {n}, "total": {n * price}}}\n\n'
+        f'JSON: {{"item": "{item}", "quantity": "{n:03}", "price": "{price:.2f}"}}\n\n'
         for i, (n, item, price) in enumerate(SHOWN)
     )
     + "Order: "
 )
-REASON = (
-    "The same orders in words:\n"
-    + "".join(f"{item}: {n} at ${price} each. {n} times {price} is {n * price}.\n" for n, item, price in SHOWN)
-    + "The last order, in words:"
-)
-WRITE = "The last order, with the total of these notes.\nJSON:"
-WAYS = {"plain": None, "emit": Emit(reason=REASON, prompt=WRITE, max_tokens=FORM_CAP, stop=("\n",))}
+REASON = "In words, the orders are: " + " ".join(f'"{n} {item}, ${price} each"' for n, item, price in SHOWN) + ' and "'
+WRITE = "The last order:\nJSON:"
+WAYS = {"plain": None, "emit": Emit(reason=REASON, prompt=WRITE, max_tokens=FORM_CAP, stop=("\n", '"'))}
 
 
 class Order(TypedDict):
     """The answer."""
 
     item: str
-    quantity: int
-    total: int
+    quantity: str
+    price: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ def questions(number: int) -> list[Question]:
     for i in range(number):
         n, price, item = rng.randrange(2, 10), rng.randrange(2, 10), rng.choice(ITEMS)
         text = SENTENCES[i % len(SENTENCES)].format(n=n, price=price, item=item)
-        found.append(Question(text, Order(item=item, quantity=n, total=n * price)))
+        found.append(Question(text, Order(item=item, quantity=f"{n:03}", price=f"{price:.2f}")))
     return found
 
 
@@ -109,7 +106,7 @@ async def draw(given: argparse.Namespace) -> None:
                 return
             prompt = PROMPT + question.text + ("\nJSON:" if way == "plain" else "")
             samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(SAMPLES)))
-            reader = Reader(reader_of(Order).parse, None, None, voting_of(way).flags)
+            reader = Reader(order_in, None, None, voting_of(way).flags)
             judged = judge_all(samples, reader)
             line = {
                 "row": row,
@@ -131,12 +128,24 @@ def lines(votes: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in votes.read_text(encoding="utf-8").splitlines()] if votes.exists() else []
 
 
+def order_in(text: str) -> Order:
+    """Return the order that a reply is.
+
+    Raises:
+        ValueError: it is none, or not in its form.
+    """
+    found: Order = reader_of(Order).parse(text)
+    if not re.fullmatch(r"\d{3}", found["quantity"]) or not re.fullmatch(r"\d+\.\d\d", found["price"]):
+        raise ValueError("the quantity has three digits, and the price dollars and cents")
+    return found
+
+
 def judged_right(answer: Any, truth: Any) -> bool:
     """Say whether an answer is right; the item may be written with a capital or with a unit before it."""
     if not isinstance(answer, dict):
         return bool(answer == truth)
-    said = (answer["item"].lower().strip(), answer["quantity"], answer["total"])
-    return bool(said == (truth["item"], truth["quantity"], truth["total"]))
+    said = (answer["item"].lower().strip(), answer["quantity"], answer["price"])
+    return bool(said == (truth["item"], truth["quantity"], truth["price"]))
 
 
 def raced(answers: Sequence[Any], truth: Any, rule: AheadBy) -> str:

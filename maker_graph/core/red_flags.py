@@ -118,7 +118,7 @@ def truncated(sample: Sample) -> bool:
 def too_long(limit: int | None, form: int | None = None) -> RedFlag:
     """Return the flag for replies of more than `limit` output tokens (750 in the paper, section 4.4).
 
-    Of a sample that is two calls, `form` is the limit of the second one. None is no limit.
+    Of a sample that is two calls, `form` is the limit of the second one, if not the same. A `limit` of None is none for the first.
 
     Tokens are counted as the provider counts them, or by `estimated_tokens` where it does not.
 
@@ -126,12 +126,11 @@ def too_long(limit: int | None, form: int | None = None) -> RedFlag:
     >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
     ('too_long', True)
     """
-    for each in (limit, form):
-        if each is not None:
-            whole("The limit of too_long, in tokens,", each)
+    for each in [each for each in (limit, form) if each is not None] or [limit]:
+        whole("The limit of too_long, in tokens,", each)
 
     def too_long(sample: Sample) -> bool:
-        most = form if sample.call == "second" else limit
+        most = form if sample.call == "second" and form is not None else limit
         return most is not None and sample.output_tokens > most
 
     return too_long

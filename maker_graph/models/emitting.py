@@ -216,11 +216,8 @@ def with_text(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
 def fenced(text: str) -> str:
     """Return what a model said, between two lines that it does not hold.
 
-    >>> print(fenced("So it is 2."))  # doctest: +ELLIPSIS
-    Notes on this question, by a model. They stand between the two lines with ...
-    --- begin of notes 55ee97e9 ---
-    So it is 2.
-    --- end of notes 55ee97e9 ---
+    >>> fenced("So it is 2.").splitlines()[1:]
+    ['--- begin of notes 10756a6e ---', 'So it is 2.', '--- end of notes 10756a6e ---']
     """
     name = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
     while name in text:

@@ -4,8 +4,8 @@
     python tests/benchmarks/emit.py table --votes emit_votes.jsonl --out tests/benchmarks/results/emit.json
 
 The questions are orders in a sentence, which a seeded generator makes; the answer is a JSON object of the item, how many of it
-in three digits, and the price of one in dollars and cents. `draw` asks each of them five times in each of two ways, `plain` (one
-call) and `emit` (two), through maker_graph's own samplers and red flags, one question after the other, so that both have seen
+in three digits, and the price of one in dollars and cents. `draw` asks each of them five times in each of two ways, `plain`
+(one call) and `emit` (two), through maker_graph's own samplers and red flags, one question after the other, so that both saw
 the same ones whenever it ends. Another call goes on. `table` says of each way how many samples are malformed, how many of the
 others are wrong, how alike samples of one question err, what a vote makes of them, and the tokens.
 

@@ -10,7 +10,7 @@ reply; *invalid*, the answer breaks a rule of the domain; *copy*, the reply was 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -118,7 +118,7 @@ def truncated(sample: Sample) -> bool:
 def too_long(limit: int | None, form: int | None = None) -> RedFlag:
     """Return the flag for replies of more than `limit` output tokens (750 in the paper, section 4.4).
 
-    Of a sample that is two calls, `form` is the limit of the second one, if not the same. A `limit` of None is none for the first.
+    Of a sample that is two calls, `form` is the limit of the second one, if it has its own; then `limit` may be None, no limit.
 
     Tokens are counted as the provider counts them, or by `estimated_tokens` where it does not.
 
@@ -126,7 +126,8 @@ def too_long(limit: int | None, form: int | None = None) -> RedFlag:
     >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
     ('too_long', True)
     """
-    for each in [each for each in (limit, form) if each is not None] or [limit]:
+    limits: list[Any] = [each for each in (limit, form) if each is not None]
+    for each in limits or [limit]:
         whole("The limit of too_long, in tokens,", each)
 
     def too_long(sample: Sample) -> bool:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -148,7 +149,8 @@ async def _asked(  # noqa: PLR0917  the same for all steps of a model
     parse_of = None if varied is None else parse_for(*varied)
     how = replace(reading_of(part, state, check=request.check), red_flags=voting.flags, parse_of=parse_of)
     truth = _truth_of(part, state, how) if request.truth and not request.labels else request.labels.get(number)
-    judged = judge_all(samples, how, ids_differ=ids_differ)
+    judge = partial(judge_all, samples, how, ids_differ=ids_differ)
+    judged = judge() if how.verify is None else await asyncio.to_thread(judge)
     if any(j["flag"] == "copy" for j in judged):
         raise UsageError(
             f"Samples of {name} are copies of earlier replies: a cache answers in its place, and nothing can be "

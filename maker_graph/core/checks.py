@@ -132,10 +132,7 @@ def truth(what: str, value: object) -> bool:
     """
     if value is True or value is False:
         return value
-    told = "a coroutine, which nobody awaits" if inspect.iscoroutine(value) else shown(value)
-    if inspect.iscoroutine(value):
-        value.close()
-    raise UsageError(f"{what} must return True or False, and it returned {told}.")
+    raise UsageError(f"{what} must return True or False, and it returned {shown(value)}.")
 
 
 def broken_rule(check: Callable[..., object], *given: object) -> str | None:
@@ -162,7 +159,10 @@ def failed(what: str, error: BaseException) -> UsageError:
 
 
 def shown(value: Any) -> str:
-    """Return a value with its type, cut short, for an error."""
+    """Return a value that a function should not have returned, with its type, cut short, for an error."""
+    if inspect.iscoroutine(value):
+        value.close()  # or Python warns that nobody did
+        return "a coroutine, which nobody awaits"
     return f"{_cut(repr(value))} ({type(value).__name__})"
 
 

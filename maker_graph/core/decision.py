@@ -8,8 +8,9 @@ No rule ever declares a silent winner. A vote ends undecided when
 - so many red flags have come in a row, with no vote between or after them: the model is stuck on this prompt;
 - ten valid samples have come and no two agree: then the answers hold something that varies freely;
 - a verifier proved two different answers: then it is wrong about one of them;
-- the rule says that it is hung. Then the step is contested, and its decision says `passed`: more votes of the same kind would
-  decide it, and often wrongly. The others are stuck.
+- the rule says that it is hung.
+In the last two cases the step is contested, and its decision says `passed`: more votes of the same kind would decide it, and
+often wrongly. In the others it is stuck.
 
 A proof ends a vote before the rule is asked (`core/verifying.py`): the first sample whose answer is proved decides, in the
 order of launch. So a vote with a verifier begins with one sample, and draws one at a time until a sample is valid; from then on
@@ -102,7 +103,8 @@ class Decision(Vote):
         first_agrees: whether the very first sample of the step, alone, gives the decided answer.
         tried: the votes of earlier rungs, undecided all of them; none of their votes counts here.
         replies: the last replies, if it is undecided.
-        passed: true if it is undecided because the rule gave it up: it is contested, and not stuck. Left out otherwise.
+        passed: true if it is undecided because the rule gave it up, or because a verifier proved two answers: it is contested,
+            and not stuck. Left out otherwise.
         part: the part of the task that it is about; left out where the task has only one.
         proved: what the proof of the answer rests on, if a verifier proved it: one sample decided then. Left out otherwise.
         merged: true if `key` made the winner: counted as whole answers, another one has the most votes. Left out otherwise.
@@ -182,14 +184,14 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
-    if not proofs and given_up(ballot, voting.rule):
-        decision["passed"] = True
-    if proofs and winner is not None:
-        decision["proved"] = winner["evidence"]
-    elif winner is not None and _merged(judged, winner):
-        decision["merged"] = True
     if standings := count(j["verified"] for j in judged if "verified" in j and j["flag"] is None):
         decision["verified"] = standings
+    if winner is None and given_up(decision, voting.rule):
+        decision["passed"] = True
+    elif winner is not None and proofs:
+        decision["proved"] = winner["evidence"]
+    elif winner is not None and _merged(judged, ballot, winner["candidate"]):
+        decision["merged"] = True
     if fallbacks := sum(j.get("fallback", False) for j in judged):
         decision["fallbacks"] = fallbacks
     return decision
@@ -200,22 +202,30 @@ def _proofs(judged: Sequence[Judged]) -> list[Judged]:
     return [j for j in judged if j.get("verified") == "proved" and j["flag"] is None]
 
 
-def _merged(judged: Sequence[Judged], winner: Judged) -> bool:
-    """Return whether another answer than the winner's has the most votes, if each answer counts as it stands.
+def _merged(judged: Sequence[Judged], ballot: Mapping[str, int], winner: str) -> bool:
+    """Return whether the winner has the most votes, and no answer of its own has the most if each counts as it stands.
 
-    So it is where `key` made one candidate of several answers, and they won together only.
+    So it is where `key` made one candidate of several answers, and they won together only. A winner with fewer votes than
+    another is the work of the rule.
     """
-    votes = [j for j in judged if j["flag"] is None]
-    if all(j["candidate"] == winner["candidate"] for j in votes):
+    if len(ballot) == 1 or ballot[winner] < max(ballot.values()):
         return False
-    whole = Counter((j["candidate"], canonical(j["answer"], own=True)) for j in votes)
+    whole = Counter((j["candidate"], canonical(j["answer"], own=True)) for j in judged if j["flag"] is None)
     most = max(whole.values())
-    return all(candidate != winner["candidate"] for (candidate, _), number in whole.items() if number == most)
+    return all(candidate != winner for (candidate, _), number in whole.items() if number == most)
 
 
-def given_up(ballot: Mapping[str, int], rule: StoppingRule) -> bool:
-    """Return whether `rule` gives up a vote that stands so: the step is contested, and passed on."""
-    return isinstance(checked_verdict(rule, ballot), Hung)
+def given_up(vote: Vote, rule: StoppingRule) -> bool:
+    """Return whether a vote that nobody won was given up by `rule`, or is disputed: the step is contested, and not stuck."""
+    return disputed(vote) or isinstance(checked_verdict(rule, vote["ballot"]), Hung)
+
+
+def disputed(vote: Vote) -> bool:
+    """Return whether a verifier proved two different answers in a vote that nobody won.
+
+    The next proof would decide the step, and be worth nothing. So nobody votes on it again, on no rung: a person answers it.
+    """
+    return bool(vote.get("verified", {}).get("proved"))
 
 
 def rung_of(by: str) -> int:

@@ -2,7 +2,7 @@
 
 A sample is discarded for the first thing that speaks against it: what is seen of the raw reply (`red_flags.py`), a copy of an
 earlier one, a reply that cannot be read, an answer that `check` or the verifier calls invalid. The verifier comes last, since
-it may take seconds: it is asked once about each answer of a round, and never about one that is discarded anyway.
+it may take seconds: it is asked once about each answer of a vote, and never about one that is discarded anyway.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,11 @@ from maker_graph.core.characters import visible
 from maker_graph.core.checks import broken_rule
 from maker_graph.core.copies import copies
 from maker_graph.core.red_flags import RedFlag, Sample, explained, raised
-from maker_graph.core.verifying import Standing, Unknown, Valid, verification_of
+from maker_graph.core.verifying import Standing, Unknown, standing_of, verification_of
 from maker_graph.errors import Incomparable, Invalid
+
+MOST_SAID = 300
+"""Characters that are kept of what a parser, a check or a verifier says."""
 
 
 class Usage(TypedDict):
@@ -93,19 +96,25 @@ _TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} charact
 
 
 def judge_all(
-    samples: Sequence[Sample], reading: Reader, earlier: Sequence[Sample] = (), *, ids_differ: bool = False
+    samples: Sequence[Sample],
+    reading: Reader,
+    earlier: Sequence[Sample] = (),
+    judged: Sequence[Judged] = (),
+    *,
+    ids_differ: bool = False,
 ) -> list[Judged]:
     """Return the samples as `judge` does, given in the order of launch; replies with the same text are read once.
 
-    `earlier` are those of the same vote that were judged before: a copy of one of them is no vote; `ids_differ` as in `copies`.
+    `earlier` are those of the same vote that were `judged` before: a copy of one of them is no vote, and the verifier is not
+    asked again about their answers; `ids_differ` as in `copies`.
     """
     known: dict[tuple[object, str], _Read] = {}
-    verifier = None if reading.verify is None else _Verifier(reading.verify)
+    verifier = None if reading.verify is None else _Verifier(reading.verify, judged)
     repeated = copies((*earlier, *samples), ids_differ=ids_differ)
-    judged = []
+    found = []
     for sample in samples:
         if sample.garbled or sample.call == "first":
-            judged.append(_unread(sample, "copy" if sample.index in repeated else None, reading))
+            found.append(_unread(sample, "copy" if sample.index in repeated else None, reading))
             continue
         parse = reading.parse if reading.parse_of is None else reading.parse_of(sample.index)
         if (parse, sample.text) not in known:
@@ -118,8 +127,8 @@ def judge_all(
         else:
             flag = raised(reading.red_flags, sample) or read.flag
         vote = _judged(sample, read, flag)
-        judged.append(vote if verifier is None or flag is not None else verifier(vote, read))
-    return judged
+        found.append(vote if verifier is None or flag is not None else verifier(vote, read))
+    return found
 
 
 def _unread(sample: Sample, flag: str | None, reading: Reader) -> Judged:
@@ -142,7 +151,7 @@ def judge(sample: Sample, reading: Reader) -> Judged:
 
 def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
     first = sample.reasoned
-    why = read.why if flag == read.flag else visible(explained(flag or "", sample))[:300]
+    why = read.why if flag == read.flag else _why(explained(flag or "", sample))
     if flag is not None and sample.call:
         why = f"in the {sample.call} call{': ' * bool(why)}{why}"
     judged = Judged(
@@ -163,23 +172,36 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
 
 
 class _Verifier:
-    """Asks a verifier, once about each answer of a round."""
+    """Asks a verifier, once about each answer of a vote."""
 
-    def __init__(self, verify: Callable[[Any], object]) -> None:
+    def __init__(self, verify: Callable[[Any], object], judged: Sequence[Judged]) -> None:
         self._verify = verify
-        self._known: dict[str, Valid | Unknown | str] = {}
+        self._known = {_whole(each): _said(each) for each in judged if "verified" in each or each["flag"] == "invalid"}
 
     def __call__(self, vote: Judged, read: _Read) -> Judged:
         """Return a vote with what is to be said of it; it is no vote if its answer is invalid."""
-        answer = canonical(read.answer, own=True)
-        if answer not in self._known:
-            self._known[answer] = verification_of(self._verify, read.seen)
-        found = self._known[answer]
+        if (answer := _whole(vote)) not in self._known:
+            self._known[answer] = _said(self._asked(vote, read.seen))
+        said: Any = self._known[answer]
+        return {**vote, **said}
+
+    def _asked(self, vote: Judged, seen: Any) -> Judged:
+        found = verification_of(self._verify, seen)
         if isinstance(found, str):
             return {**vote, "flag": "invalid", "why": _why(found)}
-        if isinstance(found, Unknown):
-            return {**vote, "verified": "unknown", "evidence": _why(found.why)}
-        return {**vote, "verified": "proved" if found.conclusive else "valid", "evidence": _why(found.evidence)}
+        evidence = _why(found.why if isinstance(found, Unknown) else found.evidence)
+        return {**vote, "verified": standing_of(found), "evidence": evidence}
+
+
+def _whole(judged: Judged) -> tuple[str, str]:
+    """Return what a reply says: a candidate may stand for several answers, and that of an unreadable reply is empty."""
+    return judged["candidate"], canonical(judged["answer"], own=True)
+
+
+def _said(judged: Judged) -> dict[str, Any]:
+    """Return what a verifier said of an answer, as it stands in a judged sample."""
+    names = ("flag", "why") if judged["flag"] is not None else ("verified", "evidence")
+    return {name: judged[name] for name in names}  # type: ignore[literal-required]  # its own names
 
 
 def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
@@ -212,4 +234,11 @@ def _seen(value: Any, answer: JSON, reading: Reader) -> Any:
 
 
 def _why(text: str) -> str:
-    return visible(text)[:300]
+    r"""Return what a function said, cut short, as an entry of the journal can hold it.
+
+    It is made visible again after the cut, which may have left what stands only beside something else.
+
+    >>> print(_why("a" * 299 + "\U0001f468\u200d\U0001f469")[297:])
+    aa👨
+    """
+    return visible(visible(text[:MOST_SAID])[:MOST_SAID])

@@ -86,6 +86,8 @@ def standing_of(found: object) -> Standing:
         UsageError: it is none of the things that a verifier may return.
     """
     if isinstance(found, Unknown):
+        if not isinstance(found.why, str):
+            raise UsageError(f"verify must return Unknown(text), and it returned {shown(found)}.")
         return "unknown"
     if not isinstance(found, Valid):
         raise UsageError(

@@ -65,7 +65,7 @@ class DirectVote:
                 for each in self.sampler.batched(count.next)
             ]
             try:
-                count.take(_in_order(await asyncio.gather(*drawing)))
+                await count.atake(_in_order(await asyncio.gather(*drawing)))
             except BaseException:
                 for each in drawing:
                     each.cancel()

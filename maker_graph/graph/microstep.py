@@ -242,7 +242,7 @@ def build_microstep(
             **({} if begun else {"vote_question": asked, "vote_rounds": 0}),
             **({} if judged else question.dropped(config)),
             **({"vote_next": 0} if values.get("vote_next") else {}),
-            "vote_judged": judged + judge_all(drawn, reader, earlier, ids_differ=ids_differ),
+            "vote_judged": judged + judge_all(drawn, reader, earlier, judged, ids_differ=ids_differ),
         }
 
     def vote(values: dict[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
@@ -396,8 +396,11 @@ class _Question:
         return dict.fromkeys(self._schemas.keys) if known is not None and known.saved else {}
 
     def in_a_thread(self, node: Callable[..., Any]) -> Callable[[Any, RunnableConfig], Awaitable[Any]] | None:
-        """Return `node` as what waits for the caller's awaited functions, if there are any: they run on the loop meanwhile."""
-        if not self._awaited:
+        """Return `node` as what runs in a thread, if the caller has functions that are awaited, or a verifier.
+
+        The awaited functions run on the loop meanwhile. A verifier may take seconds, in which other votes go on.
+        """
+        if not self._awaited and self._verify is None:
             return None
         return lambda values, config: asyncio.to_thread(node, values, config, asyncio.get_running_loop())
 

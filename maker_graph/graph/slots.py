@@ -16,7 +16,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias, cast
@@ -285,18 +285,22 @@ class Slots:
             answer = plain(answer)
         except ValueError as error:
             return UsageError(f"given returned an answer that cannot be kept: it is {error}.")
-        for name, why in self._refusals(state, answer):
-            return UsageError(f"given returned an answer that {name} refuses{f': {why}' if why else ''}. Mend one of them.")
-        return _Given(answer)
+        return self._refused(state, answer) or _Given(answer)
 
-    def _refusals(self, state: JSON, answer: JSON) -> Iterator[tuple[str, str]]:
-        """Yield which function of the task refuses an answer of the program, and why."""
-        broken = None if self._check is None else broken_rule(self._check, state, answer)
-        if broken is not None:
-            yield "check", broken
-        found = None if self._verify is None else verification_of(self._verify, state, answer)
-        if isinstance(found, str):
-            yield "verify", found
+    def _refused(self, state: JSON, answer: JSON) -> UsageError | None:
+        """Return the error for an answer of the program that a rule of the task refuses, or on which one fails."""
+        try:
+            broken = None if self._check is None else broken_rule(self._check, state, answer)
+            if broken is not None:
+                return _not_both("check", broken)
+            found = None if self._verify is None else verification_of(self._verify, state, answer)
+        except UsageError as error:
+            return error
+        return _not_both("verify", found) if isinstance(found, str) else None
+
+
+def _not_both(name: str, why: str) -> UsageError:
+    return UsageError(f"given returned an answer that {name} refuses{f': {why}' if why else ''}. Mend one of them.")
 
 
 def _hear(work: Work) -> None:

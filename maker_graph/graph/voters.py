@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict
 
-from maker_graph.core.decision import Decision
+from maker_graph.core.decision import Decision, disputed
 from maker_graph.core.guarding import Guarded
 from maker_graph.core.judging import Reader
 from maker_graph.core.task import Checks, Keyed, Prompt, Rephrases, Varies, Verifies
@@ -52,6 +52,7 @@ class Voters:
     def after(self, rung: int, decision: Decision) -> int | None:
         """Return the rung that votes on a step after this decision on `rung`, both counted from 0; None if none does."""
         ended = decision["status"] == "decided" or (decision.get("passed", False) and not self.contested)
+        ended = ended or disputed(decision)
         return None if ended or rung + 1 >= len(self.rungs) else rung + 1
 
 

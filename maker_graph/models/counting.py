@@ -1,5 +1,6 @@
 """A vote while it is taken, round by round, by whoever draws its samples without a graph."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from maker_graph.core.decision import Decision, decide, next_draw
@@ -44,10 +45,17 @@ class VoteCount:
     def take(self, drawn: Sequence[Sample]) -> None:
         """Count the samples of a round, in the order of their numbers."""
         ids_differ = self._look(drawn, self._samples)
-        self._judged += judge_all(drawn, self._reader, self._samples, ids_differ=ids_differ)
+        self._judged += judge_all(drawn, self._reader, self._samples, self._judged, ids_differ=ids_differ)
         self._samples += drawn
         self.rounds += 1
         self.more = self._next()
+
+    async def atake(self, drawn: Sequence[Sample]) -> None:
+        """Do as `take`; a verifier, which may take seconds, is asked in a thread, so that other votes go on meanwhile."""
+        if self._reader.verify is None:
+            self.take(drawn)
+        else:
+            await asyncio.to_thread(self.take, drawn)
 
     def decision(self) -> Decision:
         """Return how the vote ended."""

@@ -82,7 +82,7 @@ def vote(
     taken = _Vote(draw, voting, _reader(voting, answer, key, check, verify), on_undecided, awaited=False)
     with ContextThreadPoolExecutor(min(MOST_THREADS, taken.count.more), thread_name_prefix="maker-graph-vote") as pool:
         while taken.count.more:
-            taken.take(list(pool.map(partial(_called, draw), taken.count.next)))
+            taken.count.take(taken.samples(list(pool.map(partial(_called, draw), taken.count.next))))
     return taken.decision()
 
 
@@ -106,7 +106,7 @@ async def avote(
     while taken.count.more:
         drawing = [asyncio.ensure_future(_awaited(draw, i)) for i in taken.count.next]
         try:
-            taken.take(await asyncio.gather(*drawing))
+            await taken.count.atake(taken.samples(await asyncio.gather(*drawing)))
         finally:
             for each in drawing:
                 each.cancel()
@@ -170,10 +170,10 @@ class _Vote:
         self._raises = on_undecided == "raise"
         self.count = VoteCount(voting, reader, partial(Copies().look, drawn=lambda _: True))
 
-    def take(self, replies: Sequence[Any]) -> None:
-        """Count the replies of a round, in the order of their numbers."""
+    def samples(self, replies: Sequence[Any]) -> list[Sample]:
+        """Return the replies of a round as samples, in the order of their numbers."""
         _see_awaited(replies)
-        self.count.take([_sample(reply, index) for reply, index in zip(replies, self.count.next, strict=True)])
+        return [_sample(reply, index) for reply, index in zip(replies, self.count.next, strict=True)]
 
     def decision(self) -> Decision:
         """Return how the vote ended."""

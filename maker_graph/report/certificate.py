@@ -10,7 +10,9 @@ The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What
   in how often samples are wrong: left out, the run would look easier than it was.
 - A step whose answer was given, by the program or the world, is not covered, and is counted.
 - A step whose answer a verifier proved is not covered, and is counted: it rests on the verifier, and not on how many agree. Its
-  few votes are left out of how often samples are wrong, because they end with the first that is proved.
+  votes count in how often samples are wrong, as those of a person's step do. They end with the first that is proved, so they
+  tell of the wrong ones before it and hide how many right ones would have followed: that is pessimistic. Without them only the
+  steps would be left on which no sample was right, and there wrong votes agree.
 - Each part of a task is judged by its own steps, for it is another question (`parts.py`). So is each rung of a cascade, for it
   is another sampler: by the steps that it voted on, those that it passed on included.
 - With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
@@ -19,7 +21,7 @@ The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -64,7 +66,7 @@ class Ballots:
     Attributes:
         steps: of the run so far.
         decided: votes of the winner and of the others -> steps decided with them.
-        undecided: votes, most first -> steps that a person answered or that were left open.
+        undecided: votes, most first -> steps that a person answered, that a verifier proved, or that were left open.
         contested: steps on which valid samples disagreed.
         higher: decided steps that climbed the ladder.
         person: steps that a person answered.
@@ -191,8 +193,6 @@ def ballots_in(entries: Iterable[tuple[int, str]], *, by_rung: bool = False) -> 
             seen = skim(entry)
             if seen.votes[-1].by in GIVEN:
                 parts[seen.part].given += 1
-            elif seen.proved:
-                parts[_named(seen.part, seen.votes[-1].by) if by_rung else seen.part].prove(decode(entry))
             elif by_rung:
                 decision = decode(entry)
                 for vote in decision["tried"]:
@@ -238,9 +238,6 @@ class _Counter:
         if decision["by"] in GIVEN:
             self.given += 1
             return
-        if "proved" in decision:
-            self.prove(decision)
-            return
         self.steps += 1
         self.merged += decision.get("merged", False)
         ballot = _all_votes(decision) if decision["tried"] else decision["ballot"]
@@ -248,11 +245,11 @@ class _Counter:
         missing = sum(vote.get("lost", 0) for vote in (*decision["tried"], decision))
         self.lost += missing
         self.copies += sum(vote["flags"].get("copy", 0) for vote in (*decision["tried"], decision))
-        if decision["status"] != "decided" or decision["by"] == "person":
+        if "proved" in decision or decision["status"] != "decided" or decision["by"] == "person":
+            self.proved += "proved" in decision
             self.open += decision["status"] != "decided"
-            self.person += decision["status"] == "decided"
-            if ballot:
-                self.undecided[tuple(sorted(ballot.values(), reverse=True))] += 1
+            self.person += decision["status"] == "decided" and decision["by"] == "person"
+            self._not_won(ballot)
             return
         tally = _tally(ballot, decision["candidate"], missing)
         self.decided[tally] += 1
@@ -260,17 +257,16 @@ class _Counter:
         if len(tally) > 1 and self.decided[tally] <= MOST_LISTED:
             self.examples.setdefault(tally, []).append((step, decision))
 
-    def prove(self, decision: Decision) -> None:
-        """Take a step whose answer a verifier proved."""
-        self.proved += 1
-        self.copies += sum(vote["flags"].get("copy", 0) for vote in (*decision["tried"], decision))
-
     def passed(self, vote: Vote) -> None:
         """Take the vote of a rung that did not decide; the step itself is counted where it ended."""
         self.lost += vote.get("lost", 0)
         self.copies += vote["flags"].get("copy", 0)
-        if vote["ballot"]:
-            self.undecided[tuple(sorted(vote["ballot"].values(), reverse=True))] += 1
+        self._not_won(vote["ballot"])
+
+    def _not_won(self, ballot: Mapping[str, int]) -> None:
+        """Take votes that did not decide their step by their number."""
+        if ballot:
+            self.undecided[tuple(sorted(ballot.values(), reverse=True))] += 1
 
     def ballots(self) -> Ballots:
         """Return what was counted."""
@@ -278,7 +274,7 @@ class _Counter:
         return Ballots(
             **{
                 **counted,
-                "steps": self.steps + self.given + self.proved,
+                "steps": self.steps + self.given,
                 "decided": dict(self.decided),
                 "undecided": dict(self.undecided),
             }

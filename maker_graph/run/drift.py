@@ -3,6 +3,9 @@
 A plan from labelled rows holds for the source that the rows were drawn from. Whether the steps of a run are from the same
 source cannot be seen, but one thing can: how many of them the votes decide. If that share is far from that of the labelled
 rows, the plan says little of this run. Errors in unison cannot be seen in this way; an audit sees them.
+
+The plan tries votes on the rows, and no proofs. So nothing is said once a verifier has proved a step: what votes alone would
+have decided cannot be seen any more.
 """
 
 import json
@@ -31,7 +34,7 @@ class Drift:
 
     Attributes:
         warn: told.
-        rows: labelled rows; 0 if the run has no plan by labels.
+        rows: labelled rows; 0 if there is nothing to compare the run with.
         open: of these, those that no vote decided.
     """
 
@@ -53,6 +56,9 @@ class Drift:
         if not self.rows:
             return
         for decision in decisions:
+            if "proved" in decision:
+                self.rows = 0
+                return
             if decision["by"] not in GIVEN:
                 self._steps += 1
                 self._open += decision["status"] != "decided" or decision["by"] == "person"

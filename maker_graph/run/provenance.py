@@ -20,6 +20,7 @@ class Provenance:
     - `number`: of the item, from 1. It is the number of its step in the journal too.
     - `status`: "decided" or "open".
     - `by`: "vote", "program", "world" or "person"; null if it is open.
+    - `proved`: what the proof of the answer rests on, if the task's verifier proved it; null if not.
     - `votes`: one for each rung that voted, in their order: the `rung` (from 1, or the name of a rung of the ladder), its
       `model`, its `ballot`, the `sequence` of its samples, its `flags`, `samples` and `tokens`.
     - `samples`: of all rungs.
@@ -55,6 +56,7 @@ class Provenance:
             "number": number,
             "status": "decided" if decided else "open",
             "by": None if not decided else by if by in {"program", "world", "person"} else "vote",
+            "proved": decision.get("proved"),
             "votes": [self._vote(vote) for vote in votes],
             "samples": sum(vote["samples"] for vote in votes),
             "cost_usd": None if None in costs else round(sum(cost for cost in costs if cost is not None), 9),

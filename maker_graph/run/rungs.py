@@ -60,7 +60,7 @@ class _Rung:
         """Count a step, whose last vote on this rung it is."""
         self.steps += 1
         self.decided += decided
-        self.passed += not decided and given_up(vote["ballot"], self.rule)
+        self.passed += not decided and given_up(vote, self.rule)
 
     def drew(self, vote: Vote) -> None:
         """Count the samples of a vote."""

@@ -127,14 +127,14 @@ class Settings(BaseModel):
     def passed(self, decision: Decision) -> bool:
         """Return whether the last vote on a step was given up by its rule: the step is contested, and not stuck.
 
-        The journal does not keep that, as it follows from the ballot.
+        The journal does not keep that, as it follows from the ballot and from what the verifier says of it.
         """
         if decision["status"] == "decided":
             return False
         rung, part = rung_of(decision["by"]), decision.get("part", "")
         of_base = self.voting_of(part) if part in self.parts else self.voting
         voting = self.cascade[rung - 1].voting if rung else of_base
-        return given_up(decision["ballot"], voting.rule)
+        return given_up(decision, voting.rule)
 
     def passed_on(self, votes: Sequence[Vote]) -> Sequence[Vote]:
         """Return the votes of a step up to the one with which the highest rung of the cascade passed it on.
@@ -144,7 +144,7 @@ class Settings(BaseModel):
         if not self.cascade:
             return ()
         rules = [self.voting.rule, *(rung.voting.rule for rung in self.cascade)]
-        places = [place for place, vote in enumerate(votes) if given_up(vote["ballot"], rules[rung_of(vote["by"])])]
+        places = [place for place, vote in enumerate(votes) if given_up(vote, rules[rung_of(vote["by"])])]
         highest = max(places, key=lambda place: rung_of(votes[place]["by"]), default=None)
         return () if highest is None else votes[: highest + 1]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from maker_graph.core.decision import Decision, after_trying, answered, decide, first_of, next_draw, unasked, vote_of
 from maker_graph.core.judging import Reader, judge, judge_all
 from maker_graph.core.red_flags import Sample, empty, named
-from maker_graph.core.rules import AheadBy, FirstTo, Majority
+from maker_graph.core.rules import AheadBy, Confirm, FirstTo, Majority
 from maker_graph.core.verifying import Valid
 from maker_graph.core.voting import Voting
 from tests.core.judged import judged, reading, verified
@@ -126,13 +126,13 @@ def test_with_a_verifier_a_vote_draws_one_at_a_time_until_a_sample_is_valid() ->
     assert next_draw(verified(*["-1"] * 20), voting, verifies=True) == 0, "stuck"
 
 
-def test_two_different_proofs_decide_nothing() -> None:
+def test_two_different_proofs_decide_nothing_and_leave_the_step_to_a_person() -> None:
     def everything(answer: Any) -> Valid:
         return Valid(f"it is {answer}", conclusive=True)
 
     votes = judge_all([Sample(0, "7"), Sample(1, "2")], reading(verify=everything))
     decision = decide(votes, Voting(k=2), rounds=1)
-    assert (decision["status"], "passed" in decision, "proved" in decision) == ("undecided", False, False)
+    assert (decision["status"], decision.get("passed"), "proved" in decision) == ("undecided", True, False)
     assert decision["reason"].startswith("the verifier proved two different answers, 7 and 2: verify is wrong")
     same = decide(judge_all([Sample(0, "7"), Sample(1, "7 ")], reading(verify=everything)), Voting(k=2), rounds=1)
     assert same["proved"] == "it is 7"
@@ -155,3 +155,10 @@ def test_a_winner_that_key_made_of_several_answers_says_so() -> None:
     assert "merged" not in ended('"1.0"', '"1.0"', '"1.0"', '"2"', '"2"')
     assert "merged" not in ended('"1.0"', '"1.0"', '"1"', '"2"', '"2"'), "a tie as whole answers is no other winner"
     assert "merged" not in ended('"1"', '"1.0"', '"1.00"')
+
+
+def test_a_rule_that_lets_the_fewer_votes_win_merges_nothing() -> None:
+    votes = judged("1", "2", "2", "2", "1")
+    decision = decide(votes, Voting(k=Confirm(1, of=4)), rounds=3)
+    assert (decision["candidate"], decision["ballot"]) == ("1", {"1": 2, "2": 3})
+    assert "merged" not in decision

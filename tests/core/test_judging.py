@@ -165,3 +165,11 @@ def test_what_a_verifier_sees_and_says_cannot_change_or_garble_what_is_kept() ->
     votes = judge_all([Sample(0, "[1]"), Sample(1, "[1] ")], reading(verify=careless))
     assert [each["answer"] for each in votes] == [[1], [1]]
     assert "\x1b" not in decide(votes, Voting(k=1), rounds=1)["proved"]
+
+
+@pytest.mark.parametrize(
+    "evidence", ["a" * 298 + "\U0001f468\u200d\U0001f469", "\u200f" + "a" * 299 + "\u05d0", "\ud800" * 400]
+)
+def test_evidence_is_cut_so_that_the_journal_can_hold_it(evidence: str) -> None:
+    (vote,) = judge_all([Sample(0, "1")], reading(verify=lambda _: Valid(evidence, conclusive=True)))
+    assert canonical(vote["evidence"])

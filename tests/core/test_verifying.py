@@ -17,10 +17,21 @@ def test_a_verifier_says_valid_unknown_or_raises_invalid_with_a_reason() -> None
     assert verification_of(verify, 3, 1) == Unknown("it may be smaller")
 
 
-@pytest.mark.parametrize("said", [True, False, None, "valid", 1, Invalid("returned, and not raised"), Valid])
+@pytest.mark.parametrize(
+    "said",
+    [True, False, None, "valid", 1, Invalid("returned, and not raised"), Valid, Unknown(None), Unknown(5)],  # type: ignore[arg-type]  # careless
+)
 def test_whatever_else_a_verifier_says_is_an_error_and_never_valid(said: object) -> None:
     with pytest.raises(UsageError, match="verify must return"):
         verification_of(lambda _: said, 1)
+
+
+def test_a_verifier_that_returns_a_coroutine_is_told_so_and_python_does_not_warn_of_it() -> None:
+    async def verify(_: int) -> Unknown:
+        return Unknown()
+
+    with pytest.raises(UsageError, match="it returned a coroutine, which nobody awaits"):
+        verification_of(verify, 1)
 
 
 def test_a_proof_says_what_it_rests_on() -> None:

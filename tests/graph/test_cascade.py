@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from maker_graph import AheadBy, Confirm, Items, LimitReached, Rung, Undecided, UsageError, Voting, create_maker
+from maker_graph import AheadBy, Confirm, Items, LimitReached, Rung, Undecided, Unknown, UsageError, Valid, Voting, create_maker
 from maker_graph.core.rules import Decided, Draw
 from maker_graph.core.task import Variant
 from maker_graph.graph.cascade import Cascade, see_cascade
@@ -53,6 +53,22 @@ def test_a_contested_step_climbs_no_ladder() -> None:
         create_maker(Stubborn(1), model=model, k=AheadBy(2, within=2)).compile().invoke({})
     assert (len(model.log), caught.value.passed, caught.value.ballot) == (2, True, {"0": 1, "7": 1})
     assert "ahead by 2 within 2 votes" in str(caught.value)
+
+
+def test_no_rung_votes_on_a_step_for_which_a_verifier_proved_two_answers() -> None:
+    """The same verifier would prove one of them on the next rung, and the step would pass for proved."""
+
+    class Unsound(Stubborn):
+        def verify(self, state: Any, answer: Any) -> Valid | Unknown:  # noqa: ARG002  it does not look
+            return Unknown() if answer == 5 else Valid("so it seems", conclusive=True)
+
+    weak, strong = Scripted(script=replies("5", "6", "7")), Scripted(script=counting)
+    with pytest.raises(Undecided, match="the verifier proved two different answers, 6 and 7") as caught:
+        create_maker(Unsound(1), cascade=[Rung(weak, Voting(k=3)), Rung(strong, Voting(k=3))]).compile().invoke({})
+    assert (caught.value.passed, len(strong.log)) == (True, 0)
+    with pytest.raises(Undecided, match="two different answers"):
+        create_maker(Unsound(1), model=weak, k=3).compile().invoke({})
+    assert len(weak.log) == 6
 
 
 def test_what_no_rung_decides_is_put_to_a_person_with_the_votes_of_all() -> None:

@@ -37,6 +37,7 @@ from maker_graph import (
     ended,
     p_sub,
     truncated,
+    vote,
 )
 from maker_graph.core.schema import schema_of
 from tests.conftest import Scripted, replies
@@ -415,6 +416,27 @@ def test_a_proof_decides_alone_and_is_drawn_one_sample_at_a_time() -> None:
     assert (found["route"], found["decision"]["proved"]) == (4, "4 * 4 = 16")
     assert (found["decision"]["sequence"], found["decision"]["rounds"]) == (["invalid", 0, 1], 3)
     assert found["decision"]["verified"] == {"unknown": 1, "proved": 1}
+
+
+@pytest.mark.parametrize("without_a_graph", [False, True])
+def test_a_verifier_is_asked_once_about_an_answer_however_many_rounds_a_vote_takes(*, without_a_graph: bool) -> None:
+    """It may take seconds, and what it could not tell in time it would say otherwise in the next round."""
+    said = ["11", "0", "12", "11", "0", "12", "11", "11", "11", "11"]
+    asked = list[int]()
+
+    def whimsical(answer: int) -> Valid | Unknown:
+        asked.append(answer)
+        if answer == 0 and asked.count(0) == 1:
+            raise Invalid("it is nothing")
+        return Valid("it says so now", conclusive=True) if asked.count(answer) > 1 else Unknown("it takes too long")
+
+    if without_a_graph:
+        decision = vote(said.__getitem__, answer=int, verify=whimsical, k=3)
+    else:
+        node = text_state(Scripted(script=replies(*said)), answer=int, verify=lambda _, answer: whimsical(answer), k=3)
+        decision = node.invoke({"body": "16"})["decision"]
+    assert (decision["answer"], decision["verified"], decision["flags"]) == (11, {"unknown": 7}, {"invalid": 2})
+    assert sorted(asked) == [0, 11, 12]
 
 
 def test_where_nothing_is_proved_the_vote_goes_on_as_ever() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maker_graph import DamagedRun, UsageError
+from maker_graph import AheadBy, DamagedRun, Unknown, UsageError, Valid, vote
 from maker_graph.core.copies import CopiesSeen
-from maker_graph.core.decision import Decision, Vote
+from maker_graph.core.decision import Decision, Vote, vote_of
 from maker_graph.report.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
+from maker_graph.run.entry import encode
 from maker_graph.run.solving import solve
 from maker_graph.statistics.likelihood import Tally
 from maker_graph.statistics.unlabelled import MOST_ERROR
@@ -131,6 +132,35 @@ def test_steps_without_a_vote_that_decided_are_not_covered_but_their_votes_count
     assert without.error is not None
     assert found.error.value > 1.5 * without.error.value
     assert found.chance.value < without.chance.value
+
+
+def test_votes_of_proved_steps_count_or_those_that_are_left_would_look_sure_where_all_of_them_are_wrong() -> None:
+    """Where every right answer can be proved, the steps left to votes are those on which no sample was right."""
+
+    def ended(*texts: str) -> Decision:
+        def verify(answer: str) -> Valid | Unknown:
+            return Valid("it is right", conclusive=True) if answer == "right" else Unknown()
+
+        return vote(lambda number: texts[number], k=3, verify=verify)
+
+    proved = [ended("right")] * 700 + [ended("wrong", "wrong", "right")] * 60 + [ended("wrong", "right", "right")] * 200
+    left = [ended("wrong", "wrong", "wrong")] * 30
+    found = certify(ballots_of([*proved, *left]), 3)
+    assert (found.steps, found.proved, found.covered, found.contested) == (990, 960, 30, 260)
+    assert found.error is not None
+    assert found.error.value > 0.2
+    assert found.chance.high < 0.1
+
+
+def test_what_rungs_passed_on_before_a_proof_counts_for_them_and_what_was_lost_is_told() -> None:
+    torn = vote(lambda number: "ab"[number], k=AheadBy(2, within=2), on_undecided="return")
+    proof = vote(lambda _: "a", k=2, verify=lambda _: Valid("it is right", conclusive=True))
+    step: Decision = {**proof, "by": "rung 2", "tried": [{**vote_of(torn), "lost": 2}], "lost": 1}
+    rungs = ballots_in([(1, encode(step))], by_rung=True)
+    assert (rungs["base"].undecided, rungs["base"].lost, rungs["base"].proved) == ({(1, 1): 1}, 2, 0)
+    assert (rungs["rung 2"].undecided, rungs["rung 2"].lost, rungs["rung 2"].proved) == ({(1,): 1}, 1, 1)
+    (whole,) = ballots_in([(1, encode(step))]).values()
+    assert (whole.undecided, whole.lost, whole.proved, whole.steps) == ({(2, 1): 1}, 3, 1, 1)
 
 
 def test_a_certificate_is_plain_json() -> None:

@@ -43,6 +43,14 @@ def test_without_a_plan_by_labels_nothing_is_said_and_given_answers_do_not_count
     assert told == []
 
 
+def test_where_a_verifier_proves_steps_nothing_is_said_of_what_votes_decide() -> None:
+    told: list[str] = []
+    drift = Drift(told.append, 300, 150)
+    for _ in range(2_000):
+        drift.see([decision(open_=False) | {"proved": "it fits"}])
+    assert told == []
+
+
 def test_what_a_person_answered_was_decided_by_no_vote() -> None:
     told: list[str] = []
     Drift(told.append, 300, 60).see([decision(open_=False, by="person")] * 100)

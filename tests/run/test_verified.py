@@ -1,11 +1,14 @@
 """A run whose task has a verifier: what is proved is booked as proved, from the vote to the audit."""
 
+import asyncio
+import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from maker_graph import Invalid, Items, PartsTask, Run, Unknown, UsageError, Valid, create_maker, vote
+from maker_graph import Invalid, Items, PartsTask, Run, Unknown, UsageError, Valid, avote, create_maker, create_microstep, vote
 from maker_graph.report.certificate import as_json
 from maker_graph.simulation import Replies
 from tests.conftest import Scripted, replies
@@ -78,6 +81,16 @@ def test_the_certificate_the_audit_and_the_report_keep_what_is_proved_apart(run:
     said = page.read_text()
     assert "verifier proved the answers of 9 steps" in said
     assert "step 3: 3 * 3 = 9" in said
+    assert "one that is proved decides alone" in said
+    assert "9 steps were decided by no vote, so the lines end above none" in said
+
+
+def test_provenance_says_what_a_proof_rests_on(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    with Run.create(tmp_path / "r", Squares(10), model="sim:perfect", k=3, provenance=path) as run:
+        run.solve()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["by"], line["proved"]) for line in lines[8:]] == [("vote", "9 * 9 = 81"), ("vote", None)]
 
 
 def test_a_run_that_is_proved_throughout_says_so_and_leaves_nothing_to_certify(tmp_path: Path) -> None:
@@ -124,6 +137,23 @@ def test_an_answer_of_the_program_that_the_verifier_calls_invalid_stops_the_run(
         assert run.step == 2
 
 
+@pytest.mark.parametrize("rule", ["check", "verify"])
+def test_a_rule_that_fails_on_an_answer_of_the_program_stops_the_run_after_what_is_before_it(tmp_path: Path, rule: str) -> None:
+    class Sure(Squares):
+        def given(self, item: int) -> int | None:
+            return 3 if item == 9 else None
+
+    def failing(item: int, answer: int) -> bool | Valid:  # noqa: ARG001  the contract's
+        return (True if rule == "check" else Valid("fine")) if item != 9 else bool(1 / 0)
+
+    task = Sure()
+    setattr(task, rule, failing)
+    with Run.create(tmp_path / "r", task, model="sim:perfect", k=2) as run:
+        with pytest.raises(UsageError, match=f"{rule} failed with ZeroDivisionError"):
+            run.solve()
+        assert run.step == 2
+
+
 def test_errors_in_unison_are_open_where_the_verifier_sees_them_and_a_persons_answer_is_verified_too(tmp_path: Path) -> None:
     class Unison(Squares):
         def rehearse(self, item: int) -> Replies:
@@ -136,6 +166,31 @@ def test_errors_in_unison_are_open_where_the_verifier_sees_them_and_a_persons_an
         assert run.answer({4: "4"}).taken == [4]
         summary = run.verify()
     assert summary["wrong"] == 0
+
+
+def test_items_for_which_two_answers_were_proved_wait_for_a_person_and_are_not_voted_on_again(tmp_path: Path) -> None:
+    class Unsound(Items):
+        items = tuple(range(60))
+
+        def prompt(self, item: int) -> str:
+            return f"{item}?"
+
+        def parse(self, text: str) -> int:
+            return int(text)
+
+        def verify(self, item: int, answer: int) -> Valid | Unknown:  # noqa: ARG002  it does not look
+            return Unknown() if answer == 1 else Valid("so it seems", conclusive=True)
+
+        def rehearse(self, item: int) -> Replies:  # noqa: ARG002  all alike
+            return Replies("1", ["2", "3"])
+
+    with Run.create(tmp_path / "r", Unsound(), model="sim:perfect,error=.6", k=3, seed=1) as run:
+        before = run.solve()
+        waiting = [each.number for each in run.open_items()]
+        assert 2 < len(waiting) == before["passed"]
+        after = run.solve()
+        assert [each.number for each in run.open_items()] == waiting
+    assert (after["samples"], after["proved"]) == (before["samples"], before["proved"])
 
 
 def _nothing() -> Unknown:
@@ -158,6 +213,37 @@ def test_a_vote_without_a_graph_knows_verifiers() -> None:
     assert (decision["answer"], decision["proved"], asked) == (5, "5 * 5 = 25", [0, 1, 2])
     with pytest.raises(UsageError, match=r"verify .*answer"):
         vote(draw, answer=int, verify=_nothing, k=2)  # type: ignore[arg-type]  # it takes no answer
+
+
+async def test_while_a_verifier_thinks_other_votes_go_on() -> None:
+    both = threading.Barrier(2)
+
+    def verify(*given: Any) -> Valid:
+        both.wait(20)  # until another vote verifies as well
+        return Valid(f"{given[-1]} is it", conclusive=True)
+
+    async def draw(_: int) -> str:
+        return "5"
+
+    voted = [avote(draw, answer=int, verify=verify, k=2) for _ in range(2)]
+    assert [decision["proved"] for decision in await asyncio.gather(*voted)] == ["5 is it"] * 2
+    node = create_microstep(Scripted(script=replies("5")), prompt=lambda _: "?", verify=verify, k=2)
+    said = await asyncio.gather(*(node.ainvoke({"messages": []}) for _ in range(2)))
+    assert [state["messages"][-1].content for state in said] == ["5", "5"]
+
+
+def test_items_are_verified_beside_each_other(tmp_path: Path) -> None:
+    both, waits = threading.Barrier(2), [4, 9]
+
+    class Slow(Squares):
+        def verify(self, item: int, answer: int) -> Valid | Unknown:
+            if item in waits:
+                waits.remove(item)  # a proof is asked for again when the run is over, one after the other
+                both.wait(20)
+            return super().verify(item, answer)
+
+    with Run.create(tmp_path / "r", Slow(4), model="sim:perfect", k=2) as run:
+        assert run.solve()["proved"] == 4
 
 
 class Both:

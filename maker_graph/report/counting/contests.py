@@ -20,6 +20,7 @@ class Contest(NamedTuple):
         flagged: discarded samples.
         winner: a place among the candidates; None if no vote decided the step.
         right: the place of the right answer; None if the truth is not known, or nobody voted for it.
+        proved: whether the winner was proved, and not voted for most.
     """
 
     step: int
@@ -29,6 +30,7 @@ class Contest(NamedTuple):
     flagged: int
     winner: int | None
     right: int | None
+    proved: bool = False
 
 
 class ContestFinder:
@@ -66,4 +68,5 @@ def _contest(step: CountedStep) -> Contest:
         flagged=len(vote.sequence) - step.counts[-1].votes,
         winner=step.seen.winner,
         right=candidates.index(step.truth) if step.truth in candidates else None,
+        proved=step.seen.proved,
     )

@@ -13,7 +13,7 @@ from maker_graph.run.entry import GIVEN
 class Endings:
     """After how many samples, and after how many votes, steps were decided; and when first-to-k would have decided them.
 
-    Each is number -> steps. `left` steps were decided by no vote: they were left open, or the answer was given.
+    Each is number -> steps. `left` steps were decided by no vote: they were left open, or the answer was given or proved.
     """
 
     samples: Mapping[int, int]
@@ -44,6 +44,7 @@ class _Ending(NamedTuple):
     first_to: tuple[int, int] | None
     by: str | None
     rounds: int
+    proved: bool
 
 
 class EndingCounter:
@@ -63,14 +64,14 @@ class EndingCounter:
             self.first_differs_at = self.first_differs_at or step.number
         self.lost += sum(vote.lost for vote in seen.votes)
         by = None if seen.winner is None else seen.votes[-1].by
-        self._endings[_Ending(step.samples, step.votes, step.first_to, by, step.rounds)] += 1
+        self._endings[_Ending(step.samples, step.votes, step.first_to, by, step.rounds, seen.proved)] += 1
 
     def endings(self) -> Endings:
         """Return when the steps ended."""
         samples, votes, first_samples, first_votes = (Counter[int]() for _ in range(4))
         left = 0
         for ending, steps in self._endings.items():
-            if ending.by in {None, "person", *GIVEN}:
+            if ending.proved or ending.by in {None, "person", *GIVEN}:
                 left += steps
             else:
                 samples[ending.samples] += steps

@@ -38,6 +38,12 @@ def _lost(data: ReportData) -> str:
     )
 
 
+def _fewest(data: ReportData) -> str:
+    if data.verifier.proved:
+        return f"one that is proved decides alone, and of votes {data.settings.k} are the fewest that can decide"
+    return f"{data.settings.k} are the fewest that can decide"
+
+
 def samples_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on samples."""
     who = ", ".join(f"{escaped(name)} {number:,}" for name, number in sorted(data.by.items(), key=lambda item: -item[1]))
@@ -49,7 +55,7 @@ def samples_section(data: ReportData, drawn: Mapping[str, str]) -> str:
                 drawn,
                 (
                     "samples",
-                    f"How many samples each step took, on a log scale: {data.settings.k} are the fewest that can decide.",
+                    f"How many samples each step took, on a log scale: {_fewest(data)}.",
                 ),
                 (
                     "samples-by-step",

@@ -70,17 +70,18 @@ def _vote_told(contest: Contest) -> str:
     by = "" if contest.by == "base" else f", by {escaped(contest.by)}"
     if contest.winner is None:
         return f"Nobody won in {votes} votes{flagged}{by}."
-    lead = letter(contest.winner)
+    lead = f"{letter(contest.winner)} {'was proved' if contest.proved else 'won'}"
     if contest.right is None:
-        return f"{lead} won after {votes} votes{flagged}{by}."
-    return f"{lead} won after {votes} votes{flagged}{by}, and it is {'right' if contest.right == contest.winner else 'wrong'}."
+        return f"{lead} after {votes} votes{flagged}{by}."
+    return f"{lead} after {votes} votes{flagged}{by}, and it is {'right' if contest.right == contest.winner else 'wrong'}."
 
 
 def _ballot(contest: Contest) -> str:
     names = {colour: name for name, colour in PALETTE.items()}
     lines = []
     for place, (candidate, colour) in enumerate(zip(contest.candidates, contest_colours(contest), strict=True)):
-        marks = [text for text, holds in (("won", place == contest.winner), ("right", place == contest.right)) if holds]
+        won = "proved" if contest.proved else "won"
+        marks = [text for text, holds in ((won, place == contest.winner), ("right", place == contest.right)) if holds]
         mark = f"<em>{', '.join(marks)}</em>" if marks else ""
         text = visible(candidate)
         text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"

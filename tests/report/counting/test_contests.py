@@ -23,3 +23,9 @@ def test_a_contest_tells_who_was_right_and_what_was_discarded() -> None:
     assert (first.candidates, first.flagged, first.winner, first.right) == (('"a"', '"b"'), 1, 0, 1)
     assert (second.step, second.winner, second.right) == (2, None, None)
     assert finder.number == 2, "where nobody voted nothing was contested"
+
+
+def test_a_contest_that_a_proof_ended_says_so() -> None:
+    finder, contested = ContestFinder(), step(1, vote(1, 1, 0))
+    finder.add(contested._replace(seen=contested.seen._replace(said={"proved": "it fits"})))
+    assert [contest.proved for contest in finder.found()] == [True]

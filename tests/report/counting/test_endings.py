@@ -27,10 +27,13 @@ def test_endings_are_counted_by_samples_votes_and_who_decided() -> None:
     counter.add(step(4, vote(1, 0), vote(0, by="person")._replace(sequence=[0])))
     counter.add(step(5, vote(1, 0), winner=None))
     endings = counter.endings()
+    proved = step(6, vote(0))
+    counter.add(proved._replace(seen=proved.seen._replace(said={"proved": "it fits"})))
+    assert (counter.endings().votes, counter.endings().left) == (endings.votes, 3), "one vote decides nothing by itself"
     assert endings.samples == {2: 1, 5: 1, 4: 1}
     assert endings.votes == {2: 1, 4: 2}
     assert endings.left == 2, "a person answered one, and one was left open"
     assert endings.first_to_votes == {2: 1, 3: 1, 4: 1}
-    assert counter.by() == {"base": 2, "temperature": 1, "person": 1}
-    assert (counter.total("votes"), counter.total("rounds")) == (2 + 4 + 4 + 3 + 2, 7)
+    assert counter.by() == {"base": 3, "temperature": 1, "person": 1}
+    assert (counter.total("votes"), counter.total("rounds")) == (2 + 4 + 4 + 3 + 2 + 1, 8)
     assert (counter.single_differs, counter.first_differs_at) == (2, 2)

@@ -28,12 +28,13 @@ def test_a_vote_is_told_with_who_won_and_whether_that_is_right(hanoi: Path) -> N
         (CONTEST, "A won after 4 votes, 1 sample discarded, and it is right."),
         (CONTEST._replace(right=1, flagged=2, by="temperature"), "2 samples discarded, by temperature, and it is wrong."),
         (CONTEST._replace(right=None, flagged=0), "A won after 4 votes."),
+        (CONTEST._replace(right=None, flagged=0, proved=True), "A was proved after 4 votes."),
         (CONTEST._replace(winner=None), "Nobody won in 4 votes"),
     ]
     for contest, says in tried:
         text = contests_section(replace(data_of(hanoi), contests=[contest]), drawings("contest-1"))
         assert says in text, text
-        assert ("<em>won" in text) == (contest.winner is not None)
+        assert (("<em>proved" if contest.proved else "<em>won") in text) == (contest.winner is not None)
 
 
 def test_a_long_candidate_is_cut_and_a_hostile_one_is_text(hanoi: Path) -> None:

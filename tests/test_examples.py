@@ -41,7 +41,7 @@ SAYS = (
     r"|^True (\{|\d)|^What is 2 more than 1"
     r"|^ahead by 3 within 5 votes: decides|^400 labelled rows drawn at random"
     r"|^The money of order 7 is|order.:7|^3 euros"
-    r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
+    r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back|^3 samples, 6 calls"
 )
 """What the blocks of the pages print."""
 

@@ -1,13 +1,15 @@
 """Form apart from answer: samples of one call against samples of two, on a real small model and in a simulation.
 
-    python tests/benchmarks/emit.py draw --url http://127.0.0.1:8011/v1 --votes emit_votes.jsonl
-    python tests/benchmarks/emit.py table --votes emit_votes.jsonl --out tests/benchmarks/results/emit.json
+    python -m tests.benchmarks.emit draw --url http://127.0.0.1:8011/v1 --votes emit_votes.jsonl --samples 3
+    python -m tests.benchmarks.emit table --votes emit_votes.jsonl --out tests/benchmarks/results/emit.json
 
-The questions are orders in a sentence, which a seeded generator makes; the answer is a JSON object of the item, how many of it
-in three digits, and the price of one in dollars and cents. `draw` asks each of them five times in each of two ways, `plain`
-(one call) and `emit` (two), through maker_graph's own samplers and red flags, one question after the other, so that both saw
-the same ones whenever it ends. Another call goes on. `table` says of each way how many samples are malformed, how many of the
-others are wrong, how alike samples of one question err, what a vote makes of them, and the tokens.
+The questions are the first 100 of the prices of `curate_real.py`, with its ten examples, for the same base model of 270 million
+weights. In one call (`plain`, the prompt of `curate_real.py`) the examples show the JSON of each price. In two calls (`emit`)
+they also show a sentence that says what the price is: the first call goes on with the sentence, the second one with the JSON.
+`draw` asks in both ways through maker_graph's own samplers and red flags, with the rule of the schema in the reader, a block of
+questions in one way and then in the other. It writes a line for each sample, and another call goes on. `table` says of each way
+how many samples are malformed, how many of the others are wrong, how alike samples of one question err, what a vote makes of
+them, and what they cost.
 
 The simulation is of a model that errs in form and in substance, and more often in substance where it errs in form: `World` has
 its figures. Confusion is a property of the question, drawn once for each, so that samples of one question err alike. A second
@@ -18,7 +20,6 @@ import argparse
 import asyncio
 import json
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -27,64 +28,40 @@ from pathlib import Path
 from typing import Any
 
 from langchain_openai import ChatOpenAI
-from typing_extensions import TypedDict
 
 from maker_graph import AheadBy, Decided, Draw, Emit, Voting
-from maker_graph.core.answers import reader_of
 from maker_graph.core.judging import Reader, judge_all
 from maker_graph.models.emitting import sampler_for
+from maker_graph.tasks.curate.schema import load_schema
+from tests.benchmarks.curate_data import prices
+from tests.benchmarks.curate_real import SCHEMA, chosen, line_of, prompt_of
 
-SEED = 20
-SAMPLES = 5
-TEMPERATURE = 0.7
-CAP = 60
-FORM_CAP = 60
-ITEMS = ("pencils", "lamps", "chairs", "notebooks", "mugs", "batteries", "towels", "candles", "plates", "baskets")
-SENTENCES = (
-    "Please send me {n} {item}; I have seen them for ${price} each.",
-    "We need {item} for the office, {n} of them, at ${price} a piece.",
-    "Hello, my order is {n} {item} at {price} dollars each. Thank you!",
-    "Could I get {n} of the {item} that cost ${price} each?",
-)
-SHOWN = ((3, "pens", 2), (5, "forks", 4), (2, "tables", 9), (6, "bottles", 3))
-PROMPT = (
-    "Each order is written down as JSON: the item, the quantity in three digits, the price of one in dollars and cents.\n\n"
-    + "".join(
-        f"Order: {SENTENCES[i % 4].format(n=n, item=item, price=price)}\n"
-        f'JSON: {{"item": "{item}", "quantity": "{n:03}", "price": "{price:.2f}"}}\n\n'
-        for i, (n, item, price) in enumerate(SHOWN)
+SEED, SAMPLES, ROWS, BLOCK = 17, 5, 100, 20
+TEMPERATURE, CAP = 0.7, 40
+WAYS = {"plain": None, "emit": Emit(reason="In words:", prompt="JSON:", max_tokens=CAP, stop=("\n",))}
+
+
+def asked(way: str, place: int, examples: Sequence[int]) -> str:
+    """Return what is asked about the row at `place`."""
+    if way == "plain":
+        return prompt_of(place, examples)
+    table = prices()
+    solved = "".join(
+        f"{line_of(table.rows[each])}\n\nIn words: {in_words(**table.truths[each])}\n\n"
+        f"JSON: {json.dumps(table.truths[each], ensure_ascii=False)}\n\n"
+        for each in examples
     )
-    + "Order: "
-)
-REASON = "In words, the orders are: " + " ".join(f'"{n} {item}, ${price} each"' for n, item, price in SHOWN) + ' and "'
-WRITE = "The last order:\nJSON:"
-WAYS = {"plain": None, "emit": Emit(reason=REASON, prompt=WRITE, max_tokens=FORM_CAP, stop=("\n", '"'))}
+    return f"The amount and the currency of each price, as they are written.\n\n{solved}{line_of(table.rows[place])}"
 
 
-class Order(TypedDict):
-    """The answer."""
+def in_words(amount: str | None, currency: str | None) -> str:
+    """Return a price as a sentence.
 
-    item: str
-    quantity: str
-    price: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An order, with what is right."""
-
-    text: str
-    truth: Order
-
-
-def questions(number: int) -> list[Question]:
-    """Return so many orders."""
-    rng, found = random.Random(SEED), []
-    for i in range(number):
-        n, price, item = rng.randrange(2, 10), rng.randrange(2, 10), rng.choice(ITEMS)
-        text = SENTENCES[i % len(SENTENCES)].format(n=n, price=price, item=item)
-        found.append(Question(text, Order(item=item, quantity=f"{n:03}", price=f"{price:.2f}")))
-    return found
+    >>> in_words("22", "EUR"), in_words("36.24", None)
+    ('The amount is 22, and the currency is EUR.', 'The amount is 36.24, and no currency is written.')
+    """
+    first = "No amount is written" if amount is None else f"The amount is {amount}"
+    return f"{first}, and {'no currency is written' if currency is None else f'the currency is {currency}'}."
 
 
 def voting_of(way: str) -> Voting:
@@ -96,31 +73,36 @@ async def draw(given: argparse.Namespace) -> None:
     """Draw what is missing, until the time is over."""
     model = ChatOpenAI(model=given.model, base_url=given.url, api_key="none")  # type: ignore[arg-type]  # a string will do
     samplers = {way: sampler_for([model], voting_of(way), calls={"timeout": 120.0}) for way in WAYS}
-    done = {(line["row"], line["way"]) for line in lines(given.votes)}
-    ends = time.monotonic() + 60 * given.minutes
-    for row, question in enumerate(questions(given.number)):
-        for way, sampler in samplers.items():
-            if (row, way) in done:
+    done = {(line["row"], line["way"], line["index"]) for line in lines(given.votes)}
+    schema, table, (places, examples) = load_schema(SCHEMA), prices(), chosen()
+    ends, rows = time.monotonic() + 60 * given.minutes, places[: given.number]
+    order = [(way, place) for first in range(0, len(rows), BLOCK) for way in samplers for place in rows[first : first + BLOCK]]
+    for way, place in order:
+        row = dict(table.rows[place])
+        reader = Reader(lambda text, row=row: schema.read(text, row), schema.key, None, voting_of(way).flags)  # type: ignore[misc]
+        truth = schema.key(schema.read(json.dumps(table.truths[place]), row))
+        for index in range(given.samples):  # one after the other: the server has read the question by then
+            if (place, way, index) in done:
                 continue
             if time.monotonic() > ends:
                 return
-            prompt = PROMPT + question.text + ("\nJSON:" if way == "plain" else "")
-            samples = await asyncio.gather(*(sampler.adraw(prompt, index) for index in range(SAMPLES)))
-            reader = Reader(order_in, None, None, voting_of(way).flags)
-            judged = judge_all(samples, reader)
+            sample = await samplers[way].adraw(asked(way, place, examples), index)
+            (judged,) = judge_all([sample], reader)
             line = {
-                "row": row,
+                "row": place,
                 "way": way,
-                "truth": question.truth,
-                "answers": [None if each["flag"] else each["answer"] for each in judged],
-                "flags": [each["flag"] and f"{each['flag']} {each['why'][:24]}".strip() for each in judged],
-                "input": sum(each["usage"]["input"] for each in judged),
-                "output": sum(each["usage"]["output"] for each in judged),
-                "calls": sum(2 if each.call == "second" else 1 for each in samples),
-                "texts": [[each.reasoned and each.reasoned["text"], each.text] for each in samples] if given.texts else [],
+                "index": index,
+                "truth": truth,
+                "answer": None if judged["flag"] else json.loads(judged["candidate"]),
+                "flag": judged["flag"],
+                "why": judged["why"],
+                "input": judged["usage"]["input"],
+                "output": judged["usage"]["output"],
+                "calls": 2 if sample.call == "second" else 1,
+                "texts": [*([sample.reasoned["text"]] if sample.reasoned else []), sample.text],
             }
             with given.votes.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(line) + "\n")
+                out.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def lines(votes: Path) -> list[dict[str, Any]]:
@@ -128,64 +110,59 @@ def lines(votes: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in votes.read_text(encoding="utf-8").splitlines()] if votes.exists() else []
 
 
-def order_in(text: str) -> Order:
-    """Return the order that a reply is.
-
-    Raises:
-        ValueError: it is none, or not in its form.
-    """
-    found: Order = reader_of(Order).parse(text)
-    if not re.fullmatch(r"\d{3}", found["quantity"]) or not re.fullmatch(r"\d+\.\d\d", found["price"]):
-        raise ValueError("the quantity has three digits, and the price dollars and cents")
-    return found
-
-
-def judged_right(answer: Any, truth: Any) -> bool:
-    """Say whether an answer is right; the item may be written with a capital or with a unit before it."""
-    if not isinstance(answer, dict):
-        return bool(answer == truth)
-    said = (answer["item"].lower().strip(), answer["quantity"], answer["price"])
-    return bool(said == (truth["item"], truth["quantity"], truth["price"]))
-
-
 def raced(answers: Sequence[Any], truth: Any, rule: AheadBy) -> str:
     """Return how a vote over samples in their order ends: right, wrong or passed."""
     ballot: Counter[str] = Counter()
-    values = {json.dumps(each, sort_keys=True): each for each in answers if each is not None}
     for each in answers:
         if each is None:
             continue
         ballot[json.dumps(each, sort_keys=True)] += 1
         verdict = rule(ballot)
         if isinstance(verdict, Decided):
-            return "right" if judged_right(values[verdict.candidate], truth) else "wrong"
+            return "right" if json.loads(verdict.candidate) == truth else "wrong"
         if not isinstance(verdict, Draw):
             return "passed"
     return "passed"
 
 
+def real(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the figures of each way, of the questions and samples that both have."""
+    drawn: dict[tuple[int, int], dict[str, dict[str, Any]]] = {}
+    for each in found:
+        drawn.setdefault((each["row"], each["index"]), {})[each["way"]] = each
+    both = {key: had for key, had in drawn.items() if len(had) == len(WAYS)}
+    return {way: summed([had[way] for had in both.values()]) for way in WAYS} if both else {}
+
+
 def summed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the figures of one way."""
-    samples = sum(len(each["answers"]) for each in found)
+    of_row: dict[int, list[dict[str, Any]]] = {}
+    for each in sorted(found, key=lambda line: line["index"]):
+        of_row.setdefault(each["row"], []).append(each)
     pairs = [
-        (sum(judged_right(answer, each["truth"]) for answer in read), len(read))
-        for each in found
-        for read in [[answer for answer in each["answers"] if answer is not None]]
+        (sum(each["answer"] == each["truth"] for each in row), sum(each["answer"] is not None for each in row))
+        for row in of_row.values()
     ]
     right, valid = sum(r for r, _ in pairs), sum(n for _, n in pairs)
-    ends = Counter(raced(each["answers"], each["truth"], AheadBy(2, within=4)) for each in found)
-    flags = Counter(str(flag).split()[0] for each in found for flag in each["flags"] if flag)
+    most = max(map(len, of_row.values()))
+    votes = {}
+    for rule in (AheadBy(2, within=most), AheadBy(3, within=most)):
+        ends = Counter(raced([each["answer"] for each in row], row[0]["truth"], rule) for row in of_row.values())
+        votes[f"ahead by {rule.k} within {most}"] = {name: ends[name] for name in ("right", "wrong", "passed")}
     return {
-        "questions": len(found),
-        "samples": samples,
-        "flagged": round(1 - valid / samples, 3),
-        "flags": dict(flags),
+        "questions": len(of_row),
+        "samples": len(found),
+        "malformed": round(sum(each["flag"] == "malformed" for each in found) / len(found), 3),
+        "of_the_first_call": sum(each["flag"] is not None and each["why"].startswith("in the first") for each in found),
+        "flags": dict(Counter(each["flag"] for each in found if each["flag"])),
+        "valid": valid,
         **correlated(pairs),
-        "right_of_all": round(right / samples, 3),
-        "voted": {name: round(ends[name] / len(found), 3) for name in ("right", "wrong", "passed")},
-        "calls_a_sample": round(sum(each["calls"] for each in found) / samples, 2),
-        "input_a_sample": round(sum(each["input"] for each in found) / samples, 1),
-        "output_a_sample": round(sum(each["output"] for each in found) / samples, 1),
+        "right_of_all": round(right / len(found), 3),
+        "voted": votes,
+        **{
+            f"{name}_a_sample": round(sum(each[name] for each in found) / len(found), 2)
+            for name in ("calls", "input", "output")
+        },
     }
 
 
@@ -272,27 +249,21 @@ def correlated(pairs: Sequence[tuple[int, int]]) -> dict[str, float | None]:
 
 def main() -> None:
     """Draw, or print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["draw", "table"])
     parser.add_argument("--url", default="http://127.0.0.1:8011/v1")
     parser.add_argument("--model", default="gemma-3-270m")
     parser.add_argument("--votes", type=Path, default=Path("emit_votes.jsonl"))
-    parser.add_argument("--number", type=int, default=100)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--texts", action="store_true", help="keep what was said")
+    parser.add_argument("--number", type=int, default=ROWS)
+    parser.add_argument("--samples", type=int, default=SAMPLES)
+    parser.add_argument("--minutes", type=float, default=11.0)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.what == "draw":
         asyncio.run(draw(given))
         return
-    found = lines(given.votes)
-    ways: dict[int, set[str]] = {}
-    for each in found:
-        ways.setdefault(each["row"], set()).add(each["way"])
-    both = {row for row, had in ways.items() if had == set(WAYS)}
-    real = {way: summed([each for each in found if each["way"] == way and each["row"] in both]) for way in WAYS} if both else {}
     simulated = {name: {way: imagined(world, way) for way in WAYS} for name, world in WORLDS.items()}
-    result = {"real": real, "simulated": simulated}
+    result = {"real": real(lines(given.votes)), "simulated": simulated}
     print(json.dumps(result, indent=1))
     if given.out is not None:
         given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
 CORE = [
     "tests/core",
     "tests/statistics",
+    "tests/verify",
     "tests/tasks",
     "tests/graph",
     "tests/test_public.py",
@@ -27,7 +28,14 @@ CORE = [
     "tests/models/test_agents.py",
 ]
 
-SHORT = ["tests/graph/test_microstep.py", "tests/test_public.py", "tests/agents", "tests/tasks/curate", "tests/tasks/migrate"]
+SHORT = [
+    "tests/graph/test_microstep.py",
+    "tests/test_public.py",
+    "tests/agents",
+    "tests/tasks/curate",
+    "tests/tasks/migrate",
+    "tests/verify",
+]
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False

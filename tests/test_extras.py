@@ -19,7 +19,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     """Return the environment of a Python that has all that is here but what these extras bring."""
     site = tmp_path / "site"
     site.mkdir()
-    hidden = re.compile(r"(scipy|matplotlib|playwright|libcst)([._-].*)?")
+    hidden = re.compile(r"(scipy|matplotlib|playwright|libcst|sympy|z3)([._-].*)?")
     for folder in {Path(entry) for entry in sys.path if entry.endswith("site-packages")}:
         for package in folder.iterdir():
             if not hidden.fullmatch(package.name) and not (site / package.name).is_symlink():
@@ -69,6 +69,27 @@ def test_without_playwright_a_driver_says_how_to_get_it(tmp_path: Path, env: dic
     )
     says = "Testing in a browser needs playwright: pip install 'maker-graph[browser]'.\n"
     assert done.stderr.endswith(f"maker_graph.errors.UsageError: {says}"), done.stderr
+
+
+def test_without_sympy_and_z3_a_verifier_says_so_when_it_is_made(tmp_path: Path, env: dict[str, str]) -> None:
+    code = """
+from maker_graph import UsageError
+from maker_graph.verify import Algebra, Logic, arithmetic, canonical_expression, limited
+for make in (Algebra, Logic):
+    try:
+        make()
+    except UsageError as error:
+        print(error)
+print(arithmetic("1 + 1 = 2").evidence, canonical_expression("50%"), limited(arithmetic, seconds=60)("1 + 1 = 2").evidence)
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == [
+        "Algebra needs sympy: pip install 'maker-graph[verify]'.",
+        "Logic needs z3: pip install 'maker-graph[verify]'.",
+        "1 + 1 = 2 1/2 1 + 1 = 2",
+    ], done.stderr
 
 
 def test_with_the_extra_nothing_is_said() -> None:

@@ -1,0 +1,279 @@
+"""What `Logic` asks, in the process that may be cut off: formulas for Z3, and the counterexamples that it finds.
+
+In Z3 a division by zero has some value, whichever suits. So nothing is divided there: a quotient is a new number q with
+q*divisor = dividend, and a root is a new number r >= 0 with r*r = what is under it. Conditions say where an expression has a
+value. A relation is true only where both of its sides have one.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, assert_never
+
+from maker_graph.core.verifying import Unknown, Valid, Verification
+from maker_graph.errors import Invalid
+from maker_graph.verify.language import Unreadable, read_statement
+from maker_graph.verify.trees import (
+    Connected,
+    Expression,
+    Name,
+    Negative,
+    Not,
+    Number,
+    Operation,
+    Percent,
+    Relation,
+    Root,
+    Statement,
+    names_in,
+    short,
+    shown_number,
+    written,
+)
+from maker_graph.verify.values import DividesByZero, NoValue, holds, value
+
+_MAX_EXPONENT = 60
+_OF_THE_TIME = 0.9  # Z3 stops by itself before its process is killed
+
+
+def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusive: bool, seconds: float) -> Verification:
+    """See `Logic.follows`."""
+    try:
+        given, asked = [read_statement(each) for each in premises], read_statement(step)
+        formulas = _Formulas(whole)
+        kept = [formulas.statement(each) for each in given]
+        formulas.defined.clear()  # a relation without a value is not true; a step has a value in all of its parts
+        broken = formulas.no(formulas.statement(asked), *formulas.defined)
+    except (Unreadable, NoValue) as error:
+        return Unknown(str(error))
+    z3 = _Z3(formulas, seconds * _OF_THE_TIME / 3)
+    possible = z3.case(*kept)
+    if possible is None:
+        return Unknown("the premises contradict each other, and from that anything follows")
+    case = z3.case(*kept, broken)
+    if isinstance(case, dict):
+        return _refuted(given, asked, case)
+    if isinstance(case, Unknown):
+        return case
+    if isinstance(possible, Unknown):
+        return Unknown("it is not known whether the premises contradict each other")
+    counted = [name for name in whole if name in formulas.names]
+    return _follows(given, asked, counted, conclusive, alone=z3.case(broken) is None)
+
+
+def _follows(given: Sequence[Statement], asked: Statement, counted: Sequence[str], conclusive: bool, *, alone: bool) -> Valid:
+    said = short(written(asked))
+    where = f", for whole {' and '.join(counted)}" if counted else ""
+    if not given:
+        return Valid(f"{said} always holds{where}", conclusive)
+    if alone:
+        return Valid(f"{said} holds even without the premises{where}", conclusive=False)
+    return Valid(f"{said} follows from {', '.join(short(written(each)) for each in given)}{where}", conclusive)
+
+
+def _refuted(given: Sequence[Statement], asked: Statement, case: Mapping[str, Any]) -> Unknown:
+    """Return `Unknown` for a case that is no counterexample; Z3 is not the last to look at it.
+
+    Raises:
+        Invalid: it is one.
+    """
+    said = short(written(asked))
+    breaks = f"breaks the step {said}"
+    if all(isinstance(number, Fraction) for number in case.values()):
+        if _truth(asked, case) or False in {_truth(each, case) for each in given}:
+            return Unknown("Z3 found a counterexample that is none")
+        if _divides_by_zero(asked, case):
+            breaks = f"makes the step {said} divide by zero"
+    if not case:
+        raise Invalid(f"{said} does not hold")
+    where = ", ".join(f"{name} = {shown_number(each) if isinstance(each, Fraction) else each}" for name, each in case.items())
+    raise Invalid(f"{where} {'keeps the premises, and ' if given else ''}{breaks}")
+
+
+def _truth(statement: Statement, case: Mapping[str, Fraction]) -> bool | None:
+    """Say whether a statement holds, if that is known exactly."""
+    try:
+        return holds(statement, case)
+    except NoValue:
+        return None
+
+
+def _divides_by_zero(statement: Statement, case: Mapping[str, Fraction]) -> bool:
+    try:
+        holds(statement, case)
+    except DividesByZero:
+        return True
+    except NoValue:
+        pass
+    return False
+
+
+class _Formulas:
+    """Formulas of trees, with the numbers that quotients and roots are.
+
+    Attributes:
+        names: the names so far, with what Z3 has for them.
+        facts: what is true of new numbers.
+        defined: the conditions under which the expressions so far have a value.
+    """
+
+    def __init__(self, whole: Collection[str]) -> None:
+        import z3  # noqa: PLC0415  only this process waits for it
+
+        self._z3 = z3
+        self._whole = whole
+        self.names: dict[str, Any] = {}
+        self.facts: list[Any] = []
+        self.defined: list[Any] = []
+
+    def no(self, *formulas: Any) -> Any:
+        """Return that not all of these hold."""
+        return self._z3.Not(self._z3.And(*formulas))
+
+    def statement(self, tree: Statement) -> Any:
+        """Return the formula of a statement.
+
+        Raises:
+            NoValue: it has an exponent that is not a small number, or divides by zero in any case.
+        """
+        match tree:
+            case Not(of):
+                return self._z3.Not(self.statement(of))
+            case Connected(word, left, right):
+                join = {"and": self._z3.And, "or": self._z3.Or, "implies": self._z3.Implies}[word]
+                return join(self.statement(left), self.statement(right))
+            case Relation(sign, left, right):
+                before = len(self.defined)
+                one, other = self._number(left), self._number(right)
+                compare = {"=": one == other, "!=": one != other, "<": one < other, "<=": one <= other}
+                compare |= {">": one > other, ">=": one >= other}
+                return self._z3.And(compare[sign], *self.defined[before:])
+            case _:
+                assert_never(tree)
+
+    def _number(self, tree: Expression) -> Any:
+        match tree:
+            case Number() | Percent():
+                found = self._exact(value(tree))
+            case Name(name):
+                found = self._named(name)
+            case Negative(of):
+                found = -self._number(of)
+            case Root(of):
+                found = self._root(self._number(of), 2)
+            case Operation("/", left, right):
+                found = self._quotient(self._number(left), right)
+            case Operation("^", left, right):
+                found = self._power(left, right)
+            case Operation(sign, left, right):
+                one, other = self._number(left), self._number(right)
+                found = one * other if sign == "*" else one + other if sign == "+" else one - other
+            case _:
+                assert_never(tree)
+        return found
+
+    def _exact(self, number: Fraction) -> Any:
+        return self._z3.RealVal(f"{number.numerator}/{number.denominator}")
+
+    def _named(self, name: str) -> Any:
+        if name not in self.names:
+            self.names[name] = self._z3.Int(name) if name in self._whole else self._z3.Real(name)
+        known = self.names[name]
+        return self._z3.ToReal(known) if name in self._whole else known
+
+    def _quotient(self, dividend: Any, divisor: Expression) -> Any:
+        if not names_in(divisor) and not _has_root(divisor):
+            number = value(divisor)
+            if number == 0:
+                raise DividesByZero("a division by zero")
+            return dividend * self._exact(1 / number)
+        below = self._number(divisor)
+        quotient = self._new()
+        self.facts.append(self._z3.Implies(below != 0, quotient * below == dividend))
+        self.defined.append(below != 0)
+        return quotient
+
+    def _power(self, base: Expression, exponent: Expression) -> Any:
+        if names_in(exponent):
+            raise NoValue("a name stands in an exponent")
+        number = value(exponent)
+        if abs(number.numerator) > _MAX_EXPONENT or number.denominator > _MAX_EXPONENT:
+            raise NoValue("an exponent that is too large")
+        found = self._number(base)
+        if number <= 0:
+            self.defined.append(found != 0)
+        if number.denominator > 1:
+            found = self._root(found, number.denominator)
+        power = self._exact(Fraction(1))
+        for _ in range(abs(number.numerator)):
+            power = power * found
+        if number >= 0:
+            return power
+        turned = self._new()
+        self.facts.append(self._z3.Implies(found != 0, turned * power == 1))
+        return turned
+
+    def _root(self, under: Any, degree: int) -> Any:
+        root = self._new()
+        power = root
+        for _ in range(degree - 1):
+            power = power * root
+        self.facts.append(self._z3.Implies(under >= 0, self._z3.And(root >= 0, power == under)))
+        self.defined.append(under >= 0)
+        return root
+
+    def _new(self) -> Any:
+        return self._z3.Real(f"new {len(self.facts)} {len(self.defined)}")  # no name of the language has a space
+
+
+def _has_root(tree: Expression) -> bool:
+    try:
+        value(tree)
+    except DividesByZero:
+        return False
+    except NoValue:
+        return True
+    return False
+
+
+class _Z3:
+    """Z3, asked for cases in which formulas hold, so many seconds each time."""
+
+    def __init__(self, formulas: _Formulas, seconds: float) -> None:
+        self._formulas = formulas
+        self._milliseconds = max(1, int(seconds * 1_000))
+
+    def case(self, *wanted: Any) -> dict[str, Any] | Unknown | None:
+        """Return a case in which all formulas hold, None if there is none, or why that is not known."""
+        import z3  # noqa: PLC0415
+
+        whole = any(each.is_int() for each in self._formulas.names.values())
+        solver = z3.Solver() if whole else z3.SolverFor("QF_NRA")
+        solver.set("timeout", self._milliseconds)
+        solver.add(*self._formulas.facts, *wanted)
+        found = solver.check()
+        if found == z3.unsat:
+            return None
+        if found != z3.sat:
+            reason = solver.reason_unknown()
+            timed = reason in {"timeout", "canceled"}
+            return Unknown("Z3 was stopped before it knew" if timed else f"Z3 does not know ({short(reason)})")
+        model = solver.model()
+        return {name: _shown(model.eval(known, model_completion=True)) for name, known in sorted(self._formulas.names.items())}
+
+
+def _shown(number: Any) -> Fraction | str:
+    """Return a number of Z3: exactly if it is rational, and else as a decimal with the polynomial whose root it is."""
+    import z3  # noqa: PLC0415
+
+    if z3.is_int_value(number):
+        return Fraction(number.as_long())
+    if z3.is_rational_value(number):
+        return Fraction(number.numerator_as_long(), number.denominator_as_long())
+    if not z3.is_algebraic_value(number):
+        return str(number)
+    terms = [
+        f"{coefficient}*t^{exponent}" if exponent else str(coefficient)
+        for exponent, coefficient in enumerate(number.poly())
+        if str(coefficient) != "0"
+    ]
+    return f"{number.as_decimal(10).rstrip('?')}... (a root of {' + '.join(reversed(terms))})"

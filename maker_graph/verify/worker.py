@@ -1,0 +1,98 @@
+"""The process of its own in which verifications run: the child's side of `limits.py`.
+
+It is a fresh interpreter. It gets functions to call over one pipe, and answers in JSON over another. What the functions print
+goes nowhere. It ends when the pipe closes, and also when its parent is gone while it is busy.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+
+from maker_graph.core.verifying import Unknown, verification_of
+from maker_graph.errors import UsageError
+
+READY, GAVE_UP = "ready", "gave up"
+"""What the child says once it can be asked, and what it adds to an answer after which it had better be replaced."""
+
+_LOOK_EVERY = 0.5  # seconds, at the parent
+
+
+def serve(asks: int, answers: int, parent: int, megabytes: int, *imports: str) -> None:
+    """Answer until the pipe closes.
+
+    Args:
+        asks: the descriptor from which functions and arguments come.
+        answers: the descriptor to which answers go.
+        parent: the process that asks.
+        megabytes: of address space.
+        imports: modules to load before it is ready, so that the first verification does not wait for them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a run ends
+    with contextlib.suppress(ValueError, OSError):  # a system may know no such limit, or have a lower one
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    from_parent, to_parent = Connection(asks, writable=False), Connection(answers, readable=False)
+    with contextlib.suppress(EOFError, OSError):
+        for module in imports:
+            importlib.import_module(module)
+        to_parent.send_bytes(json.dumps([READY, ""]).encode())
+        while True:
+            to_parent.send_bytes(json.dumps(_answer(megabytes, *from_parent.recv())).encode())
+
+
+def _answer(megabytes: int, function: Callable[..., object], given: Sequence[object], seconds: float) -> tuple[str, object]:
+    """Return the kind of an answer and its parts, all of them plain."""
+    _limit_processor(seconds)
+    try:
+        found = verification_of(_Bounded(function, megabytes), *given)
+    except UsageError as error:
+        return "failed", str(error)
+    if isinstance(found, str):
+        return "invalid", found
+    if isinstance(found, Unknown):
+        return (GAVE_UP if found.why == _Bounded.too_large(megabytes) else "unknown"), found.why
+    return "valid", (found.evidence, found.conclusive)
+
+
+class _Bounded:
+    """A verifier whose want of memory is no mistake of its own."""
+
+    def __init__(self, function: Callable[..., object], megabytes: int) -> None:
+        self._function = function
+        self._megabytes = megabytes
+
+    def __call__(self, *given: object) -> object:
+        try:
+            return self._function(*given)
+        except MemoryError:
+            return Unknown(self.too_large(self._megabytes))
+        except RecursionError:
+            return Unknown("the verification went too deep and was cut off")
+
+    @staticmethod
+    def too_large(megabytes: int) -> str:
+        """Return what is said of a verification that needed more memory than there is."""
+        return f"the verification needed more than {megabytes:,} megabytes and was cut off"
+
+
+def _limit_processor(seconds: float) -> None:
+    """End this process if it is busy for much longer than it may: its parent may be gone, or may be stopped."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 2
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if hard == resource.RLIM_INFINITY or soft < hard:
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def _end_with(parent: int) -> None:
+    """End this process as soon as its parent is gone."""
+    while os.getppid() == parent:
+        threading.Event().wait(_LOOK_EVERY)
+    os._exit(1)

@@ -96,6 +96,8 @@ def _sampling_of(request: CalibrationRequest, model: str) -> str:
             max_tokens=cap,
             temperature=request.temperature,
             variants=request.variants,
+            stop=request.stop,
+            structured=request.structured,
             emit=emit_of(request.emit),
         )
     )
@@ -105,7 +107,8 @@ def _sampling(voting: Voting) -> str:
     """Return, as options, the settings other than the prompt that affect how often a sample is wrong."""
     both = voting.temperatures
     temperature = "none" if both is None else ",".join(f"{each:g}" for each in both)
-    more = " --variants" * voting.variants
+    more = " --variants" * voting.variants + " --structured" * voting.structured
+    more += "".join(f" --stop {each!r}" for each in voting.stop)
     if voting.emit is not None:
         more += f" --emit {voting.emit.model or SAME}"
         own, usual = replace(voting.emit, model=None), Emit()

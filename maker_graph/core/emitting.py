@@ -8,7 +8,7 @@ may rise while the malformed replies fall. `docs/emit.md` says when it pays.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from maker_graph.core import checks
@@ -53,7 +53,7 @@ class Emit:
     max_tokens: int | None = FORM_TOKENS
     temperature: float | None = 0.0
     stop: Sequence[str] = ()
-    calls: Any = None
+    calls: Any = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("prompt", "reason"):

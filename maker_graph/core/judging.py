@@ -7,7 +7,7 @@ it may take seconds: it is asked once about each answer of a vote, and never abo
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NotRequired
+from typing import Any, Literal, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -39,7 +39,7 @@ class Judged(TypedDict):
     more of a flag that ships, in a clause.
 
     `verified` is what a verifier says of the answer of a vote, and `evidence` what that rests on: both are left out if there is
-    no verifier.
+    no verifier. `call` is that of a sample of two calls, see `Sample`.
     """
 
     index: int
@@ -51,6 +51,7 @@ class Judged(TypedDict):
     usage: Usage
     lost: int
     fallback: NotRequired[bool]
+    call: NotRequired[Literal["first", "second"]]
     verified: NotRequired[Standing]
     evidence: NotRequired[str]
 
@@ -152,7 +153,7 @@ def judge(sample: Sample, reading: Reader) -> Judged:
 def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
     first = sample.reasoned
     why = read.why if flag == read.flag else _why(explained(flag or "", sample))
-    if flag is not None and sample.call:
+    if sample.call and flag not in {None, "invalid"}:  # an invalid answer is wrong, whoever wrote it down
         why = f"in the {sample.call} call{': ' * bool(why)}{why}"
     judged = Judged(
         index=sample.index,
@@ -168,7 +169,11 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
         ),
         lost=sample.lost,
     )
-    return {**judged, "fallback": True} if sample.fallback else judged
+    if sample.call:
+        judged["call"] = sample.call
+    if sample.fallback:
+        judged["fallback"] = True
+    return judged
 
 
 class _Verifier:

@@ -237,7 +237,8 @@ def _called(sample: Sample) -> str:
 
 def _held(sample: Sample) -> str:
     held = sample.beside or f"{sample.output_tokens:,} tokens that are not shown"
-    return f"it holds {held} and no text: raise max_tokens, or have the model reason less"
+    cap = "emit's max_tokens" if sample.call == "second" else "max_tokens"
+    return f"it holds {held} and no text: raise {cap}, or have the model reason less"
 
 
 _EXPLANATIONS: Mapping[str, Callable[[Sample], str]] = {

@@ -49,8 +49,7 @@ def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
     for name in settings.writers:
         resolve_model(name, seed=settings.voting.seed)
-    asked = [name for name in settings.models if name not in settings.writers]
-    for name in (*asked, *([] if options.draft_model is None else [options.draft_model])):
+    for name in (*settings.voters, *([] if options.draft_model is None else [options.draft_model])):
         model_for(name, task, settings.voting.seed)
     if isinstance(task, Items) and any(info_of(name).simulated for name in settings.models):
         _see_rehearsed(inside)

@@ -98,9 +98,13 @@ class Settings(BaseModel):
     @property
     def models(self) -> list[str]:
         """All models that are asked, each once; the run's own first."""
+        return list(dict.fromkeys([*self.voters, *self.writers]))
+
+    @property
+    def voters(self) -> list[str]:
+        """The models that are asked the questions of the task, each once; the run's own first."""
         of_parts = [part.model for part in self.parts.values()]
-        rungs = [rung.model for rung in self.cascade]
-        named = (self.model, *of_parts, self.ladder.model, *rungs, *self.writers)
+        named = (self.model, *of_parts, self.ladder.model, *(rung.model for rung in self.cascade))
         return list(dict.fromkeys(name for name in named if name is not None))
 
     @property

@@ -49,6 +49,8 @@ def test_a_calibration_of_these_samples_is_known(tmp_path: Path) -> None:
         ("m:x", Voting(max_tokens=99, temperature=None), {}, "--temperature 0,0.1.*--temperature none"),
         ("m:x", Voting(max_tokens=99, emit=Emit()), {}, "--temperature 0,0.1, and .* 0,0.1 --emit same"),
         ("m:x", Voting(max_tokens=99), {"emit": Emit("m:y", max_tokens=9).to_json()}, r"--emit m:y \(with max_tokens=9\), and"),
+        ("m:x", Voting(max_tokens=99, structured=True), {}, "0,0.1, and .* 0,0.1 --structured"),
+        ("m:x", Voting(max_tokens=99, stop=("\n",)), {"structured": True}, r"0,0.1 --structured, and .* 0,0.1 --stop '.n'"),
         ("m:x", Voting(max_tokens=99), {"task": "records"}, "a calibration of records, not of hanoi"),
     ],
 )

@@ -12,10 +12,13 @@ from typing_extensions import TypedDict
 from maker_graph import (
     Budget,
     Emit,
+    Invalid,
     LimitReached,
     ProviderFailure,
     Run,
+    Undecided,
     UsageError,
+    Valid,
     Voting,
     create_maker,
     create_microstep,
@@ -135,6 +138,55 @@ def test_a_flag_says_of_which_call_it_is(first: str | AIMessage, second: str | A
     judged = judge(sample, Reader(reader_of(Sum).parse, None, None, voting.flags))
     assert judged["flag"] is not None
     assert judged["why"].startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        (AIMessage("It is", response_metadata={"finish_reason": "length"}), ANSWER, "the output cap: raise max_tokens"),
+        (
+            "It is 2.",
+            AIMessage("{", response_metadata={"finish_reason": "length"}),
+            "cap of the second call: raise emit's max_tokens",
+        ),
+        (
+            "It is 2.",
+            AIMessage([{"type": "reasoning", "summary": []}], response_metadata={"finish_reason": "stop"}),
+            "in the second call: .* raise emit's max_tokens",
+        ),
+    ],
+)
+def test_the_advice_about_a_cap_names_that_of_the_call(first: str | AIMessage, second: str | AIMessage, says: str) -> None:
+    model, _ = two(first, second)
+    with pytest.raises(Undecided, match=says):
+        create_microstep(model, answer=Sum, k=1, max_samples=2, stuck_after=2, emit=True).invoke(QUESTION)
+
+
+def test_an_answer_that_is_wrong_is_the_fault_of_no_call() -> None:
+    model, _ = two()
+
+    def never(_: object, answer: object) -> bool:  # noqa: ARG001  the check sees it
+        raise Invalid("2 is too much")
+
+    with pytest.raises(Undecided, match=r"The last invalid reply: 2 is too much"):
+        create_microstep(model, answer=Sum, k=1, max_samples=2, stuck_after=2, emit=True, check=never).invoke(QUESTION)
+
+
+def test_a_verifier_is_asked_about_the_answer_and_never_about_notes() -> None:
+    asked: list[object] = []
+    model, _ = two()
+
+    def verify(_: object, answer: object) -> Valid:
+        asked.append(answer)
+        return Valid("1 + 1 = 2", conclusive=True)
+
+    node = create_microstep(model, answer=Sum, decision="decision", k=3, emit=True, verify=verify)
+    decision = node.invoke(QUESTION)["decision"]
+    assert (decision["answer"], decision["samples"], asked) == ({"sum": 2}, 1, [{"sum": 2}])
+    cut, _ = two(AIMessage("It is", response_metadata={"finish_reason": "length"}))
+    with pytest.raises(Undecided):
+        create_microstep(cut, answer=Sum, k=1, max_samples=2, stuck_after=2, emit=True, verify=verify).invoke(QUESTION)
+    assert len(asked) == 1
 
 
 def test_notes_never_vote_whatever_flags_a_caller_takes_away() -> None:

@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
+from maker_graph.core.emitting import Emit, emit_of
 from maker_graph.core.guarding import AnyTask, guarded, total_of
 from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, MakerOutput
@@ -186,6 +187,7 @@ class Run:
         variants: bool = False,
         stop: Sequence[str] = (),
         structured: bool = False,
+        emit: Emit | str | bool | None = None,
         retry_temperature: float | None = 1.0,
         rephrase: bool = True,
         escalate: str | None = None,
@@ -229,6 +231,8 @@ class Run:
             variants: whether each sample is asked one of the equivalent questions that the task's `variants(state)` returns.
             stop: texts at which a reply ends, none of which it holds; not all models take them.
             structured: whether the answer's JSON schema is sent along, where model and answer have one.
+            emit: form apart from answer: the model reasons freely, and a second, short call writes each answer down. True is
+                the same model, a name another one, `Emit(...)` says more.
             retry_temperature: the first rung of the ladder: the temperature of a stuck step's next samples; None leaves it out.
             rephrase: the second rung: the task's prompt in other words, if it has one.
             escalate: the third rung: a stronger model.
@@ -264,6 +268,7 @@ class Run:
             variants=variants,
             stop=stop,
             structured=structured,
+            emit=emit_of(emit),
         )
         estimates, expected = None, dict[str, str]()
         if isinstance(cascade, ChosenCascade):
@@ -282,6 +287,7 @@ class Run:
                 variants=(variants, False),
                 stop=([*stop], []),
                 structured=(structured, False),
+                emit=(emit or None, None),
                 retry_temperature=(retry_temperature, 1.0),
                 rephrase=(rephrase, True),
                 escalate=(escalate, None),

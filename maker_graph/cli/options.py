@@ -64,6 +64,17 @@ MaxTokens = Annotated[
 ]
 
 
+EmitBy = Annotated[
+    str | None,
+    typer.Option(
+        "--emit",
+        metavar="MODEL",
+        help="Let the model reason freely, and have each answer written in its form by a second, short call: of this model, or "
+        "'same'.",
+    ),
+]
+"""Who writes down each answer."""
+
 Check = Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")]
 
 

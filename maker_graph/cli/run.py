@@ -16,6 +16,7 @@ from maker_graph.cli.options import (
     Concurrency,
     Disks,
     DraftModel,
+    EmitBy,
     Force,
     FsyncOption,
     LookaheadOption,
@@ -218,6 +219,7 @@ def run_command(
     structured: Annotated[
         bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
     ] = False,
+    emit: EmitBy = None,
     test: TestCommand = None,
     test_seconds: TestSeconds = None,
     apply: Apply = False,
@@ -269,6 +271,7 @@ def run_command(
         "variants": variants,
         "stop": [unescaped(each) for each in stop or []],
         "structured": structured,
+        "emit": emit,
         "retry_temperature": parse_retry_temperature(retry_temperature),
         "rephrase": rephrase,
         "escalate": escalate,

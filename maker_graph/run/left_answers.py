@@ -12,6 +12,7 @@ Nothing is lost, and nothing is applied twice, whoever is killed:
   another way since, the answer is for another question, and is not used.
 """
 
+import errno
 import secrets
 import time
 from contextlib import suppress
@@ -31,6 +32,9 @@ LONGEST = 200_000
 
 MOST_READ = 7 * LONGEST
 """Bytes that are read of a file at most: more is no answer."""
+
+MOST = 10_000
+"""So many files are looked at, at most."""
 
 
 class _Kept(BaseModel):
@@ -96,6 +100,8 @@ class LeftAnswers:
         """
         kept = _Kept(step=step, reply=str(reply), candidate=isinstance(reply, Candidate), after=after)
         try:
+            if self._folder.is_symlink():
+                raise NotADirectoryError(errno.ENOTDIR, f"{self._folder} is a link to somewhere else")
             earlier = [left for left in self.all() if left.step == step]
             self._folder.mkdir(mode=0o700, exist_ok=True)
             name = f"{step}-{time.time_ns():020d}-{secrets.token_hex(4)}.json"
@@ -109,8 +115,10 @@ class LeftAnswers:
 
     def all(self) -> list[LeftAnswer]:
         """Return all answers that were left, by step; of one step the newest last."""
+        if self._folder.is_symlink():
+            return []
         try:
-            paths = sorted(self._folder.glob("*.json"))
+            paths = sorted(self._folder.glob("*.json"))[:MOST]
         except OSError:
             return []
         found = [left for path in paths if (left := LeftAnswer.read(path)) is not None]

@@ -13,11 +13,12 @@ Beside it, last_replies.jsonl has the last replies to items that were left open.
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +32,11 @@ REPLIES = "last_replies.jsonl"
 
 MOST_READ = 4_000_000
 """Bytes that are read of either file at most: one that is larger was not written by a run."""
+
+LONG = 20_000
+"""Characters that are kept of each text of a question that is too large otherwise."""
+
+_Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 State: TypeAlias = Literal["at work", "waits", "done", "stuck", "limit", "provider", "interrupted", "failed"]
 """How a session stands: at work; waiting for a person's answer; or ended: with the task, or for what reason else."""
@@ -53,12 +59,12 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    step: int
+    step: _Number
     reason: str
     prompt: list[tuple[str, str]] = Field(default_factory=list)
-    ballot: dict[str, int] = Field(default_factory=dict)
-    flags: dict[str, int] = Field(default_factory=dict)
-    samples: int = 0
+    ballot: dict[str, _Number] = Field(default_factory=dict)
+    flags: dict[str, _Number] = Field(default_factory=dict)
+    samples: _Number = 0
     replies: list[str] = Field(default_factory=list)
     passed: bool = False
     state: Any = None
@@ -77,6 +83,19 @@ class Question(BaseModel):
             passed=error.passed,
             state=at["state"],
         )
+
+    def shortened(self) -> Self:
+        """Return it with long texts cut; candidates that begin alike are one then."""
+        ballot = Counter[str]()
+        for candidate, votes in self.ballot.items():
+            ballot[candidate[:LONG]] += votes
+        cut: dict[str, Any] = {
+            "reason": self.reason[:LONG],
+            "prompt": [(role[:LONG], content[:LONG]) for role, content in self.prompt],
+            "ballot": dict(ballot),
+            "replies": [reply[:LONG] for reply in self.replies],
+        }
+        return self.model_copy(update=cut)
 
 
 def _storable(content: object) -> str:
@@ -98,11 +117,11 @@ class Said(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    epoch: int
-    pid: int
+    epoch: _Number
+    pid: _Number
     state: State
     why: str = ""
-    total: int | None = None
+    total: _Number | None = None
     question: Question | None = None
 
 
@@ -125,6 +144,7 @@ class Session:
         self._directory, self._total = directory, total
         self._file: int | None = None
         self._state: State | None = None
+        self._question: Question | None = None
         self.at: MakerOutput | None = None
 
     def reached(self, at: MakerOutput, epoch: int | None) -> None:
@@ -135,10 +155,12 @@ class Session:
 
     def say(self, state: State, epoch: int, why: str = "", question: Question | None = None) -> None:
         """Say how this session stands; where that cannot be written, nobody hears it."""
-        self._state = state
+        self._state, self._question = state, question
         said = Said(epoch=epoch, pid=os.getpid(), state=state, why=_storable(why), total=self._total, question=question)
         content = said.model_dump_json().encode()
-        if len(content) > MOST_READ:  # whoever is asked at the terminal sees it all
+        if len(content) > MOST_READ and question is not None:  # whoever is asked at the terminal sees it all
+            content = said.model_copy(update={"question": question.shortened()}).model_dump_json().encode()
+        if len(content) > MOST_READ:
             content = said.model_copy(update={"question": None}).model_dump_json().encode()
         draft = self._directory / f".{os.urandom(8).hex()}.draft"
         with suppress(OSError, ValueError):
@@ -158,7 +180,9 @@ class Session:
         """Say how this session ended; if another process has gone on with the run, that one speaks."""
         if epoch is None or isinstance(error, TakenOver):
             return
-        question = Question.of(error, self.at) if isinstance(error, Undecided) and self.at is not None else None
+        question = self._question  # one that was waited for when the session was interrupted still waits
+        if isinstance(error, Undecided) and self.at is not None:
+            question = Question.of(error, self.at)
         self.say(_state_after(error), epoch, "" if error is None else _why(error), question)
 
     def left_open(self, step: int, decision: Decision) -> None:

@@ -7,6 +7,7 @@ person can help: it waits for the next answer. Each answer is read and checked o
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from maker_graph.core.guarding import guarded
 from maker_graph.errors import Undecided, UsageError
@@ -27,6 +28,7 @@ class Waiting:
         self._run, self._session, self._warn = run, session, warn
         self._left = LeftAnswers(run.directory)
         self._items = guarded(run.task).given is not None
+        self._seen: set[Path] = set()
 
     async def solved(
         self, solve: Callable[[str | None], Awaitable[None]], answer: str | None = None, *, wait: bool = False
@@ -60,7 +62,7 @@ class Waiting:
         """Commit the answers that were left to items that are open."""
         if not self._items:
             return
-        waiting = {step: left for step, left in self._left.waiting().items() if step <= self._run.journal.step}
+        waiting = self._for_items()
         if not waiting:
             return
         found = answer_items(self._run, {step: left.meant() for step, left in waiting.items()})
@@ -69,12 +71,20 @@ class Waiting:
             if step in found.refused and (decided is None or decided["status"] != "decided"):
                 self._refused(left, found.refused[step])
             else:  # somebody else's answer may have been faster
-                self._left.remove(left)
+                self._taken_up(left)
+
+    def _waiting(self) -> dict[int, LeftAnswer]:
+        """Return, by step, the answers that were not taken up yet: one whose file cannot be taken away is not taken up again."""
+        return {step: left for step, left in self._left.waiting().items() if left.path not in self._seen}
+
+    def _for_items(self) -> dict[int, LeftAnswer]:
+        """Return the answers that were left to items that were tried."""
+        return {step: left for step, left in self._waiting().items() if step <= self._run.journal.step}
 
     def for_stuck(self) -> LeftAnswer | None:
         """Return the answer that was left to the step on which the run is stuck."""
         journal = self._run.journal
-        left = None if self._items else self._left.waiting().get(journal.step + 1)
+        left = None if self._items else self._waiting().get(journal.step + 1)
         return left if left is not None and left.after == journal.head and stuck_step(journal) == left.step else None
 
     async def _solved_by(self, left: LeftAnswer, solve: Callable[[str | None], Awaitable[None]]) -> None:
@@ -96,7 +106,7 @@ class Waiting:
         """Wait until no item is open, and take each answer when it comes."""
         while self._items and (number := count_open(self._run)):
             self._warn(f"{number:,} open items wait for answers: maker-graph watch {self._run.directory}")
-            await self._wait(lambda: bool(self._left.waiting()))
+            await self._wait(lambda: bool(self._for_items()))
             self.take_items()
 
     async def _wait(self, there: Callable[[], bool], error: Undecided | None = None) -> None:
@@ -117,7 +127,12 @@ class Waiting:
 
     def _refused(self, left: LeftAnswer, why: str) -> None:
         self._warn(f"The answer to {'item' if self._items else 'step'} {left.step:,} was not taken: {why}")
+        self._seen.add(left.path)
         self._left.refuse(left, why)
+
+    def _taken_up(self, left: LeftAnswer) -> None:
+        self._seen.add(left.path)
+        self._left.remove(left)
 
     def _forget_decided(self) -> None:
         """Take away answers to steps that are decided by now."""

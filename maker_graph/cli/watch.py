@@ -23,7 +23,7 @@ NICE = 10
 )
 def watch_command(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="The runs: names under runs/, or directories. Default: all.")
+        list[str] | None, typer.Argument(metavar="RUN", help="The runs: names under runs/, or directories. Default: all.")
     ] = None,
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8765,
     host: Annotated[
@@ -56,13 +56,15 @@ def watch_command(
         raise UsageError("--task is the task of one run: name that run.")
     token = secrets.token_urlsafe(24)
     desk = Desk(Trusted(task, directories=trust))
-    guarded = Guard(
-        create_app(Hub(_finder(runs or [])), desk), token=token, host=host, names=[socket.gethostname()], public=PUBLIC
-    )
+    hub = Hub(_finder(runs or []))
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
+        why = (error.strerror or "no such address").partition(" (")[0]
+        raise UsageError(f"Port {port} of {host!r} cannot be used ({why}): give another --port, or another --host.") from None
+    address = listener.getsockname()[0]
+    host = address if address in EVERYWHERE else host  # "", "0" and "::0" are ways to say it
+    guarded = Guard(create_app(hub, desk), token=token, host=host, names=[socket.gethostname()], public=PUBLIC)
     shown = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{listener.getsockname()[1]}/?token={token}")
     tell("Open this address in a browser. Whoever has it can see the runs, and answer. Ctrl-C ends it.")

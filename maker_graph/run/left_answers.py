@@ -73,7 +73,7 @@ class LeftAnswer(BaseModel):
     def read(cls, path: Path) -> Self | None:
         """Return the answer in a file; None if there is none that can be read."""
         try:
-            if odd_kind(path) or path.stat().st_size > MOST_READ:
+            if path.is_symlink() or odd_kind(path) or path.stat().st_size > MOST_READ:
                 return None
             kept = _Kept.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):

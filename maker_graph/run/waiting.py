@@ -74,7 +74,7 @@ class Waiting:
                 self._taken_up(left)
 
     def _waiting(self) -> dict[int, LeftAnswer]:
-        """Return, by step, the answers that were not taken up yet: one whose file cannot be taken away is not taken up again."""
+        """Return, by step, the answers that were not taken up yet, also where their files cannot be taken away."""
         return {step: left for step, left in self._left.waiting().items() if left.path not in self._seen}
 
     def _for_items(self) -> dict[int, LeftAnswer]:

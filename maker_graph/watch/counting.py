@@ -86,11 +86,15 @@ class Counts:
 
     def recent(self) -> list[dict[str, Any]]:
         """Return the last decisions, the newest first, as plain JSON."""
-        return [_decision(step) for step in reversed(self._recent)]
+        return [_decision(step) | self._later(step.number, step.seen.winner) for step in reversed(self._recent)]
 
     def contests(self) -> list[dict[str, Any]]:
         """Return the most contested decisions so far, the longest first, as plain JSON."""
-        return [_contest(contest) for contest in self._contests.found()]
+        return [_contest(contest) | self._later(contest.step, contest.winner) for contest in self._contests.found()]
+
+    def _later(self, step: int, winner: int | None) -> dict[str, bool]:
+        """Return whether a step is open, and whether it was until somebody answered it."""
+        return {"open": step in self.open, "answered": winner is None and step not in self.open}
 
     def last_answer(self) -> Any:
         """Return the answer of the last step; None if there is none."""
@@ -103,12 +107,13 @@ def _decision(step: CountedStep) -> dict[str, Any]:
     flags = Counter({name: number for count in step.counts for name, number in count.flags})
     return {
         "step": step.number,
-        "by": vote.by,
-        "part": seen.part,
+        "by": shown(vote.by),
+        "part": shown(seen.part),
         "samples": step.samples,
         "flags": dict(flags),
-        "proved": shown(str(seen.said.get("proved", ""))),
-        "open": seen.winner is None,
+        "proved": seen.proved,
+        "proof": shown(str(seen.said.get("proved", ""))),
+        "merged": bool(seen.said.get("merged")),
         "ballot": _ballot(candidates_of(seen, vote), step.counts[-1].places, seen.winner),
     }
 
@@ -117,10 +122,10 @@ def _contest(contest: Contest) -> dict[str, Any]:
     votes = Counter(contest.order)
     return {
         "step": contest.step,
-        "by": contest.by,
+        "by": shown(contest.by),
         "samples": len(contest.order) + contest.flagged,
         "flagged": contest.flagged,
-        "open": contest.winner is None,
+        "proved": contest.proved,
         "ballot": _ballot(contest.candidates, [votes[place] for place in range(len(contest.candidates))], contest.winner),
     }
 

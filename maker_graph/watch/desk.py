@@ -6,6 +6,8 @@ if the user has named it or trusts the directory; without it, the page says what
 The functions of a task are called in one thread, one after the other: what they use need not be safe for several.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -53,7 +55,7 @@ class Desk:
     def __init__(self, trusted: Trusted = Trusted()) -> None:  # noqa: B008  immutable
         """Answer with tasks that ship, and with those of `trusted`."""
         self._trusted = trusted
-        self._tasks: dict[str, AnyTask] = {}
+        self._tasks: dict[tuple[Path, str], AnyTask] = {}
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-desk")
 
     def queue(self, directory: Path) -> dict[str, Any]:
@@ -65,21 +67,29 @@ class Desk:
         settings = settings_of(directory)
         missing = self._missing(directory, settings)
         with opened(directory, None if missing else self._task(directory, settings)) as run:
-            left = {each.step: each.refused for each in LeftAnswers(directory).all()}
             question = _stuck(run)
             if question is not None:
-                shown_ = [_of_stuck(question)]
+                shown_, after = [_of_stuck(question)], run.journal.head
             elif missing:
-                shown_ = _without_questions(run)
+                shown_, after = _without_questions(run), None
             else:
-                shown_ = _of_items(run)
+                shown_, after = _of_items(run), None
+        left = {each.step: each.refused for each in LeftAnswers(directory).all() if each.after == after}
         for each in shown_:
+            each["id"] = _id(settings, each["step"], after)
             if each["step"] in left:
                 each["left"], each["refused"] = True, shown(left[each["step"]], 600)
         return {"needs": missing, "asks": shown_, "most": AT_ONCE}
 
-    def answer(self, directory: Path, step: int, reply: str, *, candidate: bool) -> Answered:
+    def answer(self, directory: Path, step: int, reply: str, *, candidate: bool, asked: str | None = None) -> Answered:
         """Read and check an answer like a model's, and leave it for whoever goes on with the run; on return it is on the disk.
+
+        Args:
+            directory: the run.
+            step: the step, or item, that is answered.
+            reply: the answer.
+            candidate: whether it is a candidate of the ballot.
+            asked: the `id` of the question, as `queue` has it; no other one is answered. None stands for the one that is asked now.
 
         Raises:
             MakerError: the run cannot be read, its task may not be imported, or there is no room.
@@ -96,10 +106,14 @@ class Desk:
                 question = _stuck(run)
                 if question is None or question.step != step:
                     return Answered(f"step {step:,} does not wait for an answer any more")
+                if asked not in {None, _id(settings, step, run.journal.head)}:
+                    return Answered(_OTHER)
                 if candidate:
                     raise UsageError("A stuck step is answered by a reply, not by a candidate of its ballot.")
                 why, after = refusal(run, question.state, meant), run.journal.head
             else:
+                if asked not in {None, _id(settings, step, None)}:
+                    return Answered(_OTHER)
                 why, after = refusals(run, {step: meant}).get(step, ""), None
                 decision = run.journal.decision(step)
                 if not why and decision is not None and decision["status"] == "decided":
@@ -124,12 +138,21 @@ class Desk:
         )
 
     def _task(self, directory: Path, settings: Settings) -> AnyTask:
-        if settings.id not in self._tasks:
+        key = (directory, settings.id)
+        if key not in self._tasks:
             foreign = runs_foreign_code(settings.task, settings.options)
             name = self._trusted.task if foreign and self._trusted.task is not None else settings.task
             made = load_task(name, settings.options, settings.began, kept_in(directory))
-            self._tasks[settings.id] = made.task
-        return self._tasks[settings.id]
+            self._tasks[key] = made.task
+        return self._tasks[key]
+
+
+_OTHER = "another question stands here by now: read it, and answer once more"
+
+
+def _id(settings: Settings, step: int, after: str | None) -> str:
+    """Return what tells a question from all others: its run, its step, and the hash of the step before it if that matters."""
+    return hashlib.sha256(json.dumps([settings.id, step, after]).encode()).hexdigest()[:16]
 
 
 def _stuck(run: Run) -> Question | None:
@@ -184,7 +207,7 @@ def _without_questions(run: Run) -> list[dict[str, Any]]:
 
 
 def _prompt(prompt: Sequence[tuple[str, Any]]) -> list[list[str]]:
-    return [[str(role), shown(content if isinstance(content, str) else str(content), LONG)] for role, content in prompt]
+    return [[shown(str(role)), shown(content if isinstance(content, str) else str(content), LONG)] for role, content in prompt]
 
 
 def _ballot(ballot: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ its journal is damaged or an older copy of itself.
 """
 
 import json
+import math
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from maker_graph.core.spending import Account
 from maker_graph.errors import DamagedRun, MakerError, OlderJournal, UnusableRun
 from maker_graph.report.counting.frames import position_of
 from maker_graph.run.directory import Run, opened
-from maker_graph.run.left_answers import FOLDER, LeftAnswers
+from maker_graph.run.left_answers import FOLDER, LeftAnswer, LeftAnswers
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.session import SESSION, Question, SeenSession, read_session
 from maker_graph.run.settings import Settings
@@ -31,7 +31,7 @@ AT_ONCE = 5_000
 """Steps that are read in one transaction."""
 
 A_LOOK = 0.25
-"""Seconds that one look at one run may take to catch up with it: the others have their turn."""
+"""Seconds that one look at one run may take to catch up with it, unless it is given less: the others have their turn."""
 
 RATE_OVER = 60.0
 """Seconds over which the rate of a run is measured."""
@@ -82,23 +82,35 @@ class Followed:
         self._counts: Counts | None = None
         self._step, self._head, self._amended = 0, None, 0  # type: tuple[int, str | None, int]
         self._paces: deque[tuple[float, int]] = deque()
+        self._left: list[LeftAnswer] = []
 
-    def look(self, now: float) -> View:
-        """Return the run as it is; `now` are the seconds of a clock that is not set back."""
+    def look(self, now: float, seconds: float = A_LOOK) -> View:
+        """Return the run as it is.
+
+        Args:
+            now: the seconds of a clock that is not set back.
+            seconds: that it may take to catch up with the steps; with 0 none of them is read, and how far the run is shows.
+        """
         files = [_file(self.directory / name) for name in _FILES]
         behind = self._known is not None and self._step < self._known.account.steps
         if files != self._files or behind:
-            self._read(now + A_LOOK)
+            self._read(now, seconds)
             self._files = files
         session = read_session(self.directory)
         self._paced(now)
-        return View(self._listed(session), self._detail(session))
+        try:
+            return View(_sendable(self._listed(session)), _sendable(self._detail(session)))
+        except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
+            self._begin()
+            self._problem = ("unreadable", f"What it says of itself cannot be shown ({type(error).__name__}).")
+            return View(self._listed(None), {})
 
-    def _read(self, until: float) -> None:
+    def _read(self, now: float, seconds: float) -> None:
         """Read what is new, and keep what is in the way of that."""
         try:
             with opened(self.directory) as run:
-                self._take(run, until)
+                self._take(run, now, seconds)
+            self._left = LeftAnswers(self.directory).all()
             self._problem = None
         except UnusableRun as error:
             gone = _file(self.directory / "settings.json") is None
@@ -112,22 +124,26 @@ class Followed:
         except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
             self._problem = ("unreadable", f"It cannot be read ({type(error).__name__}).")
 
-    def _take(self, run: Run, until: float) -> None:
+    def _take(self, run: Run, now: float, seconds: float) -> None:
         journal, settings = run.journal, run.settings
         if self._known is not None and self._known.settings.id != settings.id:
             self._begin()  # another run has this name now
         if self._counts is None:
             self._counts = Counts(settings.k)
-        while True:
+        while seconds > 0:
             found = journal.following(self._step, self._head, AT_ONCE)
             if found is None:
                 self._begin()
                 self._counts, self._replaced = Counts(settings.k), True
                 continue
-            entries, self._head = found
-            self._counts.add(entries)
-            self._step += len(entries)
-            if not entries or time.monotonic() > until:
+            entries, head = found
+            try:
+                self._counts.add(entries)
+            except DamagedRun:
+                self._begin()  # some of them were counted
+                raise
+            self._step, self._head = self._step + len(entries), head
+            if not entries or time.monotonic() > now + seconds:
                 break
         account = journal.account()
         if account.amended != self._amended:
@@ -169,7 +185,7 @@ class Followed:
             "why": shown(why, 600),
             "task": shown(settings.task),
             "model": shown(", ".join(settings.models)),
-            "rule": f"a cascade of {1 + len(settings.cascade)} rungs" if settings.cascade else str(settings.voting.rule),
+            "rule": f"a cascade of {1 + len(settings.cascade)} rungs" if settings.cascade else shown(str(settings.voting.rule)),
             "simulated": settings.simulated,
             "steps": account.steps,
             "total": total,
@@ -200,11 +216,12 @@ class Followed:
         if known is None or counts is None:
             return {}
         spent, options, plan = known.account.spent, known.options, known.plan
-        total, left = _total(known.settings, session), LeftAnswers(self.directory).all()
+        total = _total(known.settings, session)
         question = _question(session, known.account.steps)
         ahead = total / known.account.steps if total and known.account.steps else None
         price = not known.account.spent.unpriced and not known.settings.simulated
         return {
+            "id": known.settings.id,
             "path": visible(str(self.directory)),
             "read": self._step,
             "replaced": self._replaced,
@@ -231,8 +248,8 @@ class Followed:
             "recent": counts.recent(),
             "contests": counts.contests(),
             "pegs": _pegs(known.settings, counts.last_answer(), self._step),
-            "question": _asked(question),
-            "answers": [{"step": each.step, "refused": shown(each.refused, 600)} for each in left],
+            "question": _asked(question, self._head),
+            "answers": [{"step": each.step, "refused": shown(each.refused, 600)} for each in self._left],
         }
 
 
@@ -268,8 +285,8 @@ def _question(session: SeenSession | None, steps: int) -> Question | None:
     return question if question is not None and question.step == steps + 1 else None
 
 
-def _asked(question: Question | None) -> dict[str, Any] | None:
-    return None if question is None else {"step": question.step, "reason": shown(question.reason, 600)}
+def _asked(question: Question | None, after: str | None) -> dict[str, Any] | None:
+    return None if question is None else {"step": question.step, "reason": shown(question.reason, 600), "after": after}
 
 
 def _pegs(settings: Settings, answer: Any, step: int) -> dict[str, Any] | None:
@@ -277,10 +294,13 @@ def _pegs(settings: Settings, answer: Any, step: int) -> dict[str, Any] | None:
     disks = settings.options.get("disks")
     if settings.task != "hanoi" or not isinstance(disks, int) or not 0 < disks <= MANY_DISKS:
         return None
-    if step == 0:
-        return {"step": 0, "at": str(settings.options.get("source", 0)) * disks}
     try:
-        pegs: Sequence[Sequence[int]] = answer["next_state"]
-        return {"step": step, "at": position_of(pegs, disks)}
+        at = str(settings.options.get("source", 0)) * disks if step == 0 else position_of(answer["next_state"], disks)
     except (TypeError, LookupError):
         return None
+    return {"step": step, "at": at} if len(at) == disks and set(at) <= set("012") else None
+
+
+def _sendable(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of a run without numbers that JSON does not have."""
+    return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in found.items()}

@@ -78,8 +78,11 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)  # the server's own start and end
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing is asked by a WebSocket
+            await send({"type": "websocket.close", "code": 1008})
             return
 
         async def guarded(message: MutableMapping[str, Any]) -> None:

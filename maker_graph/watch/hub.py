@@ -9,18 +9,22 @@ import hashlib
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.watch.following import Followed, View
+from maker_graph.watch.following import A_LOOK, Followed, View
 
 LOOKS = 0.5
 """Seconds between two looks at the runs."""
 
 LIVES = 15.0
 """Seconds after which a listener hears from the hub, also if nothing has changed."""
+
+A_ROUND = 1.0
+"""Seconds that one look at all runs may take to catch up with their steps. The runs that somebody has chosen come first."""
 
 MOST_RUNS = 200
 """So many runs are watched at most: the newest ones."""
@@ -34,12 +38,14 @@ class News(NamedTuple):
         all: whether `runs` are all that there are, and not only those that have changed.
         runs: the key of each -> what stands in the list.
         chosen: what else is shown of the run that the listener has chosen; None if that has not changed.
+        more: how many runs there are beside those that are watched.
     """
 
     number: str
     all: bool
     runs: dict[str, dict[str, Any]]
     chosen: dict[str, Any] | None
+    more: int = 0
 
 
 class _Run:
@@ -63,6 +69,8 @@ class Hub:
         """Watch the runs that `find` returns; it is asked at each look."""
         self._find = find
         self._runs: dict[str, _Run] = {}
+        self._chosen: Counter[str] = Counter()
+        self._more = self._dropped_at = 0
         self._boot = secrets.token_hex(4)
         self._number = 1
         self._changed = asyncio.Condition()
@@ -81,7 +89,8 @@ class Hub:
         while True:
             await self._wanted.wait()
             began = time.monotonic()
-            await asyncio.to_thread(self._look)
+            with suppress(OSError):  # of who finds the runs; the next look may do better
+                await asyncio.to_thread(self._look)
             if told != self._number:
                 told = self._number
                 async with self._changed:
@@ -96,10 +105,12 @@ class Hub:
             heard: the number of the last change that the listener heard.
         """
         self._listeners += 1
-        self._wanted.set()
+        self._chosen.update([] if chosen is None else [chosen])
         try:
-            if not self._runs:
-                await asyncio.to_thread(self._look)
+            if self._listeners == 1 or not self._runs:  # nobody has looked for a while
+                with suppress(OSError):
+                    await asyncio.to_thread(self._look)
+            self._wanted.set()
             seen = self._number_of(heard)
             while True:
                 now = self._number  # before anything is read: what changes meanwhile is told the next time
@@ -110,6 +121,7 @@ class Hub:
                     yield None
         finally:
             self._listeners -= 1
+            self._chosen = self._chosen - Counter([] if chosen is None else [chosen])
             if not self._listeners:
                 self._wanted.clear()
 
@@ -126,14 +138,14 @@ class Hub:
 
     def _since(self, seen: int | None, chosen: str | None, now: int) -> News | None:
         """Return what has changed since; None if nothing has."""
-        every = seen is None or seen > now
+        every = seen is None or seen > now or seen < self._dropped_at
         since = 0 if every or seen is None else seen
         runs = {key: run.view.listed for key, run in self._runs.items() if every or run.listed_at > since}
         found = None if chosen is None else self._runs.get(chosen)
         detail = found.view.detail if found is not None and (every or found.detail_at > since) else None
         if not (every or runs or detail is not None):
             return None
-        return News(f"{self._boot}-{now}", every, runs, detail)
+        return News(f"{self._boot}-{now}", every, runs, detail, self._more)
 
     def _look(self) -> None:
         """Look at all runs, in one thread at a time."""
@@ -141,16 +153,25 @@ class Hub:
             self._look_at_all()
 
     def _look_at_all(self) -> None:
-        found = {key_of(directory): directory for directory in self._find()[:MOST_RUNS]}
-        new = {key: _Run(directory) for key, directory in found.items() if key not in self._runs}
+        all_ = self._find()
+        found = {key_of(directory): directory for directory in all_[:MOST_RUNS]}
+        runs = {**self._runs, **{key: _Run(directory) for key, directory in found.items() if key not in self._runs}}
         number, changed = self._number + 1, False
-        for run in (*self._runs.values(), *new.values()):
-            view = run.followed.look(time.monotonic())
+        for key in [key for key in runs if key not in found][: max(0, len(runs) - MOST_RUNS)]:  # newer ones take their places
+            del runs[key]
+            self._dropped_at, changed = number, True
+        until = time.monotonic() + A_ROUND
+        for _, run in sorted(runs.items(), key=lambda each: each[0] not in self._chosen):
+            now = time.monotonic()
+            view = run.followed.look(now, min(A_LOOK, max(0.0, until - now)))
             if view.listed != run.view.listed:
                 run.listed_at, changed = number, True
             if view.detail != run.view.detail:
                 run.detail_at, changed = number, True
             run.view = view
-        self._runs = {**self._runs, **new}  # all at once, and only after they were looked at: who listens is in another thread
+        self._runs, self._more = (
+            runs,
+            len(all_) - len(found),
+        )  # all at once, and only after they were looked at: who listens is in another thread
         if changed:
             self._number = number

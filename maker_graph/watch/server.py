@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from maker_graph.errors import LimitReached, MakerError, UsageError
@@ -41,6 +41,7 @@ class _Answer(BaseModel):
     step: Annotated[int, Field(ge=1, le=2**63 - 1, strict=True)]
     reply: str
     candidate: bool = False
+    asked: str
 
 
 def create_app(hub: Hub, desk: Desk) -> Starlette:
@@ -54,7 +55,7 @@ def create_app(hub: Hub, desk: Desk) -> Starlette:
         directory = hub.directory(request.path_params["key"])
         if directory is None:
             return _problem("This run is not watched any more.", 404)
-        return await _told(desk, lambda: JSONResponse(desk.queue(directory)))
+        return await _told(desk, lambda: _json(desk.queue(directory)))
 
     async def answer(request: Request) -> Response:
         directory = hub.directory(request.path_params["key"])
@@ -69,8 +70,8 @@ def create_app(hub: Hub, desk: Desk) -> Starlette:
             return _problem("This is no answer: the page and the server are of different versions. Load the page again.", 400)
 
         def answered() -> Response:
-            found = desk.answer(directory, sent.step, sent.reply, candidate=sent.candidate)
-            return _problem(f"This was not taken: {shown(found.refused, 600)}.", 422) if found.refused else JSONResponse({})
+            found = desk.answer(directory, sent.step, sent.reply, candidate=sent.candidate, asked=sent.asked)
+            return _problem(f"This was not taken: {shown(found.refused, 600)}.", 422) if found.refused else _json({})
 
         return await _told(desk, answered)
 
@@ -111,7 +112,9 @@ async def _stream(news: AsyncIterator[News | None]) -> AsyncIterator[str]:
         if each is None:
             yield ": nothing new\n\n"
             continue
-        data = json.dumps({"all": each.all, "runs": each.runs, "chosen": each.chosen})  # on one line, in ASCII
+        data = json.dumps(
+            {"all": each.all, "runs": each.runs, "chosen": each.chosen, "more": each.more}
+        )  # on one line, in ASCII
         yield f"id: {each.number}\nevent: news\ndata: {data}\n\n"
 
 
@@ -135,10 +138,16 @@ async def _told(desk: Desk, work: Callable[[], Response]) -> Response:
             return _problem(shown(str(error), 600), 409)
         except MakerError as error:
             return _problem(shown(str(error), 600), 500)
+        except Exception as error:  # noqa: BLE001  whatever stands in the directory of a run, or its task does
+            return _problem(f"This run cannot be read ({type(error).__name__}): try maker-graph verify.", 500)
 
     return await asyncio.get_running_loop().run_in_executor(desk.thread, done)
 
 
 def _problem(text: str, status: int) -> Response:
-    said: dict[str, Any] = {"problem": text}
-    return JSONResponse(said, status_code=status)
+    return _json({"problem": text}, status)
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Response:
+    """Return plain JSON, in ASCII: what half a character is, stays one."""
+    return Response(json.dumps(content), status, media_type="application/json")

@@ -65,9 +65,8 @@ def test_each_step_is_counted_once_as_the_run_goes_on(tmp_path: Path) -> None:
 def test_a_long_journal_is_read_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = made(tmp_path)
     monkeypatch.setattr(following, "AT_ONCE", 4)
-    monkeypatch.setattr(following, "A_LOOK", -1.0)
     followed = Followed(directory)
-    reads = [followed.look(time.monotonic()).detail["read"] for _ in range(5)]
+    reads = [followed.look(time.monotonic(), 1e-9).detail["read"] for _ in range(5)]
     assert reads == [4, 8, 12, 15, 15]
 
 

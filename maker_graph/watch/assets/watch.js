@@ -9,6 +9,7 @@
   let detail = null; // what else is known of it
   let shown = null; // its part of the page
   let stream = null;
+  const typed = new Map(); // run and question -> what was typed for it: it outlives the field
 
   // ------------------------------------------------------------------------------------------------------------ elements
 
@@ -32,8 +33,11 @@
   const keep = (parent, items, keyOf, create, change) => {
     const known = new Map(Array.from(parent.children, (child) => [child.dataset.key, child]));
     let place = parent.firstElementChild;
+    const taken = new Set();
     for (const item of items) {
-      const key = String(keyOf(item));
+      let key = String(keyOf(item));
+      while (taken.has(key)) key += " ";
+      taken.add(key);
       let child = known.get(key);
       if (child === undefined) {
         child = create(item);
@@ -143,15 +147,15 @@
     );
   };
 
-  const ballot = (rows, letters = true) => {
+  const ballot = (rows, word) => {
     const votes = rows.reduce((sum, row) => sum + row.votes, 0) || 1;
     return rows.map((row, place) => {
       const line = make(
         "li",
         {},
-        make("b", { text: letters ? String.fromCharCode(65 + place) : "" }),
+        make("b", { text: String.fromCharCode(65 + place) }),
         make("span", { text: number(row.votes) }),
-        make("span", {}, make("code", { text: row.candidate }), ...(row.won ? [make("em", { text: "won" })] : [])),
+        make("span", {}, make("code", { text: row.candidate }), ...(row.won ? [make("em", { text: word })] : [])),
       );
       line.style.setProperty("--share", `${(100 * row.votes) / votes}%`);
       return line;
@@ -159,28 +163,29 @@
   };
 
   const BY = { base: "the first vote", person: "a person", program: "the program", world: "the world" };
-  const byName = (name) => BY[name] ?? name;
+  const byName = (name) => (Object.hasOwn(BY, name) ? BY[name] : name);
 
   const decisions = (list, steps) =>
     keep(
       list,
       steps,
-      (step) => step.step,
+      (step) => JSON.stringify(step),
       (step) => {
         const flags = Object.entries(step.flags ?? {}).map(([name, count]) => `${name} ${count}`);
         const told = [
-          step.open ? "left open" : step.by === "base" ? "" : `by ${byName(step.by)}`,
+          step.open ? "left open" : step.answered ? "left open, and answered later" : step.by === "base" ? "" : `by ${byName(step.by)}`,
           step.part ? `part ${step.part}` : "",
           step.samples ? plural(step.samples, "sample", "samples") : "",
           flags.length ? `red flags: ${flags.join(", ")}` : "",
           step.flagged ? `${number(step.flagged)} discarded` : "",
-          step.proved ? `proved: ${step.proved}` : "",
+          step.proved ? (step.proof ? `proved: ${step.proof}` : "proved") : "",
+          step.merged ? "several answers counted as one" : "",
         ];
         return make(
           "li",
           {},
           make("h3", {}, make("span", { text: `Step ${number(step.step)}` }), make("small", { text: told.filter(Boolean).join(" · ") })),
-          make("ul", { class: "ballot" }, ...ballot(step.ballot)),
+          make("ul", { class: "ballot" }, ...ballot(step.ballot, step.proved ? "proved" : "won")),
         );
       },
       () => {},
@@ -209,6 +214,8 @@
       const [wrong, right] = [form.querySelector(".wrong"), form.querySelector(".right")];
       const field = form.querySelector("textarea");
       const buttons = form.querySelectorAll("button");
+      const from = document.activeElement;
+      if (buttons[0].disabled) return; // it is on its way
       say(wrong, "");
       say(right, "");
       field.removeAttribute("aria-invalid");
@@ -218,7 +225,7 @@
         const got = await fetch(`/runs/${key}/answers`, {
           method: "POST",
           headers: { "Content-Type": "application/json", "X-Token": token },
-          body: JSON.stringify({ step: ask.step, reply, candidate }),
+          body: JSON.stringify({ step: ask.step, reply, candidate, asked: ask.id }),
         });
         if (!got.ok) problem = await problemOf(got);
       } catch {
@@ -229,8 +236,10 @@
         say(wrong, problem);
         field.setAttribute("aria-invalid", "true");
         field.focus();
+        load(); // another question may stand here by now
         return;
       }
+      if (document.activeElement === document.body && form.contains(from)) from.focus();
       taken(form, "");
     };
 
@@ -247,8 +256,11 @@
     const formOf = (ask) => {
       const name = ask.kind === "item" ? `Item ${number(ask.step)}` : `Step ${number(ask.step)}`;
       const id = `answer-${key}-${ask.step}`;
+      const kept = `${key} ${ask.id}`;
       const field = make("textarea", { id, "aria-describedby": `${id}-wrong`, spellcheck: "false", autocomplete: "off" });
       const form = make("div", { class: "ask", role: "group", "aria-label": name });
+      field.value = typed.get(kept) ?? "";
+      field.addEventListener("input", () => typed.set(kept, field.value));
       const send = () => answer(ask, form, field.value, false);
       field.addEventListener("keydown", (event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
@@ -280,7 +292,7 @@
                 make("summary", { text: "The last replies" }),
                 ...ask.replies.flatMap((text) => [
                   make("pre", { text: text || "(empty)", tabindex: "0" }),
-                  make("button", { type: "button", text: "Copy into the answer", onclick: () => { field.value = text; field.focus(); } }),
+                  make("button", { type: "button", text: "Copy into the answer", onclick: () => { field.value = text; typed.set(kept, text); field.focus(); } }),
                 ]),
               ),
             ]
@@ -292,6 +304,20 @@
         make("p", { class: "right", role: "status" }),
       );
       return form;
+    };
+
+    // Change the list; who stood at a question that is gone now comes to the next one, or to the beginning of the run.
+    const changed = (work) => {
+      const from = list.contains(document.activeElement) ? document.activeElement.closest(".ask") : null;
+      work();
+      if (from !== null && !from.isConnected) (list.querySelector("textarea") ?? byId("run")).focus();
+    };
+
+    const told = (form, ask) => {
+      const now = JSON.stringify([ask.left ?? false, ask.refused ?? ""]);
+      if (form.dataset.left === now) return;
+      form.dataset.left = now;
+      if (ask.left) taken(form, ask.refused);
     };
 
     const load = async () => {
@@ -307,21 +333,19 @@
       if (key !== chosen) return;
       needs.hidden = !got.needs;
       say(needs, got.needs);
-      keep(list, got.asks, (ask) => `${ask.kind} ${ask.step} ${ask.samples} ${ask.prompt.length}`, formOf, (form, ask) => {
-        if (ask.left) taken(form, ask.refused);
-      });
+      changed(() => keep(list, got.asks, (ask) => `${ask.id} ${ask.samples} ${ask.prompt.length}`, formOf, told));
       const run = runs.get(key);
       say(more, run && run.asks > got.asks.length ? `${number(run.asks - got.asks.length)} more follow when these are answered.` : "");
       box.hidden = got.asks.length === 0 && !(got.needs && run && run.asks);
     };
 
     const change = (run) => {
-      const now = JSON.stringify([run.asks, run.state, detail?.question, detail?.answers]);
+      const now = JSON.stringify([run.asks, run.state, detail?.id, detail?.question, detail?.answers]);
       if (now === asked) return;
       asked = now;
       if (!run.asks) {
+        changed(() => list.replaceChildren());
         box.hidden = true;
-        list.replaceChildren();
       } else if (timer === null) {
         timer = setTimeout(load, box.hidden ? 0 : 1000);
       }
@@ -365,6 +389,7 @@
       make("div", { class: "pair" }, recentBox, contestBox),
     );
     let board = null;
+    let disks = 0;
 
     const top = (run) => {
       say(eyebrow, [run.name, run.task].filter(Boolean).join(" · "));
@@ -409,7 +434,11 @@
       tiles.Contested.tell(number(d.contested), [run.open ? `${number(run.open)} open` : "", d.proved ? `${number(d.proved)} proved` : "", d.answered ? `${number(d.answered)} answered later` : ""].filter(Boolean).join(", ") || "steps with more than one answer");
       pegBox.hidden = d.pegs === null;
       if (d.pegs !== null) {
-        board ??= pegBoard(pegs, d.pegs.at.length);
+        if (disks !== d.pegs.at.length) {
+          disks = d.pegs.at.length;
+          pegs.replaceChildren();
+          board = pegBoard(pegs, disks);
+        }
         board.put(board.places(d.pegs.at));
         say(where, d.pegs.step ? `After step ${number(d.pegs.step)}.` : "At the start.");
       }
@@ -471,6 +500,8 @@
       announce(run.name, runs.get(key), run);
       runs.set(key, run);
     }
+    byId("more").hidden = !news.more;
+    say(byId("more"), `${plural(news.more, "older run is", "older runs are")} not shown. To watch one, name it: maker-graph watch RUN`);
     if (news.chosen !== null) detail = news.chosen;
     if (chosen === null || !runs.has(chosen)) {
       const key = first();
@@ -492,7 +523,9 @@
     stream = now;
     now.addEventListener("open", () => line("live", "good"));
     now.addEventListener("news", (event) => {
-      if (now === stream) heard(JSON.parse(event.data));
+      if (now !== stream) return;
+      heard(JSON.parse(event.data));
+      if (document.hidden) now.close();
     });
     now.addEventListener("error", () => {
       if (now !== stream) return;
@@ -509,5 +542,8 @@
     if (runs.has(location.hash.slice(1))) choose(location.hash.slice(1), { byHand: false });
   });
   setInterval(() => { if (shown !== null) shown.tick(); }, 1000);
+  // A browser opens six connections to a server for all its tabs together: a tab that nobody sees keeps none, and asks now and then.
+  document.addEventListener("visibilitychange", () => (document.hidden ? stream.close() : listen()));
+  setInterval(() => { if (document.hidden) listen(); }, 15000);
   listen();
 })();

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def plan_command(
     calibrations: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="What calibrate wrote, for a task of parts one for each; or give --p."),
+        typer.Argument(metavar="FILE", help="What calibrate wrote, for a task of parts one for each; or give --p."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Which one, if the file holds several.")] = None,
     p: Annotated[float | None, typer.Option("--p", help="Probability that a valid sample is right.")] = None,

@@ -89,7 +89,7 @@ class Desk:
             step: the step, or item, that is answered.
             reply: the answer.
             candidate: whether it is a candidate of the ballot.
-            asked: the `id` of the question, as `queue` has it; no other one is answered. None stands for the one that is asked now.
+            asked: the `id` of the question, as `queue` has it; no other one is answered. None is whichever is asked now.
 
         Raises:
             MakerError: the run cannot be read, its task may not be imported, or there is no room.

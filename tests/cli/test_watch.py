@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_it_prints_an_address_with_a_token_and_lets_in_who_has_it(children: Chil
     with urllib.request.urlopen(url.replace("/?", "/events?"), timeout=10) as stream:  # noqa: S310  on 127.0.0.1
         lines = [stream.readline().decode().strip() for _ in range(5)]
     assert lines[0].startswith("retry:")
-    assert json.loads(lines[4].removeprefix("data: ")) == {"all": True, "runs": {}, "chosen": None}
+    assert json.loads(lines[4].removeprefix("data: ")) == {"all": True, "runs": {}, "chosen": None, "more": 0}
     child.send(signal.SIGTERM)
     assert child.wait(10) in {0, 130}, child.said
     assert "Traceback" not in child.said[1]
@@ -65,7 +66,17 @@ def test_what_cannot_be_served_is_one_sentence(cli: Cli) -> None:
     for args, says in (
         (("nothing",), "is no run"),
         (("--task", "a:B"), "name that run"),
-        (("--host", "192.0.2.1", "--port", "0"), "cannot be used"),
+        (("--host", "192.0.2.1", "--port", "0"), "another --host"),
+        (("--host", "nothing.invalid", "--port", "0"), "cannot be used"),
     ):
         done = cli("watch", *args)
         assert (done.returncode, says in done.stderr, len(done.stderr.splitlines())) == (2, True, 1), done.stderr
+
+
+@pytest.mark.parametrize("host", ["", "0", "::0"])
+def test_however_all_addresses_are_said_the_name_of_the_machine_is_shown(children: Children, tmp_path: Path, host: str) -> None:
+    child, url = served(children, tmp_path, "--host", host)
+    assert url.startswith(f"http://{socket.gethostname()}:")
+    assert "Other machines can reach it" in child.said[1]
+    child.send(signal.SIGTERM)
+    child.wait(10)

@@ -62,3 +62,19 @@ def test_where_no_answer_can_be_kept_it_says_so(tmp_path: Path) -> None:
     (tmp_path / FOLDER).touch()
     with pytest.raises(LimitReached, match="cannot be kept"):
         LeftAnswers(tmp_path).leave(1, "x")
+
+
+def test_links_out_of_the_directory_are_not_followed(tmp_path: Path) -> None:
+    other, run = LeftAnswers(tmp_path / "other"), LeftAnswers(tmp_path / "run")
+    for name in ("other", "run"):
+        (tmp_path / name).mkdir()
+    other.leave(3, "three")
+    run.leave(7, "seven")
+    (tmp_path / "run" / FOLDER / "0.json").symlink_to(other.all()[0].path)
+    assert [each.step for each in run.all()] == [7]
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / FOLDER).symlink_to(tmp_path / "other" / FOLDER)
+    linked = LeftAnswers(tmp_path / "linked")
+    with pytest.raises(LimitReached, match="a link"):
+        linked.leave(3, "3")
+    assert (linked.all(), [each.reply for each in other.all()]) == ([], ["three"])

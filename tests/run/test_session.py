@@ -8,7 +8,7 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import LimitReached, TakenOver, Undecided
-from maker_graph.run.session import MOST_READ, SESSION, Session, last_replies, read_session
+from maker_graph.run.session import LONG, MOST_READ, SESSION, Question, Session, last_replies, read_session
 from maker_graph.tasks import Hanoi
 from tests.run.test_review import Numbers
 from tests.survival.harness import Children, wait_until
@@ -94,3 +94,45 @@ def test_the_last_replies_to_open_items_are_kept(tmp_path: Path) -> None:
         file.write("\n[]\n" + json.dumps({"step": 2, "replies": ["x"]}) + "\n")
     assert last_replies(tmp_path / "r", [2]) == {2: ["x"]}
     assert last_replies(tmp_path, [1]) == {}
+
+
+def test_a_session_with_numbers_out_of_all_proportion_is_none(tmp_path: Path) -> None:
+    kept = {"epoch": 1, "pid": 1, "state": "done", "total": 3}
+    question = {"step": 1, "reason": ""}
+    odd: list[dict[str, object]] = [{"total": 10**400}, {"total": -1}, {"epoch": -1}, {"pid": 10**30}]
+    odd += [{"question": {**question, **more}} for more in ({"step": 10**30}, {"ballot": {"a": 10**30}}, {"flags": {"a": -1}})]
+    for each in odd:
+        (tmp_path / SESSION).write_text(json.dumps({**kept, **each}))
+        assert read_session(tmp_path) is None
+    (tmp_path / SESSION).write_text(json.dumps({**kept, "question": question}))
+    assert read_session(tmp_path) is not None
+
+
+def test_a_question_that_was_waited_for_still_waits_after_an_interruption(tmp_path: Path) -> None:
+    with Session(tmp_path, None) as session:
+        session.say("waits", 1, question=Question(step=1, reason="nobody won"))
+        session.ended(KeyboardInterrupt(), 1)
+    seen = read_session(tmp_path)
+    assert seen is not None
+    assert seen.said.question is not None
+    assert (seen.said.state, seen.said.question.step) == ("interrupted", 1)
+    with Session(tmp_path, None) as session:
+        session.say("waits", 1, question=Question(step=1, reason="nobody won"))
+        session.reached(at(1), 1)  # type: ignore[arg-type]  # as much as is looked at
+        session.ended(KeyboardInterrupt(), 1)
+    seen = read_session(tmp_path)
+    assert seen is not None
+    assert seen.said.question is None, "it was answered"
+
+
+def test_a_question_is_asked_however_long_the_replies_were(tmp_path: Path) -> None:
+    long = "\x00" * MOST_READ
+    with Session(tmp_path, None) as session:
+        asks = Question(step=1, reason="", prompt=[("human", "why?")], ballot={long: 2, long + "x": 1}, replies=[long, "short"])
+        session.say("stuck", 1, question=asks)
+    seen = read_session(tmp_path)
+    assert seen is not None
+    assert seen.said.question is not None
+    assert seen.said.question.prompt == [("human", "why?")]
+    assert list(seen.said.question.ballot.values()) == [3]
+    assert [len(reply) for reply in seen.said.question.replies] == [LONG, 5]

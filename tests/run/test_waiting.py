@@ -10,8 +10,10 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import LimitReached, TakenOver, Undecided
-from maker_graph.run.left_answers import LeftAnswers
-from maker_graph.run.session import read_session
+from maker_graph.run import solving
+from maker_graph.run.left_answers import LeftAnswer, LeftAnswers
+from maker_graph.run.session import Session, read_session
+from maker_graph.run.waiting import Waiting
 from maker_graph.tasks import Hanoi
 from tests.run.test_review import Numbers
 from tests.survival.harness import Children, wait_until
@@ -161,3 +163,60 @@ def test_answers_survive_a_kill_and_are_applied_once(children: Children, tmp_pat
         assert [step.answer for step in run.steps()] == list(range(1, 61))
         assert run._opened.journal.account().amended == 20
     assert left.all() == []
+
+
+async def test_answers_that_cannot_be_taken_up_are_waited_past(tmp_path: Path) -> None:
+    told: list[str] = []
+    with Run.create(tmp_path / "r", Numbers(6), model="sim:perfect", k=2, max_samples=4) as run:
+        left = LeftAnswers(run.directory)
+        left.leave(999, "999")  # no item
+        work = asyncio.ensure_future(run.asolve(wait=True, warn=told.append))
+        await until(lambda: (seen := read_session(run.directory)) is not None and seen.said.state == "waits")
+        left.leave(1, "1")
+        left.leave(4, "4")
+        await work
+        assert len([text for text in told if "open items wait" in text]) == 1
+        assert [each.step for each in left.all()] == [999]
+
+
+class Stays(LeftAnswers):
+    """Answers whose files cannot be taken away, as on a disk that takes no writes."""
+
+    def remove(self, left: LeftAnswer) -> None: ...
+
+
+async def test_an_answer_whose_file_stays_is_taken_up_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    with Run.create(tmp_path / "r", Hanoi(2), **STUCK) as run:
+        with pytest.raises(Undecided):
+            await run.asolve()
+        opened_, drawn = run._opened, list[str | None]()
+        waiting = Waiting(opened_, Session(run.directory, None), told.append)
+        waiting._left = Stays(run.directory)
+        waiting._left.leave(1, "move it", head(run.directory))
+
+        async def solve(answer: str | None) -> None:
+            drawn.append(answer)
+            await solving.solve(opened_, answer=answer)
+
+        work = asyncio.ensure_future(waiting.solved(solve, wait=True))
+        await until(lambda: bool(told) and "waits for an answer" in told[-1])
+        await asyncio.sleep(0.1)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        assert drawn == ["move it"]
+
+
+async def test_a_wait_that_is_interrupted_leaves_its_question(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "r", Hanoi(2), **STUCK) as run:
+        work = asyncio.ensure_future(run.asolve(wait=True))
+        await until(lambda: asked(run.directory) == ("waits", True, 1))
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    assert asked(tmp_path / "r") == ("interrupted", False, 1)
+    LeftAnswers(run.directory).leave(1, MOVES[0], head(run.directory))
+    with Run.open(tmp_path / "r") as run:
+        drawn = run.verify()["samples"]
+        with pytest.raises(Undecided) as second:
+            await run.asolve()
+        assert (run.step, run.verify()["samples"]) == (1, drawn + second.value.samples)

@@ -2,9 +2,12 @@
 
 import pytest
 
-from maker_graph.core.decision import unasked
+from maker_graph.core.decision import decide, unasked
+from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun
+from maker_graph.run.entry import encode
 from maker_graph.watch.counting import LONGEST, MOST_CANDIDATES, RECENT, Counts, shown
+from tests.core.judged import verified
 
 UNANIMOUS = '["a",[null],[0,"empty",0],2,[5,0,9],0,true]'
 CONTESTED = '["a",["\\"b\\"",null],[0,1,1,"truncated",1],2,[5,0,9],1,false]'
@@ -58,3 +61,22 @@ def test_an_entry_that_is_none_is_damage_at_its_step() -> None:
 def test_what_nobody_can_see_is_shown_and_cut_where_it_is_long() -> None:
     assert shown("a\u200b\x1b") == r"a\u200b\x1b"
     assert shown("x" * 400) == "x" * 300 + " …"
+
+
+def test_a_step_that_was_open_is_shown_as_answered_where_it_stands() -> None:
+    counts = Counts(2)
+    counts.add([(3, OPEN)])
+    assert [(each["open"], each["answered"]) for each in (*counts.recent(), *counts.contests())] == [(True, False)] * 2
+    counts.answered({3: {**unasked("person", ""), "by": "person"}})
+    assert [(each["open"], each["answered"]) for each in (*counts.recent(), *counts.contests())] == [(False, True)] * 2
+
+
+def test_a_proof_and_answers_that_count_as_one_are_told() -> None:
+    merged = decide(verified("7", "7", "7", "42", "7"), Voting(k=3), rounds=2)
+    merged["merged"] = True
+    counts = Counts(2)
+    counts.add([(1, CONTESTED), (2, encode(merged))])
+    newest, before = counts.recent()
+    assert (newest["proved"], newest["proof"], newest["merged"]) == (True, "it is the answer", True)
+    assert (before["proved"], before["proof"], before["merged"]) == (False, "", False)
+    assert [(each["step"], each["proved"]) for each in counts.contests()] == [(2, True), (1, False)]

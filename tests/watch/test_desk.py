@@ -1,5 +1,7 @@
 """An answer is read and checked before it is left; the task of somebody's is imported only if the user said so."""
 
+import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import Undecided, UsageError
+from maker_graph.run.directory import settings_of
 from maker_graph.run.left_answers import LONGEST, LeftAnswers
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import load_task
@@ -94,3 +97,31 @@ def test_a_candidate_of_the_ballot_is_taken_as_it_stands(tmp_path: Path) -> None
     with Run.open(run.directory, task=Torn()) as again:
         again.solve()
         assert next(again.steps()).answer == 1
+
+
+def test_another_question_than_the_one_that_was_read_is_not_answered(tmp_path: Path) -> None:
+    desk = Desk()
+    (ask,) = desk.queue(stuck(tmp_path))["asks"]
+    shutil.rmtree(tmp_path / "r")
+    directory = stuck(tmp_path)  # another run of this name, stuck at the same step
+    assert "another question" in desk.answer(directory, 1, MOVES[0], candidate=False, asked=ask["id"]).refused
+    (now,) = desk.queue(directory)["asks"]
+    assert now["id"] != ask["id"]
+    assert desk.answer(directory, 1, MOVES[0], candidate=False, asked=now["id"]).refused == ""
+
+
+def test_an_answer_that_no_session_will_use_does_not_count_as_left(tmp_path: Path) -> None:
+    directory = stuck(tmp_path)
+    LeftAnswers(directory).leave(1, MOVES[0], "0" * 64)
+    assert "left" not in Desk().queue(directory)["asks"][0]
+
+
+def test_runs_that_say_they_are_the_same_have_tasks_of_their_own(tmp_path: Path) -> None:
+    one = stuck(tmp_path)
+    two = tmp_path / "two"
+    shutil.copytree(one, two)
+    kept = json.loads((two / "settings.json").read_text())
+    desk = Desk()
+    desk._task(one, settings_of(one))
+    (two / "settings.json").write_text(json.dumps({**kept, "options": {**kept["options"], "disks": 5}}))
+    assert desk._task(two, settings_of(two)).disks == 5  # type: ignore[union-attr]  # it is Hanoi

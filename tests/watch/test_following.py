@@ -1,6 +1,8 @@
 """A run is followed from outside: what it commits shows, whatever becomes of it is a state, and no code of it is run."""
 
 import asyncio
+import json
+import math
 import os
 import shutil
 import sqlite3
@@ -13,13 +15,14 @@ from typing import Any
 import pytest
 
 from maker_graph import Run
-from maker_graph.errors import Undecided
+from maker_graph.errors import DamagedRun, Undecided
 from maker_graph.run.directory import opened
 from maker_graph.run.left_answers import LeftAnswers
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import load_task
 from maker_graph.watch import following
 from maker_graph.watch.following import Followed
+from tests.made import new_settings
 from tests.run.test_review import Numbers
 from tests.run.test_waiting import STUCK
 
@@ -217,3 +220,54 @@ def test_a_watcher_keeps_nothing_from_the_run(tmp_path: Path) -> None:
     with opened(tmp_path / "r") as run:
         run.journal.check(63)
     assert followed.look(time.monotonic()).detail["read"] == 63
+
+
+def test_what_a_run_says_of_itself_stops_nobody(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    kept = json.loads((directory / "session.json").read_text())
+    for said in ({"total": 10**400}, {"total": 0}, {"total": 2**63 - 1}, {"why": "\u202e" * 1000}):
+        (directory / "session.json").write_text(json.dumps({**kept, **said}))
+        json.dumps(Followed(directory).look(0.0), allow_nan=False)
+    assert following._sendable({"cost": math.inf, "rate": math.nan, "left": 1.5, "steps": 10**400}) == {
+        "cost": None,
+        "rate": None,
+        "left": 1.5,
+        "steps": 10**400,
+    }
+
+
+def test_a_look_with_no_time_for_steps_tells_how_far_the_run_is(tmp_path: Path) -> None:
+    followed = Followed(made(tmp_path))
+    view = followed.look(0.0, 0.0)
+    assert (view.listed["state"], view.listed["steps"], view.detail["read"]) == ("done", 15, 0)
+    assert followed.look(1.0).detail["read"] == 15
+
+
+@pytest.mark.parametrize(
+    "answer", [{"next_state": [[1], [2], [], [], [], [], [], [], [], [], [3]]}, {"next_state": 7}, [], None]
+)
+def test_only_a_position_of_hanoi_is_drawn(answer: Any) -> None:
+    settings = new_settings("hanoi", {"disks": 3}, "sim:perfect")
+    assert following._pegs(settings, answer, 5) is None
+    assert following._pegs(settings, {"next_state": [[3], [], [2, 1]]}, 5) == {"step": 5, "at": "220"}
+    odd = settings.model_copy(update={"options": {"disks": 3, "source": "<b>"}})
+    assert following._pegs(odd, None, 0) is None
+
+
+def test_steps_before_an_unreadable_one_are_counted_once(tmp_path: Path) -> None:
+    followed = Followed(made(tmp_path))
+    followed.look(0.0, 0.0)
+    counts = followed._counts
+    assert counts is not None
+    add = counts.add
+
+    def damaged(entries: Any) -> None:
+        add(list(entries)[:4])
+        raise DamagedRun("The journal is damaged at step 5.", 5)
+
+    counts.add = damaged  # type: ignore[method-assign]  # what an entry that only its reader finds odd comes to
+    assert followed.look(1.0).listed["state"] == "damaged"
+    (followed.directory / "session.json").touch()
+    view = followed.look(2.0)
+    assert view.detail["samples"] == Followed(followed.directory).look(2.0).detail["samples"]
+    assert (view.detail["read"], view.detail["replaced"]) == (15, False)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from maker_graph.watch.guard import HEADERS, Guard, is_loopback
 
@@ -80,3 +81,8 @@ def test_every_answer_says_what_a_browser_must_not_do() -> None:
 def test_only_this_machine_reaches_loopback() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.8.9.1", "::1", "localhost")))
     assert not any(map(is_loopback, ("0.0.0.0", "10.0.0.7", "box", "::")))  # noqa: S104  it is not listened on
+
+
+def test_nothing_is_asked_by_a_websocket() -> None:
+    with pytest.raises(WebSocketDisconnect), client().websocket_connect(f"/?token={TOKEN}"):
+        pass

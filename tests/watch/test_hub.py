@@ -145,3 +145,63 @@ async def test_a_run_that_is_no_longer_found_is_told_of_and_a_new_one_comes_alon
         assert set((await heard(hub.listen(None))).runs) == {key_of(one), key_of(tmp_path / "two")}
     assert hub.directory(key_of(one)) == one
     assert hub.directory("nothing") is None
+
+
+async def test_who_finds_no_runs_for_once_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "LOOKS", 0.01)
+    found = [made(tmp_path, "one")]
+    fails = [True]
+
+    def find() -> list[Path]:
+        if fails:
+            raise PermissionError
+        return found
+
+    hub = Hub(find)
+    async with working(hub):
+        stream = hub.listen(None)
+        assert (await heard(stream)).runs == {}
+        fails.clear()
+        assert set((await heard(stream)).runs) == {key_of(found[0])}
+
+
+async def test_who_comes_first_after_a_pause_hears_how_it_is_now(tmp_path: Path) -> None:
+    one = made(tmp_path, "one")
+    hub = Hub(lambda: [one])
+    stream = hub.listen(None)
+    await heard(stream)
+    await stream.aclose()  # type: ignore[attr-defined]  # a generator has it
+    with Run.open(one) as run:
+        await run.asolve()
+    assert (await heard(hub.listen(None))).runs[key_of(one)]["state"] == "done"
+
+
+async def test_the_chosen_run_is_read_first_and_the_others_show_how_far_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "A_ROUND", 1e-9)
+    runs = [made(tmp_path, name, disks=4) for name in ("one", "two", "three")]
+    for each in runs:
+        with Run.open(each) as run:
+            await run.asolve()
+    hub = Hub(lambda: runs)
+    news = await heard(hub.listen(key_of(runs[2])))
+    assert [run["steps"] for run in news.runs.values()] == [15, 15, 15]
+    assert list(hub._chosen) == [key_of(runs[2])]
+    assert [run.view.detail["read"] for run in hub._runs.values()] in ([0, 0, 15], [0, 0, 0])
+
+
+async def test_newer_runs_take_the_places_of_older_ones_and_it_is_told_how_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "MOST_RUNS", 2)
+    found = [made(tmp_path, name) for name in ("one", "two")]
+    hub = Hub(lambda: found)
+    first = await heard(hub.listen(None))
+    assert first.more == 0
+    found.insert(0, made(tmp_path, "three"))
+    hub._look()
+    back = await heard(hub.listen(None, first.number))
+    assert (back.all, back.more) == (True, 1)
+    assert sorted(run["name"] for run in back.runs.values()) == ["one", "three"]
+    assert hub.directory(key_of(found[2])) is None

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 from contextlib import closing
@@ -329,3 +330,102 @@ def test_two_tabs_are_served_by_one_reader(chromium: Browser, serving: Serving, 
             expect(tab.locator(".runs .mark")).to_have_text("at work", timeout=15_000)
         wait_until(lambda: steps_shown(one) > 3 and abs(steps_shown(one) - steps_shown(two)) < 50)
     child.kill()
+
+
+HIDDEN = """
+  Object.defineProperty(document, "hidden", { get: () => window.away === true });
+"""
+"""Lets a test say that nobody sees a tab: a browser without a screen shows all of them."""
+
+
+def go_away(tab: Page, away: bool) -> None:
+    tab.evaluate(f"() => {{ window.away = {str(away).lower()}; document.dispatchEvent(new Event('visibilitychange')); }}")
+
+
+def test_tabs_that_nobody_sees_keep_no_connection_from_the_one_that_is_seen(
+    chromium: Browser, serving: Serving, children: Children, tmp_path: Path
+) -> None:
+    assert command(children, tmp_path, "run", "hanoi", "--disks", "2", *STUCK, "--run", "r", "-q").wait() == 3
+    url, context = serving(), chromium.new_context()
+    context.add_init_script(HIDDEN)
+    for _ in range(8):  # a browser opens six connections to one server
+        tab = context.new_page()
+        tab.goto(url)
+        expect(tab.locator("#line")).to_have_text("live")
+        go_away(tab, away=True)
+    first, last = context.pages[0], context.pages[-1]
+    go_away(last, away=False)
+    last.get_by_label("Your answer to step 1").fill(MOVE)
+    last.get_by_role("button", name="Answer", exact=True).click()
+    expect(last.locator(".right")).to_contain_text("Checked")
+    go_away(first, away=False)
+    expect(first.locator(".right")).to_contain_text("Checked")
+    context.close()
+
+
+def test_what_was_typed_stays_when_another_run_is_looked_at_and_after_a_new_vote(
+    chromium: Browser, serving: Serving, children: Children, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        assert command(children, tmp_path, "run", "hanoi", "--disks", "2", *STUCK, "--run", name, "-q").wait() == 3
+    with opened_tab(chromium, serving("one", "two")) as (tab, said, _):
+        field = tab.get_by_label("Your answer to step 1")
+        field.fill("half an answer")
+        tab.locator(".runs button", has_text="two").click()
+        expect(field).to_have_value("")
+        tab.locator(".runs button", has_text="one").click()
+        expect(field).to_have_value("half an answer")
+        assert command(children, tmp_path, "resume", "one", "-q").wait() == 3
+        expect(tab.locator(".ask .lead")).to_contain_text("samples")
+        expect(field).to_have_value("half an answer")
+        assert said == []
+
+
+def test_after_an_answer_the_keyboard_is_at_the_next_question(
+    chromium: Browser, serving: Serving, children: Children, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("address,date,amount\n" + "5 Elm St. 10115 Berlin,3.4.24,$5\n" * 2)
+    args = ("run", "records", "--input", str(rows), "--out", str(tmp_path / "out.csv"), *STUCK, "--run", "r", "-q")
+    command(children, tmp_path, *args).wait()
+    with opened_tab(chromium, serving("r")) as (tab, _, _):
+        child = command(children, tmp_path, "resume", "r", "--wait", "-q")
+        expect(tab.locator(".runs .mark")).to_have_text("waits for you", timeout=15_000)
+        field = tab.get_by_label("Your answer to item 1")
+        field.fill(answer("Elm St."))
+        tab.keyboard.press("Tab")
+        tab.keyboard.press("Enter")
+        expect(field).to_have_count(0, timeout=15_000)
+        assert tab.evaluate("document.activeElement.labels?.[0].textContent") == "Your answer to item 2"
+        tab.keyboard.type(answer("Elm St."))
+        tab.keyboard.press("Control+Enter")
+        expect(tab.locator(".runs .mark")).to_have_text("done", timeout=15_000)
+        expect(tab.locator("#run")).to_be_focused()
+        assert "left open, and answered later" in tab.locator(".decisions").first.inner_text()
+    assert child.wait() == 0, child.said
+
+
+def test_a_run_that_takes_the_name_of_another_is_asked_about_anew(
+    chromium: Browser, serving: Serving, children: Children, tmp_path: Path
+) -> None:
+    run = ("run", "hanoi", *STUCK, "--run", "r", "-q", "--disks")
+    assert command(children, tmp_path, *run, "2").wait() == 3
+    with opened_tab(chromium, serving()) as (tab, said, _):
+        expect(tab.locator(".ask pre").last).to_be_visible()
+        tab.get_by_label("Your answer to step 1").fill("for the old one")
+        shutil.rmtree(tmp_path / "runs" / "r")
+        assert command(children, tmp_path, *run, "3").wait() == 3
+        expect(tab.get_by_label("What is asked at Step 1")).to_contain_text("[3, 2, 1]", timeout=15_000)
+        expect(tab.get_by_label("Your answer to step 1")).to_have_value("")
+        assert tab.locator(".pegs rect").count() == 4 + 3
+        assert said == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 640])
+def test_nothing_is_wider_than_a_narrow_screen(
+    chromium: Browser, serving: Serving, children: Children, tmp_path: Path, width: int
+) -> None:
+    assert command(children, tmp_path, "run", "hanoi", "--disks", "10", *STUCK, "--run", "b" * 64, "-q").wait() == 3
+    with opened_tab(chromium, serving(), viewport={"width": width, "height": 700}) as (tab, _, _):
+        expect(tab.get_by_label("Your answer to step 1")).to_be_visible()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width

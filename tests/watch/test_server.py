@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -43,10 +44,11 @@ def test_an_answer_is_taken_or_told_why_not(served: tuple[TestClient, Path]) -> 
     path = f"/runs/{key_of(directory)}/answers"
     (ask,) = client.get(f"/runs/{key_of(directory)}/queue").json()["asks"]
     assert ask["step"] == 1
-    wrong = client.post(path, json={"step": 1, "reply": "no move"})
+    assert client.post(path, json={"step": 1, "reply": MOVES[0], "asked": "another"}).status_code == 422
+    wrong = client.post(path, json={"step": 1, "reply": "no move", "asked": ask["id"]})
     assert (wrong.status_code, "malformed" in wrong.json()["problem"]) == (422, True)
-    assert client.post(path, json={"step": 1, "reply": "x", "candidate": True}).status_code == 409
-    assert client.post(path, json={"step": 1, "reply": MOVES[0]}).status_code == 200
+    assert client.post(path, json={"step": 1, "reply": "x", "candidate": True, "asked": ask["id"]}).status_code == 409
+    assert client.post(path, json={"step": 1, "reply": MOVES[0], "asked": ask["id"]}).status_code == 200
     assert [left.reply for left in LeftAnswers(directory).all()] == [MOVES[0]]
 
 
@@ -55,7 +57,7 @@ def test_an_answer_is_taken_or_told_why_not(served: tuple[TestClient, Path]) -> 
     [
         *(b"", b"[]", b"no", b"\xff", b"[" * 10_000, b'{"step": 1}'),
         *(b'{"step": 0, "reply": "x"}', b'{"step": true, "reply": "x"}', b'{"step": 1e99, "reply": ""}'),
-        *(b'{"step": 1, "reply": "x", "more": 1}', b'{"step": 1, "reply": "\\ud800"}'),
+        *(b'{"step": 1, "reply": "x", "asked": "", "more": 1}', b'{"step": 1, "reply": "\\ud800", "asked": ""}'),
     ],
 )
 def test_what_is_no_answer_is_refused(served: tuple[TestClient, Path], body: bytes) -> None:
@@ -73,7 +75,7 @@ def test_only_runs_that_are_watched_have_addresses(served: tuple[TestClient, Pat
     client, _ = served
     for key in ("nothing", "..", "%2e%2e", "r"):
         assert client.get(f"/runs/{key}/queue").status_code == 404
-        assert client.post(f"/runs/{key}/answers", json={"step": 1, "reply": "x"}).status_code == 404
+        assert client.post(f"/runs/{key}/answers", json={"step": 1, "reply": "x", "asked": ""}).status_code == 404
 
 
 def test_a_run_that_is_gone_says_so(served: tuple[TestClient, Path]) -> None:
@@ -95,3 +97,25 @@ async def test_what_is_streamed_are_events_of_one_line_each() -> None:
     assert (lines[:2], lines[3:]) == (["id: b-1", "event: news"], ["", ""])
     assert json.loads(lines[2].removeprefix("data: "))["runs"]["k"]["name"] == "a\nb\u2028c\r"
     assert events[1].isascii()
+
+
+class Odd(Desk):
+    """A desk at runs whose journals hold what nobody expects."""
+
+    def queue(self, directory: Path) -> dict[str, Any]:
+        if directory.name == "r":
+            return {"asks": [{"flags": {"\ud800": 1}}]}
+        raise KeyError(directory.name)
+
+
+def test_half_a_character_and_what_nobody_expects_are_told(tmp_path: Path) -> None:
+    one = stuck(tmp_path)
+    two = one.with_name("two")
+    two.mkdir()
+    hub = Hub(lambda: [one, two])
+    hub._look()
+    with TestClient(create_app(hub, Odd())) as client:
+        got = client.get(f"/runs/{key_of(one)}/queue")
+        assert (got.status_code, list(json.loads(got.content)["asks"][0]["flags"])) == (200, ["\ud800"])
+        bad = client.get(f"/runs/{key_of(two)}/queue")
+        assert (bad.status_code, "KeyError" in bad.json()["problem"]) == (500, True)

@@ -31,10 +31,13 @@ SESSION = "session.json"
 REPLIES = "last_replies.jsonl"
 
 MOST_READ = 4_000_000
-"""Bytes that are read of either file at most: one that is larger was not written by a run."""
+"""Bytes that are read of what a session says, and of one line of the last replies: more was not written by a run."""
+
+MOST_KEPT = 256_000_000
+"""Bytes that are read of the last replies at most."""
 
 LONG = 20_000
-"""Characters that are kept of each text of a question that is too large otherwise."""
+"""Characters that are kept of the last replies to an item, and of each text of a question that is too large otherwise."""
 
 _Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
@@ -191,7 +194,12 @@ class Session:
             with suppress(OSError):
                 file = os.open(self._directory / REPLIES, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
                 try:
-                    os.write(file, (json.dumps({"step": step, "replies": decision["replies"]}) + "\n").encode())
+                    os.write(
+                        file,
+                        (
+                            json.dumps({"step": step, "replies": [reply[:LONG] for reply in decision["replies"]]}) + "\n"
+                        ).encode(),
+                    )
                 finally:
                     os.close(file)
 
@@ -255,15 +263,16 @@ def _locked(file: int) -> bool:
 
 def last_replies(directory: Path, steps: Sequence[int]) -> dict[int, list[str]]:
     """Return the last replies to items that were left open, by their number, as far as they were kept."""
-    try:
-        with (directory / REPLIES).open("rb") as file:
-            lines = file.read(MOST_READ).split(b"\n")
-    except OSError:
-        return {}
-    wanted, found = set(steps), dict[int, list[str]]()
-    for line in lines:
-        with suppress(ValueError, TypeError, LookupError):
-            kept = json.loads(line)
-            if kept["step"] in wanted:
-                found[kept["step"]] = [str(reply) for reply in kept["replies"]]
+    wanted, found = tuple(_begins(step) for step in steps), dict[int, list[str]]()
+    with suppress(OSError), (directory / REPLIES).open("rb") as file:
+        while file.tell() < MOST_KEPT and (line := file.readline(MOST_READ)):
+            if line.startswith(wanted):  # the others are not read
+                with suppress(ValueError, TypeError, LookupError, RecursionError):
+                    kept = json.loads(line)
+                    found[kept["step"]] = [str(reply) for reply in kept["replies"]]
     return found
+
+
+def _begins(step: int) -> bytes:
+    """Return how the line begins that holds the last replies to an item."""
+    return json.dumps({"step": step})[:-1].encode() + b","

@@ -3,6 +3,7 @@
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,3 +137,15 @@ def test_a_question_is_asked_however_long_the_replies_were(tmp_path: Path) -> No
     assert seen.said.question.prompt == [("human", "why?")]
     assert list(seen.said.question.ballot.values()) == [3]
     assert [len(reply) for reply in seen.said.question.replies] == [LONG, 5]
+
+
+def test_the_last_replies_are_found_however_many_others_there_are(tmp_path: Path) -> None:
+    decision: Any = {"replies": ["x" * 200_000] * 3}
+    with Session(tmp_path, None) as session:
+        for step in range(1, 100):
+            session.left_open(step, decision)
+        session.left_open(11, {**decision, "replies": ["the last"]})
+    assert (tmp_path / "last_replies.jsonl").stat().st_size > MOST_READ
+    found = last_replies(tmp_path, [1, 11, 99])
+    assert [[len(reply) for reply in found[step]] for step in (1, 99)] == [[LONG] * 3] * 2
+    assert found[11] == ["the last"]

@@ -144,7 +144,8 @@ def test_the_last_replies_are_found_however_many_others_there_are(tmp_path: Path
     with Session(tmp_path, None) as session:
         for step in range(1, 100):
             session.left_open(step, decision)
-        session.left_open(11, {**decision, "replies": ["the last"]})
+        decision["replies"] = ["the last"]
+        session.left_open(11, decision)
     assert (tmp_path / "last_replies.jsonl").stat().st_size > MOST_READ
     found = last_replies(tmp_path, [1, 11, 99])
     assert [[len(reply) for reply in found[step]] for step in (1, 99)] == [[LONG] * 3] * 2

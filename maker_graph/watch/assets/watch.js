@@ -33,11 +33,8 @@
   const keep = (parent, items, keyOf, create, change) => {
     const known = new Map(Array.from(parent.children, (child) => [child.dataset.key, child]));
     let place = parent.firstElementChild;
-    const taken = new Set();
     for (const item of items) {
-      let key = String(keyOf(item));
-      while (taken.has(key)) key += " ";
-      taken.add(key);
+      const key = String(keyOf(item));
       let child = known.get(key);
       if (child === undefined) {
         child = create(item);

@@ -146,7 +146,7 @@ def summed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     right, valid = sum(r for r, _ in pairs), sum(n for _, n in pairs)
     most = max(map(len, of_row.values()))
     votes = {}
-    for rule in (AheadBy(2, within=most), AheadBy(3, within=most)):
+    for rule in (AheadBy(k, within=most) for k in (2, 3) if k <= most):
         ends = Counter(raced([each["answer"] for each in row], row[0]["truth"], rule) for row in of_row.values())
         votes[f"ahead by {rule.k} within {most}"] = {name: ends[name] for name in ("right", "wrong", "passed")}
     return {

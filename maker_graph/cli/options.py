@@ -112,6 +112,12 @@ Trust = Annotated[
 ]
 
 
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Where only a person can go on, wait for the answer that maker-graph watch takes, and go on."),
+]
+
+
 Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that stand where a result goes, as they are now.")]
 
 

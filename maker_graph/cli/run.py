@@ -46,6 +46,7 @@ from maker_graph.cli.options import (
     Timeout,
     TraceOption,
     Trust,
+    Wait,
     Yes,
     calibrations_named,
     directory_of,
@@ -218,6 +219,7 @@ def run_command(
     test_seconds: TestSeconds = None,
     apply: Apply = False,
     yes: Yes = False,
+    wait: Wait = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -290,6 +292,7 @@ def run_command(
         batch=batch,
         trace=trace,
         probe=probe,
+        wait=wait,
     )
     with recording(record) as file:
         if labelled is None:
@@ -357,6 +360,7 @@ def resume_command(
     test_seconds: TestSeconds = None,
     apply: Apply = False,
     yes: Yes = False,
+    wait: Wait = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -403,6 +407,7 @@ def resume_command(
             trace=trace,
             probe=probe,
             retry_open=retry_open,
+            wait=wait,
         )
         return go_on(opened, file, how, quiet=quiet, as_json=as_json, ending=ending)
 

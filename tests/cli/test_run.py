@@ -176,7 +176,13 @@ def test_a_run_is_for_its_owners_eyes(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "r"
     assert oct(folder.stat().st_mode)[-3:] == "700"
     assert {oct(path.stat().st_mode)[-3:] for path in folder.iterdir()} == {"600"}
-    assert {path.name for path in folder.iterdir()} == {"settings.json", "journal.db", "journal.watermark", "checkpoints.db"}
+    assert {path.name for path in folder.iterdir()} == {
+        "settings.json",
+        "session.json",
+        "journal.db",
+        "journal.watermark",
+        "checkpoints.db",
+    }
 
 
 @pytest.mark.parametrize("out", ["rows.csv", "./rows.csv", "folder"])

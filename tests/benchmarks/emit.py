@@ -263,7 +263,12 @@ def main() -> None:
         asyncio.run(draw(given))
         return
     simulated = {name: {way: imagined(world, way) for way in WAYS} for name, world in WORLDS.items()}
-    result = {"real": real(lines(given.votes)), "simulated": simulated}
+    result = {
+        "model": "Gemma 3, 270 million weights, 4 bits, base",
+        "temperature": TEMPERATURE,
+        "real": real(lines(given.votes)),
+        "simulated": simulated,
+    }
     print(json.dumps(result, indent=1))
     if given.out is not None:
         given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -162,7 +162,13 @@ class Worker:
             Invalid: it says so.
             UsageError: it failed in another way.
         """
-        asked = pickle.dumps((function, given, seconds))
+        try:
+            asked = pickle.dumps((function, given, seconds))
+        except Exception as error:
+            why = f"{type(error).__name__}: {str(error)[:200]}"
+            raise UsageError(
+                f"A verifier was called with what cannot be sent to another process ({why}): give it plain data."
+            ) from error
         with self._lock:
             if self._child is None or not self._child.alive:
                 self.close()
@@ -171,7 +177,7 @@ class Worker:
             try:
                 found = self._child.ask(asked, seconds)
             finally:  # also when this thread is interrupted: a late answer is never that to another question
-                if found is None or found[0] in {GAVE_UP, _DIED}:
+                if found is None or found[0] in {GAVE_UP, _DIED} or not self._child.ready:
                     self.close()
         return _verdict(found, seconds)
 
@@ -224,7 +230,7 @@ class _Child:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._started = False
+        self.ready = False
         self._finish = weakref.finalize(self, _end, self._process, os.getpid(), self._asks, self._answers)
 
     @property
@@ -235,10 +241,12 @@ class _Child:
     def ask(self, asked: bytes, seconds: float) -> tuple[str, Any] | None:
         """Return what the child answers; None if that takes too long."""
         try:
-            if not self._started:
-                if not self._answers.poll(_TO_START) or self._answer()[0] != READY:
+            if not self.ready:
+                if not self._answers.poll(_TO_START):
                     return _DIED, f"the process of the verification was not ready after {_TO_START:g} seconds"
-                self._started = True
+                if (first := self._answer())[0] != READY:
+                    return first
+                self.ready = True
             self._asks.send_bytes(asked)
             if not self._answers.poll(seconds):
                 return None

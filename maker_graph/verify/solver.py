@@ -29,7 +29,7 @@ from maker_graph.verify.trees import (
     shown_number,
     written,
 )
-from maker_graph.verify.values import DividesByZero, NoValue, holds, value
+from maker_graph.verify.values import DividesByZero, NoValue, holds, settled, value
 
 _MAX_EXPONENT = 60
 _OF_THE_TIME = 0.9  # Z3 stops by itself before its process is killed
@@ -41,8 +41,7 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
         given, asked = [read_statement(each) for each in premises], read_statement(step)
         formulas = _Formulas(whole)
         kept = [formulas.statement(each) for each in given]
-        formulas.defined.clear()  # a relation without a value is not true; a step has a value in all of its parts
-        broken = formulas.no(formulas.statement(asked), *formulas.defined)
+        broken = formulas.not_true(asked)
     except (Unreadable, NoValue) as error:
         return Unknown(str(error))
     z3 = _Z3(formulas, seconds * _OF_THE_TIME / 3)
@@ -57,17 +56,25 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
     if isinstance(possible, Unknown):
         return Unknown("it is not known whether the premises contradict each other")
     counted = [name for name in whole if name in formulas.names]
-    return _follows(given, asked, counted, conclusive, alone=z3.case(broken) is None)
+    return _follows(given, asked, counted, conclusive, alone=z3.case(broken))
 
 
-def _follows(given: Sequence[Statement], asked: Statement, counted: Sequence[str], conclusive: bool, *, alone: bool) -> Valid:
+def _follows(
+    given: Sequence[Statement],
+    asked: Statement,
+    counted: Sequence[str],
+    conclusive: bool,
+    alone: dict[str, Any] | Unknown | None,
+) -> Valid:
+    """Return what is said of a step that follows; `alone` is a case in which it is not true without the premises."""
     said = short(written(asked))
     where = f", for whole {' and '.join(counted)}" if counted else ""
     if not given:
         return Valid(f"{said} always holds{where}", conclusive)
-    if alone:
+    if alone is None:
         return Valid(f"{said} holds even without the premises{where}", conclusive=False)
-    return Valid(f"{said} follows from {', '.join(short(written(each)) for each in given)}{where}", conclusive)
+    needed = conclusive and isinstance(alone, dict)
+    return Valid(f"{said} follows from {', '.join(short(written(each)) for each in given)}{where}", needed)
 
 
 def _refuted(given: Sequence[Statement], asked: Statement, case: Mapping[str, Any]) -> Unknown:
@@ -92,14 +99,14 @@ def _refuted(given: Sequence[Statement], asked: Statement, case: Mapping[str, An
 def _truth(statement: Statement, case: Mapping[str, Fraction]) -> bool | None:
     """Say whether a statement holds, if that is known exactly."""
     try:
-        return holds(statement, case)
+        return settled(statement, lambda relation: holds(relation, case))
     except NoValue:
         return None
 
 
 def _divides_by_zero(statement: Statement, case: Mapping[str, Fraction]) -> bool:
     try:
-        holds(statement, case)
+        settled(statement, lambda relation: holds(relation, case))
     except DividesByZero:
         return True
     except NoValue:
@@ -125,12 +132,31 @@ class _Formulas:
         self.facts: list[Any] = []
         self.defined: list[Any] = []
 
-    def no(self, *formulas: Any) -> Any:
-        """Return that not all of these hold."""
-        return self._z3.Not(self._z3.And(*formulas))
+    def not_true(self, step: Statement) -> Any:
+        """Return that a step is not true, or needs something that has no value.
+
+        Raises:
+            NoValue: it has an exponent that is not a small number, or divides by zero in any case.
+        """
+        return self._z3.Not(self._surely(step, true=True))
+
+    def _surely(self, tree: Statement, *, true: bool) -> Any:
+        """Return that a statement has a value and is true, or that it has one and is false."""
+        match tree:
+            case Not(of):
+                return self._surely(of, true=not true)
+            case Connected(word, left, right):
+                one = self._surely(left, true=true is not (word == "implies"))
+                join = self._z3.And if true is (word == "and") else self._z3.Or
+                return join(one, self._surely(right, true=true))
+            case Relation():
+                compared, defined = self._relation(tree)
+                return self._z3.And(compared if true else self._z3.Not(compared), *defined)
+            case _:
+                assert_never(tree)
 
     def statement(self, tree: Statement) -> Any:
-        """Return the formula of a statement.
+        """Return the formula of a premise, in which a relation without a value is not true.
 
         Raises:
             NoValue: it has an exponent that is not a small number, or divides by zero in any case.
@@ -141,14 +167,19 @@ class _Formulas:
             case Connected(word, left, right):
                 join = {"and": self._z3.And, "or": self._z3.Or, "implies": self._z3.Implies}[word]
                 return join(self.statement(left), self.statement(right))
-            case Relation(sign, left, right):
-                before = len(self.defined)
-                one, other = self._number(left), self._number(right)
-                compare = {"=": one == other, "!=": one != other, "<": one < other, "<=": one <= other}
-                compare |= {">": one > other, ">=": one >= other}
-                return self._z3.And(compare[sign], *self.defined[before:])
+            case Relation():
+                compared, defined = self._relation(tree)
+                return self._z3.And(compared, *defined)
             case _:
                 assert_never(tree)
+
+    def _relation(self, tree: Relation) -> tuple[Any, list[Any]]:
+        """Return a comparison, and the conditions under which both of its sides have a value."""
+        before = len(self.defined)
+        one, other = self._number(tree.left), self._number(tree.right)
+        compare = {"=": one == other, "!=": one != other, "<": one < other, "<=": one <= other}
+        compare |= {">": one > other, ">=": one >= other}
+        return compare[tree.sign], self.defined[before:]
 
     def _number(self, tree: Expression) -> Any:
         match tree:
@@ -198,6 +229,8 @@ class _Formulas:
         number = value(exponent)
         if abs(number.numerator) > _MAX_EXPONENT or number.denominator > _MAX_EXPONENT:
             raise NoValue("an exponent that is too large")
+        if number == 0 and names_in(base):
+            raise NoValue("0 to the power of 0 has no value, and a name with the power of 0 may be 0")
         found = self._number(base)
         if number <= 0:
             self.defined.append(found != 0)
@@ -250,7 +283,10 @@ class _Z3:
         solver = z3.Solver() if whole else z3.SolverFor("QF_NRA")
         solver.set("timeout", self._milliseconds)
         solver.add(*self._formulas.facts, *wanted)
-        found = solver.check()
+        try:
+            found = solver.check()
+        except z3.Z3Exception as error:  # such as "out of memory"
+            return Unknown(f"Z3 gave up ({short(str(error))})")
         if found == z3.unsat:
             return None
         if found != z3.sat:

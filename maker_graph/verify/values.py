@@ -3,7 +3,7 @@
 1/2^99 and 1/2^98 differ, and 0.1 + 0.2 is 0.3. What has no rational value has none at all: nothing is rounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import isqrt
 from typing import assert_never
@@ -17,17 +17,19 @@ from maker_graph.verify.trees import (
     Number,
     Operation,
     Percent,
+    Relation,
     Root,
     Sign,
     Statement,
+    Word,
     short,
 )
 
 MAX_EXPONENT = 10_000
 """Of a power, either way."""
 
-MAX_BITS = 14_000
-"""Of a numerator or denominator on the way to a value: Python writes no longer number as text."""
+MAX_BITS = 13_900
+"""Of a numerator or denominator on the way to a value: Python writes no longer number as text, with 100 decimal places."""
 
 
 class NoValue(ValueError):
@@ -58,13 +60,13 @@ def holds(statement: Statement, names: Mapping[str, Fraction | int] | None = Non
     """Say whether a statement is true.
 
     Raises:
-        NoValue: an expression in it has no value.
+        NoValue: an expression in it has no value, whether the truth depends on it or not.
     """
     if isinstance(statement, Not):
         return not holds(statement.of, names)
     if isinstance(statement, Connected):
         left, right = holds(statement.left, names), holds(statement.right, names)
-        return (left and right) if statement.word == "and" else (left or right) if statement.word == "or" else not left or right
+        return joined(statement.word, lambda: left, lambda: right)
     left_value, right_value = value(statement.left, names), value(statement.right, names)
     return {
         "=": left_value == right_value,
@@ -74,6 +76,64 @@ def holds(statement: Statement, names: Mapping[str, Fraction | int] | None = Non
         ">": left_value > right_value,
         ">=": left_value >= right_value,
     }[statement.sign]
+
+
+def settled(statement: Statement, relation: Callable[[Relation], bool]) -> bool:
+    """Say whether a statement about a point is true; one side of it may settle that, where the other has no value.
+
+    `x = 0 or 1/x = 2` is true for x = 0, and `x != 0 implies 1/x = 2` too.
+
+    Args:
+        statement: any.
+        relation: says whether a relation is true at the point, and raises `NoValue`.
+
+    Raises:
+        DividesByZero: it is not true, because what it needs divides by zero.
+        NoValue: what it needs has no value.
+    """
+    match statement:
+        case Relation():
+            return relation(statement)
+        case Not(of):
+            return opposite(lambda: settled(of, relation))
+        case Connected(word, left, right):
+            return joined(word, lambda: settled(left, relation), lambda: settled(right, relation))
+        case _:
+            assert_never(statement)
+
+
+def joined(word: Word, left: Callable[[], bool], right: Callable[[], bool]) -> bool:
+    """Return the truth of two statements with a word between them, where either may have no value.
+
+    >>> joined("or", lambda: True, lambda: value(Name("x")) == 1)
+    True
+
+    Raises:
+        NoValue: one has none, and the other does not settle it.
+    """
+    settles = word != "and"  # a true side settles `or`, and a false one settles `and`
+    missing: list[NoValue] = []
+    for side in (left, right):
+        try:
+            if (opposite(side) if word == "implies" and side is left else side()) is settles:
+                return settles
+        except NoValue as error:
+            missing.append(error)
+    if missing:  # the side that divides by zero is not true, and the other one may be
+        raise min(missing, key=lambda error: isinstance(error, DividesByZero))
+    return not settles
+
+
+def opposite(truth: Callable[[], bool]) -> bool:
+    """Return the opposite of a truth.
+
+    Raises:
+        NoValue: there is none. A relation that divides by zero is not true, but its opposite may be meant to be, or not.
+    """
+    try:
+        return not truth()
+    except DividesByZero:
+        raise NoValue("the opposite of a relation that divides by zero may be meant as true or not") from None
 
 
 def _value(expression: Expression, names: Mapping[str, Fraction | int]) -> Fraction:

@@ -172,7 +172,10 @@ class Worker:
         with self._lock:
             if self._child is None or not self._child.alive:
                 self.close()
-                self._child = _Child(self.megabytes, self._imports)
+                try:
+                    self._child = _Child(self.megabytes, self._imports)
+                except OSError as error:  # the machine has no room for another process
+                    return Unknown(f"the process of the verification could not be started ({error})")
             found: tuple[str, Any] | None = None
             try:
                 found = self._child.ask(asked, seconds)

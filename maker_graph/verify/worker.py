@@ -53,7 +53,7 @@ def _loaded(megabytes: int, imports: Sequence[str]) -> tuple[str, object]:
             importlib.import_module(module)
         except MemoryError:
             return "failed", f"The module {module} of a verifier needs more than {megabytes:,} megabytes: raise its limit."
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a module may fail in any way
             why = f"{type(error).__name__}: {str(error)[:200]}"
             return "failed", f"The module {module} of a verifier cannot be imported by another process ({why})."
     return READY, ""
@@ -65,7 +65,7 @@ def _answer(megabytes: int, asked: bytes) -> tuple[str, object]:
         function, given, seconds = pickle.loads(asked)  # noqa: S301  from the parent
     except MemoryError:
         return GAVE_UP, _Bounded.too_large(megabytes)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  and so may what pickle calls
         why = f"{type(error).__name__}: {str(error)[:200]}"
         return "failed", (
             f"A verifier was called with what another process cannot import ({why}): move the classes of the state and of the "

@@ -154,7 +154,7 @@ def _value(expression: Expression, names: Mapping[str, Fraction | int]) -> Fract
             found = _result(sign, _value(left, names), _value(right, names))
         case _:
             assert_never(expression)
-    if _bits(found) > MAX_BITS:
+    if bits(found) > MAX_BITS:
         raise NoValue("a number that is too large")
     return found
 
@@ -182,7 +182,7 @@ def power(base: Fraction, exponent: Fraction) -> Fraction:
         if exponent < 0:
             raise DividesByZero("a power of 0 divides by zero")
         raise NoValue("0 to the power of 0 has no value")
-    if abs(exponent) > MAX_EXPONENT or (abs(base) != 1 and abs(exponent) * _bits(base) > MAX_BITS):
+    if abs(exponent) > MAX_EXPONENT or (abs(base) != 1 and abs(exponent) * bits(base) > MAX_BITS):
         raise NoValue("a power that is too large")
     if exponent.denominator > 1:
         base = root(base, exponent.denominator)
@@ -220,5 +220,6 @@ def _whole_root(number: int, degree: int) -> int:
     return found
 
 
-def _bits(number: Fraction) -> int:
+def bits(number: Fraction) -> int:
+    """Return how long a number is: the bits of its numerator or of its denominator."""
     return max(number.numerator.bit_length(), number.denominator.bit_length())

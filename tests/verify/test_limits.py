@@ -133,9 +133,9 @@ class Mine:
 def test_what_another_process_cannot_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["__main__"], "Mine", Mine, raising=False)
     worker = Worker()
-    with pytest.raises(UsageError, match="what another process cannot import .AttributeError.* move the classes"):
+    with pytest.raises(UsageError, match=r"what another process cannot import .AttributeError.* move the classes"):
         worker.ask(verifiers.even, None, Mine(), seconds=20)
-    with pytest.raises(UsageError, match="what cannot be sent to another process .* give it plain data"):
+    with pytest.raises(UsageError, match=r"what cannot be sent to another process .* give it plain data"):
         worker.ask(verifiers.even, None, lambda: 2, seconds=20)
     assert worker.ask(verifiers.even, None, 4, seconds=20) == Valid("4 is even", conclusive=True)
     worker.close()

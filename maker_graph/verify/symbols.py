@@ -3,7 +3,6 @@
 import contextlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 from itertools import islice, product
@@ -18,7 +17,6 @@ from maker_graph.verify.trees import (
     Expression,
     Name,
     Negative,
-    Not,
     Number,
     Operation,
     Percent,
@@ -26,6 +24,7 @@ from maker_graph.verify.trees import (
     Root,
     Statement,
     names_in,
+    put,
     short,
     shown_number,
     written,
@@ -274,7 +273,7 @@ def _solves_with_roots(
     """Put numbers with roots into statements."""
     try:
         for each in asked:
-            if not settled(_put(each, given), _holds):
+            if not settled(put(each, given), _holds):
                 raise Invalid(f"{short(written(each))} is not true at {said}")
         only = _only(asked, given.keys(), {}) if conclusive is None else conclusive
     except DividesByZero:
@@ -284,19 +283,6 @@ def _solves_with_roots(
     if only and conclusive is None:
         return Valid(f"{said} is the only real solution of {listed}", conclusive=True)
     return Valid(f"{said} solves {listed}", conclusive=only)
-
-
-def _put(tree: Any, given: Mapping[str, Expression]) -> Any:
-    """Return a tree with expressions in the places of names."""
-    match tree:
-        case Name(name):
-            return given[name]
-        case Negative() | Root() | Not():
-            return replace(tree, of=_put(tree.of, given))
-        case Operation() | Relation() | Connected():
-            return replace(tree, left=_put(tree.left, given), right=_put(tree.right, given))
-        case _:
-            return tree
 
 
 def _holds(relation: Relation) -> bool:

@@ -9,6 +9,7 @@ What was cut off, and a child that died, is `Unknown` with the reason: never val
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pickle
@@ -20,7 +21,7 @@ import weakref
 from collections.abc import Callable
 from functools import cache
 from math import inf
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
 from maker_graph.core import checks
@@ -220,8 +221,8 @@ class _Child:
             raise UsageError(
                 "A verifier within limits runs in another interpreter, and sys.executable does not say where one is."
             )
-        child_reads, self._asks = Pipe(duplex=False)
-        self._answers, child_writes = Pipe(duplex=False)
+        child_reads, self._asks = _pipe()
+        self._answers, child_writes = _pipe()
         path = [os.path.abspath(folder) for folder in sys.path]  # noqa: PTH100  "" is the folder that we are in
         numbers = [child_reads.fileno(), child_writes.fileno(), os.getpid(), megabytes]
         with child_reads, child_writes:
@@ -276,6 +277,17 @@ class _Child:
     def forget(self) -> None:
         """Close the pipes of a child that belongs to the process that this one was forked from."""
         self._finish()
+
+
+def _pipe() -> tuple[Connection, Connection]:
+    """Return a pipe whose ends are no standard streams: if those of this program are closed, their numbers are free."""
+    ends = os.pipe()
+    try:
+        reads, writes = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+    finally:
+        for end in ends:
+            os.close(end)
+    return Connection(reads, writable=False), Connection(writes, readable=False)
 
 
 def _end(process: subprocess.Popen[bytes], parent: int, *pipes: Connection) -> None:

@@ -102,11 +102,7 @@ def quantities(statement: str, *, units: Mapping[str, str] | None = None, conclu
         UsageError: `units` has a text that is none.
     """
     try:
-        tree = _read(statement, units)
-        if not isinstance(tree, Relation):
-            raise Unreadable("one relation between quantities is asked for, such as 3 km + 200 m = 3.2 km")
-        if name := _leading(tree.left) or _leading(tree.right):
-            raise Unreadable(f"{name} may be a unit or a name for something else; write 1 {name} for the unit")
+        tree = _relation(statement, units)
     except Unreadable as error:
         return Unknown(str(error))
     try:
@@ -132,6 +128,20 @@ _OTHERWISE: Mapping[str, tuple[str, Expression]] = {
     **dict.fromkeys(("cent", "cents"), ("cents of a euro", Operation("/", Name("euro"), Number(Fraction(100))))),
 }
 """Units that people use for something else too, and what that is."""
+
+
+def _relation(statement: str, units: Mapping[str, str] | None) -> Relation:
+    """Return a relation as it was read.
+
+    Raises:
+        Unreadable: it is none, or a name in it may be no unit.
+    """
+    tree = _read(statement, units)
+    if not isinstance(tree, Relation):
+        raise Unreadable("one relation between quantities is asked for, such as 3 km + 200 m = 3.2 km")
+    if name := _leading(tree.left) or _leading(tree.right):
+        raise Unreadable(f"{name} may be a unit or a name for something else; write 1 {name} for the unit")
+    return tree
 
 
 def _sides(relation: Relation, units: Mapping[str, str] | None) -> tuple[Quantity, Quantity]:

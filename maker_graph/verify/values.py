@@ -40,7 +40,7 @@ class DividesByZero(NoValue):
     """The expression has no value at all, because it divides by zero."""
 
 
-def value(expression: Expression, names: Mapping[str, Fraction | int] | None = None) -> Fraction:
+def value(expression: Expression, names: Mapping[str, Fraction | float] | None = None) -> Fraction:
     """Return the exact value of an expression.
 
     >>> value(Operation("*", Number(Fraction(2)), Name("x")), {"x": Fraction(1, 3)})
@@ -48,7 +48,7 @@ def value(expression: Expression, names: Mapping[str, Fraction | int] | None = N
 
     Args:
         expression: as it was read.
-        names: the values of the names in it.
+        names: the values of the names in it; a float counts as its shortest decimal.
 
     Raises:
         NoValue: it has none that is rational, or one too large.
@@ -56,7 +56,7 @@ def value(expression: Expression, names: Mapping[str, Fraction | int] | None = N
     return _value(expression, names or {})
 
 
-def holds(statement: Statement, names: Mapping[str, Fraction | int] | None = None) -> bool:
+def holds(statement: Statement, names: Mapping[str, Fraction | float] | None = None) -> bool:
     """Say whether a statement is true.
 
     Raises:
@@ -136,7 +136,7 @@ def opposite(truth: Callable[[], bool]) -> bool:
         raise NoValue("the opposite of a relation that divides by zero may be meant as true or not") from None
 
 
-def _value(expression: Expression, names: Mapping[str, Fraction | int]) -> Fraction:
+def _value(expression: Expression, names: Mapping[str, Fraction | float]) -> Fraction:
     match expression:
         case Number(number):
             found = number
@@ -145,7 +145,7 @@ def _value(expression: Expression, names: Mapping[str, Fraction | int]) -> Fract
         case Name(name):
             if name not in names:
                 raise NoValue(f"{name} has no value")
-            found = Fraction(names[name])
+            found = exact(names[name])
         case Negative(of):
             found = -_value(of, names)
         case Root(of):
@@ -218,6 +218,18 @@ def _whole_root(number: int, degree: int) -> int:
     if found**degree != number:
         raise NoValue(f"the root of {short(str(number))} is not rational")
     return found
+
+
+def exact(number: Fraction | float) -> Fraction:
+    """Return a number exactly; a float is its shortest decimal, for that is what a person or a program wrote.
+
+    >>> exact(0.1)
+    Fraction(1, 10)
+
+    Raises:
+        ValueError: it is infinite, or no number.
+    """
+    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
 
 def bits(number: Fraction) -> int:

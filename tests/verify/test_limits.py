@@ -313,3 +313,12 @@ def test_a_file_of_the_folder_takes_no_place_of_a_library(tmp_path: Path) -> Non
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.strip().isdigit(), done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_a_program_without_standard_streams_verifies_too(closed: str, tmp_path: Path) -> None:
+    source = textwrap.dedent(SCRIPT).replace("print(", "open(sys.argv[1], 'w').write(").replace(", flush=True", "")
+    (tmp_path / "script.py").write_text(source)
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "script.py", "said"]
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, check=False)
+    assert (tmp_path / "said").read_text().isdigit()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maker_graph.core.canonical import JSON, canonical, strict_json
 from maker_graph.core.decision import Decision
+from maker_graph.core.emitting import Emit
 from maker_graph.core.items import DecidedItem, Items
 from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import (
@@ -86,6 +87,7 @@ __all__ = [
     "DecidedStep",
     "Decision",
     "Draw",
+    "Emit",
     "FirstTo",
     "Gate",
     "GivenPart",

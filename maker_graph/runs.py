@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
+from maker_graph.core.emitting import Emit, emit_of
 from maker_graph.core.guarding import AnyTask, guarded, total_of
 from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, MakerOutput
@@ -117,6 +118,7 @@ class Solving(TypedDict, total=False):
         probe: ask a real model three small questions before the first step, which are counted and paid for as any request:
             whether the answers differ shows whether a cache answers in its place. On if left out.
         retry_open: vote once more on the items that are open at the end, with other samples; what is decided then amends them.
+        wait: where only a person can go on, wait for the answer that `maker-graph watch` takes, in place of ending.
         progress: told where the task stands after each commit.
         record: told of every prompt and reply.
         warn: told what went wrong without stopping the run.
@@ -143,6 +145,7 @@ class Solving(TypedDict, total=False):
     trace: Trace | None
     probe: bool
     retry_open: bool
+    wait: bool
     progress: Callable[[MakerOutput], None]
     record: "Callable[[Call], None] | None"
     warn: Callable[[str], None]
@@ -184,6 +187,7 @@ class Run:
         variants: bool = False,
         stop: Sequence[str] = (),
         structured: bool = False,
+        emit: Emit | str | bool | None = None,
         retry_temperature: float | None = 1.0,
         rephrase: bool = True,
         escalate: str | None = None,
@@ -227,6 +231,8 @@ class Run:
             variants: whether each sample is asked one of the equivalent questions that the task's `variants(state)` returns.
             stop: texts at which a reply ends, none of which it holds; not all models take them.
             structured: whether the answer's JSON schema is sent along, where model and answer have one.
+            emit: form apart from answer: the model reasons freely, and a second, short call writes each answer down. True is
+                the same model, a name another one, `Emit(...)` says more.
             retry_temperature: the first rung of the ladder: the temperature of a stuck step's next samples; None leaves it out.
             rephrase: the second rung: the task's prompt in other words, if it has one.
             escalate: the third rung: a stronger model.
@@ -262,6 +268,7 @@ class Run:
             variants=variants,
             stop=stop,
             structured=structured,
+            emit=emit_of(emit),
         )
         estimates, expected = None, dict[str, str]()
         if isinstance(cascade, ChosenCascade):
@@ -280,6 +287,7 @@ class Run:
                 variants=(variants, False),
                 stop=([*stop], []),
                 structured=(structured, False),
+                emit=(emit or None, None),
                 retry_temperature=(retry_temperature, 1.0),
                 rephrase=(rephrase, True),
                 escalate=(escalate, None),
@@ -452,8 +460,58 @@ class Run:
         """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
         from maker_graph.models.calls import Calls
         from maker_graph.models.gate import Gate
+        from maker_graph.run.session import Session
         from maker_graph.run.solving import Watcher, solve
+        from maker_graph.run.waiting import Waiting
 
+        options = self._options(how)
+        warn: Callable[[str], None] = how.get("warn", lambda _: None)
+        progress: Callable[[MakerOutput], None] = how.get("progress", lambda _: None)
+        calls = Calls(
+            gate=Gate(rpm=how.get("rpm"), notice=warn),
+            timeout=how.get("timeout", "auto"),
+            patience=how.get("patience", PATIENCE),
+            batch=how.get("batch", False),
+        )
+        with Session(self.directory, total_of(self.task)) as session:
+
+            def reached(at: MakerOutput) -> None:
+                session.reached(at, self._opened.journal.epoch)
+                progress(at)
+
+            def committed(step: Committed) -> None:
+                if step.decision["status"] != "decided":
+                    session.left_open(step.after["step"], step.decision)
+                decided(step)
+
+            async def once(answer: str | None) -> None:
+                await solve(
+                    self._opened,
+                    options,
+                    concurrency=how.get("concurrency"),
+                    calls=calls,
+                    answer=answer,
+                    watcher=watcher,
+                    trace=how.get("trace"),
+                    probe=how.get("probe", True),
+                    retry_open=how.get("retry_open", False),
+                )
+
+            watcher = Watcher(reached, committed, how.get("record"), warn)
+            waiting = Waiting(self._opened, session, warn)
+            try:
+                await waiting.solved(once, how.get("answer"), wait=how.get("wait", False))
+            except BaseException as error:
+                session.ended(error, self._opened.journal.epoch)
+                raise
+            session.ended(None, self._opened.journal.epoch)
+
+    def _options(self, how: Solving) -> RunOptions:
+        """Return the options of the run as they are from now on, and keep them.
+
+        Raises:
+            UsageError: one of them cannot be had.
+        """
         options = self.options.updated(**{name: value for name, value in how.items() if name in RunOptions.model_fields})
         see_models(self.settings, options, self.task)
         if how.get("retry_open") and guarded(self.task).given is None:
@@ -464,25 +522,7 @@ class Run:
         if self._opened.journal.writable:  # else it can only be finished already, and its results be there
             see_results(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
-        warn = how.get("warn", lambda _: None)
-        watcher = Watcher(how.get("progress", lambda _: None), decided, how.get("record"), warn)
-        gate = Gate(rpm=how.get("rpm"), notice=warn)
-        await solve(
-            self._opened,
-            options,
-            concurrency=how.get("concurrency"),
-            calls=Calls(
-                gate=gate,
-                timeout=how.get("timeout", "auto"),
-                patience=how.get("patience", PATIENCE),
-                batch=how.get("batch", False),
-            ),
-            answer=how.get("answer"),
-            watcher=watcher,
-            trace=how.get("trace"),
-            probe=how.get("probe", True),
-            retry_open=how.get("retry_open", False),
-        )
+        return options
 
     def open_items(self) -> Iterator[OpenItem]:
         """Yield the items that no vote could decide, with what was asked and their ballots.

@@ -43,12 +43,12 @@ SAYS = (
     r"|^ahead by 3 within 5 votes: decides|^400 labelled rows drawn at random"
     r"|^The money of order 7 is|order.:7|^3 euros"
     r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
-    r"|^proved: x = 9 is|^5/6 True$|^Valid\(evidence='(60 km/h|x = 3 is the only|n = 2 follows|17\*23)"
+    r"|^3 samples, 6 calls|^proved: x = 9 is|^5/6 True$|^Valid\(evidence='(60 km/h|x = 3 is the only|n = 2 follows|17\*23)"
 )
 """What the blocks of the pages print."""
 
 TRIED = {"own_task": "Addition", "acting": "Order", "prices": "Prices"}
-OF_FOLDERS = [EXAMPLES / name / "README.md" for name in ("app_testing", "ledger")]
+OF_FOLDERS = [EXAMPLES / name / "README.md" for name in ("app_testing", "ledger", "sql_flow")]
 PAGES = [*sorted(EXAMPLES.glob("*.md")), *OF_FOLDERS, *sorted((ROOT / "docs").glob("*.md"))]
 
 

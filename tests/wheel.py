@@ -28,7 +28,8 @@ def main() -> None:
         if path.is_file() and "__pycache__" not in inside.parts:
             assert package.joinpath(*inside.parts).is_file(), f"the wheel lacks {inside}"
     assert package.joinpath("models", "tiny_lm", "weights.npz").is_file()
-    assert package.joinpath("report", "assets", "report.css").is_file()
+    for room, name in (("report", "report.css"), ("report", "house.css"), ("report", "pegs.js"), ("watch", "watch.js")):
+        assert package.joinpath(room, "assets", name).is_file()
 
     command = Path(sys.executable).with_name("maker-graph")
     with tempfile.TemporaryDirectory() as away:

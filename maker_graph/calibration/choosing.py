@@ -29,6 +29,7 @@ from maker_graph.calibration.trials import majority_of
 from maker_graph.calibration.votes import in_words, read_votes
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, sorted_json
+from maker_graph.core.emitting import Emit, kept_emit
 from maker_graph.core.guarding import AnyTask, Guarded, guarded
 from maker_graph.core.items import Items
 from maker_graph.core.spending import Account, Spent
@@ -80,6 +81,7 @@ class Sampling:
         check: whether answers that break the task's rules are discarded.
         stop: texts at which a reply ends.
         structured: whether the answer's JSON schema is sent along.
+        emit: who writes down each answer, in a call of its own, as `Run.create` takes it.
         seed: for samples that can be repeated; "auto" is that of the model.
     """
 
@@ -90,6 +92,7 @@ class Sampling:
     check: bool = True
     stop: Sequence[str] = ()
     structured: bool = False
+    emit: Emit | str | bool | None = None
     seed: int | Auto | None = "auto"
 
     def __post_init__(self) -> None:
@@ -193,6 +196,7 @@ def requests_of(loaded: LoadedTask, how: Sampling, rows: Rows) -> list[Calibrati
             variants=bool(rows.task.examples),
             stop=list(how.stop),
             structured=how.structured,
+            emit=kept_emit(how.emit),
         )
         for each in dict.fromkeys(how.temperatures)
     ]
@@ -398,6 +402,8 @@ def _unanimous(line: Line) -> bool:
 def _rung(rung: RungFile, how: Sampling, task: Items) -> RungFile:
     """Return a rung as a run is to sample it: as the labelled rows were."""
     more: dict[str, Any] = {"variants": bool(task.examples), "stop": list(how.stop), "structured": how.structured}
+    if (emit := kept_emit(how.emit)) is not None:
+        more["emit"] = emit
     if (rung.k or 0) > 1 and rung.within is None:
         more["within"] = rung.max_samples  # as it was tried: what is not decided by then is contested, and asked no more
     return RungFile.model_validate({**rung.model_dump(include=rung.model_fields_set), **more})

@@ -1,11 +1,13 @@
 """What is known of a model before a run: its calibration, or all of it if it is simulated; and the k that this asks for."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 from maker_graph.calibration.estimates import ModelEstimates, estimates_of, estimates_of_profile
 from maker_graph.calibration.file import read_calibration
 from maker_graph.calibration.lines import CalibrationRequest
+from maker_graph.core.emitting import SAME, Emit, emit_of
 from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.core.voting import K, Voting
@@ -42,7 +44,7 @@ def estimates_for(
         same = (request.task, request.options) == (loaded.name, loaded.options)
         return estimates_of(result) if same and _sampling_of(request, model) == _sampling(voting) else None
     task = guarded(loaded.task)
-    if not info.simulated or any(each.rehearse is not None for each in task.voted_parts.values()):
+    if not info.simulated or voting.emit is not None or any(each.rehearse is not None for each in task.voted_parts.values()):
         return None  # a task that rehearses says itself how hard its steps are
     state = task.start()
     prompt = as_pairs(task.prompt(state)) if task.part(state) in task.voted_parts else []
@@ -88,14 +90,30 @@ def _calibrated(  # noqa: PLR0917  as `estimates_for`
 
 def _sampling_of(request: CalibrationRequest, model: str) -> str:
     cap = request.max_tokens[model]
-    return _sampling(Voting(check=request.check, max_tokens=cap, temperature=request.temperature, variants=request.variants))
+    return _sampling(
+        Voting(
+            check=request.check,
+            max_tokens=cap,
+            temperature=request.temperature,
+            variants=request.variants,
+            stop=request.stop,
+            structured=request.structured,
+            emit=emit_of(request.emit),
+        )
+    )
 
 
 def _sampling(voting: Voting) -> str:
     """Return, as options, the settings other than the prompt that affect how often a sample is wrong."""
     both = voting.temperatures
     temperature = "none" if both is None else ",".join(f"{each:g}" for each in both)
-    variants = " --variants" * voting.variants
-    return (
-        f"{'--check' if voting.check else '--no-check'} --max-tokens {voting.output_cap} --temperature {temperature}{variants}"
-    )
+    more = " --variants" * voting.variants + " --structured" * voting.structured
+    more += "".join(f" --stop {each!r}" for each in voting.stop)
+    if voting.emit is not None:
+        more += f" --emit {voting.emit.model or SAME}"
+        own, usual = replace(voting.emit, model=None), Emit()
+        set_ = [
+            f"{each.name}={value!r}" for each in fields(Emit) if (value := getattr(own, each.name)) != getattr(usual, each.name)
+        ]
+        more += f" (with {', '.join(set_)})" if set_ else ""
+    return f"{'--check' if voting.check else '--no-check'} --max-tokens {voting.output_cap} --temperature {temperature}{more}"

@@ -45,6 +45,7 @@ class CalibrationRequest(BaseModel):
         variants: whether each sample is asked one of the task's equivalent questions.
         stop: texts at which a reply ends.
         structured: whether the answer's JSON schema is sent along.
+        emit: how each answer is written down by a second call, as `Emit` says it; None if none is made.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,12 +70,13 @@ class CalibrationRequest(BaseModel):
     variants: bool = False
     stop: list[str] = []
     structured: bool = False
+    emit: dict[str, Any] | None = None
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Return what is kept: without what came later, where nothing is said by it, so that earlier versions read it."""
         kept: dict[str, Any] = dump(self)
-        later = {"labels": ("labels", "use"), "variants": ("variants",), "stop": ("stop",), "structured": ("structured",)}
+        later = {"labels": ("labels", "use"), **{name: (name,) for name in ("variants", "stop", "structured", "emit")}}
         return _without(kept, [each for name, names in later.items() if not getattr(self, name) for each in names])
 
     @model_validator(mode="before")

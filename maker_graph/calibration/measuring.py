@@ -22,8 +22,10 @@ from maker_graph.calibration.steps import state_at, task_with_truth
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.ballot import count
 from maker_graph.core.canonical import plain
+from maker_graph.core.emitting import emit_of
 from maker_graph.core.guarding import AnyTask, Guarded, guarded
-from maker_graph.core.judging import Judged, Reader, judge_all
+from maker_graph.core.judging import Judged, Reader, Usage, judge_all
+from maker_graph.core.red_flags import Sample
 from maker_graph.core.schema import schema_asked
 from maker_graph.core.task import Varies
 from maker_graph.core.voting import Voting
@@ -32,11 +34,13 @@ from maker_graph.graph.variants import numbers_of, parse_for, prompt_for, varian
 from maker_graph.graph.voters import reading_of
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
+from maker_graph.models.emitting import AnySampler, sampler_for
 from maker_graph.models.names import info_of
-from maker_graph.models.pricing import FREE, Price
+from maker_graph.models.pricing import FREE, Price, other_price
 from maker_graph.models.rehearsing import rehearsed
-from maker_graph.models.sampler import Sampler
+from maker_graph.models.resolving import resolve_model
 from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
+from maker_graph.run.asking import priced
 from maker_graph.run.copies import see_draws
 
 
@@ -72,22 +76,24 @@ async def calibrate(
     ledger = Ledger(calibration, price, limits, warn=warn, advice="Call it again with a higher --max-{}.")
     metered: Calls = {**(calls or {}), "meter": ledger}
     part = inside.voted_parts[request.part] if request.part else inside
-    sampler = Sampler(
+    emit = emit_of(request.emit)
+    of_form = price
+    if emit is not None and emit.writer is not None:
+        of_form = priced(other_price(emit.writer, limits.cost), emit.writer) or NOT_KNOWN
+        emit = replace(emit, model=resolve_model(emit.writer, seed=request.seed), calls=Calls(meter=ledger.at(of_form)))
+    voting = Voting(temperature=request.temperature, max_tokens=max_tokens, seed=request.seed, stop=request.stop, emit=emit)
+    sampler = sampler_for(
         [model],
-        temperature=request.temperature,
-        max_tokens=max_tokens,
-        seed=request.seed,
-        stop=request.stop,
+        voting,
         schema=schema_asked(None, part.schema, parsed=True) if request.structured else None,
         calls=metered,
     )
-    voting = Voting(temperature=request.temperature, max_tokens=max_tokens, seed=request.seed)
     begins = len(missing) == request.steps
     steps = iter(missing)
 
     async def work() -> None:
         for number in steps:
-            step = await _asked(sampler, model, inside, name, number, request, voting, price)
+            step = await _asked(sampler, model, inside, name, number, request, voting, (price, of_form))
             spent, reserved = ledger.take()
             try:
                 calibration.add(step, spent, reserved)
@@ -123,14 +129,14 @@ async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
 
 
 async def _asked(  # noqa: PLR0917  the same for all steps of a model
-    sampler: Sampler,
+    sampler: AnySampler,
     model: BaseChatModel,
     task: Guarded,
     name: str,
     number: int,
     request: CalibrationRequest,
     voting: Voting,
-    price: Price,
+    prices: tuple[Price, Price],
 ) -> StepSamples:
     """Return the samples of one step."""
     state = state_at(task, number)
@@ -150,8 +156,17 @@ async def _asked(  # noqa: PLR0917  the same for all steps of a model
             f"Samples of {name} are copies of earlier replies: a cache answers in its place, and nothing can be "
             "measured. Switch the cache off, and calibrate with a new --out."
         )
-    line = _step_samples(name, number, judged, [sample.seconds for sample in samples], truth, price)
+    cost = math.fsum(_cost(sample, *prices) for sample in samples)
+    line = _step_samples(name, number, judged, [sample.seconds for sample in samples], truth, cost)
     return line if varied is None else line.model_copy(update={"variants": numbers_of(varied[0], request.samples)})
+
+
+def _cost(sample: Sample, price: Price, of_form: Price) -> float:
+    """Return what a sample cost: of two calls, the second at a price of its own."""
+    own = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
+    if (first := sample.reasoned) is None:
+        return price(own)
+    return price(Usage(input=first["input"], cached=first["cached"], output=first["output"])) + of_form(own)
 
 
 def _see_varied(copies: Copies, name: str) -> None:
@@ -169,7 +184,7 @@ def _truth_of(task: Guarded, state: Any, how: Reader) -> str:
 
 
 def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is made of
-    name: str, number: int, judged: Sequence[Judged], seconds: Sequence[float], truth: str | None, price: Price
+    name: str, number: int, judged: Sequence[Judged], seconds: Sequence[float], truth: str | None, cost: float
 ) -> StepSamples:
     ballot = list(count(j["candidate"] for j in judged if j["flag"] is None))
     right = ballot.index(truth) if truth in ballot else None
@@ -183,7 +198,7 @@ def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is mad
         cached=sum(j["usage"]["cached"] for j in judged),
         lengths=[j["usage"]["output"] for j in judged],
         seconds=[round(each, 4) for each in seconds],
-        cost=math.fsum(price(j["usage"]) for j in judged),
+        cost=cost,
         lost=sum(j["lost"] for j in judged),
         verified=[j.get("verified", "") for j in judged] if any("verified" in j for j in judged) else [],
     )

@@ -13,6 +13,7 @@ from maker_graph.cli.output import see_streams
 # isort: off
 from maker_graph.cli import run  # noqa: F401  each adds its commands to `app`, in the order of these lines
 from maker_graph.cli import review  # noqa: F401
+from maker_graph.cli import watch  # noqa: F401
 from maker_graph.cli import label  # noqa: F401
 from maker_graph.cli import status  # noqa: F401
 from maker_graph.cli import check_task  # noqa: F401

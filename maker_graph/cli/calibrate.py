@@ -12,6 +12,7 @@ from maker_graph.cli.options import (
     AsJson,
     Check,
     Disks,
+    EmitBy,
     MaxCalls,
     MaxCost,
     MaxTokens,
@@ -32,6 +33,7 @@ from maker_graph.cli.options import (
 )
 from maker_graph.cli.output import tell
 from maker_graph.cli.task_command import TaskCommand
+from maker_graph.core.emitting import kept_emit
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
@@ -97,6 +99,7 @@ def calibrate_command(
         bool,
         typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, and show how alike they err."),
     ] = False,
+    emit: EmitBy = None,
     truth: Annotated[
         bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
     ] = True,
@@ -159,6 +162,7 @@ def calibrate_command(
         labels=labels,
         variants=variants,
         use=use,
+        emit=kept_emit(emit),
     )
     at = [info_of(models[0]).suited(Voting(temperature=heat)).temperatures for heat in heats]
     requests = [request.model_copy(update={"temperature": each}) for each in at]

@@ -225,7 +225,7 @@ def _sampling_of(voted: Mapping[str, Any]) -> Sampling:
     heat = voted["temperature"]
     if heat is None or (heat != "auto" and heat[0] != heat[1]):
         raise UsageError("--labelled asks all samples of a row at one temperature: give --temperature one number or none.")
-    names = ("max_tokens", "check", "stop", "structured", "seed")
+    names = ("max_tokens", "check", "stop", "structured", "emit", "seed")
     heats = TEMPERATURES if heat == "auto" else heat[:1]
     return Sampling(voted["model"], heats, **{name: voted[name] for name in names})
 

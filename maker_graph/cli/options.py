@@ -64,6 +64,17 @@ MaxTokens = Annotated[
 ]
 
 
+EmitBy = Annotated[
+    str | None,
+    typer.Option(
+        "--emit",
+        metavar="MODEL",
+        help="Let the model reason freely, and have each answer written in its form by a second, short call: of this model, or "
+        "'same'.",
+    ),
+]
+"""Who writes down each answer."""
+
 Check = Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")]
 
 
@@ -84,6 +95,12 @@ OwnTask = Annotated[
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="Import the task by the name that stands in the run's directory: it is code that you know."),
+]
+
+
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Where only a person can go on, wait for the answer that maker-graph watch takes, and go on."),
 ]
 
 

@@ -16,6 +16,7 @@ from maker_graph.cli.options import (
     Concurrency,
     Disks,
     DraftModel,
+    EmitBy,
     Force,
     FsyncOption,
     LookaheadOption,
@@ -43,6 +44,7 @@ from maker_graph.cli.options import (
     Timeout,
     TraceOption,
     Trust,
+    Wait,
     Yes,
     calibrations_named,
     directory_of,
@@ -217,10 +219,12 @@ def run_command(
     structured: Annotated[
         bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
     ] = False,
+    emit: EmitBy = None,
     test: TestCommand = None,
     test_seconds: TestSeconds = None,
     apply: Apply = False,
     yes: Yes = False,
+    wait: Wait = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -267,6 +271,7 @@ def run_command(
         "variants": variants,
         "stop": [unescaped(each) for each in stop or []],
         "structured": structured,
+        "emit": emit,
         "retry_temperature": parse_retry_temperature(retry_temperature),
         "rephrase": rephrase,
         "escalate": escalate,
@@ -292,6 +297,7 @@ def run_command(
         batch=batch,
         trace=trace,
         probe=probe,
+        wait=wait,
     )
     with recording(record) as file:
         if labelled is None:
@@ -359,6 +365,7 @@ def resume_command(
     test_seconds: TestSeconds = None,
     apply: Apply = False,
     yes: Yes = False,
+    wait: Wait = False,
     record: RecordTo = None,
     trace: TraceOption = None,
     probe: Probe = True,
@@ -405,6 +412,7 @@ def resume_command(
             trace=trace,
             probe=probe,
             retry_open=retry_open,
+            wait=wait,
         )
         return go_on(opened, file, how, quiet=quiet, as_json=as_json, ending=ending)
 

@@ -90,18 +90,31 @@ def copies(samples: Sequence[Sample], *, ids_differ: bool = False) -> set[int]:
     """
     texts: dict[str, set[str]] = {}
     for sample in samples:
-        if sample.id:
-            texts.setdefault(sample.id, set()).add(sample.text)
+        for id_, text in _replies(sample):
+            texts.setdefault(id_, set()).add(text)
     naming = (
         {id_ for id_, of_id in texts.items() if len(of_id) == 1} if ids_differ or len(set(map(reply_id, texts))) > 1 else set()
     )
     found: set[int] = set()
     seen: set[str] = set()
     for sample in samples:
-        if sample.from_cache or (sample.id in naming and sample.id in seen):
+        ids = {id_ for id_, _ in _replies(sample)}
+        if sample.from_cache or ids & naming & seen:
             found.add(sample.index)
-        seen.add(sample.id)
+        seen |= ids
     return found
+
+
+def _replies(sample: Sample) -> list[tuple[str, str]]:
+    """Return the id and the text of each reply that a sample is made of, of those that have an id."""
+    first = sample.reasoned
+    replies = [*([] if first is None else [(first["id"], first["text"])]), (sample.id, sample.text)]
+    return [(id_, text) for id_, text in replies if id_]
+
+
+def drawn_text(sample: Sample) -> str:
+    """Return the text that was left to chance: of two calls that of the first, for the second one only writes it down."""
+    return sample.text if sample.reasoned is None else sample.reasoned["text"]
 
 
 def alike(samples: Sequence[Sample], earlier: Sequence[Sample]) -> tuple[int, int]:
@@ -110,12 +123,12 @@ def alike(samples: Sequence[Sample], earlier: Sequence[Sample]) -> tuple[int, in
     >>> alike([Sample(1, "x" * 300), Sample(2, "y" * 300)], [Sample(0, "x" * 300)])
     (1, 2)
     """
-    seen = {sample.text for sample in earlier if len(sample.text) >= LONG}
+    seen = {text for sample in earlier if len(text := drawn_text(sample)) >= LONG}
     same = compared = 0
     for sample in samples:
-        if len(sample.text) < LONG:
+        if len(text := drawn_text(sample)) < LONG:
             continue
         compared += bool(seen)
-        same += sample.text in seen
-        seen.add(sample.text)
+        same += text in seen
+        seen.add(text)
     return same, compared

@@ -349,8 +349,11 @@ def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided |
         return f"no candidate won ({voting.rule}); the votes are {', '.join(map(str, sorted(ballot.values(), reverse=True)))}."
     last = next((j for j in reversed(judged) if j["flag"] is not None and j["why"]), None)
     cause = f" The last {last['flag']} reply: {last['why'].rstrip('.')}." if last else ""
-    if sum(j["flag"] in {"truncated", "too_long"} for j in judged) > len(judged) / 2:
-        cause = " Most replies were longer than the output cap: raise max_tokens."
+    cut = [j for j in judged if j["flag"] in {"truncated", "too_long"}]
+    if len(cut) > len(judged) / 2:
+        of_form = sum(j.get("call") == "second" for j in cut) > len(cut) / 2
+        cap = ("the output cap of the second call", "emit's max_tokens") if of_form else ("the output cap", "max_tokens")
+        cause = f" Most replies were longer than {cap[0]}: raise {cap[1]}."
     if _stuck(judged, voting):
         return f"the last {_in_a_row(judged)} samples were all red-flagged.{cause}"
     return f"no candidate won ({voting.rule}) within {voting.max_samples} samples.{cause}"

@@ -7,7 +7,7 @@ it may take seconds: it is asked once about each answer of a vote, and never abo
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NotRequired
+from typing import Any, Literal, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -39,7 +39,7 @@ class Judged(TypedDict):
     more of a flag that ships, in a clause.
 
     `verified` is what a verifier says of the answer of a vote, and `evidence` what that rests on: both are left out if there is
-    no verifier.
+    no verifier. `call` is that of a sample of two calls, see `Sample`.
     """
 
     index: int
@@ -51,6 +51,7 @@ class Judged(TypedDict):
     usage: Usage
     lost: int
     fallback: NotRequired[bool]
+    call: NotRequired[Literal["first", "second"]]
     verified: NotRequired[Standing]
     evidence: NotRequired[str]
 
@@ -91,6 +92,7 @@ class _Read(NamedTuple):
 
 
 _GARBLED = _Read("malformed", "control characters or lone surrogates in the reply", "", None)
+_NOTES = _Read("malformed", "notes in the place of an answer", "", None)
 _TOO_LONG = _Read("malformed", f"a reply of more than {MAX_CHARACTERS:,} characters", "", None)
 
 
@@ -112,8 +114,8 @@ def judge_all(
     repeated = copies((*earlier, *samples), ids_differ=ids_differ)
     found = []
     for sample in samples:
-        if sample.garbled:
-            found.append(_judged(sample, _GARBLED, "malformed"))
+        if sample.garbled or sample.call == "first":
+            found.append(_unread(sample, "copy" if sample.index in repeated else None, reading))
             continue
         parse = reading.parse if reading.parse_of is None else reading.parse_of(sample.index)
         if (parse, sample.text) not in known:
@@ -130,6 +132,15 @@ def judge_all(
     return found
 
 
+def _unread(sample: Sample, flag: str | None, reading: Reader) -> Judged:
+    """Return a sample that nobody reads, discarded: its text is garbled, or it is the notes that a flagged first call made."""
+    if sample.garbled:
+        return _judged(sample, _GARBLED, "malformed")
+    if len(sample.text) > MAX_CHARACTERS:
+        return _judged(sample, _TOO_LONG, "malformed")
+    return _judged(sample, _NOTES, flag or raised(reading.red_flags, sample) or "malformed")
+
+
 def judge(sample: Sample, reading: Reader) -> Judged:
     """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
 
@@ -140,17 +151,29 @@ def judge(sample: Sample, reading: Reader) -> Judged:
 
 
 def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
+    first = sample.reasoned
+    why = read.why if flag == read.flag else _why(explained(flag or "", sample))
+    if sample.call and flag not in {None, "invalid"}:  # an invalid answer is wrong, whoever wrote it down
+        why = f"in the {sample.call} call{': ' * bool(why)}{why}"
     judged = Judged(
         index=sample.index,
         text=visible(sample.text),
         flag=flag,
-        why=read.why if flag == read.flag else _why(explained(flag or "", sample)),
+        why=why,
         candidate=read.candidate,
         answer=read.answer,
-        usage=Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens),
+        usage=Usage(
+            input=sample.input_tokens + (first["input"] if first else 0),
+            cached=sample.cached_tokens + (first["cached"] if first else 0),
+            output=sample.output_tokens + (first["output"] if first else 0),
+        ),
         lost=sample.lost,
     )
-    return {**judged, "fallback": True} if sample.fallback else judged
+    if sample.call:
+        judged["call"] = sample.call
+    if sample.fallback:
+        judged["fallback"] = True
+    return judged
 
 
 class _Verifier:

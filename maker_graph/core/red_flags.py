@@ -10,7 +10,7 @@ reply; *invalid*, the answer breaks a rule of the domain; *copy*, the reply was 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -41,6 +41,24 @@ class ToolCall(TypedDict):
     error: str
 
 
+class Reasoned(TypedDict):
+    """The first call of a sample that is two (`core/emitting.py`).
+
+    Attributes:
+        text: what it said.
+        id: a digest of the id of its reply, as of a sample.
+        input: tokens of its prompt, cached ones included.
+        cached: those of them that the provider had in its cache.
+        output: tokens of its reply.
+    """
+
+    text: str
+    id: str
+    input: int
+    cached: int
+    output: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One reply of a model, as the red flags see it.
@@ -64,6 +82,9 @@ class Sample:
         lost: requests for this sample that brought no reply, for a reason that may depend on what the reply would have said:
             a time-out, a body cut short. The request was made again, and only this reply counts.
         fallback: whether a model replied that stands in for the one that was asked first.
+        call: of a sample that is two calls, which one all this is of: "second", or "first" if that was flagged and there
+            was no second one; empty of any other sample. `seconds`, `lost`, `estimated` and `fallback` are of both.
+        reasoned: the first of two calls; None if there was none, or it is the sample itself.
     """
 
     index: int
@@ -82,6 +103,8 @@ class Sample:
     from_cache: bool = False
     lost: int = 0
     fallback: bool = False
+    call: Literal["", "first", "second"] = ""
+    reasoned: Reasoned | None = None
 
 
 RedFlag: TypeAlias = Callable[[Sample], bool]
@@ -92,8 +115,10 @@ def truncated(sample: Sample) -> bool:
     return sample.finish == "length"
 
 
-def too_long(limit: int) -> RedFlag:
+def too_long(limit: int | None, form: int | None = None) -> RedFlag:
     """Return the flag for replies of more than `limit` output tokens (750 in the paper, section 4.4).
+
+    Of a sample that is two calls, `form` is the limit of the second one, if it has its own; then `limit` may be None, no limit.
 
     Tokens are counted as the provider counts them, or by `estimated_tokens` where it does not.
 
@@ -101,10 +126,13 @@ def too_long(limit: int) -> RedFlag:
     >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
     ('too_long', True)
     """
-    whole("The limit of too_long, in tokens,", limit)
+    limits: list[Any] = [each for each in (limit, form) if each is not None]
+    for each in limits or [limit]:
+        whole("The limit of too_long, in tokens,", each)
 
     def too_long(sample: Sample) -> bool:
-        return sample.output_tokens > limit
+        most = form if sample.call == "second" and form is not None else limit
+        return most is not None and sample.output_tokens > most
 
     return too_long
 
@@ -209,7 +237,8 @@ def _called(sample: Sample) -> str:
 
 def _held(sample: Sample) -> str:
     held = sample.beside or f"{sample.output_tokens:,} tokens that are not shown"
-    return f"it holds {held} and no text: raise max_tokens, or have the model reason less"
+    cap = "emit's max_tokens" if sample.call == "second" else "max_tokens"
+    return f"it holds {held} and no text: raise {cap}, or have the model reason less"
 
 
 _EXPLANATIONS: Mapping[str, Callable[[Sample], str]] = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from maker_graph.core import checks
+from maker_graph.core.emitting import Emit, emit_of
 from maker_graph.core.red_flags import RedFlag, empty, ended, named, no_text, refused, too_long, tool_calls, truncated
 from maker_graph.core.rules import AheadBy, Confirm, Draw, StoppingRule, checked_verdict
 from maker_graph.errors import UsageError
@@ -61,6 +62,8 @@ class Voting:
         variants: whether each sample is asked one of the task's equivalent questions, drawn by its number.
         stop: texts at which a reply ends, none of which it holds; not all models take them.
         structured: whether the answer's JSON schema is sent along, where model and answer have one.
+        emit: how each sample's answer is written down by a second call, after one that reasons: an `Emit`, True for the same
+            model, or the name of another; None for samples of one call. `stop` and `structured` are of the second call then.
         red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused, tool_calls, ended,
             no_text and empty. Copies are discarded whatever stands here.
 
@@ -78,6 +81,7 @@ class Voting:
     variants: bool = False
     stop: Sequence[str] = ()
     structured: bool = False
+    emit: Emit | None = None
     red_flags: Sequence[RedFlag] | None = None
     rule: StoppingRule = field(init=False, repr=False, compare=False)
     first_round: int = field(init=False, repr=False, compare=False)
@@ -89,6 +93,7 @@ class Voting:
         checks.switch("structured", self.structured)
         checks.switch("variants", self.variants)
         object.__setattr__(self, "stop", checks.texts("stop", self.stop))
+        object.__setattr__(self, "emit", emit_of(self.emit))
         if self.max_tokens is not None and self.max_tokens != "auto":
             checks.whole("max_tokens", self.max_tokens)
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
@@ -128,8 +133,18 @@ class Voting:
         """The red flags by name, in the order in which they are tried."""
         if self.red_flags is not None:
             return named(self.red_flags)
-        cap = self.output_cap
-        return named([truncated, *([] if cap is None else [too_long(cap)]), refused, tool_calls, ended, no_text, empty])
+        cap, form = self.output_cap, None if self.emit is None else self.emit.max_tokens
+        return named(
+            [
+                truncated,
+                *([] if cap is None and form is None else [too_long(cap, form)]),
+                refused,
+                tool_calls,
+                ended,
+                no_text,
+                empty,
+            ]
+        )
 
     @property
     def suited_temperature(self) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from maker_graph.core.task import Prompt
 from maker_graph.core.voting import Voting
 from maker_graph.graph.variants import prompt_for
 from maker_graph.models.counting import VoteCount
-from maker_graph.models.sampler import Sampler
+from maker_graph.models.emitting import AnySampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class DirectVote:
         by: what the decision says of who voted.
     """
 
-    sampler: Sampler
+    sampler: AnySampler
     voting: Voting
     prompt: Callable[[Any], Prompt]
     reader: Callable[[Any], Reader]

@@ -29,6 +29,7 @@ from typing_extensions import TypedDict
 from maker_graph.core import checks
 from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, vote_of
 from maker_graph.core.decision import undecided as error_of
+from maker_graph.core.emitting import Emit, emit_of
 from maker_graph.core.guarding import AnyTask, Given, Guarded, draftable, guarded, see_task
 from maker_graph.core.machine import Climb, ClimbLog, Committed, Log, Machine, MakerOutput
 from maker_graph.core.red_flags import RedFlag
@@ -101,6 +102,7 @@ def create_maker(
     seed: int | None = None,
     stop: Sequence[str] = (),
     structured: bool = False,
+    emit: Emit | str | bool | None = None,
     ladder: Ladder | None = Ladder(),  # noqa: B008  immutable
     cascade: Sequence[Rung] | None = None,
     lookahead: int | Literal["auto"] | None = None,
@@ -141,6 +143,7 @@ def create_maker(
         seed: from which each sample gets a seed of its own.
         stop: texts before which a reply ends.
         structured: whether the JSON schema of a reply, which the task has as its `schema`, goes to the provider.
+        emit: form apart from answer: the answer is written down by a second call; see `create_microstep`.
         ladder: what a stuck step climbs; None leaves it all to `on_undecided`.
         cascade: in place of all from `model` to `ladder`: rungs, the first included, each a model and a `Voting` of its own.
             What one rung does not decide goes to the next; what none decides, to `on_undecided`.
@@ -180,6 +183,7 @@ def create_maker(
         variants=variants,
         stop=stop,
         structured=structured,
+        emit=emit_of(emit),
         red_flags=red_flags,
     )
     see_task(task)

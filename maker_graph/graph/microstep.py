@@ -24,6 +24,7 @@ from maker_graph.core import checks
 from maker_graph.core.answers import reader_of, see_key
 from maker_graph.core.decision import decide, next_draw, round_of
 from maker_graph.core.decision import undecided as error_of
+from maker_graph.core.emitting import Emit, emit_of
 from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
@@ -40,10 +41,10 @@ from maker_graph.graph.schemas import Schemas, messages_of, question_of
 from maker_graph.graph.sends import as_dict, as_sample, indices_of, sends_of
 from maker_graph.graph.variants import first_prompt, parse_for, prompt_for, variants_of
 from maker_graph.models.calls import Calls
+from maker_graph.models.emitting import sampler_for
 from maker_graph.models.names import info_of
 from maker_graph.models.rehearsing import rehearsed
 from maker_graph.models.resolving import Model, resolve_models
-from maker_graph.models.sampler import Sampler
 
 OnUndecided: TypeAlias = Literal["raise", "return", "interrupt"]
 
@@ -69,6 +70,7 @@ def create_microstep(
     seed: int | None = None,
     stop: Sequence[str] = (),
     structured: bool = False,
+    emit: Emit | str | bool | None = None,
     on_undecided: OnUndecided = "raise",
     calls: Calls | None = None,
     name: str = "microstep",
@@ -118,6 +120,9 @@ def create_microstep(
             all models take them.
         structured: whether the JSON schema of `answer`, which is a type then, goes to the provider, who holds the model to it.
             The reply is read as strictly as without. It is for ChatOpenAI and the servers that speak its API.
+        emit: form apart from answer: the model reasons freely, and a second, short call writes the answer in its form, to which
+            `stop` and `structured` then apply. True is the same model, a name another one, `Emit(...)` says more. One sample is
+            both calls, with a red flag for either.
         on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
             person, whose reply (`Command(resume="...")`) is read like a sample's.
         calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
@@ -135,6 +140,7 @@ def create_microstep(
         seed=seed,
         stop=stop,
         structured=structured,
+        emit=emit_of(emit),
         red_flags=red_flags,
     )
     if variants is not None and prompt is not None:
@@ -198,12 +204,9 @@ def build_microstep(
     begin = next_draw([], voting, verifies=verifies)
     if asking.variants is not None:  # the samples of a round are not asked the same
         calls = Calls(**{**(calls or {}), "batch": False})
-    sampler = Sampler(
+    sampler = sampler_for(
         models,
-        temperature=voting.temperatures,
-        max_tokens=voting.output_cap,
-        seed=voting.seed,
-        stop=voting.stop,
+        voting,
         schema=schema_asked(asking.answer, asking.schema, parsed=asking.parse is not None) if voting.structured else None,
         calls=calls,
         salt="" if by == "base" else by,

@@ -11,13 +11,13 @@ from langgraph.types import Send
 
 from maker_graph.core.red_flags import Sample
 from maker_graph.graph.schemas import question_of
-from maker_graph.models.sampler import Sampler
+from maker_graph.models.emitting import AnySampler
 
 _FIELDS = [field.name for field in fields(Sample)]
 
 
 def sends_of(
-    sampler: Sampler, values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False
+    sampler: AnySampler, values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False
 ) -> list[Send]:
     """Return the sends of a round; the first round of another question begins from nothing, whatever the channels hold."""
     samples = values.get("vote_samples") or ()

@@ -35,7 +35,7 @@ def spent_on(call: Call, price: Price | None) -> Spent:
     if call.name == "draft":
         tokens = {"draft_input": usage["input"], "draft_cached": usage["cached"], "draft_output": usage["output"]}
         return Spent(cost, calls=1, drafts=1, draft_cost=cost, **tokens)
-    samples = 0 if call.name == "probe" else 1
+    samples = 1 if call.name == "sample" else 0
     return Spent(cost, calls=1, samples=samples, input=usage["input"], cached=usage["cached"], output=usage["output"])
 
 

@@ -24,7 +24,7 @@ class Call:
         model: the name that the model goes by.
         temperature: what was asked for; None if the model chooses.
         sample: the reply.
-        name: what it is for: "sample", "draft" or "probe".
+        name: what it is for: "sample", "form" (the second call of a sample that is two), "draft" or "probe".
     """
 
     prompt: list[tuple[str, Any]]

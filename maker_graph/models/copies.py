@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from maker_graph.core.copies import LONG, PROBE, PROBED, CopiesSeen, alike, copies, reply_id
+from maker_graph.core.copies import LONG, PROBE, PROBED, CopiesSeen, alike, copies, drawn_text, reply_id
 from maker_graph.core.red_flags import Sample
 from maker_graph.errors import ProviderFailure
 
@@ -78,7 +78,7 @@ class Copies:
         """
         differ = self._differ(samples)
         proven = len({sample.index for sample in samples} & copies((*earlier, *samples), ids_differ=differ))
-        long = [sample for sample in samples if len(sample.text) >= LONG and drawn(sample.index)]
+        long = [sample for sample in samples if len(drawn_text(sample)) >= LONG and drawn(sample.index)]
         same, compared = alike(long, [sample for sample in earlier if drawn(sample.index)]) if long else (0, 0)
         if not proven and not compared:
             return differ

@@ -17,8 +17,9 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count, islice
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
@@ -49,6 +50,9 @@ from maker_graph.models.requests import Request, Requests, drawn
 from maker_graph.models.retrying import longest_asked, retry_settings
 from maker_graph.models.transfer import Limit
 from maker_graph.models.wrapped import chain_of
+
+if TYPE_CHECKING:
+    from maker_graph.models.simulation.model import SimulatedChatModel
 
 
 @dataclass(slots=True)
@@ -263,6 +267,20 @@ class Sampler:
         """Return so many samples of `prompt`, none of them the first, for which the same model is asked."""
         asked = self._turn(prompt, 1)
         return [*islice((index for index in count(1) if self._turn(prompt, index) == asked), number)]
+
+    def model_of(self, prompt: Prompt, index: int) -> int:
+        """Return which of the models is asked for sample `index`, counted from 0."""
+        return self._turn(prompt, index) % self._models
+
+    @cached_property
+    def simulated(self) -> "list[SimulatedChatModel]":
+        """The simulated ones among the models."""
+        chats = [setting.model for links in self._links[: self._models] for setting in links]
+        if not any(type(chat).__module__.startswith("maker_graph.models.simulation") for chat in chats):
+            return []  # a real run knows nothing of the simulation
+        from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  only if one is asked
+
+        return [chat for chat in chats if isinstance(chat, SimulatedChatModel)]
 
     def draws(self, index: int) -> bool:
         """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""

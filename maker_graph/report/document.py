@@ -33,7 +33,7 @@ def document(title: str, header: str, sections: Iterable[str], footer: str, scri
             '<meta name="referrer" content="no-referrer">',
             '<link rel="icon" href="data:,">',
             f"<title>{escaped(title)}</title>",
-            f"<style>{asset('report.css')}</style>",
+            f"<style>{asset('house.css')}{asset('report.css')}</style>",
             "</head>",
             "<body>",
             header,
@@ -49,9 +49,9 @@ def document(title: str, header: str, sections: Iterable[str], footer: str, scri
     )
 
 
-def asset(name: str) -> str:
-    """Return the text of a file that ships with the reports."""
-    return files("maker_graph.report").joinpath("assets", name).read_text(encoding="utf-8")
+def asset(name: str, room: str = "report") -> str:
+    """Return the text of a file that ships with a room. `house.css` and `pegs.js` are for all pages."""
+    return files(f"maker_graph.{room}").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _policy(script: str) -> str:

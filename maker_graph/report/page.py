@@ -64,7 +64,7 @@ def write(run: runs.Run, certificate: Mapping[str, Any] | None = None, *, force:
 def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
     """Return the page; the figures are drawn, unless they are given."""
     drawn = {name: svg(figure, name) for name, figure in (run_figures(data) if figures is None else figures).items()}
-    script = asset("report.js") if data.frames else ""
+    script = asset("pegs.js") + asset("report.js") if data.frames else ""
     sections = [
         result_section(data),
         pegs_section(data),

@@ -14,7 +14,7 @@ from maker_graph.graph.parts import Asked, OfPart
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import FREE, Price
-from maker_graph.models.resolving import model_for
+from maker_graph.models.resolving import model_for, resolve_model
 from maker_graph.run.account import NOT_KNOWN, Ledger
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.settings import Settings
@@ -35,6 +35,7 @@ class Chats(NamedTuple):
     drafts: BaseChatModel
     parts: Mapping[str, BaseChatModel]
     rungs: Sequence[BaseChatModel]
+    writers: Mapping[str, BaseChatModel]
 
     @classmethod
     def of(cls, settings: Settings, options: RunOptions, task: AnyTask) -> "Chats":
@@ -51,6 +52,7 @@ class Chats(NamedTuple):
             model if options.draft_model is None else model_for(options.draft_model, task, seed),
             {name: model_for(part.model, task, seed) for name, part in settings.parts.items() if part.model is not None},
             [model_for(rung.model, task, seed) for rung in settings.cascade],
+            {name: resolve_model(name, seed=seed) for name in settings.writers},
         )
 
 
@@ -79,10 +81,19 @@ class WhoVotes:
     def asked(self, task: AnyTask, prices: Prices, meter: Ledger) -> Asked:
         """Return it for a task: that of the run, or its open items; all that is spent goes to `meter`."""
         after = self._cascade(prices, meter) if self._settings.cascade else self._ladder(prices, meter)
-        return Asked(guarded(task), self._chats.model, self.voting, self._of_parts(prices, meter), after)
+        voting = self._writing(self.voting, prices, meter)
+        return Asked(guarded(task), self._chats.model, voting, self._of_parts(prices, meter), after)
 
     def _replaced(self, voting: Voting) -> Voting:
         return replace(voting, max_samples=self._max_samples or voting.max_samples)
+
+    def _writing(self, voting: Voting, prices: Prices, meter: Ledger) -> Voting:
+        """Return `voting` with the chat model that writes the answers, where that is another, on the run's account."""
+        emit = voting.emit
+        if emit is None or (name := emit.writer) is None:
+            return voting
+        calls = Calls(meter=meter.at(priced(prices.writers.get(name), name)))
+        return replace(voting, emit=replace(emit, model=self._chats.writers[name], calls=calls))
 
     def _ladder(self, prices: Prices, meter: Ledger) -> Ladder:
         said = self._settings.ladder
@@ -92,7 +103,12 @@ class WhoVotes:
     def _cascade(self, prices: Prices, meter: Ledger) -> Cascade:
         return Cascade(
             [
-                Rung(chat, self._replaced(rung.voting), rung.rephrase, Calls(meter=meter.at(priced(price, rung.model))))
+                Rung(
+                    chat,
+                    self._writing(self._replaced(rung.voting), prices, meter),
+                    rung.rephrase,
+                    Calls(meter=meter.at(priced(price, rung.model))),
+                )
                 for rung, chat, price in zip(self._settings.cascade, self._chats.rungs, prices.rungs, strict=True)
             ]
         )
@@ -102,5 +118,9 @@ class WhoVotes:
         found = {}
         for name, part in self._settings.parts.items():
             own = None if part.model is None else Calls(meter=meter.at(priced(prices.parts.get(name), part.model)))
-            found[name] = OfPart(self._chats.parts.get(name), self._replaced(self._settings.voting_of(name)), own)
+            found[name] = OfPart(
+                self._chats.parts.get(name),
+                self._writing(self._replaced(self._settings.voting_of(name)), prices, meter),
+                own,
+            )
         return found

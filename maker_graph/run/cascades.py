@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from maker_graph.core.canonical import strict_json
 from maker_graph.core.characters import visible
+from maker_graph.core.emitting import emit_of
 from maker_graph.core.rules import AheadBy, Confirm, StoppingRule
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Voting
 from maker_graph.errors import UsageError
@@ -46,6 +47,8 @@ class RungFile(BaseModel):
         variants: whether each sample is asked one of the task's equivalent questions.
         stop: texts at which a reply ends.
         structured: whether the answer's JSON schema is sent along.
+        emit: who writes down each answer, in a call of its own: true or "same" is the model of the rung, a name another one; an
+            object says more, as `Emit` does.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +66,7 @@ class RungFile(BaseModel):
     variants: Annotated[bool, Field(strict=True)] = False
     stop: list[str] = []
     structured: Annotated[bool, Field(strict=True)] = False
+    emit: Annotated[bool, Field(strict=True)] | str | dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _one_rule(self) -> "RungFile":
@@ -90,7 +94,9 @@ class RungFile(BaseModel):
             UsageError: a value is wrong.
         """
         names = ("temperature", "max_tokens", "max_samples", "stuck_after", "variants", "stop", "structured")
-        voting = Voting(k=self.rule(), seed=seed, check=check, **{name: getattr(self, name) for name in names})
+        voting = Voting(
+            k=self.rule(), seed=seed, check=check, emit=emit_of(self.emit), **{name: getattr(self, name) for name in names}
+        )
         return RungSettings(model=self.model, voting=voting, rephrase=self.rephrase)
 
 

@@ -5,6 +5,9 @@ kept.txt           what the task gave the run to keep, if it gave anything
 journal.db         every decided step: the truth
 journal.watermark  how far the journal has come
 checkpoints.db     LangGraph's snapshots, one per segment
+session.json       which session is at work, or why the last one ended
+last_replies.jsonl the last replies to items that were left open
+answers            what people have answered, for the next session
 """
 
 import errno
@@ -34,6 +37,7 @@ from maker_graph.run.database import Fsync, disk_errors
 from maker_graph.run.journal import Journal
 from maker_graph.run.options import kept_options
 from maker_graph.run.rungs import RungCounts, counted_rungs
+from maker_graph.run.session import REPLIES, SESSION
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.run.watermark import witness_path
 from maker_graph.tasks.inputs import see_declared, see_files
@@ -44,7 +48,10 @@ LONG = 20_000
 
 _DATABASES = ("journal.db", "checkpoints.db")
 _KEPT = "kept.txt"
-_FILES = ("settings.json", _KEPT, "journal.watermark", *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")))
+_FILES = (
+    *("settings.json", _KEPT, "journal.watermark", SESSION, REPLIES),
+    *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")),
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -469,6 +476,16 @@ def stuck_note(step: int, error: Undecided) -> tuple[str, str]:
         step=step, reason=error.reason, ballot=error.ballot, flags=error.flags, samples=error.samples, passed=error.passed
     )
     return _STUCK, json.dumps(stuck)
+
+
+def stuck_step(journal: Journal) -> int | None:
+    """Return the number of the step on which the run stopped undecided, if it has not been decided since.
+
+    Raises:
+        DamagedRun: the note of it cannot be read.
+    """
+    stuck = _stuck(journal)
+    return None if stuck is None else stuck["step"]
 
 
 def _stuck(journal: Journal) -> Stuck | None:

@@ -323,6 +323,32 @@ class Journal:
         for step, entry, _, _ in self._rows():
             yield step, final.get(step, entry)
 
+    @property
+    def head(self) -> str:
+        """The hash of the last step: two journals that have the same one have the same steps up to it."""
+        return self._hash.hex()
+
+    def following(self, step: int, head: str | None, most: int) -> tuple[list[tuple[int, str]], str] | None:
+        """Return at most `most` of the steps that follow `step`, as `entries` yields them, and the hash of the last of them.
+
+        It is read in one short transaction, so that a process at work on the run is not kept from anything. The chain of these
+        steps is checked. `head` is the hash that was returned for `step`. None if that is another one by now: the journal was
+        replaced.
+
+        Raises:
+            DamagedRun: a step is not what was written.
+        """
+        with storage_errors("The journal"), self._one_moment():
+            before = hash_at(self._db, self._origin, step)
+            if step > self.step or (head is not None and before.hex() != head):
+                return None
+            last = min(self.step, step + most)
+            check_chain(self._db, self._origin, step + 1, last)
+            found = self._db.execute("SELECT step, entry FROM steps WHERE step > ? AND step <= ?", (step, last)).fetchall()
+            after = hash_at(self._db, self._origin, last)
+        final = self._final_entries()
+        return [(number, final.get(number, entry)) for number, entry in found], after.hex()
+
     def amendments(self) -> dict[int, Decision]:
         """Return the final decision of each step that was committed as open and answered later.
 

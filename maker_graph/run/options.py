@@ -124,7 +124,8 @@ def _in_this_form(kept: Any) -> Any:
 class Prices(NamedTuple):
     """What a request costs: of the run's model, of the stronger one, of a draft; None is as the first, or not known.
 
-    `parts` has those of parts with a model of their own, by name; `rungs` those of the rungs of a cascade after the first.
+    `parts` has those of parts with a model of their own, by name; `rungs` those of the rungs of a cascade after the first;
+    `writers` those of models that write down what others have reasoned, by their names.
     """
 
     model: Price | None
@@ -132,6 +133,7 @@ class Prices(NamedTuple):
     drafts: Price | None = None
     parts: Mapping[str, Price | None] = {}
     rungs: Sequence[Price | None] = ()
+    writers: Mapping[str, Price | None] = {}
 
 
 def prices_of(settings: Settings, options: RunOptions) -> Prices:
@@ -158,4 +160,5 @@ def prices_of(settings: Settings, options: RunOptions) -> Prices:
             price_for(rung.model, of_run, most) if rung.model == settings.model else other(rung.model)
             for rung in settings.cascade
         ],
+        {name: other(name) for name in settings.writers},
     )

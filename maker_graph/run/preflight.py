@@ -35,7 +35,7 @@ def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
     Raises:
         UsageError: they cannot.
     """
-    from maker_graph.models.resolving import model_for  # noqa: PLC0415  LangChain, which who only looks at a run does not need
+    from maker_graph.models.resolving import model_for, resolve_model  # noqa: PLC0415  LangChain, which who only looks does not need
 
     most = max([settings.k, *settings.leads.values()])
     most = max([most, *(rung.voting.first_round for rung in settings.cascade)])
@@ -47,7 +47,9 @@ def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
         drafter = options.draft_model or settings.model
         if not info_of(drafter).drafts and not isinstance(inside, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
-    for name in (*settings.models, *([] if options.draft_model is None else [options.draft_model])):
+    for name in settings.writers:
+        resolve_model(name, seed=settings.voting.seed)
+    for name in (*settings.voters, *([] if options.draft_model is None else [options.draft_model])):
         model_for(name, task, settings.voting.seed)
     if isinstance(task, Items) and any(info_of(name).simulated for name in settings.models):
         _see_rehearsed(inside)

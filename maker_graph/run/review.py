@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from maker_graph.core.canonical import strict_json
 from maker_graph.core.decision import Decision, answered
-from maker_graph.core.guarding import Guarded, guarded
-from maker_graph.core.judging import judge
+from maker_graph.core.guarding import Given, Guarded, guarded
+from maker_graph.core.judging import Judged, Reader, judge
 from maker_graph.core.red_flags import Sample, empty
 from maker_graph.errors import UsageError
 from maker_graph.run.directory import Run
@@ -111,6 +111,49 @@ def answer_items(run: Run, replies: Mapping[int, Reply]) -> Reviewed:
     return Reviewed(sorted(taken), refused, count_open(run))
 
 
+def refusals(run: Run, replies: Mapping[int, Reply]) -> dict[int, str]:
+    """Return why replies to open items would not be taken, by their numbers; the run is only looked at.
+
+    Raises:
+        UsageError: the task has no items, or this is no mapping from numbers of items to replies.
+        DamagedRun: the journal is not what was written.
+    """
+    _see_replies(replies)
+    return _sorted_out(run, _items_of(run), replies)[1]
+
+
+def refusal(run: Run, state: Any, reply: Reply) -> str:
+    """Return why a reply to the stuck step at `state` would not be taken; empty if it would.
+
+    Raises:
+        UsageError: a function of the task fails.
+    """
+    from maker_graph.graph.given import AGAIN  # noqa: PLC0415  LangGraph, which who only looks does not need
+    from maker_graph.graph.voters import reading_of  # noqa: PLC0415  as above
+
+    part = guarded(run.task).at(state)
+    if isinstance(part, Given):  # was its action performed?
+        try:
+            _ = reply == AGAIN or strict_json(reply)
+        except ValueError as error:
+            return f"it is neither {AGAIN!r} nor JSON: {error}"
+        return ""
+    return _judged(reading_of(part, state, check=run.settings.voting.check), reply)[1]
+
+
+def _judged(reading: Reader, reply: Reply) -> tuple[Judged | None, str]:
+    """Return a reply as it was read, or why it is refused."""
+    reading = replace(reading, red_flags={"empty": empty})
+    if isinstance(reply, Candidate):
+        if reading.key is not None:
+            return None, "the candidates of this task are keys, not whole answers: type the answer"
+        reading = replace(reading, parse=strict_json)
+    read = judge(Sample(0, reply), reading)
+    if read["flag"] is not None:
+        return None, f"it is {read['flag']}{': ' + read['why'].rstrip('.') if read['why'] else ''}"
+    return read, ""
+
+
 def _sorted_out(run: Run, task: Guarded, replies: Mapping[int, Reply]) -> tuple[dict[int, Decision], dict[int, str]]:
     """Return the decisions that replies come to, and why others are refused; nothing of those that say what is decided."""
     taken, refused = dict[int, Decision](), dict[int, str]()
@@ -141,14 +184,9 @@ def _read(run: Run, task: Guarded, number: int, known: Decision, reply: Reply) -
     """Return the decision that a reply comes to, or why there is none; neither if it says what is decided already."""
     from maker_graph.graph.voters import reading_of  # noqa: PLC0415  LangGraph, which who only looks does not need
 
-    reading = replace(reading_of(task, _state(task, number), check=run.settings.voting.check), red_flags={"empty": empty})
-    if isinstance(reply, Candidate):
-        if reading.key is not None:
-            return None, "the candidates of this task are keys, not whole answers: type the answer"
-        reading = replace(reading, parse=strict_json)
-    read = judge(Sample(0, reply), reading)
-    if read["flag"] is not None:
-        return None, f"it is {read['flag']}{': ' + read['why'].rstrip('.') if read['why'] else ''}"
+    read, why = _judged(reading_of(task, _state(task, number), check=run.settings.voting.check), reply)
+    if read is None:
+        return None, why
     if known["status"] == "decided":
         same = read["candidate"] == known["candidate"]
         return None, "" if same else "the item is decided already, by another answer"

@@ -98,9 +98,25 @@ class Settings(BaseModel):
     @property
     def models(self) -> list[str]:
         """All models that are asked, each once; the run's own first."""
+        return list(dict.fromkeys([*self.voters, *self.writers]))
+
+    @property
+    def voters(self) -> list[str]:
+        """The models that are asked the questions of the task, each once; the run's own first."""
         of_parts = [part.model for part in self.parts.values()]
-        rungs = [rung.model for rung in self.cascade]
-        return list(dict.fromkeys(name for name in (self.model, *of_parts, self.ladder.model, *rungs) if name is not None))
+        named = (self.model, *of_parts, self.ladder.model, *(rung.model for rung in self.cascade))
+        return list(dict.fromkeys(name for name in named if name is not None))
+
+    @property
+    def emits(self) -> bool:
+        """Whether some samples are two calls; see `Voting.emit`."""
+        return any(voting.emit is not None for voting in (self.voting, *(rung.voting for rung in self.cascade)))
+
+    @property
+    def writers(self) -> list[str]:
+        """The models that write down what others have reasoned, each once; see `Voting.emit`."""
+        emits = [voting.emit for voting in (self.voting, *(rung.voting for rung in self.cascade))]
+        return list(dict.fromkeys(emit.writer for emit in emits if emit is not None and emit.writer is not None))
 
     def voting_of(self, part: str) -> Voting:
         """Return how a part is voted on: what is left to the model is what suits the part's own."""

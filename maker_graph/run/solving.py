@@ -234,7 +234,7 @@ async def solve(
         watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
         return
     run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
-    steps = steps_per_trace(settings.k, who.voting.max_samples)
+    steps = steps_per_trace(settings.k, who.voting.max_samples, emits=settings.emits)
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
@@ -253,7 +253,7 @@ async def solve(
         on_doubt=options.on_doubt,
         segment=Segment(
             steps_per_segment or (steps if traced else STEPS_PER_SEGMENT if task.given is None else ITEMS_PER_SEGMENT),
-            samples_per_trace(who.most_samples(task)) if traced else None,
+            samples_per_trace(who.most_samples(task), emits=settings.emits) if traced else None,
         ),
         step_config=traces.step_config,
         calls=made,

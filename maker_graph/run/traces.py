@@ -15,15 +15,15 @@ STEPS_PER_TRACE = 250
 """Steps of a segment while a run is traced."""
 
 
-def steps_per_trace(k: int, max_samples: int) -> int:
+def steps_per_trace(k: int, max_samples: int, *, emits: bool = False) -> int:
     """Return the steps of a traced segment: so few that it hardly ever ends before the last step in its name."""
-    return max(1, min(STEPS_PER_TRACE, samples_per_trace(max_samples) // (2 * k)))
+    return max(1, min(STEPS_PER_TRACE, samples_per_trace(max_samples, emits=emits) // (2 * k)))
 
 
-def samples_per_trace(max_samples: int) -> int:
+def samples_per_trace(max_samples: int, *, emits: bool = False) -> int:
     """Return how many samples end a traced segment early, so that its trace keeps to `RUNS_PER_TRACE` whatever k is.
 
-    A sample is two runs, a round two, a step four; a round has at least one sample. The step that reaches the limit may still
-    draw `max_samples`, those of all rungs.
+    A sample is two runs, three if it is two calls (`emits`), a round two, a step four; a round has at least one
+    sample. The step that reaches the limit may still draw `max_samples`, those of all rungs.
     """
-    return max(1, (RUNS_PER_TRACE - 3 - 4 * STEPS_PER_TRACE) // 4 - max_samples)
+    return max(1, (RUNS_PER_TRACE - 3 - 4 * STEPS_PER_TRACE) // (5 if emits else 4) - max_samples)

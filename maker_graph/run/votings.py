@@ -8,7 +8,7 @@ from maker_graph.core.rules import AheadBy, Confirm, StoppingRule
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 
-SINCE_4 = ("within", "confirm", "variants", "stop", "structured")
+SINCE_4 = ("within", "confirm", "variants", "stop", "structured", "emit")
 """What of a `Voting` is kept since the fourth form of settings.json."""
 
 _AS_THEY_ARE = ("temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check", "variants", "structured")
@@ -25,6 +25,8 @@ def see_kept(voting: Voting) -> None:
             "A run is decided by AheadBy(k), AheadBy(k, within=m) or Confirm(by, of), and by the red flags that ship: other "
             "rules cannot be kept with it."
         )
+    if voting.emit is not None:
+        voting.emit.to_json()  # or it raises
 
 
 def _to_json(voting: Voting) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def _to_json(voting: Voting) -> dict[str, Any]:
         "within": rule.within if isinstance(rule, AheadBy) else None,
         "confirm": [rule.by, rule.of] if isinstance(rule, Confirm) else None,
         "stop": list(voting.stop),
+        **({} if voting.emit is None else {"emit": voting.emit.to_json()}),  # so that runs without one stay what they are
     }
 
 

@@ -20,6 +20,7 @@ from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declare
 from maker_graph.tasks.migrate.task import Migrate
 from maker_graph.tasks.options import Option, Options, read_options
 from maker_graph.tasks.records import records
+from maker_graph.tasks.word_problems.task import WordProblems
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class LoadedTask:
     """A task with what it was made from. It is made once and handed on.
 
     Attributes:
-        name: `hanoi`, `records`, `decompose`, `migrate`, or `package.module:name`.
+        name: `hanoi`, `records`, `decompose`, `curate`, `migrate`, `word-problems`, or `package.module:name`.
         options: what the task was made with, as plain JSON.
         task: the task.
         inputs: name -> digest, of the files among its options, and of what it declares as its inputs.
@@ -117,8 +118,8 @@ def described(task: AnyTask | LoadedTask) -> LoadedTask:
     if type(task) is Hanoi:
         pegs = {} if (task.source, task.target) == (0, 2) else {"source": task.source, "target": task.target}
         return LoadedTask("hanoi", {"disks": task.disks, **pegs}, task)
-    if type(task) is Migrate:
-        return LoadedTask("migrate", task.options, task, digests_of(declared(task)))
+    if isinstance(task, Migrate | WordProblems) and type(task) in _WITH_OPTIONS:
+        return LoadedTask(_WITH_OPTIONS[type(task)], task.options, task, digests_of(declared(task)))
     if type(task) is Decompose:
         bounds = {"max_depth": task.max_depth, "max_nodes": task.max_nodes}
         return LoadedTask("decompose", {"problem": task.problem, **bounds}, task)
@@ -138,8 +139,13 @@ SHIPPED: Mapping[str, Callable[..., AnyTask]] = {
     "decompose": Decompose,
     "curate": curate,
     "migrate": Migrate,
+    "word-problems": WordProblems,
 }
 """The tasks that come with this package. Any other name is code of the user's own."""
+
+
+_WITH_OPTIONS = {Migrate: "migrate", WordProblems: "word-problems"}
+"""Tasks that say with which options they were made."""
 
 
 def runs_foreign_code(name: str, options: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from maker_graph.calibration.file import open_calibration
 from maker_graph.calibration.known import estimates_for, k_for
+from maker_graph.core.emitting import Emit
 from maker_graph.core.voting import K, Voting
 from maker_graph.errors import UsageError
 from maker_graph.models.names import info_of
@@ -46,6 +47,10 @@ def test_a_calibration_of_these_samples_is_known(tmp_path: Path) -> None:
         ("m:x", Voting(max_tokens=98), {}, "--max-tokens 99.*--max-tokens 98"),
         ("m:x", Voting(max_tokens=99, check=False), {}, "--check .*--no-check "),
         ("m:x", Voting(max_tokens=99, temperature=None), {}, "--temperature 0,0.1.*--temperature none"),
+        ("m:x", Voting(max_tokens=99, emit=Emit()), {}, "--temperature 0,0.1, and .* 0,0.1 --emit same"),
+        ("m:x", Voting(max_tokens=99), {"emit": Emit("m:y", max_tokens=9).to_json()}, r"--emit m:y \(with max_tokens=9\), and"),
+        ("m:x", Voting(max_tokens=99, structured=True), {}, "0,0.1, and .* 0,0.1 --structured"),
+        ("m:x", Voting(max_tokens=99, stop=("\n",)), {"structured": True}, r"0,0.1 --structured, and .* 0,0.1 --stop '.n'"),
         ("m:x", Voting(max_tokens=99), {"task": "records"}, "a calibration of records, not of hanoi"),
     ],
 )
@@ -54,6 +59,13 @@ def test_a_calibration_of_other_samples_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=says):
         estimates_for(DISKS, model, voting, calibrated(tmp_path / "c.jsonl", **changes), unheard)
+
+
+def test_a_calibration_with_a_second_call_is_of_runs_that_make_one(tmp_path: Path) -> None:
+    emit = Emit(max_tokens=9)
+    kept = calibrated(tmp_path / "c.jsonl", emit=emit.to_json())
+    assert estimates_for(DISKS, "m:x", Voting(max_tokens=99, emit=emit), kept, unheard) is not None
+    assert estimates_for(DISKS, "sim:gpt-4.1-mini", Voting(emit=emit), None, unheard) is None, "its errors would be others"
 
 
 def test_all_is_known_of_a_simulated_model_and_nothing_of_a_real_one() -> None:

@@ -1,6 +1,7 @@
 """Asking a model: its samples are drawn as in a run, and what was paid for is never asked again."""
 
 import asyncio
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from maker_graph import Unknown, Valid
 from maker_graph.calibration.estimates import estimates_of
 from maker_graph.calibration.file import open_calibration
 from maker_graph.calibration.measuring import calibrate
+from maker_graph.core.emitting import Emit
 from maker_graph.errors import LimitReached
 from maker_graph.models.resolving import resolve_model
 from maker_graph.run.account import Limits
@@ -135,3 +137,15 @@ def test_without_a_verifier_nothing_of_it_stands_in_the_file(tmp_path: Path) -> 
         asyncio.run(calibrate(calibration, Hanoi(3), resolve_model("sim:perfect"), "scripted"))
         calibration.conclude("scripted", None)
     assert "verified" not in (tmp_path / "c.jsonl").read_text()
+
+
+def test_both_calls_of_a_sample_are_measured_and_each_is_paid_at_its_own_price(tmp_path: Path) -> None:
+    for name, writer, price in (("same", None, 0.06 * 7), ("other", "sim:perfect", 0.03 * 7)):
+        request = request_of(emit=Emit(model=writer).to_json())
+        model = Scripted(script=lambda _, prompt: "nothing" if "begin of notes" in prompt else "I move a disk.", log=[])
+        with open_calibration(tmp_path / name, request) as calibration:
+            asyncio.run(calibrate(calibration, Hanoi(3), model, "scripted", price=lambda _: 0.01))
+        steps = [line for line in map(json.loads, (tmp_path / name).read_text().splitlines()) if "sequence" in line]
+        assert sum(step["cost"] for step in steps) == pytest.approx(price)
+        assert {flag for step in steps for flag in step["sequence"]} == {"malformed"}
+        assert len(model.log) == (42 if writer is None else 21)

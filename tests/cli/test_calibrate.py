@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,32 @@ def test_no_kill_begins_a_limit_anew(cli: Cli, children: Children, tmp_path: Pat
     assert re.search(said, told.read_text())
     assert 20 <= len(asked) <= 90
     assert cli("plan", "c.jsonl").returncode == 2
+
+
+def test_a_kill_between_the_two_calls_of_a_sample_begins_no_limit_anew(children: Children, tmp_path: Path) -> None:
+    asked, second = list[bytes](), threading.Event()
+
+    def answer(request: bytes) -> list[bytes]:
+        asked.append(request)
+        if b"begin of notes" in request:
+            second.set()
+            time.sleep(3)  # what asked is killed meanwhile
+        return [http(completion())]
+
+    args = ["run", "hanoi", "--disks", "3", "--model", "openai:m", "-k", "1", "--emit", "same", "--no-probe", "-q"]
+    begins = ["", *args, "--run", "r", "--max-calls", "8"]
+    source = "import sys; from maker_graph.cli import main; sys.argv = {}; main()"
+    with raw_server(answer) as url:
+        env = {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": url}
+        for command in [begins, *[["", "resume", "r", "-q"]] * 9]:
+            child = children.start(tmp_path, "script", source=source.format(command), env=env)
+            told = tmp_path / f"{child.pid}.err"
+            while not second.wait(0.05) and not (told.exists() and "limit" in told.read_text()):
+                pass
+            if not second.is_set():
+                break
+            second.clear()
+            assert child.kill() == -signal.SIGKILL
+        assert child.wait() == 4
+    assert "limit of 8 calls" in told.read_text()
+    assert 4 <= len(asked) <= 8

@@ -157,12 +157,32 @@ def test_the_stronger_model_is_booked_at_its_own_price(cli: Cli) -> None:
     assert done["cost_usd"] == base["cost_usd"] > 0, "a simulated one costs nothing"
 
 
+def test_another_model_writes_the_answers_and_is_booked_at_its_own_price(cli: Cli) -> None:
+    asked = ("run", "hanoi", "--disks", "3", "--model", "sim:perfect", "-k", "2", "--json")
+    plain = result(cli(*asked, "--run", "a", "--price", "1,1"))
+    same = result(cli(*asked, "--run", "b", "--emit", "same", "--price", "1,1"))
+    other = result(
+        cli(*asked, "--run", "c", "--emit", "sim:gpt-4.1-mini", "--price", "sim:perfect=1,1;sim:gpt-4.1-mini=0,1000")
+    )
+    assert plain["verified"]
+    assert same["verified"]
+    assert other["verified"]
+    assert plain["samples"] == same["samples"] == other["samples"]
+    assert plain["cost_usd"] < same["cost_usd"] < other["cost_usd"]
+
+
 def test_a_run_is_for_its_owners_eyes(cli: Cli, tmp_path: Path) -> None:
     stopped(cli)
     folder = tmp_path / "runs" / "r"
     assert oct(folder.stat().st_mode)[-3:] == "700"
     assert {oct(path.stat().st_mode)[-3:] for path in folder.iterdir()} == {"600"}
-    assert {path.name for path in folder.iterdir()} == {"settings.json", "journal.db", "journal.watermark", "checkpoints.db"}
+    assert {path.name for path in folder.iterdir()} == {
+        "settings.json",
+        "session.json",
+        "journal.db",
+        "journal.watermark",
+        "checkpoints.db",
+    }
 
 
 @pytest.mark.parametrize("out", ["rows.csv", "./rows.csv", "folder"])

@@ -80,6 +80,7 @@ def test_it_can_be_changed_compared_and_pickled() -> None:
             "variants",
             "stop",
             "structured",
+            "emit",
             "red_flags",
         )
     }

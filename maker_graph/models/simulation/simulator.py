@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from maker_graph.core.copies import PROBE
 from maker_graph.core.red_flags import estimated_tokens
@@ -101,6 +101,8 @@ class Simulator:
         self._drafting = [each for each in self._rehearsals if isinstance(each, DraftRehearsal)]
         self._remembered = lru_cache(REMEMBERED)(self._rehearsed)
         self._lessons: dict[tuple[tuple[str, str], ...], _Lesson] = {}
+        self._reasoned: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+        self._written: dict[tuple[tuple[str, str], ...], str] = {}
         self._lock = threading.Lock()
         self._difficulty = lru_cache(REMEMBERED)(self._drawn_difficulty)
 
@@ -138,6 +140,12 @@ class Simulator:
             return draft
         if prompt and prompt[-1][1] == PROBE:
             return self._chance(prompt, seed)
+        if (written := self._written.get(_hashable(prompt))) is not None:
+            read, tokens = (estimated_tokens(text) for text in ("".join(content for _, content in prompt), written))
+            return Reply(
+                written, "stop", None, read, tokens, self.profile.latency * tokens / max(1, self.profile.output_tokens)
+            )
+        asked, prompt = prompt, self._reasoned.get(_hashable(prompt), prompt)
         rng = random.Random() if seed is None else _rng("sample", self.seed, seed, prompt)  # noqa: S311  no secret
         refused = malformed = False
         fate = rng.random()
@@ -149,7 +157,7 @@ class Simulator:
             malformed = not refused
         text = "" if refused else self._text(prompt, rng)
         if malformed:
-            text = text[: len(text) // 3]
+            text = text[: len(text) // 3] if prompt is asked else self._guessed(prompt, rng)
         finish: Literal["stop", "length"] = "stop"
         if max_tokens is not None and tokens > max_tokens:
             tokens, finish, text = max_tokens, "length", text[: len(text) // 3]
@@ -157,7 +165,7 @@ class Simulator:
             text=text,
             finish=finish,
             refusal="I cannot help with that." if refused else None,
-            input_tokens=estimated_tokens("".join(content for _, content in prompt)),
+            input_tokens=estimated_tokens("".join(content for _, content in asked)),
             output_tokens=12 if refused else tokens,
             seconds=profile.latency * rng.lognormvariate(0, LATENCY_SIGMA) if profile.latency else 0.0,
         )
@@ -215,6 +223,29 @@ class Simulator:
             self._lessons[known] = _Lesson(make)
             if len(self._lessons) > LEARNED:
                 del self._lessons[next(iter(self._lessons))]
+
+    def reason(self, prompt: Messages, of: Messages) -> None:
+        """Keep that `prompt` asks to reason about what the prompt `of` asks, in no form.
+
+        What is replied is the answer to `of`. Where the reply to `of` would have been malformed, the model is confused, and
+        guesses: that no form shows it any more does not make it right.
+        """
+        self._keep(self._reasoned, _hashable(prompt), _hashable(of))
+
+    def write(self, prompt: Messages, text: str) -> None:
+        """Keep that `prompt` asks to write down what `text` says; it is written as it is, without an error."""
+        self._keep(self._written, _hashable(prompt), text)
+
+    def _keep(self, kept: dict[tuple[tuple[str, str], ...], Any], prompt: tuple[tuple[str, str], ...], value: object) -> None:
+        with self._lock:
+            kept[prompt] = value
+            if len(kept) > LEARNED:
+                del kept[next(iter(kept))]
+
+    def _guessed(self, prompt: Messages, rng: random.Random) -> str:
+        """Return one of the replies to `prompt` by chance, the right one no more often than any other."""
+        replies = self._replies(prompt)
+        return rng.choice([replies.right, *replies.wrong])
 
     def knows(self, prompt: Messages) -> None:
         """Return if some rehearsal knows `prompt`.

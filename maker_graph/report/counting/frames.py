@@ -28,22 +28,22 @@ class FrameRecorder:
         self._stride = 1 if steps < FRAMES else math.ceil(steps / (FRAMES - 2)) | 1
         self._steps = steps
         self._disks = task.disks if isinstance(task, Hanoi) else 0
-        self._pegs = [_position(task.start()["pegs"], task.disks)] if isinstance(task, Hanoi) else []
+        self._pegs = [position_of(task.start()["pegs"], task.disks)] if isinstance(task, Hanoi) else []
 
     def add(self, step: CountedStep) -> None:
         """Take the position after a step, if it is its turn."""
         if self._disks and (step.number % self._stride == 0 or step.number == self._steps):
-            self._pegs.append(_position(step.seen.answer["next_state"], self._disks))
+            self._pegs.append(position_of(step.seen.answer["next_state"], self._disks))
 
     def found(self) -> Frames | None:
         """Return the frames; None if there are fewer than two."""
         return Frames(self._stride, self._steps, self._pegs) if len(self._pegs) > 1 else None
 
 
-def _position(pegs: Sequence[Sequence[int]], disks: int) -> str:
+def position_of(pegs: Sequence[Sequence[int]], disks: int) -> str:
     """Return for each disk from 1 the number of its peg.
 
-    >>> _position([[3], [2, 1], []], 3)
+    >>> position_of([[3], [2, 1], []], 3)
     '110'
     """
     place = {disk: peg for peg, stack in enumerate(pegs) for disk in stack}

@@ -36,6 +36,17 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
     return f"<table><tbody>{body}</tbody></table>"
 
 
+def bars(counts: Mapping[str, int]) -> str:
+    """Return named counts with a bar each, as the page of `maker-graph watch` has them."""
+    most = max(counts.values(), default=1) or 1
+    rows = "".join(
+        f'<li><span>{escaped(name)}</span><div aria-hidden="true"><i style="width:{100 * number / most:.1f}%"></i></div>'
+        f"<b>{number:,}</b></li>"
+        for name, number in sorted(counts.items(), key=lambda each: -each[1])
+    )
+    return f'<ul class="bars">{rows}</ul>'
+
+
 def missing(text: str) -> str:
     """Return the sentence that says what is not there."""
     return f'<p class="missing">{escaped(text)}</p>'

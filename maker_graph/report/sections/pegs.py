@@ -21,7 +21,7 @@ def pegs_section(data: ReportData) -> str:
         "The pegs",
         f'<p class="lead">Where the disks were by the decided answers, {every}.</p>',
         '<div class="pegs"><svg id="pegs" viewBox="0 0 720 246" role="img" aria-label="Three pegs and their disks"></svg></div>'
-        '<div class="controls"><button id="play" type="button">Play</button>'
+        '<div class="controls"><button id="play" class="main" type="button">Play</button>'
         '<input id="at" type="range" min="0" max="0" value="0" aria-label="Step">'
         f'<select id="speed" aria-label="Speed">{options}</select><output id="where" for="at"></output></div>',
         f'<script type="application/json" id="frames">{embedded}</script>',

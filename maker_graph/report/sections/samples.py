@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from maker_graph.report.collecting import ReportData
-from maker_graph.report.sections.html import escaped, panels, section
+from maker_graph.report.sections.html import bars, panels, section
 
 
 def flags_section(data: ReportData, drawn: Mapping[str, str]) -> str:
@@ -14,6 +14,7 @@ def flags_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     return section(
         "Red flags",
         lost,
+        bars(data.flags),
         panels(
             drawn,
             (
@@ -46,11 +47,10 @@ def _fewest(data: ReportData) -> str:
 
 def samples_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on samples."""
-    who = ", ".join(f"{escaped(name)} {number:,}" for name, number in sorted(data.by.items(), key=lambda item: -item[1]))
     return (
         section(
             "Samples",
-            f"<p>Steps decided by each sampler or person: {who}.</p>" if set(data.by) - {"base"} else "",
+            f"<p>Steps decided by each sampler or person:</p>{bars(data.by)}" if set(data.by) - {"base"} else "",
             panels(
                 drawn,
                 (

@@ -46,6 +46,7 @@ def _voted(model: str, voting: Voting) -> list[tuple[str, str]]:
         *([("Variants", "each sample is asked one of the equivalent questions of its step")] if voting.variants else []),
         *([("Replies end at", ", ".join(map(repr, voting.stop)))] if voting.stop else []),
         *([("Structured", "the answer's JSON schema goes to the provider")] if voting.structured else []),
+        *([("Answers written by", voting.emit.writer or "a second call of the same model")] if voting.emit else []),
     ]
 
 

@@ -56,7 +56,18 @@ def header(data: ReportData) -> str:
     about = " · ".join(filter(None, ("maker_graph", data.name, settings.task, options)))
     return (
         f'<header><p class="eyebrow">{escaped(about)}</p><h1>{escaped(headline(data))}</h1>'
-        f'<ul class="badges">{"".join(badges)}</ul></header>'
+        f'<ul class="badges">{"".join(badges)}</ul>{_meter(data)}</header>'
+    )
+
+
+def _meter(data: ReportData) -> str:
+    """Return how far a run is that is not over, as the page of `maker-graph watch` has it."""
+    if data.done or not data.total:
+        return ""
+    share = f"{min(100, 100 * data.steps / data.total):.1f}"
+    return (
+        f'<div class="meter" role="progressbar" aria-label="Steps decided" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{share}"><i style="width:{share}%"></i></div>'
     )
 
 

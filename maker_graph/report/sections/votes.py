@@ -85,8 +85,10 @@ def _ballot(contest: Contest) -> str:
         mark = f"<em>{', '.join(marks)}</em>" if marks else ""
         text = visible(candidate)
         text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+        votes = contest.order.count(place)
+        share = f"--share:{100 * votes / max(1, len(contest.order)):.0f}%"
         lines.append(
-            f'<li><b style="color:var(--{names[colour]})">{letter(place)}</b><span>{contest.order.count(place)}</span>'
+            f'<li style="{share}"><b style="color:var(--{names[colour]})">{letter(place)}</b><span>{votes}</span>'
             f"<span><code>{escaped(text)}</code>{mark}</span></li>"
         )
     return f'<ul class="ballot">{"".join(lines)}</ul>'

@@ -1,6 +1,8 @@
 """Pieces of the page: whatever was written is text."""
 
-from maker_graph.report.sections.html import escaped, labelled, missing, panels, section, table
+import re
+
+from maker_graph.report.sections.html import bars, escaped, labelled, missing, panels, section, table
 from tests.report.making import HOSTILE
 
 
@@ -23,3 +25,10 @@ def test_a_lone_panel_is_wide() -> None:
     assert 'class="panels one"' in panels(drawn, ("a", "A"))
     assert 'class="panels"' in panels(drawn, ("a", "A"), ("b", "B"))
     assert panels(drawn, ("a", "A")).count('role="img" aria-label="A"') == 1
+
+
+def test_bars_are_as_long_as_their_counts_and_their_names_stay_text() -> None:
+    text = bars({"empty": 1, "<b>": 4})
+    assert text.index("&lt;b&gt;") < text.index("empty")
+    assert re.findall(r"width:([\d.]+)%", text) == ["100.0", "25.0"]
+    assert bars({}) == '<ul class="bars"></ul>'

@@ -18,7 +18,8 @@ def test_who_decided_is_told_if_it_was_not_the_model_alone(hanoi: Path) -> None:
     data = data_of(hanoi)
     assert "decided by each sampler" not in samples_section(data, DRAWN)
     text = samples_section(replace(data, by={"base": 60, "person": 1, HOSTILE: 2}), DRAWN)
-    assert "base 60, " in text
-    assert text.index("base 60") < text.index("person 1")
+    assert "<span>base</span>" in text
+    assert "<b>60</b>" in text
+    assert text.index("<span>base<") < text.index("<span>person<")
     assert "<img" not in text
     assert samples_section(data, {}) == ""

@@ -17,6 +17,8 @@ def test_an_unfinished_run_is_no_result(tmp_path: Path) -> None:
     with by_hand(tmp_path / "made", settings, moves(5, 10)) as run:
         found = collect(run)
     assert headline(found) == "10 of 31 dependent steps: not done yet"
+    assert 'aria-valuenow="32.3"' in header(found)
+    assert "progressbar" not in header(replace(found, total=None))
     assert found.verdict == "unfinished"
     assert headline(replace(found, verdict="contradicted")) == "10 of 31 dependent steps: not done yet, contradicted"
 

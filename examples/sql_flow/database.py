@@ -1,0 +1,139 @@
+"""A database that can be looked at and asked, and never changed; and when two results are the same."""
+
+import functools
+import json
+import math
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from maker_graph import UsageError
+
+LIMITED = Path(__file__).with_name("limited.py")
+
+SECONDS = 10.0
+"""A query that takes longer is ended. `limited.MOST_STEPS` ends nearly all before, on each machine at the same place."""
+
+SHOWN = 300
+"""Characters of a result by which it is voted on; of a longer one its digest counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a query.
+
+    Attributes:
+        columns: their names, in order.
+        rows: the rows, as SQLite returned them.
+        error: why there are none; None if the query ran.
+    """
+
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
+    error: str | None = None
+
+    @property
+    def key(self) -> Any:
+        """What is the same for equal results: the rows in an order of their own, without the names of the columns.
+
+        Two queries that differ as texts are the same vote if they return the same rows. Numbers are compared to nine digits,
+        as a sum in another order differs in the last ones.
+        """
+        if self.error is not None:
+            return {"error": self.error}
+        rows = sorted(([_same(value) for value in row] for row in self.rows), key=json.dumps)
+        text = json.dumps(rows, ensure_ascii=False)
+        return rows if len(text) <= SHOWN else {"rows": len(rows), "sha256": sha256(text.encode()).hexdigest()}
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The result as plain JSON, for a state."""
+        return {"columns": [*self.columns], "rows": [[*row] for row in self.rows], "error": self.error}
+
+
+def _same(value: Any) -> Any:
+    if isinstance(value, float):
+        value = float(f"{value:.9g}")
+        return int(value) if math.isfinite(value) and value.is_integer() else value
+    return value
+
+
+class Database:
+    """A file of SQLite that nobody changes while it is asked."""
+
+    def __init__(self, path: Path) -> None:
+        """Make it; the file is opened when it is asked.
+
+        Raises:
+            UsageError: there is no such file.
+        """
+        if not path.is_file():
+            raise UsageError(f"There is no database {path}: make one with python -m examples.sql_flow.shop {path}.")
+        self.path = path
+        self._stamp = (path.stat().st_mtime_ns, path.stat().st_size)
+
+    def run(self, sql: str) -> Result:
+        """Return the result of a query, within the limits of `limited.py`."""
+        return _result_of(self.path, self._stamp, sql)
+
+    def schema(self) -> str:
+        """Return the tables with their columns, and for each column how many values there are, and which.
+
+        Raises:
+            UsageError: the file is no database.
+        """
+        try:
+            connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+            try:
+                tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+                return "\n\n".join(_described(connection, name) for name in tables if not name.startswith("sqlite_"))
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise UsageError(f"{self.path} is no database of SQLite: {error}.") from error
+
+
+@functools.lru_cache(4096)  # the same query on the same file has the same result
+def _result_of(path: Path, stamp: tuple[int, int], sql: str) -> Result:  # noqa: ARG001  it tells one file from the next
+    command = [sys.executable, "-I", "-S", str(LIMITED), str(path)]
+    try:
+        done = subprocess.run(  # noqa: S603  our own file
+            command, input=sql.encode(), capture_output=True, timeout=SECONDS, env={}, check=True
+        )
+    except subprocess.TimeoutExpired:
+        return Result(error=f"it takes longer than {SECONDS:g} seconds")
+    except subprocess.CalledProcessError as error:
+        raise UsageError(f"The database {path} cannot be asked: {error.stderr.decode()[-300:]}") from error
+    except UnicodeEncodeError:
+        return Result(error="it is no text")
+    return Result(**json.loads(done.stdout))
+
+
+def _described(connection: sqlite3.Connection, table: str) -> str:
+    """Return a table in words: its rows, and what is in each column."""
+    (count,) = connection.execute(f"SELECT COUNT(*) FROM {_quoted(table)}").fetchone()  # noqa: S608  quoted
+    lines = [f"{table}: {count:,} rows"]
+    for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall():
+        column = _quoted(name)
+        different, missing, least, most = connection.execute(
+            f"SELECT COUNT(DISTINCT {column}), SUM({column} IS NULL), MIN({column}), MAX({column}) FROM {_quoted(table)}"  # noqa: S608  quoted
+        ).fetchone()
+        values = f"from {_short(least)} to {_short(most)}"
+        if different <= 8:
+            query = f"SELECT DISTINCT {column} FROM {_quoted(table)} WHERE {column} IS NOT NULL ORDER BY 1"  # noqa: S608  quoted
+            values = ", ".join(_short(value) for (value,) in connection.execute(query))
+        lines.append(f"  {name} {kind}: {values}" + (f"; {missing:,} are NULL" if missing else ""))
+    return "\n".join(lines)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _short(value: object) -> str:
+    return json.dumps(value if isinstance(value, str | int | float | None) else str(value), ensure_ascii=False)[:60]

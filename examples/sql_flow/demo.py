@@ -1,0 +1,61 @@
+"""Answers questions about a database, and prints each with how it was found.
+
+    python -m examples.sql_flow.demo
+
+The database is made anew, unless one is named.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from examples.sql_flow.questions import QUESTIONS
+from examples.sql_flow.shop import write
+from examples.sql_flow.task import SqlFlow
+from maker_graph import MakerError, Run, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Answer the questions, and print them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", type=Path, help="a file of SQLite that nobody changes meanwhile")
+    parser.add_argument("--questions", type=Path, default=QUESTIONS)
+    parser.add_argument("--model", default="sim:perfect,error=.25,flagged=.03")
+    parser.add_argument("--k", type=int, default=3)
+    parser.add_argument("--within", type=int, help="so many votes at most; then the question stays open")
+    parser.add_argument("--run", type=Path, help="the directory of the run; it is kept, and gone on with if it is there")
+    args = parser.parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            if args.database is None:
+                if args.run:
+                    raise UsageError("--run keeps a run, so name its database with --database.")
+                args.database = Path(folder) / "shop.db"
+                write(args.database)
+            _answered(args, args.run or Path(folder) / "run")
+    except MakerError as error:
+        parser.exit(2, f"Error: {error}\n")
+
+
+def _answered(args: argparse.Namespace, directory: Path) -> None:
+    task = SqlFlow(args.database.absolute(), args.questions.absolute())
+    if directory.exists():
+        opened = Run.open(directory, task=task)
+    else:
+        opened = Run.create(directory, task, model=args.model, k=args.k, within=args.within)
+    with opened as run:
+        done = run.solve()
+    results: Any = done["result"]
+    for question, found in zip(task.questions, results, strict=True):
+        answer = json.dumps(found["result"], ensure_ascii=False) if found["status"] == "answered" else f"open: {found['why']}"
+        print(f"{found['question']:2}. {question.text}\n    {answer}")
+    still_open = sum(found["status"] == "open" for found in results)
+    print(f"{len(results)} questions = {len(results) - still_open} answered + {still_open} open.")
+    print(f"{done['samples']} samples in {done['steps']} steps.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""One query on one database, within limits: what `database.py` starts as a process of its own for each query.
+
+    python -I -S limited.py shop.db < query.sql
+
+It prints `{"columns": [...], "rows": [...]}`, or `{"error": "why there are none"}`. What a model wrote is never trusted:
+
+- The file is opened read-only and as one that nobody changes (`mode=ro`, `immutable`), and `PRAGMA query_only` is on.
+- One statement, SELECT or WITH. Before it runs, SQLite asks `_Guard` about each action, table and function in it, and what
+  is not on the lists below is refused: no ATTACH, no PRAGMA, no writing, no extension, no other table.
+- The same query has the same result on each day. So there is no `random()` and no `now`, and times are not local.
+- `MOST_STEPS` of SQLite's machine end a query that never ends, whatever it does. Texts, rows, their characters, the depth of
+  expressions and the memory have limits too. The limit on memory counts for a whole process, hence the process.
+
+It needs nothing but the standard library, and whoever starts it gives it no environment, so that it knows no key.
+"""
+
+import json
+import re
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+MOST_STEPS = 20_000_000
+"""Instructions of SQLite's machine; less than a second."""
+
+MOST_MEMORY = 64_000_000
+"""Bytes that SQLite may hold."""
+
+MOST_ROWS = 500
+"""Rows of a result."""
+
+MOST_CHARACTERS = 20_000
+"""Characters of a result, as JSON."""
+
+EVERY = 10_000
+"""Instructions from one look at their number to the next."""
+
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 100_000,  # bytes of a text, also of one under way
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4_000,
+    sqlite3.SQLITE_LIMIT_COLUMN: 100,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 20,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 0,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+
+ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+"""What a query may do."""
+
+TIMES = ("date", "time", "datetime", "julianday", "strftime", "unixepoch")
+"""Functions that are replaced by those of `_Times`."""
+
+FUNCTIONS = {
+    *TIMES,
+    *("count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg"),
+    *("abs", "round", "sign", "ceil", "ceiling", "floor", "sqrt", "pow", "power", "mod"),
+    *("coalesce", "ifnull", "nullif", "iif", "if", "typeof"),
+    *("length", "lower", "upper", "trim", "ltrim", "rtrim", "substr", "substring", "instr"),
+    *("replace", "concat", "like", "glob"),
+    *("row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile"),
+    *("lag", "lead", "first_value", "last_value", "nth_value"),
+}
+"""Functions that give the same for the same, and reach nothing outside."""
+
+DAY = re.compile(r"[-+]?\d.*", re.ASCII | re.DOTALL)
+"""How a time begins that is written out, unlike `now`."""
+
+MODIFIER = re.compile(
+    r"[-+]?\d.*|start of (day|month|year)|weekday \d|unixepoch|julianday|auto|ceiling|floor|subsec(ond)?",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
+"""Changes to a time that are the same everywhere, unlike `localtime`."""
+
+
+class _Guard:
+    """Says what a query may do; SQLite calls it while it reads the query.
+
+    Attributes:
+        why: what was refused first; empty if nothing was.
+    """
+
+    def __init__(self, tables: set[str]) -> None:
+        self._tables = tables
+        self.why = ""
+
+    def __call__(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        if action not in ACTIONS:
+            return self.refuse("a query may only read")
+        if action == sqlite3.SQLITE_READ and first not in self._tables and not self._named_in_query(first, second):
+            return self.refuse(f"there is no table {first}")
+        if action == sqlite3.SQLITE_FUNCTION and str(second).lower() not in FUNCTIONS:
+            return self.refuse(f"the function {second} is not allowed")
+        return sqlite3.SQLITE_OK
+
+    @staticmethod
+    def _named_in_query(table: str | None, column: str | None) -> bool:
+        """Say whether SQLite tells of a table that the query itself names: it does if no column of it is read."""
+        return not column and not str(table).startswith(("sqlite_", "pragma_"))
+
+    def refuse(self, why: str) -> int:
+        """Keep why, if it is the first reason."""
+        self.why = self.why or why
+        return sqlite3.SQLITE_DENY
+
+
+class _Times:
+    """SQLite's functions of time, without those that look at the clock or at where the machine stands."""
+
+    def __init__(self, guard: _Guard) -> None:
+        self._guard = guard
+        self._sqlite = sqlite3.connect(":memory:")
+
+    def replace_in(self, connection: sqlite3.Connection) -> None:
+        """Replace SQLite's own functions."""
+        for name in TIMES:
+            connection.create_function(name, -1, self._function(name), deterministic=True)
+
+    def _function(self, name: str) -> Any:
+        def call(*given: Any) -> Any:
+            time, *modifiers = (given[1:] if name == "strftime" else given) or (None,)
+            written = isinstance(time, int | float) or (isinstance(time, str) and DAY.fullmatch(time))
+            if len(given) <= (name == "strftime") or not (time is None or written):
+                self._guard.refuse(f"{name} needs a time that is written out: no query may depend on when it runs")
+                raise ValueError
+            if not all(each is None or MODIFIER.fullmatch(str(each)) for each in modifiers):
+                self._guard.refuse(f"{name} takes no time zone, and nothing that is no change to a time")
+                raise ValueError
+            marks = ",".join("?" * len(given))
+            return self._sqlite.execute(f"SELECT {name}({marks})", given).fetchone()[0]
+
+        return call
+
+
+def opened(path: Path) -> tuple[sqlite3.Connection, _Guard]:
+    """Return a connection that can read, and nothing else, and who guards it."""
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=0)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA hard_heap_limit = {MOST_MEMORY}")
+    guard = _Guard({name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")})
+    _Times(guard).replace_in(connection)
+    for limit, most in LIMITS.items():
+        connection.setlimit(limit, most)
+    looks = 0
+
+    def too_long() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks * EVERY > MOST_STEPS:
+            guard.refuse(f"it takes more than {MOST_STEPS:,} steps")
+            return True
+        return False
+
+    connection.set_progress_handler(too_long, EVERY)
+    connection.set_authorizer(guard)
+    return connection, guard
+
+
+def result_of(connection: sqlite3.Connection, sql: str) -> dict[str, Any]:
+    """Return the columns and the rows of a query.
+
+    Raises:
+        ValueError: it is none, or its result is too large or cannot be written down.
+        sqlite3.Error: it fails.
+    """
+    if not re.match(r"(\s|--[^\n]*\n)*(SELECT|WITH)\b", sql, re.IGNORECASE):
+        raise ValueError("it is no SELECT")
+    cursor = connection.execute(sql)
+    rows, characters = [], 0
+    for row in cursor:
+        rows.append(row)
+        if len(rows) > MOST_ROWS:
+            raise ValueError(f"it returns more than {MOST_ROWS} rows")
+        if any(isinstance(value, bytes) for value in row):
+            raise ValueError("it returns bytes, which are no text")
+        characters += len(json.dumps(row, allow_nan=False))
+        if characters > MOST_CHARACTERS:
+            raise ValueError(f"it returns more than {MOST_CHARACTERS:,} characters")
+    return {"columns": [name for name, *_ in cursor.description], "rows": rows}
+
+
+def answer_to(path: Path, sql: str) -> dict[str, Any]:
+    """Return the result of a query, or why there is none."""
+    connection, guard = opened(path)
+    try:
+        return result_of(connection, sql)
+    except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError, OverflowError) as error:
+        return {"error": (guard.why or str(error) or "it needs too much memory")[:300]}
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    text = sys.stdin.buffer.read().decode()
+    sys.stdout.buffer.write(json.dumps(answer_to(Path(sys.argv[1]), text)).encode())

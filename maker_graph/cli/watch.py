@@ -1,0 +1,109 @@
+"""`maker-graph watch`: runs in a browser."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maker_graph.cli.app import app
+from maker_graph.cli.options import OwnTask, Trust, directory_of
+from maker_graph.cli.output import say, tell
+from maker_graph.errors import UsageError
+
+NICE = 10
+"""How far the page stands back where the runs need the processors themselves."""
+
+
+@app.command(
+    "watch",
+    epilog="Examples:\n\n  maker-graph watch\n\n  maker-graph watch hanoi-20260101-120000-000000\n\n"
+    "  maker-graph watch mine --task mypackage.tasks:Sorting",
+)
+def watch_command(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="The runs: names under runs/, or directories. Default: all.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8765,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="The address to listen on. Another than 127.0.0.1 lets other machines in: what is sent is not encrypted."
+        ),
+    ] = "127.0.0.1",
+    task: OwnTask = None,
+    trust: Trust = False,
+) -> None:
+    """Show runs in a browser while they are at work, and take answers to what is stuck.
+
+    The page reads the journals, in another process than the runs, and imports no task. Answers are read and checked like a
+    model's, and left for the run: the next resume uses them, and a run or resume with --wait goes on at once. To check one, the
+    task is needed: a task of your own is imported if you name it (--task), or trust the directory (--trust).
+    """
+    import os
+    import secrets
+    import socket
+
+    import uvicorn
+
+    from maker_graph.watch.desk import Desk, Trusted
+    from maker_graph.watch.guard import EVERYWHERE, Guard, is_loopback
+    from maker_graph.watch.hub import Hub
+    from maker_graph.watch.server import PUBLIC, create_app
+
+    if task is not None and len(runs or ()) != 1:
+        raise UsageError("--task is the task of one run: name that run.")
+    token = secrets.token_urlsafe(24)
+    desk = Desk(Trusted(task, directories=trust))
+    guarded = Guard(
+        create_app(Hub(_finder(runs or [])), desk), token=token, host=host, names=[socket.gethostname()], public=PUBLIC
+    )
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UsageError(f"Port {port} of {host} cannot be used ({error.strerror}): give another --port.") from None
+    shown = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    say(f"http://{shown}:{listener.getsockname()[1]}/?token={token}")
+    tell("Open this address in a browser. Whoever has it can see the runs, and answer. Ctrl-C ends it.")
+    if not is_loopback(host):
+        tell("Other machines can reach it, and what is sent is not encrypted: use it in a network that you trust.")
+    config = uvicorn.Config(
+        guarded, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1, proxy_headers=False
+    )
+    with suppress(OSError):
+        os.nice(NICE)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+class _Finder:
+    """The directories of the runs that are watched."""
+
+    def __init__(self, named: Sequence[Path]) -> None:
+        self._named = named
+
+    def __call__(self) -> Sequence[Path]:
+        """Return those that were named, else those in runs/, the last changed ones first."""
+        if self._named:
+            return self._named
+        found = []
+        for path in Path("runs").glob("*/settings.json"):
+            try:
+                found.append((path.with_name("journal.db").stat().st_mtime, path.parent.absolute()))
+            except OSError:
+                continue
+        return [directory for _, directory in sorted(found, reverse=True)]
+
+
+def _finder(names: Sequence[str]) -> _Finder:
+    """Return what finds the runs of these names.
+
+    Raises:
+        UsageError: one of them is no run.
+    """
+    from maker_graph.run.directory import settings_of
+
+    directories = [directory_of(name).absolute() for name in dict.fromkeys(names)]
+    for directory in directories:
+        settings_of(directory)
+    return _Finder(directories)

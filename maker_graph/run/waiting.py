@@ -1,0 +1,126 @@
+"""Going on with a run by the answers that people leave for it, and waiting for them.
+
+A run that is gone on with takes up the answers that were left (`left_answers.py`): to its open items before its first step and
+after its last one, and to the step on which it is stuck instead of voting on it again. With `wait` it does not end where only a
+person can help: it waits for the next answer. Each answer is read and checked once more, in the session that commits it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from maker_graph.core.guarding import guarded
+from maker_graph.errors import Undecided, UsageError
+from maker_graph.run.directory import Run, stuck_step
+from maker_graph.run.left_answers import LeftAnswer, LeftAnswers
+from maker_graph.run.review import answer_items, count_open
+from maker_graph.run.session import Question, Session
+
+LOOKS = 0.5
+"""Seconds between two looks for an answer."""
+
+
+class Waiting:
+    """The answers that were left for one run, as its owner takes them up."""
+
+    def __init__(self, run: Run, session: Session, warn: Callable[[str], None]) -> None:
+        """Stand for those of `run`, whose owner speaks by `session`; `warn` is told what was not taken."""
+        self._run, self._session, self._warn = run, session, warn
+        self._left = LeftAnswers(run.directory)
+        self._items = guarded(run.task).given is not None
+
+    async def solved(
+        self, solve: Callable[[str | None], Awaitable[None]], answer: str | None = None, *, wait: bool = False
+    ) -> None:
+        """Go on to the end by `solve`, which takes an answer to the step that is stuck; with `wait`, wait for answers.
+
+        Raises:
+            MakerError: why it stopped before its end, as `solve` raises it.
+        """
+        self.take_items()
+        while True:
+            left = self.for_stuck() if answer is None else None
+            try:
+                await (solve(answer) if left is None else self._solved_by(left, solve))
+            except Undecided as error:
+                if left is not None and self._run.journal.step < left.step:
+                    self._refused(left, error.reason)
+                if not wait:
+                    raise
+                await self._wait(lambda: self.for_stuck() is not None, error)
+            else:
+                self.take_items()
+                if wait:
+                    await self._wait_for_items()
+                return
+            finally:
+                self._forget_decided()
+            answer = None
+
+    def take_items(self) -> None:
+        """Commit the answers that were left to items that are open."""
+        if not self._items:
+            return
+        waiting = {step: left for step, left in self._left.waiting().items() if step <= self._run.journal.step}
+        if not waiting:
+            return
+        found = answer_items(self._run, {step: left.meant() for step, left in waiting.items()})
+        for step, left in waiting.items():
+            decided = self._run.journal.decision(step)
+            if step in found.refused and (decided is None or decided["status"] != "decided"):
+                self._refused(left, found.refused[step])
+            else:  # somebody else's answer may have been faster
+                self._left.remove(left)
+
+    def for_stuck(self) -> LeftAnswer | None:
+        """Return the answer that was left to the step on which the run is stuck."""
+        journal = self._run.journal
+        left = None if self._items else self._left.waiting().get(journal.step + 1)
+        return left if left is not None and left.after == journal.head and stuck_step(journal) == left.step else None
+
+    async def _solved_by(self, left: LeftAnswer, solve: Callable[[str | None], Awaitable[None]]) -> None:
+        """Go on by an answer that was left; where the checkpoint that waits for it is gone, vote on the step again first."""
+        before = self._run.journal.step
+        try:
+            await solve(left.reply)
+        except UsageError:
+            if self._run.journal.step != before:
+                raise
+            try:
+                await solve(None)
+            except Undecided:
+                if self._run.journal.step != before:
+                    raise
+                await solve(left.reply)
+
+    async def _wait_for_items(self) -> None:
+        """Wait until no item is open, and take each answer when it comes."""
+        while self._items and (number := count_open(self._run)):
+            self._warn(f"{number:,} open items wait for answers: maker-graph watch {self._run.directory}")
+            await self._wait(lambda: bool(self._left.waiting()))
+            self.take_items()
+
+    async def _wait(self, there: Callable[[], bool], error: Undecided | None = None) -> None:
+        """Wait until an answer is there.
+
+        Raises:
+            TakenOver: another process has gone on with the run meanwhile.
+        """
+        journal, question = self._run.journal, None
+        if error is not None:
+            self._warn(f"Step {journal.step + 1:,} waits for an answer: maker-graph watch {self._run.directory}")
+            question = None if self._session.at is None else Question.of(error, self._session.at)
+        if journal.epoch is not None:
+            self._session.say("waits", journal.epoch, question=question)
+        while not there():
+            journal.owned()
+            await asyncio.sleep(LOOKS)
+
+    def _refused(self, left: LeftAnswer, why: str) -> None:
+        self._warn(f"The answer to {'item' if self._items else 'step'} {left.step:,} was not taken: {why}")
+        self._left.refuse(left, why)
+
+    def _forget_decided(self) -> None:
+        """Take away answers to steps that are decided by now."""
+        for left in () if self._items else self._left.all():
+            if left.step <= self._run.journal.step:
+                self._left.remove(left)

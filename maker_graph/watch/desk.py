@@ -1,0 +1,196 @@
+"""The review queue of a run: what waits for a person, and the answers, each read and checked before it is left for the run.
+
+To check an answer takes the run's task. One that ships is made as it is needed. One that is code of somebody's is imported only
+if the user has named it or trusts the directory; without it, the page says what to type.
+
+The functions of a task are called in one thread, one after the other: what they use need not be safe for several.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from maker_graph.core.guarding import AnyTask, guarded
+from maker_graph.errors import UsageError
+from maker_graph.run.directory import Run, kept_in, opened, settings_of
+from maker_graph.run.left_answers import LONGEST, LeftAnswers
+from maker_graph.run.review import Candidate, OpenItem, Reply, open_items, refusal, refusals
+from maker_graph.run.session import Question, last_replies, read_session
+from maker_graph.run.settings import Settings, unchanged
+from maker_graph.tasks.loading import load_task, runs_foreign_code
+from maker_graph.watch.counting import MOST_CANDIDATES, shown
+
+AT_ONCE = 25
+"""So many open items are shown at once."""
+
+LONG = 20_000
+"""So many characters are shown of a question or a reply."""
+
+
+class Trusted(NamedTuple):
+    """Which code of the user's may be imported to check answers.
+
+    Attributes:
+        task: the name by which the task of the one run that is watched is imported, if it is code.
+        directories: whether the names that stand in the directories of the runs may be taken.
+    """
+
+    task: str | None = None
+    directories: bool = False
+
+
+class Answered(NamedTuple):
+    """What became of an answer; `refused` says why it was not taken, and is empty if it was left for the run."""
+
+    refused: str = ""
+
+
+class Desk:
+    """The review queues of all runs that are watched."""
+
+    def __init__(self, trusted: Trusted = Trusted()) -> None:  # noqa: B008  immutable
+        """Answer with tasks that ship, and with those of `trusted`."""
+        self._trusted = trusted
+        self._tasks: dict[str, AnyTask] = {}
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-desk")
+
+    def queue(self, directory: Path) -> dict[str, Any]:
+        """Return what waits for a person in a run, as plain JSON.
+
+        Raises:
+            MakerError: the run cannot be read, or a function of its task fails.
+        """
+        settings = settings_of(directory)
+        missing = self._missing(directory, settings)
+        with opened(directory, None if missing else self._task(directory, settings)) as run:
+            left = {each.step: each.refused for each in LeftAnswers(directory).all()}
+            question = _stuck(run)
+            if question is not None:
+                shown_ = [_of_stuck(question)]
+            elif missing:
+                shown_ = _without_questions(run)
+            else:
+                shown_ = _of_items(run)
+        for each in shown_:
+            if each["step"] in left:
+                each["left"], each["refused"] = True, shown(left[each["step"]], 600)
+        return {"needs": missing, "asks": shown_, "most": AT_ONCE}
+
+    def answer(self, directory: Path, step: int, reply: str, *, candidate: bool) -> Answered:
+        """Read and check an answer like a model's, and leave it for whoever goes on with the run; on return it is on the disk.
+
+        Raises:
+            MakerError: the run cannot be read, its task may not be imported, or there is no room.
+        """
+        if len(reply) > LONGEST:
+            return Answered(f"it is longer than {LONGEST:,} characters")
+        settings = settings_of(directory)
+        if missing := self._missing(directory, settings):
+            raise UsageError(missing)
+        with opened(directory, self._task(directory, settings)) as run:
+            unchanged(run.settings, run.task)
+            meant: Reply = Candidate(reply) if candidate else reply
+            if guarded(run.task).given is None:
+                question = _stuck(run)
+                if question is None or question.step != step:
+                    return Answered(f"step {step:,} does not wait for an answer any more")
+                if candidate:
+                    raise UsageError("A stuck step is answered by a reply, not by a candidate of its ballot.")
+                why, after = refusal(run, question.state, meant), run.journal.head
+            else:
+                why, after = refusals(run, {step: meant}).get(step, ""), None
+                decision = run.journal.decision(step)
+                if not why and decision is not None and decision["status"] == "decided":
+                    return Answered()  # by this very answer
+        if not why:
+            LeftAnswers(directory).leave(step, meant, after)
+        return Answered(why)
+
+    def close(self) -> None:
+        """End the thread."""
+        self.thread.shutdown(wait=False, cancel_futures=True)
+
+    def _missing(self, directory: Path, settings: Settings) -> str:
+        """Return what to type where the task of a run may not be imported; empty if it may, or ships."""
+        trusted = self._trusted.directories or self._trusted.task is not None
+        if trusted or not runs_foreign_code(settings.task, settings.options):
+            return ""
+        return shown(
+            f"The task of this run is code ({settings.task}), which is not imported to watch it. To see the questions and to "
+            f"answer here, start: maker-graph watch {directory} --task {settings.task}",
+            600,
+        )
+
+    def _task(self, directory: Path, settings: Settings) -> AnyTask:
+        if settings.id not in self._tasks:
+            foreign = runs_foreign_code(settings.task, settings.options)
+            name = self._trusted.task if foreign and self._trusted.task is not None else settings.task
+            made = load_task(name, settings.options, settings.began, kept_in(directory))
+            self._tasks[settings.id] = made.task
+        return self._tasks[settings.id]
+
+
+def _stuck(run: Run) -> Question | None:
+    """Return the question about the step on which a run is stuck."""
+    session = read_session(run.directory)
+    question = None if session is None else session.said.question
+    return question if question is not None and question.step == run.journal.step + 1 else None
+
+
+def _of_stuck(question: Question) -> dict[str, Any]:
+    return {
+        "step": question.step,
+        "kind": "step",
+        "reason": shown(question.reason, 600),
+        "prompt": _prompt(question.prompt),
+        "ballot": _ballot(question.ballot),
+        "flags": question.flags,
+        "samples": question.samples,
+        "replies": [shown(reply, LONG) for reply in question.replies],
+    }
+
+
+def _of_items(run: Run) -> list[dict[str, Any]]:
+    if guarded(run.task).given is None:
+        return []
+    items = list(islice(open_items(run), AT_ONCE))
+    replies = last_replies(run.directory, [item.number for item in items])
+    return [_of_item(item, replies.get(item.number, [])) for item in items]
+
+
+def _of_item(item: OpenItem, replies: Sequence[str]) -> dict[str, Any]:
+    return {
+        "step": item.number,
+        "kind": "item",
+        "reason": "",
+        "prompt": _prompt(item.question),
+        "ballot": _ballot(item.ballot),
+        "flags": item.flags,
+        "samples": item.samples,
+        "replies": [shown(reply, LONG) for reply in replies],
+    }
+
+
+def _without_questions(run: Run) -> list[dict[str, Any]]:
+    """Return the open items of a run whose task may not be imported: their ballots alone."""
+    found = list(islice(run.journal.left_open(), AT_ONCE))
+    replies = last_replies(run.directory, [number for number, _ in found])
+    items: Iterator[OpenItem] = (
+        OpenItem(number, [], decision["ballot"], decision["flags"], decision["samples"]) for number, decision in found
+    )
+    return [_of_item(item, replies.get(item.number, [])) for item in items]
+
+
+def _prompt(prompt: Sequence[tuple[str, Any]]) -> list[list[str]]:
+    return [[str(role), shown(content if isinstance(content, str) else str(content), LONG)] for role, content in prompt]
+
+
+def _ballot(ballot: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the candidates with the most votes first; what is shown of one may be cut, and `value` is all of it."""
+    order = sorted(ballot.items(), key=lambda each: -each[1])[:MOST_CANDIDATES]
+    return [
+        {"candidate": shown(text), "value": text if len(text) <= LONG else None, "votes": votes, "won": False}
+        for text, votes in order
+    ]

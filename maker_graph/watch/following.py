@@ -1,0 +1,286 @@
+"""A run, read from its journal while it grows: in another process than the one that works on it.
+
+Nothing of it is kept open, so nothing is in the way of the run. At each look the sizes and times of its files are compared; if
+they are the same, the journal is not opened. What is new is read in short transactions. No code of the run's task is imported.
+
+Whatever becomes of the run is a state that is shown: it is at work, it ended, its process was killed, its directory is gone,
+its journal is damaged or an older copy of itself.
+"""
+
+import json
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from maker_graph.core.characters import visible
+from maker_graph.core.spending import Account
+from maker_graph.errors import DamagedRun, MakerError, OlderJournal, UnusableRun
+from maker_graph.report.counting.frames import position_of
+from maker_graph.run.directory import Run, opened
+from maker_graph.run.left_answers import FOLDER, LeftAnswers
+from maker_graph.run.options import RunOptions, kept_options
+from maker_graph.run.session import SESSION, Question, SeenSession, read_session
+from maker_graph.run.settings import Settings
+from maker_graph.watch.counting import Counts, shown
+
+AT_ONCE = 5_000
+"""Steps that are read in one transaction."""
+
+A_LOOK = 0.25
+"""Seconds that one look at one run may take to catch up with it: the others have their turn."""
+
+RATE_OVER = 60.0
+"""Seconds over which the rate of a run is measured."""
+
+MANY_DISKS = 24
+"""More disks than this are not drawn."""
+
+MOST_PLANNED = 1e9
+"""A plan of more samples, or USD, is that of a model that cannot do the task."""
+
+MOST_NAMES = 30
+"""So many red flags and rungs are shown."""
+
+_FILES = ("journal.db", "journal.db-wal", "journal.watermark", "settings.json", SESSION, FOLDER)
+
+
+class View(NamedTuple):
+    """A run at one moment, as plain JSON: what stands in the list of runs, and what else is shown of the one that is chosen."""
+
+    listed: dict[str, Any]
+    detail: dict[str, Any]
+
+
+class _Known(NamedTuple):
+    """What was read of a run at one look."""
+
+    settings: Settings
+    options: RunOptions
+    account: Account
+    owners: int
+    plan: dict[str, float]
+
+
+class Followed:
+    """One run that is followed."""
+
+    def __init__(self, directory: Path) -> None:
+        """Begin to follow the run in `directory`, which need not be there yet."""
+        self.directory = directory
+        self._files: list[tuple[int, ...] | None] = []
+        self._begin()
+        self._problem: tuple[str, str] | None = None
+        self._replaced = False
+
+    def _begin(self) -> None:
+        """Forget what was read."""
+        self._known: _Known | None = None
+        self._counts: Counts | None = None
+        self._step, self._head, self._amended = 0, None, 0  # type: tuple[int, str | None, int]
+        self._paces: deque[tuple[float, int]] = deque()
+
+    def look(self, now: float) -> View:
+        """Return the run as it is; `now` are the seconds of a clock that is not set back."""
+        files = [_file(self.directory / name) for name in _FILES]
+        behind = self._known is not None and self._step < self._known.account.steps
+        if files != self._files or behind:
+            self._read(now + A_LOOK)
+            self._files = files
+        session = read_session(self.directory)
+        self._paced(now)
+        return View(self._listed(session), self._detail(session))
+
+    def _read(self, until: float) -> None:
+        """Read what is new, and keep what is in the way of that."""
+        try:
+            with opened(self.directory) as run:
+                self._take(run, until)
+            self._problem = None
+        except UnusableRun as error:
+            gone = _file(self.directory / "settings.json") is None
+            self._problem = ("gone", "Its directory is gone, or is no run.") if gone else ("unreadable", str(error))
+        except OlderJournal as error:
+            self._problem = ("older", str(error))
+        except DamagedRun as error:
+            self._problem = ("damaged", str(error))
+        except MakerError as error:
+            self._problem = ("unreadable", str(error))
+        except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
+            self._problem = ("unreadable", f"It cannot be read ({type(error).__name__}).")
+
+    def _take(self, run: Run, until: float) -> None:
+        journal, settings = run.journal, run.settings
+        if self._known is not None and self._known.settings.id != settings.id:
+            self._begin()  # another run has this name now
+        if self._counts is None:
+            self._counts = Counts(settings.k)
+        while True:
+            found = journal.following(self._step, self._head, AT_ONCE)
+            if found is None:
+                self._begin()
+                self._counts, self._replaced = Counts(settings.k), True
+                continue
+            entries, self._head = found
+            self._counts.add(entries)
+            self._step += len(entries)
+            if not entries or time.monotonic() > until:
+                break
+        account = journal.account()
+        if account.amended != self._amended:
+            self._amended = account.amended
+            self._counts.answered(journal.amendments())
+        self._known = _Known(settings, kept_options(journal), account, journal.owners(), _plan(journal.note("plan")))
+
+    def _paced(self, now: float) -> None:
+        """Keep how far the run was at this moment."""
+        if self._known is not None:
+            self._paces.append((now, self._known.account.steps))
+            while len(self._paces) > 2 and now - self._paces[0][0] > RATE_OVER:
+                self._paces.popleft()
+
+    def _rate(self) -> float | None:
+        """Return the steps a second: those of the last minute; over all its time, if nobody has looked for so long."""
+        assert self._known is not None  # noqa: S101  the caller has looked
+        first, last = self._paces[0], self._paces[-1]
+        if last[0] - first[0] >= 5:
+            return (last[1] - first[1]) / (last[0] - first[0])
+        seconds = self._known.account.spent.seconds
+        return self._known.account.steps / seconds if seconds else None
+
+    def _listed(self, session: SeenSession | None) -> dict[str, Any]:
+        """Return what stands in the list of runs."""
+        known, counts = self._known, self._counts
+        name = visible(self.directory.name)
+        if known is None or counts is None:
+            state, why = self._problem or ("unreadable", "")
+            return {"name": name, "state": state, "why": shown(why, 600), "steps": None, "total": None}
+        settings, account = known.settings, known.account
+        total = _total(settings, session)
+        state, why = self._state(known, session, total)
+        at_work, rate = state == "at work", self._rate()
+        left = (total - account.steps) / rate if at_work and total and rate else None
+        return {
+            "name": name,
+            "state": state,
+            "why": shown(why, 600),
+            "task": shown(settings.task),
+            "model": shown(", ".join(settings.models)),
+            "rule": f"a cascade of {1 + len(settings.cascade)} rungs" if settings.cascade else str(settings.voting.rule),
+            "simulated": settings.simulated,
+            "steps": account.steps,
+            "total": total,
+            "rate": None if rate is None or not at_work else float(f"{rate:.3g}"),
+            "left": None if left is None else round(left),
+            "open": len(counts.open),
+            "asks": len(counts.open) + (_question(session, account.steps) is not None),
+            "moved": max((found[-1] for found in self._files[:2] if found is not None), default=0) // 1_000_000,
+        }
+
+    def _state(self, known: _Known, session: SeenSession | None, total: int | None) -> tuple[str, str]:
+        """Return how the run stands, in a word, and why, in a sentence."""
+        if self._problem is not None:
+            return self._problem
+        if session is None:
+            return ("done", "") if known.account.steps == total else ("stopped", "Nobody is at work on it.")
+        said = session.said
+        works = said.state in {"at work", "waits"}
+        if works and said.epoch < known.owners:
+            return "stopped", "Another process has gone on with it, and does not say how it stands."
+        if works and not session.lives:
+            return "died", f"Its process ({said.pid}) ended without a word, at step {known.account.steps:,}."
+        return said.state, said.why
+
+    def _detail(self, session: SeenSession | None) -> dict[str, Any]:
+        """Return what else is shown of a run."""
+        known, counts = self._known, self._counts
+        if known is None or counts is None:
+            return {}
+        spent, options, plan = known.account.spent, known.options, known.plan
+        total, left = _total(known.settings, session), LeftAnswers(self.directory).all()
+        question = _question(session, known.account.steps)
+        ahead = total / known.account.steps if total and known.account.steps else None
+        price = not known.account.spent.unpriced and not known.settings.simulated
+        return {
+            "path": visible(str(self.directory)),
+            "read": self._step,
+            "replaced": self._replaced,
+            "samples": max(spent.samples, counts.samples),
+            "votes": counts.votes,
+            "outvoted": counts.outvoted,
+            "lost": counts.lost,
+            "proved": counts.proved,
+            "contested": counts.contested,
+            "flags": dict((counts.flags + Counter(question.flags if question is not None else {})).most_common(MOST_NAMES)),
+            "by": dict(counts.by.most_common(MOST_NAMES)),
+            "answered": known.account.amended,
+            "sessions": known.owners,
+            "seconds": round(spent.seconds, 1),
+            "cost": spent.cost if price else None,
+            "expected": spent.cost * ahead if price and ahead else None,
+            "unsettled": known.account.unsettled.cost,
+            "planned": plan.get("cost_usd"),
+            "planned_samples": plan.get("samples"),
+            "max_cost": options.max_cost,
+            "calls": spent.calls,
+            "max_calls": options.max_calls,
+            "max_minutes": options.max_minutes,
+            "recent": counts.recent(),
+            "contests": counts.contests(),
+            "pegs": _pegs(known.settings, counts.last_answer(), self._step),
+            "question": _asked(question),
+            "answers": [{"step": each.step, "refused": shown(each.refused, 600)} for each in left],
+        }
+
+
+def _file(path: Path) -> tuple[int, ...] | None:
+    """Return which file is at `path`, its size and when it was written; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  it is asked several times a second
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _plan(note: str | None) -> dict[str, float]:
+    """Return what was planned in numbers, as far as there are some; a plan that is out of all proportion is none."""
+    with suppress(ValueError):
+        plan = {} if note is None else json.loads(note)
+        kept = plan if isinstance(plan, dict) else {}
+        return {name: value for name, value in kept.items() if isinstance(value, int | float) and 0 < value < MOST_PLANNED}
+    return {}
+
+
+def _total(settings: Settings, session: SeenSession | None) -> int | None:
+    """Return how many steps the task has, as its last session said; of Hanoi it is known."""
+    if session is not None and session.said.total is not None:
+        return session.said.total
+    disks = settings.options.get("disks") if settings.task == "hanoi" else None
+    return 2**disks - 1 if isinstance(disks, int) and 0 < disks < 63 else None
+
+
+def _question(session: SeenSession | None, steps: int) -> Question | None:
+    """Return the question about the step that is stuck, if it is still the next one."""
+    question = None if session is None else session.said.question
+    return question if question is not None and question.step == steps + 1 else None
+
+
+def _asked(question: Question | None) -> dict[str, Any] | None:
+    return None if question is None else {"step": question.step, "reason": shown(question.reason, 600)}
+
+
+def _pegs(settings: Settings, answer: Any, step: int) -> dict[str, Any] | None:
+    """Return where the disks of Hanoi are; None for other tasks, and for answers that are no position."""
+    disks = settings.options.get("disks")
+    if settings.task != "hanoi" or not isinstance(disks, int) or not 0 < disks <= MANY_DISKS:
+        return None
+    if step == 0:
+        return {"step": 0, "at": str(settings.options.get("source", 0)) * disks}
+    try:
+        pegs: Sequence[Sequence[int]] = answer["next_state"]
+        return {"step": step, "at": position_of(pegs, disks)}
+    except (TypeError, LookupError):
+        return None

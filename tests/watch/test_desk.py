@@ -1,0 +1,96 @@
+"""An answer is read and checked before it is left; the task of somebody's is imported only if the user said so."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maker_graph import Run
+from maker_graph.errors import Undecided, UsageError
+from maker_graph.run.left_answers import LONGEST, LeftAnswers
+from maker_graph.tasks import Hanoi
+from maker_graph.tasks.loading import load_task
+from maker_graph.watch.desk import Desk, Trusted
+from tests.run.test_review import Torn
+from tests.run.test_waiting import MOVES, STUCK
+from tests.watch.test_following import FOREIGN
+
+
+def stuck(folder: Path) -> Path:
+    with Run.create(folder / "r", Hanoi(2), **STUCK) as run, pytest.raises(Undecided):
+        run.solve()
+    return run.directory
+
+
+@pytest.fixture
+def numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a run of a task that is code of the user's, with two open items."""
+    (tmp_path / "foreign_numbers.py").write_text(FOREIGN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("foreign_numbers", None)
+    loaded = load_task("foreign_numbers:Numbers", {"number": 6})
+    with Run.create(tmp_path / "r", loaded, model="sim:perfect", k=2, max_samples=4) as run:
+        run.solve()
+    sys.modules.pop("foreign_numbers")
+    (tmp_path / "imported").unlink()
+    return run.directory
+
+
+def test_an_answer_to_a_stuck_step_is_checked_by_the_rules_and_left(tmp_path: Path) -> None:
+    directory, desk = stuck(tmp_path), Desk()
+    (ask,) = desk.queue(directory)["asks"]
+    assert (ask["step"], ask["kind"], ask["samples"]) == (1, "step", 2)
+    assert "Find the one next move" in ask["prompt"][-1][1]
+    assert "malformed" in desk.answer(directory, 1, "no move", candidate=False).refused
+    assert "invalid" in desk.answer(directory, 1, MOVES[1], candidate=False).refused
+    assert "empty" in desk.answer(directory, 1, "", candidate=False).refused
+    assert "longer than" in desk.answer(directory, 1, "x" * (LONGEST + 1), candidate=False).refused
+    assert "does not wait" in desk.answer(directory, 2, MOVES[0], candidate=False).refused
+    with pytest.raises(UsageError, match="by a reply"):
+        desk.answer(directory, 1, MOVES[0], candidate=True)
+    assert LeftAnswers(directory).all() == []
+    assert desk.answer(directory, 1, MOVES[0], candidate=False).refused == ""
+    assert [each.reply for each in LeftAnswers(directory).all()] == [MOVES[0]]
+    assert desk.queue(directory)["asks"][0]["left"]
+
+
+def test_without_a_word_of_the_user_no_code_is_imported_and_the_page_says_what_to_type(numbers: Path) -> None:
+    desk = Desk()
+    queue = desk.queue(numbers)
+    assert [each["step"] for each in queue["asks"]] == [1, 4]
+    assert queue["asks"][0]["prompt"] == []
+    assert queue["asks"][0]["replies"]
+    assert "--task foreign_numbers:Numbers" in queue["needs"]
+    with pytest.raises(UsageError, match="--task foreign_numbers:Numbers"):
+        desk.answer(numbers, 1, "1", candidate=False)
+    assert not Path("imported").exists()
+
+
+@pytest.mark.parametrize("trusted", [Trusted("foreign_numbers:Numbers"), Trusted(directories=True)])
+def test_a_task_that_the_user_names_or_trusts_reads_the_answers(numbers: Path, trusted: Trusted) -> None:
+    desk = Desk(trusted)
+    queue = desk.queue(numbers)
+    assert queue["needs"] == ""
+    assert [each["prompt"][-1][1] for each in queue["asks"]] == ["number 1", "number 4"]
+    assert "malformed" in desk.answer(numbers, 4, "four", candidate=False).refused
+    assert "decided already" in desk.answer(numbers, 2, "-2", candidate=False).refused
+    assert desk.answer(numbers, 2, "2", candidate=False).refused == ""
+    assert "no item" in desk.answer(numbers, 9, "9", candidate=False).refused
+    assert desk.answer(numbers, 4, "4", candidate=False).refused == ""
+    assert [(each.step, each.reply) for each in LeftAnswers(numbers).all()] == [(4, "4")]
+
+
+def test_a_candidate_of_the_ballot_is_taken_as_it_stands(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"k": 9, "max_samples": 9, "retry_temperature": None, "seed": 3, "model": "sim:perfect,error=.5"}
+    with Run.create(tmp_path / "r", load_task("tests.run.test_review:Torn", {}), **how) as run:
+        run.solve()
+    desk = Desk(Trusted(directories=True))
+    ask = desk.queue(run.directory)["asks"][0]
+    assert {"1", "7"} <= {row["value"] for row in ask["ballot"]}
+    assert "invalid" in desk.answer(run.directory, 1, "8", candidate=True).refused
+    assert desk.answer(run.directory, 1, "1", candidate=True).refused == ""
+    with Run.open(run.directory, task=Torn()) as again:
+        again.solve()
+        assert next(again.steps()).answer == 1

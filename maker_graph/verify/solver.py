@@ -40,11 +40,40 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
     try:
         given, asked = [read_statement(each) for each in premises], read_statement(step)
         formulas = _Formulas(whole)
-        kept = [formulas.statement(each) for each in given]
-        broken = formulas.not_true(asked)
+        found = _said(given, asked, formulas, conclusive, seconds)
+        if formulas.odd_roots and not isinstance(found, Unknown):  # some say that (-8)^(1/3) is -2
+            other = _said(given, asked, _Formulas(whole, signed=True), conclusive, seconds)
+            if type(found) is not type(other):
+                return Unknown("an odd root of a negative number has two meanings, and it depends on which is meant")
     except (Unreadable, NoValue) as error:
         return Unknown(str(error))
-    z3 = _Z3(formulas, seconds * _OF_THE_TIME / 3)
+    if isinstance(found, str):
+        raise Invalid(found)
+    return found
+
+
+def _said(
+    given: Sequence[Statement], asked: Statement, formulas: "_Formulas", conclusive: bool, seconds: float
+) -> Verification | str:
+    """Return a verdict; a text is the reason why the step is invalid."""
+    try:
+        return _verdict(given, asked, formulas, conclusive, seconds)
+    except Invalid as error:
+        return str(error)
+
+
+def _verdict(
+    given: Sequence[Statement], asked: Statement, formulas: "_Formulas", conclusive: bool, seconds: float
+) -> Verification:
+    """Return what Z3 says with one meaning of roots.
+
+    Raises:
+        Invalid: the step does not follow.
+        NoValue: an expression has no meaning.
+    """
+    kept = [formulas.statement(each) for each in given]
+    broken = formulas.not_true(asked)
+    z3 = _Z3(formulas, seconds * _OF_THE_TIME / (6 if formulas.odd_roots else 3))
     possible = z3.case(*kept)
     if possible is None:
         return Unknown("the premises contradict each other, and from that anything follows")
@@ -55,7 +84,7 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
         return case
     if isinstance(possible, Unknown):
         return Unknown("it is not known whether the premises contradict each other")
-    counted = [name for name in whole if name in formulas.names]
+    counted = [name for name in formulas.whole if name in formulas.names]
     return _follows(given, asked, counted, conclusive, alone=z3.case(broken))
 
 
@@ -121,13 +150,21 @@ class _Formulas:
         names: the names so far, with what Z3 has for them.
         facts: what is true of new numbers.
         defined: the conditions under which the expressions so far have a value.
+        whole: the names that stand for whole numbers.
+        odd_roots: whether there is an odd root, such as x^(1/3), so far.
+
+    Args:
+        whole: see there.
+        signed: whether an odd root of a negative number is negative; without, it has no value.
     """
 
-    def __init__(self, whole: Collection[str]) -> None:
+    def __init__(self, whole: Collection[str], *, signed: bool = False) -> None:
         import z3  # noqa: PLC0415  only this process waits for it
 
         self._z3 = z3
-        self._whole = whole
+        self.whole = whole
+        self.odd_roots = False
+        self._signed = signed
         self.names: dict[str, Any] = {}
         self.facts: list[Any] = []
         self.defined: list[Any] = []
@@ -207,9 +244,9 @@ class _Formulas:
 
     def _named(self, name: str) -> Any:
         if name not in self.names:
-            self.names[name] = self._z3.Int(name) if name in self._whole else self._z3.Real(name)
+            self.names[name] = self._z3.Int(name) if name in self.whole else self._z3.Real(name)
         known = self.names[name]
-        return self._z3.ToReal(known) if name in self._whole else known
+        return self._z3.ToReal(known) if name in self.whole else known
 
     def _quotient(self, dividend: Any, divisor: Expression) -> Any:
         if not names_in(divisor) and not _has_root(divisor):
@@ -250,6 +287,10 @@ class _Formulas:
         power = root
         for _ in range(degree - 1):
             power = power * root
+        self.odd_roots = self.odd_roots or degree % 2 == 1
+        if degree % 2 and self._signed:
+            self.facts.append(power == under)
+            return root
         self.facts.append(self._z3.Implies(under >= 0, self._z3.And(root >= 0, power == under)))
         self.defined.append(under >= 0)
         return root

@@ -91,3 +91,16 @@ def test_a_step_that_keeps_a_division_from_zero_follows(premises: list[str], ste
 def test_a_step_that_does_not_keep_it_from_zero_does_not_follow(step: str) -> None:
     with pytest.raises(Invalid, match="x = 0, y = 0 keeps the premises"):
         follows(["x = y"], step, [], True, 20)
+
+
+@pytest.mark.parametrize(
+    ("premises", "step"), [(["x^(2/3) = 4"], "x = 8"), (["x = -8"], "x^(1/3) = -2"), (["x^(1/3) = y"], "y >= 0")]
+)
+def test_what_depends_on_the_odd_root_of_a_negative_number_is_unknown(premises: list[str], step: str) -> None:
+    assert isinstance(follows(premises, step, [], True, 20), Unknown)
+
+
+def test_what_does_not_depend_on_it_is_known() -> None:
+    assert follows(["x^(1/3) = 2"], "x = 8", [], True, 20) == Valid("x = 8 follows from x^(1/3) = 2", conclusive=True)
+    with pytest.raises(Invalid):
+        follows(["x^(1/3) = 2"], "x = 9", [], True, 20)

@@ -45,6 +45,9 @@ MOST_PLANNED = 1e9
 MOST_NAMES = 30
 """So many red flags and rungs are shown."""
 
+_CHANGES = {"at work", "waits"}
+"""The states in which a run changes with time, or ends, without a change of its files."""
+
 _FILES = ("journal.db", "journal.db-wal", "journal.watermark", "settings.json", SESSION, FOLDER)
 
 
@@ -75,6 +78,7 @@ class Followed:
         self._begin()
         self._problem: tuple[str, str] | None = None
         self._replaced = False
+        self._still: View | None = None  # how it stands, if that changes with its files alone
 
     def _begin(self) -> None:
         """Forget what was read."""
@@ -92,18 +96,28 @@ class Followed:
             seconds: that it may take to catch up with the steps; with 0 none of them is read, and how far the run is shows.
         """
         files = [_file(self.directory / name) for name in _FILES]
-        behind = self._known is not None and self._step < self._known.account.steps
-        if files != self._files or behind:
+        if files != self._files or self._is_behind:
+            self._still = None
             self._read(now, seconds)
             self._files = files
+        if self._still is not None:
+            return self._still
         session = read_session(self.directory)
         self._paced(now)
         try:
-            return View(_sendable(self._listed(session)), _sendable(self._detail(session)))
+            view = View(_sendable(self._listed(session)), _sendable(self._detail(session)))
         except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
             self._begin()
             self._problem = ("unreadable", f"What it says of itself cannot be shown ({type(error).__name__}).")
             return View(self._listed(None), {})
+        if view.listed["state"] not in _CHANGES and not self._is_behind:
+            self._still = view
+        return view
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether there are steps that were not read yet."""
+        return self._known is not None and self._step < self._known.account.steps
 
     def _read(self, now: float, seconds: float) -> None:
         """Read what is new, and keep what is in the way of that."""

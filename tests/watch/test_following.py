@@ -18,6 +18,7 @@ from maker_graph import Run
 from maker_graph.errors import DamagedRun, Undecided
 from maker_graph.run.directory import opened
 from maker_graph.run.left_answers import LeftAnswers
+from maker_graph.run.session import Session
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import load_task
 from maker_graph.watch import following
@@ -80,6 +81,7 @@ def test_files_that_are_as_they_were_are_not_opened_again(tmp_path: Path) -> Non
     opened_: list[str] = []
     sys.addaudithook(lambda event, args: opened_.append(str(args[0])) if event == "sqlite3.connect" else None)
     assert followed.look(2.0).listed == first.listed
+    assert followed.look(2.0) is followed.look(3.0), "nothing of a run that ended is read again"
     assert not [each for each in opened_ if str(tmp_path) in each]
 
 
@@ -271,3 +273,12 @@ def test_steps_before_an_unreadable_one_are_counted_once(tmp_path: Path) -> None
     view = followed.look(2.0)
     assert view.detail["samples"] == Followed(followed.directory).look(2.0).detail["samples"]
     assert (view.detail["read"], view.detail["replaced"]) == (15, False)
+
+
+def test_a_run_at_work_is_looked_at_anew_for_it_may_die_without_a_change_of_its_files(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    with Session(directory, 15) as session:
+        session.say("at work", 9)
+        followed = Followed(directory)
+        assert [followed.look(now).listed["state"] for now in (0.0, 1.0)] == ["at work", "at work"]
+    assert followed.look(2.0).listed["state"] == "died"

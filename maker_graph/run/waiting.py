@@ -8,6 +8,7 @@ person can help: it waits for the next answer. Each answer is read and checked o
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from shlex import quote
 
 from maker_graph.core.guarding import guarded
 from maker_graph.errors import Undecided, UsageError
@@ -105,7 +106,7 @@ class Waiting:
     async def _wait_for_items(self) -> None:
         """Wait until no item is open, and take each answer when it comes."""
         while self._items and (number := count_open(self._run)):
-            self._warn(f"{number:,} open items wait for answers: maker-graph watch {self._run.directory}")
+            self._warn(f"{number:,} open items wait for answers: maker-graph watch {quote(str(self._run.directory))}")
             await self._wait(lambda: bool(self._for_items()))
             self.take_items()
 
@@ -116,8 +117,9 @@ class Waiting:
             TakenOver: another process has gone on with the run meanwhile.
         """
         journal, question = self._run.journal, None
+        self._forget_decided()
         if error is not None:
-            self._warn(f"Step {journal.step + 1:,} waits for an answer: maker-graph watch {self._run.directory}")
+            self._warn(f"Step {journal.step + 1:,} waits for an answer: maker-graph watch {quote(str(self._run.directory))}")
             question = None if self._session.at is None else Question.of(error, self._session.at)
         if journal.epoch is not None:
             self._session.say("waits", journal.epoch, question=question)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from maker_graph.core.guarding import AnyTask, guarded
@@ -133,7 +134,7 @@ class Desk:
             return ""
         return shown(
             f"The task of this run is code ({settings.task}), which is not imported to watch it. To see the questions and to "
-            f"answer here, start: maker-graph watch {directory} --task {settings.task}",
+            f"answer here, start: maker-graph watch {quote(str(directory))} --task {quote(settings.task)}",
             600,
         )
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from maker_graph.core.characters import visible
@@ -236,7 +237,7 @@ class Followed:
         price = not known.account.spent.unpriced and not known.settings.simulated
         return {
             "id": known.settings.id,
-            "path": visible(str(self.directory)),
+            "path": visible(quote(str(self.directory))),
             "read": self._step,
             "replaced": self._replaced,
             "samples": max(spent.samples, counts.samples),

@@ -110,6 +110,7 @@ async def test_a_waiting_run_goes_on_with_each_answer_to_its_end(tmp_path: Path)
         work = asyncio.ensure_future(run.asolve(wait=True))
         for step, reply in enumerate([*MOVES, LAST], start=1):
             await until(lambda step=step: asked(run.directory) == ("waits", True, step))  # type: ignore[misc]  # a default of its own
+            assert LeftAnswers(run.directory).all() == [], "what is decided waits no longer"
             LeftAnswers(run.directory).leave(step, reply, head(run.directory))
         result = await work
         assert (result["verdict"], result["steps"]) == ("proved", 3)

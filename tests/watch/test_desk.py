@@ -1,6 +1,7 @@
 """An answer is read and checked before it is left; the task of somebody's is imported only if the user said so."""
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from maker_graph.run.left_answers import LONGEST, LeftAnswers
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import load_task
 from maker_graph.watch.desk import Desk, Trusted
+from maker_graph.watch.following import Followed
 from tests.run.test_review import Torn
 from tests.run.test_waiting import MOVES, STUCK
 from tests.watch.test_following import FOREIGN
@@ -125,3 +127,16 @@ def test_runs_that_say_they_are_the_same_have_tasks_of_their_own(tmp_path: Path)
     desk._task(one, settings_of(one))
     (two / "settings.json").write_text(json.dumps({**kept, "options": {**kept["options"], "disks": 5}}))
     assert desk._task(two, settings_of(two)).disks == 5  # type: ignore[union-attr]  # it is Hanoi
+
+
+def test_a_command_that_is_shown_can_be_typed_whatever_the_names_are(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs; touch taken #"
+    folder.mkdir()
+    directory = stuck(folder)
+    kept = json.loads((directory / "settings.json").read_text())
+    (directory / "settings.json").write_text(json.dumps({**kept, "task": "a:B; touch taken"}))
+    needs = Desk()._missing(directory, settings_of(directory))
+    command = shlex.split(needs[needs.index("maker-graph watch") :])
+    assert command == ["maker-graph", "watch", str(directory), "--task", "a:B; touch taken"]
+    (directory / "settings.json").write_text(json.dumps(kept))
+    assert shlex.split(Followed(directory).look(0.0).detail["path"]) == [str(directory)]

@@ -162,6 +162,7 @@ def test_when_the_server_comes_back_the_page_does_too(
     pid = next(int(path.stem) for path in tmp_path.glob("*.out") if int(path.stem) != child.pid)
     with opened_tab(chromium, url) as (tab, _, _):
         expect(tab.locator("#line")).to_have_text("live")
+        expect(tab.locator(".about h2")).to_be_visible()
         os.kill(pid, signal.SIGSTOP)
         before = steps_shown(tab)
         os.kill(pid, signal.SIGCONT)

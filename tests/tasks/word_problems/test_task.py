@@ -90,6 +90,7 @@ def test_a_prompt_shows_its_own_problem_what_is_known_and_the_question_and_nothi
         ({"problems": 0}, "problems"),
         ({"steps": 0}, "steps"),
         ({"numbers": 2}, "numbers"),
+        ({"numbers": 10**9}, "numbers must be at most 1,000,000"),
         ({"kinds": "sum,square"}, "kinds are all, or some of sum"),
         ({"kinds": ""}, "kinds"),
         ({"unison": 1.5}, "unison is a share"),
@@ -101,6 +102,11 @@ def test_a_prompt_shows_its_own_problem_what_is_known_and_the_question_and_nothi
 def test_options_out_of_range_are_told(options: dict[str, Any], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         WordProblems(**options)
+
+
+def test_a_problem_that_a_run_comes_to_late_can_be_made_too() -> None:
+    task = WordProblems(21, kinds="equation", numbers=8)
+    assert len(task.problem(20).steps) == 3
 
 
 def test_without_verify_there_is_no_verifier() -> None:

@@ -29,7 +29,7 @@ from maker_graph.calibration.trials import majority_of
 from maker_graph.calibration.votes import in_words, read_votes
 from maker_graph.core.answers import candidate_of
 from maker_graph.core.canonical import JSON, sorted_json
-from maker_graph.core.emitting import Emit, kept_emit
+from maker_graph.core.emitting import Emit, emit_of, kept_emit
 from maker_graph.core.guarding import AnyTask, Guarded, guarded
 from maker_graph.core.items import Items
 from maker_graph.core.spending import Account, Spent
@@ -39,7 +39,7 @@ from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.models.calls import Calls
 from maker_graph.models.names import info_of
-from maker_graph.models.pricing import Price, price_for
+from maker_graph.models.pricing import Price, other_price, own_prices, price_for
 from maker_graph.models.resolving import model_for
 from maker_graph.run.account import Limits
 from maker_graph.run.cascades import CascadeFile, ChosenCascade, ExpectedRows, RungFile
@@ -102,6 +102,17 @@ class Sampling:
             raise UsageError(
                 f"Each labelled row needs {SAMPLES} samples at least, for rules of five votes, not {self.samples}."
             )
+
+    def prices(self, own: str | None, max_cost: float | None = None) -> tuple[Price | None, Price | None]:
+        """Return what a request of the model costs, and one of whoever writes its answers; None if that is not known.
+
+        Raises:
+            UsageError: `own` is no price, or one is needed and not known.
+        """
+        said, emit = own_prices(own), emit_of(self.emit)
+        price = price_for(self.model, said.get(self.model, said.get("")), max_cost)
+        writer = None if emit is None else emit.writer
+        return price, price if writer in {None, self.model} else other_price(writer, max_cost, said.get(writer or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +248,7 @@ def choose_by_labels(
         max_cost: USD; it stops before more are spent, those of earlier calls included.
         max_calls: requests, failed ones included.
         max_minutes: at work.
-        price: USD per million tokens, "input,output", if not the list price.
+        price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
         concurrency: samples in flight at once.
         calls: how requests are made.
         probe: whether a real model is asked first whether a cache answers.
@@ -263,7 +274,7 @@ def choose_by_labels(
     digest = digest_of(requests, goal)
     if not rows.voted:
         return _unmeasured(loaded, how, rows, digest)
-    asked_price = price_for(how.model, price, max_cost)
+    prices = how.prices(price, max_cost)
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -274,7 +285,7 @@ def choose_by_labels(
         ) from None
     files = [folder / f"t{in_words(each.temperature or (0, 0))}.jsonl" for each in requests]
     limits = Limits(max_cost, max_calls, max_minutes)
-    asking = _Asking(loaded, how, rows.task, asked_price, limits, concurrency, calls, probe)
+    asking = _Asking(loaded, how, rows.task, prices, limits, concurrency, calls, probe)
     account = _asked(asking, list(zip(files, requests, strict=True)), progress, warn)
     return chosen_from(loaded, how, goal, rows, files, digest=digest, account=account)
 
@@ -299,7 +310,7 @@ class _Asking:
     loaded: LoadedTask
     how: Sampling
     task: Items
-    price: Price | None
+    prices: tuple[Price | None, Price | None]
     limits: Limits
     concurrency: int
     calls: Calls | None
@@ -328,7 +339,8 @@ def _asked(
                 asking.task,
                 model_for(name, asking.loaded.task, calibration.request.seed),
                 name,
-                price=asking.price,
+                price=asking.prices[0],
+                form_price=asking.prices[1],
                 limits=left(asking.limits, others),
                 concurrency=asking.concurrency,
                 calls=asking.calls,

@@ -192,6 +192,12 @@ class Calibration:
         steps = [step for (name, _), step in self.steps.items() if name == model]
         return max(1, round(sum(step.input for step in steps) / max(1, sum(len(step.sequence) for step in steps))))
 
+    def mean_price(self, model: str) -> tuple[float, float]:
+        """Return what a million tokens of `model` and of whoever wrote its answers cost on average, as input and as output."""
+        steps = [step for (name, _), step in self.steps.items() if name == model]
+        each = 1e6 * sum(step.cost for step in steps) / max(1, sum(step.input + sum(step.lengths) for step in steps))
+        return each, each
+
     def missing(self, model: str) -> list[int]:
         """Return the steps that `model` was not asked yet, in the order in which they were drawn."""
         return [step for step in drawn_steps(self.request) if (model, step) not in self.steps]

@@ -36,7 +36,7 @@ from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.emitting import AnySampler, sampler_for
 from maker_graph.models.names import info_of
-from maker_graph.models.pricing import FREE, Price, other_price
+from maker_graph.models.pricing import FREE, Price
 from maker_graph.models.rehearsing import rehearsed
 from maker_graph.models.resolving import resolve_model
 from maker_graph.run.account import NOT_KNOWN, Ledger, Limits
@@ -51,6 +51,7 @@ async def calibrate(
     name: str,
     *,
     price: Price | None = None,
+    form_price: Price | None = None,
     limits: Limits = Limits(),  # noqa: B008  immutable
     concurrency: int = 16,
     calls: Calls | None = None,
@@ -59,6 +60,8 @@ async def calibrate(
     warn: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Ask `model`, which goes by `name`, all steps that are missing in `calibration`; `progress` is told of each.
+
+    `price` is that of a request of `model`, `form_price` that of the model that writes the answers, if it is another.
 
     The limits are those of the file: what was spent in earlier calls counts, also what was under way when one was killed.
 
@@ -79,7 +82,7 @@ async def calibrate(
     emit = emit_of(request.emit)
     of_form = price
     if emit is not None and emit.writer is not None:
-        of_form = priced(other_price(emit.writer, limits.cost), emit.writer) or NOT_KNOWN
+        of_form = priced(form_price, emit.writer) or NOT_KNOWN
         emit = replace(emit, model=resolve_model(emit.writer, seed=request.seed), calls=Calls(meter=ledger.at(of_form)))
     voting = Voting(temperature=request.temperature, max_tokens=max_tokens, seed=request.seed, stop=request.stop, emit=emit)
     sampler = sampler_for(

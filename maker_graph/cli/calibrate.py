@@ -23,6 +23,8 @@ from maker_graph.cli.options import (
     Rpm,
     Sets,
     Source,
+    StopAt,
+    Structured,
     Target,
     TaskName,
     TemperatureOption,
@@ -30,10 +32,11 @@ from maker_graph.cli.options import (
     parse_temperature,
     parse_temperatures,
     task_named,
+    unescaped,
 )
 from maker_graph.cli.output import tell
 from maker_graph.cli.task_command import TaskCommand
-from maker_graph.core.emitting import kept_emit
+from maker_graph.core.emitting import emit_of, kept_emit
 from maker_graph.core.voting import MAX_TOKENS as PAPERS_CAP
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
@@ -42,6 +45,7 @@ from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.statistics.forecast import TARGET
 
 if TYPE_CHECKING:
+    from maker_graph.models.pricing import Price
     from maker_graph.tasks.loading import LoadedTask
 
 SAMPLES_AT_EACH = 8
@@ -99,6 +103,8 @@ def calibrate_command(
         bool,
         typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, and show how alike they err."),
     ] = False,
+    stop: StopAt = None,
+    structured: Structured = False,
     emit: EmitBy = None,
     truth: Annotated[
         bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
@@ -123,7 +129,7 @@ def calibrate_command(
     from maker_graph.calibration.lines import CalibrationRequest
     from maker_graph.calibration.steps import calibratable_steps, part_named, see_varies
     from maker_graph.cli.calibrating import Measuring, at_temperature, measured, show_measured
-    from maker_graph.models.pricing import price_for
+    from maker_graph.models.pricing import own_prices
     from maker_graph.models.resolving import model_for
     from maker_graph.run.account import Limits
 
@@ -162,6 +168,8 @@ def calibrate_command(
         labels=labels,
         variants=variants,
         use=use,
+        stop=[unescaped(each) for each in stop or []],
+        structured=structured,
         emit=kept_emit(emit),
     )
     at = [info_of(models[0]).suited(Voting(temperature=heat)).temperatures for heat in heats]
@@ -173,8 +181,8 @@ def calibrate_command(
     measuring = Measuring(
         loaded=loaded,
         chats={name: model_for(name, loaded.task, seed) for name in models},
-        prices={name: price_for(name, price, max_cost) for name in models},
-        price=price,
+        prices=_prices(models, emit, price, max_cost),
+        own=own_prices(price),
         limits=Limits(max_cost, max_calls, max_minutes),
         concurrency=concurrency,
         requests=(rpm, timeout, patience),
@@ -189,6 +197,22 @@ def calibrate_command(
         return Ending(result={"file": str(out), "results": plainly, "spent": found.spent})
     plain = {"files": [str(file) for file in files], "results": plainly, "temperatures": found.worth, "spent": found.spent}
     return Ending(result=plain)
+
+
+def _prices(models: Sequence[str], emit: str | None, own: str | None, max_cost: float | None) -> "dict[str, Price | None]":
+    """Return what a request of each model costs, and one of whoever writes the answers; None if that is not known.
+
+    Raises:
+        UsageError: a price is of a model that is not asked, or is needed and not known.
+    """
+    from maker_graph.models.pricing import other_price, own_prices, price_for
+
+    said, how = own_prices(own), emit_of(emit)
+    writers = [] if how is None or how.writer is None else [how.writer]
+    if strange := sorted(said.keys() - {"", *models, *writers}):
+        raise UsageError(f"--price names {strange[0]}, which is not asked: {', '.join([*models, *writers])} are.")
+    prices = {name: other_price(name, max_cost, said.get(name)) for name in writers}
+    return prices | {name: price_for(name, said.get(name, said.get("")), max_cost) for name in models}
 
 
 def _labels_of(file: Path, loaded: "LoadedTask", part: str, among: Sequence[int]) -> tuple[dict[int, str | None], str]:
@@ -216,5 +240,7 @@ def _see_options(models: Sequence[str], temperature: str, temperatures: str | No
         raise UsageError("--temperature is how a run samples, --temperatures are several to compare: give one of them.")
     if temperatures is None and temperature == "auto" and len({info_of(name).temperature for name in models}) > 1:
         raise UsageError("These models are sampled at different temperatures: say with --temperature at which all of them are.")
-    if price is not None and len(models) > 1:
-        raise UsageError("--price is of one model: calibrate several at their list prices, or one after the other.")
+    from maker_graph.models.pricing import own_prices
+
+    if "" in own_prices(price) and len(models) > 1:
+        raise UsageError("--price says what one model costs: of several, say 'model=IN,OUT; model=IN,OUT'.")

@@ -17,6 +17,7 @@ from maker_graph.calibration.votes import in_words
 from maker_graph.calibration.worth import Worth, worth_of
 from maker_graph.cli.calibrated import calls_of, progress_of, show_results, show_temperatures, spent_on
 from maker_graph.cli.output import tell
+from maker_graph.core.emitting import emit_of
 from maker_graph.models.pricing import Price, list_price, parse_price
 from maker_graph.run.account import Limits
 from maker_graph.tasks.loading import LoadedTask
@@ -29,8 +30,8 @@ class Measuring:
     Attributes:
         loaded: the task.
         chats: model -> the chat model.
-        prices: model -> its price, None if not known.
-        price: as the user gave it, None for list prices.
+        prices: model -> its price, None if not known; that of the model that writes the answers too, if it is another.
+        own: the user's own prices, by model; that of the only model may be under "".
         limits: of all files together.
         concurrency: samples in flight at once.
         requests: per minute at most; seconds until one is given up; minutes for which an outage is waited out.
@@ -41,7 +42,7 @@ class Measuring:
     loaded: LoadedTask
     chats: Mapping[str, BaseChatModel]
     prices: Mapping[str, Price | None]
-    price: str | None
+    own: Mapping[str, str]
     limits: Limits
     concurrency: int
     requests: tuple[float | None, float | None, float]
@@ -96,6 +97,8 @@ def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]
     """Ask all models what is missing in one file; the others have spent their part of what may be spent."""
     results = []
     rpm, timeout, patience = how.requests
+    emit = emit_of(calibration.request.emit)
+    writer = None if emit is None else emit.writer
     for name in calibration.request.models:
         with progress_of(calibration, name, quiet=how.quiet) as progress:
             measuring = calibrate(
@@ -104,6 +107,7 @@ def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]
                 how.chats[name],
                 name,
                 price=how.prices[name],
+                form_price=how.prices.get(writer or ""),
                 limits=left(how.limits, [other.account() for other in others]),
                 concurrency=how.concurrency,
                 calls=calls_of(rpm, timeout, patience),
@@ -112,6 +116,11 @@ def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]
                 warn=tell,
             )
             asyncio.run(measuring)
-        listed = parse_price(how.price) if how.price is not None else list_price(name, calibration.mean_input(name))
-        results.append(calibration.conclude(name, None if listed is None else (listed.input, listed.output)))
+        if writer is None:
+            own = how.own.get(name, how.own.get(""))
+            listed = list_price(name, calibration.mean_input(name)) if own is None else parse_price(own)
+            price = None if listed is None else (listed.input, listed.output)
+        else:
+            price = None if None in {how.prices[name], how.prices[writer]} else calibration.mean_price(name)
+        results.append(calibration.conclude(name, price))
     return results

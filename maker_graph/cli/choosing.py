@@ -28,12 +28,13 @@ from maker_graph.calibration.labelled import PlanGoal
 from maker_graph.cli.calibrated import calls_of
 from maker_graph.cli.output import console, shown, tell
 from maker_graph.core.characters import visible
+from maker_graph.core.emitting import emit_of
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles, is_there
 from maker_graph.models.names import info_of
-from maker_graph.models.pricing import FREE, price_for
+from maker_graph.models.pricing import FREE
 from maker_graph.models.prompts import as_pairs
 from maker_graph.run.cascades import rungs_of
 from maker_graph.run.database import Fsync
@@ -169,24 +170,27 @@ class ByLabels:
         yield f"{total:,} labelled rows: {', '.join([*parts, f'{voted:,} are measured'])}."
         if not voted:
             return
-        calls = voted * how.samples * len(self._asked)
+        samples = voted * how.samples * len(self._asked)
+        calls = samples * (1 if emit_of(how.emit) is None else 2)
         yield (
             f"Measured before the run: {how.samples} samples of each row at each of the temperatures {heats}, {calls:,} calls"
-            f"{self._most(calls)}. They are kept in {folder}. Where this command stops, call it again: nothing is paid twice."
+            f"{self._most(samples)}. They are kept in {folder}. Where this command stops, call it again: nothing is paid twice."
         )
 
-    def _most(self, calls: int) -> str:
-        """Return what so many calls may cost at most, in words; nothing if no price is known."""
-        price = price_for(self._sampling.model, self._kept["price"], None)
-        if price is None or price == FREE or info_of(self._sampling.model).ships:
+    def _most(self, samples: int) -> str:
+        """Return what so many samples may cost at most, in words; nothing if no price is known."""
+        (price, of_form), emit = self._sampling.prices(self._kept["price"]), emit_of(self._sampling.emit)
+        if of_form is None or price is None or price == FREE or info_of(self._sampling.model).ships:
             return ""
         task = guarded(self._rows.task)
         asked = as_pairs(task.prompt({self._rows.task.place: self._rows.voted[0]}))
         examples = sum(len(str(each.item)) + len(each.reply) for each in self._rows.task.examples[:5])
         read = (len(str(asked)) + examples) // 4
         cap = self._asked[0].max_tokens[self._sampling.model]
-        most = calls * price({"input": read, "cached": 0, "output": cap})
-        return f", up to ${most:,.2f} if every reply fills its {cap} tokens"
+        each = price({"input": read, "cached": 0, "output": cap})
+        if emit is not None:
+            each += of_form({"input": read + cap, "cached": 0, "output": emit.max_tokens or cap})
+        return f", up to ${samples * each:,.2f} if every reply fills its {cap} tokens"
 
 
 def _see_left_to_labels(voted: Mapping[str, Any]) -> None:

@@ -64,6 +64,20 @@ MaxTokens = Annotated[
 ]
 
 
+StopAt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stop",
+        metavar="TEXT",
+        help="A text at which a reply ends, such as '\\n'; give it again for each. Not all models take it.",
+    ),
+]
+"""Texts at which a reply ends."""
+
+Structured = Annotated[
+    bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
+]
+
 EmitBy = Annotated[
     str | None,
     typer.Option(

@@ -37,6 +37,8 @@ from maker_graph.cli.options import (
     RunName,
     Sets,
     Source,
+    StopAt,
+    Structured,
     TaskName,
     TemperatureOption,
     TestCommand,
@@ -210,15 +212,8 @@ def run_command(
             "--variants", help="Ask each sample one of the task's equivalent questions, such as other names of the pegs."
         ),
     ] = False,
-    stop: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TEXT", help="A text at which a reply ends, such as '\\n'; give it again for each. Not all models take it."
-        ),
-    ] = None,
-    structured: Annotated[
-        bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
-    ] = False,
+    stop: StopAt = None,
+    structured: Structured = False,
     emit: EmitBy = None,
     test: TestCommand = None,
     test_seconds: TestSeconds = None,

@@ -151,14 +151,14 @@ def prices_of(settings: Settings, options: RunOptions) -> Prices:
     def other(name: str | None) -> Price | None:
         return other_price(name, most, own.get(name or ""))
 
+    def named(name: str) -> Price | None:
+        return price_for(name, of_run, most) if name == settings.model else other(name)
+
     return Prices(
         price_for(settings.model, of_run, most),
         other(settings.ladder.model),
         other(options.draft_model),
         {name: other(part.model) for name, part in settings.parts.items() if part.model is not None},
-        [
-            price_for(rung.model, of_run, most) if rung.model == settings.model else other(rung.model)
-            for rung in settings.cascade
-        ],
-        {name: other(name) for name in settings.writers},
+        [named(rung.model) for rung in settings.cascade],
+        {name: named(name) for name in settings.writers},
     )

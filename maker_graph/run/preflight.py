@@ -5,7 +5,7 @@ from maker_graph.core.items import Items
 from maker_graph.core.task import Predicts
 from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles, file_named
-from maker_graph.models.names import info_of
+from maker_graph.models.names import TINY, info_of
 from maker_graph.run.cascades import CascadeFile
 from maker_graph.run.drift import NOTE as EXPECTED
 from maker_graph.run.options import RunOptions, prices_of
@@ -47,6 +47,8 @@ def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
         drafter = options.draft_model or settings.model
         if not info_of(drafter).drafts and not isinstance(inside, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
+    if settings.emits and TINY in settings.models:
+        raise UsageError(f"{TINY} replies to the prompts that it was trained on, and to no others: leave emit out.")
     for name in settings.writers:
         resolve_model(name, seed=settings.voting.seed)
     for name in (*settings.voters, *([] if options.draft_model is None else [options.draft_model])):

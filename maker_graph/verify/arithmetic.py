@@ -6,7 +6,7 @@ from maker_graph.core.verifying import Unknown, Valid, Verification
 from maker_graph.errors import Invalid
 from maker_graph.verify.language import Unreadable, read_expression, read_statement
 from maker_graph.verify.trees import Relation, names_in, short, shown_number, written
-from maker_graph.verify.values import NoValue, holds, value
+from maker_graph.verify.values import NoValue, exact, holds, value
 
 
 def read_value(text: str) -> Fraction:
@@ -53,7 +53,7 @@ def arithmetic(statement: str, *, conclusive: bool = False) -> Verification:
     raise Invalid(f"{short(written(tree))} is false")
 
 
-def equals(text: str, expected: str | Fraction | int, *, conclusive: bool = True) -> Verification:
+def equals(text: str, expected: str | Fraction | float, *, conclusive: bool = True) -> Verification:
     """Return whether the value of an expression is the expected one, exactly.
 
     >>> equals("3/4", "0.75")
@@ -61,14 +61,14 @@ def equals(text: str, expected: str | Fraction | int, *, conclusive: bool = True
 
     Args:
         text: the expression that a model wrote, without names.
-        expected: the value that a program has found, or an expression for it.
+        expected: the value that a program has found, or an expression for it. A float counts as its shortest decimal.
         conclusive: what the verdict says if they are equal; False if the expected value is only a condition.
 
     Raises:
         Invalid: the values differ.
         ValueError: the expected one cannot be read, or has no value.
     """
-    wanted = read_value(expected) if isinstance(expected, str) else Fraction(expected)
+    wanted = read_value(expected) if isinstance(expected, str) else exact(expected)
     try:
         tree = read_expression(text)
         found = value(tree)

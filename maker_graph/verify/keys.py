@@ -10,7 +10,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.verify.language import read_expression
 from maker_graph.verify.polynomials import Monomial, Polynomial, Quotient, degree, names_of, plus, quotient_of, scaled, times
 from maker_graph.verify.trees import Expression, Name, Negative, Number, Operation, written
-from maker_graph.verify.values import NoValue
+from maker_graph.verify.values import MAX_BITS, NoValue, bits
 
 _MAX_BITS = 1_500
 """Of a coefficient on the way to what two polynomials share."""
@@ -19,10 +19,12 @@ _MAX_BITS = 1_500
 def canonical_expression(answer: JSON) -> JSON:
     """Return the key of an expression, for `key=`.
 
-    - A number has its exact value: `1/2`, `0.5`, `50%` and `2/4` have the key `1/2`. A float counts as its shortest decimal.
+    - A rational number has its exact value: `1/2`, `0.5`, `50%` and `2/4` have the key `1/2`. A float counts as its shortest
+      decimal.
     - A polynomial is multiplied out and sorted; of a quotient with one name what both sides share is taken away. Quotients of
       several names that share a factor may keep different keys: then equal answers are two votes.
-    - Any other expression, such as one with an irrational root, is written in one way, with its spaces.
+    - Any other expression is written in one way, with its spaces. So equal numbers with irrational roots, such as `sqrt(8)` and
+      `2*sqrt(2)`, keep two keys.
     - A text that cannot be read is its own key, so two such texts are equal only if they are identical.
 
     Where a denominator is zero is not looked at: `x^2/x` has the key `x`.
@@ -61,7 +63,10 @@ def _reduced(quotient: Quotient) -> Quotient:
     elif (ratio := upper[_first(upper)] / lower[_first(lower)]) and scaled(lower, ratio) == upper:
         upper, lower = {(): ratio}, {(): Fraction(1)}
     leading = 1 / lower[_first(lower)]
-    return Quotient(scaled(upper, leading), scaled(lower, leading))
+    found = Quotient(scaled(upper, leading), scaled(lower, leading))
+    if any(bits(number) > MAX_BITS for side in found for number in side.values()):
+        raise NoValue("a number that is too large")
+    return found
 
 
 def _order(monomial: Monomial) -> tuple[int, list[tuple[str, int]]]:

@@ -229,9 +229,13 @@ class Reader:
 
     def _product(self) -> Expression | Statement:
         left = self._signed()
-        measured = self._has_unit(left)
+        measured, below = self._has_unit(left), False
         while sign := self._take("*", "/"):
+            first = self._next
             right = self._signed()
+            if below and first.kind == "name":
+                raise Unreadable("units behind a divisor have two meanings; write 150 km / (60 km/h) or (150 km / 60 km)/h")
+            below = sign == "/" and (first.kind in {"number", "money"} or first.text == "-") and self._has_unit(right)
             if sign == "/" and right is self._bare and not measured:
                 raise Unreadable("a number divided by a quantity needs brackets: write (1/2) km or 1/(2 km)")
             measured = measured or self._has_unit(right)
@@ -245,6 +249,8 @@ class Reader:
         number = self._power()
         if self._next.kind != "name" or self._next.text not in self._units:
             return number
+        if self._has_unit(number):
+            self._refuse()
         quantity = Operation("*", _expression(number), _expression(self._power()))
         self._bare = quantity
         return quantity

@@ -9,6 +9,7 @@ What was cut off, and a child that died, is `Unknown` with the reason: never val
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pickle
@@ -20,7 +21,7 @@ import weakref
 from collections.abc import Callable
 from functools import cache
 from math import inf
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
 from maker_graph.core import checks
@@ -162,16 +163,25 @@ class Worker:
             Invalid: it says so.
             UsageError: it failed in another way.
         """
-        asked = pickle.dumps((function, given, seconds))
+        try:
+            asked = pickle.dumps((function, given, seconds))
+        except Exception as error:
+            why = f"{type(error).__name__}: {str(error)[:200]}"
+            raise UsageError(
+                f"A verifier was called with what cannot be sent to another process ({why}): give it plain data."
+            ) from error
         with self._lock:
             if self._child is None or not self._child.alive:
                 self.close()
-                self._child = _Child(self.megabytes, self._imports)
+                try:
+                    self._child = _Child(self.megabytes, self._imports)
+                except OSError as error:  # the machine has no room for another process
+                    return Unknown(f"the process of the verification could not be started ({error})")
             found: tuple[str, Any] | None = None
             try:
                 found = self._child.ask(asked, seconds)
             finally:  # also when this thread is interrupted: a late answer is never that to another question
-                if found is None or found[0] in {GAVE_UP, _DIED}:
+                if found is None or found[0] in {GAVE_UP, _DIED} or not self._child.ready:
                     self.close()
         return _verdict(found, seconds)
 
@@ -211,8 +221,8 @@ class _Child:
             raise UsageError(
                 "A verifier within limits runs in another interpreter, and sys.executable does not say where one is."
             )
-        child_reads, self._asks = Pipe(duplex=False)
-        self._answers, child_writes = Pipe(duplex=False)
+        child_reads, self._asks = _pipe()
+        self._answers, child_writes = _pipe()
         path = [os.path.abspath(folder) for folder in sys.path]  # noqa: PTH100  "" is the folder that we are in
         numbers = [child_reads.fileno(), child_writes.fileno(), os.getpid(), megabytes]
         with child_reads, child_writes:
@@ -224,7 +234,7 @@ class _Child:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._started = False
+        self.ready = False
         self._finish = weakref.finalize(self, _end, self._process, os.getpid(), self._asks, self._answers)
 
     @property
@@ -235,10 +245,12 @@ class _Child:
     def ask(self, asked: bytes, seconds: float) -> tuple[str, Any] | None:
         """Return what the child answers; None if that takes too long."""
         try:
-            if not self._started:
-                if not self._answers.poll(_TO_START) or self._answer()[0] != READY:
+            if not self.ready:
+                if not self._answers.poll(_TO_START):
                     return _DIED, f"the process of the verification was not ready after {_TO_START:g} seconds"
-                self._started = True
+                if (first := self._answer())[0] != READY:
+                    return first
+                self.ready = True
             self._asks.send_bytes(asked)
             if not self._answers.poll(seconds):
                 return None
@@ -265,6 +277,17 @@ class _Child:
     def forget(self) -> None:
         """Close the pipes of a child that belongs to the process that this one was forked from."""
         self._finish()
+
+
+def _pipe() -> tuple[Connection, Connection]:
+    """Return a pipe whose ends are no standard streams: if those of this program are closed, their numbers are free."""
+    ends = os.pipe()
+    try:
+        reads, writes = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+    finally:
+        for end in ends:
+            os.close(end)
+    return Connection(reads, writable=False), Connection(writes, readable=False)
 
 
 def _end(process: subprocess.Popen[bytes], parent: int, *pipes: Connection) -> None:

@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias, assert_never
 
+from maker_graph.verify import values
 from maker_graph.verify.trees import Expression, Name, Negative, Number, Operation, Percent, Root
-from maker_graph.verify.values import DividesByZero, NoValue, power, root, value
+from maker_graph.verify.values import DividesByZero, NoValue, bits, power, root, value
 
 MAX_TERMS = 120
 """Of a polynomial; what grows beyond them has no such form. A key is made in the process of the run, within 50 milliseconds."""
 
 MAX_DEGREE = 100
 """Of a monomial."""
+
+MAX_BITS = 2_000
+"""Of a coefficient of a name; a number without names has the limit of a value."""
 
 Monomial: TypeAlias = tuple[tuple[str, int], ...]
 """Names with their exponents, by name."""
@@ -121,6 +125,9 @@ def names_of(polynomial: Polynomial) -> set[str]:
 def _small(polynomial: Polynomial, slack: int = 1) -> Polynomial:
     if len(polynomial) > slack * MAX_TERMS or any(degree(monomial) > MAX_DEGREE for monomial in polynomial):
         raise NoValue("a polynomial that is too large")
+    most = MAX_BITS if any(polynomial) else values.MAX_BITS
+    if any(bits(number) > most for number in polynomial.values()):
+        raise NoValue("a number that is too large")
     return polynomial
 
 

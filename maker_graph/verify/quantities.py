@@ -25,6 +25,7 @@ from maker_graph.verify.trees import (
     Root,
     Statement,
     names_in,
+    put,
     short,
     shown_number,
     written,
@@ -101,26 +102,84 @@ def quantities(statement: str, *, units: Mapping[str, str] | None = None, conclu
         UsageError: `units` has a text that is none.
     """
     try:
-        tree = _read(statement, units)
-        if not isinstance(tree, Relation):
-            return Unknown("one relation between quantities is asked for, such as 3 km + 200 m = 3.2 km")
-        left, right = _quantity(tree.left, units), _quantity(tree.right, units)
-    except (Unreadable, NoValue) as error:
+        tree = _relation(statement, units)
+    except Unreadable as error:
+        return Unknown(str(error))
+    try:
+        left, right = _sides(tree, units)
+    except NoValue as error:
         return Unknown(str(error))
     except DifferentUnits as error:
+        if name := _meant_otherwise(tree, units):
+            return Unknown(f"{name} has another meaning, in which the units fit: {_OTHERWISE[name][0]}")
         raise Invalid(str(error)) from None
-    said = short(statement.strip())
-    if left.units != right.units:
-        bare = next((each for each in (left, right) if not each.units), None)
-        if bare is None:
-            raise Invalid(f"{said} compares {_named(left)} with {_named(right)}")
-        if bare.number != 0:
-            return Unknown(f"one side of {said} has no unit")
+    said = short(" ".join(statement.split()))
+    if left.units != right.units and any(not side.units and side.number for side in (left, right)):
+        return Unknown(f"one side of {said} has no unit")
     one, other = left.number, right.number
     true = {"=": one == other, "!=": one != other, "<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other}
     if true[tree.sign]:
         return Valid(said, conclusive)
     raise Invalid(f"{said} is false: the left side is {_shown(left)}, and the right side is {_shown(right)}")
+
+
+_OTHERWISE: Mapping[str, tuple[str, Expression]] = {
+    "m": ("minutes", Name("min")),
+    **dict.fromkeys(("cent", "cents"), ("cents of a euro", Operation("/", Name("euro"), Number(Fraction(100))))),
+}
+"""Units that people use for something else too, and what that is."""
+
+
+def _relation(statement: str, units: Mapping[str, str] | None) -> Relation:
+    """Return a relation as it was read.
+
+    Raises:
+        Unreadable: it is none, or a name in it may be no unit.
+    """
+    tree = _read(statement, units)
+    if not isinstance(tree, Relation):
+        raise Unreadable("one relation between quantities is asked for, such as 3 km + 200 m = 3.2 km")
+    if name := _leading(tree.left) or _leading(tree.right):
+        raise Unreadable(f"{name} may be a unit or a name for something else; write 1 {name} for the unit")
+    return tree
+
+
+def _sides(relation: Relation, units: Mapping[str, str] | None) -> tuple[Quantity, Quantity]:
+    """Return the quantities on both sides of a relation.
+
+    Raises:
+        DifferentUnits: they cannot be compared, or one of them adds different units.
+    """
+    left, right = _quantity(relation.left, units), _quantity(relation.right, units)
+    if left.units != right.units and left.units and right.units:
+        raise DifferentUnits(f"{short(written(relation))} compares {_named(left)} with {_named(right)}")
+    return left, right
+
+
+def _leading(tree: Expression, *, first: bool = True) -> str | None:
+    """Return a name that a term begins with: `A` in `A = 3 m * 5 m` is hardly an ampere."""
+    match tree:
+        case Name(name):
+            return name if first else None
+        case Operation(sign, left, right):
+            return _leading(left, first=first or sign in {"+", "-"}) or _leading(right, first=sign in {"+", "-"})
+        case Negative(of) | Root(of):
+            return _leading(of, first=first)
+        case _:
+            return None
+
+
+def _meant_otherwise(relation: Relation, units: Mapping[str, str] | None) -> str | None:
+    """Return a name with another meaning in which the units fit, if there is one."""
+    for name in sorted(names_in(relation) & _OTHERWISE.keys() - (units or {}).keys()):
+        same = {each: meant for each, meant in _OTHERWISE.items() if meant == _OTHERWISE[name]}
+        try:
+            left, right = _sides(put(relation, {each: tree for each, (_, tree) in same.items()}), units)
+        except (DifferentUnits, NoValue):
+            continue
+        if left.units == right.units:
+            return name
+    return None
 
 
 def _read(text: str, units: Mapping[str, str] | None) -> Expression | Statement:

@@ -29,7 +29,7 @@ from maker_graph.verify.trees import (
     shown_number,
     written,
 )
-from maker_graph.verify.values import DividesByZero, NoValue, holds, value
+from maker_graph.verify.values import DividesByZero, NoValue, holds, settled, value
 
 _MAX_EXPONENT = 60
 _OF_THE_TIME = 0.9  # Z3 stops by itself before its process is killed
@@ -40,12 +40,40 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
     try:
         given, asked = [read_statement(each) for each in premises], read_statement(step)
         formulas = _Formulas(whole)
-        kept = [formulas.statement(each) for each in given]
-        formulas.defined.clear()  # a relation without a value is not true; a step has a value in all of its parts
-        broken = formulas.no(formulas.statement(asked), *formulas.defined)
+        found = _said(given, asked, formulas, conclusive, seconds)
+        if formulas.odd_roots and not isinstance(found, Unknown):  # some say that (-8)^(1/3) is -2
+            other = _said(given, asked, _Formulas(whole, signed=True), conclusive, seconds)
+            if type(found) is not type(other):
+                return Unknown("an odd root of a negative number has two meanings, and it depends on which is meant")
     except (Unreadable, NoValue) as error:
         return Unknown(str(error))
-    z3 = _Z3(formulas, seconds * _OF_THE_TIME / 3)
+    if isinstance(found, str):
+        raise Invalid(found)
+    return found
+
+
+def _said(
+    given: Sequence[Statement], asked: Statement, formulas: "_Formulas", conclusive: bool, seconds: float
+) -> Verification | str:
+    """Return a verdict; a text is the reason why the step is invalid."""
+    try:
+        return _verdict(given, asked, formulas, conclusive, seconds)
+    except Invalid as error:
+        return str(error)
+
+
+def _verdict(
+    given: Sequence[Statement], asked: Statement, formulas: "_Formulas", conclusive: bool, seconds: float
+) -> Verification:
+    """Return what Z3 says with one meaning of roots.
+
+    Raises:
+        Invalid: the step does not follow.
+        NoValue: an expression has no meaning.
+    """
+    kept = [formulas.statement(each) for each in given]
+    broken = formulas.not_true(asked)
+    z3 = _Z3(formulas, seconds * _OF_THE_TIME / (6 if formulas.odd_roots else 3))
     possible = z3.case(*kept)
     if possible is None:
         return Unknown("the premises contradict each other, and from that anything follows")
@@ -56,18 +84,26 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
         return case
     if isinstance(possible, Unknown):
         return Unknown("it is not known whether the premises contradict each other")
-    counted = [name for name in whole if name in formulas.names]
-    return _follows(given, asked, counted, conclusive, alone=z3.case(broken) is None)
+    counted = [name for name in formulas.whole if name in formulas.names]
+    return _follows(given, asked, counted, conclusive, alone=z3.case(broken))
 
 
-def _follows(given: Sequence[Statement], asked: Statement, counted: Sequence[str], conclusive: bool, *, alone: bool) -> Valid:
+def _follows(
+    given: Sequence[Statement],
+    asked: Statement,
+    counted: Sequence[str],
+    conclusive: bool,
+    alone: dict[str, Any] | Unknown | None,
+) -> Valid:
+    """Return what is said of a step that follows; `alone` is a case in which it is not true without the premises."""
     said = short(written(asked))
     where = f", for whole {' and '.join(counted)}" if counted else ""
     if not given:
         return Valid(f"{said} always holds{where}", conclusive)
-    if alone:
+    if alone is None:
         return Valid(f"{said} holds even without the premises{where}", conclusive=False)
-    return Valid(f"{said} follows from {', '.join(short(written(each)) for each in given)}{where}", conclusive)
+    needed = conclusive and isinstance(alone, dict)
+    return Valid(f"{said} follows from {', '.join(short(written(each)) for each in given)}{where}", needed)
 
 
 def _refuted(given: Sequence[Statement], asked: Statement, case: Mapping[str, Any]) -> Unknown:
@@ -92,14 +128,14 @@ def _refuted(given: Sequence[Statement], asked: Statement, case: Mapping[str, An
 def _truth(statement: Statement, case: Mapping[str, Fraction]) -> bool | None:
     """Say whether a statement holds, if that is known exactly."""
     try:
-        return holds(statement, case)
+        return settled(statement, lambda relation: holds(relation, case))
     except NoValue:
         return None
 
 
 def _divides_by_zero(statement: Statement, case: Mapping[str, Fraction]) -> bool:
     try:
-        holds(statement, case)
+        settled(statement, lambda relation: holds(relation, case))
     except DividesByZero:
         return True
     except NoValue:
@@ -114,23 +150,50 @@ class _Formulas:
         names: the names so far, with what Z3 has for them.
         facts: what is true of new numbers.
         defined: the conditions under which the expressions so far have a value.
+        whole: the names that stand for whole numbers.
+        odd_roots: whether there is an odd root, such as x^(1/3), so far.
+
+    Args:
+        whole: see there.
+        signed: whether an odd root of a negative number is negative; without, it has no value.
     """
 
-    def __init__(self, whole: Collection[str]) -> None:
+    def __init__(self, whole: Collection[str], *, signed: bool = False) -> None:
         import z3  # noqa: PLC0415  only this process waits for it
 
         self._z3 = z3
-        self._whole = whole
+        self.whole = whole
+        self.odd_roots = False
+        self._signed = signed
         self.names: dict[str, Any] = {}
         self.facts: list[Any] = []
         self.defined: list[Any] = []
 
-    def no(self, *formulas: Any) -> Any:
-        """Return that not all of these hold."""
-        return self._z3.Not(self._z3.And(*formulas))
+    def not_true(self, step: Statement) -> Any:
+        """Return that a step is not true, or needs something that has no value.
+
+        Raises:
+            NoValue: it has an exponent that is not a small number, or divides by zero in any case.
+        """
+        return self._z3.Not(self._surely(step, true=True))
+
+    def _surely(self, tree: Statement, *, true: bool) -> Any:
+        """Return that a statement has a value and is true, or that it has one and is false."""
+        match tree:
+            case Not(of):
+                return self._surely(of, true=not true)
+            case Connected(word, left, right):
+                one = self._surely(left, true=true is not (word == "implies"))
+                join = self._z3.And if true is (word == "and") else self._z3.Or
+                return join(one, self._surely(right, true=true))
+            case Relation():
+                compared, defined = self._relation(tree)
+                return self._z3.And(compared if true else self._z3.Not(compared), *defined)
+            case _:
+                assert_never(tree)
 
     def statement(self, tree: Statement) -> Any:
-        """Return the formula of a statement.
+        """Return the formula of a premise, in which a relation without a value is not true.
 
         Raises:
             NoValue: it has an exponent that is not a small number, or divides by zero in any case.
@@ -141,14 +204,19 @@ class _Formulas:
             case Connected(word, left, right):
                 join = {"and": self._z3.And, "or": self._z3.Or, "implies": self._z3.Implies}[word]
                 return join(self.statement(left), self.statement(right))
-            case Relation(sign, left, right):
-                before = len(self.defined)
-                one, other = self._number(left), self._number(right)
-                compare = {"=": one == other, "!=": one != other, "<": one < other, "<=": one <= other}
-                compare |= {">": one > other, ">=": one >= other}
-                return self._z3.And(compare[sign], *self.defined[before:])
+            case Relation():
+                compared, defined = self._relation(tree)
+                return self._z3.And(compared, *defined)
             case _:
                 assert_never(tree)
+
+    def _relation(self, tree: Relation) -> tuple[Any, list[Any]]:
+        """Return a comparison, and the conditions under which both of its sides have a value."""
+        before = len(self.defined)
+        one, other = self._number(tree.left), self._number(tree.right)
+        compare = {"=": one == other, "!=": one != other, "<": one < other, "<=": one <= other}
+        compare |= {">": one > other, ">=": one >= other}
+        return compare[tree.sign], self.defined[before:]
 
     def _number(self, tree: Expression) -> Any:
         match tree:
@@ -176,9 +244,9 @@ class _Formulas:
 
     def _named(self, name: str) -> Any:
         if name not in self.names:
-            self.names[name] = self._z3.Int(name) if name in self._whole else self._z3.Real(name)
+            self.names[name] = self._z3.Int(name) if name in self.whole else self._z3.Real(name)
         known = self.names[name]
-        return self._z3.ToReal(known) if name in self._whole else known
+        return self._z3.ToReal(known) if name in self.whole else known
 
     def _quotient(self, dividend: Any, divisor: Expression) -> Any:
         if not names_in(divisor) and not _has_root(divisor):
@@ -198,6 +266,8 @@ class _Formulas:
         number = value(exponent)
         if abs(number.numerator) > _MAX_EXPONENT or number.denominator > _MAX_EXPONENT:
             raise NoValue("an exponent that is too large")
+        if number == 0 and names_in(base):
+            raise NoValue("0 to the power of 0 has no value, and a name with the power of 0 may be 0")
         found = self._number(base)
         if number <= 0:
             self.defined.append(found != 0)
@@ -217,6 +287,10 @@ class _Formulas:
         power = root
         for _ in range(degree - 1):
             power = power * root
+        self.odd_roots = self.odd_roots or degree % 2 == 1
+        if degree % 2 and self._signed:
+            self.facts.append(power == under)
+            return root
         self.facts.append(self._z3.Implies(under >= 0, self._z3.And(root >= 0, power == under)))
         self.defined.append(under >= 0)
         return root
@@ -250,7 +324,10 @@ class _Z3:
         solver = z3.Solver() if whole else z3.SolverFor("QF_NRA")
         solver.set("timeout", self._milliseconds)
         solver.add(*self._formulas.facts, *wanted)
-        found = solver.check()
+        try:
+            found = solver.check()
+        except z3.Z3Exception as error:  # such as "out of memory"
+            return Unknown(f"Z3 gave up ({short(str(error))})")
         if found == z3.unsat:
             return None
         if found != z3.sat:

@@ -3,7 +3,6 @@
 import contextlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 from itertools import islice, product
@@ -18,7 +17,6 @@ from maker_graph.verify.trees import (
     Expression,
     Name,
     Negative,
-    Not,
     Number,
     Operation,
     Percent,
@@ -26,11 +24,12 @@ from maker_graph.verify.trees import (
     Root,
     Statement,
     names_in,
+    put,
     short,
     shown_number,
     written,
 )
-from maker_graph.verify.values import DividesByZero, NoValue, holds, power, value
+from maker_graph.verify.values import DividesByZero, NoValue, holds, power, settled, value
 
 _POINTS = 60
 _TRIED = [Fraction(number) for number in (2, -1, 3, "1/2", 5, -3, 7, 0, "-2/3", 11, 1, -4)]
@@ -132,7 +131,7 @@ def _symbolic(tree: Expression) -> Any:
     """Return an expression for SymPy, built from its parts and never from text.
 
     Raises:
-        NoValue: it divides by zero, or has a root of a negative number.
+        NoValue: it divides by zero, is 0^0, or has a root of a negative number.
     """
     from sympy import Rational, Symbol  # noqa: PLC0415
 
@@ -166,7 +165,7 @@ def _power(base: Any, exponent: Any) -> Any:
         raise NoValue("an exponent that is no rational number")
     if not base.free_symbols:
         if exponent <= 0 and _is_zero(base):
-            raise DividesByZero("a division by zero")
+            raise DividesByZero("a division by zero") if exponent < 0 else NoValue("0 to the power of 0 has no value")
         if not exponent.is_integer and base.is_negative is not False:
             raise NoValue("the root of a negative number has no real value")
         if base.is_Rational and exponent.is_integer:  # within the limits of values
@@ -183,22 +182,19 @@ def solves(equations: Sequence[str], solution: str | Mapping[str, str], conclusi
         asked = [read_statement(each) for each in equations]
         names = sorted(frozenset().union(*map(names_in, asked)))
         given = _solution(solution, names)
+        _see_names(given, names)
     except Unreadable as error:
         return Unknown(str(error))
-    if missing := [name for name in names if name not in given]:
-        return Unknown(f"the solution says nothing of {missing[0]}")
-    if extra := [name for name in given if name not in names]:
-        return Unknown(f"{extra[0]} stands in no equation")
     said = ", ".join(f"{name} = {short(written(given[name]))}" for name in names)
     listed = " and ".join(short(written(each)) for each in asked)
     try:
         at = {name: value(tree) for name, tree in given.items()}
+        for each in asked:
+            _see_true(each, at, said)
     except DividesByZero:
         raise Invalid(f"the solution {said} divides by zero") from None
     except NoValue:
         return _solves_with_roots(asked, given, said, listed, conclusive)
-    for each in asked:
-        _see_true(each, at, said)
     if conclusive is None:
         conclusive = _only(asked, names, at)
         if conclusive:
@@ -231,6 +227,20 @@ def _solution(solution: str | Mapping[str, str], names: Sequence[str]) -> dict[s
     return _see_numbers(found)
 
 
+def _see_names(given: Mapping[str, Expression], names: Sequence[str]) -> None:
+    """See that a solution has the unknowns of the equations, and no others.
+
+    Raises:
+        Unreadable: it does not.
+    """
+    if not names:
+        raise Unreadable("no equation has an unknown")
+    if missing := [name for name in names if name not in given]:
+        raise Unreadable(f"the solution says nothing of {missing[0]}")
+    if extra := [name for name in given if name not in names]:
+        raise Unreadable(f"{short(extra[0])} stands in no equation")
+
+
 def _see_numbers(solution: dict[str, Expression]) -> dict[str, Expression]:
     for name, tree in solution.items():
         if names_in(tree):
@@ -247,7 +257,7 @@ def _see_true(statement: Statement, at: Mapping[str, Fraction], said: str) -> No
     """
     shown = short(written(statement))
     try:
-        if holds(statement, at):
+        if settled(statement, lambda relation: holds(relation, at)):
             return
     except DividesByZero:
         raise Invalid(f"{shown} divides by zero at {said}") from None
@@ -263,7 +273,7 @@ def _solves_with_roots(
     """Put numbers with roots into statements."""
     try:
         for each in asked:
-            if not _holds(_put(each, given)):
+            if not settled(put(each, given), _holds):
                 raise Invalid(f"{short(written(each))} is not true at {said}")
         only = _only(asked, given.keys(), {}) if conclusive is None else conclusive
     except DividesByZero:
@@ -275,33 +285,26 @@ def _solves_with_roots(
     return Valid(f"{said} solves {listed}", conclusive=only)
 
 
-def _put(tree: Any, given: Mapping[str, Expression]) -> Any:
-    """Return a tree with expressions in the places of names."""
-    match tree:
-        case Name(name):
-            return given[name]
-        case Negative() | Root() | Not():
-            return replace(tree, of=_put(tree.of, given))
-        case Operation() | Relation() | Connected():
-            return replace(tree, left=_put(tree.left, given), right=_put(tree.right, given))
-        case _:
-            return tree
+def _holds(relation: Relation) -> bool:
+    """Say exactly whether a relation between numbers with roots is true."""
+    order = _order(_symbolic(relation.left) - _symbolic(relation.right))
+    return order in {"=": {0}, "!=": {1, -1}, "<": {-1}, "<=": {-1, 0}, ">": {1}, ">=": {0, 1}}[relation.sign]
 
 
-def _holds(statement: Statement) -> bool:
-    """Say exactly whether a statement about numbers with roots is true."""
-    match statement:
-        case Not(of):
-            return not _holds(of)
-        case Connected(word, left, right):
-            one, other = _holds(left), _holds(right)
-            return (one and other) if word == "and" else (one or other) if word == "or" else not one or other
-        case Relation(sign, left, right):
-            difference = _symbolic(left) - _symbolic(right)
-            order = 0 if _is_zero(difference) else 1 if difference.n(30) > 0 else -1
-            return order in {"=": {0}, "!=": {1, -1}, "<": {-1}, "<=": {-1, 0}, ">": {1}, ">=": {0, 1}}[sign]
-        case _:
-            assert_never(statement)
+def _order(difference: Any) -> int:
+    """Return 1, 0 or -1 for a number with roots above, at or below zero.
+
+    Raises:
+        NoValue: it is too near to zero for its sign to be computed.
+    """
+    from sympy.core.evalf import PrecisionExhausted  # noqa: PLC0415
+
+    if _is_zero(difference):
+        return 0
+    for places in (100, 1_000, 10_000):
+        with contextlib.suppress(PrecisionExhausted):
+            return 1 if difference.evalf(2, maxn=places, strict=True) > 0 else -1
+    raise NoValue("two numbers that are too near to each other")
 
 
 def _only(asked: Sequence[Statement], names: Collection[str], at: Mapping[str, Fraction]) -> bool:
@@ -314,8 +317,9 @@ def _only(asked: Sequence[Statement], names: Collection[str], at: Mapping[str, F
     """
     zeros = [zero for each in asked for zero in _zeros(each)]
     linear = [zero for zero in zeros if all(degree(monomial) <= 1 for monomial in zero)]
-    if _rank(linear, sorted(names)) == len(names):
-        return True
+    with contextlib.suppress(NoValue):  # too large
+        if _rank(linear, sorted(names)) == len(names):
+            return True
     return len(names) == 1 and _one_root([zero for zero in zeros if zero], asked, at)
 
 
@@ -367,7 +371,7 @@ def _one_root(zeros: Sequence[Polynomial], asked: Sequence[Statement], at: Mappi
 def _may_hold(asked: Sequence[Statement], at: Mapping[str, Fraction]) -> bool:
     """Say whether statements are true at a point, as far as that is known."""
     try:
-        return all(holds(each, at) for each in asked)
+        return all(settled(each, lambda relation: holds(relation, at)) for each in asked)
     except DividesByZero:
         return False
     except NoValue:

@@ -1,8 +1,9 @@
 """The frozen trees that texts are read into, and how they are written again."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal, TypeAlias, assert_never
+from typing import Any, Literal, TypeAlias, assert_never
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,27 @@ def names_in(tree: Expression | Statement) -> frozenset[str]:
     if isinstance(tree, Negative | Root | Not):
         return names_in(tree.of)
     return names_in(tree.left) | names_in(tree.right)
+
+
+def put(tree: Any, given: Mapping[str, Expression]) -> Any:
+    """Return a tree with expressions in the places of names.
+
+    >>> put(Negative(Name("x")), {"x": Number(Fraction(1))})
+    Negative(of=Number(value=Fraction(1, 1)))
+
+    Args:
+        tree: an expression or a statement.
+        given: what stands for some names.
+    """
+    match tree:
+        case Name(name):
+            return given.get(name, tree)
+        case Negative() | Root() | Not():
+            return replace(tree, of=put(tree.of, given))
+        case Operation() | Relation() | Connected():
+            return replace(tree, left=put(tree.left, given), right=put(tree.right, given))
+        case _:
+            return tree
 
 
 def written(tree: Expression | Statement) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import pickle
 import resource
 import signal
 import threading
@@ -40,15 +41,36 @@ def serve(asks: int, answers: int, parent: int, megabytes: int, *imports: str) -
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     from_parent, to_parent = Connection(asks, writable=False), Connection(answers, readable=False)
     with contextlib.suppress(EOFError, OSError):
-        for module in imports:
-            importlib.import_module(module)
-        to_parent.send_bytes(json.dumps([READY, ""]).encode())
+        to_parent.send_bytes(json.dumps(_loaded(megabytes, imports)).encode())
         while True:
-            to_parent.send_bytes(json.dumps(_answer(megabytes, *from_parent.recv())).encode())
+            to_parent.send_bytes(json.dumps(_answer(megabytes, from_parent.recv_bytes())).encode())
 
 
-def _answer(megabytes: int, function: Callable[..., object], given: Sequence[object], seconds: float) -> tuple[str, object]:
+def _loaded(megabytes: int, imports: Sequence[str]) -> tuple[str, object]:
+    """Load modules, and return whether all are there; none of them is missed later without a word."""
+    for module in imports:
+        try:
+            importlib.import_module(module)
+        except MemoryError:
+            return "failed", f"The module {module} of a verifier needs more than {megabytes:,} megabytes: raise its limit."
+        except Exception as error:  # noqa: BLE001  a module may fail in any way
+            why = f"{type(error).__name__}: {str(error)[:200]}"
+            return "failed", f"The module {module} of a verifier cannot be imported by another process ({why})."
+    return READY, ""
+
+
+def _answer(megabytes: int, asked: bytes) -> tuple[str, object]:
     """Return the kind of an answer and its parts, all of them plain."""
+    try:
+        function, given, seconds = pickle.loads(asked)  # noqa: S301  from the parent
+    except MemoryError:
+        return GAVE_UP, _Bounded.too_large(megabytes)
+    except Exception as error:  # noqa: BLE001  and so may what pickle calls
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        return "failed", (
+            f"A verifier was called with what another process cannot import ({why}): move the classes of the state and of the "
+            "answer from the script into a module."
+        )
     _limit_processor(seconds)
     try:
         found = verification_of(_Bounded(function, megabytes), *given)

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typer.testing import CliRunner
 from maker_graph.calibration.file import read_calibration
 from maker_graph.cli import app
 from tests.conftest import Cli
-from tests.models.serving import completion, http, raw_server
+from tests.models.serving import completion, http, raw_server, simulated
 from tests.survival.harness import Children, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +98,7 @@ def test_another_calibration_is_not_mixed_into_a_file(cli: Cli, tmp_path: Path) 
         (["hanoi", "--model", MODEL, "--samples", "1"], "at least 2"),
         (["hanoi", "--model", "sim:none"], "No simulated model"),
         (["hanoi", "--model", "openai:gpt-4.1-mini"], "OPENAI_API_KEY"),
-        (["hanoi", "--model", MODEL, "--model", "sim:perfect", "--price", "1,1"], "--price is of one model"),
+        (["hanoi", "--model", MODEL, "--model", "sim:perfect", "--price", "1,1"], "--price says what one model costs"),
         (["records", "--input", str(ROOT / "examples/records/records.csv"), "--model", MODEL], "--no-truth"),
         (["nothing", "--model", MODEL], "no task"),
         (["hanoi", "--model", MODEL, "--out", "no/such/folder.jsonl"], "cannot be written"),
@@ -184,30 +183,21 @@ def test_no_kill_begins_a_limit_anew(cli: Cli, children: Children, tmp_path: Pat
     assert cli("plan", "c.jsonl").returncode == 2
 
 
-def test_a_kill_between_the_two_calls_of_a_sample_begins_no_limit_anew(children: Children, tmp_path: Path) -> None:
-    asked, second = list[bytes](), threading.Event()
-
-    def answer(request: bytes) -> list[bytes]:
-        asked.append(request)
-        if b"begin of notes" in request:
-            second.set()
-            time.sleep(3)  # what asked is killed meanwhile
-        return [http(completion())]
-
-    args = ["run", "hanoi", "--disks", "3", "--model", "openai:m", "-k", "1", "--emit", "same", "--no-probe", "-q"]
-    begins = ["", *args, "--run", "r", "--max-calls", "8"]
-    source = "import sys; from maker_graph.cli import main; sys.argv = {}; main()"
-    with raw_server(answer) as url:
+def test_of_two_models_each_is_paid_at_its_own_price_and_a_plan_knows_what_both_cost(cli: Cli) -> None:
+    args = ["calibrate", "hanoi", "--disks", "3", "--steps", "7", "--no-probe", "-q", "--json", "--model", "openai:a"]
+    with raw_server(lambda request: [http(simulated(request))]) as url:
         env = {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": url}
-        for command in [begins, *[["", "resume", "r", "-q"]] * 9]:
-            child = children.start(tmp_path, "script", source=source.format(command), env=env)
-            told = tmp_path / f"{child.pid}.err"
-            while not second.wait(0.05) and not (told.exists() and "limit" in told.read_text()):
-                pass
-            if not second.is_set():
-                break
-            second.clear()
-            assert child.kill() == -signal.SIGKILL
-        assert child.wait() == 4
-    assert "limit of 8 calls" in told.read_text()
-    assert 4 <= len(asked) <= 8
+        asked = [*args, "--emit", "openai:b", "--price"]
+        (known,) = results_of(cli(*asked, "openai:a=1,1; openai:b=10,10", "--out", "known.jsonl", **env))
+        assert 1 < known["price"][0] == known["price"][1] < 10
+        cost = known["price"][0] * (known["input"] + known["output"]) * known["samples"] / 1e6
+        assert known["cost_usd"] == pytest.approx(cost, rel=1e-3)
+        (half,) = results_of(cli(*asked, "1,1", "--out", "half.jsonl", **env))
+        assert (half["price"], half["cost_usd"]) == (None, None)
+        for out, is_known in (("known.jsonl", True), ("half.jsonl", False)):
+            plan = json.loads(cli("plan", out, "--json").stdout)
+            assert (plan["independent"]["cost_usd"] is not None) == is_known
+        unknown = cli(*args, "--emit", "openai:b", "--price", "1,1", "--max-cost", "1", "--out", "c.jsonl", **env)
+        assert "No price is known for openai:b" in unknown.stderr
+        strange = cli(*args, "--price", "openai:c=1,1", "--out", "c.jsonl", **env)
+        assert "--price names openai:c, which is not asked" in strange.stderr

@@ -25,11 +25,14 @@ from maker_graph import (
 )
 from maker_graph.core.answers import reader_of
 from maker_graph.core.copies import copies
+from maker_graph.core.emitting import fenced, notes_in
 from maker_graph.core.judging import Reader, judge
-from maker_graph.models.emitting import fenced, sampler_for, with_text
+from maker_graph.models.emitting import sampler_for, with_text
+from maker_graph.models.simulation import Simulator, profile_of
+from maker_graph.models.simulation.server import create_app
 from maker_graph.tasks import Hanoi
 from tests.conftest import Scripted
-from tests.models.serving import completion, problem, server
+from tests.models.serving import completion, problem, served, server
 
 QUESTION = {"messages": [("user", "1 + 1, as JSON?")]}
 ANSWER = '{"sum": 2}'
@@ -207,6 +210,7 @@ def test_what_a_model_noted_cannot_end_its_notes() -> None:
         end = begin.replace("begin", "end")
         assert fenced(text).endswith(end)
         assert end not in text
+        assert notes_in(f"1 + 1?\n\n{fenced(text)}\n\nWrite it down.") == text
 
 
 def test_what_is_added_to_a_question_is_of_the_user_s_last_turn() -> None:
@@ -314,6 +318,16 @@ def test_a_simulated_model_that_is_confused_guesses_once_no_form_shows_it() -> N
     assert drawn(False)["malformed"] > 3
     assert "malformed" not in drawn(True)
     assert "truncated" in drawn(True)
+
+
+def test_a_simulated_model_elsewhere_knows_the_two_prompts_too() -> None:
+    def flags(url: str, *, emit: bool) -> dict[str, int]:
+        app = create_maker(Hanoi(4), model=openai(url), k=1, check=False, emit=emit).compile()
+        return dict(app.invoke({}, {"recursion_limit": 200})["totals"]["flags"])
+
+    with served(create_app(Simulator(profile_of("perfect,flagged=.5")))) as url:
+        assert "malformed" in flags(url, emit=False)
+        assert "malformed" not in flags(url, emit=True)
 
 
 def test_a_run_keeps_how_answers_are_written_and_resumes_with_it(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from maker_graph.tasks import Hanoi
         ({"max_samples": 2}, "too few"),
         ({"lookahead": 4, "draft_model": "tiny"}, "has not learned to draft"),
         ({"escalate": "sim:nobody"}, "No simulated model"),
+        ({"emit": "sim:nobody"}, "No simulated model"),
+        ({"emit": "openai:unheard-of", "max_cost": 1.0}, "price|OPENAI_API_KEY"),
+        ({"model": "tiny", "emit": True}, "leave emit out"),
         ({"model": "openai:unheard-of", "max_cost": 1.0}, "price|OPENAI_API_KEY"),
     ],
 )

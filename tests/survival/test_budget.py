@@ -2,6 +2,7 @@
 
 import random
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,19 @@ from maker_graph.errors import TakenOver
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import opened
+from maker_graph.tasks import Hanoi
 from tests.made import created
-from tests.survival.harness import Children, Event, Whole, assert_nothing_lost_or_doubled, events, settings_of
+from tests.models.serving import http, raw_server, simulated
+from tests.survival.harness import (
+    Child,
+    Children,
+    Event,
+    Whole,
+    assert_nothing_lost_or_doubled,
+    events,
+    settings_of,
+    wait_until,
+)
 
 PRICE = (100.0, 1000.0)
 
@@ -105,3 +117,66 @@ def test_no_more_is_held_than_the_limit_leaves(tmp_path: Path) -> None:
         for _ in range(7):
             meter.reserve(Usage(input=1, cached=0, output=0))
         assert run.journal.account().reserved.calls == 10, "twice as many as are open would be 14"
+
+
+class Writes:
+    """A provider for samples of two calls, who tells when a second call is made, and answers it late while it is to."""
+
+    def __init__(self) -> None:
+        self.asked = list[bytes]()
+        self.second = threading.Event()
+        self.late = True
+
+    def __call__(self, request: bytes) -> list[bytes]:
+        self.asked.append(request)
+        if self.late and b"begin of notes" in request:
+            self.second.set()
+            time.sleep(2)  # what asked is killed meanwhile
+        return [http(simulated(request))]
+
+
+EMITS = ["run", "hanoi", "--disks", "3", "--model", "openai:m", "--emit", "same", "--no-probe", "-q", "--run", "r"]
+
+
+def started(children: Children, folder: Path, url: str, *args: str) -> Child:
+    source = f"import sys; from maker_graph.cli import main; sys.argv = {['', *args]}; main()"
+    return children.start(folder, "script", source=source, env={"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": url})
+
+
+def killed_between(children: Children, folder: Path, provider: Writes, url: str, *args: str) -> Child | None:
+    """Start a command, and kill it once a second call of it is under way; return it if it ends before."""
+    child = started(children, folder, url, *args)
+    told = folder / f"{child.pid}.err"
+    wait_until(lambda: provider.second.is_set() or (told.exists() and bool(told.read_text())))
+    if not provider.second.is_set():
+        return child
+    provider.second.clear()
+    assert child.kill() == -signal.SIGKILL
+    return None
+
+
+def test_a_kill_between_the_two_calls_of_a_sample_begins_no_limit_anew(children: Children, tmp_path: Path) -> None:
+    provider, command, ended = Writes(), [*EMITS, "--k", "1", "--max-calls", "8"], None
+    with raw_server(provider) as url:
+        while (ended := killed_between(children, tmp_path, provider, url, *command)) is None:
+            command = ["resume", "r", "-q"]
+        assert ended.wait() == 4
+    assert "limit of 8 calls" in (tmp_path / f"{ended.pid}.err").read_text()
+    assert 4 <= len(provider.asked) <= 8
+
+
+def test_a_run_that_is_killed_between_the_calls_of_its_samples_comes_to_the_same_end(
+    children: Children, tmp_path: Path
+) -> None:
+    provider, command = Writes(), [*EMITS, "--k", "2"]
+    with raw_server(provider) as url:
+        for _ in range(3):
+            assert killed_between(children, tmp_path, provider, url, *command) is None
+            command = ["resume", "r", "-q"]
+        provider.late = False
+        assert started(children, tmp_path, url, *command).wait() == 0
+    with opened(tmp_path / "runs" / "r") as run:
+        account, decisions = run.journal.account(), list(run.journal.decisions())
+    assert [decision["answer"] for decision in decisions] == [Hanoi(3).truth(Hanoi(3).state_at(step)) for step in range(7)]
+    assert account.spent.samples >= 14
+    assert account.spent.calls <= len(provider.asked) <= account.spent.calls + account.unsettled.calls

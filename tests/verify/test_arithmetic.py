@@ -7,6 +7,8 @@ import pytest
 from maker_graph.core.verifying import Unknown, Valid
 from maker_graph.errors import Invalid
 from maker_graph.verify.arithmetic import arithmetic, equals, read_value
+from maker_graph.verify.language import read_statement
+from maker_graph.verify.values import holds
 
 
 def test_a_true_statement_is_valid_and_proves_nothing_by_itself() -> None:
@@ -43,3 +45,12 @@ def test_an_expected_value_is_proved_or_refuted_exactly() -> None:
 
 def test_a_value_is_read_from_text() -> None:
     assert read_value("$1,234.50") == Fraction(2469, 2)
+
+
+def test_a_float_is_what_was_written_and_not_its_binary_neighbour() -> None:
+    assert isinstance(equals("0.1", 0.1), Valid)
+    assert isinstance(equals("1/10", 0.1), Valid)
+    assert holds(read_statement("x = 0.1"), {"x": 0.1})
+    for expected in (float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="Invalid literal"):
+            equals("1", expected)

@@ -124,6 +124,41 @@ def test_a_process_that_was_killed_between_two_answers_is_replaced(even: Limited
     worker.close()
 
 
+class Mine:
+    """An answer that says that it is of the script."""
+
+    __module__ = "__main__"
+
+
+def test_what_another_process_cannot_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "Mine", Mine, raising=False)
+    worker = Worker()
+    with pytest.raises(UsageError, match=r"what another process cannot import .AttributeError.* move the classes"):
+        worker.ask(verifiers.even, None, Mine(), seconds=20)
+    with pytest.raises(UsageError, match=r"what cannot be sent to another process .* give it plain data"):
+        worker.ask(verifiers.even, None, lambda: 2, seconds=20)
+    assert worker.ask(verifiers.even, None, 4, seconds=20) == Valid("4 is even", conclusive=True)
+    worker.close()
+
+
+def test_a_module_that_another_process_cannot_load_is_told_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "large_module.py").write_text("data = bytearray(10**13)")
+    for name, why in (("no_such_module", "cannot be imported by another process"), ("large_module", "raise its limit")):
+        worker = Worker(imports=(name,))
+        for _ in range(2):
+            with pytest.raises(UsageError, match=f"The module {name} of a verifier .*{why}"):
+                worker.ask(verifiers.even, None, 2, seconds=20)
+        worker.close()
+
+
+def test_a_process_that_cannot_be_started_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    found = Worker().ask(verifiers.even, None, 2, seconds=20)
+    assert isinstance(found, Unknown)
+    assert "could not be started" in found.why
+
+
 def test_mistakes_of_a_verifier_are_errors(even: Limited) -> None:
     worker = Worker()
     with pytest.raises(UsageError, match="verify failed with KeyError: 'price'"):
@@ -278,3 +313,12 @@ def test_a_file_of_the_folder_takes_no_place_of_a_library(tmp_path: Path) -> Non
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.strip().isdigit(), done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_a_program_without_standard_streams_verifies_too(closed: str, tmp_path: Path) -> None:
+    source = textwrap.dedent(SCRIPT).replace("print(", "open(sys.argv[1], 'w').write(").replace(", flush=True", "")
+    (tmp_path / "script.py").write_text(source)
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "script.py", "said"]
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, check=False)
+    assert (tmp_path / "said").read_text().isdigit()

@@ -19,7 +19,9 @@ from maker_graph.verify.quantities import UNITS, DifferentUnits, Quantity, quant
         "50% * 3 km = 1.5 km",
         "2 h + 30 min = 2.5 h", "1 L = 1000 cm^3", "6 m / 3 m = 2", "1 mile = 1.609344 km", "1 km < 1 mile",
         "sqrt(4 m^2) = 2 m",
-        "1 kWh = 3600 kJ", "$20 - 20 dollars = 0", "0.1 m + 0.2 m = 0.3 m",
+        "1 kWh = 3600 kJ", "$20 - 20 dollars = 0", "150 km / (60 km/h) = 2.5 h", "(150 km / 60 km)/h = 2.5/h",
+        "10 m/s / 2 s = 5 m/s^2", "60 km / 2 h * 3 h = 90 km", "1/s * 5 s = 5", "5 kg * 2 m/s^2 = 10 N", "1 h = 60 min",
+        "0.1 m + 0.2 m = 0.3 m",
     ],
 )  # fmt: skip
 def test_what_is_right_is_valid(text: str) -> None:
@@ -49,6 +51,10 @@ def test_what_is_wrong_is_invalid_and_says_why(text: str, why: str) -> None:
         "1 lb = 16 oz", "1 gallon = 4 L", "3 apples = 3 apples", "$20 - 25% = $15", "1 m = 1 m and 2 m = 2 m", "3 km",
         "", "1 m/0 = 1 m",
         "20 celsius = 68 fahrenheit", "sqrt(2 m^2) = 1.4 m",
+        "150 km / 60 km/h = 2.5 h", "150 km / 60 km/h = 2.5/h", "6 J / 2 N*m = 3", "$100 / $5/h = 20 h",  # (a/b)/c or a/(b/c)
+        "A = 5 m * 3 m", "5 m * 3 m = A", "V = 2 m^3", "h = 5 m", "2 m + h = 7 m", "g/2 = 4.9 m/s^2",  # a unit or a name
+        "hours = 2 h + 3 h", "-s = 5 m", "$5 m = 5000000 dollars", "km h = 1 km*h",
+        "2 h = 120 m", "5 m + 30 s = 330 s", "100 cents = 1 euro", "50 cent + 0.5 euro = 1 euro",  # another meaning
     ],
 )  # fmt: skip
 def test_what_has_two_meanings_is_unknown(text: str) -> None:

@@ -55,6 +55,7 @@ def test_what_does_not_follow_has_a_counterexample(premises: list[str], step: st
         (["3x = 5"], "x = 1", [], "operator"),
         (["x = 1"], "3x = 3", [], "operator"), (["x = 1"], "x", [], "statement"), ([], "1/0 = 1/0", [], "division by zero"),
         (["x^1000 = 5"], "x = 1", [], "too large"), (["2^x = 8"], "x = 3", [], "exponent"),
+        (["x^0 = 1"], "x != 0", [], "the power of 0"), ([], "(x - y)^0 = 1", [], "the power of 0"),
         (["x = 1"], "x = 1/(1 - 1)", [], "division by zero"),
     ],
 )  # fmt: skip
@@ -72,3 +73,34 @@ def test_what_z3_does_not_know_in_its_time_is_unknown() -> None:
     found = follows(["x^3 + y^3 = z^3", "x > 0", "y > 0", "z > 0"], "1 = 2", ["x", "y", "z"], True, 0.5)
     assert isinstance(found, Unknown)
     assert "Z3" in found.why
+
+
+@pytest.mark.parametrize(
+    ("premises", "step"),
+    [
+        (["x = y"], "x != 0 implies y/x = 1"), (["x*y = z"], "x = 0 or y = z/x"), (["x = y"], "not (x != 0 and y/x = 2)"),
+    ],
+)  # fmt: skip
+def test_a_step_that_keeps_a_division_from_zero_follows(premises: list[str], step: str) -> None:
+    found = follows(premises, step, [], True, 20)
+    assert isinstance(found, Valid), found
+    assert found.conclusive
+
+
+@pytest.mark.parametrize("step", ["x != 1 implies y/x = 1", "x = 1 or y/x = 1", "not y/x = 2", "not (x != 1 and y/x = 2)"])
+def test_a_step_that_does_not_keep_it_from_zero_does_not_follow(step: str) -> None:
+    with pytest.raises(Invalid, match="x = 0, y = 0 keeps the premises"):
+        follows(["x = y"], step, [], True, 20)
+
+
+@pytest.mark.parametrize(
+    ("premises", "step"), [(["x^(2/3) = 4"], "x = 8"), (["x = -8"], "x^(1/3) = -2"), (["x^(1/3) = y"], "y >= 0")]
+)
+def test_what_depends_on_the_odd_root_of_a_negative_number_is_unknown(premises: list[str], step: str) -> None:
+    assert isinstance(follows(premises, step, [], True, 20), Unknown)
+
+
+def test_what_does_not_depend_on_it_is_known() -> None:
+    assert follows(["x^(1/3) = 2"], "x = 8", [], True, 20) == Valid("x = 8 follows from x^(1/3) = 2", conclusive=True)
+    with pytest.raises(Invalid):
+        follows(["x^(1/3) = 2"], "x = 9", [], True, 20)

@@ -134,3 +134,48 @@ def test_what_is_no_solution_in_form_is_unknown(equations: list[str], solution: 
     found = solves(equations, solution, True)
     assert isinstance(found, Unknown)
     assert why in found.why
+
+
+@pytest.mark.parametrize(
+    ("equations", "solution", "true"),
+    [
+        ("sqrt(x) = 2", "3", False), ("2^x = 8", "1/2", False), ("sqrt(x)*sqrt(x) = 3", "3", True), ("x^(1/3) > 1", "2", True),
+        ("x^(1/3) = -2", "-8", None), ("sqrt(x) = 2", "-4", None), ("x^99999 = 1", "2", None), ("x^0 = 1", "0", None),
+    ],
+)  # fmt: skip
+def test_a_rational_solution_of_equations_with_roots_is_looked_at_exactly(
+    equations: str, solution: str, true: bool | None
+) -> None:
+    if true is False:
+        with pytest.raises(Invalid, match="is not true at x"):
+            solves([equations], solution, None)
+    else:
+        assert isinstance(solves([equations], solution, None), Valid if true else Unknown)
+
+
+@pytest.mark.parametrize("condition", ["x = 0 or 1/x = 1", "x != 0 implies 1/x = 1", "not (x != 0 and 1/x = 2)"])
+def test_a_side_that_divides_by_zero_does_not_matter_where_the_other_settles_it(condition: str) -> None:
+    for solution in ("0", "1"):
+        found = solves(["x^2 = x", condition], solution, None)
+        assert isinstance(found, Valid)
+        assert not found.conclusive, "0 and 1 are solutions"
+
+
+def test_the_opposite_of_a_relation_that_divides_by_zero_is_not_known() -> None:
+    assert isinstance(solves(["not 1/x = 2"], "0", True), Unknown)
+    found = solves(["x^2 = x", "not 1/x = 2"], "1", None)
+    assert isinstance(found, Valid)
+    assert not found.conclusive
+
+
+@pytest.mark.parametrize("places", [60, 110, 210, 500])
+def test_numbers_with_roots_are_ordered_however_near_they_are(places: int) -> None:
+    root, whole = f"sqrt(10^{2 * places} + 1)", f"10^{places}"
+    assert isinstance(solves([f"x > {whole}"], root, True), Valid)
+    assert isinstance(solves([f"x < {whole} + 1/{whole}"], root, True), Valid)
+    with pytest.raises(Invalid):
+        solves([f"x <= {whole}"], root, True)
+
+
+def test_a_statement_without_an_unknown_has_no_solution_to_prove() -> None:
+    assert isinstance(solves(["1 = 1"], {}, None), Unknown)

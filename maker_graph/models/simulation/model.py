@@ -58,10 +58,6 @@ class SimulatedChatModel(BaseChatModel):
         """Keep that `prompt` asks to reason about what the prompt `of` asks; see `Simulator.reason`."""
         self.simulator.reason(_seen(prompt), _seen(of))
 
-    def write(self, prompt: Sequence[BaseMessage], text: str) -> None:
-        """Keep that `prompt` asks to write down what `text` says."""
-        self.simulator.write(_seen(prompt), text)
-
     async def ainvoke(
         self,
         input: LanguageModelInput,  # noqa: A002  BaseChatModel's name

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 from maker_graph.core.copies import PROBE
+from maker_graph.core.emitting import REASON, notes_in
 from maker_graph.core.red_flags import estimated_tokens
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.models.simulation.hanoi import HanoiRehearsal
@@ -102,7 +103,6 @@ class Simulator:
         self._remembered = lru_cache(REMEMBERED)(self._rehearsed)
         self._lessons: dict[tuple[tuple[str, str], ...], _Lesson] = {}
         self._reasoned: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
-        self._written: dict[tuple[tuple[str, str], ...], str] = {}
         self._lock = threading.Lock()
         self._difficulty = lru_cache(REMEMBERED)(self._drawn_difficulty)
 
@@ -140,12 +140,9 @@ class Simulator:
             return draft
         if prompt and prompt[-1][1] == PROBE:
             return self._chance(prompt, seed)
-        if (written := self._written.get(_hashable(prompt))) is not None:
-            read, tokens = (estimated_tokens(text) for text in ("".join(content for _, content in prompt), written))
-            return Reply(
-                written, "stop", None, read, tokens, self.profile.latency * tokens / max(1, self.profile.output_tokens)
-            )
-        asked, prompt = prompt, self._reasoned.get(_hashable(prompt), prompt)
+        if prompt and (notes := notes_in(prompt[-1][1])) is not None:
+            return self._written(prompt, notes)
+        asked, prompt = prompt, self._reasoned.get(_hashable(prompt)) or _asked_to_reason(prompt)
         rng = random.Random() if seed is None else _rng("sample", self.seed, seed, prompt)  # noqa: S311  no secret
         refused = malformed = False
         fate = rng.random()
@@ -230,17 +227,15 @@ class Simulator:
         What is replied is the answer to `of`. Where the reply to `of` would have been malformed, the model is confused, and
         guesses: that no form shows it any more does not make it right.
         """
-        self._keep(self._reasoned, _hashable(prompt), _hashable(of))
-
-    def write(self, prompt: Messages, text: str) -> None:
-        """Keep that `prompt` asks to write down what `text` says; it is written as it is, without an error."""
-        self._keep(self._written, _hashable(prompt), text)
-
-    def _keep(self, kept: dict[tuple[tuple[str, str], ...], Any], prompt: tuple[tuple[str, str], ...], value: object) -> None:
         with self._lock:
-            kept[prompt] = value
-            if len(kept) > LEARNED:
-                del kept[next(iter(kept))]
+            self._reasoned[_hashable(prompt)] = _hashable(of)
+            if len(self._reasoned) > LEARNED:
+                del self._reasoned[next(iter(self._reasoned))]
+
+    def _written(self, prompt: Messages, notes: str) -> Reply:
+        """Return what notes say, written down as it is, without an error of its own."""
+        read, tokens = (estimated_tokens(text) for text in ("".join(content for _, content in prompt), notes))
+        return Reply(notes, "stop", None, read, tokens, self.profile.latency * tokens / max(1, self.profile.output_tokens))
 
     def _guessed(self, prompt: Messages, rng: random.Random) -> str:
         """Return one of the replies to `prompt` by chance, the right one no more often than any other."""
@@ -310,6 +305,14 @@ def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
 
 def _failing(name: str, error: Exception) -> UsageError:
     return UsageError(f"{name} fails on this prompt: {type(error).__name__}: {error}.")
+
+
+def _asked_to_reason(prompt: Messages) -> Messages:
+    """Return the question that a prompt asks to reason about, in the words that ship; any other prompt as it is."""
+    if not prompt or not prompt[-1][1].endswith(f"\n\n{REASON}"):
+        return prompt
+    *before, (role, content) = prompt
+    return (*before, (role, content.removesuffix(f"\n\n{REASON}")))
 
 
 def _hashable(prompt: Messages) -> tuple[tuple[str, str], ...]:

@@ -607,6 +607,22 @@ def test_the_demonstration_says_what_is_answered_and_what_is_open(capsys: pytest
         main(["--run", str(tmp_path / "r")])
 
 
+def test_the_demonstration_prints_the_rows_of_a_long_result_too(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "questions.toml"
+    path.write_text("""[[questions]]
+text = 'Which products are rugs? Only their names.'
+asks = 'rows'
+right = "SELECT name FROM products WHERE category = 'rugs'"
+wrong = ['SELECT 1']
+""")
+    main(["--database", str(shop), "--questions", str(path), "--model", "sim:perfect"])
+    printed = capsys.readouterr().out
+    assert "sha256" not in printed
+    assert printed.count(" rug") > 10
+
+
 def test_the_pictures_of_the_page_are_drawn_from_the_flow() -> None:
     page = (ROOT / "docs" / "state_flow.md").read_text(encoding="utf-8")
     assert page.count("```mermaid") == 2

@@ -158,7 +158,7 @@ def test_the_stronger_model_is_booked_at_its_own_price(cli: Cli) -> None:
 
 
 def test_another_model_writes_the_answers_and_is_booked_at_its_own_price(cli: Cli) -> None:
-    asked = ("run", "hanoi", "--disks", "3", "--model", "sim:perfect", "-k", "2", "--json")
+    asked = ("run", "hanoi", "--disks", "3", "--model", "sim:perfect", "--k", "2", "--json")
     plain = result(cli(*asked, "--run", "a", "--price", "1,1"))
     same = result(cli(*asked, "--run", "b", "--emit", "same", "--price", "1,1"))
     other = result(

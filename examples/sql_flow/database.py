@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from examples.sql_flow.limited import MOST_SECONDS, TABLES
 from maker_graph import UsageError
 
 LIMITED = Path(__file__).with_name("limited.py")
 
-SECONDS = 10.0
-"""A query that takes longer is ended. `limited.MOST_STEPS` ends nearly all before, on each machine at the same place."""
+WHOLE = 2**53
+"""Up to here a float is exact if it is a whole number."""
 
 SHOWN = 300
 """Characters of a result by which it is voted on; of a longer one its digest counts."""
@@ -41,8 +43,8 @@ class Result:
     def key(self) -> Any:
         """What is the same for equal results: the rows in an order of their own, without the names of the columns.
 
-        Two queries that differ as texts are the same vote if they return the same rows. Numbers are compared to nine digits,
-        as a sum in another order differs in the last ones.
+        Two queries that differ as texts are the same vote if they return the same rows. Whole numbers are compared exactly,
+        whether SQLite has them as integers or not; others to twelve digits, as a sum in another order differs in the last ones.
         """
         if self.error is not None:
             return {"error": self.error}
@@ -57,10 +59,12 @@ class Result:
 
 
 def _same(value: Any) -> Any:
-    if isinstance(value, float):
-        value = float(f"{value:.9g}")
-        return int(value) if math.isfinite(value) and value.is_integer() else value
-    return value
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    whole = round(value)
+    if abs(value) < WHOLE and math.isclose(value, whole, rel_tol=1e-12, abs_tol=1e-12):
+        return whole
+    return float(f"{value:.12g}")
 
 
 class Database:
@@ -70,16 +74,29 @@ class Database:
         """Make it; the file is opened when it is asked.
 
         Raises:
-            UsageError: there is no such file.
+            UsageError: there is no such file, or changes to it stand in another one.
         """
         if not path.is_file():
             raise UsageError(f"There is no database {path}: make one with python -m examples.sql_flow.shop {path}.")
+        for other in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal")):
+            if other.is_file() and any(_head(other)):
+                raise UsageError(
+                    f"{other} holds changes that may not be in {path.name} yet: close what works on the database. "
+                    "If nothing does, open it once with sqlite3, which puts them in."
+                )
         self.path = path
-        self._stamp = (path.stat().st_mtime_ns, path.stat().st_size)
+        self._stamp = _stamp(path)
 
     def run(self, sql: str) -> Result:
-        """Return the result of a query, within the limits of `limited.py`."""
-        return _result_of(self.path, self._stamp, sql)
+        """Return the result of a query, within the limits of `limited.py`.
+
+        Raises:
+            UsageError: the file cannot be asked, or is no longer the one that it was.
+        """
+        found = _result_of(self.path, self._stamp, sql)
+        if _stamp(self.path) != self._stamp:
+            raise UsageError(f"The database {self.path} changed while it was asked: begin anew, on a copy that nobody changes.")
+        return found
 
     def schema(self) -> str:
         """Return the tables with their columns, and for each column how many values there are, and which.
@@ -90,8 +107,8 @@ class Database:
         try:
             connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
             try:
-                tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-                return "\n\n".join(_described(connection, name) for name in tables if not name.startswith("sqlite_"))
+                tables = [name for (name,) in connection.execute(f"{TABLES} AND type = 'table'")]
+                return "\n\n".join(_described(connection, name) for name in tables)
             finally:
                 connection.close()
         except sqlite3.Error as error:
@@ -99,19 +116,35 @@ class Database:
 
 
 @functools.lru_cache(4096)  # the same query on the same file has the same result
-def _result_of(path: Path, stamp: tuple[int, int], sql: str) -> Result:  # noqa: ARG001  it tells one file from the next
+def _result_of(path: Path, stamp: tuple[int, ...], sql: str) -> Result:  # noqa: ARG001  it tells one file from the next
     command = [sys.executable, "-I", "-S", str(LIMITED), str(path)]
     try:
         done = subprocess.run(  # noqa: S603  our own file
-            command, input=sql.encode(), capture_output=True, timeout=SECONDS, env={}, check=True
+            command, input=sql.encode(), capture_output=True, timeout=MOST_SECONDS, env={}, check=True
         )
     except subprocess.TimeoutExpired:
-        return Result(error=f"it takes longer than {SECONDS:g} seconds")
+        return Result(error=f"it takes longer than {MOST_SECONDS} seconds")
     except subprocess.CalledProcessError as error:
+        if error.returncode < 0 and -error.returncode not in {signal.SIGINT, signal.SIGTERM}:
+            return Result(error="it needs too much memory or time")  # the system ended it
         raise UsageError(f"The database {path} cannot be asked: {error.stderr.decode()[-300:]}") from error
     except UnicodeEncodeError:
         return Result(error="it is no text")
     return Result(**json.loads(done.stdout))
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what tells a file from another one, and from itself after a change."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
 
 
 def _described(connection: sqlite3.Connection, table: str) -> str:

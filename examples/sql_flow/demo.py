@@ -16,6 +16,7 @@ from examples.sql_flow.questions import QUESTIONS
 from examples.sql_flow.shop import write
 from examples.sql_flow.task import SqlFlow
 from maker_graph import MakerError, Run, UsageError
+from maker_graph.core.characters import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,7 +51,9 @@ def _answered(args: argparse.Namespace, directory: Path) -> None:
         done = run.solve()
     results: Any = done["result"]
     for question, found in zip(task.questions, results, strict=True):
-        answer = json.dumps(found["result"], ensure_ascii=False) if found["status"] == "answered" else f"open: {found['why']}"
+        answer = f"open: {found['why']}"
+        if found["status"] == "answered":  # of a long result the run keeps a digest
+            answer = visible(json.dumps(task.database.run(found["sql"]).rows, ensure_ascii=False))
         print(f"{found['question']:2}. {question.text}\n    {answer}")
     still_open = sum(found["status"] == "open" for found in results)
     print(f"{len(results)} questions = {len(results) - still_open} answered + {still_open} open.")

@@ -10,12 +10,14 @@ It prints `{"columns": [...], "rows": [...]}`, or `{"error": "why there are none
 - The same query has the same result on each day. So there is no `random()` and no `now`, and times are not local.
 - `MOST_STEPS` of SQLite's machine end a query that never ends, whatever it does. Texts, rows, their characters, the depth of
   expressions and the memory have limits too. The limit on memory counts for a whole process, hence the process.
+- The process ends itself after `MOST_SECONDS`, also if whoever started it is no longer there.
 
 It needs nothing but the standard library, and whoever starts it gives it no environment, so that it knows no key.
 """
 
 import json
 import re
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -23,6 +25,9 @@ from typing import Any
 
 MOST_STEPS = 20_000_000
 """Instructions of SQLite's machine; less than a second."""
+
+MOST_SECONDS = 10
+"""For what the limit on instructions does not see, such as a function that takes long."""
 
 MOST_MEMORY = 64_000_000
 """Bytes that SQLite may hold."""
@@ -68,6 +73,13 @@ FUNCTIONS = {
 }
 """Functions that give the same for the same, and reach nothing outside."""
 
+TABLES = r"""SELECT name FROM sqlite_master WHERE (type = 'view' OR type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%')
+AND name NOT LIKE 'sqlite\_%' ESCAPE '\'"""
+"""The tables and views that a query may read: none of SQLite's own, and none that a module makes up."""
+
+QUERY = re.compile(r"(\s|--[^\n]*\n|/\*([^*]|\*(?!/))*\*/)*(SELECT|WITH)\b", re.IGNORECASE)
+"""How a query begins, after comments."""
+
 DAY = re.compile(r"[-+]?\d.*", re.ASCII | re.DOTALL)
 """How a time begins that is written out, unlike `now`."""
 
@@ -92,21 +104,21 @@ class _Guard:
     def __call__(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         if action not in ACTIONS:
             return self.refuse("a query may only read")
-        if action == sqlite3.SQLITE_READ and first not in self._tables and not self._named_in_query(first, second):
+        if action == sqlite3.SQLITE_READ and first not in self._tables and not _named_in_query(first, second):
             return self.refuse(f"there is no table {first}")
         if action == sqlite3.SQLITE_FUNCTION and str(second).lower() not in FUNCTIONS:
             return self.refuse(f"the function {second} is not allowed")
         return sqlite3.SQLITE_OK
 
-    @staticmethod
-    def _named_in_query(table: str | None, column: str | None) -> bool:
-        """Say whether SQLite tells of a table that the query itself names: it does if no column of it is read."""
-        return not column and not str(table).startswith(("sqlite_", "pragma_"))
-
     def refuse(self, why: str) -> int:
         """Keep why, if it is the first reason."""
         self.why = self.why or why
         return sqlite3.SQLITE_DENY
+
+
+def _named_in_query(table: str | None, column: str | None) -> bool:
+    """Say whether SQLite tells of a table that the query itself names: it does if no column of it is read."""
+    return not column and not str(table).lower().startswith(("sqlite_", "pragma_"))
 
 
 class _Times:
@@ -145,7 +157,7 @@ def opened(path: Path) -> tuple[sqlite3.Connection, _Guard]:
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA hard_heap_limit = {MOST_MEMORY}")
-    guard = _Guard({name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")})
+    guard = _Guard({name for (name,) in connection.execute(TABLES)})
     _Times(guard).replace_in(connection)
     for limit, most in LIMITS.items():
         connection.setlimit(limit, most)
@@ -171,7 +183,7 @@ def result_of(connection: sqlite3.Connection, sql: str) -> dict[str, Any]:
         ValueError: it is none, or its result is too large or cannot be written down.
         sqlite3.Error: it fails.
     """
-    if not re.match(r"(\s|--[^\n]*\n)*(SELECT|WITH)\b", sql, re.IGNORECASE):
+    if not QUERY.match(sql):
         raise ValueError("it is no SELECT")
     cursor = connection.execute(sql)
     rows, characters = [], 0
@@ -199,5 +211,7 @@ def answer_to(path: Path, sql: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.alarm(MOST_SECONDS + 1)  # whoever started it waits for less
     text = sys.stdin.buffer.read().decode()
     sys.stdout.buffer.write(json.dumps(answer_to(Path(sys.argv[1]), text)).encode())

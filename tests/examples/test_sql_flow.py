@@ -4,6 +4,8 @@
 import hashlib
 import json
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -211,6 +213,8 @@ HOSTILE = {
     "SELECT * FROM pragma_database_list": "only read",
     "SELECT sql FROM sqlite_master": "no table sqlite_master",
     "SELECT COUNT(*) FROM sqlite_schema": "no table",
+    "SELECT COUNT(*) FROM SQLITE_MASTER": "no table",
+    "SELECT COUNT(*) FROM main.SqLite_Schema": "no table",
     "SELECT * FROM json_each('[1]')": "only read",
     "SELECT load_extension('/tmp/evil.so')": "load_extension is not allowed",
     "SELECT writefile('/tmp/x', 'y')": "no such function|not allowed",
@@ -276,6 +280,7 @@ def test_what_only_harms_has_no_result_and_a_reason(database: Database, sql: str
 def test_what_a_question_needs_is_allowed(database: Database) -> None:
     needed = {
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 9) SELECT COUNT(*) FROM c": [[9]],
+        "/* one * and **/ -- and /* two */\n/**/SELECT 1 /* three */": [[1]],
         "-- the days\nSELECT julianday('2024-03-01') - julianday('2024-02-01');": [[29]],
         "SELECT date('2024-01-31', '+1 month', 'start of month'), strftime('%Y', 0), date(NULL)": [
             ["2024-03-01", "-4713", None]
@@ -288,6 +293,76 @@ def test_what_a_question_needs_is_allowed(database: Database) -> None:
         found = database.run(sql)
         assert found.error is None, sql
         assert rows is None or found.rows == rows
+
+
+def test_many_comments_before_what_is_no_query_take_no_time(database: Database) -> None:
+    assert "no SELECT" in str(database.run("/**/" * 900).error)
+
+
+def made(path: Path, script: str) -> Path:
+    """Return a database that a script of SQL makes."""
+    connection = sqlite3.connect(path)
+    connection.executescript(script)
+    connection.close()
+    return path
+
+
+def test_tables_of_sqlite_and_of_modules_are_not_read_in_a_database_that_has_some(tmp_path: Path) -> None:
+    script = """CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT); INSERT INTO a VALUES (7, 'x');
+    CREATE VIEW v AS SELECT name FROM a; CREATE VIRTUAL TABLE words USING fts4(word); ANALYZE;"""
+    own = Database(made(tmp_path / "own.db", script))
+    assert own.run("SELECT a.id, v.name FROM a, v").rows == [[7, "x"]]
+    for table, column in (("sqlite_sequence", "seq"), ("sqlite_stat1", "stat"), ("words", "word")):
+        assert own.run(f"SELECT {column} FROM {table}").error in {f"there is no table {table}", "a query may only read"}
+        assert f"{table}:" not in own.schema()
+
+
+def test_a_database_with_changes_in_another_file_is_refused_and_one_that_was_closed_is_not(tmp_path: Path) -> None:
+    path = made(tmp_path / "own.db", "PRAGMA journal_mode = WAL; CREATE TABLE a (id)")
+    writer = sqlite3.connect(path)
+    writer.execute("INSERT INTO a VALUES (1)")
+    writer.commit()
+    with pytest.raises(UsageError, match=r"own\.db-wal holds changes"):
+        Database(path)
+    writer.close()
+    assert Database(path).run("SELECT COUNT(*) FROM a").rows == [[1]]
+
+
+def test_a_database_that_changes_while_it_is_asked_is_told_and_old_and_new_are_not_mixed(tmp_path: Path) -> None:
+    path = made(tmp_path / "own.db", "CREATE TABLE a (id)")
+    own = Database(path)
+    assert own.run("SELECT COUNT(*) FROM a").rows == [[0]]
+    made(tmp_path / "new.db", "CREATE TABLE a (id); INSERT INTO a VALUES (1)").rename(path)
+    for sql in ("SELECT COUNT(*) FROM a", "SELECT MAX(id) FROM a"):
+        with pytest.raises(UsageError, match="changed while it was asked"):
+            own.run(sql)
+    path.unlink()
+    with pytest.raises(UsageError, match=r"changed while|cannot be asked"):
+        own.run("SELECT 1")
+
+
+ENDLESS = "SELECT SUM(instr(a.id || {} || b.id, {} || 'b' || a.id)) FROM orders a, orders b".format(
+    *("replace(" * depth + "'aaaaaaaaaa'" + ", 'a', 'aaaaaaaaaaaaaaaaaaaa')" * depth for depth in (3, 2))
+)
+"""Few instructions, each of which takes long."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no alarm")
+def test_a_query_ends_by_itself_if_who_started_it_is_gone(shop: Path) -> None:
+    limited = f"""
+import pathlib, signal, sys, limited
+signal.alarm = lambda seconds, alarm=signal.alarm: alarm(1)
+sys.argv = ["limited.py", {str(shop)!r}]
+exec(compile(pathlib.Path("limited.py").read_text(), "limited.py", "exec"), {{"__name__": "__main__"}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", limited],
+        input=ENDLESS.encode(),
+        cwd=ROOT / "examples" / "sql_flow",
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGALRM
 
 
 def test_the_guard_itself_lets_nothing_be_written_not_even_by_what_is_no_select(shop: Path) -> None:
@@ -308,9 +383,21 @@ def test_queries_that_return_the_same_rows_are_the_same_vote(task: SqlFlow) -> N
     assert key("SELECT 3") == key("SELECT 3.0") == key("SELECT 1.5 + 1.5")
     assert key("SELECT 0.1 + 0.2") == key("SELECT 0.3")
     assert key("SELECT 3") != key("SELECT '3'")
+    assert key("SELECT 12345678901") == key("SELECT 12345678901.0") != key("SELECT 12345678901.4")
+    assert key("SELECT 9007199254740993") != key("SELECT 9007199254740992")
+    assert key("SELECT 2460310.50123") != key("SELECT 2460310.50119")
+    assert key("SELECT 0.1 + 0.2 - 0.3") == key("SELECT 0") == key("SELECT -0.0") != key("SELECT ''")
     assert key("SELECT 1 UNION ALL SELECT 1") != key("SELECT 1")
     assert key("SELECT 1 WHERE 0") != key("SELECT NULL")
     assert key("SELECT nothing") != key("SELECT nothing_else")
+
+
+def test_numbers_beyond_64_bits_are_an_answer_like_any_other(shop: Path, tmp_path: Path) -> None:
+    path = tmp_path / "questions.toml"
+    path.write_text("[[questions]]\ntext = 'How much?'\nasks = 'value'\nright = 'SELECT pow(10, 30)'\nwrong = ['SELECT 1']\n")
+    with Run.create(tmp_path / "r", SqlFlow(shop, path), model="sim:perfect", k=2) as run:
+        results: Any = run.solve()["result"]
+    assert [each["result"] for each in results] == [[[1e30]]]
 
 
 def test_a_query_is_read_with_and_without_a_fence(task: SqlFlow) -> None:
@@ -518,6 +605,22 @@ def test_the_demonstration_says_what_is_answered_and_what_is_open(capsys: pytest
     assert printed.count("open: ") == int(found[2])
     with pytest.raises(SystemExit):
         main(["--run", str(tmp_path / "r")])
+
+
+def test_the_demonstration_prints_the_rows_of_a_long_result_too(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "questions.toml"
+    path.write_text("""[[questions]]
+text = 'Which products are rugs? Only their names.'
+asks = 'rows'
+right = "SELECT name FROM products WHERE category = 'rugs'"
+wrong = ['SELECT 1']
+""")
+    main(["--database", str(shop), "--questions", str(path), "--model", "sim:perfect"])
+    printed = capsys.readouterr().out
+    assert "sha256" not in printed
+    assert printed.count(" rug") > 10
 
 
 def test_the_pictures_of_the_page_are_drawn_from_the_flow() -> None:

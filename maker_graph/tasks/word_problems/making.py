@@ -13,16 +13,20 @@ from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 
 from maker_graph.errors import UsageError
 from maker_graph.tasks.word_problems.problems import PLAIN, Kind, Problem, Quantity, Step, Unit, unit
+from maker_graph.verify import read_value
 
 PEOPLE = ("Ann", "Ben", "Cora", "Dan", "Eva", "Finn", "Gina", "Hugo", "Ida", "Jon")
 THINGS = ("pen", "apple", "egg", "book", "card", "stamp", "shell", "cookie", "flower", "marble")
 TOKENS = ("sticker", "token", "ticket", "badge", "star", "button")
 HOLDERS = ("bag", "crate", "jar", "basket", "tray")
 PERCENTS = (5, 10, 20, 25, 40, 50, 60, 75, 80)
-LETTERS = "xyzuvwabcdfghkmnqrst"
+LETTERS = "xyzuvwbcdfghkmnqrst"
 
 ATTEMPTS = 1_000
 """So often the numbers of a problem are drawn before it is given up: a share may leave a number that nothing divides."""
+
+MOST_PARTS = 1_000
+"""Into at most so many parts a number that was worked out is shared."""
 
 GROWTH = 50
 """A product is asked for only where the number before it is at most so many times the largest number that is drawn."""
@@ -71,13 +75,13 @@ class Sizes(NamedTuple):
     seed: int
 
 
-def made(number: int, sizes: Sizes) -> Problem:
-    """Return problem `number`, from 0.
+def made(number: int, sizes: Sizes, attempts: int = ATTEMPTS) -> Problem:
+    """Return problem `number`, from 0, which is the same for any number of `attempts` that suffices.
 
     Raises:
         UsageError: none can be made of these kinds, so long and with so small numbers.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         dice = Dice(f"word problem {sizes.seed} {number} {attempt}")
         problem = _drawn(dice, sizes)
         if problem is not None:
@@ -111,12 +115,14 @@ class _Story(NamedTuple):
 
 def _drawn(dice: Dice, sizes: Sizes) -> Problem | None:
     who, thing, holder = dice.pick(PEOPLE), dice.pick(THINGS), dice.pick(HOLDERS)
+    others = [each for each in HOLDERS if each != holder]
     steps: list[Step] = []
     last: int | None = None
     tokens = [*TOKENS]
     for place in range(sizes.steps):
         token = tokens[dice.below(len(tokens))]
-        story = _Story(who, thing, holder, token, LETTERS[place % len(LETTERS)], last, sizes.numbers)
+        holder = others[place % len(others)] if place else holder  # "each bag" is not that of an earlier sentence
+        story = _Story(who, thing, holder, token, _letter(place), last, sizes.numbers)
         step = _step(dice, dice.pick(sizes.kinds), story)
         if step is None:
             return None
@@ -124,8 +130,14 @@ def _drawn(dice: Dice, sizes: Sizes) -> Problem | None:
         if step.kind == "rate" and last is not None:
             thing = token
             tokens = [each for each in TOKENS if each != token]
-        last = int(Problem(tuple(steps)).values()[-1])
+        last = int(read_value(step.right(None if last is None else Fraction(last))))
     return Problem(tuple(steps))
+
+
+def _letter(place: int) -> str:
+    """Return the name of what is asked for at a step: another one for each step of a problem."""
+    round_, letter = divmod(place, len(LETTERS))
+    return LETTERS[letter] + (str(round_ + 1) if round_ else "")
 
 
 def _step(dice: Dice, kind: Kind, story: _Story) -> Step | None:  # noqa: PLR0911  one for each kind
@@ -232,7 +244,7 @@ def _share(dice: Dice, story: _Story) -> Step | None:
         text = f"{who} puts {whole} {thing}s into {parts} {holder}s, the same number in each, and keeps one {holder}."
         stated, begins = ((whole, of), (parts, unit(holder))), str(whole)
     else:
-        divisors = [each for each in range(2, story.numbers + 1) if story.last % each == 0]
+        divisors = [each for each in range(2, min(story.numbers, MOST_PARTS) + 1) if story.last % each == 0]
         if not divisors:
             return None
         parts = dice.pick(divisors)
@@ -291,7 +303,7 @@ def _percent(dice: Dice, story: _Story) -> Step | None:
         if not parts:
             return None
         part = dice.pick(parts)
-        text = f"Then {who} sees that {part}% of the {thing}s are red, and keeps only those."
+        text = f"Then {who} keeps {part}% of the {thing}s, and gives away the others."  # those that were kept may all be red
         stated, begins = _hundredths(part), "{last}"
     return Step(
         "percent",

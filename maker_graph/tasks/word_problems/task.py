@@ -79,6 +79,12 @@ Equation: 6 * 4 = 24
 
 """
 
+MOST_NUMBER = 1_000_000
+"""The largest that `numbers` may be."""
+
+PATIENCE = 100_000
+"""So often a later problem is drawn before it is given up. By then the first ones have shown that there are some."""
+
 MOST_CHARACTERS = 300
 """Of the line with the equation; a longer one is no step."""
 
@@ -133,7 +139,7 @@ class WordProblems:
             problems: how many.
             steps: of each.
             kinds: of the steps, with commas between them, or all.
-            numbers: the largest number that is drawn for a sentence, at least 3.
+            numbers: the largest number that is drawn for a sentence, from 3 to 1,000,000.
             problem_seed: other problems of the same sizes for each number.
             verify: whether answers are verified; without, the same steps are only voted on.
             arithmetic: for simulated models, the share of the steps on which their mistakes are of arithmetic; on the others
@@ -145,7 +151,8 @@ class WordProblems:
         """
         checks.whole("problems", problems)
         checks.whole("steps", steps)
-        checks.whole("numbers", numbers, 3)
+        if checks.whole("numbers", numbers, 3) > MOST_NUMBER:
+            raise UsageError(f"numbers must be at most {MOST_NUMBER:,}.")
         checks.whole("problem_seed", problem_seed, 0)
         checks.switch("verify", verify)
         for name, share in (("arithmetic", arithmetic), ("unison", unison)):
@@ -163,9 +170,9 @@ class WordProblems:
         }
         self.sizes = Sizes(_kinds(kinds), steps, numbers, problem_seed)
         self.problems, self._arithmetic, self._unison = problems, arithmetic, unison
-        self._made = lru_cache(64)(lambda number: made(number, self.sizes))
+        self._made = lru_cache(64)(lambda number: made(number, self.sizes, PATIENCE))
         for number in range(min(problems, 20)):
-            self._made(number)  # what cannot be made is told at once
+            made(number, self.sizes)  # what cannot be made is told at once
         if verify:
             self.verify = self._verify
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from maker_graph.errors import UsageError
-from maker_graph.tasks.word_problems.making import Dice, Sizes, made
+from maker_graph.tasks.word_problems.making import HOLDERS, MOST_PARTS, Dice, Sizes, made
 from maker_graph.tasks.word_problems.problems import KINDS
 
 
@@ -46,6 +46,43 @@ def test_numbers_stay_below_the_largest_that_may_be_drawn() -> None:
     for number in range(100):
         for step in made(number, Sizes(("sum", "difference", "product", "rate"), 3, 7, 0)).steps:
             assert all(each.value <= 7 for each in step.stated)
+
+
+def test_what_is_kept_by_percent_a_second_time_is_not_told_by_what_it_has_been_chosen_by() -> None:
+    for number in range(60):
+        assert made(number, Sizes(("sum", "percent"), 4, 100, 0)).text.count("red") <= 1
+
+
+def test_each_holder_and_each_letter_of_a_problem_of_few_steps_stands_for_one_thing() -> None:
+    for number in range(100):
+        problem = made(number, Sizes(("product", "share", "equation"), 4, 100, 0))
+        parts = [each.unit for each in problem.steps if each.kind == "share"]
+        names = [name for step in problem.steps for each in step.stated for name, exponent in each.unit if exponent > 0]
+        holders = [name for name in names if name in HOLDERS]
+        assert len({*holders}) == len(holders), problem.text
+        assert len({*parts}) == len(parts), problem.text
+
+
+def test_a_letter_stands_for_one_thing_in_problems_of_many_steps_too() -> None:
+    problem = made(0, Sizes(("sum", "product", "equation"), 30, 1_000, 0))
+    letters = [each.letter for each in problem.steps if each.letter]
+    assert len({*letters}) == len(letters)
+    assert any(len(each) > 1 for each in letters)
+    assert all(each.letter in each.equation for each in problem.steps)
+
+
+def test_large_numbers_and_many_steps_take_little_work() -> None:
+    assert len(made(0, Sizes(("sum", "difference"), 1_000, 20, 0)).steps) == 1_000
+    found = made(0, Sizes(("sum", "share"), 3, 10**9, 0))
+    assert all(step.kind == "sum" or place == 0 or step.stated[0].value <= MOST_PARTS for place, step in enumerate(found.steps))
+
+
+def test_a_problem_that_is_seldom_made_is_made_with_more_attempts_and_is_the_same() -> None:
+    sizes = Sizes(("equation",), 3, 8, 0)
+    with pytest.raises(UsageError):
+        made(20, sizes)
+    assert made(20, sizes, 100_000) == made(20, sizes, 50_000)
+    assert made(0, sizes) == made(0, sizes, 100_000)
 
 
 def test_what_cannot_be_made_is_told_with_what_to_change() -> None:

@@ -1,5 +1,6 @@
 """The task: it is read strictly, voted on by its values, and a wrong value spoils its own problem only."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def test_a_prompt_shows_its_own_problem_what_is_known_and_the_question_and_nothi
         ({"problems": 0}, "problems"),
         ({"steps": 0}, "steps"),
         ({"numbers": 2}, "numbers"),
+        ({"numbers": 10**9}, "numbers must be at most 1,000,000"),
         ({"kinds": "sum,square"}, "kinds are all, or some of sum"),
         ({"kinds": ""}, "kinds"),
         ({"unison": 1.5}, "unison is a share"),
@@ -101,6 +103,11 @@ def test_a_prompt_shows_its_own_problem_what_is_known_and_the_question_and_nothi
 def test_options_out_of_range_are_told(options: dict[str, Any], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         WordProblems(**options)
+
+
+def test_a_problem_that_a_run_comes_to_late_can_be_made_too() -> None:
+    task = WordProblems(21, kinds="equation", numbers=8)
+    assert len(task.problem(20).steps) == 3
 
 
 def test_without_verify_there_is_no_verifier() -> None:
@@ -178,3 +185,38 @@ def test_it_runs_from_the_command_line_and_its_sizes_are_options(cli: Cli) -> No
 def test_it_can_be_calibrated(cli: Cli) -> None:
     done = cli("calibrate", "word-problems", "--model", "sim:perfect,error=0.1,rho=0.2", "--steps", "20", "--out", "c.jsonl")
     assert done.returncode == 0, done.stderr
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def table(first: str) -> dict[str, list[str]]:
+    """Return the cells of a table of the page, by the first of each row."""
+    page = (ROOT / "docs" / "verifying.md").read_text(encoding="utf-8")
+    rows = page.partition(first)[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {name: rest for name, *rest in cells}
+
+
+def measured(name: str) -> dict[str, Any]:
+    """Return the figures in a file."""
+    found: dict[str, Any] = json.loads((ROOT / "tests" / "benchmarks" / "results" / name).read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_figures_of_the_page_are_those_that_were_measured() -> None:
+    simulated = [each["ways"] for each in measured("word_problems.json").values() if isinstance(each, dict)]
+    rows = table("| | arithmetic")
+    assert len(rows) == 8
+    for way, cells in rows.items():
+        assert cells == [
+            f"{100 * of[way]['wrong_share']:.1f} / {100 * of[way]['passed_problems'] / of[way]['problems']:.1f} / "
+            f"{of[way]['samples_a_step']:.1f}"
+            for of in simulated
+        ]
+    real = measured("word_problems_real.json")["each step by itself"]
+    rows = table("| | wrong | passed")
+    assert len(rows) == 8
+    for way, cells in rows.items():
+        of = real[way]
+        assert cells == [str(of["wrong"]), str(of["passed"]), str(of["right"]), f"{of['samples_a_step']:.1f}"]

@@ -79,6 +79,10 @@ class CalibrationRequest(BaseModel):
         later = {"labels": ("labels", "use"), **{name: (name,) for name in ("variants", "stop", "structured", "emit")}}
         return _without(kept, [each for name, names in later.items() if not getattr(self, name) for each in names])
 
+    def knows(self, step: int) -> bool:
+        """Say whether the right answer of a step, counted from 0, is known: not if whoever labelled it was unsure."""
+        return self.truth and (not self.labels or self.labels.get(step) is not None)
+
     @model_validator(mode="before")
     @classmethod
     def _as_now(cls, found: Any) -> Any:
@@ -158,6 +162,10 @@ class StepSamples(BaseModel):
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Return what is kept: without what came later, where nothing is said by it."""
         return _without(dump(self), [] if self.verified else ["verified"])
+
+    def proves_wrongly(self) -> bool:
+        """Say whether a verifier proved an answer of this step that is not the right one."""
+        return any(each == "proved" and place != self.right for place, each in zip(self.sequence, self.verified, strict=False))
 
     def votes(self) -> Counter[int]:
         """Return the votes of each candidate, by its place."""

@@ -70,23 +70,22 @@ def measured_result(
         hard=_hard(steps, truth=request.truth),
         lost=(lost := sum(step.lost for step in steps)) / (samples + lost),
         variants=_of_variants(steps) if request.variants and request.truth else None,
-        verified=_of_verifier(steps, samples, truth=request.truth),
+        verified=_of_verifier(request, steps, samples),
     )
 
 
-def _of_verifier(steps: Sequence[StepSamples], samples: int, *, truth: bool) -> Verified | None:
+def _of_verifier(request: CalibrationRequest, steps: Sequence[StepSamples], samples: int) -> Verified | None:
     """Return what a verifier said of the samples; None if there was none."""
     if not any(step.verified for step in steps):
         return None
     said = Counter(standing for step in steps for standing in step.verified)
-    proofs = [[place for place, each in zip(step.sequence, step.verified, strict=False) if each == "proved"] for step in steps]
     return Verified(
         proved=said["proved"] / samples,
         valid=said["valid"] / samples,
         unknown=said["unknown"] / samples,
         first=sum(step.verified[:1] == ["proved"] for step in steps) / len(steps),
-        steps=sum(map(bool, proofs)) / len(steps),
-        wrong=sum(any(place != step.right for place in each) for each, step in zip(proofs, steps, strict=True)) if truth else 0,
+        steps=sum("proved" in step.verified for step in steps) / len(steps),
+        wrong=sum(request.knows(step.step) and step.proves_wrongly() for step in steps),
     )
 
 

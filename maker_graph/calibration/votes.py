@@ -257,6 +257,12 @@ class _Reading:
             if any(getattr(before, name) != getattr(request, name) for name in same):
                 raise UsageError(f"{path} is of another task than {other}: the same steps must be asked in both.")
         self._request = self._request or (request, path)
+        if wrongly := [step.step for step in steps if request.knows(step.step) and step.proves_wrongly()]:
+            raise UsageError(
+                f"In {path} the task's verifier proved a wrong answer on {len(wrongly):,} of the steps, step {wrongly[0]:,} "
+                "(from 0) among them. A proof decides alone, so no bound of votes holds. Mend verify, and calibrate again with "
+                "another --out."
+            )
         for step in steps:
             pool = self._pool(PoolName(step.model, request.temperature))
             pool.max_tokens = request.max_tokens.get(step.model)

@@ -80,6 +80,17 @@ def test_a_calibration_is_read_with_its_temperatures_and_caps(tmp_path: Path) ->
     assert {name: row.sequence for name, row in pool.rows.items()} == {"step 4": f"{R}{F}\2", "step 2": "\2\3", "step 1": R + R}
 
 
+@pytest.mark.parametrize(("labels", "refused"), [({}, True), ({4: "b"}, True), ({4: None}, False)])
+def test_where_a_verifier_proved_a_wrong_answer_nothing_is_planned(labels: Any, refused: bool, tmp_path: Path) -> None:
+    with open_calibration(tmp_path / "c.jsonl", request_of(steps=1, labels=labels)) as calibration:
+        calibration.add(step_of(4, 0, 1, right=0).model_copy(update={"verified": ["unknown", "proved"]}))
+    if not refused:
+        assert len(read_votes([tmp_path / "c.jsonl"]).pools) == 1, "whoever labelled it was unsure"
+        return
+    with pytest.raises(UsageError, match=r"proved a wrong answer on 1 of the steps, step 4 \(from 0\) among them"):
+        read_votes([tmp_path / "c.jsonl"])
+
+
 def test_calibrations_of_the_same_steps_at_two_temperatures_are_two_pools(tmp_path: Path) -> None:
     for heat in (0.0, 1.0):
         with open_calibration(tmp_path / f"{heat}.jsonl", request_of(temperature=(heat, heat))) as calibration:

@@ -121,7 +121,7 @@ def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
     if standings := result["standings"]:
         yield "Verifier", "says of the votes: " + ", ".join(f"{standings.get(name, 0):,} {name}" for name in STANDINGS)
     if merged := result["merged"]:
-        what = "the winner has the most votes only because the task's key counts several answers as one"
+        what = "the winner has the most votes only because several answers count as one"
         yield "Merged", f"on {merged:,} {'step' if merged == 1 else 'steps'} {what}"
 
 

@@ -416,8 +416,8 @@ def beside_votes(ballots: Sequence[Ballots]) -> Iterator[str]:
         )
     if merged := sum(each.merged for each in ballots):
         yield (
-            f"On {merged:,} {'step' if merged == 1 else 'steps'} the winner has the most votes only because the task's key "
-            "counts several answers as one: it must say so of answers that mean the same, and of no others."
+            f"On {merged:,} {'step' if merged == 1 else 'steps'} the winner has the most votes only because several answers "
+            "count as one: a task's key must say so of answers that mean the same, and of no others."
         )
 
 

@@ -41,7 +41,7 @@ class VerifierCounts:
         if self.merged:
             yield (
                 f"On {self.merged:,} {'step' if self.merged == 1 else 'steps'}, the first of them step {self.merged_at:,}, the "
-                "winner has the most votes only because the task's key counts several answers as one."
+                "winner has the most votes only because several answers count as one."
             )
 
 

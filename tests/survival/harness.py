@@ -147,8 +147,9 @@ class Child:
 
     @property
     def said(self) -> tuple[str, str]:
-        """What a command has said so far, to standard output and to standard error."""
-        out, err = ((self.directory / f"{self.pid}.{name}").read_text() for name in ("out", "err"))
+        """What a command has said so far, to standard output and to standard error; nothing before it has begun."""
+        files = (self.directory / f"{self.pid}.{name}" for name in ("out", "err"))
+        out, err = (file.read_text() if file.exists() else "" for file in files)
         return out, err
 
     def send(self, number: signal.Signals) -> None:

@@ -37,7 +37,7 @@ def serving(children: Children, tmp_path: Path) -> Iterator[Serving]:
     def serve(*args: str) -> str:
         child = command(children, tmp_path, "watch", "--port", "0", *args)
         started.append(child)
-        wait_until(lambda: "\n" in child.said[0] if (tmp_path / f"{child.pid}.out").exists() else False)
+        wait_until(lambda: "\n" in child.said[0])
         found = re.search(r"http://\S+", child.said[0])
         assert found, child.said
         return found[0]

@@ -8,6 +8,7 @@ Every right value is a whole number of at least 1.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 
@@ -171,6 +172,27 @@ def _quantities(*pairs: tuple[int, Unit]) -> tuple[Quantity, ...]:
     return tuple(Quantity(Fraction(value), of) for value, of in pairs)
 
 
+_BACK = {"+": "-", "-": "+", "*": "/", "/": "*"}
+"""What undoes a calculation."""
+
+
+def _worked_out(kind: Kind, text: str, stated: _Stated, calculation: tuple[str, str, int], story: _Story, *, of: Unit) -> Step:
+    """Return a step of one calculation: the number with which it begins, a sign, and another number."""
+    begins, sign, other = calculation
+    return Step(
+        kind=kind,
+        text=text,
+        question=story.asks,
+        said=story.has,
+        stated=_quantities(*stated),
+        unit=of,
+        kept=of,
+        operands=(begins, str(other)),
+        expression=f"{begins} {sign} {other}",
+        back=f"{{value}} {_BACK[sign]} {other}",
+    )
+
+
 def _sum(first: int, more: int, story: _Story) -> Step:
     who, thing, of = story.who, story.thing, unit(story.thing)
     stated: _Stated
@@ -178,18 +200,7 @@ def _sum(first: int, more: int, story: _Story) -> Step:
         text, stated, begins = f"{who} has {first} {thing}s and finds {more} more.", ((first, of), (more, of)), str(first)
     else:
         text, stated, begins = f"Then {who} gets {more} more {thing}s.", ((more, of),), "{last}"
-    return Step(
-        "sum",
-        text,
-        story.asks,
-        story.has,
-        _quantities(*stated),
-        of,
-        of,
-        (begins, str(more)),
-        f"{begins} + {more}",
-        f"{{value}} - {more}",
-    )
+    return _worked_out("sum", text, stated, (begins, "+", more), story, of=of)
 
 
 def _difference(before: int, less: int, story: _Story) -> Step:
@@ -199,18 +210,7 @@ def _difference(before: int, less: int, story: _Story) -> Step:
         text, stated, begins = f"{who} has {before} {thing}s and gives away {less}.", ((before, of), (less, of)), str(before)
     else:
         text, stated, begins = f"Then {who} gives away {less} {thing}s.", ((less, of),), "{last}"
-    return Step(
-        "difference",
-        text,
-        story.asks,
-        story.has,
-        _quantities(*stated),
-        of,
-        of,
-        (begins, str(less)),
-        f"{begins} - {less}",
-        f"{{value}} + {less}",
-    )
+    return _worked_out("difference", text, stated, (begins, "-", less), story, of=of)
 
 
 def _product(first: int, each: int, story: _Story) -> Step:
@@ -221,18 +221,7 @@ def _product(first: int, each: int, story: _Story) -> Step:
         stated, begins = ((first, unit(holder)), (each, unit(f"{thing}/{holder}"))), str(first)
     else:
         text, stated, begins = f"Later {who} has {each} times as many {thing}s.", ((each, PLAIN),), "{last}"
-    return Step(
-        "product",
-        text,
-        story.asks,
-        story.has,
-        _quantities(*stated),
-        of,
-        of,
-        (begins, str(each)),
-        f"{begins} * {each}",
-        f"{{value}} / {each}",
-    )
+    return _worked_out("product", text, stated, (begins, "*", each), story, of=of)
 
 
 def _share(dice: Dice, story: _Story) -> Step | None:
@@ -250,18 +239,8 @@ def _share(dice: Dice, story: _Story) -> Step | None:
         parts = dice.pick(divisors)
         text = f"Then {who} puts the {thing}s into {parts} {holder}s, the same number in each, and keeps one {holder}."
         stated, begins = ((parts, unit(holder)),), "{last}"
-    return Step(
-        "share",
-        text,
-        f"How many {thing}s are in each {holder}?",
-        story.has,
-        _quantities(*stated),
-        unit(f"{thing}/{holder}"),
-        of,
-        (begins, str(parts)),
-        f"{begins} / {parts}",
-        f"{{value}} * {parts}",
-    )
+    made_of = _worked_out("share", text, stated, (begins, "/", parts), story, of=of)
+    return replace(made_of, question=f"How many {thing}s are in each {holder}?", unit=unit(f"{thing}/{holder}"))
 
 
 def _rate(first: int, each: int, story: _Story) -> Step:
@@ -275,18 +254,7 @@ def _rate(first: int, each: int, story: _Story) -> Step:
         text = f"Then {who} swaps all the {thing}s: each {thing} brings {each} {token}s."
         question, said = f"How many {token}s does {who} get?", f"{who} has {{value}} {token}s."
         stated, begins, of = ((each, unit(f"{token}/{thing}")),), "{last}", unit(token)
-    return Step(
-        "rate",
-        text,
-        question,
-        said,
-        _quantities(*stated),
-        of,
-        of,
-        (begins, str(each)),
-        f"{begins} * {each}",
-        f"{{value}} / {each}",
-    )
+    return replace(_worked_out("rate", text, stated, (begins, "*", each), story, of=of), question=question, said=said)
 
 
 def _percent(dice: Dice, story: _Story) -> Step | None:
@@ -306,16 +274,16 @@ def _percent(dice: Dice, story: _Story) -> Step | None:
         text = f"Then {who} keeps {part}% of the {thing}s, and gives away the others."  # those that were kept may all be red
         stated, begins = _hundredths(part), "{last}"
     return Step(
-        "percent",
-        text,
-        f"How many {thing}s does {who} keep?",
-        story.has,
-        (*_quantities(*stated), Quantity(Fraction(part, 100), PLAIN)),
-        of,
-        of,
-        (begins, str(part)),
-        f"{begins} * {part} / 100",
-        f"{{value}} * 100 / {part}",
+        kind="percent",
+        text=text,
+        question=f"How many {thing}s does {who} keep?",
+        said=story.has,
+        stated=(*_quantities(*stated), Quantity(Fraction(part, 100), PLAIN)),
+        unit=of,
+        kept=of,
+        operands=(begins, str(part)),
+        expression=f"{begins} * {part} / 100",
+        back=f"{{value}} * 100 / {part}",
     )
 
 
@@ -349,18 +317,18 @@ def _equation(dice: Dice, story: _Story) -> Step | None:
         )
         begins, right = "{last}", "{last}"
     return Step(
-        "equation",
-        text,
-        f"What is {letter}?",
-        story.has,
-        _quantities(*(((whole, PLAIN),) if story.last is None else ()), (times, PLAIN), (abs(more), PLAIN)),
-        of,
-        of,
-        (begins, str(abs(more)), str(times)),
-        f"({begins} {_signed(-more)}) / {times}",
-        f"{{value}} * {times} {_signed(more)}",
-        f"{times}*{letter} {_signed(more)} = {right}",
-        letter,
+        kind="equation",
+        text=text,
+        question=f"What is {letter}?",
+        said=story.has,
+        stated=_quantities(*(((whole, PLAIN),) if story.last is None else ()), (times, PLAIN), (abs(more), PLAIN)),
+        unit=of,
+        kept=of,
+        operands=(begins, str(abs(more)), str(times)),
+        expression=f"({begins} {_signed(-more)}) / {times}",
+        back=f"{{value}} * {times} {_signed(more)}",
+        equation=f"{times}*{letter} {_signed(more)} = {right}",
+        letter=letter,
     )
 
 

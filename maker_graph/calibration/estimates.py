@@ -7,7 +7,7 @@ planned with the lower end of p's unless told otherwise.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maker_graph.calibration.lines import Interval, Result, Verified
+from maker_graph.calibration.lines import Interval, Result, VerifierShares
 
 if TYPE_CHECKING:
     from maker_graph.models.simulation.profiles import Profile
@@ -51,8 +51,8 @@ def estimates_of(result: Result, *, point: bool = False) -> ModelEstimates:
         )
     if not result.truth:
         remarks.append("Without known truth: an error that all samples of a step share was not seen, and p may be lower.")
-    if result.verified is not None:
-        remarks.append(_of_verifier(result.verified))
+    if result.verifier is not None:
+        remarks.append(_of_verifier(result.verifier))
     return ModelEstimates(
         p=max(result.p.value if point else result.p.low, 1e-9),  # that of a model that was never right
         p_interval=(result.p.low, result.p.high),
@@ -67,15 +67,15 @@ def estimates_of(result: Result, *, point: bool = False) -> ModelEstimates:
     )
 
 
-def _of_verifier(verified: Verified) -> str:
+def _of_verifier(shares: VerifierShares) -> str:
     """Return what a plan says of a verifier: it counts votes only, which is never too hopeful while proofs are right."""
-    if verified.wrong:
+    if shares.wrong:
         return (
-            f"The task's verifier proved a wrong answer on {verified.wrong:,} of the steps, so nothing here holds: mend "
+            f"The task's verifier proved a wrong answer on {shares.wrong:,} of the steps, so nothing here holds: mend "
             "verify. A proof decides alone, whatever k is."
         )
     return (
-        f"The task's verifier proved {verified.proved:.1%} of the samples, and the first one on {verified.first:.1%} of the "
+        f"The task's verifier proved {shares.proved:.1%} of the samples, and the first one on {shares.first:.1%} of the "
         "steps. The plan counts votes only. A proof ends a vote earlier, so a run takes fewer samples than planned. It makes "
         "no more errors, as long as no wrong answer is ever proved."
     )

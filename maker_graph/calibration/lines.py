@@ -138,7 +138,7 @@ class StepSamples(BaseModel):
         cost: USD of all samples.
         lost: replies that never came, for a reason that may depend on what they said.
         variants: which variant of the question each sample was asked; empty if there is only one question.
-        verified: what a verifier says of each sample, empty of a flagged one: "proved", "valid" or "unknown". There is no such
+        standings: what a verifier says of each sample, empty of a flagged one: "proved", "valid" or "unknown". There is no such
             field without a verifier.
     """
 
@@ -156,23 +156,23 @@ class StepSamples(BaseModel):
     cost: float
     lost: int = 0
     variants: list[int] = []
-    verified: list[str] = []
+    standings: list[str] = []
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Return what is kept: without what came later, where nothing is said by it."""
-        return _without(dump(self), [] if self.verified else ["verified"])
+        return _without(dump(self), [] if self.standings else ["standings"])
 
     def proves_wrongly(self) -> bool:
         """Say whether a verifier proved an answer of this step that is not the right one."""
-        return any(each == "proved" and place != self.right for place, each in zip(self.sequence, self.verified, strict=False))
+        return any(each == "proved" and place != self.right for place, each in zip(self.sequence, self.standings, strict=False))
 
     def votes(self) -> Counter[int]:
         """Return the votes of each candidate, by its place."""
         return Counter(place for place in self.sequence if isinstance(place, int))
 
 
-class Verified(BaseModel):
+class VerifierShares(BaseModel):
     """What a verifier said of the samples of a model.
 
     Attributes:
@@ -261,7 +261,7 @@ class Result(BaseModel):
         hard: the steps with the most wrong samples.
         lost: share of the replies that never came, for a reason that may depend on what they said.
         variants: how alike errors are within and between variants of a question; None if there was only one question.
-        verified: what the task's verifier said of the samples; there is no such field without one.
+        verifier: what the task's verifier said of the samples; there is no such field without one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -286,12 +286,12 @@ class Result(BaseModel):
     hard: list[HardStep]
     lost: float = 0.0
     variants: VariantCorrelation | None = None
-    verified: Verified | None = None
+    verifier: VerifierShares | None = None
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Return what is kept: without what came later, where nothing is said by it."""
-        return _without(dump(self), [] if self.verified else ["verified"])
+        return _without(dump(self), [] if self.verifier else ["verifier"])
 
 
 def _without(kept: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

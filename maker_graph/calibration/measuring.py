@@ -203,5 +203,5 @@ def _step_samples(  # noqa: PLR0917  a line of the file, from all that it is mad
         seconds=[round(each, 4) for each in seconds],
         cost=cost,
         lost=sum(j["lost"] for j in judged),
-        verified=[j.get("verified", "") for j in judged] if any("verified" in j for j in judged) else [],
+        standings=[j.get("standing", "") for j in judged] if any("standing" in j for j in judged) else [],
     )

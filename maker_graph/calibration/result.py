@@ -16,7 +16,7 @@ from maker_graph.calibration.lines import (
     Result,
     StepSamples,
     VariantCorrelation,
-    Verified,
+    VerifierShares,
 )
 from maker_graph.core.ballot import count
 from maker_graph.core.characters import visible
@@ -70,21 +70,21 @@ def measured_result(
         hard=_hard(steps, truth=request.truth),
         lost=(lost := sum(step.lost for step in steps)) / (samples + lost),
         variants=_of_variants(steps) if request.variants and request.truth else None,
-        verified=_of_verifier(request, steps, samples),
+        verifier=_of_verifier(request, steps, samples),
     )
 
 
-def _of_verifier(request: CalibrationRequest, steps: Sequence[StepSamples], samples: int) -> Verified | None:
+def _of_verifier(request: CalibrationRequest, steps: Sequence[StepSamples], samples: int) -> VerifierShares | None:
     """Return what a verifier said of the samples; None if there was none."""
-    if not any(step.verified for step in steps):
+    if not any(step.standings for step in steps):
         return None
-    said = Counter(standing for step in steps for standing in step.verified)
-    return Verified(
+    said = Counter(standing for step in steps for standing in step.standings)
+    return VerifierShares(
         proved=said["proved"] / samples,
         valid=said["valid"] / samples,
         unknown=said["unknown"] / samples,
-        first=sum(step.verified[:1] == ["proved"] for step in steps) / len(steps),
-        steps=sum("proved" in step.verified for step in steps) / len(steps),
+        first=sum(step.standings[:1] == ["proved"] for step in steps) / len(steps),
+        steps=sum("proved" in step.standings for step in steps) / len(steps),
         wrong=sum(request.knows(step.step) and step.proves_wrongly() for step in steps),
     )
 

@@ -101,16 +101,16 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
         yield "", "from disagreement alone, as if samples erred independently; errors that all of them share are not seen"
     flags = ", ".join(f"{name} {share:.2%}" for name, share in result.flags.items())
     yield "Valid", f"{result.valid.value:.2%}" + (f"; red flags: {flags}" if flags else "")
-    if (verified := result.verified) is not None:
+    if (shares := result.verifier) is not None:
         yield (
             "Verifier",
             (
-                f"of the samples {verified.proved:.2%} proved, {verified.valid:.2%} valid, {verified.unknown:.2%} unknown; "
-                f"the first one proved on {verified.first:.2%} of the steps, any on {verified.steps:.2%}"
+                f"of the samples {shares.proved:.2%} proved, {shares.valid:.2%} valid, {shares.unknown:.2%} unknown; "
+                f"the first one proved on {shares.first:.2%} of the steps, any on {shares.steps:.2%}"
             ),
         )
-        if verified.wrong:
-            yield "", f"it proved a wrong answer on {verified.wrong:,} steps: mend verify, for a proof decides alone"
+        if shares.wrong:
+            yield "", f"it proved a wrong answer on {shares.wrong:,} steps: mend verify, for a proof decides alone"
     if rho is not None:
         yield "Correlation", f"{rho.value:.4f} (95 %: {rho.low:.4f} to {rho.high:.4f}) within steps"
         pairs, agree = result.both_wrong

@@ -47,7 +47,7 @@ def _as_json(task: str, trial: Trial) -> dict[str, Any]:
         "answers": trial.answers,
         "not_performed": trial.not_performed,
         "left_open": trial.left_open,
-        "verified": dict(trial.verified),
+        "standings": dict(trial.standings),
         "tried": [check for check in CHECKS if check in trial.tried],
         "problems": [{"check": each.check, "step": each.step, "problem": each.text} for each in trial.problems],
     }
@@ -67,8 +67,8 @@ def _lines(task: str, trial: Trial) -> list[str]:
     lines = [f"{task}: {trial.steps} steps were tried{left}, {end}."]
     if trial.not_performed:
         lines.append(f"  {trial.not_performed} actions on the world were not performed; what is rehearsed stood for them.")
-    if trial.verified:
-        kinds = ", ".join(f"{trial.verified[name]:,} {name}" for name in STANDINGS)
+    if trial.standings:
+        kinds = ", ".join(f"{trial.standings[name]:,} {name}" for name in STANDINGS)
         lines.append(f"  The verifier says of the right answers: {kinds}.")
     for check, meaning in CHECKS.items():
         found = [problem for problem in trial.problems if problem.check == check]

@@ -73,8 +73,8 @@ class Vote(TypedDict):
         lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
             Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
         fallbacks: samples of a model that stands in for the one that was asked first; left out if there are none.
-        verified: "proved", "valid", "unknown" -> votes of which a verifier says so; left out without one. What it calls invalid
-            is among the flags.
+        standings: "proved", "valid", "unknown" -> votes of which a verifier says so; left out without one. What it calls
+            invalid is among the flags.
     """
 
     by: str
@@ -88,7 +88,7 @@ class Vote(TypedDict):
     usage: Usage
     lost: NotRequired[int]
     fallbacks: NotRequired[int]
-    verified: NotRequired[dict[str, int]]
+    standings: NotRequired[dict[str, int]]
 
 
 class Decision(Vote):
@@ -184,8 +184,8 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
         tried=[],
         replies=[] if winner is not None else [j["text"] for j in judged[-LAST_REPLIES:]],
     )
-    if standings := count(j["verified"] for j in judged if "verified" in j and j["flag"] is None):
-        decision["verified"] = standings
+    if standings := count(j["standing"] for j in judged if "standing" in j and j["flag"] is None):
+        decision["standings"] = standings
     if winner is None and given_up(decision, voting.rule):
         decision["passed"] = True
     elif winner is not None and proofs:
@@ -199,7 +199,7 @@ def decide(judged: Sequence[Judged], voting: Voting, rounds: int, by: str = "bas
 
 def _proofs(judged: Sequence[Judged]) -> list[Judged]:
     """Return the votes whose answers are proved."""
-    return [j for j in judged if j.get("verified") == "proved" and j["flag"] is None]
+    return [j for j in judged if j.get("standing") == "proved" and j["flag"] is None]
 
 
 def _merged(judged: Sequence[Judged], ballot: Mapping[str, int], winner: str) -> bool:
@@ -225,7 +225,7 @@ def disputed(vote: Vote) -> bool:
 
     The next proof would decide the step, and be worth nothing. So nobody votes on it again, on no rung: a person answers it.
     """
-    return bool(vote.get("verified", {}).get("proved"))
+    return bool(vote.get("standings", {}).get("proved"))
 
 
 def rung_of(by: str) -> int:
@@ -254,8 +254,8 @@ def vote_of(decision: Decision) -> Vote:
     )
     if "fallbacks" in decision:
         vote["fallbacks"] = decision["fallbacks"]
-    if "verified" in decision:
-        vote["verified"] = decision["verified"]
+    if "standings" in decision:
+        vote["standings"] = decision["standings"]
     return vote
 
 

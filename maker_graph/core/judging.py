@@ -38,7 +38,7 @@ class Judged(TypedDict):
     `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not. `why` says
     more of a flag that ships, in a clause.
 
-    `verified` is what a verifier says of the answer of a vote, and `evidence` what that rests on: both are left out if there is
+    `standing` is what a verifier says of the answer of a vote, and `evidence` what that rests on: both are left out if there is
     no verifier. `call` is that of a sample of two calls, see `Sample`.
     """
 
@@ -52,7 +52,7 @@ class Judged(TypedDict):
     lost: int
     fallback: NotRequired[bool]
     call: NotRequired[Literal["first", "second"]]
-    verified: NotRequired[Standing]
+    standing: NotRequired[Standing]
     evidence: NotRequired[str]
 
 
@@ -181,7 +181,7 @@ class _Verifier:
 
     def __init__(self, verify: Callable[[Any], object], judged: Sequence[Judged]) -> None:
         self._verify = verify
-        self._known = {_whole(each): _said(each) for each in judged if "verified" in each or each["flag"] == "invalid"}
+        self._known = {_whole(each): _said(each) for each in judged if "standing" in each or each["flag"] == "invalid"}
 
     def __call__(self, vote: Judged, read: _Read) -> Judged:
         """Return a vote with what is to be said of it; it is no vote if its answer is invalid."""
@@ -195,7 +195,7 @@ class _Verifier:
         if isinstance(found, str):
             return {**vote, "flag": "invalid", "why": _why(found)}
         evidence = _why(found.why if isinstance(found, Unknown) else found.evidence)
-        return {**vote, "verified": standing_of(found), "evidence": evidence}
+        return {**vote, "standing": standing_of(found), "evidence": evidence}
 
 
 def _whole(judged: Judged) -> tuple[str, str]:
@@ -205,7 +205,7 @@ def _whole(judged: Judged) -> tuple[str, str]:
 
 def _said(judged: Judged) -> dict[str, Any]:
     """Return what a verifier said of an answer, as it stands in a judged sample."""
-    names = ("flag", "why") if judged["flag"] is not None else ("verified", "evidence")
+    names = ("flag", "why") if judged["flag"] is not None else ("standing", "evidence")
     return {name: judged[name] for name in names}  # type: ignore[literal-required]  # its own names
 
 

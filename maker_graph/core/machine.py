@@ -32,7 +32,7 @@ class Totals(TypedDict):
         tokens: of all samples.
         lost: replies that never came, for a reason that may depend on what they said; there is no such key if there were none.
         proved: steps whose answer a verifier proved; likewise.
-        verified: "proved", "valid", "unknown" -> votes of which a verifier says so; likewise.
+        standings: "proved", "valid", "unknown" -> votes of which a verifier says so; likewise.
         merged: steps whose winner won only because `key` made one candidate of several answers; likewise.
     """
 
@@ -46,7 +46,7 @@ class Totals(TypedDict):
     tokens: Usage
     lost: NotRequired[int]
     proved: NotRequired[int]
-    verified: NotRequired[dict[str, int]]
+    standings: NotRequired[dict[str, int]]
     merged: NotRequired[int]
 
 
@@ -265,11 +265,11 @@ def _with_vote(totals: Totals, vote: Vote, winner: str | None) -> Totals:
     tokens, used = totals["tokens"], vote["usage"]
     if lost := vote.get("lost", 0):
         totals = {**totals, "lost": totals.get("lost", 0) + lost}
-    if "verified" in vote:
-        verified = totals.get("verified", {})
+    if "standings" in vote:
+        standings = totals.get("standings", {})
         totals = {
             **totals,
-            "verified": verified | {name: verified.get(name, 0) + number for name, number in vote["verified"].items()},
+            "standings": standings | {name: standings.get(name, 0) + number for name, number in vote["standings"].items()},
         }
     return {
         **totals,

@@ -433,7 +433,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         passed=sum(map(settings.passed, (decision for _, decision in run.journal.left_open()))),
         rungs=counted_rungs(settings, kept_options(run.journal), run.journal.decisions() if settings.cascade else ()),
         proved=totals.get("proved", 0),
-        standings=totals.get("verified", {}),
+        standings=totals.get("standings", {}),
         merged=totals.get("merged", 0),
     )
 

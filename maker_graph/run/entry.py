@@ -10,7 +10,7 @@ on which replies were lost has these two too, and then `lost`: how many, of each
 A step whose answer was given, by the program or the world, is `[answer, by]`. An entry of a task with several parts has the
 name of the part as one element more: it has then 3, 8 or 11.
 
-An entry on which a verifier, or `key`, had a say ends with an object of what it said: `proved`, the evidence; `verified`, for
+An entry on which a verifier, or `key`, had a say ends with an object of what it said: `proved`, the evidence; `standings`, for
 each rung before and for the last one how many of its votes are proved, valid and unknown (`STANDINGS`); `merged`, true.
 """
 
@@ -76,8 +76,8 @@ def _said(decision: Decision) -> dict[str, Any]:
     if "proved" in decision:
         said["proved"] = decision["proved"]
     votes = (*decision["tried"], decision)
-    if any("verified" in vote for vote in votes):
-        said["verified"] = [[vote.get("verified", {}).get(each, 0) for each in STANDINGS] for vote in votes]
+    if any("standings" in vote for vote in votes):
+        said["standings"] = [[vote.get("standings", {}).get(each, 0) for each in STANDINGS] for vote in votes]
     if decision.get("merged"):
         said["merged"] = True
     return said
@@ -116,9 +116,9 @@ def _with_said(decision: Decision, said: dict[str, Any]) -> Decision:
         decision["proved"] = str(said["proved"])
     if said.get("merged"):
         decision["merged"] = True
-    for vote, numbers in zip([*decision["tried"], decision], said.get("verified", []), strict=False):
+    for vote, numbers in zip([*decision["tried"], decision], said.get("standings", []), strict=False):
         if any(numbers):
-            vote["verified"] = {name: number for name, number in zip(STANDINGS, numbers, strict=True) if number}
+            vote["standings"] = {name: number for name, number in zip(STANDINGS, numbers, strict=True) if number}
     return decision
 
 
@@ -217,7 +217,7 @@ class Skimmed(NamedTuple):
         winner: a place among the last vote's candidates, of which null stands for the answer itself.
         first_agrees: whether the first sample was for the winner.
         part: the part that it is about; empty where the task has only one.
-        said: what a verifier and `key` had to say: `proved`, `verified`, `merged`.
+        said: what a verifier and `key` had to say: `proved`, `standings`, `merged`.
     """
 
     text: str

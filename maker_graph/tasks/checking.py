@@ -274,7 +274,7 @@ class _Walk:
             return None, False
         answer, candidate, standing = said
         if standing is not None:
-            self.trial.verified[standing] += 1
+            self.trial.standings[standing] += 1
         if isinstance(self._part, Known) and candidate != self._candidate(right):
             self._problem("replies", "the right reply that is rehearsed says something else than truth(state)")
         if not found.wrong:
@@ -323,7 +323,7 @@ class _Walk:
                 if isinstance(standing, _Raised):
                     self._problem("replies", f"verify calls truth(state) invalid: {standing.text}")
                 else:
-                    self.trial.verified[standing] += 1
+                    self.trial.standings[standing] += 1
             return right, True
         if self._outside.replies is not None:
             self.trial.tried.add("replies")

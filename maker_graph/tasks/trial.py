@@ -64,7 +64,7 @@ class Trial:
         left_open: steps without a right reply that can be read, in a task that can leave them open.
         tried: which of `CHECKS`, as far as the walk went.
         problems: what does not hold; each once, where it was first seen.
-        verified: "proved", "valid", "unknown" -> steps for whose right answer the task's verifier says so.
+        standings: "proved", "valid", "unknown" -> steps for whose right answer the task's verifier says so.
         trace: the steps.
         decided: the answer of each step, and whether there is one: else the step was left open.
         state: that they led to.
@@ -77,7 +77,7 @@ class Trial:
     left_open: int = 0
     tried: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
-    verified: Counter[str] = field(default_factory=Counter)
+    standings: Counter[str] = field(default_factory=Counter)
     trace: list[Place] = field(default_factory=list)
     decided: list[tuple[JSON, bool]] = field(default_factory=list)
     state: JSON = None

@@ -122,13 +122,13 @@ def test_what_a_verifier_proves_is_measured_and_where_it_is_wrong_is_told(tmp_pa
     path = tmp_path / "c.jsonl"
     with open_calibration(path, request_of()) as calibration:
         asyncio.run(calibrate(calibration, task, Scripted(script=script), "scripted"))
-        found = calibration.conclude("scripted", None).verified
+        found = calibration.conclude("scripted", None).verifier
     assert found is not None
     alone = sum(len(task.state_at(step)["pegs"][0]) == 1 for step in range(7))
     assert (found.proved * 21, found.unknown * 21, found.valid) == pytest.approx((3 * alone + 1, 20 - 3 * alone, 0))
     assert (found.first * 7, found.steps * 7, found.wrong) == pytest.approx((alone, alone + 1, 1))
     with open_calibration(path, request_of()) as again:
-        assert again.results["scripted"].verified == found
+        assert again.results["scripted"].verifier == found
     assert "proved a wrong answer on 1 of the steps" in estimates_of(again.results["scripted"]).remarks[-1]
 
 
@@ -136,7 +136,9 @@ def test_without_a_verifier_nothing_of_it_stands_in_the_file(tmp_path: Path) -> 
     with open_calibration(tmp_path / "c.jsonl", request_of(max_tokens={"scripted": 999})) as calibration:
         asyncio.run(calibrate(calibration, Hanoi(3), resolve_model("sim:perfect"), "scripted"))
         calibration.conclude("scripted", None)
-    assert "verified" not in (tmp_path / "c.jsonl").read_text()
+    content = (tmp_path / "c.jsonl").read_text()
+    assert "standings" not in content
+    assert "verifier" not in content
 
 
 def test_both_calls_of_a_sample_are_measured_and_each_is_paid_at_its_own_price(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_calibration_is_read_with_its_temperatures_and_caps(tmp_path: Path) ->
 @pytest.mark.parametrize(("labels", "refused"), [({}, True), ({4: "b"}, True), ({4: None}, False)])
 def test_where_a_verifier_proved_a_wrong_answer_nothing_is_planned(labels: Any, refused: bool, tmp_path: Path) -> None:
     with open_calibration(tmp_path / "c.jsonl", request_of(steps=1, labels=labels)) as calibration:
-        calibration.add(step_of(4, 0, 1, right=0).model_copy(update={"verified": ["unknown", "proved"]}))
+        calibration.add(step_of(4, 0, 1, right=0).model_copy(update={"standings": ["unknown", "proved"]}))
     if not refused:
         assert len(read_votes([tmp_path / "c.jsonl"]).pools) == 1, "whoever labelled it was unsure"
         return

@@ -101,7 +101,7 @@ def test_the_first_proved_sample_decides_alone_however_many_say_otherwise() -> N
     votes = verified("7", "7", "7", "42", "7")
     decision = decide(votes, Voting(k=3), rounds=2)
     assert (decision["status"], decision["answer"], decision["proved"]) == ("decided", 42, "it is the answer")
-    assert (decision["ballot"], decision["verified"]) == ({"7": 4, "42": 1}, {"unknown": 4, "proved": 1})
+    assert (decision["ballot"], decision["standings"]) == ({"7": 4, "42": 1}, {"unknown": 4, "proved": 1})
     assert (decision["first_agrees"], "passed" in decision, "merged" in decision) == (False, False, False)
     assert next_draw(votes, Voting(k=3), verifies=True) == 0
 

@@ -415,7 +415,7 @@ def test_a_proof_decides_alone_and_is_drawn_one_sample_at_a_time() -> None:
     found = node.invoke({"body": "16"})
     assert (found["route"], found["decision"]["proved"]) == (4, "4 * 4 = 16")
     assert (found["decision"]["sequence"], found["decision"]["rounds"]) == (["invalid", 0, 1], 3)
-    assert found["decision"]["verified"] == {"unknown": 1, "proved": 1}
+    assert found["decision"]["standings"] == {"unknown": 1, "proved": 1}
 
 
 @pytest.mark.parametrize("without_a_graph", [False, True])
@@ -435,7 +435,7 @@ def test_a_verifier_is_asked_once_about_an_answer_however_many_rounds_a_vote_tak
     else:
         node = text_state(Scripted(script=replies(*said)), answer=int, verify=lambda _, answer: whimsical(answer), k=3)
         decision = node.invoke({"body": "16"})["decision"]
-    assert (decision["answer"], decision["verified"], decision["flags"]) == (11, {"unknown": 7}, {"invalid": 2})
+    assert (decision["answer"], decision["standings"], decision["flags"]) == (11, {"unknown": 7}, {"invalid": 2})
     assert sorted(asked) == [0, 11, 12]
 
 

@@ -115,11 +115,11 @@ def test_what_is_no_entry_is_refused(text: str) -> None:
 @pytest.mark.parametrize("answer", ["a", {"proved": "a lie"}, {"x": [1]}])
 def test_what_a_verifier_and_key_had_to_say_is_kept(answer: Any, tried: int, part: str) -> None:
     made = {**decided("b", "a", k=1, answer=answer), "text": "", "first": ""}
-    said = {"proved": "3 * 5 = 15", "verified": {"proved": 1, "unknown": 1}}
-    votes: Any = [{**vote_of(made), "verified": {"valid": 2}}] * tried  # type: ignore[arg-type]  # a decision
+    said = {"proved": "3 * 5 = 15", "standings": {"proved": 1, "unknown": 1}}
+    votes: Any = [{**vote_of(made), "standings": {"valid": 2}}] * tried  # type: ignore[arg-type]  # a decision
     kept: Any = {**made, **said, "tried": votes, **({"part": part} if part else {})}
     found = decode(encode(kept))
-    assert (found["proved"], found["verified"], found["tried"]) == (said["proved"], said["verified"], votes)
+    assert (found["proved"], found["standings"], found["tried"]) == (said["proved"], said["standings"], votes)
     assert (found["answer"], found.get("part", "")) == (made["answer"], part)
     seen = skim(encode(kept))
     assert (seen.proved, seen.part, unanimous(encode(kept))) == (True, part, None)
@@ -128,7 +128,7 @@ def test_what_a_verifier_and_key_had_to_say_is_kept(answer: Any, tried: int, par
 
 
 def test_an_answer_that_is_an_object_passes_for_nothing_that_a_verifier_said() -> None:
-    lie: Any = {"proved": "so it says", "verified": [[9, 0, 0]], "merged": True}
+    lie: Any = {"proved": "so it says", "standings": [[9, 0, 0]], "merged": True}
     for entry in (encode(decided("a", "a", k=2, answer=lie)), encode(given_answer(lie, "program"))):
-        assert not {"proved", "verified", "merged"} & decode(entry).keys()
+        assert not {"proved", "standings", "merged"} & decode(entry).keys()
         assert not skim(entry).said

@@ -108,7 +108,7 @@ class Sure(Count):
 @pytest.mark.parametrize("replies", [rehearsed, None])
 def test_a_verifier_is_asked_about_right_answers_and_what_it_says_is_counted(replies: Any) -> None:
     trial = tried(Sure, replies=replies)
-    assert (trial.problems, dict(trial.verified)) == ([], {"proved": 3, "unknown": 2})
+    assert (trial.problems, dict(trial.standings)) == ([], {"proved": 3, "unknown": 2})
 
 
 @pytest.mark.parametrize(

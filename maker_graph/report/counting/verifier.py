@@ -62,7 +62,7 @@ class VerifierCounter:
         """Take a step."""
         if not (said := step.seen.said):
             return
-        for numbers in said.get("verified", []):
+        for numbers in said.get("standings", []):
             self._standings.update(dict(zip(STANDINGS, numbers, strict=False)))
         if step.seen.proved:
             self._proved += 1

@@ -14,8 +14,8 @@ def counted(*entries: str) -> Any:
     return counter.counts()
 
 
-PROVED = '["a",[null],[0],1,[5,0,9],0,true,{"proved":"it is a","verified":[[1,0,0]]}]'
-MERGED = '["a",["b",null],[0,1,1],1,[5,0,9],1,false,{"merged":true,"verified":[[0,1,2]]}]'
+PROVED = '["a",[null],[0],1,[5,0,9],0,true,{"proved":"it is a","standings":[[1,0,0]]}]'
+MERGED = '["a",["b",null],[0,1,1],1,[5,0,9],1,false,{"merged":true,"standings":[[0,1,2]]}]'
 PLAIN = '["a",[null],[0,0],1,[5,0,9],0,true]'
 
 

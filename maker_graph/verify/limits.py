@@ -27,7 +27,7 @@ from typing import Any
 from maker_graph.core import checks
 from maker_graph.core.verifying import Unknown, Valid, Verification
 from maker_graph.errors import Invalid, UsageError
-from maker_graph.verify.worker import GAVE_UP, READY
+from maker_graph.verify.worker import GAVE_UP, READY, TAKEN
 
 SECONDS = 5.0
 """How long a verification may take, if nothing else is said."""
@@ -171,19 +171,26 @@ class Worker:
                 f"A verifier was called with what cannot be sent to another process ({why}): give it plain data."
             ) from error
         with self._lock:
-            if self._child is None or not self._child.alive:
-                self.close()
-                try:
-                    self._child = _Child(self.megabytes, self._imports)
-                except OSError as error:  # the machine has no room for another process
-                    return Unknown(f"the process of the verification could not be started ({error})")
-            found: tuple[str, Any] | None = None
             try:
-                found = self._child.ask(asked, seconds)
-            finally:  # also when this thread is interrupted: a late answer is never that to another question
-                if found is None or found[0] in {GAVE_UP, _DIED} or not self._child.ready:
-                    self.close()
+                used = self._child is not None
+                found = self._ask(asked, seconds)
+                if used and found is not None and found[0] == _UNTAKEN:  # it was killed between two questions
+                    found = self._ask(asked, seconds)
+            except OSError as error:  # the machine has no room for another process
+                return Unknown(f"the process of the verification could not be started ({error})")
         return _verdict(found, seconds)
+
+    def _ask(self, asked: bytes, seconds: float) -> tuple[str, Any] | None:
+        if self._child is None or not self._child.alive:
+            self.close()
+            self._child = _Child(self.megabytes, self._imports)
+        found: tuple[str, Any] | None = None
+        try:
+            found = self._child.ask(asked, seconds)
+        finally:  # also when this thread is interrupted: a late answer is never that to another question
+            if found is None or found[0] in {GAVE_UP, _DIED, _UNTAKEN} or not self._child.ready:
+                self.close()
+        return found
 
     def close(self) -> None:
         """End the child, if there is one."""
@@ -198,7 +205,8 @@ def shared_worker(megabytes: int, *imports: str) -> Worker:
     return Worker(megabytes, imports=imports)
 
 
-_DIED = "died"
+_DIED, _UNTAKEN = "died", "untaken"
+"""A child that ended while it was at work on a question, and one that ended before it took the question."""
 
 
 def _verdict(found: tuple[str, Any] | None, seconds: float) -> Verification:
@@ -244,6 +252,7 @@ class _Child:
 
     def ask(self, asked: bytes, seconds: float) -> tuple[str, Any] | None:
         """Return what the child answers; None if that takes too long."""
+        taken = False
         try:
             if not self.ready:
                 if not self._answers.poll(_TO_START):
@@ -254,9 +263,12 @@ class _Child:
             self._asks.send_bytes(asked)
             if not self._answers.poll(seconds):
                 return None
+            taken = self._answer()[0] == TAKEN
+            if not self._answers.poll(seconds):
+                return None
             found = self._answer()
         except (EOFError, OSError):
-            return _DIED, self._how_it_died()
+            return _DIED if taken else _UNTAKEN, self._how_it_died()
         return found
 
     def _answer(self) -> tuple[str, Any]:

@@ -18,8 +18,8 @@ from multiprocessing.connection import Connection
 from maker_graph.core.verifying import Unknown, verification_of
 from maker_graph.errors import UsageError
 
-READY, GAVE_UP = "ready", "gave up"
-"""What the child says once it can be asked, and what it adds to an answer after which it had better be replaced."""
+READY, TAKEN, GAVE_UP = "ready", "taken", "gave up"
+"""What the child says once it can be asked, once it has a question, and of an answer after which it had better be replaced."""
 
 _LOOK_EVERY = 0.5  # seconds, at the parent
 
@@ -43,7 +43,9 @@ def serve(asks: int, answers: int, parent: int, megabytes: int, *imports: str) -
     with contextlib.suppress(EOFError, OSError):
         to_parent.send_bytes(json.dumps(_loaded(megabytes, imports)).encode())
         while True:
-            to_parent.send_bytes(json.dumps(_answer(megabytes, from_parent.recv_bytes())).encode())
+            asked = from_parent.recv_bytes()
+            to_parent.send_bytes(json.dumps((TAKEN, "")).encode())
+            to_parent.send_bytes(json.dumps(_answer(megabytes, asked)).encode())
 
 
 def _loaded(megabytes: int, imports: Sequence[str]) -> tuple[str, object]:

@@ -124,6 +124,19 @@ def test_a_process_that_was_killed_between_two_answers_is_replaced(even: Limited
     worker.close()
 
 
+def test_a_process_that_dies_before_it_takes_a_question_is_replaced(even: Limited) -> None:
+    worker = Worker()
+    pid = int(getattr(worker.ask(verifiers.process, None, 1, seconds=20), "evidence"))  # noqa: B009
+    os.kill(pid, signal.SIGSTOP)  # it lives, so it is asked
+    with ThreadPoolExecutor(1) as thread:
+        answered = thread.submit(worker.ask, verifiers.even, None, 4, seconds=20)
+        wait_until(answered.running)
+        time.sleep(0.2)
+        os.kill(pid, signal.SIGKILL)
+        assert answered.result() == even(None, 4)
+    worker.close()
+
+
 class Mine:
     """An answer that says that it is of the script."""
 

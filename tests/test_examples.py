@@ -15,6 +15,7 @@ import pytest
 from maker_graph.run.checking import check_task
 from maker_graph.tasks.loading import load_task
 from tests.langsmith import ingest
+from tests.pages import blocks_of, printed
 from tests.models.serving import completion, gateway, server
 from tests.survival.harness import Children
 from tests.test_served import langgraph_dev, project
@@ -49,7 +50,7 @@ SAYS = (
 
 TRIED = {"own_task": "Addition", "acting": "Order", "prices": "Prices"}
 OF_FOLDERS = [EXAMPLES / name / "README.md" for name in ("app_testing", "ledger", "sql_flow")]
-PAGES = [*sorted(EXAMPLES.glob("*.md")), *OF_FOLDERS, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(EXAMPLES.glob("*.md")), *OF_FOLDERS, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_every_example_is_listed_and_tested() -> None:
@@ -101,25 +102,37 @@ def test_a_drop_in_takes_at_most_twelve_lines(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_block_of_a_page_runs(page: Path, children: Children, tmp_path: Path) -> None:
-    text = page.read_text()
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for code in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        if "get_sync_client" in code:
-            with langgraph_dev(project(tmp_path)) as client:
-                url = str(client.http.client.base_url)
-                child = children.start(tmp_path, "script", source=code.replace("http://127.0.0.1:2024", url.rstrip("/")))
-                assert child.wait(60) == 0, child.said
-        else:
-            child = children.start(tmp_path, "script", source=code)
+def test_every_block_of_a_page_runs_and_prints_what_the_page_shows(page: Path, children: Children, tmp_path: Path) -> None:
+    for block in blocks_of(page.read_text()):
+        said = (run_python if block.language == "python" else run_bash)(block.code, children, tmp_path)
+        if block.output is not None:
+            assert printed(block.output, said), said
+        elif block.language == "python":
+            assert re.search(SAYS, said, re.MULTILINE), said
+
+
+def run_python(code: str, children: Children, folder: Path) -> str:
+    """Run a block of Python, against a server if it asks for one; return what it prints."""
+    if "get_sync_client" in code:
+        with langgraph_dev(project(folder)) as client:
+            url = str(client.http.client.base_url)
+            child = children.start(folder, "script", source=code.replace("http://127.0.0.1:2024", url.rstrip("/")))
             assert child.wait(60) == 0, child.said
-        assert re.search(SAYS, child.said[0], re.MULTILINE)
-    for script in re.findall(r"^```bash\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        command = script.replace("maker-graph ", f"{sys.executable} -m maker_graph.cli ")
-        ran = subprocess.run(
-            ["/bin/bash", "-euc", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
+    else:
+        child = children.start(folder, "script", source=code)
+        assert child.wait(60) == 0, child.said
+    return child.said[0]
+
+
+def run_bash(script: str, _: Children, folder: Path) -> str:
+    """Run a block of shell commands; return what it prints to standard output."""
+    command = re.sub(r"\bmaker-graph (?=[a-z-])", f"{sys.executable} -m maker_graph.cli ", script)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"}
+    ran = subprocess.run(
+        ["/bin/bash", "-euc", command], cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 def test_the_block_for_a_real_model_votes_on_what_its_server_says(children: Children, tmp_path: Path) -> None:

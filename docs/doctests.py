@@ -8,7 +8,7 @@ from griffe import Extension, Object
 DOCTEST = re.compile(r"^( *)>>> .*(?:\n *\S.*)*", re.MULTILINE)
 
 
-class Doctests(Extension):
+class Doctests(Extension):  # type: ignore[misc, unused-ignore]  # griffe comes with the extra `docs` only
     """Puts a fence around each doctest, which Markdown would take for a quotation."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:

@@ -15,8 +15,8 @@ import pytest
 from maker_graph.run.checking import check_task
 from maker_graph.tasks.loading import load_task
 from tests.langsmith import ingest
-from tests.pages import blocks_of, printed
 from tests.models.serving import completion, gateway, server
+from tests.pages import blocks_of, printed
 from tests.survival.harness import Children
 from tests.test_served import langgraph_dev, project
 

@@ -2,7 +2,7 @@
 
 A block of Python or of shell commands is run. A block of text with the title "Output" after it holds what it prints: its lines
 are printed in this order, and a line of three dots stands for whatever comes between. A line may hold three dots too, for what
-is another each time.
+differs each time.
 """
 
 import re

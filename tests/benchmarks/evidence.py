@@ -275,7 +275,7 @@ SECTIONS: dict[str, list[Section]] = {
             "app_testing",
             SIMULATED,
             "The model chooses what to press and judges what it sees, by single samples or by votes.",
-            tables.tested_apps,
+            tables.applications,
             headlines.app_testing,
             more="../examples/app_testing/README.md",
         ),

@@ -384,7 +384,7 @@ def ledger(found: Any) -> Iterable[Table]:
     yield Table(head, cells, f"{title} Means of {found['seeds']} seeds.")
 
 
-def tested_apps(found: Any) -> Iterable[Table]:
+def applications(found: Any) -> Iterable[Table]:
     """Yield what testing applications came to."""
     flaskr, pages = found["flaskr"], found["miniwob"]
     keys = ("mutants killed", "false alarms a run of the original", "false alarms a run of a mutant", "samples a run")

@@ -23,7 +23,7 @@ def test_every_result_file_has_a_section() -> None:
 def test_a_section_has_a_command_that_is_there_a_model_and_figures(section: Section) -> None:
     text = section.text()
     (block,) = re.findall(r"^```text\n(.+?)\n```$", text, re.DOTALL | re.MULTILINE)
-    for module in re.findall(r"tests[./]benchmarks[./](\w+)(?:\.py)?\b", re.sub(r"--out \S+", "", block)):
+    for module in re.findall(r"tests[./]benchmarks[./](\w+)(?:\.py)?\b", re.sub(r"(?:--out|>) \S+", "", block)):
         assert (ROOT / "tests" / "benchmarks" / f"{module}.py").is_file()
     assert "Model: " in text
     assert re.search(r"^\| .*\d", text, re.MULTILINE)

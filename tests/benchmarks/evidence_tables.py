@@ -23,7 +23,7 @@ class Table(NamedTuple):
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share as text.
 
-    >>> percent(0.0535), percent(1.0), percent(0.0005), percent(None)
+    >>> percent(0.0536), percent(1.0), percent(0.0005), percent(None)
     ('5.4 %', '100 %', '0.05 %', '-')
     """
     if share is None:

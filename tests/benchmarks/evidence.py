@@ -84,14 +84,15 @@ class Section(NamedTuple):
     def text(self) -> str:
         """Return the section as Markdown."""
         command = self.command or command_of(self.benchmark or self.file, self.file)
-        more = f" More: [{self.more.removesuffix('.md').replace('_', ' ')}]({self.more})." if self.more else ""
+        name = Path(self.more.removesuffix("/README.md")).stem.replace("_", " ")
+        more = f" More: [{name}]({self.more})." if self.more else ""
         found = self.found()
-        name = f" ({found['model']})" if isinstance(found, dict) and "model" in found else ""
+        model = f" ({found['model']})" if isinstance(found, dict) and "model" in found else ""
         head = [
             f"### {self.title}",
             textwrap.fill(f"{self.measured}{more}", WIDTH),
             f"**{self.shows(found)}**",
-            f"Model: {self.model}{name}. [All figures](../tests/benchmarks/results/{self.file}.json), from this command:",
+            f"Model: {self.model}{model}. [All figures](../tests/benchmarks/results/{self.file}.json), from this command:",
             f"```text\n{command}\n```",
         ]
         return "\n\n".join([*head, *(table.text() for table in self.tables(found))])
@@ -121,7 +122,8 @@ SECTIONS: dict[str, list[Section]] = {
             "in random order, many times. Four other ways from the literature are among the rules. The "
             "questions are grade-school maths, dates in five forms, and assertions of unittest. The answers on "
             "maths were recorded by the authors of ConSol (arXiv 2503.17587) and are not part of this project. "
-            "Some of their labels are wrong. The other votes are in `tests/data/real_votes`.",
+            "Some of their labels are wrong. The other votes are in `tests/data/real_votes`. A red-flagged sample "
+            "counts as a sample. A rule that asks for more samples than there are takes all of them.",
             tables.rules,
             headlines.real_votes,
             more="planning.md",

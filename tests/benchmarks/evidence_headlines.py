@@ -157,7 +157,7 @@ def sql_flow(found: Any) -> str:
 def timeouts(found: Any) -> str:
     """Return whether anything is off in silence."""
     silent = sum("silent" in (row["plan"], row["certificate"]) for row in found["settings"])
-    return f"In {silent} of {len(found['settings'])} settings something that is stated does not hold without a warning."
+    return f"Of {len(found['settings'])} settings {silent or 'none'} had a statement that was off without a warning."
 
 
 def items(found: Any) -> str:

@@ -128,7 +128,7 @@ def steps_of_problems(found: Any) -> Iterable[Table]:
         yield Table(
             ("way", "right", "wrong", "passed on", "samples a step"),
             [(way, *(str(count) for count in counts_of(row)), f"{row['samples_a_step']:.1f}") for way, row in ways.items()],
-            f"**{title.capitalize()}.**",
+            f"**{title.capitalize()}**: there are {sum(counts_of(ways['single sample']))}.",
         )
 
 
@@ -144,13 +144,14 @@ def simulated_problems(found: Any) -> Iterable[Table]:
     """Yield what a simulated model made of word problems."""
     for title, table in found.items():
         if isinstance(table, dict) and "ways" in table:
+            caught = f"The verifier catches {percent(table['caught']['all'])} of the mistakes."
             yield Table(
                 ("way", "right", "wrong", "passed on", "samples a step"),
                 [
                     (way, *(str(count) for count in counts_of(row)), f"{row['samples_a_step']:.1f}")
                     for way, row in table["ways"].items()
                 ],
-                f"**Mistakes in: {title}.** The verifier catches {percent(table['caught']['all'])} of them.",
+                f"**Mistakes in: {title}.** {found['draws'] * found['problems']} problems. {caught}",
             )
 
 
@@ -268,7 +269,7 @@ def million(found: Any) -> Iterable[Table]:
         ("disk", f"{last['disk_mb']:g} MB"),
         ("remark", last["remark"]),
     ]
-    yield Table(("", ""), cells)
+    yield Table(("what", "figure"), cells)
 
 
 def method(found: Any) -> Iterable[Table]:
@@ -351,7 +352,7 @@ def million_rows(found: Any) -> Iterable[Table]:
         ),
         ("journal", f"{found['journal_bytes_a_row']:g} bytes a row"),
     ]
-    yield Table(("", ""), cells)
+    yield Table(("what", "figure"), cells)
 
 
 def decomposed(found: Any) -> Iterable[Table]:
@@ -485,7 +486,7 @@ def timeouts(found: Any) -> Iterable[Table]:
     """Yield what time-outs do to what is stated."""
     cells: Rows = [
         (
-            f"{percent(row['lost'], 0)}, {row['slow']} ones are slow{', on few questions' if row['hard'] else ''}",
+            f"{percent(row['lost'])}, {row['slow']} ones are slow{', on few questions' if row['hard'] else ''}",
             f"{percent(row['measured'][0])} {spread(row['measured'][1:])}",
             f"{percent(row['planned'])}: {row['plan']}",
             f"{percent(row['certified'][0])} {spread(row['certified'][1:])}: {row['certificate']}",

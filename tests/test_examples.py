@@ -44,6 +44,8 @@ SAYS = (
     r"|^ahead by 3 within 5 votes: decides|^400 labelled rows drawn at random"
     r"|^The money of order 7 is|order.:7|^3 euros"
     r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
+    r"|^A after 6 samples|^4 \{'unsure': 1\}|-> Hung\(\)$|^the same decisions: True|^independent: 0.99999"
+    r"|^7 steps$"
     r"|^3 samples, 6 calls|^proved: x = 9 is|^5/6 True$|^Valid\(evidence='(60 km/h|x = 3 is the only|n = 2 follows|17\*23)"
 )
 """What the blocks of the pages print."""

@@ -83,7 +83,8 @@ def test_its_first_page_lists_all_public_names() -> None:
 
 def test_the_pictures_are_drawn_from_the_graphs() -> None:
     graphs = [create_microstep("sim:perfect"), create_maker(Hanoi(), model="sim:perfect").compile()]
-    drawn = re.findall(r"^```mermaid\n(.*?)^```$", (DOCS / "own_state.md").read_text(), re.DOTALL | re.MULTILINE)
+    pages = "".join((DOCS / page).read_text() for page in ("own_state.md", "machine.md"))
+    drawn = re.findall(r"^```mermaid\n(.*?)^```$", pages, re.DOTALL | re.MULTILINE)
     assert [each.strip() for each in drawn] == [graph.get_graph().draw_mermaid().strip() for graph in graphs]
 
 

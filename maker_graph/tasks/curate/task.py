@@ -125,8 +125,8 @@ class Curate(Items):
         return values
 
     def _on(self, row: Mapping[str, JSON]) -> str:
-        number = next((place for place in range(len(self.rows)) if self.rows[place] == row), -1) + 1
-        return f"The program on row {number or visible(as_text(row))[:200]}"
+        place = next((place for place in range(len(self.rows)) if self.rows[place] == row), None)
+        return f"The program on row {visible(as_text(row))[:200] if place is None else self.rows.first + place + 1}"
 
     def prompt(self, item: Mapping[str, JSON]) -> Prompt:
         """Return what the schema says and the one row; a row knows nothing of its neighbours."""

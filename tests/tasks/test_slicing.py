@@ -72,12 +72,13 @@ CELLS = st.text(st.sampled_from("a1 ,;\"\n\r'\\üé\u2028\ufeff😀"), max_size=
     mark=st.booleans(),
     last=st.booleans(),
     empty=st.booleans(),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
 )
 def test_slices_of_any_csv_are_the_whole(  # noqa: PLR0917  hypothesis gives them
-    cells: Sequence[tuple[str, str]], slices: int, end: str, mark: bool, last: bool, empty: bool
+    cells: Sequence[tuple[str, str]], slices: int, end: str, mark: bool, last: bool, empty: bool, quoting: Any
 ) -> None:
     text = io.StringIO(newline="")
-    lines = csv.writer(text, lineterminator=f"{end}{end}" if empty else end, quoting=csv.QUOTE_ALL)
+    lines = csv.writer(text, lineterminator=f"{end}{end}" if empty else end, quoting=quoting)
     lines.writerows([("id", "ü\nb"), *cells])
     content = ("\ufeff" if mark else "") + (text.getvalue() if last else text.getvalue().rstrip("\r\n"))
     with tempfile.TemporaryDirectory() as name:

@@ -31,10 +31,10 @@ from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, Temperature,
 from maker_graph.errors import MakerError, UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
+from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.models.names import PATIENCE, info_of
 from maker_graph.run import directory as directories
 from maker_graph.run.cascades import CascadeFile, ChosenCascade, read_cascade, rungs_of
-from maker_graph.run.database import Fsync
 from maker_graph.run.directory import Summary, summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files

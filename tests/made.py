@@ -7,9 +7,9 @@ from typing import Any
 
 from maker_graph.core.decision import Decision, given, unasked
 from maker_graph.core.voting import Voting
+from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.models.names import info_of
 from maker_graph.run import directory as directories
-from maker_graph.run.database import Fsync
 from maker_graph.run.settings import Settings
 from maker_graph.run.settings import new_settings as settings_for
 from maker_graph.run.votings import LadderSettings

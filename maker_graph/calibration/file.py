@@ -26,6 +26,7 @@ from maker_graph.calibration.steps import drawn_steps
 from maker_graph.core.spending import NONE, NOTHING, Account, Reserved, Spent
 from maker_graph.errors import DamagedRun, LimitReached, UsageError
 from maker_graph.files import PRIVATE, destination
+from maker_graph.journal.protocol import NO_NOTES, Notes
 
 
 def read_calibration(path: Path) -> tuple[CalibrationRequest, list[Result]]:
@@ -169,7 +170,7 @@ class Calibration:
             "next call. Put the file back and call it again."
         )
 
-    def spend(self, spent: Spent, reserved: Reserved, _: str | None = None, /) -> None:
+    def spend(self, spent: Spent, reserved: Reserved, _: Notes = NO_NOTES, /) -> None:
         """Add what was spent; on return it and what may be under way are on disk."""
         self._keep(self._account._replace(spent=self._account.spent.plus(spent), reserved=reserved))
 

@@ -33,11 +33,11 @@ from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
 from maker_graph.files import OwnFiles, is_there
+from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import FREE
 from maker_graph.models.prompts import as_pairs
 from maker_graph.run.cascades import rungs_of
-from maker_graph.run.database import Fsync
 from maker_graph.run.options import RunOptions
 from maker_graph.run.preflight import see_models, see_results
 from maker_graph.run.settings import new_settings

@@ -11,7 +11,7 @@ import typer
 from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
 from maker_graph.files import is_there
-from maker_graph.run.database import Fsync
+from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.run.traces import Trace
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from typing import Any
 from maker_graph.core.copies import CopiesSeen
 from maker_graph.core.decision import Decision, Vote
 from maker_graph.errors import DamagedRun, UsageError
-from maker_graph.run.entry import GIVEN, decode, skim, unanimous
+from maker_graph.journal.entry import GIVEN, decode, skim, unanimous
 from maker_graph.statistics.estimation import Estimate
 from maker_graph.statistics.likelihood import Tally
 from maker_graph.statistics.race import check_k

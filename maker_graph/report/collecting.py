@@ -17,6 +17,7 @@ from maker_graph.core.task import Skippable
 from maker_graph.core.verdict import Verdict
 from maker_graph.core.voting import MAX_TOKENS
 from maker_graph.errors import DamagedRun, MakerError
+from maker_graph.journal.entry import skim
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.report.counting.bins import BinCounter, BinnedCounts
 from maker_graph.report.counting.contests import Contest, ContestFinder
@@ -31,7 +32,6 @@ from maker_graph.report.counting.verifier import NOTHING_VERIFIED, VerifierCount
 from maker_graph.report.counting.walk import TruthWalk
 from maker_graph.report.labels import label_sentences
 from maker_graph.run import directory as runs
-from maker_graph.run.entry import skim
 from maker_graph.run.options import kept_options
 from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.settings import Settings

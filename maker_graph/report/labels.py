@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from maker_graph.core.characters import visible
-from maker_graph.run.journal import Journal
+from maker_graph.journal.protocol import Journal
 from maker_graph.run.label_lines import Use
 from maker_graph.run.uses import LabelsUsed, labels_used
 

@@ -15,10 +15,11 @@ from maker_graph.core.judging import Usage
 from maker_graph.core.machine import Totals
 from maker_graph.core.spending import Account, Reserved, Spent
 from maker_graph.errors import LimitReached
+from maker_graph.journal.protocol import NO_NOTES, Notes
 from maker_graph.models.budget import PricedMeter, Tally, cost_of, spent_on
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice, Price
-from maker_graph.run.pace import Pace
+from maker_graph.run.pace import PACE, Pace
 
 NOT_KNOWN: Price = FlatPrice(0.0, 0.0)
 """The price of a model that may cost something, and nobody knows how much."""
@@ -57,8 +58,8 @@ class Book(Protocol):
         """Return what was spent, in all sessions."""
         ...
 
-    def spend(self, spent: Spent, reserved: Reserved, pace: str | None = None, /) -> None:
-        """Add what was spent; on return it and what may be under way are on disk, and so is the pace if this book keeps it."""
+    def spend(self, spent: Spent, reserved: Reserved, notes: Notes = NO_NOTES, /) -> None:
+        """Add what was spent; on return it and what may be under way are on disk, and so are notes if this book keeps them."""
         ...
 
 
@@ -167,9 +168,9 @@ class Ledger:
         self._tally.cost += cost
         self._tally.calls += samples
 
-    def paced(self, step: int) -> str | None:
+    def paced(self, step: int) -> Notes:
         """Return the note of the pace, if it is time to write it again: `step` is to be committed now."""
-        return self.pace.note() if self.pace.reached(step, self._seconds) else None
+        return {PACE: self.pace.note()} if self.pace.reached(step, self._seconds) else NO_NOTES
 
     def give_back(self, taken: Spent) -> None:
         """Count again what was taken for the book and did not get into it."""
@@ -179,7 +180,7 @@ class Ledger:
     def close(self) -> None:
         """Book what is not booked yet; nothing is under way any more."""
         spent, _ = self.take()
-        self.book.spend(spent, Reserved(), self.pace.note())
+        self.book.spend(spent, Reserved(), {PACE: self.pace.note()})
 
     def seconds_left(self) -> float | None:
         """Return how long the run may still work, or None if it may for ever.

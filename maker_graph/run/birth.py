@@ -10,16 +10,11 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from maker_graph.core.canonical import canonical, sorted_json
-from maker_graph.core.spending import Account
 from maker_graph.errors import UnusableRun
-from maker_graph.run.chain import origin_digest, seal
-from maker_graph.run.database import disk_errors, make_database, storage_errors
-from maker_graph.run.watermark import Watermark, WatermarkFile, watermark_path
 
 
 def _prefix(directory: Path) -> str:
@@ -72,22 +67,3 @@ def _locked(directory: Path, *, must: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def create_journal(path: Path, origin: str, notes: Mapping[str, str] | None = None) -> None:
-    """Make the journal of a new run, with `notes`, and its high-water mark; the disk is not waited for.
-
-    Raises:
-        DamagedRun: it is there already.
-        LimitReached: it cannot be written.
-    """
-    began, account = origin_digest(origin), Account(serial=1)
-    written = {"origin": origin, "owner": "0", "account": sorted_json(account.parts()), **(notes or {})}
-    written["names"] = canonical(sorted({*written, "names"}))
-    with storage_errors("The journal"), closing(make_database(path)) as db:
-        db.execute("BEGIN")
-        for name, text in written.items():
-            db.execute("INSERT INTO notes VALUES (?, ?, ?)", (name, text, seal(began, name, text)))
-        db.execute("COMMIT")
-    with disk_errors("The high-water mark"), closing(WatermarkFile(watermark_path(path), began)) as file:
-        file.write(Watermark(0, began, account))

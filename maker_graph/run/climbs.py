@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from maker_graph.core.machine import Climb
-from maker_graph.run.journal import Journal
+from maker_graph.journal.protocol import Journal
 
 _NOTE = "climbs"
 

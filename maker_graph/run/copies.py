@@ -7,10 +7,10 @@ from langsmith import tracing_context
 
 from maker_graph.core.copies import NOTE
 from maker_graph.core.voting import Voting
+from maker_graph.journal.protocol import Journal
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies, probe
 from maker_graph.models.sampler import Sampler
-from maker_graph.run.journal import Journal
 
 
 @dataclass(slots=True)

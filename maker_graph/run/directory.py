@@ -32,14 +32,16 @@ from maker_graph.core.task import Concludes, Keeps
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
 from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
 from maker_graph.files import is_there, odd_kind, write_whole
-from maker_graph.run.birth import cradle, create_journal
-from maker_graph.run.database import Fsync, disk_errors
-from maker_graph.run.journal import Journal
+from maker_graph.journal.protocol import Journal
+from maker_graph.journal.sqlite.creation import create_journal
+from maker_graph.journal.sqlite.database import Fsync, disk_errors
+from maker_graph.journal.sqlite.journal import SqliteJournal
+from maker_graph.journal.watermark import witness_path
+from maker_graph.run.birth import cradle
 from maker_graph.run.options import kept_options
 from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.session import REPLIES, SESSION
 from maker_graph.run.settings import Settings, read_settings
-from maker_graph.run.watermark import witness_path
 from maker_graph.tasks.inputs import see_declared, see_files
 from maker_graph.tasks.loading import LoadedTask, load_task, of_table, runs_foreign_code
 from maker_graph.tasks.slicing import some
@@ -285,7 +287,7 @@ def opened(
     """
     settings = settings_of(directory)
     witness = witness_path(directory, settings.id)
-    journal = Journal(directory / "journal.db", settings.origin(), fsync=fsync, witness=witness, accept_loss=accept_loss)
+    journal = SqliteJournal(directory / "journal.db", settings.origin(), fsync=fsync, witness=witness, accept_loss=accept_loss)
     with closing(journal):
         yield Run(directory, settings, journal, task)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from maker_graph.core.decision import Decision
-from maker_graph.run.entry import GIVEN
+from maker_graph.journal.entry import GIVEN
 
 NOTE = "expected"
 """The note in which a run keeps what the labelled rows had, as JSON: rows and open."""

@@ -9,8 +9,8 @@ from pydantic_core import from_json
 
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.files import file_named, name_of
+from maker_graph.journal.protocol import Journal
 from maker_graph.models.pricing import Price, other_price, own_prices, price_for
-from maker_graph.run.journal import Journal
 from maker_graph.run.settings import Settings
 
 VERSION: Literal[2] = 2

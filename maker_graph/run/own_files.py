@@ -4,7 +4,7 @@ import json
 
 from maker_graph.errors import DamagedRun
 from maker_graph.files import Known, OwnFiles
-from maker_graph.run.journal import Journal
+from maker_graph.journal.protocol import Journal
 
 _NOTE = "files"
 

@@ -10,6 +10,9 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
+PACE = "pace"
+"""The name of the note."""
+
 MOST_POINTS = 400
 """When there are more, every second one is dropped, and the next ones come half as often."""
 

@@ -12,8 +12,8 @@ from maker_graph.core.guarding import AnyTask, Given, Guarded, guarded, total_of
 from maker_graph.core.items import Items
 from maker_graph.core.task import Known, Located
 from maker_graph.errors import DamagedRun, UsageError
+from maker_graph.journal.entry import GIVEN, skim, unanimous
 from maker_graph.run.directory import Run
-from maker_graph.run.entry import GIVEN, skim, unanimous
 
 
 @dataclass(frozen=True, slots=True)

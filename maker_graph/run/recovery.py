@@ -25,7 +25,7 @@ from langgraph.types import StateSnapshot
 from maker_graph.core.machine import MakerOutput, Totals
 from maker_graph.errors import LimitReached, MakerError, OlderJournal, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
-from maker_graph.run.database import storage_errors
+from maker_graph.journal.sqlite.database import storage_errors
 from maker_graph.run.directory import LONG, Run
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]

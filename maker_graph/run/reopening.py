@@ -10,8 +10,8 @@ from maker_graph.core.items import Items
 from maker_graph.core.machine import Climb, Committed, Machine, MakerOutput
 from maker_graph.core.task import Located, Prompt
 from maker_graph.errors import MakerError, TakenOver, UsageError
+from maker_graph.journal.protocol import Journal
 from maker_graph.run.account import Ledger
-from maker_graph.run.journal import Journal
 from maker_graph.run.settings import Settings
 
 _BY_STATE = ("check", "verify", "rephrase", "variants", "rehearse")

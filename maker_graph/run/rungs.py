@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 from maker_graph.core.decision import Decision, Vote, given_up
 from maker_graph.core.judging import Usage
 from maker_graph.core.rules import StoppingRule
+from maker_graph.journal.entry import GIVEN
 from maker_graph.models.pricing import Price
-from maker_graph.run.entry import GIVEN
 from maker_graph.run.options import RunOptions, prices_of
 from maker_graph.run.settings import Settings
 

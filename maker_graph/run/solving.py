@@ -24,6 +24,9 @@ from maker_graph.core.machine import Begun, Climb, Committed, MakerOutput
 from maker_graph.core.task import Prompt, Skippable
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.maker import Ahead, Segment, build_maker
+from maker_graph.journal.entry import decode, encode
+from maker_graph.journal.intent import Intent
+from maker_graph.journal.sqlite.database import storage_errors
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.copies import Copies
 from maker_graph.models.gate import Gate
@@ -32,15 +35,12 @@ from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.asking import Chats, WhoVotes, priced
 from maker_graph.run.climbs import KeptClimbs
 from maker_graph.run.copies import KeptCopies, see_draws
-from maker_graph.run.database import storage_errors
 from maker_graph.run.directory import Run, stuck_note
 from maker_graph.run.drift import NOTE as EXPECTED
 from maker_graph.run.drift import Drift
-from maker_graph.run.entry import decode, encode
-from maker_graph.run.intent import Intent
 from maker_graph.run.losses import Losses
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
-from maker_graph.run.pace import Pace
+from maker_graph.run.pace import PACE, Pace
 from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
 from maker_graph.run.reopening import Amending
 from maker_graph.run.settings import unchanged
@@ -238,7 +238,7 @@ async def solve(
     about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
-    limits, pace = Limits(options.max_cost, options.max_calls, options.max_minutes), Pace.of(run.journal.note("pace"))
+    limits, pace = Limits(options.max_cost, options.max_calls, options.max_minutes), Pace.of(run.journal.note(PACE))
     meter = Ledger(run.journal, priced(prices.model, settings.model), limits, watcher.record, watcher.warn, pace)
     kept = KeptCopies(run.journal, Copies(watcher.warn, seen=CopiesSeen.of(run.journal.note(NOTE))))
     made = Calls(gate=Gate(notice=watcher.warn), patience=PATIENCE, timeout="auto")

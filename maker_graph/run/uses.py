@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maker_graph.errors import DamagedRun
-from maker_graph.run.journal import Journal
+from maker_graph.journal.protocol import Journal
 from maker_graph.run.label_lines import Use
 from maker_graph.run.labels import LabelFile
 

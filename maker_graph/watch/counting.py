@@ -7,9 +7,9 @@ from typing import Any
 from maker_graph.core.characters import visible
 from maker_graph.core.decision import Decision
 from maker_graph.errors import DamagedRun
+from maker_graph.journal.entry import skim
 from maker_graph.report.counting.contests import Contest, ContestFinder
 from maker_graph.report.counting.steps import CountedStep, candidates_of, counted_step
-from maker_graph.run.entry import skim
 
 RECENT = 10
 """So many of the last decisions are shown."""

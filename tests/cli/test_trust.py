@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.run.birth import create_journal
+from maker_graph.journal.sqlite.creation import create_journal
 from maker_graph.run.settings import read_settings
 from tests.cli.commands import MORE, result
 from tests.conftest import Cli

@@ -17,8 +17,8 @@ from maker_graph import AheadBy, Confirm, Items, LimitReached, Rung, Undecided, 
 from maker_graph.core.rules import Decided, Draw
 from maker_graph.core.task import Variant
 from maker_graph.graph.cascade import Cascade, see_cascade
+from maker_graph.journal.entry import decode
 from maker_graph.models.sampler import Sampler
-from maker_graph.run.entry import decode
 from tests.conftest import Scripted, replies
 from tests.graph.test_items import Words, run, upper
 from tests.graph.test_ladder import Stubborn

@@ -16,7 +16,7 @@ from maker_graph import LimitReached, ProviderFailure, Undecided, create_maker
 from maker_graph.core.decision import Decision
 from maker_graph.core.items import Items
 from maker_graph.core.machine import MakerOutput
-from maker_graph.run.entry import decode
+from maker_graph.journal.entry import decode
 from tests.conftest import Scripted
 from tests.graph.test_lookahead import Kept, Slow
 

@@ -14,9 +14,9 @@ from maker_graph import LimitReached, ProviderFailure, Undecided, UsageError, cr
 from maker_graph.core.guarding import AnyTask
 from maker_graph.core.machine import Committed, Machine, MakerOutput
 from maker_graph.core.task import Task
+from maker_graph.journal.entry import encode
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.directory import summary
-from maker_graph.run.entry import encode
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.solving import solve
 from maker_graph.tasks import Hanoi

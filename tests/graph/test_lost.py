@@ -8,8 +8,8 @@ from typing_extensions import TypedDict
 
 from maker_graph import create_maker, create_microstep
 from maker_graph.core.decision import Decision
+from maker_graph.journal.entry import decode, encode, skim
 from maker_graph.report.certificate import ballots_in, ballots_of, certify
-from maker_graph.run.entry import decode, encode, skim
 from tests.conftest import Scripted
 from tests.graph.test_maker import Countdown, counting
 

@@ -14,11 +14,11 @@ from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
+from maker_graph.journal.entry import Skimmed, SkimmedVote
 from maker_graph.report.collecting import ReportData, collect
 from maker_graph.report.counting.steps import CountedStep, counted_step
 from maker_graph.report.figures.style import panel
 from maker_graph.run import directory as runs
-from maker_graph.run.entry import Skimmed, SkimmedVote
 from maker_graph.run.settings import Settings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import moved

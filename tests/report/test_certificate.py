@@ -12,8 +12,8 @@ import pytest
 from maker_graph import AheadBy, DamagedRun, Unknown, UsageError, Valid, vote
 from maker_graph.core.copies import CopiesSeen
 from maker_graph.core.decision import Decision, Vote, vote_of
+from maker_graph.journal.entry import encode
 from maker_graph.report.certificate import MOST_LISTED, Ballots, Certificate, as_json, ballots_in, ballots_of, certify
-from maker_graph.run.entry import encode
 from maker_graph.run.solving import solve
 from maker_graph.statistics.likelihood import Tally
 from maker_graph.statistics.unlabelled import MOST_ERROR

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from maker_graph.errors import DamagedRun
+from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.report.collecting import collect
 from maker_graph.run import directory as runs
 from tests.made import created, new_settings
@@ -58,6 +59,7 @@ def test_only_a_task_whose_steps_need_each_other_is_dependent(tmp_path: Path) ->
 
 def test_a_damaged_entry_is_told_with_its_step(tmp_path: Path) -> None:
     with by_hand(tmp_path / "made", new_settings("hanoi", {"disks": 4}, "sim:perfect", k=1), moves(4, 3)) as run:
+        assert isinstance(run.journal, SqliteJournal)
         run.journal._db.execute("UPDATE steps SET entry = '[]' WHERE step = 2")
         with pytest.raises(DamagedRun, match="step 2") as raised:
             collect(run)

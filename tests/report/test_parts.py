@@ -10,9 +10,9 @@ from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
+from maker_graph.journal.entry import encode
 from maker_graph.report.certificate import as_json, ballots_in, ballots_of, certify
 from maker_graph.report.parts import certify_parts
-from maker_graph.run.entry import encode
 
 
 def voted(texts: str, part: str, k: int = 2) -> Decision:

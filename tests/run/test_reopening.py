@@ -12,15 +12,15 @@ from maker_graph import Run, UsageError, Voting
 from maker_graph.core.guarding import guarded
 from maker_graph.core.items import Items
 from maker_graph.core.machine import Committed, Machine
+from maker_graph.journal.sqlite.creation import create_journal
+from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.run.account import Ledger, Limits
-from maker_graph.run.birth import create_journal
-from maker_graph.run.journal import Journal
 from maker_graph.run.reopening import Amending, OpenOnes
 from maker_graph.run.settings import new_settings
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import described
-from tests.run.test_amendments import decision
+from tests.journal.sqlite.test_amendments import decision
 
 
 class Words(Items):
@@ -70,7 +70,7 @@ def test_every_function_is_asked_about_the_item_itself() -> None:
 
 def test_only_what_is_decided_is_stored_and_all_that_was_drawn_is_booked(tmp_path: Path) -> None:
     create_journal(tmp_path / "j.db", "run")
-    with closing(Journal(tmp_path / "j.db", "run")) as journal:
+    with closing(SqliteJournal(tmp_path / "j.db", "run")) as journal:
         journal.claim()
         machine = Machine(Words())
         at = machine.begin()

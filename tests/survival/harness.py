@@ -37,10 +37,10 @@ from maker_graph.cli import EXIT_CODES, main
 from maker_graph.cli.process import until_signal
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import MakerError
+from maker_graph.journal.entry import encode
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.directory import Run, opened, summary
-from maker_graph.run.entry import encode
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.settings import Settings
 from maker_graph.run.solving import Watcher, solve

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.run.directory import opened
 from tests.made import created
 from tests.survival.harness import (
@@ -107,6 +108,8 @@ def test_a_run_at_work_can_be_looked_at_at_any_moment(children: Children, tmp_pa
     child, looks = children.start(tmp_path / "r"), 0
     while not told_by(tmp_path / "r", child, "end"):
         with opened(tmp_path / "r") as run:
+            assert isinstance(run.journal, SqliteJournal)
+            assert isinstance(run.journal, SqliteJournal)
             for _ in range(50):
                 run.journal._known = None  # what was read is read again, whether anybody wrote or not
                 assert run.journal.account().steps > 0 or run.journal.step == 0

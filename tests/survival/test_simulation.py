@@ -31,12 +31,12 @@ from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
 from maker_graph.errors import MakerError, OlderJournal, TakenOver
+from maker_graph.journal.sqlite.journal import SqliteJournal
+from maker_graph.journal.watermark import Watermark, WatermarkFile, witness_path
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.directory import settings_of
-from maker_graph.run.journal import Journal
-from maker_graph.run.watermark import Watermark, WatermarkFile, witness_path
 from tests.made import created, new_settings
 
 STEPS, EVENTS = 9, 110
@@ -98,7 +98,7 @@ class Owner:
     accepts: bool
     mortal: bool
     life: Iterator[str] = field(init=False)
-    journal: Journal | None = None
+    journal: SqliteJournal | None = None
     inode: int = 0
     epoch: int = 0
 
@@ -303,18 +303,18 @@ class World:
         owner.journal = None
         self.judge_again()
 
-    def opened(self, *, accept_loss: bool) -> Journal:
+    def opened(self, *, accept_loss: bool) -> SqliteJournal:
         settings = settings_of(self.run)
         witness = witness_path(self.run, settings.id)
         path = self.run / "journal.db"
-        return Journal(path, settings.origin(), fsync="normal", witness=witness, accept_loss=accept_loss)
+        return SqliteJournal(path, settings.origin(), fsync="normal", witness=witness, accept_loss=accept_loss)
 
     def mortal(self, owner: Owner, mark: WatermarkFile) -> WatermarkFile:
         mortal = MortalMark(mark.path, mark.origin, makes_folder=mark._makes_folder)
         mortal.dies = lambda: owner.mortal and self.rng.random() < 0.1
         return mortal
 
-    def claim(self, owner: Owner, journal: Journal) -> None:
+    def claim(self, owner: Owner, journal: SqliteJournal) -> None:
         """Claim the run, and hold what is found against what was committed."""
         before = self.epoch
         try:

@@ -5,7 +5,7 @@ import pytest
 from maker_graph.core.decision import decide, unasked
 from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun
-from maker_graph.run.entry import encode
+from maker_graph.journal.entry import encode
 from maker_graph.watch.counting import LONGEST, MOST_CANDIDATES, RECENT, Counts, shown
 from tests.core.judged import verified
 

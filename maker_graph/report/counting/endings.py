@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from maker_graph.journal.entry import GIVEN
 from maker_graph.report.counting.steps import CountedStep
-from maker_graph.run.entry import GIVEN
 
 
 @dataclass(frozen=True, slots=True)

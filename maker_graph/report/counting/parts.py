@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from maker_graph.journal.entry import GIVEN
 from maker_graph.report.counting.steps import CountedStep
-from maker_graph.run.entry import GIVEN
 
 
 @dataclass(slots=True)

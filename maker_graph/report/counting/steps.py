@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from maker_graph.run.entry import Skimmed, SkimmedVote
+from maker_graph.journal.entry import Skimmed, SkimmedVote
 
 
 class SequenceCounts(NamedTuple):

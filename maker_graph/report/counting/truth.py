@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from maker_graph.journal.entry import SkimmedVote
 from maker_graph.report.counting.steps import CountedStep, candidates_of
-from maker_graph.run.entry import SkimmedVote
 
 LENGTH_BINS = 30
 """Up to the output cap; longer replies have as many more."""

@@ -3,9 +3,9 @@
 import pytest
 
 from maker_graph.core.canonical import canonical
+from maker_graph.journal.entry import Skimmed
 from maker_graph.report.counting.frames import FRAMES, FrameRecorder
 from maker_graph.report.counting.steps import CountedStep, counted_step
-from maker_graph.run.entry import Skimmed
 from maker_graph.tasks import Hanoi, Records
 from tests.report.making import step, vote
 

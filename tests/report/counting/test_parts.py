@@ -1,8 +1,8 @@
 """Steps are counted by the part that they are of."""
 
+from maker_graph.journal.entry import skim
 from maker_graph.report.counting.parts import PartCounter, PartCounts
 from maker_graph.report.counting.steps import counted_step
-from maker_graph.run.entry import skim
 
 
 def counted(*entries: str) -> list[PartCounts]:

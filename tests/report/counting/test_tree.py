@@ -1,9 +1,9 @@
 """The tree of problems grows with the steps of a decomposition, and tells the ballot of each."""
 
 from maker_graph.core.canonical import canonical
+from maker_graph.journal.entry import Skimmed, SkimmedVote
 from maker_graph.report.counting.steps import CountedStep, counted_step
 from maker_graph.report.counting.tree import TreeRecorder
-from maker_graph.run.entry import Skimmed, SkimmedVote
 from maker_graph.tasks import Decompose, Hanoi
 from tests.report.making import step, vote
 

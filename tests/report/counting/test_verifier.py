@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from maker_graph.journal.entry import skim
 from maker_graph.report.counting.steps import counted_step
 from maker_graph.report.counting.verifier import VerifierCounter
-from maker_graph.run.entry import skim
 
 
 def counted(*entries: str) -> Any:

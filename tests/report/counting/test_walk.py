@@ -1,9 +1,9 @@
 """The walk knows what is right at each step, until a wrong turn."""
 
 from maker_graph.core.canonical import canonical
+from maker_graph.journal.entry import Skimmed
 from maker_graph.report.counting.steps import CountedStep, counted_step
 from maker_graph.report.counting.walk import TruthWalk
-from maker_graph.run.entry import Skimmed
 from maker_graph.tasks import Hanoi, Records
 from tests.report.making import vote
 

@@ -1,15 +1,7 @@
-"""The journal: the append-only record of decided steps, and the truth about a run.
+"""The journal in one SQLite file.
 
-A checkpoint is a snapshot that LangGraph takes now and then; the journal has every step. What LangGraph does not promise is
-kept here:
+It adds to what every journal promises (`journal/protocol.py`):
 
-- an append is a compare-and-set on the step number: the step that follows the last one, or a refusal;
-- an owner epoch: whoever goes on with a run raises it (`claim`), and the append of an older owner is refused, whatever it
-  slept through;
-- each entry carries a hash over all before it (`chain.py`), so that damage, reordering, deletion and transplants show, with the
-  step;
-- the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
-- a step that was committed as open may be answered later, once, by an amendment with a chain of its own (`amendments.py`);
 - an entry is on disk before `append` returns: SQLite in WAL mode with `synchronous=FULL`, one transaction for all steps that
   are committed together;
 - a journal that was deleted, moved or replaced beneath its owner is noticed before the next call is paid for
@@ -19,13 +11,14 @@ kept here:
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from maker_graph.core.canonical import canonical, sorted_json
 from maker_graph.core.decision import Decision
-from maker_graph.core.machine import Machine, MakerOutput
+from maker_graph.core.machine import MakerOutput
 from maker_graph.core.spending import NONE, NOTHING, Account, Reserved, Spent
 from maker_graph.errors import (
     DamagedRun,
@@ -33,32 +26,28 @@ from maker_graph.errors import (
     LostJournal,
     MakerError,
     OlderJournal,
-    StaleStep,
-    TakenOver,
     UnusableRun,
     UsageError,
 )
-from maker_graph.run.amendments import read_amendments
-from maker_graph.run.books import Books, head_at, read_books, see_origin, version_of
-from maker_graph.run.chain import amendment_link, link, origin_digest, place_digest, seal
-from maker_graph.run.database import Fsync, open_database, storage_errors, to_newest_form
-from maker_graph.run.entry import MAY_BE_OPEN, encode
-from maker_graph.run.intent import INTENT, Intent
-from maker_graph.run.open_files import Found, OpenFiles
-from maker_graph.run.steps import Row, check_chain, decoded, hash_at, read_note, replayed, rows
-from maker_graph.run.watermark import Watermark, Watermarks, older_text, watermark_path
-
-CHECKED_AT_ONCE = 100_000
-"""Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
-
-_LAST = 2**63 - 1
-"""The greatest number that SQLite keeps."""
+from maker_graph.journal.chain import origin_digest, seal
+from maker_graph.journal.entry import MAY_BE_OPEN
+from maker_graph.journal.intent import INTENT, Intent
+from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
+from maker_graph.journal.reading import CHECKED_AT_ONCE
+from maker_graph.journal.rules import claimed, new_amendments, new_rows, stale, taken_over, unanswerable
+from maker_graph.journal.sqlite.amendments import amendment_rows, read_amendments
+from maker_graph.journal.sqlite.books import Books, head_at, read_books, see_origin, version_of
+from maker_graph.journal.sqlite.database import Fsync, open_database, storage_errors, to_newest_form
+from maker_graph.journal.sqlite.open_files import Found, OpenFiles
+from maker_graph.journal.sqlite.steps import check_chain, hash_at, note_row, step_rows
+from maker_graph.journal.steps import LAST
+from maker_graph.journal.watermark import Watermark, Watermarks, older_text, watermark_path
 
 _WRITE = "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, hash = excluded.hash"
 """Half as dear as a row that is deleted and written again."""
 
 
-class Journal:
+class SqliteJournal(Journal):
     """The journal of one run, in one SQLite file.
 
     Attributes:
@@ -122,7 +111,7 @@ class Journal:
         """
         return any(mark is not None for mark in self._marks.read()[1:])
 
-    def claim(self) -> None:
+    def claim(self, owner: str = "") -> None:  # noqa: ARG002  a number tells owners apart on one machine
         """Become the owner of the run: from now on the appends of any earlier one are refused.
 
         Raises:
@@ -143,8 +132,7 @@ class Journal:
             account = books.account
             for mark in ahead:
                 account = account.covering(mark.account)
-            unsettled = account.unsettled.plus(account.reserved)
-            books.account = account._replace(serial=max(1, account.serial), reserved=NONE, unsettled=unsettled)
+            books.account = claimed(account)
             self._write("owner", str(books.owner))
             to_newest_form(self._db)
         self.step, self._hash = books.step, books.hash
@@ -155,11 +143,11 @@ class Journal:
         steps: Sequence[tuple[Decision, MakerOutput]],
         spent: Spent = NOTHING,
         reserved: Reserved = NONE,
-        pace: str | None = None,
+        notes: Notes = NO_NOTES,
     ) -> None:
         """Store decisions, each with where it led to, what was spent since the last append, and what may be under way.
 
-        It is one transaction: on return all of it is on disk, and `pace` in the note of that name.
+        It is one transaction: on return all of it is on disk.
 
         Raises:
             TakenOver: this process is not the owner of the run, or no longer.
@@ -169,12 +157,8 @@ class Journal:
         """
         if self._damage is not None:
             raise self._damage
-        first, after, new = steps[0][1]["step"], self._hash, list[Row]()
-        for step, (decision, place) in enumerate(steps, start=first):
-            entry, digest = encode(decision), place_digest(place)
-            after = link(after, step, entry, digest)
-            new.append((step, entry, digest, after))
-        last = steps[-1][1]["step"]
+        new = new_rows(steps, self._hash)
+        first, last, after = new[0][0], steps[-1][1]["step"], new[-1][3]
         with self._transaction() as books:
             owned = books.owner == self.epoch
             follows = (books.step, books.hash) == (first - 1, self._hash) and last == first + len(steps) - 1
@@ -182,13 +166,13 @@ class Journal:
                 self._db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?)", new)
                 books.step, books.hash = last, after
                 books.account = books.account._replace(steps=last, reserved=reserved)
-                if pace is not None:
-                    self._put("pace", pace, books)
+                for name, value in notes.items():
+                    self._put(name, value, books)
             books.account = books.account._replace(spent=books.account.spent.plus(spent))  # money is gone, whoever was first
         if not owned:
-            raise _taken_over()
+            raise taken_over()
         if not follows:
-            raise StaleStep(f"Step {first} does not follow the journal's last, {books.step}.", first)
+            raise stale(first, books.step)
         self.step, self._hash = last, after
 
     def amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
@@ -209,12 +193,12 @@ class Journal:
             owned = books.owner == self.epoch
             if owned:
                 books.account = books.account._replace(reserved=reserved)
-                refused = self._unanswerable(answers)
+                refused = unanswerable(answers, self._final_entries(), self._entry_at)
                 if refused is None:
                     self._put_amendments(answers, books)
             books.account = books.account._replace(spent=books.account.spent.plus(spent))  # money is gone in any case
         if not owned:
-            raise _taken_over()
+            raise taken_over()
         if refused is not None:
             raise refused
 
@@ -237,7 +221,7 @@ class Journal:
             with self._locked():  # which says what became of them
                 pass
         if self._books().owner != self.epoch:
-            raise _taken_over()
+            raise taken_over()
 
     def intend(self, intent: Intent) -> None:
         """Keep what is about to be done outside; on return it is on disk.
@@ -248,26 +232,17 @@ class Journal:
         """
         with self._transaction() as books:
             if books.owner != self.epoch:
-                raise _taken_over()
+                raise taken_over()
             if books.step != intent.step - 1:
-                raise StaleStep(f"Step {intent.step} does not follow the journal's last, {books.step}.", intent.step)
+                raise stale(intent.step, books.step)
             self._put(INTENT, intent.text(), books)
 
-    def intent(self) -> Intent | None:
-        """Return what was last about to be done.
-
-        Raises:
-            DamagedRun: it is not what was written.
-        """
-        note = self.note(INTENT)
-        return None if note is None else Intent.of(note)
-
-    def spend(self, spent: Spent, reserved: Reserved = NONE, pace: str | None = None) -> None:
+    def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
         """Add what was spent on steps that were not committed; on return it and what may be under way are on disk."""
         with self._transaction() as books:
             owned, account = books.owner == self.epoch, books.account
-            if owned and pace is not None:
-                self._put("pace", pace, books)
+            for name, value in notes.items() if owned else ():
+                self._put(name, value, books)
             books.account = account._replace(spent=account.spent.plus(spent), reserved=reserved if owned else account.reserved)
 
     def account(self) -> Account:
@@ -303,113 +278,6 @@ class Journal:
             self._damage = error
         except Exception as error:  # noqa: BLE001  in a thread of its own, nobody else would hear of it
             self._damage = DamagedRun(f"The journal is damaged: {error}.")
-
-    def decisions(self) -> Iterator[Decision]:
-        """Yield the final decisions in order, without a look at the chain of the steps: `check` and `replay` do that.
-
-        Raises:
-            DamagedRun: an entry is unreadable.
-        """
-        for step, entry in self.entries():
-            yield decoded(step, entry)
-
-    def entries(self) -> Iterator[tuple[int, str]]:
-        """Yield each step with the text of its final entry, without a look at the chain of the steps or into the entry.
-
-        Raises:
-            DamagedRun: a row is unreadable.
-        """
-        final = self._final_entries()
-        for step, entry, _, _ in self._rows():
-            yield step, final.get(step, entry)
-
-    @property
-    def head(self) -> str:
-        """The hash of the last step: two journals that have the same one have the same steps up to it."""
-        return self._hash.hex()
-
-    def following(self, step: int, head: str | None, most: int) -> tuple[list[tuple[int, str]], str] | None:
-        """Return at most `most` of the steps that follow `step`, as `entries` yields them, and the hash of the last of them.
-
-        It is read in one short transaction, so that a process at work on the run is not kept from anything. The chain of these
-        steps is checked. `head` is the hash that was returned for `step`. None if that is another one by now: the journal was
-        replaced.
-
-        Raises:
-            DamagedRun: a step is not what was written.
-        """
-        with storage_errors("The journal"), self._one_moment():
-            before = hash_at(self._db, self._origin, step)
-            if step > self.step or (head is not None and before.hex() != head):
-                return None
-            last = min(self.step, step + most)
-            check_chain(self._db, self._origin, step + 1, last)
-            found = self._db.execute("SELECT step, entry FROM steps WHERE step > ? AND step <= ?", (step, last)).fetchall()
-            after = hash_at(self._db, self._origin, last)
-        final = self._final_entries()
-        return [(number, final.get(number, entry)) for number, entry in found], after.hex()
-
-    def amendments(self) -> dict[int, Decision]:
-        """Return the final decision of each step that was committed as open and answered later.
-
-        Raises:
-            DamagedRun: they are not what was written.
-        """
-        return {step: decoded(step, entry) for step, entry in self._final_entries().items()}
-
-    def decision(self, step: int) -> Decision | None:
-        """Return the final decision of a step; None if it is not committed.
-
-        Raises:
-            DamagedRun: its entry is unreadable.
-        """
-        if not 1 <= step <= _LAST:
-            return None
-        final = self._final_entries()
-        with storage_errors("The journal"):
-            row = self._db.execute("SELECT entry FROM steps WHERE step = ?", (step,)).fetchone()
-        return None if row is None else decoded(step, final.get(step, row[0]))
-
-    def left_open(self) -> Iterator[tuple[int, Decision]]:
-        """Yield each step that is open now with its decision, in order; the others are hardly looked at.
-
-        Raises:
-            DamagedRun: an entry is unreadable.
-        """
-        final = self._final_entries()
-        with storage_errors("The journal"):
-            found = self._db.execute("SELECT step, entry FROM steps WHERE instr(entry, ?) ORDER BY step", (MAY_BE_OPEN,))
-            for step, entry in found:
-                if step not in final and (decision := decoded(step, entry))["status"] != "decided":
-                    yield step, decision
-
-    def agrees(self, at: MakerOutput) -> bool:
-        """Say whether the machine stood at `at` when the journal was at that step."""
-        if not 1 <= at["step"] <= self.step:
-            return False
-        with storage_errors("The journal"):
-            row = self._db.execute("SELECT mark FROM steps WHERE step = ?", (at["step"],)).fetchone()
-        return row is not None and row[0] == place_digest(at)
-
-    def replay(self, machine: Machine, start: MakerOutput | None = None) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
-        """Yield (decision, where the task stood before it, where after it) for each step, and check the chain on the way.
-
-        `start` skips the steps before it: a place that agrees with the journal.
-
-        Raises:
-            DamagedRun: an entry is not what was written, with its step.
-        """
-        with storage_errors("The journal"):
-            yield from replayed(self._db, self._origin, machine, start)
-
-    def note(self, name: str) -> str | None:
-        """Return the note of this name: what a run keeps beside its steps.
-
-        Raises:
-            DamagedRun: it is not what was written.
-        """
-        with storage_errors("The journal"):
-            return read_note(self._db, self._origin, name)
 
     def set_note(self, name: str, value: str) -> None:
         """Keep a note; on return it is on disk."""
@@ -549,37 +417,11 @@ class Journal:
             ahead.append(mark)
         return ahead
 
-    def _unanswerable(self, answers: Sequence[tuple[int, Decision]]) -> UsageError | None:
-        """Return why these answers cannot be stored; None if they can."""
-        answered = set(self._final_entries())
-        for step, decision in answers:
-            row = self._db.execute("SELECT entry FROM steps WHERE step = ?", (step,)).fetchone()
-            if row is None:
-                return UsageError(f"Step {step} cannot be answered: it is not committed. Resume the run first.")
-            if step in answered:
-                return UsageError(f"Step {step} cannot be answered: it was answered already.")
-            if decoded(step, row[0])["status"] == "decided":
-                return UsageError(f"Step {step} cannot be answered: it was not left open.")
-            if decision["status"] != "decided":
-                return UsageError(f"Step {step} stays open: only an answer can be stored for it.")
-            answered.add(step)
-        return None
-
     def _put_amendments(self, answers: Sequence[tuple[int, Decision]], books: Books) -> None:
-        before, after = books.account.amended, books.amended
-        for number, (step, decision) in enumerate(answers, start=before + 1):
-            entry = encode(decision)
-            after = amendment_link(after or self._origin, number, step, hash_at(self._db, self._origin, step), entry)
-            self._db.execute("INSERT INTO amendments VALUES (?, ?, ?, ?)", (number, step, entry, after))
-        books.amended, books.account = after, books.account._replace(amended=before + len(answers))
-
-    def _final_entries(self) -> dict[int, str]:
-        """Return the entry of each amendment by its step; they are read again only if there are more."""
-        number = self._books().account.amended
-        if len(self._final) != number:
-            with storage_errors("The journal"), self._one_moment():
-                self._final = read_amendments(self._db, self._origin)
-        return self._final
+        before = books.account.amended
+        new = new_amendments(answers, before, books.amended or self._origin, self._hash_at)
+        self._db.executemany("INSERT INTO amendments VALUES (?, ?, ?, ?)", new)
+        books.amended, books.account = new[-1][3] if new else books.amended, books.account._replace(amended=before + len(new))
 
     def _lost(self) -> LostJournal:
         return LostJournal(
@@ -589,9 +431,23 @@ class Journal:
             self.step + 1,
         )
 
-    def _rows(self, first: int = 1) -> Iterator[Row]:
-        with storage_errors("The journal"):
-            yield from rows(self._db, first)
+    def _rows(self, first: int = 1, last: int = LAST) -> Iterator[Any]:
+        return step_rows(self._db, first, last)
+
+    def _maybe_open(self) -> Iterator[tuple[int, str]]:
+        return self._db.execute("SELECT step, entry FROM steps WHERE instr(entry, ?) ORDER BY step", (MAY_BE_OPEN,))
+
+    def _amendments(self) -> int:
+        return self._books().account.amended
+
+    def _amendment_rows(self) -> Iterator[Any]:
+        return amendment_rows(self._db)
+
+    def _note_row(self, name: str) -> Any:
+        return note_row(self._db, name)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return storage_errors("The journal")
 
     def _put(self, name: str, value: str, books: Books) -> None:
         self._write(name, value)
@@ -601,7 +457,3 @@ class Journal:
 
     def _write(self, name: str, value: str) -> None:
         self._db.execute(_WRITE, (name, value, seal(self._origin, name, value)))
-
-
-def _taken_over() -> TakenOver:
-    return TakenOver("Another process has taken over this run: this one stops, and has committed nothing since.")

@@ -7,10 +7,10 @@ from typing import Any
 
 from maker_graph.core.spending import Account
 from maker_graph.errors import DamagedRun
-from maker_graph.run.amendments import amendment_hash_at, end_of_amendments
-from maker_graph.run.chain import head
-from maker_graph.run.database import form_of
-from maker_graph.run.steps import end_of, hash_at, read_note
+from maker_graph.journal.chain import head
+from maker_graph.journal.sqlite.amendments import amendment_hash_at, end_of_amendments
+from maker_graph.journal.sqlite.database import form_of
+from maker_graph.journal.sqlite.steps import end_of, hash_at, read_note
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from maker_graph.core.judging import Reader, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
-from maker_graph.run.entry import decode, encode, skim, unanimous
+from maker_graph.journal.entry import decode, encode, skim, unanimous
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 2**63 - 1) | st.text('ab,[]"\\', max_size=8),

@@ -1,7 +1,7 @@
 """The hashes of a journal: each stands on all before it, and those of the first release stay what they were."""
 
 from maker_graph.core.machine import Machine, MakerOutput
-from maker_graph.run.chain import link, origin_digest, place_digest, seal
+from maker_graph.journal.chain import link, origin_digest, place_digest, seal
 from maker_graph.tasks import Hanoi
 
 ORIGIN, PLACE = origin_digest("run"), b"12345678"

@@ -7,8 +7,8 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import DamagedRun, StaleStep, TakenOver, UsageError
+from maker_graph.journal.intent import Intent
 from maker_graph.run.directory import opened
-from maker_graph.run.intent import Intent
 from tests.made import created, new_settings
 
 

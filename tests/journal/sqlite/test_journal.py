@@ -23,9 +23,9 @@ from maker_graph.core.rules import AheadBy
 from maker_graph.core.spending import Account, Reserved, Spent
 from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun, LimitReached, LostJournal, OlderJournal, StaleStep, TakenOver
-from maker_graph.run.birth import create_journal
-from maker_graph.run.entry import decode, encode
-from maker_graph.run.journal import Journal
+from maker_graph.journal.entry import decode, encode
+from maker_graph.journal.sqlite.creation import create_journal
+from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.tasks import Hanoi
 
 
@@ -46,7 +46,7 @@ MOVES = [
 ]
 
 
-Open = Callable[..., Journal]
+Open = Callable[..., SqliteJournal]
 
 
 @pytest.fixture(name="open_")
@@ -54,10 +54,10 @@ def fixture_open() -> Iterator[Open]:
     """Return what opens a journal; all are closed at the end of the test."""
     with ExitStack() as stack:
 
-        def open_(path: Path, origin: str = "run", *, claim: bool = True) -> Journal:
+        def open_(path: Path, origin: str = "run", *, claim: bool = True) -> SqliteJournal:
             if not path.exists():
                 create_journal(path, origin)
-            journal = stack.enter_context(closing(Journal(path, origin)))
+            journal = stack.enter_context(closing(SqliteJournal(path, origin)))
             if claim:
                 journal.claim()
             return journal
@@ -65,7 +65,7 @@ def fixture_open() -> Iterator[Open]:
         yield open_
 
 
-def filled(journal: Journal) -> tuple[Journal, MakerOutput]:
+def filled(journal: SqliteJournal) -> tuple[SqliteJournal, MakerOutput]:
     machine = Machine(Hanoi(3))
     at = machine.begin()
     for text in MOVES:
@@ -75,7 +75,7 @@ def filled(journal: Journal) -> tuple[Journal, MakerOutput]:
     return journal, at
 
 
-def replayed(journal: Journal) -> list[MakerOutput]:
+def replayed(journal: SqliteJournal) -> list[MakerOutput]:
     return [after for _, _, after in journal.replay(Machine(Hanoi(3)))]
 
 
@@ -303,15 +303,15 @@ def witness(tmp_path: Path) -> Path:
     return tmp_path / "state" / "w.watermark"
 
 
-def owned(path: Path, witness: Path | None = None, *, accept_loss: bool = False) -> Journal:
+def owned(path: Path, witness: Path | None = None, *, accept_loss: bool = False) -> SqliteJournal:
     if not path.exists():
         create_journal(path, "run")
-    journal = Journal(path, "run", witness=witness, accept_loss=accept_loss)
+    journal = SqliteJournal(path, "run", witness=witness, accept_loss=accept_loss)
     journal.claim()
     return journal
 
 
-def spent_on(journal: Journal) -> Account:
+def spent_on(journal: SqliteJournal) -> Account:
     """Commit the four steps with what they cost, and leave something reserved; return the account."""
     machine = Machine(Hanoi(3))
     at = machine.begin()
@@ -344,11 +344,11 @@ def test_an_owner_that_begins_on_a_log_that_another_was_copied_over_can_be_follo
     with closing(owned(tmp_path / "r" / "j.db")) as asleep:  # its index of the log is what others read the log by
         asleep.spend(Spent(calls=1))
         log.write_bytes(older)
-        with closing(Journal(tmp_path / "r" / "j.db", "run", accept_loss=True)) as journal:
+        with closing(SqliteJournal(tmp_path / "r" / "j.db", "run", accept_loss=True)) as journal:
             journal.claim()
             journal.owned()
             killed = shutil.copytree(tmp_path / "r", tmp_path / "killed", ignore=shutil.ignore_patterns("*-shm"))
-            with closing(Journal(killed / "j.db", "run")) as after:
+            with closing(SqliteJournal(killed / "j.db", "run")) as after:
                 assert (after.owners(), after.account()) == (journal.epoch, journal.account())
 
 
@@ -381,14 +381,14 @@ def test_an_older_journal_is_refused_and_accepted_with_all_that_was_spent(tmp_pa
         case _:
             put_back(old, folder)
     with pytest.raises(OlderJournal, match=r"steps 1 to 4, 12 calls, \$4\.0000\. .*--accept-loss"):
-        Journal(folder / "j.db", "run", witness=witness)
+        SqliteJournal(folder / "j.db", "run", witness=witness)
     with closing(owned(folder / "j.db", witness, accept_loss=True)) as journal:
         assert journal.step == 0
         assert journal.account().spent == account.spent
         assert journal.account().unsettled == Reserved(0.5, 2)
         assert journal.owners() == 2
         spent_on(journal)
-    with closing(Journal(folder / "j.db", "run", witness=witness)) as journal:
+    with closing(SqliteJournal(folder / "j.db", "run", witness=witness)) as journal:
         assert (journal.step, journal.account().spent.calls) == (4, 24), "once accepted, it is the run"
 
 
@@ -406,7 +406,7 @@ def test_a_journal_without_its_mark_can_be_looked_at_and_must_be_accepted(tmp_pa
     with closing(owned(tmp_path / "j.db")) as journal:
         spent_on(journal)
     (tmp_path / "j.watermark").unlink()
-    with closing(Journal(tmp_path / "j.db", "run")) as journal:
+    with closing(SqliteJournal(tmp_path / "j.db", "run")) as journal:
         assert journal.step == 4
         with pytest.raises(OlderJournal, match="nobody can tell"):
             journal.claim()

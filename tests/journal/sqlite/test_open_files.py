@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.run.open_files import Found, OpenFiles
+from maker_graph.journal.sqlite.open_files import Found, OpenFiles
 
 NAMES = ("j.db", "j.db-wal", "j.db-shm", "j.watermark")
 

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.core.machine import Machine
 from maker_graph.errors import DamagedRun
-from maker_graph.run.birth import create_journal
-from maker_graph.run.chain import origin_digest
-from maker_graph.run.journal import Journal
-from maker_graph.run.steps import check_chain, decoded, end_of, hash_at, read_note, replayed, rows
-from maker_graph.tasks import Hanoi
-from tests.run.test_journal import filled
+from maker_graph.journal.chain import origin_digest
+from maker_graph.journal.sqlite.creation import create_journal
+from maker_graph.journal.sqlite.journal import SqliteJournal
+from maker_graph.journal.sqlite.steps import check_chain, end_of, hash_at, read_note, step_rows
+from tests.journal.sqlite.test_journal import filled
 
 ORIGIN = origin_digest("run")
 LAST = 4
@@ -24,7 +22,7 @@ LAST = 4
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """Return the database of a journal with four steps and a note."""
     create_journal(tmp_path / "journal.db", "run")
-    with closing(Journal(tmp_path / "journal.db", "run")) as journal:
+    with closing(SqliteJournal(tmp_path / "journal.db", "run")) as journal:
         journal.claim()
         filled(journal)
         journal.set_note("price", "0.05,0.2")
@@ -33,8 +31,8 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_steps_are_read_in_order_from_any_one_on(db: sqlite3.Connection) -> None:
-    assert [row[0] for row in rows(db)] == [1, 2, 3, 4]
-    assert [row[0] for row in rows(db, 3)] == [3, 4]
+    assert [row[0] for row in step_rows(db)] == [1, 2, 3, 4]
+    assert [row[0] for row in step_rows(db, 3)] == [3, 4]
     assert end_of(db, ORIGIN) == (LAST, hash_at(db, ORIGIN, LAST))
     assert (hash_at(db, ORIGIN, 0), hash_at(db, ORIGIN, 9)) == (ORIGIN, b"")
     check_chain(db, ORIGIN, 1, LAST)
@@ -57,21 +55,6 @@ def test_a_chain_that_does_not_hold_is_named_with_its_first_step(db: sqlite3.Con
     with pytest.raises(DamagedRun) as caught:
         check_chain(db, ORIGIN, 1, LAST)
     assert caught.value.step == step
-
-
-def test_a_replay_goes_on_from_anywhere_and_stops_where_a_step_is_not_what_was_written(db: sqlite3.Connection) -> None:
-    machine = Machine(Hanoi(3))
-    places = [after for _, _, after in replayed(db, ORIGIN, machine, None)]
-    assert [after for _, _, after in replayed(db, ORIGIN, machine, places[1])] == places[2:]
-    db.execute("UPDATE steps SET entry = (SELECT entry FROM steps WHERE step = 1) WHERE step = 3")
-    with pytest.raises(DamagedRun) as caught:
-        list(replayed(db, ORIGIN, machine, None))
-    assert caught.value.step == 3
-
-
-def test_an_entry_that_cannot_be_read_is_damage() -> None:
-    with pytest.raises(DamagedRun, match="step 5"):
-        decoded(5, "[")
 
 
 def test_a_note_is_as_it_was_written_missing_or_damaged(db: sqlite3.Connection) -> None:

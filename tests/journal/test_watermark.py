@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from maker_graph.core.spending import Account, Reserved, Spent
-from maker_graph.run.chain import origin_digest
-from maker_graph.run.watermark import SLOT, Watermark, WatermarkFile, older_text, witness_path
+from maker_graph.journal.chain import origin_digest
+from maker_graph.journal.watermark import SLOT, Watermark, WatermarkFile, older_text, witness_path
 
 ORIGIN = origin_digest("run")
 

@@ -16,10 +16,10 @@ from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.spending import Account, Reserved, Spent
 from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun, OlderJournal, TakenOver, UsageError
-from maker_graph.run.birth import create_journal
-from maker_graph.run.database import AMENDMENTS, form_of
-from maker_graph.run.journal import Journal
-from maker_graph.run.watermark import watermark_path
+from maker_graph.journal.sqlite.creation import create_journal
+from maker_graph.journal.sqlite.database import AMENDMENTS, form_of
+from maker_graph.journal.sqlite.journal import SqliteJournal
+from maker_graph.journal.watermark import watermark_path
 from maker_graph.tasks import Records
 
 ROWS = [{"address": f"{number} Elm St., 10115 Berlin", "date": "3.4.24", "amount": "$5"} for number in range(1, 8)]
@@ -41,13 +41,13 @@ def path(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()
     create_journal(folder / "j.db", "run")
-    with closing(Journal(folder / "j.db", "run")) as journal:
+    with closing(SqliteJournal(folder / "j.db", "run")) as journal:
         journal.claim()
         fill(journal)
     return folder / "j.db"
 
 
-def fill(journal: Journal) -> None:
+def fill(journal: SqliteJournal) -> None:
     machine = Machine(Records(ROWS))
     at = machine.begin()
     for text in ("one", "", "three", "", "", "six"):
@@ -57,21 +57,21 @@ def fill(journal: Journal) -> None:
 
 
 @pytest.fixture(name="owner")
-def fixture_owner(path: Path) -> Iterator[Journal]:
-    with closing(Journal(path, "run")) as journal:
+def fixture_owner(path: Path) -> Iterator[SqliteJournal]:
+    with closing(SqliteJournal(path, "run")) as journal:
         journal.claim()
         yield journal
 
 
 def opened(path: Path) -> dict[int, Decision]:
-    with closing(Journal(path, "run")) as journal:
+    with closing(SqliteJournal(path, "run")) as journal:
         journal.check()
         return journal.amendments()
 
 
-def test_the_final_answer_of_a_step_is_that_of_its_amendment(owner: Journal, path: Path) -> None:
+def test_the_final_answer_of_a_step_is_that_of_its_amendment(owner: SqliteJournal, path: Path) -> None:
     owner.amend([(4, by_a_person("four")), (2, by_a_person("two"))], Spent(calls=3))
-    for journal in (owner, Journal(path, "run")):
+    for journal in (owner, SqliteJournal(path, "run")):
         assert [each["answer"] for each in journal.decisions()] == ["one", "two", "three", "four", None, "six"]
         assert [step for step, _ in journal.entries()] == [1, 2, 3, 4, 5, 6]
         assert {step: each["by"] for step, each in journal.amendments().items()} == {4: "person", 2: "person"}
@@ -80,7 +80,7 @@ def test_the_final_answer_of_a_step_is_that_of_its_amendment(owner: Journal, pat
     journal.close()
 
 
-def test_the_samples_of_the_open_step_still_count_after_it_was_answered(owner: Journal) -> None:
+def test_the_samples_of_the_open_step_still_count_after_it_was_answered(owner: SqliteJournal) -> None:
     owner.amend([(2, by_a_person("two"))])
     (amended,) = owner.amendments().values()
     assert [(vote["by"], vote["samples"]) for vote in amended["tried"]] == [("base", 1)]
@@ -97,7 +97,7 @@ def test_the_samples_of_the_open_step_still_count_after_it_was_answered(owner: J
     ],
 )
 def test_what_cannot_be_answered_is_refused_whole_and_its_cost_is_booked(
-    owner: Journal, answers: list[tuple[int, Decision]], said: str
+    owner: SqliteJournal, answers: list[tuple[int, Decision]], said: str
 ) -> None:
     owner.amend([(4, by_a_person("four"))])
     with pytest.raises(UsageError, match=said):
@@ -106,18 +106,18 @@ def test_what_cannot_be_answered_is_refused_whole_and_its_cost_is_booked(
     assert owner.account().spent.calls == 2
 
 
-def test_who_was_taken_over_answers_nothing_and_pays_all_the_same(owner: Journal, path: Path) -> None:
-    with closing(Journal(path, "run")) as later:
+def test_who_was_taken_over_answers_nothing_and_pays_all_the_same(owner: SqliteJournal, path: Path) -> None:
+    with closing(SqliteJournal(path, "run")) as later:
         later.claim()
         with pytest.raises(TakenOver):
             owner.amend([(2, by_a_person("two"))], Spent(calls=2))
         assert (later.amendments(), later.account().spent.calls) == ({}, 2)
         later.amend([(2, by_a_person("two"))])
-    with closing(Journal(path, "run")) as onlooker, pytest.raises(TakenOver):
+    with closing(SqliteJournal(path, "run")) as onlooker, pytest.raises(TakenOver):
         onlooker.amend([(4, by_a_person("four"))])
 
 
-def test_steps_are_appended_after_an_amendment_as_before(owner: Journal) -> None:
+def test_steps_are_appended_after_an_amendment_as_before(owner: SqliteJournal) -> None:
     owner.amend([(2, by_a_person("two"))])
     machine = Machine(Records(ROWS))
     *_, (_, _, at) = owner.replay(machine)
@@ -149,7 +149,7 @@ DAMAGES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_to_an_amendment_is_found(owner: Journal, path: Path, damage: str) -> None:
+def test_damage_to_an_amendment_is_found(owner: SqliteJournal, path: Path, damage: str) -> None:
     owner.amend([(2, by_a_person("two")), (4, by_a_person("four"))])
     owner.amend([(5, by_a_person("five"))])
     owner.close()
@@ -159,7 +159,7 @@ def test_damage_to_an_amendment_is_found(owner: Journal, path: Path, damage: str
         opened(path)
 
 
-def test_no_flipped_bit_in_an_amendment_is_accepted_in_silence(owner: Journal, path: Path, tmp_path: Path) -> None:
+def test_no_flipped_bit_in_an_amendment_is_accepted_in_silence(owner: SqliteJournal, path: Path, tmp_path: Path) -> None:
     owner.amend([(2, by_a_person("two")), (4, by_a_person("four"))])
     owner.close()
     chance = random.Random(1)
@@ -188,13 +188,13 @@ def test_no_flipped_bit_in_an_amendment_is_accepted_in_silence(owner: Journal, p
 
 def test_a_copy_from_before_the_answers_is_refused_and_says_what_is_missing(path: Path) -> None:
     older = shutil.copytree(path.parent, path.parent.with_name("older"))
-    with closing(Journal(path, "run")) as owner:
+    with closing(SqliteJournal(path, "run")) as owner:
         owner.claim()
         owner.amend([(2, by_a_person("two")), (4, by_a_person("four"))], Spent(calls=3))
     shutil.copy(older / "j.db", path)
     with pytest.raises(OlderJournal, match="later answers to 2 open steps, 3 calls"):
-        Journal(path, "run")
-    with closing(Journal(path, "run", accept_loss=True)) as owner:
+        SqliteJournal(path, "run")
+    with closing(SqliteJournal(path, "run", accept_loss=True)) as owner:
         owner.claim()
         assert (owner.amendments(), owner.account().spent.calls) == ({}, 3)
         owner.amend([(2, by_a_person("two"))])
@@ -204,14 +204,14 @@ def test_a_copy_from_before_the_answers_is_refused_and_says_what_is_missing(path
 def test_two_copies_that_were_answered_apart_are_not_taken_for_each_other(path: Path) -> None:
     other = shutil.copytree(path.parent, path.parent.with_name("other"))
     for folder, text in ((path.parent, "two"), (other, "deux")):
-        with closing(Journal(folder / "j.db", "run")) as owner:
+        with closing(SqliteJournal(folder / "j.db", "run")) as owner:
             owner.claim()
             owner.amend([(2, by_a_person(text))])
             if folder == other:
                 owner.spend(Spent(calls=1))
     shutil.copy(other / "j.db", path)
     with pytest.raises(OlderJournal, match="two copies of it"):
-        Journal(path, "run")
+        SqliteJournal(path, "run")
 
 
 # ----------------------------------------------------------------------------------------------------------------- older forms
@@ -225,7 +225,7 @@ def to_form(path: Path, form: int) -> None:
 
 def test_a_journal_without_the_table_is_read_and_gets_it_when_somebody_goes_on(path: Path) -> None:
     to_form(path, 2)
-    with closing(Journal(path, "run")) as journal:
+    with closing(SqliteJournal(path, "run")) as journal:
         assert (journal.amendments(), len(list(journal.decisions()))) == ({}, 6)
         assert form_of(journal._db) == 2
         journal.claim()
@@ -241,14 +241,14 @@ def test_a_crash_while_the_table_is_made_leaves_the_form_as_it_was(path: Path, m
         if name == "account":  # it is written last
             raise KeyboardInterrupt
 
-    with closing(Journal(path, "run")) as journal:
+    with closing(SqliteJournal(path, "run")) as journal:
         monkeypatch.setattr(journal, "_write", crash)
         with pytest.raises(KeyboardInterrupt):
             journal.claim()
     with closing(sqlite3.connect(path)) as db:
         assert form_of(db) == 2
         assert AMENDMENTS not in {sql for (sql,) in db.execute("SELECT sql FROM sqlite_schema")}
-    with closing(Journal(path, "run")) as journal:
+    with closing(SqliteJournal(path, "run")) as journal:
         journal.claim()
 
 
@@ -258,7 +258,7 @@ def test_what_is_stored_of_a_journal_without_amendments_is_as_it_was() -> None:
     assert watermark_path(Path("a/journal.db")) == Path("a/journal.watermark")
 
 
-def test_a_step_is_looked_up_alone_and_the_open_ones_are_found(owner: Journal) -> None:
+def test_a_step_is_looked_up_alone_and_the_open_ones_are_found(owner: SqliteJournal) -> None:
     assert [step for step, _ in owner.left_open()] == [2, 4, 5]
     owner.amend([(4, by_a_person("null,null,"))])
     found = dict(owner.left_open())
@@ -272,5 +272,5 @@ def test_an_open_step_that_cannot_be_read_is_named(path: Path, entry: str | byte
     with closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE steps SET entry = ? WHERE step = 4", (entry,))
         db.commit()
-    with closing(Journal(path, "run")) as journal, pytest.raises(DamagedRun, match="step 4"):
+    with closing(SqliteJournal(path, "run")) as journal, pytest.raises(DamagedRun, match="step 4"):
         list(journal.left_open())

@@ -8,11 +8,11 @@ import pytest
 
 from maker_graph.core.canonical import canonical
 from maker_graph.errors import DamagedRun
-from maker_graph.run.birth import create_journal
-from maker_graph.run.books import read_books, see_origin, version_of
-from maker_graph.run.chain import origin_digest
-from maker_graph.run.journal import Journal
-from tests.run.test_journal import filled
+from maker_graph.journal.chain import origin_digest
+from maker_graph.journal.sqlite.books import read_books, see_origin, version_of
+from maker_graph.journal.sqlite.creation import create_journal
+from maker_graph.journal.sqlite.journal import SqliteJournal
+from tests.journal.sqlite.test_journal import filled
 
 SETTINGS = canonical({"k": 3, "model": {"name": "m", "seed": 1}})
 ORIGIN = origin_digest(SETTINGS)
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "journal.db"
     create_journal(path, SETTINGS)
     for owner in (1, 2):
-        with closing(Journal(path, SETTINGS)) as journal:
+        with closing(SqliteJournal(path, SETTINGS)) as journal:
             journal.claim()
             if owner == 2:
                 filled(journal)

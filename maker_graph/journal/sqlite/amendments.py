@@ -6,13 +6,12 @@ they are read, all of it: they are few beside the steps.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from typing import Any
 
-from maker_graph.errors import DamagedRun
-from maker_graph.run.chain import amendment_link
-from maker_graph.run.database import FORM, form_of
-from maker_graph.run.steps import hash_at
-
-_KINDS = [int, int, str, bytes]
+from maker_graph.journal.sqlite.database import FORM, form_of
+from maker_graph.journal.sqlite.steps import hash_at
+from maker_graph.journal.steps import amended, broken_amendment
 
 
 def read_amendments(db: sqlite3.Connection, origin: bytes) -> dict[int, str]:
@@ -21,19 +20,14 @@ def read_amendments(db: sqlite3.Connection, origin: bytes) -> dict[int, str]:
     Raises:
         DamagedRun: they are not what was written, with the first step that does not hold.
     """
-    found: dict[int, str] = {}
+    return amended(amendment_rows(db), origin, lambda step: hash_at(db, origin, step))
+
+
+def amendment_rows(db: sqlite3.Connection) -> Iterator[Any]:
+    """Yield the rows of the amendments, in order, as they are stored."""
     if form_of(db) != FORM:
-        return found
-    before = origin
-    for row in db.execute("SELECT number, step, entry, hash FROM amendments ORDER BY number"):
-        number, step, entry, stored = row
-        if [type(value) for value in row] != _KINDS or number != len(found) + 1 or step in found:
-            raise _damaged(len(found) + 1, None)
-        before = amendment_link(before, number, step, hash_at(db, origin, step), entry)
-        if before != stored:
-            raise _damaged(number, step)
-        found[step] = entry
-    return found
+        return iter(())
+    return db.execute("SELECT number, step, entry, hash FROM amendments ORDER BY number")
 
 
 def end_of_amendments(db: sqlite3.Connection) -> tuple[int, bytes | None]:
@@ -46,7 +40,7 @@ def end_of_amendments(db: sqlite3.Connection) -> tuple[int, bytes | None]:
         return 0, None
     row = db.execute("SELECT number, hash FROM amendments ORDER BY number DESC LIMIT 1").fetchone()
     if row is not None and type(row[1]) is not bytes:
-        raise _damaged(row[0], None)
+        raise broken_amendment(row[0], None)
     return (0, None) if row is None else (row[0], row[1])
 
 
@@ -57,8 +51,3 @@ def amendment_hash_at(db: sqlite3.Connection, number: int) -> bytes | None:
     row = db.execute("SELECT hash FROM amendments WHERE number = ?", (number,)).fetchone() if form_of(db) == FORM else None
     found = b"" if row is None else row[0]
     return found if type(found) is bytes else b""
-
-
-def _damaged(number: int, step: int | None) -> DamagedRun:
-    what = f"amendment {number}" if step is None else f"amendment {number}, of step {step},"
-    return DamagedRun(f"The journal is damaged: {what} is not what was written.", step)

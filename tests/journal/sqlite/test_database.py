@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from maker_graph.errors import DamagedRun, LimitReached
-from maker_graph.run.database import make_database
+from maker_graph.journal.sqlite.database import make_database
 from maker_graph.run.directory import opened, summary
 from maker_graph.runs import Run
 from maker_graph.tasks import Hanoi

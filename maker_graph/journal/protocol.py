@@ -1,0 +1,115 @@
+"""What a run asks of its journal: the append-only record of decided steps, and the truth about a run.
+
+A checkpoint is a snapshot that LangGraph takes now and then; the journal has every step. Every journal promises what
+`rules.py` says, and this:
+
+- each entry carries a hash over all before it (`chain.py`), so that damage, reordering, deletion and transplants show, with the
+  step;
+- the account: what was spent, and what may have been spent by calls that were under way, so that no resume resets a budget;
+- what `append`, `amend`, `spend`, `intend` and `set_note` were given is kept for good before they return, all of it or nothing.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from maker_graph.core.decision import Decision
+from maker_graph.core.machine import MakerOutput
+from maker_graph.core.spending import NONE, NOTHING, Reserved, Spent
+from maker_graph.journal.intent import Intent
+from maker_graph.journal.reading import ReadableJournal
+
+Notes = Mapping[str, str]
+"""Notes by their names."""
+
+NO_NOTES: Notes = MappingProxyType({})
+
+
+class Journal(ReadableJournal):
+    """The journal of one run, wherever it is kept."""
+
+    @abstractmethod
+    def claim(self, owner: str = "") -> None:
+        """Become the owner of the run, by this name: from now on the appends of any earlier one are refused.
+
+        Raises:
+            OlderJournal: what was committed or paid for since is missing, or nobody can tell; see `accept_loss`.
+        """
+
+    def beat(self) -> None:
+        """Say that this owner lives, where others wait to hear it.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+        """
+
+    @abstractmethod
+    def owned(self) -> None:
+        """See that this process is the owner of the run, and that its journal can still be written.
+
+        Raises:
+            TakenOver: it is not the owner, or no longer.
+            LostJournal: the journal was deleted, moved or replaced.
+        """
+
+    @abstractmethod
+    def append(
+        self,
+        steps: Sequence[tuple[Decision, MakerOutput]],
+        spent: Spent = NOTHING,
+        reserved: Reserved = NONE,
+        notes: Notes = NO_NOTES,
+    ) -> None:
+        """Store decisions, each with where it led to, what was spent since the last append, what may be under way, and notes.
+
+        On return all of it is kept. What was spent is booked also where the steps are refused.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            StaleStep: the steps do not follow the journal's last one.
+            LostJournal: the journal was deleted, moved or replaced.
+            DamagedRun: older steps were found damaged since; see `check`.
+        """
+
+    async def aappend(
+        self,
+        steps: Sequence[tuple[Decision, MakerOutput]],
+        spent: Spent = NOTHING,
+        reserved: Reserved = NONE,
+        notes: Notes = NO_NOTES,
+    ) -> None:
+        """Do as `append`; where that takes long, the event loop does other things meanwhile."""
+        self.append(steps, spent, reserved, notes)
+
+    @abstractmethod
+    def amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
+        """Store later answers to steps that were committed as open, each with its step; on return they are kept.
+
+        All of them are stored, or none. What was spent is booked as well, also if none is stored.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            UsageError: a step is not committed, was not left open, was answered already, or its new decision is open too.
+            LostJournal: the journal was deleted, moved or replaced.
+            DamagedRun: older steps were found damaged since; see `check`.
+        """
+
+    @abstractmethod
+    def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
+        """Add what was spent on steps that were not committed; on return it, notes, and what may be under way are kept.
+
+        What a former owner spent is added too; what it says may be under way, and its notes, are not taken.
+        """
+
+    @abstractmethod
+    def intend(self, intent: Intent) -> None:
+        """Keep what is about to be done outside.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            StaleStep: it is not about the step that follows the journal's last one.
+        """
+
+    @abstractmethod
+    def set_note(self, name: str, value: str) -> None:
+        """Keep a note."""

@@ -1,0 +1,234 @@
+"""What can be read of a journal, wherever its rows are kept."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from maker_graph.core.decision import Decision
+from maker_graph.core.machine import Machine, MakerOutput
+from maker_graph.core.spending import Account
+from maker_graph.journal.chain import place_digest
+from maker_graph.journal.intent import INTENT, Intent
+from maker_graph.journal.steps import LAST, Row, amended, decoded, note_in, readable, replayed, see_chain
+
+CHECKED_AT_ONCE = 100_000
+"""Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
+
+
+class ReadableJournal(ABC):
+    """The steps, later answers, notes and account of one run, to be looked at.
+
+    Attributes:
+        step: the last step.
+        epoch: which owner of the run this is, counted from 1; None for one who only looks.
+        accept_loss: whether a journal from which steps are missing is gone on with.
+    """
+
+    step: int
+    epoch: int | None
+    accept_loss: bool
+    _origin: bytes
+    _hash: bytes
+    _final: dict[int, str]
+
+    @property
+    @abstractmethod
+    def writable(self) -> bool:
+        """Whether the journal can be written; one that cannot be can only be looked at."""
+
+    @property
+    @abstractmethod
+    def claimed_here(self) -> bool:
+        """Whether somebody has gone on with this run before, with these settings, in this place and on this machine."""
+
+    @abstractmethod
+    def owners(self) -> int:
+        """Return how many owners the run has had."""
+
+    @abstractmethod
+    def account(self) -> Account:
+        """Return what the run has spent, in all its sessions.
+
+        Raises:
+            DamagedRun: the account is gone, or not what was written.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the journal."""
+
+    @abstractmethod
+    def _rows(self, first: int = 1, last: int = LAST) -> Iterator[Any]:
+        """Yield the rows of the steps from `first` to `last`, in order, as they are stored."""
+
+    @abstractmethod
+    def _maybe_open(self) -> Iterator[tuple[int, str]]:
+        """Yield step and entry of the steps that may have been left open (`MAY_BE_OPEN`), in order."""
+
+    @abstractmethod
+    def _amendment_rows(self) -> Iterator[Any]:
+        """Yield the rows of the later answers, in order, as they are stored."""
+
+    @abstractmethod
+    def _amendments(self) -> int:
+        """Return how many later answers there are now."""
+
+    @abstractmethod
+    def _note_row(self, name: str) -> Any:
+        """Return value and hash of a note; None if there is none."""
+
+    def _reading(self) -> AbstractContextManager[None]:
+        """Say what errors of the storage mean for a run."""
+        return nullcontext()
+
+    def _one_moment(self) -> AbstractContextManager[None]:
+        """Let all that is read within be of one moment: another process may be at work."""
+        return nullcontext()
+
+    @property
+    def head(self) -> str:
+        """The hash of the last step: two journals that have the same one have the same steps up to it."""
+        return self._hash.hex()
+
+    def check(self, at_once: int = CHECKED_AT_ONCE) -> None:  # noqa: ARG002  for a journal that checks older steps later
+        """Check the hashes of all steps and later answers.
+
+        Raises:
+            DamagedRun: they are not what was written, with the first step that does not hold.
+        """
+        with self._reading():
+            see_chain(self._rows(1, self.step), self._origin, 1, self.step)
+            self._final = self._read_amendments()
+
+    def decisions(self) -> Iterator[Decision]:
+        """Yield the final decisions in order, without a look at the chain of the steps: `check` and `replay` do that.
+
+        Raises:
+            DamagedRun: an entry is unreadable.
+        """
+        for step, entry in self.entries():
+            yield decoded(step, entry)
+
+    def entries(self) -> Iterator[tuple[int, str]]:
+        """Yield each step with the text of its final entry, without a look at the chain of the steps or into the entry.
+
+        Raises:
+            DamagedRun: a row is unreadable.
+        """
+        final = self._final_entries()
+        with self._reading():
+            for step, entry, _, _ in readable(self._rows()):
+                yield step, final.get(step, entry)
+
+    def following(self, step: int, head: str | None, most: int) -> tuple[list[tuple[int, str]], str] | None:
+        """Return at most `most` of the steps that follow `step`, as `entries` yields them, and the hash of the last of them.
+
+        It is read in one short transaction, so that a process at work on the run is not kept from anything. The chain of these
+        steps is checked. `head` is the hash that was returned for `step`. None if that is another one by now: the journal was
+        replaced.
+
+        Raises:
+            DamagedRun: a step is not what was written.
+        """
+        with self._reading(), self._one_moment():
+            before = self._hash_at(step)
+            if step > self.step or (head is not None and before.hex() != head):
+                return None
+            last = min(self.step, step + most)
+            found = list(self._rows(step + 1, last))
+        see_chain(found, before, step + 1, last)
+        final = self._final_entries()
+        after = found[-1][3] if found else before
+        return [(number, final.get(number, entry)) for number, entry, _, _ in found], after.hex()
+
+    def amendments(self) -> dict[int, Decision]:
+        """Return the final decision of each step that was committed as open and answered later.
+
+        Raises:
+            DamagedRun: they are not what was written.
+        """
+        return {step: decoded(step, entry) for step, entry in self._final_entries().items()}
+
+    def decision(self, step: int) -> Decision | None:
+        """Return the final decision of a step; None if it is not committed.
+
+        Raises:
+            DamagedRun: its entry is unreadable.
+        """
+        final, row = self._final_entries(), self._row(step)
+        return None if row is None else decoded(step, final.get(step, row[1]))
+
+    def left_open(self) -> Iterator[tuple[int, Decision]]:
+        """Yield each step that is open now with its decision, in order; the others are hardly looked at.
+
+        Raises:
+            DamagedRun: an entry is unreadable.
+        """
+        final = self._final_entries()
+        with self._reading():
+            for step, entry in self._maybe_open():
+                if step not in final and (decision := decoded(step, entry))["status"] != "decided":
+                    yield step, decision
+
+    def agrees(self, at: MakerOutput) -> bool:
+        """Say whether the machine stood at `at` when the journal was at that step."""
+        if not 1 <= at["step"] <= self.step:
+            return False
+        row = self._row(at["step"])
+        return row is not None and row[2] == place_digest(at)
+
+    def replay(self, machine: Machine, start: MakerOutput | None = None) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
+        """Yield (decision, where the task stood before it, where after it) for each step, and check the chain on the way.
+
+        `start` skips the steps before it: a place that agrees with the journal.
+
+        Raises:
+            DamagedRun: an entry is not what was written, with its step.
+        """
+        with self._reading():
+            yield from replayed(self._rows(0 if start is None else start["step"]), self._origin, machine, start)
+
+    def note(self, name: str) -> str | None:
+        """Return the note of this name: what a run keeps beside its steps.
+
+        Raises:
+            DamagedRun: it is not what was written.
+        """
+        with self._reading():
+            return note_in(self._note_row(name), self._origin, name)
+
+    def intent(self) -> Intent | None:
+        """Return what was last about to be done.
+
+        Raises:
+            DamagedRun: it is not what was written.
+        """
+        note = self.note(INTENT)
+        return None if note is None else Intent.of(note)
+
+    def _row(self, step: int) -> Row | None:
+        if not 1 <= step <= LAST:
+            return None
+        with self._reading():
+            return next(iter(self._rows(step, step)), None)
+
+    def _hash_at(self, step: int) -> bytes:
+        """Return the hash of a step, which is that of the origin for step 0; nothing if it is missing."""
+        found = self._origin if step == 0 else row[3] if (row := self._row(step)) is not None else b""
+        return found if type(found) is bytes else b""
+
+    def _entry_at(self, step: int) -> str | None:
+        """Return the entry with which a step was committed."""
+        row = self._row(step)
+        return None if row is None else row[1]
+
+    def _final_entries(self) -> dict[int, str]:
+        """Return the entry of each amendment by its step; they are read again only if there are more."""
+        if len(self._final) != self._amendments():
+            with self._reading(), self._one_moment():
+                self._final = self._read_amendments()
+        return self._final
+
+    def _read_amendments(self) -> dict[int, str]:
+        return amended(self._amendment_rows(), self._origin, self._hash_at)

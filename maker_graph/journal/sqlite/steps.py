@@ -1,0 +1,48 @@
+"""The steps and notes in a journal's file."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from maker_graph.journal.steps import LAST, note_in, see_chain
+
+
+def end_of(db: sqlite3.Connection, origin: bytes) -> tuple[int, bytes]:
+    """Return the last step and its hash; step 0 has that of the origin."""
+    row = db.execute("SELECT step, hash FROM steps ORDER BY step DESC LIMIT 1").fetchone()
+    return (0, origin) if row is None else (row[0], row[1])
+
+
+def hash_at(db: sqlite3.Connection, origin: bytes, step: int) -> bytes:
+    """Return the hash of a step; nothing if it is missing."""
+    row = db.execute("SELECT hash FROM steps WHERE step = ?", (step,)).fetchone()
+    found = origin if step == 0 else b"" if row is None else row[0]
+    return found if type(found) is bytes else b""
+
+
+def step_rows(db: sqlite3.Connection, first: int = 1, last: int = LAST) -> Iterator[Any]:
+    """Yield the rows of the steps from `first` to `last`, in order, as they are stored."""
+    return db.execute("SELECT step, entry, mark, hash FROM steps WHERE step BETWEEN ? AND ? ORDER BY step", (first, last))
+
+
+def note_row(db: sqlite3.Connection, name: str) -> Any:
+    """Return value and hash of a note; None if there is none."""
+    return db.execute("SELECT value, hash FROM notes WHERE name = ?", (name,)).fetchone()
+
+
+def read_note(db: sqlite3.Connection, origin: bytes, name: str) -> str | None:
+    """Return the note of this name, if there is one.
+
+    Raises:
+        DamagedRun: it is not what was written.
+    """
+    return note_in(note_row(db, name), origin, name)
+
+
+def check_chain(db: sqlite3.Connection, origin: bytes, first: int, last: int) -> None:
+    """See that the steps from `first` to `last` are linked to each other, and the first to the one before it.
+
+    Raises:
+        DamagedRun: they are not, with the first step that does not hold.
+    """
+    see_chain(step_rows(db, first, last), hash_at(db, origin, first - 1), first, last)

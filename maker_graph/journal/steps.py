@@ -1,0 +1,140 @@
+"""The rows of a journal held against their hashes: pure, wherever the rows are kept, and whoever owns the run."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
+
+from maker_graph.core.decision import Decision
+from maker_graph.core.machine import Machine, MakerOutput
+from maker_graph.errors import DamagedRun
+from maker_graph.journal.chain import amendment_link, link, place_digest, seal
+from maker_graph.journal.entry import decode
+
+LAST = 2**63 - 1
+"""The greatest number of a step that a database keeps."""
+
+Row: TypeAlias = tuple[int, str, bytes, bytes]
+"""A step: its number, its entry, the digest of where the machine stood after it, its hash."""
+
+AmendmentRow: TypeAlias = tuple[int, int, str, bytes]
+"""A later answer: its number, the step that it answers, its entry, its hash."""
+
+_KINDS = [int, str, bytes, bytes]
+_AMENDMENT_KINDS = [int, int, str, bytes]
+
+
+def readable(rows: Iterable[Any]) -> Iterator[Row]:
+    """Yield steps as they were read.
+
+    Raises:
+        DamagedRun: one is unreadable.
+    """
+    for row in rows:
+        if [type(value) for value in row] != _KINDS:
+            raise _broken(row[0], row[0])
+        yield row
+
+
+def decoded(step: int, entry: str) -> Decision:
+    """Return the decision in an entry.
+
+    Raises:
+        DamagedRun: it is unreadable.
+    """
+    try:
+        return decode(entry)
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        raise DamagedRun(f"The journal is damaged at step {step}: {error}.", step) from error
+
+
+def see_chain(rows: Iterable[Any], before: bytes, first: int, last: int) -> None:
+    """See that `rows` are the steps from `first` to `last`, linked to each other, and the first to the hash `before` it.
+
+    Raises:
+        DamagedRun: they are not, with the first step that does not hold.
+    """
+    expected = first
+    for step, entry, digest, stored in rows:
+        if step != expected or type(entry) is not str or type(digest) is not bytes or type(stored) is not bytes:
+            raise _broken(expected, step)
+        before = link(before, step, entry, digest)
+        if before != stored:
+            raise _broken(expected, step)
+        expected += 1
+    if expected != last + 1:
+        raise _broken(expected, last + 1)
+
+
+def replayed(
+    rows: Iterable[Any], origin: bytes, machine: Machine, start: MakerOutput | None
+) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
+    """Yield (decision, where the task stood before it, where after it) for each step after `start`; check the chain on the way.
+
+    `rows` begin with the step of `start`, if it is not the beginning.
+
+    Raises:
+        DamagedRun: an entry is not what was written, with its step.
+    """
+    at = machine.begin() if start is None else start
+    expected, before = at["step"] + 1, None
+    for step, entry, digest, stored in readable(rows):
+        if step == at["step"]:
+            before = stored
+            continue
+        if step != expected:
+            raise _broken(expected, step)
+        decision = decoded(step, entry)
+        try:
+            after = machine.advance(at, decision)
+        except Exception as error:
+            raise DamagedRun(f"The journal is damaged at step {step}: its answer cannot be applied ({error}).", step) from error
+        before = link(before or origin, step, entry, digest)
+        if before != stored or digest != place_digest(after):
+            raise _broken(step, step)
+        yield decision, at, after
+        at, expected = after, expected + 1
+
+
+def amended(rows: Iterable[Any], origin: bytes, hash_at: Callable[[int], bytes]) -> dict[int, str]:
+    """Return the entry of the final decision of each amended step, in the order of the amendments.
+
+    `hash_at` returns the hash of a step.
+
+    Raises:
+        DamagedRun: they are not what was written, with the first step that does not hold.
+    """
+    found: dict[int, str] = {}
+    before = origin
+    for row in rows:
+        number, step, entry, stored = row
+        if [type(value) for value in row] != _AMENDMENT_KINDS or number != len(found) + 1 or step in found:
+            raise broken_amendment(len(found) + 1, None)
+        before = amendment_link(before, number, step, hash_at(step), entry)
+        if before != stored:
+            raise broken_amendment(number, step)
+        found[step] = entry
+    return found
+
+
+def note_in(row: Any, origin: bytes, name: str) -> str | None:
+    """Return the text of a note from its row, which is its value and its hash; None if there is none.
+
+    Raises:
+        DamagedRun: it is not what was written.
+    """
+    if row is None:
+        return None
+    value, stored = row
+    if not isinstance(value, str) or stored != seal(origin, name, value):
+        raise DamagedRun(f"The journal is damaged: its note {name!r} is not what was written.")
+    return value
+
+
+def broken_amendment(number: int, step: int | None) -> DamagedRun:
+    """Return the error for an amendment that is not what was written."""
+    what = f"amendment {number}" if step is None else f"amendment {number}, of step {step},"
+    return DamagedRun(f"The journal is damaged: {what} is not what was written.", step)
+
+
+def _broken(expected: int, step: int) -> DamagedRun:
+    what = f"at step {step}: its hash does not fit" if step == expected else f"step {expected} is missing"
+    return DamagedRun(f"The journal is damaged{':' if step != expected else ''} {what}.", expected)

@@ -78,6 +78,8 @@ def test_slices_of_any_csv_are_the_whole(  # noqa: PLR0917  hypothesis gives the
     cells: Sequence[tuple[str, str]], slices: int, end: str, mark: bool, last: bool, empty: bool, quoting: Any
 ) -> None:
     text = io.StringIO(newline="")
+    if any("\r" in cell for row in cells for cell in row):
+        quoting = csv.QUOTE_ALL  # Python's writer leaves a carriage return bare where it ends no line
     lines = csv.writer(text, lineterminator=f"{end}{end}" if empty else end, quoting=quoting)
     lines.writerows([("id", "ü\nb"), *cells])
     content = ("\ufeff" if mark else "") + (text.getvalue() if last else text.getvalue().rstrip("\r\n"))

@@ -12,6 +12,7 @@ A parent says what you can do, a child what happened:
     ├── Undecided             look at the ballot; resume when it is mended (exit code 3)
     ├── LimitReached          raise the limit and resume                   (exit code 4)
     ├── ProviderFailure       cure the provider and resume                 (exit code 5)
+    ├── OutOfReach            wait until the journal can be reached, and resume (exit code 5)
     ├── PartFailed            cure what a part of your task does, and resume (exit code 5)
     ├── TakenOver             nothing to do: another process goes on       (exit code 130)
     └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
@@ -129,6 +130,10 @@ class ProviderFailure(MakerError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class OutOfReach(MakerError):
+    """The journal of the run cannot be reached: its database is down, or the network is. What was committed is kept."""
 
 
 class PartFailed(MakerError):

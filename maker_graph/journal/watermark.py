@@ -120,15 +120,15 @@ class Watermarks:
     """The high-water marks of a run: beside its journal, and outside its directory.
 
     Attributes:
-        beside: the file beside the journal.
+        beside: the file beside the journal; None if that is no file.
         failed: why that one could not be written, if so. What was committed stays so, but no further call may be paid for.
     """
 
-    def __init__(self, beside: Path, outside: Path | None, origin: bytes) -> None:
+    def __init__(self, beside: Path | None, outside: Path | None, origin: bytes) -> None:
         """Stand for the files, which need not be there, of the run of this origin."""
         self.beside = beside
         self.failed: LimitReached | None = None
-        self._files = [WatermarkFile(beside, origin)]
+        self._files = [] if beside is None else [WatermarkFile(beside, origin)]
         if outside is not None:
             self._files.append(WatermarkFile(outside, origin, makes_folder=True))
 
@@ -175,7 +175,7 @@ def witness_path(directory: Path, run: str) -> Path | None:
     return state / "maker-graph" / f"{name}.watermark"
 
 
-def older_text(journal: Path, now: Account, known: Account) -> str:
+def older_text(journal: Path | str, now: Account, known: Account) -> str:
     """Return what to say of a journal whose account is `now`, where a high-water mark has `known`."""
     if known.serial > now.serial:
         steps = f"steps {now.steps + 1:,} to {known.steps:,}, " if known.steps > now.steps else ""

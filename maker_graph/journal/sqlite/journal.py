@@ -136,7 +136,7 @@ class SqliteJournal(Journal):
             self._write("owner", str(books.owner))
             to_newest_form(self._db)
         self.step, self._hash = books.step, books.hash
-        self._files.add(self._marks.beside)
+        self._files.add(watermark_path(self._files.path))
 
     def append(
         self,

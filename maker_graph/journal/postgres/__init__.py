@@ -1,0 +1,1 @@
+"""The journal in a Postgres database, which many machines reach: extra `fleet`."""

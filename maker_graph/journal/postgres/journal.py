@@ -1,0 +1,616 @@
+"""The journal of one run in a Postgres database, which many machines reach.
+
+It adds to what every journal promises (`journal/protocol.py`):
+
+- an append is one statement, which compares owner, step and hash and adds the steps, so no lock outlives it (`schema.py`);
+- when the connection is lost in the middle of a change, the change has a name by which the next connection sees whether it was
+  made; where that cannot be known, what was spent is counted once more, never less;
+- a run of a fleet takes what it may spend from the purse of the fleet, in portions, before it makes a call;
+- a machine that has worked on a run keeps a high-water mark of it (`watermark.py`), so that a database that was put back to an
+  older copy is noticed there.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from maker_graph.core.decision import Decision
+from maker_graph.core.machine import MakerOutput
+from maker_graph.core.spending import NONE, NOTHING, Account, Reserved, Spent
+from maker_graph.errors import DamagedRun, LimitReached, MakerError, OlderJournal, OutOfReach, UnusableRun
+from maker_graph.journal.chain import head, origin_digest, seal
+from maker_graph.journal.entry import MAY_BE_OPEN
+from maker_graph.journal.intent import INTENT, Intent
+from maker_graph.journal.postgres import schema
+from maker_graph.journal.postgres.connection import Connection, shown
+from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
+from maker_graph.journal.reading import CHECKED_AT_ONCE
+from maker_graph.journal.rules import new_amendments, new_rows, stale, taken_over, unanswerable
+from maker_graph.journal.steps import LAST, see_chain
+from maker_graph.journal.watermark import Watermark, Watermarks, older_text
+
+ROWS_AT_ONCE = 2_000
+"""Steps that are read with one statement."""
+
+TRUST = 1.0
+"""Seconds for which an owner that has just been seen to be one is not looked at again; a commit always looks."""
+
+CALLS_AT_ONCE = 100
+"""Calls that a run takes from the purse of its fleet at once, if the purse has them."""
+
+SHARE = 100
+"""A run takes so small a part of a limit on the cost at once: one in so many."""
+
+_WHOLE = [name not in {"cost", "seconds", "draft_cost"} for name in Spent._fields]
+
+
+class _Stands(NamedTuple):
+    """How a run stands, as the database says."""
+
+    epoch: int
+    step: int
+    hash: bytes
+    amended: int
+    amended_hash: bytes | None
+    spent: list[float]
+    reserved: list[float]
+    unsettled: list[float]
+    serial: int
+
+    @property
+    def account(self) -> Account:
+        """The account."""
+        parts: list[Any] = [int(part) if whole else part for part, whole in zip(self.spent, _WHOLE, strict=True)]
+        spent = Spent(*parts)
+        return Account(self.step, spent, _reserved(self.reserved), _reserved(self.unsettled), self.serial, self.amended)
+
+    @property
+    def head(self) -> bytes:
+        """What stands for all steps and later answers."""
+        return head(self.hash, self.amended_hash)
+
+    @property
+    def calls(self) -> int:
+        """Calls that were made or may have been."""
+        return int(self.spent[2] + self.reserved[1] + self.unsettled[1])
+
+    @property
+    def cost(self) -> float:
+        """USD that were spent or may have been."""
+        return self.spent[0] + self.reserved[0] + self.unsettled[0]
+
+
+class Found(NamedTuple):
+    """A run that was found in a database.
+
+    Attributes:
+        number: by which its rows go.
+        settings: what it was asked for, as it was written.
+        kept: what its task gave it to keep.
+        fleet: to which it belongs, if it does.
+        granted_calls: what it has taken from the purse of the fleet.
+        granted_cost: the same in USD.
+        max_cost: the limit of that purse in USD.
+        stands: how the run stands.
+    """
+
+    number: int
+    settings: str
+    kept: bytes | None
+    fleet: str | None
+    granted_calls: int
+    granted_cost: float
+    max_cost: float | None
+    stands: _Stands
+
+
+def find(connection: Connection, name: str) -> Found:
+    """Return the run of this name.
+
+    Raises:
+        UnusableRun: there is none.
+        OutOfReach: the database cannot be reached.
+    """
+    row = connection.row(schema.FIND, {"name": name})
+    if row is None:
+        raise UnusableRun(f"There is no run {name} at {shown(connection.address)}.")
+    number, settings, kept, fleet, granted_calls, granted_cost, max_cost, *stands = row
+    return Found(number, settings, kept, fleet, granted_calls, granted_cost, max_cost, _Stands(*stands))
+
+
+class PostgresJournal(Journal):
+    """The journal of one run, in a database that has many.
+
+    Attributes:
+        name: of the run.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        found: Found,
+        origin: str,
+        *,
+        witness: Path | None = None,
+        accept_loss: bool = False,
+    ) -> None:
+        """Open the journal of the run of this name; it closes the connection at its end.
+
+        Args:
+            connection: to the database.
+            name: of the run.
+            found: what was found by that name.
+            origin: what the first hash stands on: the run and its settings.
+            witness: a file on this machine that has a high-water mark of the run.
+            accept_loss: open it although it is an older copy of itself.
+
+        Raises:
+            OlderJournal: what was committed or paid for since is missing from it.
+            OutOfReach: the database cannot be reached.
+        """
+        self.epoch: int | None = None
+        self.accept_loss = accept_loss
+        self.name = name
+        self._db = connection
+        self._origin = origin_digest(origin)
+        self._marks = Watermarks(None, witness, self._origin)
+        self._damage: MakerError | None = None
+        self._final: dict[int, str] = {}
+        self._seen = 0.0
+        self._dry: LimitReached | None = None
+        self._run, self._fleet, self._max_cost = found.number, found.fleet, found.max_cost
+        self._granted = (found.granted_calls, found.granted_cost)
+        self._now = found.stands
+        self.step, self._hash = self._now.step, self._now.hash
+        self._hold_against(self._marks.read(), self._now)
+
+    @property
+    def writable(self) -> bool:
+        """Whether the journal can be written: nobody knows before it is tried."""
+        return True
+
+    @property
+    def claimed_here(self) -> bool:
+        """Whether somebody has gone on with this run before, with these settings and on this machine."""
+        return any(mark is not None for mark in self._marks.read())
+
+    @property
+    def where(self) -> str:
+        """The address of the database, as it may be shown."""
+        return shown(self._db.address)
+
+    def claim(self, owner: str = "") -> None:
+        """Become the owner of the run, by this name: from now on the appends of any earlier one are refused.
+
+        Raises:
+            OlderJournal: what was committed or paid for since is missing; see `accept_loss`.
+            OutOfReach: the database cannot be reached.
+        """
+        marks = self._marks.read()
+        while True:  # until nobody books anything between the look and the claim
+            now = self._stands()
+            account = now.account
+            for mark in self._hold_against(marks, now):
+                account = account.covering(mark.account)
+            unsettled = account.unsettled.plus(account.reserved)
+            values = {
+                "owner": owner,
+                "serial": now.serial,
+                "epoch": max([now.epoch, *(mark.epoch for mark in marks if mark is not None)]),
+                "spent": list(map(float, account.spent)),
+                "unsettled": list(map(float, unsettled)),
+            }
+            found = self._changed(schema.CLAIM, values)
+            if found is not None:
+                break
+        self._now, self.epoch = found, found.epoch
+        self.step, self._hash, self._dry, self._seen = found.step, found.hash, None, time.monotonic()
+        self._marks.write(Watermark(found.epoch, found.head, found.account))
+
+    def beat(self) -> None:
+        """Say that this owner lives.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            OutOfReach: the database cannot be reached.
+        """
+        if self._db.row(schema.BEAT, {"run": self._run, "epoch": self.epoch}) is None:
+            raise taken_over()
+        self._seen = time.monotonic()
+
+    def append(
+        self,
+        steps: Sequence[tuple[Decision, MakerOutput]],
+        spent: Spent = NOTHING,
+        reserved: Reserved = NONE,
+        notes: Notes = NO_NOTES,
+    ) -> None:
+        """Store decisions, each with where it led to, what was spent since the last append, what may be under way, and notes.
+
+        It is one statement: on return all of it is on the server's disk.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            StaleStep: the steps do not follow the journal's last one.
+            OutOfReach: the database cannot be reached.
+            DamagedRun: older steps were found damaged since; see `check`.
+        """
+        if self._damage is not None:
+            raise self._damage
+        new = new_rows(steps, self._hash)
+        first, last, after = new[0][0], steps[-1][1]["step"], new[-1][3]
+        if last != first + len(steps) - 1 or self.epoch is None:
+            self._book(spent)
+            raise stale(first, self.step) if self.epoch is not None else taken_over()
+        numbers, entries, marks, hashes = zip(*new, strict=True)
+        self._provide(spent, reserved)
+        values = {
+            **self._noted(notes),
+            "before": first - 1,
+            "head": self._hash,
+            "last": last,
+            "after": after,
+            "spent": list(map(float, spent)),
+            "reserved": list(map(float, reserved)),
+            "steps": list(numbers),
+            "entries": list(entries),
+            "marks": list(marks),
+            "hashes": list(hashes),
+        }
+        found = self._changed(schema.APPEND, values)
+        if found is None:
+            now = self._stands()
+            if (now.epoch, now.step, now.hash) != (self.epoch, last, after):
+                self._book(spent)
+                raise taken_over() if now.epoch != self.epoch else stale(first, now.step)
+            found = now  # the connection was lost, and the statement was done all the same
+        self._kept(found)
+
+    async def aappend(
+        self,
+        steps: Sequence[tuple[Decision, MakerOutput]],
+        spent: Spent = NOTHING,
+        reserved: Reserved = NONE,
+        notes: Notes = NO_NOTES,
+    ) -> None:
+        """Do as `append` in a thread; who is cancelled meanwhile learns how it ended first."""
+        work = asyncio.ensure_future(asyncio.to_thread(self.append, steps, spent, reserved, notes))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            if not work.cancelled() and (error := work.exception()) is not None:
+                raise error from None
+            raise
+
+    def amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
+        """Store later answers to steps that were committed as open, each with its step; on return they are kept.
+
+        It is one statement: all of them are stored, or none. What was spent is booked as well, also if none is stored.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            UsageError: a step is not committed, was not left open, was answered already, or its new decision is open too.
+            OutOfReach: the database cannot be reached.
+            DamagedRun: older steps were found damaged since; see `check`.
+        """
+        if self._damage is not None:
+            raise self._damage
+        refused = unanswerable(answers, self._final_entries(), self._entry_at)
+        if refused is not None or not answers:
+            self.spend(spent, reserved)
+            self.owned_now()
+            if refused is not None:
+                raise refused
+            return
+        now = self._now
+        new = new_amendments(answers, now.amended, now.amended_hash or self._origin, self._hash_at)
+        numbers, places, entries, hashes = zip(*new, strict=True)
+        values = {
+            "before": now.amended,
+            "last": numbers[-1],
+            "after": hashes[-1],
+            "spent": list(map(float, spent)),
+            "reserved": list(map(float, reserved)),
+            "numbers": list(numbers),
+            "steps": list(places),
+            "entries": list(entries),
+            "hashes": list(hashes),
+        }
+        found = self._changed(schema.AMEND, values)
+        if found is None:
+            now = self._stands()
+            if (now.epoch, now.amended, now.amended_hash) != (self.epoch, numbers[-1], hashes[-1]):
+                self._book(spent)
+                raise taken_over()
+            found = now
+        self._kept(found)
+
+    def owners(self) -> int:
+        """Return how many owners the run has had."""
+        return self._stands().epoch
+
+    def owned(self) -> None:
+        """See that this process is the owner of the run, and that what it spends can be kept.
+
+        Raises:
+            TakenOver: it is not the owner, or no longer.
+            LimitReached: the purse that the run shares with others is empty.
+            OutOfReach: the database cannot be reached.
+        """
+        if self._damage is not None:
+            raise self._damage
+        if self._dry is not None:
+            raise self._dry
+        if time.monotonic() - self._seen > TRUST:
+            self.owned_now()
+
+    def owned_now(self) -> None:
+        """See that this process is the owner, whenever it was last seen to be.
+
+        Raises:
+            TakenOver: it is not.
+        """
+        if self._stands().epoch != self.epoch:
+            raise taken_over()
+        self._seen = time.monotonic()
+
+    def intend(self, intent: Intent) -> None:
+        """Keep what is about to be done outside; on return it is on the server's disk.
+
+        Raises:
+            TakenOver: this process is not the owner of the run, or no longer.
+            StaleStep: it is not about the step that follows the journal's last one.
+        """
+        text = intent.text()
+        values = {"name": INTENT, "value": text, "seal": seal(self._origin, INTENT, text), "step": intent.step - 1}
+        if self._db.row(schema.OWN_NOTE, self._own(values)) is None:
+            now = self._stands()
+            raise taken_over() if now.epoch != self.epoch else stale(intent.step, now.step)
+
+    def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
+        """Add what was spent on steps that were not committed; on return it, notes, and what may be under way are kept.
+
+        Raises:
+            LimitReached: the purse that the run shares with others does not have what may be under way.
+            OutOfReach: the database cannot be reached.
+        """
+        if self.epoch is not None:
+            self._provide(spent, reserved)
+            values = {**self._noted(notes), "spent": list(map(float, spent)), "reserved": list(map(float, reserved))}
+            if self._dry is not None and reserved.calls:
+                raise self._dry
+            found = self._changed(schema.SPEND, values)
+            if found is not None:
+                self._kept(found)
+                return
+        self._book(spent)
+
+    def account(self) -> Account:
+        """Return what the run has spent, in all its sessions."""
+        return self._stands().account
+
+    def check(self, at_once: int = CHECKED_AT_ONCE) -> None:
+        """See that the chains of hashes are whole, without applying an answer.
+
+        All later answers and the last `at_once` steps are checked before this returns, and the older ones in a thread
+        meanwhile. If they do not hold, the next `append` says so.
+
+        Raises:
+            DamagedRun: one is not whole, with the first step that does not hold.
+        """
+        first = max(1, self.step - at_once + 1)
+        see_chain(self._rows(first, self.step), self._hash_at(first - 1), first, self.step)
+        if self.step and self._hash_at(self.step) != self._hash:
+            raise DamagedRun("The journal is damaged: its end is not what its run says.", self.step)
+        self._final = self._read_amendments()
+        if len(self._final) != self._amendments():
+            raise DamagedRun("The journal is damaged: later answers are missing.")
+        if first > 1:
+            threading.Thread(target=self._check_older, args=(first - 1,), name="maker-graph-check", daemon=True).start()
+
+    def set_note(self, name: str, value: str) -> None:
+        """Keep a note; on return it is on the server's disk."""
+        values = {"name": name, "value": value, "seal": seal(self._origin, name, value)}
+        self._db.row(schema.NOTE, self._own(values))
+
+    def ended(self, state: str, said: str | None = None) -> None:
+        """Say in a word how the session of this owner stands; what it took from the purse and did not use goes back."""
+        if self._db.row(schema.ENDED, self._own({"state": state, "said": said})) is not None:
+            self._granted = (self._now.calls, self._now.cost)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._marks.close()
+        self._db.close()
+
+    def _stands(self) -> _Stands:
+        row = self._db.row(schema.STANDS, {"run": self._run})
+        if row is None:
+            raise UnusableRun(f"The run {self.name} is no longer at {self.where}.")
+        return _Stands(*row)
+
+    def _kept(self, found: _Stands) -> None:
+        """Take note of what was written."""
+        self._now, self.step, self._hash, self._seen = found, found.step, found.hash, time.monotonic()
+        self._marks.write(Watermark(found.epoch, found.head, found.account))
+
+    def _changed(self, statement: str, values: Mapping[str, Any]) -> _Stands | None:
+        """Change the run, and return how it stands then; None if it stands otherwise than the statement expects.
+
+        Raises:
+            OutOfReach: the database cannot be reached, and nobody knows whether the run was changed.
+        """
+        given = self._own({"booked": uuid4(), **values})
+        try:
+            found = self._db.once(statement, given)
+        except OutOfReach:
+            found = self._db.rows(schema.IF_BOOKED, given) or self._db.once(statement, given)
+        return _Stands(*found[0]) if found else None
+
+    def _own(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {"run": self._run, "epoch": self.epoch, **values}
+
+    def _book(self, spent: Spent) -> None:
+        """Book what was spent by one who is not the owner, or whose steps were refused: money is gone, whoever was first."""
+        if not any(spent):
+            return
+        values = {"spent": list(map(float, spent)), "calls": spent.calls, "cost": spent.cost}
+        if self._changed(schema.SPEND_LATE, values) is None:  # it is the owner, whose steps did not follow
+            self._changed(schema.SPEND, {**values, **self._noted(NO_NOTES), "reserved": [0.0, 0.0]})
+
+    def _noted(self, notes: Notes) -> dict[str, Any]:
+        names, values = list(notes), list(notes.values())
+        return {"names": names, "values": values, "seals": [seal(self._origin, *each) for each in notes.items()]}
+
+    def _provide(self, spent: Spent, reserved: Reserved) -> None:
+        """Take from the purse what is spent, and may be, beyond what was taken: a portion, or else what is needed.
+
+        What was called is always taken, so that the purse never says less than that. If it has no more, `owned` says so before
+        the next call.
+        """
+        if self._fleet is None:
+            return
+        calls, cost = self._now.calls - int(self._now.reserved[1]), self._now.cost - self._now.reserved[0]
+        gone = (calls + spent.calls - self._granted[0], cost + spent.cost - self._granted[1])
+        if gone[0] > 0 or gone[1] > 0:
+            self._grant(max(0, gone[0]), max(0.0, gone[1]), forced=True)
+        calls += spent.calls + reserved.calls - self._granted[0]
+        cost += spent.cost + reserved.cost - self._granted[1]
+        if calls <= 0 and cost <= 0:
+            return
+        calls, cost = max(0, calls), max(0.0, cost)
+        more_calls = max(calls, CALLS_AT_ONCE if calls else 0)
+        more_cost = max(cost, (self._max_cost or 0.0) / SHARE if cost else 0.0)
+        if self._grant(more_calls, more_cost) or self._grant(calls, cost):
+            return
+        self._dry = LimitReached(
+            "The purse that this run shares with the others of its fleet is empty: submit the fleet again with a higher "
+            "--max-cost or --max-calls, and go on."
+        )
+
+    def _grant(self, calls: int, cost: float, *, forced: bool = False) -> bool:
+        found = self._db.once(schema.GRANT, self._own({"calls": calls, "cost": cost, "forced": forced}))
+        if found:
+            self._granted = (found[0][0], found[0][1])
+        return bool(found)
+
+    def _hold_against(self, marks: Sequence[Watermark | None], now: _Stands) -> list[Watermark]:
+        """Return the high-water marks that know of more than the journal.
+
+        Raises:
+            OlderJournal: there are such, and a loss is not accepted.
+        """
+        ahead = []
+        for mark in filter(None, marks):
+            known = mark.account
+            if (known.serial < now.serial or known == now.account) and mark.hash == self._head_at(known.steps, known.amended):
+                continue
+            if not self.accept_loss:
+                raise OlderJournal(older_text(f"The journal of {self.name} at {self.where}", now.account, known), now.step + 1)
+            ahead.append(mark)
+        return ahead
+
+    def _check_older(self, last: int) -> None:
+        other = Connection(self._db.address)
+        try:
+            see_chain(_rows_of(other, self._run, 1, last), self._origin, 1, last)
+        except OutOfReach:
+            pass  # who goes on meets it too
+        except MakerError as error:
+            self._damage = error
+        except Exception as error:  # noqa: BLE001  in a thread of its own, nobody else would hear of it
+            self._damage = DamagedRun(f"The journal is damaged: {error}.")
+        finally:
+            other.close()
+
+    def _rows(self, first: int = 1, last: int = LAST) -> Iterator[Any]:
+        return _rows_of(self._db, self._run, first, last)
+
+    def _maybe_open(self) -> Iterator[tuple[int, str]]:
+        after = 0
+        while True:
+            values = {"run": self._run, "after": after, "text": MAY_BE_OPEN, "most": ROWS_AT_ONCE}
+            found = self._db.rows(schema.MAYBE_OPEN, values)
+            yield from found
+            if len(found) < ROWS_AT_ONCE:
+                return
+            after = found[-1][0]
+
+    def _amendments(self) -> int:
+        self._now = self._stands()
+        return self._now.amended
+
+    def _amendment_rows(self) -> Iterator[Any]:
+        return iter(self._db.rows(schema.AMENDMENTS, {"run": self._run}))
+
+    def _head_at(self, steps: int, amended: int) -> bytes:
+        """Return what stood for the journal when it had so many steps and later answers; something else if some are missing."""
+        now = self._now
+        last = now.hash if steps == now.step else self._hash_at(steps)
+        if amended == 0:
+            return head(last, None)
+        row = self._db.row(schema.AMENDMENT_HASH, {"run": self._run, "number": amended})
+        return b"" if row is None else head(last, row[0])
+
+    def _note_row(self, name: str) -> Any:
+        return self._db.row(schema.READ_NOTE, {"run": self._run, "name": name})
+
+
+def _rows_of(connection: Connection, run: int, first: int, last: int) -> Iterator[Any]:
+    """Yield the rows of the steps from `first` to `last`, in order."""
+    while first <= last:
+        until = min(last, first + ROWS_AT_ONCE - 1)
+        found = connection.rows(schema.ROWS, {"run": run, "first": first, "last": until})
+        yield from found
+        if len(found) < until - first + 1 and first > 0:
+            return
+        first = until + 1
+
+
+def _reserved(parts: Sequence[float]) -> Reserved:
+    return Reserved(parts[0], int(parts[1]))
+
+
+def make_run(
+    connection: Connection,
+    name: str,
+    settings: str,
+    origin: str,
+    *,
+    kept: str | None = None,
+    notes: Notes = NO_NOTES,
+    fleet: str | None = None,
+    place: int = 0,
+) -> bool:
+    """Make a run, with its first notes; return whether it was not there before. To be called within a transaction.
+
+    Args:
+        connection: to a database with the tables.
+        name: of the run.
+        settings: what it is asked for, as it is to be read again.
+        origin: what the first hash stands on.
+        kept: what its task gives it to keep.
+        notes: its first notes.
+        fleet: to which it belongs.
+        place: of the run in the fleet, from 0.
+    """
+    began = origin_digest(origin)
+    values = {
+        "name": name,
+        "fleet": fleet,
+        "place": place,
+        "settings": settings,
+        "kept": None if kept is None else kept.encode(),
+        "head": began,
+        "spent": list(map(float, NOTHING)),
+    }
+    made = connection.once(schema.MAKE, values)
+    for note, value in notes.items() if made else ():
+        connection.once(schema.NOTE, {"run": made[0][0], "name": note, "value": value, "seal": seal(began, note, value)})
+    return bool(made)

@@ -1,0 +1,232 @@
+"""The tables of the journals of many runs, in a schema of their own, and their form.
+
+A run is one row of `runs` and its rows in `steps`, `amendments` and `notes`. A fleet is many runs that share a purse, which is
+what they may spend together, and a rate, which is how fast they may ask.
+"""
+
+FORM = 1
+"""The form of the tables; see `prepare`."""
+
+_TABLES = """
+CREATE SCHEMA IF NOT EXISTS maker_graph;
+CREATE TABLE maker_graph.form (form integer NOT NULL);
+CREATE TABLE maker_graph.fleets (
+  name text PRIMARY KEY,
+  submission text NOT NULL,
+  made timestamptz NOT NULL DEFAULT clock_timestamp(),
+  max_calls bigint,
+  max_cost double precision,
+  calls bigint NOT NULL DEFAULT 0,
+  cost double precision NOT NULL DEFAULT 0,
+  rpm double precision,
+  next timestamptz NOT NULL DEFAULT clock_timestamp(),
+  shut_until timestamptz,
+  shut_why text);
+CREATE TABLE maker_graph.runs (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text NOT NULL UNIQUE,
+  fleet text REFERENCES maker_graph.fleets ON DELETE CASCADE,
+  place integer NOT NULL DEFAULT 0,
+  settings text NOT NULL,
+  kept bytea,
+  epoch bigint NOT NULL DEFAULT 0,
+  step bigint NOT NULL DEFAULT 0,
+  head bytea NOT NULL,
+  amended bigint NOT NULL DEFAULT 0,
+  amended_head bytea,
+  spent double precision[] NOT NULL,
+  reserved double precision[] NOT NULL DEFAULT '{0,0}',
+  unsettled double precision[] NOT NULL DEFAULT '{0,0}',
+  serial bigint NOT NULL DEFAULT 1,
+  booked uuid,
+  granted_calls bigint NOT NULL DEFAULT 0,
+  granted_cost double precision NOT NULL DEFAULT 0,
+  state text NOT NULL DEFAULT 'open',
+  said text,
+  owner text NOT NULL DEFAULT '',
+  beat timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 50);
+CREATE INDEX ON maker_graph.runs (fleet, place);
+CREATE TABLE maker_graph.steps (
+  run bigint NOT NULL REFERENCES maker_graph.runs ON DELETE CASCADE,
+  step bigint NOT NULL,
+  entry text NOT NULL,
+  mark bytea NOT NULL,
+  hash bytea NOT NULL,
+  PRIMARY KEY (run, step));
+CREATE TABLE maker_graph.amendments (
+  run bigint NOT NULL REFERENCES maker_graph.runs ON DELETE CASCADE,
+  number bigint NOT NULL,
+  step bigint NOT NULL,
+  entry text NOT NULL,
+  hash bytea NOT NULL,
+  PRIMARY KEY (run, number));
+CREATE TABLE maker_graph.notes (
+  run bigint NOT NULL REFERENCES maker_graph.runs ON DELETE CASCADE,
+  name text NOT NULL,
+  value text NOT NULL,
+  hash bytea NOT NULL,
+  PRIMARY KEY (run, name));
+CREATE TABLE maker_graph.answers (
+  run bigint NOT NULL REFERENCES maker_graph.runs ON DELETE CASCADE,
+  step bigint NOT NULL,
+  answer text NOT NULL,
+  left_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (run, step));
+CREATE TABLE maker_graph.replies (
+  run bigint NOT NULL REFERENCES maker_graph.runs ON DELETE CASCADE,
+  step bigint NOT NULL,
+  replies text NOT NULL,
+  PRIMARY KEY (run, step));
+CREATE TABLE maker_graph.workers (
+  name text PRIMARY KEY,
+  fleet text,
+  beat timestamptz NOT NULL DEFAULT clock_timestamp());
+"""
+
+TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
+"""What makes them. In `mark` stands the digest of where the machine stood after the step. In `spent`, `reserved` and
+`unsettled` stand the parts of an account, see `core/spending.py`: the database adds to them itself, so that what a former owner
+books late is added to what the new one has booked. `booked` is the name of the last change, by which who lost the connection
+in the middle of one sees whether it was made."""
+
+_ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
+_BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
+_STANDS = "r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial"
+
+STANDS = f"SELECT {_STANDS} FROM maker_graph.runs AS r WHERE r.number = %(run)s"
+"""How a run stands: owner, step, hash of that step, later answers, hash of the last of them, and the account."""
+
+IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
+
+CLAIM = f"""
+UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, state = 'at work',
+  spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_BOOKED}
+WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {_STANDS}
+"""
+"""Become the owner; nothing if anything was booked since the account was read."""
+
+APPEND = f"""
+WITH won AS (
+  UPDATE maker_graph.runs AS r SET step = %(last)s, head = %(after)s, reserved = %(reserved)s::float8[], spent = {_ADDED},
+    {_BOOKED}
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.step = %(before)s AND r.head = %(head)s RETURNING {_STANDS}),
+noted AS (
+  INSERT INTO maker_graph.notes (run, name, value, hash)
+  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
+    AS u (name, value, hash)
+  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash),
+new AS (
+  INSERT INTO maker_graph.steps (run, step, entry, mark, hash)
+  SELECT %(run)s, u.step, u.entry, u.mark, u.hash
+  FROM won, unnest(%(steps)s::bigint[], %(entries)s::text[], %(marks)s::bytea[], %(hashes)s::bytea[])
+    AS u (step, entry, mark, hash))
+SELECT * FROM won
+"""
+"""Commit steps, in one statement: the row of the run is changed only by its owner and only at the step and hash that the owner
+knows, and what it gives back feeds the rows of the steps."""
+
+SPEND = f"""
+WITH won AS (
+  UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_BOOKED}
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s RETURNING {_STANDS}),
+noted AS (
+  INSERT INTO maker_graph.notes (run, name, value, hash)
+  SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
+    AS u (name, value, hash)
+  ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash)
+SELECT * FROM won
+"""
+
+SPEND_LATE = f"""
+WITH late AS (
+  UPDATE maker_graph.runs AS r SET spent = {_ADDED}, serial = r.serial + 1, booked = %(booked)s::uuid,
+    granted_calls = r.granted_calls + %(calls)s, granted_cost = r.granted_cost + %(cost)s
+  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint RETURNING r.fleet, {_STANDS}),
+charged AS (
+  UPDATE maker_graph.fleets AS f SET calls = f.calls + %(calls)s, cost = f.cost + %(cost)s FROM late WHERE f.name = late.fleet)
+SELECT epoch, step, head, amended, amended_head, spent, reserved, unsettled, serial FROM late
+"""
+"""Book what somebody spent who is not the owner: the purse of the fleet is charged in the same statement, for the owner of the
+run does not know of it."""
+
+AMEND = f"""
+WITH won AS (
+  UPDATE maker_graph.runs AS r SET amended = %(last)s, amended_head = %(after)s, reserved = %(reserved)s::float8[],
+    spent = {_ADDED}, {_BOOKED}
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.amended = %(before)s RETURNING {_STANDS}),
+new AS (
+  INSERT INTO maker_graph.amendments (run, number, step, entry, hash)
+  SELECT %(run)s, u.number, u.step, u.entry, u.hash
+  FROM won, unnest(%(numbers)s::bigint[], %(steps)s::bigint[], %(entries)s::text[], %(hashes)s::bytea[])
+    AS u (number, step, entry, hash))
+SELECT * FROM won
+"""
+
+NOTE = """
+INSERT INTO maker_graph.notes (run, name, value, hash) VALUES (%(run)s, %(name)s, %(value)s, %(seal)s)
+ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash RETURNING 1
+"""
+
+OWN_NOTE = """
+INSERT INTO maker_graph.notes (run, name, value, hash)
+SELECT %(run)s, %(name)s, %(value)s, %(seal)s FROM maker_graph.runs AS r
+WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.step = %(step)s FOR UPDATE
+ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.hash RETURNING 1
+"""
+"""Keep a note if this is the owner and the run stands at this step."""
+
+BEAT = "UPDATE maker_graph.runs SET beat = clock_timestamp() WHERE number = %(run)s AND epoch = %(epoch)s RETURNING 1"
+
+FIND = f"""
+SELECT r.number, r.settings, r.kept, r.fleet, r.granted_calls, r.granted_cost, f.max_cost, {_STANDS}
+FROM maker_graph.runs AS r LEFT JOIN maker_graph.fleets AS f ON f.name = r.fleet WHERE r.name = %(name)s
+"""
+
+ROWS = """
+SELECT step, entry, mark, hash FROM maker_graph.steps WHERE run = %(run)s AND step BETWEEN %(first)s AND %(last)s ORDER BY step
+"""
+
+MAYBE_OPEN = """
+SELECT step, entry FROM maker_graph.steps
+WHERE run = %(run)s AND step > %(after)s AND position(%(text)s in entry) > 0 ORDER BY step LIMIT %(most)s
+"""
+
+AMENDMENTS = "SELECT number, step, entry, hash FROM maker_graph.amendments WHERE run = %(run)s ORDER BY number"
+
+AMENDMENT_HASH = "SELECT hash FROM maker_graph.amendments WHERE run = %(run)s AND number = %(number)s"
+
+READ_NOTE = "SELECT value, hash FROM maker_graph.notes WHERE run = %(run)s AND name = %(name)s"
+
+MAKE = """
+INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, head, spent)
+VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(head)s, %(spent)s::float8[])
+ON CONFLICT (name) DO NOTHING RETURNING number
+"""
+
+GRANT = """
+WITH mine AS (
+  SELECT r.number, r.fleet FROM maker_graph.runs AS r WHERE r.number = %(run)s AND r.epoch = %(epoch)s FOR UPDATE),
+paid AS (
+  UPDATE maker_graph.fleets AS f SET calls = f.calls + %(calls)s, cost = f.cost + %(cost)s FROM mine
+  WHERE f.name = mine.fleet AND (%(forced)s OR (
+    (f.max_calls IS NULL OR %(calls)s = 0 OR f.calls + %(calls)s <= f.max_calls)
+    AND (f.max_cost IS NULL OR %(cost)s = 0 OR f.cost + %(cost)s <= f.max_cost))) RETURNING mine.number)
+UPDATE maker_graph.runs AS r SET granted_calls = r.granted_calls + %(calls)s, granted_cost = r.granted_cost + %(cost)s
+FROM paid WHERE r.number = paid.number RETURNING r.granted_calls, r.granted_cost
+"""
+"""Take from the purse of the fleet for this run; nothing if the purse does not have it, unless it is `forced`."""
+
+ENDED = """
+WITH mine AS (
+  SELECT r.number, r.fleet,
+    greatest(0, r.granted_calls - ceil(r.spent[3] + r.reserved[2] + r.unsettled[2])::bigint) AS calls,
+    greatest(0, r.granted_cost - (r.spent[1] + r.reserved[1] + r.unsettled[1])) AS cost
+  FROM maker_graph.runs AS r WHERE r.number = %(run)s AND r.epoch = %(epoch)s FOR UPDATE),
+back AS (
+  UPDATE maker_graph.fleets AS f SET calls = f.calls - mine.calls, cost = f.cost - mine.cost FROM mine
+  WHERE f.name = mine.fleet)
+UPDATE maker_graph.runs AS r SET state = %(state)s, said = %(said)s, granted_calls = r.granted_calls - mine.calls,
+  granted_cost = r.granted_cost - mine.cost, beat = clock_timestamp()
+FROM mine WHERE r.number = mine.number RETURNING 1
+"""
+"""Say how the owner's session stands; what was granted to it and not used goes back to the purse in the same statement."""

@@ -122,8 +122,11 @@ SECTIONS: dict[str, list[Section]] = {
             "in random order, many times. Four other ways from the literature are among the rules. The "
             "questions are grade-school maths, dates in five forms, and assertions of unittest. The answers on "
             "maths were recorded by the authors of ConSol (arXiv 2503.17587) and are not part of this project. "
-            "Some of their labels are wrong. The other votes are in `tests/data/real_votes`. A red-flagged sample "
-            "counts as a sample. A rule that asks for more samples than there are takes all of them.",
+            "Some of their labels are wrong. To measure on votes of your own, write them in the form that "
+            "[planning](planning.md#labelled-steps) shows. The other votes, with what was asked, are in "
+            "[`tests/data/real_votes`](../tests/data/real_votes/README.md). A red-flagged sample counts as a sample. A "
+            "rule that asks for more samples than there are takes all of them. Intervals are from a bootstrap over "
+            "questions.",
             tables.rules,
             headlines.real_votes,
             more="planning.md",

@@ -325,6 +325,15 @@ SECTIONS: dict[str, list[Section]] = {
             headlines.items,
         ),
         Section(
+            "A table that is cut into slices",
+            "slices",
+            NONE,
+            "A table is opened, it is cut into slices for a fleet, and one slice in the middle is opened as a worker does.",
+            tables.cut_tables,
+            headlines.slices,
+            more="many_machines.md",
+        ),
+        Section(
             "What watching costs",
             "watch",
             SIMULATED,

@@ -528,6 +528,22 @@ def many_items(found: Any) -> Iterable[Table]:
     yield Table(head, cells)
 
 
+def cut_tables(found: Any) -> Iterable[Table]:
+    """Yield what cutting a table into slices takes."""
+    ways = ("whole", "cut", "slice")
+    cells = [
+        (
+            form,
+            f"{row['table_mb']:g} MB",
+            *(f"{row[way]['seconds']:g} s, {row[way]['memory_mb']:g} MB" for way in ways),
+        )
+        for form, row in found.items()
+        if isinstance(row, dict)
+    ]
+    title = f"{found['rows']:,} rows in {found['slices']} slices: seconds and memory."
+    yield Table(("form", "table", "open it", "open it and cut it", "open one slice"), cells, title)
+
+
 def watched(found: Any) -> Iterable[Table]:
     """Yield what watching costs."""
     cells: Rows = [

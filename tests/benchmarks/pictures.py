@@ -39,6 +39,7 @@ from maker_graph.report.figures.style import BLUE, GREEN, INK, LINE, MUTED, ORAN
 from maker_graph.statistics.agreement import StepVotes, agreement, share_right
 from maker_graph.statistics.within import passing_law
 from maker_graph.tasks import Hanoi
+from tests.benchmarks.evidence_tables import percent
 from tests.benchmarks.real_votes import wrong_of
 
 ROOT = Path(__file__).parents[2]
@@ -140,8 +141,9 @@ def rules_on_real_votes() -> Any:
         for rule, name in RULES.items():
             row = files[file]["rules"][rule]
             wrong = row["wrong"] * row["decided"]
-            shares = {"wrong": wrong, "passed": 1 - row["decided"], "right": row["decided"] - wrong, "samples": row["samples"]}
-            found.setdefault(title, {})[name] = {key: round(number, 4) for key, number in shares.items()}
+            shares = {"wrong": wrong, "passed": 1 - row["decided"], "right": row["decided"] - wrong}
+            rounded = {key: round(number, 4) for key, number in shares.items()}
+            found.setdefault(title, {})[name] = rounded | {"error": row["wrong"], "samples": row["samples"]}
     return found
 
 
@@ -157,7 +159,7 @@ def draw_rules(axes: Axes, found: Any) -> None:
             axes.text(
                 1.01,
                 row,
-                f"{percent(shares['wrong'] / (1 - shares['passed']))} · {shares['samples']:.1f}",
+                f"{percent(shares['error'])} · {shares['samples']:.1f}",
                 va="center",
                 fontsize=8.5,
             )
@@ -232,15 +234,6 @@ def draw_chain(axes: Axes, found: Any) -> None:
     ):
         axes.plot([x, x, end, end], [3.2, 2.7, 2.7, 3.2], color=MUTED, linewidth=1)
         axes.text((x + end) / 2, 1.5, what, ha="center", va="center", fontsize=8, color=MUTED)
-
-
-def percent(share: float) -> str:
-    """Return a share as text.
-
-    >>> percent(0.1103), percent(0.0005)
-    ('11.0 %', '0.05 %')
-    """
-    return f"{100 * share:.1f} %" if share >= 0.001 else f"{100 * share:.2g} %"
 
 
 class _Count:

@@ -131,7 +131,7 @@ def run_bash(script: str, _: Children, folder: Path) -> str:
     command = re.sub(r"\bmaker-graph (?=[a-z-])", f"{sys.executable} -m maker_graph.cli ", script)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"}
     ran = subprocess.run(
-        ["/bin/bash", "-euc", command], cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
+        ["/bin/bash", "-euc", command], cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -113,6 +113,16 @@ def test_every_block_of_a_page_runs_and_prints_what_the_page_shows(page: Path, c
             assert re.search(SAYS, said, re.MULTILINE), said
 
 
+def test_what_a_page_shows_must_be_what_is_printed() -> None:
+    said = "begin\none 1\ntwo\nend  \n"
+    for shown in ("begin\n...\nend", "one ...\ntwo", "...\ntwo\n...", "end"):
+        assert printed(shown, said), shown
+    for shown in ("begin\ntwo", "egin", "one\ntwo", "two\none 1", "begin\n...\nthree"):
+        assert not printed(shown, said), shown
+    text = '```python\na\n```\n\n```text title="Output"\nb\n```\n\n```bash\nc\n```\n\n```text\nd\n```\n'
+    assert [tuple(block) for block in blocks_of(text)] == [("python", "a\n", "b\n"), ("bash", "c\n", None)]
+
+
 def run_python(code: str, children: Children, folder: Path) -> str:
     """Run a block of Python, against a server if it asks for one; return what it prints."""
     if "get_sync_client" in code:

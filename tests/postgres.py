@@ -161,9 +161,9 @@ class Postgres:
         self._process.wait(60)
         self._process = None
 
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return what a statement gives, done as who may do all."""
-        with psycopg.connect(self.address(), autocommit=True) as db:
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Return what a statement gives, done in a database (its name or address) by who may do all."""
+        with psycopg.connect(self.address(database.rpartition("/")[2]), autocommit=True) as db:
             done = db.execute(statement.encode())
             return done.fetchall() if done.description else []
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _HOST = r"(?:[\w.%~-]*|\[[\da-fA-F:.%]+\])(?::\d*)?"
-_ADDRESS = re.compile(rf"(postgres(?:ql)?)://(?:([^@/?#]*)@)?({_HOST}(?:,{_HOST})*)(/[^?#]*)?(\?.*)?", re.ASCII)
+_ADDRESS = re.compile(rf"(postgres(?:ql)?)://(?:([^@/?#\s]*)@)?({_HOST}(?:,{_HOST})*)(/[^?#\s]*)?(\?\S*)?", re.ASCII)
 """Of an address: scheme, user and password, hosts with their ports, database, and what else is asked for."""
 
 _UNLESS_SAID = {
@@ -32,6 +32,9 @@ SELECT set_config('synchronous_commit', 'on', false) FROM pg_catalog.pg_settings
 WHERE name = 'synchronous_commit' AND setting = 'off' AND source <> 'client'
 """
 """A commit waits for the disk, also where a database or a role is set up not to; an address may ask for it."""
+
+_THERE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'maker_graph' AND tablename = 'form'"
+"""Whether the tables are there: read from the catalogue; to_regclass may remember for a whole transaction what was not."""
 
 _LOCK = 5_061_776_170_231
 """Of who makes the tables; the number means nothing."""
@@ -167,8 +170,7 @@ class Connection:
             self._connection = None
 
     def _form(self, db: "psycopg.Connection[Any]") -> int | None:
-        (there,) = db.execute("SELECT to_regclass('maker_graph.form') IS NOT NULL").fetchone() or (False,)
-        if not there:
+        if db.execute(_THERE).fetchone() is None:
             return None
         row = db.execute("SELECT form FROM maker_graph.form").fetchone()
         form = 0 if row is None else int(row[0])

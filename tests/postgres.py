@@ -6,6 +6,7 @@ runs it as another user. It does not wait for the disk (`fsync=off`), unless it 
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -180,9 +181,12 @@ class Postgres:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free, and that no connection gets as its own by chance while the server is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _children(parent: int) -> list[int]:

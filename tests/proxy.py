@@ -33,6 +33,7 @@ class Proxy:
         port: its own.
         passed: bytes that have passed in each way since `cut` or the beginning.
         connections: how many were made.
+        refuses: whether no more are taken.
     """
 
     def __init__(self, port: int) -> None:
@@ -43,8 +44,9 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
         self.passed: dict[Way, int] = {"up": 0, "down": 0}
         self.connections = 0
+        self.refuses = False
         self._left: dict[Way, int | None] = {"up": None, "down": None}
-        self._delays, self._closed, self._dark = False, False, False
+        self._delays, self._closed = False, False
         self._lock = threading.Lock()
         self._pairs: list[_Pair] = []
         self._late: list[_Pair] = []
@@ -63,7 +65,8 @@ class Proxy:
             self._delays = delays
 
     def heal(self) -> None:
-        """Lose nothing any more."""
+        """Lose nothing any more, and take connections again."""
+        self.refuses = False
         with self._lock:
             self._left = {"up": None, "down": None}
 
@@ -95,6 +98,9 @@ class Proxy:
             try:
                 client, _ = self._listener.accept()
             except OSError:
+                continue
+            if self.refuses:
+                client.close()
                 continue
             try:
                 pair = _Pair(client, socket.create_connection(("127.0.0.1", self._to)))

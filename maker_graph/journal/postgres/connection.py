@@ -27,11 +27,13 @@ _UNLESS_SAID = {
 """How a connection is made, unless the address says otherwise, and how long it is waited for (seconds; the last is in
 milliseconds). Without these a machine that is cut off waits for a quarter of an hour."""
 
-_WAITS = """
-SELECT set_config('synchronous_commit', 'on', false) FROM pg_catalog.pg_settings
-WHERE name = 'synchronous_commit' AND setting = 'off' AND source <> 'client'
+_SESSION = """
+SELECT set_config(name, CASE name WHEN 'synchronous_commit' THEN 'on' ELSE 'read committed' END, false)
+FROM pg_catalog.pg_settings WHERE source <> 'client' AND (
+  name = 'synchronous_commit' AND setting = 'off' OR name = 'default_transaction_isolation' AND setting <> 'read committed')
 """
-"""A commit waits for the disk, also where a database or a role is set up not to; an address may ask for it."""
+"""A commit waits for the disk, also where a database or a role is set up not to; an address may ask for that. A statement sees
+all that was committed before it: its conditions keep owners apart."""
 
 _THERE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'maker_graph' AND tablename = 'form'"
 """Whether the tables are there: read from the catalogue; to_regclass may remember for a whole transaction what was not."""
@@ -185,7 +187,7 @@ class Connection:
 
         if self._connection is None:
             self._connection = psycopg.connect(self._how, autocommit=True)
-            self._connection.execute(_WAITS)
+            self._connection.execute(_SESSION)
         return self._connection
 
     @contextmanager

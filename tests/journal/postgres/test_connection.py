@@ -299,6 +299,12 @@ def test_a_commit_waits_for_the_disk_unless_the_address_says_otherwise(
         assert other.rows("SHOW synchronous_commit") == [(found,)]
 
 
+def test_a_statement_sees_what_was_committed_before_it(postgres: Postgres, connection: Connection) -> None:
+    set_up(postgres, connection, "default_transaction_isolation = serializable")
+    with closing(Connection(connection.address)) as other:
+        assert other.rows("SHOW transaction_isolation") == [("read committed",)]
+
+
 @pytest.mark.parametrize("lost", ["DEALLOCATE ALL", "DISCARD ALL"])
 def test_a_pooler_that_forgets_prepared_statements_is_coped_with(connection: Connection, lost: str) -> None:
     def five() -> None:

@@ -88,10 +88,11 @@ TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
 """What makes them. In `mark` stands the digest of where the machine stood after the step. In `spent`, `reserved` and
 `unsettled` stand the parts of an account, see `core/spending.py`: the database adds to them itself, so that what a former owner
 books late is added to what the new one has booked. `booked` is the name of the last change, by which who lost the connection
-in the middle of one sees whether it was made."""
+in the middle of one sees whether it was made; and a change that reaches the server twice is made once."""
 
 _ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
 _BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
+_NEW = "r.booked IS DISTINCT FROM %(booked)s::uuid"
 _STANDS = "r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial"
 
 STANDS = f"SELECT {_STANDS} FROM maker_graph.runs AS r WHERE r.number = %(run)s"
@@ -130,7 +131,7 @@ knows, and what it gives back feeds the rows of the steps."""
 SPEND = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_BOOKED}
-  WHERE r.number = %(run)s AND r.epoch = %(epoch)s RETURNING {_STANDS}),
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND {_NEW} RETURNING {_STANDS}),
 noted AS (
   INSERT INTO maker_graph.notes (run, name, value, hash)
   SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
@@ -143,7 +144,7 @@ SPEND_LATE = f"""
 WITH late AS (
   UPDATE maker_graph.runs AS r SET spent = {_ADDED}, serial = r.serial + 1, booked = %(booked)s::uuid,
     granted_calls = r.granted_calls + %(calls)s, granted_cost = r.granted_cost + %(cost)s
-  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint RETURNING r.fleet, {_STANDS}),
+  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint AND {_NEW} RETURNING r.fleet, {_STANDS}),
 charged AS (
   UPDATE maker_graph.fleets AS f SET calls = f.calls + %(calls)s, cost = f.cost + %(cost)s FROM late WHERE f.name = late.fleet)
 SELECT epoch, step, head, amended, amended_head, spent, reserved, unsettled, serial FROM late

@@ -431,6 +431,8 @@ def journal_of(name: str, journal: str | None) -> str | None:
     Raises:
         UsageError: a path is named together with an address.
     """
+    if journal is not None and not journal:
+        raise UsageError("--journal is empty: give an address like postgresql://HOST/DATABASE, or leave it out.")
     is_path = os.sep in name
     if journal and is_path:
         raise UsageError(f"{name} is a directory, and a run in a database has a name without {os.sep}: leave one of them out.")

@@ -63,6 +63,10 @@ MOST_STEPS = 10_000_000
 """Steps after which a task is stopped, for it may go round in circles, if neither it nor the caller says how many there are."""
 
 
+NO_MORE_RUNGS = 1_000_000
+"""The rung of a step that has come to its end, and is asked of a person again: no rung is beyond it."""
+
+
 class MakerInput(TypedDict):
     """Nothing: an empty input starts the task, or goes on with it."""
 
@@ -372,7 +376,7 @@ def _climbed(log: Log | None, step: int) -> dict[str, Any]:
     if climb is None:
         return {}
     if climb.question is not None:
-        return {"rung": rung_of(climb.question["by"]), "tried": list(climb.tried), "decision": dict(climb.question)}
+        return {"rung": NO_MORE_RUNGS, "tried": list(climb.tried), "decision": dict(climb.question)}
     return {"rung": 1 + rung_of(climb.tried[-1]["by"]), "tried": list(climb.tried)}
 
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.extras import need_extra
@@ -26,6 +26,19 @@ _UNLESS_SAID = {
 """How a connection is made, unless the address says otherwise, and how long it is waited for (seconds; the last is in
 milliseconds). Without these a machine that is cut off waits for a quarter of an hour."""
 
+_WRONG = {
+    'database "': "create the database, or give another address",
+    "authentication failed": "give the right user and password",
+    "no password supplied": "give a password, in the address, in PGPASSWORD or in ~/.pgpass",
+    'role "': "give the right user, in the address",
+    "no pg_hba.conf entry": "give another user or address, or let the server take this one",
+    "server does not support SSL": "leave out sslmode, or let the server take TLS",
+    "failed to resolve host": "give the right host",
+    "could not translate host name": "give the right host",
+}
+"""What to do about an address that is wrong, by what Postgres, or its client, says when a first connection is refused. Where
+there was one before, the address is right, and the network or the server is not."""
+
 _LOCK = 5_061_776_170_231
 """Of who makes the tables; the number means nothing."""
 
@@ -36,13 +49,23 @@ def see_address(address: str) -> str:
     Raises:
         UsageError: it is none.
     """
+    from psycopg import ProgrammingError  # noqa: PLC0415  an extra
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
     try:
         found = urlsplit(address)
         _ = found.port
-    except ValueError as error:
-        raise UsageError(f"The address of the journal cannot be read ({error}): give postgresql://HOST/DATABASE.") from None
-    if found.scheme not in SCHEMES:
-        raise UsageError(f"A journal is at an address like postgresql://HOST/DATABASE, not at {shown(address)!r}.")
+        if found.scheme not in SCHEMES:
+            raise UsageError(f"A journal is at an address like postgresql://HOST/DATABASE, not at {shown(address)!r}.")
+        conninfo_to_dict(address)
+    except (ValueError, ProgrammingError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(  # what is wrong with it may be a part of the password
+            "The address of the journal cannot be read: give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, in which other "
+            "characters of a name or a password than letters and digits are written as %XX, and nothing that Postgres does not "
+            "know."
+        ) from None
     return address
 
 
@@ -56,7 +79,7 @@ def shown(address: str) -> str:
         found = urlsplit(address)
         user, _, where = found.netloc.rpartition("@")
         named = f"{user.partition(':')[0]}@{where}" if user else where
-        return urlunsplit((found.scheme, named, found.path, "", ""))
+        return f"{found.scheme}://{named}{found.path}"
     except ValueError:
         return "?"
 
@@ -89,6 +112,7 @@ class Connection:
         need_extra("fleet", "A journal in Postgres", "psycopg")
         self.address = see_address(address)
         self._connection: psycopg.Connection[Any] | None = None
+        self._was_there = False
         self._using = threading.RLock()
 
     def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -180,6 +204,7 @@ class Connection:
             said = conninfo_to_dict(self.address)
             more = {name: value for name, value in _UNLESS_SAID.items() if name not in said}
             self._connection = psycopg.connect(make_conninfo(self.address, **more), autocommit=True)
+            self._was_there = True
         return self._connection
 
     @contextmanager
@@ -206,6 +231,9 @@ class Connection:
             return LimitReached(f"The journal at {where} cannot be written ({why}): make room, or give access, and resume.")
         if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
             return UnusableRun(f"There is no journal at {where}: maker-graph run --journal makes one.")
+        wrong = None if self._was_there else next((text for text in _WRONG if text in why), None)
+        if wrong is not None:
+            return UsageError(f"The journal at {where} cannot be used ({why}): {_WRONG[wrong]}.")
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
             return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")

@@ -55,18 +55,16 @@ def see_address(address: str) -> str:
     try:
         found = urlsplit(address)
         _ = found.port
-        if found.scheme not in SCHEMES:
-            raise UsageError(f"A journal is at an address like postgresql://HOST/DATABASE, not at {shown(address)!r}.")
-        conninfo_to_dict(address)
-    except (ValueError, ProgrammingError) as error:
-        if isinstance(error, UsageError):
-            raise
+        conninfo_to_dict(address if found.scheme in SCHEMES else "")
+    except (ValueError, ProgrammingError):
         raise UsageError(  # what is wrong with it may be a part of the password
             "The address of the journal cannot be read: give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, in which other "
             "characters of a name or a password than letters and digits are written as %XX, and nothing that Postgres does not "
             "know."
         ) from None
-    return address
+    if found.scheme in SCHEMES:
+        return address
+    raise UsageError(f"A journal is at an address like postgresql://HOST/DATABASE, not at {shown(address)!r}.")
 
 
 def shown(address: str) -> str:
@@ -77,11 +75,11 @@ def shown(address: str) -> str:
     """
     try:
         found = urlsplit(address)
-        user, _, where = found.netloc.rpartition("@")
-        named = f"{user.partition(':')[0]}@{where}" if user else where
-        return f"{found.scheme}://{named}{found.path}"
     except ValueError:
         return "?"
+    user, _, where = found.netloc.rpartition("@")
+    named = f"{user.partition(':')[0]}@{where}" if user else where
+    return f"{found.scheme}://{named}{found.path}"
 
 
 def without_password(address: str) -> str:

@@ -471,7 +471,9 @@ def opened_run(
     home = home_of(name, journal, fsync=fsync)
     try:
         settings = None if task is None else home.settings()
-        named = None if task is None or settings is None else load_task(task, settings.options, settings.began, home.kept())
+        named = None
+        if task is not None and settings is not None:
+            named = load_task(task, settings.options, settings.began, home.kept(), settings.slice)
     except BaseException:
         home.close()
         raise

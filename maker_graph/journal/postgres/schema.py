@@ -258,12 +258,12 @@ ON CONFLICT (run, step) DO UPDATE SET answer = excluded.answer, left_at = clock_
 """
 
 ANSWERS = f"""
-SELECT step::text || ' ' || extract(epoch FROM left_at)::text, answer FROM maker_graph.answers WHERE run = {_RUN}
+SELECT step::text || ' ' || left_at::text, answer FROM maker_graph.answers WHERE run = {_RUN}
 ORDER BY step LIMIT %(most)s
 """
 """The answers that people have left, each with its key: the step and when it was left."""
 
-_THIS = f"run = {_RUN} AND step::text || ' ' || extract(epoch FROM left_at)::text = %(key)s"
+_THIS = f"run = {_RUN} AND step::text || ' ' || left_at::text = %(key)s"
 
 REMOVE_ANSWER = f"DELETE FROM maker_graph.answers WHERE {_THIS} RETURNING 1"
 

@@ -177,6 +177,9 @@ class Connection:
 
     def close(self) -> None:
         """Close it; it is opened again if it is used again."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._using:
             if self._connection is not None:
                 self._connection.close()
@@ -216,7 +219,7 @@ class Connection:
             lost = self._connection is None or self._connection.closed or self._connection.broken
             if lost or isinstance(error, psycopg.InterfaceError):
                 with suppress(psycopg.Error):
-                    self.close()
+                    self._let_go()
                 self._connection = None
             raise self._meant(error, lost=lost) from error
 
@@ -235,3 +238,14 @@ class Connection:
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
             return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")
+
+
+class StandingConnection(Connection):
+    """A connection that several use in turn: it stays open when one of them closes it."""
+
+    def close(self) -> None:
+        """Leave it open for the others."""
+
+    def end(self) -> None:
+        """Close it; it is opened again if it is used again."""
+        self._let_go()

@@ -243,6 +243,17 @@ FROM maker_graph.runs WHERE name = %(name)s
 
 _RUN = "(SELECT number FROM maker_graph.runs WHERE name = %(name)s)"
 
+_STAMP = """r.name, extract(epoch FROM r.beat)::float8, r.number, r.epoch, r.serial, r.state, md5(coalesce(r.said, '')),
+  (SELECT md5(string_agg(a.left_at::text || a.answer, ' ' ORDER BY a.step)) FROM maker_graph.answers AS a
+    WHERE a.run = r.number)"""
+
+STAMP = f"SELECT {_STAMP} FROM maker_graph.runs AS r WHERE r.name = %(name)s"
+"""What of a run is another one as soon as anything of it has changed; before it, the name and when it was last heard of."""
+
+STAMPS = f"SELECT {_STAMP} FROM maker_graph.runs AS r ORDER BY r.beat DESC, r.number DESC LIMIT %(most)s"
+
+HOW_MANY = "SELECT count(*) FROM maker_graph.runs"
+
 KEEP_REPLIES = f"""
 INSERT INTO maker_graph.replies (run, step, replies)
 SELECT {_RUN}, u.step, u.replies FROM unnest(%(steps)s::bigint[], %(replies)s::text[]) AS u (step, replies)

@@ -177,10 +177,10 @@ class Ledger:
         self.since = self.since.plus(taken._replace(seconds=0.0))
         self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
 
-    def close(self) -> None:
-        """Book what is not booked yet; nothing is under way any more."""
+    def close(self, notes: Notes = NO_NOTES) -> None:
+        """Book what is not booked yet, and keep notes with it; nothing is under way any more."""
         spent, _ = self.take()
-        self.book.spend(spent, Reserved(), {PACE: self.pace.note()})
+        self.book.spend(spent, Reserved(), {PACE: self.pace.note(), **notes})
 
     def seconds_left(self) -> float | None:
         """Return how long the run may still work, or None if it may for ever.

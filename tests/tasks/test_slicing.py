@@ -116,7 +116,12 @@ def test_slices_of_any_json_lines_are_the_whole(
 @pytest.mark.parametrize("group", [1, 3, 100])
 @pytest.mark.parametrize("slices", [1, 2, 3, 7, 20])
 def test_slices_of_parquet_are_the_whole_wherever_its_groups_end(tmp_path: Path, group: int, slices: int) -> None:
-    columns = {"id": list(range(10)), "x": [None, 1.5, float("nan"), *range(7)], "t": [b"\x00"] * 10}
+    columns = {
+        "id": list(range(10)),
+        "x": [None, 1.5, float("nan"), *range(7)],
+        "t": [b"\x00"] * 10,
+        "when": pa.array([1, 1_000, *range(2_000, 10_000, 1_000)], pa.timestamp("ns")),  # the first has no value in Python
+    }
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=group)
     assert len(see_slices(made(tmp_path, tmp_path / "t.parquet"), slices)) == min(slices, 10)
 

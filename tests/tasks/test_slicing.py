@@ -337,3 +337,26 @@ def test_a_program_that_fails_on_a_row_of_a_slice_says_which_row_of_the_table(tm
     assert inside.given is not None
     with pytest.raises(UsageError, match="The program on row 4"):
         inside.given({"item": 1})
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_that_is_replaced_while_it_is_cut_is_noticed_by_its_slices(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / f"t.{kind}", tmp_path / f"other.{kind}"
+
+    def write(to: Path, numbers: Sequence[int]) -> None:
+        if kind == "csv":
+            written(to, "".join(f"{each}\n" for each in ("id", *numbers)))
+        else:
+            parquet.write_table(pa.table({"id": numbers}), to)
+
+    write(path, [1, 2, 3, 4])
+    loaded = made(tmp_path, path)
+    slices = cut_task(loaded, 2)
+    first = next(slices)
+    write(other, [1, 2, 3, 5])
+    other.replace(path)  # as editors save
+    second = next(slices)
+    assert prompts(again(first).task) == prompts(first.task)
+    assert [*prompts(first.task), *prompts(second.task)] == prompts(loaded.task), "those of the table that was opened"
+    with pytest.raises(UnusableRun, match="is no longer the file"):
+        again(second)

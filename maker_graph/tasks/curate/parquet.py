@@ -80,10 +80,10 @@ class ParquetRows:
         """Return a slice of the table."""
         return Slice(first=first, rows=rows)
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the types of the columns and of what a model sees of the rows, in hex."""
+    def digest(self, only: Slice) -> str:
+        """Return the SHA-256 of the types of the columns and of what a model sees of the rows of a slice, in hex."""
         digest = hashlib.sha256(str([(field.name, str(field.type)) for field in self.types]).encode())
-        place, end = self.first, self.first + len(self)
+        place, end = only.first, min(only.first + only.rows, self._ends[-1] if self._ends else 0)
         while place < end:
             group = bisect_right(self._ends, place)
             until = min(end, self._ends[group], place + BATCH)

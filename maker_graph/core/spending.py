@@ -1,7 +1,7 @@
 """What requests used up, as it is counted for a run, a budget and a report, and the account that a run keeps of it."""
 
 from collections.abc import Sequence
-from operator import add
+from operator import add, sub
 from typing import Any, NamedTuple
 
 
@@ -52,6 +52,10 @@ class Reserved(NamedTuple):
     def plus(self, other: "Reserved") -> "Reserved":
         """Return the sum of both."""
         return Reserved._make(map(add, self, other))
+
+    def minus(self, other: "Reserved") -> "Reserved":
+        """Return the difference of both; it may be negative."""
+        return Reserved._make(map(sub, self, other))
 
 
 NOTHING = Spent()

@@ -382,7 +382,7 @@ class PostgresJournal(Journal):
             found = self._db.once(GRANT, self._own(values))
             if found:
                 self._now = _Stands(*found[0])
-            elif least.calls > left.calls or least.cost > left.cost:
+            elif least.calls > max(0, left.calls) or least.cost > max(0.0, left.cost):
                 self.owned_now()
                 raise LimitReached(EMPTY)
             left = self._now.left(spent)

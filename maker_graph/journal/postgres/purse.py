@@ -3,10 +3,10 @@
 - A run takes calls and USD from the purse before it makes calls, in portions, and no more than the limits leave (`GRANT`).
 - What a run was granted is never less than what it has spent, reserved and left unsettled. What its owner books beyond that is
   charged to the purse in the statement that books it, whatever the limits say: calls that cost more than was estimated.
-- `calls` and `cost` of the fleet are the sums of what its runs were granted. So the purse is never below what was really called.
+- `calls` and `cost` of the fleet are the sums of what its runs were granted: the purse is never below what was really called.
 - What was granted and not used goes back when somebody says how the run ended (`ENDED`), whoever took it.
 
-Nobody but the owner of a run changes what is left of its grant. Every statement locks the row of the run before that of the fleet.
+Nobody but its owner changes what is left of the grant of a run. A statement locks the row of the run before that of the fleet.
 """
 
 from maker_graph.journal.postgres.schema import STANDING
@@ -18,7 +18,7 @@ TIMES = 10
 """A run takes so many times the USD that it needs, while the purse has many times as much."""
 
 PART = 8
-"""A portion is at most one part in so many of what is left: near the end of a purse little stays with those who do not need it."""
+"""A portion is at most one part in so many of what is left, so that near its end little stays with those who do not need it."""
 
 EMPTY = (
     "The purse that this run shares with the others of its fleet is empty: submit the fleet again with a higher --max-cost or "
@@ -45,7 +45,7 @@ paid AS (
 UPDATE maker_graph.runs AS r SET granted_calls = r.granted_calls + paid.calls, granted_cost = r.granted_cost + paid.cost
 FROM mine, paid WHERE r.number = mine.number RETURNING {STANDING}
 """
-"""Take from the purse for this run: `calls` and `cost` and some more, or what is left; nothing if that is less than the least."""
+"""Take `calls`, `cost` and some more from the purse for this run, or what is left; nothing if that is less than the least."""
 
 ENDED = f"""
 WITH mine AS (

@@ -21,6 +21,8 @@ CREATE TABLE maker_graph.fleets (
   rpm double precision,
   next timestamptz NOT NULL DEFAULT clock_timestamp(),
   shut_until timestamptz,
+  shuts integer NOT NULL DEFAULT 0,
+  down boolean NOT NULL DEFAULT false,
   shut_why text);
 CREATE TABLE maker_graph.runs (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

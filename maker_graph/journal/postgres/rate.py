@@ -19,7 +19,7 @@ AHEAD = 0.5
 LEAD = 0.02
 """A slot that is taken is at least so many seconds away: that is how long it takes to bring it to whoever waits for it."""
 
-SPACING = 1.03
+SPACING = 1.025
 """Slots stand so many times as far apart as the rate says, which leaves room for a caller that is late (`LATE`)."""
 
 LATE = 0.02

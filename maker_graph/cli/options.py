@@ -426,5 +426,7 @@ def opened_run(
 
     directory = directory_of(name)
     settings = None if task is None else settings_of(directory)
-    named = None if task is None or settings is None else load_task(task, settings.options, settings.began, kept_in(directory))
+    named = None
+    if task is not None and settings is not None:
+        named = load_task(task, settings.options, settings.began, kept_in(directory), settings.slice)
     return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)

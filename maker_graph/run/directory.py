@@ -43,7 +43,8 @@ from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.session import REPLIES, SESSION
 from maker_graph.run.settings import Settings, read_settings
 from maker_graph.tasks.inputs import see_declared, see_files
-from maker_graph.tasks.loading import LoadedTask, load_task, runs_foreign_code
+from maker_graph.tasks.loading import LoadedTask, load_task, of_table, runs_foreign_code
+from maker_graph.tasks.slicing import some
 
 LONG = 20_000
 """Steps whose replay takes seconds, which is worth a word."""
@@ -165,6 +166,8 @@ class Run:
         self.journal = journal
         self._task = task.task if isinstance(task, LoadedTask) else task
         self._held = isinstance(task, LoadedTask)
+        if self._task is not None and settings.slice is not None and not self._held:
+            self._task = some(self._task, settings.slice)
         self._machine: Machine | None = None
 
     def load(self) -> None:
@@ -177,12 +180,13 @@ class Run:
             UsageError: it cannot be made.
             UnusableRun: an input is no longer the one with which the run began.
         """
-        name, options, began = self.settings.task, self.settings.options, self.settings.began
+        name, options, began, only = self.settings.task, self.settings.options, self.settings.began, self.settings.slice
         if self._task is None:
-            self._task = load_task(name, options, began, kept_in(self.directory)).task
+            self._task = load_task(name, options, began, kept_in(self.directory), only).task
         elif not self._held and began is not None:
-            see_files(name, began, options)
-            see_declared(name, began, options, self._task)
+            table = of_table(name, only)
+            see_files(name, began, options, table)
+            see_declared(name, began, options, self._task, table)
         self._held = True
 
     @property

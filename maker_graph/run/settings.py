@@ -28,12 +28,13 @@ from maker_graph.run.votings import (
     see_kept,
 )
 from maker_graph.tasks.loading import LoadedTask
+from maker_graph.tasks.slices import Slice
 
-VERSION: Literal[4] = 4
-"""The form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no parts; the
-third no cascade, and no rule but a lead."""
+VERSION: Literal[5] = 5
+"""The newest form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no
+parts; the third no cascade, and no rule but a lead; the fourth no slice. A run that is no slice is written in the fourth."""
 
-_SINCE = {2: set[str](), 3: {"inputs", "parts"}, 4: {"cascade"}}
+_SINCE = {2: set[str](), 3: {"inputs", "parts"}, 4: {"cascade"}, 5: {"slice"}}
 """Form -> the settings that came with it."""
 
 
@@ -52,11 +53,12 @@ class Settings(BaseModel):
         inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
         parts: of a task of several parts, how each is voted on that models vote on.
         cascade: the rungs after the first vote; with some, there is no ladder.
+        slice: the items of the task that are this run's, if it is a shard of a fleet.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1, 2, 3, 4] = VERSION
+    version: Literal[1, 2, 3, 4, 5] = 4
     id: str
     task: str
     options: dict[str, Any]
@@ -67,6 +69,7 @@ class Settings(BaseModel):
     inputs: dict[str, str] = Field(default_factory=dict)
     parts: dict[str, PartSettings] = Field(default_factory=dict)
     cascade: list[RungSettings] = Field(default_factory=list)
+    slice: Slice | None = None
 
     @property
     def k(self) -> int:
@@ -208,6 +211,7 @@ def new_settings(
     if prompt != _prompt_digest(loaded.task, varied=varied):
         raise UsageError(f"The first prompt of {loaded.name} is another each time: it must depend on the state alone.")
     settings = Settings(
+        version=4 if loaded.slice is None else VERSION,
         id=uuid4().hex,
         task=loaded.name,
         options=loaded.options,
@@ -218,6 +222,7 @@ def new_settings(
         inputs=loaded.inputs,
         parts=dict(parts or _own_leads(loaded.task, voting, fixed=bool(cascade))),
         cascade=[rung.model_copy(update={"voting": info_of(rung.model).suited(rung.voting)}) for rung in cascade],
+        slice=loaded.slice,
     )
     for name in settings.parts:
         try:

@@ -5,6 +5,7 @@ task declares by itself with `inputs`, see `core/task.py`.
 """
 
 import hashlib
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from maker_graph.core.canonical import plain, sorted_json
 from maker_graph.errors import MakerError, UnusableRun, UsageError
 from maker_graph.files import file_named, is_there
 from maker_graph.tasks.options import FILE
+from maker_graph.tasks.slices import Slice, digest_of_bytes
 
 
 class Input(NamedTuple):
@@ -28,13 +30,15 @@ class Input(NamedTuple):
     path: Path | None = None
 
 
-def file_input(path: Path) -> Input:
-    """Return the file at `path` as an input.
+def file_input(path: Path, only: Slice | None = None) -> Input:
+    """Return the file at `path` as an input; with `only`, a slice of the table that it holds.
 
     Raises:
         UsageError: it is there and cannot be read.
     """
     try:
+        if only is not None:
+            return Input(_digest_of_slice(path, only), path)
         with path.open("rb") as file:
             return Input(hashlib.file_digest(file, "sha256").hexdigest(), path)
     except (FileNotFoundError, NotADirectoryError):
@@ -43,15 +47,23 @@ def file_input(path: Path) -> Input:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def files_of(values: Mapping[str, Any]) -> dict[str, Input]:
+def _digest_of_slice(path: Path, only: Slice) -> str:
+    if only.span is not None:
+        return digest_of_bytes(path, only)
+    parquet = importlib.import_module("maker_graph.tasks.curate.parquet")  # an extra, and heavy
+    found: str = parquet.ParquetRows(path, only).digest()
+    return found
+
+
+def files_of(values: Mapping[str, Any], only: Slice | None = None) -> dict[str, Input]:
     """Return those of the options' values that are regular files, by the names of the options.
 
-    A path is one, and so is the text of the option that `--input` gives.
+    A path is one, and so is the text of the option that `--input` gives. With `only`, that one is the table of a slice.
     """
     paths = {name: value for name, value in values.items() if isinstance(value, Path)}
     if isinstance(text := values.get(FILE), str) and Path(text).is_absolute():
         paths[FILE] = Path(text)
-    return {name: file_input(path) for name, path in paths.items() if path.is_file()}
+    return {name: file_input(path, only if name == FILE else None) for name, path in paths.items() if path.is_file()}
 
 
 def declared(task: object) -> dict[str, Input]:
@@ -110,31 +122,36 @@ def digests_of(inputs: Mapping[str, Input]) -> dict[str, str]:
     return {name: each.digest for name, each in inputs.items() if each.digest is not None}
 
 
-def see_files(task: str, began: Mapping[str, str], options: Mapping[str, Any]) -> None:
+def see_files(task: str, began: Mapping[str, str], options: Mapping[str, Any], only: Slice | None = None) -> None:
     """See that the files among the options of a task hold what they held when its run began.
 
     Args:
         task: its name.
         began: name -> digest, of all inputs.
         options: of the task, as they are kept.
+        only: the slice of the table that the input file is, if that is all that counts.
 
     Raises:
         UnusableRun: one does not; the text says which.
     """
     for name, digest in began.items():
         if isinstance(text := options.get(name), str) and (path := file_named(text)).is_absolute():  # as paths are kept
-            _see_same(task, name, digest, file_input(path))
+            _see_same(task, name, digest, file_input(path, only if name == FILE else None))
 
 
-def see_declared(name: str, began: Mapping[str, str], options: Mapping[str, Any], task: object) -> None:
-    """See that a task declares the same inputs as when its run began; `name`, `began` and `options` are as in `see_files`.
+def see_declared(
+    name: str, began: Mapping[str, str], options: Mapping[str, Any], task: object, only: Slice | None = None
+) -> None:
+    """See that a task declares the same inputs as when its run began; the other arguments are as in `see_files`.
+
+    Of a table of which only a slice counts, that is all that is seen.
 
     Raises:
         UnusableRun: it does not; the text says which is another.
     """
     now = declared(task)
     for each, digest in began.items():
-        if each in now or each not in options:
+        if (each in now or each not in options) and not (each == FILE and only is not None):
             _see_same(name, each, digest, now.get(each, Input(None)))
     if more := [each for each in now if each not in began]:
         raise UnusableRun(

@@ -1,7 +1,7 @@
 """From a name to a task: those that ship, and those of a user's own."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,19 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.core.task import Keeps
 from maker_graph.errors import MakerError, UnknownTask, UsageError
+from maker_graph.files import file_named
 from maker_graph.tasks.code import find_module
-from maker_graph.tasks.curate.making import curate, names_code
+from maker_graph.tasks.curate.making import curate, curate_slice, names_code, see_cut
 from maker_graph.tasks.curate.task import Curate
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
-from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
+from maker_graph.tasks.inputs import declared, digests_of, file_input, files_of, see_declared, see_files
 from maker_graph.tasks.migrate.task import Migrate
-from maker_graph.tasks.options import Option, Options, read_options
-from maker_graph.tasks.records import records
+from maker_graph.tasks.options import FILE, Option, Options, read_options
+from maker_graph.tasks.records import records, records_of_slice
+from maker_graph.tasks.slices import Slice
+from maker_graph.tasks.slicing import cut, some
 from maker_graph.tasks.word_problems.task import WordProblems
 
 
@@ -32,16 +35,22 @@ class LoadedTask:
         options: what the task was made with, as plain JSON.
         task: the task.
         inputs: name -> digest, of the files among its options, and of what it declares as its inputs.
+        slice: the items of the task of these options that it has; None is all of them.
     """
 
     name: str
     options: dict[str, Any]
     task: AnyTask
     inputs: dict[str, str] = field(default_factory=dict)
+    slice: Slice | None = None
 
 
 def load_task(
-    name: str, options: Mapping[str, Any], began: Mapping[str, str] | None = None, kept: str | None = None
+    name: str,
+    options: Mapping[str, Any],
+    began: Mapping[str, str] | None = None,
+    kept: str | None = None,
+    only: Slice | None = None,
 ) -> LoadedTask:
     """Return the task that `name` and `options` stand for.
 
@@ -52,6 +61,7 @@ def load_task(
         options: what it is made with, as plain JSON.
         began: the inputs with which a run of it began, to be held against those of today: files before the task is made.
         kept: what the task gave its run to keep; see `Keeps`.
+        only: the slice of it that the task is. Of a table of `curate` or `records`, the rest is not read.
 
     Raises:
         UnknownTask: there is none; the text says what there is.
@@ -59,21 +69,49 @@ def load_task(
         UnusableRun: an input is no longer the one with which the run began.
     """
     options, known = _as_now(name, options)
-    see_files(name, {**known, **(began or {})}, options)
+    table = of_table(name, only)
+    see_files(name, {**known, **(began or {})}, options, table)
     make = _maker_of(name)
     if is_task(make) and options:
         raise UsageError(f"{name} is made already and has no option {next(iter(options))!r}: name its class to set it.")
     values = {} if is_task(make) else Options(name, make).values(options)
     examples = values.get(OPTION) if not is_task(make) and takes_examples(make) else None
-    files = files_of(values)  # before the task reads them: what changes meanwhile is noticed when the run goes on
+    files = files_of(values, table)  # before the task reads them: what changes meanwhile is noticed when the run goes on
     own = {each: value for each, value in values.items() if each != OPTION or examples is None}
     again = partial(make.again, kept) if kept is not None and isinstance(make, Keeps) else make
+    again = again if table is None else partial(OF_SLICE[name], table)
     made = make if is_task(make) else _made(name, again, own)
     if examples is not None:
         with_examples(made, examples)
     if began is not None:
         see_declared(name, began, options, made)
-    return LoadedTask(name, options, made, digests_of({**files, **declared(made)}))
+    inputs = digests_of({**files, **declared(made)})
+    return LoadedTask(name, options, made if only is None or table is not None else some(made, only), inputs, only)
+
+
+def of_table(name: str, only: Slice | None) -> Slice | None:
+    """Return the slice of a task of this name if it is made of it without the rest of the table, else None."""
+    return only if name in OF_SLICE else None
+
+
+def cut_task(loaded: LoadedTask, slices: int) -> Iterator[LoadedTask]:
+    """Yield the tasks of so many slices of a task, in order, as even as possible; fewer if it has fewer items.
+
+    Each can be made again by its name, its options and its slice. `loaded` is in memory once, however many there are.
+
+    Raises:
+        UsageError: the steps of the task depend on each other, it is a slice itself, or its table was changed meanwhile.
+    """
+    if loaded.slice is not None:
+        raise UsageError(f"This is a slice of {loaded.name} already: cut the whole task.")
+    by_file = loaded.name in OF_SLICE
+    if loaded.name == "curate" and isinstance(loaded.task, Curate):
+        see_cut(loaded.task, loaded.options)
+    for only in cut(loaded.task, slices, by_file=by_file):
+        inputs = {**loaded.inputs}
+        if by_file:
+            inputs |= digests_of({FILE: file_input(file_named(loaded.options[FILE]), only)})
+        yield replace(loaded, task=some(loaded.task, only), inputs=inputs, slice=only)
 
 
 def options_named(name: str, texts: Iterable[str], source: Path | None = None) -> dict[str, JSON]:
@@ -143,6 +181,9 @@ SHIPPED: Mapping[str, Callable[..., AnyTask]] = {
 }
 """The tasks that come with this package. Any other name is code of the user's own."""
 
+
+OF_SLICE: Mapping[str, Callable[..., AnyTask]] = {"curate": curate_slice, "records": records_of_slice}
+"""Tasks of a table, with what makes one of a slice of it: the slice, and the options."""
 
 _WITH_OPTIONS = {Migrate: "migrate", WordProblems: "word-problems"}
 """Tasks that say with which options they were made."""

@@ -24,6 +24,7 @@ from maker_graph.tasks.curate.results import Columns, review_path
 from maker_graph.tasks.curate.rows import CsvRows, Rows, opened
 from maker_graph.tasks.curate.schema import RecordSchema
 from maker_graph.tasks.curate.task import Curate, object_in
+from maker_graph.tasks.slices import Slice
 from maker_graph.tasks.tables import INPUT, see_columns, see_input, write_rows
 
 SYSTEM = """\
@@ -170,6 +171,15 @@ def records(input: Path) -> Records:  # noqa: A002  the option goes by this name
         UsageError: it cannot be read, or is no table with the columns of records.
     """
     return Records(opened(CsvRows, input))
+
+
+def records_of_slice(only: Slice, input: Path) -> Records:  # noqa: A002  as above
+    """Return the records task of a slice of the rows in the file `input`.
+
+    Raises:
+        UsageError: it cannot be read, or is no table with the columns of records.
+    """
+    return Records(opened(CsvRows, input, only))
 
 
 def _is_iso(text: str) -> bool:

@@ -143,7 +143,7 @@ class Desk:
         if key not in self._tasks:
             foreign = runs_foreign_code(settings.task, settings.options)
             name = self._trusted.task if foreign and self._trusted.task is not None else settings.task
-            made = load_task(name, settings.options, settings.began, kept_in(directory))
+            made = load_task(name, settings.options, settings.began, kept_in(directory), settings.slice)
             self._tasks[key] = made.task
         return self._tasks[key]
 

@@ -12,6 +12,7 @@ import pytest
 from maker_graph import Invalid, LimitReached, UsageError
 from maker_graph.core.decision import decide
 from maker_graph.core.guarding import guarded
+from maker_graph.core.items import Items
 from maker_graph.core.judging import Reader, judge
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
@@ -20,10 +21,11 @@ from maker_graph.errors import DamagedRun, UnusableRun
 from maker_graph.run import directory as directories
 from maker_graph.run.directory import opened, summary
 from maker_graph.runs import Run
-from maker_graph.tasks import Hanoi
+from maker_graph.tasks import Hanoi, curation
 from maker_graph.tasks.inputs import digests_of, file_input
-from maker_graph.tasks.loading import LoadedTask
+from maker_graph.tasks.loading import LoadedTask, cut_task, described, load_task
 from tests.made import created, new_settings
+from tests.tasks.curate.tables import written
 
 
 def test_proved_means_legal_moves_that_reach_the_goal(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_what_a_run_was_worth_is_kept_for_who_does_not_replay_it_as_long_as_no_s
 
 FOREIGN = """
 print("imported")
-from maker_graph.tasks import Hanoi
+from maker_graph.tasks import Hanoi, curation
 class Task(Hanoi):
     def __init__(self):
         print("called")
@@ -204,6 +206,7 @@ def test_what_is_no_file_in_a_run_is_told_and_not_waited_for(tmp_path: Path, nam
 LOCALE = """
 from pathlib import Path
 from tests.made import created, new_settings
+from tests.tasks.curate.tables import written
 options = {"disks": 2, "input": "z\\u00fcrich"}
 settings = new_settings("hanoi", {"disks": 2}, "sim:perfect", k=1).model_copy(update={"options": options})
 with created(Path("r"), settings, notes={"out": "\\u4e2d"}):
@@ -218,3 +221,68 @@ def test_what_is_written_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
     with opened(tmp_path / "r") as run:
         assert run.settings.options["input"] == "z\u00fcrich"
         assert run.journal.note("out") == "\u4e2d"
+
+
+class Parity(Items):
+    """Numbers, each odd or even; every third is known to a program."""
+
+    def __init__(self, numbers: Path) -> None:
+        self.inputs = {"own": numbers}
+        self.items = numbers.read_text().split()
+
+    def given(self, item: str) -> str | None:
+        return self.truth(item) if int(item) % 3 == 0 else None
+
+    def prompt(self, item: str) -> str:
+        return f"Is {item} odd or even?"
+
+    def parse(self, text: str) -> str:
+        return {"odd": "odd", "even": "even"}[text.strip()]
+
+    def truth(self, item: str) -> str:
+        return "odd" if int(item) % 2 else "even"
+
+    def rehearse(self, item: str) -> tuple[str, list[str]]:
+        return self.truth(item), ["odd", "even"]
+
+
+def test_a_run_of_a_slice_is_one_of_its_items_alone_whoever_makes_the_task(tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers"
+    numbers.write_text("0 1 2 3 4 5 6 7 8 9")
+    whole = load_task(f"{__name__}:Parity", {"numbers": str(numbers)})
+    for place, slice_ in enumerate(cut_task(whole, 3)):
+        with Run.create(tmp_path / f"n-{place}", slice_, model="sim:perfect", k=1) as run:
+            found = run.solve()
+        assert (found["steps"], found["total"], found["done"], found["wrong"]) == (3 + (place == 0), 3 + (place == 0), True, 0)
+    with Run.open(tmp_path / "n-1", task=whole.task) as run:  # the whole is handed in
+        assert [each.answer for each in run.steps()] == ["even", "odd", "even"]
+        assert run.verify()["wrong"] == 0
+    with Run.open(tmp_path / "n-2", trust=True) as run:
+        assert run.verify()["wrong"] == 0
+    numbers.write_text("0 1 2 3 4 5 6 7 8 10")
+    with Run.open(tmp_path / "n-1", task=whole.task) as run, pytest.raises(UnusableRun, match="is no longer the file"):
+        run.verify()
+
+
+def test_a_run_of_a_slice_of_a_table_reads_nothing_else_of_it(tmp_path: Path) -> None:
+    schema = written(tmp_path / "s.json", '{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}')
+    rows = [f"{place},the {place}th" for place in range(9)]
+    table = written(tmp_path / "t.csv", "\n".join(["id,text", *rows]))
+    truth = written(tmp_path / "l.csv", "\n".join(["id,text,n", *(f"{row},{place}" for place, row in enumerate(rows))]))
+    (_, second, _) = cut_task(described(curation(table, str(schema), truth=truth)), 3)
+    with Run.create(tmp_path / "run", second, model="sim:perfect", k=1, max_steps=1) as run, pytest.raises(LimitReached):
+        run.solve()
+    content = table.read_bytes()
+    assert second.slice is not None
+    assert second.slice.span is not None
+    begin, end = second.slice.span
+    table.write_bytes(content[: second.slice.header] + b"\xff" * (begin - second.slice.header) + content[begin:end] + b'"')
+    with Run.open(tmp_path / "run") as run:
+        assert run.solve(max_steps=9)["steps"] == 3
+        assert [each.answer for each in run.steps()] == [{"n": 3}, {"n": 4}, {"n": 5}]
+    table.write_bytes(content + b"\n")
+    with Run.open(tmp_path / "run", task=curation(table, str(schema), truth=truth)) as run:
+        assert run.verify()["steps"] == 3, "the task in memory is the whole, and only the slice is held against the run"
+    table.write_bytes(content.replace(b"the 4th", b"the 5th"))
+    with Run.open(tmp_path / "run") as run, pytest.raises(UnusableRun, match=r"t\.csv is no longer the file"):
+        run.verify()

@@ -11,8 +11,9 @@ from maker_graph.core.red_flags import empty
 from maker_graph.models.resolving import model_for
 from maker_graph.run.settings import VERSION, Settings, new_settings, read_settings, unchanged
 from maker_graph.run.votings import SINCE_4, LadderSettings, PartSettings, RungSettings
-from maker_graph.tasks import Hanoi
-from maker_graph.tasks.loading import described
+from maker_graph.tasks import Hanoi, WordProblems
+from maker_graph.tasks.loading import cut_task, described
+from maker_graph.tasks.slices import Slice
 from tests.graph.test_parts import Story
 
 FIRST: dict[str, Any] = {
@@ -41,7 +42,21 @@ def made(**voting: Any) -> Settings:
 def test_what_is_written_is_read_back() -> None:
     for settings in (made(), made(k=5, temperature=0.5, max_tokens=None, seed=7, check=False), made(temperature=None)):
         assert read_settings(settings.text(), "settings.json") == settings
-        assert json.loads(settings.text())["version"] == VERSION
+        assert json.loads(settings.text())["version"] == 4
+        assert "slice" not in json.loads(settings.text())
+
+
+def test_a_slice_is_part_of_the_settings_where_there_is_one() -> None:
+    whole, first, second = (
+        new_settings(each, "sim:perfect", Voting())
+        for each in (described(WordProblems(problems=4)), *cut_task(described(WordProblems(problems=4)), 2))
+    )
+    assert [json.loads(each.text())["version"] for each in (whole, first, second)] == [4, VERSION, VERSION]
+    assert second.slice == Slice(first=2, rows=2)
+    assert read_settings(second.text(), "settings.json") == second
+    assert first.model_copy(update={"id": "a"}).origin() != second.model_copy(update={"id": "a"}).origin()
+    with pytest.raises(DamagedRun, match="form 4 has no slice"):
+        read_settings(second.text().replace(f'"version": {VERSION}', '"version": 4'), "settings.json")
 
 
 def test_what_is_left_to_the_model_is_filled_in() -> None:
@@ -107,8 +122,8 @@ def test_a_newer_form_is_one_clear_sentence(version: int) -> None:
         json.dumps({name: value for name, value in FIRST.items() if name != "hotter"}),
         made().text().replace('"k": 3', '"k": "3"'),
         made().text().replace('"k": 3', '"kk": 3'),
-        made().text().replace(f'"version": {VERSION}', '"version": "2"'),
-        made().text().replace(f'"version": {VERSION}', '"version": true'),
+        made().text().replace('"version": 4', '"version": "2"'),
+        made().text().replace('"version": 4', '"version": true'),
     ],
 )
 def test_what_is_no_settings_is_damaged(text: str) -> None:

@@ -91,6 +91,7 @@ class Found(NamedTuple):
         number: by which its rows go.
         settings: what it was asked for, as it was written.
         kept: what its task gave it to keep.
+        origin: what its first hash stands on.
         fleet: to which it belongs, if it does.
         stands: how the run stands.
     """
@@ -98,6 +99,7 @@ class Found(NamedTuple):
     number: int
     settings: str
     kept: bytes | None
+    origin: bytes
     fleet: str | None
     stands: _Stands
 
@@ -112,8 +114,8 @@ def find(connection: Connection, name: str) -> Found:
     row = connection.row(schema.FIND, {"name": name})
     if row is None:
         raise UnusableRun(f"There is no run {name} at {shown(connection.address)}.")
-    number, settings, kept, fleet, *stands = row
-    return Found(number, settings, kept, fleet, _Stands(*stands))
+    number, settings, kept, began, fleet, *stands = row
+    return Found(number, settings, kept, began, fleet, _Stands(*stands))
 
 
 class PostgresJournal(Journal):
@@ -144,6 +146,7 @@ class PostgresJournal(Journal):
             accept_loss: open it although it is an older copy of itself.
 
         Raises:
+            DamagedRun: it is of another run or of other settings.
             OlderJournal: what was committed or paid for since is missing from it.
             OutOfReach: the database cannot be reached.
         """
@@ -152,6 +155,8 @@ class PostgresJournal(Journal):
         self.name = name
         self._db = connection
         self._origin = origin_digest(origin)
+        if found.origin != self._origin:
+            raise DamagedRun(f"The journal of {name} belongs to another run, or its settings were changed.", 1)
         self._marks = Watermarks(None, witness, self._origin)
         self._damage: MakerError | None = None
         self._final: dict[int, str] = {}
@@ -193,6 +198,7 @@ class PostgresJournal(Journal):
             values = {
                 "owner": owner,
                 "serial": now.serial,
+                "known": account.serial,
                 "epoch": max([now.epoch, *(mark.epoch for mark in marks if mark is not None)]),
                 "spent": list(map(float, account.spent)),
                 "unsettled": list(map(float, unsettled)),
@@ -422,8 +428,6 @@ class PostgresJournal(Journal):
         if self.step and self._hash_at(self.step) != self._hash:
             raise DamagedRun("The journal is damaged: its end is not what its run says.", self.step)
         self._final = self._read_amendments()
-        if len(self._final) != self._amendments():
-            raise DamagedRun("The journal is damaged: later answers are missing.")
         if first > 1:
             threading.Thread(target=self._check_older, args=(first - 1,), name="maker-graph-check", daemon=True).start()
 
@@ -574,13 +578,12 @@ class PostgresJournal(Journal):
 
 def _rows_of(connection: Connection, run: int, first: int, last: int) -> Iterator[Any]:
     """Yield the rows of the steps from `first` to `last`, in order."""
-    while first <= last:
-        until = min(last, first + ROWS_AT_ONCE - 1)
-        found = connection.rows(schema.ROWS, {"run": run, "first": first, "last": until})
+    while True:
+        found = connection.rows(schema.ROWS, {"run": run, "first": first, "last": last, "most": ROWS_AT_ONCE})
         yield from found
-        if len(found) < until - first + 1 and first > 0:
+        if len(found) < ROWS_AT_ONCE:
             return
-        first = until + 1
+        first = found[-1][0] + 1
 
 
 def _reserved(parts: Sequence[float]) -> Reserved:
@@ -617,7 +620,7 @@ def make_run(
         "place": place,
         "settings": settings,
         "kept": None if kept is None else kept.encode(),
-        "head": began,
+        "origin": began,
         "spent": list(map(float, NOTHING)),
     }
     made = connection.once(schema.MAKE, values)

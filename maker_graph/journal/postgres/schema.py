@@ -31,6 +31,7 @@ CREATE TABLE maker_graph.runs (
   place integer NOT NULL DEFAULT 0,
   settings text NOT NULL,
   kept bytea,
+  origin bytea NOT NULL,
   epoch bigint NOT NULL DEFAULT 0,
   step bigint NOT NULL DEFAULT 0,
   head bytea NOT NULL,
@@ -111,7 +112,8 @@ IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
 CLAIM = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, state = 'at work',
-    spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED}, {_BOOKED}
+    spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED},
+    serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
   WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {STANDING}),
 {_CHARGED}
 SELECT * FROM won
@@ -203,11 +205,12 @@ ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.ha
 BEAT = "UPDATE maker_graph.runs SET beat = clock_timestamp() WHERE number = %(run)s AND epoch = %(epoch)s RETURNING 1"
 
 FIND = f"""
-SELECT r.number, r.settings, r.kept, r.fleet, {STANDING} FROM maker_graph.runs AS r WHERE r.name = %(name)s
+SELECT r.number, r.settings, r.kept, r.origin, r.fleet, {STANDING} FROM maker_graph.runs AS r WHERE r.name = %(name)s
 """
 
 ROWS = """
-SELECT step, entry, mark, hash FROM maker_graph.steps WHERE run = %(run)s AND step BETWEEN %(first)s AND %(last)s ORDER BY step
+SELECT step, entry, mark, hash FROM maker_graph.steps
+WHERE run = %(run)s AND step BETWEEN %(first)s AND %(last)s ORDER BY step LIMIT %(most)s
 """
 
 MAYBE_OPEN = """
@@ -222,7 +225,7 @@ AMENDMENT_HASH = "SELECT hash FROM maker_graph.amendments WHERE run = %(run)s AN
 READ_NOTE = "SELECT value, hash FROM maker_graph.notes WHERE run = %(run)s AND name = %(name)s"
 
 MAKE = """
-INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, head, spent)
-VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(head)s, %(spent)s::float8[])
+INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, origin, head, spent)
+VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(origin)s, %(origin)s, %(spent)s::float8[])
 ON CONFLICT (name) DO NOTHING RETURNING number
 """

@@ -11,6 +11,7 @@ def settings_section(data: ReportData) -> str:
     rows = [
         ("Task", settings.task),
         *((f"Option {name}", str(value)) for name, value in settings.options.items()),
+        *([("Slice", f"{only.first + 1:,} to {only.first + only.rows:,}")] if (only := settings.slice) else []),
         *(
             (f"Content of {name}", f"{digest[:16]}\N{HORIZONTAL ELLIPSIS} (SHA-256)")
             for name, digest in settings.inputs.items()

@@ -9,15 +9,16 @@ from pydantic import AfterValidator, BaseModel
 from maker_graph.core.canonical import JSON
 from maker_graph.core.checks import function
 from maker_graph.errors import UsageError
-from maker_graph.files import users_text
+from maker_graph.files import file_named, users_text
 from maker_graph.tasks.code import absolute
 from maker_graph.tasks.curate.fields import CurateFields
 from maker_graph.tasks.curate.labelled import LabelledRow, as_in, read_labelled
 from maker_graph.tasks.curate.model_schema import ModelSchema
 from maker_graph.tasks.curate.results import columns_of
-from maker_graph.tasks.curate.rows import kind_of, open_rows
+from maker_graph.tasks.curate.rows import Rows, kind_of, open_rows
 from maker_graph.tasks.curate.schema import load_named, load_schema
 from maker_graph.tasks.curate.task import Curate, Program
+from maker_graph.tasks.slices import Slice
 
 
 def _located(source: str) -> str:
@@ -41,7 +42,23 @@ def curate(  # noqa: PLR0917  they are options, and go by their names
     labelled: Path | None = None,
 ) -> Curate:
     """Return the task that the options of `curate` stand for; they are those of `curation`, each as it is kept with a run."""
-    return _made(input, schema, program, per_field, prefix, instructions, examples, truth, labelled)
+    return _made(open_rows(input), schema, program, per_field, prefix, instructions, examples, truth, labelled)
+
+
+def curate_slice(  # noqa: PLR0917  as above
+    only: Slice,
+    input: Path,  # noqa: A002  as above
+    schema: Code,
+    program: Code | None = None,
+    per_field: bool = False,
+    prefix: str = "",
+    instructions: Path | None = None,
+    examples: Path | None = None,
+    truth: Path | None = None,
+    labelled: Path | None = None,
+) -> Curate:
+    """Return the task of a slice of the rows; the rest of the table is not read."""
+    return _made(open_rows(input, only), schema, program, per_field, prefix, instructions, examples, truth, labelled)
 
 
 def curation(
@@ -77,7 +94,7 @@ def curation(
     files = {"input": input, "instructions": instructions, "examples": examples, "truth": truth, "labelled": labelled}
     paths = {name: Path(file).absolute() for name, file in files.items() if file is not None}
     task = _made(
-        paths["input"],
+        open_rows(paths["input"]),
         schema,
         program,
         per_field,
@@ -96,7 +113,7 @@ def curation(
 
 
 def _made(  # noqa: PLR0917  as above
-    table: Path,
+    rows: Rows,
     schema: str | type[BaseModel],
     program: str | Program | None,
     per_field: bool,
@@ -106,7 +123,6 @@ def _made(  # noqa: PLR0917  as above
     truth: Path | None,
     labelled: Path | None,
 ) -> Curate:
-    rows = open_rows(table)
     of_records = load_schema(schema) if isinstance(schema, str) else ModelSchema.of(schema, schema.__name__)
     columns = columns_of(rows.columns, of_records, prefix)
     own: Any = program
@@ -119,7 +135,7 @@ def _made(  # noqa: PLR0917  as above
         if path is None:
             return ()
         found = read_labelled(path, columns, of_records)
-        return found if kind_of(path) == kind_of(table) else as_in(rows, found)
+        return found if kind_of(path) == kind_of(rows.path) else as_in(rows, found)
 
     kind: Any = CurateFields if per_field else Curate
     task: Curate = kind(
@@ -138,6 +154,24 @@ def _made(  # noqa: PLR0917  as above
     if labelled is not None:
         task.take_labelled([*solved(labelled)], str(labelled))
     return task
+
+
+def see_cut(task: Curate, options: Mapping[str, Any]) -> None:
+    """See that a slice of the table shows the same examples as the whole: it cannot look them up in the other rows.
+
+    Raises:
+        UsageError: examples or labelled rows are in a file of another kind, and some of them stand in the table.
+    """
+    for name in ("examples", "labelled"):
+        path = None if options.get(name) is None else file_named(options[name])
+        if path is None or kind_of(path) == kind_of(task.rows.path):
+            continue
+        found = [*read_labelled(path, task.columns, task.record_schema)]
+        if as_in(task.rows, found) != found:
+            raise UsageError(
+                f"{path} has rows of the table, and is a file of another kind. A slice of the table cannot look them up: "
+                f"convert {path.name} to {task.rows.path.suffix}, and submit again."
+            )
 
 
 def names_code(options: Mapping[str, Any]) -> bool:

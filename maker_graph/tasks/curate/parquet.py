@@ -4,6 +4,8 @@ A model sees plain JSON: dates and times as ISO 8601, decimals as digits in quot
 keep the values themselves.
 """
 
+import hashlib
+import json
 import math
 import threading
 from bisect import bisect_right
@@ -24,6 +26,7 @@ from maker_graph.tasks.curate.prompts import kinds_of
 from maker_graph.tasks.curate.results import Columns, Ended, cell
 from maker_graph.tasks.curate.rows import Rows
 from maker_graph.tasks.curate.schema import RecordSchema
+from maker_graph.tasks.slices import Slice
 
 KEPT = 2
 """Row groups that are in memory at once."""
@@ -40,10 +43,11 @@ def _arrow() -> Any:
 
 
 class ParquetRows:
-    """The rows of a Parquet file.
+    """The rows of a Parquet file, or of a slice of it: then only the row groups are read in which it stands.
 
     Attributes:
         path: of the file.
+        first: the number of rows of the file that stand before them.
         columns: the names of its columns.
         types: the schema of the file, as pyarrow has it.
 
@@ -51,7 +55,8 @@ class ParquetRows:
         UsageError: it is no such file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, only: Slice | None = None) -> None:
+        """Take a file, or only a slice of it."""
         arrow = _arrow()
         try:
             self._file = arrow.parquet.ParquetFile(path)
@@ -63,11 +68,24 @@ class ParquetRows:
         see_header(self.columns, str(path))
         sizes = (self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups))
         self._ends = list(accumulate(sizes))
+        there = self._ends[-1] if self._ends else 0
+        self.first, self._rows = (0, there) if only is None else (only.first, max(0, min(only.rows, there - only.first)))
         self._groups: OrderedDict[int, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return self._rows
+
+    def slice(self, first: int, rows: int) -> Slice:
+        """Return a slice of the table."""
+        return Slice(first=first, rows=rows)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the types of the columns and of what a model sees of the rows, in hex."""
+        digest = hashlib.sha256(str([(field.name, str(field.type)) for field in self.types]).encode())
+        for place in range(len(self)):
+            digest.update(json.dumps([*self[place].values()]).encode() + b"\n")
+        return digest.hexdigest()
 
     def __getitem__(self, place: int) -> dict[str, JSON]:
         """Return the row at `place`: column -> plain JSON.
@@ -78,6 +96,7 @@ class ParquetRows:
         """
         if not 0 <= place < len(self):
             raise IndexError(place)
+        place += self.first
         group = bisect_right(self._ends, place)
         with self._lock:
             row = self._group(group).slice(place - (self._ends[group - 1] if group else 0), 1)
@@ -86,7 +105,8 @@ class ParquetRows:
     def table(self, places: Sequence[int]) -> Any:
         """Return the rows at `places`, in their order, as a table of pyarrow: with values for which Python has none."""
         parts = []
-        for group, inside in groupby(places, key=lambda place: bisect_right(self._ends, place)):
+        in_file = (place + self.first for place in places)
+        for group, inside in groupby(in_file, key=lambda place: bisect_right(self._ends, place)):
             begin = self._ends[group - 1] if group else 0
             with self._lock:
                 parts.append(self._group(group).take([place - begin for place in inside]))

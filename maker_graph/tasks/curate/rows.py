@@ -1,7 +1,8 @@
 """The rows of a file, read one at a time: CSV and JSON Lines by their offsets, Parquet by its row groups.
 
 A file is gone through once when it is opened. What is wrong in it is told then, with its line, before anything is paid for.
-Afterwards a row is read where it stands, so a million rows take eight bytes each, and not their content.
+Afterwards a row is read where it stands, so a million rows take 16 bytes each, and not their content. Of a slice of a file,
+only the header and the bytes of the slice are gone through.
 """
 
 import csv
@@ -12,16 +13,18 @@ import os
 import threading
 import weakref
 from array import array
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, NoReturn, Protocol, TypeVar
+from typing import IO, Any, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from maker_graph.core.canonical import JSON, MAX_DEPTH
 from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 from maker_graph.files import odd_kind, text_of
 from maker_graph.tasks.curate.columns import see_header
+from maker_graph.tasks.slices import CHUNK, Slice
 
 LONGEST_CELL = 2**31 - 1
 """Characters of a cell of CSV: all that the csv module takes, in place of 131,072."""
@@ -47,20 +50,35 @@ class Rows(Protocol):
         ...
 
 
-def open_rows(path: Path) -> Rows:
-    """Return the rows of a file, which is CSV, JSON Lines or Parquet by its suffix.
+@runtime_checkable
+class FileRows(Rows, Protocol):
+    """The rows of a file that can be cut.
+
+    Attributes:
+        first: the number of rows of the file that stand before them; 0 but for a slice.
+    """
+
+    first: int
+
+    def slice(self, first: int, rows: int) -> Slice:
+        """Return what to keep of so many rows of the whole table, with which they are opened again; `first` stand before."""
+        ...
+
+
+def open_rows(path: Path, only: Slice | None = None) -> Rows:
+    """Return the rows of a file, which is CSV, JSON Lines or Parquet by its suffix; or only those of a slice.
 
     Raises:
         UsageError: it cannot be read, has no rows, or is no such table; the text says where.
     """
-    return opened(_kind_of(path), path)
+    return opened(_kind_of(path), path, only)
 
 
 AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
-def opened(kind: Callable[[Path], AnyRows], path: Path) -> AnyRows:
-    """Return the rows of a file of a known kind, whatever its suffix.
+def opened(kind: Callable[[Path, Slice | None], AnyRows], path: Path, only: Slice | None = None) -> AnyRows:
+    """Return the rows of a file of a known kind, whatever its suffix; or only those of a slice.
 
     Raises:
         UsageError: as `open_rows`.
@@ -68,7 +86,7 @@ def opened(kind: Callable[[Path], AnyRows], path: Path) -> AnyRows:
     try:
         if odd := odd_kind(path):
             raise UsageError(f"{path} is {odd}: rows are read again at each resume, so put them into a regular file.")
-        rows = kind(path)
+        rows = kind(path, only)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     if not len(rows):
@@ -88,11 +106,11 @@ def kind_of(path: Path) -> str:
     return kind
 
 
-def _kind_of(path: Path) -> Callable[[Path], Rows]:
+def _kind_of(path: Path) -> Callable[[Path, Slice | None], Rows]:
     kind = kind_of(path)
     if kind == "parquet":
         parquet = importlib.import_module("maker_graph.tasks.curate.parquet")  # it needs this module, and an extra
-        rows: Callable[[Path], Rows] = parquet.ParquetRows
+        rows: Callable[[Path, Slice | None], Rows] = parquet.ParquetRows
         return rows
     return CsvRows if kind == "csv" else JsonRows
 
@@ -100,8 +118,9 @@ def _kind_of(path: Path) -> Callable[[Path], Rows]:
 class _Lines:
     """The rows of a text file, by where each begins and ends; a row may go over several lines."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, only: Slice | None) -> None:
         self.path = path
+        self.first = 0 if only is None else only.first
         self._file: IO[bytes] = path.open("rb")
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
@@ -133,15 +152,42 @@ class _Lines:
         self._begins.append(begin)
         self._ends.append(end)
 
-    def _lines(self, kind: str) -> "_Reading":
-        return _Reading(self.path, kind)
+    def _span(self, first: int, rows: int) -> tuple[int, int]:
+        return (self._begins[first], self._ends[first + rows - 1]) if rows else (0, 0)
+
+
+class _Bytes(io.RawIOBase):
+    """The bytes of a file from one place to another; None is its end."""
+
+    def __init__(self, path: Path, begin: int, end: int | None) -> None:
+        self._file = path.open("rb")
+        self._file.seek(begin)
+        self._left = end if end is None else end - begin
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        room = len(buffer) if self._left is None else min(len(buffer), self._left)
+        read = self._file.readinto(memoryview(buffer)[:room])
+        self._left = self._left if self._left is None else self._left - read
+        return read
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _Reading:
-    """The lines of a file in order, with the number and the place of the last one: LF, CR LF and CR end a line."""
+    """The lines of a file in order, with the number and the place of the last one: LF, CR LF and CR end a line.
 
-    def __init__(self, path: Path, kind: str) -> None:
+    With a `span`, only those of these bytes are read, and they are counted from 1.
+    """
+
+    def __init__(self, path: Path, kind: str, span: tuple[int, int] | None = None) -> None:
         self._path, self._kind = path, kind
+        self._from: int = 0 if span is None else span[0]
+        self._to = None if span is None else span[1]
         self.line = 0
         self.begin = self.end = 0
         self._row: tuple[int, int] | None = None
@@ -152,10 +198,11 @@ class _Reading:
         return found
 
     def __iter__(self) -> Iterator[str]:
-        mark = b"\xef\xbb\xbf"
-        with self._path.open("rb") as raw:
-            self.end = len(mark) if raw.read(len(mark)) == mark else 0
-        with self._path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
+        source = io.BufferedReader(_Bytes(self._path, self._from, self._to), CHUNK)
+        encoding, self.end = "utf-8", self._from
+        if self._from == 0 and source.peek(len(BOM_UTF8))[: len(BOM_UTF8)] == BOM_UTF8:
+            encoding, self.end = "utf-8-sig", len(BOM_UTF8)
+        with io.TextIOWrapper(source, encoding=encoding, newline="", errors="surrogateescape") as file:
             for line in file:
                 self.line += 1
                 content = line.encode(errors="surrogateescape")
@@ -185,32 +232,41 @@ class CsvRows(_Lines):
         UsageError: it is no such table; the text says in which line.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, only: Slice | None = None) -> None:
+        """Take a file, or only a slice of it."""
+        super().__init__(path, only)
         _allow_long_cells()
-        lines = self._lines("the table as CSV")
-        reader = csv.reader(lines, strict=True)
-        columns: list[str] | None = None
-        try:
-            for cells in reader:
-                first, begin = lines.row()
-                if not cells:
-                    continue
-                if columns is None:
-                    columns = cells
-                    see_header(columns, str(path))
-                    continue
-                if len(cells) != len(columns):
-                    raise UsageError(
-                        f"{path}, line {first}: {len(cells)} fields, and the header has {len(columns)}. "
-                        "A field with a comma must be in quotes."
-                    )
-                self._add(begin, lines.end)
-        except csv.Error as error:
-            raise UsageError(f"{path}, line {lines.line}: {error}. Is a quote missing, or one too many?") from None
-        self.columns: Sequence[str] = columns or []
-        if columns is None:
+        self._header = 0
+        self.columns: Sequence[str] = []
+        for span in (None,) if only is None else ((0, only.header), only.span):
+            lines = _Reading(path, "the table as CSV", span)
+            try:
+                self._take(lines)
+            except csv.Error as error:
+                raise UsageError(f"{path}, line {lines.line}: {error}. Is a quote missing, or one too many?") from None
+        if not self._header:
             raise UsageError(f"{path} is empty: it needs a header line and rows.")
+
+    def _take(self, lines: _Reading) -> None:
+        """Take the header, if there is none yet, and the rows in some lines."""
+        for cells in csv.reader(lines, strict=True):
+            first, begin = lines.row()
+            if not cells:
+                continue
+            if not self._header:
+                self.columns, self._header = cells, lines.end
+                see_header(cells, str(self.path))
+            elif len(cells) != len(self.columns):
+                raise UsageError(
+                    f"{self.path}, line {first}: {len(cells)} fields, and the header has {len(self.columns)}. "
+                    "A field with a comma must be in quotes."
+                )
+            else:
+                self._add(begin, lines.end)
+
+    def slice(self, first: int, rows: int) -> Slice:
+        """Return a slice of the table."""
+        return Slice(first=first, rows=rows, header=self._header, span=self._span(first, rows))
 
     def __getitem__(self, place: int) -> dict[str, JSON]:
         """Return the row at `place`: column -> text."""
@@ -234,9 +290,11 @@ class JsonRows(_Lines):
         UsageError: it is no such file; the text says in which line.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        lines, columns = self._lines("the table as JSON Lines"), dict[str, None]()
+    def __init__(self, path: Path, only: Slice | None = None) -> None:
+        """Take a file, or only a slice of it."""
+        super().__init__(path, only)
+        lines = _Reading(path, "the table as JSON Lines", None if only is None else only.span)
+        columns = dict.fromkeys(() if only is None else only.columns or ())
         for line in lines:
             if not line.strip():
                 continue
@@ -249,6 +307,10 @@ class JsonRows(_Lines):
         self.columns: Sequence[str] = list(columns)
         if columns:
             see_header(self.columns, str(path))
+
+    def slice(self, first: int, rows: int) -> Slice:
+        """Return a slice of the table."""
+        return Slice(first=first, rows=rows, span=self._span(first, rows), columns=tuple(self.columns))
 
     def __getitem__(self, place: int) -> dict[str, JSON]:
         """Return the row at `place`: key -> plain JSON."""

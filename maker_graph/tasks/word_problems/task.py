@@ -9,6 +9,7 @@ So a wrong value spoils the rest of its problem, and no other one.
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from fractions import Fraction
 from functools import lru_cache
 
@@ -118,6 +119,7 @@ class WordProblems:
     Attributes:
         options: with which it was made.
         problems: how many there are.
+        first: the number of problems before them; 0 but for a slice.
         sizes: what they are made of.
     """
 
@@ -169,7 +171,7 @@ class WordProblems:
             "unison": unison,
         }
         self.sizes = Sizes(_kinds(kinds), steps, numbers, problem_seed)
-        self.problems, self._arithmetic, self._unison = problems, arithmetic, unison
+        self.problems, self.first, self._arithmetic, self._unison = problems, 0, arithmetic, unison
         self._made = lru_cache(64)(lambda number: made(number, self.sizes, PATIENCE))
         for number in range(min(problems, 20)):
             made(number, self.sizes)  # what cannot be made is told at once
@@ -180,9 +182,15 @@ class WordProblems:
         """Return a problem, by its number from 0."""
         return self._made(number)
 
+    def some(self, first: int, problems: int) -> "WordProblems":
+        """Return the task that so many of the problems are; `first` stand before them."""
+        found = copy(self)
+        found.first, found.problems = first, problems
+        return found
+
     def start(self) -> WordState:
         """Return the state before the first step of the first problem."""
-        return {"problem": 0, "values": []}
+        return {"problem": self.first, "values": []}
 
     def total(self) -> int:
         """Return the number of steps of all problems."""
@@ -190,7 +198,7 @@ class WordProblems:
 
     def done(self, state: WordState) -> bool:
         """Say whether all problems are solved."""
-        return state["problem"] == self.problems
+        return state["problem"] == self.first + self.problems
 
     def prompt(self, state: WordState) -> Prompt:
         """Return solved examples, the problem up to the step, the values so far, and the question."""
@@ -234,8 +242,8 @@ class WordProblems:
         if not 0 <= step <= self.total():
             raise UsageError(f"There are {self.total()} steps: there is no state after {step}.")
         number, place = divmod(step, self.sizes.steps)
-        values = self._made(number).values()[:place] if place else []
-        return {"problem": number, "values": [number_text(each) for each in values]}
+        values = self._made(self.first + number).values()[:place] if place else []
+        return {"problem": self.first + number, "values": [number_text(each) for each in values]}
 
     def truth(self, state: WordState) -> WordAnswer:
         """Return the right answer, given the values so far."""

@@ -70,7 +70,7 @@ class Account(NamedTuple):
         spent: what was used up.
         reserved: for calls that the owner may be making.
         unsettled: what was reserved by owners that were killed or taken over: it may have been billed, nobody can tell. What an
-            owner that was taken over books later counts once more.
+            owner that was taken over books later counts once more; in a journal in Postgres it is taken from here.
         serial: how often the journal was written, so that an older copy of it shows; 0 in a journal of maker_graph 0.1.0.
         amended: how many open steps were answered later, so that a tail of these answers cut off shows.
     """

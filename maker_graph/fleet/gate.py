@@ -33,7 +33,7 @@ _DRIFT = 0.001
 """Seconds by which what is known of the clock of the database is less certain after each second."""
 
 
-class _Slot(NamedTuple):
+class Slot(NamedTuple):
     """When a call may be made: from a moment on, and until another."""
 
     at: float
@@ -73,7 +73,7 @@ class FleetGate(Gate):
         self._db = Connection(address)
         self._rate = Rate(self._db, fleet)
         self._wake = threading.Condition()
-        self._wanted: deque[Future[_Slot]] = deque()
+        self._wanted: deque[Future[Slot]] = deque()
         self._news: deque[Callable[[], None]] = deque()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -137,20 +137,20 @@ class FleetGate(Gate):
             slot.cancel()
         self._db.close()
 
-    def _slot(self) -> "Future[_Slot] | None":
+    def _slot(self) -> "Future[Slot] | None":
         """Return the slot of a caller, which is there when it was taken; None if none is needed."""
         if self.clock() < self._free_until:
             return None
-        slot: Future[_Slot] = Future()
+        slot: Future[Slot] = Future()
         with self._wake:
             self._wanted.append(slot)
             self._begin()
         return slot
 
-    def _free(self) -> _Slot:
-        return _Slot(self.clock(), inf)
+    def _free(self) -> Slot:
+        return Slot(self.clock(), inf)
 
-    def _used(self, slot: _Slot) -> Pass | float:
+    def _used(self, slot: Slot) -> Pass | float:
         """Return leave for one request in this slot, or the seconds after which to take another."""
         if self.clock() > slot.until:
             self.given_up += 1
@@ -213,10 +213,10 @@ class FleetGate(Gate):
             for _ in range(wanted):
                 self._give(self._free())
         for at in lease.slots:
-            self._give(_Slot(at - self._offset, at - self._offset + (inf if lease.down else LATE)))
+            self._give(Slot(at - self._offset, at - self._offset + (inf if lease.down else LATE)))
         return max(_GATHER, min(lease.wait, _LOOK_AGAIN))
 
-    def _give(self, slot: _Slot) -> None:
+    def _give(self, slot: Slot) -> None:
         """Give a slot to the first who waits still."""
         while self._wanted:
             first = self._wanted.popleft()

@@ -176,6 +176,8 @@ def test_a_refused_owner_that_books_more_than_it_had_reserved_is_charged_with_th
         account = heir.account()
         assert (account.spent.calls, account.unsettled, account.reserved) == (6, NONE, Reserved(1.0, 1))
         assert purse(fleet) == (7, 11.0)
+        stands = fleet.stands()
+        assert (stands.granted_calls, stands.granted_cost, stands.short) == (7, 11.0, 0)
 
 
 def test_a_refused_owner_reserves_nothing_for_another_call(database: str) -> None:

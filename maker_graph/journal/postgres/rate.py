@@ -101,11 +101,14 @@ WITH fleet AS (SELECT * FROM maker_graph.fleets WHERE name = %(fleet)s FOR NO KE
 at AS (SELECT *, clock_timestamp() AS now FROM fleet),
 shut AS (
   SELECT *, greatest(0, coalesce(extract(epoch FROM shut_until - now), 0))::float8 AS shut,
-    coalesce(60 * %(spacing)s::float8 / rpm, 0) AS every,
-    greatest(next, now + make_interval(secs => %(lead)s)) AS first FROM at),
+    coalesce(60 * %(spacing)s::float8 / rpm, 0) AS every FROM at),
+nearest AS (
+  SELECT *, greatest(now + make_interval(secs => %(lead)s),
+    least(next, now + make_interval(secs => %(ahead)s + every))) AS first FROM shut),
 free AS (
   SELECT *, CASE WHEN shut > 0 THEN 0 WHEN down THEN 1 WHEN rpm IS NULL THEN 0
-    ELSE greatest(0, 1 + floor((%(ahead)s - extract(epoch FROM first - now)::float8) / every))::bigint END AS free FROM shut),
+    ELSE greatest(0, 1 + floor((%(ahead)s - extract(epoch FROM first - now)::float8) / every))::bigint END AS free
+  FROM nearest),
 taken AS (SELECT *, least(%(wanted)s::bigint, free) AS taken FROM free),
 kept AS (
   UPDATE maker_graph.fleets AS f SET next = taken.first + make_interval(secs => taken.taken * taken.every),
@@ -117,6 +120,7 @@ SELECT extract(epoch FROM first)::float8, every, taken, rpm IS NOT NULL,
   shut, shuts, down, coalesce(shut_why, '')
 FROM taken
 """
+"""Where the next slot is farther away than any can be, the clock of the database was set back, or the rate was raised."""
 
 _SHUT = """
 UPDATE maker_graph.fleets SET shuts = %(times)s, shut_why = %(why)s, down = %(down)s, shut_until = greatest(

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from maker_graph.journal.postgres.journal import PostgresJournal
 from maker_graph.journal.postgres.purse import CALLS_AT_ONCE
 from maker_graph.models.calls import Call
 from tests.journal.postgres.purses import CALLS, MOST, STEPS, Fleet, Worker, reply
+from tests.postgres import Postgres
 
 # ------------------------------------------------------------------------------------------------- one thing after the other
 
@@ -369,20 +370,28 @@ class Workers:
         return self.file.stat().st_size
 
 
+@pytest.fixture(name="server")
+def fixture_server(new_postgres: Callable[..., Postgres]) -> Postgres:
+    """Return a Postgres of the test's own."""
+    return new_postgres()
+
+
 @pytest.fixture(name="workers")
-def fixture_workers(database: str, tmp_path: Path) -> Iterator[Workers]:
+def fixture_workers(server: Postgres, tmp_path: Path) -> Iterator[Workers]:
     """Return what starts workers; none is left."""
     (tmp_path / "calls").touch()
-    workers = Workers(database, tmp_path / "calls")
+    workers = Workers(server.address(), tmp_path / "calls")
     yield workers
     for worker in workers.alive:
         worker.kill()
         worker.wait()
 
 
-def test_workers_that_are_killed_and_stopped_share_a_purse(database: str, workers: Workers) -> None:
+def test_workers_that_are_killed_and_stopped_share_a_purse_and_so_if_postgres_is_killed(
+    server: Postgres, workers: Workers
+) -> None:
     needed, limit = RUNS * STEPS * CALLS, 400
-    fleet, rng, stopped = fleet_of(database, RUNS, max_calls=limit), random.Random(1), list[subprocess.Popen[bytes]]()
+    fleet, rng, stopped = fleet_of(workers.address, RUNS, max_calls=limit), random.Random(1), list[subprocess.Popen[bytes]]()
     for _ in range(WORKERS):
         workers.start()
     for event in range(10):
@@ -392,6 +401,9 @@ def test_workers_that_are_killed_and_stopped_share_a_purse(database: str, worker
             how = signal.SIGSTOP if event % 3 == 0 else signal.SIGKILL
             workers.end(victim, how)
             stopped += [victim] if how == signal.SIGSTOP else []
+        if event in {2, 6}:
+            server.kill()
+            server.start()
         made, stands = workers.calls(), fleet.stands()
         assert made <= stands.calls <= limit
     for worker in stopped:

@@ -90,10 +90,11 @@ TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
 """What makes them. In `mark` stands the digest of where the machine stood after the step. In `spent`, `reserved` and
 `unsettled` stand the parts of an account, see `core/spending.py`: the database adds to them itself, so that what a former owner
 books late is added to what the new one has booked. `booked` is the name of the last change, by which who lost the connection
-in the middle of one sees whether it was made."""
+in the middle of one sees whether it was made; and a change that reaches the server twice is made once."""
 
 _ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
 _BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
+_NEW = "r.booked IS DISTINCT FROM %(booked)s::uuid"
 _GIVEN = "r.granted_calls, r.granted_cost"
 STANDING = f"r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial, {_GIVEN}"
 _GRANTED = "granted_calls = r.granted_calls + %(over_calls)s::bigint, granted_cost = r.granted_cost + %(over_cost)s::float8"
@@ -144,7 +145,7 @@ knows, and what it gives back feeds the rows of the steps."""
 SPEND = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_GRANTED}, {_BOOKED}
-  WHERE r.number = %(run)s AND r.epoch = %(epoch)s RETURNING {STANDING}),
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND {_NEW} RETURNING {STANDING}),
 {_CHARGED},
 noted AS (
   INSERT INTO maker_graph.notes (run, name, value, hash)
@@ -158,7 +159,8 @@ SPEND_LATE = f"""
 WITH settled AS (
   SELECT r.number, least(r.unsettled[1], %(settles_cost)s::float8) AS cost,
     least(r.unsettled[2], %(settles_calls)s::float8) AS calls
-  FROM maker_graph.runs AS r WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint FOR UPDATE),
+  FROM maker_graph.runs AS r
+  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint AND {_NEW} FOR UPDATE),
 late AS (
   UPDATE maker_graph.runs AS r SET spent = {_ADDED}, serial = r.serial + 1, booked = %(booked)s::uuid,
     unsettled = ARRAY[r.unsettled[1] - settled.cost, r.unsettled[2] - settled.calls],

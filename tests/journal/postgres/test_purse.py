@@ -191,6 +191,16 @@ def test_a_refused_owner_reserves_nothing_for_another_call(database: str) -> Non
     assert old.ledger.since.calls <= 2, "what was reserved before it was taken over"
 
 
+def test_a_run_that_is_done_takes_nothing_more(database: str) -> None:
+    fleet = fleet_of(database)
+    worker = Worker(fleet, "r0")
+    called(worker)
+    worker.end("done")
+    with pytest.raises(LimitReached):
+        worker.journal.provide(Spent(), Reserved(1.0, 1), Reserved(1.0, 1))
+    assert purse(fleet)[0] == 1
+
+
 def test_a_booking_whose_answer_was_lost_is_made_once(database: str) -> None:
     fleet = fleet_of(database, max_calls=100_000)
     worker = Worker(fleet, "r0")

@@ -20,11 +20,14 @@ from typing import NamedTuple
 
 from maker_graph.errors import OutOfReach
 from maker_graph.journal.postgres.connection import Connection
-from maker_graph.journal.postgres.rate import AHEAD, LATE, Lease, Rate
+from maker_graph.journal.postgres.rate import AHEAD, LATE, LEAD, Lease, Rate
 from maker_graph.models.gate import SAY_EVERY, Gate, Pass
 
 _GATHER = 0.05
 """Seconds between two looks at the database at least: what is wanted meanwhile is asked for at once."""
+
+_ROOM, _FADING = 1.5, 0.9
+"""Slots are taken so many times as far ahead as it takes to bring one; what that once took fades from look to look."""
 
 _LOOK_AGAIN = 1.0
 """Seconds after which a gate that is shut is looked at again at the latest: it may be opened early."""
@@ -79,6 +82,7 @@ class FleetGate(Gate):
         self._closed = False
         self._free_until = -inf
         self._was_down = False
+        self._lead = LEAD
         self._offset, self._error, self._measured = 0.0, inf, -inf
 
     def enter(self) -> Pass:
@@ -204,7 +208,9 @@ class FleetGate(Gate):
         if not wanted:
             return 0.0
         self._measure()
-        lease = self._rate.lease(wanted)
+        before = self.clock()
+        lease = self._rate.lease(wanted, self._lead)
+        self._lead = max(LEAD, _ROOM * (self.clock() - before), self._lead * _FADING)
         self._hear(lease)
         if lease.shut > 0:
             return min(lease.shut, _LOOK_AGAIN)

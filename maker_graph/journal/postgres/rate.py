@@ -17,7 +17,7 @@ AHEAD = 0.5
 """Slots are taken at most so many seconds before their time; whoever has taken one hears no later of a wait."""
 
 LEAD = 0.02
-"""A slot that is taken is at least so many seconds away: that is how long it takes to bring it to whoever waits for it."""
+"""A slot that is taken is at least so many seconds away, for it takes a while to bring it to whoever waits for it."""
 
 SPACING = 1.025
 """Slots stand so many times as far apart as the rate says, which leaves room for a caller that is late (`LATE`)."""
@@ -66,14 +66,14 @@ class Rate:
         """
         return float(self._db.rows("SELECT extract(epoch FROM clock_timestamp())::float8")[0][0])
 
-    def lease(self, wanted: int) -> Lease:
-        """Take at most so many slots.
+    def lease(self, wanted: int, lead: float = LEAD) -> Lease:
+        """Take at most so many slots, none of which is less than `lead` seconds away.
 
         Raises:
             UnusableRun: there is no such fleet.
             OutOfReach: the database cannot be reached, and the slots are lost if they were taken.
         """
-        values = {"wanted": wanted, "ahead": AHEAD, "lead": LEAD, "spacing": SPACING, "probing": PROBING}
+        values = {"wanted": wanted, "ahead": max(AHEAD, lead), "lead": lead, "spacing": SPACING, "probing": PROBING}
         row = self._db.row(_LEASE, {"fleet": self._fleet, **values})
         if row is None:
             raise UnusableRun(f"There is no fleet {self._fleet} at {shown(self._db.address)}.")

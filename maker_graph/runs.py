@@ -94,7 +94,7 @@ class DecidedStep:
 
 
 class Solving(TypedDict, total=False):
-    """How a run is gone on with; everything may be another each time.
+    """How a run goes on. Each of these settings may differ from one session to the next.
 
     Attributes:
         answer: a person's reply to the step that waits for one, as a model would give it.

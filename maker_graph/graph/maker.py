@@ -38,6 +38,7 @@ from maker_graph.core.task import Checks, Predicts, Skippable, Verifies
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.cascade import Rung
+from maker_graph.graph.committing import commit_node
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
 from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, with_items
@@ -60,6 +61,10 @@ from maker_graph.models.sampler import Sampler
 
 MOST_STEPS = 10_000_000
 """Steps after which a task is stopped, for it may go round in circles, if neither it nor the caller says how many there are."""
+
+
+NO_MORE_RUNGS = 1_000_000
+"""The rung of a step that has come to its end, and is asked of a person again: no rung is beyond it."""
 
 
 class MakerInput(TypedDict):
@@ -148,8 +153,8 @@ def create_maker(
         cascade: in place of all from `model` to `ladder`: rungs, the first included, each a model and a `Voting` of its own.
             What one rung does not decide goes to the next; what none decides, to `on_undecided`.
         lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
-            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision. By
-            default it is 1; of independent items as many as `max_concurrency` allows are in flight, or 32, and nothing is
+            `max_concurrency`. It makes a task faster, and draws some samples that are then dropped. It changes no decision. By
+            default it is 1. Of independent items as many are in flight as `max_concurrency` allows, or 32, and nothing is
             drafted.
         draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
         draft_calls: how its requests are made, where not as those of the votes.
@@ -167,7 +172,7 @@ def create_maker(
         calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
         context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
-        trust_checkpoints: compile also with a checkpointer that runs what its database says; see `serializer.py`.
+        trust_checkpoints: compile also with a checkpointer that may run code from its database; see `serializer.py`.
 
     Raises:
         UsageError: a setting is wrong, or the task lacks a function of the contract.
@@ -371,7 +376,7 @@ def _climbed(log: Log | None, step: int) -> dict[str, Any]:
     if climb is None:
         return {}
     if climb.question is not None:
-        return {"rung": rung_of(climb.question["by"]), "tried": list(climb.tried), "decision": dict(climb.question)}
+        return {"rung": NO_MORE_RUNGS, "tried": list(climb.tried), "decision": dict(climb.question)}
     return {"rung": 1 + rung_of(climb.tried[-1]["by"]), "tried": list(climb.tried)}
 
 
@@ -414,18 +419,19 @@ def _commit(machine: Machine, log: Log | None, *, checked: bool, varied: bool) -
             decision = {**decision, "part": machine.task.at(at["state"]).name}
         return Committed(decision, at, machine.advance(at, decision))
 
-    def commit(values: MakerState) -> dict[str, Any]:
+    def steps_of(values: MakerState) -> list[Committed]:
         steps = [step(values, after_trying(values["tried"], cast("Decision", values["decision"])))]
         for later in values["ahead"]:
             at = steps[-1].after
             if at["done"] or not asks_the_same(machine.task, later["state"], at["state"], checked=checked, varied=varied):
                 break
             steps.append(step(at, cast("Decision", later["decision"])))
-        if log is not None:
-            log.append(steps)
+        return steps
+
+    def after(_: MakerState, steps: Sequence[Committed]) -> dict[str, Any]:
         return {**steps[-1].after, "rung": 0, "tried": [], "ahead": [], "decision": {}}
 
-    return Node(commit)
+    return commit_node(log, steps_of, after)
 
 
 def _drafter(task: Guarded, ahead: "Ahead", model: Models, seed: int | None, calls: Calls | None) -> Drafter:
@@ -516,8 +522,8 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
         """Return the compiled graph; see `StateGraph.compile`.
 
         Raises:
-            UsageError: the checkpointer runs what its database says. The compiled graph raises it too, when it is a part of a
-                graph with such a checkpointer.
+            UsageError: the checkpointer may run code from its database. The compiled graph raises it too, when it is a part of
+                a graph with such a checkpointer.
         """
         if not self._trusting:
             refuse_permissive(checkpointer)

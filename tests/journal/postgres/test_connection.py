@@ -85,7 +85,7 @@ def test_no_error_of_the_database_shows_a_password(postgres: Postgres) -> None:
     missing = f"postgresql://postgres:{CANARY}@127.0.0.1:{postgres.port}/none?password={CANARY}"
     nobody = f"postgresql://postgres:{CANARY}@127.0.0.1:1/postgres?password={CANARY}"
     for address in (refused, missing, nobody):
-        with pytest.raises(OutOfReach, match="cannot be reached") as caught, closing(Connection(address)) as connection:
+        with pytest.raises((OutOfReach, UsageError), match="cannot be") as caught, closing(Connection(address)) as connection:
             connection.rows("SELECT 1")
         assert CANARY not in "".join(traceback.format_exception(caught.value))
 
@@ -163,7 +163,7 @@ def test_a_server_that_is_killed_and_started_again_is_reached_again(new_postgres
         connection.prepare()
         server.kill()
         for _ in range(2):
-            with pytest.raises(OutOfReach, match="when it can be, resume"):
+            with pytest.raises(OutOfReach, match="cannot be reached"):
                 connection.rows("SELECT 1")
         server.start()
         connection.see_tables()

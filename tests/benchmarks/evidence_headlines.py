@@ -170,8 +170,17 @@ def items(found: Any) -> str:
 
 def slices(found: Any) -> str:
     """Return how long it takes to cut a table, and to open a slice of it."""
-    cut, one = (found["csv"][way]["seconds"] for way in ("cut", "slice"))
-    return f"A CSV table of {found['rows']:,} rows is cut in {cut:g} s, and one slice of it is opened in {one:g} s."
+    cut, one = (found["csv"][way]["cpu_seconds"] for way in ("cut", "slice"))
+    return f"To cut a CSV table of {found['rows']:,} rows takes {cut:g} s of one core, and to open one slice of it takes {one:g} s."
+
+
+def sealing(found: Any) -> str:
+    """Return how long it takes to seal a fleet."""
+    wrong = found["wrong_missing_or_displaced_rows"]
+    return (
+        f"To seal {found['rows']:,} items takes {found['cpu_seconds_results']:g} s of one core and {found['memory_mb']:g} MB. Of the "
+        f"rows, {wrong or 'none'} are wrong, missing or in another place."
+    )
 
 
 def watch(found: Any) -> str:

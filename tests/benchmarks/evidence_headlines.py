@@ -171,16 +171,15 @@ def items(found: Any) -> str:
 def slices(found: Any) -> str:
     """Return how long it takes to cut a table, and to open a slice of it."""
     cut, one = (found["csv"][way]["cpu_seconds"] for way in ("cut", "slice"))
-    return f"To cut a CSV table of {found['rows']:,} rows takes {cut:g} s of one core, and to open one slice of it takes {one:g} s."
+    rows = f"{found['rows']:,} rows"
+    return f"To cut a CSV table of {rows} takes {cut:g} s of one core, and to open one slice of it takes {one:g} s."
 
 
 def sealing(found: Any) -> str:
     """Return how long it takes to seal a fleet."""
-    wrong = found["wrong_missing_or_displaced_rows"]
-    return (
-        f"To seal {found['rows']:,} items takes {found['cpu_seconds_results']:g} s of one core and {found['memory_mb']:g} MB. Of the "
-        f"rows, {wrong or 'none'} are wrong, missing or in another place."
-    )
+    wrong, seconds = found["wrong_missing_or_displaced_rows"] or "none", found["cpu_seconds_results"]
+    taken = f"To seal {found['rows']:,} items takes {seconds:g} s of one core and {found['memory_mb']:g} MB."
+    return f"{taken} Of the rows, {wrong} are wrong, missing or in another place."
 
 
 def watch(found: Any) -> str:

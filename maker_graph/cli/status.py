@@ -1,11 +1,13 @@
 """`maker-graph verify` and `status`: what can be said of a run without a model."""
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, OwnTask, RunName, Trust, opened_run
+from maker_graph.cli.options import AsJson, InJournal, OwnTask, RunName, Trust, opened_run
 
 
 @app.command("verify", epilog="Example:\n\n  maker-graph verify hanoi-20260101-120000-000000")
-def verify_command(run: RunName, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False) -> Ending:
+def verify_command(
+    run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False
+) -> Ending:
     """Replay a run's journal by the task's rules alone, without a model, and say what it is worth.
 
     Proved: every answer keeps the rules and the goal is reached. Right: every answer is the one that the task knows to be
@@ -16,7 +18,7 @@ def verify_command(run: RunName, task: OwnTask = None, trust: Trust = False, as_
     """
     from maker_graph.cli.summary import ending_of, print_summary, summarized
 
-    with opened_run(run, task=task, trust=trust) as opened:
+    with opened_run(run, journal, task=task, trust=trust) as opened:
         _ = opened.task  # without it nothing can be replayed
         result = summarized(opened, quiet=as_json)
     print_summary(result, quiet=as_json)
@@ -24,14 +26,16 @@ def verify_command(run: RunName, task: OwnTask = None, trust: Trust = False, as_
 
 
 @app.command("status", epilog="Example:\n\n  maker-graph status hanoi-20260101-120000-000000 --json")
-def status_command(run: RunName, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False) -> Ending:
+def status_command(
+    run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, as_json: AsJson = False
+) -> Ending:
     """Say where a run stands.
 
     A task of your own is code, which looking does not import: without --task or --trust nothing is replayed.
     """
     from maker_graph.cli.summary import print_summary, summarized
 
-    with opened_run(run, task=task, trust=trust) as opened:
+    with opened_run(run, journal, task=task, trust=trust) as opened:
         result = summarized(opened, quiet=as_json)
     print_summary(result, quiet=as_json)
     return Ending(result=result)

@@ -1,9 +1,11 @@
 """A connection to the database of journals: made again when it was lost, and what its errors mean for a run."""
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.extras import need_extra
@@ -38,6 +40,19 @@ all that was committed before it: its conditions keep owners apart."""
 _THERE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'maker_graph' AND tablename = 'form'"
 """Whether the tables are there: read from the catalogue; to_regclass may remember for a whole transaction what was not."""
 
+_WRONG = {
+    'database "': "create the database, or give another address",
+    "authentication failed": "give the right user and password",
+    "no password supplied": "give a password, in the address, in PGPASSWORD or in ~/.pgpass",
+    'role "': "give the right user, in the address",
+    "no pg_hba.conf entry": "give another user or address, or let the server take this one",
+    "server does not support SSL": "leave out sslmode, or let the server take TLS",
+    "failed to resolve host": "give the right host",
+    "could not translate host name": "give the right host",
+}
+"""What to do about an address that is wrong, by what Postgres, or its client, says when a first connection is refused. Where
+there was one before, the address is right, and the network or the server is not."""
+
 _LOCK = 5_061_776_170_231
 """Of who makes the tables; the number means nothing."""
 
@@ -70,6 +85,18 @@ def shown(address: str) -> str:
     return f"{scheme}://{user}{'@' if user else ''}{hosts}{database}"
 
 
+def without_password(address: str) -> str:
+    """Return an address that leads to the same database, for who has the password.
+
+    >>> without_password("postgresql://me:secret@db.example/runs?sslmode=require&password=secret")
+    'postgresql://me@db.example/runs?sslmode=require'
+    """
+    found = _ADDRESS.fullmatch(address)
+    said = "" if found is None else found[5] or ""
+    asked = [(name, value) for name, value in parse_qsl(said[1:]) if "password" not in name]
+    return shown(address) + (f"?{urlencode(asked)}" if asked else "")
+
+
 class Connection:
     """A connection that is made when it is first used, and again after it was lost; each statement is a transaction.
 
@@ -91,6 +118,8 @@ class Connection:
         self._connection: psycopg.Connection[Any] | None = None
         self._prepares = True
         self._within = False
+        self._was_there = False
+        self._using = threading.RLock()
 
     def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Return what a statement gives that may be done twice: it is done again if the connection was lost.
@@ -119,7 +148,7 @@ class Connection:
             OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether the statement was done.
         """
         prepare = None if self._prepares and not self._within else False  # None: psycopg prepares what is done often
-        with self._errors():
+        with self._using, self._errors():
             return self._open().execute(statement, values, prepare=prepare, binary=True).fetchall()
 
     @contextmanager
@@ -129,7 +158,7 @@ class Connection:
         Raises:
             OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether it was done.
         """
-        with self._errors(), self._open().transaction():
+        with self._using, self._errors(), self._open().transaction():
             self._within = True
             try:
                 yield
@@ -143,7 +172,7 @@ class Connection:
             UsageError: the database is none of UTF-8.
             UnusableRun: a newer maker_graph made them.
         """
-        with self._errors():
+        with self._using, self._errors():
             db = self._open()
             if self._form(db) is not None:
                 return
@@ -161,15 +190,19 @@ class Connection:
         Raises:
             UnusableRun: there are none, or a newer maker_graph made them.
         """
-        with self._errors():
+        with self._using, self._errors():
             if self._form(self._open()) is None:
                 raise UnusableRun(f"There is no journal at {shown(self.address)}: maker-graph run --journal makes one.")
 
     def close(self) -> None:
         """Close it; it is opened again if it is used again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with self._using:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _form(self, db: "psycopg.Connection[Any]") -> int | None:
         if db.execute(_THERE).fetchone() is None:
@@ -188,6 +221,7 @@ class Connection:
         if self._connection is None:
             self._connection = psycopg.connect(self._how, autocommit=True)
             self._connection.execute(_SESSION)
+            self._was_there = True
         return self._connection
 
     @contextmanager
@@ -203,7 +237,7 @@ class Connection:
             lost = self._connection is None or self._connection.closed or self._connection.broken or unprepared
             if lost or isinstance(error, psycopg.InterfaceError):
                 with suppress(psycopg.Error):
-                    self.close()
+                    self._let_go()
                 self._connection = None
             raise self._meant(error, lost=lost) from error
 
@@ -216,8 +250,11 @@ class Connection:
             return LimitReached(f"The journal at {where} cannot be written ({why}): make room, or give access, and resume.")
         if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
             return UnusableRun(f"There is no journal at {where}: maker-graph run --journal makes one.")
+        wrong = None if self._was_there else next((text for text in _WRONG if text in why), None)
+        if wrong is not None:
+            return UsageError(f"The journal at {where} cannot be used ({why}): {_WRONG[wrong]}.")
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
-            return OutOfReach(f"The journal at {where} cannot be reached ({why}): when it can be, resume.")
+            return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")
 
 
@@ -238,3 +275,14 @@ def _conninfo(address: str) -> str:
             "and what follows ? must be what Postgres knows, like sslmode=require."
         ) from None
     return make_conninfo("", **{**_UNLESS_SAID, **said, "client_encoding": "utf8"})
+
+
+class StandingConnection(Connection):
+    """A connection that several use in turn: it stays open when one of them closes it."""
+
+    def close(self) -> None:
+        """Leave it open for the others."""
+
+    def end(self) -> None:
+        """Close it; it is opened again if it is used again."""
+        self._let_go()

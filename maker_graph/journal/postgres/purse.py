@@ -4,7 +4,7 @@
 - What a run was granted is never less than what it has spent, reserved and left unsettled. What its owner books beyond that is
   charged to the purse in the statement that books it, whatever the limits say: calls that cost more than was estimated.
 - `calls` and `cost` of the fleet are the sums of what its runs were granted: the purse is never below what was really called.
-- What was granted and not used goes back when somebody says how the run ended (`ENDED`), whoever took it.
+- What was granted and not used goes back when somebody says how the run ended (`SAY`), whoever took it.
 
 Nobody but its owner changes what is left of the grant of a run. A statement locks the row of the run before that of the fleet.
 """
@@ -49,7 +49,7 @@ FROM mine, paid WHERE r.number = mine.number RETURNING {STANDING}
 """Take `calls`, `cost` and some more from the purse for this run, or what is left; nothing if that is less than the least. One
 that arrives late, when the run is done, takes nothing: nobody would give it back."""
 
-ENDED = f"""
+SAY = f"""
 WITH mine AS (
   SELECT r.number, r.fleet,
     greatest(0, r.granted_calls - ceil(r.spent[3] + r.reserved[2] + r.unsettled[2])::bigint) AS calls,

@@ -47,6 +47,7 @@ CREATE TABLE maker_graph.runs (
   state text NOT NULL DEFAULT 'open',
   said text,
   owner text NOT NULL DEFAULT '',
+  lease double precision NOT NULL DEFAULT 15,
   beat timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 50);
 CREATE INDEX ON maker_graph.runs (fleet, place);
 CREATE TABLE maker_graph.steps (
@@ -112,7 +113,8 @@ IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
 
 CLAIM = f"""
 WITH won AS (
-  UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, state = 'at work',
+  UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s,
+    state = 'at work', said = NULL,
     spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED},
     serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
   WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {STANDING}),
@@ -231,3 +233,48 @@ INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, origin, head, 
 VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(origin)s, %(origin)s, %(spent)s::float8[])
 ON CONFLICT (name) DO NOTHING RETURNING number
 """
+
+SESSION = """
+SELECT said, state IN ('at work', 'waits') AND clock_timestamp() - beat < make_interval(secs => lease)
+FROM maker_graph.runs WHERE name = %(name)s
+"""
+"""What the last session said, and whether its process lives: as long as it is heard of before its lease ends."""
+
+_RUN = "(SELECT number FROM maker_graph.runs WHERE name = %(name)s)"
+
+_STAMP = """r.name, extract(epoch FROM r.beat)::float8, r.number, r.epoch, r.serial, r.state, md5(coalesce(r.said, '')),
+  (SELECT md5(string_agg(a.left_at::text || a.answer, ' ' ORDER BY a.step)) FROM maker_graph.answers AS a
+    WHERE a.run = r.number)"""
+
+STAMP = f"SELECT {_STAMP} FROM maker_graph.runs AS r WHERE r.name = %(name)s"
+"""What of a run is another one as soon as anything of it has changed; before it, the name and when it was last heard of."""
+
+STAMPS = f"SELECT {_STAMP} FROM maker_graph.runs AS r ORDER BY r.beat DESC, r.number DESC LIMIT %(most)s"
+
+HOW_MANY = "SELECT count(*) FROM maker_graph.runs"
+
+KEEP_REPLIES = f"""
+INSERT INTO maker_graph.replies (run, step, replies)
+SELECT {_RUN}, u.step, u.replies FROM unnest(%(steps)s::bigint[], %(replies)s::text[]) AS u (step, replies)
+ON CONFLICT (run, step) DO UPDATE SET replies = excluded.replies RETURNING 1
+"""
+
+REPLIES = f"SELECT step, replies FROM maker_graph.replies WHERE run = {_RUN} AND step = ANY(%(steps)s::bigint[])"
+
+LEAVE_ANSWER = """
+INSERT INTO maker_graph.answers (run, step, answer) SELECT number, %(step)s, %(answer)s FROM maker_graph.runs
+WHERE name = %(name)s
+ON CONFLICT (run, step) DO UPDATE SET answer = excluded.answer, left_at = clock_timestamp() RETURNING 1
+"""
+
+ANSWERS = f"""
+SELECT step::text || ' ' || left_at::text, answer FROM maker_graph.answers WHERE run = {_RUN}
+ORDER BY step LIMIT %(most)s
+"""
+"""The answers that people have left, each with its key: the step and when it was left."""
+
+_THIS = f"run = {_RUN} AND step::text || ' ' || left_at::text = %(key)s"
+
+REMOVE_ANSWER = f"DELETE FROM maker_graph.answers WHERE {_THIS} RETURNING 1"
+
+REFUSE_ANSWER = f"UPDATE maker_graph.answers SET answer = %(answer)s WHERE {_THIS} RETURNING 1"

@@ -1,10 +1,11 @@
 """A connection to the database of journals: made again when it was lost, and what its errors mean for a run."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.extras import need_extra
@@ -13,7 +14,9 @@ from maker_graph.journal.postgres.schema import FORM, TABLES
 if TYPE_CHECKING:
     import psycopg
 
-SCHEMES = ("postgresql", "postgres")
+_HOST = r"(?:[\w.%~-]*|\[[\da-fA-F:.%]+\])(?::\d*)?"
+_ADDRESS = re.compile(rf"(postgres(?:ql)?)://(?:([^@/?#\s]*)@)?({_HOST}(?:,{_HOST})*)(/[^?#\s]*)?(\?\S*)?", re.ASCII)
+"""Of an address: scheme, user and password, hosts with their ports, database, and what else is asked for."""
 
 _UNLESS_SAID = {
     "application_name": "maker-graph",
@@ -25,6 +28,17 @@ _UNLESS_SAID = {
 }
 """How a connection is made, unless the address says otherwise, and how long it is waited for (seconds; the last is in
 milliseconds). Without these a machine that is cut off waits for a quarter of an hour."""
+
+_SESSION = """
+SELECT set_config(name, CASE name WHEN 'synchronous_commit' THEN 'on' ELSE 'read committed' END, false)
+FROM pg_catalog.pg_settings WHERE source <> 'client' AND (
+  name = 'synchronous_commit' AND setting = 'off' OR name = 'default_transaction_isolation' AND setting <> 'read committed')
+"""
+"""A commit waits for the disk, also where a database or a role is set up not to; an address may ask for that. A statement sees
+all that was committed before it: its conditions keep owners apart."""
+
+_THERE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'maker_graph' AND tablename = 'form'"
+"""Whether the tables are there: read from the catalogue; to_regclass may remember for a whole transaction what was not."""
 
 _WRONG = {
     'database "': "create the database, or give another address",
@@ -47,24 +61,14 @@ def see_address(address: str) -> str:
     """Return the address of a database of journals.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is none. What it says is not repeated, for a part of it may be a password.
     """
-    from psycopg import ProgrammingError  # noqa: PLC0415  an extra
-    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
-
-    try:
-        found = urlsplit(address)
-        _ = found.port
-        conninfo_to_dict(address if found.scheme in SCHEMES else "")
-    except (ValueError, ProgrammingError):
-        raise UsageError(  # what is wrong with it may be a part of the password
-            "The address of the journal cannot be read: give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, in which other "
-            "characters of a name or a password than letters and digits are written as %XX, and nothing that Postgres does not "
-            "know."
-        ) from None
-    if found.scheme in SCHEMES:
-        return address
-    raise UsageError(f"A journal is at an address like postgresql://HOST/DATABASE, not at {shown(address)!r}.")
+    if _ADDRESS.fullmatch(address) is None:
+        raise UsageError(
+            "The address of the journal cannot be read: give postgresql://USER@HOST:PORT/DATABASE. In user and password stand "
+            "%40 for @, %3A for :, %2F for /."
+        )
+    return address
 
 
 def shown(address: str) -> str:
@@ -73,13 +77,12 @@ def shown(address: str) -> str:
     >>> shown("postgresql://me:secret@db.example:5433/runs?sslmode=require")
     'postgresql://me@db.example:5433/runs'
     """
-    try:
-        found = urlsplit(address)
-    except ValueError:
-        return "?"
-    user, _, where = found.netloc.rpartition("@")
-    named = f"{user.partition(':')[0]}@{where}" if user else where
-    return f"{found.scheme}://{named}{found.path}"
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return "an address that cannot be read"
+    scheme, who, hosts, database, _ = found.groups(default="")
+    user = who.partition(":")[0]
+    return f"{scheme}://{user}{'@' if user else ''}{hosts}{database}"
 
 
 def without_password(address: str) -> str:
@@ -88,7 +91,9 @@ def without_password(address: str) -> str:
     >>> without_password("postgresql://me:secret@db.example/runs?sslmode=require&password=secret")
     'postgresql://me@db.example/runs?sslmode=require'
     """
-    asked = [(name, value) for name, value in parse_qsl(urlsplit(address).query) if "password" not in name]
+    found = _ADDRESS.fullmatch(address)
+    said = "" if found is None else found[5] or ""
+    asked = [(name, value) for name, value in parse_qsl(said[1:]) if "password" not in name]
     return shown(address) + (f"?{urlencode(asked)}" if asked else "")
 
 
@@ -109,7 +114,10 @@ class Connection:
         """
         need_extra("fleet", "A journal in Postgres", "psycopg")
         self.address = see_address(address)
+        self._how = _conninfo(self.address)
         self._connection: psycopg.Connection[Any] | None = None
+        self._prepares = True
+        self._within = False
         self._was_there = False
         self._using = threading.RLock()
 
@@ -124,6 +132,8 @@ class Connection:
         try:
             return self.once(statement, values)
         except OutOfReach:
+            if self._within:
+                raise
             return self.once(statement, values)
 
     def row(self, statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
@@ -137,14 +147,23 @@ class Connection:
         Raises:
             OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether the statement was done.
         """
+        prepare = None if self._prepares and not self._within else False  # None: psycopg prepares what is done often
         with self._using, self._errors():
-            return self._open().execute(statement, values).fetchall()
+            return self._open().execute(statement, values, prepare=prepare, binary=True).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all that is done within at once, or nothing of it."""
+        """Do all that is done within at once, or nothing of it.
+
+        Raises:
+            OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether it was done.
+        """
         with self._using, self._errors(), self._open().transaction():
-            yield
+            self._within = True
+            try:
+                yield
+            finally:
+                self._within = False
 
     def prepare(self) -> None:
         """Make the tables, if they are not there; many may do so at once.
@@ -186,8 +205,7 @@ class Connection:
                 self._connection = None
 
     def _form(self, db: "psycopg.Connection[Any]") -> int | None:
-        (there,) = db.execute("SELECT to_regclass('maker_graph.form') IS NOT NULL").fetchone() or (False,)
-        if not there:
+        if db.execute(_THERE).fetchone() is None:
             return None
         row = db.execute("SELECT form FROM maker_graph.form").fetchone()
         form = 0 if row is None else int(row[0])
@@ -199,12 +217,10 @@ class Connection:
 
     def _open(self) -> "psycopg.Connection[Any]":
         import psycopg  # noqa: PLC0415  an extra
-        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
 
         if self._connection is None:
-            said = conninfo_to_dict(self.address)
-            more = {name: value for name, value in _UNLESS_SAID.items() if name not in said}
-            self._connection = psycopg.connect(make_conninfo(self.address, **more), autocommit=True)
+            self._connection = psycopg.connect(self._how, autocommit=True)
+            self._connection.execute(_SESSION)
             self._was_there = True
         return self._connection
 
@@ -216,7 +232,9 @@ class Connection:
         try:
             yield
         except psycopg.Error as error:
-            lost = self._connection is None or self._connection.closed or self._connection.broken
+            unprepared = isinstance(error, psycopg.errors.InvalidSqlStatementName | psycopg.errors.DuplicatePreparedStatement)
+            self._prepares = self._prepares and not unprepared
+            lost = self._connection is None or self._connection.closed or self._connection.broken or unprepared
             if lost or isinstance(error, psycopg.InterfaceError):
                 with suppress(psycopg.Error):
                     self._let_go()
@@ -226,7 +244,7 @@ class Connection:
     def _meant(self, error: "psycopg.Error", *, lost: bool) -> Exception:
         from psycopg import errors  # noqa: PLC0415
 
-        where, why = shown(self.address), str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        where, why = shown(self.address), str(error).strip().partition("\n")[0] or type(error).__name__
         full = (errors.DiskFull, errors.OutOfMemory, errors.ReadOnlySqlTransaction, errors.InsufficientPrivilege)
         if isinstance(error, full):
             return LimitReached(f"The journal at {where} cannot be written ({why}): make room, or give access, and resume.")
@@ -238,6 +256,25 @@ class Connection:
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
             return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")
+
+
+def _conninfo(address: str) -> str:
+    """Return how a connection is made.
+
+    Raises:
+        UsageError: the address cannot be read.
+    """
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
+
+    try:
+        said = conninfo_to_dict(address)
+    except ProgrammingError:
+        raise UsageError(
+            f"The address of the journal at {shown(address)} cannot be read: in user and password stand %40 for @, %25 for %, "
+            "and what follows ? must be what Postgres knows, like sslmode=require."
+        ) from None
+    return make_conninfo("", **{**_UNLESS_SAID, **said, "client_encoding": "utf8"})
 
 
 class StandingConnection(Connection):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +23,7 @@ from langsmith.utils import get_env_var
 from typer.testing import CliRunner
 
 from maker_graph.cli import app
+from tests.postgres import Postgres, server
 from tests.services import see_to
 from tests.survival.harness import Children
 
@@ -57,6 +58,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole and getattr(config.option, "numprocesses", 0) is None and not hasattr(config, "workerinput"):
         config.option.numprocesses = min(os.cpu_count() or 1, MOST_PROCESSES)
         config.option.dist = "loadgroup"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what asks for a fixture of Postgres as in need of that service."""
+    if {"postgres", "database", "new_postgres"}.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.service("postgres"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -172,6 +180,27 @@ def children() -> Iterator[Children]:
     server = Children()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Return a Postgres that the tests of this process share: it is neither stopped nor set up otherwise."""
+    with server() as found:
+        yield found
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """Return the address of an empty database in that Postgres."""
+    with postgres.database() as address:
+        yield address
+
+
+@pytest.fixture
+def new_postgres() -> Iterator[Callable[..., Postgres]]:
+    """Return what starts a Postgres of the test's own, with its own settings: it may be stopped, killed and started again."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(server(**settings))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Services that a few tests need and that no Python package brings: `@pytest.mark.service("chromium")`.
+"""Services that some tests need and that are no Python modules: `@pytest.mark.service("chromium")`.
 
 Where one is missing its tests are skipped, and say how to get it. Where STRICT_SERVICES is set, as `.ci/run` does, they fail.
 """
@@ -9,12 +9,18 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.postgres import programs
+
 
 def _chromium() -> str | None:
     return None if shutil.which("chromium") else "there is no Chromium here: apt-get install -y chromium"
 
 
-SERVICES: dict[str, Callable[[], str | None]] = {"chromium": _chromium}
+def _postgres() -> str | None:
+    return None if programs() else "there is no Postgres here: pip install -e '.[dev]', or apt-get install -y postgresql"
+
+
+SERVICES: dict[str, Callable[[], str | None]] = {"chromium": _chromium, "postgres": _postgres}
 """What each service lacks on this machine; None if it is there."""
 
 

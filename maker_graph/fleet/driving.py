@@ -1,0 +1,101 @@
+"""One run of a fleet is gone on with, by whoever an engine gives it to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, PartFailed, ProviderFailure, TakenOver, Undecided
+from maker_graph.runs import Run
+
+LEASE = 15.0
+"""Seconds for which a worker may be silent before another one takes its runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """How a worker goes on with runs: plain data, which an engine may hand to another process.
+
+    Attributes:
+        address: of the journal.
+        fleet: its name.
+        lease: seconds for which it may be silent before another one takes its runs.
+        task: the name of the fleet's task, if that is code of the user's own which is to be imported.
+        trust: import the task by the name that stands in the journal.
+        concurrency: samples in flight at once, of each run; None is no limit.
+        timeout: seconds after which a request is given up and made again; "auto" follows what replies take.
+        patience: seconds for which an outage of the provider is waited out.
+        batch: ask for the samples of a round in one request, where a model takes that.
+        probe: ask a real model three small questions before the first step of each run.
+    """
+
+    address: str
+    fleet: str
+    lease: float = LEASE
+    task: str | None = None
+    trust: bool = False
+    concurrency: int | None = None
+    timeout: float | Literal["auto"] = "auto"
+    patience: float = 3600.0
+    batch: bool = False
+    probe: bool = True
+
+
+async def drive(name: str, how: Driving, warn: Callable[[str], None] = lambda _: None) -> None:
+    """Go on with a run to its end, whoever had it before, unless another worker takes it.
+
+    Returns also when the run waits for a person, a cure or a higher limit: its state in the journal says so.
+
+    Args:
+        name: of the run.
+        how: the fleet, and how its runs are gone on with.
+        warn: told what went wrong without stopping the worker.
+
+    Raises:
+        UsageError: this machine lacks what the run needs: a file, a key, the code of its task.
+        ProviderFailure: the provider refuses this worker, whatever is asked.
+        OlderJournal: this machine knows of more than the journal.
+    """
+    with _opened(name, how) as run:
+        try:
+            await run.drive(
+                concurrency=how.concurrency,
+                timeout=how.timeout,
+                patience=how.patience,
+                batch=how.batch,
+                probe=how.probe,
+                warn=warn,
+            )
+        except TakenOver:
+            return
+        except (Undecided, LimitReached, PartFailed) as error:
+            warn(str(error))
+
+
+@contextmanager
+def _opened(name: str, how: Driving) -> Iterator[Run]:
+    """Interim."""
+    import tempfile
+    from contextlib import ExitStack
+    from pathlib import Path
+    from maker_graph.journal.postgres.connection import Connection
+    from maker_graph.journal.postgres.journal import PostgresJournal, find
+    from maker_graph.run import directory as directories
+    from maker_graph.run.settings import read_settings
+
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        db = Connection(how.address)
+        found = find(db, name)
+        settings = read_settings(found.settings, name)
+        place = Path(folder) / name
+        place.mkdir()
+        journal = PostgresJournal(db, name, found, settings.origin())
+        stack.callback(journal.close)
+        run = Run(directories.Run(place, settings, journal, None), stack)
+        run._opened.load()
+        try:
+            yield run
+        except BaseException:
+            journal.ended("interrupted")
+            raise
+        journal.ended("done")

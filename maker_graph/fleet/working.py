@@ -119,7 +119,7 @@ class _Worker:
         now = await asyncio.to_thread(standing, self._fleet)
         async with self._alone() as alone:
             if alone:
-                runs = await asyncio.to_thread(self._fleet.open_runs, self._how.lease, AHEAD)
+                runs = await asyncio.to_thread(self._fleet.open_runs, AHEAD)
                 await self._engine.submit(runs, set(now.living))
         return now
 

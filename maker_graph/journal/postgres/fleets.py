@@ -146,9 +146,9 @@ class Fleet:
         """Return its runs by state."""
         return [StateOfRuns(*row) for row in self._db.rows(_BY_STATE, {"fleet": self.name})]
 
-    def open_runs(self, lease: float, most: int) -> list[str]:
-        """Return the first runs that are to be gone on with and of whose owner nothing was heard for `lease` seconds."""
-        values = {"fleet": self.name, "lease": lease, "states": list(GOES_ON), "most": most}
+    def open_runs(self, most: int) -> list[str]:
+        """Return at most so many of the runs that are to be gone on with and have no owner that lives, in order."""
+        values = {"fleet": self.name, "states": list(GOES_ON), "most": most}
         return [name for (name,) in self._db.rows(_OPEN, values)]
 
     def waiting(self, most: int) -> list[Waiting]:
@@ -208,7 +208,7 @@ FROM maker_graph.runs WHERE fleet = %(fleet)s GROUP BY state ORDER BY state
 
 _OPEN = """
 SELECT name FROM maker_graph.runs WHERE fleet = %(fleet)s AND state = ANY(%(states)s)
-  AND (state <> 'at work' OR beat < clock_timestamp() - make_interval(secs => %(lease)s))
+  AND (state <> 'at work' OR beat < clock_timestamp() - make_interval(secs => lease))
 ORDER BY place LIMIT %(most)s
 """
 

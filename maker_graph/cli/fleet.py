@@ -1,0 +1,331 @@
+"""`maker-graph submit`, `work` and `seal`: many runs on many machines."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, app
+from maker_graph.cli.options import (
+    AsJson,
+    Batch,
+    CalibrationFrom,
+    CascadeFrom,
+    Check,
+    Concurrency,
+    Disks,
+    DraftModel,
+    EmitBy,
+    Escalate,
+    Lead,
+    LookaheadOption,
+    MaxMinutes,
+    MaxSamples,
+    MaxSteps,
+    MaxTokens,
+    OnDoubtOption,
+    OwnPrice,
+    OwnTask,
+    Patience,
+    Probe,
+    Quiet,
+    Rephrase,
+    RetryTemperature,
+    Seed,
+    Sets,
+    Source,
+    StopAt,
+    Structured,
+    StuckAfter,
+    Target,
+    TaskName,
+    TemperatureOption,
+    Timeout,
+    Trust,
+    Variants,
+    VotersModel,
+    Within,
+    parse_lookahead,
+    parse_on_doubt,
+    task_named,
+    voted_of,
+)
+from maker_graph.cli.output import console, facts, put, say, show, tell
+from maker_graph.cli.process import until_signal
+from maker_graph.cli.task_command import TaskCommand
+from maker_graph.core.characters import visible
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
+from maker_graph.errors import LimitReached, PartFailed, Undecided, UsageError
+from maker_graph.models.names import PATIENCE
+from maker_graph.statistics.forecast import TARGET
+
+if TYPE_CHECKING:
+    from maker_graph.fleet.standing import Standing
+    from maker_graph.fleet.submitting import NewRun, Submitted
+    from maker_graph.run.settings import Settings
+    from maker_graph.tasks.loading import LoadedTask
+
+JournalAt = Annotated[
+    str | None,
+    typer.Option("--journal", metavar="URL", envvar="MAKER_GRAPH_JOURNAL", help="The journal: postgresql://HOST/DATABASE."),
+]
+
+FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the fleet.")]
+
+_OF_A_RUN = {
+    *("model", "k", "within", "cascade", "calibration", "target", "temperature", "max_tokens", "max_samples", "stuck_after"),
+    *("seed", "check", "variants", "stop", "structured", "emit", "retry_temperature", "rephrase", "escalate"),
+    *("max_minutes", "max_steps", "price", "lookahead", "draft_model", "on_doubt"),
+}
+"""What a line of --runs may say beside its task, by the names of `Run.create`."""
+
+
+@app.command(
+    "submit",
+    cls=TaskCommand,
+    epilog="Examples:\n\n  maker-graph submit records --input rows.csv --shards 40 --fleet rows --model openai:gpt-4.1-nano "
+    "--k 2 --max-cost 5 --journal postgresql://db/runs\n\n"
+    "  maker-graph submit hanoi --disks 8 --runs seeds.jsonl --fleet towers --journal postgresql://db/runs",
+)
+def submit_command(
+    ctx: typer.Context,
+    task: TaskName,
+    fleet: Annotated[str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet; its runs are NAME-00000, ...")],
+    shards: Annotated[
+        int | None, typer.Option("--shards", help="Cut a task of independent items into so many runs.", min=1)
+    ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            "--runs",
+            metavar="FILE",
+            help='In place of --shards: JSON Lines, a run each, with what is another than said here, such as {"seed": 7}; the '
+            'options of its task stand in "set".',
+        ),
+    ] = None,
+    disks: Disks = None,
+    source: Source = None,
+    sets: Sets = None,
+    model: VotersModel = None,
+    k: Lead = "auto",
+    within: Within = None,
+    cascade: CascadeFrom = None,
+    target: Target = TARGET,
+    calibration: CalibrationFrom = None,
+    temperature: TemperatureOption = "auto",
+    max_tokens: MaxTokens = None,
+    max_samples: MaxSamples = MAX_SAMPLES,
+    stuck_after: StuckAfter = STUCK_AFTER,
+    retry_temperature: RetryTemperature = "1.0",
+    rephrase: Rephrase = True,
+    escalate: Escalate = None,
+    seed: Seed = None,
+    check: Check = True,
+    variants: Variants = False,
+    stop: StopAt = None,
+    structured: Structured = False,
+    emit: EmitBy = None,
+    lookahead: LookaheadOption = None,
+    draft_model: DraftModel = None,
+    on_doubt: OnDoubtOption = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="USD that all runs may spend together; submit again with a higher one to go on.", min=0)
+    ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option(help="Requests that all runs may make together, failed ones included.", min=0)
+    ] = None,
+    rpm: Annotated[float | None, typer.Option(help="Requests per minute of all workers together.", min=0.001)] = None,
+    max_minutes: MaxMinutes = None,
+    max_steps: MaxSteps = None,
+    price: OwnPrice = None,
+    journal: JournalAt = None,
+    as_json: AsJson = False,
+) -> Ending:
+    """Make many runs in one journal, for workers on many machines. Doing it twice is doing it once."""
+    from maker_graph.fleet.submitting import Limits, shards_of, submit
+    from maker_graph.runs import Run
+
+    address = _journal(journal)
+    if (shards is None) == (runs is None):
+        raise UsageError("Give --shards N, which cuts a task of independent items, or --runs FILE, which names each run.")
+    loaded = task_named(task, disks, source, sets)
+    kept = {
+        "max_minutes": max_minutes,
+        "max_steps": max_steps,
+        "price": price,
+        "lookahead": parse_lookahead(lookahead),
+        "on_doubt": parse_on_doubt(on_doubt) or "again",
+        "draft_model": draft_model,
+    }
+    given = {**voted_of(ctx.params, loaded), **kept, "target": target}
+    limits = Limits(max_calls, max_cost, rpm)
+    if runs is not None:
+        made = submit(address, fleet, list(_runs_of(runs, loaded, given, limits)), limits)
+    else:
+        settings, options, notes = _asked(loaded, given, limits)
+        cut = list(shards_of(settings, options, loaded, shards or 1, notes))
+        made = submit(address, fleet, cut, limits, whole=(settings, loaded))
+    if not as_json:
+        _tell_submitted(fleet, made)
+    return Ending(result={"fleet": fleet, **made._asdict()})
+
+
+def _journal(address: str | None) -> str:
+    """Return the address of the journal.
+
+    Raises:
+        UsageError: nobody has said it.
+    """
+    if address is None:
+        raise UsageError("A fleet is in a journal that all machines reach: give --journal URL, or set MAKER_GRAPH_JOURNAL.")
+    return address
+
+
+def _asked(
+    loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits"
+) -> "tuple[Settings, RunOptions, dict[str, str]]":
+    """Return the settings, options and first notes of a run of this task: it is made in a folder that goes at once.
+
+    Raises:
+        UsageError: something that is given is wrong.
+    """
+    from maker_graph.runs import PLAN, Run
+
+    with TemporaryDirectory() as folder:
+        path, most = Path(folder) / "run", limits.max_cost
+        with Run.create(path, loaded, fsync="normal", warn=tell, max_cost=most, **given) as run:
+            notes = {name: note for name in (PLAN, EXPECTED) if (note := run.note(name)) is not None}
+            return run.settings, run.options.model_copy(update={"max_cost": None}), notes
+
+
+def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "Iterator[NewRun]":
+    """Yield the runs that a file names, a line each.
+
+    Raises:
+        UsageError: it cannot be read, or a line is wrong; the text says which.
+    """
+    from maker_graph.fleet.submitting import NewRun
+    from maker_graph.tasks.loading import load_task
+
+    try:
+        lines = users_text(file).splitlines()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            own = _own(line)
+            task = own.pop("task", loaded.name)
+            options = own.pop("set", {})
+            base = loaded.options if task == loaded.name else {}
+            one = load_task(task, {**base, **options}) if options or task != loaded.name else loaded
+            yield NewRun.of(*_asked(one, {**given, **own}, limits)[:2], one, {})
+        except UsageError as error:
+            raise UsageError(f"Line {number} of {file.name}: {error}") from None
+
+
+def _own(line: str) -> dict[str, Any]:
+    try:
+        own = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"it is no JSON ({error}).") from None
+    if not isinstance(own, dict) or not isinstance(own.get("set", {}), dict) or not isinstance(own.get("task", ""), str):
+        raise UsageError('it is no object with the settings of a run, such as {"seed": 7, "set": {"disks": 5}}.')
+    if strange := sorted(own.keys() - _OF_A_RUN - {"task", "set"}):
+        raise UsageError(f"{strange[0]!r} is no setting of a run: there are {', '.join(sorted(_OF_A_RUN))}, task and set.")
+    return own
+
+
+def _tell_submitted(fleet: str, made: "Submitted") -> None:
+    go_on = f"maker-graph work {fleet}, on as many machines as you like."
+    if made.made:
+        tell(f"The fleet {fleet} has {made.runs:,} runs, {fleet}-00000 and so on. They wait for workers: {go_on}")
+    elif made.limited:
+        again = f" {made.reopened:,} runs that had stopped go on: {go_on}" if made.reopened else ""
+        tell(f"The fleet {fleet} was there already. It has the new limits now.{again}")
+    else:
+        tell(f"The fleet {fleet} was submitted already, with the same settings: nothing is changed.")
+
+
+@app.command(
+    "work",
+    epilog="Examples:\n\n  maker-graph work rows --journal postgresql://db/runs\n\n"
+    "  maker-graph work rows --at-once 8 --lease 5 --stay",
+)
+def work_command(
+    fleet: FleetName,
+    at_once: Annotated[
+        int, typer.Option(help="Runs that each worker drives at once; the worker that was started last says it for all.", min=1)
+    ] = 4,
+    lease: Annotated[
+        float, typer.Option(help="Seconds for which a worker may be silent before others take its runs.", min=1)
+    ] = 15.0,
+    engine: Annotated[str, typer.Option(metavar="dbos|ray", help="What keeps a living worker on each run.")] = "dbos",
+    stay: Annotated[bool, typer.Option("--stay", help="Wait for more when nothing is left to be done.")] = False,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
+    probe: Probe = True,
+    task: OwnTask = None,
+    trust: Trust = False,
+    journal: JournalAt = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> Ending:
+    """Work on the runs of a fleet, beside other workers, until none is left that can be gone on with."""
+    from maker_graph.fleet.driving import Driving
+    from maker_graph.fleet.working import Told, work
+
+    how = Driving(
+        address=_journal(journal),
+        fleet=fleet,
+        lease=lease,
+        task=task,
+        trust=trust,
+        concurrency=concurrency,
+        timeout=timeout or "auto",
+        patience=60 * patience,
+        batch=batch,
+        probe=probe,
+    )
+    found: list[Standing] = []
+
+    async def worked(told: Told) -> None:
+        found.append(await work(how, engine=_engine(engine), at_once=at_once, stay=stay, told=told))
+
+    with _progress(fleet, quiet=quiet or (as_json and not _on_terminal())) as stands:
+        finished = until_signal(worked(Told(stands, tell)))
+    if not finished:
+        tell(f"Interrupted. Other workers go on with its runs. Work on with: maker-graph work {fleet}")
+        return Ending(INTERRUPTED, "Interrupted.", {"fleet": fleet})
+    return _ended(found[0], quiet=quiet or as_json)
+
+
+def _engine(name: str) -> "EngineName":
+    if name in {"dbos", "ray"}:
+        return name  # type: ignore[return-value]  # it is one of them
+    raise UsageError(f"--engine is dbos or ray, not {name!r}.")
+
+
+def _ended(now: "Standing", *, quiet: bool) -> Ending:
+    """Return how a worker ended that has nothing left to do, and tell what helps the runs that wait."""
+    from maker_graph.fleet.standing import why
+
+    if not quiet:
+        show_standing(now, None)
+    result = {**now.summary()}
+    if not now.waiting:
+        return Ending(result=result)
+    for each in now.waiting:
+        tell(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
+    states = {each.state for each in now.waiting}
+    tell("".join(f"\n{state}: {todo(now.fleet, state)}." for state in sorted(states)).lstrip())
+    code = EXIT_CODES[Undecided if states & {"stuck", "waits"} else LimitReached if "limit" in states else PartFailed]
+    return Ending(code, f"{now.runs - now.done:,} of {now.runs:,} runs are not done.", result)

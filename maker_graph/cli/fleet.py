@@ -70,6 +70,9 @@ if TYPE_CHECKING:
     from maker_graph.run.settings import Settings
     from maker_graph.tasks.loading import LoadedTask
 
+LOOK = 2.0
+"""Seconds between two looks at a fleet, from which its rate is taken."""
+
 JournalAt = Annotated[
     str | None,
     typer.Option("--journal", metavar="URL", envvar="MAKER_GRAPH_JOURNAL", help="The journal: postgresql://HOST/DATABASE."),
@@ -169,7 +172,7 @@ def submit_command(
     else:
         settings, options, notes = _asked(loaded, given, limits)
         cut = list(shards_of(settings, options, loaded, shards or 1, notes))
-        made = submit(address, fleet, cut, limits, whole=(settings, loaded))
+        made = submit(address, fleet, cut, limits, whole=settings)
     if not as_json:
         _tell_submitted(fleet, made)
     return Ending(result={"fleet": fleet, **made._asdict()})
@@ -329,3 +332,91 @@ def _ended(now: "Standing", *, quiet: bool) -> Ending:
     tell("".join(f"\n{state}: {todo(now.fleet, state)}." for state in sorted(states)).lstrip())
     code = EXIT_CODES[Undecided if states & {"stuck", "waits"} else LimitReached if "limit" in states else PartFailed]
     return Ending(code, f"{now.runs - now.done:,} of {now.runs:,} runs are not done.", result)
+
+
+def show_standing(now: "Standing", rate: float | None) -> None:
+    """Show how a fleet stands; `rate` are its steps a second."""
+    found = now.summary()
+    purse = found["purse"]
+    of = "" if found["total"] is None else f" of {found['total']:,}"
+    rows = [
+        ("Fleet", f"{found['fleet']}, {found['runs']:,} runs: " + ", ".join(f"{n:,} {s}" for s, n in found["states"].items())),
+        ("Steps", f"{found['steps']:,}{of}" + (f", {rate:,.1f} a second" if rate is not None else "")),
+        ("Calls", f"{found['calls']:,}" + _limit(purse["max_calls"], "{:,}")),
+        ("Cost", f"${found['cost_usd']:,.4f}" + _limit(purse["max_cost_usd"], "${:,.2f}")),
+        ("Rate", "no limit" if found["rpm"] is None else f"at most {found['rpm']:,g} requests a minute"),
+        ("Workers", ", ".join(found["workers"]) or "none"),
+    ]
+    if found["shut"] is not None:
+        rows.append(("Waits", f"for the provider, {found['shut']}"))
+    show(facts(rows))
+
+
+def _limit(most: float | None, form: str) -> str:
+    return "" if most is None else f" of at most {form.format(most)}"
+
+
+@contextmanager
+def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
+    """Show a line that lives; yield what is told how the fleet stands."""
+    if quiet:
+        yield lambda _: None
+        return
+    bar = Progress(
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("steps{task.fields[more]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        console=console(err=True),
+    )
+    with bar:
+        line = bar.add_task(visible(fleet), total=None, more="")
+
+        def stands(now: "Standing") -> None:
+            speed, waits = bar.tasks[0].speed, now.runs - now.done - now.goes_on
+            more = f", {speed:,.0f}/s" * bool(speed) + f", {now.done:,} of {now.runs:,} runs done"
+            more += f", {waits:,} wait" * bool(waits) + f", {len(now.living)} workers"
+            bar.update(line, completed=now.steps, total=now.total, more=more)
+
+        yield stands
+
+
+def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
+    """Say how a fleet stands."""
+    from time import sleep
+
+    from maker_graph.fleet.standing import standing_at, todo, why
+
+    at = _journal(address)
+    before, rate = standing_at(at, fleet), None
+    now = before
+    if before.living:
+        sleep(LOOK)
+        now = standing_at(at, fleet)
+        rate = (now.steps - before.steps) / LOOK
+    if not as_json:
+        show_standing(now, rate)
+        for each in now.waiting:
+            say(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
+        for state in sorted({each.state for each in now.waiting}):
+            say(f"{state}: {todo(fleet, state)}.")
+    return Ending(result={**now.summary(), "steps_per_second": rate})
+
+
+@app.command("seal", epilog="Example:\n\n  maker-graph seal rows --out clean.csv --journal postgresql://db/runs")
+def seal_command(
+    fleet: FleetName,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results of all runs go, in order.")] = None,
+    provenance: ProvenanceOption = None,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html, which needs maker-graph[plan].")
+    ] = True,
+    task: OwnTask = None,
+    trust: Trust = False,
+    force: Force = False,
+    journal: JournalAt = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> Ending:
+    """Make one of a fleet that was cut from one task: its results in order, its figures and its report."""

@@ -67,8 +67,7 @@ class Submission(BaseModel):
         form: of this text.
         runs: how many there are.
         digest: of what all of them are asked for.
-        whole: of a task that was cut, what a single run of all of it would be asked for; its `id` is that of the fleet.
-        kept: what the whole task gives to keep.
+        whole: of a task that was cut, what a single run of all of it would be asked for, by which one can tell what is another.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,7 +76,6 @@ class Submission(BaseModel):
     runs: int
     digest: str
     whole: dict[str, Any] | None = None
-    kept: str | None = None
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -94,11 +92,6 @@ class Submission(BaseModel):
             if wrong["loc"] == ("form",):
                 raise UnusableRun("This fleet was submitted by a newer maker_graph: install that one.") from None
             raise DamagedRun(f"What the fleet was asked for cannot be read ({wrong['msg']}).") from None
-
-    @property
-    def settings(self) -> Settings | None:
-        """Of a task that was cut, the settings of all of it."""
-        return None if self.whole is None else Settings.model_validate(self.whole)
 
 
 class Submitted(NamedTuple):
@@ -135,7 +128,7 @@ def shards_of(whole: Settings, options: RunOptions, loaded: LoadedTask, shards: 
 
 
 def submit(
-    address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, whole: tuple[Settings, LoadedTask] | None = None
+    address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, whole: Settings | None = None
 ) -> Submitted:
     """Make a fleet and its runs, `FLEET-00000` and so on; if it is there already, see that it is this one.
 
@@ -147,7 +140,7 @@ def submit(
         fleet: its name.
         runs: in order.
         limits: what they may do together.
-        whole: of a task that was cut, what a single run of all of it would be asked for, and the task.
+        whole: of a task that was cut, what a single run of all of it would be asked for.
 
     Raises:
         UsageError: the name is none, or there are too many runs, or none.
@@ -157,13 +150,8 @@ def submit(
     see_name(fleet)
     if not 0 < len(runs) <= MOST:
         raise UsageError(f"A fleet has 1 to {MOST:,} runs, not {len(runs):,}.")
-    task = None if whole is None else whole[1].task
-    asked = Submission(
-        runs=len(runs),
-        digest=_digest(runs),
-        whole=None if whole is None else json.loads(whole[0].text()),
-        kept=task.keep() if isinstance(task, Keeps) else None,
-    )
+    told = None if whole is None else json.loads(whole.text())
+    asked = Submission(runs=len(runs), digest=_digest(runs), whole=told)
     with closing(Connection(address)) as connection:
         connection.prepare()
         there = Fleet(connection, fleet)

@@ -48,10 +48,14 @@ class Provenance:
 
     def line(self, number: int, decision: Decision) -> str:
         """Return the line of an item, with its end."""
+        return json.dumps(self.told(number, decision), ensure_ascii=False) + "\n"
+
+    def told(self, number: int, decision: Decision) -> dict[str, Any]:
+        """Return what is told of an item."""
         votes = [vote for vote in (*decision["tried"], decision) if vote["samples"]]
         costs = [self._cost(vote) for vote in votes]
         decided, by = decision["status"] == "decided", decision["by"]
-        told = {
+        return {
             "run": self._settings.id,
             "number": number,
             "status": "decided" if decided else "open",
@@ -62,7 +66,6 @@ class Provenance:
             "cost_usd": None if None in costs else round(sum(cost for cost in costs if cost is not None), 9),
             "seed": self._settings.voting.seed,
         }
-        return json.dumps(told, ensure_ascii=False) + "\n"
 
     def _asked(self, vote: Vote) -> tuple[str, Price | None]:
         return self._stronger if vote["by"] == "model" else self._rungs[rung_of(vote["by"])]

@@ -56,7 +56,7 @@ def cut(task: AnyTask, slices: int, *, by_file: bool = False) -> list[Slice]:
     if by_file and isinstance(task, Curate):
         rows = task.rows
         return [rows.slice(first, number) for first, number in even(len(rows), slices)]
-    return [Slice(first=first, rows=number) for first, number in even(_number(task), slices)]
+    return [Slice(first=first, rows=number) for first, number in even(number_of(task), slices)]
 
 
 def some(task: AnyTask, only: Slice) -> AnyTask:
@@ -65,7 +65,7 @@ def some(task: AnyTask, only: Slice) -> AnyTask:
     Raises:
         UsageError: the steps of the task depend on each other, or it has fewer items than when it was cut.
     """
-    if (there := _number(task)) < only.first + only.rows:
+    if (there := number_of(task)) < only.first + only.rows:
         raise UsageError(
             f"{type(task).__name__} has {there:,} items, and this slice of it ends with number {only.first + only.rows:,}: "
             "put its input back as it was, or start a new run."
@@ -73,7 +73,12 @@ def some(task: AnyTask, only: Slice) -> AnyTask:
     return task.some(only.first, only.rows) if isinstance(task, WordProblems) else SomeItems(_items(task), only)
 
 
-def _number(task: AnyTask) -> int:
+def number_of(task: AnyTask) -> int:
+    """Return of how many rows, items or problems a task has slices.
+
+    Raises:
+        UsageError: the steps of the task depend on each other.
+    """
     if isinstance(task, WordProblems):
         return task.problems
     items = _items(task)

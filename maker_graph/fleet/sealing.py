@@ -1,0 +1,313 @@
+"""The end of a fleet that was cut from one task: its shards read as one run, with one file of results and one report.
+
+Nothing is computed here. The whole is a run like any other, whose journal is that of all shards (`journal/joined.py`), so its
+figures, its results, its certificate and its report come from the code that makes those of a single run. Open items are left
+open, and counted. What people answered later is taken.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from maker_graph.core.copies import NOTE as COPIES
+from maker_graph.core.copies import CopiesSeen
+from maker_graph.core.decision import Decision
+from maker_graph.core.guarding import total_of
+from maker_graph.core.items import Items
+from maker_graph.errors import UnusableRun
+from maker_graph.files import OwnFiles
+from maker_graph.journal.joined import Join, JoinedJournal, Opened
+from maker_graph.journal.protocol import Journal
+from maker_graph.run import directory as directories
+from maker_graph.run.directory import Summary
+from maker_graph.run.options import RunOptions, kept_options
+from maker_graph.run.own_files import own_files
+from maker_graph.run.preflight import see_results
+from maker_graph.run.provenance import Provenance
+from maker_graph.run.results import write_out
+from maker_graph.run.settings import Settings, unchanged
+from maker_graph.run.uses import NOTE as USES
+from maker_graph.runs import Run
+from maker_graph.tasks.inputs import see_declared, see_files
+from maker_graph.tasks.loading import LoadedTask, load_task, of_table
+from maker_graph.tasks.options import FILE
+from maker_graph.tasks.slices import Slice
+from maker_graph.tasks.slicing import number_of
+
+LISTED = 5
+"""So many shards are named at most where something is wrong with them."""
+
+
+class Shard(NamedTuple):
+    """A run that is a shard.
+
+    Attributes:
+        name: of the run.
+        settings: what it was asked for.
+        opened: opens its journal, and closes it at the end of the block.
+    """
+
+    name: str
+    settings: Settings
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What became of a fleet.
+
+    Attributes:
+        summary: the whole in figures, as those of a single run.
+        open: how many items are left open.
+        report: the files of the report, the page first; none if none was asked for.
+    """
+
+    summary: Summary
+    open: int
+    report: Sequence[Path]
+
+
+class Whole:
+    """The shards of a task as one run.
+
+    Attributes:
+        run: the run; it can be looked at, and its journal is that of all shards.
+        shards: in the order of their items.
+    """
+
+    def __init__(self, shards: Sequence[Shard], directory: Path, task: LoadedTask | None = None) -> None:
+        """Join the shards, which need not be finished.
+
+        Args:
+            shards: all of them, in any order.
+            directory: where the report of the whole goes; its name is that of the whole. It need not be there.
+            task: the whole task; None makes it by the name and the options that stand in the settings of the shards, which
+                imports and runs code if it does not ship.
+
+        Raises:
+            UnusableRun: the shards are not those of one task, some are missing, or the task is no longer what was cut.
+            DamagedRun: the journal of a shard is not what was written.
+        """
+        self.shards = _in_order(shards)
+        first = self.shards[0].settings
+        _see_files(self.shards)  # before the task is made of them
+        loaded = load_task(first.task, first.options) if task is None else task
+        _see_same_task(self.shards, loaded)
+        self.journal = JoinedJournal([(each.name, each.opened) for each in self.shards], _JOINS)
+        settings = first.model_copy(
+            update={"version": 4, "id": _id(self.shards), "inputs": loaded.inputs, "slice": None},
+        )
+        self.task = loaded.task
+        journal = cast("Journal", self.journal)  # it is only read, but for notes, and these it keeps
+        self._opened = directories.Run(directory, settings, journal, loaded)
+        self.run = Run(self._opened, ExitStack())
+
+    def see_finished(self) -> None:
+        """See that all shards are finished: each item is decided, or open.
+
+        Raises:
+            UnusableRun: some are not; the text says which, and what to do.
+        """
+        of_row = (total_of(self.task) or 0) // max(1, number_of(self.task))
+        steps = self.journal.steps
+        left = [
+            f"{each.name} ({steps[each.name]:,} of {most:,} items)"
+            for each in self.shards
+            if steps[each.name] != (most := _slice(each).rows * of_row)
+        ]
+        if left:
+            raise UnusableRun(
+                f"{len(left):,} of {len(self.shards):,} shards are not finished: {_listed(left)}. Let workers go on with the "
+                "fleet (maker-graph work), and seal it again. maker-graph status says what stops a shard."
+            )
+
+    def see_files(self, options: RunOptions, *, force: bool = False) -> None:
+        """See that the results can be written, and that nothing of the user's is lost by it.
+
+        Raises:
+            UsageError: they cannot.
+        """
+        see_results(self.run.settings, options, self.task, self._own(), force=force)
+
+    def write_results(self, options: RunOptions) -> int:
+        """Write the results, and how each item ended, to where the options say; return how many items are open.
+
+        Raises:
+            UsageError: a file is the user's.
+            LimitReached: there is no room, or no access.
+        """
+        if not isinstance(self.task, Items) or (options.out is None and options.provenance is None):
+            return self.run.open_count()
+        self.task.refused = self.run.refused
+        path, settings = options.provenance, {each.name: each.settings for each in self.shards}
+        trail = None if path is None else _Provenance(path, self.run.settings, options, self.journal, settings)
+        return write_out(self.task, options.out, self.journal.decisions(), self._own(), trail)
+
+    def _own(self) -> OwnFiles:
+        return own_files(self._opened.journal)
+
+
+def seal(
+    shards: Sequence[Shard],
+    directory: Path,
+    task: LoadedTask | None = None,
+    *,
+    out: Path | None = None,
+    provenance: Path | None = None,
+    report: bool = True,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Sealed:
+    """Check and replay all shards as one run, and write its results and its report; return its figures.
+
+    The results are those of a single run with the same votes, to the letter. Files are there whole or not at all. To seal
+    again changes nothing, unless somebody has answered open items since.
+
+    Args:
+        shards: all of them, in any order.
+        directory: where the report goes; its name is that of the whole.
+        task: the whole task; see `Whole`.
+        out: where the results are written.
+        provenance: where it is told of each item how it ended: as of a single run, and with its shard.
+        report: whether report.html and its pictures are written; that needs the extra `plan`.
+        force: files of the user's that stand there may be replaced, as they are now.
+        progress: told the step every thousand, while the shards are replayed.
+
+    Raises:
+        UnusableRun: a shard is not finished, the shards are not those of one task, or the task is no longer what was cut.
+        UsageError: a file cannot be written, or is the user's.
+        DamagedRun: the journal of a shard is not what was written; then nothing is written.
+        LimitReached: there is no room, or no access.
+    """
+    whole = Whole(shards, directory, task)
+    whole.see_finished()
+    files = {"out": out and out.absolute(), "provenance": provenance and provenance.absolute()}
+    options = kept_options(cast("Journal", whole.journal)).model_copy(update=files)
+    whole.see_files(options, force=force)
+    summary = whole.run.verify(progress)
+    still_open = whole.write_results(options)
+    pages: Sequence[Path] = ()
+    if report:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pages = whole.run.report(force=force)
+    return Sealed(summary, still_open, pages)
+
+
+class _Provenance(Provenance):
+    """Tells of each item how it ended, with the run that it was decided in and its step there."""
+
+    def __init__(
+        self, path: Path, whole: Settings, options: RunOptions, journal: JoinedJournal, settings: Mapping[str, Settings]
+    ) -> None:
+        super().__init__(path, whole, options)
+        self._journal, self._of_shards = journal, settings
+
+    def told(self, number: int, decision: Decision) -> dict[str, Any]:
+        """Return what is told of an item."""
+        name, step = self._journal.shard_of(number)
+        return {**super().told(number, decision), "run": self._of_shards[name].id, "shard": name, "step": step}
+
+
+def _in_order(shards: Sequence[Shard]) -> list[Shard]:
+    """Return the shards in the order of their items.
+
+    Raises:
+        UnusableRun: they are not the slices of one task, or some are missing.
+    """
+    if not shards:
+        raise UnusableRun("There are no shards to seal: name a fleet that was submitted with --shards.")
+    if strange := [each.name for each in shards if each.settings.slice is None]:
+        raise UnusableRun(f"{_listed(strange)}: this is no slice of a task, so there is no whole. Look at each run by itself.")
+    found = sorted(shards, key=lambda each: _slice(each).first)
+    wanted = _alike(found[0].settings)
+    if other := [each.name for each in found if _alike(each.settings) != wanted]:
+        raise UnusableRun(f"{_listed(other)}: the settings are others than those of {found[0].name}. Seal shards of one fleet.")
+    first = 0
+    for each in found:
+        if _slice(each).first != first:
+            what = "is missing" if _slice(each).first > first else "is there twice"
+            raise UnusableRun(
+                f"The shard that begins with item {first + 1:,} {what}, before {each.name}. Seal the whole fleet."
+            )
+        first += _slice(each).rows
+    return found
+
+
+def _slice(shard: Shard) -> Slice:
+    assert shard.settings.slice is not None  # noqa: S101  seen when they were put in order
+    return shard.settings.slice
+
+
+def _alike(settings: Settings) -> dict[str, Any]:
+    """Return the settings that all shards share."""
+    inputs = {name: digest for name, digest in settings.inputs.items() if name != FILE or _table_of(settings) is None}
+    return {**settings.model_dump(exclude={"id", "slice", "prompt", "inputs"}), "inputs": inputs}
+
+
+def _table_of(settings: Settings) -> Slice | None:
+    """Return the slice of the table that is an input of a shard in the place of the whole table."""
+    return of_table(settings.task, settings.slice)
+
+
+def _see_files(shards: Sequence[Shard]) -> None:
+    """See that the files of the task hold what they held when it was cut.
+
+    Raises:
+        UnusableRun: one does not; the text says which.
+    """
+    first = shards[0].settings
+    see_files(first.task, _alike(first)["inputs"], first.options)
+    for _, settings, _ in shards if _table_of(first) is not None else ():
+        see_files(settings.task, {FILE: settings.inputs[FILE]}, settings.options, settings.slice)
+
+
+def _see_same_task(shards: Sequence[Shard], whole: LoadedTask) -> None:
+    """See that the whole task is the one that was cut.
+
+    Raises:
+        UnusableRun: it is not; the text says what is another.
+    """
+    first = shards[0].settings
+    if whole.slice is not None or (whole.name, whole.options) != (first.task, first.options):
+        raise UnusableRun(f"The task is another than {first.task} with the options of the shards: name the one that was cut.")
+    see_declared(first.task, first.inputs, first.options, whole.task, _table_of(first))
+    rows, there = sum(_slice(each).rows for each in shards), number_of(whole.task)
+    if rows != there:
+        raise UnusableRun(
+            f"The task has {there:,} items, and the shards have {rows:,} of them: shards are missing, or its input was "
+            "changed. Seal the whole fleet, and put the input back."
+        )
+    unchanged(first, whole.task)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _id(shards: Sequence[Shard]) -> str:
+    """Return what stands for the whole in the place of the id of a run: the same each time."""
+    return sha256(json.dumps([each.settings.id for each in shards]).encode()).hexdigest()[:32]
+
+
+def _copies(found: Sequence[tuple[int, str]]) -> str:
+    seen = [CopiesSeen.of(text) for _, text in found]
+    varied = [each.varied for each in seen if each.varied is not None]
+    sums = (sum(each.proven for each in seen), sum(each.same for each in seen), sum(each.compared for each in seen))
+    return CopiesSeen(*sums, all(varied) if varied else None).note()
+
+
+def _refused(found: Sequence[tuple[int, str]]) -> str:
+    return json.dumps({str(before + int(number)): why for before, text in found for number, why in json.loads(text).items()})
+
+
+def _of_first(found: Sequence[tuple[int, str]]) -> str:
+    return found[0][1]
+
+
+_JOINS: Mapping[str, Join] = {COPIES: _copies, "refused": _refused, "options": _of_first, USES: _of_first}
+"""What notes of the shards come to. Their plans, paces and stuck steps are their own."""

@@ -1,6 +1,7 @@
 """`maker-graph submit`, `work` and `seal`: many runs on many machines."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from maker_graph.cli.options import (
     DraftModel,
     EmitBy,
     Escalate,
+    Force,
     Lead,
     LookaheadOption,
     MaxMinutes,
@@ -33,6 +35,7 @@ from maker_graph.cli.options import (
     OwnTask,
     Patience,
     Probe,
+    ProvenanceOption,
     Quiet,
     Rephrase,
     RetryTemperature,
@@ -55,18 +58,23 @@ from maker_graph.cli.options import (
     task_named,
     voted_of,
 )
-from maker_graph.cli.output import console, facts, put, say, show, tell
+from maker_graph.cli.output import console, facts, say, show, tell
 from maker_graph.cli.process import until_signal
+from maker_graph.cli.summary import ending_of, print_summary, replaying
 from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import LimitReached, PartFailed, Undecided, UsageError
+from maker_graph.files import users_text
 from maker_graph.models.names import PATIENCE
 from maker_graph.statistics.forecast import TARGET
 
 if TYPE_CHECKING:
     from maker_graph.fleet.standing import Standing
     from maker_graph.fleet.submitting import NewRun, Submitted
+    from maker_graph.fleet.working import EngineName
+    from maker_graph.journal.postgres.fleets import Limits
+    from maker_graph.run.options import RunOptions
     from maker_graph.run.settings import Settings
     from maker_graph.tasks.loading import LoadedTask
 
@@ -150,8 +158,8 @@ def submit_command(
     as_json: AsJson = False,
 ) -> Ending:
     """Make many runs in one journal, for workers on many machines. Doing it twice is doing it once."""
-    from maker_graph.fleet.submitting import Limits, shards_of, submit
-    from maker_graph.runs import Run
+    from maker_graph.fleet.submitting import shards_of, submit
+    from maker_graph.journal.postgres.fleets import Limits
 
     address = _journal(journal)
     if (shards is None) == (runs is None):
@@ -189,20 +197,20 @@ def _journal(address: str | None) -> str:
     return address
 
 
-def _asked(
-    loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits"
-) -> "tuple[Settings, RunOptions, dict[str, str]]":
+def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "tuple[Settings, RunOptions, dict[str, str]]":
     """Return the settings, options and first notes of a run of this task: it is made in a folder that goes at once.
 
     Raises:
         UsageError: something that is given is wrong.
     """
-    from maker_graph.runs import PLAN, Run
+    from maker_graph.run.drift import NOTE
+    from maker_graph.runs import Run
 
     with TemporaryDirectory() as folder:
         path, most = Path(folder) / "run", limits.max_cost
         with Run.create(path, loaded, fsync="normal", warn=tell, max_cost=most, **given) as run:
-            notes = {name: note for name in (PLAN, EXPECTED) if (note := run.note(name)) is not None}
+            expected = run.note(NOTE)
+            notes = {} if expected is None else {NOTE: expected}
             return run.settings, run.options.model_copy(update={"max_cost": None}), notes
 
 
@@ -215,11 +223,7 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
     from maker_graph.fleet.submitting import NewRun
     from maker_graph.tasks.loading import load_task
 
-    try:
-        lines = users_text(file).splitlines()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(users_text(file, "the runs as JSON Lines").split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -228,7 +232,8 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
             options = own.pop("set", {})
             base = loaded.options if task == loaded.name else {}
             one = load_task(task, {**base, **options}) if options or task != loaded.name else loaded
-            yield NewRun.of(*_asked(one, {**given, **own}, limits)[:2], one, {})
+            settings, run_options, notes = _asked(one, {**given, **own}, limits)
+            yield NewRun.of(settings, run_options, one, notes)
         except UsageError as error:
             raise UsageError(f"Line {number} of {file.name}: {error}") from None
 
@@ -284,6 +289,7 @@ def work_command(
 ) -> Ending:
     """Work on the runs of a fleet, beside other workers, until none is left that can be gone on with."""
     from maker_graph.fleet.driving import Driving
+    from maker_graph.fleet.standing import Standing
     from maker_graph.fleet.working import Told, work
 
     how = Driving(
@@ -303,7 +309,7 @@ def work_command(
     async def worked(told: Told) -> None:
         found.append(await work(how, engine=_engine(engine), at_once=at_once, stay=stay, told=told))
 
-    with _progress(fleet, quiet=quiet or (as_json and not _on_terminal())) as stands:
+    with _progress(fleet, quiet=quiet or (as_json and not sys.stderr.isatty())) as stands:
         finished = until_signal(worked(Told(stands, tell)))
     if not finished:
         tell(f"Interrupted. Other workers go on with its runs. Work on with: maker-graph work {fleet}")
@@ -319,7 +325,7 @@ def _engine(name: str) -> "EngineName":
 
 def _ended(now: "Standing", *, quiet: bool) -> Ending:
     """Return how a worker ended that has nothing left to do, and tell what helps the runs that wait."""
-    from maker_graph.fleet.standing import why
+    from maker_graph.fleet.standing import todo, why
 
     if not quiet:
         show_standing(now, None)
@@ -420,3 +426,30 @@ def seal_command(
     as_json: AsJson = False,
 ) -> Ending:
     """Make one of a fleet that was cut from one task: its results in order, its figures and its report."""
+    from maker_graph.fleet.sealing import seal
+    from maker_graph.fleet.shards import shards_in
+    from maker_graph.tasks.loading import load_task, runs_foreign_code
+
+    shards = shards_in(_journal(journal), fleet)
+    first = shards[0].settings
+    if task is None and not trust and runs_foreign_code(first.task, first.options):
+        raise UsageError(
+            f"{fleet} is a fleet of {first.task}, which is code that its journal names: name it (--task {first.task}), or "
+            "trust the journal (--trust)."
+        )
+    whole = None if task is None else load_task(task, first.options)
+    with replaying(None, quiet=quiet or as_json) as progress:
+        found = seal(
+            shards,
+            Path("runs") / fleet,
+            whole,
+            out=out,
+            provenance=provenance,
+            report=report,
+            force=force,
+            progress=progress,
+        )
+    print_summary(found.summary, quiet=quiet or as_json)
+    if found.report and not (quiet or as_json):
+        say(str(found.report[0]))
+    return ending_of(found.summary)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, PartFailed, ProviderFailure, TakenOver, Undecided
+from maker_graph.errors import LimitReached, PartFailed, TakenOver, Undecided
 from maker_graph.runs import Run
 
 LEASE = 15.0
@@ -78,6 +78,7 @@ def _opened(name: str, how: Driving) -> Iterator[Run]:
     import tempfile
     from contextlib import ExitStack
     from pathlib import Path
+
     from maker_graph.journal.postgres.connection import Connection
     from maker_graph.journal.postgres.journal import PostgresJournal, find
     from maker_graph.run import directory as directories

@@ -1,11 +1,10 @@
 """How a fleet stands, for who looks on."""
 
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from typing_extensions import TypedDict
 
-from maker_graph.errors import MakerError
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.fleets import GOES_ON, Fleet, FoundFleet, StateOfRuns, Waiting, Worker
 from maker_graph.run.session import Said
@@ -26,8 +25,8 @@ class FleetSummary(TypedDict):
     """A fleet in figures: what `maker-graph status --fleet --json` prints.
 
     `states` says how many runs are in each state. `steps` are committed, `total` those of all tasks, None if one does not know.
-    `calls` and `cost_usd` were made and spent by all runs; `purse` is what was taken from their purse, for a run takes a portion
-    ahead, with the limits. `workers` were heard within their lease. `waits` are runs that wait for a person, a cure or a higher
+    `calls` and `cost_usd` were made and spent by all runs. `purse` is what was taken from their purse, with its limits: a run
+    takes a portion ahead. `workers` were heard within their lease. `waits` are runs that wait for a person, a cure or a higher
     limit, at most 20 of them.
     """
 

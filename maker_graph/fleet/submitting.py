@@ -127,9 +127,7 @@ def shards_of(whole: Settings, options: RunOptions, loaded: LoadedTask, shards: 
         yield NewRun.of(settings_of_slice(whole, part), options, part, notes)
 
 
-def submit(
-    address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, whole: Settings | None = None
-) -> Submitted:
+def submit(address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, whole: Settings | None = None) -> Submitted:
     """Make a fleet and its runs, `FLEET-00000` and so on; if it is there already, see that it is this one.
 
     All of it is one transaction. A fleet that is there gets the limits that are given now, and runs that stopped at a limit, or

@@ -41,8 +41,11 @@ class Told(NamedTuple):
     warn: Callable[[str], None] = lambda _: None
 
 
+NOBODY = Told()
+
+
 async def work(
-    how: Driving, *, engine: EngineName = "dbos", at_once: int = AT_ONCE, stay: bool = False, told: Told = Told()
+    how: Driving, *, engine: EngineName = "dbos", at_once: int = AT_ONCE, stay: bool = False, told: Told = NOBODY
 ) -> Standing:
     """Work on a fleet until none of its runs can be gone on with; return how it stands then.
 

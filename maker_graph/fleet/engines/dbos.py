@@ -10,7 +10,7 @@ DBOS gives no workflow to a worker of another version.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from uuid import uuid4
 
@@ -31,6 +31,8 @@ ATTEMPTS = 1_000_000
 
 _NAME = "maker-graph"
 
+_WORKFLOW = "drive"
+
 
 class DbosEngine:
     """DBOS, for one worker of one fleet."""
@@ -47,7 +49,7 @@ class DbosEngine:
         """Let this worker drive so many runs at once, until the block ends; DBOS keeps one such number for all workers."""
         closing = False
 
-        @DBOS.workflow(name="drive", max_recovery_attempts=ATTEMPTS)
+        @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=ATTEMPTS)
         async def driven(run: str) -> None:
             if closing:
                 raise asyncio.CancelledError  # then DBOS keeps no end, and the next worker begins
@@ -75,7 +77,10 @@ class DbosEngine:
             self._queue, worker_concurrency=at_once, polling_interval_sec=POLL, on_conflict="always_update"
         )
         self._client = DBOSClient(
-            system_database_url=self._address, system_database_pool_size=1, application_name=_NAME, retry_connection_errors=False
+            system_database_url=self._address,
+            system_database_pool_size=1,
+            application_name=_NAME,
+            retry_connection_errors=False,
         )
         try:
             yield
@@ -87,7 +92,7 @@ class DbosEngine:
             await asyncio.to_thread(self._client.destroy)
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
 
-    async def submit(self, runs: Sequence[str], living: Set[str]) -> None:
+    async def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
         """Queue runs that are in no workflow, and those again whose worker is none of the living.
 
         Raises:
@@ -96,7 +101,7 @@ class DbosEngine:
         begun = Counter(self._tasks.values())
         await asyncio.to_thread(self._submit, runs, living, begun)
 
-    def _submit(self, runs: Sequence[str], living: Set[str], begun: Counter[str]) -> None:
+    def _submit(self, runs: Sequence[str], living: Collection[str], begun: Counter[str]) -> None:
         assert self._client is not None  # noqa: S101  within `work`
         with _reached():
             there = self._client.list_workflows(
@@ -112,9 +117,8 @@ class DbosEngine:
             known = {each.workflow_id.rpartition("/")[0] for each in there}
             for run in runs:
                 if run not in known:
-                    self._client.enqueue(
-                        {"workflow_name": "drive", "queue_name": self._queue, "workflow_id": f"{run}/{uuid4().hex}"}, run
-                    )
+                    identity = f"{run}/{uuid4().hex}"
+                    self._client.enqueue({"workflow_name": _WORKFLOW, "queue_name": self._queue, "workflow_id": identity}, run)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What a fleet asks of an engine."""
 
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -14,7 +14,7 @@ class Engine(Protocol):
     def work(self, drive: Drive, at_once: int) -> AbstractAsyncContextManager[None]:
         """Let this worker drive so many runs at once, until the block ends; those that it leaves unfinished are free then."""
 
-    async def submit(self, runs: Sequence[str], living: Set[str]) -> None:
+    async def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
         """Hand over runs that it does not have, and those again whose worker is none of the living.
 
         Raises:

@@ -138,9 +138,9 @@ class Fleet:
         """Say how a run stands, if this is still its owner."""
         self._db.rows(_SET_STATE, {"run": run, "epoch": epoch, "state": state})
 
-    def names(self) -> list[str]:
-        """Return the names of its runs, in order."""
-        return [name for (name,) in self._db.rows(_NAMES, {"fleet": self.name})]
+    def settings(self) -> list[tuple[str, str]]:
+        """Return its runs in order: of each its name, and what it was asked for as it was written."""
+        return [(name, settings) for name, settings in self._db.rows(_SETTINGS, {"fleet": self.name})]
 
     def by_state(self) -> list[StateOfRuns]:
         """Return its runs by state."""
@@ -198,7 +198,7 @@ UPDATE maker_graph.runs SET state = 'open' WHERE fleet = %(fleet)s AND state = A
 
 _SET_STATE = "UPDATE maker_graph.runs SET state = %(state)s WHERE name = %(run)s AND epoch = %(epoch)s RETURNING 1"
 
-_NAMES = "SELECT name FROM maker_graph.runs WHERE fleet = %(fleet)s ORDER BY place"
+_SETTINGS = "SELECT name, settings FROM maker_graph.runs WHERE fleet = %(fleet)s ORDER BY place"
 
 _BY_STATE = """
 SELECT state, count(*), sum(step)::bigint, CASE WHEN bool_and(total IS NOT NULL) THEN sum(total)::bigint END,

@@ -45,6 +45,7 @@ CREATE TABLE maker_graph.runs (
   state text NOT NULL DEFAULT 'open',
   said text,
   owner text NOT NULL DEFAULT '',
+  lease double precision NOT NULL DEFAULT 15,
   beat timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 50);
 CREATE INDEX ON maker_graph.runs (fleet, place);
 CREATE TABLE maker_graph.steps (

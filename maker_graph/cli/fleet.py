@@ -288,9 +288,9 @@ def work_command(
     as_json: AsJson = False,
 ) -> Ending:
     """Work on the runs of a fleet, beside other workers, until none is left that can be gone on with."""
-    from maker_graph.fleet.driving import Driving
+    from maker_graph.fleet.driving import Driving, Told
     from maker_graph.fleet.standing import Standing
-    from maker_graph.fleet.working import Told, work
+    from maker_graph.fleet.working import work
 
     how = Driving(
         address=_journal(journal),
@@ -310,7 +310,7 @@ def work_command(
         found.append(await work(how, engine=_engine(engine), at_once=at_once, stay=stay, told=told))
 
     with _progress(fleet, quiet=quiet or (as_json and not sys.stderr.isatty())) as stands:
-        finished = until_signal(worked(Told(stands, tell)))
+        finished = until_signal(worked(Told(stands, warn=tell)))
     if not finished:
         tell(f"Interrupted. Other workers go on with its runs. Work on with: maker-graph work {fleet}")
         return Ending(INTERRUPTED, "Interrupted.", {"fleet": fleet})
@@ -381,7 +381,7 @@ def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None
 
         def stands(now: "Standing") -> None:
             speed, waits = bar.tasks[0].speed, now.runs - now.done - now.goes_on
-            more = f", {speed:,.0f}/s" * bool(speed) + f", {now.done:,} of {now.runs:,} runs done"
+            more = f", {speed or 0:,.0f}/s, {now.done:,} of {now.runs:,} runs done"
             more += f", {waits:,} wait" * bool(waits) + f", {len(now.living)} workers"
             bar.update(line, completed=now.steps, total=now.total, more=more)
 

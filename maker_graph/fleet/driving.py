@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
+from maker_graph.core.machine import Committed
 from maker_graph.errors import LimitReached, PartFailed, TakenOver, Undecided
+from maker_graph.fleet.standing import Standing
 from maker_graph.runs import Run
 
 LEASE = 15.0
@@ -41,7 +44,24 @@ class Driving:
     probe: bool = True
 
 
-async def drive(name: str, how: Driving, warn: Callable[[str], None] = lambda _: None) -> None:
+class Told(NamedTuple):
+    """Who is told of a worker while it works.
+
+    Attributes:
+        stands: of how the fleet stands, every now and then.
+        decided: of each committed step, with the name of its run.
+        warn: of what went wrong without stopping the worker.
+    """
+
+    stands: Callable[[Standing], None] = lambda _: None
+    decided: Callable[[str, Committed], None] = lambda _, __: None
+    warn: Callable[[str], None] = lambda _: None
+
+
+NOBODY = Told()
+
+
+async def drive(name: str, how: Driving, told: Told = NOBODY) -> None:
     """Go on with a run to its end, whoever had it before, unless another worker takes it.
 
     Returns also when the run waits for a person, a cure or a higher limit: its state in the journal says so.
@@ -49,7 +69,7 @@ async def drive(name: str, how: Driving, warn: Callable[[str], None] = lambda _:
     Args:
         name: of the run.
         how: the fleet, and how its runs are gone on with.
-        warn: told what went wrong without stopping the worker.
+        told: who is told of it.
 
     Raises:
         UsageError: this machine lacks what the run needs: a file, a key, the code of its task.
@@ -59,17 +79,18 @@ async def drive(name: str, how: Driving, warn: Callable[[str], None] = lambda _:
     with _opened(name, how) as run:
         try:
             await run.drive(
+                partial(told.decided, name),
                 concurrency=how.concurrency,
                 timeout=how.timeout,
                 patience=how.patience,
                 batch=how.batch,
                 probe=how.probe,
-                warn=warn,
+                warn=lambda text: told.warn(f"{name}: {text}"),
             )
         except TakenOver:
             return
         except (Undecided, LimitReached, PartFailed) as error:
-            warn(str(error))
+            told.warn(f"{name}: {error}")
 
 
 @contextmanager

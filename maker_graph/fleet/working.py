@@ -4,14 +4,14 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
-from typing import Literal, NamedTuple
+from typing import Literal
 from uuid import uuid4
 
 from maker_graph.errors import MakerError, OutOfReach, UsageError
 from maker_graph.extras import need_extra
-from maker_graph.fleet.driving import Driving, drive
+from maker_graph.fleet.driving import NOBODY, Driving, Told, drive
 from maker_graph.fleet.engines.protocol import Engine
 from maker_graph.fleet.standing import Standing, standing
 from maker_graph.journal.postgres.connection import Connection
@@ -29,23 +29,17 @@ BEATS = 4
 """How often a worker is heard within its lease."""
 
 
-class Told(NamedTuple):
-    """Who is told of a worker while it works.
-
-    Attributes:
-        stands: of how the fleet stands, every now and then.
-        warn: of what went wrong without stopping the worker.
-    """
-
-    stands: Callable[[Standing], None] = lambda _: None
-    warn: Callable[[str], None] = lambda _: None
-
-
-NOBODY = Told()
+SOONEST = 0.2
+"""Seconds between two looks at the fleet at least."""
 
 
 async def work(
-    how: Driving, *, engine: EngineName = "dbos", at_once: int = AT_ONCE, stay: bool = False, told: Told = NOBODY
+    how: Driving,
+    *,
+    engine: EngineName = "dbos",
+    at_once: int = AT_ONCE,
+    stay: bool = False,
+    told: Told = NOBODY,
 ) -> Standing:
     """Work on a fleet until none of its runs can be gone on with; return how it stands then.
 
@@ -83,22 +77,25 @@ class _Worker:
 
     def __init__(self, fleet: Fleet, name: str, how: Driving, engine: Engine, told: Told) -> None:
         self._fleet, self._name, self._how, self._engine, self._told = fleet, name, how, engine, told
-        self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._look_again = asyncio.Event()
+        self._stopped: MakerError | None = None
         self._away = False
 
     async def drive(self, run: str) -> None:
         """Go on with a run; what keeps this worker from going on with any run ends it."""
         try:
-            await drive(run, self._how, warn=lambda text: self._told.warn(f"{run}: {text}"))
+            await drive(run, self._how, self._told)
         except MakerError as error:
-            if not self._stopped.done():
-                self._stopped.set_exception(error)
+            self._stopped = self._stopped or error
             raise asyncio.CancelledError from error  # the engine keeps no end of it
+        finally:
+            self._look_again.set()
 
     async def worked(self, *, stay: bool) -> Standing:
         """Look after the fleet until nothing of it is left, or this worker is stopped."""
         while True:
             began = time.monotonic()
+            self._look_again.clear()
             try:
                 now = await self._look()
                 if self._away:
@@ -111,10 +108,12 @@ class _Worker:
                 if not self._away:
                     self._told.warn(f"{error} This worker waits for it.")
                 self._away = True
-            rest = self._how.lease / BEATS - (time.monotonic() - began)
-            await asyncio.wait([self._stopped], timeout=max(0.05, rest))
-            if self._stopped.done():
-                self._stopped.result()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(SOONEST, self._how.lease / BEATS - (time.monotonic() - began))):
+                    await self._look_again.wait()
+            if self._stopped is not None:
+                raise self._stopped
+            await asyncio.sleep(SOONEST)  # several runs may end together
 
     async def _look(self) -> Standing:
         """Say that this worker lives, and hand to the engine what nobody works on; return how the fleet stands."""

@@ -1,6 +1,7 @@
 """`maker-graph submit`, `work` and `seal`: many runs on many machines."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from maker_graph.cli.options import (
     EmitBy,
     Escalate,
     Force,
+    InJournal,
     Lead,
     LookaheadOption,
     MaxMinutes,
@@ -80,11 +82,6 @@ if TYPE_CHECKING:
 
 LOOK = 2.0
 """Seconds between two looks at a fleet, from which its rate is taken."""
-
-JournalAt = Annotated[
-    str | None,
-    typer.Option("--journal", metavar="URL", envvar="MAKER_GRAPH_JOURNAL", help="The journal: postgresql://HOST/DATABASE."),
-]
 
 FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the fleet.")]
 
@@ -154,7 +151,7 @@ def submit_command(
     max_minutes: MaxMinutes = None,
     max_steps: MaxSteps = None,
     price: OwnPrice = None,
-    journal: JournalAt = None,
+    journal: InJournal = None,
     as_json: AsJson = False,
 ) -> Ending:
     """Make many runs in one journal, for workers on many machines. Doing it twice is doing it once."""
@@ -190,11 +187,15 @@ def _journal(address: str | None) -> str:
     """Return the address of the journal.
 
     Raises:
-        UsageError: nobody has said it.
+        UsageError: nobody has said it, or it is none.
     """
-    if address is None:
-        raise UsageError("A fleet is in a journal that all machines reach: give --journal URL, or set MAKER_GRAPH_JOURNAL.")
-    return address
+    from maker_graph.journal.postgres.connection import see_address
+    from maker_graph.run.remote import JOURNAL
+
+    said = address or os.environ.get(JOURNAL)
+    if not said:
+        raise UsageError(f"A fleet is in a journal that all machines reach: give --journal URL, or set {JOURNAL}.")
+    return see_address(said)
 
 
 def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "tuple[Settings, RunOptions, dict[str, str]]":
@@ -283,7 +284,7 @@ def work_command(
     probe: Probe = True,
     task: OwnTask = None,
     trust: Trust = False,
-    journal: JournalAt = None,
+    journal: InJournal = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> Ending:
@@ -421,7 +422,7 @@ def seal_command(
     task: OwnTask = None,
     trust: Trust = False,
     force: Force = False,
-    journal: JournalAt = None,
+    journal: InJournal = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> Ending:

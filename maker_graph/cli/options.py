@@ -16,10 +16,24 @@ from maker_graph.models.names import default_model
 from maker_graph.run.traces import Trace
 
 if TYPE_CHECKING:
+    from maker_graph.run.home import Home
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import LoadedTask
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in the --journal, or its directory.")
+]
+
+
+InJournal = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="URL",
+        help="The database in which the run is, instead of a directory: postgresql://HOST/DATABASE. Default: what "
+        "MAKER_GRAPH_JOURNAL says.",
+    ),
+]
 
 
 TaskName = Annotated[
@@ -200,7 +214,9 @@ OwnTask = Annotated[
 
 Trust = Annotated[
     bool,
-    typer.Option("--trust", help="Import the task by the name that stands in the run's directory: it is code that you know."),
+    typer.Option(
+        "--trust", help="Import the task by the name that the run's directory or journal says: it is code that you know."
+    ),
 ]
 
 
@@ -533,8 +549,35 @@ def directory_of(name: str) -> Path:
     return path if os.sep in str(name) or is_there(path / "settings.json") else Path("runs") / path
 
 
+def journal_of(name: str, journal: str | None) -> str | None:
+    """Return the address of the database in which the run is that `name` says; None if it is in a directory.
+
+    What the environment says (MAKER_GRAPH_JOURNAL) holds for names, and not for paths.
+
+    Raises:
+        UsageError: a path is named together with an address.
+    """
+    is_path = os.sep in name
+    if journal and is_path:
+        raise UsageError(f"{name} is a directory, and a run in a database has a name without {os.sep}: leave one of them out.")
+    return journal or (None if is_path else os.environ.get("MAKER_GRAPH_JOURNAL") or None)
+
+
+def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full") -> "Home":
+    """Return where the run is that `name` says.
+
+    Raises:
+        UsageError: what is said does not go together, the address is none, or no run can have this name.
+    """
+    from maker_graph.runs import home_named
+
+    address = journal_of(name, journal)
+    return home_named(directory_of(name) if address is None else name, address, fsync)
+
+
 def opened_run(
     name: str,
+    journal: str | None = None,
     *,
     task: str | None = None,
     trust: bool | Literal["mine"] = False,
@@ -543,16 +586,19 @@ def opened_run(
 ) -> "Run":
     """Return the run that `name` says, opened.
 
-    A task that does not ship is code, and whoever made the directory has chosen its name. It is imported only if the user names
-    it (`task`) or trusts the directory; see `Run.open`.
+    A task that does not ship is code, and whoever made the run has chosen its name. It is imported only if the user names it
+    (`task`) or trusts the directory or the journal; see `Run.open`.
     """
-    from maker_graph.run.directory import kept_in, settings_of
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import load_task
 
-    directory = directory_of(name)
-    settings = None if task is None else settings_of(directory)
+    home = home_of(name, journal, fsync=fsync)
     named = None
-    if task is not None and settings is not None:
-        named = load_task(task, settings.options, settings.began, kept_in(directory), settings.slice)
-    return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)
+    try:
+        if task is not None:
+            settings = home.settings()
+            named = load_task(task, settings.options, settings.began, home.kept(), settings.slice)
+    except BaseException:
+        home.close()
+        raise
+    return Run.at(home, task=named, trust=trust, accept_loss=accept_loss)

@@ -22,6 +22,7 @@ from maker_graph.cli.options import (
     Escalate,
     Force,
     FsyncOption,
+    InJournal,
     Lead,
     LookaheadOption,
     MaxCalls,
@@ -60,7 +61,7 @@ from maker_graph.cli.options import (
     Wait,
     Within,
     Yes,
-    directory_of,
+    home_of,
     opened_run,
     parse_lookahead,
     parse_on_doubt,
@@ -134,6 +135,7 @@ def run_command(
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
     ] = None,
+    journal: InJournal = None,
     lookahead: LookaheadOption = None,
     draft_model: DraftModel = None,
     on_doubt: OnDoubtOption = None,
@@ -225,13 +227,13 @@ def run_command(
     )
     with recording(record) as file:
         if labelled is None:
-            path = directory_of(run or f"{named}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
-            created = Run.create(path, loaded, target=target or TARGET, fsync=fsync, warn=tell, **voted, **kept)  # type: ignore[arg-type]  # each as its option says
+            home = home_of(run or f"{named}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}", journal, fsync=fsync)
+            created = Run.create(home, loaded, target=target or TARGET, warn=tell, **voted, **kept)  # type: ignore[arg-type]  # each as its option says
         else:
             from maker_graph.cli.choosing import ByLabels
 
             by_labels = ByLabels(loaded, voted, kept, how, target, quiet=quiet or as_json)
-            created = by_labels.run(directory_of(run or f"{named}-{by_labels.digest[:12]}"), fsync=fsync)
+            created = by_labels.run(home_of(run or f"{named}-{by_labels.digest[:12]}", journal, fsync=fsync))
             how = by_labels.how(created)
         with created:
             if ending is not None and ending.suite is not None:
@@ -248,6 +250,7 @@ def run_command(
 )
 def resume_command(
     run: RunName,
+    journal: InJournal = None,
     answer: Annotated[
         str | None, typer.Option(metavar="REPLY", help="A person's reply to the step that is stuck, as a model would give it.")
     ] = None,
@@ -309,7 +312,7 @@ def resume_command(
 
     if answer is not None and answers is not None:
         raise UsageError("--answer is for a stuck step, --answers for open items: give one of them.")
-    opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
+    opening = opened_run(run, journal, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
         ending = finishing(opened.task, test=test, seconds=test_seconds, apply=apply, yes=yes, run=opened)
         if answers is not None:

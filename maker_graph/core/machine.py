@@ -88,6 +88,15 @@ class Log(Protocol):
         ...
 
 
+@runtime_checkable
+class AsyncLog(Protocol):
+    """A log that may take long: under `ainvoke` the graph does other things meanwhile."""
+
+    async def aappend(self, steps: Sequence[Committed], /) -> None:
+        """Do as `Log.append`; who is cancelled meanwhile finds the steps stored, or learns why they are not."""
+        ...
+
+
 class Begun(NamedTuple):
     """An action on the world that was begun before: by a process that was stopped before it could commit what came of it.
 

@@ -1,7 +1,6 @@
 """One run of a fleet is gone on with, by whoever an engine gives it to."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
@@ -9,10 +8,12 @@ from typing import Literal, NamedTuple
 from maker_graph.core.machine import Committed
 from maker_graph.errors import LimitReached, PartFailed, TakenOver, Undecided
 from maker_graph.fleet.standing import Standing
+from maker_graph.journal.postgres.connection import Connection
+from maker_graph.journal.postgres.journal import LEASE
+from maker_graph.models.names import PATIENCE
+from maker_graph.run.remote import Remote
 from maker_graph.runs import Run
-
-LEASE = 15.0
-"""Seconds for which a worker may be silent before another one takes its runs."""
+from maker_graph.tasks.loading import load_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Driving:
     trust: bool = False
     concurrency: int | None = None
     timeout: float | Literal["auto"] = "auto"
-    patience: float = 3600.0
+    patience: float = PATIENCE
     batch: bool = False
     probe: bool = True
 
@@ -93,31 +94,15 @@ async def drive(name: str, how: Driving, told: Told = NOBODY) -> None:
             told.warn(f"{name}: {error}")
 
 
-@contextmanager
-def _opened(name: str, how: Driving) -> Iterator[Run]:
-    """Interim."""
-    import tempfile
-    from contextlib import ExitStack
-    from pathlib import Path
-
-    from maker_graph.journal.postgres.connection import Connection
-    from maker_graph.journal.postgres.journal import PostgresJournal, find
-    from maker_graph.run import directory as directories
-    from maker_graph.run.settings import read_settings
-
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        db = Connection(how.address)
-        found = find(db, name)
-        settings = read_settings(found.settings, name)
-        place = Path(folder) / name
-        place.mkdir()
-        journal = PostgresJournal(db, name, found, settings.origin())
-        stack.callback(journal.close)
-        run = Run(directories.Run(place, settings, journal, None), stack)
-        run._opened.load()
-        try:
-            yield run
-        except BaseException:
-            journal.ended("interrupted")
-            raise
-        journal.ended("done")
+def _opened(name: str, how: Driving) -> Run:
+    """Return the run of this name, opened, with its task."""
+    home = Remote(name, Connection(how.address), lease=how.lease)
+    task = None
+    try:
+        if how.task is not None:
+            settings = home.settings()
+            task = load_task(how.task, settings.options, settings.began, home.kept(), settings.slice)
+    except BaseException:
+        home.close()
+        raise
+    return Run.at(home, task=task, trust=how.trust)

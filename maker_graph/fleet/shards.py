@@ -7,8 +7,8 @@ from functools import partial
 from maker_graph.fleet.sealing import Shard
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.fleets import Fleet
-from maker_graph.journal.postgres.journal import PostgresJournal, find
 from maker_graph.journal.protocol import Journal
+from maker_graph.run.remote import Remote
 from maker_graph.run.settings import read_settings
 
 
@@ -25,11 +25,10 @@ def shards_in(address: str, fleet: str) -> list[Shard]:
         there.found()
         runs = there.settings()
     read = [(name, read_settings(text, f"What {name} was asked for")) for name, text in runs]
-    return [Shard(name, settings, partial(_opened, address, name, settings.origin())) for name, settings in read]
+    return [Shard(name, settings, partial(_opened, address, name)) for name, settings in read]
 
 
 @contextmanager
-def _opened(address: str, name: str, origin: str) -> Iterator[Journal]:
-    connection = Connection(address)
-    with closing(PostgresJournal(connection, name, find(connection, name), origin)) as journal:
-        yield journal
+def _opened(address: str, name: str) -> Iterator[Journal]:
+    with Remote(name, Connection(address)).opened() as run:
+        yield run.journal

@@ -27,6 +27,7 @@ from maker_graph.core.guarding import Guarded
 from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
 from maker_graph.errors import ProviderFailure
 from maker_graph.graph.asked import MicrostepGraph
+from maker_graph.graph.committing import commit_node
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import Node
@@ -241,18 +242,20 @@ async def _waited(signal: asyncio.Event, seconds: float | None) -> None:
 def _commit(machine: Machine, log: Log | None) -> Node:
     """Return the node that applies the decisions in order."""
 
-    def commit(values: ItemsState) -> dict[str, Any]:
+    def steps_of(values: ItemsState) -> list[Committed]:
         at: MakerOutput = values
         steps = []
         for each in values["decisions"]:
             decision = cast("Decision", each)
             steps.append(Committed(decision, at, machine.advance(at, decision)))
             at = steps[-1].after
-        if log is not None:
-            log.append(steps)
+        return steps
+
+    def after(values: ItemsState, steps: Sequence[Committed]) -> dict[str, Any]:
+        at: MakerOutput = steps[-1].after if steps else values
         return {**at, "decisions": []}
 
-    return Node(commit)
+    return commit_node(log, steps_of, after)
 
 
 def _escalate(task: Guarded, *, check: bool) -> Node:

@@ -38,6 +38,7 @@ from maker_graph.core.task import Checks, Predicts, Skippable, Verifies
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.cascade import Rung
+from maker_graph.graph.committing import commit_node
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
 from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, with_items
@@ -414,18 +415,19 @@ def _commit(machine: Machine, log: Log | None, *, checked: bool, varied: bool) -
             decision = {**decision, "part": machine.task.at(at["state"]).name}
         return Committed(decision, at, machine.advance(at, decision))
 
-    def commit(values: MakerState) -> dict[str, Any]:
+    def steps_of(values: MakerState) -> list[Committed]:
         steps = [step(values, after_trying(values["tried"], cast("Decision", values["decision"])))]
         for later in values["ahead"]:
             at = steps[-1].after
             if at["done"] or not asks_the_same(machine.task, later["state"], at["state"], checked=checked, varied=varied):
                 break
             steps.append(step(at, cast("Decision", later["decision"])))
-        if log is not None:
-            log.append(steps)
+        return steps
+
+    def after(_: MakerState, steps: Sequence[Committed]) -> dict[str, Any]:
         return {**steps[-1].after, "rung": 0, "tried": [], "ahead": [], "decision": {}}
 
-    return Node(commit)
+    return commit_node(log, steps_of, after)
 
 
 def _drafter(task: Guarded, ahead: "Ahead", model: Models, seed: int | None, calls: Calls | None) -> Drafter:

@@ -26,7 +26,13 @@ NO_NOTES: Notes = MappingProxyType({})
 
 
 class Journal(ReadableJournal):
-    """The journal of one run, wherever it is kept."""
+    """The journal of one run, wherever it is kept.
+
+    Attributes:
+        lease: seconds within which its owner says that it lives (`beat`); None where nobody waits to hear it.
+    """
+
+    lease: float | None = None
 
     @abstractmethod
     def claim(self, owner: str = "") -> None:

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 from maker_graph.core.guarding import AnyTask, guarded
 from maker_graph.errors import UsageError
-from maker_graph.run.directory import Run, kept_in, opened, settings_of
-from maker_graph.run.left_answers import LONGEST, LeftAnswers
-from maker_graph.run.review import Candidate, OpenItem, Reply, open_items, refusal, refusals
-from maker_graph.run.session import Question, last_replies, read_session
+from maker_graph.run.directory import Directory, opened, settings_of
+from maker_graph.run.home import Run
+from maker_graph.run.left_answers import LONGEST, Candidate, Reply
+from maker_graph.run.review import OpenItem, open_items, refusal, refusals
+from maker_graph.run.session import Question
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.tasks.loading import load_task, runs_foreign_code
 from maker_graph.watch.counting import MOST_CANDIDATES, shown
@@ -75,7 +76,7 @@ class Desk:
                 shown_, after = _without_questions(run), None
             else:
                 shown_, after = _of_items(run), None
-        left = {each.step: each.refused for each in LeftAnswers(directory).all() if each.after == after}
+        left = {each.step: each.refused for each in Directory(directory).answers().all() if each.after == after}
         for each in shown_:
             each["id"] = _id(settings, each["step"], after)
             if each["step"] in left:
@@ -120,7 +121,7 @@ class Desk:
                 if not why and decision is not None and decision["status"] == "decided":
                     return Answered()  # by this very answer
         if not why:
-            LeftAnswers(directory).leave(step, meant, after)
+            Directory(directory).answers().leave(step, meant, after)
         return Answered(why)
 
     def close(self) -> None:
@@ -143,7 +144,7 @@ class Desk:
         if key not in self._tasks:
             foreign = runs_foreign_code(settings.task, settings.options)
             name = self._trusted.task if foreign and self._trusted.task is not None else settings.task
-            made = load_task(name, settings.options, settings.began, kept_in(directory), settings.slice)
+            made = load_task(name, settings.options, settings.began, Directory(directory).kept(), settings.slice)
             self._tasks[key] = made.task
         return self._tasks[key]
 
@@ -158,7 +159,7 @@ def _id(settings: Settings, step: int, after: str | None) -> str:
 
 def _stuck(run: Run) -> Question | None:
     """Return the question about the step on which a run is stuck."""
-    session = read_session(run.directory)
+    session = run.home.session()
     question = None if session is None else session.said.question
     return question if question is not None and question.step == run.journal.step + 1 else None
 
@@ -180,7 +181,7 @@ def _of_items(run: Run) -> list[dict[str, Any]]:
     if guarded(run.task).given is None:
         return []
     items = list(islice(open_items(run), AT_ONCE))
-    replies = last_replies(run.directory, [item.number for item in items])
+    replies = run.home.last_replies([item.number for item in items])
     return [_of_item(item, replies.get(item.number, [])) for item in items]
 
 
@@ -200,7 +201,7 @@ def _of_item(item: OpenItem, replies: Sequence[str]) -> dict[str, Any]:
 def _without_questions(run: Run) -> list[dict[str, Any]]:
     """Return the open items of a run whose task may not be imported: their ballots alone."""
     found = list(islice(run.journal.left_open(), AT_ONCE))
-    replies = last_replies(run.directory, [number for number, _ in found])
+    replies = run.home.last_replies([number for number, _ in found])
     items: Iterator[OpenItem] = (
         OpenItem(number, [], decision["ballot"], decision["flags"], decision["samples"]) for number, decision in found
     )

@@ -21,10 +21,12 @@ from maker_graph.core.characters import visible
 from maker_graph.core.spending import Account
 from maker_graph.errors import DamagedRun, MakerError, OlderJournal, UnusableRun
 from maker_graph.report.counting.frames import position_of
-from maker_graph.run.directory import Run, opened
-from maker_graph.run.left_answers import FOLDER, LeftAnswer, LeftAnswers
+from maker_graph.run.directory import Directory, opened
+from maker_graph.run.home import Run
+from maker_graph.run.left_answers import FOLDER, LeftAnswer
 from maker_graph.run.options import RunOptions, kept_options
-from maker_graph.run.session import SESSION, Question, SeenSession, read_session
+from maker_graph.run.session import Question, SeenSession
+from maker_graph.run.session_file import SESSION, read_session
 from maker_graph.run.settings import Settings
 from maker_graph.watch.counting import Counts, shown
 
@@ -125,7 +127,7 @@ class Followed:
         try:
             with opened(self.directory) as run:
                 self._take(run, now, seconds)
-            self._left = LeftAnswers(self.directory).all()
+            self._left = [*Directory(self.directory).answers().all()]
             self._problem = None
         except UnusableRun as error:
             gone = _file(self.directory / "settings.json") is None

@@ -1,4 +1,4 @@
-"""A fleet under fire: workers are killed and stopped, and so is Postgres itself; how soon others take over; what more workers give.
+"""A fleet under fire: workers are killed and stopped, and so is Postgres; how soon others take over; what more workers give.
 
     python -m tests.benchmarks.fleet campaign --engine dbos --events 200
     python -m tests.benchmarks.fleet takeover --engine dbos --events 30
@@ -28,13 +28,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 
 from maker_graph.core.machine import Committed
+from maker_graph.core.voting import Voting
 from maker_graph.fleet.driving import Driving, Told
 from maker_graph.fleet.submitting import shards_of, submit
 from maker_graph.fleet.working import work
@@ -45,7 +46,6 @@ from maker_graph.run.options import RunOptions
 from maker_graph.run.settings import new_settings
 from maker_graph.tasks.loading import load_task
 from tests.postgres import Postgres, server
-from tests.voting import voting
 
 RESULTS = Path(__file__).parent / "results" / "fleet.json"
 
@@ -74,7 +74,7 @@ def be_worker(asked: argparse.Namespace) -> None:
     def decided(run: str, step: Committed) -> None:
         tell(f"step {run} {step.after['step']} {digest_of(encode(step.decision))}")
 
-    simulator.Simulator.reply = counted  # type: ignore[method-assign,assignment]  # a class of ours, in a process of its own
+    simulator.Simulator.reply = counted  # type: ignore[method-assign]  # a class of ours, in a process of its own
     how = Driving(asked.address, asked.fleet, lease=asked.lease, concurrency=asked.concurrency)
     told = Told(decided=decided, warn=lambda text: print(os.getpid(), text, flush=True))
     asyncio.run(work(how, engine=asked.engine, at_once=asked.at_once, told=told))
@@ -160,13 +160,25 @@ def fleet_of(how: Setting, folder: Path, address: str, name: str) -> Iterator[Wo
         write(table, how.records)
     loaded = load_task("records", {"input": str(table)})
     model = f"sim:perfect,error=0.02,rho=0,flagged=0.02,favourite=0.7,latency={how.latency}"
-    settings = new_settings(loaded, model, voting(k=3, seed=1))
+    settings = new_settings(loaded, model, Voting(3, seed=1))
     submit(address, name, [*shards_of(settings, RunOptions(), loaded, how.shards, {})], Limits(), whole=settings)
     workers = Workers(address, name, how, folder)
     try:
         yield workers
     finally:
         workers.end()
+
+
+@contextmanager
+def alone(how: Setting) -> Iterator[tuple[str, Workers]]:
+    """Yield the address of a database, and workers of the one fleet in it, of which none is started."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        server(**DURABLE) as postgres,
+        postgres.database() as address,
+        fleet_of(how, Path(name), address, "f") as workers,
+    ):
+        yield address, workers
 
 
 def write(path: Path, rows: int) -> None:
@@ -303,30 +315,31 @@ def takeover(asked: argparse.Namespace) -> dict[str, Any]:
     """Kill one of two workers again and again; return after how many seconds another one has each of its runs."""
     how = Setting(asked.records, asked.shards, asked.latency, asked.engine)
     waited: list[float] = []
-    with tempfile.TemporaryDirectory() as name, server(**DURABLE) as postgres, postgres.database() as address:
-        with fleet_of(how, Path(name), address, "f") as workers, psycopg.connect(address, autocommit=True) as db:
-            for _ in range(3):
-                workers.start()
-            time.sleep(6)
-            while len(waited) < asked.events and not finished(address):
-                owned = runs_by_owner(db)
-                victim = next((each for each in workers.living if len(owned.get(each.pid, {})) > 0), None)
-                if victim is None:
-                    time.sleep(0.2)
-                    continue
-                held = runs_by_owner(db)[victim.pid]
-                victim.kill()
-                began = time.monotonic()
-                victim.wait()
-                workers.start()
-                while held and time.monotonic() < began + 30:
-                    time.sleep(0.02)
-                    epochs = dict(db.execute("SELECT name, epoch FROM maker_graph.runs WHERE name = ANY(%s)", (list(held),)))
-                    for run in [run for run, epoch in held.items() if epochs[run] != epoch]:
-                        del held[run]
-                        waited.append(round(time.monotonic() - began, 2))
-                assert not held, f"nobody took {held}"
-                time.sleep(3)
+    with ExitStack() as stack:
+        address, workers = stack.enter_context(alone(how))
+        db = stack.enter_context(psycopg.connect(address, autocommit=True))
+        for _ in range(3):
+            workers.start()
+        time.sleep(6)
+        while len(waited) < asked.events and not finished(address):
+            owned = runs_by_owner(db)
+            victim = next((each for each in workers.living if len(owned.get(each.pid, {})) > 0), None)
+            if victim is None:
+                time.sleep(0.2)
+                continue
+            held = runs_by_owner(db)[victim.pid]
+            victim.kill()
+            began = time.monotonic()
+            victim.wait()
+            workers.start()
+            while held and time.monotonic() < began + 30:
+                time.sleep(0.02)
+                epochs = epochs_of(db, list(held))
+                for run in [run for run, epoch in held.items() if epochs[run] != epoch]:
+                    del held[run]
+                    waited.append(round(time.monotonic() - began, 2))
+            assert not held, f"nobody took {held}"
+            time.sleep(3)
     times = sorted(waited)
     return {
         "engine": how.engine,
@@ -335,6 +348,12 @@ def takeover(asked: argparse.Namespace) -> dict[str, Any]:
         "median": statistics.median(times),
         "most": times[-1],
     }
+
+
+def epochs_of(db: psycopg.Connection[Any], runs: list[str]) -> dict[str, int]:
+    """Return how many owners each of these runs has had."""
+    rows = db.execute("SELECT name, epoch FROM maker_graph.runs WHERE name = ANY(%s)", (runs,)).fetchall()
+    return {name: epoch for name, epoch in rows}
 
 
 def runs_by_owner(db: psycopg.Connection[Any]) -> dict[int, dict[str, int]]:
@@ -353,15 +372,14 @@ def speed(asked: argparse.Namespace) -> dict[str, Any]:
         how = Setting(
             asked.records, asked.shards, 0.2, asked.engine, lease=15, at_once=asked.at_once, concurrency=asked.concurrency
         )
-        with tempfile.TemporaryDirectory() as name, server(**DURABLE) as postgres, postgres.database() as address:
-            with fleet_of(how, Path(name), address, "f") as workers:
-                for _ in range(number):
-                    workers.start()
-                while sum(steps for _, steps in states(address).values()) == 0:
-                    time.sleep(0.02)
-                began = time.monotonic()
-                wait_until_finished(address, workers, 900)
-                seconds[number] = time.monotonic() - began
+        with alone(how) as (address, workers):
+            for _ in range(number):
+                workers.start()
+            while sum(steps for _, steps in states(address).values()) == 0:
+                time.sleep(0.02)
+            began = time.monotonic()
+            wait_until_finished(address, workers, 900)
+            seconds[number] = time.monotonic() - began
     first = seconds[min(seconds)]
     return {
         "engine": asked.engine,

@@ -9,7 +9,8 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import LimitReached, TakenOver, Undecided
-from maker_graph.run.session import LONG, MOST_READ, SESSION, Question, Session, last_replies, read_session
+from maker_graph.run.session import LONG, MOST_READ, Question, Session
+from maker_graph.run.session_file import SESSION, SessionFile, last_replies, read_session
 from maker_graph.tasks import Hanoi
 from tests.run.test_review import Numbers
 from tests.survival.harness import Children, wait_until
@@ -63,7 +64,7 @@ def test_a_process_that_was_killed_left_a_file_that_nobody_holds(children: Child
 
 
 def test_who_was_taken_over_leaves_the_word_to_the_new_owner(tmp_path: Path) -> None:
-    with Session(tmp_path, None) as old, Session(tmp_path, None) as new:
+    with Session(SessionFile(tmp_path), None) as old, Session(SessionFile(tmp_path), None) as new:
         old.reached(at(), 1)  # type: ignore[arg-type]  # as much as is looked at
         new.reached(at(), 2)  # type: ignore[arg-type]  # as above
         old.ended(TakenOver("no"), 1)
@@ -110,14 +111,14 @@ def test_a_session_with_numbers_out_of_all_proportion_is_none(tmp_path: Path) ->
 
 
 def test_a_question_that_was_waited_for_still_waits_after_an_interruption(tmp_path: Path) -> None:
-    with Session(tmp_path, None) as session:
+    with Session(SessionFile(tmp_path), None) as session:
         session.say("waits", 1, question=Question(step=1, reason="nobody won"))
         session.ended(KeyboardInterrupt(), 1)
     seen = read_session(tmp_path)
     assert seen is not None
     assert seen.said.question is not None
     assert (seen.said.state, seen.said.question.step) == ("interrupted", 1)
-    with Session(tmp_path, None) as session:
+    with Session(SessionFile(tmp_path), None) as session:
         session.say("waits", 1, question=Question(step=1, reason="nobody won"))
         session.reached(at(1), 1)  # type: ignore[arg-type]  # as much as is looked at
         session.ended(KeyboardInterrupt(), 1)
@@ -128,7 +129,7 @@ def test_a_question_that_was_waited_for_still_waits_after_an_interruption(tmp_pa
 
 def test_a_question_is_asked_however_long_the_replies_were(tmp_path: Path) -> None:
     long = "\x00" * MOST_READ
-    with Session(tmp_path, None) as session:
+    with Session(SessionFile(tmp_path), None) as session:
         asks = Question(step=1, reason="", prompt=[("human", "why?")], ballot={long: 2, long + "x": 1}, replies=[long, "short"])
         session.say("stuck", 1, question=asks)
     seen = read_session(tmp_path)
@@ -141,7 +142,7 @@ def test_a_question_is_asked_however_long_the_replies_were(tmp_path: Path) -> No
 
 def test_the_last_replies_are_found_however_many_others_there_are(tmp_path: Path) -> None:
     decision: Any = {"replies": ["x" * 200_000] * 3}
-    with Session(tmp_path, None) as session:
+    with Session(SessionFile(tmp_path), None) as session:
         for step in range(1, 100):
             session.left_open(step, decision)
         decision["replies"] = ["the last"]

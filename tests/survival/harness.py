@@ -40,7 +40,8 @@ from maker_graph.errors import MakerError
 from maker_graph.journal.entry import encode
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.run.directory import Run, opened, summary
+from maker_graph.run.directory import opened, summary
+from maker_graph.run.home import Run
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.settings import Settings
 from maker_graph.run.solving import Watcher, solve

@@ -12,7 +12,7 @@ import pytest
 from maker_graph import Run
 from maker_graph.errors import Undecided, UsageError
 from maker_graph.run.directory import settings_of
-from maker_graph.run.left_answers import LONGEST, LeftAnswers
+from maker_graph.run.left_answers import LONGEST, AnswerFiles
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import load_task
 from maker_graph.watch.desk import Desk, Trusted
@@ -55,9 +55,9 @@ def test_an_answer_to_a_stuck_step_is_checked_by_the_rules_and_left(tmp_path: Pa
     assert "does not wait" in desk.answer(directory, 2, MOVES[0], candidate=False).refused
     with pytest.raises(UsageError, match="by a reply"):
         desk.answer(directory, 1, MOVES[0], candidate=True)
-    assert LeftAnswers(directory).all() == []
+    assert AnswerFiles(directory).all() == []
     assert desk.answer(directory, 1, MOVES[0], candidate=False).refused == ""
-    assert [each.reply for each in LeftAnswers(directory).all()] == [MOVES[0]]
+    assert [each.reply for each in AnswerFiles(directory).all()] == [MOVES[0]]
     assert desk.queue(directory)["asks"][0]["left"]
 
 
@@ -84,7 +84,7 @@ def test_a_task_that_the_user_names_or_trusts_reads_the_answers(numbers: Path, t
     assert desk.answer(numbers, 2, "2", candidate=False).refused == ""
     assert "no item" in desk.answer(numbers, 9, "9", candidate=False).refused
     assert desk.answer(numbers, 4, "4", candidate=False).refused == ""
-    assert [(each.step, each.reply) for each in LeftAnswers(numbers).all()] == [(4, "4")]
+    assert [(each.step, each.reply) for each in AnswerFiles(numbers).all()] == [(4, "4")]
 
 
 def test_a_candidate_of_the_ballot_is_taken_as_it_stands(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_another_question_than_the_one_that_was_read_is_not_answered(tmp_path: P
 
 def test_an_answer_that_no_session_will_use_does_not_count_as_left(tmp_path: Path) -> None:
     directory = stuck(tmp_path)
-    LeftAnswers(directory).leave(1, MOVES[0], "0" * 64)
+    AnswerFiles(directory).leave(1, MOVES[0], "0" * 64)
     assert "left" not in Desk().queue(directory)["asks"][0]
 
 

@@ -17,8 +17,9 @@ import pytest
 from maker_graph import Run
 from maker_graph.errors import DamagedRun, Undecided
 from maker_graph.run.directory import opened
-from maker_graph.run.left_answers import LeftAnswers
+from maker_graph.run.left_answers import AnswerFiles
 from maker_graph.run.session import Session
+from maker_graph.run.session_file import SessionFile
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import load_task
 from maker_graph.watch import following
@@ -102,7 +103,7 @@ def test_a_stuck_step_and_what_was_answered_are_told(tmp_path: Path) -> None:
     view = followed.look(0.0)
     assert (view.listed["state"], view.listed["asks"], view.detail["question"]["step"]) == ("stuck", 1, 1)
     assert sum(view.detail["flags"].values()) == 2
-    LeftAnswers(run.directory).leave(1, "x", "y")
+    AnswerFiles(run.directory).leave(1, "x", "y")
     assert followed.look(1.0).detail["answers"] == [{"step": 1, "refused": ""}]
 
 
@@ -277,7 +278,7 @@ def test_steps_before_an_unreadable_one_are_counted_once(tmp_path: Path) -> None
 
 def test_a_run_at_work_is_looked_at_anew_for_it_may_die_without_a_change_of_its_files(tmp_path: Path) -> None:
     directory = made(tmp_path)
-    with Session(directory, 15) as session:
+    with Session(SessionFile(directory), 15) as session:
         session.say("at work", 9)
         followed = Followed(directory)
         assert [followed.look(now).listed["state"] for now in (0.0, 1.0)] == ["at work", "at work"]

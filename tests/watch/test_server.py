@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from maker_graph.run.left_answers import LeftAnswers
+from maker_graph.run.left_answers import AnswerFiles
 from maker_graph.watch.desk import Desk
 from maker_graph.watch.hub import Hub, News, key_of
 from maker_graph.watch.server import MOST_SENT, PUBLIC, _stream, create_app
@@ -49,7 +49,7 @@ def test_an_answer_is_taken_or_told_why_not(served: tuple[TestClient, Path]) -> 
     assert (wrong.status_code, "malformed" in wrong.json()["problem"]) == (422, True)
     assert client.post(path, json={"step": 1, "reply": "x", "candidate": True, "asked": ask["id"]}).status_code == 409
     assert client.post(path, json={"step": 1, "reply": MOVES[0], "asked": ask["id"]}).status_code == 200
-    assert [left.reply for left in LeftAnswers(directory).all()] == [MOVES[0]]
+    assert [left.reply for left in AnswerFiles(directory).all()] == [MOVES[0]]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_answer_is_taken_or_told_why_not(served: tuple[TestClient, Path]) -> 
 def test_what_is_no_answer_is_refused(served: tuple[TestClient, Path], body: bytes) -> None:
     client, directory = served
     assert client.post(f"/runs/{key_of(directory)}/answers", content=body).status_code == 400
-    assert LeftAnswers(directory).all() == []
+    assert AnswerFiles(directory).all() == []
 
 
 def test_too_much_is_not_read_to_its_end(served: tuple[TestClient, Path]) -> None:

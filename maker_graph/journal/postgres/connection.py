@@ -1,9 +1,10 @@
 """A connection to the database of journals: made again when it was lost, and what its errors mean for a run."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.extras import need_extra
@@ -60,6 +61,16 @@ def shown(address: str) -> str:
         return "?"
 
 
+def without_password(address: str) -> str:
+    """Return an address that leads to the same database, for who has the password.
+
+    >>> without_password("postgresql://me:secret@db.example/runs?sslmode=require&password=secret")
+    'postgresql://me@db.example/runs?sslmode=require'
+    """
+    asked = [(name, value) for name, value in parse_qsl(urlsplit(address).query) if "password" not in name]
+    return shown(address) + (f"?{urlencode(asked)}" if asked else "")
+
+
 class Connection:
     """A connection that is made when it is first used, and again after it was lost; each statement is a transaction.
 
@@ -78,6 +89,7 @@ class Connection:
         need_extra("fleet", "A journal in Postgres", "psycopg")
         self.address = see_address(address)
         self._connection: psycopg.Connection[Any] | None = None
+        self._using = threading.RLock()
 
     def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Return what a statement gives that may be done twice: it is done again if the connection was lost.
@@ -103,13 +115,13 @@ class Connection:
         Raises:
             OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether the statement was done.
         """
-        with self._errors():
+        with self._using, self._errors():
             return self._open().execute(statement, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do all that is done within at once, or nothing of it."""
-        with self._errors(), self._open().transaction():
+        with self._using, self._errors(), self._open().transaction():
             yield
 
     def prepare(self) -> None:
@@ -119,7 +131,7 @@ class Connection:
             UsageError: the database is none of UTF-8.
             UnusableRun: a newer maker_graph made them.
         """
-        with self._errors():
+        with self._using, self._errors():
             db = self._open()
             if self._form(db) is not None:
                 return
@@ -137,15 +149,16 @@ class Connection:
         Raises:
             UnusableRun: there are none, or a newer maker_graph made them.
         """
-        with self._errors():
+        with self._using, self._errors():
             if self._form(self._open()) is None:
                 raise UnusableRun(f"There is no journal at {shown(self.address)}: maker-graph run --journal makes one.")
 
     def close(self) -> None:
         """Close it; it is opened again if it is used again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with self._using:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _form(self, db: "psycopg.Connection[Any]") -> int | None:
         (there,) = db.execute("SELECT to_regclass('maker_graph.form') IS NOT NULL").fetchone() or (False,)
@@ -194,5 +207,5 @@ class Connection:
         if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
             return UnusableRun(f"There is no journal at {where}: maker-graph run --journal makes one.")
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
-            return OutOfReach(f"The journal at {where} cannot be reached ({why}): when it can be, resume.")
+            return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")

@@ -14,6 +14,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -32,6 +33,9 @@ from maker_graph.journal.reading import CHECKED_AT_ONCE
 from maker_graph.journal.rules import new_amendments, new_rows, stale, taken_over, unanswerable
 from maker_graph.journal.steps import LAST, see_chain
 from maker_graph.journal.watermark import Watermark, Watermarks, older_text
+
+LEASE = 15.0
+"""Seconds after which an owner that is not heard of counts as dead, unless it is told another number."""
 
 ROWS_AT_ONCE = 2_000
 """Steps that are read with one statement."""
@@ -138,6 +142,7 @@ class PostgresJournal(Journal):
         *,
         witness: Path | None = None,
         accept_loss: bool = False,
+        lease: float = LEASE,
     ) -> None:
         """Open the journal of the run of this name; it closes the connection at its end.
 
@@ -148,6 +153,7 @@ class PostgresJournal(Journal):
             origin: what the first hash stands on: the run and its settings.
             witness: a file on this machine that has a high-water mark of the run.
             accept_loss: open it although it is an older copy of itself.
+            lease: seconds after which this process counts as dead if it is not heard of while it is the owner.
 
         Raises:
             OlderJournal: what was committed or paid for since is missing from it.
@@ -156,7 +162,10 @@ class PostgresJournal(Journal):
         self.epoch: int | None = None
         self.accept_loss = accept_loss
         self.name = name
+        self.lease = lease
         self._db = connection
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-journal")
+        self._changing = threading.Lock()  # what is changed, and what is known of it, changes in one order
         self._origin = origin_digest(origin)
         self._marks = Watermarks(None, witness, self._origin)
         self._damage: MakerError | None = None
@@ -191,6 +200,10 @@ class PostgresJournal(Journal):
             OlderJournal: what was committed or paid for since is missing; see `accept_loss`.
             OutOfReach: the database cannot be reached.
         """
+        with self._changing:
+            self._claim(owner)
+
+    def _claim(self, owner: str) -> None:
         marks = self._marks.read()
         while True:  # until nobody books anything between the look and the claim
             now = self._stands()
@@ -200,6 +213,7 @@ class PostgresJournal(Journal):
             unsettled = account.unsettled.plus(account.reserved)
             values = {
                 "owner": owner,
+                "lease": self.lease,
                 "serial": now.serial,
                 "epoch": max([now.epoch, *(mark.epoch for mark in marks if mark is not None)]),
                 "spent": list(map(float, account.spent)),
@@ -240,6 +254,10 @@ class PostgresJournal(Journal):
             OutOfReach: the database cannot be reached.
             DamagedRun: older steps were found damaged since; see `check`.
         """
+        with self._changing:
+            self._append(steps, spent, reserved, notes)
+
+    def _append(self, steps: Sequence[tuple[Decision, MakerOutput]], spent: Spent, reserved: Reserved, notes: Notes) -> None:
         if self._damage is not None:
             raise self._damage
         new = new_rows(steps, self._hash)
@@ -278,8 +296,19 @@ class PostgresJournal(Journal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Do as `append` in a thread; who is cancelled meanwhile learns how it ended first."""
-        work = asyncio.ensure_future(asyncio.to_thread(self.append, steps, spent, reserved, notes))
+        """Do as `append` in a thread; who is cancelled meanwhile learns how it ended first.
+
+        What is spent from now on is booked after it, so that what may be under way is never less than what was last said.
+        """
+        self._changing.acquire()
+
+        def appended() -> None:
+            try:
+                self._append(steps, spent, reserved, notes)
+            finally:
+                self._changing.release()
+
+        work = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._thread, appended))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -299,11 +328,15 @@ class PostgresJournal(Journal):
             OutOfReach: the database cannot be reached.
             DamagedRun: older steps were found damaged since; see `check`.
         """
+        with self._changing:
+            self._amend(answers, spent, reserved)
+
+    def _amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent, reserved: Reserved) -> None:
         if self._damage is not None:
             raise self._damage
         refused = unanswerable(answers, self._final_entries(), self._entry_at)
         if refused is not None or not answers:
-            self.spend(spent, reserved)
+            self._spend(spent, reserved, NO_NOTES)
             self.owned_now()
             if refused is not None:
                 raise refused
@@ -380,6 +413,10 @@ class PostgresJournal(Journal):
             LimitReached: the purse that the run shares with others does not have what may be under way.
             OutOfReach: the database cannot be reached.
         """
+        with self._changing:
+            self._spend(spent, reserved, notes)
+
+    def _spend(self, spent: Spent, reserved: Reserved, notes: Notes) -> None:
         if self.epoch is not None:
             self._provide(spent, reserved)
             values = {**self._noted(notes), "spent": list(map(float, spent)), "reserved": list(map(float, reserved))}
@@ -419,13 +456,18 @@ class PostgresJournal(Journal):
         values = {"name": name, "value": value, "seal": seal(self._origin, name, value)}
         self._db.row(schema.NOTE, self._own(values))
 
-    def ended(self, state: str, said: str | None = None) -> None:
-        """Say in a word how the session of this owner stands; what it took from the purse and did not use goes back."""
-        if self._db.row(schema.ENDED, self._own({"state": state, "said": said})) is not None:
-            self._granted = (self._now.calls, self._now.cost)
+    def say(self, state: str, said: str | None = None) -> None:
+        """Say how the session of this owner stands, in a word, and `said` for who looks on.
+
+        What it took from the purse and did not use goes back.
+        """
+        with self._changing:
+            if self._db.row(schema.SAY, self._own({"state": state, "said": said})) is not None:
+                self._granted = (self._now.calls, self._now.cost)
 
     def close(self) -> None:
         """Close the connection."""
+        self._thread.shutdown()
         self._marks.close()
         self._db.close()
 
@@ -543,8 +585,7 @@ class PostgresJournal(Journal):
             after = found[-1][0]
 
     def _amendments(self) -> int:
-        self._now = self._stands()
-        return self._now.amended
+        return self._stands().amended
 
     def _amendment_rows(self) -> Iterator[Any]:
         return iter(self._db.rows(schema.AMENDMENTS, {"run": self._run}))

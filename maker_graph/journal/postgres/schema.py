@@ -102,8 +102,9 @@ STANDS = f"SELECT {_STANDS} FROM maker_graph.runs AS r WHERE r.number = %(run)s"
 IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
 
 CLAIM = f"""
-UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, state = 'at work',
-  spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_BOOKED}
+UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s,
+  state = 'at work', said = NULL, spent = %(spent)s::float8[], reserved = '{{0,0}}',
+  unsettled = %(unsettled)s::float8[], {_BOOKED}
 WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {_STANDS}
 """
 """Become the owner; nothing if anything was booked since the account was read."""
@@ -219,7 +220,7 @@ FROM paid WHERE r.number = paid.number RETURNING r.granted_calls, r.granted_cost
 """
 """Take from the purse of the fleet for this run; nothing if the purse does not have it, unless it is `forced`."""
 
-ENDED = """
+SAY = """
 WITH mine AS (
   SELECT r.number, r.fleet,
     greatest(0, r.granted_calls - ceil(r.spent[3] + r.reserved[2] + r.unsettled[2])::bigint) AS calls,
@@ -233,3 +234,37 @@ UPDATE maker_graph.runs AS r SET state = %(state)s, said = %(said)s, granted_cal
 FROM mine WHERE r.number = mine.number RETURNING 1
 """
 """Say how the owner's session stands; what was granted to it and not used goes back to the purse in the same statement."""
+
+SESSION = """
+SELECT said, state IN ('at work', 'waits') AND clock_timestamp() - beat < make_interval(secs => lease)
+FROM maker_graph.runs WHERE name = %(name)s
+"""
+"""What the last session said, and whether its process lives: as long as it is heard of before its lease ends."""
+
+_RUN = "(SELECT number FROM maker_graph.runs WHERE name = %(name)s)"
+
+KEEP_REPLIES = f"""
+INSERT INTO maker_graph.replies (run, step, replies)
+SELECT {_RUN}, u.step, u.replies FROM unnest(%(steps)s::bigint[], %(replies)s::text[]) AS u (step, replies)
+ON CONFLICT (run, step) DO UPDATE SET replies = excluded.replies RETURNING 1
+"""
+
+REPLIES = f"SELECT step, replies FROM maker_graph.replies WHERE run = {_RUN} AND step = ANY(%(steps)s::bigint[])"
+
+LEAVE_ANSWER = """
+INSERT INTO maker_graph.answers (run, step, answer) SELECT number, %(step)s, %(answer)s FROM maker_graph.runs
+WHERE name = %(name)s
+ON CONFLICT (run, step) DO UPDATE SET answer = excluded.answer, left_at = clock_timestamp() RETURNING 1
+"""
+
+ANSWERS = f"""
+SELECT step::text || ' ' || extract(epoch FROM left_at)::text, answer FROM maker_graph.answers WHERE run = {_RUN}
+ORDER BY step LIMIT %(most)s
+"""
+"""The answers that people have left, each with its key: the step and when it was left."""
+
+_THIS = f"run = {_RUN} AND step::text || ' ' || extract(epoch FROM left_at)::text = %(key)s"
+
+REMOVE_ANSWER = f"DELETE FROM maker_graph.answers WHERE {_THIS} RETURNING 1"
+
+REFUSE_ANSWER = f"UPDATE maker_graph.answers SET answer = %(answer)s WHERE {_THIS} RETURNING 1"

@@ -1,19 +1,36 @@
 """One run of a fleet is gone on with, by whoever an engine gives it to."""
 
+import os
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
 
 from maker_graph.core.machine import Committed
-from maker_graph.errors import LimitReached, PartFailed, TakenOver, Undecided
+from maker_graph.errors import (
+    LimitReached,
+    MakerError,
+    OlderJournal,
+    OutOfReach,
+    ProviderFailure,
+    StaleStep,
+    TakenOver,
+    Undecided,
+    UsageError,
+)
 from maker_graph.fleet.standing import Standing
 from maker_graph.journal.postgres.connection import Connection
+from maker_graph.journal.postgres.fleets import Fleet
 from maker_graph.journal.postgres.journal import LEASE
 from maker_graph.models.names import PATIENCE
 from maker_graph.run.remote import Remote
+from maker_graph.run.session import Said
 from maker_graph.runs import Run
 from maker_graph.tasks.loading import load_task
+
+FIRST = "-00000"
+"""How the name of the first run of a fleet ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +47,7 @@ class Driving:
         timeout: seconds after which a request is given up and made again; "auto" follows what replies take.
         patience: seconds for which an outage of the provider is waited out.
         batch: ask for the samples of a round in one request, where a model takes that.
-        probe: ask a real model three small questions before the first step of each run.
+        probe: ask a real model three small questions before the first step of the first run.
     """
 
     address: str
@@ -77,21 +94,39 @@ async def drive(name: str, how: Driving, told: Told = NOBODY) -> None:
         ProviderFailure: the provider refuses this worker, whatever is asked.
         OlderJournal: this machine knows of more than the journal.
     """
-    with _opened(name, how) as run:
-        try:
+    try:
+        with _opened(name, how) as run:
             await run.drive(
                 partial(told.decided, name),
                 concurrency=how.concurrency,
                 timeout=how.timeout,
                 patience=how.patience,
                 batch=how.batch,
-                probe=how.probe,
+                probe=how.probe and name.endswith(FIRST),
                 warn=lambda text: told.warn(f"{name}: {text}"),
             )
-        except TakenOver:
-            return
-        except (Undecided, LimitReached, PartFailed) as error:
-            told.warn(f"{name}: {error}")
+    except (TakenOver, StaleStep):
+        return
+    except (Undecided, LimitReached, OutOfReach) as error:
+        told.warn(f"{name}: {error}")
+    except (UsageError, OlderJournal):
+        raise
+    except ProviderFailure as error:
+        if error.scope == "run":
+            raise
+        _fail(name, how, told, str(error))
+    except MakerError as error:
+        _fail(name, how, told, str(error))
+    except Exception as error:  # noqa: BLE001  in the task of a user's own: the others go on
+        _fail(name, how, told, f"It ended with {type(error).__name__}.")
+
+
+def _fail(name: str, how: Driving, told: Told, why: str) -> None:
+    """Keep that no worker can go on with a run, or they would take it again and again."""
+    told.warn(f"{name}: {why}")
+    said = Said(epoch=0, pid=os.getpid(), state="failed", why=why)
+    with suppress(OutOfReach), closing(Connection(how.address)) as connection:
+        Fleet(connection, how.fleet).fail(name, said.model_dump_json())
 
 
 def _opened(name: str, how: Driving) -> Run:

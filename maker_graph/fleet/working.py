@@ -4,8 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import closing, suppress
 from typing import Literal
 from uuid import uuid4
 
@@ -97,7 +96,7 @@ class _Worker:
             began = time.monotonic()
             self._look_again.clear()
             try:
-                now = await self._look()
+                now = await asyncio.to_thread(self._look)
                 if self._away:
                     self._told.warn("The journal can be reached again.")
                 self._away = False
@@ -115,27 +114,14 @@ class _Worker:
                 raise self._stopped
             await asyncio.sleep(SOONEST)  # several runs may end together
 
-    async def _look(self) -> Standing:
+    def _look(self) -> Standing:
         """Say that this worker lives, and hand to the engine what nobody works on; return how the fleet stands."""
-        await asyncio.to_thread(self._fleet.beat, self._name, self._how.lease)
-        now = await asyncio.to_thread(standing, self._fleet)
-        async with self._alone() as alone:
+        self._fleet.beat(self._name, self._how.lease)
+        now = standing(self._fleet)
+        with self._fleet.alone(self._how.lease) as alone:
             if alone:
-                runs = await asyncio.to_thread(self._fleet.open_runs, AHEAD)
-                await self._engine.submit(runs, set(now.living))
+                self._engine.submit(self._fleet.open_runs(AHEAD), now.living)
         return now
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[bool]:
-        """Yield whether no other worker does what is done within."""
-        block = self._fleet.alone(self._how.lease)
-        alone = await asyncio.to_thread(block.__enter__)
-        try:
-            yield alone
-        except BaseException as error:
-            await asyncio.to_thread(block.__exit__, type(error), error, error.__traceback__)
-            raise
-        await asyncio.to_thread(block.__exit__, None, None, None)
 
 
 def _engine(name: EngineName, how: Driving, worker: str) -> Engine:

@@ -74,7 +74,7 @@ def be_worker(asked: argparse.Namespace) -> None:
     def decided(run: str, step: Committed) -> None:
         tell(f"step {run} {step.after['step']} {digest_of(encode(step.decision))}")
 
-    simulator.Simulator.reply = counted  # type: ignore[method-assign]  # a class of ours, in a process of its own
+    simulator.Simulator.reply = counted  # type: ignore[method-assign]
     how = Driving(asked.address, asked.fleet, lease=asked.lease, concurrency=asked.concurrency)
     told = Told(decided=decided, warn=lambda text: print(os.getpid(), text, flush=True))
     asyncio.run(work(how, engine=asked.engine, at_once=asked.at_once, told=told))
@@ -353,7 +353,7 @@ def takeover(asked: argparse.Namespace) -> dict[str, Any]:
 def epochs_of(db: psycopg.Connection[Any], runs: list[str]) -> dict[str, int]:
     """Return how many owners each of these runs has had."""
     rows = db.execute("SELECT name, epoch FROM maker_graph.runs WHERE name = ANY(%s)", (runs,)).fetchall()
-    return {name: epoch for name, epoch in rows}
+    return dict(rows)
 
 
 def runs_by_owner(db: psycopg.Connection[Any]) -> dict[int, dict[str, int]]:

@@ -9,7 +9,6 @@ DBOS gives no workflow to a worker of another version.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from uuid import uuid4
@@ -92,23 +91,19 @@ class DbosEngine:
             await asyncio.to_thread(self._client.destroy)
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
 
-    async def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
+    def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
         """Queue runs that are in no workflow, and those again whose worker is none of the living.
 
         Raises:
             OutOfReach: the database cannot be reached.
         """
-        begun = Counter(self._tasks.values())
-        await asyncio.to_thread(self._submit, runs, living, begun)
-
-    def _submit(self, runs: Sequence[str], living: Collection[str], begun: Counter[str]) -> None:
         assert self._client is not None  # noqa: S101  within `work`
         with _reached():
             there = self._client.list_workflows(
                 queue_name=self._queue, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
             )
             pending = [each for each in there if each.status == "PENDING"]
-            mine = {each.workflow_id for each in pending if each.executor_id == self._worker} - begun.keys()
+            mine = {each.workflow_id for each in pending if each.executor_id == self._worker} - {*list(self._tasks.values())}
             lost = mine & self._lost  # given to this worker, which did not hear of it: the database died in between
             self._lost = mine
             dead = [each.workflow_id for each in pending if each.executor_id not in living or each.workflow_id in lost]

@@ -14,8 +14,10 @@ class Engine(Protocol):
     def work(self, drive: Drive, at_once: int) -> AbstractAsyncContextManager[None]:
         """Let this worker drive so many runs at once, until the block ends; those that it leaves unfinished are free then."""
 
-    async def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
+    def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
         """Hand over runs that it does not have, and those again whose worker is none of the living.
+
+        It is called in a thread.
 
         Raises:
             OutOfReach: what it keeps its records in cannot be reached.

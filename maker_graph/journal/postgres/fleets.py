@@ -134,9 +134,9 @@ class Fleet:
         """Open the runs that are in these states to workers again; return how many there were."""
         return len(self._db.once(_REOPEN, {"fleet": self.name, "states": list(states)}))
 
-    def set_state(self, run: str, epoch: int, state: str) -> None:
-        """Say how a run stands, if this is still its owner."""
-        self._db.rows(_SET_STATE, {"run": run, "epoch": epoch, "state": state})
+    def fail(self, run: str, said: str) -> None:
+        """Say that no worker can go on with a run, unless one is at work on it; `said` is what its session says."""
+        self._db.rows(_FAIL, {"run": run, "said": said, "states": list(GOES_ON)})
 
     def settings(self) -> list[tuple[str, str]]:
         """Return its runs in order: of each its name, and what it was asked for as it was written."""
@@ -196,7 +196,9 @@ _REOPEN = """
 UPDATE maker_graph.runs SET state = 'open' WHERE fleet = %(fleet)s AND state = ANY(%(states)s) RETURNING 1
 """
 
-_SET_STATE = "UPDATE maker_graph.runs SET state = %(state)s WHERE name = %(run)s AND epoch = %(epoch)s RETURNING 1"
+_FREE = "state = ANY(%(states)s) AND (state <> 'at work' OR beat < clock_timestamp() - make_interval(secs => lease))"
+
+_FAIL = f"UPDATE maker_graph.runs SET state = 'failed', said = %(said)s WHERE name = %(run)s AND {_FREE} RETURNING 1"
 
 _SETTINGS = "SELECT name, settings FROM maker_graph.runs WHERE fleet = %(fleet)s ORDER BY place"
 
@@ -206,11 +208,7 @@ SELECT state, count(*), sum(step)::bigint, CASE WHEN bool_and(total IS NOT NULL)
 FROM maker_graph.runs WHERE fleet = %(fleet)s GROUP BY state ORDER BY state
 """
 
-_OPEN = """
-SELECT name FROM maker_graph.runs WHERE fleet = %(fleet)s AND state = ANY(%(states)s)
-  AND (state <> 'at work' OR beat < clock_timestamp() - make_interval(secs => lease))
-ORDER BY place LIMIT %(most)s
-"""
+_OPEN = f"SELECT name FROM maker_graph.runs WHERE fleet = %(fleet)s AND {_FREE} ORDER BY place LIMIT %(most)s"
 
 _WAITING = """
 SELECT name, state, said FROM maker_graph.runs

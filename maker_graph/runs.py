@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from maker_graph.calibration.estimates import ModelEstimates
     from maker_graph.graph.cascade import Rung
     from maker_graph.models.calls import Call
+    from maker_graph.models.gate import Gate
     from maker_graph.report.certificate import Certificate
     from maker_graph.run.auditing import Audit
     from maker_graph.run.label_lines import Use
@@ -113,6 +114,7 @@ class Solving(TypedDict, total=False):
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
+        gate: what all requests go through, where several runs share one; its rate is its own, so `rpm` is refused beside it.
         timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
         patience: seconds for which an outage of the provider is waited out.
         batch: ask for the samples of a round in one request, where a model takes that; see `Calls`.
@@ -141,6 +143,7 @@ class Solving(TypedDict, total=False):
     force: bool
     concurrency: int | None
     rpm: float | None
+    gate: "Gate"
     timeout: float | Auto
     patience: float
     batch: bool
@@ -492,11 +495,14 @@ class Run:
         from maker_graph.run.solving import Watcher, solve
         from maker_graph.run.waiting import Waiting
 
+        gate = how.get("gate")
+        if gate is not None and how.get("rpm") is not None:
+            raise UsageError("A gate has a rate of its own: leave rpm out.")
         options = self._options(how)
         warn: Callable[[str], None] = how.get("warn", lambda _: None)
         progress: Callable[[MakerOutput], None] = how.get("progress", lambda _: None)
         calls = Calls(
-            gate=Gate(rpm=how.get("rpm"), notice=warn),
+            gate=gate or Gate(rpm=how.get("rpm"), notice=warn),
             timeout=how.get("timeout", "auto"),
             patience=how.get("patience", PATIENCE),
             batch=how.get("batch", False),

@@ -63,7 +63,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what asks for a fixture of Postgres as in need of that service."""
-    if {"postgres", "database", "new_postgres"}.intersection(getattr(item, "fixturenames", ())):
+    if {"postgres", "new_postgres"}.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.service("postgres"))
 
 

@@ -23,6 +23,7 @@ from maker_graph.fleet.standing import Standing
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.fleets import Fleet
 from maker_graph.journal.postgres.journal import LEASE
+from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE
 from maker_graph.run.remote import Remote
 from maker_graph.run.session import Said
@@ -79,7 +80,7 @@ class Told(NamedTuple):
 NOBODY = Told()
 
 
-async def drive(name: str, how: Driving, told: Told = NOBODY) -> None:
+async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None = None) -> None:
     """Go on with a run to its end, whoever had it before, unless another worker takes it.
 
     Returns also when the run waits for a person, a cure or a higher limit: its state in the journal says so.
@@ -88,6 +89,7 @@ async def drive(name: str, how: Driving, told: Told = NOBODY) -> None:
         name: of the run.
         how: the fleet, and how its runs are gone on with.
         told: who is told of it.
+        gate: before which the requests of all runs of this worker wait.
 
     Raises:
         UsageError: this machine lacks what the run needs: a file, a key, the code of its task.
@@ -98,6 +100,7 @@ async def drive(name: str, how: Driving, told: Told = NOBODY) -> None:
         with _opened(name, how) as run:
             await run.drive(
                 partial(told.decided, name),
+                gate=gate or Gate(notice=told.warn),
                 concurrency=how.concurrency,
                 timeout=how.timeout,
                 patience=how.patience,

@@ -12,9 +12,11 @@ from maker_graph.errors import MakerError, OutOfReach, UsageError
 from maker_graph.extras import need_extra
 from maker_graph.fleet.driving import NOBODY, Driving, Told, drive
 from maker_graph.fleet.engines.protocol import Engine
+from maker_graph.fleet.gate import FleetGate
 from maker_graph.fleet.standing import Standing, standing
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.fleets import Fleet
+from maker_graph.models.gate import Gate
 
 EngineName = Literal["dbos", "ray"]
 
@@ -57,11 +59,11 @@ async def work(
     """
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:4]}"
     keeps = _engine(engine, how, worker)
-    with closing(Connection(how.address)) as connection:
+    with closing(Connection(how.address)) as connection, closing(FleetGate(how.address, how.fleet, notice=told.warn)) as gate:
         fleet = Fleet(connection, how.fleet)
         connection.see_tables()
         fleet.found()
-        found = _Worker(fleet, worker, how, keeps, told)
+        found = _Worker(fleet, worker, how, keeps, told, gate)
         fleet.beat(worker, how.lease)
         try:
             async with keeps.work(found.drive, at_once):
@@ -74,8 +76,9 @@ async def work(
 class _Worker:
     """A worker while it works."""
 
-    def __init__(self, fleet: Fleet, name: str, how: Driving, engine: Engine, told: Told) -> None:
+    def __init__(self, fleet: Fleet, name: str, how: Driving, engine: Engine, told: Told, gate: Gate) -> None:
         self._fleet, self._name, self._how, self._engine, self._told = fleet, name, how, engine, told
+        self._gate = gate
         self._look_again = asyncio.Event()
         self._stopped: MakerError | None = None
         self._away = False
@@ -83,7 +86,7 @@ class _Worker:
     async def drive(self, run: str) -> None:
         """Go on with a run; what keeps this worker from going on with any run ends it."""
         try:
-            await drive(run, self._how, self._told)
+            await drive(run, self._how, self._told, self._gate)
         except MakerError as error:
             self._stopped = self._stopped or error
             raise asyncio.CancelledError from error  # the engine keeps no end of it

@@ -100,6 +100,19 @@ class Journal(ReadableJournal):
             DamagedRun: older steps were found damaged since; see `check`.
         """
 
+    def provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:  # noqa: ARG002  where runs share a purse
+        """Return how much may be under way, at most what is wished: less where runs share a purse that is nearly empty.
+
+        Args:
+            spent: what was spent since the last time it was booked.
+            wished: what is to be reserved.
+            least: less is of no use.
+
+        Raises:
+            LimitReached: the purse does not have the least.
+        """
+        return wished
+
     @abstractmethod
     def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
         """Add what was spent on steps that were not committed; on return it, notes, and what may be under way are kept.

@@ -10,7 +10,18 @@ from maker_graph.core.machine import Machine, MakerOutput
 from maker_graph.core.spending import Account
 from maker_graph.journal.chain import place_digest
 from maker_graph.journal.intent import INTENT, Intent
-from maker_graph.journal.steps import LAST, Row, amended, decoded, note_in, readable, replayed, see_chain
+from maker_graph.journal.steps import (
+    LAST,
+    Row,
+    amended,
+    broken_amendment,
+    decoded,
+    note_in,
+    readable,
+    replayed,
+    see_chain,
+    whole,
+)
 
 CHECKED_AT_ONCE = 100_000
 """Steps whose hashes are checked before a run goes on; older ones are checked while it does."""
@@ -114,11 +125,11 @@ class ReadableJournal(ABC):
         """Yield each step with the text of its final entry, without a look at the chain of the steps or into the entry.
 
         Raises:
-            DamagedRun: a row is unreadable.
+            DamagedRun: a row is unreadable, or a step is missing.
         """
         final = self._final_entries()
         with self._reading():
-            for step, entry, _, _ in readable(self._rows()):
+            for step, entry, _, _ in whole(readable(self._rows()), self.step):
                 yield step, final.get(step, entry)
 
     def following(self, step: int, head: str | None, most: int) -> tuple[list[tuple[int, str]], str] | None:
@@ -187,7 +198,7 @@ class ReadableJournal(ABC):
             DamagedRun: an entry is not what was written, with its step.
         """
         with self._reading():
-            yield from replayed(self._rows(0 if start is None else start["step"]), self._origin, machine, start)
+            yield from replayed(self._rows(0 if start is None else start["step"]), self._origin, machine, start, self.step)
 
     def note(self, name: str) -> str | None:
         """Return the note of this name: what a run keeps beside its steps.
@@ -231,4 +242,8 @@ class ReadableJournal(ABC):
         return self._final
 
     def _read_amendments(self) -> dict[int, str]:
-        return amended(self._amendment_rows(), self._origin, self._hash_at)
+        least = self._amendments()  # before they are read: more may come meanwhile
+        found = amended(self._amendment_rows(), self._origin, self._hash_at)
+        if len(found) < least:
+            raise broken_amendment(len(found) + 1, None)
+        return found

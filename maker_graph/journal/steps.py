@@ -34,6 +34,22 @@ def readable(rows: Iterable[Any]) -> Iterator[Row]:
         yield row
 
 
+def whole(rows: Iterable[Row], last: int) -> Iterator[Row]:
+    """Yield steps from the first one on, which are at least those up to `last`.
+
+    Raises:
+        DamagedRun: one is missing.
+    """
+    expected = 1
+    for row in rows:
+        if row[0] != expected:
+            raise _broken(expected, row[0])
+        yield row
+        expected += 1
+    if expected <= last:
+        raise _broken(expected, last + 1)
+
+
 def decoded(step: int, entry: str) -> Decision:
     """Return the decision in an entry.
 
@@ -65,11 +81,11 @@ def see_chain(rows: Iterable[Any], before: bytes, first: int, last: int) -> None
 
 
 def replayed(
-    rows: Iterable[Any], origin: bytes, machine: Machine, start: MakerOutput | None
+    rows: Iterable[Any], origin: bytes, machine: Machine, start: MakerOutput | None, last: int
 ) -> Iterator[tuple[Decision, MakerOutput, MakerOutput]]:
     """Yield (decision, where the task stood before it, where after it) for each step after `start`; check the chain on the way.
 
-    `rows` begin with the step of `start`, if it is not the beginning.
+    `rows` begin with the step of `start`, if it is not the beginning, and go on to `last` at least.
 
     Raises:
         DamagedRun: an entry is not what was written, with its step.
@@ -92,6 +108,8 @@ def replayed(
             raise _broken(step, step)
         yield decision, at, after
         at, expected = after, expected + 1
+    if expected <= last:
+        raise _broken(expected, last + 1)
 
 
 def amended(rows: Iterable[Any], origin: bytes, hash_at: Callable[[int], bytes]) -> dict[int, str]:

@@ -15,13 +15,14 @@ from maker_graph.core.guarding import AnyTask
 from maker_graph.core.items import DecidedItem, Items, ItemSteps
 from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
+from maker_graph.tasks.curate.rows import FileRows
 from maker_graph.tasks.curate.task import Curate
 from maker_graph.tasks.slices import Slice
 from maker_graph.tasks.word_problems.task import WordProblems
 
 _FORWARDED = (
-    *("parse", "key", "schema", "check", "verify", "rephrase", "variants", "truth", "rehearse", "keep", "again"),
-    *("inputs", "examples", "labelled", "place", "whole"),
+    *("parse", "key", "schema", "check", "verify", "rephrase", "variants", "truth", "rehearse", "rehearsal"),
+    *("keep", "again", "inputs", "examples", "labelled", "place", "whole"),
 )
 """What a task has for each of its items, and what all of them share."""
 
@@ -53,24 +54,35 @@ def cut(task: AnyTask, slices: int, *, by_file: bool = False) -> list[Slice]:
         UsageError: the steps of the task depend on each other.
     """
     checks.whole("slices", slices)
-    if by_file and isinstance(task, Curate):
-        rows = task.rows
+    if by_file and isinstance(task, Curate) and isinstance(rows := task.rows, FileRows):
         return [rows.slice(first, number) for first, number in even(len(rows), slices)]
     return [Slice(first=first, rows=number) for first, number in even(number_of(task), slices)]
 
 
 def some(task: AnyTask, only: Slice) -> AnyTask:
-    """Return the task of a slice of `task`, which is the whole, and stays in memory as it is.
+    """Return the task of a slice of `task`, which is the whole, and stays in memory as it is; or is that slice already.
 
     Raises:
         UsageError: the steps of the task depend on each other, or it has fewer items than when it was cut.
     """
+    if _is(task, only):
+        return task
     if (there := number_of(task)) < only.first + only.rows:
         raise UsageError(
             f"{type(task).__name__} has {there:,} items, and this slice of it ends with number {only.first + only.rows:,}: "
             "put its input back as it was, or start a new run."
         )
     return task.some(only.first, only.rows) if isinstance(task, WordProblems) else SomeItems(_items(task), only)
+
+
+def _is(task: AnyTask, only: Slice) -> bool:
+    """Say whether a task is that of this slice already."""
+    if isinstance(task, SomeItems):
+        return task.slice == only
+    if isinstance(task, WordProblems):
+        return (task.first, task.problems) == (only.first, only.rows)
+    rows = task.rows if isinstance(task, Curate) else None
+    return isinstance(rows, FileRows) and (rows.first, len(rows)) == (only.first, only.rows)
 
 
 def number_of(task: AnyTask) -> int:
@@ -98,12 +110,16 @@ class SomeItems(Items):
     """Consecutive items of another task, which is made, and read, as a whole.
 
     Where each row has several items (`--per-field`), the slice is one of whole rows.
+
+    Attributes:
+        slice: which items they are.
     """
 
     def __init__(self, task: Items, only: Slice) -> None:
         """Take the items of a slice of `task`."""
         each = len(task.items) // len(task.rows) if isinstance(task, Curate) else 1
         self._task = task
+        self.slice = only
         self._first = only.first * each
         self.items = _Some(task.items, self._first, only.rows * each)
         for name in _FORWARDED:

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maker_graph.core.decision import Decision, decide, vote_of
+from maker_graph.core.canonical import canonical
+from maker_graph.core.decision import Decision, after_trying, answered, decide, vote_of
 from maker_graph.core.decision import given as given_answer
-from maker_graph.core.judging import Reader, judge_all
+from maker_graph.core.judging import Reader, judge, judge_all
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
 from maker_graph.journal.entry import decode, encode, skim, unanimous
+from maker_graph.tasks import Hanoi
+from tests.journal.kept import MOVES, decision
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 2**63 - 1) | st.text('ab,[]"\\', max_size=8),
@@ -132,3 +135,29 @@ def test_an_answer_that_is_an_object_passes_for_nothing_that_a_verifier_said() -
     for entry in (encode(decided("a", "a", k=2, answer=lie)), encode(given_answer(lie, "program"))):
         assert not {"proved", "standings", "merged"} & decode(entry).keys()
         assert not skim(entry).said
+
+
+@given(st.lists(st.sampled_from([*MOVES[:2], "", "?"]), min_size=1, max_size=9), st.integers(1, 3))
+def test_an_entry_gives_back_the_decision_but_for_the_text_of_the_reply(texts: list[str], k: int) -> None:
+    made = decision(*texts, k=k)
+    assert decode(encode(made)) == {**made, "text": "", "reason": "", "first": "", "replies": []}
+
+
+def test_the_entry_of_a_stuck_step_keeps_every_rung() -> None:
+    tried, answer = decision("?", MOVES[0], MOVES[1], k=2), decision(MOVES[0])
+    climbed = after_trying([vote_of(tried)], {**answer, "by": "temperature"})
+    kept = decode(encode(climbed))
+    assert (kept["by"], kept["tried"][0]["ballot"]) == ("temperature", tried["ballot"])
+    assert kept["tried"][0]["flags"] == {"malformed": 1}
+    person = answered(tried, judge(Sample(0, MOVES[0]), Reader(parse=Hanoi(3).parse, key=None, check=None, red_flags={})))
+    assert decode(encode(person))["by"] == "person"
+    assert decode(encode(person))["answer"] == answer["answer"]
+
+
+def test_an_entry_of_twenty_disks_takes_at_most_200_bytes() -> None:
+    pegs = [[20, 19, 18, 17, 16, 15, 12, 1], [13], [14, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]]
+    text = f"move = [2, 2, 1]\nnext_state = {pegs}"
+    how = Reader(parse=Hanoi(20).parse, key=None, check=None, red_flags={})
+    made = decide([judge(Sample(i, text, "stop", 590, 0, 538), how) for i in range(3)], Voting(AheadBy(3), max_samples=99), 1)
+    assert len(canonical(made["answer"])) > 60
+    assert len(encode(made)) + 16 + 8 + 8 <= 200  # hash, mark, step

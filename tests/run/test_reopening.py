@@ -20,7 +20,7 @@ from maker_graph.run.settings import new_settings
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import described
-from tests.journal.sqlite.test_amendments import decision
+from tests.journal.kept import item
 
 
 class Words(Items):
@@ -75,7 +75,7 @@ def test_only_what_is_decided_is_stored_and_all_that_was_drawn_is_booked(tmp_pat
         machine = Machine(Words())
         at = machine.begin()
         for text in ("", "two", ""):
-            made = decision(text)
+            made = item(text)
             after = machine.advance(at, made)
             journal.append([(made, after)])
             at = after
@@ -83,11 +83,11 @@ def test_only_what_is_decided_is_stored_and_all_that_was_drawn_is_booked(tmp_pat
         log = Amending(journal, meter, guarded(Words()), new_settings(described(Words()), "sim:perfect", Voting()))
         assert list(log.task.items) == [1, 3]
         again = Machine(log.task)
-        start, still = log.position(), decision("")
+        start, still = log.position(), item("")
         meter.since = meter.since._replace(samples=4)
         log.append([Committed(still, start, again.advance(start, still))])
         assert (journal.amendments(), journal.account().spent.samples, log.at["step"]) == ({}, 4, 1)
-        log.keep_ahead({2: decision("three")})
+        log.keep_ahead({2: item("three")})
         (found,) = journal.amendments().items()
         assert (found[0], found[1]["answer"], [vote["samples"] for vote in found[1]["tried"]]) == (3, "three", [1])
 

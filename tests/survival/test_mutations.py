@@ -27,13 +27,13 @@ MUTATIONS = {
         "journal/sqlite/journal.py",
         "follows = (books.step, books.hash) == (first - 1, self._hash) and last == first + len(steps) - 1",
         "follows = True",
-        "tests/journal/sqlite/test_journal.py::test_an_append_must_follow_the_last_step",
+        "tests/journal/test_protocol.py::test_an_append_must_follow_the_last_step",
     ),
     "the epoch": Mutation(
         "journal/sqlite/journal.py",
         "owned = books.owner == self.epoch\n            follows",
         "owned = True\n            follows",
-        "tests/journal/sqlite/test_journal.py::test_of_two_processes_at_the_same_step_one_is_refused",
+        "tests/journal/test_protocol.py::test_of_two_processes_at_the_same_step_one_is_refused",
     ),
     "the epoch before a call": Mutation(
         "journal/sqlite/journal.py",
@@ -45,7 +45,7 @@ MUTATIONS = {
         "journal/steps.py",
         "if before != stored or digest != place_digest(after):",
         "if False:",
-        "tests/journal/sqlite/test_journal.py::test_damage_is_found_with_its_step",
+        "tests/journal/test_reading.py::test_damage_is_found_with_its_step",
     ),
     "the seal of notes and account": Mutation(
         "journal/steps.py",

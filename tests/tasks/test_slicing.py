@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -65,6 +65,7 @@ def see_slices(loaded: LoadedTask, slices: int) -> list[LoadedTask]:
 CELLS = st.text(st.sampled_from("a1 ,;\"\n\r'\\üé\u2028\ufeff😀"), max_size=6)
 
 
+@settings(max_examples=40)
 @given(
     cells=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=9),
     slices=st.integers(1, 12),
@@ -78,10 +79,10 @@ def test_slices_of_any_csv_are_the_whole(  # noqa: PLR0917  hypothesis gives the
     cells: Sequence[tuple[str, str]], slices: int, end: str, mark: bool, last: bool, empty: bool, quoting: Any
 ) -> None:
     text = io.StringIO(newline="")
-    if any("\r" in cell for row in cells for cell in row):
-        quoting = csv.QUOTE_ALL  # Python's writer leaves a carriage return bare where it ends no line
+    if any(set(cell) & {"\r", "\n"} for row in cells for cell in row):
+        quoting = csv.QUOTE_ALL  # Python's writer leaves those bare that end no line
     lines = csv.writer(text, lineterminator=f"{end}{end}" if empty else end, quoting=quoting)
-    lines.writerows([("id", "ü\nb"), *cells])
+    lines.writerows([("id", "ü\nb" if quoting == csv.QUOTE_ALL else "üb"), *cells])
     content = ("\ufeff" if mark else "") + (text.getvalue() if last else text.getvalue().rstrip("\r\n"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -92,6 +93,7 @@ def test_slices_of_any_csv_are_the_whole(  # noqa: PLR0917  hypothesis gives the
 JSONS = st.recursive(st.none() | st.booleans() | st.integers() | CELLS, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
 
 
+@settings(max_examples=40)
 @given(
     rows=st.lists(st.dictionaries(st.sampled_from(["a", "b", "c d", "ü"]), JSONS, max_size=4), min_size=1, max_size=9),
     slices=st.integers(1, 12),
@@ -291,6 +293,15 @@ def test_word_problems_are_cut_by_problems_and_keep_their_numbers() -> None:
     assert second.total() == 4  # type: ignore[attr-defined]
 
 
+def test_a_slice_that_is_asked_for_itself_is_what_it_is(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "id\n1\n2\n3\n4\n")
+    for loaded in (made(tmp_path, path), described(WordProblems(problems=4)), load_task(f"{__name__}:Numbers", {"most": 4})):
+        for each in cut_task(loaded, 2):
+            assert each.slice is not None
+            for task in (each.task, again(each).task):
+                assert some(task, each.slice) is task
+
+
 def test_a_chain_and_a_slice_cannot_be_cut() -> None:
     with pytest.raises(UsageError, match=r"Hanoi is one chain.* so it cannot be cut"):
         [*cut_task(described(Hanoi(3)), 2)]
@@ -311,3 +322,13 @@ def test_slices_are_as_even_as_possible_and_none_is_empty(number: int, slices: i
     assert sum(sizes) == number
     assert max(sizes) - min(sizes) <= 1
     assert [first for first, _ in found] == [sum(sizes[:place]) for place in range(len(sizes))]
+
+
+def test_a_program_that_fails_on_a_row_of_a_slice_says_which_row_of_the_table(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "id\n1\n2\n3\n4\n")
+    written(tmp_path / "p.py", "def program(row):\n    return 1 / (int(row['id']) - 4)\n")
+    (_, second) = cut_task(made(tmp_path, path, program=f"{tmp_path / 'p.py'}:program"), 2)
+    inside = guarded(again(second).task)
+    assert inside.given is not None
+    with pytest.raises(UsageError, match="The program on row 4"):
+        inside.given({"item": 1})

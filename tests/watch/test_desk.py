@@ -14,7 +14,7 @@ from maker_graph.errors import Undecided, UsageError
 from maker_graph.run.directory import settings_of
 from maker_graph.run.left_answers import LONGEST, AnswerFiles
 from maker_graph.tasks import Hanoi
-from maker_graph.tasks.loading import load_task
+from maker_graph.tasks.loading import cut_task, load_task
 from maker_graph.watch.desk import Desk, Trusted
 from maker_graph.watch.following import Followed
 from tests.run.test_review import Torn
@@ -140,3 +140,14 @@ def test_a_command_that_is_shown_can_be_typed_whatever_the_names_are(tmp_path: P
     assert command == ["maker-graph", "watch", str(directory), "--task", "a:B; touch taken"]
     (directory / "settings.json").write_text(json.dumps(kept))
     assert shlex.split(Followed(directory).look(0.0).detail["path"]) == [str(directory)]
+
+
+def test_an_open_item_of_a_slice_is_the_one_that_its_run_asked(tmp_path: Path, numbers: Path) -> None:
+    whole = load_task("foreign_numbers:Numbers", {"number": 6})
+    first, second = cut_task(whole, 2)
+    for place, each in enumerate((first, second)):
+        with Run.create(tmp_path / f"s-{place}", each, model="sim:perfect", k=2, max_samples=4) as run:
+            run.solve()
+    desk = Desk(Trusted(task="foreign_numbers:Numbers"))
+    asks = [each for place in (0, 1) for each in desk.queue(tmp_path / f"s-{place}")["asks"]]
+    assert [each["prompt"] for each in asks] == [each["prompt"] for each in desk.queue(numbers)["asks"]]

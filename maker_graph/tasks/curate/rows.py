@@ -17,7 +17,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, NoReturn, Protocol, TypeVar
+from typing import IO, Any, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from maker_graph.core.canonical import JSON, MAX_DEPTH
 from maker_graph.core.characters import visible
@@ -36,12 +36,10 @@ class Rows(Protocol):
     Attributes:
         path: of the file.
         columns: the names of all columns, in their order.
-        first: the number of rows of the file that stand before them; 0 but for a slice.
     """
 
     path: Path
     columns: Sequence[str]
-    first: int
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -50,6 +48,17 @@ class Rows(Protocol):
     def __getitem__(self, place: int, /) -> dict[str, JSON]:
         """Return the row at `place`, from 0: column -> value; a text in CSV, plain JSON elsewhere."""
         ...
+
+
+@runtime_checkable
+class FileRows(Rows, Protocol):
+    """The rows of a file that can be cut.
+
+    Attributes:
+        first: the number of rows of the file that stand before them; 0 but for a slice.
+    """
+
+    first: int
 
     def slice(self, first: int, rows: int) -> Slice:
         """Return what to keep of so many rows of the whole table, with which they are opened again; `first` stand before."""

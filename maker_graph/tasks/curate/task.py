@@ -14,7 +14,7 @@ from maker_graph.errors import Incomparable, Invalid, MakerError, UsageError
 from maker_graph.tasks.curate.labelled import LabelledRow, identity, record_of
 from maker_graph.tasks.curate.prompts import asked
 from maker_graph.tasks.curate.results import OPEN, Columns, Ended, columns_of, see_suffixes, write_rows
-from maker_graph.tasks.curate.rows import Rows
+from maker_graph.tasks.curate.rows import FileRows, Rows
 from maker_graph.tasks.curate.schema import RecordSchema, as_text
 from maker_graph.tasks.curate.slips import slips
 from maker_graph.tasks.labelled import with_labelled
@@ -126,7 +126,8 @@ class Curate(Items):
 
     def _on(self, row: Mapping[str, JSON]) -> str:
         place = next((place for place in range(len(self.rows)) if self.rows[place] == row), None)
-        return f"The program on row {visible(as_text(row))[:200] if place is None else self.rows.first + place + 1}"
+        first = self.rows.first if isinstance(self.rows, FileRows) else 0
+        return f"The program on row {visible(as_text(row))[:200] if place is None else first + place + 1}"
 
     def prompt(self, item: Mapping[str, JSON]) -> Prompt:
         """Return what the schema says and the one row; a row knows nothing of its neighbours."""

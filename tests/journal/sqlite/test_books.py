@@ -12,7 +12,7 @@ from maker_graph.journal.chain import origin_digest
 from maker_graph.journal.sqlite.books import read_books, see_origin, version_of
 from maker_graph.journal.sqlite.creation import create_journal
 from maker_graph.journal.sqlite.journal import SqliteJournal
-from tests.journal.sqlite.test_journal import filled
+from tests.journal.kept import filled
 
 SETTINGS = canonical({"k": 3, "model": {"name": "m", "seed": 1}})
 ORIGIN = origin_digest(SETTINGS)

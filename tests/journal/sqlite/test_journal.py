@@ -1,4 +1,4 @@
-"""The journal: what was committed is there, once and as it was, or the damage is named."""
+"""The journal in SQLite, beyond what every journal promises: its files, their copies, and what is put in their place."""
 
 import os
 import random
@@ -11,40 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from maker_graph.core.canonical import canonical
-from maker_graph.core.decision import Decision, after_trying, answered, decide, vote_of
-from maker_graph.core.judging import Reader, judge
-from maker_graph.core.machine import Machine, MakerOutput
-from maker_graph.core.red_flags import Sample, empty, named
-from maker_graph.core.rules import AheadBy
+from maker_graph.core.machine import Machine
 from maker_graph.core.spending import Account, Reserved, Spent
-from maker_graph.core.voting import Voting
-from maker_graph.errors import DamagedRun, LimitReached, LostJournal, OlderJournal, StaleStep, TakenOver
-from maker_graph.journal.entry import decode, encode
+from maker_graph.errors import DamagedRun, LimitReached, LostJournal, OlderJournal
 from maker_graph.journal.sqlite.creation import create_journal
 from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.tasks import Hanoi
-
-
-def decision(*texts: str, k: int = 1) -> Decision:
-    how = Reader(parse=Hanoi(3).parse, key=None, check=None, red_flags=named([empty]))
-    return decide(
-        [judge(Sample(i, text, input_tokens=9, output_tokens=i), how) for i, text in enumerate(texts)],
-        Voting(AheadBy(k), max_samples=99),
-        1,
-    )
-
-
-MOVES = [
-    "move = [1, 0, 2]\nnext_state = [[3, 2], [], [1]]",
-    "move = [2, 0, 1]\nnext_state = [[3], [2], [1]]",
-    "move = [1, 2, 1]\nnext_state = [[3], [2, 1], []]",
-    "move = [3, 0, 2]\nnext_state = [[], [2, 1], [3]]",
-]
-
+from tests.journal.kept import MOVES, decision, filled, following, replayed
 
 Open = Callable[..., SqliteJournal]
 
@@ -63,91 +37,6 @@ def fixture_open() -> Iterator[Open]:
             return journal
 
         yield open_
-
-
-def filled(journal: SqliteJournal) -> tuple[SqliteJournal, MakerOutput]:
-    machine = Machine(Hanoi(3))
-    at = machine.begin()
-    for text in MOVES:
-        made = decision(text)
-        at = machine.advance(at, made)
-        journal.append([(made, at)])
-    return journal, at
-
-
-def replayed(journal: SqliteJournal) -> list[MakerOutput]:
-    return [after for _, _, after in journal.replay(Machine(Hanoi(3)))]
-
-
-def test_what_was_appended_is_there_after_reopening_and_replays_to_the_same_place(open_: Open, tmp_path: Path) -> None:
-    journal, at = filled(open_(tmp_path / "j.db"))
-    journal.close()
-    assert replayed(open_(tmp_path / "j.db"))[-1] == at
-
-
-def test_an_append_must_follow_the_last_step(open_: Open, tmp_path: Path) -> None:
-    journal, at = filled(open_(tmp_path / "j.db"))
-    with pytest.raises(StaleStep):
-        journal.append([(decision(MOVES[0]), at)])
-    with pytest.raises(StaleStep):
-        journal.append([(decision(MOVES[0]), {**at, "step": 6})])
-    assert len(replayed(journal)) == 4
-
-
-def test_of_two_processes_at_the_same_step_one_is_refused(open_: Open, tmp_path: Path) -> None:
-    first, at = filled(open_(tmp_path / "j.db"))
-    second = open_(tmp_path / "j.db")
-    made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
-    after = Machine(Hanoi(3)).advance(at, made)
-    with pytest.raises(TakenOver, match="taken over"):  # although nobody was faster: the step would follow
-        first.append([(made, after)], Spent(cost=1.0))
-    assert len(replayed(first)) == 4
-    second.append([(made, after)])
-    with pytest.raises(TakenOver):
-        first.append([(made, after)], Spent(cost=1.0))
-    assert len(replayed(first)) == 5
-    assert second.account().spent.cost == 2.0, "money is gone, whoever was first"
-
-
-def test_older_steps_are_checked_while_the_run_goes_on(open_: Open, tmp_path: Path) -> None:
-    journal, at = filled(open_(tmp_path / "j.db"))
-    journal.check(at_once=2)
-    with closing(sqlite3.connect(tmp_path / "j.db")) as db:
-        db.execute("UPDATE steps SET entry = replace(entry, '1', '2') WHERE step = 1")
-        db.commit()
-    with pytest.raises(DamagedRun, match="at step 1"):
-        journal.check()
-    journal.check(at_once=2)  # a million steps take seconds, and these two are whole
-    made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
-    after = Machine(Hanoi(3)).advance(at, made)
-    for _ in range(500):
-        try:
-            journal.append([(made, after)])
-        except DamagedRun as error:
-            assert error.step == 1  # noqa: PT017  it comes when the check is there
-            return
-        after = Machine(Hanoi(3)).advance(after, made)
-        time.sleep(0.01)
-    pytest.fail("the damage was not noticed")
-
-
-def test_a_journal_that_was_only_looked_at_takes_no_steps(open_: Open, tmp_path: Path) -> None:
-    journal, at = filled(open_(tmp_path / "j.db"))
-    onlooker = open_(tmp_path / "j.db", claim=False)
-    made = decision("move = [1, 1, 0]\nnext_state = [[1], [2], [3]]")
-    after = Machine(Hanoi(3)).advance(at, made)
-    with pytest.raises(TakenOver):
-        onlooker.append([(made, after)])
-    journal.append([(made, after)])
-
-
-def test_what_a_killed_owner_held_may_have_been_billed_and_counts_for_ever(open_: Open, tmp_path: Path) -> None:
-    journal, _ = filled(open_(tmp_path / "j.db"))
-    journal.spend(Spent(cost=0.5, calls=3), Reserved(cost=0.25, calls=8))
-    journal.close()
-    account = open_(tmp_path / "j.db").account()
-    assert (account.spent.calls, account.reserved, account.unsettled) == (3, Reserved(), Reserved(cost=0.25, calls=8))
-    assert open_(tmp_path / "j.db").account().unsettled == Reserved(cost=0.25, calls=8)
 
 
 def test_steps_cut_off_at_the_end_are_missed(open_: Open, tmp_path: Path) -> None:
@@ -171,24 +60,7 @@ def test_a_note_that_is_not_what_was_written_is_damage(open_: Open, tmp_path: Pa
         open_(tmp_path / "j.db").note(name)
 
 
-def test_a_replay_from_a_place_on_the_way_ends_at_the_same_place(open_: Open, tmp_path: Path) -> None:
-    journal, at = filled(open_(tmp_path / "j.db"))
-    machine = Machine(Hanoi(3))
-    places = [after for _, _, after in journal.replay(machine)]
-    assert [after for _, _, after in journal.replay(machine, places[1])] == places[2:]
-    assert all(journal.agrees(place) for place in places)
-    assert not journal.agrees({**at, "totals": {**at["totals"], "samples": 99}})
-    assert not journal.agrees(machine.begin())
-
-
 # -------------------------------------------------------------------------- a journal that is no longer the one on the disk
-
-MORE = "move = [1, 1, 0]\nnext_state = [[1], [2], [3]]"
-
-
-def following(at: MakerOutput) -> tuple[Decision, MakerOutput]:
-    made = decision(MORE)
-    return made, Machine(Hanoi(3)).advance(at, made)
 
 
 def _replaced(path: Path) -> None:
@@ -226,7 +98,7 @@ def test_an_owner_whose_journal_is_lost_stops_before_its_next_call(open_: Open, 
         with pytest.raises(LostJournal, match="after step 4"):
             journal.owned()
     with pytest.raises(LostJournal):
-        journal.append([following(at)], Spent(cost=1.0))
+        journal.append(following(at), Spent(cost=1.0))
     with pytest.raises(LostJournal):
         journal.spend(Spent(cost=1.0))
     with pytest.raises(LostJournal):
@@ -259,7 +131,7 @@ def test_an_older_copy_that_is_written_over_the_open_files_stops_the_owner(
     with pytest.raises(DamagedRun):
         journal.owned()
     with pytest.raises(DamagedRun):
-        journal.append([following(at)])
+        journal.append(following(at))
 
 
 def test_an_older_log_over_one_that_was_read_to_its_end_does_no_harm_after_a_kill(open_: Open, tmp_path: Path) -> None:
@@ -281,7 +153,7 @@ def test_what_another_process_commits_is_no_loss(open_: Open, tmp_path: Path) ->
     onlooker = open_(tmp_path / "j.db", claim=False)
     onlooker.set_note("verified", "yes")
     journal.owned()
-    journal.append([following(at)])
+    journal.append(following(at))
     onlooker.close()
     journal.owned()
     assert journal.note("verified") == "yes"
@@ -292,7 +164,7 @@ def test_files_that_were_only_touched_are_no_loss(open_: Open, tmp_path: Path) -
     for path in tmp_path.iterdir():
         path.touch()
     journal.owned()
-    journal.append([following(at)])
+    journal.append(following(at))
 
 
 # ------------------------------------------------------------------------------------------ a journal that is an older copy
@@ -392,16 +264,6 @@ def test_an_older_journal_is_refused_and_accepted_with_all_that_was_spent(tmp_pa
         assert (journal.step, journal.account().spent.calls) == (4, 24), "once accepted, it is the run"
 
 
-def test_a_kill_between_a_commit_and_its_mark_is_no_loss(tmp_path: Path, witness: Path) -> None:
-    with closing(owned(tmp_path / "j.db", witness)) as journal:
-        before = {path: path.read_bytes() for path in (tmp_path / "j.watermark", witness)}
-        spent_on(journal)
-    for path, content in before.items():
-        path.write_bytes(content)
-    with closing(owned(tmp_path / "j.db", witness)) as journal:
-        assert journal.step == 4
-
-
 def test_a_journal_without_its_mark_can_be_looked_at_and_must_be_accepted(tmp_path: Path) -> None:
     with closing(owned(tmp_path / "j.db")) as journal:
         spent_on(journal)
@@ -412,25 +274,6 @@ def test_a_journal_without_its_mark_can_be_looked_at_and_must_be_accepted(tmp_pa
             journal.claim()
     owned(tmp_path / "j.db", accept_loss=True).close()
     owned(tmp_path / "j.db").close()
-
-
-def test_of_two_copies_that_went_on_apart_one_is_not_taken_for_the_other(tmp_path: Path, witness: Path) -> None:
-    folder = tmp_path / "r"
-    folder.mkdir()
-    with closing(owned(folder / "j.db", witness)) as journal:
-        other = copied(folder, "other")
-        spent_on(journal)
-    with closing(owned(other / "j.db")) as journal:
-        machine = Machine(Hanoi(3))
-        at = machine.begin()
-        for text in [MOVES[1], MOVES[0], *MOVES[:3]]:
-            made = decision(text)
-            at = machine.advance(at, made)
-            journal.append([(made, at)])
-    put_back(other, folder)
-    with pytest.raises(OlderJournal, match="two copies"):
-        owned(folder / "j.db", witness)
-    owned(folder / "j.db", witness, accept_loss=True).close()
 
 
 def test_a_state_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
@@ -458,68 +301,6 @@ def test_a_mark_that_cannot_be_written_stops_the_run_before_its_next_call(tmp_pa
 # --------------------------------------------------------------------------------------------------------------------- damage
 
 
-def _set(column: str, value: Any) -> Callable[[sqlite3.Connection], None]:
-    def damage(db: sqlite3.Connection) -> None:
-        db.execute(f"UPDATE steps SET {column} = ? WHERE step = 2", (value,))  # noqa: S608  a fixed column
-
-    return damage
-
-
-def _swap(db: sqlite3.Connection) -> None:
-    db.executescript("UPDATE steps SET step = 9 WHERE step = 2; UPDATE steps SET step = 2 WHERE step = 3;")
-    db.execute("UPDATE steps SET step = 3 WHERE step = 9")
-
-
-def _delete(db: sqlite3.Connection) -> None:
-    db.execute("DELETE FROM steps WHERE step = 2")
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        _set("entry", encode(decision(MOVES[2]))),
-        _set("entry", "no JSON"),
-        _set("entry", "[]"),
-        _set("entry", '[{"move":1},[null],[0],1,[0,0,0],0,true]'),
-        _set("hash", b"0" * 16),
-        _set("mark", b"0" * 8),
-        _set("mark", "text"),
-        _swap,
-        _delete,
-    ],
-)
-def test_damage_is_found_with_its_step(open_: Open, tmp_path: Path, damage: Callable[[sqlite3.Connection], None]) -> None:
-    journal, _ = filled(open_(tmp_path / "j.db"))
-    journal.close()
-    db = sqlite3.connect(tmp_path / "j.db")
-    damage(db)
-    db.commit()
-    db.close()
-    reopened = open_(tmp_path / "j.db")
-    with pytest.raises(DamagedRun) as caught:
-        replayed(reopened)
-    assert caught.value.step == 2
-
-
-def test_a_journal_of_another_run_or_of_other_settings_does_not_load(open_: Open, tmp_path: Path) -> None:
-    filled(open_(tmp_path / "j.db"))[0].close()
-    with pytest.raises(DamagedRun, match="another run"):
-        open_(tmp_path / "j.db", "run with k = 2")
-
-
-def test_steps_transplanted_from_another_run_do_not_fit(open_: Open, tmp_path: Path) -> None:
-    journal, _ = filled(open_(tmp_path / "a.db", "a"))
-    filled(open_(tmp_path / "b.db", "b"))[0].close()
-    journal.close()
-    db = sqlite3.connect(tmp_path / "a.db")
-    db.execute("ATTACH ? AS b", (str(tmp_path / "b.db"),))
-    db.executescript("DELETE FROM steps; INSERT INTO steps SELECT * FROM b.steps;")
-    db.close()
-    with pytest.raises(DamagedRun) as caught:
-        replayed(open_(tmp_path / "a.db", "a"))
-    assert caught.value.step == 1
-
-
 def test_a_file_that_is_no_journal_is_refused(open_: Open, tmp_path: Path) -> None:
     (tmp_path / "j.db").write_bytes(b"not a database, but long enough to look like one" * 99)
     with pytest.raises(DamagedRun, match="cannot be read"):
@@ -542,29 +323,3 @@ def test_flipped_bits_are_never_accepted_in_silence(open_: Open, tmp_path: Path)
             continue
         with suppress(DamagedRun):
             assert replayed(opened)[-1:] == [at]
-
-
-@given(st.lists(st.sampled_from([*MOVES[:2], "", "?"]), min_size=1, max_size=9), st.integers(1, 3))
-def test_an_entry_gives_back_the_decision_but_for_the_text_of_the_reply(texts: list[str], k: int) -> None:
-    made = decision(*texts, k=k)
-    assert decode(encode(made)) == {**made, "text": "", "reason": "", "first": "", "replies": []}
-
-
-def test_the_entry_of_a_stuck_step_keeps_every_rung() -> None:
-    tried, answer = decision("?", MOVES[0], MOVES[1], k=2), decision(MOVES[0])
-    climbed = after_trying([vote_of(tried)], {**answer, "by": "temperature"})
-    kept = decode(encode(climbed))
-    assert (kept["by"], kept["tried"][0]["ballot"]) == ("temperature", tried["ballot"])
-    assert kept["tried"][0]["flags"] == {"malformed": 1}
-    person = answered(tried, judge(Sample(0, MOVES[0]), Reader(parse=Hanoi(3).parse, key=None, check=None, red_flags={})))
-    assert decode(encode(person))["by"] == "person"
-    assert decode(encode(person))["answer"] == answer["answer"]
-
-
-def test_an_entry_of_twenty_disks_takes_at_most_200_bytes() -> None:
-    pegs = [[20, 19, 18, 17, 16, 15, 12, 1], [13], [14, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]]
-    text = f"move = [2, 2, 1]\nnext_state = {pegs}"
-    how = Reader(parse=Hanoi(20).parse, key=None, check=None, red_flags={})
-    made = decide([judge(Sample(i, text, "stop", 590, 0, 538), how) for i in range(3)], Voting(AheadBy(3), max_samples=99), 1)
-    assert len(canonical(made["answer"])) > 60
-    assert len(encode(made)) + 16 + 8 + 8 <= 200  # hash, mark, step

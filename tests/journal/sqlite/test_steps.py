@@ -12,7 +12,7 @@ from maker_graph.journal.chain import origin_digest
 from maker_graph.journal.sqlite.creation import create_journal
 from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.journal.sqlite.steps import check_chain, end_of, hash_at, read_note, step_rows
-from tests.journal.sqlite.test_journal import filled
+from tests.journal.kept import filled
 
 ORIGIN = origin_digest("run")
 LAST = 4

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph import AheadBy, Confirm
+from maker_graph import AheadBy, Confirm, Voting
 from maker_graph.report.collecting import collect
 from maker_graph.report.sections.settings import settings_section
+from maker_graph.run.settings import new_settings as settings_of
 from maker_graph.run.votings import LadderSettings
+from maker_graph.tasks import WordProblems
+from maker_graph.tasks.loading import cut_task, described
 from tests.made import created, new_settings
 
 
@@ -40,3 +43,13 @@ def test_settings_are_told_in_words(
         text = settings_section(collect(run))
     for told in ["<th scope='row'>Option disks</th><td>3</td>", *says]:
         assert told in text
+
+
+def test_a_slice_is_told_by_its_items(tmp_path: Path) -> None:
+    (_, second) = cut_task(described(WordProblems(problems=2_500)), 2)
+    for settings, told in (
+        (settings_of(second, "sim:perfect", Voting()), True),
+        (new_settings("hanoi", {}, "sim:perfect"), False),
+    ):
+        with created(tmp_path / str(told), settings) as run:
+            assert (">Slice</th><td>1,251 to 2,500" in settings_section(collect(run))) is told

@@ -63,7 +63,7 @@ async def work(
         fleet = Fleet(connection, how.fleet)
         connection.see_tables()
         fleet.found()
-        found = _Worker(fleet, worker, how, keeps, told, gate)
+        found = _Worker(fleet, worker, how, engine=keeps, told=told, gate=gate)
         fleet.beat(worker, how.lease)
         try:
             async with keeps.work(found.drive, at_once):
@@ -76,7 +76,7 @@ async def work(
 class _Worker:
     """A worker while it works."""
 
-    def __init__(self, fleet: Fleet, name: str, how: Driving, engine: Engine, told: Told, gate: Gate) -> None:
+    def __init__(self, fleet: Fleet, name: str, how: Driving, *, engine: Engine, told: Told, gate: Gate) -> None:
         self._fleet, self._name, self._how, self._engine, self._told = fleet, name, how, engine, told
         self._gate = gate
         self._look_again = asyncio.Event()

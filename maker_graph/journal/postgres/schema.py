@@ -114,9 +114,9 @@ IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
 
 CLAIM = f"""
 WITH won AS (
-  UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s, state = 'at work',
-    said = NULL,
-    spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED},
+  UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s,
+    state = 'at work', said = NULL, spent = %(spent)s::float8[], reserved = '{{0,0}}',
+    unsettled = %(unsettled)s::float8[], {_GRANTED},
     serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
   WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {STANDING}),
 {_CHARGED}

@@ -181,7 +181,7 @@ class Worker:
     def end(self, state: str) -> None:
         """Book what is left, and say how it ended."""
         self.ledger.close()
-        self.journal.ended(state)
+        self.journal.say(state)
 
 
 def work(address: str, file: str, seed: int) -> None:

@@ -240,11 +240,11 @@ def campaign(asked: argparse.Namespace) -> dict[str, Any]:
     how = Setting(asked.records, asked.shards, asked.latency, asked.engine)
     with tempfile.TemporaryDirectory() as name, server(**DURABLE) as postgres:
         folder = Path(name)
-        with postgres.database() as address, fleet_of(how._replace(latency=0), folder, address, "f") as workers:
+        with postgres.database() as address, fleet_of(how._replace(latency=0), folder, address, "calm") as workers:
             workers.start()
             wait_until_finished(address, workers, 600)
             expected = entries_of(address)
-        with postgres.database() as address, fleet_of(how, folder, address, "f") as workers:
+        with postgres.database() as address, fleet_of(how, folder, address, "harmed") as workers:
             began = time.monotonic()
             events = harm(postgres, address, workers, asked)
             wait_until_finished(address, workers, 600)

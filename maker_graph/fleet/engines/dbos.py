@@ -45,7 +45,11 @@ class DbosEngine:
 
     @asynccontextmanager
     async def work(self, drive: Drive, at_once: int) -> AsyncIterator[None]:
-        """Let this worker drive so many runs at once, until the block ends; DBOS keeps one such number for all workers."""
+        """Let this worker drive so many runs at once, until the block ends; DBOS keeps one such number for all workers.
+
+        Raises:
+            OutOfReach: the database cannot be reached when it begins.
+        """
         closing = False
 
         @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=ATTEMPTS)
@@ -69,6 +73,20 @@ class DbosEngine:
             "log_level": "CRITICAL",
             "use_listen_notify": False,
         }
+        try:
+            with _reached():
+                await self._launch(config, at_once)
+            yield
+        finally:
+            closing = True
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._client is not None:
+                await asyncio.to_thread(self._client.destroy)
+            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+    async def _launch(self, config: DBOSConfig, at_once: int) -> None:
         DBOS(config=config)
         DBOS.listen_queues([self._queue])
         DBOS.launch()  # here, so that workflows are tasks of this event loop
@@ -81,15 +99,6 @@ class DbosEngine:
             application_name=_NAME,
             retry_connection_errors=False,
         )
-        try:
-            yield
-        finally:
-            closing = True
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.to_thread(self._client.destroy)
-            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
 
     def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
         """Queue runs that are in no workflow, and those again whose worker is none of the living.

@@ -39,7 +39,7 @@ from maker_graph.core.voting import Voting
 from maker_graph.fleet.driving import Driving, Told
 from maker_graph.fleet.submitting import shards_of, submit
 from maker_graph.fleet.working import work
-from maker_graph.journal.entry import encode
+from maker_graph.journal.entry import decode, encode
 from maker_graph.journal.postgres.fleets import Limits
 from maker_graph.models.simulation import simulator
 from maker_graph.run.options import RunOptions
@@ -219,7 +219,8 @@ def samples_of(address: str) -> int:
     """Return how many samples the decided steps have."""
     with psycopg.connect(address) as db:
         rows = db.execute("SELECT entry FROM maker_graph.steps").fetchall()
-    return sum(json.loads(entry).get("samples", 0) for (entry,) in rows)
+    found = [decode(entry) for (entry,) in rows]
+    return sum(vote["samples"] for decision in found for vote in (*decision["tried"], decision))
 
 
 def place_of(run: str) -> int:

@@ -30,7 +30,7 @@ MOST = 60
 def table(folder: Path, rows: int = MOST) -> Path:
     """Write the first rows of the records."""
     path = folder / "rows.csv"
-    path.write_text("".join(RECORDS.open(encoding="utf-8").readlines()[: rows + 1]), encoding="utf-8")
+    path.write_text("".join(RECORDS.read_text(encoding="utf-8").splitlines(keepends=True)[: rows + 1]), encoding="utf-8")
     return path
 
 
@@ -48,7 +48,9 @@ def hanoi(seeds: Sequence[int], *, disks: int = 3, model: str = MODEL, **options
     return [NewRun.of(each, RunOptions.of(**options), loaded, {}) for each in settings]
 
 
-def submitted(address: str, path: Path, shards: int = 3, limits: Limits = NO_LIMITS, fleet: str = NAME, **how: Any) -> Submitted:
+def submitted(
+    address: str, path: Path, shards: int = 3, limits: Limits = NO_LIMITS, *, fleet: str = NAME, **how: Any
+) -> Submitted:
     """Submit a table that is cut."""
     found, whole = runs(path, shards, **how)
     return submit(address, fleet, found, limits, whole=whole)
@@ -82,6 +84,5 @@ def entries(address: str) -> list[tuple[str, int, str]]:
     """Return what the journals hold, with every vote: equal for equal runs, whatever happened to them."""
     return query(
         address,
-        "SELECT r.name, s.step, s.entry FROM maker_graph.steps s JOIN maker_graph.runs r ON r.number = s.run "
-        "ORDER BY 1, 2",,
+        "SELECT r.name, s.step, s.entry FROM maker_graph.steps s JOIN maker_graph.runs r ON r.number = s.run ORDER BY 1, 2",
     )

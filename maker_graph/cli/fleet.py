@@ -1,6 +1,5 @@
 """`maker-graph submit`, `work` and `seal`: many runs on many machines."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +66,6 @@ from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import LimitReached, PartFailed, Undecided, UsageError
-from maker_graph.files import users_text
 from maker_graph.models.names import PATIENCE
 from maker_graph.statistics.forecast import TARGET
 
@@ -84,13 +82,6 @@ LOOK = 2.0
 """Seconds between two looks at a fleet, from which its rate is taken."""
 
 FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the fleet.")]
-
-_OF_A_RUN = {
-    *("model", "k", "within", "cascade", "calibration", "target", "temperature", "max_tokens", "max_samples", "stuck_after"),
-    *("seed", "check", "variants", "stop", "structured", "emit", "retry_temperature", "rephrase", "escalate"),
-    *("max_minutes", "max_steps", "price", "lookahead", "draft_model", "on_doubt"),
-}
-"""What a line of --runs may say beside its task, by the names of `Run.create`."""
 
 
 @app.command(
@@ -221,34 +212,20 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
     Raises:
         UsageError: it cannot be read, or a line is wrong; the text says which.
     """
+    from maker_graph.fleet.lines import lines_in
     from maker_graph.fleet.submitting import NewRun
     from maker_graph.tasks.loading import load_task
 
-    for number, line in enumerate(users_text(file, "the runs as JSON Lines").split("\n"), start=1):
-        if not line.strip():
-            continue
+    for number, line in lines_in(file):
+        name = line.task or loaded.name
         try:
-            own = _own(line)
-            task = own.pop("task", loaded.name)
-            options = own.pop("set", {})
-            base = loaded.options if task == loaded.name else {}
-            one = load_task(task, {**base, **options}) if options or task != loaded.name else loaded
-            settings, run_options, notes = _asked(one, {**given, **own}, limits)
-            yield NewRun.of(settings, run_options, one, notes)
+            options = {**(loaded.options if name == loaded.name else {}), **(line.set or {})}
+            one = loaded if (name, options) == (loaded.name, loaded.options) else load_task(name, options)
+            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # its rungs say them
+            settings, run_options, notes = _asked(one, {**given, **alone, **line.given()}, limits)
         except UsageError as error:
             raise UsageError(f"Line {number} of {file.name}: {error}") from None
-
-
-def _own(line: str) -> dict[str, Any]:
-    try:
-        own = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"it is no JSON ({error}).") from None
-    if not isinstance(own, dict) or not isinstance(own.get("set", {}), dict) or not isinstance(own.get("task", ""), str):
-        raise UsageError('it is no object with the settings of a run, such as {"seed": 7, "set": {"disks": 5}}.')
-    if strange := sorted(own.keys() - _OF_A_RUN - {"task", "set"}):
-        raise UsageError(f"{strange[0]!r} is no setting of a run: there are {', '.join(sorted(_OF_A_RUN))}, task and set.")
-    return own
+        yield NewRun.of(settings, run_options, one, notes)
 
 
 def _tell_submitted(fleet: str, made: "Submitted") -> None:

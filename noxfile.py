@@ -1,6 +1,8 @@
 """The matrix of versions: each Python with the newest dependencies, and with the lowest that `pyproject.toml` allows.
 
-    nox                           the short form, which `.ci/run` calls: the lowest on the oldest Python, the wheel, deepagents
+    nox                           the short form, which `.ci/run` calls: the lowest on the oldest Python, the wheel, what would
+                                  be published, the site, deepagents
+    nox -s docs                   the site; `nox -s docs -- --serve` shows it
     nox -s suite                  the full form: the whole suite, on each Python, with both
     nox -s campaigns              the long forms of tests
 
@@ -39,7 +41,7 @@ SHORT = [
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["short", "wheel", "deep"]
+nox.options.sessions = ["short", "wheel", "package", "docs", "deep"]
 nox.needs_version = ">=2025.2"
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 if PYENV.is_dir():  # a shim of pyenv stands for no interpreter until one is chosen
@@ -88,6 +90,23 @@ def wheel(session: nox.Session) -> None:
         session.install("-q", f"{built}{extra}")
         with session.chdir(away):
             session.run("python", "-I", str(script), env={"PYTHONPATH": ""})
+
+
+@nox.session(python=PYTHONS[0])
+def package(session: nox.Session) -> None:
+    """Build what would be published into `dist`, and see that an index would take it."""
+    made = Path("dist").resolve()
+    shutil.rmtree(made, ignore_errors=True)
+    session.run("uv", "build", "-q", "-o", str(made), external=True)
+    session.install("-q", "twine>=6.1")
+    session.run("twine", "check", "--strict", *map(str, made.glob("maker_graph*")))
+
+
+@nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """Build the site into `build/site`: a link that leads nowhere, or a page that is missing, is an error."""
+    session.install("-q", "-e", ".[docs]")
+    session.run("python", "docs/site.py", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -96,7 +96,7 @@ class DecidedStep:
 
 
 class Solving(TypedDict, total=False):
-    """How a run is gone on with; everything may be another each time.
+    """How a run goes on. Each of these settings may differ from one session to the next.
 
     Attributes:
         answer: a person's reply to the step that waits for one, as a model would give it.
@@ -761,20 +761,22 @@ class Run:
         self.close()
 
 
-def home_named(path: str | Path, journal: str | None, fsync: Fsync) -> homes.Home:
+def home_named(path: str | Path, journal: str | None = None, fsync: Fsync = "full", *, standing: bool = False) -> homes.Home:
     """Return the home of the run in a directory, or of this name in a database of journals.
+
+    A `standing` one keeps its connection when a run that was opened there is closed.
 
     Raises:
         UsageError: what is said does not go together, or the address is none.
     """
     if journal is None:
         return Directory(Path(path), fsync)
-    from maker_graph.journal.postgres.connection import Connection
+    from maker_graph.journal.postgres.connection import Connection, StandingConnection
     from maker_graph.run.remote import Remote
 
     if fsync != "full":
         raise UsageError("A run in a database has no file to wait for: leave out fsync (--fsync), its server sees to that.")
-    return Remote(str(path), Connection(journal))
+    return Remote(str(path), StandingConnection(journal) if standing else Connection(journal))
 
 
 def _seed(model: str | Mapping[str, str] | None) -> int | None:

@@ -16,6 +16,7 @@ from maker_graph.run.checking import check_task
 from maker_graph.tasks.loading import load_task
 from tests.langsmith import ingest
 from tests.models.serving import completion, gateway, server
+from tests.pages import blocks_of, printed
 from tests.survival.harness import Children
 from tests.test_served import langgraph_dev, project
 
@@ -43,13 +44,15 @@ SAYS = (
     r"|^ahead by 3 within 5 votes: decides|^400 labelled rows drawn at random"
     r"|^The money of order 7 is|order.:7|^3 euros"
     r"|^3 of 400 are wrong|is no longer the file that this run began with: put that one back"
+    r"|^A after 6 samples|^4 \{'unsure': 1\}|-> Hung\(\)$|^the same decisions: True|^independent: 0.99999"
+    r"|^7 steps$"
     r"|^3 samples, 6 calls|^proved: x = 9 is|^5/6 True$|^Valid\(evidence='(60 km/h|x = 3 is the only|n = 2 follows|17\*23)"
 )
 """What the blocks of the pages print."""
 
 TRIED = {"own_task": "Addition", "acting": "Order", "prices": "Prices"}
 OF_FOLDERS = [EXAMPLES / name / "README.md" for name in ("app_testing", "ledger", "sql_flow")]
-PAGES = [*sorted(EXAMPLES.glob("*.md")), *OF_FOLDERS, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(EXAMPLES.glob("*.md")), *OF_FOLDERS, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_every_example_is_listed_and_tested() -> None:
@@ -101,25 +104,47 @@ def test_a_drop_in_takes_at_most_twelve_lines(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_block_of_a_page_runs(page: Path, children: Children, tmp_path: Path) -> None:
-    text = page.read_text()
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for code in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        if "get_sync_client" in code:
-            with langgraph_dev(project(tmp_path)) as client:
-                url = str(client.http.client.base_url)
-                child = children.start(tmp_path, "script", source=code.replace("http://127.0.0.1:2024", url.rstrip("/")))
-                assert child.wait(60) == 0, child.said
-        else:
-            child = children.start(tmp_path, "script", source=code)
+def test_every_block_of_a_page_runs_and_prints_what_the_page_shows(page: Path, children: Children, tmp_path: Path) -> None:
+    for block in blocks_of(page.read_text()):
+        said = (run_python if block.language == "python" else run_bash)(block.code, children, tmp_path)
+        if block.output is not None:
+            assert printed(block.output, said), said
+        elif block.language == "python":
+            assert re.search(SAYS, said, re.MULTILINE), said
+
+
+def test_what_a_page_shows_must_be_what_is_printed() -> None:
+    said = "begin\none 1\ntwo\nend  \n"
+    for shown in ("begin\n...\nend", "one ...\ntwo", "...\ntwo\n...", "end"):
+        assert printed(shown, said), shown
+    for shown in ("begin\ntwo", "egin", "one\ntwo", "two\none 1", "begin\n...\nthree"):
+        assert not printed(shown, said), shown
+    text = '```python\na\n```\n\n```text title="Output"\nb\n```\n\n```bash\nc\n```\n\n```text\nd\n```\n'
+    assert [tuple(block) for block in blocks_of(text)] == [("python", "a\n", "b\n"), ("bash", "c\n", None)]
+
+
+def run_python(code: str, children: Children, folder: Path) -> str:
+    """Run a block of Python, against a server if it asks for one; return what it prints."""
+    if "get_sync_client" in code:
+        with langgraph_dev(project(folder)) as client:
+            url = str(client.http.client.base_url)
+            child = children.start(folder, "script", source=code.replace("http://127.0.0.1:2024", url.rstrip("/")))
             assert child.wait(60) == 0, child.said
-        assert re.search(SAYS, child.said[0], re.MULTILINE)
-    for script in re.findall(r"^```bash\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        command = script.replace("maker-graph ", f"{sys.executable} -m maker_graph.cli ")
-        ran = subprocess.run(
-            ["/bin/bash", "-euc", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
+    else:
+        child = children.start(folder, "script", source=code)
+        assert child.wait(60) == 0, child.said
+    return child.said[0]
+
+
+def run_bash(script: str, _: Children, folder: Path) -> str:
+    """Run a block of shell commands; return what it prints to standard output."""
+    command = re.sub(r"\bmaker-graph (?=[a-z-])", f"{sys.executable} -m maker_graph.cli ", script)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"}
+    ran = subprocess.run(
+        ["/bin/bash", "-euc", command], cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 def test_the_block_for_a_real_model_votes_on_what_its_server_says(children: Children, tmp_path: Path) -> None:

@@ -1,20 +1,19 @@
 """Everything written in the README is run, and true."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import maker_graph
-from maker_graph import create_maker, create_microstep
 from maker_graph.models.simulation import Replies, Simulator, profile_of
 from maker_graph.models.simulation.server import create_app
-from maker_graph.tasks import Hanoi
 from tests.models.serving import served
 from tests.survival.harness import Children
 
@@ -34,6 +33,8 @@ class Knows:
         text = prompt[-1][1]
         if "capital of France" in text:
             return Replies("Paris", ["Rome"])
+        if "refund order 7" in text:
+            return Replies("The money of order 7 is on its way.", ["No."])
         if text.startswith("Where does this ticket go?"):
             return Replies('{"queue": "billing", "reason": "money"}', ['{"queue": "other", "reason": "?"}'])
         return None
@@ -51,37 +52,20 @@ def test_every_python_block_runs(code: str, provider: str, children: Children, t
     env = {"OPENAI_BASE_URL": provider, "OPENAI_API_KEY": "any"}
     child = children.start(tmp_path, "script", source=code, env=env)
     assert child.wait(60) == 0, child.said
-    assert re.search(r"Paris|'queue': 'billing'|31 True", child.said[0])
-
-
-LONG = "maker-graph calibrate hanoi"
-"""A block that begins so takes half a minute with the puzzle of 1,023 steps: `test_a_long_shell_block_runs_word_for_word`."""
+    assert re.search(r"Paris|'queue': 'billing'|The money of order 7", child.said[0])
 
 
 @pytest.mark.parametrize("block", blocks("bash"), ids=lambda block: block.strip().splitlines()[-1][:40])
 def test_every_shell_block_runs(block: str, provider: str, tmp_path: Path) -> None:
-    """Word for word; but the long one with a smaller puzzle."""
-    runs(block.replace(" hanoi ", " hanoi --disks 6 ") if block.startswith(LONG) else block, provider, tmp_path)
-
-
-@pytest.mark.campaign
-@pytest.mark.parametrize("block", [block for block in blocks("bash") if block.startswith(LONG)])
-def test_a_long_shell_block_runs_word_for_word(block: str, provider: str, tmp_path: Path) -> None:
-    runs(block, provider, tmp_path)
-
-
-def runs(block: str, provider: str, folder: Path) -> None:
-    """Run a block of shell commands, and hold the table that the README shows against what is printed."""
+    """Word for word, and what the README shows of the first is what it prints."""
     if block.strip() == INSTALL_AND_TEST:
         assert INSTALL_AND_TEST in (ROOT / ".ci" / "run").read_text(), "this very command is what CI runs"
         return
-    (folder / "examples").symlink_to(ROOT / "examples")
     script = re.sub(r"^pip install -e \. && ", "", block, flags=re.MULTILINE)
-    script = script.replace("http://localhost:11434/v1", provider)
     script = script.replace("maker-graph ", f"{sys.executable} -m maker_graph.cli ")
     env = {**os.environ, "OPENAI_BASE_URL": provider, "COLUMNS": "140"}
     done = subprocess.run(
-        ["/bin/bash", "-euc", script], cwd=folder, env=env, capture_output=True, text=True, timeout=500, check=False
+        ["/bin/bash", "-euc", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, done.stderr
     if "run hanoi\n" in block:
@@ -100,20 +84,44 @@ def test_it_opens_with_the_two_commands() -> None:
     assert README.index(second) < 300
 
 
-def test_the_pictures_are_drawn_from_the_graphs() -> None:
-    graphs = [create_microstep("sim:perfect"), create_maker(Hanoi(), model="sim:perfect").compile()]
-    assert [block.strip() for block in blocks("mermaid")] == [graph.get_graph().draw_mermaid().strip() for graph in graphs]
+def test_it_is_short_and_shows_the_voted_node_before_any_table() -> None:
+    assert len(README.splitlines()) <= 150
+    assert len(re.findall(r"^\|-", README, re.MULTILINE)) == 1
+    assert all(README.index(code) < README.index("|---") for code in blocks("python"))
+    assert len(blocks("python")) == 3
+
+
+def test_its_evidence_is_that_of_the_result_files() -> None:
+    results = ROOT / "tests" / "benchmarks" / "results"
+    rules = json.loads((results / "real_votes.json").read_text())["files"]["gsm8k_gpt-4o-mini"]["rules"]
+    within = rules["ahead by 3 within 5"]
+    single, ahead, wrong, passed = (
+        f"{100 * share:.{digits}f} %"
+        for share, digits in (
+            (rules["single"]["wrong"], 1),
+            (rules["ahead by 3"]["wrong"], 1),
+            (within["wrong"], 1),
+            (1 - within["decided"], 0),
+        )
+    )
+    assert (
+        f"single samples {single}; ahead by 3: {ahead}; ahead by 3 within 5 votes: {wrong}, and {passed} are passed on"
+        in README
+    )
 
 
 def test_links_within_it_hold() -> None:
-    anchors = {
-        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    }
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / link).exists(), link
 
 
-def test_it_lists_all_public_names() -> None:
-    section = README.split("## What you may import")[1].split("\n## ")[0].split("Errors form")[0]
-    assert sorted(re.findall(r"`(\w+)`", section)) == sorted(maker_graph.__all__)
+def test_on_a_package_index_no_link_of_it_breaks() -> None:
+    """An index has no files beside the README: links to them become plain text, or lead to where the source is."""
+    hook = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    shown = README
+    for change in hook["substitutions"]:
+        shown = re.sub(change["pattern"], change["replacement"], shown)
+    links = re.findall(r"\]\(([^)]+)\)", shown)
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "pip install maker-graph && maker-graph run hanoi" in shown

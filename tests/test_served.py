@@ -279,13 +279,11 @@ def test_a_run_survives_the_servers_restart_with_checkpoints_in_sqlite(tmp_path:
     assert (result["step"], result["done"], result["totals"]["samples"]) == (63, True, 126)
 
 
-def test_the_readme_says_what_helps_and_what_langgraph_dev_is_not_for() -> None:
-    page, readme = (ROOT / "examples" / "served.md").read_text(), (ROOT / "README.md").read_text()
+def test_the_page_says_what_helps_and_what_langgraph_dev_is_not_for() -> None:
+    page = (ROOT / "docs" / "serving.md").read_text()
     for words in ("LANGGRAPH_CLI_NO_ANALYTICS", "--n-jobs-per-worker", "not for runs of days"):
         assert words in page
-        assert words in readme
     assert json.dumps({"checkpointer": SQLITE}) in page, "the setting that the test above uses"
-    assert "examples/served.md" in readme
 
 
 PAGES = '''

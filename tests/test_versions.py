@@ -23,10 +23,10 @@ def test_a_warning_about_a_dependency_stops_nothing() -> None:
     assert len(seen) == 1
 
 
-def test_every_python_that_is_promised_is_in_the_matrix_and_in_the_nightly_one() -> None:
+def test_every_python_that_is_promised_is_in_the_matrix_and_in_the_workflows() -> None:
     promised = [each.rpartition(" ")[2] for each in PROJECT["classifiers"] if re.search(r"Python :: 3\.", each)]
     assert PROJECT["requires-python"] == f">={promised[0]}"
-    for path in ("noxfile.py", ".github/workflows/nightly.yml"):
+    for path in ("noxfile.py", ".github/workflows/nightly.yml", ".github/workflows/ci.yml"):
         found = re.search(r"(?:PYTHONS =|python:) \[(.*)\]", (ROOT / path).read_text())
         assert found is not None
         assert re.findall(r"3\.\d+", found[1]) == promised

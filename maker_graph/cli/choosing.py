@@ -69,7 +69,7 @@ class ByLabels:
             loaded: the task, with its labelled rows.
             voted: how a run votes, as `Run.create` takes it.
             kept: what a run keeps and can be changed at a resume: limits, price, where the results go.
-            how: the run is gone on with.
+            how: how the run goes on.
             target: the share of the decided rows that is to be right; None is the default.
             quiet: whether nothing is shown.
 
@@ -118,7 +118,7 @@ class ByLabels:
         see_results(settings, options, self._loaded.task, OwnFiles(), force=self._kept["force"])
 
     def how(self, run: Run) -> Solving:
-        """Return how the run is gone on with, with what this command says of its limits and its results."""
+        """Return how the run goes on, with what this command says of its limits and its results."""
         kept = {name: value for name, value in self._kept.items() if value is not None}
         return Solving(**{**self._how, **kept, **self._left(run.note(NOTE))})  # type: ignore[typeddict-item]  # its own names
 

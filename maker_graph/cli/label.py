@@ -40,7 +40,7 @@ Random = Annotated[int, typer.Option("--random", metavar="N", help="Steps to lab
 
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FILE", help="The file of labels: a new one, or one that is gone on with."),
+    typer.Option("--labels", metavar="FILE", help="The file of labels: a new one, or an earlier one that is continued."),
 ]
 
 Truth = Annotated[bool, typer.Option("--truth", help="Take what the task knows to be right, and ask nobody.")]

@@ -557,14 +557,16 @@ def journal_of(name: str, journal: str | None) -> str | None:
     Raises:
         UsageError: a path is named together with an address.
     """
+    if journal is not None and not journal:
+        raise UsageError("--journal is empty: give an address like postgresql://HOST/DATABASE, or leave it out.")
     is_path = os.sep in name
     if journal and is_path:
         raise UsageError(f"{name} is a directory, and a run in a database has a name without {os.sep}: leave one of them out.")
     return journal or (None if is_path else os.environ.get("MAKER_GRAPH_JOURNAL") or None)
 
 
-def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full") -> "Home":
-    """Return where the run is that `name` says.
+def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full", standing: bool = False) -> "Home":
+    """Return where the run is that `name` says; a `standing` one is opened often, and keeps its connection.
 
     Raises:
         UsageError: what is said does not go together, the address is none, or no run can have this name.
@@ -572,7 +574,8 @@ def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full") -> 
     from maker_graph.runs import home_named
 
     address = journal_of(name, journal)
-    return home_named(directory_of(name) if address is None else name, address, fsync)
+    path = directory_of(name)
+    return home_named((path.absolute() if standing else path) if address is None else name, address, fsync, standing=standing)
 
 
 def opened_run(

@@ -20,11 +20,14 @@ from typing import NamedTuple
 
 from maker_graph.errors import OutOfReach
 from maker_graph.journal.postgres.connection import Connection
-from maker_graph.journal.postgres.rate import AHEAD, LATE, Lease, Rate
+from maker_graph.journal.postgres.rate import AHEAD, LATE, LEAD, Lease, Rate
 from maker_graph.models.gate import SAY_EVERY, Gate, Pass
 
 _GATHER = 0.05
 """Seconds between two looks at the database at least: what is wanted meanwhile is asked for at once."""
+
+_ROOM, _FADING = 1.5, 0.9
+"""Slots are taken so many times as far ahead as it takes to bring one; what that once took fades from look to look."""
 
 _LOOK_AGAIN = 1.0
 """Seconds after which a gate that is shut is looked at again at the latest: it may be opened early."""
@@ -33,7 +36,7 @@ _DRIFT = 0.001
 """Seconds by which what is known of the clock of the database is less certain after each second."""
 
 
-class _Slot(NamedTuple):
+class Slot(NamedTuple):
     """When a call may be made: from a moment on, and until another."""
 
     at: float
@@ -73,12 +76,13 @@ class FleetGate(Gate):
         self._db = Connection(address)
         self._rate = Rate(self._db, fleet)
         self._wake = threading.Condition()
-        self._wanted: deque[Future[_Slot]] = deque()
+        self._wanted: deque[Future[Slot]] = deque()
         self._news: deque[Callable[[], None]] = deque()
         self._thread: threading.Thread | None = None
         self._closed = False
         self._free_until = -inf
         self._was_down = False
+        self._lead = LEAD
         self._offset, self._error, self._measured = 0.0, inf, -inf
 
     def enter(self) -> Pass:
@@ -137,20 +141,20 @@ class FleetGate(Gate):
             slot.cancel()
         self._db.close()
 
-    def _slot(self) -> "Future[_Slot] | None":
+    def _slot(self) -> "Future[Slot] | None":
         """Return the slot of a caller, which is there when it was taken; None if none is needed."""
         if self.clock() < self._free_until:
             return None
-        slot: Future[_Slot] = Future()
+        slot: Future[Slot] = Future()
         with self._wake:
             self._wanted.append(slot)
             self._begin()
         return slot
 
-    def _free(self) -> _Slot:
-        return _Slot(self.clock(), inf)
+    def _free(self) -> Slot:
+        return Slot(self.clock(), inf)
 
-    def _used(self, slot: _Slot) -> Pass | float:
+    def _used(self, slot: Slot) -> Pass | float:
         """Return leave for one request in this slot, or the seconds after which to take another."""
         if self.clock() > slot.until:
             self.given_up += 1
@@ -204,7 +208,9 @@ class FleetGate(Gate):
         if not wanted:
             return 0.0
         self._measure()
-        lease = self._rate.lease(wanted)
+        before = self.clock()
+        lease = self._rate.lease(wanted, self._lead)
+        self._lead = max(LEAD, _ROOM * (self.clock() - before), self._lead * _FADING)
         self._hear(lease)
         if lease.shut > 0:
             return min(lease.shut, _LOOK_AGAIN)
@@ -213,10 +219,10 @@ class FleetGate(Gate):
             for _ in range(wanted):
                 self._give(self._free())
         for at in lease.slots:
-            self._give(_Slot(at - self._offset, at - self._offset + (inf if lease.down else LATE)))
+            self._give(Slot(at - self._offset, at - self._offset + (inf if lease.down else LATE)))
         return max(_GATHER, min(lease.wait, _LOOK_AGAIN))
 
-    def _give(self, slot: _Slot) -> None:
+    def _give(self, slot: Slot) -> None:
         """Give a slot to the first who waits still."""
         while self._wanted:
             first = self._wanted.popleft()

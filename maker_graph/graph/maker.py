@@ -63,6 +63,10 @@ MOST_STEPS = 10_000_000
 """Steps after which a task is stopped, for it may go round in circles, if neither it nor the caller says how many there are."""
 
 
+NO_MORE_RUNGS = 1_000_000
+"""The rung of a step that has come to its end, and is asked of a person again: no rung is beyond it."""
+
+
 class MakerInput(TypedDict):
     """Nothing: an empty input starts the task, or goes on with it."""
 
@@ -149,8 +153,8 @@ def create_maker(
         cascade: in place of all from `model` to `ladder`: rungs, the first included, each a model and a `Voting` of its own.
             What one rung does not decide goes to the next; what none decides, to `on_undecided`.
         lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
-            `max_concurrency`. It changes how long a task takes and how many samples are drawn for nothing, and no decision. By
-            default it is 1; of independent items as many as `max_concurrency` allows are in flight, or 32, and nothing is
+            `max_concurrency`. It makes a task faster, and draws some samples that are then dropped. It changes no decision. By
+            default it is 1. Of independent items as many are in flight as `max_concurrency` allows, or 32, and nothing is
             drafted.
         draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
         draft_calls: how its requests are made, where not as those of the votes.
@@ -168,7 +172,7 @@ def create_maker(
         calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
         step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
         context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
-        trust_checkpoints: compile also with a checkpointer that runs what its database says; see `serializer.py`.
+        trust_checkpoints: compile also with a checkpointer that may run code from its database; see `serializer.py`.
 
     Raises:
         UsageError: a setting is wrong, or the task lacks a function of the contract.
@@ -372,7 +376,7 @@ def _climbed(log: Log | None, step: int) -> dict[str, Any]:
     if climb is None:
         return {}
     if climb.question is not None:
-        return {"rung": rung_of(climb.question["by"]), "tried": list(climb.tried), "decision": dict(climb.question)}
+        return {"rung": NO_MORE_RUNGS, "tried": list(climb.tried), "decision": dict(climb.question)}
     return {"rung": 1 + rung_of(climb.tried[-1]["by"]), "tried": list(climb.tried)}
 
 
@@ -518,8 +522,8 @@ class _Maker(StateGraph[Any, Any, Any, Any]):
         """Return the compiled graph; see `StateGraph.compile`.
 
         Raises:
-            UsageError: the checkpointer runs what its database says. The compiled graph raises it too, when it is a part of a
-                graph with such a checkpointer.
+            UsageError: the checkpointer may run code from its database. The compiled graph raises it too, when it is a part of
+                a graph with such a checkpointer.
         """
         if not self._trusting:
             refuse_permissive(checkpointer)

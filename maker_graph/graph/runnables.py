@@ -94,7 +94,7 @@ class ConfiguredNode(Node):
 class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that may take at least `supersteps`, whatever limit it is called with.
 
-    Unless it is `trusting`, it refuses a checkpointer that runs what its database says, also that of a graph around it. With
+    Unless it is `trusting`, it refuses a checkpointer that may run code from its database, also that of a graph around it. With
     `durable`, that says how durable its checkpoints must be.
     """
 
@@ -131,7 +131,7 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         return {**given, "recursion_limit": max(self.supersteps, given.get("recursion_limit", 0))}
 
     def _see_checkpointers(self, config: RunnableConfig | None) -> None:
-        """See that none runs what its database says: neither the graph's own, nor the one that a graph around it hands down."""
+        """See that none may run code from its database: neither the graph's own, nor that of a graph around it."""
         handed = ensure_config(merge_configs(self.config, config)).get("configurable", {}).values()
         for each in (self.checkpointer, *handed):
             if isinstance(each, BaseCheckpointSaver):

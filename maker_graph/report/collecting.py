@@ -55,7 +55,7 @@ class ReportData:
         done: whether the task is at its end; None if nobody knows, for its task is code that was not imported.
         verdict: what the run is worth, in a word of `core/verdict.py`; None if nobody has replayed it.
         because: why, in a clause; empty if nobody has.
-        spent: what was used up, with all that was drawn for nothing.
+        spent: what was used up, with the samples that were dropped.
         sessions: how often somebody went on with the run.
         list_price: USD that the calls of a simulated model would have cost; None if it has no price.
         samples: of committed steps, as all that follows.

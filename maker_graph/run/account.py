@@ -185,9 +185,9 @@ class Ledger:
         self.since = self.since.plus(taken._replace(seconds=0.0))
         self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
 
-    def close(self) -> None:
-        """Book what is not booked yet; nothing is under way any more."""
-        self.book.spend(self._begin_anew(), Reserved(), {PACE: self.pace.note()})
+    def close(self, notes: Notes = NO_NOTES) -> None:
+        """Book what is not booked yet, and keep notes with it; nothing is under way any more."""
+        self.book.spend(self._begin_anew(), Reserved(), {PACE: self.pace.note(), **notes})
         self._held = Reserved()
 
     def seconds_left(self) -> float | None:

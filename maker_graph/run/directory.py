@@ -38,8 +38,8 @@ from maker_graph.journal.sqlite.database import Fsync, disk_errors
 from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.journal.watermark import witness_path
 from maker_graph.run.birth import cradle
-from maker_graph.run.home import Home, Run, see_name, see_text
-from maker_graph.run.left_answers import AnswerFiles, LeftAnswers
+from maker_graph.run.home import Home, Run, Stamp, see_name, see_text
+from maker_graph.run.left_answers import FOLDER, AnswerFiles, LeftAnswers
 from maker_graph.run.options import kept_options
 from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.session import SeenSession, Voice
@@ -56,6 +56,10 @@ _FILES = (
     *("settings.json", _KEPT, "journal.watermark", SESSION, REPLIES),
     *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")),
 )
+
+
+_TOLD = ("journal.db", "journal.db-wal", "journal.watermark", "settings.json", SESSION, FOLDER)
+"""What changes as soon as anything of a run does."""
 
 
 class Drafts(TypedDict):
@@ -188,6 +192,11 @@ class Directory(Home):
         """Say whether there is a run in the directory."""
         return is_there(self.folder / "settings.json")
 
+    def stamp(self) -> Stamp:
+        """Return which files there are, their sizes, and when they were written."""
+        files = [_file(self.folder / name) for name in _TOLD]
+        return Stamp(tuple(files), max((found[-1] for found in files[:2] if found is not None), default=0) / 1e9)
+
     def settings(self) -> Settings:
         """Return what the run was asked for; see `settings_of`."""
         return settings_of(self.folder)
@@ -297,6 +306,15 @@ def opened(
     journal = SqliteJournal(directory / "journal.db", settings.origin(), fsync=fsync, witness=witness, accept_loss=accept_loss)
     with closing(journal):
         yield Run(Directory(directory, fsync), settings, journal, task)
+
+
+def _file(path: Path) -> tuple[int, ...] | None:
+    """Return which file is at `path`, its size and when it was written; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  it is asked several times a second
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _see_free(directory: Path) -> None:

@@ -6,10 +6,10 @@ what its task gave it to keep are there. So is what its session says of itself, 
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from maker_graph.core.guarding import AnyTask
 from maker_graph.core.machine import Machine
@@ -23,6 +23,18 @@ from maker_graph.tasks.loading import LoadedTask, load_task, of_table, runs_fore
 from maker_graph.tasks.slicing import some
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Stamp(NamedTuple):
+    """What of a run is another one as soon as anything of it has changed, and when it changed last.
+
+    Attributes:
+        what: compared with an earlier one.
+        moved: seconds since 1970 on the clock of where the run is.
+    """
+
+    what: Hashable
+    moved: float
 
 
 class Home(ABC):
@@ -66,6 +78,10 @@ class Home(ABC):
     @abstractmethod
     def is_there(self) -> bool:
         """Say whether there is a run."""
+
+    @abstractmethod
+    def stamp(self) -> Stamp:
+        """Return what tells whether anything of the run has changed since; it costs little."""
 
     @abstractmethod
     def settings(self) -> Settings:

@@ -36,7 +36,11 @@ class Places:
         now = time.monotonic()
         if not at["done"] and at["step"] - self._step < STEPS and now - self._at < SECONDS:
             return NO_NOTES
-        self._step, self._at = at["step"], now
+        return self.note(at)
+
+    def note(self, at: MakerOutput) -> Notes:
+        """Return the note of a place, which is going to be kept."""
+        self._step, self._at = at["step"], time.monotonic()
         return {_PLACE: json.dumps(at, separators=(",", ":"))}
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from shlex import quote
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -25,7 +25,7 @@ from maker_graph.journal.postgres.connection import Connection, shown, without_p
 from maker_graph.journal.postgres.journal import LEASE, Found, PostgresJournal, find, make_run
 from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
 from maker_graph.journal.watermark import witness_path
-from maker_graph.run.home import Home, Run, see_name, see_text
+from maker_graph.run.home import Home, Run, Stamp, see_name, see_text
 from maker_graph.run.left_answers import MOST, KeptAnswer, LeftAnswer, LeftAnswers, Reply
 from maker_graph.run.session import Said, SeenSession, State, Voice
 from maker_graph.run.settings import Settings, read_settings
@@ -123,6 +123,15 @@ class Remote(Home):
             return False
         return True
 
+    def stamp(self) -> Stamp:
+        """Return who owns the run, how often it was written, what its session says, and what people have answered.
+
+        Raises:
+            OutOfReach: the database cannot be reached.
+        """
+        row = self.connection.row(schema.STAMP, {"name": self.name})
+        return Stamp(None, 0.0) if row is None else stamp_of(row)
+
     def settings(self) -> Settings:
         """Return what the run was asked for.
 
@@ -190,6 +199,21 @@ class Remote(Home):
     def answers(self) -> LeftAnswers:
         """Return the answers that were left for the run."""
         return _AnswerRows(self)
+
+
+def newest(connection: Connection, most: int) -> list[tuple[str, Stamp]]:
+    """Return the runs in a database that were heard of last, at most so many, each by its name with its stamp.
+
+    Raises:
+        UnusableRun: the database has no journals.
+        OutOfReach: it cannot be reached.
+    """
+    return [(row[0], stamp_of(row)) for row in connection.rows(schema.STAMPS, {"most": most})]
+
+
+def stamp_of(row: Sequence[Any]) -> Stamp:
+    """Return the stamp of a run from its row."""
+    return Stamp(tuple(row[2:]), float(row[1]))
 
 
 class _Spoken:

@@ -200,7 +200,7 @@ def new_settings(
     `cascade` are the rungs after the first.
 
     Raises:
-        UsageError: a setting is wrong, or cannot be stored with a run; or the task is another each time it is asked.
+        UsageError: a setting is wrong, or cannot be stored with a run; or the task differs from one call to the next.
     """
     see_kept(voting)
     see_task(loaded.task)
@@ -209,7 +209,7 @@ def new_settings(
     varied = _varied(voting, cascade)
     prompt = _prompt_digest(loaded.task, varied=varied)
     if prompt != _prompt_digest(loaded.task, varied=varied):
-        raise UsageError(f"The first prompt of {loaded.name} is another each time: it must depend on the state alone.")
+        raise UsageError(f"The first prompt of {loaded.name} differs each time: it must depend on the state alone.")
     settings = Settings(
         version=4 if loaded.slice is None else VERSION,
         id=uuid4().hex,

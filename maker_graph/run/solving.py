@@ -319,7 +319,7 @@ async def solve(
         with suppress(MakerError):  # what ended the run is what matters
             kept.keep()
         with suppress(MakerError):
-            meter.close()
+            meter.close(NO_NOTES if commits.places is None else commits.places.note(commits.at))
 
 
 _GIVEN_UP = "given up"

@@ -1,6 +1,6 @@
 """Going on with a run by the answers that people leave for it, and waiting for them.
 
-A run that is gone on with takes up the answers that were left (`left_answers.py`): to its open items before its first step and
+A run that goes on takes up the answers that were left (`left_answers.py`): to its open items before its first step and
 after its last one, and to the step on which it is stuck instead of voting on it again. With `wait` it does not end where only a
 person can help: it waits for the next answer. Each answer is read and checked once more, in the session that commits it.
 """

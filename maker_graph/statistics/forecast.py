@@ -160,7 +160,7 @@ def no_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival: floa
     """Return the sentence that says why no k reaches `target`, or None if some k does.
 
     >>> print(no_k(1 - 2.26e-4, 2**20 - 1, 0.95, rho=0.1235))
-    3 steps in a million are wrong more often than right: no k reaches .95; a check, another prompt or another model must.
+    3 steps in a million are wrong more often than right: no k reaches .95; use a check, another prompt or another model.
     >>> no_k(1 - 2.26e-4, 2**20 - 1, 0.95, rho=0.005)
 
     Raises:
@@ -171,11 +171,11 @@ def no_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival: floa
     share = correlated.floor(p, rho=rho, rival=rival)
     goal = f"{target:.15g}".removeprefix("0")
     if all_right(share, steps) >= target:
-        return f"No k up to {correlated.MOST_K:,} reaches {goal}; a check, another prompt or another model must."
+        return f"No k up to {correlated.MOST_K:,} reaches {goal}; use a check, another prompt or another model."
     who, how = _of_all(share), "wrong more often than right" if rival == 1 else "more often wrong in one way than right"
     if rho == 0 and 0 < share < 1:
         who, how = "All steps are", how.replace("more often", "as often").replace("than", "as")
-    return f"{who} {how}: no k reaches {goal}; a check, another prompt or another model must."
+    return f"{who} {how}: no k reaches {goal}; use a check, another prompt or another model."
 
 
 def _of_all(share: float) -> str:

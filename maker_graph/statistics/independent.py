@@ -66,8 +66,8 @@ def p_full(p: float, k: int, steps: float, *, m: float = 1, rival: float = 1.0) 
     """Return the probability that all `steps` are decided rightly, if errors are independent: p_sub^(steps/m).
 
     This is the paper's Eq. 13 (arXiv 2511.09030). If some steps are harder than others, it promises too much: see
-    `p_full_correlated`. `p` is the probability that a valid sample is right, `k` the lead that decides; `m` and `rival` are
-    explained at the top of `independent.py`.
+    `p_full_correlated`. `p` is the probability that a valid sample is right, and `k` the lead that decides. `rival` is
+    the share of the wrong samples that give the most frequent wrong answer. `m` is how many steps one sample answers.
 
     >>> round(p_full(0.99, 4, 1_000_000), 4)
     0.9896
@@ -113,7 +113,8 @@ def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float =
     1
 
     Raises:
-        UsageError: as `k_real`.
+        UsageError: p is at most 1/2, where no k helps against a single rival, or with a `rival` below 1 no more likely than
+            the most frequent wrong answer; or another number is out of range.
     """
     about = max(1, math.ceil(k_real(p, steps, target, m=m, rival=rival)))
     return least(lambda k: p_full(p, k, steps, m=m, rival=rival) >= target, about)

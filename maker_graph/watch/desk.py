@@ -11,14 +11,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
 from maker_graph.core.guarding import AnyTask, guarded
 from maker_graph.errors import UsageError
-from maker_graph.run.directory import Directory, opened, settings_of
-from maker_graph.run.home import Run
+from maker_graph.run.home import Home, Run
 from maker_graph.run.left_answers import LONGEST, Candidate, Reply
 from maker_graph.run.review import OpenItem, open_items, refusal, refusals
 from maker_graph.run.session import Question
@@ -57,18 +55,18 @@ class Desk:
     def __init__(self, trusted: Trusted = Trusted()) -> None:  # noqa: B008  immutable
         """Answer with tasks that ship, and with those of `trusted`."""
         self._trusted = trusted
-        self._tasks: dict[tuple[Path, str], AnyTask] = {}
+        self._tasks: dict[tuple[str, str], AnyTask] = {}
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-desk")
 
-    def queue(self, directory: Path) -> dict[str, Any]:
+    def queue(self, home: Home) -> dict[str, Any]:
         """Return what waits for a person in a run, as plain JSON.
 
         Raises:
             MakerError: the run cannot be read, or a function of its task fails.
         """
-        settings = settings_of(directory)
-        missing = self._missing(directory, settings)
-        with opened(directory, None if missing else self._task(directory, settings)) as run:
+        settings = home.settings()
+        missing = self._missing(home, settings)
+        with home.opened(None if missing else self._task(home, settings)) as run:
             question = _stuck(run)
             if question is not None:
                 shown_, after = [_of_stuck(question)], run.journal.head
@@ -76,18 +74,18 @@ class Desk:
                 shown_, after = _without_questions(run), None
             else:
                 shown_, after = _of_items(run), None
-        left = {each.step: each.refused for each in Directory(directory).answers().all() if each.after == after}
+            left = {each.step: each.refused for each in run.home.answers().all() if each.after == after}
         for each in shown_:
             each["id"] = _id(settings, each["step"], after)
             if each["step"] in left:
                 each["left"], each["refused"] = True, shown(left[each["step"]], 600)
         return {"needs": missing, "asks": shown_, "most": AT_ONCE}
 
-    def answer(self, directory: Path, step: int, reply: str, *, candidate: bool, asked: str | None = None) -> Answered:
+    def answer(self, home: Home, step: int, reply: str, *, candidate: bool, asked: str | None = None) -> Answered:
         """Read and check an answer like a model's, and leave it for whoever goes on with the run; on return it is on the disk.
 
         Args:
-            directory: the run.
+            home: where the run is.
             step: the step, or item, that is answered.
             reply: the answer.
             candidate: whether it is a candidate of the ballot.
@@ -98,10 +96,10 @@ class Desk:
         """
         if len(reply) > LONGEST:
             return Answered(f"it is longer than {LONGEST:,} characters")
-        settings = settings_of(directory)
-        if missing := self._missing(directory, settings):
+        settings = home.settings()
+        if missing := self._missing(home, settings):
             raise UsageError(missing)
-        with opened(directory, self._task(directory, settings)) as run:
+        with home.opened(self._task(home, settings)) as run:
             unchanged(run.settings, run.task)
             meant: Reply = Candidate(reply) if candidate else reply
             if guarded(run.task).given is None:
@@ -120,31 +118,31 @@ class Desk:
                 decision = run.journal.decision(step)
                 if not why and decision is not None and decision["status"] == "decided":
                     return Answered()  # by this very answer
-        if not why:
-            Directory(directory).answers().leave(step, meant, after)
+            if not why:
+                run.home.answers().leave(step, meant, after)
         return Answered(why)
 
     def close(self) -> None:
         """End the thread."""
         self.thread.shutdown(wait=False, cancel_futures=True)
 
-    def _missing(self, directory: Path, settings: Settings) -> str:
+    def _missing(self, home: Home, settings: Settings) -> str:
         """Return what to type where the task of a run may not be imported; empty if it may, or ships."""
         trusted = self._trusted.directories or self._trusted.task is not None
         if trusted or not runs_foreign_code(settings.task, settings.options):
             return ""
         return shown(
             f"The task of this run is code ({settings.task}), which is not imported to watch it. To see the questions and to "
-            f"answer here, start: maker-graph watch {quote(str(directory))} --task {quote(settings.task)}",
+            f"answer here, start: maker-graph watch {home.command} --task {quote(settings.task)}",
             600,
         )
 
-    def _task(self, directory: Path, settings: Settings) -> AnyTask:
-        key = (directory, settings.id)
+    def _task(self, home: Home, settings: Settings) -> AnyTask:
+        key = (str(home), settings.id)
         if key not in self._tasks:
             foreign = runs_foreign_code(settings.task, settings.options)
             name = self._trusted.task if foreign and self._trusted.task is not None else settings.task
-            made = load_task(name, settings.options, settings.began, Directory(directory).kept(), settings.slice)
+            made = load_task(name, settings.options, settings.began, home.kept(), settings.slice)
             self._tasks[key] = made.task
         return self._tasks[key]
 

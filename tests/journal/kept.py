@@ -136,6 +136,10 @@ class Kept(ABC):
             journal.claim(run)
         return journal
 
+    def opened(self, run: str, origin: str) -> Journal:
+        """Open the journal of a run that is there; whoever asks closes it."""
+        return self._opened(run, origin, None, accept_loss=False)
+
     @abstractmethod
     def make(self, run: str, origin: str) -> None:
         """Make the journal of a run."""

@@ -182,7 +182,7 @@ class Swapped(Hanoi):
     [
         (Odd("set"), "The start state of Odd is not plain JSON"),
         (Odd("random"), "two different states"),
-        (Odd("clock"), "another each time"),
+        (Odd("clock"), "differs each time"),
         (Swapped(3), r"Swapped.done must be a function that is called as Swapped.done\(state\)"),
     ],
     ids=["set", "random", "clock", "swapped"],

@@ -9,7 +9,7 @@ from maker_graph.statistics import correlated, independent
 from maker_graph.statistics.forecast import forecast, no_k
 
 STEPS = 2**20 - 1
-MUST = "a check, another prompt or another model must."
+MUST = "use a check, another prompt or another model."
 
 
 def test_with_independent_errors_a_forecast_is_the_papers() -> None:

@@ -150,7 +150,7 @@ MUTATIONS = {
         "tests/survival/test_kills.py::test_a_crash_while_a_run_is_made_leaves_a_whole_run_or_none_and_it_can_be_made_again",
     ),
     "asking before a task is imported": Mutation(
-        "run/directory.py",
+        "run/home.py",
         "if not self.has_task:",
         "if False:",
         "tests/run/test_directory.py::test_looking_at_a_run_imports_nothing_of_what_its_settings_name",

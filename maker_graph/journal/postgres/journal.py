@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -410,10 +411,6 @@ class PostgresJournal(Journal):
         """
         if self._fleet is None:
             return wished
-        with self._changing:
-            return self._provide(spent, wished, least)
-
-    def _provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:
         left = self._now.left(spent)
         if wished.calls > left.calls or wished.cost > left.cost:
             values = {
@@ -517,7 +514,8 @@ class PostgresJournal(Journal):
         except OutOfReach:
             self._unsettled = NONE  # whatever comes of it, nobody knows what was reserved before
             given |= {"settles_calls": 0.0, "settles_cost": 0.0}
-            found = self._db.rows(schema.IF_BOOKED, given) or self._db.once(statement, given)
+            done = partial(self._db.rows, schema.IF_BOOKED, given)
+            found = done() or self._db.once(statement, given) or done()  # the first try may reach the server at any moment
         return _Stands(*found[0]) if found else None
 
     def _own(self, values: Mapping[str, Any]) -> dict[str, Any]:

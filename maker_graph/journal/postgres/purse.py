@@ -27,7 +27,8 @@ EMPTY = (
 
 GRANT = f"""
 WITH mine AS (
-  SELECT r.number, r.fleet FROM maker_graph.runs AS r WHERE r.number = %(run)s AND r.epoch = %(epoch)s FOR UPDATE),
+  SELECT r.number, r.fleet FROM maker_graph.runs AS r
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.state <> 'done' FOR UPDATE),
 purse AS (
   SELECT f.name, coalesce(f.max_calls - f.calls, 1000000000000) AS calls, coalesce(f.max_cost - f.cost, 1e12) AS cost
   FROM maker_graph.fleets AS f JOIN mine ON mine.fleet = f.name FOR NO KEY UPDATE OF f),
@@ -45,7 +46,8 @@ paid AS (
 UPDATE maker_graph.runs AS r SET granted_calls = r.granted_calls + paid.calls, granted_cost = r.granted_cost + paid.cost
 FROM mine, paid WHERE r.number = mine.number RETURNING {STANDING}
 """
-"""Take `calls`, `cost` and some more from the purse for this run, or what is left; nothing if that is less than the least."""
+"""Take `calls`, `cost` and some more from the purse for this run, or what is left; nothing if that is less than the least. One
+that arrives late, when the run is done, takes nothing: nobody would give it back."""
 
 SAY = f"""
 WITH mine AS (

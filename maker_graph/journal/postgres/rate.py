@@ -17,7 +17,7 @@ AHEAD = 0.5
 """Slots are taken at most so many seconds before their time; whoever has taken one hears no later of a wait."""
 
 LEAD = 0.02
-"""A slot that is taken is at least so many seconds away: that is how long it takes to bring it to whoever waits for it."""
+"""A slot that is taken is at least so many seconds away, for it takes a while to bring it to whoever waits for it."""
 
 SPACING = 1.025
 """Slots stand so many times as far apart as the rate says, which leaves room for a caller that is late (`LATE`)."""
@@ -66,14 +66,14 @@ class Rate:
         """
         return float(self._db.rows("SELECT extract(epoch FROM clock_timestamp())::float8")[0][0])
 
-    def lease(self, wanted: int) -> Lease:
-        """Take at most so many slots.
+    def lease(self, wanted: int, lead: float = LEAD) -> Lease:
+        """Take at most so many slots, none of which is less than `lead` seconds away.
 
         Raises:
             UnusableRun: there is no such fleet.
             OutOfReach: the database cannot be reached, and the slots are lost if they were taken.
         """
-        values = {"wanted": wanted, "ahead": AHEAD, "lead": LEAD, "spacing": SPACING, "probing": PROBING}
+        values = {"wanted": wanted, "ahead": max(AHEAD, lead), "lead": lead, "spacing": SPACING, "probing": PROBING}
         row = self._db.row(_LEASE, {"fleet": self._fleet, **values})
         if row is None:
             raise UnusableRun(f"There is no fleet {self._fleet} at {shown(self._db.address)}.")
@@ -101,11 +101,14 @@ WITH fleet AS (SELECT * FROM maker_graph.fleets WHERE name = %(fleet)s FOR NO KE
 at AS (SELECT *, clock_timestamp() AS now FROM fleet),
 shut AS (
   SELECT *, greatest(0, coalesce(extract(epoch FROM shut_until - now), 0))::float8 AS shut,
-    coalesce(60 * %(spacing)s::float8 / rpm, 0) AS every,
-    greatest(next, now + make_interval(secs => %(lead)s)) AS first FROM at),
+    coalesce(60 * %(spacing)s::float8 / rpm, 0) AS every FROM at),
+nearest AS (
+  SELECT *, greatest(now + make_interval(secs => %(lead)s),
+    least(next, now + make_interval(secs => %(ahead)s + every))) AS first FROM shut),
 free AS (
   SELECT *, CASE WHEN shut > 0 THEN 0 WHEN down THEN 1 WHEN rpm IS NULL THEN 0
-    ELSE greatest(0, 1 + floor((%(ahead)s - extract(epoch FROM first - now)::float8) / every))::bigint END AS free FROM shut),
+    ELSE greatest(0, 1 + floor((%(ahead)s - extract(epoch FROM first - now)::float8) / every))::bigint END AS free
+  FROM nearest),
 taken AS (SELECT *, least(%(wanted)s::bigint, free) AS taken FROM free),
 kept AS (
   UPDATE maker_graph.fleets AS f SET next = taken.first + make_interval(secs => taken.taken * taken.every),
@@ -117,6 +120,7 @@ SELECT extract(epoch FROM first)::float8, every, taken, rpm IS NOT NULL,
   shut, shuts, down, coalesce(shut_why, '')
 FROM taken
 """
+"""Where the next slot is farther away than any can be, the clock of the database was set back, or the rate was raised."""
 
 _SHUT = """
 UPDATE maker_graph.fleets SET shuts = %(times)s, shut_why = %(why)s, down = %(down)s, shut_until = greatest(

@@ -93,10 +93,11 @@ TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
 """What makes them. In `mark` stands the digest of where the machine stood after the step. In `spent`, `reserved` and
 `unsettled` stand the parts of an account, see `core/spending.py`: the database adds to them itself, so that what a former owner
 books late is added to what the new one has booked. `booked` is the name of the last change, by which who lost the connection
-in the middle of one sees whether it was made."""
+in the middle of one sees whether it was made; and a change that reaches the server twice is made once."""
 
 _ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
 _BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
+_NEW = "r.booked IS DISTINCT FROM %(booked)s::uuid"
 _GIVEN = "r.granted_calls, r.granted_cost"
 STANDING = f"r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial, {_GIVEN}"
 _GRANTED = "granted_calls = r.granted_calls + %(over_calls)s::bigint, granted_cost = r.granted_cost + %(over_cost)s::float8"
@@ -115,8 +116,8 @@ IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
 CLAIM = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s,
-    state = 'at work', said = NULL, spent = %(spent)s::float8[], reserved = '{{0,0}}',
-    unsettled = %(unsettled)s::float8[], {_GRANTED},
+    state = 'at work', said = NULL,
+    spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED},
     serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
   WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {STANDING}),
 {_CHARGED}
@@ -148,7 +149,7 @@ knows, and what it gives back feeds the rows of the steps."""
 SPEND = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_GRANTED}, {_BOOKED}
-  WHERE r.number = %(run)s AND r.epoch = %(epoch)s RETURNING {STANDING}),
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND {_NEW} RETURNING {STANDING}),
 {_CHARGED},
 noted AS (
   INSERT INTO maker_graph.notes (run, name, value, hash)
@@ -162,7 +163,8 @@ SPEND_LATE = f"""
 WITH settled AS (
   SELECT r.number, least(r.unsettled[1], %(settles_cost)s::float8) AS cost,
     least(r.unsettled[2], %(settles_calls)s::float8) AS calls
-  FROM maker_graph.runs AS r WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint FOR UPDATE),
+  FROM maker_graph.runs AS r
+  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint AND {_NEW} FOR UPDATE),
 late AS (
   UPDATE maker_graph.runs AS r SET spent = {_ADDED}, serial = r.serial + 1, booked = %(booked)s::uuid,
     unsettled = ARRAY[r.unsettled[1] - settled.cost, r.unsettled[2] - settled.calls],
@@ -242,6 +244,17 @@ FROM maker_graph.runs WHERE name = %(name)s
 
 _RUN = "(SELECT number FROM maker_graph.runs WHERE name = %(name)s)"
 
+_STAMP = """r.name, extract(epoch FROM r.beat)::float8, r.number, r.epoch, r.serial, r.state, md5(coalesce(r.said, '')),
+  (SELECT md5(string_agg(a.left_at::text || a.answer, ' ' ORDER BY a.step)) FROM maker_graph.answers AS a
+    WHERE a.run = r.number)"""
+
+STAMP = f"SELECT {_STAMP} FROM maker_graph.runs AS r WHERE r.name = %(name)s"
+"""What of a run is another one as soon as anything of it has changed; before it, the name and when it was last heard of."""
+
+STAMPS = f"SELECT {_STAMP} FROM maker_graph.runs AS r ORDER BY r.beat DESC, r.number DESC LIMIT %(most)s"
+
+HOW_MANY = "SELECT count(*) FROM maker_graph.runs"
+
 KEEP_REPLIES = f"""
 INSERT INTO maker_graph.replies (run, step, replies)
 SELECT {_RUN}, u.step, u.replies FROM unnest(%(steps)s::bigint[], %(replies)s::text[]) AS u (step, replies)
@@ -257,12 +270,12 @@ ON CONFLICT (run, step) DO UPDATE SET answer = excluded.answer, left_at = clock_
 """
 
 ANSWERS = f"""
-SELECT step::text || ' ' || extract(epoch FROM left_at)::text, answer FROM maker_graph.answers WHERE run = {_RUN}
+SELECT step::text || ' ' || left_at::text, answer FROM maker_graph.answers WHERE run = {_RUN}
 ORDER BY step LIMIT %(most)s
 """
 """The answers that people have left, each with its key: the step and when it was left."""
 
-_THIS = f"run = {_RUN} AND step::text || ' ' || extract(epoch FROM left_at)::text = %(key)s"
+_THIS = f"run = {_RUN} AND step::text || ' ' || left_at::text = %(key)s"
 
 REMOVE_ANSWER = f"DELETE FROM maker_graph.answers WHERE {_THIS} RETURNING 1"
 

@@ -16,7 +16,7 @@ from maker_graph.core.machine import Machine
 from maker_graph.core.red_flags import Sample
 from maker_graph.core.rules import AheadBy
 from maker_graph.core.voting import Voting
-from maker_graph.errors import LimitReached, TakenOver
+from maker_graph.errors import LimitReached, OutOfReach, TakenOver
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.journal import PostgresJournal, find, make_run
 from maker_graph.models.calls import Call
@@ -209,5 +209,14 @@ def work(address: str, file: str, seed: int) -> None:
             worker.end(state)
 
 
+def work_whatever_comes(address: str, file: str, seed: int) -> None:
+    """Do as `work`; wait where the database cannot be reached."""
+    while True:
+        try:
+            return work(address, file, seed)
+        except OutOfReach:
+            time.sleep(LEASE)
+
+
 if __name__ == "__main__":
-    work(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    work_whatever_comes(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from maker_graph.journal.postgres.journal import PostgresJournal
 from maker_graph.journal.postgres.purse import CALLS_AT_ONCE
 from maker_graph.models.calls import Call
 from tests.journal.postgres.purses import CALLS, MOST, STEPS, Fleet, Worker, reply
+from tests.postgres import Postgres
 
 # ------------------------------------------------------------------------------------------------- one thing after the other
 
@@ -176,6 +177,8 @@ def test_a_refused_owner_that_books_more_than_it_had_reserved_is_charged_with_th
         account = heir.account()
         assert (account.spent.calls, account.unsettled, account.reserved) == (6, NONE, Reserved(1.0, 1))
         assert purse(fleet) == (7, 11.0)
+        stands = fleet.stands()
+        assert (stands.granted_calls, stands.granted_cost, stands.short) == (7, 11.0, 0)
 
 
 def test_a_refused_owner_reserves_nothing_for_another_call(database: str) -> None:
@@ -186,6 +189,16 @@ def test_a_refused_owner_reserves_nothing_for_another_call(database: str) -> Non
     with pytest.raises(TakenOver):
         called(old, 10)
     assert old.ledger.since.calls <= 2, "what was reserved before it was taken over"
+
+
+def test_a_run_that_is_done_takes_nothing_more(database: str) -> None:
+    fleet = fleet_of(database)
+    worker = Worker(fleet, "r0")
+    called(worker)
+    worker.end("done")
+    with pytest.raises(LimitReached):
+        worker.journal.provide(Spent(), Reserved(1.0, 1), Reserved(1.0, 1))
+    assert purse(fleet)[0] == 1
 
 
 def test_a_booking_whose_answer_was_lost_is_made_once(database: str) -> None:
@@ -367,20 +380,28 @@ class Workers:
         return self.file.stat().st_size
 
 
+@pytest.fixture(name="server")
+def fixture_server(new_postgres: Callable[..., Postgres]) -> Postgres:
+    """Return a Postgres of the test's own."""
+    return new_postgres()
+
+
 @pytest.fixture(name="workers")
-def fixture_workers(database: str, tmp_path: Path) -> Iterator[Workers]:
+def fixture_workers(server: Postgres, tmp_path: Path) -> Iterator[Workers]:
     """Return what starts workers; none is left."""
     (tmp_path / "calls").touch()
-    workers = Workers(database, tmp_path / "calls")
+    workers = Workers(server.address(), tmp_path / "calls")
     yield workers
     for worker in workers.alive:
         worker.kill()
         worker.wait()
 
 
-def test_workers_that_are_killed_and_stopped_share_a_purse(database: str, workers: Workers) -> None:
+def test_workers_that_are_killed_and_stopped_share_a_purse_and_so_if_postgres_is_killed(
+    server: Postgres, workers: Workers
+) -> None:
     needed, limit = RUNS * STEPS * CALLS, 400
-    fleet, rng, stopped = fleet_of(database, RUNS, max_calls=limit), random.Random(1), list[subprocess.Popen[bytes]]()
+    fleet, rng, stopped = fleet_of(workers.address, RUNS, max_calls=limit), random.Random(1), list[subprocess.Popen[bytes]]()
     for _ in range(WORKERS):
         workers.start()
     for event in range(10):
@@ -390,6 +411,9 @@ def test_workers_that_are_killed_and_stopped_share_a_purse(database: str, worker
             how = signal.SIGSTOP if event % 3 == 0 else signal.SIGKILL
             workers.end(victim, how)
             stopped += [victim] if how == signal.SIGSTOP else []
+        if event in {2, 6}:
+            server.kill()
+            server.start()
         made, stands = workers.calls(), fleet.stands()
         assert made <= stands.calls <= limit
     for worker in stopped:

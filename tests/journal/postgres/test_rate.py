@@ -58,8 +58,17 @@ def test_a_slow_rate_gives_one_slot_at_a_time(database: str) -> None:
 def test_a_rate_that_is_changed_holds_at_once(database: str) -> None:
     rate = rate_of(database, 60)
     rate.lease(1)
-    at(database, rpm="60000", next="clock_timestamp()")
-    assert len(rate.lease(100).slots) == 100
+    at(database, rpm="60000")
+    lease = rate.lease(100)
+    assert lease.slots or lease.wait < AHEAD
+
+
+def test_a_clock_that_is_set_back_shuts_nobody_out(database: str) -> None:
+    rate = rate_of(database)
+    at(database, next="clock_timestamp() + interval '1 hour'")
+    assert rate.lease(10).wait <= AHEAD
+    at(database, rpm="60")
+    assert rate.lease(10).wait <= AHEAD + SPACING
 
 
 def test_without_a_rate_no_slot_is_needed(database: str) -> None:

@@ -1,0 +1,433 @@
+"""Write docs/evidence.md from the result files of the benchmarks.
+
+    python -m tests.benchmarks.evidence
+
+Each section is about one result file. Its command is read from the docstring of the benchmark, and its figures from the file. A
+test says when the page is stale, and when a result file has no section.
+"""
+
+import ast
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.benchmarks import evidence_headlines as headlines
+from tests.benchmarks import evidence_tables as tables
+from tests.benchmarks.evidence_tables import Table
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = Path(__file__).parent
+RESULTS = BENCHMARKS / "results"
+PAGE = ROOT / "docs" / "evidence.md"
+WIDTH = 125
+
+REAL, TINY, SIMULATED, NONE = "a real model", "the tiny model that ships", "a simulated model", "no model"
+
+TOP = """# Evidence
+
+This page shows what was measured, and with which command. A command writes it from the result files of the benchmarks
+(`python -m tests.benchmarks.evidence`), so no figure on it was typed by hand, but for those of the last two sections, which
+say so.
+
+**What counts as evidence about a model.** A section says which model was asked.
+
+- *A real model*: a language model that somebody else trained. What is measured holds for this model, this prompt and these
+  questions.
+- *The tiny model that ships*: a transformer that was trained for this project. Nobody wrote its errors down, but nothing
+  follows from them about other models.
+- *A simulated model*: its error rate is an assumption. The section shows what the method and the code make of such errors,
+  and is no evidence about any real model.
+- *No model*: formulas, or the code alone.
+
+**Words.** A vote *decides* a question or *passes* it on; then somebody else must answer it, such as a better model or a
+person. So each table with such votes has two figures: how many questions are decided, and how many of these are wrong. An
+interval in brackets is a 95 % interval. *Correlation* says how much two samples of one question err together: 0 is
+independence, 1 means that they are copies. The [glossary](glossary.md) explains the other words.
+
+Times were measured on machines with two cores that did other work as well. They vary by a fifth or more from one run to the
+next.
+"""
+
+
+class Section(NamedTuple):
+    """What one result file shows.
+
+    Attributes:
+        title: of the section.
+        file: the name of the result file.
+        model: which kind of model was asked.
+        measured: what was measured, in sentences without figures of the outcome.
+        tables: from the result to its tables.
+        shows: from the result to what it shows, in one sentence.
+        benchmark: the module whose docstring has the command; that of the file's name if it is empty.
+        more: a page that says more, as a link target beside this page.
+        command: if the docstring does not name it.
+    """
+
+    title: str
+    file: str
+    model: str
+    measured: str
+    tables: Callable[[Any], Iterable[Table]]
+    shows: Callable[[Any], str]
+    benchmark: str = ""
+    more: str = ""
+    command: str = ""
+
+    def found(self) -> Any:
+        """Return the result."""
+        return json.loads((RESULTS / f"{self.file}.json").read_text())
+
+    def text(self) -> str:
+        """Return the section as Markdown."""
+        command = self.command or command_of(self.benchmark or self.file, self.file)
+        name = Path(self.more.removesuffix("/README.md")).stem.replace("_", " ")
+        more = f" More: [{name}]({self.more})." if self.more else ""
+        found = self.found()
+        model = f" ({found['model']})" if isinstance(found, dict) and "model" in found else ""
+        head = [
+            f"### {self.title}",
+            textwrap.fill(f"{self.measured}{more}", WIDTH),
+            f"**{self.shows(found)}**",
+            f"Model: {self.model}{model}. [All figures](../tests/benchmarks/results/{self.file}.json), from this command:",
+            f"```text\n{command}\n```",
+        ]
+        return "\n\n".join([*head, *(table.text() for table in self.tables(found))])
+
+
+def command_of(module: str, file: str) -> str:
+    """Return the commands in the docstring of a benchmark that write a result file; all of them if none names it."""
+    doc = docstring_of(BENCHMARKS / f"{module}.py")
+    lines = re.findall(r"^    (python .*)$", doc, re.MULTILINE)
+    naming = [line for line in lines if f"results/{file}.json" in line]
+    drawing = [line for line in lines if "draw" in line.split() and naming and "table" in naming[0]]
+    return "\n".join([*drawing, *naming] if naming else lines)
+
+
+def docstring_of(path: Path) -> str:
+    """Return the docstring of a module."""
+    return ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
+
+
+SECTIONS: dict[str, list[Section]] = {
+    "Real models": [
+        Section(
+            "Rules of voting, on votes of real models",
+            "real_votes",
+            REAL,
+            "Many samples of each question were drawn beforehand. Each rule of voting then gets these samples "
+            "in random order, many times. Four other ways from the literature are among the rules. The "
+            "questions are grade-school maths, dates in five forms, and assertions of unittest. The answers on "
+            "maths were recorded by the authors of ConSol (arXiv 2503.17587) and are not part of this project. "
+            "Some of their labels are wrong. To measure on votes of your own, write them in the form that "
+            "[planning](planning.md#labelled-steps) shows. The other votes, with what was asked, are in "
+            "[`tests/data/real_votes`](../tests/data/real_votes/README.md). A red-flagged sample counts as a sample. A "
+            "rule that asks for more samples than there are takes all of them. Intervals are from a bootstrap over "
+            "questions.",
+            tables.rules,
+            headlines.real_votes,
+            more="planning.md",
+        ),
+        Section(
+            "The same rules, on votes drawn at home",
+            "real_votes_home",
+            REAL,
+            "Gemma 3 with 270 million weights was asked 150 other dates with another prompt. It errs more "
+            "than in the section before, so what agreement is worth must be measured for each prompt.",
+            tables.rules,
+            headlines.real_votes_home,
+            command="python tests/benchmarks/real_votes.py tests/data/real_votes/dates150.jsonl:.8,.9 --seeds 30 --draws 300 "
+            "--out tests/benchmarks/results/real_votes_home.json",
+            more="real_model.md",
+        ),
+        Section(
+            "Agreement at three temperatures, and what catches an error in unison",
+            "real_model",
+            REAL,
+            "The same 150 dates were asked at temperatures .1 (`cold`), .7 (`base`) and 1 (`hot`), in other "
+            "words (`variant2`), of another model (`second`), and as JSON without and with a schema.",
+            tables.home_model,
+            headlines.real_model,
+            more="real_model.md",
+        ),
+        Section(
+            "Word problems of two steps",
+            "word_problems_real",
+            REAL,
+            "Each step is voted on by a rule alone, or by a rule after a verifier has looked at the equation of each sample.",
+            tables.steps_of_problems,
+            headlines.word_problems_real,
+            benchmark="word_problems",
+            more="verifying.md",
+        ),
+        Section(
+            "Prices, by a small model",
+            "curate_real",
+            REAL,
+            "150 prices as shops write them, each asked 8 times. Beside it stands a program that was written for prices.",
+            tables.real_prices,
+            headlines.curate_real,
+            more="curation.md",
+        ),
+        Section(
+            "Form apart from answer",
+            "emit",
+            f"{REAL}, and {SIMULATED}",
+            "A sample is one call that gives the answer in its form, or two: one that reasons and one that "
+            "writes the answer down. The four worlds of the simulated model differ in what a malformed reply "
+            "says about the answer.",
+            tables.emitted,
+            headlines.emit,
+            more="emit.md",
+        ),
+        Section(
+            "An agent that sorts messages",
+            "agents",
+            REAL,
+            "The model replies with one of four words. The agent's model calls are voted on by the middleware.",
+            tables.agent_votes,
+            headlines.agents,
+            more="agents.md",
+        ),
+        Section(
+            "Questions about a database, by a small model",
+            "sql_flow_real",
+            REAL,
+            "The model is too small for the task. This is kept to show what happens then: nothing is decided "
+            "wrongly, and nothing is answered.",
+            tables.flows,
+            headlines.sql_flow_real,
+            benchmark="sql_flow",
+            more="state_flow.md",
+        ),
+    ],
+    "The tiny model that ships": [
+        Section(
+            "A chain that goes wrong in silence",
+            "chain",
+            f"{TINY}; the stronger model is simulated",
+            "At the first step of 9 disks the tiny model takes the wrong way in half of its samples, by a "
+            "legal move. No check sees it. The same steps are decided by a lead, and by rules that pass what "
+            "is contested.",
+            tables.chain,
+            headlines.chain,
+            more="passing.md",
+        ),
+    ],
+    "Simulated models": [
+        Section(
+            "The full length: 1,048,575 steps",
+            "million",
+            SIMULATED,
+            "Hanoi with 20 disks through the command line. The process is killed on the way and resumed. The "
+            "chance of success was written down before the run. Every attempt is listed.",
+            tables.million,
+            headlines.million,
+        ),
+        Section(
+            "Prices and addresses",
+            "curate",
+            SIMULATED,
+            "Two real tables whose right records are known. Each way is a run of all rows. Then 400 labelled "
+            "rows choose the rule for the others.",
+            tables.curated,
+            headlines.curate,
+            more="curation.md",
+        ),
+        Section(
+            "A million rows",
+            "curate_million",
+            SIMULATED,
+            "A program answers most rows, and a model behind HTTP the others. The process is killed three times and resumed.",
+            tables.million_rows,
+            headlines.curate_million,
+            more="curation.md",
+        ),
+        Section(
+            "Problems that are split",
+            "decompose",
+            SIMULATED,
+            "The model errs the more, the more it is given. A problem is asked at once, or it is split first, "
+            "and every part is voted on.",
+            tables.decomposed,
+            headlines.decompose,
+        ),
+        Section(
+            "Word problems of three steps",
+            "word_problems",
+            SIMULATED,
+            "The mistakes of the model are of one kind in each table: in the arithmetic, in setting up the "
+            "equation, or of both kinds and in unison. A verifier sees the first kind, and some of the "
+            "second.",
+            tables.simulated_problems,
+            headlines.word_problems,
+            more="verifying.md",
+        ),
+        Section(
+            "The audit of a ledger",
+            "ledger",
+            SIMULATED,
+            "A program checks what it can. The model judges the entries that fall under rules in prose.",
+            tables.ledger,
+            headlines.ledger,
+            more="../examples/ledger/README.md",
+        ),
+        Section(
+            "Tests of an application in a browser",
+            "app_testing",
+            SIMULATED,
+            "The model chooses what to press and judges what it sees, by single samples or by votes.",
+            tables.applications,
+            headlines.app_testing,
+            more="../examples/app_testing/README.md",
+        ),
+        Section(
+            "A migration of code",
+            "migrate",
+            SIMULATED,
+            "`%` formatting is rewritten, site by site. Each edit is run on values of all types that its "
+            "expressions can have. The check of the rule makes the same comparison, so the rows with it count "
+            "no wrong edit; they show what the check costs. The first row is another tool's automatic edits.",
+            tables.migrated,
+            headlines.migrate,
+            more="migration.md",
+        ),
+        Section(
+            "Questions about a database",
+            "sql_flow",
+            SIMULATED,
+            "One agent with a tool, the most frequent answer of five such agents, and a state flow with and "
+            "without votes. Errors on one question are correlated in the first table and independent in the "
+            "second.",
+            tables.flows,
+            headlines.sql_flow,
+            more="state_flow.md",
+        ),
+        Section(
+            "Time-outs that drop right answers",
+            "timeouts",
+            SIMULATED,
+            "If right answers take longer than wrong ones, a time-out bends the vote. The question is whether "
+            "the plan and the certificate still hold, or the run warns. *Flagged* means that it does not hold "
+            "and the run has warned.",
+            tables.timeouts,
+            headlines.timeouts,
+        ),
+        Section(
+            "Independent items",
+            "items",
+            SIMULATED,
+            "How fast items go, in how much memory, and how many samples are drawn in vain.",
+            tables.many_items,
+            headlines.items,
+        ),
+        Section(
+            "A table that is cut into slices",
+            "slices",
+            NONE,
+            "A table is opened, it is cut into slices for a fleet, and one slice in the middle is opened as a worker does.",
+            tables.cut_tables,
+            headlines.slices,
+            more="many_machines.md",
+        ),
+        Section(
+            "What watching costs",
+            "watch",
+            SIMULATED,
+            "A run is watched in a browser and not watched, by turns.",
+            tables.watched,
+            headlines.watch,
+            more="watch.md",
+        ),
+    ],
+    "Formulas": [
+        Section(
+            "The table of the paper",
+            "paper",
+            NONE,
+            "The formulas give the k and the cost of 20 disks at a success of .95, for each error rate that "
+            "the paper has measured. The published figure stands in brackets.",
+            tables.paper,
+            headlines.paper,
+        ),
+        Section(
+            "Votes that pass",
+            "passing",
+            NONE,
+            "The formulas give the shares of right, wrong and passed steps. Votes on the rule alone and real "
+            "microsteps are held against them, also with wrong replies that come twice as fast.",
+            tables.passing,
+            headlines.passing,
+            more="passing.md",
+        ),
+        Section(
+            "Audits",
+            "audit",
+            NONE,
+            "An audit may be looked at after each label. Its bound must not be below the truth at any look.",
+            tables.audits,
+            headlines.audit,
+            more="audit.md",
+        ),
+    ],
+    "Written down by hand": [
+        Section(
+            "What each part of the method does",
+            "method",
+            TINY,
+            "The rows differ in the rule, in the red flags, in the check of the rules of Hanoi, and in the "
+            "ladder that a stuck step climbs. This command takes half an hour. Its figures were copied from "
+            "what it printed.",
+            tables.method,
+            headlines.method,
+            command="python tests/benchmarks/method.py --plan --json",
+        ),
+        Section(
+            "Other measurements",
+            "noted",
+            f"{SIMULATED} or {NONE}, if nothing else is said",
+            "These commands print their figures and keep no file. The figures were copied from what they "
+            "printed. `-m campaign` takes minutes. *Promised* is what was written down before the "
+            "measurement.",
+            tables.noted,
+            headlines.noted,
+            command="the last column",
+        ),
+    ],
+}
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [TOP.strip()]
+    overview = [
+        (f"[{section.title}](#{anchor(section.title)})", section.model, section.shows(section.found()))
+        for sections in SECTIONS.values()
+        for section in sections
+    ]
+    parts.append(Table(("section", "model", "what it shows"), overview).text())
+    for title, sections in SECTIONS.items():
+        parts += [f"## {title}", *(section.text() for section in sections)]
+    return "\n\n".join(parts) + "\n"
+
+
+def anchor(title: str) -> str:
+    """Return the anchor of a heading.
+
+    >>> anchor("The full length: 1,048,575 steps")
+    'the-full-length-1048575-steps'
+    """
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page())
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""What each result file shows, in one sentence for docs/evidence.md: figures come from the file."""
+
+from typing import Any
+
+from tests.benchmarks.evidence_tables import percent
+
+
+def _rule(found: Any, file: str, rule: str) -> str:
+    row = found["files"][file]["rules"][rule]
+    return f"{percent(row['wrong'])} of the {percent(row['decided'])} that it decides"
+
+
+def real_votes(found: Any) -> str:
+    """Return what the rules show on maths."""
+    maths = "gsm8k_gpt-4o-mini"
+    return (
+        f"On maths a lead of 3 is wrong in {_rule(found, maths, 'ahead by 3')}, "
+        f"and five samples that agree in {_rule(found, maths, 'ahead by 5 within 5')}."
+    )
+
+
+def real_votes_home(found: Any) -> str:
+    """Return what the rules show on 150 dates."""
+    return (
+        f"A lead of 3 is wrong in {_rule(found, 'dates150', 'ahead by 3')}, "
+        f"and eight samples that agree in {_rule(found, 'dates150', 'ahead by 8 within 8')}."
+    )
+
+
+def real_model(found: Any) -> str:
+    """Return what temperature does to agreement."""
+    cold, hot = (found["sets"][name]["5_of_5"] for name in ("cold", "hot"))
+    return (
+        f"Five samples that agree are wrong in {percent(cold['wrong'])} at temperature .1, and in {percent(hot['wrong'])} at 1."
+    )
+
+
+def word_problems_real(found: Any) -> str:
+    """Return what a verifier does, beside a plain rule."""
+    ways = found["each step by itself"]
+    plain, verified = (ways[way] for way in ("ahead by 3", "verified, and ahead by 3"))
+    return (
+        f"A lead of 3 decides {plain['right']} steps rightly and {plain['wrong']} wrongly; "
+        f"with the verifier it is {verified['right']} and {verified['wrong']}."
+    )
+
+
+def curate_real(found: Any) -> str:
+    """Return what voting does to prices."""
+    rows = found["all rows"]
+    single, five = rows["single sample"], rows["5 of 5"]
+    return (
+        f"Single samples are wrong in {single['wrong']} of {single['decided']} decided rows, "
+        f"and five that agree in {five['wrong']} of {five['decided']}."
+    )
+
+
+def emit(found: Any) -> str:
+    """Return what two calls did on a real model."""
+    one, two = found["real"]["plain"], found["real"]["emit"]
+    first, second = (percent(way["right_of_all"]) for way in (one, two))
+    return f"Of all samples of the real model {first} are right in one call, and {second} in two."
+
+
+def agents(found: Any) -> str:
+    """Return what passing does for an agent."""
+    one, three = found["k=1"], found["k=3, within=3"]
+    return (
+        f"Single samples are wrong in {one['wrong']} of {one['messages']} messages. "
+        f"If three must agree, {three['wrong']} are wrong and {three['undecided']} go to a person."
+    )
+
+
+def sql_flow_real(found: Any) -> str:
+    """Return what a model makes of a task that is too hard for it."""
+    flow = found["flow, ahead by 3 within 5, else open"]
+    return f"The flow with votes leaves all {flow['open']} questions open, and answers none wrongly."
+
+
+def chain(found: Any) -> str:
+    """Return what passing does for a chain."""
+    first, last = found["table"][0], found["table"][-1]
+    return (
+        f"With a lead of 3, {first['wrong in silence']} of {first['runs']} runs are wrong in silence. "
+        f"If eight samples must agree and a stronger model has the rest, {last['wrong in silence']} are."
+    )
+
+
+def million(found: Any) -> str:
+    """Return how the run of full length ended."""
+    told = found[-1]["verify"]
+    return f"Attempt {len(found)} ended with {told['steps']:,} steps and {found[-1]['outcome'].partition(':')[0]}."
+
+
+def curate(found: Any) -> str:
+    """Return what rules that pass do to prices."""
+    rows = found["prices"]["all rows"]
+    plain, five = rows["voted, ahead by 3"], rows["voted, 5 of 5"]
+    return (
+        f"Of {plain['rows']:,} prices a lead of 3 decides {plain['wrong']} wrongly. "
+        f"If five must agree, {five['wrong']} are wrong and {five['open']} are left open."
+    )
+
+
+def curate_million(found: Any) -> str:
+    """Return whether rows are lost."""
+    bad, extra = found["wrong_missing_or_displaced_rows"], found["calls"] - found["calls_needed"]
+    kills = found["sessions"] - 1
+    return f"After {kills} kills {bad} of {found['rows']:,} rows are wrong or missing, and {extra} calls were made twice."
+
+
+def decompose(found: Any) -> str:
+    """Return what splitting does together with votes."""
+    kind = "6x6 digits"
+    best = {row["asked"]: row["right"] for row in found["rows"] if row["kind"] == kind and row["k"] == 3}
+    return f"Of 100 products of {kind} votes get {best['at once']} right at once, and {best['split']} if they are split."
+
+
+def word_problems(found: Any) -> str:
+    """Return what a verifier does to mistakes in the set-up."""
+    ways = found["set-up"]["ways"]
+    plain, verified = ways["ahead by 3 within 5"], ways["verified, and ahead by 3 within 5"]
+    return (
+        f"With mistakes in the set-up, a lead of 3 within 5 votes gets {percent(plain['wrong_share'])} of the problems wrong, "
+        f"and {percent(verified['wrong_share'])} with the verifier."
+    )
+
+
+def ledger(found: Any) -> str:
+    """Return what votes do to an audit."""
+    ways = found["table"]["ways"]
+    single, four = ways["program and a single sample"], ways["program and votes, 4 of 4 agree, else open"]
+    return f"Single samples make {single['wrong']:g} false findings. If four must agree, there are {four['wrong']:g}."
+
+
+def app_testing(found: Any) -> str:
+    """Return what votes do to tests."""
+    key = "false alarms a run of the original"
+    single, voted = (found["flaskr"][way][key] for way in ("single", "voted"))
+    return f"A run of the sound application gives {single:g} false alarms with single samples, and {voted:g} with votes."
+
+
+def migrate(found: Any) -> str:
+    """Return what votes do to a migration without a check."""
+    packages = found["packages"].values()
+    voted, passing = (sum(package[f"{way}, without check"]["wrong"] for package in packages) for way in ("voted", "passing"))
+    return f"Without a check, votes make {voted} wrong edits and votes that pass make {passing}; with the check there are none."
+
+
+def sql_flow(found: Any) -> str:
+    """Return what correlation does to votes."""
+    wrong = [found[kind]["flow, votes ahead by 3"]["wrong"] for kind in ("independent errors", "correlated errors")]
+    questions = found["questions"]
+    return f"Votes get {wrong[0]:g} of {questions} questions wrong if errors are independent, and {wrong[1]:g} if correlated."
+
+
+def timeouts(found: Any) -> str:
+    """Return whether anything is off in silence."""
+    silent = sum("silent" in (row["plan"], row["certificate"]) for row in found["settings"])
+    return f"Of {len(found['settings'])} settings {silent or 'none'} had a statement that was off without a warning."
+
+
+def items(found: Any) -> str:
+    """Return how fast voted items go."""
+    row = found["voted"]
+    return (
+        f"{row['items_per_second']:.0f} voted items a second with a model that takes no time, and no sample is drawn in vain."
+    )
+
+
+def slices(found: Any) -> str:
+    """Return how long it takes to cut a table, and to open a slice of it."""
+    cut, one = (found["csv"][way]["seconds"] for way in ("cut", "slice"))
+    return f"A CSV table of {found['rows']:,} rows is cut in {cut:g} s, and one slice of it is opened in {one:g} s."
+
+
+def watch(found: Any) -> str:
+    """Return what watching costs."""
+    row = found["measured"][0]["slower"]
+    return f"A watched run is {row['percent']:g} % slower ({row['low']:g} to {row['high']:g})."
+
+
+def paper(found: Any) -> str:
+    """Return how near the formulas come to the paper."""
+    rows = [row for row in found["table"] if row["k_min"] is not None]
+    same = sum(row["k_min"] == row["k_min_published"] for row in rows)
+    off = max(abs(row["off"]) for row in rows)
+    return f"{same} of {len(rows)} published values of k agree, and the costs within {percent(off)}."
+
+
+def passing(found: Any) -> str:
+    """Return how near the formulas come to votes."""
+    return f"No share is more than {found['worst_sigma']:g} standard errors from its formula."
+
+
+def audit(found: Any) -> str:
+    """Return how often audits hold."""
+    return f"The bound holds in {percent(min(row['coverage'] for row in found['coverage']))} of the audits or more."
+
+
+def method(found: Any) -> str:
+    """Return what votes do without the check."""
+    rows = {row["method"]: row["right"] for row in found["methods"]}
+    single, voted = (rows[f"{way}, no check"] for way in ("single samples", "ahead by 4"))
+    runs = found["runs"]
+    return f"With no check of the rules, {single} of {runs} runs have no error with single samples, and {voted} with k = 4."
+
+
+def noted(found: Any) -> str:
+    """Return what is there."""
+    return f"{len(found['rows'])} measurements of the vote, of plans, of speed, and of crashes."

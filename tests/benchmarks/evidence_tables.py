@@ -1,0 +1,569 @@
+"""The tables of docs/evidence.md: from each result file to its tables."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+Rows: TypeAlias = list[tuple[str, ...]]
+
+
+class Table(NamedTuple):
+    """A table of a section."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+
+    def text(self) -> str:
+        """Return it as Markdown."""
+        lines = [self.head, ["---"] * len(self.head), *self.rows]
+        table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+        return f"{self.title}\n\n{table}" if self.title else table
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share as text.
+
+    >>> percent(0.0536), percent(1.0), percent(0.0005), percent(None)
+    ('5.4 %', '100 %', '0.05 %', '-')
+    """
+    if share is None:
+        return "-"
+    if 0 < share < 0.001:
+        return f"{100 * share:.2g} %"
+    return f"{100 * share:.{digits}f}".removesuffix(".0") + " %"
+
+
+def spread(interval: Sequence[float]) -> str:
+    """Return an interval of shares as text, in brackets.
+
+    >>> spread([0.0123, 0.2])
+    '(1.2 to 20 %)'
+    """
+    low, high = (percent(each) for each in interval)
+    return f"({low.removesuffix(' %')} to {high})"
+
+
+def rules(found: Any) -> Iterable[Table]:
+    """Yield what `real_votes.py` measured."""
+    for name, file in found["files"].items():
+        yield _of_rules(name, file)
+    yield _kept(found)
+    if heats := {name: row for name, row in found["temperatures"].items() if "correlation" in row}:
+        yield _heats(heats)
+
+
+def _of_rules(name: str, file: Any) -> Table:
+    cells = [
+        (rule, f"{percent(row['wrong'])} {spread(row['interval'])}", percent(row["decided"]), f"{row['samples']:.1f}")
+        for rule, row in file["rules"].items()
+        if row["wrong"] is not None
+    ]
+    nothing = ", ".join(rule for rule, row in file["rules"].items() if row["wrong"] is None)
+    note = f" Nothing was proved by: {nothing}." if nothing else ""
+    title = f"**{name}**: {file['rows']:,} questions, {file['samples']} samples of each.{note}"
+    return Table(("rule", "wrong among the decided", "decided", "samples a question"), cells, title)
+
+
+def _kept(found: Any) -> Table:
+    cells = [
+        (name, f"{each['target']:g}", how, *(percent(each[key]) for key in ("kept", "certified", "decided_where_certified")))
+        for name, file in found["files"].items()
+        for how, told in file["guarantee"].items()
+        for each in told
+    ]
+    title = f"**Does a plan from labels keep its promise?** It must in 95 % of {found['draws']:,} draws of labelled questions."
+    return Table(("votes", "target", "labels were", "promise kept", "anything proved", "decided then"), cells, title)
+
+
+def _heats(heats: Any) -> Table:
+    cells = [
+        (
+            name.removeprefix("m at "),
+            percent(row["right"]),
+            f"{row['correlation']:.2f}",
+            *(f"{percent(row[k]['wrong'])} of {percent(row[k]['decided'])}" for k in ("2 of 2", "3 of 3", "5 of 5")),
+        )
+        for name, row in heats.items()
+    ]
+    head = ("temperature", "right", "correlation", "2 of 2 agree: wrong, of decided", "3 of 3", "5 of 5")
+    return Table(head, cells, "**The dates at three temperatures.**")
+
+
+def home_model(found: Any) -> Iterable[Table]:
+    """Yield what `real_model.py` measured."""
+    head: tuple[str, ...] = ("set", "can be read", "right, of those", "correlation", "5 of 5 agree", "wrong, of those")
+    yield Table(
+        head,
+        [
+            (
+                f"`{name}`: {row['questions']} questions, {row['samples']} samples, temperature {row['temperature']:g}",
+                percent(row["readable"]),
+                percent(row["right"]),
+                f"{row['correlation']:.2f}",
+                percent(row["5_of_5"]["decided"]) if "5_of_5" in row else "-",
+                f"{percent(row['5_of_5']['wrong'])} {spread(row['5_of_5']['interval'])}" if "5_of_5" in row else "-",
+            )
+            for name, row in found["sets"].items()
+        ],
+    )
+    yield Table(
+        ("check", "wrong answers that it catches", "right answers that it loses", "wrong among what is left"),
+        [
+            (
+                row["what"],
+                f"{percent(row['wrong_caught'])} {spread(row['interval'])}",
+                percent(row["right_passed_on"]),
+                f"{percent(row['wrong_left'])} {spread(row['interval_left'])}",
+            )
+            for row in found["caught"]
+        ],
+        "**What catches an answer of `base` on which five samples agree, and which is wrong?**",
+    )
+
+
+def steps_of_problems(found: Any) -> Iterable[Table]:
+    """Yield what a real model made of word problems."""
+    for title in ("each step by itself", "problems of two steps"):
+        ways = found[title]
+        yield Table(
+            ("way", "right", "wrong", "passed on", "samples a step"),
+            [(way, *(str(count) for count in counts_of(row)), f"{row['samples_a_step']:.1f}") for way, row in ways.items()],
+            f"**{title.capitalize()}**: there are {sum(counts_of(ways['single sample']))}.",
+        )
+
+
+def counts_of(row: Any) -> tuple[int, int, int]:
+    """Return how many steps or problems were right, wrong and passed on."""
+    if "steps" in row:
+        return row["right"], row["wrong"], row["passed"]
+    right = row["problems"] - row["wrong_problems"] - row["passed_problems"]
+    return right, row["wrong_problems"], row["passed_problems"]
+
+
+def simulated_problems(found: Any) -> Iterable[Table]:
+    """Yield what a simulated model made of word problems."""
+    for title, table in found.items():
+        if isinstance(table, dict) and "ways" in table:
+            caught = f"The verifier catches {percent(table['caught']['all'])} of the mistakes."
+            yield Table(
+                ("way", "right", "wrong", "passed on", "samples a step"),
+                [
+                    (way, *(str(count) for count in counts_of(row)), f"{row['samples_a_step']:.1f}")
+                    for way, row in table["ways"].items()
+                ],
+                f"**Mistakes in: {title}.** {found['draws'] * found['problems']} problems. {caught}",
+            )
+
+
+def real_prices(found: Any) -> Iterable[Table]:
+    """Yield what a real model made of prices."""
+    for title in ("all rows", "rows that price-parser leaves"):
+        rows = {way: row for way, row in found[title].items() if isinstance(row, dict)}
+        cells = [(way, str(row["decided"]), str(row["wrong"]), f"{samples_of(row):.1f}") for way, row in rows.items()]
+        yield Table(("way", "decided", "wrong", "samples a row"), cells, f"**{title.capitalize()}** ({found[title]['rows']}).")
+    parser = found["price-parser"]
+    yield Table(
+        ("", "decided", "wrong", "open"), [("price-parser alone", *(str(parser[key]) for key in ("decided", "wrong", "open")))]
+    )
+
+
+def samples_of(row: Any) -> float:
+    """Return the samples a row."""
+    return float(row["samples_a_row"] if "samples_a_row" in row else row["samples"] / row["rows"])
+
+
+def emitted(found: Any) -> Iterable[Table]:
+    """Yield what `emit.py` measured."""
+    cells: Rows = [
+        (
+            {"plain": "one call", "emit": "two calls"}[way],
+            percent(row["malformed"]),
+            percent(row["wrong_of_valid"]),
+            percent(row["right_of_all"]),
+            f"{row['rho']:.2f}",
+            f"{row['input_a_sample'] + row['output_a_sample']:,.0f}",
+        )
+        for way, row in found["real"].items()
+    ]
+    head: tuple[str, ...] = (
+        "a sample is",
+        "malformed",
+        "wrong, of the valid",
+        "right, of all",
+        "correlation",
+        "tokens a sample",
+    )
+    yield Table(head, cells, f"**A real model**: {found['model']}.")
+    head = ("world", "a sample is", "malformed", "wrong, of the valid", "ahead by 3: wrong", "left open", "calls")
+    cells = [
+        (
+            world,
+            {"plain": "one call", "emit": "two calls"}[way],
+            percent(row["malformed"]),
+            percent(row["wrong_of_valid"]),
+            *(percent(row["voted"]["ahead by 3"][key]) for key in ("wrong", "open")),
+            f"{row['voted']['ahead by 3']['calls']:.1f}",
+        )
+        for world, ways in found["simulated"].items()
+        for way, row in ways.items()
+    ]
+    yield Table(head, cells, "**A simulated model.**")
+
+
+def agent_votes(found: Any) -> Iterable[Table]:
+    """Yield what an agent made of messages."""
+    cells: Rows = [
+        (rule, *(str(row[key]) for key in ("messages", "wrong", "undecided", "samples", "flagged")))
+        for rule, row in found.items()
+        if isinstance(row, dict)
+    ]
+    yield Table(("rule", "messages", "wrong", "left to a person", "samples", "red-flagged"), cells)
+
+
+def flows(found: Any) -> Iterable[Table]:
+    """Yield what `sql_flow.py` measured: on a simulated model with and without correlation, or on a real one."""
+    groups = {key: group for key, group in found.items() if isinstance(group, dict) and "rho" in group}
+    for title, group in (groups or {"": found}).items():
+        cells = [
+            (
+                way,
+                *(f"{row[key]:g}" for key in ("right", "wrong", "open", "calls")),
+                f"{row['dollars']:.3f}" if "dollars" in row else "-",
+            )
+            for way, row in group.items()
+            if isinstance(row, dict)
+        ]
+        name = (
+            f"**{title.capitalize()}**, of {found['questions']} questions." if title else f"Of {found['questions']} questions."
+        )
+        yield Table(("way", "right", "wrong", "left open", "calls", "dollars"), cells, name)
+
+
+def chain(found: Any) -> Iterable[Table]:
+    """Yield what `chain.py` measured."""
+    keys = ("runs", "wrong in silence", "stopped and said where", f"right for {found['steps']} steps", "samples a run")
+    cells: Rows = [(row["method"], *(f"{row[key]:g}" for key in keys)) for row in found["table"]]
+    yield Table(("rule", *keys), cells)
+
+
+def million(found: Any) -> Iterable[Table]:
+    """Yield what the run of full length came to."""
+    cells: Rows = []
+    for number, attempt in enumerate(found, start=1):
+        cells += [(f"attempt {number}", attempt["outcome"]), ("its command", f"`{attempt['command']}`")]
+    last, told = found[-1], found[-1]["verify"]
+    chances = ", ".join(f"{name} {chance:g}" for name, chance in last["predicted_chance"].items())
+    cells += [
+        ("chance of no error, stated before the run", chances),
+        ("steps", f"{told['steps']:,} of {told['total']:,}"),
+        ("samples", f"{told['samples']:,}"),
+        ("votes for another answer than the winner", f"{told['outvoted']:,}"),
+        ("red flags", ", ".join(f"{flag} {number:,}" for flag, number in told["flags"].items())),
+        ("killed", last["killed_at"]),
+        ("seconds from a resume to the next commit", f"{last['seconds_from_resume_to_next_commit'][0]['seconds']:g}"),
+        ("minutes at work", f"{last['minutes_at_work']:g}"),
+        (
+            "memory at a tenth and at the end",
+            f"{last['memory_mb_at_10_percent']:.0f} and {last['memory_mb_at_the_end']:.0f} MB",
+        ),
+        ("disk", f"{last['disk_mb']:g} MB"),
+        ("remark", last["remark"]),
+    ]
+    yield Table(("what", "figure"), cells)
+
+
+def method(found: Any) -> Iterable[Table]:
+    """Yield what each part of the method does on the tiny model."""
+    ends = ("right", "wrong", "undecided")
+    cells: Rows = [
+        (row["method"], *(str(row[end]) for end in ends), f"{row['steps_in_the_median']:,}", f"{row['samples_per_step']:.2f}")
+        for row in found["methods"]
+    ]
+    title = (
+        f"**{found['runs']} whole runs of {found['disks']} disks.** A run ends at its first wrong step, or at an undecided one."
+    )
+    yield Table(("method", "runs without an error", "wrong", "undecided", "steps done, median", "samples a step"), cells, title)
+    cells = [
+        (str(row["k"]), f"{row['promised']:.3f}", f"{row['independent']:.3f}", f"{row['outcome']:.2f}")
+        for row in found["plans"]
+    ]
+    title = "**Does a plan keep its promise?** The share of those runs without an error, without the check of the rules."
+    yield Table(("k", "promised, for correlated errors", "promised, for independent errors", "outcome"), cells, title)
+
+
+def curated(found: Any) -> Iterable[Table]:
+    """Yield what a simulated model made of two tables."""
+    for name in ("prices", "addresses"):
+        yield _ways(name, found[name]["all rows"])
+        yield _chosen(name, found[name]["ten minutes"])
+
+
+def _ways(name: str, ways: Any) -> Table:
+    cells = [
+        (
+            way,
+            *(f"{row.get(key, 0):,}" for key in ("rows", "by_program", "open", "wrong", "samples")),
+            f"{row['dollars']:.3f}" if "dollars" in row else "-",
+        )
+        for way, row in ways.items()
+    ]
+    head = ("way", "rows", "by the program", "left open", "wrong", "samples", "dollars")
+    return Table(head, cells, f"**{name.capitalize()}, all rows.**")
+
+
+def _chosen(name: str, runs: Any) -> Table:
+    cells = [
+        (
+            row["program"] or "none",
+            str(row["seed"]),
+            row["chosen"],
+            "yes" if row["proved"] else "no",
+            percent(row["wrong_share"]),
+            percent(row["majority_wrong_share"]),
+        )
+        for row in runs
+    ]
+    head = (
+        "program first",
+        "seed",
+        "chosen rule",
+        "proved",
+        "wrong, of those decided by vote",
+        "a majority of 5 on the same rows",
+    )
+    return Table(head, cells, f"**{name.capitalize()}, the rule chosen by 400 labelled rows.**")
+
+
+def million_rows(found: Any) -> Iterable[Table]:
+    """Yield what the run of a million rows came to."""
+    resumed = ", ".join(
+        f"{each['seconds']:.0f} s at row {each['step']:,}" for each in found["seconds_from_resume_to_next_commit"]
+    )
+    cells: Rows = [
+        ("rows", f"{found['rows']:,}"),
+        ("rows that are wrong, missing or in another place", str(found["wrong_missing_or_displaced_rows"])),
+        ("killed with SIGKILL at", ", ".join(percent(each, 0) for each in found["killed_at"])),
+        ("from a resume to the next commit", resumed),
+        ("model calls, and as many as are needed", f"{found['calls']:,} and {found['calls_needed']:,}"),
+        ("rows a second", f"{found['rows_per_second']:.0f}"),
+        (
+            "memory at a tenth and at the end",
+            f"{found['memory_mb_at_10_percent']:.0f} and {found['memory_mb_at_the_end']:.0f} MB",
+        ),
+        ("journal", f"{found['journal_bytes_a_row']:g} bytes a row"),
+    ]
+    yield Table(("what", "figure"), cells)
+
+
+def decomposed(found: Any) -> Iterable[Table]:
+    """Yield what splitting and voting made of problems."""
+    cells: Rows = [
+        (
+            row["kind"],
+            row["asked"],
+            str(row["k"]),
+            f"{row['right']} of {row['problems']}",
+            f"{row['steps']:g}",
+            f"{row['samples']:g}",
+        )
+        for row in found["rows"]
+    ]
+    yield Table(("problem", "asked", "k", "right", "steps", "samples"), cells)
+
+
+def ledger(found: Any) -> Iterable[Table]:
+    """Yield what the audit of a ledger came to."""
+    table = found["table"]
+    keys = ("right", "wrong", "missed", "open")
+    cells: Rows = [
+        (way, *(f"{row[key]:g}" for key in keys), percent(row["precision"]), percent(row["recall"]), f"{row['samples']:,.0f}")
+        for way, row in table["ways"].items()
+    ]
+    faults = f"{table['faults']} planted faults, of which {table['faults_in_prose']} break a rule in prose"
+    title = f"{table['entries']:,} entries with {faults}."
+    head: tuple[str, ...] = ("way", "found", "false findings", "missed", "left open", "precision", "recall", "samples")
+    yield Table(head, cells, f"{title} Means of {found['seeds']} seeds.")
+
+
+def applications(found: Any) -> Iterable[Table]:
+    """Yield what testing applications came to."""
+    flaskr, pages = found["flaskr"], found["miniwob"]
+    keys = ("mutants killed", "false alarms a run of the original", "false alarms a run of a mutant", "samples a run")
+    cells: Rows = [(way, *(f"{flaskr[way][key]:g}" for key in keys)) for way in ("single", "voted")]
+    title = f"**flaskr**, {flaskr['mutants']} faults, each put into the application alone; {flaskr['scenarios']} scenarios."
+    yield Table(("", "faults found", *keys[1:]), cells, title)
+    keys = ("episodes", "solved", "mean reward", "samples")
+    cells = [(way, *(f"{pages[way][key]:g}" for key in keys)) for way in ("single", "voted")]
+    yield Table(("", *keys), cells, "**miniwob**, ten pages.")
+
+
+def migrated(found: Any) -> Iterable[Table]:
+    """Yield what a migration came to, summed over the packages."""
+    packages = found["packages"].values()
+    ways = [way for way, row in next(iter(packages)).items() if isinstance(row, dict) and "done" in row]
+    keys = ("done", "left", "rightly_left", "open", "wrong", "samples")
+    cells: Rows = [(way, *(f"{sum(package[way][key] for package in packages):,}" for key in keys)) for way in ways]
+    sites = sum(package["sites"] for package in packages)
+    title = f"{sites} sites of {', '.join(found['packages'])}."
+    yield Table(("way", "rewritten", "left, though it could be done", "rightly left", "open", "wrong", "samples"), cells, title)
+
+
+def paper(found: Any) -> Iterable[Table]:
+    """Yield the paper's table of models, computed."""
+    cells: Rows = [
+        (
+            row["model"],
+            f"{row['k_min']} ({row['k_min_published']})",
+            f"{row['cost_thousand_usd']:g} ({row['cost_published']:g})",
+            str(row["k_min_if_correlated_at_.005"] or "none"),
+        )
+        for row in found["table"]
+        if row["k_min"] is not None
+    ]
+    head: tuple[str, ...] = (
+        "model",
+        "k (published)",
+        "cost in thousand dollars (published)",
+        "k if errors are correlated at .005",
+    )
+    yield Table(head, cells)
+
+
+def passing(found: Any) -> Iterable[Table]:
+    """Yield formulas of votes that pass, beside votes."""
+    head: tuple[str, ...] = (
+        "rule",
+        "p",
+        "correlation",
+        "wrong: formula",
+        "rule alone",
+        "microsteps",
+        "wrong replies twice as fast",
+        "apart",
+    )
+    ways = ("formula", "rule_alone", "microsteps", "wrong_twice_as_fast")
+    cells: Rows = [
+        (
+            row["rule"],
+            f"{row['p']:g}",
+            f"{row['rho']:g}",
+            *(percent(row[way]["wrong"]) for way in ways),
+            f"{max(row[way]['sigma'] for way in ways[1:]):.1f}",
+        )
+        for row in found["settings"]
+    ]
+    title = f"{found['votes']:,} votes on the rule alone, {found['microsteps']:,} microsteps. *Apart* is in standard errors."
+    yield Table(head, cells, title)
+
+
+def audits(found: Any) -> Iterable[Table]:
+    """Yield how audits hold."""
+    cells: Rows = [
+        (f"{row['population']:,}", f"{row['wrong']:,}", percent(row["coverage"]), percent(row["exact_coverage"], 2))
+        for row in found["coverage"]
+    ]
+    promised = percent(found["confidence"])
+    title = f"**How often the bound is never below the truth**, in {found['audits']:,} audits each; {promised} is promised."
+    yield Table(("steps", "wrong ones", "measured", "exact"), cells, title)
+    cells = [
+        (
+            f"{row['population']:,}",
+            percent(row["wrong_share"]),
+            percent(row["bound_share"]),
+            f"{row['labels_median']:,}",
+            f"{row['labels_90_percent']:,}",
+        )
+        for row in found["labels"]
+    ]
+    yield Table(
+        ("steps", "wrong", "until the bound is", "labels, median", "labels, in nine of ten audits"),
+        cells,
+        "**How many labels it takes.**",
+    )
+
+
+def timeouts(found: Any) -> Iterable[Table]:
+    """Yield what time-outs do to what is stated."""
+    cells: Rows = [
+        (
+            f"{percent(row['lost'])}, {row['slow']} ones are slow{', on few questions' if row['hard'] else ''}",
+            f"{percent(row['measured'][0])} {spread(row['measured'][1:])}",
+            f"{percent(row['planned'])}: {row['plan']}",
+            f"{percent(row['certified'][0])} {spread(row['certified'][1:])}: {row['certificate']}",
+            str(row["warned_at"] or "never"),
+        )
+        for row in found["settings"]
+    ]
+    head: tuple[str, ...] = (
+        "replies that are lost",
+        "wrong decisions",
+        "what the plan states",
+        "what the certificate states",
+        "the run warns at step",
+    )
+    yield Table(head, cells)
+
+
+def many_items(found: Any) -> Iterable[Table]:
+    """Yield how fast items go."""
+    cells: Rows = [
+        (
+            name,
+            f"{row['items']:,}",
+            f"{row['items_per_second']:,.0f}",
+            f"{row['memory_mb_at_a_tenth']:.0f} and {row['memory_mb_at_the_end']:.0f} MB",
+            f"{row['journal_bytes_an_item']:g}",
+            f"{row['samples_drawn']:,} and {row['samples_needed']:,}",
+        )
+        for name, row in found.items()
+    ]
+    head: tuple[str, ...] = (
+        "items",
+        "how many",
+        "a second",
+        "memory at a tenth and at the end",
+        "bytes of journal an item",
+        "samples drawn and needed",
+    )
+    yield Table(head, cells)
+
+
+def cut_tables(found: Any) -> Iterable[Table]:
+    """Yield what cutting a table into slices takes."""
+    ways = ("whole", "cut", "slice")
+    cells = [
+        (
+            form,
+            f"{row['table_mb']:g} MB",
+            *(f"{row[way]['seconds']:g} s, {row[way]['memory_mb']:g} MB" for way in ways),
+        )
+        for form, row in found.items()
+        if isinstance(row, dict)
+    ]
+    title = f"{found['rows']:,} rows in {found['slices']} slices: seconds and memory."
+    yield Table(("form", "table", "open it", "open it and cut it", "open one slice"), cells, title)
+
+
+def watched(found: Any) -> Iterable[Table]:
+    """Yield what watching costs."""
+    cells: Rows = [
+        (
+            f"{row['latency']:g} s",
+            f"{row['steps_a_second']:g}",
+            *(
+                f"{row[key]['percent']:g} % ({row[key]['low']:g} to {row[key]['high']:g})"
+                for key in ("slower", "more_processor_time")
+            ),
+        )
+        for row in found["measured"]
+    ]
+    yield Table(("latency of the model", "steps a second", "slower while watched", "more processor time"), cells)
+
+
+def noted(found: Any) -> Iterable[Table]:
+    """Yield the figures that were noted by hand."""
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for row in found["rows"]:
+        groups.setdefault(row["group"], []).append((row["what"], row["promised"], row["measured"], f"`{row['command']}`"))
+    for group, rows in groups.items():
+        yield Table(("what", "promised", "measured", "command"), rows, f"**{group}.**")

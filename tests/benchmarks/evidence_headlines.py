@@ -174,6 +174,18 @@ def slices(found: Any) -> str:
     return f"A CSV table of {found['rows']:,} rows is cut in {cut:g} s, and one slice of it is opened in {one:g} s."
 
 
+def sizing(found: Any) -> str:
+    """Return how many samples one core drives."""
+    row = found["rows"]["http, 1 s, Postgres"]
+    return f"One core drives {row['samples_per_cpu_second']:,.0f} samples a second over HTTP, with the journal in Postgres."
+
+
+def capacity(found: Any) -> str:
+    """Return what a step takes."""
+    row = found["100 at once"]
+    return f"A step takes {row['table_bytes_a_step'] + row['index_bytes_a_step']:.0f} bytes on the disk of Postgres."
+
+
 def watch(found: Any) -> str:
     """Return what watching costs."""
     row = found["measured"][0]["slower"]

@@ -199,8 +199,8 @@ def limits(found: Any) -> str:
     rate, purse = found["rate"], found["purse"]
     most, allowed = rate["most_in_60_s"]
     return (
-        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made, and {100 * rate['used']:.1f} % of the rate was "
-        f"used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} counted."
+        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made, and {100 * rate['used']:.1f} % of the rate "
+        f"was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} counted."
     )
 
 

@@ -606,7 +606,8 @@ def limits(found: Any) -> Iterable[Table]:
         (name.removeprefix("most_in_").replace("_", " "), f"{most:,}", f"{allowed:,.0f}")
         for name, (most, allowed) in ((name, row) for name, row in rate.items() if name.startswith("most_in_"))
     ]
-    title = f"**Rate.** {rate['workers']} workers, {rate['kills']} kills, {rate['rpm']:,} requests a minute for {rate['seconds']:.0f} s."
+    limit = f"{rate['rpm']:,} requests a minute for {rate['seconds']:.0f} s"
+    title = f"**Rate.** {rate['workers']} workers, {rate['kills']} kills, {limit}."
     yield Table(("in any window of", "requests at most", "the rate says"), cells, title)
     counts: Rows = [(f"{purse['max_calls']:,}", f"{purse['made']:,}", f"{purse['counted']:,}", f"{purse['left']:,}")]
     title = f"**Purse.** {purse['workers']} workers, {purse['runs']} runs, {purse['kills']} kills."

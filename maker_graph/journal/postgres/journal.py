@@ -411,6 +411,10 @@ class PostgresJournal(Journal):
         """
         if self._fleet is None:
             return wished
+        with self._changing:
+            return self._provide(spent, wished, least)
+
+    def _provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:
         left = self._now.left(spent)
         if wished.calls > left.calls or wished.cost > left.cost:
             values = {
@@ -643,6 +647,7 @@ def make_run(
     notes: Notes = NO_NOTES,
     fleet: str | None = None,
     place: int = 0,
+    total: int | None = None,
 ) -> bool:
     """Make a run, with its first notes; return whether it was not there before. To be called within a transaction.
 
@@ -655,6 +660,7 @@ def make_run(
         notes: its first notes.
         fleet: to which it belongs.
         place: of the run in the fleet, from 0.
+        total: steps of its task, if that is known.
     """
     began = origin_digest(origin)
     values = {
@@ -663,6 +669,7 @@ def make_run(
         "place": place,
         "settings": settings,
         "kept": None if kept is None else kept.encode(),
+        "total": total,
         "origin": began,
         "spent": list(map(float, NOTHING)),
     }

@@ -10,7 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import ray
 
@@ -28,7 +28,11 @@ class RayActor:
     def __init__(self, how: Driving) -> None:
         """Stand for the worker of an actor."""
         self._warned: list[str] = []
-        self._driver = Driver(how, Told(warn=self._warned.append))
+        self._driver = Driver(how, self.told())
+
+    def told(self) -> Told:
+        """Return who is told of the runs."""
+        return Told(warn=self._warned.append)
 
     async def drive(self, run: str) -> tuple[list[str], MakerError | None]:
         """Go on with a run; return what was warned of, and what ends the worker."""
@@ -42,7 +46,13 @@ class RayActor:
 
 
 class RayEngine:
-    """Ray, for one process that hands out the runs of one fleet: to the cluster of RAY_ADDRESS, or to this machine alone."""
+    """Ray, for one process that hands out the runs of one fleet: to the cluster of RAY_ADDRESS, or to this machine alone.
+
+    Attributes:
+        actor: what is made on the machines of the cluster.
+    """
+
+    actor: ClassVar[type[RayActor]] = RayActor
 
     def __init__(self) -> None:
         """Stand for it; no cluster is connected yet."""
@@ -58,7 +68,7 @@ class RayEngine:
         self._loop, self._lease = asyncio.get_running_loop(), drive.how.lease
         if not ray.is_initialized():
             ray.init(include_dashboard=None, logging_level="error", log_to_driver=False, namespace="maker-graph")
-        made: Any = ray.remote(num_cpus=1, max_restarts=-1)(RayActor)
+        made: Any = ray.remote(num_cpus=1, max_restarts=-1)(self.actor)
         number = max(1, int(ray.cluster_resources().get("CPU", 1)))
         actors = [made.options(max_concurrency=at_once).remote(drive.how) for _ in range(number)]
         handing = asyncio.ensure_future(self._hand_out(actors, at_once, drive, ended))

@@ -46,6 +46,7 @@ from maker_graph.models.simulation import simulator
 from maker_graph.run.options import RunOptions
 from maker_graph.run.settings import new_settings
 from maker_graph.tasks.loading import load_task
+from tests.benchmarks.million import memory
 from tests.postgres import Postgres, server
 
 RESULTS = Path(__file__).parent / "results" / "fleet.json"
@@ -170,14 +171,14 @@ def kill_whole(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def fleet_of(how: Setting, folder: Path, address: str, name: str) -> Iterator[Workers]:
+def fleet_of(how: Setting, folder: Path, address: str, name: str, k: int = 3) -> Iterator[Workers]:
     """Submit a fleet and yield its workers, of which none is started."""
     table = folder / f"{how.records}.csv"
     if not table.exists():
         write(table, how.records)
     loaded = load_task("records", {"input": str(table)})
     model = f"sim:perfect,error=0.02,rho=0,flagged=0.02,favourite=0.7,latency={how.latency}"
-    settings = new_settings(loaded, model, Voting(3, seed=1))
+    settings = new_settings(loaded, model, Voting(k, seed=1))
     submit(address, name, [*shards_of(settings, RunOptions(), loaded, how.shards, {})], Limits(), whole=settings)
     workers = Workers(address, name, how, folder)
     try:
@@ -187,13 +188,13 @@ def fleet_of(how: Setting, folder: Path, address: str, name: str) -> Iterator[Wo
 
 
 @contextmanager
-def alone(how: Setting) -> Iterator[tuple[str, Workers]]:
+def alone(how: Setting, k: int = 3) -> Iterator[tuple[str, Workers]]:
     """Yield the address of a database, and workers of the one fleet in it, of which none is started."""
     with (
         tempfile.TemporaryDirectory() as name,
         server(**DURABLE) as postgres,
         postgres.database() as address,
-        fleet_of(how, Path(name), address, "f") as workers,
+        fleet_of(how, Path(name), address, "f", k) as workers,
     ):
         yield address, workers
 
@@ -423,6 +424,46 @@ def speed(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def million(asked: argparse.Namespace) -> dict[str, Any]:
+    """Work on very many items with four workers, of which some are killed; look at their memory."""
+    how = Setting(asked.records, asked.shards, 0.0, asked.engine, 15, 2, 64)
+    chance, memories, kills = random.Random(1), list[tuple[float, float]](), 0
+    with alone(how, k=1) as (address, workers):
+        began = time.monotonic()
+        while not finished(address):
+            for _ in range(4 - len(workers.living)):
+                workers.start()
+            time.sleep(5)
+            now = time.monotonic() - began
+            memories += [(now, memory(each.pid)) for each in workers.living]
+            steps = sum(found for _, found in states(address).values())
+            if kills < asked.kills and steps > (kills + 1) * asked.records / (asked.kills + 1):
+                os.kill(chance.choice(owners_of(address) or [workers.living[0].pid]), signal.SIGKILL)
+                kills += 1
+            print(f"{now:,.0f} s: {steps:,} items, {max(each for _, each in memories[-4:]):.0f} MB", flush=True)
+        seconds = time.monotonic() - began
+        with psycopg.connect(address) as db:
+            rows = db.execute("SELECT count(*), sum(length(entry)) FROM maker_graph.steps").fetchone() or (0, 0)
+        told = workers.told_steps()
+        commits = Counter((run, step) for run, step, _ in told)
+        found = entries_of(address)
+    middle = seconds / 2
+    return {
+        "engine": how.engine,
+        "records": how.records,
+        "shards": how.shards,
+        "workers": 4,
+        "kills": kills,
+        "seconds": round(seconds, 1),
+        "items": rows[0],
+        "lost": sum(found.get((place_of(run), step)) != digest for run, step, digest in told),
+        "doubled": sum(times - 1 for times in commits.values()),
+        "memory_mb_first_half": round(max(each for at, each in memories if at <= middle), 1),
+        "memory_mb_second_half": round(max(each for at, each in memories if at > middle), 1),
+        "load": os.getloadavg()[0],
+    }
+
+
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -452,11 +493,16 @@ def main() -> None:
     part.add_argument("--at-once", type=int, default=2)
     part.add_argument("--concurrency", type=int, default=6)
     part.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    part = parts.add_parser("million")
+    part.add_argument("--engine", default="dbos")
+    part.add_argument("--records", type=int, default=1_000_000)
+    part.add_argument("--shards", type=int, default=100)
+    part.add_argument("--kills", type=int, default=5)
     asked = parser.parse_args()
     if asked.part == "worker":
         be_worker(asked)
         return
-    found = {"campaign": campaign, "takeover": takeover, "speed": speed}[asked.part](asked)
+    found = {"campaign": campaign, "takeover": takeover, "speed": speed, "million": million}[asked.part](asked)
     print(json.dumps(found, indent=2))
     kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     kept.setdefault(asked.part, {})[asked.engine] = found

@@ -302,14 +302,14 @@ def created(
     see_text(origin)
     made = task.task if isinstance(task, LoadedTask) else task
     kept = made.keep() if isinstance(made, Keeps) else None
-    connection = home.connection
-    connection.prepare()
-    with connection.transaction():
-        new = make_run(connection, home.name, settings.text(), origin, kept=kept, notes=notes)
-    if not new:
-        raise UnusableRun(f"{home} exists: resume it (maker-graph resume {home.command}), or give another --run.")
-    with opened(home, task) as run:
-        yield run
+    with closing(home.connection) as connection:
+        connection.prepare()
+        with connection.transaction():
+            new = make_run(connection, home.name, settings.text(), origin, kept=kept, notes=notes)
+        if not new:
+            raise UnusableRun(f"{home} exists: resume it (maker-graph resume {home.command}), or give another --run.")
+        with opened(home, task) as run:
+            yield run
 
 
 @contextmanager

@@ -334,6 +334,16 @@ SECTIONS: dict[str, list[Section]] = {
             more="many_machines.md",
         ),
         Section(
+            "A fleet that is sealed",
+            "sealing",
+            NONE,
+            "Finished shards are checked and replayed as one run, and their results are written in order. Then it is done once "
+            "more, with the report.",
+            tables.sealed,
+            headlines.sealing,
+            more="many_machines.md",
+        ),
+        Section(
             "How many samples one core drives",
             "sizing",
             SIMULATED,

@@ -170,8 +170,16 @@ def items(found: Any) -> str:
 
 def slices(found: Any) -> str:
     """Return how long it takes to cut a table, and to open a slice of it."""
-    cut, one = (found["csv"][way]["seconds"] for way in ("cut", "slice"))
-    return f"A CSV table of {found['rows']:,} rows is cut in {cut:g} s, and one slice of it is opened in {one:g} s."
+    cut, one = (found["csv"][way]["cpu_seconds"] for way in ("cut", "slice"))
+    rows = f"{found['rows']:,} rows"
+    return f"To cut a CSV table of {rows} takes {cut:g} s of one core, and to open one slice of it takes {one:g} s."
+
+
+def sealing(found: Any) -> str:
+    """Return how long it takes to seal a fleet."""
+    wrong, seconds = found["wrong_missing_or_displaced_rows"] or "none", found["cpu_seconds_results"]
+    taken = f"To seal {found['rows']:,} items takes {seconds:g} s of one core and {found['memory_mb']:g} MB."
+    return f"{taken} Of the rows, {wrong} are wrong, missing or in another place."
 
 
 def sizing(found: Any) -> str:

@@ -535,13 +535,25 @@ def cut_tables(found: Any) -> Iterable[Table]:
         (
             form,
             f"{row['table_mb']:g} MB",
-            *(f"{row[way]['seconds']:g} s, {row[way]['memory_mb']:g} MB" for way in ways),
+            *(f"{row[way]['cpu_seconds']:g} s, {row[way]['memory_mb']:g} MB" for way in ways),
         )
         for form, row in found.items()
         if isinstance(row, dict)
     ]
-    title = f"{found['rows']:,} rows in {found['slices']} slices: seconds and memory."
+    title = f"{found['rows']:,} rows in {found['slices']} slices: seconds of one core, and memory."
     yield Table(("form", "table", "open it", "open it and cut it", "open one slice"), cells, title)
+
+
+def sealed(found: Any) -> Iterable[Table]:
+    """Yield what sealing a fleet takes."""
+    cells: Rows = [
+        (what, f"{found[f'cpu_seconds_{key}']:g} s")
+        for what, key in (
+            ("check, replay and write the results", "results"),
+            ("the same again, and the report", "again_with_report"),
+        )
+    ]
+    yield Table(("what is done", "seconds of one core"), cells, f"{found['rows']:,} items in {found['shards']} shards.")
 
 
 def watched(found: Any) -> Iterable[Table]:

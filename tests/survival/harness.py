@@ -426,6 +426,10 @@ def warm_up() -> None:
     """Import all that a run imports as it goes, so that a child does not."""
     import tempfile  # noqa: PLC0415  only here
 
+    import psycopg  # noqa: F401, PLC0415  it would be imported by each child that needs it
+
+    import maker_graph.journal.postgres.journal  # noqa: F401, PLC0415
+
     with tempfile.TemporaryDirectory() as folder:
         whole(Path(folder) / "warm", settings_of(2))
 

@@ -411,6 +411,10 @@ class PostgresJournal(Journal):
         """
         if self._fleet is None:
             return wished
+        with self._changing:
+            return self._provide(spent, wished, least)
+
+    def _provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:
         left = self._now.left(spent)
         if wished.calls > left.calls or wished.cost > left.cost:
             values = {

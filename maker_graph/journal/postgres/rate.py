@@ -13,13 +13,13 @@ from typing import NamedTuple
 from maker_graph.errors import UnusableRun
 from maker_graph.journal.postgres.connection import Connection, shown
 
-AHEAD = 0.5
+AHEAD = 0.4
 """Slots are taken at most so many seconds before their time; whoever has taken one hears no later of a wait."""
 
 LEAD = 0.02
 """A slot that is taken is at least so many seconds away, for it takes a while to bring it to whoever waits for it."""
 
-SPACING = 1.025
+SPACING = 1.03
 """Slots stand so many times as far apart as the rate says, which leaves room for a caller that is late (`LATE`)."""
 
 LATE = 0.02

@@ -3,16 +3,19 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maker_graph.core.spending import NONE, Reserved, Spent
 from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, OutOfReach, StaleStep, UnusableRun
 from maker_graph.journal.intent import Intent
+from maker_graph.journal.postgres import schema
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.journal import PostgresJournal, find, make_run
 from maker_graph.journal.protocol import Journal
@@ -37,23 +40,26 @@ def fixture_between(postgres: Postgres) -> Iterator[Proxy]:
         yield found
 
 
-Far = Callable[..., Journal]
+@dataclass(frozen=True)
+class Far:
+    """Opens journals on the other side of the network."""
+
+    address: str
+    stack: ExitStack
+
+    def __call__(self, name: str = "r", *, claim: bool = True) -> Journal:
+        connection = Connection(self.address)
+        journal = self.stack.enter_context(closing(PostgresJournal(connection, name, find(connection, name), "run")))
+        if claim:
+            journal.claim("far")
+        return journal
 
 
 @pytest.fixture(name="far")
 def fixture_far(in_postgres: InPostgres, between: Proxy) -> Iterator[Far]:
     """Return what opens a journal on the other side of the network."""
     with ExitStack() as stack:
-        address = f"postgresql://postgres@127.0.0.1:{between.port}/{in_postgres.address.rpartition('/')[2]}"
-
-        def open_(name: str = "r", *, claim: bool = True) -> Journal:
-            connection = Connection(address)
-            journal = stack.enter_context(closing(PostgresJournal(connection, name, find(connection, name), "run")))
-            if claim:
-                journal.claim("far")
-            return journal
-
-        yield open_
+        yield Far(f"postgresql://postgres@127.0.0.1:{between.port}/{in_postgres.address.rpartition('/')[2]}", stack)
 
 
 STRIDE: dict[Way, int] = {"up": 53, "down": 17}
@@ -268,6 +274,47 @@ def test_a_claim_that_arrives_after_another_owner_has_come_is_none(in_postgres: 
     owner.spend(Spent(calls=1))
     between.deliver()
     owner.append(following(at))
+
+
+class Between(Connection):
+    """A connection on which something happens before a statement, once."""
+
+    def __init__(self, address: str, before: str = "", happens: Callable[[], object] = tuple) -> None:
+        super().__init__(address)
+        self.before, self.happens = before, happens
+
+    def once(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        if statement == self.before:
+            self.before = ""
+            self.happens()
+        return super().once(statement, values)
+
+
+def test_what_is_booked_between_the_look_and_the_claim_is_not_lost(in_postgres: InPostgres) -> None:
+    first = in_postgres.open()
+    connection = Between(in_postgres.address, schema.CLAIM, lambda: first.spend(Spent(calls=3), Reserved(0.5, 2)))
+    with closing(PostgresJournal(connection, "r", find(connection, "r"), "run")) as journal:
+        journal.claim("second")
+        assert (journal.account().spent.calls, journal.account().unsettled) == (3, Reserved(0.5, 2))
+        assert (journal.epoch, journal.owners()) == (2, 2)
+
+
+def test_what_arrives_between_the_look_and_the_second_try_is_counted_once(
+    in_postgres: InPostgres, far: Far, between: Proxy
+) -> None:
+    near = in_postgres.open(claim=False)
+    connection = Between(far.address)
+    with closing(PostgresJournal(connection, "r", find(connection, "r"), "run")) as journal:
+        journal.claim("far")
+
+        def arrives() -> None:
+            connection.before, connection.happens = schema.SPEND, between.deliver
+            between.heal()
+
+        connection.before, connection.happens = schema.IF_BOOKED, arrives
+        between.cut("up", 1, delays=True)
+        journal.spend(Spent(calls=3))
+        assert (near.account().spent.calls, connection.before) == (3, "")
 
 
 # ------------------------------------------------------------------------------------------------ a connection that is gone

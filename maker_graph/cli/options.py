@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
 from maker_graph.files import is_there
 from maker_graph.journal.sqlite.database import Fsync
+from maker_graph.models.names import default_model
 from maker_graph.run.traces import Trace
 
 if TYPE_CHECKING:
@@ -61,6 +62,97 @@ Sets = Annotated[
         metavar="NAME=VALUE",
         help="An option with which the task is made, read by its annotation: lists and objects are JSON. Give it for each.",
     ),
+]
+
+
+VotersModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
+        "and of 10 disks, which it can finish, else sim:gpt-oss-20b. For parts: choose=MODEL,verdict=MODEL.",
+    ),
+]
+
+
+Lead = Annotated[
+    str,
+    typer.Option(
+        metavar="N|auto",
+        help="The lead that decides; auto plans for --target, or is 3 for unknown models. For a task of parts also "
+        "choose=3,verdict=2.",
+    ),
+]
+
+
+Within = Annotated[
+    int | None,
+    typer.Option(
+        help="So many votes at most. A step that nobody can win within them is contested: it is left to a person, and no "
+        "model votes on it again. --within K decides only what is unanimous.",
+        min=1,
+    ),
+]
+
+
+CascadeFrom = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="In place of --model, --k, --within, --temperature: JSON with rungs, each a model and a rule. What one rung "
+        "does not decide goes to the next. maker-graph plan --labelled writes such a file.",
+    ),
+]
+
+
+CalibrationFrom = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        help="What is known of the model: what maker-graph calibrate wrote. For a task of parts NAME=FILE, given again for "
+        "each part.",
+    ),
+]
+
+
+MaxSamples = Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)]
+
+
+StuckAfter = Annotated[
+    int, typer.Option(help="A step is stuck after so many red flags in a row; then it climbs the ladder.", min=1)
+]
+
+
+RetryTemperature = Annotated[
+    str,
+    typer.Option(
+        "--retry-temperature",
+        "--hotter",
+        metavar="T|none",
+        help="Ladder, first rung: the temperature of a stuck step's next samples.",
+    ),
+]
+
+
+Rephrase = Annotated[
+    bool, typer.Option("--rephrase/--no-rephrase", help="Ladder, second rung: the task's prompt in other words.")
+]
+
+
+Escalate = Annotated[str | None, typer.Option(metavar="MODEL", help="Ladder, third rung: a stronger model. Default: none.")]
+
+
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        help="For samples that can be repeated. Default: 1 for models that ship or are simulated; to others none is sent."
+    ),
+]
+
+
+Variants = Annotated[
+    bool,
+    typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, such as other names of the pegs."),
 ]
 
 
@@ -383,6 +475,40 @@ def parse_retry_temperature(text: str) -> float | None:
     return given[0] if isinstance(given, tuple) else given
 
 
+def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
+    """Return how steps are voted on, as `Run.create` takes it, by the options of a command as they were given.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    model, seed, max_tokens = given["model"], given["seed"], given["max_tokens"]
+    if model is None and given["cascade"] is None:
+        model = default_model(loaded.name, loaded.options.get("disks", 0))
+    plain = (
+        "within",
+        "cascade",
+        "max_samples",
+        "stuck_after",
+        "check",
+        "variants",
+        "structured",
+        "emit",
+        "rephrase",
+        "escalate",
+    )
+    return {
+        **{name: given[name] for name in plain},
+        "model": None if model is None else models_named(model),
+        "k": parse_k(given["k"]),
+        "calibration": calibrations_named(given["calibration"] or []),
+        "temperature": parse_temperature(given["temperature"]),
+        "max_tokens": "auto" if max_tokens is None else max_tokens,
+        "seed": "auto" if seed is None else seed,
+        "stop": [unescaped(each) for each in given["stop"] or []],
+        "retry_temperature": parse_retry_temperature(given["retry_temperature"]),
+    }
+
+
 def parse_on_doubt(text: str | None) -> Literal["again", "ask"] | None:
     """Return what becomes of an action in doubt; None if nothing was said."""
     if text in {"again", "ask"} or text is None:
@@ -470,10 +596,10 @@ def opened_run(
     from maker_graph.tasks.loading import load_task
 
     home = home_of(name, journal, fsync=fsync)
+    named = None
     try:
-        settings = None if task is None else home.settings()
-        named = None
-        if task is not None and settings is not None:
+        if task is not None:
+            settings = home.settings()
             named = load_task(task, settings.options, settings.began, home.kept(), settings.slice)
     except BaseException:
         home.close()

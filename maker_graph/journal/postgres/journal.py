@@ -647,6 +647,7 @@ def make_run(
     notes: Notes = NO_NOTES,
     fleet: str | None = None,
     place: int = 0,
+    total: int | None = None,
 ) -> bool:
     """Make a run, with its first notes; return whether it was not there before. To be called within a transaction.
 
@@ -659,6 +660,7 @@ def make_run(
         notes: its first notes.
         fleet: to which it belongs.
         place: of the run in the fleet, from 0.
+        total: steps of its task, if that is known.
     """
     began = origin_digest(origin)
     values = {
@@ -667,6 +669,7 @@ def make_run(
         "place": place,
         "settings": settings,
         "kept": None if kept is None else kept.encode(),
+        "total": total,
         "origin": began,
         "spent": list(map(float, NOTHING)),
     }

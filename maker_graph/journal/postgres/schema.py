@@ -31,6 +31,7 @@ CREATE TABLE maker_graph.runs (
   place integer NOT NULL DEFAULT 0,
   settings text NOT NULL,
   kept bytea,
+  total bigint,
   origin bytea NOT NULL,
   epoch bigint NOT NULL DEFAULT 0,
   step bigint NOT NULL DEFAULT 0,
@@ -83,8 +84,9 @@ CREATE TABLE maker_graph.replies (
   PRIMARY KEY (run, step));
 CREATE TABLE maker_graph.workers (
   name text PRIMARY KEY,
-  fleet text,
-  beat timestamptz NOT NULL DEFAULT clock_timestamp());
+  fleet text NOT NULL REFERENCES maker_graph.fleets ON DELETE CASCADE,
+  beat timestamptz NOT NULL DEFAULT clock_timestamp(),
+  lease interval NOT NULL);
 """
 
 TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
@@ -229,8 +231,8 @@ AMENDMENT_HASH = "SELECT hash FROM maker_graph.amendments WHERE run = %(run)s AN
 READ_NOTE = "SELECT value, hash FROM maker_graph.notes WHERE run = %(run)s AND name = %(name)s"
 
 MAKE = """
-INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, origin, head, spent)
-VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(origin)s, %(origin)s, %(spent)s::float8[])
+INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, total, origin, head, spent)
+VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(total)s, %(origin)s, %(origin)s, %(spent)s::float8[])
 ON CONFLICT (name) DO NOTHING RETURNING number
 """
 

@@ -199,7 +199,7 @@ def limits(found: Any) -> str:
     rate, purse = found["rate"], found["purse"]
     most, allowed = rate["most_in_60_s"]
     return (
-        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made, and {100 * rate['used']:.1f} % of the rate "
+        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made. Of the rate, {100 * rate['used']:.1f} % "
         f"was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} counted."
     )
 

@@ -231,7 +231,8 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
 def _tell_submitted(fleet: str, made: "Submitted") -> None:
     go_on = f"maker-graph work {fleet}, on as many machines as you like."
     if made.made:
-        tell(f"The fleet {fleet} has {made.runs:,} runs, {fleet}-00000 and so on. They wait for workers: {go_on}")
+        runs = "1 run" if made.runs == 1 else f"{made.runs:,} runs"
+        tell(f"The fleet {fleet} has {runs}, {fleet}-00000 and so on. They wait for workers: {go_on}")
     elif made.limited:
         again = f" {made.reopened:,} runs that had stopped go on: {go_on}" if made.reopened else ""
         tell(f"The fleet {fleet} was there already. It has the new limits now.{again}")
@@ -250,7 +251,7 @@ def work_command(
         int, typer.Option(help="Runs that each worker drives at once; the worker that was started last says it for all.", min=1)
     ] = 4,
     lease: Annotated[
-        float, typer.Option(help="Seconds for which a worker may be silent before others take its runs.", min=1)
+        float, typer.Option(help="Seconds for which a worker may be silent before others take its runs.", min=1, max=86_400)
     ] = 15.0,
     engine: Annotated[str, typer.Option(metavar="dbos|ray", help="What keeps a living worker on each run.")] = "dbos",
     stay: Annotated[bool, typer.Option("--stay", help="Wait for more when nothing is left to be done.")] = False,

@@ -6,7 +6,6 @@ of it goes on.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from maker_graph.core.guarding import total_of
 from maker_graph.core.task import Keeps
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.journal.postgres.connection import Connection
-from maker_graph.journal.postgres.fleets import Fleet, Limits
+from maker_graph.journal.postgres.fleets import Fleet, Limits, see_name
 from maker_graph.journal.postgres.journal import make_run
 from maker_graph.journal.protocol import Notes
 from maker_graph.run.options import RunOptions
@@ -31,8 +30,6 @@ MOST = 100_000
 
 REOPENED = ("limit", "failed")
 """States of runs that are opened to workers again when their fleet is submitted with other limits."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,57}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +138,12 @@ def submit(address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, 
         whole: of a task that was cut, what a single run of all of it would be asked for.
 
     Raises:
-        UsageError: the name is none, or there are too many runs, or none.
+        UsageError: the name or a limit is none, or there are too many runs, or none.
         UnusableRun: a fleet of this name was asked for something else.
         OutOfReach: the database cannot be reached.
     """
     see_name(fleet)
+    limits.see()
     if not 0 < len(runs) <= MOST:
         raise UsageError(f"A fleet has 1 to {MOST:,} runs, not {len(runs):,}.")
     told = None if whole is None else json.loads(whole.text())
@@ -165,19 +163,6 @@ def submit(address: str, fleet: str, runs: Sequence[NewRun], limits: Limits, *, 
         with connection.transaction():
             there.limit(limits)
             return Submitted(made=False, runs=len(runs), limited=True, reopened=there.reopen(REOPENED))
-
-
-def see_name(fleet: str) -> None:
-    """See that a fleet can have this name.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    if not _NAME.fullmatch(fleet):
-        raise UsageError(
-            f"{fleet!r} is no name for a fleet: letters, digits, dots, dashes and underscores, at most 58, and the first is a "
-            "letter or a digit."
-        )
 
 
 def _make(connection: Connection, fleet: str, place: int, run: NewRun) -> None:

@@ -108,8 +108,15 @@ class Remote(Home):
             UnusableRun: it is not there.
             OutOfReach: the database cannot be reached.
         """
-        self.connection.see_tables()
-        return find(self.connection, self.name)
+        try:
+            self.connection.see_tables()
+            return find(self.connection, self.name)
+        except UnusableRun as error:
+            if is_there(self.folder / "settings.json"):
+                raise UnusableRun(
+                    f"{error} If you mean the run in the folder {self.folder}, name that: {self.folder}."
+                ) from None
+            raise
 
     def is_there(self) -> bool:
         """Say whether the database has a run of this name.

@@ -62,6 +62,23 @@ def test_runs_that_wait_are_told_with_what_to_do_and_other_limits_let_them_go_on
     assert states(journal) == ["done", "done"]
 
 
+def test_a_name_that_no_fleet_has_is_refused_by_each_command(cli: Cli, journal: str) -> None:
+    cli(*SUBMIT, "--shards", "1", "--journal", journal)
+    for command in (("status", "--fleet", "../rows"), ("work", "../rows", "--quiet"), ("seal", "../rows")):
+        done = cli(*command, "--journal", journal)
+        assert (done.returncode, "'../rows' is no name for a fleet" in done.stderr) == (2, True)
+
+
+def test_who_means_a_folder_is_told_how_to_name_it(cli: Cli, journal: str) -> None:
+    cli(*SUBMIT, "--shards", "1", "--journal", journal)
+    assert cli("run", "hanoi", "--disks", "1", "--run", "mine", "--quiet").returncode == 0
+    done = cli("status", "mine", MAKER_GRAPH_JOURNAL=journal)
+    assert done.returncode == 2
+    assert "There is no run mine at postgresql://" in done.stderr
+    assert "name that: runs/mine." in done.stderr
+    assert cli("status", "runs/mine", MAKER_GRAPH_JOURNAL=journal).returncode == 0
+
+
 def test_a_file_names_runs_of_any_task(cli: Cli, journal: str, tmp_path: Path) -> None:
     lines = [{"seed": 7}, {"seed": 8, "set": {"disks": 4}, "k": 3}, {"task": "records", "set": {"input": "rows.csv"}}]
     (tmp_path / "runs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -102,6 +119,7 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_made(
         ),
         (("submit", "hanoi", "--fleet", "f", "--shards", "2", "--journal", "postgresql://127.0.0.1:9/x"), "cannot be cut"),
         (("work", "rows", "--journal", "postgresql://127.0.0.1:9/x", "--engine", "cron"), "--engine is dbos or ray"),
+        (("work", "rows", "--journal", "postgresql://127.0.0.1:9/x", "--lease", "inf"), "'--lease'"),
         (("status",), "Name a run, or a fleet"),
     ],
 )

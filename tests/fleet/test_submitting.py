@@ -1,5 +1,6 @@
 """A fleet is made as a whole or not at all, and submitting it again is submitting it once."""
 
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,21 @@ def test_a_fleet_is_made_as_a_whole_or_not_at_all(database: str, tmp_path: Path)
         submitted(database, table(tmp_path))
     assert query(database, "SELECT name FROM maker_graph.runs") == [("rows-00002",)]
     assert query(database, "SELECT name FROM maker_graph.fleets") == []
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        *[Limits(rpm=rpm) for rpm in (inf, nan, 0.0, -1.0, 1e308)],
+        *[Limits(max_cost=cost) for cost in (inf, nan, -1.0)],
+        *[Limits(max_calls=calls) for calls in (-1, 2**63)],
+    ],
+)
+def test_a_limit_that_no_worker_could_keep_to_is_refused(database: str, tmp_path: Path, limits: Limits) -> None:
+    path = table(tmp_path, 5)
+    with pytest.raises(UsageError, match=r"--(rpm|max-cost|max-calls) is .* Leave it out for no limit"):
+        submitted(database, path, 1, limits)
+    assert submitted(database, path, 1).made
 
 
 def test_a_name_that_is_none_and_a_number_of_runs_that_is_none_are_refused(database: str, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager, contextmanager
 from uuid import uuid4
 
 from dbos import DBOS, DBOSClient, DBOSConfig
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy.exc import DBAPIError
 
-from maker_graph.errors import MakerError, OutOfReach
+from maker_graph.errors import LimitReached, MakerError, OutOfReach
 from maker_graph.fleet.engines.protocol import Drive, Ended
 
 POLL = 0.5
@@ -49,6 +50,7 @@ class DbosEngine:
 
         Raises:
             OutOfReach: the database cannot be reached when it begins.
+            LimitReached: this user may not make or use the tables of DBOS.
         """
         closing = False
 
@@ -134,4 +136,10 @@ def _reached() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise OutOfReach(f"DBOS cannot reach its tables ({type(error.orig).__name__}).") from error
+        why = str(error.orig).strip().partition("\n")[0]
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise LimitReached(
+                f"DBOS may not make or use its tables ({why}): let this user do so, as by GRANT CREATE ON DATABASE, or make "
+                "them with a worker of the database's owner. Then work on."
+            ) from error
+        raise OutOfReach(f"DBOS cannot reach its tables ({why}).") from error

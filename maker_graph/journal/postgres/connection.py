@@ -252,7 +252,7 @@ class Connection:
         where, why = shown(self.address), str(error).strip().partition("\n")[0] or type(error).__name__
         full = (errors.DiskFull, errors.OutOfMemory, errors.ReadOnlySqlTransaction, errors.InsufficientPrivilege)
         if isinstance(error, full):
-            return LimitReached(f"The journal at {where} cannot be written ({why}): make room, or give access, and resume.")
+            return LimitReached(f"The journal at {where} cannot be used ({why}): make room, or give access, and resume.")
         if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
             return UnusableRun(f"There is no journal at {where}: maker-graph run --journal makes one.")
         wrong = None if self._was_there else next((pattern for pattern in _WRONG if re.search(pattern, why)), None)

@@ -4,16 +4,40 @@ A fleet and its workers are rows beside the runs. What may be lost or doubled st
 what a worker needs to find the runs that nobody works on, and what a person asks about all of them.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from math import isfinite
 from typing import NamedTuple
 
-from maker_graph.errors import UnusableRun
+from maker_graph.errors import UnusableRun, UsageError
 from maker_graph.journal.postgres.connection import Connection, shown
 
 GOES_ON = ("open", "interrupted", "provider", "at work")
 """States of runs that a worker goes on with; in any other one a run is done, or waits for a person or for a higher limit."""
+
+
+MOST_CALLS = 2**63 - 1
+"""Calls of a fleet at most: the database counts no further."""
+
+MOST_RPM = 1e9
+"""Requests a minute of a fleet at most: faster is no limit."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,57}")
+
+
+def see_name(fleet: str) -> None:
+    """See that a fleet can have this name.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _NAME.fullmatch(fleet):
+        raise UsageError(
+            f"{fleet!r} is no name for a fleet: letters, digits, dots, dashes and underscores, at most 58, and the first is a "
+            "letter or a digit."
+        )
 
 
 class Limits(NamedTuple):
@@ -28,6 +52,21 @@ class Limits(NamedTuple):
     max_calls: int | None = None
     max_cost: float | None = None
     rpm: float | None = None
+
+    def see(self) -> None:
+        """See that the database can keep them, and that a worker can keep to them.
+
+        Raises:
+            UsageError: it cannot.
+        """
+        if self.max_calls is not None and not 0 <= self.max_calls <= MOST_CALLS:
+            raise UsageError(f"--max-calls is 0 to {MOST_CALLS:,}, not {self.max_calls:,}. Leave it out for no limit.")
+        if self.max_cost is not None and not (isfinite(self.max_cost) and self.max_cost >= 0):
+            raise UsageError(f"--max-cost is a number of USD from 0, not {self.max_cost}. Leave it out for no limit.")
+        if self.rpm is not None and not 0 < self.rpm <= MOST_RPM:
+            raise UsageError(
+                f"--rpm is a number of requests above 0, at most {MOST_RPM:,.0f}, not {self.rpm}. Leave it out for no limit."
+            )
 
 
 class FoundFleet(NamedTuple):
@@ -116,9 +155,11 @@ class Fleet:
         """Return what is known of it.
 
         Raises:
+            UsageError: no fleet can have this name.
             UnusableRun: there is no such fleet.
             OutOfReach: the database cannot be reached.
         """
+        see_name(self.name)
         row = self._db.row(_FIND, {"fleet": self.name})
         if row is None:
             where = shown(self._db.address)

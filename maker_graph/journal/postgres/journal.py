@@ -118,7 +118,7 @@ def find(connection: Connection, name: str) -> Found:
     """
     row = connection.row(schema.FIND, {"name": name})
     if row is None:
-        raise UnusableRun(f"There is no run {name} at {shown(connection.address)}.")
+        raise UnusableRun(f"There is no run {name} at {shown(connection.address)}: maker-graph run --run {name} makes one.")
     number, settings, kept, began, fleet, *stands = row
     return Found(number, settings, kept, began, fleet, _Stands(*stands))
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from maker_graph.errors import MakerError, OutOfReach
+from maker_graph.errors import LimitReached, MakerError, OutOfReach
 from maker_graph.fleet.engines.dbos import DbosEngine
 from tests.fleet.fleets import query
+from tests.postgres import Postgres
 
 RUNS = [f"rows-{place:05}" for place in range(6)]
 
@@ -119,3 +120,18 @@ async def test_a_database_that_is_away_is_told(database: str) -> None:
     engine = DbosEngine(database, "rows", "me")
     async with engine.work(drive, 1, nobody):
         pass  # nothing of the other one is left
+
+
+async def test_a_user_who_may_not_make_the_tables_is_told_what_to_do(postgres: Postgres, database: str) -> None:
+    async def drive(_: str) -> None:
+        raise AssertionError
+
+    name = f"no_{database.rpartition('/')[2]}"
+    postgres.execute(f"CREATE ROLE {name} LOGIN")
+    try:
+        engine = DbosEngine(postgres.address(database.rpartition("/")[2], name), "rows", "me")
+        with pytest.raises(LimitReached, match=r"permission denied .* GRANT CREATE ON DATABASE"):
+            async with engine.work(drive, 1, nobody):
+                pass
+    finally:
+        postgres.execute(f"DROP ROLE {name}")

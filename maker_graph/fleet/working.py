@@ -113,6 +113,7 @@ class _Worker:
     def _look(self) -> Standing:
         """Say that this worker lives, and hand to the engine what nobody works on; return how the fleet stands."""
         self._fleet.beat(self._name, self._how.lease)
+        self._fleet.refilled()
         now = standing(self._fleet)
         with self._fleet.alone(self._how.lease) as alone:
             if alone:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from maker_graph.errors import UnusableRun, UsageError
 from maker_graph.journal.postgres.connection import Connection, shown
+from maker_graph.journal.postgres.purse import REFILLED
 
 GOES_ON = ("open", "interrupted", "provider", "at work")
 """States of runs that a worker goes on with; in any other one a run is done, or waits for a person or for a higher limit."""
@@ -174,6 +175,10 @@ class Fleet:
     def reopen(self, states: Sequence[str]) -> int:
         """Open the runs that are in these states to workers again; return how many there were."""
         return len(self._db.once(_REOPEN, {"fleet": self.name, "states": list(states)}))
+
+    def refilled(self) -> None:
+        """Open the runs again that stopped because the purse was empty, if others have given something back since."""
+        self._db.rows(REFILLED, {"fleet": self.name})
 
     def fail(self, run: str, said: str) -> None:
         """Say that no worker can go on with a run, unless one is at work on it; `said` is what its session says."""

@@ -31,7 +31,7 @@ from maker_graph.journal.entry import MAY_BE_OPEN
 from maker_graph.journal.intent import INTENT, Intent
 from maker_graph.journal.postgres import schema
 from maker_graph.journal.postgres.connection import Connection, shown
-from maker_graph.journal.postgres.purse import EMPTY, GRANT, SAY
+from maker_graph.journal.postgres.purse import EMPTY, GRANT, SAY, TAKEN
 from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
 from maker_graph.journal.reading import CHECKED_AT_ONCE
 from maker_graph.journal.rules import new_amendments, new_rows, stale, taken_over, unanswerable
@@ -173,6 +173,7 @@ class PostgresJournal(Journal):
         self._seen = 0.0
         self._run, self._fleet, self._now = found.number, found.fleet, found.stands
         self._unsettled = NONE
+        self._dry: tuple[int, float] | None = None
         self.step, self._hash = self._now.step, self._now.hash
         self._hold_against(self._marks.read(), self._now)
 
@@ -423,7 +424,7 @@ class PostgresJournal(Journal):
                 "least_calls": max(0, least.calls - left.calls),
                 "least_cost": max(0.0, least.cost - left.cost),
             }
-            found = self._db.once(GRANT, self._own(values))
+            found = self._db.once(GRANT, self._own(values)) or self._granted_after_all(values)
             if found:
                 self._now = _Stands(*found[0])
             elif least.calls > max(0, left.calls) or least.cost > max(0.0, left.cost):
@@ -431,6 +432,12 @@ class PostgresJournal(Journal):
                 raise LimitReached(EMPTY)
             left = self._now.left(spent)
         return Reserved(max(least.cost, min(wished.cost, left.cost)), max(least.calls, min(wished.calls, left.calls)))
+
+    def _granted_after_all(self, values: Mapping[str, float]) -> list[tuple[Any, ...]]:
+        """Ask the purse again, and keep how much was taken from it before: what comes back after that is less."""
+        taken = self._db.once(TAKEN, {"fleet": self._fleet})
+        self._dry = (int(taken[0][0]), float(taken[0][1])) if taken else None
+        return self._db.once(GRANT, self._own(values))
 
     def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
         """Add what was spent on steps that were not committed; on return it, notes, and what may be under way are kept.
@@ -483,8 +490,10 @@ class PostgresJournal(Journal):
 
         What it took from the purse and did not use goes back.
         """
+        calls, cost = self._dry if self._dry is not None and state == "limit" else (None, None)
         with self._changing:
-            found = self._db.row(SAY, self._own({"state": state, "said": said}))
+            values = {"state": state, "said": said, "dry_calls": calls, "dry_cost": cost}
+            found = self._db.row(SAY, self._own(values))
             if found is not None:
                 self._now = _Stands(*found)
 

@@ -4,7 +4,8 @@
 - What a run was granted is never less than what it has spent, reserved and left unsettled. What its owner books beyond that is
   charged to the purse in the statement that books it, whatever the limits say: calls that cost more than was estimated.
 - `calls` and `cost` of the fleet are the sums of what its runs were granted: the purse is never below what was really called.
-- What was granted and not used goes back when somebody says how the run ended (`SAY`), whoever took it.
+- What was granted and not used goes back when somebody says how the run ended (`SAY`), whoever took it. Workers then open the
+  runs again that had found the purse empty (`REFILLED`).
 
 Nobody but its owner changes what is left of the grant of a run. A statement locks the row of the run before that of the fleet.
 """
@@ -59,7 +60,19 @@ back AS (
   UPDATE maker_graph.fleets AS f SET calls = f.calls - mine.calls, cost = f.cost - mine.cost FROM mine
   WHERE f.name = mine.fleet)
 UPDATE maker_graph.runs AS r SET state = %(state)s, said = %(said)s, granted_calls = r.granted_calls - mine.calls,
-  granted_cost = r.granted_cost - mine.cost, beat = clock_timestamp()
+  granted_cost = r.granted_cost - mine.cost, beat = clock_timestamp(),
+  dry_calls = %(dry_calls)s::bigint - mine.calls, dry_cost = %(dry_cost)s::float8 - mine.cost
 FROM mine WHERE r.number = mine.number RETURNING {STANDING}
 """
-"""Say how the owner's session stands; what was granted to it and not used goes back to the purse in the same statement."""
+"""Say how the owner's session stands; what was granted to it and not used goes back to the purse in the same statement.
+A run that ends because the purse was empty keeps how much others had taken from it then (`dry_calls`, `dry_cost`)."""
+
+TAKEN = "SELECT calls, cost FROM maker_graph.fleets WHERE name = %(fleet)s"
+
+REFILLED = """
+UPDATE maker_graph.runs AS r SET state = 'open', dry_calls = NULL, dry_cost = NULL FROM maker_graph.fleets AS f
+WHERE f.name = %(fleet)s AND r.fleet = f.name AND r.state = 'limit' AND (f.calls < r.dry_calls OR f.cost < r.dry_cost - 1e-9)
+RETURNING 1
+"""
+"""Open the runs again that stopped because the purse was empty, if others have given something back since. Each time a run
+stops so, less was taken than the time before, and never less than what was called: so it is not opened for ever."""

@@ -45,6 +45,8 @@ CREATE TABLE maker_graph.runs (
   booked uuid,
   granted_calls bigint NOT NULL DEFAULT 0,
   granted_cost double precision NOT NULL DEFAULT 0,
+  dry_calls bigint,
+  dry_cost double precision,
   state text NOT NULL DEFAULT 'open',
   said text,
   owner text NOT NULL DEFAULT '',

@@ -39,7 +39,7 @@ def schema_of(answer: Any) -> Schema:
         return given
     if not is_type(answer):
         what = "the stripped text" if answer is None else "what a function makes of the text"
-        raise UsageError(f"structured sends the schema of the answer's type, but here answer is {what}: give a type as answer=.")
+        raise UsageError(f"structured needs a type as answer=, because it sends the type's schema; here answer is {what}.")
     if is_text(answer):
         raise UsageError(
             "structured has no effect on a text, which is taken as it is: give a type as answer=, or leave structured out."

@@ -312,7 +312,7 @@ class Concludes(Protocol):
 
 @runtime_checkable
 class Goal(Protocol):
-    """A task that can recognise its goal. If it also has rules (`check`), both together prove a run, on any path to the goal."""
+    """A task that recognises its goal. If it also has rules (`check`), both together prove a run, on any path to the goal."""
 
     def goal(self, state: State, /) -> bool:
         """Say whether `state`, the state at the end, is what was wanted. `done` says only that nothing is left to do."""

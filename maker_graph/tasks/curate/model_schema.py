@@ -51,7 +51,7 @@ class ModelSchema:
         fields = [field for field, info in model.model_fields.items() if not info.exclude]
         if lost := [field for field, info in model.model_fields.items() if info.exclude and info.is_required()]:
             raise UsageError(
-                f"{name} excludes {lost[0]} from its JSON but requires it, so a record cannot be read again: "
+                f"{name} excludes the field {lost[0]} from its JSON but requires it, so a record cannot be read again: "
                 "give it a default."
             )
         if not fields:

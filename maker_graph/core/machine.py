@@ -90,17 +90,17 @@ class Log(Protocol):
 
 @runtime_checkable
 class AsyncLog(Protocol):
-    """A log that may take long: under `ainvoke` the graph does other things meanwhile."""
+    """A log whose appends may take long. Under `ainvoke` the graph goes on with other work meanwhile."""
 
     async def aappend(self, steps: Sequence[Committed], /) -> None:
-        """Do as `Log.append`; who is cancelled meanwhile finds the steps stored, or learns why they are not."""
+        """Do the same as `Log.append`. If the caller is cancelled meanwhile, it still stores the steps, or raises."""
         ...
 
 
 def further(log: Log | None, step: int) -> MakerOutput | None:
-    """Return where `log` ends if that is beyond `step`; None if it is not, or if there is no log.
+    """Return where `log` ends, if that is beyond `step`; None if it is not, or if there is no log.
 
-    A process that was killed leaves a checkpoint behind its log. Who resumes from that checkpoint goes on where the log ends.
+    A process that was killed leaves a checkpoint that is older than its log. A resume from it goes on where the log ends.
     """
     at = None if log is None else log.position()
     return at if at is not None and at["step"] > step else None

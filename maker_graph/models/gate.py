@@ -229,13 +229,13 @@ class Gate:
             self.tell_others(wait, probes, what, down=True)
 
     def tell_others(self, wait: float | None, times: int, what: str, *, down: bool) -> None:
-        """Tell other gates of the provider how it stands; this one has none.
+        """Tell other gates of the same provider what this gate has learnt; here there are none to tell.
 
         Args:
-            wait: the seconds for which nobody should ask; None if it answers again.
-            times: how often in a row it was so.
+            wait: the seconds for which nobody should ask the provider; None if it answers again.
+            times: how often in a row that has happened.
             what: what the provider said.
-            down: whether it does not answer.
+            down: whether the provider does not answer.
         """
 
     def heard(self, wait: float | None, times: int, what: str, *, down: bool) -> None:

@@ -683,7 +683,7 @@ def test_variants_that_agree_are_no_problem() -> None:
         (lambda state: [Variant(f"x {1 / state['n']}", int)], "functions", "variants failed with ZeroDivisionError"),
         (lambda state: [Variant(f"[{state['n']}]", int)], "replies", "variant 1 does not read its right reply: ValueError"),
         (lambda state: [Variant(f"x {state['n']}", lambda text: int(text) + 1)], "replies", "as another answer"),
-        (lambda state: [Variant(f"? {state['n']}", lambda _: next(clock))], "pure", "variant 1 reads the same reply differently"),
+        (lambda state: [Variant(f"? {state['n']}", lambda _: next(clock))], "pure", "reads the same reply differently"),
         (lambda state: [Variant(f"? {state['n']}", int)], "", ""),
     ],
 )

@@ -121,10 +121,10 @@ class ParquetRows:
         return _arrow().concat_tables(parts)
 
     def _values(self, name: str, column: Any, place: int) -> list[JSON]:
-        """Return the values of a column as plain JSON; the first of them is that of the row at `place` in the file."""
+        """Return the values of a column as plain JSON; the first one is from the row at `place` in the file."""
         try:
             return [*map(_plain, column.to_pylist())]
-        except (ValueError, OverflowError, NotImplementedError):  # where one has no value in Python, each is looked at
+        except (ValueError, OverflowError, NotImplementedError):  # Python cannot hold all, so each is read by itself
             return [self._value(name, column.slice(each, 1), place + each) for each in range(len(column))]
 
     def _value(self, name: str, column: Any, place: int) -> JSON:

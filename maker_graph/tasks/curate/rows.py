@@ -68,7 +68,7 @@ class FileRows(Rows, Protocol):
         """Return the SHA-256 of a slice of the whole table, in hex.
 
         Raises:
-            UsageError: the file was changed since it was opened.
+            UsageError: the file has changed since it was opened.
         """
         ...
 

@@ -299,6 +299,24 @@ def test_what_is_booked_between_the_look_and_the_claim_is_not_lost(in_postgres: 
         assert (journal.epoch, journal.owners()) == (2, 2)
 
 
+def test_an_owner_and_a_former_one_do_not_hide_from_each_other_what_they_have_booked(
+    in_postgres: InPostgres, far: Far, between: Proxy
+) -> None:
+    in_postgres.open(claim=False)
+    connection = Between(far.address)
+    with closing(PostgresJournal(connection, "r", find(connection, "r"), "run")) as journal:
+        journal.claim("far")
+        other = in_postgres.open()
+        for _ in range(2):  # as a former owner, then as the owner
+            connection.before, connection.happens = schema.IF_BOOKED, partial(other.spend, Spent(calls=10))
+            between.cut("down", 1)
+            journal.spend(Spent(calls=1))
+            assert connection.before == ""
+            between.heal()
+            journal.claim("far")
+        assert journal.account().spent.calls == 22
+
+
 def test_what_arrives_between_the_look_and_the_second_try_is_counted_once(
     in_postgres: InPostgres, far: Far, between: Proxy
 ) -> None:

@@ -1,5 +1,6 @@
 """The journal in Postgres, beyond what every journal promises: connections and servers that are lost at any moment."""
 
+import os
 import threading
 import time
 from collections import Counter
@@ -458,6 +459,31 @@ def test_a_server_that_is_killed_under_its_owners_loses_and_doubles_nothing(
             journal.check()
             assert journal.account().spent.calls == 3 * len(steps)
             assert len(replayed(journal)) == 4 + len(steps) > 9
+
+
+def test_a_server_whose_disk_is_full_stops_a_run_that_goes_on_once_there_is_room(
+    new_postgres: Callable[..., Postgres], small_disk: Path, tmp_path: Path
+) -> None:
+    server = new_postgres()
+    server.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+    with server.database("TABLESPACE small") as address, ExitStack() as stack:
+        kept = InPostgres(tmp_path, stack, address)
+        (small_disk / "ballast").write_bytes(bytes(4_000_000))
+        journal, at = filled(kept.open())
+        steps = following(at, 200)
+        for made, place in steps:
+            try:
+                journal.append([(made, place)], Spent(calls=1), notes={"pace": os.urandom(400_000).hex()})
+            except LimitReached as error:
+                assert "make room" in str(error)  # noqa: PT017  it comes when the disk is full
+                break
+        told = journal.step - 4
+        assert 0 < told < len(steps)
+        (small_disk / "ballast").unlink()
+        journal.append(steps[told : told + 6], Spent(calls=1))
+        onlooker = kept.open(claim=False)
+        onlooker.check()
+        assert (onlooker.step, onlooker.account().spent.calls) == (told + 10, told + 1)
 
 
 def test_a_server_that_takes_no_writes_stops_a_run_before_its_next_call(in_postgres: InPostgres, postgres: Postgres) -> None:

@@ -96,7 +96,10 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_made(
     [
         ((*SUBMIT, "--shards", "2"), "A fleet is in a journal that all machines reach: give --journal URL"),
         ((*SUBMIT, "--journal", "postgresql://127.0.0.1:9/x"), "Give --shards N, which cuts"),
-        ((*SUBMIT, "--shards", "2", "--journal", "mysql://x/y"), "The address of the journal cannot be read: give postgresql://"),
+        (
+            (*SUBMIT, "--shards", "2", "--journal", "mysql://x/y"),
+            "The address of the journal cannot be read: give postgresql://",
+        ),
         (("submit", "hanoi", "--fleet", "f", "--shards", "2", "--journal", "postgresql://127.0.0.1:9/x"), "cannot be cut"),
         (("work", "rows", "--journal", "postgresql://127.0.0.1:9/x", "--engine", "cron"), "--engine is dbos or ray"),
         (("status",), "Name a run, or a fleet"),

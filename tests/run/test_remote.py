@@ -11,7 +11,7 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import LimitReached, OutOfReach, TakenOver, Undecided, UnusableRun, UsageError
-from maker_graph.journal.postgres.connection import Connection
+from maker_graph.journal.postgres.connection import Connection, StandingConnection
 from maker_graph.run.home import Home
 from maker_graph.run.left_answers import Candidate
 from maker_graph.run.places import kept_place
@@ -169,6 +169,41 @@ def test_open_items_are_retried_and_answered_with_their_last_replies_at_hand(
         other.answers().leave(4, "4")
         assert [(each.reply, each.refused) for each in other.answers().all()] == [("4", "")], "the newer one stands"
     other.close()
+    elsewhere("there")
+
+
+def test_who_answers_items_leaves_what_the_last_session_said(database: str, elsewhere: Callable[[str], Path]) -> None:
+    with Run.create("r", Numbers(6), journal=database, model="sim:perfect", k=2, max_samples=4) as run:
+        run.solve()
+        where = home(database)
+        before = where.session()
+        with Run.open("r", journal=database, task=Numbers(6)) as other:
+            assert other.answer({1: "1"}).taken == [1]
+        assert where.session() == before
+        with pytest.raises(TakenOver):
+            run._opened.journal.beat()
+    where.close()
+    elsewhere("there")
+
+
+async def test_a_run_that_waits_for_an_answer_waits_for_its_database_too_and_votes_on_nothing_again(
+    new_postgres: Callable[..., Postgres], elsewhere: Callable[[str], Path]
+) -> None:
+    server, drawn = new_postgres(), list[int]()
+    with Run.create("r", Hanoi(2), journal=server.address(), **STUCK) as run:
+        work = asyncio.ensure_future(run.drive(wait=True, record=lambda _: drawn.append(run.step)))
+        other = Remote("r", StandingConnection(server.address()))
+        await until(lambda: _asks(other) == 1)
+        before = len(drawn)
+        await asyncio.to_thread(server.kill)
+        await asyncio.sleep(1.2)
+        await asyncio.to_thread(server.start)
+        other.answers().leave(1, MOVES[0], run._opened.journal.head)
+        await until(lambda: _asks(other) == 2)
+        assert (run.step, drawn.count(0)) == (1, before)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        other.connection.close()
     elsewhere("there")
 
 

@@ -17,6 +17,7 @@ from maker_graph.run.left_answers import Candidate
 from maker_graph.run.places import kept_place
 from maker_graph.run.remote import JOURNAL, Remote
 from maker_graph.tasks import Hanoi
+from maker_graph.tasks.loading import load_task
 from tests.postgres import Postgres
 from tests.run.test_review import Numbers
 from tests.run.test_waiting import LAST, MOVES, STUCK, until
@@ -170,6 +171,22 @@ def test_open_items_are_retried_and_answered_with_their_last_replies_at_hand(
         assert [(each.reply, each.refused) for each in other.answers().all()] == [("4", "")], "the newer one stands"
     other.close()
     elsewhere("there")
+
+
+def test_without_its_input_a_run_can_be_looked_at_and_not_gone_on_with(
+    database: str, elsewhere: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("address,date,amount\n5 Elm St. 10115 Berlin,3.4.24,$5\n")
+    task = load_task("records", {"input": str(tmp_path / "rows.csv")})
+    with Run.create("r", task, journal=database, model="sim:perfect", k=1, max_samples=3, out=tmp_path / "clean.csv") as run:
+        run.solve()
+    (tmp_path / "rows.csv").unlink()
+    elsewhere("there")
+    with Run.open("r", journal=database) as run:
+        found = run.verify()
+        assert (found["steps"], found["done"], found["verdict"]) == (1, None, None)
+        with pytest.raises(UnusableRun, match="is gone, with which this run began"):
+            run.solve()
 
 
 def test_who_answers_items_leaves_what_the_last_session_said(database: str, elsewhere: Callable[[str], Path]) -> None:

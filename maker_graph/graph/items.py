@@ -24,7 +24,7 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, unasked, vote_of
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import Guarded
-from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
+from maker_graph.core.machine import Committed, Log, Machine, MakerOutput, further
 from maker_graph.errors import ProviderFailure
 from maker_graph.graph.asked import MicrostepGraph
 from maker_graph.graph.committing import commit_node
@@ -251,17 +251,20 @@ def _commit(machine: Machine, log: Log | None) -> Node:
             at = steps[-1].after
         return steps
 
-    def after(values: ItemsState, steps: Sequence[Committed]) -> dict[str, Any]:
-        at: MakerOutput = steps[-1].after if steps else values
-        return {**at, "decisions": []}
-
-    return commit_node(log, steps_of, after)
+    return commit_node(log, steps_of, {"decisions": []})
 
 
-def _escalate(task: Guarded, *, check: bool) -> Node:
+def segment_ends(values: Mapping[str, Any]) -> bool:
+    """Say whether an invocation has done its steps."""
+    return values["until"] is not None and values["step"] >= values["until"]
+
+
+def _escalate(task: Guarded, log: Log | None, *, check: bool) -> Node:
     """Return the node that asks a person about the item at the front."""
 
     def escalate(values: ItemsState) -> dict[str, Any]:
+        if further(log, values["step"]) is not None:
+            return {"decisions": []}
         undecided = cast("Decision", values["decisions"][0])
         answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
         get_stream_writer()({"decision": answer})
@@ -274,10 +277,10 @@ def with_items(graph: Graph, items: Node, machine: Machine, log: Log | None, at_
     """Return `graph`, which has the node `start`, with all other nodes of independent items."""
 
     def decided_or_stuck(values: ItemsState) -> str:
-        return "commit" if values["decisions"][0]["status"] == "decided" else "escalate"
+        return "escalate" if values["decisions"] and values["decisions"][0]["status"] != "decided" else "commit"
 
     def next_items_or_end(values: ItemsState) -> str:
-        return END if values["done"] or values["step"] == values["until"] or values["full"] else "items"
+        return END if values["done"] or segment_ends(values) or values["full"] else "items"
 
     graph.add_node("items", items)
     graph.add_node("commit", _commit(machine, log))
@@ -286,6 +289,6 @@ def with_items(graph: Graph, items: Node, machine: Machine, log: Log | None, at_
         graph.add_conditional_edges(each, Node(next_items_or_end), ["items", END])
     if at_the_end != "interrupt":
         return graph.add_edge("items", "commit")
-    graph.add_node("escalate", _escalate(machine.task, check=check))
+    graph.add_node("escalate", _escalate(machine.task, log, check=check))
     graph.add_conditional_edges("items", Node(decided_or_stuck), ["commit", "escalate"])
     return graph.add_edge("escalate", "commit")

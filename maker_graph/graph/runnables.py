@@ -27,7 +27,7 @@ class Node(RunnableLambda[Any, Any]):
     """`call` as a node; `acall` in its place under `ainvoke`, if it waits for something.
 
     Attributes:
-        see: looks at the input before the call: what it raises, the node raises.
+        see: looks at the input before the call: what it raises, the node raises, and what it returns, the node returns.
 
     It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
     """
@@ -38,22 +38,25 @@ class Node(RunnableLambda[Any, Any]):
         super().__init__(call, acall, name=name or call.__name__)
         self._call = call
         self._acall = acall
-        self.see: Callable[[Any], None] = _all_is_well
+        self.see: Callable[[Any], Any] = _all_is_well
 
-    def after(self, see: Callable[[Any], None]) -> Self:
-        """Return this node with a look at its input first: what `see` raises, the node raises."""
+    def after(self, see: Callable[[Any], Any]) -> Self:
+        """Return this node with a look at its input first.
+
+        What `see` raises, the node raises; what it returns, if that is not None, the node returns in place of a call.
+        """
         node = copy(self)
         node.see = see
         return node
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
-        return self._call(input)
+        return self._call(input) if (instead := self.see(input)) is None else instead
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
+        if (instead := self.see(input)) is not None:
+            return instead
         return self._call(input) if self._acall is None else await self._acall(input)
 
 
@@ -81,12 +84,14 @@ class ConfiguredNode(Node):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
+        if (instead := self.see(input)) is not None:
+            return instead
         return self._with_config(input, config or RunnableConfig())
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
+        if (instead := self.see(input)) is not None:
+            return instead
         config = config or RunnableConfig()
         return self._with_config(input, config) if self._awith_config is None else await self._awith_config(input, config)
 

@@ -18,7 +18,6 @@ from langgraph.graph import StateGraph
 from langgraph.types import Command
 from langsmith import tracing_context
 
-from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import total_of
@@ -27,9 +26,7 @@ from maker_graph.core.spending import Spent
 from maker_graph.core.task import Prompt, Skippable
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.maker import Ahead, Segment, build_maker
-from maker_graph.journal.entry import decode, encode
-from maker_graph.journal.intent import Intent
-from maker_graph.journal.protocol import NO_NOTES, Notes
+from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
 from maker_graph.journal.sqlite.database import storage_errors
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.copies import Copies
@@ -37,6 +34,7 @@ from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.asking import Chats, WhoVotes, priced
+from maker_graph.run.beside import KeptBeside
 from maker_graph.run.climbs import KeptClimbs
 from maker_graph.run.copies import KeptCopies, see_draws
 from maker_graph.run.directory import stuck_note
@@ -79,7 +77,7 @@ class Watcher:
 
 
 @dataclass(slots=True)
-class _Commits:
+class _Commits(KeptBeside):
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
@@ -102,34 +100,16 @@ class _Commits:
     def position(self) -> MakerOutput:
         return self.at
 
+    @property
+    def journal(self) -> Journal:
+        return self.run.journal
+
     def begun(self, step: int) -> Begun | None:
-        """Return what is known of the action of `step`, if an earlier session began it."""
-        found = self.run.journal.intent()
-        if found is None or found.step != step:
-            return None
-        if not found.performed:
+        """Return what is known of the action of `step`, if an earlier session began it; say so if that is nothing."""
+        found = KeptBeside.begun(self, step)
+        if found is not None and not found.performed:
             self.watcher.warn(f"The action of step {step} may have been performed already: nobody knows.")
-        return Begun(found.known, found.answer, found.performed)
-
-    def intend(self, step: int, part: str) -> None:
-        self.run.journal.intend(Intent(step, part))
-
-    def performed(self, step: int, part: str, answer: JSON, *, known: bool = True) -> None:
-        self.run.journal.intend(Intent(step, part, known, answer, performed=True))
-
-    def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
-        """Keep items that were decided before their turn; what is in the way of it, ends the run anyway."""
-        journal = self.run.journal
-        text = json.dumps([[step, encode(decision)] for step, decision in decided.items() if step > journal.step])
-        if text != (journal.note(_AHEAD) or "[]"):
-            with suppress(MakerError):
-                journal.owned()
-                journal.set_note(_AHEAD, text)
-
-    def decided_ahead(self) -> dict[int, Decision]:
-        """Return the items that an earlier session decided before their turn."""
-        kept = json.loads(self.run.journal.note(_AHEAD) or "[]")
-        return {step: decode(entry) for step, entry in kept if step > self.run.journal.step}
+        return found
 
     def keep_climbs(self, climbs: Mapping[int, Climb]) -> None:
         """Keep how far steps have come, and book what that took."""
@@ -329,9 +309,6 @@ _RETRIES = "retries"
 
 _OTHERS = 1_000_000
 """More often than a step is given up: samples of a retry are no other ones' copies."""
-
-_AHEAD = "ahead"
-"""The note of items that were decided before their turn to be committed."""
 
 
 class _GivenUp(NamedTuple):

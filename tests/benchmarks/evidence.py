@@ -344,6 +344,25 @@ SECTIONS: dict[str, list[Section]] = {
             more="many_machines.md",
         ),
         Section(
+            "How many samples one core drives",
+            "sizing",
+            SIMULATED,
+            "Items with two votes each, 512 samples in flight. The time is processor time of the worker, so what else the "
+            "machine does hardly matters. `http` has the OpenAI client and HTTP between the worker and the model.",
+            tables.sizes,
+            headlines.sizing,
+            more="many_machines.md",
+        ),
+        Section(
+            "What a journal in Postgres takes",
+            "capacity",
+            NONE,
+            "The decisions of a simulated run are committed one at a time, and many at once, as items are.",
+            tables.capacity,
+            headlines.capacity,
+            more="many_machines.md",
+        ),
+        Section(
             "What watching costs",
             "watch",
             SIMULATED,

@@ -182,6 +182,18 @@ def sealing(found: Any) -> str:
     return f"{taken} Of the rows, {wrong} are wrong, missing or in another place."
 
 
+def sizing(found: Any) -> str:
+    """Return how many samples one core drives."""
+    row = found["rows"]["http, 1 s, Postgres"]
+    return f"One core drives {row['samples_per_cpu_second']:,.0f} samples a second over HTTP, with the journal in Postgres."
+
+
+def capacity(found: Any) -> str:
+    """Return what a step takes."""
+    row = found["100 at once"]
+    return f"A step takes {row['table_bytes_a_step'] + row['index_bytes_a_step']:.0f} bytes on the disk of Postgres."
+
+
 def watch(found: Any) -> str:
     """Return what watching costs."""
     row = found["measured"][0]["slower"]

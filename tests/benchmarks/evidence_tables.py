@@ -572,6 +572,33 @@ def watched(found: Any) -> Iterable[Table]:
     yield Table(("latency of the model", "steps a second", "slower while watched", "more processor time"), cells)
 
 
+def sizes(found: Any) -> Iterable[Table]:
+    """Yield what one core drives."""
+    cells: Rows = [
+        (
+            name,
+            f"{row['samples_per_cpu_second']:,.0f}",
+            f"{row['cpu_ms_a_sample']:.1f} ms",
+            f"{row['samples_per_second']:,.0f}",
+        )
+        for name, row in found["rows"].items()
+    ]
+    yield Table(
+        ("model, latency, journal", "samples a second of one core", "processor time a sample", "samples a second"), cells
+    )
+
+
+def capacity(found: Any) -> Iterable[Table]:
+    """Yield what a journal in Postgres takes for each step."""
+    cells: Rows = [
+        (name, *(f"{row[f'{what}_bytes_a_step']:.0f}" for what in ("table", "index", "log")))
+        for name, row in found.items()
+        if name.endswith("at once")
+    ]
+    yield Table(("steps in a commit", "bytes of table a step", "bytes of index", "bytes of write-ahead log"), cells)
+    yield Table(("bytes of a compressed dump a step",), [(f"{found['backup']['bytes_a_step']:.0f}",)])
+
+
 def noted(found: Any) -> Iterable[Table]:
     """Yield the figures that were noted by hand."""
     groups: dict[str, list[tuple[str, ...]]] = {}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maker_graph.core.machine import Committed, MakerOutput
+from maker_graph.core.machine import Committed
 from maker_graph.graph.committing import commit_node
 
 STEP: Any = {"step": 1}
@@ -16,10 +16,11 @@ class Sync:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.step = 0
 
-    def position(self) -> MakerOutput:
-        """Return nothing that is looked at."""
-        raise NotImplementedError
+    def position(self) -> Any:
+        """Return where it ends."""
+        return {"step": self.step}
 
     def append(self, steps: Any) -> None:
         """Keep the steps."""
@@ -49,18 +50,23 @@ def steps_of(values: Any) -> list[Committed]:
 
 async def test_each_kind_of_log_is_told_before_the_state_moves() -> None:
     for log, name in ((Sync(), "append"), (Slow(), "aappend")):
-        node = commit_node(log, steps_of, lambda values, steps: {"before": values["n"], "after": steps[-1].after["step"]})
-        assert await node.ainvoke({"decision": {}, "n": 0}) == {"before": 0, "after": 1}
+        node = commit_node(log, steps_of, {"decision": {}})
+        assert await node.ainvoke({"decision": {}, "step": 0}) == {"decision": {}, "step": 1}
         assert [kind for kind, _ in log.told] == [name]
-        assert node.invoke({"decision": {}, "n": 0}) == {"before": 0, "after": 1}
+        assert node.invoke({"decision": {}, "step": 0}) == {"decision": {}, "step": 1}
         assert [kind for kind, _ in log.told] == [name, "append"]
-    alone = commit_node(None, steps_of, lambda _, steps: {"after": len(steps)})
-    assert await alone.ainvoke({"decision": {}}) == {"after": 1}
+    assert await commit_node(None, steps_of, {"ahead": []}).ainvoke({"decision": {}, "step": 0}) == {"step": 1, "ahead": []}
 
 
 async def test_steps_that_cannot_be_kept_have_not_happened() -> None:
-    moved: list[int] = []
-    node = commit_node(Full(), steps_of, lambda _, steps: moved.append(len(steps)) or {})  # type: ignore[func-returns-value]  # it is None
     with pytest.raises(OSError, match="1"):
-        await node.ainvoke({"decision": {}})
-    assert moved == []
+        await commit_node(Full(), steps_of, {}).ainvoke({"decision": {}, "step": 0})
+
+
+@pytest.mark.parametrize("log", [Sync(), Slow()])
+async def test_what_a_log_has_already_is_not_committed_again(log: Sync) -> None:
+    log.step = 5
+    node = commit_node(log, steps_of, {"decision": {}})
+    for found in (await node.ainvoke({"decision": {}, "step": 3}), node.invoke({"decision": {}, "step": 3})):
+        assert found == {"step": 5, "decision": {}}
+    assert log.told == []

@@ -19,6 +19,7 @@ from maker_graph.errors import (
     Undecided,
     UsageError,
 )
+from maker_graph.fleet.gate import FleetGate
 from maker_graph.fleet.standing import Standing
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.fleets import Fleet
@@ -78,6 +79,28 @@ class Told(NamedTuple):
 
 
 NOBODY = Told()
+
+
+class Driver:
+    """Goes on with the runs of a fleet, one after the other or several at once, in one process.
+
+    Attributes:
+        how: the fleet, and how its runs are gone on with.
+        told: who is told of it.
+    """
+
+    def __init__(self, how: Driving, told: Told = NOBODY) -> None:
+        """Stand for it; nothing is connected yet."""
+        self.how, self.told = how, told
+        self._gate = FleetGate(how.address, how.fleet, notice=told.warn)
+
+    async def __call__(self, run: str) -> None:
+        """Go on with a run, as `drive` does."""
+        await drive(run, self.how, self.told, self._gate)
+
+    def close(self) -> None:
+        """Close what stands before the requests of all runs."""
+        self._gate.close()
 
 
 async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None = None) -> None:

@@ -8,15 +8,13 @@ from contextlib import closing, suppress
 from typing import Literal
 from uuid import uuid4
 
-from maker_graph.errors import MakerError, OutOfReach, UsageError
+from maker_graph.errors import MakerError, OutOfReach
 from maker_graph.extras import need_extra
-from maker_graph.fleet.driving import NOBODY, Driving, Told, drive
+from maker_graph.fleet.driving import NOBODY, Driver, Driving, Told
 from maker_graph.fleet.engines.protocol import Engine
-from maker_graph.fleet.gate import FleetGate
 from maker_graph.fleet.standing import Standing, standing
 from maker_graph.journal.postgres.connection import Connection
 from maker_graph.journal.postgres.fleets import Fleet
-from maker_graph.models.gate import Gate
 
 EngineName = Literal["dbos", "ray"]
 
@@ -59,14 +57,14 @@ async def work(
     """
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:4]}"
     keeps = _engine(engine, how, worker)
-    with closing(Connection(how.address)) as connection, closing(FleetGate(how.address, how.fleet, notice=told.warn)) as gate:
+    with closing(Connection(how.address)) as connection, closing(Driver(how, told)) as driver:
         fleet = Fleet(connection, how.fleet)
         connection.see_tables()
         fleet.found()
-        found = _Worker(fleet, worker, how, engine=keeps, told=told, gate=gate)
+        found = _Worker(fleet, worker, keeps, driver)
         fleet.beat(worker, how.lease)
         try:
-            async with keeps.work(found.drive, at_once):
+            async with keeps.work(driver, at_once, found.ended):
                 return await found.worked(stay=stay)
         finally:
             with suppress(MakerError):
@@ -76,22 +74,17 @@ async def work(
 class _Worker:
     """A worker while it works."""
 
-    def __init__(self, fleet: Fleet, name: str, how: Driving, *, engine: Engine, told: Told, gate: Gate) -> None:
-        self._fleet, self._name, self._how, self._engine, self._told = fleet, name, how, engine, told
-        self._gate = gate
+    def __init__(self, fleet: Fleet, name: str, engine: Engine, driver: Driver) -> None:
+        self._fleet, self._name, self._engine = fleet, name, engine
+        self._how, self._told = driver.how, driver.told
         self._look_again = asyncio.Event()
         self._stopped: MakerError | None = None
         self._away = False
 
-    async def drive(self, run: str) -> None:
-        """Go on with a run; what keeps this worker from going on with any run ends it."""
-        try:
-            await drive(run, self._how, self._told, self._gate)
-        except MakerError as error:
-            self._stopped = self._stopped or error
-            raise asyncio.CancelledError from error  # the engine keeps no end of it
-        finally:
-            self._look_again.set()
+    def ended(self, error: MakerError | None) -> None:
+        """Take note that this worker goes on with a run no longer; with an error, it ends."""
+        self._stopped = self._stopped or error
+        self._look_again.set()
 
     async def worked(self, *, stay: bool) -> Standing:
         """Look after the fleet until nothing of it is left, or this worker is stopped."""
@@ -138,4 +131,7 @@ def _engine(name: EngineName, how: Driving, worker: str) -> Engine:
         from maker_graph.fleet.engines.dbos import DbosEngine  # noqa: PLC0415  an extra
 
         return DbosEngine(how.address, how.fleet, worker)
-    raise UsageError(f"There is no engine {name!r}.")
+    need_extra("ray", "The engine Ray", "ray")
+    from maker_graph.fleet.engines.ray import RayEngine  # noqa: PLC0415  an extra
+
+    return RayEngine()

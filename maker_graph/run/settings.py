@@ -239,7 +239,7 @@ def settings_of_slice(whole: Settings, part: LoadedTask) -> Settings:
     """Return the settings of a run of its own that has a slice of the task of `whole`, and is voted on in the same way."""
     varied = _varied(whole.voting, whole.cascade)
     own = {"version": VERSION, "id": uuid4().hex, "inputs": part.inputs, "slice": part.slice}
-    return whole.model_copy(update={**own, "prompt": _prompt_digest(part.task, varied=varied)})
+    return whole.model_copy(update={**own, "prompt": prompt_digest(part.task, varied=varied)})
 
 
 def _see_asks(task: AnyTask, voting: Voting, cascade: Sequence[RungSettings]) -> None:

@@ -18,6 +18,7 @@ import asyncio
 import csv
 import hashlib
 import json
+import math
 import os
 import random
 import signal
@@ -27,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ from maker_graph.models.simulation import simulator
 from maker_graph.run.options import RunOptions
 from maker_graph.run.settings import new_settings
 from maker_graph.tasks.loading import load_task
+from tests.benchmarks.million import memory
 from tests.postgres import Postgres, server
 
 RESULTS = Path(__file__).parent / "results" / "fleet.json"
@@ -60,7 +62,20 @@ ROOT = Path(__file__).parents[2]
 
 def be_worker(asked: argparse.Namespace) -> None:
     """Work on a fleet as `maker-graph work` does, and tell of calls and commits."""
-    file = os.open(asked.told, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    how = Driving(asked.address, asked.fleet, lease=asked.lease, concurrency=asked.concurrency)
+    told = Told(decided=telling(asked.told), warn=lambda text: print(os.getpid(), text, flush=True))
+    if asked.engine == "ray":
+        from maker_graph.fleet.engines.ray import RayEngine  # noqa: PLC0415  an extra
+        from tests.benchmarks.fleet_actor import ToldActor  # noqa: PLC0415  an extra
+
+        os.environ["TOLD"] = asked.told
+        RayEngine.actor = ToldActor
+    asyncio.run(work(how, engine=asked.engine, at_once=asked.at_once, told=told))
+
+
+def telling(path: str) -> Callable[[str, Committed], None]:
+    """Tell in a file of each call of this process before its model answers; return what tells of committed steps."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     reply = simulator.Simulator.reply
 
     def tell(text: str) -> None:
@@ -75,9 +90,7 @@ def be_worker(asked: argparse.Namespace) -> None:
         tell(f"step {run} {step.after['step']} {digest_of(encode(step.decision))}")
 
     simulator.Simulator.reply = counted  # type: ignore[method-assign]
-    how = Driving(asked.address, asked.fleet, lease=asked.lease, concurrency=asked.concurrency)
-    told = Told(decided=decided, warn=lambda text: print(os.getpid(), text, flush=True))
-    asyncio.run(work(how, engine=asked.engine, at_once=asked.at_once, told=told))
+    return decided
 
 
 def digest_of(entry: str) -> str:
@@ -124,7 +137,7 @@ class Workers:
     def start(self) -> subprocess.Popen[bytes]:
         """Start one more."""
         with self.log.open("ab") as log:
-            self.all.append(subprocess.Popen(self._command, cwd=ROOT, stdout=log, stderr=log))
+            self.all.append(subprocess.Popen(self._command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True))
         return self.all[-1]
 
     @property
@@ -135,9 +148,7 @@ class Workers:
     def end(self) -> None:
         """Kill them all."""
         for each in self.living:
-            each.send_signal(signal.SIGCONT)
-            each.kill()
-            each.wait()
+            kill_whole(each)
 
     def told_calls(self) -> Counter[str]:
         """Return how often each call was made."""
@@ -152,15 +163,22 @@ class Workers:
             yield from map(str.split, lines)
 
 
+def kill_whole(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process with all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 @contextmanager
-def fleet_of(how: Setting, folder: Path, address: str, name: str) -> Iterator[Workers]:
+def fleet_of(how: Setting, folder: Path, address: str, name: str, k: int = 3) -> Iterator[Workers]:
     """Submit a fleet and yield its workers, of which none is started."""
     table = folder / f"{how.records}.csv"
     if not table.exists():
         write(table, how.records)
     loaded = load_task("records", {"input": str(table)})
     model = f"sim:perfect,error=0.02,rho=0,flagged=0.02,favourite=0.7,latency={how.latency}"
-    settings = new_settings(loaded, model, Voting(3, seed=1))
+    settings = new_settings(loaded, model, Voting(k, seed=1))
     submit(address, name, [*shards_of(settings, RunOptions(), loaded, how.shards, {})], Limits(), whole=settings)
     workers = Workers(address, name, how, folder)
     try:
@@ -170,13 +188,13 @@ def fleet_of(how: Setting, folder: Path, address: str, name: str) -> Iterator[Wo
 
 
 @contextmanager
-def alone(how: Setting) -> Iterator[tuple[str, Workers]]:
+def alone(how: Setting, k: int = 3) -> Iterator[tuple[str, Workers]]:
     """Yield the address of a database, and workers of the one fleet in it, of which none is started."""
     with (
         tempfile.TemporaryDirectory() as name,
         server(**DURABLE) as postgres,
         postgres.database() as address,
-        fleet_of(how, Path(name), address, "f") as workers,
+        fleet_of(how, Path(name), address, "f", k) as workers,
     ):
         yield address, workers
 
@@ -248,7 +266,7 @@ def campaign(asked: argparse.Namespace) -> dict[str, Any]:
         with postgres.database() as address, fleet_of(how, folder, address, "harmed") as workers:
             began = time.monotonic()
             events = harm(postgres, address, workers, asked)
-            wait_until_finished(address, workers, 600)
+            wait_until_finished(address, workers, 1200)
             seconds = time.monotonic() - began
             found, told, calls = entries_of(address), workers.told_steps(), workers.told_calls()
             commits = Counter((run, step) for run, step, _ in told)
@@ -270,43 +288,60 @@ def campaign(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def harm(postgres: Postgres, address: str, workers: Workers, asked: argparse.Namespace) -> Counter[str]:
-    """Kill and stop workers and the database, and start workers again, until so many events have happened or all is done."""
+    """Kill and stop who owns runs, and the database, and start workers again, until so many events have happened.
+
+    With Ray, the owners are actors, and one process hands out runs, which is killed as well.
+    """
     chance, events = random.Random(asked.seed), Counter[str]()
-    stopped: list[tuple[float, subprocess.Popen[bytes]]] = []
-    for _ in range(asked.workers):
-        workers.start()
+    stopped: list[tuple[float, int]] = []
     due = time.monotonic() + 5
     while not finished(address) and sum(events.values()) < asked.events:
         now = time.monotonic()
-        for each in [each for each in stopped if each[0] <= now]:
-            stopped.remove(each)
-            each[1].send_signal(signal.SIGCONT)
+        wake(stopped, now)
         for _ in range(asked.workers - len(workers.living)):
             workers.start()
-        if now < due:
-            time.sleep(0.05)
+        owners = [pid for pid in owners_of(address) if pid not in [each for _, each in stopped]]
+        if now < due or not owners:
+            time.sleep(0.1)
             continue
         due = now + chance.expovariate(1 / asked.every)
-        event = chance.choices(("kill", "stop", "postgres"), (0.65, 0.25, 0.1))[0]
+        event = chance.choices(("kill", "stop", "postgres", "driver"), (0.65, 0.25, 0.1, 0.05 * (asked.engine == "ray")))[0]
         events[event] += 1
-        if event == "postgres":
-            postgres.kill()
-            time.sleep(chance.uniform(0, 2))
-            postgres.start()
-            continue
-        held = [process for _, process in stopped]
-        victim = chance.choice([each for each in workers.living if each not in held] or workers.living)
-        if event == "kill":
-            victim.kill()
-            victim.wait()
-        else:
-            victim.send_signal(signal.SIGSTOP)
-            stopped.append((now + chance.uniform(1, 9), victim))
-    for _, process in stopped:
-        process.send_signal(signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            if event == "postgres":
+                postgres.kill()
+                time.sleep(chance.uniform(0, 2))
+                postgres.start()
+            elif event == "driver":
+                kill_whole(workers.living[0])
+            elif event == "kill":
+                os.kill(chance.choice(owners), signal.SIGKILL)
+            else:
+                stopped.append((now + chance.uniform(1, 9), chance.choice(owners)))
+                os.kill(stopped[-1][1], signal.SIGSTOP)
+    wake(stopped, math.inf)
     for _ in range(asked.workers - len(workers.living)):
         workers.start()
     return events
+
+
+def wake(stopped: list[tuple[float, int]], now: float) -> None:
+    """Wake the processes whose time has come."""
+    for each in [each for each in stopped if each[0] <= now]:
+        stopped.remove(each)
+        with suppress(ProcessLookupError):
+            os.kill(each[1], signal.SIGCONT)
+
+
+def owners_of(address: str) -> list[int]:
+    """Return the processes that own runs and were heard within their lease; none while the database is away."""
+    with suppress(psycopg.OperationalError), psycopg.connect(address, connect_timeout=2) as db:
+        rows = db.execute(
+            "SELECT DISTINCT owner FROM maker_graph.runs "
+            "WHERE state = 'at work' AND beat > clock_timestamp() - make_interval(secs => lease)"
+        ).fetchall()
+        return sorted(int(owner.rpartition("-")[2]) for (owner,) in rows)
+    return []
 
 
 # ----------------------------------------------------------------------------------------------------------- takeover and speed
@@ -319,20 +354,16 @@ def takeover(asked: argparse.Namespace) -> dict[str, Any]:
     with ExitStack() as stack:
         address, workers = stack.enter_context(alone(how))
         db = stack.enter_context(psycopg.connect(address, autocommit=True))
-        for _ in range(3):
-            workers.start()
-        time.sleep(6)
         while len(waited) < asked.events and not finished(address):
+            for _ in range((1 if asked.engine == "ray" else 3) - len(workers.living)):
+                workers.start()
             owned = runs_by_owner(db)
-            victim = next((each for each in workers.living if len(owned.get(each.pid, {})) > 0), None)
-            if victim is None:
+            if not owned:
                 time.sleep(0.2)
                 continue
-            held = runs_by_owner(db)[victim.pid]
-            victim.kill()
+            victim, held = random.choice(list(owned.items()))
+            os.kill(victim, signal.SIGKILL)
             began = time.monotonic()
-            victim.wait()
-            workers.start()
             while held and time.monotonic() < began + 30:
                 time.sleep(0.02)
                 epochs = epochs_of(db, list(held))
@@ -340,7 +371,7 @@ def takeover(asked: argparse.Namespace) -> dict[str, Any]:
                     del held[run]
                     waited.append(round(time.monotonic() - began, 2))
             assert not held, f"nobody took {held}"
-            time.sleep(3)
+            time.sleep(asked.every)
     times = sorted(waited)
     return {
         "engine": how.engine,
@@ -393,6 +424,46 @@ def speed(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def million(asked: argparse.Namespace) -> dict[str, Any]:
+    """Work on very many items with four workers, of which some are killed; look at their memory."""
+    how = Setting(asked.records, asked.shards, 0.0, asked.engine, 15, 2, 64)
+    chance, memories, kills = random.Random(1), list[tuple[float, float]](), 0
+    with alone(how, k=1) as (address, workers):
+        began = time.monotonic()
+        while not finished(address):
+            for _ in range(4 - len(workers.living)):
+                workers.start()
+            time.sleep(5)
+            now = time.monotonic() - began
+            memories += [(now, memory(each.pid)) for each in workers.living]
+            steps = sum(found for _, found in states(address).values())
+            if kills < asked.kills and steps > (kills + 1) * asked.records / (asked.kills + 1):
+                os.kill(chance.choice(owners_of(address) or [workers.living[0].pid]), signal.SIGKILL)
+                kills += 1
+            print(f"{now:,.0f} s: {steps:,} items, {max(each for _, each in memories[-4:]):.0f} MB", flush=True)
+        seconds = time.monotonic() - began
+        with psycopg.connect(address) as db:
+            rows = db.execute("SELECT count(*), sum(length(entry)) FROM maker_graph.steps").fetchone() or (0, 0)
+        told = workers.told_steps()
+        commits = Counter((run, step) for run, step, _ in told)
+        found = entries_of(address)
+    middle = seconds / 2
+    return {
+        "engine": how.engine,
+        "records": how.records,
+        "shards": how.shards,
+        "workers": 4,
+        "kills": kills,
+        "seconds": round(seconds, 1),
+        "items": rows[0],
+        "lost": sum(found.get((place_of(run), step)) != digest for run, step, digest in told),
+        "doubled": sum(times - 1 for times in commits.values()),
+        "memory_mb_first_half": round(max(each for at, each in memories if at <= middle), 1),
+        "memory_mb_second_half": round(max(each for at, each in memories if at > middle), 1),
+        "load": os.getloadavg()[0],
+    }
+
+
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -405,14 +476,14 @@ def main() -> None:
     worker.add_argument("--at-once", type=int, default=2)
     worker.add_argument("--concurrency", type=int, default=12)
     worker.add_argument("--engine", default="dbos")
-    for name, records, shards, events in (("campaign", 20_000, 40, 200), ("takeover", 20_000, 40, 30)):
+    for name, records, shards, events in (("campaign", 6_000, 30, 200), ("takeover", 20_000, 40, 30)):
         part = parts.add_parser(name)
         part.add_argument("--engine", default="dbos")
         part.add_argument("--records", type=int, default=records)
         part.add_argument("--shards", type=int, default=shards)
         part.add_argument("--latency", type=float, default=0.5)
         part.add_argument("--events", type=int, default=events)
-        part.add_argument("--every", type=float, default=1.5, help="seconds between two events, on average")
+        part.add_argument("--every", type=float, default=3.0, help="seconds between two events, on average")
         part.add_argument("--workers", type=int, default=4)
         part.add_argument("--seed", type=int, default=1)
     part = parts.add_parser("speed")
@@ -422,11 +493,16 @@ def main() -> None:
     part.add_argument("--at-once", type=int, default=2)
     part.add_argument("--concurrency", type=int, default=6)
     part.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    part = parts.add_parser("million")
+    part.add_argument("--engine", default="dbos")
+    part.add_argument("--records", type=int, default=1_000_000)
+    part.add_argument("--shards", type=int, default=100)
+    part.add_argument("--kills", type=int, default=5)
     asked = parser.parse_args()
     if asked.part == "worker":
         be_worker(asked)
         return
-    found = {"campaign": campaign, "takeover": takeover, "speed": speed}[asked.part](asked)
+    found = {"campaign": campaign, "takeover": takeover, "speed": speed, "million": million}[asked.part](asked)
     print(json.dumps(found, indent=2))
     kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     kept.setdefault(asked.part, {})[asked.engine] = found

@@ -16,8 +16,8 @@ from uuid import uuid4
 from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy.exc import DBAPIError
 
-from maker_graph.errors import OutOfReach
-from maker_graph.fleet.engines.protocol import Drive
+from maker_graph.errors import MakerError, OutOfReach
+from maker_graph.fleet.engines.protocol import Drive, Ended
 
 POLL = 0.5
 """Seconds between two looks of a worker for a run that is free."""
@@ -44,7 +44,7 @@ class DbosEngine:
         self._lost = set[str]()
 
     @asynccontextmanager
-    async def work(self, drive: Drive, at_once: int) -> AsyncIterator[None]:
+    async def work(self, drive: Drive, at_once: int, ended: Ended) -> AsyncIterator[None]:
         """Let this worker drive so many runs at once, until the block ends; DBOS keeps one such number for all workers.
 
         Raises:
@@ -61,6 +61,10 @@ class DbosEngine:
             self._tasks[task] = DBOS.workflow_id
             try:
                 await drive(run)
+                ended(None)
+            except MakerError as error:
+                ended(error)
+                raise asyncio.CancelledError from error  # as above
             finally:
                 del self._tasks[task]
 

@@ -287,6 +287,27 @@ def test_a_run_survives_the_servers_restart_with_checkpoints_that_are_kept(
             assert db.execute("SELECT count(DISTINCT thread_id) FROM checkpoints").fetchone() == (2,)
 
 
+LOGGED = """
+from maker_graph import JournalLog, create_maker
+from maker_graph.tasks import Hanoi
+
+log = JournalLog(Hanoi(4), "tower", {place!r})
+graph = create_maker(Hanoi(4), model="sim:gpt-oss-20b", k=3, log=log).compile()
+"""
+
+
+@pytest.mark.service("postgres")
+def test_a_journal_behind_a_served_graph_blocks_nothing(tmp_path: Path, database: str) -> None:
+    places = {"folder": str(tmp_path / "runs"), "postgres": database}
+    folder = project(tmp_path, graphs={name: f"./graphs/{name}.py:graph" for name in places})
+    for name, place in places.items():
+        (folder / "graphs" / f"{name}.py").write_text(LOGGED.format(place=place))
+    with langgraph_dev(folder) as client:
+        for name in places:
+            assert solved(client, name)["step"] == 15
+            assert solved(client, name)["totals"] == solved(client, name)["totals"], "another thread finds the log at its end"
+
+
 def test_the_page_says_what_helps_and_what_langgraph_dev_is_not_for() -> None:
     page = (ROOT / "docs" / "serving.md").read_text()
     for words in ("LANGGRAPH_CLI_NO_ANALYTICS", "--n-jobs-per-worker", "not for runs of days"):

@@ -20,8 +20,9 @@ from typing import Any, Self
 from uuid import uuid4
 
 from maker_graph.core.canonical import JSON, plain, sorted_json
+from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import AnyTask, see_task
-from maker_graph.core.machine import Committed, Machine, MakerOutput
+from maker_graph.core.machine import Climb, Committed, Machine, MakerOutput
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.files import write_whole
 from maker_graph.journal.protocol import Journal
@@ -94,6 +95,7 @@ class JournalLog(KeptBeside):
             self._journal.check()
             self._at = _replayed(self._journal, machine)
             self._places = Places(self._at["step"])
+            self._ahead, self._climbs = super().decided_ahead(), super().climbs()
         except BaseException:
             self._journal.close()
             raise
@@ -120,14 +122,35 @@ class JournalLog(KeptBeside):
             self._at = steps[-1].after
 
     async def aappend(self, steps: Sequence[Committed]) -> None:
-        """Do as `append`; a database is waited for while the event loop does other things."""
-        given = [(step.decision, step.after) for step in steps]
+        """Do as `append` in a thread, while the event loop does other things; who is cancelled meanwhile waits for its end."""
+        work = asyncio.ensure_future(asyncio.to_thread(self.append, steps))
         try:
-            await self._journal.aappend(given, notes=self._places.due(steps[-1].after))
+            await asyncio.shield(work)
         except asyncio.CancelledError:
-            self._at = steps[-1].after  # for all that
+            await asyncio.wait([work])
+            if not work.cancelled() and (error := work.exception()) is not None:
+                raise error from None
             raise
-        self._at = steps[-1].after
+
+    def decided_ahead(self) -> dict[int, Decision]:
+        """Return the items that an earlier session decided before their turn; the journal is not asked again."""
+        return {step: decision for step, decision in self._ahead.items() if step > self._at["step"]}
+
+    def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
+        """Keep items that were decided before their turn."""
+        with self._lock:
+            super().keep_ahead(decided)
+            self._ahead = dict(decided)
+
+    def climbs(self) -> dict[int, Climb]:
+        """Return how far steps have come; the journal is not asked again."""
+        return {step: climb for step, climb in self._climbs.items() if step > self._at["step"]}
+
+    def keep_climbs(self, climbs: Mapping[int, Climb]) -> None:
+        """Keep how far steps have come that are not decided."""
+        with self._lock:
+            super().keep_climbs(climbs)
+            self._climbs = dict(climbs)
 
     def close(self) -> None:
         """Let go of the journal."""

@@ -344,6 +344,16 @@ SECTIONS: dict[str, list[Section]] = {
             more="many_machines.md",
         ),
         Section(
+            "One rate and one purse for all",
+            "fleet_limits",
+            NONE,
+            "Four processes share the limits of a fleet, and some are killed. The machine was busy. A window of much "
+            "less than a second can hold more requests than the rate says, because a request may be late by 20 ms.",
+            tables.limits,
+            headlines.limits,
+            more="many_machines.md",
+        ),
+        Section(
             "How many samples one core drives",
             "sizing",
             SIMULATED,

@@ -194,6 +194,16 @@ def capacity(found: Any) -> str:
     return f"A step takes {row['table_bytes_a_step'] + row['index_bytes_a_step']:.0f} bytes on the disk of Postgres."
 
 
+def limits(found: Any) -> str:
+    """Return how well the limits of a fleet hold."""
+    rate, purse = found["rate"], found["purse"]
+    most, allowed = rate["most_in_60_s"]
+    return (
+        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made. Of the rate, {100 * rate['used']:.1f} % "
+        f"was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} counted."
+    )
+
+
 def watch(found: Any) -> str:
     """Return what watching costs."""
     row = found["measured"][0]["slower"]

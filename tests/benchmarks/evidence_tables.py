@@ -599,6 +599,21 @@ def capacity(found: Any) -> Iterable[Table]:
     yield Table(("bytes of a compressed dump a step",), [(f"{found['backup']['bytes_a_step']:.0f}",)])
 
 
+def limits(found: Any) -> Iterable[Table]:
+    """Yield what a fleet's rate and purse come to while workers are killed."""
+    rate, purse = found["rate"], found["purse"]
+    cells: Rows = [
+        (name.removeprefix("most_in_").replace("_", " "), f"{most:,}", f"{allowed:,.0f}")
+        for name, (most, allowed) in ((name, row) for name, row in rate.items() if name.startswith("most_in_"))
+    ]
+    limit = f"{rate['rpm']:,} requests a minute for {rate['seconds']:.0f} s"
+    title = f"**Rate.** {rate['workers']} workers, {rate['kills']} kills, {limit}."
+    yield Table(("in any window of", "requests at most", "the rate says"), cells, title)
+    counts: Rows = [(f"{purse['max_calls']:,}", f"{purse['made']:,}", f"{purse['counted']:,}", f"{purse['left']:,}")]
+    title = f"**Purse.** {purse['workers']} workers, {purse['runs']} runs, {purse['kills']} kills."
+    yield Table(("calls that the purse allows", "really made", "counted", "left"), counts, title)
+
+
 def noted(found: Any) -> Iterable[Table]:
     """Yield the figures that were noted by hand."""
     groups: dict[str, list[tuple[str, ...]]] = {}

@@ -241,8 +241,8 @@ MUTATIONS = {
     ),
     "waiting for the disk of a server": Mutation(
         "journal/postgres/connection.py",
-        "name = 'synchronous_commit' AND setting = 'off' OR",
-        "false OR",
+        "('synchronous_commit', 'on'), ",
+        "",
         "tests/journal/postgres/test_connection.py::test_a_commit_waits_for_the_disk_unless_the_address_says_otherwise",
     ),
     "the lock of who makes a run": Mutation(

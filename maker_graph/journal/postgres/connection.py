@@ -30,22 +30,27 @@ _UNLESS_SAID = {
 milliseconds). Without these a machine that is cut off waits for a quarter of an hour."""
 
 _SESSION = """
-SELECT set_config(name, CASE name WHEN 'synchronous_commit' THEN 'on' ELSE 'read committed' END, false)
-FROM pg_catalog.pg_settings WHERE source <> 'client' AND (
-  name = 'synchronous_commit' AND setting = 'off' OR name = 'default_transaction_isolation' AND setting <> 'read committed')
+SELECT set_config(s.name, w.value, false) FROM (VALUES
+  ('synchronous_commit', 'on'), ('default_transaction_isolation', 'read committed'),
+  ('idle_in_transaction_session_timeout', '60s'), ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'),
+  ('tcp_keepalives_count', '3')) AS w (name, value)
+JOIN pg_catalog.pg_settings AS s ON s.name = w.name
+WHERE s.source <> 'client' AND NOT (s.name = 'synchronous_commit' AND s.setting <> 'off')
 """
-"""A commit waits for the disk, also where a database or a role is set up not to; an address may ask for that. A statement sees
-all that was committed before it: its conditions keep owners apart."""
+"""How the server is to treat a connection, unless the address says otherwise. A commit waits for the disk, also where a
+database or a role is set up not to. A statement sees all that was committed before it: its conditions keep owners apart. A
+process that sleeps within a transaction keeps others waiting for a minute at most, and a machine that is gone leaves no
+connection behind."""
 
 _THERE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'maker_graph' AND tablename = 'form'"
 """Whether the tables are there: read from the catalogue; to_regclass may remember for a whole transaction what was not."""
 
 _WRONG = {
-    'database "': "create the database, or give another address",
+    r'database ".*" does not exist': "create the database, or give another address",
     "authentication failed": "give the right user and password",
     "no password supplied": "give a password, in the address, in PGPASSWORD or in ~/.pgpass",
-    'role "': "give the right user, in the address",
-    "no pg_hba.conf entry": "give another user or address, or let the server take this one",
+    r'role ".*" (does not exist|is not permitted to log in)': "give the right user, in the address",
+    r"no pg_hba\.conf entry": "give another user or address, or let the server take this one",
     "server does not support SSL": "leave out sslmode, or let the server take TLS",
     "failed to resolve host": "give the right host",
     "could not translate host name": "give the right host",
@@ -250,9 +255,11 @@ class Connection:
             return LimitReached(f"The journal at {where} cannot be written ({why}): make room, or give access, and resume.")
         if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
             return UnusableRun(f"There is no journal at {where}: maker-graph run --journal makes one.")
-        wrong = None if self._was_there else next((text for text in _WRONG if text in why), None)
+        wrong = None if self._was_there else next((pattern for pattern in _WRONG if re.search(pattern, why)), None)
         if wrong is not None:
             return UsageError(f"The journal at {where} cannot be used ({why}): {_WRONG[wrong]}.")
+        if isinstance(error, errors.DataError):
+            return UsageError(f"A text cannot be kept in the journal at {where} ({why}).")
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
             return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")

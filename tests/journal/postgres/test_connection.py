@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -163,7 +164,7 @@ def test_a_server_that_is_killed_and_started_again_is_reached_again(new_postgres
         connection.prepare()
         server.kill()
         for _ in range(2):
-            with pytest.raises(OutOfReach, match="when it can be, resume"):
+            with pytest.raises(OutOfReach, match="cannot be reached"):
                 connection.rows("SELECT 1")
         server.start()
         connection.see_tables()
@@ -270,6 +271,26 @@ def test_a_server_that_takes_no_writes_says_so(connection: Connection, postgres:
             standby.once("DELETE FROM maker_graph.runs RETURNING 1")
 
 
+def test_a_server_that_has_no_room_for_a_connection_is_out_of_reach_and_the_address_is_right(
+    postgres: Postgres, connection: Connection
+) -> None:
+    name = connection.address.rpartition("/")[2]
+    with role(postgres, connection.address) as address:
+        for setting in (f"DATABASE {name} CONNECTION LIMIT 0", f"ROLE role_of_{name} CONNECTION LIMIT 0"):
+            postgres.execute(f"ALTER {setting}")
+            with closing(Connection(address)) as refused, pytest.raises(OutOfReach, match="too many connections"):
+                refused.rows("SELECT 1")
+            postgres.execute(f"ALTER {setting.replace(' 0', ' -1')}")
+        postgres.execute(f"ALTER ROLE role_of_{name} NOLOGIN")
+        with closing(Connection(address)) as refused, pytest.raises(UsageError, match="give the right user"):
+            refused.rows("SELECT 1")
+
+
+def test_a_text_that_postgres_does_not_keep_is_no_damage(connection: Connection) -> None:
+    with pytest.raises(UsageError, match="cannot be kept"):
+        connection.rows("SELECT %(text)s::text", {"text": "a\0b"})
+
+
 @pytest.mark.parametrize(
     "setting", ["extra_float_digits = -10", "bytea_output = 'escape'", "client_encoding = 'LATIN1'", "search_path = ''"]
 )
@@ -297,6 +318,19 @@ def test_a_commit_waits_for_the_disk_unless_the_address_says_otherwise(
     set_up(postgres, connection, "synchronous_commit = off")
     with closing(Connection(f"{connection.address}{asked}")) as other:
         assert other.rows("SHOW synchronous_commit") == [(found,)]
+
+
+def test_a_process_that_sleeps_within_a_transaction_keeps_nobody_waiting_for_long(connection: Connection) -> None:
+    assert connection.rows("SHOW idle_in_transaction_session_timeout") == [("1min",)]
+    with closing(Connection(f"{connection.address}?options=-cidle_in_transaction_session_timeout%3D50")) as sleepy:
+        with pytest.raises(OutOfReach), sleepy.transaction():
+            time.sleep(0.3)
+        assert sleepy.rows("SELECT 1") == [(1,)]
+
+
+def test_a_machine_that_is_gone_leaves_no_connection_behind(connection: Connection) -> None:
+    names = ("idle", "interval", "count")
+    assert [connection.rows(f"SHOW tcp_keepalives_{name}")[0][0] for name in names] == ["30", "10", "3"]
 
 
 def test_a_statement_sees_what_was_committed_before_it(postgres: Postgres, connection: Connection) -> None:
@@ -356,6 +390,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(new_postgres: Callable[..., Pos
     server.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
     with server.database("TABLESPACE small") as address, closing(Connection(address)) as connection:
         server.execute("CREATE TABLE t (x text)", address)
+        (small_disk / "ballast").write_bytes(bytes(4_000_000))
         statement = "INSERT INTO t SELECT string_agg(md5(n::text), '') FROM generate_series(1, 3e4) AS n RETURNING 1"
         while written < 1000:
             try:
@@ -363,5 +398,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(new_postgres: Callable[..., Pos
             except LimitReached as error:
                 assert "make room, or give access, and resume" in str(error)  # noqa: PT017  it comes when the disk is full
                 break
+        (small_disk / "ballast").unlink()
         assert connection.rows("SELECT count(*) FROM t") == [(written,)]
         assert 0 < written < 1000
+        assert connection.once(statement) == [(1,)]

@@ -97,7 +97,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not self.temperatures:
-            raise UsageError("Labelled rows are asked at one temperature or more: name at least one.")
+            raise UsageError("Name at least one temperature at which the labelled rows are asked.")
         if self.samples < SAMPLES:
             raise UsageError(
                 f"Each labelled row needs at least {SAMPLES} samples, for rules of five votes, not {self.samples}."

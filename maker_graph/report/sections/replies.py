@@ -35,9 +35,7 @@ def time_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     sessions = f"{data.sessions:,} sessions" if data.sessions != 1 else "one session"
     spent = data.spent
     text = f"<p>{duration(spent.seconds)} at work in {sessions}, with {spent.calls:,} calls"
-    text += (
-        f"; {spent.samples - data.samples:,} samples belong to no committed step" if spent.samples > data.samples else ""
-    )
+    text += f"; {spent.samples - data.samples:,} samples belong to no committed step" if spent.samples > data.samples else ""
     text += f"; {spent.drafts:,} more calls were drafts for lookahead.</p>" if spent.drafts else ".</p>"
     told = [
         (name, caption)

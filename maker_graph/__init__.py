@@ -40,6 +40,7 @@ from maker_graph.errors import (
     MakerError,
     MissingKey,
     OlderJournal,
+    OutOfReach,
     PartFailed,
     ProviderFailure,
     StaleStep,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from maker_graph.models.copies import Copies
     from maker_graph.models.gate import Gate
     from maker_graph.models.vote import avote, vote
+    from maker_graph.run.log import JournalLog
     from maker_graph.runs import DecidedStep, Run
 
 __all__ = [
@@ -95,6 +97,7 @@ __all__ = [
     "Incomparable",
     "Invalid",
     "Items",
+    "JournalLog",
     "LabelPlan",
     "Ladder",
     "LimitReached",
@@ -103,6 +106,7 @@ __all__ = [
     "MakerError",
     "MissingKey",
     "OlderJournal",
+    "OutOfReach",
     "PartFailed",
     "PartsTask",
     "PassingLaw",
@@ -164,6 +168,7 @@ _LATER = {
     "Copies": "maker_graph.models.copies",
     "DecidedStep": "maker_graph.runs",
     "Gate": "maker_graph.models.gate",
+    "JournalLog": "maker_graph.run.log",
     "LabelPlan": "maker_graph.calibration.labelled",
     "Ladder": "maker_graph.graph.ladder",
     "PlanGoal": "maker_graph.calibration.labelled",

@@ -13,6 +13,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -33,15 +34,16 @@ from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.models.names import PATIENCE, info_of
-from maker_graph.run import directory as directories
+from maker_graph.run import home as homes
 from maker_graph.run.cascades import CascadeFile, ChosenCascade, read_cascade, rungs_of
-from maker_graph.run.directory import Summary, summary
+from maker_graph.run.directory import Directory, Summary, keep_verdict, summary
+from maker_graph.run.left_answers import Reply
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import note_of, own_files
 from maker_graph.run.preflight import expected_of, see_alone, see_models, see_results
 from maker_graph.run.provenance import Provenance
 from maker_graph.run.results import write_out
-from maker_graph.run.review import OpenItem, Reply, Reviewed, answer_items, count_open, open_items
+from maker_graph.run.review import OpenItem, Reviewed, answer_items, count_open, open_items
 from maker_graph.run.settings import Settings, new_settings
 from maker_graph.run.traces import Trace
 from maker_graph.run.votings import NO_LADDER, LadderSettings
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from maker_graph.calibration.estimates import ModelEstimates
     from maker_graph.graph.cascade import Rung
     from maker_graph.models.calls import Call
+    from maker_graph.models.gate import Gate
     from maker_graph.report.certificate import Certificate
     from maker_graph.run.auditing import Audit
     from maker_graph.run.label_lines import Use
@@ -111,6 +114,7 @@ class Solving(TypedDict, total=False):
         force: files of the user's that stand there may be replaced, as they are now.
         concurrency: samples in flight at once.
         rpm: requests per minute at most.
+        gate: what all requests go through, where several runs share one; its rate is its own, so `rpm` is refused beside it.
         timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
         patience: seconds for which an outage of the provider is waited out.
         batch: ask for the samples of a round in one request, where a model takes that; see `Calls`.
@@ -139,6 +143,7 @@ class Solving(TypedDict, total=False):
     force: bool
     concurrency: int | None
     rpm: float | None
+    gate: "Gate"
     timeout: float | Auto
     patience: float
     batch: bool
@@ -152,7 +157,7 @@ class Solving(TypedDict, total=False):
 
 
 class Run:
-    """A run in a directory: it survives a crash, and goes on where it stopped.
+    """A run in a directory, or in a database of journals: it survives a crash, and goes on where it stopped.
 
     Opening it claims nothing: `solve` makes this process its owner, and any other one stops then. Use it as a context manager,
     or `close` it. A run belongs to the thread that opened it.
@@ -162,16 +167,17 @@ class Run:
         plan: what was expected of it before its first call; None if too little was known of the model.
     """
 
-    def __init__(self, opened: directories.Run, stack: ExitStack) -> None:
+    def __init__(self, opened: homes.Run, stack: ExitStack) -> None:
         self._opened = opened
         self._stack = stack
 
     @classmethod
     def create(
         cls,
-        path: str | Path,
+        path: str | Path | homes.Home,
         task: AnyTask | LoadedTask,
         *,
+        journal: str | None = None,
         model: str | Mapping[str, str] | None = None,
         k: int | Auto | Mapping[str, int | Auto] = "auto",
         within: int | None = None,
@@ -205,11 +211,13 @@ class Run:
         fsync: Fsync = "full",
         warn: Callable[[str], None] = lambda _: None,
     ) -> Self:
-        """Make the directory of a new run, and open it. Nothing is asked of a model yet.
+        """Make a new run, and open it. Nothing is asked of a model yet.
 
         Args:
-            path: the directory; it must not exist.
+            path: the directory; it must not exist. With `journal` the name of the run there; or a `Home`, which says all of it.
             task: what is to be done.
+            journal: the address of a database of journals, like postgresql://HOST/DATABASE, which other machines reach: the run
+                is made there, and nothing of it on this machine. It needs pip install 'maker-graph[fleet]'.
             model: `provider:model`, `sim:PROFILE` or `tiny`; left out with a `cascade`. For a task of parts also a mapping from
                 each voted part to one.
             k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise. For a task
@@ -253,6 +261,7 @@ class Run:
 
         Raises:
             UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
+            OutOfReach: the database cannot be reached.
         """
         from maker_graph.calibration.leads import Said, planned_votes
 
@@ -318,11 +327,12 @@ class Run:
             provenance=None if provenance is None else Path(provenance).absolute(),
         )
         see_models(settings, options, loaded.task)
+        home = path if isinstance(path, homes.Home) else home_named(path, journal, fsync)
         own = OwnFiles()
         see_results(settings, options, loaded.task, own, force=force)
         with ExitStack() as stack:
             notes = {**options.note(), **note_of(own.known), **_plan(estimates, settings, loaded.task), **expected}
-            opened = stack.enter_context(directories.created(Path(path), settings, loaded, fsync=fsync, notes=notes))
+            opened = stack.enter_context(home.created(settings, loaded, notes))
             return cls(opened, stack.pop_all())
 
     @classmethod
@@ -330,6 +340,7 @@ class Run:
         cls,
         path: str | Path,
         *,
+        journal: str | None = None,
         task: AnyTask | LoadedTask | None = None,
         trust: bool | Literal["mine"] = False,
         fsync: Fsync = "full",
@@ -341,7 +352,8 @@ class Run:
         that only a replay tells. Its task is needed to replay it or to go on.
 
         Args:
-            path: its directory.
+            path: its directory. With `journal` its name there.
+            journal: as in `create`.
             task: its task, if that is not one that ships.
             trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen;
                 "mine": only if you have gone on with this run before, on this machine and in this directory.
@@ -353,17 +365,35 @@ class Run:
             UnusableRun: there is no run, or another process holds it.
             DamagedRun: what is stored contradicts itself.
             OlderJournal: what was committed or paid for since is missing from the journal.
+            OutOfReach: the database of the journal cannot be reached.
         """
+        return cls.at(home_named(path, journal, fsync), task=task, trust=trust, accept_loss=accept_loss)
+
+    @classmethod
+    def at(
+        cls,
+        home: homes.Home,
+        *,
+        task: AnyTask | LoadedTask | None = None,
+        trust: bool | Literal["mine"] = False,
+        accept_loss: bool = False,
+    ) -> Self:
+        """Open the run that is at home there; see `open`."""
         with ExitStack() as stack:
-            opened = stack.enter_context(directories.opened(Path(path), task, fsync=fsync, accept_loss=accept_loss))
+            opened = stack.enter_context(home.opened(task, accept_loss=accept_loss))
             if trust is True or (trust == "mine" and opened.journal.claimed_here):
                 opened.load()
             return cls(opened, stack.pop_all())
 
     @property
     def directory(self) -> Path:
-        """The directory."""
-        return self._opened.directory
+        """The directory; of a run in a database the one for its report and labels on this machine, which need not be there."""
+        return self._opened.home.folder
+
+    @property
+    def home(self) -> homes.Home:
+        """Where the run is."""
+        return self._opened.home
 
     @property
     def settings(self) -> Settings:
@@ -460,23 +490,28 @@ class Run:
         """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
         from maker_graph.models.calls import Calls
         from maker_graph.models.gate import Gate
+        from maker_graph.run.reach import beating, in_reach
         from maker_graph.run.session import Session
         from maker_graph.run.solving import Watcher, solve
         from maker_graph.run.waiting import Waiting
 
+        gate = how.get("gate")
+        if gate is not None and how.get("rpm") is not None:
+            raise UsageError("A gate has a rate of its own: leave rpm out.")
         options = self._options(how)
         warn: Callable[[str], None] = how.get("warn", lambda _: None)
         progress: Callable[[MakerOutput], None] = how.get("progress", lambda _: None)
         calls = Calls(
-            gate=Gate(rpm=how.get("rpm"), notice=warn),
+            gate=gate or Gate(rpm=how.get("rpm"), notice=warn),
             timeout=how.get("timeout", "auto"),
             patience=how.get("patience", PATIENCE),
             batch=how.get("batch", False),
         )
-        with Session(self.directory, total_of(self.task)) as session:
+        journal = self._opened.journal
+        with Session(self.home.voice(journal), total_of(self.task)) as session:
 
             def reached(at: MakerOutput) -> None:
-                session.reached(at, self._opened.journal.epoch)
+                session.reached(at, journal.epoch)
                 progress(at)
 
             def committed(step: Committed) -> None:
@@ -500,11 +535,14 @@ class Run:
             watcher = Watcher(reached, committed, how.get("record"), warn)
             waiting = Waiting(self._opened, session, warn)
             try:
-                await waiting.solved(once, how.get("answer"), wait=how.get("wait", False))
+                async with beating(journal):
+                    solved = partial(waiting.solved, once, wait=how.get("wait", False))
+                    patience = how.get("patience", PATIENCE)
+                    await in_reach(solved, how.get("answer"), journal, patience=patience, warn=warn)
             except BaseException as error:
-                session.ended(error, self._opened.journal.epoch)
+                session.ended(error, journal.epoch)
                 raise
-            session.ended(None, self._opened.journal.epoch)
+            session.ended(None, journal.epoch)
 
     def _options(self, how: Solving) -> RunOptions:
         """Return the options of the run as they are from now on, and keep them.
@@ -517,7 +555,7 @@ class Run:
         if how.get("retry_open") and guarded(self.task).given is None:
             raise UsageError(f"{self.settings.task} has no items, so none is open: leave out retry_open (--retry-open).")
         for name, path in (("out", options.out), ("provenance", options.provenance)):
-            if path is not None and path.resolve().is_relative_to(self.directory.resolve()):
+            if path is not None and self.home.holds(path):
                 raise UsageError(f"{path} is in the run's own directory: give another place to {name} (--{name}).")
         if self._opened.journal.writable:  # else it can only be finished already, and its results be there
             see_results(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
@@ -542,7 +580,7 @@ class Run:
         Each reply is read and checked like a model's. A process that is still at work on the run stops.
 
         Args:
-            replies: number of the item -> reply. A `run.review.Candidate` is one of the ballot.
+            replies: number of the item -> reply. A `run.left_answers.Candidate` is one of the ballot.
             write: whether the results are written anew, if some were taken.
 
         Raises:
@@ -570,7 +608,7 @@ class Run:
         result = summary(self._opened, progress)
         with suppress(MakerError):  # a run that can only be read is judged all the same
             if result["done"]:
-                directories.keep_verdict(self._opened, result)  # a long run takes minutes to replay: its report need not
+                keep_verdict(self._opened, result)  # a long run takes minutes to replay: its report need not
         return result
 
     def certify(self) -> "Certificate":
@@ -626,7 +664,7 @@ class Run:
 
         Args:
             random: how many steps are to be labelled, those of earlier calls included.
-            labels: the file of labels; `audit.jsonl` in the directory of the run by default.
+            labels: the file of labels; `audit.jsonl` in `directory` by default.
             truth: take what the task knows to be right, and ask nobody.
             confidence: the chance that the bound is not below the truth.
             ask: asked what is right at a step, without the model's answer: it returns a reply as a model would give it, "?" for
@@ -648,7 +686,7 @@ class Run:
         return audit(self._opened, Labelling(random, path, seed, truth, ask, tuple(again), who, warn), confidence)
 
     def report(self, *, force: bool = False) -> list[Path]:
-        """Write a page about the run, report.html in its directory, and its pictures; return the files, the page first.
+        """Write a page about the run, report.html in `directory`, and its pictures; return the files, the page first.
 
         `force`: files of the user's that stand there may be replaced.
 
@@ -721,6 +759,24 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def home_named(path: str | Path, journal: str | None = None, fsync: Fsync = "full", *, standing: bool = False) -> homes.Home:
+    """Return the home of the run in a directory, or of this name in a database of journals.
+
+    A `standing` one keeps its connection when a run that was opened there is closed.
+
+    Raises:
+        UsageError: what is said does not go together, or the address is none.
+    """
+    if journal is None:
+        return Directory(Path(path), fsync)
+    from maker_graph.journal.postgres.connection import Connection, StandingConnection
+    from maker_graph.run.remote import Remote
+
+    if fsync != "full":
+        raise UsageError("A run in a database has no file to wait for: leave out fsync (--fsync), its server sees to that.")
+    return Remote(str(path), StandingConnection(journal) if standing else Connection(journal))
 
 
 def _seed(model: str | Mapping[str, str] | None) -> int | None:

@@ -40,7 +40,7 @@ settings.register_profile("steady", deadline=None)  # a busy machine is no failu
 settings.load_profile("steady")
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["XDG_STATE_HOME"] = STATE.name
-for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_TRACING", "LANGSMITH_API_KEY"):
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_TRACING", "LANGSMITH_API_KEY", "MAKER_GRAPH_JOURNAL"):
     os.environ.pop(name, None)
 
 

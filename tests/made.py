@@ -10,6 +10,7 @@ from maker_graph.core.voting import Voting
 from maker_graph.journal.sqlite.database import Fsync
 from maker_graph.models.names import info_of
 from maker_graph.run import directory as directories
+from maker_graph.run.home import Run
 from maker_graph.run.settings import Settings
 from maker_graph.run.settings import new_settings as settings_for
 from maker_graph.run.votings import LadderSettings
@@ -34,7 +35,7 @@ def new_settings(
 @contextmanager
 def created(
     directory: Path, settings: Settings, *, fsync: Fsync = "full", notes: Mapping[str, str] | None = None
-) -> Iterator[directories.Run]:
+) -> Iterator[Run]:
     """Make a run of `settings`, and open it."""
     with directories.created(directory, settings, fsync=fsync, notes=notes) as run:
         yield run

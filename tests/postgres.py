@@ -6,6 +6,7 @@ runs it as another user. It does not wait for the disk (`fsync=off`), unless it 
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -161,9 +162,9 @@ class Postgres:
         self._process.wait(60)
         self._process = None
 
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return what a statement gives, done as who may do all."""
-        with psycopg.connect(self.address(), autocommit=True) as db:
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Return what a statement gives, done in a database (its name or address) by who may do all."""
+        with psycopg.connect(self.address(database.rpartition("/")[2]), autocommit=True) as db:
             done = db.execute(statement.encode())
             return done.fetchall() if done.description else []
 
@@ -180,9 +181,12 @@ class Postgres:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free, and that no connection gets as its own by chance while the server is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _children(parent: int) -> list[int]:

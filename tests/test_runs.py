@@ -8,6 +8,7 @@ import pytest
 
 from maker_graph import Items, LimitReached, ProviderFailure, Run, TakenOver, Undecided, UnusableRun, UsageError
 from maker_graph.core.machine import MakerOutput
+from maker_graph.models.gate import Gate, Pass
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi, Records
 from maker_graph.tasks.loading import load_task
@@ -287,3 +288,26 @@ def test_the_price_of_a_parts_model_must_be_known_where_cost_is_limited(
     monkeypatch.setenv("OPENAI_API_KEY", "any")
     with pytest.raises(UsageError, match=r"[Nn]o price"):
         Run.create(tmp_path / "r", Pages(), model={"choose": "sim:perfect", "verdict": "openai:nobody-knows"}, k=2, max_cost=1)
+
+
+class Counting(Gate):
+    """A gate that counts who passes."""
+
+    passed = 0
+
+    async def aenter(self) -> Pass:
+        self.passed += 1
+        return await super().aenter()
+
+
+def test_runs_share_a_gate_that_has_its_own_rate(tmp_path: Path) -> None:
+    gate, samples = Counting(), 0
+    for name in ("a", "b"):
+        with Run.create(tmp_path / name, Hanoi(disks=3), model="sim:perfect", k=1) as run:
+            samples += run.solve(gate=gate)["samples"]
+    assert gate.passed == samples == 14
+    with (
+        Run.create(tmp_path / "c", Hanoi(disks=3), model="sim:perfect") as run,
+        pytest.raises(UsageError, match="leave rpm out"),
+    ):
+        run.solve(gate=gate, rpm=60)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
@@ -23,7 +24,7 @@ from maker_graph.tasks import Hanoi
 pytestmark = pytest.mark.xdist_group("served")  # one `langgraph dev`
 
 ROOT = Path(__file__).parents[1]
-SQLITE = {"path": "./graphs/checkpointer.py:create_checkpointer"}
+KEPT = {"path": "./graphs/checkpointer.py:create_checkpointer"}
 
 
 def project(folder: Path, **config: Any) -> Path:
@@ -259,15 +260,19 @@ def test_time_travel_and_a_fork(client: SyncLangGraphClient) -> None:
     assert forked["state"] != whole["state"]
 
 
-def test_a_run_survives_the_servers_restart_with_checkpoints_in_sqlite(tmp_path: Path) -> None:
-    folder = project(tmp_path, checkpointer=SQLITE)
+@pytest.mark.parametrize("where", ["file", pytest.param("postgres", marks=pytest.mark.service("postgres"))])
+def test_a_run_survives_the_servers_restart_with_checkpoints_that_are_kept(
+    where: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    kept = {"MAKER_GRAPH_CHECKPOINTS": str(request.getfixturevalue("database"))} if where == "postgres" else {}
+    folder = project(tmp_path, checkpointer=KEPT)
     settings: Any = {"disks": 6, "model": "sim:perfect,latency=0.01", "k": 2}
-    with langgraph_dev(folder) as client:
+    with langgraph_dev(folder, **kept) as client:
         thread = client.threads.create()["thread_id"]
         client.runs.create(thread, "hanoi", input={}, context=settings, durability="sync")
         while (client.threads.get_state(thread)["values"] or {}).get("step", 0) < 5:  # type: ignore[union-attr]
             time.sleep(0.05)
-    with langgraph_dev(folder, MAKER_GRAPH_MAX_CALLS="130", MAKER_GRAPH_MAX_COST="1") as client:
+    with langgraph_dev(folder, MAKER_GRAPH_MAX_CALLS="130", MAKER_GRAPH_MAX_COST="1", **kept) as client:
         client.threads.create(thread_id=thread, if_exists="do_nothing")
         events = list(client.runs.stream(thread, "hanoi", input=None, context=settings, stream_mode="values"))
         spent = error_of(client, "hanoi", None, settings)
@@ -277,13 +282,37 @@ def test_a_run_survives_the_servers_restart_with_checkpoints_in_sqlite(tmp_path:
     assert 5 <= steps[0] < 63, "it goes on where it was"
     result: Any = events[-1].data
     assert (result["step"], result["done"], result["totals"]["samples"]) == (63, True, 126)
+    if where == "postgres":
+        with psycopg.connect(kept["MAKER_GRAPH_CHECKPOINTS"]) as db:
+            assert db.execute("SELECT count(DISTINCT thread_id) FROM checkpoints").fetchone() == (2,)
+
+
+LOGGED = """
+from maker_graph import JournalLog, create_maker
+from maker_graph.tasks import Hanoi
+
+log = JournalLog(Hanoi(4), "tower", {place!r})
+graph = create_maker(Hanoi(4), model="sim:gpt-oss-20b", k=3, log=log).compile()
+"""
+
+
+@pytest.mark.service("postgres")
+def test_a_journal_behind_a_served_graph_blocks_nothing(tmp_path: Path, database: str) -> None:
+    places = {"folder": str(tmp_path / "runs"), "postgres": database}
+    folder = project(tmp_path, graphs={name: f"./graphs/{name}.py:graph" for name in places})
+    for name, place in places.items():
+        (folder / "graphs" / f"{name}.py").write_text(LOGGED.format(place=place))
+    with langgraph_dev(folder) as client:
+        for name in places:
+            assert solved(client, name)["step"] == 15
+            assert solved(client, name)["totals"] == solved(client, name)["totals"], "another thread finds the log at its end"
 
 
 def test_the_page_says_what_helps_and_what_langgraph_dev_is_not_for() -> None:
     page = (ROOT / "docs" / "serving.md").read_text()
     for words in ("LANGGRAPH_CLI_NO_ANALYTICS", "--n-jobs-per-worker", "not for runs of days"):
         assert words in page
-    assert json.dumps({"checkpointer": SQLITE}) in page, "the setting that the test above uses"
+    assert json.dumps({"checkpointer": KEPT}) in page, "the setting that the test above uses"
 
 
 PAGES = '''

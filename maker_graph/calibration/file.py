@@ -170,6 +170,10 @@ class Calibration:
             "its next call. Put the file back and calibrate again."
         )
 
+    def provide(self, _: Spent, wished: Reserved, _least: Reserved, /) -> Reserved:
+        """Return how much may be under way: what is wished."""
+        return wished
+
     def spend(self, spent: Spent, reserved: Reserved, _: Notes = NO_NOTES, /) -> None:
         """Add what was spent; when it returns, this and what may be under way are on disk."""
         self._keep(self._account._replace(spent=self._account.spent.plus(spent), reserved=reserved))

@@ -16,6 +16,7 @@ from maker_graph.cli import review  # noqa: F401
 from maker_graph.cli import watch  # noqa: F401
 from maker_graph.cli import label  # noqa: F401
 from maker_graph.cli import status  # noqa: F401
+from maker_graph.cli import fleet  # noqa: F401
 from maker_graph.cli import check_task  # noqa: F401
 from maker_graph.cli import calibrate  # noqa: F401
 from maker_graph.cli import plan  # noqa: F401

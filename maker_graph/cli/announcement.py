@@ -22,7 +22,7 @@ def announce(run: Run, *, quiet: bool) -> None:
     draws = console(err=True)
     steps = f"{total:,} steps" if total is not None else "steps until it is done"
     by = _rules(settings)
-    lead = f": {steps}, each decided by {by}. Run: {run.directory}"
+    lead = f": {steps}, each decided by {by}. Run: {run.home}"
     draws.print(shown((settings.task, "bold"), lead))
     if settings.simulated:
         profile = settings.info.profile()

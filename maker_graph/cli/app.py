@@ -20,6 +20,7 @@ from maker_graph.errors import (
     DamagedRun,
     LimitReached,
     MakerError,
+    OutOfReach,
     PartFailed,
     ProviderFailure,
     TakenOver,
@@ -35,6 +36,7 @@ EXIT_CODES: dict[type[MakerError], int] = {
     Undecided: 3,
     LimitReached: 4,
     ProviderFailure: 5,
+    OutOfReach: 5,
     PartFailed: 5,
     DamagedRun: 6,
     TakenOver: INTERRUPTED,
@@ -145,6 +147,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Solve long tasks by small voted steps (MAKER, arXiv 2511.09030).",
     epilog="Exit codes: 0 done, 1 contradicted by the task's rules, goal or truth (of verify also: not over), 2 wrong usage, "
-    "3 undecided step, or steps left open, 4 limit reached, 5 provider failure, 6 damaged run, 70 a crash, 130 interrupted. "
+    "3 undecided step, or steps left open, 4 limit reached, 5 provider failure, or journal out of reach, 6 damaged run, 70 a "
+    "crash, 130 interrupted. "
     "After 3, 4, 5, 70 and 130 the run can be resumed.",
 )

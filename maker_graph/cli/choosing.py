@@ -32,12 +32,12 @@ from maker_graph.core.emitting import emit_of
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
-from maker_graph.files import OwnFiles, is_there
-from maker_graph.journal.sqlite.database import Fsync
+from maker_graph.files import OwnFiles
 from maker_graph.models.names import info_of
 from maker_graph.models.pricing import FREE
 from maker_graph.models.prompts import as_pairs
 from maker_graph.run.cascades import rungs_of
+from maker_graph.run.home import Home
 from maker_graph.run.options import RunOptions
 from maker_graph.run.preflight import see_models, see_results
 from maker_graph.run.settings import new_settings
@@ -84,23 +84,23 @@ class ByLabels:
         self._asked = requests_of(loaded, self._sampling, self._rows)
         self.digest = digest_of(self._asked, PlanGoal(self._target))
 
-    def run(self, directory: Path, *, fsync: Fsync) -> Run:
+    def run(self, home: Home) -> Run:
         """Return the run, opened: the one that this very command has begun, or a new one, after what is measured first.
 
         Raises:
             UsageError: a run of something else is there, or a setting is wrong.
             MakerError: why it stopped while it measured; the same command goes on.
         """
-        if not is_there(directory / "settings.json"):
+        if not home.is_there():
             self._see_run()
-            chosen = self._chosen(directory.with_name(f"{directory.name}.labelled"))
+            chosen = self._chosen(home.folder.with_name(f"{home.name}.labelled"))
             kept = {**self._kept, **self._left(chosen.notes[NOTE])}
-            return Run.create(directory, self._loaded, cascade=chosen, fsync=fsync, warn=tell, **kept)
-        run = Run.open(directory, task=self._loaded, fsync=fsync)
+            return Run.create(home, self._loaded, cascade=chosen, warn=tell, **kept)
+        run = Run.at(home, task=self._loaded)
         if (note := run.note(NOTE)) is None or json.loads(note)["digest"] != self.digest:
             run.close()
             raise UsageError(
-                f"{directory} is a run of something else: give another name to --run, or go on with it by maker-graph resume."
+                f"{home} is a run of something else: give another name to --run, or go on with it by maker-graph resume."
             )
         return run
 

@@ -13,6 +13,7 @@ from maker_graph.cli.options import (
     AsJson,
     Check,
     Disks,
+    InJournal,
     OwnTask,
     RunName,
     Sets,
@@ -64,7 +65,10 @@ Again = Annotated[
 )
 def label_command(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="The run: its name under runs/, or its directory. Or name a --task.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Or name a --task."
+        ),
     ] = None,
     task: Annotated[
         str | None,
@@ -92,6 +96,7 @@ def label_command(
     again: Again = None,
     truth: Truth = False,
     check: Check = True,
+    journal: InJournal = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
@@ -107,13 +112,15 @@ def label_command(
         raise UsageError(f"--use is {', '.join(USES[:-1])} or {USES[-1]}, not {use!r}.")
     how = _how(random, labels, seed, again, who, truth=truth)
     if run is None:
+        if journal is not None:
+            raise UsageError("--journal says where a run is: name the run.")
         if task is None:
             raise UsageError("Name a run, or a task with --task.")
         found = label(task_named(task, disks, source, sets), how, use, check=check)
         return _labelled(found, as_json=as_json)
     if disks is not None or source is not None or sets:
         raise UsageError("A run has its options already: leave out --disks, --input and --set, or name only a --task.")
-    with opened_run(run, task=task, trust=trust or "mine") as opened:
+    with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
         _tell_long(opened)
         return _labelled(opened.label(how, use), as_json=as_json)
 
@@ -132,6 +139,7 @@ def audit_command(
     who: Who = None,
     seed: Seed = None,
     again: Again = None,
+    journal: InJournal = None,
     task: OwnTask = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -142,7 +150,7 @@ def audit_command(
     model.
     """
     how = _how(random, labels, seed, again, who, truth=truth)
-    with opened_run(run, task=task, trust=trust or "mine") as opened:
+    with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
         _tell_long(opened)
         found = opened.audit(confidence=confidence, **how._asdict())
     if not as_json:
@@ -155,7 +163,7 @@ def audit_command(
     if found.drawn < min(random, found.population):
         tell(f"{found.drawn:,} of {min(random, found.population):,} count so far. The same command goes on: {found.file}")
     plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}
-    return Ending(result={"run": opened.directory.name, **plain})
+    return Ending(result={"run": opened.home.name, **plain})
 
 
 def _tell_long(run: "Run") -> None:

@@ -202,7 +202,7 @@ def _files(files: Sized) -> str:
 def _ended_in_order() -> Iterator[None]:
     """Let SIGTERM end what is done meanwhile as Ctrl-C does: the processes of the tests end too."""
 
-    def stop(number: int, frame: object) -> None:  # noqa: ARG001  as signal calls it
+    def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,13 +12,28 @@ from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
 from maker_graph.files import is_there
 from maker_graph.journal.sqlite.database import Fsync
+from maker_graph.models.names import default_model
 from maker_graph.run.traces import Trace
 
 if TYPE_CHECKING:
+    from maker_graph.run.home import Home
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import LoadedTask
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="The run: its name under runs/, or its directory.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run: its name under runs/ or in the --journal, or its directory.")
+]
+
+
+InJournal = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="URL",
+        help="The database in which the run is, instead of a directory: postgresql://HOST/DATABASE. Default: what "
+        "MAKER_GRAPH_JOURNAL says.",
+    ),
+]
 
 
 TaskName = Annotated[
@@ -47,6 +62,97 @@ Sets = Annotated[
         metavar="NAME=VALUE",
         help="An option with which the task is made, read by its annotation: lists and objects are JSON. Give it for each.",
     ),
+]
+
+
+VotersModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
+        "and of 10 disks, which it can finish, else sim:gpt-oss-20b. For parts: choose=MODEL,verdict=MODEL.",
+    ),
+]
+
+
+Lead = Annotated[
+    str,
+    typer.Option(
+        metavar="N|auto",
+        help="The lead that decides; auto plans for --target, or is 3 for unknown models. For a task of parts also "
+        "choose=3,verdict=2.",
+    ),
+]
+
+
+Within = Annotated[
+    int | None,
+    typer.Option(
+        help="So many votes at most. A step that nobody can win within them is contested: it is left to a person, and no "
+        "model votes on it again. --within K decides only what is unanimous.",
+        min=1,
+    ),
+]
+
+
+CascadeFrom = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="In place of --model, --k, --within, --temperature: JSON with rungs, each a model and a rule. What one rung "
+        "does not decide goes to the next. maker-graph plan --labelled writes such a file.",
+    ),
+]
+
+
+CalibrationFrom = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        help="What is known of the model: what maker-graph calibrate wrote. For a task of parts NAME=FILE, given again for "
+        "each part.",
+    ),
+]
+
+
+MaxSamples = Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)]
+
+
+StuckAfter = Annotated[
+    int, typer.Option(help="A step is stuck after so many red flags in a row; then it climbs the ladder.", min=1)
+]
+
+
+RetryTemperature = Annotated[
+    str,
+    typer.Option(
+        "--retry-temperature",
+        "--hotter",
+        metavar="T|none",
+        help="Ladder, first rung: the temperature of a stuck step's next samples.",
+    ),
+]
+
+
+Rephrase = Annotated[
+    bool, typer.Option("--rephrase/--no-rephrase", help="Ladder, second rung: the task's prompt in other words.")
+]
+
+
+Escalate = Annotated[str | None, typer.Option(metavar="MODEL", help="Ladder, third rung: a stronger model. Default: none.")]
+
+
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        help="For samples that can be repeated. Default: 1 for models that ship or are simulated; to others none is sent."
+    ),
+]
+
+
+Variants = Annotated[
+    bool,
+    typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, such as other names of the pegs."),
 ]
 
 
@@ -108,7 +214,9 @@ OwnTask = Annotated[
 
 Trust = Annotated[
     bool,
-    typer.Option("--trust", help="Import the task by the name that stands in the run's directory: it is code that you know."),
+    typer.Option(
+        "--trust", help="Import the task by the name that the run's directory or journal says: it is code that you know."
+    ),
 ]
 
 
@@ -367,6 +475,40 @@ def parse_retry_temperature(text: str) -> float | None:
     return given[0] if isinstance(given, tuple) else given
 
 
+def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
+    """Return how steps are voted on, as `Run.create` takes it, by the options of a command as they were given.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    model, seed, max_tokens = given["model"], given["seed"], given["max_tokens"]
+    if model is None and given["cascade"] is None:
+        model = default_model(loaded.name, loaded.options.get("disks", 0))
+    plain = (
+        "within",
+        "cascade",
+        "max_samples",
+        "stuck_after",
+        "check",
+        "variants",
+        "structured",
+        "emit",
+        "rephrase",
+        "escalate",
+    )
+    return {
+        **{name: given[name] for name in plain},
+        "model": None if model is None else models_named(model),
+        "k": parse_k(given["k"]),
+        "calibration": calibrations_named(given["calibration"] or []),
+        "temperature": parse_temperature(given["temperature"]),
+        "max_tokens": "auto" if max_tokens is None else max_tokens,
+        "seed": "auto" if seed is None else seed,
+        "stop": [unescaped(each) for each in given["stop"] or []],
+        "retry_temperature": parse_retry_temperature(given["retry_temperature"]),
+    }
+
+
 def parse_on_doubt(text: str | None) -> Literal["again", "ask"] | None:
     """Return what becomes of an action in doubt; None if nothing was said."""
     if text in {"again", "ask"} or text is None:
@@ -407,8 +549,38 @@ def directory_of(name: str) -> Path:
     return path if os.sep in str(name) or is_there(path / "settings.json") else Path("runs") / path
 
 
+def journal_of(name: str, journal: str | None) -> str | None:
+    """Return the address of the database in which the run is that `name` says; None if it is in a directory.
+
+    What the environment says (MAKER_GRAPH_JOURNAL) holds for names, and not for paths.
+
+    Raises:
+        UsageError: a path is named together with an address.
+    """
+    if journal is not None and not journal:
+        raise UsageError("--journal is empty: give an address like postgresql://HOST/DATABASE, or leave it out.")
+    is_path = os.sep in name
+    if journal and is_path:
+        raise UsageError(f"{name} is a directory, and a run in a database has a name without {os.sep}: leave one of them out.")
+    return journal or (None if is_path else os.environ.get("MAKER_GRAPH_JOURNAL") or None)
+
+
+def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full", standing: bool = False) -> "Home":
+    """Return where the run is that `name` says; a `standing` one is opened often, and keeps its connection.
+
+    Raises:
+        UsageError: what is said does not go together, the address is none, or no run can have this name.
+    """
+    from maker_graph.runs import home_named
+
+    address = journal_of(name, journal)
+    path = directory_of(name)
+    return home_named((path.absolute() if standing else path) if address is None else name, address, fsync, standing=standing)
+
+
 def opened_run(
     name: str,
+    journal: str | None = None,
     *,
     task: str | None = None,
     trust: bool | Literal["mine"] = False,
@@ -417,16 +589,19 @@ def opened_run(
 ) -> "Run":
     """Return the run that `name` says, opened.
 
-    A task that does not ship is code, and whoever made the directory has chosen its name. It is imported only if the user names
-    it (`task`) or trusts the directory; see `Run.open`.
+    A task that does not ship is code, and whoever made the run has chosen its name. It is imported only if the user names it
+    (`task`) or trusts the directory or the journal; see `Run.open`.
     """
-    from maker_graph.run.directory import kept_in, settings_of
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import load_task
 
-    directory = directory_of(name)
-    settings = None if task is None else settings_of(directory)
+    home = home_of(name, journal, fsync=fsync)
     named = None
-    if task is not None and settings is not None:
-        named = load_task(task, settings.options, settings.began, kept_in(directory), settings.slice)
-    return Run.open(directory, task=named, trust=trust, fsync=fsync, accept_loss=accept_loss)
+    try:
+        if task is not None:
+            settings = home.settings()
+            named = load_task(task, settings.options, settings.began, home.kept(), settings.slice)
+    except BaseException:
+        home.close()
+        raise
+    return Run.at(home, task=named, trust=trust, accept_loss=accept_loss)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run
+from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run
 from maker_graph.cli.output import facts, say, show, tell
 from maker_graph.extras import need_plan_extra
 
@@ -25,13 +25,13 @@ DOUBTFUL = 1e-6
     epilog="Examples:\n\n  maker-graph certify hanoi-20260101-120000-000000\n\n"
     "  maker-graph certify hanoi-20260101-120000-000000 --json",
 )
-def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
+def certify_command(run: RunName, journal: InJournal = None, as_json: AsJson = False) -> Ending:
     """Say from the votes of a run alone, without any truth, how likely it is that no step is wrong."""
     need_plan_extra("certify")
     from maker_graph.report.certificate import UNSEEN
     from maker_graph.report.certificate import as_json as plain
 
-    with opened_run(run) as opened:
+    with opened_run(run, journal) as opened:
         certificate = opened.certify()
     if not as_json:
         show(facts(_certificate_rows(certificate)))
@@ -49,20 +49,24 @@ def certify_command(run: RunName, as_json: AsJson = False) -> Ending:
 @app.command(
     "report", epilog="Examples:\n\n  maker-graph report hanoi-20260101-120000-000000\n\n  maker-graph report votes.jsonl"
 )
-def report_command(run: RunName, task: OwnTask = None, trust: Trust = False, force: Force = False) -> None:
+def report_command(
+    run: RunName, journal: InJournal = None, task: OwnTask = None, trust: Trust = False, force: Force = False
+) -> None:
     """Write a page about a run, report.html in its directory, which needs no network, and its pictures as PNGs.
+
+    Of a run in a database they are written to runs/NAME on this machine.
 
     Of the journal of an agent (VotingMiddleware(journal=FILE)) a page is written beside it: FILE.html.
     """
     from maker_graph.run.directory import LONG
 
-    if Path(run).is_file():
+    if journal is None and Path(run).is_file():
         from maker_graph.report.agents import write_page
 
         say(str(write_page(Path(run), force=force)))
         return
     need_plan_extra("report")
-    with opened_run(run, task=task, trust=trust) as opened:
+    with opened_run(run, journal, task=task, trust=trust) as opened:
         if opened.step >= LONG:
             tell(f"Reading {opened.step:,} steps.")
         page, *pictures = opened.report(force=force)

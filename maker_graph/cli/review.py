@@ -8,13 +8,14 @@ import typer
 
 from maker_graph.cli.app import EXIT_CODES, Ending, app, code_of
 from maker_graph.cli.asking import question_lines, read_anything, typed_line
-from maker_graph.cli.options import AsJson, Force, OwnTask, RunName, Trust, opened_run, unescaped
+from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run, unescaped
 from maker_graph.cli.output import say, tell
 from maker_graph.core.characters import visible
 from maker_graph.errors import MakerError, Undecided
 
 if TYPE_CHECKING:
-    from maker_graph.run.review import OpenItem, Reply
+    from maker_graph.run.left_answers import Reply
+    from maker_graph.run.review import OpenItem
     from maker_graph.runs import Run
 
 
@@ -31,6 +32,7 @@ def review_command(
         Path | None,
         typer.Option(metavar="FILE", help="Write them to FILE, to be filled in: JSON Lines, or CSV if the name ends so."),
     ] = None,
+    journal: InJournal = None,
     task: OwnTask = None,
     trust: Trust = False,
     force: Force = False,
@@ -41,7 +43,7 @@ def review_command(
     Each answer is read and checked like a model's reply, and stored at once. A run that is still at work stops when the first
     answer is stored, as by a resume elsewhere.
     """
-    with opened_run(run, task=task, trust=trust or "mine") as opened:
+    with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
         _ = opened.task
         if export is not None:
             _export(opened, export, force=force)
@@ -50,7 +52,7 @@ def review_command(
         elif (unwritten := _ask(opened)) is not None:
             return Ending(code_of(unwritten), str(unwritten))
         left = opened.open_count()
-        result = {"run": opened.directory.name, "open": left}
+        result = {"run": opened.home.name, "open": left}
         if as_json:
             result["items"] = [_plain(item) for item in opened.open_items()]
         if left and not as_json:
@@ -65,7 +67,7 @@ def _export(run: "Run", path: Path, *, force: bool) -> None:
     own = OwnFiles()
     own.see(path, force=force)
     own.write({path: exported(run.open_items(), as_csv=path.suffix.lower() == ".csv").encode()})
-    tell(f"{path}: fill in the answers, then: maker-graph resume {run.directory} --answers {path}")
+    tell(f"{path}: fill in the answers, then: maker-graph resume {run.home.command} --answers {path}")
 
 
 def _list(run: "Run", *, as_json: bool) -> None:
@@ -120,7 +122,7 @@ def _answered(run: "Run", item: "OpenItem") -> bool | None:
 
 def _meant(typed: str, item: "OpenItem") -> "Iterator[Reply]":
     """Yield what a person may have meant: a candidate by its number, a reply, or a candidate if it is no reply."""
-    from maker_graph.run.review import Candidate
+    from maker_graph.run.left_answers import Candidate
 
     number = typed.removeprefix("#")
     place = int(number) if number.isascii() and number.isdigit() and len(number) <= len(str(len(item.ballot))) else 0

@@ -12,17 +12,23 @@ from maker_graph.cli.options import (
     Apply,
     AsJson,
     Batch,
+    CalibrationFrom,
+    CascadeFrom,
     Check,
     Concurrency,
     Disks,
     DraftModel,
     EmitBy,
+    Escalate,
     Force,
     FsyncOption,
+    InJournal,
+    Lead,
     LookaheadOption,
     MaxCalls,
     MaxCost,
     MaxMinutes,
+    MaxSamples,
     MaxSteps,
     MaxTokens,
     OnDoubtOption,
@@ -33,12 +39,16 @@ from maker_graph.cli.options import (
     ProvenanceOption,
     Quiet,
     RecordTo,
+    Rephrase,
+    RetryTemperature,
     Rpm,
     RunName,
+    Seed,
     Sets,
     Source,
     StopAt,
     Structured,
+    StuckAfter,
     TaskName,
     TemperatureOption,
     TestCommand,
@@ -46,19 +56,18 @@ from maker_graph.cli.options import (
     Timeout,
     TraceOption,
     Trust,
+    Variants,
+    VotersModel,
     Wait,
+    Within,
     Yes,
-    calibrations_named,
-    directory_of,
-    models_named,
+    home_of,
     opened_run,
-    parse_k,
     parse_lookahead,
     parse_on_doubt,
-    parse_retry_temperature,
-    parse_temperature,
     task_named,
     unescaped,
+    voted_of,
 )
 from maker_graph.cli.output import tell
 from maker_graph.cli.recording import recording
@@ -66,7 +75,7 @@ from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
 from maker_graph.errors import UsageError
-from maker_graph.models.names import PATIENCE, default_model
+from maker_graph.models.names import PATIENCE
 from maker_graph.statistics.forecast import TARGET
 
 if TYPE_CHECKING:
@@ -84,6 +93,7 @@ if TYPE_CHECKING:
     "  maker-graph run mypackage.tasks:Sorting --set words=words.txt --set limit=9 --model openai:gpt-4.1-mini --run sorting-1",
 )
 def run_command(
+    ctx: typer.Context,
     task: TaskName,
     disks: Disks = None,
     source: Source = None,
@@ -96,38 +106,10 @@ def run_command(
         ),
     ] = None,
     provenance: ProvenanceOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
-            "and of 10 disks, which it can finish, else sim:gpt-oss-20b. For parts: choose=MODEL,verdict=MODEL.",
-        ),
-    ] = None,
-    k: Annotated[
-        str,
-        typer.Option(
-            metavar="N|auto",
-            help="The lead that decides; auto plans for --target, or is 3 for unknown models. For a task of parts also "
-            "choose=3,verdict=2.",
-        ),
-    ] = "auto",
-    within: Annotated[
-        int | None,
-        typer.Option(
-            help="So many votes at most. A step that nobody can win within them is contested: it is left to a person, and no "
-            "model votes on it again. --within K decides only what is unanimous.",
-            min=1,
-        ),
-    ] = None,
-    cascade: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="In place of --model, --k, --within, --temperature: JSON with rungs, each a model and a rule. What one rung "
-            "does not decide goes to the next. maker-graph plan --labelled writes such a file.",
-        ),
-    ] = None,
+    model: VotersModel = None,
+    k: Lead = "auto",
+    within: Within = None,
+    cascade: CascadeFrom = None,
     target: Annotated[
         float | None,
         typer.Option(
@@ -136,49 +118,24 @@ def run_command(
             show_default="0.99; 0.95 with --labelled",
         ),
     ] = None,
-    calibration: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="What is known of the model: what maker-graph calibrate wrote. For a task of parts NAME=FILE, given again for "
-            "each part.",
-        ),
-    ] = None,
+    calibration: CalibrationFrom = None,
     temperature: TemperatureOption = "auto",
     max_tokens: MaxTokens = None,
-    max_samples: Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)] = MAX_SAMPLES,
-    stuck_after: Annotated[
-        int, typer.Option(help="A step is stuck after so many red flags in a row; then it climbs the ladder.", min=1)
-    ] = STUCK_AFTER,
-    retry_temperature: Annotated[
-        str,
-        typer.Option(
-            "--retry-temperature",
-            "--hotter",
-            metavar="T|none",
-            help="Ladder, first rung: the temperature of a stuck step's next samples.",
-        ),
-    ] = "1.0",
-    rephrase: Annotated[
-        bool, typer.Option("--rephrase/--no-rephrase", help="Ladder, second rung: the task's prompt in other words.")
-    ] = True,
-    escalate: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Ladder, third rung: a stronger model. Default: none.")
-    ] = None,
+    max_samples: MaxSamples = MAX_SAMPLES,
+    stuck_after: StuckAfter = STUCK_AFTER,
+    retry_temperature: RetryTemperature = "1.0",
+    rephrase: Rephrase = True,
+    escalate: Escalate = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
     max_steps: MaxSteps = None,
     price: OwnPrice = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            help="For samples that can be repeated. Default: 1 for models that ship or are simulated; to others none is sent."
-        ),
-    ] = None,
+    seed: Seed = None,
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
     ] = None,
+    journal: InJournal = None,
     lookahead: LookaheadOption = None,
     draft_model: DraftModel = None,
     on_doubt: OnDoubtOption = None,
@@ -206,12 +163,7 @@ def run_command(
             "say what its answers are worth. The limits are of all of it.",
         ),
     ] = None,
-    variants: Annotated[
-        bool,
-        typer.Option(
-            "--variants", help="Ask each sample one of the task's equivalent questions, such as other names of the pegs."
-        ),
-    ] = False,
+    variants: Variants = False,
     stop: StopAt = None,
     structured: Structured = False,
     emit: EmitBy = None,
@@ -248,29 +200,8 @@ def run_command(
     if test is not None and out is not None and isinstance(loaded.task, Items):
         see_out(loaded.task, out.absolute(), OwnFiles(), force=force)  # before the tests, which may take long
     ending = finishing(loaded.task, test=test, seconds=test_seconds, apply=apply, yes=yes)
-    if model is None and cascade is None:
-        model = default_model(task, loaded.options.get("disks", 0))
     named = re.sub(r"[^A-Za-z0-9]+", "-", task.rpartition(":")[2]).strip("-")[:40] or "run"
-    voted = {
-        "model": None if model is None else models_named(model),
-        "k": parse_k(k),
-        "within": within,
-        "cascade": cascade,
-        "calibration": calibrations_named(calibration or []),
-        "temperature": parse_temperature(temperature),
-        "max_tokens": "auto" if max_tokens is None else max_tokens,
-        "max_samples": max_samples,
-        "stuck_after": stuck_after,
-        "seed": "auto" if seed is None else seed,
-        "check": check,
-        "variants": variants,
-        "stop": [unescaped(each) for each in stop or []],
-        "structured": structured,
-        "emit": emit,
-        "retry_temperature": parse_retry_temperature(retry_temperature),
-        "rephrase": rephrase,
-        "escalate": escalate,
-    }
+    voted = voted_of(ctx.params | {"variants": variants}, loaded)
     kept = {
         "max_cost": max_cost,
         "max_calls": max_calls,
@@ -296,13 +227,13 @@ def run_command(
     )
     with recording(record) as file:
         if labelled is None:
-            path = directory_of(run or f"{named}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}")
-            created = Run.create(path, loaded, target=target or TARGET, fsync=fsync, warn=tell, **voted, **kept)  # type: ignore[arg-type]  # each as its option says
+            home = home_of(run or f"{named}-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}", journal, fsync=fsync)
+            created = Run.create(home, loaded, target=target or TARGET, warn=tell, **voted, **kept)  # type: ignore[arg-type]  # each as its option says
         else:
             from maker_graph.cli.choosing import ByLabels
 
             by_labels = ByLabels(loaded, voted, kept, how, target, quiet=quiet or as_json)
-            created = by_labels.run(directory_of(run or f"{named}-{by_labels.digest[:12]}"), fsync=fsync)
+            created = by_labels.run(home_of(run or f"{named}-{by_labels.digest[:12]}", journal, fsync=fsync))
             how = by_labels.how(created)
         with created:
             if ending is not None and ending.suite is not None:
@@ -319,6 +250,7 @@ def run_command(
 )
 def resume_command(
     run: RunName,
+    journal: InJournal = None,
     answer: Annotated[
         str | None, typer.Option(metavar="REPLY", help="A person's reply to the step that is stuck, as a model would give it.")
     ] = None,
@@ -380,7 +312,7 @@ def resume_command(
 
     if answer is not None and answers is not None:
         raise UsageError("--answer is for a stuck step, --answers for open items: give one of them.")
-    opening = opened_run(run, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
+    opening = opened_run(run, journal, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
         ending = finishing(opened.task, test=test, seconds=test_seconds, apply=apply, yes=yes, run=opened)
         if answers is not None:

@@ -64,7 +64,7 @@ def go_on(
     if unwritten is not None:
         return Ending(code_of(unwritten), str(unwritten), result)
     if summary["verdict"] == "open" and guarded(run.task).given is not None:
-        text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.directory}"
+        text = f"{run.open_count():,} of {run.step:,} items are left open for a person: maker-graph review {run.home.command}"
         tell(text)
         return replace(ending_of(summary), reason=text, result=result)
     if left and (ended := ending_of(summary)).code == 0:
@@ -79,7 +79,7 @@ def written_of(run: Run) -> tuple[int, MakerError | None]:
     try:
         return run.write_results(), None
     except (UsageError, LimitReached) as error:
-        tell(f"Error: {error} All answers are kept: maker-graph resume {run.directory} --out FILE writes them.")
+        tell(f"Error: {error} All answers are kept: maker-graph resume {run.home.command} --out FILE writes them.")
         return 0, error
 
 
@@ -115,7 +115,7 @@ def _more(stopped: MakerError | None) -> str:
 
 
 def _todo(run: Run, stopped: MakerError | None) -> str:
-    return "" if isinstance(stopped, TakenOver) else f" Go on with: maker-graph resume {run.directory}"
+    return "" if isinstance(stopped, TakenOver) else f" Go on with: maker-graph resume {run.home.command}"
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from rich.progress import Progress
 from rich.text import Text
@@ -26,11 +27,19 @@ STYLES: Mapping[Verdict | None, str] = {"proved": "green", "right": "green", "co
 
 def summarized(run: Run, *, quiet: bool) -> Summary:
     """Return the run in figures; of a long run, show how far its journal has been replayed."""
-    if quiet or run.step < LONG or not sys.stderr.isatty():
-        return run.verify()
+    with replaying(run.step, quiet=quiet or run.step < LONG) as progress:
+        return run.verify(progress)
+
+
+@contextmanager
+def replaying(steps: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show how far so many steps have been replayed, which is told to what is yielded."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
     with Progress(console=console(err=True), transient=True) as bar:
-        shown = bar.add_task("replaying the journal", total=run.step)
-        return run.verify(lambda step: bar.update(shown, completed=step))
+        shown = bar.add_task("replaying the journal", total=steps)
+        yield lambda step: bar.update(shown, completed=step)
 
 
 def ending_of(result: Summary) -> Ending:

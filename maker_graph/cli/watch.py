@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maker_graph.cli.app import app
-from maker_graph.cli.options import OwnTask, Trust, directory_of
+from maker_graph.cli.options import InJournal, OwnTask, Trust, home_of, journal_of
 from maker_graph.cli.output import say, tell
 from maker_graph.errors import UsageError
+
+if TYPE_CHECKING:
+    from maker_graph.watch.finding import Finder
 
 NICE = 10
 """How far the page stands back where the runs need the processors themselves."""
@@ -19,11 +22,13 @@ NICE = 10
 @app.command(
     "watch",
     epilog="Examples:\n\n  maker-graph watch\n\n  maker-graph watch hanoi-20260101-120000-000000\n\n"
-    "  maker-graph watch mine --task mypackage.tasks:Sorting",
+    "  maker-graph watch mine --task mypackage.tasks:Sorting\n\n"
+    "  maker-graph watch --journal postgresql://db.example/runs",
 )
 def watch_command(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", help="The runs: names under runs/, or directories. Default: all.")
+        list[str] | None,
+        typer.Argument(metavar="RUN", help="The runs: names under runs/ or in --journal, or directories. Default: all."),
     ] = None,
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8765,
     host: Annotated[
@@ -32,6 +37,7 @@ def watch_command(
             help="The address to listen on. Another than 127.0.0.1 lets other machines in: what is sent is not encrypted."
         ),
     ] = "127.0.0.1",
+    journal: InJournal = None,
     task: OwnTask = None,
     trust: Trust = False,
 ) -> None:
@@ -56,7 +62,7 @@ def watch_command(
         raise UsageError("--task is the task of one run: name that run.")
     token = secrets.token_urlsafe(24)
     desk = Desk(Trusted(task, directories=trust))
-    hub = Hub(_finder(runs or []))
+    hub = Hub(_finder(runs or [], journal))
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -78,34 +84,23 @@ def watch_command(
     uvicorn.Server(config).run(sockets=[listener])
 
 
-class _Finder:
-    """The directories of the runs that are watched."""
-
-    def __init__(self, named: Sequence[Path]) -> None:
-        self._named = named
-
-    def __call__(self) -> Sequence[Path]:
-        """Return those that were named, else those in runs/, the last changed ones first."""
-        if self._named:
-            return self._named
-        found = []
-        for path in Path("runs").glob("*/settings.json"):
-            try:
-                found.append((path.with_name("journal.db").stat().st_mtime, path.parent.absolute()))
-            except OSError:
-                continue
-        return [directory for _, directory in sorted(found, reverse=True)]
-
-
-def _finder(names: Sequence[str]) -> _Finder:
-    """Return what finds the runs of these names.
+def _finder(names: Sequence[str], journal: str | None) -> "Finder":
+    """Return what finds the runs of these names, or all of them.
 
     Raises:
         UsageError: one of them is no run.
+        OutOfReach: the database cannot be reached.
     """
-    from maker_graph.run.directory import settings_of
+    from maker_graph.watch.finding import InJournal, in_folder, named
 
-    directories = [directory_of(name).absolute() for name in dict.fromkeys(names)]
-    for directory in directories:
-        settings_of(directory)
-    return _Finder(directories)
+    address = journal_of("", journal)
+    if not names:
+        if address is None:
+            return in_folder(Path("runs"))
+        all_ = InJournal(address)
+        all_.connection.see_tables()
+        return all_
+    homes = [home_of(name, journal, standing=True) for name in dict.fromkeys(names)]
+    for home in homes:
+        home.settings()
+    return named(homes)

@@ -88,6 +88,24 @@ class Log(Protocol):
         ...
 
 
+@runtime_checkable
+class AsyncLog(Protocol):
+    """A log that may take long: under `ainvoke` the graph does other things meanwhile."""
+
+    async def aappend(self, steps: Sequence[Committed], /) -> None:
+        """Do as `Log.append`; who is cancelled meanwhile finds the steps stored, or learns why they are not."""
+        ...
+
+
+def further(log: Log | None, step: int) -> MakerOutput | None:
+    """Return where `log` ends if that is beyond `step`; None if it is not, or if there is no log.
+
+    A process that was killed leaves a checkpoint behind its log. Who resumes from that checkpoint goes on where the log ends.
+    """
+    at = None if log is None else log.position()
+    return at if at is not None and at["step"] > step else None
+
+
 class Begun(NamedTuple):
     """An action on the world that was begun before: by a process that was stopped before it could commit what came of it.
 

@@ -1,7 +1,7 @@
 """What requests used up, as it is counted for a run, a budget and a report, and the account that a run keeps of it."""
 
 from collections.abc import Sequence
-from operator import add
+from operator import add, sub
 from typing import Any, NamedTuple
 
 
@@ -53,6 +53,10 @@ class Reserved(NamedTuple):
         """Return the sum of both."""
         return Reserved._make(map(add, self, other))
 
+    def minus(self, other: "Reserved") -> "Reserved":
+        """Return the difference of both; it may be negative."""
+        return Reserved._make(map(sub, self, other))
+
 
 NOTHING = Spent()
 NONE = Reserved()
@@ -66,7 +70,7 @@ class Account(NamedTuple):
         spent: what was used up.
         reserved: for calls that the owner may be making.
         unsettled: what was reserved by owners that were killed or taken over: it may have been billed, nobody can tell. What an
-            owner that was taken over books later counts once more.
+            owner that was taken over books later counts once more; in a journal in Postgres it is taken from here.
         serial: how often the journal was written, so that an older copy of it shows; 0 in a journal of maker_graph 0.1.0.
         amended: how many open steps were answered later, so that a tail of these answers cut off shows.
     """

@@ -22,8 +22,8 @@ from maker_graph.errors import UnusableRun
 from maker_graph.files import OwnFiles
 from maker_graph.journal.joined import Join, JoinedJournal, Opened
 from maker_graph.journal.protocol import Journal
-from maker_graph.run import directory as directories
-from maker_graph.run.directory import Summary
+from maker_graph.run import home as homes
+from maker_graph.run.directory import Directory, Summary
 from maker_graph.run.options import RunOptions, kept_options
 from maker_graph.run.own_files import own_files
 from maker_graph.run.preflight import see_results
@@ -103,7 +103,7 @@ class Whole:
         )
         self.task = loaded.task
         journal = cast("Journal", self.journal)  # it is only read, but for notes, and these it keeps
-        self._opened = directories.Run(directory, settings, journal, loaded)
+        self._opened = homes.Run(Directory(directory), settings, journal, loaded)
         self.run = Run(self._opened, ExitStack())
 
     def see_finished(self) -> None:

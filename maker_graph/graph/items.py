@@ -24,9 +24,10 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, unasked, vote_of
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.guarding import Guarded
-from maker_graph.core.machine import Committed, Log, Machine, MakerOutput
+from maker_graph.core.machine import Committed, Log, Machine, MakerOutput, further
 from maker_graph.errors import ProviderFailure
 from maker_graph.graph.asked import MicrostepGraph
+from maker_graph.graph.committing import commit_node
 from maker_graph.graph.microstep import OnUndecided
 from maker_graph.graph.people import ask_person
 from maker_graph.graph.runnables import Node
@@ -241,24 +242,29 @@ async def _waited(signal: asyncio.Event, seconds: float | None) -> None:
 def _commit(machine: Machine, log: Log | None) -> Node:
     """Return the node that applies the decisions in order."""
 
-    def commit(values: ItemsState) -> dict[str, Any]:
+    def steps_of(values: ItemsState) -> list[Committed]:
         at: MakerOutput = values
         steps = []
         for each in values["decisions"]:
             decision = cast("Decision", each)
             steps.append(Committed(decision, at, machine.advance(at, decision)))
             at = steps[-1].after
-        if log is not None:
-            log.append(steps)
-        return {**at, "decisions": []}
+        return steps
 
-    return Node(commit)
+    return commit_node(log, steps_of, {"decisions": []})
 
 
-def _escalate(task: Guarded, *, check: bool) -> Node:
+def segment_ends(values: Mapping[str, Any]) -> bool:
+    """Say whether an invocation has done all its steps."""
+    return values["until"] is not None and values["step"] >= values["until"]
+
+
+def _escalate(task: Guarded, log: Log | None, *, check: bool) -> Node:
     """Return the node that asks a person about the item at the front."""
 
     def escalate(values: ItemsState) -> dict[str, Any]:
+        if further(log, values["step"]) is not None:
+            return {"decisions": []}
         undecided = cast("Decision", values["decisions"][0])
         answer = ask_person(undecided, task.prompt(values["state"]), reading_of(task, values["state"], check=check))
         get_stream_writer()({"decision": answer})
@@ -271,10 +277,10 @@ def with_items(graph: Graph, items: Node, machine: Machine, log: Log | None, at_
     """Return `graph`, which has the node `start`, with all other nodes of independent items."""
 
     def decided_or_stuck(values: ItemsState) -> str:
-        return "commit" if values["decisions"][0]["status"] == "decided" else "escalate"
+        return "escalate" if values["decisions"] and values["decisions"][0]["status"] != "decided" else "commit"
 
     def next_items_or_end(values: ItemsState) -> str:
-        return END if values["done"] or values["step"] == values["until"] or values["full"] else "items"
+        return END if values["done"] or segment_ends(values) or values["full"] else "items"
 
     graph.add_node("items", items)
     graph.add_node("commit", _commit(machine, log))
@@ -283,6 +289,6 @@ def with_items(graph: Graph, items: Node, machine: Machine, log: Log | None, at_
         graph.add_conditional_edges(each, Node(next_items_or_end), ["items", END])
     if at_the_end != "interrupt":
         return graph.add_edge("items", "commit")
-    graph.add_node("escalate", _escalate(machine.task, check=check))
+    graph.add_node("escalate", _escalate(machine.task, log, check=check))
     graph.add_conditional_edges("items", Node(decided_or_stuck), ["commit", "escalate"])
     return graph.add_edge("escalate", "commit")

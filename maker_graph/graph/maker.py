@@ -9,7 +9,8 @@ A task of several parts has a node for each in the place of `microstep`, by the 
 (`given.py`) leads to `commit` alone. Independent items go through a graph of another shape (`items.py`).
 
 The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
-totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened.
+totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened. So a process that is
+killed may leave checkpoints that are older than its log. A resumed run goes on where the log ends (`further`).
 
 A step whose vote ends undecided climbs the ladder (`ladder.py`). With `lookahead` many microsteps are in flight on
 drafted states (`lookahead.py`), and `commit` takes all that are decided at the front, in order.
@@ -31,16 +32,17 @@ from maker_graph.core.decision import Decision, Vote, after_trying, rung_of, vot
 from maker_graph.core.decision import undecided as error_of
 from maker_graph.core.emitting import Emit, emit_of
 from maker_graph.core.guarding import AnyTask, Given, Guarded, draftable, guarded, see_task
-from maker_graph.core.machine import Climb, ClimbLog, Committed, Log, Machine, MakerOutput
+from maker_graph.core.machine import Climb, ClimbLog, Committed, Log, Machine, MakerOutput, further
 from maker_graph.core.red_flags import RedFlag
 from maker_graph.core.rules import StoppingRule
 from maker_graph.core.task import Checks, Predicts, Skippable, Verifies
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER, Auto, K, Temperature, Voting
 from maker_graph.errors import LimitReached, UsageError
 from maker_graph.graph.cascade import Rung
+from maker_graph.graph.committing import commit_node
 from maker_graph.graph.drafter import LONGEST_DRAFT, TOKENS_PER_ANSWER, Drafter
 from maker_graph.graph.given import OnDoubt, acts_unlogged, given_node, see_durable
-from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, with_items
+from maker_graph.graph.items import ItemsState, SlotsOf, items_at_once, segment_ends, with_items
 from maker_graph.graph.ladder import Ladder, Models
 from maker_graph.graph.lookahead import microsteps_ahead
 from maker_graph.graph.microstep import OnUndecided
@@ -60,6 +62,10 @@ from maker_graph.models.sampler import Sampler
 
 MOST_STEPS = 10_000_000
 """The limit on steps if neither the task nor the caller sets one. A task that reaches it may be going round in circles."""
+
+
+NO_MORE_RUNGS = 1_000_000
+"""The rung of a step that no rung decided, and about which a person is asked again. No rung comes after it."""
 
 
 class MakerInput(TypedDict):
@@ -249,7 +255,7 @@ def build_maker(
 
     made = partial(_Maker, trusting=trust_checkpoints, context_schema=context_schema)
     supersteps = 3 * (segment.steps or most) * max((len(each.rungs) for each in parts.values()), default=1) + 2
-    see_limit = partial(_see_limit, most)
+    see = partial(_see, most, log)
     if machine.task.given is not None:
         graph = made(supersteps, ItemsState, window=partial(Slots, machine.task, checked=voting.check, log=log))
         graph.add_node("start", _start(machine, log, segment, decisions=[], full=False))
@@ -260,7 +266,7 @@ def build_maker(
             first=asked.first_round,
             each=voters.samples,
         )
-        items = items_at_once(voters, config_of, slots, at_the_end).after(see_limit)
+        items = items_at_once(voters, config_of, slots, at_the_end).after(see)
         return with_items(graph, items, machine, log, at_the_end, check=voting.check)
     nodes: dict[str, Node] = {name: _microstep(voters, config_of) for name, voters in parts.items()}
     checked = voting.check and isinstance(machine.task, Checks | Verifies)
@@ -280,9 +286,9 @@ def build_maker(
     names = list(machine.task.parts)
     for name, part in machine.task.parts.items():
         if isinstance(part, Given):
-            graph.add_node(name, given_node(part, machine.task.title, log, on_doubt).after(see_limit)).add_edge(name, "commit")
+            graph.add_node(name, given_node(part, machine.task.title, log, on_doubt).after(see)).add_edge(name, "commit")
         else:
-            graph.add_node(name, nodes[name].after(see_limit))
+            graph.add_node(name, nodes[name].after(see))
             graph.add_conditional_edges(name, Node(decided_or_stuck), ["commit", "escalate"])
     if parts:
         graph.add_node("escalate", _escalate(machine.task, parts, at_the_end, log, check=voting.check))
@@ -317,17 +323,20 @@ def _ahead(
     return {name: ahead_of(node) for name, node in nodes.items()}
 
 
-def _see_limit(most: int, values: MakerState) -> None:
-    """See that the step at hand may be taken.
+def _see(most: int, log: Log | None, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """See that the step at hand may be taken; return an empty decision if the step is in the log already.
 
     Raises:
         LimitReached: the limit on steps is reached.
     """
+    if further(log, values["step"]) is not None:
+        return {"decisions": []} if "decisions" in values else {"decision": {}}
     if values["step"] >= most:
         raise LimitReached(
             f"The limit of {most:,} steps is reached, and the task is not done. Go on with a higher limit (--max-steps, in "
             "Python max_steps), unless the task goes round in circles."
         )
+    return None
 
 
 def _microstep(voters: Voters, config_of: Callable[[int], RunnableConfig]) -> Node:
@@ -374,7 +383,7 @@ def _climbed(log: Log | None, step: int) -> dict[str, Any]:
     if climb is None:
         return {}
     if climb.question is not None:
-        return {"rung": rung_of(climb.question["by"]), "tried": list(climb.tried), "decision": dict(climb.question)}
+        return {"rung": NO_MORE_RUNGS, "tried": list(climb.tried), "decision": dict(climb.question)}
     return {"rung": 1 + rung_of(climb.tried[-1]["by"]), "tried": list(climb.tried)}
 
 
@@ -386,6 +395,8 @@ def _escalate(task: Guarded, parts: Mapping[str, Voters], at_the_end: OnUndecide
             log.keep_climbs({values["step"] + 1: climb})
 
     def escalate(values: MakerState) -> dict[str, Any]:
+        if further(log, values["step"]) is not None:
+            return {"rung": None}
         undecided, part = cast("Decision", values["decision"]), task.voted(values["state"])
         voters = parts[part.name]
         rung = voters.after(values["rung"] or 0, undecided)
@@ -417,18 +428,16 @@ def _commit(machine: Machine, log: Log | None, *, checked: bool, varied: bool) -
             decision = {**decision, "part": machine.task.at(at["state"]).name}
         return Committed(decision, at, machine.advance(at, decision))
 
-    def commit(values: MakerState) -> dict[str, Any]:
+    def steps_of(values: MakerState) -> list[Committed]:
         steps = [step(values, after_trying(values["tried"], cast("Decision", values["decision"])))]
         for later in values["ahead"]:
             at = steps[-1].after
             if at["done"] or not asks_the_same(machine.task, later["state"], at["state"], checked=checked, varied=varied):
                 break
             steps.append(step(at, cast("Decision", later["decision"])))
-        if log is not None:
-            log.append(steps)
-        return {**steps[-1].after, "rung": 0, "tried": [], "ahead": [], "decision": {}}
+        return steps
 
-    return Node(commit)
+    return commit_node(log, steps_of, {"rung": 0, "tried": [], "ahead": [], "decision": {}})
 
 
 def _drafter(task: Guarded, ahead: "Ahead", model: Models, seed: int | None, calls: Calls | None) -> Drafter:
@@ -471,7 +480,7 @@ def _checked(task: object, segment: Segment, on_undecided: OnUndecided | None) -
 
 def decided_or_stuck(values: MakerState) -> str:
     """Return where a vote leads."""
-    return "commit" if values["decision"]["status"] == "decided" else "escalate"
+    return "commit" if values["decision"].get("status", "decided") == "decided" else "escalate"
 
 
 def _next_rung_or_commit(task: Guarded) -> Node:
@@ -491,7 +500,7 @@ def _next_part_or_end(task: Guarded) -> Node:
             return "escalate"
         drawn = values["totals"]["samples"] + values["dropped"]
         full = values["until_samples"] is not None and drawn >= values["until_samples"]
-        return END if values["done"] or values["step"] == values["until"] or full else task.at(values["state"]).name
+        return END if values["done"] or segment_ends(values) or full else task.at(values["state"]).name
 
     return Node(next_part_or_end)
 

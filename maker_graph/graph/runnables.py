@@ -27,7 +27,7 @@ class Node(RunnableLambda[Any, Any]):
     """A node that calls `call`; under `ainvoke` it calls `acall`, if that is given.
 
     Attributes:
-        see: a function that looks at the input before the call; the node raises what it raises.
+        see: a function that is called with the input first. The node raises what it raises, and returns what it returns.
 
     It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
     """
@@ -38,22 +38,25 @@ class Node(RunnableLambda[Any, Any]):
         super().__init__(call, acall, name=name or call.__name__)
         self._call = call
         self._acall = acall
-        self.see: Callable[[Any], None] = _all_is_well
+        self.see: Callable[[Any], Any] = _all_is_well
 
-    def after(self, see: Callable[[Any], None]) -> Self:
-        """Return this node with `see` called on its input first; the node raises what `see` raises."""
+    def after(self, see: Callable[[Any], Any]) -> Self:
+        """Return this node with `see` called on its input first.
+
+        The node raises what `see` raises. If `see` returns something other than None, the node returns that, and calls nothing.
+        """
         node = copy(self)
         node.see = see
         return node
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
-        return self._call(input)
+        return self._call(input) if (instead := self.see(input)) is None else instead
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
+        if (instead := self.see(input)) is not None:
+            return instead
         return self._call(input) if self._acall is None else await self._acall(input)
 
 
@@ -81,12 +84,14 @@ class ConfiguredNode(Node):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
+        if (instead := self.see(input)) is not None:
+            return instead
         return self._with_config(input, config or RunnableConfig())
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
         """Return what the function makes of `input`."""
-        self.see(input)
+        if (instead := self.see(input)) is not None:
+            return instead
         config = config or RunnableConfig()
         return self._with_config(input, config) if self._awith_config is None else await self._awith_config(input, config)
 

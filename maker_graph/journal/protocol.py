@@ -26,7 +26,13 @@ NO_NOTES: Notes = MappingProxyType({})
 
 
 class Journal(ReadableJournal):
-    """The journal of one run, wherever it is kept."""
+    """The journal of one run, wherever it is kept.
+
+    Attributes:
+        lease: seconds within which its owner says that it lives (`beat`); None where nobody waits to hear it.
+    """
+
+    lease: float | None = None
 
     @abstractmethod
     def claim(self, owner: str = "") -> None:
@@ -93,6 +99,19 @@ class Journal(ReadableJournal):
             LostJournal: the journal was deleted, moved or replaced.
             DamagedRun: older steps were found damaged since; see `check`.
         """
+
+    def provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:  # noqa: ARG002  where runs share a purse
+        """Return how much may be under way, at most what is wished: less where runs share a purse that is nearly empty.
+
+        Args:
+            spent: what was spent since the last time it was booked.
+            wished: what is to be reserved.
+            least: less is of no use.
+
+        Raises:
+            LimitReached: the purse does not have the least.
+        """
+        return wished
 
     @abstractmethod
     def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:

@@ -3,7 +3,8 @@
 A 429 shuts it until the time told is over. Five failures in a row, with no answer to anybody between, are an outage: everybody
 waits, while one request at a time probes at intervals that grow to a minute, and the first answer opens the gate for all.
 
-Who waits at the gate sleeps and asks again, so that threads and event loops can share one.
+Who waits at the gate sleeps and asks again, so that threads and event loops can share one. A gate may tell others of the same
+provider what it learnt, and hear of it from them (`tell_others`, `heard`).
 """
 
 import asyncio
@@ -163,6 +164,7 @@ class Gate:
             over = self._open(leave)
         if over is not None:
             self._notice(f"The provider answers again, after {over:,.0f} s: going on.")
+            self.tell_others(None, 0, "", down=False)
 
     def slowed(self, leave: Pass, told: float | None, what: str) -> None:
         """Shut the gate for all: for the seconds told, or for a time that grows from one such answer to the next."""
@@ -176,7 +178,7 @@ class Gate:
             if wait is not None:
                 self._shut_at = now
                 self._shut_until = max(self._shut_until, now + wait)
-            long = self._is_news(wait, now)
+            times, long = self._shut_times, self._is_news(wait, now)
             said = self._is_due(now, what, at_once=long)
         if over is not None:
             self._notice(f"The provider answers again, after {over:,.0f} s: going on.")
@@ -184,6 +186,8 @@ class Gate:
             self._notice(_waiting(what, wait, told))
         elif said:
             self._notice(f"{what}: slowing down.")
+        if wait is not None or over is not None:
+            self.tell_others(wait, times, what, down=False)
 
     def failed(self, leave: Pass, told: float | None, what: str, *, late: bool = False) -> None:
         """Take note of a transient failure.
@@ -211,7 +215,7 @@ class Gate:
                 self._probes += 1
             if told is not None:
                 self._probe_at = max(self._probe_at, now + told)
-            wait = self._probe_at - now
+            wait, probes = self._probe_at - now, self._probes
             long = not begins and self._is_news(told, now)
             said = self._is_due(now, what, at_once=begins or long)
         if begins:
@@ -220,6 +224,37 @@ class Gate:
             self._notice(_waiting(what, told, told))
         elif said:
             self._notice(f"{what}: requests that fail like this are made again.")
+        if begins or leave.probe:
+            self.tell_others(wait, probes, what, down=True)
+
+    def tell_others(self, wait: float | None, times: int, what: str, *, down: bool) -> None:
+        """Tell other gates of the provider how it stands; this one has none.
+
+        Args:
+            wait: the seconds for which nobody should ask; None if it answers again.
+            times: how often in a row it was so.
+            what: what the provider said.
+            down: whether it does not answer.
+        """
+
+    def heard(self, wait: float | None, times: int, what: str, *, down: bool) -> None:
+        """Take note of what another gate of the provider has learnt; see `tell_others`."""
+        with self._lock:
+            now, over = self.clock(), None
+            if self.down_since is not None and not down:
+                over, self._failures, self.down_since = now - self.down_since, 0, None
+            if down and self.down_since is None:
+                self.down_since = now
+            if down:
+                self._probe_at, self._probes = max(self._probe_at, now + (wait or 0.0)), max(self._probes, times)
+            elif wait is not None:
+                self._shut_at, self._shut_until = now, max(self._shut_until, now + wait)
+                self._shut_times = max(self._shut_times, times)
+            long = self._is_news(wait, now)
+        if over is not None:
+            self._notice(f"The provider answers again, after {over:,.0f} s: going on.")
+        if long:
+            self._notice(_waiting(what, wait, None))
 
     def left(self, leave: Pass) -> None:
         """Take a pass back that taught nothing: its caller was cancelled, or never made the request."""

@@ -31,7 +31,8 @@ from maker_graph.report.counting.truth import Lengths, Truth, VoteJudge
 from maker_graph.report.counting.verifier import NOTHING_VERIFIED, VerifierCounter, VerifierCounts
 from maker_graph.report.counting.walk import TruthWalk
 from maker_graph.report.labels import label_sentences
-from maker_graph.run import directory as runs
+from maker_graph.run.directory import kept_verdict, summary
+from maker_graph.run.home import Run
 from maker_graph.run.options import kept_options
 from maker_graph.run.rungs import RungCounts, counted_rungs
 from maker_graph.run.settings import Settings
@@ -115,7 +116,7 @@ class ReportData:
     verifier: VerifierCounts = NOTHING_VERIFIED
 
 
-def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
+def collect(run: Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
     """Return what a report shows of `run`.
 
     `certificate` is what `certificate.as_json` returns.
@@ -145,7 +146,7 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
             raise DamagedRun(f"The journal is damaged at step {number}: {error}.", number) from error
     spent, pace = journal.account().spent, _note(run, "pace")
     return ReportData(
-        name=run.directory.name,
+        name=run.home.name,
         settings=settings,
         steps=journal.step,
         total=total,
@@ -184,16 +185,16 @@ def collect(run: runs.Run, certificate: Mapping[str, Any] | None = None) -> Repo
     )
 
 
-def _ended(run: runs.Run, total: int | None, *, replayed: bool) -> tuple[bool | None, Verdict | None, str]:
+def _ended(run: Run, total: int | None, *, replayed: bool) -> tuple[bool | None, Verdict | None, str]:
     """Return whether the task is at its end, what the run is worth, and why; None if nobody knows."""
     if replayed:
-        summary = runs.summary(run)
-        return summary["done"], summary["verdict"], summary["because"] or ""
-    verdict, because = runs.kept_verdict(run) or (None, "")
+        found = summary(run)
+        return found["done"], found["verdict"], found["because"] or ""
+    verdict, because = kept_verdict(run) or (None, "")
     return run.journal.step == total, verdict, because
 
 
-def _note(run: runs.Run, name: str) -> dict[str, Any] | None:
+def _note(run: Run, name: str) -> dict[str, Any] | None:
     text = run.journal.note(name)
     note = None if text is None else json.loads(text)
     return note if isinstance(note, dict) else None

@@ -26,13 +26,13 @@ from maker_graph.report.sections.settings import settings_section
 from maker_graph.report.sections.top import header, headline, tiles
 from maker_graph.report.sections.tree import tree_section
 from maker_graph.report.sections.votes import contests_section, undecided_section
-from maker_graph.run import directory as runs
+from maker_graph.run.home import Run
 from maker_graph.run.own_files import own_files
 
 SOURCE = "Everything on this page comes from the run's journal."
 
 
-def write(run: runs.Run, certificate: Mapping[str, Any] | None = None, *, force: bool = False) -> list[Path]:
+def write(run: Run, certificate: Mapping[str, Any] | None = None, *, force: bool = False) -> list[Path]:
     """Write `report.html` and `figures/*.png` into the run's directory; return their paths, the page first.
 
     Each file is there whole or not at all, and only its owner can read it, as all files of a run. A file that is not the run's
@@ -45,7 +45,8 @@ def write(run: runs.Run, certificate: Mapping[str, Any] | None = None, *, force:
     """
     data = collect(run, certificate)
     figures = run_figures(data)
-    folder = run.directory / "figures"
+    home = run.home.made_folder()
+    folder = home / "figures"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -53,7 +54,7 @@ def write(run: runs.Run, certificate: Mapping[str, Any] | None = None, *, force:
             f"{folder} cannot be made ({error.strerror}): make room, or give access, and report again."
         ) from error
     pictures = {folder / f"{name}.png": png(figure) for name, figure in figures.items()}
-    contents: dict[Path, bytes | None] = {run.directory / "report.html": page(data, figures).encode(), **pictures}
+    contents: dict[Path, bytes | None] = {home / "report.html": page(data, figures).encode(), **pictures}
     own = own_files(run.journal)
     if force:
         own.see(*contents, force=True)

@@ -58,6 +58,14 @@ class Book(Protocol):
         """Return what was spent, in all sessions."""
         ...
 
+    def provide(self, spent: Spent, wished: Reserved, least: Reserved, /) -> Reserved:
+        """Return how much may be under way once so much more was spent: what is wished, or less if a shared purse has less.
+
+        Raises:
+            LimitReached: it does not have the least.
+        """
+        ...
+
     def spend(self, spent: Spent, reserved: Reserved, notes: Notes = NO_NOTES, /) -> None:
         """Add what was spent; on return it and what may be under way are on disk, and so are notes if this book keeps them."""
         ...
@@ -121,7 +129,8 @@ class Ledger:
         self._tally.check(asked)
         open_ = Reserved(self.since.cost, self.since.calls).plus(self._flying()).plus(Reserved(asked + self._tally.excess, 1))
         if open_.calls > self._held.calls or open_.cost > self._held.cost:
-            held = self._capped(open_.plus(open_), open_)  # twice as much: a step of many samples writes it a few times only
+            held = self._capped(open_.plus(open_), open_, self.since)  # twice as much: many samples write it a few times only
+            held = self.book.provide(Spent(), held, open_)
             self.book.spend(Spent(), held)
             self._held = held
         self._tally.open(asked)
@@ -145,14 +154,13 @@ class Ledger:
 
     def take(self) -> tuple[Spent, Reserved]:
         """Return what was used since the last time and what may be under way, both for the book; begin anew."""
-        now = time.monotonic()
-        taken = self.since._replace(seconds=now - self._clock)
-        self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
-        again = min(taken.calls, MOST_HELD)
+        again = min(self.since.calls, MOST_HELD)
         share = Reserved(self._held.cost * again / self._held.calls, again) if self._held.calls else Reserved()
         flying = self._flying()
-        self._held = self._capped(flying.plus(share), flying)
-        return taken, self._held
+        wished = self._capped(flying.plus(share), flying, Spent())
+        held = self.book.provide(self.since, wished, Reserved())
+        self._held = Reserved(max(flying.cost, held.cost), max(flying.calls, held.calls))
+        return self._begin_anew(), self._held
 
     def find(self, totals: Totals) -> None:
         """Count what was drawn according to `totals` and is not in the journal, which is an older copy of itself."""
@@ -177,10 +185,10 @@ class Ledger:
         self.since = self.since.plus(taken._replace(seconds=0.0))
         self._clock, self._seconds = self._clock - taken.seconds, self._seconds - taken.seconds
 
-    def close(self) -> None:
-        """Book what is not booked yet; nothing is under way any more."""
-        spent, _ = self.take()
-        self.book.spend(spent, Reserved(), {PACE: self.pace.note()})
+    def close(self, notes: Notes = NO_NOTES) -> None:
+        """Book what is not booked yet, and keep notes with it; nothing is under way any more."""
+        self.book.spend(self._begin_anew(), Reserved(), {PACE: self.pace.note(), **notes})
+        self._held = Reserved()
 
     def seconds_left(self) -> float | None:
         """Return how long the run may still work, or None if it may for ever.
@@ -199,9 +207,19 @@ class Ledger:
         """Return the error for a run that has worked as long as it may."""
         return LimitReached(f"The limit of {self.limits.minutes:g} minutes is reached. {self.advice.format('minutes')}")
 
-    def _capped(self, held: Reserved, least: Reserved) -> Reserved:
-        """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`."""
-        tally, since = self._tally, self.since
+    def _begin_anew(self) -> Spent:
+        """Return what was used since the last time."""
+        now = time.monotonic()
+        taken = self.since._replace(seconds=now - self._clock)
+        self.since, self._clock, self._seconds = Spent(), now, self._seconds + taken.seconds
+        return taken
+
+    def _capped(self, held: Reserved, least: Reserved, since: Spent) -> Reserved:
+        """Return `held`, but no more than the limits leave, for nothing beyond them is ever asked; and no less than `least`.
+
+        `since`: that part of what was used which is to be held as well.
+        """
+        tally = self._tally
         cost, calls = self.limits.cost, self.limits.calls
         return Reserved(
             max(least.cost, min(held.cost, inf if cost is None else cost - (tally.cost - since.cost))),

@@ -18,7 +18,7 @@ from pathlib import Path
 from maker_graph.core.items import Items
 from maker_graph.errors import UsageError
 from maker_graph.files import is_there
-from maker_graph.run.directory import Run
+from maker_graph.run.home import Run
 from maker_graph.run.label_lines import LabelHeader
 from maker_graph.run.labelling import Labelling, Source, label_drawn, order_of, see_apart, seed_of
 from maker_graph.run.labels import LabelFile, opened_labels, reading_labels
@@ -127,8 +127,8 @@ def _draw_of(run: Run, population: Population, warn: Callable[[str], None]) -> P
     Raises:
         UsageError: one of these files is something else.
     """
-    number, older = 1, ""
-    while is_there(path := run.directory / f"audit{f'-{number}' if number > 1 else ''}.jsonl"):
+    number, older, folder = 1, "", run.home.made_folder()
+    while is_there(path := folder / f"audit{f'-{number}' if number > 1 else ''}.jsonl"):
         if path.stat().st_size == 0:
             break
         with reading_labels(path) as file:

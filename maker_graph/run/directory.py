@@ -1,4 +1,4 @@
-"""A run: a directory with settings, checkpoints and journal, and what can be said of it without a model.
+"""A run in a directory: settings, checkpoints and journal; and what can be said of any run without a model.
 
 settings.json      what was asked for; it is part of the journal's first hash
 kept.txt           what the task gave the run to keep, if it gave anything
@@ -13,10 +13,10 @@ answers            what people have answered, for the next session
 import errno
 import json
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple, NotRequired
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,25 +26,26 @@ from maker_graph.core.canonical import JSON, plain
 from maker_graph.core.checks import failed
 from maker_graph.core.guarding import AnyTask, total_of
 from maker_graph.core.judging import Usage
-from maker_graph.core.machine import Machine, MakerOutput, Totals, added, digest_after, no_totals
+from maker_graph.core.machine import MakerOutput, Totals, added, digest_after, no_totals
 from maker_graph.core.spending import Spent
 from maker_graph.core.task import Concludes, Keeps
 from maker_graph.core.verdict import Examiner, Findings, Verdict, verified
-from maker_graph.errors import DamagedRun, Undecided, UnusableRun, UsageError
+from maker_graph.errors import DamagedRun, Undecided, UnusableRun
 from maker_graph.files import is_there, odd_kind, write_whole
-from maker_graph.journal.protocol import Journal
+from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
 from maker_graph.journal.sqlite.creation import create_journal
 from maker_graph.journal.sqlite.database import Fsync, disk_errors
 from maker_graph.journal.sqlite.journal import SqliteJournal
 from maker_graph.journal.watermark import witness_path
 from maker_graph.run.birth import cradle
+from maker_graph.run.home import Home, Run, Stamp, see_name, see_text
+from maker_graph.run.left_answers import FOLDER, AnswerFiles, LeftAnswers
 from maker_graph.run.options import kept_options
 from maker_graph.run.rungs import RungCounts, counted_rungs
-from maker_graph.run.session import REPLIES, SESSION
+from maker_graph.run.session import SeenSession, Voice
+from maker_graph.run.session_file import REPLIES, SESSION, SessionFile, last_replies, read_session
 from maker_graph.run.settings import Settings, read_settings
-from maker_graph.tasks.inputs import see_declared, see_files
-from maker_graph.tasks.loading import LoadedTask, load_task, of_table, runs_foreign_code
-from maker_graph.tasks.slicing import some
+from maker_graph.tasks.loading import LoadedTask
 
 LONG = 20_000
 """Steps whose replay takes seconds, which is worth a word."""
@@ -55,7 +56,10 @@ _FILES = (
     *("settings.json", _KEPT, "journal.watermark", SESSION, REPLIES),
     *(f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")),
 )
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+_TOLD = ("journal.db", "journal.db-wal", "journal.watermark", "settings.json", SESSION, FOLDER)
+"""What changes as soon as anything of a run does."""
 
 
 class Drafts(TypedDict):
@@ -150,74 +154,90 @@ class Summary(TypedDict):
     merged: int
 
 
-class Run:
-    """An opened run. Its task is made when it is first asked for, and never by importing code unless `load` says so.
+class Directory(Home):
+    """The home of a run in a directory."""
 
-    Attributes:
-        directory: where it is.
-        settings: what was asked for.
-        journal: its decided steps.
-    """
+    kind = "directory"
 
-    def __init__(self, directory: Path, settings: Settings, journal: Journal, task: AnyTask | LoadedTask | None = None) -> None:
-        """Take what is opened; a `LoadedTask` was held against the inputs of the run, any other task will be."""
-        self.directory = directory
-        self.settings = settings
-        self.journal = journal
-        self._task = task.task if isinstance(task, LoadedTask) else task
-        self._held = isinstance(task, LoadedTask)
-        if self._task is not None and settings.slice is not None and not self._held:
-            self._task = some(self._task, settings.slice)
-        self._machine: Machine | None = None
+    def __init__(self, path: Path, fsync: Fsync = "full") -> None:
+        """Stand for the directory; `fsync` says when the disk is waited for if the run is opened."""
+        self.folder, self.name = path, path.name
+        self._fsync = fsync
 
-    def load(self) -> None:
-        """Make the task by the name that stands in the settings, if it is not there yet, and hold its inputs against the run's.
+    def __str__(self) -> str:
+        return str(self.folder)
 
-        A name like `package.module:name` imports that module and may call what it finds: it runs code that whoever wrote the
-        directory has chosen.
+    @property
+    def command(self) -> str:
+        """How a command names the run: by the directory."""
+        return quote(str(self.folder))
+
+    def close(self) -> None:
+        """Let go of nothing: no file is kept open."""
+
+    def made_folder(self) -> Path:
+        """Return the directory."""
+        return self.folder
+
+    def holds(self, path: Path) -> bool:
+        """Say whether `path` is in the directory."""
+        return path.resolve().is_relative_to(self.folder.resolve())
+
+    def keeps(self, path: Path) -> bool:
+        """Say whether `path` is a file in which the run is kept, there or not there yet."""
+        place = path.resolve()
+        return place.parent == self.folder.resolve() and place.name in _FILES
+
+    def is_there(self) -> bool:
+        """Say whether there is a run in the directory."""
+        return is_there(self.folder / "settings.json")
+
+    def stamp(self) -> Stamp:
+        """Return which files there are, their sizes, and when they were written."""
+        files = [_file(self.folder / name) for name in _TOLD]
+        return Stamp(tuple(files), max((found[-1] for found in files[:2] if found is not None), default=0) / 1e9)
+
+    def settings(self) -> Settings:
+        """Return what the run was asked for; see `settings_of`."""
+        return settings_of(self.folder)
+
+    def created(
+        self, settings: Settings, task: AnyTask | LoadedTask | None = None, notes: Notes = NO_NOTES
+    ) -> AbstractContextManager[Run]:
+        """Make a new run here, and open it; see `created`."""
+        return created(self.folder, settings, task, fsync=self._fsync, notes=notes)
+
+    def opened(self, task: AnyTask | LoadedTask | None = None, *, accept_loss: bool = False) -> AbstractContextManager[Run]:
+        """Open the run; see `opened`."""
+        return opened(self.folder, task, fsync=self._fsync, accept_loss=accept_loss)
+
+    def kept(self) -> str | None:
+        """Return what the task of the run gave it to keep; None if that is nothing.
 
         Raises:
-            UsageError: it cannot be made.
-            UnusableRun: an input is no longer the one with which the run began.
+            DamagedRun: it cannot be read.
         """
-        name, options, began, only = self.settings.task, self.settings.options, self.settings.began, self.settings.slice
-        if self._task is None:
-            self._task = load_task(name, options, began, kept_in(self.directory), only).task
-        elif not self._held and began is not None:
-            table = of_table(name, only)
-            see_files(name, began, options, table)
-            see_declared(name, began, options, self._task, table)
-        self._held = True
+        path = self.folder / _KEPT
+        try:
+            return path.read_bytes().decode() if is_there(path) else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise DamagedRun(f"{path} is damaged: {error}.") from None
 
-    @property
-    def has_task(self) -> bool:
-        """Whether the task is there, or can be made without running anybody's code."""
-        return self._task is not None or not runs_foreign_code(self.settings.task, self.settings.options)
+    def voice(self, journal: Journal) -> Voice:  # noqa: ARG002  a file needs none
+        """Return where its session speaks: in a file of the directory."""
+        return SessionFile(self.folder)
 
-    @property
-    def task(self) -> AnyTask:
-        """The task.
+    def session(self) -> SeenSession | None:
+        """Return what the last session on the run said, and whether its process lives; None if nothing can be read."""
+        return read_session(self.folder)
 
-        Raises:
-            UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it; or one of its inputs is no longer
-                the one with which the run began.
-        """
-        if not self.has_task:
-            name = self.settings.task
-            raise UnusableRun(
-                f"{self.directory} is a run of {name}, which is code that its directory names and maker_graph does not know. "
-                f"If you know it, name it (--task {name}, in Python task=), or trust the directory (--trust, trust=True)."
-            )
-        self.load()
-        assert self._task is not None  # noqa: S101  it was loaded just now
-        return self._task
+    def last_replies(self, steps: Sequence[int]) -> dict[int, list[str]]:
+        """Return the last replies to items that were left open, by their number, as far as they were kept."""
+        return last_replies(self.folder, steps)
 
-    @property
-    def machine(self) -> Machine:
-        """The step machine of the task."""
-        if self._machine is None:
-            self._machine = Machine(self.task)
-        return self._machine
+    def answers(self) -> LeftAnswers:
+        """Return the answers that were left for the run: files in the directory."""
+        return AnswerFiles(self.folder)
 
 
 @contextmanager
@@ -238,14 +258,10 @@ def created(
         UsageError: a setting is no text: the name of a file in another encoding, for example.
         LimitReached: the disk is full.
     """
-    if not _NAME.fullmatch(directory.name):
-        raise UnusableRun(
-            f"{directory.name!r} is no name for a run: letters, digits, dots, dashes and underscores, at most 64."
-        )
+    see_name(directory.name)
     _see_free(directory)
     origin = settings.origin()
-    if not _is_text(origin):
-        raise UsageError("The settings cannot be kept: a name in them is no text. Rename the file, or set a UTF-8 locale.")
+    see_text(origin)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -289,7 +305,16 @@ def opened(
     witness = witness_path(directory, settings.id)
     journal = SqliteJournal(directory / "journal.db", settings.origin(), fsync=fsync, witness=witness, accept_loss=accept_loss)
     with closing(journal):
-        yield Run(directory, settings, journal, task)
+        yield Run(Directory(directory, fsync), settings, journal, task)
+
+
+def _file(path: Path) -> tuple[int, ...] | None:
+    """Return which file is at `path`, its size and when it was written; None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  it is asked several times a second
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _see_free(directory: Path) -> None:
@@ -303,15 +328,6 @@ def _see_free(directory: Path) -> None:
     empty = directory.is_dir() and not directory.is_symlink() and not any(directory.iterdir())
     if os.path.lexists(directory) and not empty:
         raise UnusableRun(f"{directory} exists and is no run: give another --run.")
-
-
-def _is_text(text: str) -> bool:
-    """Say whether `text` can be written; in a locale that does not fit, the name of a file has characters that cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _sync(path: Path) -> None:
@@ -337,12 +353,6 @@ def _see_kinds(directory: Path) -> None:
             raise DamagedRun(f"{directory / name} is {kind}: put the file back that was there, or start a new run.")
 
 
-def is_kept_in(directory: Path, path: Path) -> bool:
-    """Say whether `path` is a file in which the run in `directory` is kept, there or not there yet."""
-    place = path.resolve()
-    return place.parent == directory.resolve() and place.name in _FILES
-
-
 def settings_of(directory: Path) -> Settings:
     """Return what the run in `directory` was asked for, as far as its settings.json tells.
 
@@ -362,18 +372,6 @@ def settings_of(directory: Path) -> Settings:
         raise UnusableRun(f"{directory} is no run: it has no settings.json.") from None
     except UnicodeDecodeError as error:
         raise DamagedRun(f"{path} is damaged: {error}.") from None
-
-
-def kept_in(directory: Path) -> str | None:
-    """Return what the task of a run gave it to keep; None if that is nothing.
-
-    Raises:
-        DamagedRun: it cannot be read.
-    """
-    try:
-        return (directory / _KEPT).read_bytes().decode() if is_there(directory / _KEPT) else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DamagedRun(f"{directory / _KEPT} is damaged: {error}.") from None
 
 
 def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summary:
@@ -400,7 +398,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
         return round(usd, 6) if priced else None
 
     return Summary(
-        run=run.directory.name,
+        run=run.home.name,
         task=settings.task,
         model=settings.model,
         simulated=settings.simulated,

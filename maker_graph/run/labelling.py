@@ -20,7 +20,7 @@ from maker_graph.core.red_flags import Sample, empty
 from maker_graph.core.task import Known, Skippable
 from maker_graph.core.verdict import RightPath
 from maker_graph.errors import MakerError, UsageError
-from maker_graph.run.directory import Run, is_kept_in
+from maker_graph.run.home import Run
 from maker_graph.run.label_lines import USES, Label, LabelHeader, Use
 from maker_graph.run.labels import LabelFile, opened_labels
 from maker_graph.run.populations import Population, states_in, states_of, task_steps, voted_steps
@@ -129,7 +129,7 @@ def see_apart(path: Path, run: Run) -> None:
     Raises:
         UsageError: it is.
     """
-    if is_kept_in(run.directory, path):
+    if run.home.keeps(path):
         raise UsageError(f"{path} is a file of the run itself: give another one to --labels.")
 
 
@@ -388,5 +388,5 @@ def _own_file(what: Run | LoadedTask, use: Use) -> Path:
     """Return the file of labels that has the name of its task, or stands in the directory of its run."""
     end = ".jsonl" if use == "certify" else f"-{use}.jsonl"
     if isinstance(what, Run):
-        return what.directory / f"labels{end}"
+        return what.home.made_folder() / f"labels{end}"
     return Path(f"labels-{what.name.rpartition(':')[2]}{end}")

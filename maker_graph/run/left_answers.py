@@ -1,13 +1,14 @@
-"""Answers that a person has left for a run: small files in the folder `answers` of its directory, for its owner to take up.
+"""Answers that a person has left for a run, for its owner to take up.
 
 Who answers in the browser does not own the run: a process may be at work on it, and would have to stop. So the answer is left
-here, and whoever goes on with the run reads it once more, checks it, commits it, and then takes its file away.
+beside the journal, and whoever goes on with the run reads it once more, checks it, commits it, and then takes it away. Answers
+are left where the run is: as small files in the folder `answers` of its directory, or in the database (`remote.py`).
 
 Nothing is lost, and nothing is applied twice, whoever is killed:
 
-- A file is there whole or not at all, under a name that no other answer has.
-- It is taken away only after its answer is in the journal. An owner that is killed before that leaves it for the next one.
-- The journal takes one answer to a step. A file whose step is decided says nothing any more, and is taken away.
+- An answer is there whole or not at all, under a key that no other one has.
+- It is taken away only after it is in the journal. An owner that is killed before that leaves it for the next one.
+- The journal takes one answer to a step. One whose step is decided says nothing any more, and is taken away.
 - An answer to a step that depends on those before it names the hash of the last of them. If the run has come to that step by
   another way since, the answer is for another question, and is not used.
 """
@@ -15,15 +16,16 @@ Nothing is lost, and nothing is applied twice, whoever is killed:
 import errno
 import secrets
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maker_graph.errors import LimitReached
 from maker_graph.files import odd_kind, write_whole
-from maker_graph.run.review import Candidate, Reply
 
 FOLDER = "answers"
 
@@ -37,8 +39,18 @@ MOST = 10_000
 """So many files are looked at, at most."""
 
 
-class _Kept(BaseModel):
-    """An answer as it stands in its file."""
+class Candidate(str):
+    """A candidate of a ballot, in the place of a reply: it is checked, and not parsed by the task."""
+
+    __slots__ = ()
+
+
+Reply: TypeAlias = str | Candidate
+"""What a person answers: a text as a model would reply, or a candidate of the item's ballot."""
+
+
+class KeptAnswer(BaseModel):
+    """An answer as it is kept; see `LeftAnswer`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,21 +60,26 @@ class _Kept(BaseModel):
     after: str | None = None
     refused: str = ""
 
+    @classmethod
+    def of(cls, step: int, reply: Reply, after: str | None) -> Self:
+        """Return an answer that nobody has looked at yet."""
+        return cls(step=step, reply=str(reply), candidate=isinstance(reply, Candidate), after=after)
+
 
 class LeftAnswer(BaseModel):
     """An answer that was left.
 
     Attributes:
-        path: its file.
+        key: what tells it from all others, such as the name of its file.
         step: the step, or item, that it answers.
         reply: what was answered; a `Candidate` is one of the ballot.
         after: the hash of the step before, where the question depends on it.
         refused: why the owner of the run did not take it; empty if no owner has looked at it.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
+    model_config = ConfigDict(frozen=True)
 
-    path: Path
+    key: str
     step: int
     reply: str
     candidate: bool
@@ -70,23 +87,53 @@ class LeftAnswer(BaseModel):
     refused: str
 
     @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """Return the answer in a file; None if there is none that can be read."""
+    def read(cls, key: str, content: str | bytes) -> Self | None:
+        """Return the answer that is kept under this key; None if there is none that can be read."""
         try:
-            if path.is_symlink() or odd_kind(path) or path.stat().st_size > MOST_READ:
-                return None
-            kept = _Kept.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+            return cls(key=key, **KeptAnswer.model_validate_json(content).model_dump())
+        except ValidationError:
             return None
-        return cls(path=path, **kept.model_dump())
 
     def meant(self) -> Reply:
         """Return it as it is read."""
         return Candidate(self.reply) if self.candidate else self.reply
 
+    def refused_for(self, why: str) -> KeptAnswer:
+        """Return it as it is kept for who left it, once an owner has not taken it."""
+        kept = self.model_dump(exclude={"key", "refused"})
+        return KeptAnswer(**kept, refused=why or "no reason")
 
-class LeftAnswers:
+
+class LeftAnswers(ABC):
     """The answers that were left for one run."""
+
+    @abstractmethod
+    def leave(self, step: int, reply: Reply, after: str | None = None) -> None:
+        """Leave an answer, in the place of earlier ones to the same step; on return it is kept.
+
+        Raises:
+            LimitReached: there is no room, or no access.
+        """
+
+    @abstractmethod
+    def all(self) -> Sequence[LeftAnswer]:
+        """Return all answers that were left, by step; of one step the newest last."""
+
+    @abstractmethod
+    def remove(self, left: LeftAnswer) -> None:
+        """Take an answer away: it is in the journal, or says nothing any more."""
+
+    @abstractmethod
+    def refuse(self, left: LeftAnswer, why: str) -> None:
+        """Keep why an answer was not taken, for who left it; where that cannot be kept, it is taken away all the same."""
+
+    def waiting(self) -> dict[int, LeftAnswer]:
+        """Return, by step, the answer that an owner has not looked at yet; where there are two, the newer one."""
+        return {left.step: left for left in self.all() if not left.refused}
+
+
+class AnswerFiles(LeftAnswers):
+    """The answers that were left for a run in a directory: files in its folder `answers`."""
 
     def __init__(self, directory: Path) -> None:
         """Stand for those of the run in `directory`."""
@@ -98,7 +145,7 @@ class LeftAnswers:
         Raises:
             LimitReached: there is no room, or no access.
         """
-        kept = _Kept(step=step, reply=str(reply), candidate=isinstance(reply, Candidate), after=after)
+        kept = KeptAnswer.of(step, reply, after)
         try:
             if self._folder.is_symlink():
                 raise NotADirectoryError(errno.ENOTDIR, f"{self._folder} is a link to somewhere else")
@@ -121,21 +168,27 @@ class LeftAnswers:
             paths = sorted(self._folder.glob("*.json"))[:MOST]
         except OSError:
             return []
-        found = [left for path in paths if (left := LeftAnswer.read(path)) is not None]
-        return sorted(found, key=lambda left: (left.step, left.path.name))
-
-    def waiting(self) -> dict[int, LeftAnswer]:
-        """Return, by step, the answer that an owner has not looked at yet; where there are two, the newer one."""
-        return {left.step: left for left in self.all() if not left.refused}
+        found = [left for path in paths if (left := _in_file(path)) is not None]
+        return sorted(found, key=lambda left: (left.step, left.key))
 
     def remove(self, left: LeftAnswer) -> None:
         """Take an answer away: it is in the journal, or says nothing any more."""
         with suppress(OSError):
-            left.path.unlink(missing_ok=True)
+            (self._folder / left.key).unlink(missing_ok=True)
 
     def refuse(self, left: LeftAnswer, why: str) -> None:
         """Keep why an answer was not taken, for who left it; where that cannot be kept, it is taken away all the same."""
-        kept = _Kept(step=left.step, reply=left.reply, candidate=left.candidate, after=left.after, refused=why or "no reason")
+        path = self._folder / left.key
         with suppress(OSError):
-            write_whole(left.path.with_name(f"{left.path.stem}.refused.json"), kept.model_dump_json(), private=True)
+            write_whole(path.with_name(f"{path.stem}.refused.json"), left.refused_for(why).model_dump_json(), private=True)
         self.remove(left)
+
+
+def _in_file(path: Path) -> LeftAnswer | None:
+    """Return the answer in a file; None if there is none that can be read."""
+    try:
+        if path.is_symlink() or odd_kind(path) or path.stat().st_size > MOST_READ:
+            return None
+        return LeftAnswer.read(path.name, path.read_bytes())
+    except OSError:
+        return None

@@ -13,7 +13,7 @@ from maker_graph.core.items import Items
 from maker_graph.core.task import Known, Located
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.journal.entry import GIVEN, skim, unanimous
-from maker_graph.run.directory import Run
+from maker_graph.run.home import Run
 
 
 @dataclass(frozen=True, slots=True)

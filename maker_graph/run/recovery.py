@@ -1,4 +1,4 @@
-"""Where a run goes on: the newest checkpoint that agrees with the journal, and the journal's later answers applied to it.
+"""Where a run in a directory goes on: the newest checkpoint that agrees with the journal, and the later answers applied to it.
 
 The journal is the truth and a checkpoint a shortcut to it. It is taken because it agrees with the journal, never because it is
 the latest: LangGraph orders checkpoints by the wall clock, which may have been set back. One that is damaged, unreadable or
@@ -7,6 +7,8 @@ further than the journal is a witness: a step is in the journal before a checkpo
 an older copy of itself.
 
 Each owner of a run writes into a thread of its own, so that LangGraph never goes on from what an earlier one left.
+
+A run whose journal keeps places (`places.py`) has no checkpoints. LangGraph's are in memory then, for as long as a segment.
 """
 
 import asyncio
@@ -14,10 +16,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
@@ -26,7 +30,9 @@ from maker_graph.core.machine import MakerOutput, Totals
 from maker_graph.errors import LimitReached, MakerError, OlderJournal, UnusableRun, UsageError
 from maker_graph.graph.serializer import strict_serializer
 from maker_graph.journal.sqlite.database import storage_errors
-from maker_graph.run.directory import LONG, Run
+from maker_graph.run.directory import LONG, Directory
+from maker_graph.run.home import Run
+from maker_graph.run.places import kept_place
 
 Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -46,13 +52,27 @@ class _Unusable(Exception):
         self.totals = totals
 
 
+class Recovered(NamedTuple):
+    """The graph of a run, where its journal ends, and whether its checkpoints are in memory alone."""
+
+    graph: Compiled
+    at: MakerOutput
+    in_memory: bool
+
+    async def forget(self, config: RunnableConfig) -> None:
+        """Forget the checkpoints of a segment that has ended, if they are in memory: nobody goes on from them."""
+        saver = self.graph.checkpointer
+        if self.in_memory and isinstance(saver, InMemorySaver):
+            await saver.adelete_thread(config["configurable"]["thread_id"])
+
+
 @asynccontextmanager
 async def recovered(
     run: Run,
-    compiled: Callable[[AsyncSqliteSaver], Compiled],
+    compiled: Callable[[BaseCheckpointSaver[Any]], Compiled],
     warn: Callable[[str], None],
     missing: Callable[[Totals], None] = lambda _: None,
-) -> AsyncIterator[tuple[Compiled, MakerOutput]]:
+) -> AsyncIterator[Recovered]:
     """Yield the graph on its checkpoints, and where the journal ends.
 
     `missing` is told the sums over the steps of a checkpoint that is further than the journal, if that is accepted.
@@ -62,11 +82,15 @@ async def recovered(
         OlderJournal: a checkpoint is further than the journal, and that is not accepted.
     """
     run.journal.check()
-    path = run.directory / "checkpoints.db"
+    if not isinstance(run.home, Directory):
+        graph = compiled(InMemorySaver(serde=strict_serializer()))
+        yield Recovered(graph, await replayed(run, kept_place(run.journal, warn), warn), in_memory=True)
+        return
+    path = run.home.folder / "checkpoints.db"
     try:
         async with _opened(path, compiled) as graph:
             found = await _agreeing(run, graph)
-            yield graph, await replayed(run, found, warn)
+            yield Recovered(graph, await replayed(run, found and _place(found), warn), in_memory=False)
             return
     except _Unusable as error:
         aside = _set_aside(path)
@@ -74,7 +98,7 @@ async def recovered(
         if error.totals is not None:
             missing(error.totals)
     async with _opened(path, compiled) as graph:
-        yield graph, await replayed(run, None, warn)
+        yield Recovered(graph, await replayed(run, None, warn), in_memory=False)
 
 
 class _Snapshots(AsyncSqliteSaver):
@@ -185,9 +209,8 @@ def _place(snapshot: StateSnapshot) -> MakerOutput:
     return cast("MakerOutput", {name: snapshot.values[name] for name in MakerOutput.__annotations__})
 
 
-async def replayed(run: Run, snapshot: StateSnapshot | None, warn: Callable[[str], None]) -> MakerOutput:
-    """Return where the journal ends, by applying the answers after `snapshot`; signals are heard meanwhile."""
-    start = None if snapshot is None else _place(snapshot)
+async def replayed(run: Run, start: MakerOutput | None, warn: Callable[[str], None]) -> MakerOutput:
+    """Return where the journal ends, by applying the answers after `start`; signals are heard meanwhile."""
     at = run.machine.begin() if start is None else start
     if run.journal.step - at["step"] > LONG:
         warn(f"The answers of {run.journal.step - at['step']:,} steps are applied again: this takes a while.")
@@ -208,7 +231,12 @@ async def waiting(run: Run, graph: Compiled, at: MakerOutput) -> RunnableConfig:
         snapshot = await graph.aget_state(thread_of(run, epoch))
         if snapshot.interrupts and _place(snapshot) == at:
             return snapshot.config
-    raise UsageError("No step of this run waits for an answer: resume it without one.")
+    raise none_waits()
+
+
+def none_waits() -> UsageError:
+    """Return the error for an answer that nobody waits for."""
+    return UsageError("No step of this run waits for an answer: resume it without one.")
 
 
 def _set_aside(path: Path) -> Path:

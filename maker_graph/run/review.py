@@ -7,7 +7,7 @@ for stays as it is. Whoever answers becomes the owner of the run, as by a resume
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from maker_graph.core.canonical import strict_json
 from maker_graph.core.decision import Decision, answered
@@ -15,18 +15,9 @@ from maker_graph.core.guarding import Given, Guarded, guarded
 from maker_graph.core.judging import Judged, Reader, judge
 from maker_graph.core.red_flags import Sample, empty
 from maker_graph.errors import UsageError
-from maker_graph.run.directory import Run
+from maker_graph.run.home import Run
+from maker_graph.run.left_answers import Candidate, Reply
 from maker_graph.run.settings import unchanged
-
-
-class Candidate(str):
-    """A candidate of a ballot, in the place of a reply: it is checked, and not parsed by the task."""
-
-    __slots__ = ()
-
-
-Reply: TypeAlias = str | Candidate
-"""What a person answers: a text as a model would reply, or a candidate of the item's ballot."""
 
 
 class OpenItem(NamedTuple):
@@ -198,7 +189,7 @@ def _items_of(run: Run) -> Guarded:
     if task.given is None:
         raise UsageError(
             f"{run.settings.task} has no items, so there is no review queue. A stuck step is answered with "
-            f"maker-graph resume {run.directory} --answer REPLY."
+            f"maker-graph resume {run.home.command} --answer REPLY."
         )
     return task
 

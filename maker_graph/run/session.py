@@ -1,40 +1,25 @@
-"""Which session is at work on a run, for who looks on: a small file in the run's directory, session.json.
+"""Which session is at work on a run, for who looks on.
 
 The journal tells what was decided. It does not tell whether a process is at work just now, why the last one ended, and what a
-stuck step was asked. That stands in this file. Nothing depends on it: a run goes on without it.
+stuck step was asked. That is what a session says of itself. Nothing depends on it: a run goes on without it. Where it is said
+depends on where the run is: in a file of its directory (`session_file.py`), or in the database of its journal (`remote.py`).
 
-The process that works keeps the file locked. The system takes the lock away when the process ends, however it ends. So a file
-that says "at work" and is not locked is that of a process that was killed. Each new content is a new file that takes the place
-of the one before, locked before it gets its name: an older owner that still lives has its lock on a file that nobody finds.
-
-Beside it, last_replies.jsonl has the last replies to items that were left open. The journal keeps votes and no replies.
+Beside it, the last replies to items that were left open are kept. The journal keeps votes and no replies.
 """
 
-import fcntl
-import json
 import os
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from maker_graph.core.decision import Decision
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import LimitReached, MakerError, ProviderFailure, TakenOver, Undecided
-from maker_graph.files import PRIVATE
-
-SESSION = "session.json"
-REPLIES = "last_replies.jsonl"
 
 MOST_READ = 4_000_000
-"""Bytes that are read of what a session says, and of one line of the last replies: more was not written by a run."""
-
-MOST_KEPT = 256_000_000
-"""Bytes that are read of the last replies at most."""
+"""Bytes that are read of what a session says, and of the last replies to one item: more was not written by a run."""
 
 LONG = 20_000
 """Characters that are kept of the last replies to an item, and of each text of a question that is too large otherwise."""
@@ -135,6 +120,25 @@ class SeenSession(NamedTuple):
     lives: bool
 
 
+class Voice(Protocol):
+    """Where a session speaks."""
+
+    def say(self, state: State, content: str) -> None:
+        """Say how the session stands, in the place of what was said before; `content` is a `Said` as JSON.
+
+        Where that cannot be kept, nobody hears it.
+        """
+        ...
+
+    def keep_replies(self, step: int, replies: list[str]) -> None:
+        """Keep the last replies to an item, as far as that is possible."""
+        ...
+
+    def close(self) -> None:
+        """Say nothing more: what was said is the last that is heard."""
+        ...
+
+
 class Session:
     """The session of this process on a run. It speaks when the run has gone on, for only then this process is its owner.
 
@@ -142,10 +146,9 @@ class Session:
         at: where the task stands; None before the run has gone on.
     """
 
-    def __init__(self, directory: Path, total: int | None) -> None:
-        """Stand for the session; nothing is written yet."""
-        self._directory, self._total = directory, total
-        self._file: int | None = None
+    def __init__(self, voice: Voice, total: int | None) -> None:
+        """Stand for the session; nothing is said yet."""
+        self._voice, self._total = voice, total
         self._state: State | None = None
         self._question: Question | None = None
         self.at: MakerOutput | None = None
@@ -157,27 +160,15 @@ class Session:
             self.say("at work", epoch)
 
     def say(self, state: State, epoch: int, why: str = "", question: Question | None = None) -> None:
-        """Say how this session stands; where that cannot be written, nobody hears it."""
+        """Say how this session stands; where that cannot be kept, nobody hears it."""
         self._state, self._question = state, question
         said = Said(epoch=epoch, pid=os.getpid(), state=state, why=_storable(why), total=self._total, question=question)
-        content = said.model_dump_json().encode()
-        if len(content) > MOST_READ and question is not None:  # whoever is asked at the terminal sees it all
-            content = said.model_copy(update={"question": question.shortened()}).model_dump_json().encode()
-        if len(content) > MOST_READ:
-            content = said.model_copy(update={"question": None}).model_dump_json().encode()
-        draft = self._directory / f".{os.urandom(8).hex()}.draft"
-        with suppress(OSError, ValueError):
-            file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
-            try:
-                os.write(file, content)
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                draft.replace(self._directory / SESSION)
-            except BaseException:
-                os.close(file)
-                draft.unlink(missing_ok=True)
-                raise
-            self.close()
-            self._file = file
+        content = said.model_dump_json()
+        if len(content.encode()) > MOST_READ and question is not None:  # whoever is asked at the terminal sees it all
+            content = said.model_copy(update={"question": question.shortened()}).model_dump_json()
+        if len(content.encode()) > MOST_READ:
+            content = said.model_copy(update={"question": None}).model_dump_json()
+        self._voice.say(state, content)
 
     def ended(self, error: BaseException | None, epoch: int | None) -> None:
         """Say how this session ended; if another process has gone on with the run, that one speaks."""
@@ -191,23 +182,11 @@ class Session:
     def left_open(self, step: int, decision: Decision) -> None:
         """Keep the last replies to an item that is left open."""
         if decision["replies"]:
-            with suppress(OSError):
-                file = os.open(self._directory / REPLIES, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
-                try:
-                    os.write(
-                        file,
-                        (
-                            json.dumps({"step": step, "replies": [reply[:LONG] for reply in decision["replies"]]}) + "\n"
-                        ).encode(),
-                    )
-                finally:
-                    os.close(file)
+            self._voice.keep_replies(step, [reply[:LONG] for reply in decision["replies"]])
 
     def close(self) -> None:
-        """Let go of the file: what it says is the last that is heard."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        """Say nothing more: what was said is the last that is heard."""
+        self._voice.close()
 
     def __enter__(self) -> Self:
         return self
@@ -235,44 +214,3 @@ def _why(error: BaseException) -> str:
     if isinstance(error, MakerError):
         return str(error)
     return "It was interrupted." if not isinstance(error, Exception) else f"It ended with {type(error).__name__}."
-
-
-def read_session(directory: Path) -> SeenSession | None:
-    """Return what the last session on a run said, and whether its process lives; None if there is nothing that can be read."""
-    try:
-        file = os.open(directory / SESSION, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        said = Said.model_validate_json(os.read(file, MOST_READ))
-        return SeenSession(said, lives=_locked(file))
-    except (OSError, ValidationError):
-        return None
-    finally:
-        os.close(file)
-
-
-def _locked(file: int) -> bool:
-    """Say whether somebody keeps a file locked. The lock that is tried is one that several may hold."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False
-
-
-def last_replies(directory: Path, steps: Sequence[int]) -> dict[int, list[str]]:
-    """Return the last replies to items that were left open, by their number, as far as they were kept."""
-    wanted, found = tuple(_begins(step) for step in steps), dict[int, list[str]]()
-    with suppress(OSError), (directory / REPLIES).open("rb") as file:
-        while file.tell() < MOST_KEPT and (line := file.readline(MOST_READ)):
-            if line.startswith(wanted):  # the others are not read
-                with suppress(ValueError, TypeError, LookupError, RecursionError):
-                    kept = json.loads(line)
-                    found[kept["step"]] = [str(reply) for reply in kept["replies"]]
-    return found
-
-
-def _begins(step: int) -> bytes:
-    """Return how the line begins that holds the last replies to an item."""
-    return json.dumps({"step": step})[:-1].encode() + b","

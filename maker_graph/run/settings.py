@@ -34,6 +34,9 @@ VERSION: Literal[5] = 5
 """The newest form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no
 parts; the third no cascade, and no rule but a lead; the fourth no slice. A run that is no slice is written in the fourth."""
 
+LOG_FORM = 1
+"""The form of the settings of a log, see `run/log.py`: they have `log` in the place of `version`."""
+
 _SINCE = {2: set[str](), 3: {"inputs", "parts"}, 4: {"cascade"}, 5: {"slice"}}
 """Form -> the settings that came with it."""
 
@@ -207,8 +210,8 @@ def new_settings(
     Machine(loaded.task).begin()  # or it raises, before anything is stored
     _see_asks(loaded.task, voting, cascade)
     varied = _varied(voting, cascade)
-    prompt = _prompt_digest(loaded.task, varied=varied)
-    if prompt != _prompt_digest(loaded.task, varied=varied):
+    prompt = prompt_digest(loaded.task, varied=varied)
+    if prompt != prompt_digest(loaded.task, varied=varied):
         raise UsageError(f"The first prompt of {loaded.name} differs each time: it must depend on the state alone.")
     settings = Settings(
         version=4 if loaded.slice is None else VERSION,
@@ -230,6 +233,13 @@ def new_settings(
         except UsageError as error:  # a lead and the limit on votes contradict each other
             raise UsageError(f"The part {name!r}: {error}") from None
     return settings
+
+
+def settings_of_slice(whole: Settings, part: LoadedTask) -> Settings:
+    """Return the settings of a run of its own that has a slice of the task of `whole`, and is voted on in the same way."""
+    varied = _varied(whole.voting, whole.cascade)
+    own = {"version": VERSION, "id": uuid4().hex, "inputs": part.inputs, "slice": part.slice}
+    return whole.model_copy(update={**own, "prompt": prompt_digest(part.task, varied=varied)})
 
 
 def _see_asks(task: AnyTask, voting: Voting, cascade: Sequence[RungSettings]) -> None:
@@ -277,9 +287,11 @@ def read_settings(text: str, name: str) -> Settings:
     try:
         found = json.loads(text)
         version = found.get("version", 1)
-        newer = isinstance(version, int) and version > VERSION
+        newer, is_log = isinstance(version, int) and version > VERSION, "log" in found
     except (ValueError, AttributeError) as error:
         raise DamagedRun(f"{name} is damaged: {error}.") from None
+    if is_log:
+        raise UnusableRun(f"{name} is of the log of a graph, which only that graph goes on with: see JournalLog.")
     if newer:
         raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
     try:
@@ -327,14 +339,15 @@ def unchanged(settings: Settings, task: AnyTask) -> None:
     Raises:
         UnusableRun: it does not.
     """
-    if _prompt_digest(task, varied=_varied(settings.voting, settings.cascade)) != settings.prompt:
+    if prompt_digest(task, varied=_varied(settings.voting, settings.cascade)) != settings.prompt:
         raise UnusableRun(
             f"The prompt of {settings.task} is no longer the one that this run began with: put the task's code back as it was, "
             "or start a new run."
         )
 
 
-def _prompt_digest(task: AnyTask, *, varied: bool) -> str:
+def prompt_digest(task: AnyTask, *, varied: bool = False) -> str:
+    """Return what stands for the first prompt of a task, in all its words; with its variants, if it is `varied`."""
     from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which who only looks at a run does not need
 
     inside = guarded(task)

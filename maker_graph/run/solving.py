@@ -5,8 +5,10 @@ Wiring only: LangGraph is the loop. What a kill loses is at most the votes in fl
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -16,16 +18,15 @@ from langgraph.graph import StateGraph
 from langgraph.types import Command
 from langsmith import tracing_context
 
-from maker_graph.core.canonical import JSON
 from maker_graph.core.copies import NOTE, CopiesSeen
 from maker_graph.core.decision import Decision
 from maker_graph.core.guarding import total_of
 from maker_graph.core.machine import Begun, Climb, Committed, MakerOutput
+from maker_graph.core.spending import Spent
 from maker_graph.core.task import Prompt, Skippable
 from maker_graph.errors import MakerError, StaleStep, TakenOver, Undecided, UnusableRun
 from maker_graph.graph.maker import Ahead, Segment, build_maker
-from maker_graph.journal.entry import decode, encode
-from maker_graph.journal.intent import Intent
+from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
 from maker_graph.journal.sqlite.database import storage_errors
 from maker_graph.models.calls import Call, Calls
 from maker_graph.models.copies import Copies
@@ -33,15 +34,18 @@ from maker_graph.models.gate import Gate
 from maker_graph.models.names import PATIENCE
 from maker_graph.run.account import Ledger, Limits
 from maker_graph.run.asking import Chats, WhoVotes, priced
+from maker_graph.run.beside import KeptBeside
 from maker_graph.run.climbs import KeptClimbs
 from maker_graph.run.copies import KeptCopies, see_draws
-from maker_graph.run.directory import Run, stuck_note
+from maker_graph.run.directory import stuck_note
 from maker_graph.run.drift import NOTE as EXPECTED
 from maker_graph.run.drift import Drift
+from maker_graph.run.home import Run
 from maker_graph.run.losses import Losses
 from maker_graph.run.options import Prices, RunOptions, kept_options, prices_of
 from maker_graph.run.pace import PACE, Pace
-from maker_graph.run.recovery import recovered, replayed, thread_of, waiting
+from maker_graph.run.places import Asked, Places
+from maker_graph.run.recovery import Compiled, Recovered, none_waits, recovered, replayed, thread_of, waiting
 from maker_graph.run.reopening import Amending
 from maker_graph.run.settings import unchanged
 from maker_graph.run.traces import Trace, samples_per_trace, steps_per_trace
@@ -73,7 +77,7 @@ class Watcher:
 
 
 @dataclass(slots=True)
-class _Commits:
+class _Commits(KeptBeside):
     """Puts each decision into the journal, then tells who watches."""
 
     run: Run
@@ -86,6 +90,8 @@ class _Commits:
     watches: "_Watches"
     kept_climbs: KeptClimbs
     retries: int = 0
+    places: Places | None = None
+    asked: Asked | None = None
 
     @property
     def run_id(self) -> str:
@@ -94,34 +100,16 @@ class _Commits:
     def position(self) -> MakerOutput:
         return self.at
 
+    @property
+    def journal(self) -> Journal:
+        return self.run.journal
+
     def begun(self, step: int) -> Begun | None:
-        """Return what is known of the action of `step`, if an earlier session began it."""
-        found = self.run.journal.intent()
-        if found is None or found.step != step:
-            return None
-        if not found.performed:
+        """Return what is known of the action of `step`, if an earlier session began it; say so if that is nothing."""
+        found = KeptBeside.begun(self, step)
+        if found is not None and not found.performed:
             self.watcher.warn(f"The action of step {step} may have been performed already: nobody knows.")
-        return Begun(found.known, found.answer, found.performed)
-
-    def intend(self, step: int, part: str) -> None:
-        self.run.journal.intend(Intent(step, part))
-
-    def performed(self, step: int, part: str, answer: JSON, *, known: bool = True) -> None:
-        self.run.journal.intend(Intent(step, part, known, answer, performed=True))
-
-    def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
-        """Keep items that were decided before their turn; what is in the way of it, ends the run anyway."""
-        journal = self.run.journal
-        text = json.dumps([[step, encode(decision)] for step, decision in decided.items() if step > journal.step])
-        if text != (journal.note(_AHEAD) or "[]"):
-            with suppress(MakerError):
-                journal.owned()
-                journal.set_note(_AHEAD, text)
-
-    def decided_ahead(self) -> dict[int, Decision]:
-        """Return the items that an earlier session decided before their turn."""
-        kept = json.loads(self.run.journal.note(_AHEAD) or "[]")
-        return {step: decode(entry) for step, entry in kept if step > self.run.journal.step}
+        return found
 
     def keep_climbs(self, climbs: Mapping[int, Climb]) -> None:
         """Keep how far steps have come, and book what that took."""
@@ -134,8 +122,9 @@ class _Commits:
         self.kept_climbs.write(climbs)
 
     def climbs(self) -> dict[int, Climb]:
-        """Return how far steps have come in earlier sessions."""
-        return self.kept_climbs.read()
+        """Return how far steps have come in earlier sessions; one that is asked again has come to its end."""
+        again = {} if self.asked is None or self.asked.climb is None else {self.asked.step: self.asked.climb}
+        return {**self.kept_climbs.read(), **{step: climb for step, climb in again.items() if step > self.run.journal.step}}
 
     def forget_stuck(self) -> None:
         """Keep of the step at hand, on which the run stops, only what was passed on: rungs on which it is stuck vote again."""
@@ -150,15 +139,38 @@ class _Commits:
         return self.before.times if self.at["step"] + 1 == self.before.step else 0
 
     def append(self, steps: Sequence[Committed]) -> None:
-        spent, held = self.meter.take()
+        notes, (spent, held) = self._notes(steps[-1].after), self.meter.take()
+        with self._booking(spent):
+            self.run.journal.append([(step.decision, step.after) for step in steps], spent, held, notes)
+        self._committed(steps)
+
+    async def aappend(self, steps: Sequence[Committed]) -> None:
+        notes, (spent, held) = self._notes(steps[-1].after), self.meter.take()
         try:
-            pace = self.meter.paced(steps[-1].after["step"])
-            self.run.journal.append([(step.decision, step.after) for step in steps], spent, held, pace)
+            with self._booking(spent):
+                await self.run.journal.aappend([(step.decision, step.after) for step in steps], spent, held, notes)
+        except asyncio.CancelledError:
+            self._committed(steps)  # for all that
+            raise
+        self._committed(steps)
+
+    def _notes(self, at: MakerOutput) -> Notes:
+        """Return what is to be kept together with the step that leads to `at`."""
+        return {**self.meter.paced(at["step"]), **(NO_NOTES if self.places is None else self.places.due(at))}
+
+    @contextmanager
+    def _booking(self, spent: Spent) -> Iterator[None]:
+        """Count again what was spent, if it was not booked."""
+        try:
+            yield
         except (TakenOver, StaleStep):
             raise  # the step was refused, and what was spent is booked
         except MakerError:
             self.meter.give_back(spent)
             raise
+
+    def _committed(self, steps: Sequence[Committed]) -> None:
+        """Take note of steps that are in the journal, and tell who watches."""
         self.at = steps[-1].after
         self.kept.keep()
         for step in steps:
@@ -233,9 +245,11 @@ async def solve(
     if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
         watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
         return
-    run.journal.claim()  # from here on an earlier owner is refused: what can be wrong with the call is found before
+    run.journal.claim(
+        f"{socket.gethostname()}-{os.getpid()}"
+    )  # from here on an earlier owner is refused: what can be wrong with the call is found before
     steps = steps_per_trace(settings.k, who.voting.max_samples, emits=settings.emits)
-    about = About(settings.id, run.directory.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
+    about = About(settings.id, run.home.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
     traced = isinstance(traces, Tracing)
     limits, pace = Limits(options.max_cost, options.max_calls, options.max_minutes), Pace.of(run.journal.note(PACE))
@@ -285,7 +299,7 @@ async def solve(
         with suppress(MakerError):  # what ended the run is what matters
             kept.keep()
         with suppress(MakerError):
-            meter.close()
+            meter.close(NO_NOTES if commits.places is None else commits.places.note(commits.at))
 
 
 _GIVEN_UP = "given up"
@@ -295,9 +309,6 @@ _RETRIES = "retries"
 
 _OTHERS = 1_000_000
 """More often than a step is given up: samples of a retry are no other ones' copies."""
-
-_AHEAD = "ahead"
-"""The note of items that were decided before their turn to be committed."""
 
 
 class _GivenUp(NamedTuple):
@@ -324,22 +335,48 @@ async def _solved(
     limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     name, warn = run.settings.task, commits.watcher.warn
     async with recovered(run, lambda saver: graph.compile(checkpointer=saver, name=name), warn, commits.meter.find) as found:
-        machine, commits.at = found
+        machine, commits.at = found.graph, found.at
+        commits.places = Places(commits.at["step"]) if found.in_memory else None
         commits.watcher.progress(commits.at)
         given: Any = {}
         config: RunnableConfig = thread_of(run) | limit
         if answer is not None:
-            if any(climb.question for climb in commits.climbs().values()):  # ask it again, whatever became of the checkpoints
-                await machine.ainvoke({}, config, durability="exit")
-            given, config = Command(resume=answer), await waiting(run, machine, commits.at) | limit
+            given, config = Command(resume=answer), await _asked_again(run, found, commits, config) | limit
         while not commits.at["done"]:
             before = commits.at["step"]
             with commits.traces.segment(before) as shown, storage_errors("The file of checkpoints"):
                 result = await machine.ainvoke(given, {**config, **shown}, durability="exit")
+            if found.in_memory and "__interrupt__" in (result or {}):
+                await _keep_asked(run, machine, config)
             _raise_if_asked(result)
             if commits.at["step"] == before:
                 raise UnusableRun("The checkpoint that waits for an answer is damaged: resume without one.")
+            await found.forget(config)
             given, config = {}, thread_of(run) | limit
+
+
+async def _asked_again(run: Run, found: Recovered, commits: _Commits, config: RunnableConfig) -> RunnableConfig:
+    """Return the config of the checkpoint that waits for a person's answer; if there is none any more, the step is asked again.
+
+    Raises:
+        UsageError: no step waits for an answer.
+    """
+    if found.in_memory:
+        commits.asked = Asked.in_journal(run.journal)
+        if commits.asked is None:
+            raise none_waits()
+        await found.graph.ainvoke({}, config, durability="exit")
+        return config
+    if any(climb.question for climb in commits.climbs().values()):  # ask it again, whatever became of the checkpoints
+        await found.graph.ainvoke({}, config, durability="exit")
+    return await waiting(run, found.graph, commits.at)
+
+
+async def _keep_asked(run: Run, graph: Compiled, config: RunnableConfig) -> None:
+    """Keep what the graph stopped to ask: its checkpoint is in memory alone."""
+    values = (await graph.aget_state(config)).values
+    climb = Climb(values["tried"], values["decision"]) if values.get("decision") else None
+    Asked(values["step"] + 1, climb).keep(run.journal)
 
 
 async def _retried(
@@ -353,7 +390,7 @@ async def _retried(
     if log.passed:
         commits.watcher.warn(
             f"{log.passed:,} open items are contested, and are not voted on again: answer them with maker-graph review "
-            f"{run.directory}."
+            f"{run.home.command}."
         )
     graph = build(log.task, log).compile(name=run.settings.task)
     with tracing_context(enabled=False):

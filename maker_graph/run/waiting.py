@@ -7,13 +7,12 @@ person can help: it waits for the next answer. Each answer is read and checked o
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from shlex import quote
 
 from maker_graph.core.guarding import guarded
 from maker_graph.errors import Undecided, UsageError
-from maker_graph.run.directory import Run, stuck_step
-from maker_graph.run.left_answers import LeftAnswer, LeftAnswers
+from maker_graph.run.directory import stuck_step
+from maker_graph.run.home import Run
+from maker_graph.run.left_answers import LeftAnswer
 from maker_graph.run.review import answer_items, count_open
 from maker_graph.run.session import Question, Session
 
@@ -27,9 +26,9 @@ class Waiting:
     def __init__(self, run: Run, session: Session, warn: Callable[[str], None]) -> None:
         """Stand for those of `run`, whose owner speaks by `session`; `warn` is told what was not taken."""
         self._run, self._session, self._warn = run, session, warn
-        self._left = LeftAnswers(run.directory)
+        self._left = run.home.answers()
         self._items = guarded(run.task).given is not None
-        self._seen: set[Path] = set()
+        self._seen: set[str] = set()
 
     async def solved(
         self, solve: Callable[[str | None], Awaitable[None]], answer: str | None = None, *, wait: bool = False
@@ -76,7 +75,7 @@ class Waiting:
 
     def _waiting(self) -> dict[int, LeftAnswer]:
         """Return, by step, the answers that were not taken up yet, also where their files cannot be taken away."""
-        return {step: left for step, left in self._left.waiting().items() if left.path not in self._seen}
+        return {step: left for step, left in self._left.waiting().items() if left.key not in self._seen}
 
     def _for_items(self) -> dict[int, LeftAnswer]:
         """Return the answers that were left to items that were tried."""
@@ -106,7 +105,7 @@ class Waiting:
     async def _wait_for_items(self) -> None:
         """Wait until no item is open, and take each answer when it comes."""
         while self._items and (number := count_open(self._run)):
-            self._warn(f"{number:,} open items wait for answers: maker-graph watch {quote(str(self._run.directory))}")
+            self._warn(f"{number:,} open items wait for answers: maker-graph watch {self._run.home.command}")
             await self._wait(lambda: bool(self._for_items()))
             self.take_items()
 
@@ -119,7 +118,7 @@ class Waiting:
         journal, question = self._run.journal, None
         self._forget_decided()
         if error is not None:
-            self._warn(f"Step {journal.step + 1:,} waits for an answer: maker-graph watch {quote(str(self._run.directory))}")
+            self._warn(f"Step {journal.step + 1:,} waits for an answer: maker-graph watch {self._run.home.command}")
             question = None if self._session.at is None else Question.of(error, self._session.at)
         if journal.epoch is not None:
             self._session.say("waits", journal.epoch, question=question)
@@ -129,11 +128,11 @@ class Waiting:
 
     def _refused(self, left: LeftAnswer, why: str) -> None:
         self._warn(f"The answer to {'item' if self._items else 'step'} {left.step:,} was not taken: {why}")
-        self._seen.add(left.path)
+        self._seen.add(left.key)
         self._left.refuse(left, why)
 
     def _taken_up(self, left: LeftAnswer) -> None:
-        self._seen.add(left.path)
+        self._seen.add(left.key)
         self._left.remove(left)
 
     def _forget_decided(self) -> None:

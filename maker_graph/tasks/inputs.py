@@ -49,9 +49,10 @@ def file_input(path: Path, only: Slice | None = None) -> Input:
 
 def _digest_of_slice(path: Path, only: Slice) -> str:
     if only.span is not None:
-        return digest_of_bytes(path, only)
+        with path.open("rb") as file:
+            return digest_of_bytes(file, only)
     parquet = importlib.import_module("maker_graph.tasks.curate.parquet")  # an extra, and heavy
-    found: str = parquet.ParquetRows(path, only).digest()
+    found: str = parquet.ParquetRows(path).digest(only)
     return found
 
 

@@ -10,14 +10,14 @@ from maker_graph.core.canonical import JSON
 from maker_graph.core.guarding import AnyTask, is_task
 from maker_graph.core.task import Keeps
 from maker_graph.errors import MakerError, UnknownTask, UsageError
-from maker_graph.files import file_named
 from maker_graph.tasks.code import find_module
 from maker_graph.tasks.curate.making import curate, curate_slice, names_code, see_cut
+from maker_graph.tasks.curate.rows import FileRows
 from maker_graph.tasks.curate.task import Curate
 from maker_graph.tasks.decompose import Decompose
 from maker_graph.tasks.examples import OPTION, takes_examples, with_examples
 from maker_graph.tasks.hanoi import Hanoi
-from maker_graph.tasks.inputs import declared, digests_of, file_input, files_of, see_declared, see_files
+from maker_graph.tasks.inputs import declared, digests_of, files_of, see_declared, see_files
 from maker_graph.tasks.migrate.task import Migrate
 from maker_graph.tasks.options import FILE, Option, Options, read_options
 from maker_graph.tasks.records import records, records_of_slice
@@ -104,13 +104,11 @@ def cut_task(loaded: LoadedTask, slices: int) -> Iterator[LoadedTask]:
     """
     if loaded.slice is not None:
         raise UsageError(f"This is a slice of {loaded.name} already: cut the whole task.")
-    by_file = loaded.name in OF_SLICE
+    table = loaded.task.rows if loaded.name in OF_SLICE and isinstance(loaded.task, Curate) else None
     if loaded.name == "curate" and isinstance(loaded.task, Curate):
         see_cut(loaded.task, loaded.options)
-    for only in cut(loaded.task, slices, by_file=by_file):
-        inputs = {**loaded.inputs}
-        if by_file:
-            inputs |= digests_of({FILE: file_input(file_named(loaded.options[FILE]), only)})
+    for only in cut(loaded.task, slices, table):
+        inputs = {**loaded.inputs, **({FILE: table.digest(only)} if isinstance(table, FileRows) else {})}
         yield replace(loaded, task=some(loaded.task, only), inputs=inputs, slice=only)
 
 

@@ -5,8 +5,7 @@ in Parquet. `slicing.py` cuts.
 """
 
 import hashlib
-from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +35,7 @@ class Slice(BaseModel):
     columns: tuple[str, ...] | None = None
 
 
-def digest_of_bytes(path: Path, only: Slice) -> str:
+def digest_of_bytes(file: IO[bytes], only: Slice) -> str:
     """Return the SHA-256 of the header and of the bytes of a slice of a text file, in hex; nothing else is read.
 
     Raises:
@@ -44,9 +43,8 @@ def digest_of_bytes(path: Path, only: Slice) -> str:
     """
     assert only.span is not None  # noqa: S101  it is a slice of a text file
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for begin, end in ((0, only.header), only.span):
-            file.seek(begin)
-            while content := file.read(max(0, min(CHUNK, end - file.tell()))):
-                digest.update(content)
+    for begin, end in ((0, only.header), only.span):
+        file.seek(begin)
+        while content := file.read(max(0, min(CHUNK, end - file.tell()))):
+            digest.update(content)
     return digest.hexdigest()

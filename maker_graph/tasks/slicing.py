@@ -15,7 +15,7 @@ from maker_graph.core.guarding import AnyTask
 from maker_graph.core.items import DecidedItem, Items, ItemSteps
 from maker_graph.core.task import Prompt
 from maker_graph.errors import UsageError
-from maker_graph.tasks.curate.rows import FileRows
+from maker_graph.tasks.curate.rows import FileRows, Rows
 from maker_graph.tasks.curate.task import Curate
 from maker_graph.tasks.slices import Slice
 from maker_graph.tasks.word_problems.task import WordProblems
@@ -42,20 +42,20 @@ def even(number: int, slices: int) -> Iterator[tuple[int, int]]:
         first += rows
 
 
-def cut(task: AnyTask, slices: int, *, by_file: bool = False) -> list[Slice]:
+def cut(task: AnyTask, slices: int, table: Rows | None = None) -> list[Slice]:
     """Return so many slices of a task, in order, as even as possible; fewer if it has fewer items.
 
     Args:
         task: an items task, or word problems.
         slices: how many, from 1.
-        by_file: whether the task is made of the rows of a file, and can be made again of some of them.
+        table: the rows of the file of which the task is made, if it can be made again of some of them.
 
     Raises:
         UsageError: the steps of the task depend on each other.
     """
     checks.whole("slices", slices)
-    if by_file and isinstance(task, Curate) and isinstance(rows := task.rows, FileRows):
-        return [rows.slice(first, number) for first, number in even(len(rows), slices)]
+    if isinstance(table, FileRows):
+        return [table.slice(first, number) for first, number in even(len(table), slices)]
     return [Slice(first=first, rows=number) for first, number in even(number_of(task), slices)]
 
 

@@ -11,16 +11,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
 from maker_graph.core.guarding import AnyTask, guarded
 from maker_graph.errors import UsageError
-from maker_graph.run.directory import Run, kept_in, opened, settings_of
-from maker_graph.run.left_answers import LONGEST, LeftAnswers
-from maker_graph.run.review import Candidate, OpenItem, Reply, open_items, refusal, refusals
-from maker_graph.run.session import Question, last_replies, read_session
+from maker_graph.run.home import Home, Run
+from maker_graph.run.left_answers import LONGEST, Candidate, Reply
+from maker_graph.run.review import OpenItem, open_items, refusal, refusals
+from maker_graph.run.session import Question
 from maker_graph.run.settings import Settings, unchanged
 from maker_graph.tasks.loading import load_task, runs_foreign_code
 from maker_graph.watch.counting import MOST_CANDIDATES, shown
@@ -56,18 +55,18 @@ class Desk:
     def __init__(self, trusted: Trusted = Trusted()) -> None:  # noqa: B008  immutable
         """Answer with tasks that ship, and with those of `trusted`."""
         self._trusted = trusted
-        self._tasks: dict[tuple[Path, str], AnyTask] = {}
+        self._tasks: dict[tuple[str, str], AnyTask] = {}
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-desk")
 
-    def queue(self, directory: Path) -> dict[str, Any]:
+    def queue(self, home: Home) -> dict[str, Any]:
         """Return what waits for a person in a run, as plain JSON.
 
         Raises:
             MakerError: the run cannot be read, or a function of its task fails.
         """
-        settings = settings_of(directory)
-        missing = self._missing(directory, settings)
-        with opened(directory, None if missing else self._task(directory, settings)) as run:
+        settings = home.settings()
+        missing = self._missing(home, settings)
+        with home.opened(None if missing else self._task(home, settings)) as run:
             question = _stuck(run)
             if question is not None:
                 shown_, after = [_of_stuck(question)], run.journal.head
@@ -75,18 +74,18 @@ class Desk:
                 shown_, after = _without_questions(run), None
             else:
                 shown_, after = _of_items(run), None
-        left = {each.step: each.refused for each in LeftAnswers(directory).all() if each.after == after}
+            left = {each.step: each.refused for each in run.home.answers().all() if each.after == after}
         for each in shown_:
             each["id"] = _id(settings, each["step"], after)
             if each["step"] in left:
                 each["left"], each["refused"] = True, shown(left[each["step"]], 600)
         return {"needs": missing, "asks": shown_, "most": AT_ONCE}
 
-    def answer(self, directory: Path, step: int, reply: str, *, candidate: bool, asked: str | None = None) -> Answered:
+    def answer(self, home: Home, step: int, reply: str, *, candidate: bool, asked: str | None = None) -> Answered:
         """Read and check an answer like a model's, and leave it for whoever goes on with the run; on return it is on the disk.
 
         Args:
-            directory: the run.
+            home: where the run is.
             step: the step, or item, that is answered.
             reply: the answer.
             candidate: whether it is a candidate of the ballot.
@@ -97,10 +96,10 @@ class Desk:
         """
         if len(reply) > LONGEST:
             return Answered(f"it is longer than {LONGEST:,} characters")
-        settings = settings_of(directory)
-        if missing := self._missing(directory, settings):
+        settings = home.settings()
+        if missing := self._missing(home, settings):
             raise UsageError(missing)
-        with opened(directory, self._task(directory, settings)) as run:
+        with home.opened(self._task(home, settings)) as run:
             unchanged(run.settings, run.task)
             meant: Reply = Candidate(reply) if candidate else reply
             if guarded(run.task).given is None:
@@ -119,31 +118,31 @@ class Desk:
                 decision = run.journal.decision(step)
                 if not why and decision is not None and decision["status"] == "decided":
                     return Answered()  # by this very answer
-        if not why:
-            LeftAnswers(directory).leave(step, meant, after)
+            if not why:
+                run.home.answers().leave(step, meant, after)
         return Answered(why)
 
     def close(self) -> None:
         """End the thread."""
         self.thread.shutdown(wait=False, cancel_futures=True)
 
-    def _missing(self, directory: Path, settings: Settings) -> str:
+    def _missing(self, home: Home, settings: Settings) -> str:
         """Return what to type where the task of a run may not be imported; empty if it may, or ships."""
         trusted = self._trusted.directories or self._trusted.task is not None
         if trusted or not runs_foreign_code(settings.task, settings.options):
             return ""
         return shown(
             f"The task of this run is code ({settings.task}), which is not imported to watch it. To see the questions and to "
-            f"answer here, start: maker-graph watch {quote(str(directory))} --task {quote(settings.task)}",
+            f"answer here, start: maker-graph watch {home.command} --task {quote(settings.task)}",
             600,
         )
 
-    def _task(self, directory: Path, settings: Settings) -> AnyTask:
-        key = (directory, settings.id)
+    def _task(self, home: Home, settings: Settings) -> AnyTask:
+        key = (str(home), settings.id)
         if key not in self._tasks:
             foreign = runs_foreign_code(settings.task, settings.options)
             name = self._trusted.task if foreign and self._trusted.task is not None else settings.task
-            made = load_task(name, settings.options, settings.began, kept_in(directory), settings.slice)
+            made = load_task(name, settings.options, settings.began, home.kept(), settings.slice)
             self._tasks[key] = made.task
         return self._tasks[key]
 
@@ -158,7 +157,7 @@ def _id(settings: Settings, step: int, after: str | None) -> str:
 
 def _stuck(run: Run) -> Question | None:
     """Return the question about the step on which a run is stuck."""
-    session = read_session(run.directory)
+    session = run.home.session()
     question = None if session is None else session.said.question
     return question if question is not None and question.step == run.journal.step + 1 else None
 
@@ -180,7 +179,7 @@ def _of_items(run: Run) -> list[dict[str, Any]]:
     if guarded(run.task).given is None:
         return []
     items = list(islice(open_items(run), AT_ONCE))
-    replies = last_replies(run.directory, [item.number for item in items])
+    replies = run.home.last_replies([item.number for item in items])
     return [_of_item(item, replies.get(item.number, [])) for item in items]
 
 
@@ -200,7 +199,7 @@ def _of_item(item: OpenItem, replies: Sequence[str]) -> dict[str, Any]:
 def _without_questions(run: Run) -> list[dict[str, Any]]:
     """Return the open items of a run whose task may not be imported: their ballots alone."""
     found = list(islice(run.journal.left_open(), AT_ONCE))
-    replies = last_replies(run.directory, [number for number, _ in found])
+    replies = run.home.last_replies([number for number, _ in found])
     items: Iterator[OpenItem] = (
         OpenItem(number, [], decision["ballot"], decision["flags"], decision["samples"]) for number, decision in found
     )

@@ -1,7 +1,8 @@
 """A run, read from its journal while it grows: in another process than the one that works on it.
 
-Nothing of it is kept open, so nothing is in the way of the run. At each look the sizes and times of its files are compared; if
-they are the same, the journal is not opened. What is new is read in short transactions. No code of the run's task is imported.
+Nothing of it is kept open, so nothing is in the way of the run. At each look its stamp is compared with that of the look
+before; if it is the same, the journal is not opened. What is new is read in short transactions. No code of the run's task is
+imported.
 
 Whatever becomes of the run is a state that is shown: it is at work, it ended, its process was killed, its directory is gone,
 its journal is damaged or an older copy of itself.
@@ -9,22 +10,19 @@ its journal is damaged or an older copy of itself.
 
 import json
 import math
-import os
 import time
 from collections import Counter, deque
 from contextlib import suppress
-from pathlib import Path
-from shlex import quote
 from typing import Any, NamedTuple
 
 from maker_graph.core.characters import visible
 from maker_graph.core.spending import Account
 from maker_graph.errors import DamagedRun, MakerError, OlderJournal, UnusableRun
 from maker_graph.report.counting.frames import position_of
-from maker_graph.run.directory import Run, opened
-from maker_graph.run.left_answers import FOLDER, LeftAnswer, LeftAnswers
+from maker_graph.run.home import Home, Run, Stamp
+from maker_graph.run.left_answers import LeftAnswer
 from maker_graph.run.options import RunOptions, kept_options
-from maker_graph.run.session import SESSION, Question, SeenSession, read_session
+from maker_graph.run.session import Question, SeenSession
 from maker_graph.run.settings import Settings
 from maker_graph.watch.counting import Counts, shown
 
@@ -49,7 +47,20 @@ MOST_NAMES = 30
 _CHANGES = {"at work", "waits"}
 """The states in which a run changes with time, or ends, without a change of its files."""
 
-_FILES = ("journal.db", "journal.db-wal", "journal.watermark", "settings.json", SESSION, FOLDER)
+_GONE = {"directory": "Its directory is gone, or is no run.", "journal": "It is not in the journal any more."}
+"""What is said of a run that is not there, by the kind of its home."""
+
+
+class Seen(NamedTuple):
+    """What whoever finds the runs has seen of one.
+
+    Attributes:
+        stamp: of the run; None if it was not looked at.
+        away: why the run cannot be reached; empty if nobody has tried, or it can.
+    """
+
+    stamp: Stamp | None = None
+    away: str = ""
 
 
 class View(NamedTuple):
@@ -72,10 +83,10 @@ class _Known(NamedTuple):
 class Followed:
     """One run that is followed."""
 
-    def __init__(self, directory: Path) -> None:
-        """Begin to follow the run in `directory`, which need not be there yet."""
-        self.directory = directory
-        self._files: list[tuple[int, ...] | None] = []
+    def __init__(self, home: Home) -> None:
+        """Begin to follow the run at `home`, which need not be there yet."""
+        self.home = home
+        self._stamp: Stamp | None = None
         self._begin()
         self._problem: tuple[str, str] | None = None
         self._replaced = False
@@ -89,23 +100,26 @@ class Followed:
         self._paces: deque[tuple[float, int]] = deque()
         self._left: list[LeftAnswer] = []
 
-    def look(self, now: float, seconds: float = A_LOOK) -> View:
+    def look(self, now: float, seconds: float = A_LOOK, found: Seen = Seen()) -> View:  # noqa: B008  immutable
         """Return the run as it is.
 
         Args:
             now: the seconds of a clock that is not set back.
             seconds: that it may take to catch up with the steps; with 0 none of them is read, and how far the run is shows.
+            found: what is known of the run already, if whoever finds the runs has seen it.
         """
-        files = [_file(self.directory / name) for name in _FILES]
-        if files != self._files or self._is_behind:
+        stamp = self._stamped(found)
+        before = None if self._stamp is None else self._stamp.what
+        if stamp is None or stamp.what != before or self._is_behind:
             self._still = None
-            self._read(now, seconds)
-            self._files = files
+            if stamp is not None:
+                self._read(now, seconds)
+            self._stamp = stamp
         if self._still is not None:
             return self._still
-        session = read_session(self.directory)
         self._paced(now)
         try:
+            session = None if stamp is None else self.home.session()
             view = View(_sendable(self._listed(session)), _sendable(self._detail(session)))
         except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
             self._begin()
@@ -115,6 +129,17 @@ class Followed:
             self._still = view
         return view
 
+    def _stamped(self, found: Seen) -> Stamp | None:
+        """Return the stamp of the run; None if it cannot be reached."""
+        why = found.away
+        try:
+            if not why:
+                return self.home.stamp() if found.stamp is None else found.stamp
+        except MakerError as error:
+            why = str(error)
+        self._problem = ("unreadable", why)
+        return None
+
     @property
     def _is_behind(self) -> bool:
         """Whether there are steps that were not read yet."""
@@ -123,13 +148,12 @@ class Followed:
     def _read(self, now: float, seconds: float) -> None:
         """Read what is new, and keep what is in the way of that."""
         try:
-            with opened(self.directory) as run:
+            with self.home.opened() as run:
                 self._take(run, now, seconds)
-            self._left = LeftAnswers(self.directory).all()
+                self._left = [*run.home.answers().all()]
             self._problem = None
         except UnusableRun as error:
-            gone = _file(self.directory / "settings.json") is None
-            self._problem = ("gone", "Its directory is gone, or is no run.") if gone else ("unreadable", str(error))
+            self._problem = ("gone", _GONE[self.home.kind]) if not self.home.is_there() else ("unreadable", str(error))
         except OlderJournal as error:
             self._problem = ("older", str(error))
         except DamagedRun as error:
@@ -185,7 +209,7 @@ class Followed:
     def _listed(self, session: SeenSession | None) -> dict[str, Any]:
         """Return what stands in the list of runs."""
         known, counts = self._known, self._counts
-        name = visible(self.directory.name)
+        name = visible(self.home.name)
         if known is None or counts is None:
             state, why = self._problem or ("unreadable", "")
             return {"name": name, "state": state, "why": shown(why, 600), "steps": None, "total": None}
@@ -208,7 +232,7 @@ class Followed:
             "left": None if left is None else round(left),
             "open": len(counts.open),
             "asks": len(counts.open) + (_question(session, account.steps) is not None),
-            "moved": max((found[-1] for found in self._files[:2] if found is not None), default=0) // 1_000_000,
+            "moved": 0 if self._stamp is None else round(1000 * self._stamp.moved),
         }
 
     def _state(self, known: _Known, session: SeenSession | None, total: int | None) -> tuple[str, str]:
@@ -237,7 +261,7 @@ class Followed:
         price = not known.account.spent.unpriced and not known.settings.simulated
         return {
             "id": known.settings.id,
-            "path": visible(quote(str(self.directory))),
+            "path": visible(self.home.command),
             "read": self._step,
             "replaced": self._replaced,
             "samples": max(spent.samples, counts.samples),
@@ -266,15 +290,6 @@ class Followed:
             "question": _asked(question, self._head),
             "answers": [{"step": each.step, "refused": shown(each.refused, 600)} for each in self._left],
         }
-
-
-def _file(path: Path) -> tuple[int, ...] | None:
-    """Return which file is at `path`, its size and when it was written; None if there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  it is asked several times a second
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _plan(note: str | None) -> dict[str, float]:

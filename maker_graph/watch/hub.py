@@ -12,10 +12,10 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from maker_graph.watch.following import A_LOOK, Followed, View
+from maker_graph.run.home import Home
+from maker_graph.watch.following import A_LOOK, Followed, Seen, View
 
 LOOKS = 0.5
 """Seconds between two looks at the runs."""
@@ -48,24 +48,38 @@ class News(NamedTuple):
     more: int = 0
 
 
+class Found(NamedTuple):
+    """A run that is to be watched, and what was seen of it when it was found."""
+
+    home: Home
+    seen: Seen = Seen()
+
+
+class Finding(NamedTuple):
+    """The runs that are to be watched, the newest first, and how many there are beside them."""
+
+    runs: Sequence[Found]
+    more: int = 0
+
+
 class _Run:
     """A run that is watched, with the numbers of its last changes."""
 
-    def __init__(self, directory: Path) -> None:
-        self.followed = Followed(directory)
+    def __init__(self, home: Home) -> None:
+        self.followed = Followed(home)
         self.view = View({}, {})
         self.listed_at = self.detail_at = 0
 
 
-def key_of(directory: Path) -> str:
+def key_of(home: Home) -> str:
     """Return what a run is called in addresses: letters and digits that say nothing."""
-    return hashlib.sha256(str(directory.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return hashlib.sha256(str(home).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 class Hub:
     """The runs that are watched, and who listens."""
 
-    def __init__(self, find: Callable[[], Sequence[Path]]) -> None:
+    def __init__(self, find: Callable[[], Finding]) -> None:
         """Watch the runs that `find` returns; it is asked at each look."""
         self._find = find
         self._runs: dict[str, _Run] = {}
@@ -78,10 +92,10 @@ class Hub:
         self._looking = threading.Lock()
         self._wanted = asyncio.Event()
 
-    def directory(self, key: str) -> Path | None:
-        """Return the directory of the run of this key; None if none is watched that has it."""
+    def home(self, key: str) -> Home | None:
+        """Return where the run of this key is; None if none is watched that has it."""
         run = self._runs.get(key)
-        return None if run is None else run.followed.directory
+        return None if run is None else run.followed.home
 
     async def work(self) -> None:
         """Look at the runs as long as somebody listens; it never ends by itself."""
@@ -154,16 +168,17 @@ class Hub:
 
     def _look_at_all(self) -> None:
         all_ = self._find()
-        found = {key_of(directory): directory for directory in all_[:MOST_RUNS]}
-        runs = {**self._runs, **{key: _Run(directory) for key, directory in found.items() if key not in self._runs}}
+        found = {key_of(each.home): each for each in all_.runs[:MOST_RUNS]}
+        runs = {**self._runs, **{key: _Run(each.home) for key, each in found.items() if key not in self._runs}}
         number, changed = self._number + 1, False
         for key in [key for key in runs if key not in found][: max(0, len(runs) - MOST_RUNS)]:  # newer ones take their places
             del runs[key]
             self._dropped_at, changed = number, True
         until = time.monotonic() + A_ROUND
-        for _, run in sorted(runs.items(), key=lambda each: each[0] not in self._chosen):
+        for key, run in sorted(runs.items(), key=lambda each: each[0] not in self._chosen):
             now = time.monotonic()
-            view = run.followed.look(now, min(A_LOOK, max(0.0, until - now)))
+            seen = found[key].seen if key in found else Seen()
+            view = run.followed.look(now, min(A_LOOK, max(0.0, until - now)), seen)
             if view.listed != run.view.listed:
                 run.listed_at, changed = number, True
             if view.detail != run.view.detail:
@@ -171,7 +186,7 @@ class Hub:
             run.view = view
         self._runs, self._more = (
             runs,
-            len(all_) - len(found),
+            len(all_.runs) + all_.more - len(found),
         )  # all at once, and only after they were looked at: who listens is in another thread
         if changed:
             self._number = number

@@ -52,14 +52,14 @@ def create_app(hub: Hub, desk: Desk) -> Starlette:
         return StreamingResponse(_stream(hub.listen(chosen, heard)), media_type="text/event-stream")
 
     async def queue(request: Request) -> Response:
-        directory = hub.directory(request.path_params["key"])
-        if directory is None:
+        home = hub.home(request.path_params["key"])
+        if home is None:
             return _problem("This run is not watched any more.", 404)
-        return await _told(desk, lambda: _json(desk.queue(directory)))
+        return await _told(desk, lambda: _json(desk.queue(home)))
 
     async def answer(request: Request) -> Response:
-        directory = hub.directory(request.path_params["key"])
-        if directory is None:
+        home = hub.home(request.path_params["key"])
+        if home is None:
             return _problem("This run is not watched any more.", 404)
         body = await _body(request)
         if body is None:
@@ -70,7 +70,7 @@ def create_app(hub: Hub, desk: Desk) -> Starlette:
             return _problem("This is no answer: the page and the server are of different versions. Load the page again.", 400)
 
         def answered() -> Response:
-            found = desk.answer(directory, sent.step, sent.reply, candidate=sent.candidate, asked=sent.asked)
+            found = desk.answer(home, sent.step, sent.reply, candidate=sent.candidate, asked=sent.asked)
             return _problem(f"This was not taken: {shown(found.refused, 600)}.", 422) if found.refused else _json({})
 
         return await _told(desk, answered)

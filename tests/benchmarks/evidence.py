@@ -334,6 +334,45 @@ SECTIONS: dict[str, list[Section]] = {
             more="many_machines.md",
         ),
         Section(
+            "A fleet that is sealed",
+            "sealing",
+            NONE,
+            "Finished shards are checked and replayed as one run, and their results are written in order. Then it is done once "
+            "more, with the report.",
+            tables.sealed,
+            headlines.sealing,
+            more="many_machines.md",
+        ),
+        Section(
+            "One rate and one purse for all",
+            "fleet_limits",
+            NONE,
+            "Four processes share the limits of a fleet, and some are killed. The machine was busy. A window of much "
+            "less than a second can hold more requests than the rate says, because a request may be late by 20 ms.",
+            tables.limits,
+            headlines.limits,
+            more="many_machines.md",
+        ),
+        Section(
+            "How many samples one core drives",
+            "sizing",
+            SIMULATED,
+            "Items with two votes each, 512 samples in flight. The time is processor time of the worker, so what else the "
+            "machine does hardly matters. `http` has the OpenAI client and HTTP between the worker and the model.",
+            tables.sizes,
+            headlines.sizing,
+            more="many_machines.md",
+        ),
+        Section(
+            "What a journal in Postgres takes",
+            "capacity",
+            NONE,
+            "The decisions of a simulated run are committed one at a time, and many at once, as items are.",
+            tables.capacity,
+            headlines.capacity,
+            more="many_machines.md",
+        ),
+        Section(
             "What watching costs",
             "watch",
             SIMULATED,

@@ -170,8 +170,38 @@ def items(found: Any) -> str:
 
 def slices(found: Any) -> str:
     """Return how long it takes to cut a table, and to open a slice of it."""
-    cut, one = (found["csv"][way]["seconds"] for way in ("cut", "slice"))
-    return f"A CSV table of {found['rows']:,} rows is cut in {cut:g} s, and one slice of it is opened in {one:g} s."
+    cut, one = (found["csv"][way]["cpu_seconds"] for way in ("cut", "slice"))
+    rows = f"{found['rows']:,} rows"
+    return f"To cut a CSV table of {rows} takes {cut:g} s of one core, and to open one slice of it takes {one:g} s."
+
+
+def sealing(found: Any) -> str:
+    """Return how long it takes to seal a fleet."""
+    wrong, seconds = found["wrong_missing_or_displaced_rows"] or "none", found["cpu_seconds_results"]
+    taken = f"To seal {found['rows']:,} items takes {seconds:g} s of one core and {found['memory_mb']:g} MB."
+    return f"{taken} Of the rows, {wrong} are wrong, missing or in another place."
+
+
+def sizing(found: Any) -> str:
+    """Return how many samples one core drives."""
+    row = found["rows"]["http, 1 s, Postgres"]
+    return f"One core drives {row['samples_per_cpu_second']:,.0f} samples a second over HTTP, with the journal in Postgres."
+
+
+def capacity(found: Any) -> str:
+    """Return what a step takes."""
+    row = found["100 at once"]
+    return f"A step takes {row['table_bytes_a_step'] + row['index_bytes_a_step']:.0f} bytes on the disk of Postgres."
+
+
+def limits(found: Any) -> str:
+    """Return how well the limits of a fleet hold."""
+    rate, purse = found["rate"], found["purse"]
+    most, allowed = rate["most_in_60_s"]
+    return (
+        f"In the busiest minute {most:,} of {allowed:,.0f} allowed requests were made. Of the rate, {100 * rate['used']:.1f} % "
+        f"was used. Of a purse of {purse['max_calls']:,} calls, {purse['made']:,} were made and {purse['counted']:,} counted."
+    )
 
 
 def watch(found: Any) -> str:

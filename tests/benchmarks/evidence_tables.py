@@ -535,13 +535,25 @@ def cut_tables(found: Any) -> Iterable[Table]:
         (
             form,
             f"{row['table_mb']:g} MB",
-            *(f"{row[way]['seconds']:g} s, {row[way]['memory_mb']:g} MB" for way in ways),
+            *(f"{row[way]['cpu_seconds']:g} s, {row[way]['memory_mb']:g} MB" for way in ways),
         )
         for form, row in found.items()
         if isinstance(row, dict)
     ]
-    title = f"{found['rows']:,} rows in {found['slices']} slices: seconds and memory."
+    title = f"{found['rows']:,} rows in {found['slices']} slices: seconds of one core, and memory."
     yield Table(("form", "table", "open it", "open it and cut it", "open one slice"), cells, title)
+
+
+def sealed(found: Any) -> Iterable[Table]:
+    """Yield what sealing a fleet takes."""
+    cells: Rows = [
+        (what, f"{found[f'cpu_seconds_{key}']:g} s")
+        for what, key in (
+            ("check, replay and write the results", "results"),
+            ("the same again, and the report", "again_with_report"),
+        )
+    ]
+    yield Table(("what is done", "seconds of one core"), cells, f"{found['rows']:,} items in {found['shards']} shards.")
 
 
 def watched(found: Any) -> Iterable[Table]:
@@ -558,6 +570,48 @@ def watched(found: Any) -> Iterable[Table]:
         for row in found["measured"]
     ]
     yield Table(("latency of the model", "steps a second", "slower while watched", "more processor time"), cells)
+
+
+def sizes(found: Any) -> Iterable[Table]:
+    """Yield what one core drives."""
+    cells: Rows = [
+        (
+            name,
+            f"{row['samples_per_cpu_second']:,.0f}",
+            f"{row['cpu_ms_a_sample']:.1f} ms",
+            f"{row['samples_per_second']:,.0f}",
+        )
+        for name, row in found["rows"].items()
+    ]
+    yield Table(
+        ("model, latency, journal", "samples a second of one core", "processor time a sample", "samples a second"), cells
+    )
+
+
+def capacity(found: Any) -> Iterable[Table]:
+    """Yield what a journal in Postgres takes for each step."""
+    cells: Rows = [
+        (name, *(f"{row[f'{what}_bytes_a_step']:.0f}" for what in ("table", "index", "log")))
+        for name, row in found.items()
+        if name.endswith("at once")
+    ]
+    yield Table(("steps in a commit", "bytes of table a step", "bytes of index", "bytes of write-ahead log"), cells)
+    yield Table(("bytes of a compressed dump a step",), [(f"{found['backup']['bytes_a_step']:.0f}",)])
+
+
+def limits(found: Any) -> Iterable[Table]:
+    """Yield what a fleet's rate and purse come to while workers are killed."""
+    rate, purse = found["rate"], found["purse"]
+    cells: Rows = [
+        (name.removeprefix("most_in_").replace("_", " "), f"{most:,}", f"{allowed:,.0f}")
+        for name, (most, allowed) in ((name, row) for name, row in rate.items() if name.startswith("most_in_"))
+    ]
+    limit = f"{rate['rpm']:,} requests a minute for {rate['seconds']:.0f} s"
+    title = f"**Rate.** {rate['workers']} workers, {rate['kills']} kills, {limit}."
+    yield Table(("in any window of", "requests at most", "the rate says"), cells, title)
+    counts: Rows = [(f"{purse['max_calls']:,}", f"{purse['made']:,}", f"{purse['counted']:,}", f"{purse['left']:,}")]
+    title = f"**Purse.** {purse['workers']} workers, {purse['runs']} runs, {purse['kills']} kills."
+    yield Table(("calls that the purse allows", "really made", "counted", "left"), counts, title)
 
 
 def noted(found: Any) -> Iterable[Table]:

@@ -40,9 +40,9 @@ def convert(csv_file: Path, kind: str) -> Path:
 
 
 def measured(what: str, options: dict[str, str], slices: int, kept: Path) -> dict[str, Any]:
-    """Do one thing in this process, and return how long it took and the most memory that it had, in MB."""
+    """Do one thing in this process, and return how long it took, and how much more memory it had at most than before."""
     Path("/proc/self/clear_refs").write_text("5")  # the most memory is counted from now on
-    before, begin = memory(), time.monotonic()
+    before, begin, at_work = memory(), time.monotonic(), time.process_time()
     if what == "slice":
         settings = Settings.model_validate_json(kept.read_text())
         load_task(settings.task, settings.options, settings.began, only=settings.slice)
@@ -51,7 +51,8 @@ def measured(what: str, options: dict[str, str], slices: int, kept: Path) -> dic
         if what == "cut":
             made = [new_settings(each, "sim:perfect", Voting()) for each in cut_task(loaded, slices)]
             kept.write_text(made[len(made) // 2].text())
-    return {"seconds": round(time.monotonic() - begin, 2), "memory_mb": round(memory() - before, 1)}
+    seconds, cpu = time.monotonic() - begin, time.process_time() - at_work
+    return {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "memory_mb": round(memory() - before, 1)}
 
 
 def memory() -> float:

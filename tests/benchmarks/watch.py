@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maker_graph import Run
+from maker_graph.run.directory import Directory
 from maker_graph.tasks import Hanoi
 from maker_graph.watch.hub import key_of
 
@@ -72,7 +73,7 @@ def solved(folder: Path, disks: int, latency: float, window: float) -> tuple[lis
     assert watch.stdout is not None
     found = re.search(r"http://\S+", watch.stdout.readline())
     assert found is not None
-    url = f"{found[0].replace('/?', '/events?')}&run={key_of(folder / 'runs' / 'r')}"
+    url = f"{found[0].replace('/?', '/events?')}&run={key_of(Directory(folder / 'runs' / 'r'))}"
     with Run.create(folder / "runs" / "r", Hanoi(disks), model=model, k=3) as run:
         begins = time.monotonic() + 1
         command = [sys.executable, __file__, "--listen", url, str(begins), str(window)]

@@ -56,10 +56,10 @@ def test_all_runs_of_the_folder_are_found_the_last_changed_first_and_named_ones_
         assert cli("run", "hanoi", "--disks", "2", "--model", "sim:perfect", "--k", "1", "--run", name, "-q").returncode == 0
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "other").mkdir()
-    assert [path.name for path in _finder([])()] == ["a", "b"]
-    assert [path.name for path in _finder(["b", "runs/a", "b"])()] == ["b", "a"]
+    assert [found.home.name for found in _finder([], None)().runs] == ["a", "b"]
+    assert [found.home.name for found in _finder(["b", "runs/a", "b"], None)().runs] == ["b", "a"]
     with pytest.raises(UsageError, match="is no run"):
-        _finder(["nothing"])
+        _finder(["nothing"], None)
 
 
 def test_what_cannot_be_served_is_one_sentence(cli: Cli) -> None:

@@ -5,8 +5,9 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -117,6 +118,13 @@ def fixture_shards(tmp_path: Path) -> list[Shard]:
     return solved(tmp_path, load_task("curate", table(tmp_path)), max_samples=2)
 
 
+@pytest.fixture(name="finished", scope="module")
+def fixture_finished(tmp_path_factory: pytest.TempPathFactory) -> list[Shard]:
+    """Return shards that are only looked at."""
+    folder = tmp_path_factory.mktemp("finished")
+    return solved(folder, load_task("curate", table(folder)), max_samples=2)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -181,10 +189,10 @@ def contextmanager_for(place: int) -> AbstractContextManager[Any]:
     ],
 )
 def test_only_the_whole_of_one_task_is_sealed(
-    tmp_path: Path, shards: list[Shard], change: Callable[[list[Shard]], Sequence[Shard]], problem: str
+    tmp_path: Path, finished: list[Shard], change: Callable[[list[Shard]], Sequence[Shard]], problem: str
 ) -> None:
     with pytest.raises(UnusableRun, match=problem):
-        seal(change(shards), tmp_path / "sealed", out=tmp_path / "all.csv")
+        seal(change(finished), tmp_path / "sealed", out=tmp_path / "all.csv")
     assert not (tmp_path / "all.csv").exists()
 
 
@@ -279,6 +287,37 @@ def test_items_of_ones_own_are_sealed_and_answers_that_were_refused_are_open(tmp
     assert found.open == 1
 
 
+class Changed(Letters):
+    """The same letters, asked for in other words."""
+
+    def prompt(self, item: str) -> str:
+        return f"Capitalise {item}"
+
+
+class Moved(Letters):
+    """The same letters, which stand on something else."""
+
+    inputs: ClassVar = {"alphabet": "greek"}
+
+
+def test_a_task_that_asks_something_else_or_stands_on_something_else_is_not_sealed(tmp_path: Path) -> None:
+    loaded = load_task(f"{__name__}:Letters", {})
+    shards = solved(tmp_path, loaded, 2, model="sim:perfect", k=1)
+    for task, problem in ((Changed(), "The prompt of .*Letters is no longer"), (Moved(), "declares the input 'alphabet'")):
+        with pytest.raises(UnusableRun, match=problem):
+            seal(shards, tmp_path / "sealed", replace(loaded, task=task), out=tmp_path / "all.jsonl")
+
+
+def test_records_are_sealed_as_one_run_writes_them(tmp_path: Path) -> None:
+    rows = "".join(f'"{place} Elm St., 10115 Kiel",3.4.24,$5,x\n' for place in range(1, 31))
+    loaded = load_task("records", {"input": str(written(tmp_path / "rows.csv", f"address,date,amount,note\n{rows}"))})
+    one, _ = single(tmp_path, loaded, tmp_path / "one.csv", max_samples=2)
+    found = seal(solved(tmp_path, loaded, max_samples=2), tmp_path / "sealed", out=tmp_path / "all.csv", report=False)
+    assert (found.summary["digest"], found.open > 0) == (one["digest"], True)
+    for name in ("", ".review"):
+        assert (tmp_path / f"all{name}.csv").read_bytes() == (tmp_path / f"one{name}.csv").read_bytes()
+
+
 def test_a_task_made_in_python_is_handed_in(tmp_path: Path) -> None:
     options = table(tmp_path)
     written(tmp_path / "truth.csv", "id,text,name,count,price,currency,paid\n1,Tea 1,Tea,1,2,EUR,\n2,Tea 2,Tea,2,2,EUR,\n")
@@ -299,9 +338,9 @@ def test_copies_that_a_shard_has_seen_are_seen_in_the_whole(tmp_path: Path, shar
     assert whole.run.certify().refused
 
 
-def test_the_whole_has_the_same_id_each_time_and_is_no_slice(tmp_path: Path, shards: list[Shard]) -> None:
-    one, two = (Whole(each, tmp_path / "sealed").run.settings for each in (shards, [*reversed(shards)]))
+def test_the_whole_has_the_same_id_each_time_and_is_no_slice(tmp_path: Path, finished: list[Shard]) -> None:
+    one, two = (Whole(each, tmp_path / "sealed").run.settings for each in (finished, [*reversed(finished)]))
     assert one == two
     assert one.slice is None
-    assert one.id not in {each.settings.id for each in shards}
-    assert one.inputs == load_task("curate", shards[0].settings.options).inputs
+    assert one.id not in {each.settings.id for each in finished}
+    assert one.inputs == load_task("curate", finished[0].settings.options).inputs

@@ -97,6 +97,16 @@ def test_each_action_is_performed_once_after_its_intent_is_kept() -> None:
     assert log.told == [each for two in of_two for each in two]
 
 
+def test_an_action_that_is_in_the_log_is_not_performed_again_by_whoever_resumes_a_checkpoint_before_it() -> None:
+    saver, task, again = InMemorySaver(), Page(), Page()
+    log = Kept(task)
+    maker = create_maker(task, model=ECHO, k=1, log=log).compile(checkpointer=saver)
+    maker.invoke({}, CONFIG, durability="sync")
+    for each in [each for each in maker.get_state_history(CONFIG) if each.next and each.values]:
+        assert create_maker(again, model=ECHO, k=1, log=log).compile(checkpointer=saver).invoke(None, each.config)["done"]
+    assert again.act.acts == []
+
+
 def test_nothing_acts_when_the_intent_cannot_be_kept() -> None:
     class Full(Kept):
         def intend(self, step: int, part: str) -> None:

@@ -298,3 +298,18 @@ def test_each_decision_goes_to_the_custom_stream() -> None:
     graph = create_maker(WORDS, model=Scripted(script=upper), k=2, max_samples=4).compile()
     told = [each["decision"]["answer"] for each in graph.stream({}, stream_mode="custom")]
     assert told == ["ONE", "2", "THREE", "4", "FIVE", None, "SEVEN"]
+
+
+@pytest.mark.parametrize("at_the_end", ["return", "interrupt"])
+def test_whoever_resumes_a_checkpoint_behind_the_log_goes_on_where_the_log_ends(at_the_end: Any) -> None:
+    saver, log, model = InMemorySaver(), Log(WORDS), Scripted(script=upper)
+    made = create_maker(WORDS, model=model, k=2, log=log, max_samples=4, steps_per_segment=3).compile(checkpointer=saver)
+    config: Any = {"configurable": {"thread_id": "t"}}
+    for _ in range(3):
+        made.invoke({}, config, durability="sync")
+    drawn = len(model.log)
+    for each in [each for each in made.get_state_history(config) if each.next and each.values]:
+        again = create_maker(WORDS, model=model, k=2, log=log, max_samples=4, on_undecided=at_the_end)
+        assert again.compile(checkpointer=saver).invoke(None, each.config)["done"]
+    assert len(model.log) == drawn
+    assert len(log.entries) == 7

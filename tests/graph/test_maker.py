@@ -50,6 +50,13 @@ class Countdown:
         return answer
 
 
+class Foreseen(Countdown):
+    """The same, which predicts its states by itself."""
+
+    def draft(self, state: int, n: int) -> list[int]:
+        return [state - 1 - place for place in range(n)]
+
+
 def counting(_: int, text: str) -> str:
     return str(int(text) - 1)
 
@@ -358,6 +365,53 @@ def test_a_log_says_where_the_machine_goes_on_whatever_the_checkpoint_says() -> 
     steps: list[int] = []
     create_maker(Countdown(5), model=Scripted(script=counting), log=Ahead()).compile(checkpointer=saver).invoke({}, CONFIG)
     assert steps == [4, 5]
+
+
+class Kept:
+    """A log in memory, which may be handed on to another process."""
+
+    def __init__(self, task: Any, until: int | None = None) -> None:
+        self.at = Machine(task).begin()
+        self.until = until
+
+    def position(self) -> MakerOutput:
+        return self.at
+
+    def append(self, committed: Sequence[Committed]) -> None:
+        assert committed[0].after["step"] == self.at["step"] + 1
+        self.at = committed[-1].after
+        if self.at["step"] == self.until:
+            self.until = None
+            raise KeyboardInterrupt  # as if the process had ended here
+
+
+@pytest.mark.parametrize("lookahead", [1, 3])
+def test_whoever_resumes_a_checkpoint_behind_the_log_goes_on_where_the_log_ends(lookahead: int) -> None:
+    saver, log = InMemorySaver(), Kept(Countdown(5), until=3)
+    model = Scripted(script=counting)
+    made = create_maker(Countdown(5), model=model, k=2, log=log, lookahead=1).compile(checkpointer=saver)
+    with pytest.raises(KeyboardInterrupt):
+        made.invoke({}, CONFIG, durability="sync")
+    behind = [each for each in made.get_state_history(CONFIG) if each.next and each.values]
+    assert {each.next for each in behind} == {("microstep",), ("commit",)}
+    for each in behind:
+        fresh, again = Scripted(script=counting), Kept(Countdown(5))
+        again.at = log.at
+        maker = create_maker(Foreseen(5), model=fresh, k=2, log=again, lookahead=lookahead, steps_per_segment=9)
+        result = maker.compile(checkpointer=saver).invoke(None, each.config)
+        assert (result["step"], result["done"], result["digest"]) == (5, True, again.at["digest"])
+        assert len(fresh.log) == 2 * 2, "the steps that the log has are not voted on again"
+
+
+def test_a_step_that_waits_for_a_person_and_is_in_the_log_by_now_is_not_asked_again() -> None:
+    saver, log = InMemorySaver(), Kept(Countdown(2))
+    maker = create_maker(Countdown(2), model=Scripted(script=replies("?")), log=log, ladder=None, on_undecided="interrupt")
+    app = maker.compile(checkpointer=saver)
+    assert "__interrupt__" in app.invoke({}, CONFIG)
+    log.at = Machine(Countdown(2)).advance(log.at, decided("1"))
+    assert app.get_state(CONFIG).next == ("escalate",)
+    (question,) = app.invoke(None, CONFIG)["__interrupt__"]
+    assert question.value["prompt"] == [{"role": "human", "content": "1"}]
 
 
 def test_a_step_cannot_be_left_open_in_a_task_that_cannot_go_on_without_it() -> None:

@@ -136,6 +136,10 @@ class Kept(ABC):
             journal.claim(run)
         return journal
 
+    def opened(self, run: str, origin: str) -> Journal:
+        """Open the journal of a run that is there; whoever asks closes it."""
+        return self._opened(run, origin, None, accept_loss=False)
+
     @abstractmethod
     def make(self, run: str, origin: str) -> None:
         """Make the journal of a run."""
@@ -219,7 +223,11 @@ class InPostgres(Kept):
         self.address = address
         with closing(Connection(address)) as connection:
             connection.prepare()
-        self._db = stack.enter_context(psycopg.connect(address, autocommit=True, row_factory=psycopg.rows.dict_row))
+        self._db = self._connected()
+
+    def _connected(self) -> psycopg.Connection[dict[str, Any]]:
+        found = psycopg.connect(self.address, autocommit=True, row_factory=psycopg.rows.dict_row)
+        return self._stack.enter_context(closing(found))
 
     def make(self, run: str, origin: str) -> None:
         with closing(Connection(self.address)) as connection, connection.transaction():
@@ -238,7 +246,11 @@ class InPostgres(Kept):
         """Return what a statement gives, in which stand the names of a table and of columns."""
         names = [sql.Identifier(column) for column in columns]
         composed = sql.SQL(statement).format(*names, table=sql.Identifier("maker_graph", table))
-        done = self._db.execute(composed, values)
+        try:
+            done = self._db.execute(composed, values)
+        except psycopg.OperationalError:  # the server was killed since
+            self._db = self._connected()
+            done = self._db.execute(composed, values)
         return done.fetchall() if done.description else []
 
     def number(self, run: str = "r") -> int:

@@ -1,31 +1,25 @@
 """Journals of shards as one: the same as the journal of a run that was never cut."""
 
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
-from maker_graph.core.decision import Decision, answered, decide
 from maker_graph.core.items import Items
-from maker_graph.core.judging import Reader, judge
 from maker_graph.core.machine import Machine
-from maker_graph.core.red_flags import Sample, empty, named
 from maker_graph.core.spending import Reserved, Spent
-from maker_graph.core.voting import Voting
 from maker_graph.errors import DamagedRun, UsageError
 from maker_graph.journal.joined import JoinedJournal
 from maker_graph.journal.protocol import Journal
-from maker_graph.journal.sqlite.creation import create_journal
-from maker_graph.journal.sqlite.journal import SqliteJournal
+from tests.journal.kept import Kept, by_a_person, item
 
 TEXTS = ["one", "", "three", "", "", "six", "seven", ""]
 SIZES = [3, 0, 4, 1]
 """The second shard has no step."""
 
-READER = Reader(parse=str, key=None, check=None, red_flags=named([empty]))
+Shard: TypeAlias = tuple[str, Callable[[], Journal]]
+"""Its name, and what opens its journal."""
 
 
 class Words(Items):
@@ -38,36 +32,19 @@ class Words(Items):
         return f"{item}?"
 
 
-def decision(text: str) -> Decision:
-    """Return what a vote of one sample comes to; it is open if the text is empty."""
-    return decide([judge(Sample(0, text, input_tokens=9, output_tokens=3), READER)], Voting(1, max_samples=1), 1)
-
-
-def by_a_person(text: str) -> Decision:
-    return answered(decision(""), judge(Sample(0, text), READER))
-
-
-def made(folder: Path, name: str, texts: list[str], answers: dict[int, str]) -> Callable[[], SqliteJournal]:
-    """Make a journal with these steps, and later answers; return what opens it."""
-    path = folder / name / "journal.db"
-    path.parent.mkdir()
-    create_journal(path, name)
-
-    def opened() -> SqliteJournal:
-        return SqliteJournal(path, name)
-
-    with closing(opened()) as journal:
-        journal.claim()
-        machine = Machine(Words(len(texts)))
-        at = machine.begin()
-        for text in texts:
-            found = decision(text)
-            at = machine.advance(at, found)
-            journal.append([(found, at)], Spent(cost=0.5, seconds=2, calls=1, samples=1), Reserved(0.25, 1))
-        for step, text in answers.items():
-            journal.amend([(step, by_a_person(text))])
-        journal.set_note("colour", name)
-    return opened
+def made(kept: Kept, name: str, texts: list[str], answers: dict[int, str]) -> Shard:
+    """Make a journal with these steps, and later answers; return its name, and what opens it."""
+    journal = kept.open(name, name)
+    machine = Machine(Words(len(texts)))
+    at = machine.begin()
+    for text in texts:
+        found = item(text)
+        at = machine.advance(at, found)
+        journal.append([(found, at)], Spent(cost=0.5, seconds=2, calls=1, samples=1), Reserved(0.25, 1))
+    for step, text in answers.items():
+        journal.amend([(step, by_a_person(text))])
+    journal.set_note("colour", name)
+    return name, lambda: kept.opened(name, name)
 
 
 class Opened:
@@ -76,7 +53,7 @@ class Opened:
     def __init__(self) -> None:
         self.now = self.most = 0
 
-    def __call__(self, opened: Callable[[], SqliteJournal]) -> Callable[[], AbstractContextManager[Journal]]:
+    def __call__(self, opened: Callable[[], Journal]) -> Callable[[], AbstractContextManager[Journal]]:
         @contextmanager
         def context() -> Iterator[Journal]:
             self.now += 1
@@ -91,32 +68,30 @@ class Opened:
 
 
 @pytest.fixture(name="whole")
-def fixture_whole(tmp_path: Path) -> Iterator[SqliteJournal]:
-    with closing(made(tmp_path, "whole", TEXTS, {4: "four", 8: "eight"})()) as journal:
+def fixture_whole(kept: Kept) -> Iterator[Journal]:
+    _, opened = made(kept, "whole", TEXTS, {4: "four", 8: "eight"})
+    with closing(opened()) as journal:
         yield journal
 
 
 @pytest.fixture(name="shards")
-def fixture_shards(tmp_path: Path) -> list[tuple[str, Callable[[], SqliteJournal]]]:
+def fixture_shards(kept: Kept) -> list[Shard]:
     """Return the same steps in four journals; the fourth and the eighth were answered."""
     found, first = [], 0
     answers: list[dict[int, str]] = [{}, {}, {1: "four"}, {1: "eight"}]
     for place, size in enumerate(SIZES):
-        name = f"s-{place}"
-        found.append((name, made(tmp_path, name, TEXTS[first : first + size], answers[place])))
+        found.append(made(kept, f"s-{place}", TEXTS[first : first + size], answers[place]))
         first += size
     return found
 
 
-def joined(shards: list[tuple[str, Callable[[], SqliteJournal]]], opened: Opened | None = None) -> JoinedJournal:
+def joined(shards: list[Shard], opened: Opened | None = None) -> JoinedJournal:
     count = opened or Opened()
     joins = {"colour": lambda found: " ".join(f"{before}:{text}" for before, text in found)}
     return JoinedJournal([(name, count(each)) for name, each in shards], joins)
 
 
-def test_what_is_read_is_that_of_a_journal_that_was_never_cut(
-    whole: SqliteJournal, shards: list[tuple[str, Callable[[], SqliteJournal]]]
-) -> None:
+def test_what_is_read_is_that_of_a_journal_that_was_never_cut(whole: Journal, shards: list[Shard]) -> None:
     count = Opened()
     journal = joined(shards, count)
     assert journal.step == whole.step == 8
@@ -137,7 +112,7 @@ def test_what_is_read_is_that_of_a_journal_that_was_never_cut(
     assert count.most == 1, "a journal is open only while it is read"
 
 
-def test_what_was_spent_is_added_up(whole: SqliteJournal, shards: list[tuple[str, Callable[[], SqliteJournal]]]) -> None:
+def test_what_was_spent_is_added_up(whole: Journal, shards: list[Shard]) -> None:
     journal = joined(shards)
     account = journal.account()
     assert account.spent == whole.account().spent == Spent(cost=4, seconds=16, calls=8, samples=8)
@@ -149,7 +124,7 @@ def test_what_was_spent_is_added_up(whole: SqliteJournal, shards: list[tuple[str
     journal.close()
 
 
-def test_steps_are_followed_from_shard_to_shard(shards: list[tuple[str, Callable[[], SqliteJournal]]]) -> None:
+def test_steps_are_followed_from_shard_to_shard(shards: list[Shard]) -> None:
     journal, step, head, found = joined(shards), 0, None, []
     while step < journal.step:
         more = journal.following(step, head, 2)
@@ -163,7 +138,7 @@ def test_steps_are_followed_from_shard_to_shard(shards: list[tuple[str, Callable
     assert journal.following(4, "00", 2) is None, "that is no hash of the step"
 
 
-def test_a_step_is_found_in_its_shard(shards: list[tuple[str, Callable[[], SqliteJournal]]]) -> None:
+def test_a_step_is_found_in_its_shard(shards: list[Shard]) -> None:
     journal = joined(shards)
     assert [journal.shard_of(step) for step in (1, 3, 4, 7, 8)] == [("s-0", 1), ("s-0", 3), ("s-2", 1), ("s-2", 4), ("s-3", 1)]
     for step in (0, 9):
@@ -172,7 +147,7 @@ def test_a_step_is_found_in_its_shard(shards: list[tuple[str, Callable[[], Sqlit
 
 
 def test_a_note_of_the_whole_is_kept_in_the_first_shard_beside_its_own(
-    shards: list[tuple[str, Callable[[], SqliteJournal]]],
+    shards: list[Shard],
 ) -> None:
     journal = joined(shards)
     assert journal.note("colour") == "0:s-0 3:s-1 3:s-2 7:s-3"
@@ -185,29 +160,26 @@ def test_a_note_of_the_whole_is_kept_in_the_first_shard_beside_its_own(
         assert first.note("colour") == "s-0"
 
 
-def test_a_shard_that_is_damaged_is_named(tmp_path: Path, shards: list[tuple[str, Callable[[], SqliteJournal]]]) -> None:
+def test_a_shard_that_is_damaged_is_named(kept: Kept, shards: list[Shard]) -> None:
     journal = joined(shards)
     journal.check()
-    path = tmp_path / "s-2" / "journal.db"
-    shutil.copy(path, tmp_path / "before.db")
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE steps SET entry = replace(entry, 'six', 'sex') WHERE step = 3")
-        db.commit()
+    before = kept.copy("s-2")
+    entry = kept.rows("steps", "s-2")[2]["entry"]
+    kept.change("steps", 3, "s-2", entry=entry.replace("six", "sex"))
     with pytest.raises(DamagedRun, match=r"s-2: The journal is damaged at step 3: its hash does not fit"):
         journal.check()
     with pytest.raises(DamagedRun, match="s-2: "):
         list(journal.replay(Machine(Words(8))))
-    shutil.copy(tmp_path / "before.db", path)
+    kept.put_back(before, "s-2")
     journal.check()
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE amendments SET entry = replace(entry, 'four', 'five')")
-        db.commit()
+    (answer,) = kept.rows("amendments", "s-2")
+    kept.change("amendments", 1, "s-2", entry=answer["entry"].replace("four", "five"))
     with pytest.raises(DamagedRun, match=r"s-2: .*amendment 1"):
         joined(shards)
 
 
 def test_an_answer_that_the_whole_task_cannot_take_is_told_with_its_shard(
-    shards: list[tuple[str, Callable[[], SqliteJournal]]],
+    shards: list[Shard],
 ) -> None:
     class Strict(Words):
         place = "n"

@@ -259,3 +259,53 @@ def test_who_gives_a_notice_is_told_of_long_waits_only(clock: Clock, caplog: pyt
     gate.slowed(passed(gate), 1, "gpt: 429")
     assert told == []
     assert caplog.records == []
+
+
+class Telling(Gate):
+    """A gate that tells another what it learns."""
+
+    other: Gate
+
+    def tell_others(self, wait: float | None, times: int, what: str, *, down: bool) -> None:
+        self.other.heard(wait, times, what, down=down)
+
+
+@pytest.fixture(name="pair")
+def fixture_pair(clock: Clock) -> tuple[Telling, Gate, list[str]]:
+    """Return a gate, another one to which it tells what it learns, and what that one says."""
+    told: list[str] = []
+    gate = Telling(clock=clock, rng=Random(1), notice=lambda _: None)
+    gate.other = made(clock, told.append)
+    return gate, gate.other, told
+
+
+def test_a_gate_waits_for_what_another_was_told(clock: Clock, pair: tuple[Telling, Gate, list[str]]) -> None:
+    gate, other, told = pair
+    gate.slowed(passed(gate), 200, "gpt: 429")
+    assert waits(other) >= 200
+    assert told == ["gpt: 429: waiting for 200 s."]
+    clock.now += 200
+    assert not passed(other).probe
+
+
+def test_waits_grow_over_gates_that_tell_each_other(clock: Clock, pair: tuple[Telling, Gate, list[str]]) -> None:
+    gate, other, _ = pair
+    for _ in range(4):
+        gate.slowed(passed(gate), None, "")
+        clock.now += 70
+    other.slowed(passed(other), None, "")
+    assert waits(other) >= 4, "its own first one would be half a second"
+
+
+def test_an_outage_that_another_gate_sees_is_one_here_and_ends_with_it(
+    clock: Clock, pair: tuple[Telling, Gate, list[str]]
+) -> None:
+    gate, other, told = pair
+    failed(gate, OUTAGE)
+    assert waits(other) > 0
+    assert other.down_since == clock.now
+    clock.now += 5
+    gate.answered(passed(gate))
+    assert other.down_since is None
+    assert told == ["The provider answers again, after 5 s: going on."]
+    assert not passed(other).probe

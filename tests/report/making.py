@@ -19,6 +19,7 @@ from maker_graph.report.collecting import ReportData, collect
 from maker_graph.report.counting.steps import CountedStep, counted_step
 from maker_graph.report.figures.style import panel
 from maker_graph.run import directory as runs
+from maker_graph.run.home import Run
 from maker_graph.run.settings import Settings
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import moved
@@ -41,7 +42,7 @@ def data_of(directory: Path) -> ReportData:
 
 
 @contextmanager
-def by_hand(directory: Path, settings: Settings, replies: Sequence[Sequence[str]]) -> Iterator[runs.Run]:
+def by_hand(directory: Path, settings: Settings, replies: Sequence[Sequence[str]]) -> Iterator[Run]:
     """Make a run whose steps got these replies, each vote as long as it takes."""
     with created(directory, settings) as run:
         run.journal.claim()

@@ -32,13 +32,13 @@ def test_what_was_written_is_the_owners_alone_and_whole(written: list[Path]) -> 
 
 def test_where_a_page_or_a_picture_cannot_be_written_it_says_so(tmp_path: Path) -> None:
     with by_hand(tmp_path / "made", new_settings("hanoi", {"disks": 3}, "sim:perfect", k=1), moves(3, 1)) as run:
-        (run.directory / "report.html").mkdir()
+        (run.home.folder / "report.html").mkdir()
         with pytest.raises(UsageError, match=r"report\.html is a folder"):
             write(run)
-        for picture in (run.directory / "figures").iterdir():
+        for picture in (run.home.folder / "figures").iterdir():
             picture.unlink()
-        (run.directory / "figures").rmdir()
-        (run.directory / "figures").touch()
+        (run.home.folder / "figures").rmdir()
+        (run.home.folder / "figures").touch()
         with pytest.raises(LimitReached, match="cannot be made"):
             write(run)
 

@@ -8,6 +8,8 @@ import pytest
 from maker_graph import LimitReached, Run
 from maker_graph.core.judging import Usage
 from maker_graph.core.red_flags import Sample
+from maker_graph.core.spending import Account, Reserved, Spent
+from maker_graph.journal.protocol import NO_NOTES, Notes
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
 from maker_graph.run.account import Ledger, Limits
@@ -70,3 +72,49 @@ def test_what_may_be_under_way_when_a_run_is_killed_counts_what_requests_cost_be
         meter.settle(MOST, Call([("human", "?")], "m", None, sample))
         meter.reserve(MOST)
         assert run.journal.account().reserved.cost >= 350 + 350
+
+
+class Purse:
+    """A book whose purse has so many calls."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls, self.kept = calls, Account()
+
+    def owned(self) -> None:
+        pass
+
+    def account(self) -> Account:
+        return self.kept
+
+    def provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:
+        left = self.calls - self.kept.spent.calls - spent.calls
+        if least.calls > max(0, left):
+            raise LimitReached("It is empty.")
+        return wished._replace(calls=max(least.calls, min(wished.calls, left)))
+
+    def spend(self, spent: Spent, reserved: Reserved, _: Notes = NO_NOTES, /) -> None:
+        self.kept = self.kept._replace(spent=self.kept.spent.plus(spent), reserved=reserved)
+        assert self.kept.spent.calls + reserved.calls <= self.calls
+
+
+def test_a_ledger_holds_no_more_than_a_shared_purse_has_and_uses_it_to_the_last_call() -> None:
+    book = Purse(11)
+    meter = Ledger(book, None, Limits())
+    for made in range(1, 12):
+        meter.reserve(MOST)
+        meter.abandon(MOST, billed=False)
+        if made % 4 == 0:
+            book.spend(*meter.take())
+    with pytest.raises(LimitReached, match="empty"):
+        meter.reserve(MOST)
+    meter.close()
+    assert (book.kept.spent.calls, book.kept.reserved) == (11, Reserved())
+
+
+def test_a_purse_that_has_less_than_a_next_step_may_need_does_not_stop_a_commit() -> None:
+    book = Purse(5)
+    meter = Ledger(book, None, Limits())
+    for _ in range(4):
+        meter.reserve(MOST)
+        meter.abandon(MOST, billed=False)
+    assert meter.take()[1].calls == 1

@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from maker_graph.errors import LimitReached
-from maker_graph.run.left_answers import FOLDER, MOST_READ, LeftAnswers
-from maker_graph.run.review import Candidate
+from maker_graph.run.left_answers import FOLDER, MOST_READ, AnswerFiles, Candidate
 
 
 def test_an_answer_is_found_as_it_was_left_and_for_its_owner_alone(tmp_path: Path) -> None:
-    left = LeftAnswers(tmp_path)
+    left = AnswerFiles(tmp_path)
     assert left.all() == []
     left.leave(7, "seven\n", "ab")
     left.leave(2, Candidate("2"))
@@ -23,7 +22,7 @@ def test_an_answer_is_found_as_it_was_left_and_for_its_owner_alone(tmp_path: Pat
 
 
 def test_a_newer_answer_takes_the_place_of_an_older_one_and_of_what_was_refused(tmp_path: Path) -> None:
-    left = LeftAnswers(tmp_path)
+    left = AnswerFiles(tmp_path)
     left.leave(7, "six")
     left.refuse(left.waiting()[7], "it is invalid")
     assert left.waiting() == {}
@@ -33,7 +32,7 @@ def test_a_newer_answer_takes_the_place_of_an_older_one_and_of_what_was_refused(
 
 
 def test_to_refuse_one_answer_does_not_touch_a_newer_one(tmp_path: Path) -> None:
-    left = LeftAnswers(tmp_path)
+    left = AnswerFiles(tmp_path)
     left.leave(7, "six")
     read = left.waiting()[7]
     left.leave(7, "seven")
@@ -42,7 +41,7 @@ def test_to_refuse_one_answer_does_not_touch_a_newer_one(tmp_path: Path) -> None
 
 
 def test_what_is_no_answer_is_left_where_it_lies(tmp_path: Path) -> None:
-    left = LeftAnswers(tmp_path)
+    left = AnswerFiles(tmp_path)
     left.leave(7, "seven")
     for name, content in (
         ("x.json", "no"),
@@ -61,20 +60,20 @@ def test_what_is_no_answer_is_left_where_it_lies(tmp_path: Path) -> None:
 def test_where_no_answer_can_be_kept_it_says_so(tmp_path: Path) -> None:
     (tmp_path / FOLDER).touch()
     with pytest.raises(LimitReached, match="cannot be kept"):
-        LeftAnswers(tmp_path).leave(1, "x")
+        AnswerFiles(tmp_path).leave(1, "x")
 
 
 def test_links_out_of_the_directory_are_not_followed(tmp_path: Path) -> None:
-    other, run = LeftAnswers(tmp_path / "other"), LeftAnswers(tmp_path / "run")
+    other, run = AnswerFiles(tmp_path / "other"), AnswerFiles(tmp_path / "run")
     for name in ("other", "run"):
         (tmp_path / name).mkdir()
     other.leave(3, "three")
     run.leave(7, "seven")
-    (tmp_path / "run" / FOLDER / "0.json").symlink_to(other.all()[0].path)
+    (tmp_path / "run" / FOLDER / "0.json").symlink_to(tmp_path / "other" / FOLDER / other.all()[0].key)
     assert [each.step for each in run.all()] == [7]
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / FOLDER).symlink_to(tmp_path / "other" / FOLDER)
-    linked = LeftAnswers(tmp_path / "linked")
+    linked = AnswerFiles(tmp_path / "linked")
     with pytest.raises(LimitReached, match="a link"):
         linked.leave(3, "3")
     assert (linked.all(), [each.reply for each in other.all()]) == ([], ["three"])

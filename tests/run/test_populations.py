@@ -6,14 +6,14 @@ import pytest
 
 from maker_graph import GivenPart, Items, Run, UsageError, VotedPart
 from maker_graph.core.guarding import guarded
-from maker_graph.run import directory as directories
+from maker_graph.run import home as homes
 from maker_graph.run.populations import decided_steps, run_at, states_in, states_of, task_steps, voted_steps
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi
 from tests.run.labelled import Words, words_run
 
 
-def opened(run: Run) -> directories.Run:
+def opened(run: Run) -> homes.Run:
     return run._opened
 
 

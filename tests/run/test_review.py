@@ -12,7 +12,7 @@ import pytest
 from maker_graph import Items, Run
 from maker_graph.core.spending import NOTHING, Reserved
 from maker_graph.errors import DamagedRun, TakenOver, UnusableRun, UsageError
-from maker_graph.run.review import Candidate
+from maker_graph.run.left_answers import Candidate
 from maker_graph.simulation import Replies
 from maker_graph.tasks import Hanoi
 from tests.survival.harness import Children

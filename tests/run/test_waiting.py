@@ -11,8 +11,9 @@ import pytest
 from maker_graph import Run
 from maker_graph.errors import LimitReached, TakenOver, Undecided
 from maker_graph.run import solving
-from maker_graph.run.left_answers import LeftAnswer, LeftAnswers
-from maker_graph.run.session import Session, read_session
+from maker_graph.run.left_answers import AnswerFiles, LeftAnswer
+from maker_graph.run.session import Session
+from maker_graph.run.session_file import SessionFile, read_session
 from maker_graph.run.waiting import Waiting
 from maker_graph.tasks import Hanoi
 from tests.run.test_review import Numbers
@@ -64,7 +65,7 @@ def stuck(folder: Path) -> Run:
 
 def test_the_next_session_takes_the_answer_to_a_stuck_step_and_pays_for_nothing(tmp_path: Path) -> None:
     with stuck(tmp_path) as run:
-        left, drawn = LeftAnswers(run.directory), run.verify()["samples"]
+        left, drawn = AnswerFiles(run.directory), run.verify()["samples"]
         left.leave(1, MOVES[0], head(run.directory))
         with pytest.raises(Undecided) as second:
             run.solve()
@@ -76,7 +77,7 @@ def test_the_next_session_takes_the_answer_to_a_stuck_step_and_pays_for_nothing(
 def test_an_answer_that_is_refused_is_kept_with_the_reason_and_not_tried_again(tmp_path: Path) -> None:
     told: list[str] = []
     with stuck(tmp_path) as run:
-        left, drawn = LeftAnswers(run.directory), run.verify()["samples"]
+        left, drawn = AnswerFiles(run.directory), run.verify()["samples"]
         left.leave(1, "move it", head(run.directory))
         with pytest.raises(Undecided, match="malformed"):
             run.solve(warn=told.append)
@@ -88,7 +89,7 @@ def test_an_answer_that_is_refused_is_kept_with_the_reason_and_not_tried_again(t
 
 def test_an_answer_to_another_question_is_not_used(tmp_path: Path) -> None:
     with stuck(tmp_path) as run:
-        LeftAnswers(run.directory).leave(1, MOVES[0], "0" * 64)
+        AnswerFiles(run.directory).leave(1, MOVES[0], "0" * 64)
         with pytest.raises(Undecided):
             run.solve()
         assert run.step == 0
@@ -98,7 +99,7 @@ def test_where_the_checkpoint_that_waits_is_gone_the_step_is_voted_on_again_and_
     with stuck(tmp_path) as run:
         for path in run.directory.glob("checkpoints.db*"):
             path.unlink()
-        LeftAnswers(run.directory).leave(1, MOVES[0], head(run.directory))
+        AnswerFiles(run.directory).leave(1, MOVES[0], head(run.directory))
         with pytest.raises(Undecided):
             run.solve()
         assert run.step == 1
@@ -110,8 +111,8 @@ async def test_a_waiting_run_goes_on_with_each_answer_to_its_end(tmp_path: Path)
         work = asyncio.ensure_future(run.asolve(wait=True))
         for step, reply in enumerate([*MOVES, LAST], start=1):
             await until(lambda step=step: asked(run.directory) == ("waits", True, step))  # type: ignore[misc]  # a default of its own
-            assert LeftAnswers(run.directory).all() == [], "what is decided waits no longer"
-            LeftAnswers(run.directory).leave(step, reply, head(run.directory))
+            assert AnswerFiles(run.directory).all() == [], "what is decided waits no longer"
+            AnswerFiles(run.directory).leave(step, reply, head(run.directory))
         result = await work
         assert (result["verdict"], result["steps"]) == ("proved", 3)
     seen = read_session(run.directory)
@@ -132,7 +133,7 @@ async def test_who_waits_ends_when_another_process_goes_on(tmp_path: Path) -> No
 async def test_open_items_are_waited_for_and_their_answers_written_once(tmp_path: Path) -> None:
     with Run.create(tmp_path / "r", Numbers(6), model="sim:perfect", k=2, max_samples=4) as run:
         work = asyncio.ensure_future(run.asolve(wait=True))
-        left = LeftAnswers(run.directory)
+        left = AnswerFiles(run.directory)
         left.leave(1, "1")  # before anybody is asked
         left.leave(4, "four")
         await until(lambda: any(each.refused for each in left.all()))
@@ -151,7 +152,7 @@ def test_a_limit_ends_a_waiting_run_all_the_same(tmp_path: Path) -> None:
 def test_answers_survive_a_kill_and_are_applied_once(children: Children, tmp_path: Path, after: float) -> None:
     with Run.create(tmp_path / "r", Numbers(60), model="sim:perfect", k=2, max_samples=4) as run:
         run.solve()
-        left = LeftAnswers(run.directory)
+        left = AnswerFiles(run.directory)
         for number in range(1, 61, 3):
             left.leave(number, str(number))
     child = children.start(tmp_path, "script", source=RESUMES)
@@ -169,7 +170,7 @@ def test_answers_survive_a_kill_and_are_applied_once(children: Children, tmp_pat
 async def test_answers_that_cannot_be_taken_up_are_waited_past(tmp_path: Path) -> None:
     told: list[str] = []
     with Run.create(tmp_path / "r", Numbers(6), model="sim:perfect", k=2, max_samples=4) as run:
-        left = LeftAnswers(run.directory)
+        left = AnswerFiles(run.directory)
         left.leave(999, "999")  # no item
         work = asyncio.ensure_future(run.asolve(wait=True, warn=told.append))
         await until(lambda: (seen := read_session(run.directory)) is not None and seen.said.state == "waits")
@@ -180,7 +181,7 @@ async def test_answers_that_cannot_be_taken_up_are_waited_past(tmp_path: Path) -
         assert [each.step for each in left.all()] == [999]
 
 
-class Stays(LeftAnswers):
+class Stays(AnswerFiles):
     """Answers whose files cannot be taken away, as on a disk that takes no writes."""
 
     def remove(self, left: LeftAnswer) -> None: ...
@@ -192,7 +193,7 @@ async def test_an_answer_whose_file_stays_is_taken_up_once(tmp_path: Path) -> No
         with pytest.raises(Undecided):
             await run.asolve()
         opened_, drawn = run._opened, list[str | None]()
-        waiting = Waiting(opened_, Session(run.directory, None), told.append)
+        waiting = Waiting(opened_, Session(SessionFile(run.directory), None), told.append)
         waiting._left = Stays(run.directory)
         waiting._left.leave(1, "move it", head(run.directory))
 
@@ -215,7 +216,7 @@ async def test_a_wait_that_is_interrupted_leaves_its_question(tmp_path: Path) ->
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     assert asked(tmp_path / "r") == ("interrupted", False, 1)
-    LeftAnswers(run.directory).leave(1, MOVES[0], head(run.directory))
+    AnswerFiles(run.directory).leave(1, MOVES[0], head(run.directory))
     with Run.open(tmp_path / "r") as run:
         drawn = run.verify()["samples"]
         with pytest.raises(Undecided) as second:

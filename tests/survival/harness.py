@@ -40,7 +40,8 @@ from maker_graph.errors import MakerError
 from maker_graph.journal.entry import encode
 from maker_graph.models.calls import Call
 from maker_graph.models.pricing import FlatPrice
-from maker_graph.run.directory import Run, opened, summary
+from maker_graph.run.directory import opened, summary
+from maker_graph.run.home import Run
 from maker_graph.run.options import Prices, RunOptions
 from maker_graph.run.settings import Settings
 from maker_graph.run.solving import Watcher, solve
@@ -424,6 +425,10 @@ def _waited(pid: int, seconds: float) -> int | None:
 def warm_up() -> None:
     """Import all that a run imports as it goes, so that a child does not."""
     import tempfile  # noqa: PLC0415  only here
+
+    import psycopg  # noqa: F401, PLC0415  it would be imported by each child that needs it
+
+    import maker_graph.journal.postgres.journal  # noqa: F401, PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         whole(Path(folder) / "warm", settings_of(2))

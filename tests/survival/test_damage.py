@@ -73,10 +73,10 @@ def cut(folder: Path, *, stride: int) -> set[str]:
         at = run.machine.begin()
         for decision in decisions:
             if decision is decisions[-1]:
-                shutil.copytree(run.directory, before)
+                shutil.copytree(run.home.folder, before)
             at = run.machine.advance(at, decision)
             run.journal.append([(decision, at)], Spent(cost=1.0, samples=decision["samples"]))
-        shutil.copytree(run.directory, full)  # as a crash of the machine leaves it: the log is not in the database yet
+        shutil.copytree(run.home.folder, full)  # as a crash of the machine leaves it: the log is not in the database yet
     expected = {told_of(copied(full)): "whole", told_of(copied(before)): "told, one less"}
     begin, end = last_commit(full)
     assert end - begin > 4096

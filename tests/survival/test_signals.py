@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from maker_graph.run.directory import Run, opened
+from maker_graph.run.directory import opened
+from maker_graph.run.home import Run
 from maker_graph.run.solving import solve
 from tests.made import created
 from tests.survival.awaits import cancel_at

@@ -116,7 +116,12 @@ def test_slices_of_any_json_lines_are_the_whole(
 @pytest.mark.parametrize("group", [1, 3, 100])
 @pytest.mark.parametrize("slices", [1, 2, 3, 7, 20])
 def test_slices_of_parquet_are_the_whole_wherever_its_groups_end(tmp_path: Path, group: int, slices: int) -> None:
-    columns = {"id": list(range(10)), "x": [None, 1.5, float("nan"), *range(7)], "t": [b"\x00"] * 10}
+    columns = {
+        "id": list(range(10)),
+        "x": [None, 1.5, float("nan"), *range(7)],
+        "t": [b"\x00"] * 10,
+        "when": pa.array([1, 1_000, *range(2_000, 10_000, 1_000)], pa.timestamp("ns")),  # the first has no value in Python
+    }
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=group)
     assert len(see_slices(made(tmp_path, tmp_path / "t.parquet"), slices)) == min(slices, 10)
 
@@ -332,3 +337,26 @@ def test_a_program_that_fails_on_a_row_of_a_slice_says_which_row_of_the_table(tm
     assert inside.given is not None
     with pytest.raises(UsageError, match="The program on row 4"):
         inside.given({"item": 1})
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_that_is_replaced_while_it_is_cut_is_noticed_by_its_slices(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / f"t.{kind}", tmp_path / f"other.{kind}"
+
+    def write(to: Path, numbers: Sequence[int]) -> None:
+        if kind == "csv":
+            written(to, "".join(f"{each}\n" for each in ("id", *numbers)))
+        else:
+            parquet.write_table(pa.table({"id": numbers}), to)
+
+    write(path, [1, 2, 3, 4])
+    loaded = made(tmp_path, path)
+    slices = cut_task(loaded, 2)
+    first = next(slices)
+    write(other, [1, 2, 3, 5])
+    other.replace(path)  # as editors save
+    second = next(slices)
+    assert prompts(again(first).task) == prompts(first.task)
+    assert [*prompts(first.task), *prompts(second.task)] == prompts(loaded.task), "those of the table that was opened"
+    with pytest.raises(UnusableRun, match="is no longer the file"):
+        again(second)

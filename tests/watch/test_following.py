@@ -16,9 +16,10 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import DamagedRun, Undecided
-from maker_graph.run.directory import opened
-from maker_graph.run.left_answers import LeftAnswers
+from maker_graph.run.directory import Directory, opened
+from maker_graph.run.left_answers import AnswerFiles
 from maker_graph.run.session import Session
+from maker_graph.run.session_file import SessionFile
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.loading import load_task
 from maker_graph.watch import following
@@ -45,7 +46,7 @@ def made(folder: Path, disks: int = 4, name: str = "r", **how: Any) -> Path:
 
 def test_each_step_is_counted_once_as_the_run_goes_on(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    followed = Followed(tmp_path / "r")
+    followed = Followed(Directory(tmp_path / "r"))
     with Run.create(tmp_path / "r", Hanoi(5), model="sim:perfect,error=.1,flagged=.1", k=2) as run:
         for step in run.events():
             if step.step % 5 == 0:
@@ -69,13 +70,13 @@ def test_each_step_is_counted_once_as_the_run_goes_on(tmp_path: Path) -> None:
 def test_a_long_journal_is_read_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = made(tmp_path)
     monkeypatch.setattr(following, "AT_ONCE", 4)
-    followed = Followed(directory)
+    followed = Followed(Directory(directory))
     reads = [followed.look(time.monotonic(), 1e-9).detail["read"] for _ in range(5)]
     assert reads == [4, 8, 12, 15, 15]
 
 
 def test_files_that_are_as_they_were_are_not_opened_again(tmp_path: Path) -> None:
-    followed = Followed(made(tmp_path))
+    followed = Followed(Directory(made(tmp_path)))
     first = followed.look(0.0)
     followed.look(1.0)
     opened_: list[str] = []
@@ -86,7 +87,7 @@ def test_files_that_are_as_they_were_are_not_opened_again(tmp_path: Path) -> Non
 
 
 def test_the_rate_is_that_of_the_last_minute_and_says_when_it_will_end(tmp_path: Path) -> None:
-    followed = Followed(tmp_path / "r")
+    followed = Followed(Directory(tmp_path / "r"))
     with Run.create(tmp_path / "r", Hanoi(5), model="sim:perfect", k=1) as run:
         for step in run.events():
             if step.step in {10, 20}:
@@ -98,18 +99,18 @@ def test_the_rate_is_that_of_the_last_minute_and_says_when_it_will_end(tmp_path:
 def test_a_stuck_step_and_what_was_answered_are_told(tmp_path: Path) -> None:
     with Run.create(tmp_path / "r", Hanoi(2), **STUCK) as run, pytest.raises(Undecided):
         run.solve()
-    followed = Followed(run.directory)
+    followed = Followed(Directory(run.directory))
     view = followed.look(0.0)
     assert (view.listed["state"], view.listed["asks"], view.detail["question"]["step"]) == ("stuck", 1, 1)
     assert sum(view.detail["flags"].values()) == 2
-    LeftAnswers(run.directory).leave(1, "x", "y")
+    AnswerFiles(run.directory).leave(1, "x", "y")
     assert followed.look(1.0).detail["answers"] == [{"step": 1, "refused": ""}]
 
 
 def test_open_items_are_counted_until_they_are_answered(tmp_path: Path) -> None:
     with Run.create(tmp_path / "r", Numbers(6), model="sim:perfect", k=2, max_samples=4) as run:
         run.solve()
-        followed = Followed(run.directory)
+        followed = Followed(Directory(run.directory))
         assert (followed.look(0.0).listed["asks"], followed.look(0.0).listed["total"]) == (2, 6)
         run.answer({1: "1"})
         view = followed.look(1.0)
@@ -120,7 +121,7 @@ def test_whatever_becomes_of_a_run_is_a_state(tmp_path: Path) -> None:
     directory = made(tmp_path)
     older = tmp_path / "older"
     shutil.copytree(directory, older)
-    followed = Followed(directory)
+    followed = Followed(Directory(directory))
     assert followed.look(0.0).listed["state"] == "done"
     directory.rename(tmp_path / "away")
     gone = followed.look(1.0)
@@ -131,7 +132,7 @@ def test_whatever_becomes_of_a_run_is_a_state(tmp_path: Path) -> None:
         db.execute("UPDATE steps SET entry = replace(entry, '1', '2') WHERE step = 9")
         db.commit()
     assert followed.look(3.0).listed["state"] == "done", "what was read and checked is not read again"
-    assert Followed(directory).look(3.0).listed["state"] == "damaged"
+    assert Followed(Directory(directory)).look(3.0).listed["state"] == "damaged"
     (directory / "journal.db").write_bytes(b"no journal")
     assert followed.look(4.0).listed["state"] == "damaged"
 
@@ -141,11 +142,11 @@ def test_whatever_stands_in_a_run_only_its_own_state_tells(tmp_path: Path) -> No
     kept = (directory / "settings.json").read_text()
     for content, state in (("{", "damaged"), ("[]", "damaged"), (kept.replace('"version": 4', '"version": 99'), "unreadable")):
         (directory / "settings.json").write_text(content)
-        assert Followed(directory).look(0.0).listed["state"] == state
+        assert Followed(Directory(directory)).look(0.0).listed["state"] == state
     (directory / "settings.json").unlink()
     os.mkfifo(directory / "settings.json")
-    assert Followed(directory).look(0.0).listed["state"] == "damaged"
-    assert Followed(tmp_path / "a\udcff").look(0.0).listed["name"] == r"a\udcff"
+    assert Followed(Directory(directory)).look(0.0).listed["state"] == "damaged"
+    assert Followed(Directory(tmp_path / "a\udcff")).look(0.0).listed["name"] == r"a\udcff"
 
 
 def test_an_older_copy_of_the_journal_is_told_from_the_run(tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_an_older_copy_of_the_journal_is_told_from_the_run(tmp_path: Path) -> No
                     closing(sqlite3.connect(tmp_path / "old")) as old,
                 ):
                     db.backup(old)
-    followed = Followed(run.directory)
+    followed = Followed(Directory(run.directory))
     assert followed.look(0.0).listed["state"] == "done"
     for path in run.directory.glob("journal.db-*"):
         path.unlink()
@@ -168,7 +169,7 @@ def test_an_older_copy_of_the_journal_is_told_from_the_run(tmp_path: Path) -> No
 
 
 def test_a_run_that_has_taken_the_name_of_another_is_read_anew(tmp_path: Path) -> None:
-    followed = Followed(made(tmp_path))
+    followed = Followed(Directory(made(tmp_path)))
     assert followed.look(0.0).detail["read"] == 15
     shutil.rmtree(tmp_path / "r")
     made(tmp_path, disks=3)
@@ -180,7 +181,7 @@ def test_a_journal_that_was_put_back_and_went_another_way_is_read_anew(tmp_path:
     with Run.create(tmp_path / "r", Hanoi(4), model="sim:perfect,error=.4", k=2, seed=1, max_steps=8) as run:
         with pytest.raises(Exception, match="8 steps"):
             run.solve()
-        followed = Followed(run.directory)
+        followed = Followed(Directory(run.directory))
         before = followed.look(0.0)
     with closing(sqlite3.connect(run.directory / "journal.db")) as db:
         (kept,) = db.execute("SELECT hash FROM steps WHERE step = 8").fetchone()
@@ -201,14 +202,14 @@ def test_who_only_looks_imports_no_task(tmp_path: Path, monkeypatch: pytest.Monk
         run.solve()
     (tmp_path / "imported").unlink()
     sys.modules.pop("foreign_numbers")
-    view = Followed(run.directory).look(0.0)
+    view = Followed(Directory(run.directory)).look(0.0)
     assert (view.listed["asks"], view.listed["total"]) == (2, 4)
     assert not (tmp_path / "imported").exists()
 
 
 def test_a_watcher_keeps_nothing_from_the_run(tmp_path: Path) -> None:
     """While a run commits, it is looked at without a pause, and the run ends as it would have."""
-    followed = Followed(tmp_path / "r")
+    followed = Followed(Directory(tmp_path / "r"))
 
     async def both() -> dict[str, Any]:
         with Run.create(tmp_path / "r", Hanoi(6), model="sim:perfect,error=.1,flagged=.1", k=2) as run:
@@ -229,7 +230,7 @@ def test_what_a_run_says_of_itself_stops_nobody(tmp_path: Path) -> None:
     kept = json.loads((directory / "session.json").read_text())
     for said in ({"total": 10**400}, {"total": 0}, {"total": 2**63 - 1}, {"why": "\u202e" * 1000}):
         (directory / "session.json").write_text(json.dumps({**kept, **said}))
-        json.dumps(Followed(directory).look(0.0), allow_nan=False)
+        json.dumps(Followed(Directory(directory)).look(0.0), allow_nan=False)
     assert following._sendable({"cost": math.inf, "rate": math.nan, "left": 1.5, "steps": 10**400}) == {
         "cost": None,
         "rate": None,
@@ -239,7 +240,7 @@ def test_what_a_run_says_of_itself_stops_nobody(tmp_path: Path) -> None:
 
 
 def test_a_look_with_no_time_for_steps_tells_how_far_the_run_is(tmp_path: Path) -> None:
-    followed = Followed(made(tmp_path))
+    followed = Followed(Directory(made(tmp_path)))
     view = followed.look(0.0, 0.0)
     assert (view.listed["state"], view.listed["steps"], view.detail["read"]) == ("done", 15, 0)
     assert followed.look(1.0).detail["read"] == 15
@@ -257,7 +258,7 @@ def test_only_a_position_of_hanoi_is_drawn(answer: Any) -> None:
 
 
 def test_steps_before_an_unreadable_one_are_counted_once(tmp_path: Path) -> None:
-    followed = Followed(made(tmp_path))
+    followed = Followed(Directory(made(tmp_path)))
     followed.look(0.0, 0.0)
     counts = followed._counts
     assert counts is not None
@@ -269,16 +270,16 @@ def test_steps_before_an_unreadable_one_are_counted_once(tmp_path: Path) -> None
 
     counts.add = damaged  # type: ignore[method-assign]  # what an entry that only its reader finds odd comes to
     assert followed.look(1.0).listed["state"] == "damaged"
-    (followed.directory / "session.json").touch()
+    (followed.home.folder / "session.json").touch()
     view = followed.look(2.0)
-    assert view.detail["samples"] == Followed(followed.directory).look(2.0).detail["samples"]
+    assert view.detail["samples"] == Followed(followed.home).look(2.0).detail["samples"]
     assert (view.detail["read"], view.detail["replaced"]) == (15, False)
 
 
 def test_a_run_at_work_is_looked_at_anew_for_it_may_die_without_a_change_of_its_files(tmp_path: Path) -> None:
     directory = made(tmp_path)
-    with Session(directory, 15) as session:
+    with Session(SessionFile(directory), 15) as session:
         session.say("at work", 9)
-        followed = Followed(directory)
+        followed = Followed(Directory(directory))
         assert [followed.look(now).listed["state"] for now in (0.0, 1.0)] == ["at work", "at work"]
     assert followed.look(2.0).listed["state"] == "died"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from maker_graph.run.session import read_session
+from maker_graph.run.session_file import read_session
 from tests.models.test_hostile import CORPUS
 from tests.report.making import HOSTILE, answer, by_hand, rows
 from tests.survival.harness import Children, wait_until

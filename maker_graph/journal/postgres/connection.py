@@ -1,9 +1,11 @@
 """A connection to the database of journals: made again when it was lost, and what its errors mean for a run."""
 
+import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.extras import need_extra
@@ -12,7 +14,9 @@ from maker_graph.journal.postgres.schema import FORM, TABLES
 if TYPE_CHECKING:
     import psycopg
 
-SCHEMES = ("postgresql", "postgres")
+_HOST = r"(?:[\w.%~-]*|\[[\da-fA-F:.%]+\])(?::\d*)?"
+_ADDRESS = re.compile(rf"(postgres(?:ql)?)://(?:([^@/?#\s]*)@)?({_HOST}(?:,{_HOST})*)(/[^?#\s]*)?(\?\S*)?", re.ASCII)
+"""Of an address: scheme, user and password, hosts with their ports, database, and what else is asked for."""
 
 _UNLESS_SAID = {
     "application_name": "maker-graph",
@@ -25,6 +29,35 @@ _UNLESS_SAID = {
 """How a connection is made, unless the address says otherwise, and how long it is waited for (seconds; the last is in
 milliseconds). Without these a machine that is cut off waits for a quarter of an hour."""
 
+_SESSION = """
+SELECT set_config(s.name, w.value, false) FROM (VALUES
+  ('synchronous_commit', 'on'), ('default_transaction_isolation', 'read committed'),
+  ('idle_in_transaction_session_timeout', '60s'), ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'),
+  ('tcp_keepalives_count', '3')) AS w (name, value)
+JOIN pg_catalog.pg_settings AS s ON s.name = w.name
+WHERE s.source <> 'client' AND NOT (s.name = 'synchronous_commit' AND s.setting <> 'off')
+"""
+"""How the server is to treat a connection, unless the address says otherwise. A commit waits for the disk, also where a
+database or a role is set up not to. A statement sees all that was committed before it: its conditions keep owners apart. A
+process that sleeps within a transaction keeps others waiting for a minute at most, and a machine that is gone leaves no
+connection behind."""
+
+_THERE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'maker_graph' AND tablename = 'form'"
+"""Whether the tables are there: read from the catalogue; to_regclass may remember for a whole transaction what was not."""
+
+_WRONG = {
+    r'database ".*" does not exist': "create the database, or give another address",
+    "authentication failed": "give the right user and password",
+    "no password supplied": "give a password, in the address, in PGPASSWORD or in ~/.pgpass",
+    r'role ".*" (does not exist|is not permitted to log in)': "give the right user, in the address",
+    r"no pg_hba\.conf entry": "give another user or address, or let the server take this one",
+    "server does not support SSL": "leave out sslmode, or let the server take TLS",
+    "failed to resolve host": "give the right host",
+    "could not translate host name": "give the right host",
+}
+"""What to do about an address that is wrong, by what Postgres, or its client, says when a first connection is refused. Where
+there was one before, the address is right, and the network or the server is not."""
+
 _LOCK = 5_061_776_170_231
 """Of who makes the tables; the number means nothing."""
 
@@ -33,15 +66,13 @@ def see_address(address: str) -> str:
     """Return the address of a database of journals.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is none. What it says is not repeated, for a part of it may be a password.
     """
-    try:
-        found = urlsplit(address)
-        _ = found.port
-    except ValueError as error:
-        raise UsageError(f"The address of the journal cannot be read ({error}): give postgresql://HOST/DATABASE.") from None
-    if found.scheme not in SCHEMES:
-        raise UsageError(f"A journal is at an address like postgresql://HOST/DATABASE, not at {shown(address)!r}.")
+    if _ADDRESS.fullmatch(address) is None:
+        raise UsageError(
+            "The address of the journal cannot be read: give postgresql://USER@HOST:PORT/DATABASE. In user and password stand "
+            "%40 for @, %3A for :, %2F for /."
+        )
     return address
 
 
@@ -51,13 +82,24 @@ def shown(address: str) -> str:
     >>> shown("postgresql://me:secret@db.example:5433/runs?sslmode=require")
     'postgresql://me@db.example:5433/runs'
     """
-    try:
-        found = urlsplit(address)
-        user, _, where = found.netloc.rpartition("@")
-        named = f"{user.partition(':')[0]}@{where}" if user else where
-        return urlunsplit((found.scheme, named, found.path, "", ""))
-    except ValueError:
-        return "?"
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return "an address that cannot be read"
+    scheme, who, hosts, database, _ = found.groups(default="")
+    user = who.partition(":")[0]
+    return f"{scheme}://{user}{'@' if user else ''}{hosts}{database}"
+
+
+def without_password(address: str) -> str:
+    """Return an address that leads to the same database, for who has the password.
+
+    >>> without_password("postgresql://me:secret@db.example/runs?sslmode=require&password=secret")
+    'postgresql://me@db.example/runs?sslmode=require'
+    """
+    found = _ADDRESS.fullmatch(address)
+    said = "" if found is None else found[5] or ""
+    asked = [(name, value) for name, value in parse_qsl(said[1:]) if "password" not in name]
+    return shown(address) + (f"?{urlencode(asked)}" if asked else "")
 
 
 class Connection:
@@ -77,7 +119,12 @@ class Connection:
         """
         need_extra("fleet", "A journal in Postgres", "psycopg")
         self.address = see_address(address)
+        self._how = _conninfo(self.address)
         self._connection: psycopg.Connection[Any] | None = None
+        self._prepares = True
+        self._within = False
+        self._was_there = False
+        self._using = threading.RLock()
 
     def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Return what a statement gives that may be done twice: it is done again if the connection was lost.
@@ -90,6 +137,8 @@ class Connection:
         try:
             return self.once(statement, values)
         except OutOfReach:
+            if self._within:
+                raise
             return self.once(statement, values)
 
     def row(self, statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
@@ -103,14 +152,23 @@ class Connection:
         Raises:
             OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether the statement was done.
         """
-        with self._errors():
-            return self._open().execute(statement, values).fetchall()
+        prepare = None if self._prepares and not self._within else False  # None: psycopg prepares what is done often
+        with self._using, self._errors():
+            return self._open().execute(statement, values, prepare=prepare, binary=True).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all that is done within at once, or nothing of it."""
-        with self._errors(), self._open().transaction():
-            yield
+        """Do all that is done within at once, or nothing of it.
+
+        Raises:
+            OutOfReach: the database cannot be reached, or the connection was lost: nobody knows whether it was done.
+        """
+        with self._using, self._errors(), self._open().transaction():
+            self._within = True
+            try:
+                yield
+            finally:
+                self._within = False
 
     def prepare(self) -> None:
         """Make the tables, if they are not there; many may do so at once.
@@ -119,7 +177,7 @@ class Connection:
             UsageError: the database is none of UTF-8.
             UnusableRun: a newer maker_graph made them.
         """
-        with self._errors():
+        with self._using, self._errors():
             db = self._open()
             if self._form(db) is not None:
                 return
@@ -137,19 +195,22 @@ class Connection:
         Raises:
             UnusableRun: there are none, or a newer maker_graph made them.
         """
-        with self._errors():
+        with self._using, self._errors():
             if self._form(self._open()) is None:
                 raise UnusableRun(f"There is no journal at {shown(self.address)}: maker-graph run --journal makes one.")
 
     def close(self) -> None:
         """Close it; it is opened again if it is used again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with self._using:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _form(self, db: "psycopg.Connection[Any]") -> int | None:
-        (there,) = db.execute("SELECT to_regclass('maker_graph.form') IS NOT NULL").fetchone() or (False,)
-        if not there:
+        if db.execute(_THERE).fetchone() is None:
             return None
         row = db.execute("SELECT form FROM maker_graph.form").fetchone()
         form = 0 if row is None else int(row[0])
@@ -161,12 +222,11 @@ class Connection:
 
     def _open(self) -> "psycopg.Connection[Any]":
         import psycopg  # noqa: PLC0415  an extra
-        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
 
         if self._connection is None:
-            said = conninfo_to_dict(self.address)
-            more = {name: value for name, value in _UNLESS_SAID.items() if name not in said}
-            self._connection = psycopg.connect(make_conninfo(self.address, **more), autocommit=True)
+            self._connection = psycopg.connect(self._how, autocommit=True)
+            self._connection.execute(_SESSION)
+            self._was_there = True
         return self._connection
 
     @contextmanager
@@ -177,22 +237,59 @@ class Connection:
         try:
             yield
         except psycopg.Error as error:
-            lost = self._connection is None or self._connection.closed or self._connection.broken
+            unprepared = isinstance(error, psycopg.errors.InvalidSqlStatementName | psycopg.errors.DuplicatePreparedStatement)
+            self._prepares = self._prepares and not unprepared
+            lost = self._connection is None or self._connection.closed or self._connection.broken or unprepared
             if lost or isinstance(error, psycopg.InterfaceError):
                 with suppress(psycopg.Error):
-                    self.close()
+                    self._let_go()
                 self._connection = None
             raise self._meant(error, lost=lost) from error
 
     def _meant(self, error: "psycopg.Error", *, lost: bool) -> Exception:
         from psycopg import errors  # noqa: PLC0415
 
-        where, why = shown(self.address), str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        where, why = shown(self.address), str(error).strip().partition("\n")[0] or type(error).__name__
         full = (errors.DiskFull, errors.OutOfMemory, errors.ReadOnlySqlTransaction, errors.InsufficientPrivilege)
         if isinstance(error, full):
             return LimitReached(f"The journal at {where} cannot be written ({why}): make room, or give access, and resume.")
         if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
             return UnusableRun(f"There is no journal at {where}: maker-graph run --journal makes one.")
+        wrong = None if self._was_there else next((pattern for pattern in _WRONG if re.search(pattern, why)), None)
+        if wrong is not None:
+            return UsageError(f"The journal at {where} cannot be used ({why}): {_WRONG[wrong]}.")
+        if isinstance(error, errors.DataError):
+            return UsageError(f"A text cannot be kept in the journal at {where} ({why}).")
         if lost or isinstance(error, errors.OperationalError | errors.InterfaceError):
-            return OutOfReach(f"The journal at {where} cannot be reached ({why}): when it can be, resume.")
+            return OutOfReach(f"The journal at {where} cannot be reached ({why}).")
         return DamagedRun(f"The journal at {where} cannot be read or written ({why}).")
+
+
+def _conninfo(address: str) -> str:
+    """Return how a connection is made.
+
+    Raises:
+        UsageError: the address cannot be read.
+    """
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
+
+    try:
+        said = conninfo_to_dict(address)
+    except ProgrammingError:
+        raise UsageError(
+            f"The address of the journal at {shown(address)} cannot be read: in user and password stand %40 for @, %25 for %, "
+            "and what follows ? must be what Postgres knows, like sslmode=require."
+        ) from None
+    return make_conninfo("", **{**_UNLESS_SAID, **said, "client_encoding": "utf8"})
+
+
+class StandingConnection(Connection):
+    """A connection that several use in turn: it stays open when one of them closes it."""
+
+    def close(self) -> None:
+        """Leave it open for the others."""
+
+    def end(self) -> None:
+        """Close it; it is opened again if it is used again."""
+        self._let_go()

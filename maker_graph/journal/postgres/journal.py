@@ -5,7 +5,8 @@ It adds to what every journal promises (`journal/protocol.py`):
 - an append is one statement, which compares owner, step and hash and adds the steps, so no lock outlives it (`schema.py`);
 - when the connection is lost in the middle of a change, the change has a name by which the next connection sees whether it was
   made; where that cannot be known, what was spent is counted once more, never less;
-- a run of a fleet takes what it may spend from the purse of the fleet, in portions, before it makes a call;
+- a run of a fleet takes what it may spend from the purse of the fleet, in portions, before it makes a call (`provide`); what it
+  spends beyond that is charged to the purse in the statement that books it;
 - a machine that has worked on a run keeps a high-water mark of it (`watermark.py`), so that a database that was put back to an
   older copy is noticed there.
 """
@@ -14,6 +15,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -27,23 +31,21 @@ from maker_graph.journal.entry import MAY_BE_OPEN
 from maker_graph.journal.intent import INTENT, Intent
 from maker_graph.journal.postgres import schema
 from maker_graph.journal.postgres.connection import Connection, shown
+from maker_graph.journal.postgres.purse import EMPTY, GRANT, SAY
 from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
 from maker_graph.journal.reading import CHECKED_AT_ONCE
 from maker_graph.journal.rules import new_amendments, new_rows, stale, taken_over, unanswerable
 from maker_graph.journal.steps import LAST, see_chain
 from maker_graph.journal.watermark import Watermark, Watermarks, older_text
 
+LEASE = 15.0
+"""Seconds after which an owner that is not heard of counts as dead, unless it is told another number."""
+
 ROWS_AT_ONCE = 2_000
 """Steps that are read with one statement."""
 
 TRUST = 1.0
 """Seconds for which an owner that has just been seen to be one is not looked at again; a commit always looks."""
-
-CALLS_AT_ONCE = 100
-"""Calls that a run takes from the purse of its fleet at once, if the purse has them."""
-
-SHARE = 100
-"""A run takes so small a part of a limit on the cost at once: one in so many."""
 
 _WHOLE = [name not in {"cost", "seconds", "draft_cost"} for name in Spent._fields]
 
@@ -60,6 +62,8 @@ class _Stands(NamedTuple):
     reserved: list[float]
     unsettled: list[float]
     serial: int
+    granted_calls: int
+    granted_cost: float
 
     @property
     def account(self) -> Account:
@@ -73,15 +77,16 @@ class _Stands(NamedTuple):
         """What stands for all steps and later answers."""
         return head(self.hash, self.amended_hash)
 
-    @property
-    def calls(self) -> int:
-        """Calls that were made or may have been."""
-        return int(self.spent[2] + self.reserved[1] + self.unsettled[1])
+    def left(self, spent: Spent, reserved: Reserved = NONE) -> Reserved:
+        """Return what is left of what was granted once so much more was spent, and so much is reserved; it may be negative."""
+        account = self.account
+        gone = Reserved(account.spent.cost + spent.cost, account.spent.calls + spent.calls)
+        return self.granted.minus(gone).minus(account.unsettled).minus(reserved)
 
     @property
-    def cost(self) -> float:
-        """USD that were spent or may have been."""
-        return self.spent[0] + self.reserved[0] + self.unsettled[0]
+    def granted(self) -> Reserved:
+        """What was taken from the purse of the fleet, whether or not it was used."""
+        return Reserved(self.granted_cost, self.granted_calls)
 
 
 class Found(NamedTuple):
@@ -93,9 +98,6 @@ class Found(NamedTuple):
         kept: what its task gave it to keep.
         origin: what its first hash stands on.
         fleet: to which it belongs, if it does.
-        granted_calls: what it has taken from the purse of the fleet.
-        granted_cost: the same in USD.
-        max_cost: the limit of that purse in USD.
         stands: how the run stands.
     """
 
@@ -104,9 +106,6 @@ class Found(NamedTuple):
     kept: bytes | None
     origin: bytes
     fleet: str | None
-    granted_calls: int
-    granted_cost: float
-    max_cost: float | None
     stands: _Stands
 
 
@@ -120,8 +119,8 @@ def find(connection: Connection, name: str) -> Found:
     row = connection.row(schema.FIND, {"name": name})
     if row is None:
         raise UnusableRun(f"There is no run {name} at {shown(connection.address)}.")
-    number, settings, kept, began, fleet, granted_calls, granted_cost, max_cost, *stands = row
-    return Found(number, settings, kept, began, fleet, granted_calls, granted_cost, max_cost, _Stands(*stands))
+    number, settings, kept, began, fleet, *stands = row
+    return Found(number, settings, kept, began, fleet, _Stands(*stands))
 
 
 class PostgresJournal(Journal):
@@ -140,6 +139,7 @@ class PostgresJournal(Journal):
         *,
         witness: Path | None = None,
         accept_loss: bool = False,
+        lease: float = LEASE,
     ) -> None:
         """Open the journal of the run of this name; it closes the connection at its end.
 
@@ -150,6 +150,7 @@ class PostgresJournal(Journal):
             origin: what the first hash stands on: the run and its settings.
             witness: a file on this machine that has a high-water mark of the run.
             accept_loss: open it although it is an older copy of itself.
+            lease: seconds after which this process counts as dead if it is not heard of while it is the owner.
 
         Raises:
             DamagedRun: it is of another run or of other settings.
@@ -159,7 +160,10 @@ class PostgresJournal(Journal):
         self.epoch: int | None = None
         self.accept_loss = accept_loss
         self.name = name
+        self.lease = lease
         self._db = connection
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-journal")
+        self._changing = threading.Lock()  # what is changed, and what is known of it, changes in one order
         self._origin = origin_digest(origin)
         if found.origin != self._origin:
             raise DamagedRun(f"The journal of {name} belongs to another run, or its settings were changed.", 1)
@@ -167,10 +171,8 @@ class PostgresJournal(Journal):
         self._damage: MakerError | None = None
         self._final: dict[int, str] = {}
         self._seen = 0.0
-        self._dry: LimitReached | None = None
-        self._run, self._fleet, self._max_cost = found.number, found.fleet, found.max_cost
-        self._granted = (found.granted_calls, found.granted_cost)
-        self._now = found.stands
+        self._run, self._fleet, self._now = found.number, found.fleet, found.stands
+        self._unsettled = NONE
         self.step, self._hash = self._now.step, self._now.hash
         self._hold_against(self._marks.read(), self._now)
 
@@ -196,6 +198,10 @@ class PostgresJournal(Journal):
             OlderJournal: what was committed or paid for since is missing; see `accept_loss`.
             OutOfReach: the database cannot be reached.
         """
+        with self._changing:
+            self._claim(owner)
+
+    def _claim(self, owner: str) -> None:
         marks = self._marks.read()
         while True:  # until nobody books anything between the look and the claim
             now = self._stands()
@@ -205,18 +211,19 @@ class PostgresJournal(Journal):
             unsettled = account.unsettled.plus(account.reserved)
             values = {
                 "owner": owner,
+                "lease": self.lease,
                 "serial": now.serial,
                 "known": account.serial,
                 "epoch": max([now.epoch, *(mark.epoch for mark in marks if mark is not None)]),
                 "spent": list(map(float, account.spent)),
                 "unsettled": list(map(float, unsettled)),
+                **self._over(now.granted.minus(Reserved(account.spent.cost, account.spent.calls)).minus(unsettled)),
             }
             found = self._changed(schema.CLAIM, values)
             if found is not None:
                 break
-        self._now, self.epoch = found, found.epoch
-        self.step, self._hash, self._dry, self._seen = found.step, found.hash, None, time.monotonic()
-        self._marks.write(Watermark(found.epoch, found.head, found.account))
+        self.epoch = found.epoch
+        self._kept(found)
 
     def beat(self) -> None:
         """Say that this owner lives.
@@ -246,6 +253,10 @@ class PostgresJournal(Journal):
             OutOfReach: the database cannot be reached.
             DamagedRun: older steps were found damaged since; see `check`.
         """
+        with self._changing:
+            self._append(steps, spent, reserved, notes)
+
+    def _append(self, steps: Sequence[tuple[Decision, MakerOutput]], spent: Spent, reserved: Reserved, notes: Notes) -> None:
         if self._damage is not None:
             raise self._damage
         new = new_rows(steps, self._hash)
@@ -254,15 +265,13 @@ class PostgresJournal(Journal):
             self._book(spent)
             raise stale(first, self.step) if self.epoch is not None else taken_over()
         numbers, entries, marks, hashes = zip(*new, strict=True)
-        self._provide(spent, reserved)
         values = {
             **self._noted(notes),
             "before": first - 1,
             "head": self._hash,
             "last": last,
             "after": after,
-            "spent": list(map(float, spent)),
-            "reserved": list(map(float, reserved)),
+            **self._spending(spent, reserved),
             "steps": list(numbers),
             "entries": list(entries),
             "marks": list(marks),
@@ -284,8 +293,19 @@ class PostgresJournal(Journal):
         reserved: Reserved = NONE,
         notes: Notes = NO_NOTES,
     ) -> None:
-        """Do as `append` in a thread; who is cancelled meanwhile learns how it ended first."""
-        work = asyncio.ensure_future(asyncio.to_thread(self.append, steps, spent, reserved, notes))
+        """Do as `append` in a thread; who is cancelled meanwhile learns how it ended first.
+
+        What is spent from now on is booked after it, so that what may be under way is never less than what was last said.
+        """
+        self._changing.acquire()
+
+        def appended() -> None:
+            try:
+                self._append(steps, spent, reserved, notes)
+            finally:
+                self._changing.release()
+
+        work = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._thread, appended))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -305,11 +325,15 @@ class PostgresJournal(Journal):
             OutOfReach: the database cannot be reached.
             DamagedRun: older steps were found damaged since; see `check`.
         """
+        with self._changing:
+            self._amend(answers, spent, reserved)
+
+    def _amend(self, answers: Sequence[tuple[int, Decision]], spent: Spent, reserved: Reserved) -> None:
         if self._damage is not None:
             raise self._damage
         refused = unanswerable(answers, self._final_entries(), self._entry_at)
         if refused is not None or not answers:
-            self.spend(spent, reserved)
+            self._spend(spent, reserved, NO_NOTES)
             self.owned_now()
             if refused is not None:
                 raise refused
@@ -321,8 +345,7 @@ class PostgresJournal(Journal):
             "before": now.amended,
             "last": numbers[-1],
             "after": hashes[-1],
-            "spent": list(map(float, spent)),
-            "reserved": list(map(float, reserved)),
+            **self._spending(spent, reserved),
             "numbers": list(numbers),
             "steps": list(places),
             "entries": list(entries),
@@ -346,13 +369,10 @@ class PostgresJournal(Journal):
 
         Raises:
             TakenOver: it is not the owner, or no longer.
-            LimitReached: the purse that the run shares with others is empty.
             OutOfReach: the database cannot be reached.
         """
         if self._damage is not None:
             raise self._damage
-        if self._dry is not None:
-            raise self._dry
         if time.monotonic() - self._seen > TRUST:
             self.owned_now()
 
@@ -379,23 +399,58 @@ class PostgresJournal(Journal):
             now = self._stands()
             raise taken_over() if now.epoch != self.epoch else stale(intent.step, now.step)
 
+    def provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:
+        """Return how much may be under way: what is wished if the purse of the fleet has it, else what it has.
+
+        What was taken from the purse and is not used up yet comes first.
+
+        Raises:
+            LimitReached: the purse does not have the least.
+            TakenOver: this process is not the owner of the run, or no longer.
+            OutOfReach: the database cannot be reached.
+        """
+        if self._fleet is None:
+            return wished
+        with self._changing:
+            return self._provide(spent, wished, least)
+
+    def _provide(self, spent: Spent, wished: Reserved, least: Reserved) -> Reserved:
+        left = self._now.left(spent)
+        if wished.calls > left.calls or wished.cost > left.cost:
+            values = {
+                "calls": max(0, wished.calls - left.calls),
+                "cost": max(0.0, wished.cost - left.cost),
+                "least_calls": max(0, least.calls - left.calls),
+                "least_cost": max(0.0, least.cost - left.cost),
+            }
+            found = self._db.once(GRANT, self._own(values))
+            if found:
+                self._now = _Stands(*found[0])
+            elif least.calls > max(0, left.calls) or least.cost > max(0.0, left.cost):
+                self.owned_now()
+                raise LimitReached(EMPTY)
+            left = self._now.left(spent)
+        return Reserved(max(least.cost, min(wished.cost, left.cost)), max(least.calls, min(wished.calls, left.calls)))
+
     def spend(self, spent: Spent, reserved: Reserved = NONE, notes: Notes = NO_NOTES) -> None:
         """Add what was spent on steps that were not committed; on return it, notes, and what may be under way are kept.
 
         Raises:
-            LimitReached: the purse that the run shares with others does not have what may be under way.
+            TakenOver: a former owner reserves more for calls that it has yet to make.
             OutOfReach: the database cannot be reached.
         """
+        with self._changing:
+            self._spend(spent, reserved, notes)
+
+    def _spend(self, spent: Spent, reserved: Reserved, notes: Notes) -> None:
         if self.epoch is not None:
-            self._provide(spent, reserved)
-            values = {**self._noted(notes), "spent": list(map(float, spent)), "reserved": list(map(float, reserved))}
-            if self._dry is not None and reserved.calls:
-                raise self._dry
-            found = self._changed(schema.SPEND, values)
+            found = self._changed(schema.SPEND, {**self._noted(notes), **self._spending(spent, reserved)})
             if found is not None:
                 self._kept(found)
                 return
         self._book(spent)
+        if reserved.calls and not any(spent):
+            raise taken_over()
 
     def account(self) -> Account:
         """Return what the run has spent, in all its sessions."""
@@ -423,13 +478,19 @@ class PostgresJournal(Journal):
         values = {"name": name, "value": value, "seal": seal(self._origin, name, value)}
         self._db.row(schema.NOTE, self._own(values))
 
-    def ended(self, state: str, said: str | None = None) -> None:
-        """Say in a word how the session of this owner stands; what it took from the purse and did not use goes back."""
-        if self._db.row(schema.ENDED, self._own({"state": state, "said": said})) is not None:
-            self._granted = (self._now.calls, self._now.cost)
+    def say(self, state: str, said: str | None = None) -> None:
+        """Say how the session of this owner stands, in a word, and `said` for who looks on.
+
+        What it took from the purse and did not use goes back.
+        """
+        with self._changing:
+            found = self._db.row(SAY, self._own({"state": state, "said": said}))
+            if found is not None:
+                self._now = _Stands(*found)
 
     def close(self) -> None:
         """Close the connection."""
+        self._thread.shutdown()
         self._marks.close()
         self._db.close()
 
@@ -442,6 +503,7 @@ class PostgresJournal(Journal):
     def _kept(self, found: _Stands) -> None:
         """Take note of what was written."""
         self._now, self.step, self._hash, self._seen = found, found.step, found.hash, time.monotonic()
+        self._unsettled = _reserved(found.reserved)
         self._marks.write(Watermark(found.epoch, found.head, found.account))
 
     def _changed(self, statement: str, values: Mapping[str, Any]) -> _Stands | None:
@@ -450,59 +512,55 @@ class PostgresJournal(Journal):
         Raises:
             OutOfReach: the database cannot be reached, and nobody knows whether the run was changed.
         """
-        given = self._own({"booked": uuid4(), **values})
+        given = self._own({"booked": uuid4(), "fleet": self._fleet, **values})
         try:
             found = self._db.once(statement, given)
         except OutOfReach:
-            found = self._db.rows(schema.IF_BOOKED, given) or self._db.once(statement, given)
+            self._unsettled = NONE  # whatever comes of it, nobody knows what was reserved before
+            given |= {"settles_calls": 0.0, "settles_cost": 0.0}
+            done = partial(self._db.rows, schema.IF_BOOKED, given)
+            found = done() or self._db.once(statement, given) or done()  # the first try may reach the server at any moment
         return _Stands(*found[0]) if found else None
 
     def _own(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {"run": self._run, "epoch": self.epoch, **values}
 
+    def _spending(self, spent: Spent, reserved: Reserved) -> dict[str, Any]:
+        """Return the values of what is booked; what goes beyond what was granted is charged to the purse."""
+        over = self._over(self._now.left(spent, reserved))
+        return {"spent": list(map(float, spent)), "reserved": list(map(float, reserved)), **over}
+
+    def _over(self, left: Reserved) -> dict[str, Any]:
+        """Return what is charged to the purse so that not less is granted than was used."""
+        charged = NONE if self._fleet is None else left
+        return {"over_calls": max(0, -charged.calls), "over_cost": max(0.0, -charged.cost)}
+
     def _book(self, spent: Spent) -> None:
         """Book what was spent by one who is not the owner, or whose steps were refused: money is gone, whoever was first."""
+        self._seen = -inf
         if not any(spent):
             return
-        values = {"spent": list(map(float, spent)), "calls": spent.calls, "cost": spent.cost}
-        if self._changed(schema.SPEND_LATE, values) is None:  # it is the owner, whose steps did not follow
-            self._changed(schema.SPEND, {**values, **self._noted(NO_NOTES), "reserved": [0.0, 0.0]})
+        settled = Reserved(min(spent.cost, self._unsettled.cost), min(spent.calls, self._unsettled.calls))
+        self._unsettled = self._unsettled.minus(settled)
+        values = {
+            "spent": list(map(float, spent)),
+            "calls": spent.calls,
+            "cost": spent.cost,
+            "settles_calls": float(settled.calls),
+            "settles_cost": settled.cost,
+        }
+        if self._changed(schema.SPEND_LATE, values) is not None:
+            return
+        held = _reserved(
+            self._now.reserved
+        )  # it is the owner, whose steps did not follow: its calls are under way all the same
+        found = self._changed(schema.SPEND, {**self._noted(NO_NOTES), **self._spending(spent, held)})
+        if found is not None:
+            self._now, self._unsettled = found, held
 
     def _noted(self, notes: Notes) -> dict[str, Any]:
         names, values = list(notes), list(notes.values())
         return {"names": names, "values": values, "seals": [seal(self._origin, *each) for each in notes.items()]}
-
-    def _provide(self, spent: Spent, reserved: Reserved) -> None:
-        """Take from the purse what is spent, and may be, beyond what was taken: a portion, or else what is needed.
-
-        What was called is always taken, so that the purse never says less than that. If it has no more, `owned` says so before
-        the next call.
-        """
-        if self._fleet is None:
-            return
-        calls, cost = self._now.calls - int(self._now.reserved[1]), self._now.cost - self._now.reserved[0]
-        gone = (calls + spent.calls - self._granted[0], cost + spent.cost - self._granted[1])
-        if gone[0] > 0 or gone[1] > 0:
-            self._grant(max(0, gone[0]), max(0.0, gone[1]), forced=True)
-        calls += spent.calls + reserved.calls - self._granted[0]
-        cost += spent.cost + reserved.cost - self._granted[1]
-        if calls <= 0 and cost <= 0:
-            return
-        calls, cost = max(0, calls), max(0.0, cost)
-        more_calls = max(calls, CALLS_AT_ONCE if calls else 0)
-        more_cost = max(cost, (self._max_cost or 0.0) / SHARE if cost else 0.0)
-        if self._grant(more_calls, more_cost) or self._grant(calls, cost):
-            return
-        self._dry = LimitReached(
-            "The purse that this run shares with the others of its fleet is empty: submit the fleet again with a higher "
-            "--max-cost or --max-calls, and go on."
-        )
-
-    def _grant(self, calls: int, cost: float, *, forced: bool = False) -> bool:
-        found = self._db.once(schema.GRANT, self._own({"calls": calls, "cost": cost, "forced": forced}))
-        if found:
-            self._granted = (found[0][0], found[0][1])
-        return bool(found)
 
     def _hold_against(self, marks: Sequence[Watermark | None], now: _Stands) -> list[Watermark]:
         """Return the high-water marks that know of more than the journal.
@@ -547,8 +605,7 @@ class PostgresJournal(Journal):
             after = found[-1][0]
 
     def _amendments(self) -> int:
-        self._now = self._stands()
-        return self._now.amended
+        return self._stands().amended
 
     def _amendment_rows(self) -> Iterator[Any]:
         return iter(self._db.rows(schema.AMENDMENTS, {"run": self._run}))
@@ -590,6 +647,7 @@ def make_run(
     notes: Notes = NO_NOTES,
     fleet: str | None = None,
     place: int = 0,
+    total: int | None = None,
 ) -> bool:
     """Make a run, with its first notes; return whether it was not there before. To be called within a transaction.
 
@@ -602,6 +660,7 @@ def make_run(
         notes: its first notes.
         fleet: to which it belongs.
         place: of the run in the fleet, from 0.
+        total: steps of its task, if that is known.
     """
     began = origin_digest(origin)
     values = {
@@ -610,6 +669,7 @@ def make_run(
         "place": place,
         "settings": settings,
         "kept": None if kept is None else kept.encode(),
+        "total": total,
         "origin": began,
         "spent": list(map(float, NOTHING)),
     }

@@ -21,6 +21,8 @@ CREATE TABLE maker_graph.fleets (
   rpm double precision,
   next timestamptz NOT NULL DEFAULT clock_timestamp(),
   shut_until timestamptz,
+  shuts integer NOT NULL DEFAULT 0,
+  down boolean NOT NULL DEFAULT false,
   shut_why text);
 CREATE TABLE maker_graph.runs (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -29,6 +31,7 @@ CREATE TABLE maker_graph.runs (
   place integer NOT NULL DEFAULT 0,
   settings text NOT NULL,
   kept bytea,
+  total bigint,
   origin bytea NOT NULL,
   epoch bigint NOT NULL DEFAULT 0,
   step bigint NOT NULL DEFAULT 0,
@@ -45,6 +48,7 @@ CREATE TABLE maker_graph.runs (
   state text NOT NULL DEFAULT 'open',
   said text,
   owner text NOT NULL DEFAULT '',
+  lease double precision NOT NULL DEFAULT 15,
   beat timestamptz NOT NULL DEFAULT clock_timestamp()) WITH (fillfactor = 50);
 CREATE INDEX ON maker_graph.runs (fleet, place);
 CREATE TABLE maker_graph.steps (
@@ -80,38 +84,53 @@ CREATE TABLE maker_graph.replies (
   PRIMARY KEY (run, step));
 CREATE TABLE maker_graph.workers (
   name text PRIMARY KEY,
-  fleet text,
-  beat timestamptz NOT NULL DEFAULT clock_timestamp());
+  fleet text NOT NULL REFERENCES maker_graph.fleets ON DELETE CASCADE,
+  beat timestamptz NOT NULL DEFAULT clock_timestamp(),
+  lease interval NOT NULL);
 """
 
 TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
 """What makes them. In `mark` stands the digest of where the machine stood after the step. In `spent`, `reserved` and
 `unsettled` stand the parts of an account, see `core/spending.py`: the database adds to them itself, so that what a former owner
 books late is added to what the new one has booked. `booked` is the name of the last change, by which who lost the connection
-in the middle of one sees whether it was made."""
+in the middle of one sees whether it was made; and a change that reaches the server twice is made once."""
 
 _ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
 _BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
-_STANDS = "r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial"
+_NEW = "r.booked IS DISTINCT FROM %(booked)s::uuid"
+_GIVEN = "r.granted_calls, r.granted_cost"
+STANDING = f"r.epoch, r.step, r.head, r.amended, r.amended_head, r.spent, r.reserved, r.unsettled, r.serial, {_GIVEN}"
+_GRANTED = "granted_calls = r.granted_calls + %(over_calls)s::bigint, granted_cost = r.granted_cost + %(over_cost)s::float8"
+_CHARGED = """charged AS (
+  UPDATE maker_graph.fleets AS f SET calls = f.calls + %(over_calls)s::bigint, cost = f.cost + %(over_cost)s::float8 FROM won
+  WHERE f.name = %(fleet)s::text AND (%(over_calls)s::bigint > 0 OR %(over_cost)s::float8 > 0))"""
 
-STANDS = f"SELECT {_STANDS} FROM maker_graph.runs AS r WHERE r.number = %(run)s"
-"""How a run stands: owner, step, hash of that step, later answers, hash of the last of them, and the account."""
+STANDS = f"SELECT {STANDING} FROM maker_graph.runs AS r WHERE r.number = %(run)s"
+"""How a run stands: owner, step, hash of that step, later answers, hash of the last of them, the account, and what the run took
+from the purse of its fleet.
+
+What is booked beyond what was granted is charged to the purse in the same statement, as `over`: see `purse.py`."""
 
 IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
 
 CLAIM = f"""
-UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, state = 'at work',
-  spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[],
-  serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
-WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {_STANDS}
+WITH won AS (
+  UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s,
+    state = 'at work', said = NULL,
+    spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED},
+    serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
+  WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {STANDING}),
+{_CHARGED}
+SELECT * FROM won
 """
 """Become the owner; nothing if anything was booked since the account was read."""
 
 APPEND = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET step = %(last)s, head = %(after)s, reserved = %(reserved)s::float8[], spent = {_ADDED},
-    {_BOOKED}
-  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.step = %(before)s AND r.head = %(head)s RETURNING {_STANDS}),
+    {_GRANTED}, {_BOOKED}
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.step = %(before)s AND r.head = %(head)s RETURNING {STANDING}),
+{_CHARGED},
 noted AS (
   INSERT INTO maker_graph.notes (run, name, value, hash)
   SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
@@ -129,8 +148,9 @@ knows, and what it gives back feeds the rows of the steps."""
 
 SPEND = f"""
 WITH won AS (
-  UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_BOOKED}
-  WHERE r.number = %(run)s AND r.epoch = %(epoch)s RETURNING {_STANDS}),
+  UPDATE maker_graph.runs AS r SET reserved = %(reserved)s::float8[], spent = {_ADDED}, {_GRANTED}, {_BOOKED}
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND {_NEW} RETURNING {STANDING}),
+{_CHARGED},
 noted AS (
   INSERT INTO maker_graph.notes (run, name, value, hash)
   SELECT %(run)s, u.name, u.value, u.hash FROM won, unnest(%(names)s::text[], %(values)s::text[], %(seals)s::bytea[])
@@ -140,22 +160,33 @@ SELECT * FROM won
 """
 
 SPEND_LATE = f"""
-WITH late AS (
+WITH settled AS (
+  SELECT r.number, least(r.unsettled[1], %(settles_cost)s::float8) AS cost,
+    least(r.unsettled[2], %(settles_calls)s::float8) AS calls
+  FROM maker_graph.runs AS r
+  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint AND {_NEW} FOR UPDATE),
+late AS (
   UPDATE maker_graph.runs AS r SET spent = {_ADDED}, serial = r.serial + 1, booked = %(booked)s::uuid,
-    granted_calls = r.granted_calls + %(calls)s, granted_cost = r.granted_cost + %(cost)s
-  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint RETURNING r.fleet, {_STANDS}),
+    unsettled = ARRAY[r.unsettled[1] - settled.cost, r.unsettled[2] - settled.calls],
+    granted_calls = r.granted_calls + %(calls)s::bigint - settled.calls::bigint,
+    granted_cost = r.granted_cost + %(cost)s::float8 - settled.cost
+  FROM settled WHERE r.number = settled.number RETURNING {STANDING}, r.fleet),
 charged AS (
-  UPDATE maker_graph.fleets AS f SET calls = f.calls + %(calls)s, cost = f.cost + %(cost)s FROM late WHERE f.name = late.fleet)
-SELECT epoch, step, head, amended, amended_head, spent, reserved, unsettled, serial FROM late
+  UPDATE maker_graph.fleets AS f SET calls = f.calls + %(calls)s::bigint - settled.calls::bigint,
+    cost = f.cost + %(cost)s::float8 - settled.cost
+  FROM late, settled WHERE f.name = late.fleet)
+SELECT {STANDING} FROM late AS r
 """
-"""Book what somebody spent who is not the owner: the purse of the fleet is charged in the same statement, for the owner of the
-run does not know of it."""
+"""Book what somebody spent who is not the owner. What it had reserved when it was taken over has been unsettled since: what it
+says now takes the place of that, so that it is counted once. The purse is charged with the rest in the same statement, for the
+owner of the run does not know of it."""
 
 AMEND = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET amended = %(last)s, amended_head = %(after)s, reserved = %(reserved)s::float8[],
-    spent = {_ADDED}, {_BOOKED}
-  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.amended = %(before)s RETURNING {_STANDS}),
+    spent = {_ADDED}, {_GRANTED}, {_BOOKED}
+  WHERE r.number = %(run)s AND r.epoch = %(epoch)s AND r.amended = %(before)s RETURNING {STANDING}),
+{_CHARGED},
 new AS (
   INSERT INTO maker_graph.amendments (run, number, step, entry, hash)
   SELECT %(run)s, u.number, u.step, u.entry, u.hash
@@ -180,8 +211,7 @@ ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, hash = excluded.ha
 BEAT = "UPDATE maker_graph.runs SET beat = clock_timestamp() WHERE number = %(run)s AND epoch = %(epoch)s RETURNING 1"
 
 FIND = f"""
-SELECT r.number, r.settings, r.kept, r.origin, r.fleet, r.granted_calls, r.granted_cost, f.max_cost, {_STANDS}
-FROM maker_graph.runs AS r LEFT JOIN maker_graph.fleets AS f ON f.name = r.fleet WHERE r.name = %(name)s
+SELECT r.number, r.settings, r.kept, r.origin, r.fleet, {STANDING} FROM maker_graph.runs AS r WHERE r.name = %(name)s
 """
 
 ROWS = """
@@ -201,35 +231,52 @@ AMENDMENT_HASH = "SELECT hash FROM maker_graph.amendments WHERE run = %(run)s AN
 READ_NOTE = "SELECT value, hash FROM maker_graph.notes WHERE run = %(run)s AND name = %(name)s"
 
 MAKE = """
-INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, origin, head, spent)
-VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(origin)s, %(origin)s, %(spent)s::float8[])
+INSERT INTO maker_graph.runs (name, fleet, place, settings, kept, total, origin, head, spent)
+VALUES (%(name)s, %(fleet)s, %(place)s, %(settings)s, %(kept)s, %(total)s, %(origin)s, %(origin)s, %(spent)s::float8[])
 ON CONFLICT (name) DO NOTHING RETURNING number
 """
 
-GRANT = """
-WITH mine AS (
-  SELECT r.number, r.fleet FROM maker_graph.runs AS r WHERE r.number = %(run)s AND r.epoch = %(epoch)s FOR UPDATE),
-paid AS (
-  UPDATE maker_graph.fleets AS f SET calls = f.calls + %(calls)s, cost = f.cost + %(cost)s FROM mine
-  WHERE f.name = mine.fleet AND (%(forced)s OR (
-    (f.max_calls IS NULL OR %(calls)s = 0 OR f.calls + %(calls)s <= f.max_calls)
-    AND (f.max_cost IS NULL OR %(cost)s = 0 OR f.cost + %(cost)s <= f.max_cost))) RETURNING mine.number)
-UPDATE maker_graph.runs AS r SET granted_calls = r.granted_calls + %(calls)s, granted_cost = r.granted_cost + %(cost)s
-FROM paid WHERE r.number = paid.number RETURNING r.granted_calls, r.granted_cost
+SESSION = """
+SELECT said, state IN ('at work', 'waits') AND clock_timestamp() - beat < make_interval(secs => lease)
+FROM maker_graph.runs WHERE name = %(name)s
 """
-"""Take from the purse of the fleet for this run; nothing if the purse does not have it, unless it is `forced`."""
+"""What the last session said, and whether its process lives: as long as it is heard of before its lease ends."""
 
-ENDED = """
-WITH mine AS (
-  SELECT r.number, r.fleet,
-    greatest(0, r.granted_calls - ceil(r.spent[3] + r.reserved[2] + r.unsettled[2])::bigint) AS calls,
-    greatest(0, r.granted_cost - (r.spent[1] + r.reserved[1] + r.unsettled[1])) AS cost
-  FROM maker_graph.runs AS r WHERE r.number = %(run)s AND r.epoch = %(epoch)s FOR UPDATE),
-back AS (
-  UPDATE maker_graph.fleets AS f SET calls = f.calls - mine.calls, cost = f.cost - mine.cost FROM mine
-  WHERE f.name = mine.fleet)
-UPDATE maker_graph.runs AS r SET state = %(state)s, said = %(said)s, granted_calls = r.granted_calls - mine.calls,
-  granted_cost = r.granted_cost - mine.cost, beat = clock_timestamp()
-FROM mine WHERE r.number = mine.number RETURNING 1
+_RUN = "(SELECT number FROM maker_graph.runs WHERE name = %(name)s)"
+
+_STAMP = """r.name, extract(epoch FROM r.beat)::float8, r.number, r.epoch, r.serial, r.state, md5(coalesce(r.said, '')),
+  (SELECT md5(string_agg(a.left_at::text || a.answer, ' ' ORDER BY a.step)) FROM maker_graph.answers AS a
+    WHERE a.run = r.number)"""
+
+STAMP = f"SELECT {_STAMP} FROM maker_graph.runs AS r WHERE r.name = %(name)s"
+"""What of a run is another one as soon as anything of it has changed; before it, the name and when it was last heard of."""
+
+STAMPS = f"SELECT {_STAMP} FROM maker_graph.runs AS r ORDER BY r.beat DESC, r.number DESC LIMIT %(most)s"
+
+HOW_MANY = "SELECT count(*) FROM maker_graph.runs"
+
+KEEP_REPLIES = f"""
+INSERT INTO maker_graph.replies (run, step, replies)
+SELECT {_RUN}, u.step, u.replies FROM unnest(%(steps)s::bigint[], %(replies)s::text[]) AS u (step, replies)
+ON CONFLICT (run, step) DO UPDATE SET replies = excluded.replies RETURNING 1
 """
-"""Say how the owner's session stands; what was granted to it and not used goes back to the purse in the same statement."""
+
+REPLIES = f"SELECT step, replies FROM maker_graph.replies WHERE run = {_RUN} AND step = ANY(%(steps)s::bigint[])"
+
+LEAVE_ANSWER = """
+INSERT INTO maker_graph.answers (run, step, answer) SELECT number, %(step)s, %(answer)s FROM maker_graph.runs
+WHERE name = %(name)s
+ON CONFLICT (run, step) DO UPDATE SET answer = excluded.answer, left_at = clock_timestamp() RETURNING 1
+"""
+
+ANSWERS = f"""
+SELECT step::text || ' ' || left_at::text, answer FROM maker_graph.answers WHERE run = {_RUN}
+ORDER BY step LIMIT %(most)s
+"""
+"""The answers that people have left, each with its key: the step and when it was left."""
+
+_THIS = f"run = {_RUN} AND step::text || ' ' || left_at::text = %(key)s"
+
+REMOVE_ANSWER = f"DELETE FROM maker_graph.answers WHERE {_THIS} RETURNING 1"
+
+REFUSE_ANSWER = f"UPDATE maker_graph.answers SET answer = %(answer)s WHERE {_THIS} RETURNING 1"

@@ -83,8 +83,10 @@ def make_database(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def open_database(path: Path, fsync: Fsync) -> Database:
+def open_database(path: Path, fsync: Fsync, *, threads: bool = False) -> Database:
     """Open the file, to be read only where it cannot be written: another's, or one on a disk that takes no writes.
+
+    With `threads` other threads than this one may use what is written, one at a time.
 
     Raises:
         DamagedRun: it is no database, or none of a journal.
@@ -92,7 +94,7 @@ def open_database(path: Path, fsync: Fsync) -> Database:
     """
     try:
         with storage_errors("The journal"):
-            database = _to_write(path, fsync) if _writable(path) else _to_read(path)
+            database = _to_write(path, fsync, threads=threads) if _writable(path) else _to_read(path)
             try:
                 _see_form(database.connection)
             except BaseException:
@@ -108,8 +110,8 @@ def _writable(path: Path) -> bool:
     return all(os.access(each, os.W_OK, effective_ids=effective) for each in (path, path.parent))
 
 
-def _to_write(path: Path, fsync: Fsync) -> Database:
-    connection = sqlite3.connect(path, isolation_level=None)
+def _to_write(path: Path, fsync: Fsync, *, threads: bool) -> Database:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=not threads)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={fsync}")

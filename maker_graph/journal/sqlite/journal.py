@@ -57,7 +57,14 @@ class SqliteJournal(Journal):
     """
 
     def __init__(
-        self, path: Path, origin: str, *, fsync: Fsync = "full", witness: Path | None = None, accept_loss: bool = False
+        self,
+        path: Path,
+        origin: str,
+        *,
+        fsync: Fsync = "full",
+        witness: Path | None = None,
+        accept_loss: bool = False,
+        threads: bool = False,
     ) -> None:
         """Open the journal in `path`; one that cannot be written is read.
 
@@ -67,6 +74,7 @@ class SqliteJournal(Journal):
             fsync: when the disk is waited for.
             witness: a file outside the run's directory that has a high-water mark of it as well.
             accept_loss: open it although it is an older copy of itself.
+            threads: other threads than this one may use it, one at a time.
 
         Raises:
             DamagedRun: the file is missing, is no journal, or is of another run or other settings.
@@ -85,7 +93,7 @@ class SqliteJournal(Journal):
         self._known: Books | None = None
         self._final: dict[int, str] = {}
         marks = self._marks.read()  # before the journal: they are written after it
-        self._database = open_database(path, fsync)
+        self._database = open_database(path, fsync, threads=threads)
         self._db = self._database.connection
         try:
             self._see_place()  # before it is read: what is written over the files from now on shows

@@ -80,11 +80,19 @@ class ParquetRows:
         """Return a slice of the table."""
         return Slice(first=first, rows=rows)
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the types of the columns and of what a model sees of the rows, in hex."""
+    def digest(self, only: Slice) -> str:
+        """Return the SHA-256 of the types of the columns and of what a model sees of the rows of a slice, in hex."""
         digest = hashlib.sha256(str([(field.name, str(field.type)) for field in self.types]).encode())
-        for place in range(len(self)):
-            digest.update(json.dumps([*self[place].values()]).encode() + b"\n")
+        place, end = only.first, min(only.first + only.rows, self._ends[-1] if self._ends else 0)
+        while place < end:
+            group = bisect_right(self._ends, place)
+            until = min(end, self._ends[group], place + BATCH)
+            with self._lock:
+                rows = self._group(group).slice(place - (self._ends[group - 1] if group else 0), until - place)
+            columns = [self._values(name, rows.column(name), place) for name in self.columns]
+            for row in zip(*columns, strict=True):
+                digest.update(json.dumps(row).encode() + b"\n")
+            place = until
         return digest.hexdigest()
 
     def __getitem__(self, place: int) -> dict[str, JSON]:
@@ -111,6 +119,13 @@ class ParquetRows:
             with self._lock:
                 parts.append(self._group(group).take([place - begin for place in inside]))
         return _arrow().concat_tables(parts)
+
+    def _values(self, name: str, column: Any, place: int) -> list[JSON]:
+        """Return the values of a column as plain JSON; the first of them is that of the row at `place` in the file."""
+        try:
+            return [*map(_plain, column.to_pylist())]
+        except (ValueError, OverflowError, NotImplementedError):  # where one has no value in Python, each is looked at
+            return [self._value(name, column.slice(each, 1), place + each) for each in range(len(column))]
 
     def _value(self, name: str, column: Any, place: int) -> JSON:
         """Return the one value of a column as plain JSON; what Python has no value for, as the text that pyarrow makes of it.

@@ -24,7 +24,7 @@ from maker_graph.core.characters import visible
 from maker_graph.errors import UsageError
 from maker_graph.files import odd_kind, text_of
 from maker_graph.tasks.curate.columns import see_header
-from maker_graph.tasks.slices import CHUNK, Slice
+from maker_graph.tasks.slices import CHUNK, Slice, digest_of_bytes
 
 LONGEST_CELL = 2**31 - 1
 """Characters of a cell of CSV: all that the csv module takes, in place of 131,072."""
@@ -62,6 +62,14 @@ class FileRows(Rows, Protocol):
 
     def slice(self, first: int, rows: int) -> Slice:
         """Return what to keep of so many rows of the whole table, with which they are opened again; `first` stand before."""
+        ...
+
+    def digest(self, only: Slice) -> str:
+        """Return the SHA-256 of a slice of the whole table, in hex.
+
+        Raises:
+            UsageError: the file was changed since it was opened.
+        """
         ...
 
 
@@ -139,10 +147,19 @@ class _Lines:
         """
         begin, end = self._begins[place], self._ends[place]
         with self._lock:
-            if self._stamped() != self._stamp:
-                raise UsageError(f"{self.path} was changed while it was read: put it back as it was, and go on.")
+            self._see_same()
             self._file.seek(begin)
             return self._file.read(end - begin).decode()
+
+    def digest(self, only: Slice) -> str:
+        """Return the SHA-256 of the header and of the bytes of a slice of the whole table, in hex."""
+        with self._lock:
+            self._see_same()
+            return digest_of_bytes(self._file, only)
+
+    def _see_same(self) -> None:
+        if self._stamped() != self._stamp:
+            raise UsageError(f"{self.path} was changed while it was read: put it back as it was, and go on.")
 
     def _stamped(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())

@@ -1,0 +1,433 @@
+"""`maker-graph submit`, `work` and `seal`: many runs on many machines."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, app
+from maker_graph.cli.options import (
+    AsJson,
+    Batch,
+    CalibrationFrom,
+    CascadeFrom,
+    Check,
+    Concurrency,
+    Disks,
+    DraftModel,
+    EmitBy,
+    Escalate,
+    Force,
+    InJournal,
+    Lead,
+    LookaheadOption,
+    MaxMinutes,
+    MaxSamples,
+    MaxSteps,
+    MaxTokens,
+    OnDoubtOption,
+    OwnPrice,
+    OwnTask,
+    Patience,
+    Probe,
+    ProvenanceOption,
+    Quiet,
+    Rephrase,
+    RetryTemperature,
+    Seed,
+    Sets,
+    Source,
+    StopAt,
+    Structured,
+    StuckAfter,
+    Target,
+    TaskName,
+    TemperatureOption,
+    Timeout,
+    Trust,
+    Variants,
+    VotersModel,
+    Within,
+    parse_lookahead,
+    parse_on_doubt,
+    task_named,
+    voted_of,
+)
+from maker_graph.cli.output import console, facts, say, show, tell
+from maker_graph.cli.process import until_signal
+from maker_graph.cli.summary import ending_of, print_summary, replaying
+from maker_graph.cli.task_command import TaskCommand
+from maker_graph.core.characters import visible
+from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
+from maker_graph.errors import LimitReached, PartFailed, Undecided, UsageError
+from maker_graph.models.names import PATIENCE
+from maker_graph.statistics.forecast import TARGET
+
+if TYPE_CHECKING:
+    from maker_graph.fleet.standing import Standing
+    from maker_graph.fleet.submitting import NewRun, Submitted
+    from maker_graph.fleet.working import EngineName
+    from maker_graph.journal.postgres.fleets import Limits
+    from maker_graph.run.options import RunOptions
+    from maker_graph.run.settings import Settings
+    from maker_graph.tasks.loading import LoadedTask
+
+LOOK = 2.0
+"""Seconds between two looks at a fleet, from which its rate is taken."""
+
+FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the fleet.")]
+
+
+@app.command(
+    "submit",
+    cls=TaskCommand,
+    epilog="Examples:\n\n  maker-graph submit records --input rows.csv --shards 40 --fleet rows --model openai:gpt-4.1-nano "
+    "--k 2 --max-cost 5 --journal postgresql://db/runs\n\n"
+    "  maker-graph submit hanoi --disks 8 --runs seeds.jsonl --fleet towers --journal postgresql://db/runs",
+)
+def submit_command(
+    ctx: typer.Context,
+    task: TaskName,
+    fleet: Annotated[str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet; its runs are NAME-00000, ...")],
+    shards: Annotated[
+        int | None, typer.Option("--shards", help="Cut a task of independent items into so many runs.", min=1)
+    ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            "--runs",
+            metavar="FILE",
+            help='In place of --shards: JSON Lines, a run each, with what is another than said here, such as {"seed": 7}; the '
+            'options of its task stand in "set".',
+        ),
+    ] = None,
+    disks: Disks = None,
+    source: Source = None,
+    sets: Sets = None,
+    model: VotersModel = None,
+    k: Lead = "auto",
+    within: Within = None,
+    cascade: CascadeFrom = None,
+    target: Target = TARGET,
+    calibration: CalibrationFrom = None,
+    temperature: TemperatureOption = "auto",
+    max_tokens: MaxTokens = None,
+    max_samples: MaxSamples = MAX_SAMPLES,
+    stuck_after: StuckAfter = STUCK_AFTER,
+    retry_temperature: RetryTemperature = "1.0",
+    rephrase: Rephrase = True,
+    escalate: Escalate = None,
+    seed: Seed = None,
+    check: Check = True,
+    variants: Variants = False,
+    stop: StopAt = None,
+    structured: Structured = False,
+    emit: EmitBy = None,
+    lookahead: LookaheadOption = None,
+    draft_model: DraftModel = None,
+    on_doubt: OnDoubtOption = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="USD that all runs may spend together; submit again with a higher one to go on.", min=0)
+    ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option(help="Requests that all runs may make together, failed ones included.", min=0)
+    ] = None,
+    rpm: Annotated[float | None, typer.Option(help="Requests per minute of all workers together.", min=0.001)] = None,
+    max_minutes: MaxMinutes = None,
+    max_steps: MaxSteps = None,
+    price: OwnPrice = None,
+    journal: InJournal = None,
+    as_json: AsJson = False,
+) -> Ending:
+    """Make many runs in one journal, for workers on many machines. Doing it twice is doing it once."""
+    from maker_graph.fleet.submitting import shards_of, submit
+    from maker_graph.journal.postgres.fleets import Limits
+
+    address = _journal(journal)
+    if (shards is None) == (runs is None):
+        raise UsageError("Give --shards N, which cuts a task of independent items, or --runs FILE, which names each run.")
+    loaded = task_named(task, disks, source, sets)
+    kept = {
+        "max_minutes": max_minutes,
+        "max_steps": max_steps,
+        "price": price,
+        "lookahead": parse_lookahead(lookahead),
+        "on_doubt": parse_on_doubt(on_doubt) or "again",
+        "draft_model": draft_model,
+    }
+    given = {**voted_of(ctx.params, loaded), **kept, "target": target}
+    limits = Limits(max_calls, max_cost, rpm)
+    if runs is not None:
+        made = submit(address, fleet, list(_runs_of(runs, loaded, given, limits)), limits)
+    else:
+        settings, options, notes = _asked(loaded, given, limits)
+        cut = list(shards_of(settings, options, loaded, shards or 1, notes))
+        made = submit(address, fleet, cut, limits, whole=settings)
+    if not as_json:
+        _tell_submitted(fleet, made)
+    return Ending(result={"fleet": fleet, **made._asdict()})
+
+
+def _journal(address: str | None) -> str:
+    """Return the address of the journal.
+
+    Raises:
+        UsageError: nobody has said it, or it is none.
+    """
+    from maker_graph.journal.postgres.connection import see_address
+    from maker_graph.run.remote import JOURNAL
+
+    said = address or os.environ.get(JOURNAL)
+    if not said:
+        raise UsageError(f"A fleet is in a journal that all machines reach: give --journal URL, or set {JOURNAL}.")
+    return see_address(said)
+
+
+def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "tuple[Settings, RunOptions, dict[str, str]]":
+    """Return the settings, options and first notes of a run of this task: it is made in a folder that goes at once.
+
+    Raises:
+        UsageError: something that is given is wrong.
+    """
+    from maker_graph.run.drift import NOTE
+    from maker_graph.runs import Run
+
+    with TemporaryDirectory() as folder:
+        path, most = Path(folder) / "run", limits.max_cost
+        with Run.create(path, loaded, fsync="normal", warn=tell, max_cost=most, **given) as run:
+            expected = run.note(NOTE)
+            notes = {} if expected is None else {NOTE: expected}
+            return run.settings, run.options.model_copy(update={"max_cost": None}), notes
+
+
+def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "Iterator[NewRun]":
+    """Yield the runs that a file names, a line each.
+
+    Raises:
+        UsageError: it cannot be read, or a line is wrong; the text says which.
+    """
+    from maker_graph.fleet.lines import lines_in
+    from maker_graph.fleet.submitting import NewRun
+    from maker_graph.tasks.loading import load_task
+
+    for number, line in lines_in(file):
+        name = line.task or loaded.name
+        try:
+            options = {**(loaded.options if name == loaded.name else {}), **(line.set or {})}
+            one = loaded if (name, options) == (loaded.name, loaded.options) else load_task(name, options)
+            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # its rungs say them
+            settings, run_options, notes = _asked(one, {**given, **alone, **line.given()}, limits)
+        except UsageError as error:
+            raise UsageError(f"Line {number} of {file.name}: {error}") from None
+        yield NewRun.of(settings, run_options, one, notes)
+
+
+def _tell_submitted(fleet: str, made: "Submitted") -> None:
+    go_on = f"maker-graph work {fleet}, on as many machines as you like."
+    if made.made:
+        tell(f"The fleet {fleet} has {made.runs:,} runs, {fleet}-00000 and so on. They wait for workers: {go_on}")
+    elif made.limited:
+        again = f" {made.reopened:,} runs that had stopped go on: {go_on}" if made.reopened else ""
+        tell(f"The fleet {fleet} was there already. It has the new limits now.{again}")
+    else:
+        tell(f"The fleet {fleet} was submitted already, with the same settings: nothing is changed.")
+
+
+@app.command(
+    "work",
+    epilog="Examples:\n\n  maker-graph work rows --journal postgresql://db/runs\n\n"
+    "  maker-graph work rows --at-once 8 --lease 5 --stay",
+)
+def work_command(
+    fleet: FleetName,
+    at_once: Annotated[
+        int, typer.Option(help="Runs that each worker drives at once; the worker that was started last says it for all.", min=1)
+    ] = 4,
+    lease: Annotated[
+        float, typer.Option(help="Seconds for which a worker may be silent before others take its runs.", min=1)
+    ] = 15.0,
+    engine: Annotated[str, typer.Option(metavar="dbos|ray", help="What keeps a living worker on each run.")] = "dbos",
+    stay: Annotated[bool, typer.Option("--stay", help="Wait for more when nothing is left to be done.")] = False,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    patience: Patience = PATIENCE / 60,
+    batch: Batch = False,
+    probe: Probe = True,
+    task: OwnTask = None,
+    trust: Trust = False,
+    journal: InJournal = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> Ending:
+    """Work on the runs of a fleet, beside other workers, until none is left that can be gone on with."""
+    from maker_graph.fleet.driving import Driving, Told
+    from maker_graph.fleet.standing import Standing
+    from maker_graph.fleet.working import work
+
+    how = Driving(
+        address=_journal(journal),
+        fleet=fleet,
+        lease=lease,
+        task=task,
+        trust=trust,
+        concurrency=concurrency,
+        timeout=timeout or "auto",
+        patience=60 * patience,
+        batch=batch,
+        probe=probe,
+    )
+    found: list[Standing] = []
+
+    async def worked(told: Told) -> None:
+        found.append(await work(how, engine=_engine(engine), at_once=at_once, stay=stay, told=told))
+
+    with _progress(fleet, quiet=quiet or (as_json and not sys.stderr.isatty())) as stands:
+        finished = until_signal(worked(Told(stands, warn=tell)))
+    if not finished:
+        tell(f"Interrupted. Other workers go on with its runs. Work on with: maker-graph work {fleet}")
+        return Ending(INTERRUPTED, "Interrupted.", {"fleet": fleet})
+    return _ended(found[0], quiet=quiet or as_json)
+
+
+def _engine(name: str) -> "EngineName":
+    if name in {"dbos", "ray"}:
+        return name  # type: ignore[return-value]  # it is one of them
+    raise UsageError(f"--engine is dbos or ray, not {name!r}.")
+
+
+def _ended(now: "Standing", *, quiet: bool) -> Ending:
+    """Return how a worker ended that has nothing left to do, and tell what helps the runs that wait."""
+    from maker_graph.fleet.standing import todo, why
+
+    if not quiet:
+        show_standing(now, None)
+    result = {**now.summary()}
+    if not now.waiting:
+        return Ending(result=result)
+    for each in now.waiting:
+        tell(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
+    states = {each.state for each in now.waiting}
+    tell("".join(f"\n{state}: {todo(now.fleet, state)}." for state in sorted(states)).lstrip())
+    code = EXIT_CODES[Undecided if states & {"stuck", "waits"} else LimitReached if "limit" in states else PartFailed]
+    return Ending(code, f"{now.runs - now.done:,} of {now.runs:,} runs are not done.", result)
+
+
+def show_standing(now: "Standing", rate: float | None) -> None:
+    """Show how a fleet stands; `rate` are its steps a second."""
+    found = now.summary()
+    purse = found["purse"]
+    of = "" if found["total"] is None else f" of {found['total']:,}"
+    rows = [
+        ("Fleet", f"{found['fleet']}, {found['runs']:,} runs: " + ", ".join(f"{n:,} {s}" for s, n in found["states"].items())),
+        ("Steps", f"{found['steps']:,}{of}" + (f", {rate:,.1f} a second" if rate is not None else "")),
+        ("Calls", f"{found['calls']:,}" + _limit(purse["max_calls"], "{:,}")),
+        ("Cost", f"${found['cost_usd']:,.4f}" + _limit(purse["max_cost_usd"], "${:,.2f}")),
+        ("Rate", "no limit" if found["rpm"] is None else f"at most {found['rpm']:,g} requests a minute"),
+        ("Workers", ", ".join(found["workers"]) or "none"),
+    ]
+    if found["shut"] is not None:
+        rows.append(("Waits", f"for the provider, {found['shut']}"))
+    show(facts(rows))
+
+
+def _limit(most: float | None, form: str) -> str:
+    return "" if most is None else f" of at most {form.format(most)}"
+
+
+@contextmanager
+def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
+    """Show a line that lives; yield what is told how the fleet stands."""
+    if quiet:
+        yield lambda _: None
+        return
+    bar = Progress(
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("steps{task.fields[more]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        console=console(err=True),
+    )
+    with bar:
+        line = bar.add_task(visible(fleet), total=None, more="")
+
+        def stands(now: "Standing") -> None:
+            speed, waits = bar.tasks[0].speed, now.runs - now.done - now.goes_on
+            more = f", {speed or 0:,.0f}/s, {now.done:,} of {now.runs:,} runs done"
+            more += f", {waits:,} wait" * bool(waits) + f", {len(now.living)} workers"
+            bar.update(line, completed=now.steps, total=now.total, more=more)
+
+        yield stands
+
+
+def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
+    """Say how a fleet stands."""
+    from time import sleep
+
+    from maker_graph.fleet.standing import standing_at, todo, why
+
+    at = _journal(address)
+    before, rate = standing_at(at, fleet), None
+    now = before
+    if before.living:
+        sleep(LOOK)
+        now = standing_at(at, fleet)
+        rate = (now.steps - before.steps) / LOOK
+    if not as_json:
+        show_standing(now, rate)
+        for each in now.waiting:
+            say(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
+        for state in sorted({each.state for each in now.waiting}):
+            say(f"{state}: {todo(fleet, state)}.")
+    return Ending(result={**now.summary(), "steps_per_second": rate})
+
+
+@app.command("seal", epilog="Example:\n\n  maker-graph seal rows --out clean.csv --journal postgresql://db/runs")
+def seal_command(
+    fleet: FleetName,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results of all runs go, in order.")] = None,
+    provenance: ProvenanceOption = None,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html, which needs maker-graph[plan].")
+    ] = True,
+    task: OwnTask = None,
+    trust: Trust = False,
+    force: Force = False,
+    journal: InJournal = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> Ending:
+    """Make one of a fleet that was cut from one task: its results in order, its figures and its report."""
+    from maker_graph.fleet.sealing import seal
+    from maker_graph.fleet.shards import shards_in
+    from maker_graph.tasks.loading import load_task, runs_foreign_code
+
+    shards = shards_in(_journal(journal), fleet)
+    first = shards[0].settings
+    if task is None and not trust and runs_foreign_code(first.task, first.options):
+        raise UsageError(
+            f"{fleet} is a fleet of {first.task}, which is code that its journal names: name it (--task {first.task}), or "
+            "trust the journal (--trust)."
+        )
+    whole = None if task is None else load_task(task, first.options)
+    with replaying(None, quiet=quiet or as_json) as progress:
+        found = seal(
+            shards,
+            Path("runs") / fleet,
+            whole,
+            out=out,
+            provenance=provenance,
+            report=report,
+            force=force,
+            progress=progress,
+        )
+    print_summary(found.summary, quiet=quiet or as_json)
+    if found.report and not (quiet or as_json):
+        say(str(found.report[0]))
+    return ending_of(found.summary)

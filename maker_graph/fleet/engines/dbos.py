@@ -1,0 +1,137 @@
+"""DBOS Transact as the engine: each run is a workflow in a queue of its fleet, in the database of the journal.
+
+DBOS gives an open run to one worker, and takes note of its end; a worker that lost its run to another writes nothing over that.
+The open library does not notice by itself that a worker is dead. `submit` does it: a workflow that a worker has which lives no
+more is queued again, also if that worker died before it had begun.
+
+Only names stand in DBOS's tables, and none of its records decides what is committed. All workers share the version "1", for
+DBOS gives no workflow to a worker of another version.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from uuid import uuid4
+
+from dbos import DBOS, DBOSClient, DBOSConfig
+from sqlalchemy.exc import DBAPIError
+
+from maker_graph.errors import MakerError, OutOfReach
+from maker_graph.fleet.engines.protocol import Drive, Ended
+
+POLL = 0.5
+"""Seconds between two looks of a worker for a run that is free."""
+
+POOL = 4
+"""Connections that DBOS keeps for a worker."""
+
+ATTEMPTS = 1_000_000
+"""How often DBOS may begin with a run: as often as workers die on it."""
+
+_NAME = "maker-graph"
+
+_WORKFLOW = "drive"
+
+
+class DbosEngine:
+    """DBOS, for one worker of one fleet."""
+
+    def __init__(self, address: str, fleet: str, worker: str) -> None:
+        """Stand for the engine of a worker; nothing is connected yet."""
+        self._address, self._queue, self._worker = address, f"fleet:{fleet}", worker
+        self._client: DBOSClient | None = None
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._lost = set[str]()
+
+    @asynccontextmanager
+    async def work(self, drive: Drive, at_once: int, ended: Ended) -> AsyncIterator[None]:
+        """Let this worker drive so many runs at once, until the block ends; DBOS keeps one such number for all workers.
+
+        Raises:
+            OutOfReach: the database cannot be reached when it begins.
+        """
+        closing = False
+
+        @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=ATTEMPTS)
+        async def driven(run: str) -> None:
+            if closing:
+                raise asyncio.CancelledError  # then DBOS keeps no end, and the next worker begins
+            task = asyncio.current_task()
+            assert task is not None and DBOS.workflow_id is not None  # noqa: S101, PT018  it runs in a workflow
+            self._tasks[task] = DBOS.workflow_id
+            try:
+                await drive(run)
+                ended(None)
+            except MakerError as error:
+                ended(error)
+                raise asyncio.CancelledError from error  # as above
+            finally:
+                del self._tasks[task]
+
+        config: DBOSConfig = {
+            "name": _NAME,
+            "system_database_url": self._address,
+            "sys_db_pool_size": POOL,
+            "executor_id": self._worker,
+            "application_version": "1",
+            "log_level": "CRITICAL",
+            "use_listen_notify": False,
+        }
+        try:
+            with _reached():
+                await self._launch(config, at_once)
+            yield
+        finally:
+            closing = True
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._client is not None:
+                await asyncio.to_thread(self._client.destroy)
+            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+    async def _launch(self, config: DBOSConfig, at_once: int) -> None:
+        DBOS(config=config)
+        DBOS.listen_queues([self._queue])
+        DBOS.launch()  # here, so that workflows are tasks of this event loop
+        await DBOS.register_queue_async(
+            self._queue, worker_concurrency=at_once, polling_interval_sec=POLL, on_conflict="always_update"
+        )
+        self._client = DBOSClient(
+            system_database_url=self._address,
+            system_database_pool_size=1,
+            application_name=_NAME,
+            retry_connection_errors=False,
+        )
+
+    def submit(self, runs: Sequence[str], living: Collection[str]) -> None:
+        """Queue runs that are in no workflow, and those again whose worker is none of the living.
+
+        Raises:
+            OutOfReach: the database cannot be reached.
+        """
+        assert self._client is not None  # noqa: S101  within `work`
+        with _reached():
+            there = self._client.list_workflows(
+                queue_name=self._queue, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
+            )
+            pending = [each for each in there if each.status == "PENDING"]
+            mine = {each.workflow_id for each in pending if each.executor_id == self._worker} - {*list(self._tasks.values())}
+            lost = mine & self._lost  # given to this worker, which did not hear of it: the database died in between
+            self._lost = mine
+            dead = [each.workflow_id for each in pending if each.executor_id not in living or each.workflow_id in lost]
+            if dead:
+                self._client.resume_workflows(dead, queue_name=self._queue)
+            known = {each.workflow_id.rpartition("/")[0] for each in there}
+            for run in runs:
+                if run not in known:
+                    identity = f"{run}/{uuid4().hex}"
+                    self._client.enqueue({"workflow_name": _WORKFLOW, "queue_name": self._queue, "workflow_id": identity}, run)
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise OutOfReach(f"DBOS cannot reach its tables ({type(error.orig).__name__}).") from error

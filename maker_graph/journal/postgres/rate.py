@@ -1,0 +1,133 @@
+"""The rate of a fleet: how fast its workers may ask together, and when they all wait.
+
+Each call has a slot, a point in time, and slots stand so far apart that they keep to the rate. Workers take them from the row
+of the fleet: as many as they have callers, and only of the time that is near. A slot that nobody took in time is gone, so that
+no burst follows a pause. What one worker learns of the provider, that it asks to wait or does not answer, stands in the same
+row.
+
+The clock of the database rules.
+"""
+
+from typing import NamedTuple
+
+from maker_graph.errors import UnusableRun
+from maker_graph.journal.postgres.connection import Connection, shown
+
+AHEAD = 0.4
+"""Slots are taken at most so many seconds before their time; whoever has taken one hears no later of a wait."""
+
+LEAD = 0.02
+"""A slot that is taken is at least so many seconds away, for it takes a while to bring it to whoever waits for it."""
+
+SPACING = 1.03
+"""Slots stand so many times as far apart as the rate says, which leaves room for a caller that is late (`LATE`)."""
+
+LATE = 0.02
+"""A slot may be used up to so many seconds after its time. In each second, and longer, the rate is kept all the same."""
+
+PROBING = 5.0
+"""During an outage one call is made for all. For so many seconds no other is made, unless it is known what became of it."""
+
+
+class Lease(NamedTuple):
+    """Slots that were taken, and how the provider stands.
+
+    Attributes:
+        slots: when each call may be made, in seconds of the clock of the database.
+        limited: whether there is a rate; without one no slot is needed.
+        wait: seconds after which more slots can be taken; 0 if all were taken that were wanted.
+        shut: seconds for which nobody may ask, as far as is known.
+        times: how often it was shut in a row.
+        down: whether the provider does not answer.
+        why: what it said.
+    """
+
+    slots: list[float]
+    limited: bool
+    wait: float
+    shut: float
+    times: int
+    down: bool
+    why: str
+
+
+class Rate:
+    """The rate of a fleet in a database."""
+
+    def __init__(self, connection: Connection, fleet: str) -> None:
+        """Stand for the rate of the fleet of this name; nothing is asked of the database yet."""
+        self._db, self._fleet = connection, fleet
+
+    def clock(self) -> float:
+        """Return the time in the database, in seconds.
+
+        Raises:
+            OutOfReach: it cannot be reached.
+        """
+        return float(self._db.rows("SELECT extract(epoch FROM clock_timestamp())::float8")[0][0])
+
+    def lease(self, wanted: int, lead: float = LEAD) -> Lease:
+        """Take at most so many slots, none of which is less than `lead` seconds away.
+
+        Raises:
+            UnusableRun: there is no such fleet.
+            OutOfReach: the database cannot be reached, and the slots are lost if they were taken.
+        """
+        values = {"wanted": wanted, "ahead": max(AHEAD, lead), "lead": lead, "spacing": SPACING, "probing": PROBING}
+        row = self._db.row(_LEASE, {"fleet": self._fleet, **values})
+        if row is None:
+            raise UnusableRun(f"There is no fleet {self._fleet} at {shown(self._db.address)}.")
+        first, every, taken, *rest = row
+        return Lease([first + number * every for number in range(taken)], *rest)
+
+    def shut(self, seconds: float, times: int, why: str, *, down: bool) -> None:
+        """Let nobody ask for so many seconds.
+
+        Args:
+            seconds: to wait. An outage is another matter than a 429: it is as long as was said last, and not the longest.
+            times: how often the gate was shut in a row.
+            why: what the provider said.
+            down: whether it does not answer at all.
+        """
+        self._db.rows(_SHUT, {"fleet": self._fleet, "seconds": seconds, "times": times, "why": why, "down": down})
+
+    def open(self) -> None:
+        """Let everybody ask again: the provider has answered."""
+        self._db.rows(_OPEN, {"fleet": self._fleet})
+
+
+_LEASE = """
+WITH fleet AS (SELECT * FROM maker_graph.fleets WHERE name = %(fleet)s FOR NO KEY UPDATE),
+at AS (SELECT *, clock_timestamp() AS now FROM fleet),
+shut AS (
+  SELECT *, greatest(0, coalesce(extract(epoch FROM shut_until - now), 0))::float8 AS shut,
+    coalesce(60 * %(spacing)s::float8 / rpm, 0) AS every FROM at),
+nearest AS (
+  SELECT *, greatest(now + make_interval(secs => %(lead)s),
+    least(next, now + make_interval(secs => %(ahead)s + every))) AS first FROM shut),
+free AS (
+  SELECT *, CASE WHEN shut > 0 THEN 0 WHEN down THEN 1 WHEN rpm IS NULL THEN 0
+    ELSE greatest(0, 1 + floor((%(ahead)s - extract(epoch FROM first - now)::float8) / every))::bigint END AS free
+  FROM nearest),
+taken AS (SELECT *, least(%(wanted)s::bigint, free) AS taken FROM free),
+kept AS (
+  UPDATE maker_graph.fleets AS f SET next = taken.first + make_interval(secs => taken.taken * taken.every),
+    shut_until = CASE WHEN f.down THEN taken.now + make_interval(secs => %(probing)s) ELSE f.shut_until END
+  FROM taken WHERE f.name = taken.name AND taken.taken > 0)
+SELECT extract(epoch FROM first)::float8, every, taken, rpm IS NOT NULL,
+  CASE WHEN shut > 0 OR taken = %(wanted)s THEN 0
+    ELSE greatest(0, extract(epoch FROM first - now)::float8 + taken * every - %(ahead)s / 2) END,
+  shut, shuts, down, coalesce(shut_why, '')
+FROM taken
+"""
+"""Where the next slot is farther away than any can be, the clock of the database was set back, or the rate was raised."""
+
+_SHUT = """
+UPDATE maker_graph.fleets SET shuts = %(times)s, shut_why = %(why)s, down = %(down)s, shut_until = greatest(
+  clock_timestamp() + make_interval(secs => %(seconds)s), CASE WHEN NOT %(down)s THEN shut_until END)
+WHERE name = %(fleet)s RETURNING 1
+"""
+
+_OPEN = """
+UPDATE maker_graph.fleets SET shut_until = NULL, shuts = 0, shut_why = NULL, down = false WHERE name = %(fleet)s RETURNING 1
+"""

@@ -1,0 +1,232 @@
+"""A run that is opened, and its home: where it is, and where what is kept of it beside its journal stands.
+
+A run is at home in a directory (`directory.py`), or in a database under its name (`remote.py`). Its journal, its settings and
+what its task gave it to keep are there. So is what its session says of itself, and what people have answered.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from maker_graph.core.guarding import AnyTask
+from maker_graph.core.machine import Machine
+from maker_graph.errors import UnusableRun, UsageError
+from maker_graph.journal.protocol import NO_NOTES, Journal, Notes
+from maker_graph.run.left_answers import LeftAnswers
+from maker_graph.run.session import SeenSession, Voice
+from maker_graph.run.settings import Settings
+from maker_graph.tasks.inputs import see_declared, see_files
+from maker_graph.tasks.loading import LoadedTask, load_task, of_table, runs_foreign_code
+from maker_graph.tasks.slicing import some
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Stamp(NamedTuple):
+    """What of a run is another one as soon as anything of it has changed, and when it changed last.
+
+    Attributes:
+        what: compared with an earlier one.
+        moved: seconds since 1970 on the clock of where the run is.
+    """
+
+    what: Hashable
+    moved: float
+
+
+class Home(ABC):
+    """Where a run is. As a text it is what people are told of it.
+
+    Attributes:
+        kind: what it is, in a word.
+        name: of the run.
+        folder: on this machine, for what people look at: the report, files of labels. It need not be there.
+    """
+
+    kind: ClassVar[str]
+    name: str
+    folder: Path
+
+    @property
+    @abstractmethod
+    def command(self) -> str:
+        """How a command names the run: what follows `maker-graph resume`, as a shell takes it. There is no password in it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what was opened to look at it."""
+
+    @abstractmethod
+    def made_folder(self) -> Path:
+        """Return the folder for what people look at, which is there then.
+
+        Raises:
+            LimitReached: there is no room, or no access.
+        """
+
+    @abstractmethod
+    def holds(self, path: Path) -> bool:
+        """Say whether `path` is in a directory that is the run's own."""
+
+    @abstractmethod
+    def keeps(self, path: Path) -> bool:
+        """Say whether `path` is a file in which the run is kept, there or not there yet."""
+
+    @abstractmethod
+    def is_there(self) -> bool:
+        """Say whether there is a run."""
+
+    @abstractmethod
+    def stamp(self) -> Stamp:
+        """Return what tells whether anything of the run has changed since; it costs little."""
+
+    @abstractmethod
+    def settings(self) -> Settings:
+        """Return what the run was asked for, as far as its settings alone tell.
+
+        Raises:
+            UnusableRun: there is no run, or a newer maker_graph made it.
+            DamagedRun: its settings cannot be read.
+        """
+
+    @abstractmethod
+    def created(
+        self, settings: Settings, task: AnyTask | LoadedTask | None = None, notes: Notes = NO_NOTES
+    ) -> "AbstractContextManager[Run]":
+        """Make a new run here, with `notes` in its journal, and open it. It is there as a whole or not at all.
+
+        Raises:
+            UnusableRun: there is one already, or there cannot be one.
+            UsageError: a setting is no text: the name of a file in another encoding, for example.
+        """
+
+    @abstractmethod
+    def opened(self, task: AnyTask | LoadedTask | None = None, *, accept_loss: bool = False) -> "AbstractContextManager[Run]":
+        """Open the run; see `directory.opened`.
+
+        Raises:
+            UnusableRun: there is no run, another process holds it, or a newer maker_graph wrote it.
+            DamagedRun: its settings or its journal cannot be read, or do not belong together.
+            OlderJournal: what was committed or paid for since is missing from its journal.
+        """
+
+    @abstractmethod
+    def kept(self) -> str | None:
+        """Return what the task of the run gave it to keep; None if that is nothing.
+
+        Raises:
+            DamagedRun: it cannot be read.
+        """
+
+    @abstractmethod
+    def voice(self, journal: Journal) -> Voice:
+        """Return where the session speaks that writes this journal of the run."""
+
+    @abstractmethod
+    def session(self) -> SeenSession | None:
+        """Return what the last session on the run said, and whether its process lives; None if nothing can be read."""
+
+    @abstractmethod
+    def last_replies(self, steps: Sequence[int]) -> dict[int, list[str]]:
+        """Return the last replies to items that were left open, by their number, as far as they were kept."""
+
+    @abstractmethod
+    def answers(self) -> LeftAnswers:
+        """Return the answers that were left for the run."""
+
+
+class Run:
+    """An opened run. Its task is made when it is first asked for, and never by importing code unless `load` says so.
+
+    Attributes:
+        home: where it is.
+        settings: what was asked for.
+        journal: its decided steps.
+    """
+
+    def __init__(self, home: Home, settings: Settings, journal: Journal, task: AnyTask | LoadedTask | None = None) -> None:
+        """Take what is opened; a `LoadedTask` was held against the inputs of the run, any other task will be."""
+        self.home = home
+        self.settings = settings
+        self.journal = journal
+        self._task = task.task if isinstance(task, LoadedTask) else task
+        self._held = isinstance(task, LoadedTask)
+        if self._task is not None and settings.slice is not None and not self._held:
+            self._task = some(self._task, settings.slice)
+        self._machine: Machine | None = None
+
+    def load(self) -> None:
+        """Make the task by the name that stands in the settings, if it is not there yet, and hold its inputs against the run's.
+
+        A name like `package.module:name` imports that module and may call what it finds: it runs code that whoever made the
+        run has chosen.
+
+        Raises:
+            UsageError: it cannot be made.
+            UnusableRun: an input is no longer the one with which the run began.
+        """
+        name, options, began, only = self.settings.task, self.settings.options, self.settings.began, self.settings.slice
+        if self._task is None:
+            self._task = load_task(name, options, began, self.home.kept(), only).task
+        elif not self._held and began is not None:
+            table = of_table(name, only)
+            see_files(name, began, options, table)
+            see_declared(name, began, options, self._task, table)
+        self._held = True
+
+    @property
+    def has_task(self) -> bool:
+        """Whether the task is there, or can be made without running anybody's code."""
+        return self._task is not None or not runs_foreign_code(self.settings.task, self.settings.options)
+
+    @property
+    def task(self) -> AnyTask:
+        """The task.
+
+        Raises:
+            UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it; or one of its inputs is no longer
+                the one with which the run began.
+        """
+        if not self.has_task:
+            name, kind = self.settings.task, self.home.kind
+            raise UnusableRun(
+                f"{self.home} is a run of {name}, which is code that its {kind} names and maker_graph does not know. "
+                f"If you know it, name it (--task {name}, in Python task=), or trust the {kind} (--trust, trust=True)."
+            )
+        self.load()
+        assert self._task is not None  # noqa: S101  it was loaded just now
+        return self._task
+
+    @property
+    def machine(self) -> Machine:
+        """The step machine of the task."""
+        if self._machine is None:
+            self._machine = Machine(self.task)
+        return self._machine
+
+
+def see_name(name: str) -> None:
+    """See that a run can have this name.
+
+    Raises:
+        UnusableRun: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise UnusableRun(f"{name!r} is no name for a run: letters, digits, dots, dashes and underscores, at most 64.")
+
+
+def see_text(origin: str) -> None:
+    """See that the settings of a run can be kept: in a locale that does not fit, the name of a file may be no text.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    try:
+        origin.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "The settings cannot be kept: a name in them is no text. Rename the file, or set a UTF-8 locale."
+        ) from None

@@ -1,0 +1,106 @@
+"""What the session on a run says, in two files of the run's directory: session.json and last_replies.jsonl.
+
+The process that works keeps session.json locked. The system takes the lock away when the process ends, however it ends. So a
+file that says "at work" and is not locked is that of a process that was killed. Each new content is a new file that takes the
+place of the one before, locked before it gets its name: an older owner that still lives has its lock on a file that nobody
+finds.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from maker_graph.files import PRIVATE
+from maker_graph.run.session import MOST_READ, Said, SeenSession, State
+
+SESSION = "session.json"
+REPLIES = "last_replies.jsonl"
+
+MOST_KEPT = 256_000_000
+"""Bytes that are read of the last replies at most."""
+
+
+class SessionFile:
+    """The voice of the session on a run in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Stand for it; nothing is written yet."""
+        self._directory = directory
+        self._file: int | None = None
+
+    def say(self, state: State, content: str) -> None:  # noqa: ARG002  the content says it too
+        """Say how the session stands; where that cannot be written, nobody hears it."""
+        draft = self._directory / f".{os.urandom(8).hex()}.draft"
+        with suppress(OSError, ValueError):
+            file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+            try:
+                os.write(file, content.encode())
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                draft.replace(self._directory / SESSION)
+            except BaseException:
+                os.close(file)
+                draft.unlink(missing_ok=True)
+                raise
+            self.close()
+            self._file = file
+
+    def keep_replies(self, step: int, replies: list[str]) -> None:
+        """Keep the last replies to an item, as far as there is room."""
+        with suppress(OSError):
+            file = os.open(self._directory / REPLIES, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
+            try:
+                os.write(file, (json.dumps({"step": step, "replies": replies}) + "\n").encode())
+            finally:
+                os.close(file)
+
+    def close(self) -> None:
+        """Let go of the file: what it says is the last that is heard."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def read_session(directory: Path) -> SeenSession | None:
+    """Return what the last session on a run said, and whether its process lives; None if there is nothing that can be read."""
+    try:
+        file = os.open(directory / SESSION, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        said = Said.model_validate_json(os.read(file, MOST_READ))
+        return SeenSession(said, lives=_locked(file))
+    except (OSError, ValidationError):
+        return None
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    """Say whether somebody keeps a file locked. The lock that is tried is one that several may hold."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def last_replies(directory: Path, steps: Sequence[int]) -> dict[int, list[str]]:
+    """Return the last replies to items that were left open, by their number, as far as they were kept."""
+    wanted, found = tuple(_begins(step) for step in steps), dict[int, list[str]]()
+    with suppress(OSError), (directory / REPLIES).open("rb") as file:
+        while file.tell() < MOST_KEPT and (line := file.readline(MOST_READ)):
+            if line.startswith(wanted):  # the others are not read
+                with suppress(ValueError, TypeError, LookupError, RecursionError):
+                    kept = json.loads(line)
+                    found[kept["step"]] = [str(reply) for reply in kept["replies"]]
+    return found
+
+
+def _begins(step: int) -> bytes:
+    """Return how the line begins that holds the last replies to an item."""
+    return json.dumps({"step": step})[:-1].encode() + b","

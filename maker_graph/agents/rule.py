@@ -46,7 +46,7 @@ class AheadByTool:
         whole("k", self.others)
         most = max([*self.leads.values(), self.others])
         if self.within is not None and whole("within", self.within) < most:
-            raise UsageError(f"Within {self.within} votes nobody can be ahead by {most}: raise within, or lower k.")
+            raise UsageError(f"Within {self.within} votes nobody can be ahead by {most}: raise within or lower k.")
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`, whose candidates are those of `answers.py`."""

@@ -105,7 +105,7 @@ def _person(part: Given, step: int, *, performed: bool) -> tuple[JSON, bool]:
     while True:
         reply = interrupt(
             {
-                "question": f"What came of the {what}?" if performed else f"Was the {what} performed?",
+                "question": f"What did the {what} return?" if performed else f"Was the {what} performed?",
                 "problem": problem,
                 "reason": f"{why} Reply {AGAIN!r} to perform it again, or what it returned, as JSON.",
                 "prompt": [],

@@ -103,7 +103,7 @@ def test_a_calibration_is_of_one_part(tmp_path: Path) -> None:
     assert found["verdict"] > 3
     with pytest.raises(UsageError, match=r"part verdict, not of .*part choose"):
         votes("openai:m", calibration={"choose": file})
-    with pytest.raises(UsageError, match="say of which one"):
+    with pytest.raises(UsageError, match="say to which"):
         votes("openai:m", calibration=file)
 
 

@@ -265,7 +265,7 @@ MUTATIONS = {
     ),
     "asking before a task is imported": Mutation(
         "run/home.py",
-        "if not self.has_task:",
+        "if self._task is None and self._is_code:",
         "if False:",
         "tests/run/test_directory.py::test_looking_at_a_run_imports_nothing_of_what_its_settings_name",
     ),

@@ -118,14 +118,15 @@ IF_BOOKED = f"{STANDS} AND %(booked)s::uuid IN (r.booked, r.booked_late)"
 CLAIM = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s,
-    state = 'at work', said = NULL,
+    state = CASE WHEN %(owner)s = '' THEN r.state ELSE 'at work' END, said = CASE WHEN %(owner)s = '' THEN r.said END,
     spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED},
     serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
   WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {STANDING}),
 {_CHARGED}
 SELECT * FROM won
 """
-"""Become the owner; nothing if anything was booked since the account was read."""
+"""Become the owner; nothing if anything was booked since the account was read. Who has no name only answers: what the last
+session said still holds."""
 
 APPEND = f"""
 WITH won AS (

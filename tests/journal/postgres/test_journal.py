@@ -1,11 +1,12 @@
 """The journal in Postgres, beyond what every journal promises: connections and servers that are lost at any moment."""
 
 import os
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from maker_graph.core.spending import NONE, Reserved, Spent
-from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, OutOfReach, StaleStep, UnusableRun
+from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, OutOfReach, StaleStep, TakenOver, UnusableRun
 from maker_graph.journal.intent import Intent
 from maker_graph.journal.postgres import schema
 from maker_graph.journal.postgres.connection import Connection
@@ -532,3 +533,31 @@ def test_the_end_of_the_journal_is_what_its_run_says(in_postgres: InPostgres) ->
     in_postgres.do("UPDATE maker_graph.runs SET step = 3")
     with pytest.raises(DamagedRun, match="its end is not what its run says"):
         in_postgres.open(claim=False).check()
+
+
+def test_while_a_change_is_under_way_nobody_else_asks_the_database_who_the_owner_is(in_postgres: InPostgres, far: Far) -> None:
+    in_postgres.open(claim=False)
+    journal = far()
+    assert isinstance(journal, PostgresJournal)
+    far(claim=True)
+    journal._seen = float("-inf")
+    with journal._changing:
+        journal.owned()
+    with pytest.raises(TakenOver):
+        journal.owned()
+
+
+def test_where_nobody_answers_several_statements_in_turn_wait_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connection = Connection(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/runs?connect_timeout=2")
+        reached = []
+        for _ in range(5):
+            with pytest.raises(OutOfReach):
+                connection.rows("SELECT 1")
+            silent.settimeout(0.1)
+            with suppress(TimeoutError):
+                while True:
+                    reached.append(silent.accept()[0])
+        assert len(reached) == 1
+        for each in reached:
+            each.close()

@@ -117,7 +117,7 @@ def wait_for(true: Callable[[], bool], seconds: float = 60) -> float:
 
 def trial(postgres: Postgres, there: list[Machine], drops: Drops, *, taken: bool, chance: random.Random) -> dict[str, Any]:
     """Cut the first machine off, and return what came of it."""
-    last = 1200
+    last = 800
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         address = stack.enter_context(postgres.database())

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ _WRONG = {
     r'role ".*" (does not exist|is not permitted to log in)': "give the right user, in the address",
     r"no pg_hba\.conf entry": "give another user or address, or let the server take this one",
     "server does not support SSL": "leave out sslmode, or let the server take TLS",
+    "invalid port number": "give the right port",
     "failed to resolve host": "give the right host",
     "could not translate host name": "give the right host",
 }
@@ -102,6 +104,11 @@ def without_password(address: str) -> str:
     return shown(address) + (f"?{urlencode(asked)}" if asked else "")
 
 
+NOT_AGAIN = 1.0
+"""Seconds. Where it took longer than this to see that no connection can be made, none is tried for so long: who ends because of
+it writes several last things, and would wait for each of them anew."""
+
+
 class Connection:
     """A connection that is made when it is first used, and again after it was lost; each statement is a transaction.
 
@@ -124,6 +131,7 @@ class Connection:
         self._prepares = True
         self._within = False
         self._was_there = False
+        self._away: tuple[float, psycopg.OperationalError] | None = None
         self._using = threading.RLock()
 
     def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -224,9 +232,17 @@ class Connection:
         import psycopg  # noqa: PLC0415  an extra
 
         if self._connection is None:
-            self._connection = psycopg.connect(self._how, autocommit=True)
+            if self._away is not None and time.monotonic() < self._away[0]:
+                raise self._away[1]
+            began = time.monotonic()
+            try:
+                self._connection = psycopg.connect(self._how, autocommit=True)
+            except psycopg.OperationalError as error:
+                if time.monotonic() - began > NOT_AGAIN:
+                    self._away = (time.monotonic() + NOT_AGAIN, error)
+                raise
             self._connection.execute(_SESSION)
-            self._was_there = True
+            self._was_there, self._away = True, None
         return self._connection
 
     @contextmanager

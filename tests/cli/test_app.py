@@ -20,7 +20,7 @@ ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
         (["run", "hanoi", "--lookahead", "many"], "at least 1, or auto"),
         (["run", "hanoi", "--lookahead", "auto"], "tiny has not learned to draft"),
         (["run", "hanoi", "--model", ""], "names no model"),
-        (["run", "hanoi", "--lookahead", "4", "--draft-model", "sim:none"], "No simulated model"),
+        (["run", "hanoi", "--lookahead", "4", "--draft-model", "sim:none"], "There is no simulated model"),
         (["run", "tests.graph.test_maker:Countdown", "--model", "sim:perfect", "--lookahead", "4"], "draft_prompt"),
         (["run", "nopackage.here:x"], "No module named"),
         (["run", "os:sep"], "cannot be made"),

@@ -59,7 +59,7 @@ def test_a_parser_that_fails_in_any_way_makes_a_malformed_sample_and_says_why() 
 
 @pytest.mark.parametrize("says", [None, "yes", "no", "", 1, 0, [], [1]])
 def test_a_check_that_says_neither_true_nor_false_is_an_error_and_lets_no_answer_win(says: Any) -> None:
-    with pytest.raises(UsageError, match="check must return True or False, and it returned"):
+    with pytest.raises(UsageError, match="check must return True or False, but it returned"):
         judged("1", how=reading(check=lambda _: says))
 
 

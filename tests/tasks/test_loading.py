@@ -77,7 +77,7 @@ MADE = Own(3)
 
 def test_what_is_made_already_takes_no_options() -> None:
     assert load_task(f"{__name__}:MADE", {}).task is MADE
-    with pytest.raises(UsageError, match="is made already"):
+    with pytest.raises(UsageError, match="is an instance"):
         load_task(f"{__name__}:MADE", {"disks": 3})
     for texts, source in ((["disks=3"], None), ([], Path("rows.csv"))):
         with pytest.raises(UsageError, match="takes no settings: leave out --set and --input"):

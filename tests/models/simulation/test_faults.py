@@ -10,8 +10,8 @@ from maker_graph.models.simulation.faults import parse_faults
     ("faults", "advice"),
     [
         ("418=.1", "knows no '418'"),
-        ("429", "wants a number for 429"),
-        ("429=often", "wants a number for 429"),
+        ("429", "needs a number for 429"),
+        ("429=often", "needs a number for 429"),
         ("429=1.5", "a share from 0 to 1"),
         ("429=nan", "a share from 0 to 1"),
         ("429=.6,5xx=.6", "more than 1"),

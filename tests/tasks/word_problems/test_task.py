@@ -92,7 +92,7 @@ def test_a_prompt_shows_its_own_problem_what_is_known_and_the_question_and_nothi
         ({"steps": 0}, "steps"),
         ({"numbers": 2}, "numbers"),
         ({"numbers": 10**9}, "numbers must be at most 1,000,000"),
-        ({"kinds": "sum,square"}, "kinds are all, or some of sum"),
+        ({"kinds": "sum,square"}, "kinds must be all, or some of sum"),
         ({"kinds": ""}, "kinds"),
         ({"unison": 1.5}, "unison is a share"),
         ({"arithmetic": True}, "arithmetic is a share"),

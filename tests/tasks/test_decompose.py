@@ -288,7 +288,7 @@ def test_the_command_line_takes_a_problem_and_gives_the_answer_with_its_tree(cli
     assert re.search(r"Result +4140", done.stdout)
     with runs.opened(tmp_path / "runs" / "r", Products("12 * 345")) as opened:
         page = tree_section(collect(opened))
-    for text in ("12 * 45", "solved at once: the task says", "combined so: Add.", "split: votes 3", "<b>4140</b>"):
+    for text in ("12 * 45", "solved at once: the task says", "combined in this way: Add.", "split: votes 3", "<b>4140</b>"):
         assert text in page
 
 

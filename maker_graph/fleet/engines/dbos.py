@@ -55,7 +55,7 @@ class DbosEngine:
         @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=ATTEMPTS)
         async def driven(run: str) -> None:
             if closing:
-                raise asyncio.CancelledError  # then DBOS keeps no end, and the next worker begins
+                return  # the journal says that the run is open, and it is queued again
             task = asyncio.current_task()
             assert task is not None and DBOS.workflow_id is not None  # noqa: S101, PT018  it runs in a workflow
             self._tasks[task] = DBOS.workflow_id
@@ -63,8 +63,7 @@ class DbosEngine:
                 await drive(run)
                 ended(None)
             except MakerError as error:
-                ended(error)
-                raise asyncio.CancelledError from error  # as above
+                ended(error)  # as above
             finally:
                 del self._tasks[task]
 

@@ -5,11 +5,11 @@ what a worker needs to find the runs that nobody works on, and what a person ask
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
-from maker_graph.errors import UnusableRun
+from maker_graph.errors import OutOfReach, UnusableRun
 from maker_graph.journal.postgres.connection import Connection, shown
 
 GOES_ON = ("open", "interrupted", "provider", "at work")
@@ -170,10 +170,21 @@ class Fleet:
 
     @contextmanager
     def alone(self, lease: float) -> Iterator[bool]:
-        """Yield whether nobody else does what is done within for this fleet; who is stopped within has to let go of it."""
-        with self._db.transaction():
-            self._db.once(_LETS_GO, {"lease": f"{lease * 1000:.0f}"})
-            yield bool(self._db.once(_ALONE, {"fleet": self.name})[0][0])
+        """Yield whether nobody else does what is done within for this fleet; who is stopped within has to let go of it.
+
+        Raises:
+            OutOfReach: the database cannot be reached.
+        """
+        done = False
+        with closing(Connection(self._db.address)) as lock:  # what is done within is not one transaction
+            try:
+                with lock.transaction():
+                    lock.once(_LETS_GO, {"lease": f"{lease * 1000:.0f}"})
+                    yield bool(lock.once(_ALONE, {"fleet": self.name})[0][0])
+                    done = True
+            except OutOfReach:
+                if not done:  # else it was let go of before its end
+                    raise
 
 
 _MAKE = """

@@ -32,7 +32,7 @@ ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
         (["run", "hanoi", "--model", "anthropic:claude"], "install"),
         (["run", "hanoi", "--disks", "0"], "at least 1 disk"),
         (["run", "hanoi", "--disks", "two"], "disks"),
-        (["run", "hanoi", "--disks", "1100"], "many steps"),
+        (["run", "hanoi", "--disks", "1100"], "steps is too large to be planned for"),
         (["run", "hanoi", "--k", "200"], "max_samples"),
         (["run", "hanoi", "--model", "sim:perfect,max_tokens=-5"], "at least 1"),
         (["run", "tests.graph.test_maker:Countdown"], "rehearsal"),

@@ -41,7 +41,7 @@ def test_json_answers_are_texts_or_json_and_the_same_one_may_stand_twice(tmp_pat
         ("a.csv", "item\n2\n", "needs one column item and one column answer, and has item"),
         ("a.csv", 'item,answer\n2,"x\n', "line"),
         ("a.csv", "item,answer\n-2,x\n", "line 2: the item must be a whole number"),
-        ("a.csv", "item,answer\n2,Elm St., 5\n", "line 2: 3 fields, but the header has 2"),
+        ("a.csv", "item,answer\n2,Elm St., 5\n", "line 2: 3 fields, and the header has 2"),
         ("a.csv", "item,answer,answer\n2,x,y\n", "needs one column item and one column answer"),
         ("a.jsonl", "[1]\n", "an object with"),
         ("a.jsonl", '{"item": 2, "item": 4, "answer": 1}\n', "line 1: this is no JSON .a key stands twice"),

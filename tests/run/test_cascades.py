@@ -87,7 +87,7 @@ def test_a_file_may_hold_several_for_a_plan_and_each_has_a_name(tmp_path: Path) 
         ({"rungs": [{"model": "sim:perfect", "confirm": 2, "of": 3, "k": 2}]}, "in the place of k"),
         ({"rungs": [{"model": "sim:perfect", "temperature": "hot"}]}, r"rungs\.1\.temperature"),
         ({"rungs": [{"model": "sim:perfect", "temperature": -1}]}, r"rungs\.1\.temperature"),
-        ({"rungs": [{"model": "sim:perfect", "stop": [""]}]}, "stop is a list of texts"),
+        ({"rungs": [{"model": "sim:perfect", "stop": [""]}]}, "stop must be a list of texts"),
         ({"rungs": [{"model": "sim:perfect", "rephrase": 1}]}, "own prompt"),
         ({"rungs": [{"model": "sim:nobody"}]}, "There is no simulated model"),
         ("\x00" * 9, "cascade.json"),

@@ -44,13 +44,13 @@ def test_what_is_right_passes() -> None:
 
 @pytest.mark.parametrize("value", ["rasie", None, 1, True])
 def test_a_choice_is_one_of_those_that_there_are(value: Any) -> None:
-    with pytest.raises(UsageError, match="on_undecided is 'raise', 'return' or 'ask', not"):
+    with pytest.raises(UsageError, match="on_undecided must be 'raise', 'return' or 'ask', not"):
         checks.one_of("on_undecided", value, ["raise", "return", "ask"])
 
 
 @pytest.mark.parametrize("value", ["yes", 1, 0, None, lambda: True])
 def test_a_switch_is_true_or_false(value: Any) -> None:
-    with pytest.raises(UsageError, match="check is True or False"):
+    with pytest.raises(UsageError, match="check must be True or False"):
         checks.switch("check", value)
 
 

@@ -202,7 +202,7 @@ class _Late(Looked):
         ({"guess": Asked}, "is a class"),
         ({"guess": object()}, "is no part"),
         ({"guess": type("Both", (Asked, Looked), {})()}, "a part is either voted on or given"),
-        ({"look": Looked(by="person")}, "by is 'program' or 'world'"),
+        ({"look": Looked(by="person")}, "by must be 'program' or 'world'"),
         ({"look": _Late()}, "answer"),
         ({"guess": type("Odd", (Asked,), {"k": 0})()}, "k must be a whole number of at least 1"),
     ],
@@ -256,7 +256,7 @@ class Fixed(Careless):
     ("task", "problem"),
     [
         (Careless, "Careless is a class: make an instance of it"),
-        (object(), "needs the functions"),
+        (object(), "has the functions"),
         (Other(), r"Other.check must be a function that is called as Other.check\(state, answer\)"),
         (Later(), r"Later.apply .*without await"),
         (Fixed(), "Fixed.total must be a function"),

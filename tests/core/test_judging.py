@@ -45,7 +45,7 @@ def test_any_function_is_a_red_flag_under_its_own_name() -> None:
 
 
 def test_a_red_flag_without_a_name_or_with_a_taken_one_is_refused() -> None:
-    with pytest.raises(UsageError, match="write it with def"):
+    with pytest.raises(UsageError, match="write the function with def"):
         named([lambda sample: not sample.text])
     with pytest.raises(UsageError, match="taken"):
         named([empty, empty])

@@ -142,9 +142,9 @@ async def _later(sample: Sample) -> bool:
     [
         (["truncated"], "A red flag must be a function"),
         ([None], "A red flag must be a function"),
-        ("truncated", "red_flags is a list of functions"),
-        (truncated, "red_flags is a list of functions"),
-        ([lambda sample: not sample.text], "write it with def"),
+        ("truncated", "red_flags must be a list of functions"),
+        (truncated, "red_flags must be a list of functions"),
+        ([lambda sample: not sample.text], "write the function with def"),
         ([too_long], r"too_long\(750\)"),
         ([_later], "without await"),
         ([Sample], "called as"),

@@ -169,7 +169,7 @@ def test_what_a_user_wrote_is_asked_and_kept_whatever_it_holds() -> None:
         ({"steps_per_segment": 2.5}, "steps_per_segment"),
         ({"ladder": "high"}, "ladder is"),
         ({"ladder": Ladder(temperature=True)}, "A temperature is"),
-        ({"check": "yes"}, "check is True or False"),
+        ({"check": "yes"}, "check must be True or False"),
         ({"k": 2.5}, "stopping rule"),
         ({"lookahead": True}, "lookahead"),
     ],

@@ -115,7 +115,7 @@ def test_a_verifier_is_asked_about_right_answers_and_what_it_says_is_counted(rep
     ("wrong", "replies", "said"),
     [
         ("proves all", rehearsed, "verify calls a rehearsed wrong reply proved"),
-        ("refuses", rehearsed, "is not a vote: verify says that it is invalid: never 2"),
+        ("refuses", rehearsed, "is no vote: verify says that it is invalid: never 2"),
         ("refuses", None, "verify calls truth(state) invalid: never 2"),
         ("says nothing", rehearsed, "verify must return Valid"),
     ],

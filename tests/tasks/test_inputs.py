@@ -72,5 +72,5 @@ def test_a_changed_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnusableRun, match=r"rows.csv is no longer the file"):
         see_declared("t", began, options, task)
     rows.unlink()
-    with pytest.raises(UnusableRun, match=r"rows.csv is gone"):
+    with pytest.raises(UnusableRun, match=r"rows.csv, with which this run began, is gone"):
         see_files("t", began, options)

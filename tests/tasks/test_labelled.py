@@ -42,13 +42,13 @@ def test_rows_that_hold_the_same_count_once_and_are_never_on_both_sides() -> Non
 
 
 def test_two_rows_that_hold_the_same_and_have_different_answers_are_refused() -> None:
-    with pytest.raises(UsageError, match="rows 3 and 41 hold the same"):
+    with pytest.raises(UsageError, match="rows 3 and 41 are equal"):
         split([*rows(40), LabelledItem({"text": "row 2"}, 99, 41)])
 
 
 @pytest.mark.parametrize("given", [rows(29), rows(1) * 400])
 def test_too_few_different_rows_are_refused_with_what_to_do_instead(given: list[LabelledItem]) -> None:
-    with pytest.raises(UsageError, match=r"different rows: .* Label more, drawn at random, or give these to --examples"):
+    with pytest.raises(UsageError, match=r"different rows, but .* Label more, drawn at random, or give these to --examples"):
         split(given)
 
 

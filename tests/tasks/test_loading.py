@@ -66,7 +66,7 @@ def test_what_is_no_task_is_told(name: str, text: str) -> None:
 def test_options_that_a_task_cannot_have_are_told() -> None:
     with pytest.raises(UsageError, match="at least 1 disk"):
         load_task("hanoi", {"disks": 0})
-    with pytest.raises(UsageError, match=r"hanoi has no option 'disk': there are disks \(int, 10 if left out\), source"):
+    with pytest.raises(UsageError, match=r"hanoi has no option 'disk': its options are disks \(int, 10 if left out\), source"):
         load_task("hanoi", {"disk": 4})
     with pytest.raises(UsageError, match=r"records needs input \(Path\): give --input FILE, or --set input=VALUE"):
         load_task("records", {})
@@ -111,7 +111,7 @@ def test_a_task_of_ones_own_is_made_with_options_and_held_against_its_inputs_bef
     with pytest.raises(UnusableRun, match=r"rows.txt is no longer the file"):
         load_task(name, loaded.options, loaded.inputs)
     rows.unlink()
-    with pytest.raises(UnusableRun, match=r"rows.txt is gone"):
+    with pytest.raises(UnusableRun, match=r"rows.txt, with which this run began, is gone"):
         load_task(name, loaded.options, loaded.inputs)
     assert Stored.made == made, "nothing was parsed in vain"
     rows.write_text("3")

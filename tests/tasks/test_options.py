@@ -109,7 +109,7 @@ def test_a_path_names_the_same_file_from_whatever_folder(tmp_path: Path, monkeyp
         (["columns=[1]"], "does not fit"),
         (['limits={"low": "x"}'], "does not fit Limits"),
         (["way=slow"], "does not fit Way: Input should be 'fast' or 'good'"),
-        (["disks=3"], r"mine:task has no option 'disks': there are rows \(Path, required\), size \(int, 3 if left out\)"),
+        (["disks=3"], r"mine:task has no option 'disks': its options are rows \(Path, required\), size \(int, 3 if left out\)"),
         (["size"], "--set needs NAME=VALUE, not 'size'"),
         (["=4"], "--set needs NAME=VALUE"),
         (["size=4", "size=5"], "size is given twice"),

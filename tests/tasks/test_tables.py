@@ -104,7 +104,7 @@ def test_what_is_no_table_or_would_lose_a_cell_is_refused_with_its_place(tmp_pat
 @pytest.mark.parametrize("mine", [["currency"], ["row"], ["ro\u00adw"], ["City", "house_number"], ["STREET "]])
 def test_a_column_that_the_results_would_replace_is_refused_by_name(tmp_path: Path, mine: list[str]) -> None:
     rows = [{**ROW, **dict.fromkeys(mine, "internal-code-7")}]
-    with pytest.raises(UsageError, match=re.escape(f"same name as {', '.join(map(repr, mine))}: rename")):
+    with pytest.raises(UsageError, match=re.escape(f"need the names of your columns {', '.join(map(repr, mine))}: rename")):
         see_results(tmp_path / "o.csv", rows, OwnFiles())
     see_results(tmp_path / "o.csv", [{**ROW, "my_currency": "7"}], OwnFiles())
 

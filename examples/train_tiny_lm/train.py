@@ -30,7 +30,7 @@ from maker_graph.models.tiny_lm.tokenizer import END, PAD, VOCABULARY, encode, w
 from maker_graph.tasks import Hanoi
 
 HERE = Path(__file__).parent
-WEIGHTS = HERE.parents[1] / "maker_graph" / "tiny_lm" / "weights.npz"
+WEIGHTS = HERE.parents[1] / "maker_graph" / "models" / "tiny_lm" / "weights.npz"
 PEGS = [(source, target) for source in range(3) for target in range(3) if source != target]
 DISKS = {3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 2, 9: 2, 10: 3, 11: 1, 12: 1}
 """How often each number of disks is shown."""

@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_discarded_and_no_problem_is_solved_by_it_in_sile
     ("split", "why"),
     [
         ({"problems": ["12 * 34"], "combine": "It is it."}, "1 problems"),
-        ({"problems": ["a", "b", "c", "d"], "combine": "Add."}, "4 problems, and 2 to 3 may be"),
+        ({"problems": ["a", "b", "c", "d"], "combine": "Add."}, "4 problems, but only 2 to 3 are allowed"),
         ({"problems": ["what is  12 * 34?", "b"], "combine": "Add."}, "the problem itself"),
     ],
 )

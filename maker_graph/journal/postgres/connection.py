@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.extras import need_extra
 from maker_graph.journal.postgres.schema import FORM, TABLES
+from maker_graph.journal.postgres.silence import SILENCE, no_longer_than
 
 if TYPE_CHECKING:
     import psycopg
@@ -118,8 +119,12 @@ class Connection:
         address: of the database.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, silence: float = SILENCE) -> None:
         """Stand for the database at this address; nothing is connected yet.
+
+        Args:
+            address: of the database.
+            silence: seconds after which a server that does not answer is out of reach.
 
         Raises:
             UsageError: it is no address, or the extra is missing.
@@ -127,6 +132,7 @@ class Connection:
         need_extra("fleet", "A journal in Postgres", "psycopg")
         self.address = see_address(address)
         self._how = _conninfo(self.address)
+        self._silence = silence
         self._connection: psycopg.Connection[Any] | None = None
         self._prepares = True
         self._within = False
@@ -162,7 +168,9 @@ class Connection:
         """
         prepare = None if self._prepares and not self._within else False  # None: psycopg prepares what is done often
         with self._using, self._errors():
-            return self._open().execute(statement, values, prepare=prepare, binary=True).fetchall()
+            db = self._open()
+            with no_longer_than(self._silence, db.fileno()):
+                return db.execute(statement, values, prepare=prepare, binary=True).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -241,7 +249,8 @@ class Connection:
                 if time.monotonic() - began > NOT_AGAIN:
                     self._away = (time.monotonic() + NOT_AGAIN, error)
                 raise
-            self._connection.execute(_SESSION)
+            with no_longer_than(self._silence, self._connection.fileno()):
+                self._connection.execute(_SESSION)
             self._was_there, self._away = True, None
         return self._connection
 

@@ -1,10 +1,10 @@
-"""A task of parts that acts: it looks at a page, chooses a button, presses it, and judges what came of it.
+"""A task of parts that acts: it looks at a page, chooses a button, presses it, and judges the result.
 
     python examples/acting.py
 
-`look` and `press` are given: a program answers them, and `press` changes the page. `choose` and `judge` are voted on. Each
-press is decided and on the disk before it is performed. After a kill it is performed again at most once. The task can be tried
-with `maker-graph check-task examples.acting:Order`, which presses nothing.
+`look` and `press` are given: code answers them, and `press` changes the page. `choose` and `judge` are voted on. Each press is
+decided and on the disk before it is performed. After a kill it is performed again at most once. You can try the task with
+`maker-graph check-task examples.acting:Order`, which presses nothing.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ BUTTONS = ["Cart", "Address", "Payment", "Confirm"]
 
 
 class Shop:
-    """A page outside: every right press leads one page further."""
+    """A shop outside the task: every right press leads one page further."""
 
     def __init__(self) -> None:
         self.page = 0
@@ -33,7 +33,7 @@ class Shop:
 
 
 class Look:
-    """Reads the page. Nobody minds if that is done twice."""
+    """Reads the page. It does no harm to read it twice."""
 
     by = "program"
 
@@ -41,16 +41,16 @@ class Look:
         self.shop = shop
 
     def answer(self, state: dict[str, Any], step: int) -> dict[str, Any]:  # noqa: ARG002  the contract's
-        """Return what came of it."""
+        """Return the number of the page and its buttons."""
         return {"page": self.shop.page, "buttons": BUTTONS}
 
     def rehearse(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Return what it would see after the right press: for `check-task`, which presses nothing."""
+        """Return the page after the right press, for `check-task`, which presses nothing."""
         return {"page": state["page"] + state["pressed"], "buttons": BUTTONS}
 
 
 class Choose:
-    """Which button to press: voted on."""
+    """The button to press, which is voted on."""
 
     def prompt(self, state: dict[str, Any]) -> str:
         """Ask."""
@@ -65,13 +65,13 @@ class Choose:
         return answer in state["buttons"]
 
     def rehearse(self, state: dict[str, Any]) -> Replies:
-        """Return the right reply, and wrong ones: for simulated models only."""
+        """Return the right reply, and wrong ones, for simulated models only."""
         right = BUTTONS[state["page"]]
         return Replies(right, [button for button in BUTTONS if button != right])
 
 
 class Press:
-    """Presses the button. It gets the id of the run and the step, by which a real page could tell that it was asked twice."""
+    """Presses the button. It gets the id of the run and the step, so a real page could tell that it was asked twice."""
 
     by = "world"
 
@@ -79,19 +79,19 @@ class Press:
         self.shop = shop
 
     def answer(self, state: dict[str, Any], step: int, run: str) -> str:  # noqa: ARG002  this page does not mind
-        """Return what came of it."""
+        """Press the button, and return its name."""
         button: str = state["chosen"]
         self.shop.press(button)
         return button
 
     def rehearse(self, state: dict[str, Any]) -> str:
-        """Return what would come of it: for `check-task`."""
+        """Return the name of the button, for `check-task`, which presses nothing."""
         button: str = state["chosen"]
         return button
 
 
 class Judge:
-    """Whether the order is complete: voted on, and one vote is enough, for a wrong word cannot be read."""
+    """Whether the order is complete, which is decided by one vote to keep the example short."""
 
     k = 1
 

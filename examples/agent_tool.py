@@ -1,4 +1,4 @@
-"""A voted tool inside an agent: the agent may err in its talk, but not in what the tool returns.
+"""A voted tool inside an agent: the agent may err in its own words, but what the tool returns is voted on.
 
 python examples/agent_tool.py
 """
@@ -33,7 +33,7 @@ def build(agent_model: Any, model: Any) -> Any:
 
 
 def main() -> None:
-    """Ask the agent; its tool's model is wrong once in five times, and offline both are simulated."""
+    """Ask the agent. The model of its tool is wrong once in five times; both models are simulated."""
     call = {"name": "look_up_dose", "args": {"question": "Dose of paracetamol, mg per kg?"}, "id": "1"}
     agent_model = Chatty(messages=iter([AIMessage("", tool_calls=[call]), AIMessage("It is given above.")]))
     model = simulated("perfect,error=0.2", {"paracetamol": ["15", "150", "1.5"]})

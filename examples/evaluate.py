@@ -1,6 +1,6 @@
-"""LangSmith as a test bench: steps with known answers as a dataset, and what a model makes of them.
+"""LangSmith as a test bench: steps with known answers are a dataset, and evaluators say how a model answers them.
 
-Offline without a key; with LANGSMITH_API_KEY set, the dataset and the results are uploaded.
+It works offline, without a key. If LANGSMITH_API_KEY is set, the dataset and the results are uploaded.
 
     python examples/evaluate.py
     python examples/evaluate.py openai:gpt-4.1-mini
@@ -25,7 +25,7 @@ DATASET = "maker_graph hanoi steps"
 
 
 def known_steps(every: int = 5) -> list[dict[str, Any]]:
-    """Return states of the task with the right answer, every so many steps."""
+    """Return the states of the task with their right answers, one for every `every` steps."""
     rehearsal, state, steps = HanoiRehearsal(), TASK.start(), []
     for number in range(TASK.total()):
         prompt: Any = TASK.prompt(state)
@@ -39,7 +39,7 @@ def known_steps(every: int = 5) -> list[dict[str, Any]]:
 
 
 class Step(TypedDict, total=False):
-    """What a microstep is asked and what it decides."""
+    """The question of a microstep, its answer and its decision."""
 
     state: dict[str, Any]
     answer: dict[str, Any]
@@ -57,7 +57,7 @@ def flagged(outputs: dict[str, Any]) -> int:
 
 
 def contested(outputs: dict[str, Any]) -> bool:
-    """Say whether any vote lost."""
+    """Say whether a vote lost."""
     return len(outputs["decision"]["ballot"]) > 1
 
 

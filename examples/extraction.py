@@ -1,4 +1,4 @@
-"""A voted structured extraction: a pydantic model that the reply must fit, as strict JSON; nothing is repaired.
+"""A voted structured extraction: the reply must fit a pydantic model, as strict JSON, and is never repaired.
 
 python examples/extraction.py
 """
@@ -17,14 +17,14 @@ ASK = "Reply with JSON and nothing else: {{'number': text, 'due': 'YYYY-MM-DD', 
 
 
 class Letter(TypedDict, total=False):
-    """A letter and what stands in it."""
+    """A letter, and the invoice that is read from it."""
 
     text: str
     invoice: dict[str, Any]
 
 
 class Invoice(BaseModel):
-    """What is taken from a letter."""
+    """The fields that are read from a letter."""
 
     number: str
     due: date
@@ -32,7 +32,7 @@ class Invoice(BaseModel):
 
 
 def build(model: Any) -> Any:
-    """Return an app that extracts an invoice by vote; the answer has to make sense, too."""
+    """Return an app that extracts an invoice by vote; a check discards answers that make no sense."""
     read = create_microstep(
         model,
         state=Letter,
@@ -46,7 +46,7 @@ def build(model: Any) -> Any:
 
 
 def main() -> None:
-    """Read a letter with a model that is wrong once in four times and malformed now and then; offline, it is simulated."""
+    """Read a letter with a simulated model that is wrong once in four times, and sometimes breaks the form."""
     right = '{"number": "R-17", "due": "2026-12-01", "cents": 124950}'
     wrong = (right.replace("124950", "1249"), right.replace("R-17", "17"), right.replace("124950", '"1249.50"'))
     model = simulated("perfect,error=0.25,flagged=0.1", {"R-17": [right, *wrong]}, seed=2)

@@ -14,12 +14,12 @@ def ballots(model: Any) -> Iterator[dict[str, int]]:
     """Yield the ballot of each step of a small Hanoi."""
     maker: Any = create_maker(Hanoi(4), model=model, k=3, max_tokens=2048, seed=1).compile()
     for _, part in maker.stream({}, stream_mode="custom", subgraphs=True):
-        if "decision" in part:  # beside it come the rounds, {"round": {...}}
+        if "decision" in part:  # the stream also has the rounds, {"round": {...}}
             yield part["decision"]["ballot"]
 
 
 def main() -> None:
-    """Show how the votes of each step fell; the model is simulated and wrong once in five times."""
+    """Show the votes of each step; the model is simulated and wrong once in five times."""
     for step, ballot in enumerate(ballots("sim:gpt-oss-20b,error=0.2"), start=1):
         print(f"step {step}: {' against '.join(map(str, sorted(ballot.values(), reverse=True)))}")
 

@@ -20,7 +20,7 @@ def build(model: Any) -> Any:
 
 
 def main() -> None:
-    """Ask a model that is wrong once in five times; offline, it is simulated."""
+    """Ask a simulated model that is wrong once in five times."""
     model = simulated("perfect,error=0.2", {"capital of Australia": ["Canberra", "Sydney", "Melbourne"]})
     result = build(model).invoke({"messages": [("user", "The capital of Australia, in one word?")]})
     print([f"{message.type}: {message.text}" for message in result["messages"]])

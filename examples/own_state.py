@@ -1,4 +1,4 @@
-"""A voted node in a graph with a state of its own, beside a node that is not voted.
+"""A voted node in a graph with a state of its own, beside a plain node.
 
 python examples/own_state.py
 """
@@ -21,7 +21,7 @@ class Order(TypedDict, total=False):
 
 
 def build(model: Any) -> Any:
-    """Return an app that reads a quantity by vote and computes the total by itself."""
+    """Return an app that reads a quantity by vote and computes the total in code."""
     quantity = create_microstep(
         model,
         state=Order,
@@ -37,7 +37,7 @@ def build(model: Any) -> Any:
 
 
 def main() -> None:
-    """Read a line with a model that is wrong once in five times; offline, it is simulated."""
+    """Read a line with a simulated model that is wrong once in five times."""
     model = simulated("perfect,error=0.2", {"two dozen": ["24", "12", "2 dozen"]})
     print(build(model).invoke({"line": "two dozen brass hinges"}))
 

@@ -3,8 +3,9 @@
     python examples/own_task.py
     maker-graph run examples.own_task:Addition --model sim:gpt-oss-20b
 
-A task is any class with `start`, `done`, `prompt`, `parse` and `apply`. `check` and `total` are optional: which answers the
-rules allow, and how many steps there are. `rehearse` is for simulated models only: what a model may reply, right and wrong.
+A task is any class with `start`, `done`, `prompt`, `parse` and `apply`. Two optional functions are shown: `check` says which
+answers the rules allow, and `total` how many steps there are. `rehearse` is for simulated models only. It says what a model may
+reply, right and wrong.
 """
 
 from typing import Any
@@ -36,7 +37,7 @@ class Addition:
         return tuple(number[::-1].ljust(self.columns, "0")[state["column"]] for number in (self.a, self.b))
 
     def prompt(self, state: dict[str, Any]) -> str:
-        """Return one column: nothing else is needed."""
+        """Return the question about one column; the model needs nothing else."""
         a, b = self._digits(state)
         return f"Add {a} and {b} and {state['carry']} . Reply with two numbers and nothing else: [last digit, carry]"
 
@@ -48,7 +49,7 @@ class Addition:
         return answer
 
     def check(self, state: dict[str, Any], answer: list[int]) -> bool:  # noqa: ARG002  the rule needs the answer only
-        """Say whether the digit is one, and the carry 0 or 1."""
+        """Say whether the digit is from 0 to 9, and the carry 0 or 1."""
         return answer[0] in range(10) and answer[1] in (0, 1)
 
     def apply(self, state: dict[str, Any], answer: list[int]) -> dict[str, Any]:

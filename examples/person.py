@@ -21,7 +21,7 @@ def build(model: Any) -> Any:
 
 
 def main() -> None:
-    """Ask a model that is torn between two answers, then reply in its place; offline, it is simulated."""
+    """Ask a simulated model that gives each of two answers half of the time, then reply in its place."""
     app = build(simulated("perfect,error=0.5,favourite=1", {"tabs or spaces": ["tabs", "spaces"]}, seed=3))
     config = {"configurable": {"thread_id": "1"}}
     waiting = app.invoke({"messages": [("user", "tabs or spaces?")]}, config)["__interrupt__"][0].value

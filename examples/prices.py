@@ -2,8 +2,8 @@
 
     python examples/prices.py
 
-The items are answered many at once and written in their order. To one of them no reply can be read, so it stays open. Here it
-is answered in Python; `maker-graph review RUN` asks for it in a terminal.
+Many items are answered at once, and the results are written in their order. For one of them no reply can be read, so it stays
+open. Here it is answered in Python; `maker-graph review RUN` asks for the answer in a terminal.
 """
 
 import json
@@ -33,7 +33,7 @@ class Prices(Items):
         self.items = list(SHOPS)
 
     def given(self, item: str) -> str | None:
-        """Read what a program can be sure of: digits, a point, two digits."""
+        """Return the price if a program can be sure of it: digits, a point and two digits."""
         return item if PRICE.fullmatch(item) else None
 
     def prompt(self, item: str) -> str:

@@ -1,4 +1,4 @@
-"""A voted router: the way through the graph is taken only when one answer leads by k.
+"""A voted router: the graph goes on only when one answer leads by k.
 
 python examples/router.py
 """
@@ -14,7 +14,7 @@ from maker_graph.simulation import simulated
 
 
 class Ticket(TypedDict, total=False):
-    """A ticket on its way."""
+    """A ticket, the queue it goes to, and who handled it."""
 
     body: str
     route: dict[str, str]
@@ -41,7 +41,7 @@ def build(model: Any) -> Any:
 
 
 def main() -> None:
-    """Route a ticket with a model that is wrong once in five times; offline, it is simulated."""
+    """Route a ticket with a simulated model that is wrong once in five times."""
     right, wrong = '{"queue": "billing", "reason": "money"}', '{"queue": "technical", "reason": "an error"}'
     model = simulated("perfect,error=0.2", {"charged twice": [right, wrong]})
     print(build(model).invoke({"body": "I was charged twice after the error."})["handled_by"])

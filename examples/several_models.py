@@ -1,6 +1,6 @@
 """Several models in one ballot: each sample asks one of them, drawn by its number.
 
-Models of different makers rarely make the same mistake, so a wrong answer finds it harder to lead.
+Models of different makers rarely make the same mistake, so a wrong answer is less likely to lead.
 
     python examples/several_models.py
 """
@@ -22,7 +22,7 @@ def build(models: Sequence[Any]) -> Any:
 
 
 def main() -> None:
-    """Ask two models, each with a favourite mistake of its own; offline, they are simulated."""
+    """Ask two simulated models, each with a favourite mistake of its own."""
     one = simulated("perfect,error=0.4,favourite=1", {"longest river": ["Nile", "Amazon"]}, seed=1)
     two = simulated("perfect,error=0.4,favourite=1", {"longest river": ["Nile", "Yangtze"]}, seed=2)
     print(build([one, two]).invoke({"messages": [("user", "The longest river, in one word?")]})["messages"][-1].text)

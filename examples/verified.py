@@ -17,7 +17,7 @@ from maker_graph.verify import Algebra, canonical_expression
 
 
 class Problem(TypedDict, total=False):
-    """An equation, its solution, and how that was decided."""
+    """An equation, its solution, and the decision on it."""
 
     equation: str
     solution: str
@@ -36,7 +36,7 @@ def build(model: Any, *, verified: bool) -> Any:
 
 
 def main() -> None:
-    """Solve an equation without the verifier and with it; offline, the model is simulated."""
+    """Solve an equation without the verifier and with it; the model is simulated."""
     equation = "5*(x - 2) = 3*x + 8"
     for verified in (False, True):
         model = simulated("perfect,error=0.7,favourite=1", {equation: ["9", "1"]}, seed=5)

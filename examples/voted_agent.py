@@ -1,4 +1,4 @@
-"""An agent whose actions are voted on: tickets, each to be refunded, escalated or closed, and what was done to whom.
+"""An agent whose actions are voted on: it refunds, escalates or closes tickets, and the example counts wrong actions.
 
 python examples/voted_agent.py 200
 """
@@ -27,7 +27,7 @@ ACTIONS = ("refund", "escalate", "close")
 
 
 class Clerk(BaseChatModel):
-    """A simulated model that does something wrong to 3 tickets of 10; on some tickets it nearly always does.
+    """A simulated model that treats 3 tickets of 10 wrongly; on some tickets it nearly always errs.
 
     Its chance of an error is drawn for each ticket, from a beta distribution with the mean `error` and the correlation `rho`.
     """
@@ -40,7 +40,7 @@ class Clerk(BaseChatModel):
         return "clerk"
 
     def bind_tools(self, *_: Any, seed: int = 0, **__: Any) -> Any:
-        """Return the model with the seed of a sample: it knows the tools."""
+        """Return the model with the seed of a sample; it knows the tools already."""
         return self.bind(seed=seed)
 
     def _generate(
@@ -102,7 +102,7 @@ class World:
 
 
 def work(model: Any, vote: VotingMiddleware, tickets: int) -> tuple[int, int, int]:
-    """Let an agent work on tickets; return how many were treated wrongly, how many nobody could decide, and the samples."""
+    """Let an agent work on tickets; return how many were treated wrongly, how many were undecided, and the samples."""
     world, drawn, passed = World(), 0, 0
     agent: Any = create_agent(model, world.tools(), middleware=[vote])
     for order in range(tickets):
@@ -118,7 +118,7 @@ def work(model: Any, vote: VotingMiddleware, tickets: int) -> tuple[int, int, in
 
 
 def main() -> None:
-    """Print what becomes of the tickets, by how the agent votes."""
+    """Print what happens to the tickets under each rule."""
     tickets = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     free = {action: ["note"] for action in ACTIONS}
     print(f"{tickets} tickets   wrong   left to a person   samples a ticket")

@@ -1,6 +1,6 @@
-"""Checkpoints for `langgraph dev`, whose own live in memory: in a file, or in Postgres (extra `fleet`).
+"""Checkpoints for `langgraph dev` in a SQLite file or in Postgres (extra `fleet`); by itself it keeps them in memory.
 
-In langgraph.json: "checkpointer": {"path": "./graphs/checkpointer.py:create_checkpointer"}
+To use it, write in langgraph.json: "checkpointer": {"path": "./graphs/checkpointer.py:create_checkpointer"}
 """
 
 import os
@@ -15,14 +15,15 @@ from maker_graph import strict_serializer
 from maker_graph.extras import need_extra
 
 CONNECTIONS = 10
-"""Connections to Postgres at most."""
+"""The most connections to Postgres."""
 
 
 @asynccontextmanager
 async def create_checkpointer() -> AsyncIterator[BaseCheckpointSaver[str]]:
-    """Yield a saver on what MAKER_GRAPH_CHECKPOINTS names: an address like postgresql://HOST/DATABASE, or a file.
+    """Yield a saver on the file or the database that MAKER_GRAPH_CHECKPOINTS names.
 
-    Without it, that is the file .langgraph_api/checkpoints.db.
+    The variable holds an address like postgresql://HOST/DATABASE, or the path of a file. The default is the file
+    .langgraph_api/checkpoints.db.
     """
     where = os.environ.get("MAKER_GRAPH_CHECKPOINTS", ".langgraph_api/checkpoints.db")
     if where.startswith(("postgresql://", "postgres://")):

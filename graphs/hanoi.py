@@ -12,12 +12,12 @@ from maker_graph.tasks import Hanoi
 
 
 class HanoiContext(ServedContext):
-    """What to solve, and how."""
+    """What is solved, and how the steps are voted on."""
 
     disks: int = Field(5, ge=1, le=20, description="Disks of the tower: 2^disks - 1 dependent steps.")
     k: int = Field(4, ge=1, le=100, description="The lead in votes that decides a step.")
     check: bool = Field(True, description="Discard answers that break the rules of the puzzle.")
-    seed: int | None = Field(1, ge=0, lt=2**31, description="For samples that can be repeated; null sends no seed.")
+    seed: int | None = Field(1, ge=0, lt=2**31, description="Makes the samples repeatable. null sends no seed.")
 
 
 def create_graph(runtime: ServerRuntime[HanoiContext]) -> StateGraph[Any, Any, Any, Any]:

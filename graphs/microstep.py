@@ -11,7 +11,7 @@ from maker_graph.models.resolving import resolve_model
 
 
 class MicrostepContext(ServedContext):
-    """Whom to ask, and when it is decided."""
+    """Which model is asked, and when a vote is decided."""
 
 
 def create_graph(runtime: ServerRuntime[MicrostepContext]) -> StateGraph[Any, Any, Any, Any]:

@@ -1,10 +1,10 @@
 """Long tasks by small voted steps: MAKER (arXiv 2511.09030) as LangGraph graphs.
 
-`create_microstep` returns one voted decision as a node for any LangGraph app; `create_maker` the outer machine that solves a
-task step by voted step. Everything public is listed here; nothing happens at import.
+`create_microstep` returns one voted decision as a node for any LangGraph app. `create_maker` returns the outer machine that
+solves a task step by voted step. Everything public is listed here. Nothing happens at import.
 
-The pure rooms are imported at once. What stands on LangGraph is imported when it is first asked for (PEP 562): LangGraph and
-LangChain take most of a second, and who wants a formula, an error or the command line's help needs neither.
+The pure rooms are imported at once. What needs LangGraph is imported when it is first asked for (PEP 562), because LangGraph
+and LangChain take most of a second to import. Formulas, errors and the help of the command line need neither.
 """
 
 from importlib import import_module
@@ -186,7 +186,7 @@ _LATER = {
     "strict_serializer": "maker_graph.graph.serializer",
     "vote": "maker_graph.models.vote",
 }
-"""Which module the names that are imported on demand are from."""
+"""The names that are imported on demand -> the module of each."""
 
 
 def __getattr__(name: str) -> Any:
@@ -202,5 +202,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the names here, those included that are not imported yet."""
+    """Return the names of this module, also those that are not imported yet."""
     return sorted({*globals(), *__all__})

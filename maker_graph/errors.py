@@ -1,32 +1,32 @@
 """Every error that maker_graph raises on purpose.
 
-A parent says what you can do, a child what happened:
+A parent class says what you can do. A child class says what happened:
 
     MakerError
     ├── UsageError            change the call, or the function you gave   (exit code 2)
-    │   ├── Incomparable      an answer or a state is no plain JSON, and votes on it cannot be counted
+    │   ├── Incomparable      an answer or a state is not plain JSON, so votes on it cannot be counted
     │   ├── UnknownModel      no such provider, model or profile
     │   ├── MissingKey        the model's provider wants an API key
     │   ├── UnknownTask       no such task
-    │   └── UnusableRun       the directory is no run, or is one already
-    ├── Undecided             look at the ballot; resume when it is mended (exit code 3)
+    │   └── UnusableRun       the directory holds no run, or holds one already
+    ├── Undecided             look at the ballot, mend the cause, and resume (exit code 3)
     ├── LimitReached          raise the limit and resume                   (exit code 4)
     ├── ProviderFailure       cure the provider and resume                 (exit code 5)
     ├── OutOfReach            wait until the journal can be reached, and resume (exit code 5)
-    ├── PartFailed            cure what a part of your task does, and resume (exit code 5)
-    ├── TakenOver             nothing to do: another process goes on       (exit code 130)
-    └── DamagedRun            do not go on: what is stored is not true     (exit code 6)
+    ├── PartFailed            mend the part of your task that failed, and resume (exit code 5)
+    ├── TakenOver             do nothing: another process goes on with the run (exit code 130)
+    └── DamagedRun            do not go on: what is stored contradicts itself (exit code 6)
         ├── StaleStep         another process committed this step first
         ├── LostJournal       the journal was deleted, moved or replaced while the run was at work
         └── OlderJournal      the journal is an older copy: put the newer one back, or accept the loss
 
-`Invalid` is the one that you raise: in a `check`, to say why an answer breaks the rules.
+You raise `Invalid` yourself, in a `check`, to say why an answer breaks the rules.
 
-All of them are RuntimeErrors, which LangGraph's default RetryPolicy does not try again: a node that is tried again votes from
-zero, and is paid for again. `maker_graph.retry_on` tries again what may pass. A LangGraph server shows the words of
-RuntimeErrors, and hides those of errors that it does not know.
+Every MakerError is a RuntimeError, because LangGraph's default RetryPolicy does not retry RuntimeErrors. A node that is retried
+votes from zero and is paid for again. `maker_graph.retry_on` retries only failures that may go away. A LangGraph server shows
+the text of a RuntimeError, and hides the text of errors that it does not know.
 
-Data are attributes, and every argument goes to `Exception.__init__`, so that an error survives pickling.
+An error keeps its data as attributes. It passes every argument to `Exception.__init__`, so that it survives pickling.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ from typing import Any, Literal
 
 
 class MakerError(RuntimeError):
-    """What maker_graph raises; catch this to catch them all."""
+    """The base of all errors that maker_graph raises. Catch it to catch them all."""
 
 
 class UsageError(MakerError, ValueError):
@@ -46,7 +46,7 @@ class Incomparable(UsageError):
 
 
 class UnknownModel(UsageError):
-    """No chat model goes by this name here."""
+    """There is no chat model of this name."""
 
 
 class MissingKey(UsageError):
@@ -54,7 +54,7 @@ class MissingKey(UsageError):
 
 
 class UnknownTask(UsageError):
-    """No task goes by this name here."""
+    """There is no task of this name."""
 
 
 class UnusableRun(UsageError):
@@ -62,7 +62,7 @@ class UnusableRun(UsageError):
 
 
 class Undecided(MakerError):
-    """No candidate won: the sample cap was reached, nothing agreed, or the rule gave the vote up.
+    """No candidate won: the sample cap was reached, no samples agreed, or the rule gave the vote up.
 
     Attributes:
         reason: why no more samples were drawn, in one sentence.
@@ -70,8 +70,8 @@ class Undecided(MakerError):
         flags: red flag -> discarded samples.
         samples: how many samples were drawn.
         replies: the last replies.
-        prompt: what was asked, (role, content) in order, if somebody is asked in the model's place.
-        passed: whether the rule gave the vote up: the step is contested, and no model is asked again.
+        prompt: what was asked, as (role, content) pairs in order, if a person is asked in the model's place.
+        passed: whether the rule gave the vote up. Then the step is contested, and no model is asked again.
     """
 
     def __init__(  # noqa: PLR0917  pickling gives them back by place
@@ -104,7 +104,7 @@ class Undecided(MakerError):
 
 
 class LimitReached(MakerError):
-    """A limit that was set (cost, calls) stops the run; it can be resumed with a higher one."""
+    """A limit that was set (cost, calls) stops the run. Raise the limit and resume."""
 
 
 class ProviderFailure(MakerError):
@@ -112,8 +112,8 @@ class ProviderFailure(MakerError):
 
     Attributes:
         status: the HTTP status, if there was one.
-        scope: what it stops: the run, whatever is asked, or only the step whose prompt the provider does not accept.
-        passes: whether it may pass by itself: an outage, or too many requests.
+        scope: "run" if the provider answers no request any more, "step" if it refuses only the prompt of this step.
+        passes: whether the failure may go away by itself, as an outage or too many requests do.
     """
 
     def __init__(
@@ -137,11 +137,11 @@ class OutOfReach(MakerError):
 
 
 class PartFailed(MakerError):
-    """The `answer` of a given part failed: a page did not load, a program did not run. Its step is tried again by a resume."""
+    """The `answer` of a given part failed: a page did not load, a program did not run. A resume tries the step again."""
 
 
 class TakenOver(MakerError):
-    """Another process has resumed this run and owns it now: this one commits nothing any more."""
+    """Another process has resumed this run and owns it now. This process commits nothing any more."""
 
 
 class DamagedRun(MakerError):
@@ -160,15 +160,15 @@ class DamagedRun(MakerError):
 
 
 class StaleStep(DamagedRun):
-    """The step to commit is not the one that follows the journal's last."""
+    """The step to commit does not follow the last step in the journal."""
 
 
 class LostJournal(DamagedRun):
-    """The journal was deleted, moved, replaced or put back while the run was at work: nothing more is paid for."""
+    """The journal was deleted, moved, replaced or put back while the run was at work. Nothing more is paid for."""
 
 
 class OlderJournal(DamagedRun):
-    """The journal is an older copy of itself: what was committed and paid for since is missing. Resume with `accept_loss`."""
+    """The journal is an older copy: steps that were committed and paid for since are missing. Resume with `accept_loss`."""
 
 
 class Invalid(Exception):

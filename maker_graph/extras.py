@@ -1,4 +1,4 @@
-"""What is not in the base install, and the one sentence for those who need it."""
+"""Checks that an optional dependency is installed, with an error that says how to install it."""
 
 from importlib.util import find_spec
 
@@ -6,10 +6,10 @@ from maker_graph.errors import UsageError
 
 
 def need_plan_extra(what: str) -> None:
-    """See that what measures and draws is installed.
+    """See that the packages for statistics and plots are installed.
 
     Raises:
-        UsageError: it is not; the text says how to install it.
+        UsageError: one is missing; the error says how to install it.
     """
     need_extra("plan", what, "scipy", "matplotlib")
 
@@ -18,7 +18,7 @@ def need_extra(extra: str, what: str, *modules: str) -> None:
     """See that the modules of an extra are installed.
 
     Raises:
-        UsageError: one is not; the text says how to install it.
+        UsageError: one is missing; the error says how to install it.
     """
     missing = [name.replace("_", "-") for name in modules if find_spec(name) is None]
     if missing:

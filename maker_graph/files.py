@@ -1,17 +1,17 @@
-"""Files that are there whole or not at all.
+"""Files that are written whole or not at all.
 
-A file is written beside its place, under a name that no other process has, and moved to its place once all of it is on the
-disk. Whoever reads meanwhile, and whoever looks after a crash, finds what was there before or all that is new.
+A file is first written beside its place, under a name that no other process has. It is moved to its place once all of it is on
+the disk. So a reader finds either the old content or the whole new content, also after a crash.
 
-What stands at the place decides what is written:
+What happens depends on what is at the place already:
 
-- nothing: a new file.
+- nothing: a new file is made.
 - a regular file: it is replaced, and the new one has its mode.
 - a symbolic link: the link stays, and the file that it points to is written.
-- anything else, as a folder, a device or a pipe: it is refused. It cannot be replaced by a file, and to write into it would not
-  be whole or not at all.
+- anything else, such as a folder, a device or a pipe: it is refused. It cannot be replaced by a file, and what is written into
+  it might be cut short.
 
-A regular file may be the user's. `OwnFiles` knows which ones a run has written itself, and replaces no other.
+A regular file may be the user's. `OwnFiles` knows which files a run has written itself, and replaces no others.
 """
 
 import errno
@@ -39,26 +39,26 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 def is_there(path: Path) -> bool:
-    """Say whether something is at `path`; nothing is under a name that no file can have."""
+    """Say whether something is at `path`; False for a name that no file can have."""
     return os.path.exists(path)  # noqa: PTH110  pathlib raises for a name that is too long
 
 
 def text_of(content: bytes, name: str, kind: str) -> str:
-    """Return the text in the content of a user's file: UTF-8, with or without a mark at its beginning.
+    """Return the text in the content of a user's file: UTF-8, with or without a byte order mark.
 
     Args:
-        content: of the file.
-        name: of the file, for what is said of it.
+        content: the content of the file.
+        name: the name of the file, for the error.
         kind: what to save it as, such as "the table as CSV".
 
     Raises:
-        UsageError: it is no text; it says in which line.
+        UsageError: the content is no text; the error names the line.
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{name}, line {line}: this is no UTF-8. Save {kind} in UTF-8.") from None
+        raise UsageError(f"{name}, line {line}: this is not UTF-8. Save {kind} in UTF-8.") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise UsageError(f"{name}, line {line}: there is a NUL character, so this is no text. Save {kind} in UTF-8.")
@@ -69,7 +69,7 @@ def users_text(path: Path, kind: str) -> str:
     """Return the text of a user's file; `kind` is what to save it as, such as "the table as CSV".
 
     Raises:
-        UsageError: it cannot be read, is no regular file, or no text; the text says which.
+        UsageError: the file cannot be read, is no regular file, or holds no text; the error says which.
     """
     try:
         if odd := odd_kind(path):
@@ -81,24 +81,24 @@ def users_text(path: Path, kind: str) -> str:
 
 
 def odd_kind(path: Path) -> str | None:
-    """Return in words what is at `path`, if it is something else than a regular file: to read it might take for ever.
+    """Return in words what is at `path` if it is not a regular file, because reading it might never end; None if it is one.
 
     Raises:
-        OSError: nobody can tell what is there.
+        OSError: the file system does not say what is there.
     """
     try:
         mode = path.stat().st_mode
-    except FileNotFoundError:  # a link that points to nothing is such a case
+    except FileNotFoundError:  # also a link that points to nothing
         return None
     return None if stat.S_ISREG(mode) else next((name for holds, name in _KINDS if holds(mode)), "no regular file")
 
 
 def destination(path: Path) -> Path:
-    """Return the file that is written if `path` is asked for: itself, or what it links to, which need not be there yet.
+    """Return the file that is written for `path`: `path` itself, or the file that it links to, which need not exist yet.
 
     Raises:
-        UsageError: there is something else than a regular file; the text says what.
-        OSError: nobody can tell what is there.
+        UsageError: something other than a regular file is there; the error says what.
+        OSError: the file system does not say what is there.
     """
     if kind := odd_kind(path):
         raise UsageError(f"{path} is {kind} and cannot be replaced by a file: give the name of a regular file.")
@@ -107,12 +107,12 @@ def destination(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[TextIO]:
-    """Yield a file to be written, UTF-8 with line ends as they are given; at the end it stands at `path`, and is on the disk.
+    """Yield a file to write to, in UTF-8 with line ends as they are given. After the block it stands at `path`, on the disk.
 
     If the block raises, nothing has changed. A new file has the mode that the process gives to its files, or `PRIVATE`.
 
     Raises:
-        UsageError: there is something else than a regular file.
+        UsageError: something other than a regular file is there.
         OSError: it cannot be written.
     """
     target = destination(path)
@@ -125,7 +125,7 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[TextIO]:
     try:
         with open(draft, "x", encoding="utf-8", newline="", opener=create) as file:
             if mode is not None:
-                draft.chmod(mode)  # what the process takes from the mode of its files is given back
+                draft.chmod(mode)  # the umask of the process may have taken something from the mode
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -139,7 +139,7 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> P
     """Write a file whole or not at all, as `replacing` does; return `path`.
 
     Raises:
-        UsageError: there is something else than a regular file.
+        UsageError: something other than a regular file is there.
         OSError: it cannot be written.
     """
     with replacing(path, private=private) as file:
@@ -159,7 +159,7 @@ def _mode(path: Path) -> int | None:
 
 
 def _sync(folder: Path) -> None:
-    """See that a new name in `folder` is on the disk, where the file system can do that."""
+    """Put a new name in `folder` on the disk, if the file system can do that."""
     with suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:
@@ -169,36 +169,36 @@ def _sync(folder: Path) -> None:
 
 
 Known: TypeAlias = dict[str, list[str]]
-"""The files that a run has written: the whole name of each, and the SHA-256 of what it put there, in hex. There are several
-while a file is being written: of what was there before, and of what comes."""
+"""The files that a run has written: the whole name of each -> the SHA-256 of what the run put there, in hex. While a file is
+being written there are two digests: of the old content and of the new one."""
 
 
 class OwnFiles:
-    """The files that a run has written, and may write again. All others are the user's; so is one that was changed since.
+    """The files that a run has written and may write again. All others are the user's, also those that were changed since.
 
-    A kill at any moment leaves no file in doubt: what is to be written is kept as known before it is written.
+    A kill at any moment leaves no file in doubt, because the digest of a file is kept before the file is written.
     """
 
     def __init__(
         self, known: Mapping[str, Sequence[str]] | None = None, keep: Callable[[Known], None] = lambda _: None
     ) -> None:
-        """Begin with what is known; `keep` is told what is known then, and returns when that is on the disk."""
+        """Begin with the `known` files; `keep` is called with them when they change, and returns when they are on the disk."""
         self._known: Known = {name: list(digests) for name, digests in (known or {}).items()}
         self._keep = keep
 
     @property
     def known(self) -> Known:
-        """What is known of the files."""
+        """The files that the run has written, with their digests."""
         return dict(self._known)
 
     def see(self, *paths: Path, force: bool = False) -> None:
-        """See that these files can be written, and that nothing of the user's is lost by it.
+        """See that these files can be written, and that no file of the user's is lost by it.
 
-        `force` takes the files that stand there for the run's own, as they are now.
+        With `force`, the files that stand there now count as the run's own.
 
         Raises:
-            UsageError: something else than a regular file stands there, or the user's own file, or there is no folder that can
-                be written to; the text says which.
+            UsageError: something other than a regular file stands there, or a file of the user's, or there is no folder that
+                can be written to; the error says which.
         """
         taken = {_name(path): digest for path in paths if (digest := self._foreign(path)) is not None}
         if taken and not force:
@@ -215,8 +215,8 @@ class OwnFiles:
         A file that holds its content already is left as it is.
 
         Raises:
-            UsageError: as `see`; then none is written.
-            LimitReached: there is no room for one, or no access to it.
+            UsageError: as in `see`. No file is written then.
+            LimitReached: there is no room for a file, or no access to it.
         """
         changed = {path: content for path, content in contents.items() if not _holds(path, content)}
         self.see(*(path for path, content in changed.items() if content is not None))
@@ -234,11 +234,11 @@ class OwnFiles:
         self._know({name: [digest] for name, digest in digests.items()})
 
     def place(self, made: Mapping[Path, Path | None]) -> None:
-        """Move files that are made already into their places; None is as in `write`.
+        """Move files that are made already into their places; None removes a file, as in `write`.
 
         Raises:
-            UsageError: as `see`; then none is moved.
-            LimitReached: there is no room for one, or no access to it.
+            UsageError: as in `see`. No file is moved then.
+            LimitReached: there is no room for a file, or no access to it.
         """
         digests = {path: _digest(draft) for path, draft in made.items() if draft is not None}
         changed = {path: digest for path, digest in digests.items() if digest is not None and not _is_file_with(path, digest)}
@@ -279,8 +279,8 @@ class OwnFiles:
 
 
 def _moved(draft: Path | None, target: Path) -> None:
-    """Put a file that is made already in the place of another, with the mode of that one; on return it is on the disk."""
-    assert draft is not None  # noqa: S101  those that are changed are made
+    """Move the file `draft` to `target`, with the mode of the file that was there; on return it is on the disk."""
+    assert draft is not None  # noqa: S101  a changed file has a draft
     if (mode := _mode(target)) is not None:
         draft.chmod(mode)
     with draft.open("rb") as file:
@@ -296,10 +296,10 @@ def _moved(draft: Path | None, target: Path) -> None:
 
 
 def name_of(path: Path) -> str:
-    """Return the name of a file as it can be kept: the same text in every locale.
+    """Return the name of a file in the form in which it is kept: the same text in every locale.
 
     Raises:
-        UsageError: it is no UTF-8.
+        UsageError: the name is not UTF-8.
     """
     try:
         return os.fsencode(path).decode()
@@ -308,7 +308,7 @@ def name_of(path: Path) -> str:
 
 
 def file_named(name: str) -> Path:
-    """Return the file of which `name_of` gave this name, in the locale of this process."""
+    """Return the file for which `name_of` returned this name, in the locale of this process."""
     return Path(os.fsdecode(name.encode(errors="surrogateescape")))
 
 

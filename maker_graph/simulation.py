@@ -1,6 +1,6 @@
-"""The simulated chat model, by the name under which tasks and apps import it: demonstrations, rehearsals and tests.
+"""The simulated chat model, for demonstrations, rehearsals and tests. Tasks and apps import it from here.
 
-The room is `maker_graph/models/simulation/`; what is not listed here is not for users.
+The code is in `maker_graph/models/simulation/`. Names that are not listed here are not for users.
 """
 
 from maker_graph.models.simulation import (

@@ -1,10 +1,10 @@
-"""Tests an application in a browser, and writes a page with pictures of it.
+"""Tests an application in a browser, and writes a page with pictures about it.
 
     python -m examples.app_testing.demo
     python -m examples.app_testing.demo --plan plan.toml --folder test --model openai:gpt-4.1-mini
 
-Without a plan it serves the notes (`notes.py`), with a fault, and tests them with a simulated model. With `--folder` the run is
-kept, and gone on with if it is there.
+Without a plan it serves the notes (`notes.py`) with faults, and tests them with a simulated model. With `--folder` the run is
+kept, and the same command goes on with it.
 """
 
 import argparse
@@ -25,11 +25,11 @@ PLAN = Path(__file__).with_name("notes.toml")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Test, and say how it ended."""
+    """Test the application, and print how each scenario ended."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plan", type=Path, help="the scenarios, as in notes.toml")
     parser.add_argument("--folder", type=Path, help="where the run, the pictures and the page are kept")
-    parser.add_argument("--fault", action="append", choices=[*FAULTS], help="what is wrong with the notes")
+    parser.add_argument("--fault", action="append", choices=[*FAULTS], help="a fault to put into the notes")
     parser.add_argument("--model", default="sim:perfect,error=.1,rho=.2,flagged=.03")
     parser.add_argument("--k", type=int, default=3)
     args = parser.parse_args(arguments)

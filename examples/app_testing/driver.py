@@ -1,10 +1,10 @@
 """The browser that a test looks at and acts in.
 
-Chromium is started as a process of its own and outlives the process that started it. Whoever goes on with a run finds the page
-as it was left: what is typed into it, and its cookies. It is found again by the folder in which it keeps its profile.
+Chromium is started as a process of its own and outlives the process that started it. So a run that goes on finds the page as it
+was left, with the text typed into it and its cookies. The browser is found again through the folder that holds its profile.
 
-The driver has one thread, in which Playwright lives. All its functions may be called from any thread. What went wrong in the
-page is part of what they return. They raise only if nothing can be tested at all.
+The driver has one thread, in which Playwright lives. All its functions may be called from any thread. They return what went
+wrong in the page. They raise only if nothing can be tested at all.
 """
 
 import json
@@ -32,16 +32,16 @@ STARTING = 30.0
 """Seconds that the browser gets to come up."""
 
 ABORTED = "net::ERR_ABORTED"
-"""What is said of a page that another one, or this driver, has stopped."""
+"""The failure of a page that another page, or this driver, has stopped."""
 
 CLOSING = 5.0
 """Seconds that the browser gets to end."""
 
 LINES = 200
-"""Lines of a page that are shown, at most."""
+"""The most lines of a page that are shown."""
 
 CHARACTERS = 200
-"""Characters of a text of a page that are shown, at most."""
+"""The most characters of each text of a page that are shown."""
 
 FLAGS = ("--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync", "--disable-quic")
 
@@ -57,10 +57,10 @@ _T = TypeVar("_T")
 
 
 def chromium() -> str:
-    """Return the program.
+    """Return the path of the browser.
 
     Raises:
-        UsageError: there is none.
+        UsageError: Chromium is not installed.
     """
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
@@ -71,8 +71,8 @@ def chromium() -> str:
 class Driver:
     """One page in one browser.
 
-    Each test begins with a new page (`begin`), whose id is its session. Where the session is no longer there, `look` and `act`
-    return None as its id, and nothing was done.
+    Each test begins with a new page (`begin`), whose id is its session. If the session is gone, `look` and `act` do nothing and
+    return None as its id.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Driver:
     def begin(self, start: str, prepare: str = "") -> dict[str, Any]:
         """Put the application into its first state, open a new page without cookies at `start`, and return its session.
 
-        `prepare` is JavaScript of the tester's that is evaluated in it.
+        `prepare` is JavaScript from the tester, which is evaluated in the page.
 
         Raises:
             UsageError: the application cannot be reached, or there is no browser.
@@ -125,11 +125,11 @@ class Driver:
         return self._in_thread(self._look, session, name)
 
     def act(self, session: str, action: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
-        """Perform an action in a page that looks like `page`; return what came of it."""
+        """Perform an action in a page that looks like `page`; return the result."""
         return self._in_thread(self._act, session, action, page)
 
     def evaluate(self, script: str) -> Any:
-        """Return what JavaScript of the tester's comes to in the page."""
+        """Return the value of the tester's JavaScript in the page."""
         return self._in_thread(lambda: self._pages()[-1].evaluate(script))
 
     def end(self) -> None:
@@ -151,7 +151,7 @@ class Driver:
         return pages
 
     def _connected(self) -> Any:
-        """Return the browser: the one that is at work in the folder, or else a new one."""
+        """Return the browser that is running for the folder, or a new one."""
         from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415  an extra
 
         if self._browser is not None and self._browser.is_connected():
@@ -185,7 +185,7 @@ class Driver:
         """Start the browser; return the port at which it listens, on this machine only.
 
         Raises:
-            UsageError: it is missing, or does not come up.
+            UsageError: it is missing, or does not start.
         """
         program = chromium()
         self._profile.mkdir(parents=True, exist_ok=True)
@@ -220,7 +220,7 @@ class Driver:
         except Error as error:
             why = error.message.splitlines()[0]
             raise UsageError(
-                f"{urljoin(self.base, start)} cannot be opened ({why}): start the application, and go on."
+                f"{urljoin(self.base, start)} cannot be opened ({why}): start the application, and go on with the run."
             ) from None
         return {"session": session, **self._noticed(page)}
 
@@ -245,7 +245,7 @@ class Driver:
         return page
 
     def _hear(self, page: Any) -> str:
-        """Listen to what happens in a page, and answer its dialogs with yes: they are told, and hold nothing up."""
+        """Listen to what happens in a page, and answer its dialogs with yes, so that they hold nothing up."""
         events = self._events = {"dialogs": [], "errors": [], "statuses": [], "loading": False, "failed": None}
         session = self._id(page)
         self._open = session, page
@@ -277,7 +277,7 @@ class Driver:
         return session
 
     def _noticed(self, page: Any) -> dict[str, Any]:
-        """Return what has happened since this was asked last."""
+        """Return what has happened since the last call."""
         events = self._events
         noticed = {
             "dialogs": [*events["dialogs"]],
@@ -355,7 +355,7 @@ class Driver:
         return None
 
     def _loaded(self, page: Any) -> str | None:
-        """Wait until a page that has begun to load is there; return what went wrong."""
+        """Wait until a page that has begun to load is there; return what went wrong, or None."""
         from playwright.sync_api import Error  # noqa: PLC0415  an extra
 
         page.wait_for_timeout(SETTLE * 1000)
@@ -396,10 +396,10 @@ class Driver:
 
 
 def shown(snapshot: str) -> tuple[list[str], dict[str, list[Any]]]:
-    r"""Return a page as lines, and the references that stand in them.
+    r"""Return a page as lines, and the references in them.
 
-    Each line is an element with its role, name and text. What can be acted on has a reference: its role, its number among the
-    elements of its role, and how it looks. The same page gives the same references.
+    Each line is an element with its role, name and text. An element that takes an action has a reference: its role, its number
+    among the elements of its role, and how it looks. The same page gives the same references.
 
     >>> lines, refs = shown('- heading "Hello"\n- textbox "Name": Ann\n- button "Save"')
     >>> lines
@@ -436,7 +436,7 @@ def shown(snapshot: str) -> tuple[list[str], dict[str, list[Any]]]:
 
 
 def _told(head: str, text: str | None) -> str:
-    """Return an element in one line: its texts in quotes, so that nothing in them is taken for a line of its own."""
+    """Return an element in one line, with its texts in quotes, so that none of them can pass for another line."""
     short = head if len(head) <= CHARACTERS else f"{head[:CHARACTERS]}..."
     if text is None:
         return short
@@ -451,7 +451,7 @@ def _first(snapshot: str) -> str:
 
 
 def _in_words(message: str, timeout: float) -> str:
-    """Return what Playwright says of an action that failed, in a sentence."""
+    """Return Playwright's message about a failed action as a sentence."""
     first = message.splitlines()[0]
     if "Timeout" in first and "click action done" not in message:
         return f"The element took no action within {timeout / 1000:g} seconds: it is hidden, disabled or covered."

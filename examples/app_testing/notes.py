@@ -2,7 +2,7 @@
 
     python -m examples.app_testing.notes --port 8000 --fault lost
 
-It keeps all in memory, and `requests` tells what was asked of it.
+It keeps everything in memory, and `requests` lists the requests that it got.
 """
 
 import argparse
@@ -34,16 +34,16 @@ FAULTS = {
     "down": "the application ends when a note is added",
     "outside": "the link to the login leads elsewhere",
 }
-"""What can be wrong."""
+"""The faults that can be put in, by name."""
 
 
 class Notes:
     """The application.
 
     Attributes:
-        app: to be served.
+        app: the application to serve.
         requests: method and path of each request, in order.
-        held: set while an answer that never comes is waited for.
+        held: set while a client waits for an answer that never comes.
     """
 
     def __init__(self, faults: Collection[str] = ()) -> None:
@@ -62,7 +62,7 @@ class Notes:
         )
 
     def reset(self) -> None:
-        """Forget all notes but the two that are there at first."""
+        """Put back the two notes that are there at first, and forget all others."""
         self.notes = {1: "Buy bread", 2: "Call Bob"}
 
     def _page(self, request: Request, body: str, status: int = 200) -> Response:

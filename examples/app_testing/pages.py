@@ -1,7 +1,7 @@
-"""A page about a test: how each scenario ended, and each of its actions with its ballot and a picture of what was there.
+"""A page about a test: how each scenario ended, and each of its actions with its ballot and a picture of the page.
 
-It is written from the journal of the run, beside the pictures. The run has a report of its own (`maker-graph report RUN`),
-which tells of samples, votes and costs. This page tells what was seen.
+It is written from the journal of the run, beside the pictures. The run has a report of its own (`maker-graph report RUN`) on
+samples, votes and costs. This page shows what was seen.
 """
 
 import html
@@ -25,7 +25,7 @@ img { display: block; max-width: 22rem; border: 1px solid #ccc; margin: .3rem 0 
 
 
 def write_page(run: Run, page: Path) -> None:
-    """Write the page about a run to `page`, which stands in the folder of the driver: the pictures are in `shots` beside it.
+    """Write the page about a run to `page`, in the folder of the driver, where the pictures are in `shots`.
 
     Raises:
         UsageError: a file cannot be written there.

@@ -1,4 +1,4 @@
-"""What is tested: scenarios in words, and what a simulated model must know of them."""
+"""The scenarios to test, in words, and what a simulated model must know of them."""
 
 import json
 import tomllib
@@ -12,7 +12,7 @@ from maker_graph import UsageError
 from maker_graph.simulation import Replies
 
 DONE, STUCK = "done", "stuck"
-"""What may be chosen in place of an action: all is done, or it cannot be done on this page."""
+"""The choices other than an action: all is done, or it cannot be done on this page."""
 
 
 class Known(Protocol):
@@ -29,16 +29,16 @@ class Known(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is tested.
+    """One thing to test.
 
     Attributes:
-        name: of the scenario.
+        name: the name of the scenario.
         start: the path at which it begins.
         goal: what is to be done, in words.
         expect: what the page must be like at the end, in words.
         dialogs: whether the page may show alerts.
         prepare: JavaScript that is evaluated when it begins.
-        known: for simulated models only.
+        known: what a simulated model knows of it; other models do not need it.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Scenario:
 class Script:
     """What a simulated model knows of a scenario: the steps of a person who does it, and what that person sees at the end.
 
-    A simulated model takes another element of the same name or kind for the right one. It stops too early. It takes a page that
-    is not as expected for one that is, and the other way round.
+    The errors of a simulated model are these: it takes another element of the same name or kind, it stops too early, it passes
+    a page that is not as expected, and it fails a page that is.
 
     Attributes:
         steps: each is ["click", role, name], ["fill", role, name, text], ["select", role, name, text] or ["go", path].
-        seen: texts that stand in the page, or in its address, if all is well.
-        unseen: texts that do not.
+        seen: texts that are in the page, or in its address, if all is well.
+        unseen: texts that are not there if all is well.
         hard: how often a verdict is wrong; None is as often as the model's profile says.
     """
 
@@ -70,7 +70,7 @@ class Script:
     hard: float | None = None
 
     def action(self, state: dict[str, Any]) -> Replies:
-        """Return the next step, or the way back from a wrong turn; and what a hasty tester would do."""
+        """Return the next step, or the way back from a wrong turn, and the errors of a hasty tester."""
         place, astray = self._place(state["actions"])
         page = state["page"]
         right = {"do": "back"} if astray else {"do": DONE} if place == len(self.steps) else self._step(place, page)
@@ -129,7 +129,7 @@ def _reply(action: Mapping[str, str]) -> str:
 
 
 def slips(right: dict[str, str], page: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return wrong actions in the place of the right one, for simulated models: what a hasty tester does."""
+    """Return the wrong actions of a hasty tester in place of the right one, for simulated models."""
     refs, do = page["refs"], right["do"]
     found: list[dict[str, str]] = []
     if "ref" in right:

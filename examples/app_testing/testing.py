@@ -23,10 +23,10 @@ from maker_graph.core.canonical import strict_json
 from maker_graph.simulation import Replies
 
 MAX_ACTIONS = 15
-"""Actions of a scenario at most; then it is judged as it is."""
+"""The most actions of a scenario; after them the page is judged as it is."""
 
 MAX_BEGUN = 3
-"""How often a scenario begins, at most, if its browser is lost."""
+"""How often a scenario may begin, if its browser is lost."""
 
 FIELDS = {
     "click": {"ref"},
@@ -37,7 +37,7 @@ FIELDS = {
     DONE: set(),
     STUCK: set(),
 }
-"""What each reply says besides what to do."""
+"""The other fields of each reply, beside `do`."""
 
 CHOOSE = """\
 You test a web application in a browser, one action at a time.
@@ -81,8 +81,8 @@ class AppTest:
 
         Args:
             scenarios: what is tested.
-            driver: of the browser; without one the task can be looked at, and not be run.
-            ends: whether the browser is ended after the last scenario; else whoever made the driver ends it.
+            driver: the driver of the browser; without one the task can be inspected, but not run.
+            ends: whether the browser is ended after the last scenario; else the code that made the driver ends it.
         """
         self.scenarios = scenarios
         self._ends = ends
@@ -140,7 +140,7 @@ class AppTest:
         }
 
     def _lost(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Return the state in which a scenario begins again, as its browser is gone."""
+        """Return the state in which a scenario begins again, because its browser is gone."""
         if state["begun"] >= MAX_BEGUN:
             return self._ended(state, "fail", "program", ["The browser was lost again and again."])
         return {**self._before(state["scenario"], state["results"]), "begun": state["begun"]}
@@ -168,7 +168,7 @@ class AppTest:
         return {**state, "chosen": None, "actions": [*state["actions"], action], "noticed": noticed, "next": "look"}
 
     def _noticed(self, state: dict[str, Any], answer: dict[str, Any]) -> list[str]:
-        """Return what no page should do, whatever it is about."""
+        """Return what the page did that no page should do."""
         found = [f"A script of the page failed: {error}" for error in answer["errors"]]
         if answer["status"] >= 500:
             found.append(f"The application answered with an error of its own ({answer['status']}).")
@@ -181,7 +181,7 @@ class AppTest:
         return found
 
     def _judged(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Return the state in which code has judged, or models are about to."""
+        """Return the state after code has judged, or the state in which models judge next."""
         if state["noticed"]:
             return self._ended(state, "fail", "program", state["noticed"])
         return {**state, "next": "verdict"}
@@ -217,7 +217,7 @@ class Begin(_Given):
 
 
 class Look(_Given):
-    """Looks at the page. Nobody minds if that is done twice."""
+    """Looks at the page. It does no harm to look twice."""
 
     by = "program"
 
@@ -232,7 +232,7 @@ class Act(_Given):
     by = "world"
 
     def answer(self, state: dict[str, Any], step: int) -> dict[str, Any]:  # noqa: ARG002  the contract's
-        """Return what came of it."""
+        """Perform the action, and return the result."""
         return self._driver.act(state["session"], state["chosen"], state["page"])
 
 
@@ -247,7 +247,7 @@ class End(_Given):
 
 
 class Choose:
-    """The next action: voted on."""
+    """The next action, which is voted on."""
 
     def __init__(self, task: AppTest) -> None:
         self._task = task
@@ -280,7 +280,7 @@ class Choose:
 
 
 class Verdict:
-    """Whether the page is as expected: voted on."""
+    """Whether the page is as expected, which is voted on."""
 
     def __init__(self, task: AppTest) -> None:
         self._task = task
@@ -310,7 +310,7 @@ class Verdict:
 
 def _known(scenario: Scenario) -> Known:
     if scenario.known is None:
-        raise UsageError(f"Nothing was rehearsed for {scenario.name!r}: use a real model, or give the scenario its steps.")
+        raise UsageError(f"The scenario {scenario.name!r} has no steps for a simulated model: use a real model, or add steps.")
     return scenario.known
 
 
@@ -330,9 +330,9 @@ def told(actions: Sequence[Mapping[str, Any]]) -> str:
 
 
 def create(plan: Path, folder: Path) -> AppTest:
-    """Return the test of the application that `plan` names; its browser and its pictures are in `folder`.
+    """Return the test of the application that `plan` names; the browser's profile and the pictures are in `folder`.
 
-    For the command line: maker-graph run examples.app_testing.testing:create --plan plan.toml --folder test
+    The command line uses it: maker-graph run examples.app_testing.testing:create --plan plan.toml --folder test
     """
     url, scenarios = read_plan(plan)
     return AppTest(scenarios, Driver(folder, url), ends=True)

@@ -1,4 +1,4 @@
-"""Make the sample files: 60 orders as people note them, and their right records, the same ones every time.
+"""Make the sample files: 60 orders as people write them down, and their right records. They are the same every time.
 
 python examples/curate/make.py
 """

@@ -1,9 +1,9 @@
-r"""Orders as people note them, to typed records: the schema, and a program that answers where it is sure.
+r"""Typed records of orders as people write them down: the schema, and a program that answers where it is sure.
 
     maker-graph run curate --input orders.csv --schema orders.py:Order --program orders.py:program \
         --truth labelled.csv --out clean.csv --model sim:perfect,error=.2,rho=.3
 
-Leave out `--truth` for a real model (`--model openai:gpt-4.1-nano`): only a simulated one must be told what is right.
+Leave out `--truth` for a real model (`--model openai:gpt-4.1-nano`). Only a simulated model must be told what is right.
 """
 
 import re
@@ -38,6 +38,6 @@ _PLAIN = re.compile(
 
 
 def program(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the order where the row is in the form of the till; None where a person wrote it."""
+    """Return the order if the till printed the row; None if a person wrote it."""
     found = _PLAIN.fullmatch(row["note"])
     return None if found is None else {**found.groupdict(), "count": int(found["count"])}

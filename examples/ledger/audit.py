@@ -2,8 +2,8 @@
 
     python -m examples.ledger.audit examples/ledger/small.beancount --planted examples/ledger/small.planted.json
 
-Each entry is an item. Its answer is a list of the rules in prose that it breaks, empty for most. What a program decides
-is worked out again from the entry whenever it is needed. It is in no vote, so no model can talk it away.
+Each entry is an item. Its answer is a list of the rules in prose that it breaks, which is empty for most entries. The program's
+findings are worked out again from the entry whenever they are needed. They are not voted on, so no model can remove them.
 """
 
 import argparse
@@ -45,11 +45,11 @@ class Finding(NamedTuple):
     """A rule that an entry breaks.
 
     Attributes:
-        line: of the entry in the ledger.
-        rule: its name.
+        line: the line of the entry in the ledger.
+        rule: the name of the rule.
         by: "program" or "vote".
-        evidence: what shows it.
-        ballot: candidate -> votes; empty for what a program decided, or where it is not at hand.
+        evidence: what shows the finding.
+        ballot: candidate -> votes; empty if a program decided, or if the ballot is not at hand.
     """
 
     line: int
@@ -60,15 +60,15 @@ class Finding(NamedTuple):
 
 
 class Audit(Items):
-    """The entries of a ledger against the rules in a file."""
+    """Checks the entries of a ledger against the rules in a file."""
 
     def __init__(self, ledger: Path, rules: Path = RULES, planted: Path | None = None) -> None:
         """Read the rules; the ledger is read when the first entry is needed.
 
         Args:
-            ledger: in beancount's format.
-            rules: the file with the rules, as `rules.toml`.
-            planted: what is wrong, as JSON: line -> names of rules. Only simulated models and measurements look at it.
+            ledger: the ledger, in beancount's format.
+            rules: the file with the rules, like `rules.toml`.
+            planted: the known faults, as JSON: line -> names of rules. Only simulated models and measurements look at it.
 
         Raises:
             UsageError: the rules cannot be read.
@@ -82,11 +82,11 @@ class Audit(Items):
             self.truth = self._truth
 
     def given(self, item: dict[str, Any]) -> JSON:
-        """Return no broken rule in prose where none applies; else None, for a vote."""
+        """Return an empty list if no rule in prose applies; else None, for a vote."""
         return None if self.rules.asked(item) else []
 
     def prompt(self, item: dict[str, Any]) -> str:
-        """Show the rules that count, the entry, and earlier payments that may belong to it."""
+        """Return the question: the rules that apply, the entry, and earlier payments that may belong to it."""
         asked = self.rules.asked(item)
         parts = ""
         if "split" in asked:
@@ -96,7 +96,7 @@ class Audit(Items):
         return ASKED.format(rules=rules, entry=_shown(item), parts=parts, none=NONE)
 
     def parse(self, text: str, item: dict[str, Any]) -> list[str]:  # type: ignore[override]  # with the item
-        """Return the names in a reply, in the order of the rules; or raise, if one is no rule that counts."""
+        """Return the names in a reply, in the order of the rules; raise if one is no rule that applies."""
         if text.strip().lower() == NONE:
             return []
         named = {each.strip().lower() for each in text.strip().split(",")}
@@ -110,7 +110,7 @@ class Audit(Items):
         return [name for name in self.rules.asked(item) if name in broken]
 
     def rehearse(self, item: dict[str, Any]) -> Replies:
-        """Return what a simulated model may reply: it overlooks faults, and takes what is odd for one."""
+        """Return what a simulated model may reply: it overlooks faults, and takes odd entries for faulty."""
         right = self._truth(item)
         asked = self.rules.asked(item)
         odd = [name for name in _odd(item, asked) if [name] != right]
@@ -119,7 +119,7 @@ class Audit(Items):
         return Replies(", ".join(right) or NONE, list(dict.fromkeys(wrong)), hard)
 
     def findings(self, item: dict[str, Any], answer: Sequence[str], ballot: Mapping[str, int]) -> Iterator[Finding]:
-        """Yield what is found in one entry: by the program, and by the vote that ended with `answer`."""
+        """Yield the findings in one entry, by the program and by the vote that ended with `answer`."""
         for found in self.rules.findings(item):
             yield Finding(item["line"], found.rule, "program", found.evidence, {})
         for rule in answer:
@@ -136,7 +136,7 @@ class Audit(Items):
     def write(self, decided: Iterable[DecidedItem], out: Path) -> None:
         """Write one line of JSON for each finding, and for each entry on which no vote was won.
 
-        `entry` is the number by which `--provenance` tells the ballot of the entry.
+        `entry` is the number of the entry; the file of `--provenance` has its ballot under the same number.
         """
         with out.open("w", encoding="utf-8") as file:
             for each in decided:
@@ -149,7 +149,7 @@ class Audit(Items):
 
 
 def found_in(run: Run) -> Iterator[tuple[dict[str, Any], list[Finding] | None, list[Finding]]]:
-    """Yield each entry of a run with what the vote found, None if no vote was won, and what the program found."""
+    """Yield each entry of a run, the findings of the vote (None if no vote was won), and those of the program."""
     audit = run.task
     assert isinstance(audit, Audit)  # noqa: S101  it is a run of this task
     for step, item in zip(run.steps(), audit.items, strict=False):
@@ -171,7 +171,7 @@ def _planted(path: Path) -> dict[int, list[str]]:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, AttributeError, TypeError) as error:
-        raise UsageError(f"{path} is no object of lines and the rules that they break: {error}.") from None
+        raise UsageError(f"{path} does not hold a JSON object, line -> names of broken rules: {error}.") from None
 
 
 def _odd(item: dict[str, Any], asked: Sequence[str]) -> list[str]:
@@ -182,7 +182,7 @@ def _odd(item: dict[str, Any], asked: Sequence[str]) -> list[str]:
 
 
 def _shown(entry: dict[str, Any]) -> str:
-    """Return an entry as a model sees it: on one line, whatever its texts hold."""
+    """Return an entry as a model sees it: always on one line."""
     postings = [f"{each['account']} {each['amount']} {each['currency']}" for each in entry["postings"]]
     shown = {name: entry[name] for name in ("date", "payee", "narration", "tags")}
     return json.dumps({**shown, "postings": postings}, ensure_ascii=False)
@@ -193,15 +193,15 @@ def _line(found: Finding) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Audit a ledger, write the findings, and print what adds up."""
+    """Audit a ledger, write the findings, and print whether the totals add up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ledger", type=Path)
     parser.add_argument("--rules", type=Path, default=RULES)
-    parser.add_argument("--planted", type=Path, help="what is wrong, for simulated models: JSON, line -> names of rules")
+    parser.add_argument("--planted", type=Path, help="the known faults, for simulated models: JSON, line -> names of rules")
     parser.add_argument("--model", default="sim:perfect,error=.1,rho=.3,flagged=.03")
     parser.add_argument("--k", type=int, default=3)
-    parser.add_argument("--within", type=int, help="so many votes at most; then the entry is left to a person")
-    parser.add_argument("--run", type=Path, help="the directory of the run; it is kept, and gone on with if it is there")
+    parser.add_argument("--within", type=int, help="the most votes; after them the entry is left to a person")
+    parser.add_argument("--run", type=Path, help="the directory of the run; if it is there, the run goes on")
     parser.add_argument("--out", type=Path, help="where the findings go, as JSON Lines")
     args = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Plants forty faults of eight kinds in a ledger that has none, and says which: to try the audit, and to measure it.
+"""Plants forty faults of eight kinds in a ledger that has none, and writes down which, to try and to measure the audit.
 
     python -m examples.ledger.plant clean.beancount faulty.beancount planted.json
 
@@ -26,7 +26,7 @@ FAULTS = {
     "purpose": 5,
     "split": 5,
 }
-"""Rule -> how many faults against it are planted; forty."""
+"""Rule -> how many faults against it are planted; they are forty together."""
 
 PRIVATE = [
     ("Toy Palace", "Birthday present for my daughter", "Expenses:Food:Groceries"),
@@ -54,7 +54,7 @@ _ENTRY = re.compile(r"(\d{4}-\d\d-\d\d) \* ")
 
 @dataclass(slots=True)
 class Block:
-    """Lines that belong together; `rules` are those that its entry breaks."""
+    """Lines that belong together; `rules` are the rules that the entry breaks."""
 
     lines: list[str]
     rules: list[str] = field(default_factory=list)

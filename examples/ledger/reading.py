@@ -1,11 +1,11 @@
 """A ledger in beancount's text format, read line by line.
 
 `records` yields the entries and the balance assertions of a file in their order, and holds one of them at a time. `Entries` is
-the list of entries that an `Items` task needs: it finds each entry again by its place in the file. What it must remember of all
-entries stands in a temporary database on the disk, so the memory stays flat however long the ledger is.
+the list of entries that an `Items` task needs: it finds each entry again by its place in the file. It keeps an index of all
+entries in a temporary database on the disk, so the memory stays flat however long the ledger is.
 
-It reads what an audit needs: transactions, and balances. Accounts, prices, options, notes and the like are passed over. What it
-cannot read is an error with its line; nothing is guessed.
+It reads transactions and balances, which is what an audit needs. Accounts, prices, options, notes and the like are passed over.
+A line that it cannot read is an error with the number of the line; nothing is guessed.
 """
 
 import re
@@ -22,13 +22,13 @@ from typing import Any, BinaryIO, NamedTuple
 from maker_graph import UsageError
 
 PASSED_OVER = {"open", "close", "price", "commodity", "event", "option", "note", "document", "query", "custom", "plugin"}
-"""Directives that bear on no sum and no rule."""
+"""Directives that matter to no sum and no rule."""
 
 NEAR = 20
-"""Earlier entries of the same payee that are kept with an entry, at most."""
+"""The most earlier entries of the same payee that are kept with an entry."""
 
 REMEMBERED = 512
-"""Entries that are kept in memory; they are read again when needed."""
+"""The number of entries that are kept in memory; others are read again when needed."""
 
 _DATED = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)\s+(\S+)\s*(.*)")
 _TEXTS = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -52,10 +52,10 @@ class Posting(NamedTuple):
     """One posting of an entry.
 
     Attributes:
-        account: its account.
-        amount: in units of `currency`; worked out from the others if the entry leaves it out.
-        currency: of the amount.
-        weight: what it counts for in the sum of the entry, its cost or price included; None if that cannot be told.
+        account: the account of the posting.
+        amount: the amount, in units of `currency`; worked out from the others if the entry leaves it out.
+        currency: the currency of the amount.
+        weight: the amount that counts in the sum of the entry, with its cost or price; None if that cannot be told.
         weighed_in: the currency of the weight.
     """
 
@@ -80,7 +80,7 @@ class Entry:
 
 
 class Balance(NamedTuple):
-    """What an account, with those under it, must hold at the beginning of a day."""
+    """The amount that an account, with the accounts under it, must hold at the beginning of a day."""
 
     line: int
     day: date
@@ -156,10 +156,10 @@ def _error(path: Path, line: int, what: str) -> UsageError:
 
 
 def _see_passed(line: _Line, path: Path) -> None:
-    """See that an undated line bears on no sum.
+    """See that an undated line matters to no sum.
 
     Raises:
-        UsageError: it may.
+        UsageError: it may matter to one.
     """
     word = line.text.split(maxsplit=1)[0] if line.text.strip() else ""
     if word == "include":
@@ -191,10 +191,10 @@ def _without_comment(text: str) -> str:
 
 
 def _entry(block: Sequence[_Line], path: Path) -> Entry:
-    """Return the entry that these lines are.
+    """Return the entry in these lines.
 
     Raises:
-        UsageError: they are none.
+        UsageError: they are no entry.
     """
     first, *others = block
     found = _DATED.match(first.text)
@@ -218,10 +218,10 @@ def _entry(block: Sequence[_Line], path: Path) -> Entry:
 
 
 def _worked_out(read: list[Posting | str], first: _Line, path: Path) -> list[Posting]:
-    """Return postings; one that is an account alone has the amount that balances the others.
+    """Return postings; a posting with an account alone gets the amount that balances the others.
 
     Raises:
-        UsageError: it cannot be told.
+        UsageError: this amount cannot be told.
     """
     known = [each for each in read if isinstance(each, Posting)]
     if len(known) == len(read):
@@ -235,7 +235,7 @@ def _worked_out(read: list[Posting | str], first: _Line, path: Path) -> list[Pos
 
 
 def _beside(text: str) -> bool:
-    """Say whether an indented line is a comment, or says something about an entry that bears on no sum."""
+    """Say whether an indented line is a comment, or a remark on an entry that matters to no sum."""
     return text[:1] in {";", "#", "^"} or _META.match(text) is not None
 
 
@@ -282,19 +282,19 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
 
 class Entries(Sequence[Any]):
-    """The entries of a ledger as items: plain JSON, each with what stands before it and may belong to it.
+    """The entries of a ledger as items: plain JSON, each with earlier entries that may belong to it.
 
     `near` has the earlier entries of the same payee, the nearest first. `twin` is an earlier entry that says the same, or None.
     The file is read once when the first item is asked for. It must stay as it is while the list is used.
     """
 
     def __init__(self, path: Path, *, near: int, twins: int) -> None:
-        """Look at nothing yet.
+        """Prepare the list; the file is not read yet.
 
         Args:
             path: the ledger.
-            near: how many days before an entry those of its payee are near.
-            twins: how many days before an entry one that says the same is its twin.
+            near: entries of the same payee up to this many days before an entry are near.
+            twins: an entry that says the same, up to this many days before, is a twin.
         """
         self._path = path
         self._near = near
@@ -356,5 +356,5 @@ class Entries(Sequence[Any]):
 
 
 def _says(entry: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what of an entry must be the same in its twin."""
+    """Return the parts of an entry that must be the same in its twin."""
     return entry["payee"], entry["narration"], entry["postings"]

@@ -1,8 +1,8 @@
-"""Totals, reconciled by code: nothing was left out of an audit, and the balances of the ledger are what its entries come to.
+"""Totals, reconciled by code: the audit left out no entry, and the balances of the ledger agree with its entries.
 
-The ledger is read once more, by itself, and summed. What the audit has tried must come to the same: the number of entries, and
-what was spent. Balances are worked out from the postings alone. The memory grows with the number of balance assertions, not
-with the entries.
+The ledger is read once more and summed. The entries that the audit has tried must give the same sums: the number of entries,
+and the amounts that were spent. Balances are worked out from the postings alone. The memory grows with the number of balance
+assertions, and not with the number of entries.
 """
 
 from bisect import bisect_right
@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from examples.ledger.reading import Balance, Entry, records
 
 SHOWN = 10
-"""Wrong balances that are shown."""
+"""The most wrong balances that are shown."""
 
 Tried = Iterable[tuple[dict[str, Any], bool, bool]]
-"""Each entry that was tried, with whether it is open, and whether something was found in it."""
+"""Each entry that was tried, whether it is open, and whether something was found in it."""
 
 
 @dataclass(slots=True)
@@ -35,8 +35,8 @@ class Wrong(NamedTuple):
 
     Attributes:
         asserted: the balance.
-        off: by how much its account is off.
-        since: by how much it was off at the balance before.
+        off: the difference between the account and the balance.
+        since: the difference at the balance before it.
     """
 
     asserted: Balance
@@ -49,10 +49,10 @@ class Reconciliation:
     """What adds up, and what does not.
 
     Attributes:
-        whole: all entries of the ledger, as summed by a reading of their own.
-        shares: "clean", "found" and "open": the entries that were tried, by how they ended.
+        whole: all entries of the ledger, from a second reading.
+        shares: the entries that were tried, as "clean", "found" or "open".
         balances: how many balances the ledger asserts.
-        wrong: those that do not hold.
+        wrong: the balances that do not hold.
     """
 
     whole: Share
@@ -62,7 +62,7 @@ class Reconciliation:
 
     @property
     def adds_up(self) -> bool:
-        """Whether what was tried is the whole ledger."""
+        """Whether the entries that were tried are the whole ledger."""
         entries = sum(each.entries for each in self.shares.values())
         spent: dict[str, Decimal] = defaultdict(Decimal)
         for share in self.shares.values():
@@ -71,7 +71,7 @@ class Reconciliation:
         return entries == self.whole.entries and dict(spent) == dict(self.whole.spent)
 
     def text(self) -> str:
-        """Return it in words."""
+        """Return the reconciliation in words."""
         clean, found, still = (self.shares[name] for name in ("clean", "found", "open"))
         parts = f"{clean.entries:,} clean + {found.entries:,} with findings + {still.entries:,} open"
         lines = [f"{self.whole.entries:,} entries = {parts}."]
@@ -95,7 +95,7 @@ class Reconciliation:
 
 
 def reconcile(ledger: Path, tried: Tried) -> Reconciliation:
-    """Return how what was tried compares with the ledger, and how its balances compare with its entries.
+    """Return how the entries that were tried compare with the ledger, and how its balances compare with its entries.
 
     Raises:
         UsageError: the ledger cannot be read.
@@ -121,7 +121,7 @@ def reconcile(ledger: Path, tried: Tried) -> Reconciliation:
 
 
 class _Balances:
-    """What each balance must come to: postings fall into the time before the first balance that follows them."""
+    """Sums the postings between balances: each posting counts for the first balance that follows it."""
 
     def __init__(self, asserted: Iterable[Balance]) -> None:
         self._by_account: dict[tuple[str, str], list[Balance]] = defaultdict(list)
@@ -131,7 +131,7 @@ class _Balances:
         self._sums = {key: [Decimal(0)] * (len(those) + 1) for key, those in self._by_account.items()}
 
     def add(self, entry: Entry, account: str, currency: str, amount: Decimal) -> None:
-        """Count a posting for its account, and for those above it."""
+        """Count a posting for its account, and for the accounts above it."""
         parts = account.split(":")
         for depth in range(1, len(parts) + 1):
             key = ":".join(parts[:depth]), currency

@@ -46,7 +46,7 @@ class Rules:
         """Return the rules in the file at `path`.
 
         Raises:
-            UsageError: it cannot be read, or one is missing.
+            UsageError: the file cannot be read, or a rule is missing.
         """
         try:
             said = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -66,11 +66,11 @@ class Rules:
         except (ValueError, ArithmeticError, AttributeError, TypeError) as error:
             raise UsageError(f"{path} holds no rules: {error}.") from None
         if clash := {*PROGRAM, "none"} & set(rules.prose):
-            raise UsageError(f"{path}: a rule in prose may not be named {min(clash)!r}, for that has a meaning already.")
+            raise UsageError(f"{path}: a rule in prose may not be named {min(clash)!r}, which has a meaning already.")
         return rules
 
     def findings(self, entry: dict[str, Any]) -> list[Finding]:
-        """Return the rules that the entry breaks, of those that a program decides."""
+        """Return the rules that the entry breaks, among the rules that a program decides."""
         found = [self._sum(entry), self._duplicate(entry), self._limit(entry), self._weekend(entry)]
         return [each for each in found if each is not None]
 
@@ -91,7 +91,7 @@ class Rules:
         return max(-sum(amounts, Decimal(0)), Decimal(0))
 
     def parts(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the earlier payments that, together with this one, are over the limit, and none of which is so alone."""
+        """Return the earlier payments that together with this one exceed the limit, although none of them does alone."""
         own = self.paid(entry)
         near = [each for each in entry["near"] if 0 < self.paid(each) <= self.limit]
         if own == 0 or own > self.limit or own + sum(self.paid(each) for each in near) <= self.limit:

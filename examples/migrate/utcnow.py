@@ -1,12 +1,12 @@
-"""A rule of one's own: `datetime.utcnow()`, which is deprecated, to aware datetimes.
+"""A rule of your own: it replaces `datetime.utcnow()`, which is deprecated, by aware datetimes.
 
     maker-graph run migrate --path examples/migrate/orders --rule examples/migrate/utcnow.py:Utcnow --out utcnow.patch
 
-A search and replace would break code: an aware datetime cannot be compared with a naive one, its `isoformat()` ends in +00:00,
-and a column that holds naive ones refuses it. So somebody must look at what becomes of each value. There are two right forms:
+A search and replace would break code. An aware datetime cannot be compared with a naive one, its `isoformat()` ends in +00:00,
+and a column that holds naive ones refuses it. So somebody must see how each value is used. There are two right forms:
 
-    datetime.now(timezone.utc)                         aware, where nothing needs a naive one
-    datetime.now(timezone.utc).replace(tzinfo=None)    the same naive value as before, where something does
+    datetime.now(timezone.utc)                         an aware value, if nothing needs a naive one
+    datetime.now(timezone.utc).replace(tzinfo=None)    the same naive value as before, if something needs it
 """
 
 import ast
@@ -26,7 +26,7 @@ datetime, text to which "Z" is added, or a value that goes where naive ones are 
 
 
 class Utcnow:
-    """`datetime.utcnow()` to one of two forms; which one, is judged at each site."""
+    """Replaces `datetime.utcnow()` by one of two forms; the vote at each site says by which."""
 
     may_leave = False
 
@@ -35,7 +35,7 @@ class Utcnow:
         return [*m.findall(module, m.Call(func=m.Attribute(attr=m.Name("utcnow")), args=[]))]
 
     def prompt(self, site: Site) -> str:
-        """Return what is asked: the two forms, as they are written in this file."""
+        """Return the question, with the two forms as they are written in this file."""
         aware, naive = _forms(site)
         return WORDS.format(aware=aware, naive=naive)
 
@@ -46,11 +46,11 @@ class Utcnow:
         return True
 
     def imports(self, site: Site, code: str) -> list[tuple[str, str]]:  # noqa: ARG002  both forms need it
-        """Return what both forms need beside what is there."""
+        """Return the imports that both forms need, if the file has none."""
         return [] if _is_module(site) else [("datetime", "timezone")]
 
     def truth(self, site: Site) -> str:
-        """Return the right form in `orders`: whoever wrote the code marked what needs a naive value."""
+        """Return the right form in `orders`, where certain words mark the lines that need a naive value."""
         aware, naive = _forms(site)
         line = site["statement"]
         return naive if any(word in line for word in ("strptime", '"Z"', "expires", "naive")) else aware

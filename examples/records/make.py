@@ -1,4 +1,4 @@
-"""Make the sample files: 500 messy records and their right answers, the same ones every time.
+"""Make the sample files: 500 messy records and their right answers. They are the same every time.
 
     python examples/records/make.py
 
@@ -36,7 +36,7 @@ SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
 def shouted(chance: random.Random, text: str) -> str:
-    """Return `text` in some case or other."""
+    """Return `text` as it is, in capitals or in small letters."""
     return chance.choice((text, text, text.upper(), text.lower()))
 
 

@@ -1,4 +1,4 @@
-"""A database that can be looked at and asked, and never changed; and when two results are the same."""
+"""A database that can be queried and never changed, and the rule that says when two results are the same."""
 
 import functools
 import json
@@ -19,20 +19,20 @@ from maker_graph import UsageError
 LIMITED = Path(__file__).with_name("limited.py")
 
 WHOLE = 2**53
-"""Up to here a float is exact if it is a whole number."""
+"""Floats below this are exact if they are whole numbers."""
 
 SHOWN = 300
-"""Characters of a result by which it is voted on; of a longer one its digest counts."""
+"""The most characters of a result that is voted on as it is; for a longer one its digest is voted on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a query.
+    """The result of a query.
 
     Attributes:
-        columns: their names, in order.
+        columns: the names of the columns, in order.
         rows: the rows, as SQLite returned them.
-        error: why there are none; None if the query ran.
+        error: why there are no rows; None if the query ran.
     """
 
     columns: Sequence[str] = ()
@@ -41,10 +41,11 @@ class Result:
 
     @property
     def key(self) -> Any:
-        """What is the same for equal results: the rows in an order of their own, without the names of the columns.
+        """The key, which is the same for equal results: the rows in sorted order, without the names of the columns.
 
         Two queries that differ as texts are the same vote if they return the same rows. Whole numbers are compared exactly,
-        whether SQLite has them as integers or not; others to twelve digits, as a sum in another order differs in the last ones.
+        whether SQLite has them as integers or not. Other numbers are compared to twelve digits, because a sum in another order
+        differs in the last ones.
         """
         if self.error is not None:
             return {"error": self.error}
@@ -71,10 +72,10 @@ class Database:
     """A file of SQLite that nobody changes while it is asked."""
 
     def __init__(self, path: Path) -> None:
-        """Make it; the file is opened when it is asked.
+        """Prepare the database; the file is opened for each query.
 
         Raises:
-            UsageError: there is no such file, or changes to it stand in another one.
+            UsageError: there is no such file, or changes to it are in another file.
         """
         if not path.is_file():
             raise UsageError(f"There is no database {path}: make one with python -m examples.sql_flow.shop {path}.")
@@ -91,15 +92,15 @@ class Database:
         """Return the result of a query, within the limits of `limited.py`.
 
         Raises:
-            UsageError: the file cannot be asked, or is no longer the one that it was.
+            UsageError: the file cannot be queried, or has changed.
         """
         found = _result_of(self.path, self._stamp, sql)
         if _stamp(self.path) != self._stamp:
-            raise UsageError(f"The database {self.path} changed while it was asked: begin anew, on a copy that nobody changes.")
+            raise UsageError(f"The database {self.path} changed during the run: begin again, on a copy that nobody changes.")
         return found
 
     def schema(self) -> str:
-        """Return the tables with their columns, and for each column how many values there are, and which.
+        """Return the tables with their columns, and for each column what values it has.
 
         Raises:
             UsageError: the file is no database.
@@ -127,14 +128,14 @@ def _result_of(path: Path, stamp: tuple[int, ...], sql: str) -> Result:  # noqa:
     except subprocess.CalledProcessError as error:
         if error.returncode < 0 and -error.returncode not in {signal.SIGINT, signal.SIGTERM}:
             return Result(error="it needs too much memory or time")  # the system ended it
-        raise UsageError(f"The database {path} cannot be asked: {error.stderr.decode()[-300:]}") from error
+        raise UsageError(f"The database {path} cannot be queried: {error.stderr.decode()[-300:]}") from error
     except UnicodeEncodeError:
         return Result(error="it is no text")
     return Result(**json.loads(done.stdout))
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Return what tells a file from another one, and from itself after a change."""
+    """Return a stamp that differs between two files, and changes when a file changes."""
     try:
         found = path.stat()
     except OSError:
@@ -148,7 +149,7 @@ def _head(path: Path) -> bytes:
 
 
 def _described(connection: sqlite3.Connection, table: str) -> str:
-    """Return a table in words: its rows, and what is in each column."""
+    """Return a table in words: how many rows it has, and what is in each column."""
     (count,) = connection.execute(f"SELECT COUNT(*) FROM {_quoted(table)}").fetchone()  # noqa: S608  quoted
     lines = [f"{table}: {count:,} rows"]
     for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({_quoted(table)})").fetchall():

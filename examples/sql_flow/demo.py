@@ -2,7 +2,7 @@
 
     python -m examples.sql_flow.demo
 
-The database is made anew, unless one is named.
+It makes a new database, unless you name one.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from maker_graph.core.characters import visible
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer the questions, and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", type=Path, help="a file of SQLite that nobody changes meanwhile")
+    parser.add_argument("--database", type=Path, help="a SQLite file that nobody changes during the run")
     parser.add_argument("--questions", type=Path, default=QUESTIONS)
     parser.add_argument("--model", default="sim:perfect,error=.25,flagged=.03")
     parser.add_argument("--k", type=int, default=3)
-    parser.add_argument("--within", type=int, help="so many votes at most; then the question stays open")
-    parser.add_argument("--run", type=Path, help="the directory of the run; it is kept, and gone on with if it is there")
+    parser.add_argument("--within", type=int, help="the most votes; after them the question stays open")
+    parser.add_argument("--run", type=Path, help="the directory of the run; if it is there, the run goes on")
     args = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +52,7 @@ def _answered(args: argparse.Namespace, directory: Path) -> None:
     results: Any = done["result"]
     for question, found in zip(task.questions, results, strict=True):
         answer = f"open: {found['why']}"
-        if found["status"] == "answered":  # of a long result the run keeps a digest
+        if found["status"] == "answered":  # the query is run again, because the run keeps only a digest of a long result
             answer = visible(json.dumps(task.database.run(found["sql"]).rows, ensure_ascii=False))
         print(f"{found['question']:2}. {question.text}\n    {answer}")
     still_open = sum(found["status"] == "open" for found in results)

@@ -1,18 +1,18 @@
-"""One query on one database, within limits: what `database.py` starts as a process of its own for each query.
+"""One query on one database, within limits; `database.py` starts this file as a process of its own for each query.
 
     python -I -S limited.py shop.db < query.sql
 
 It prints `{"columns": [...], "rows": [...]}`, or `{"error": "why there are none"}`. What a model wrote is never trusted:
 
 - The file is opened read-only and as one that nobody changes (`mode=ro`, `immutable`), and `PRAGMA query_only` is on.
-- One statement, SELECT or WITH. Before it runs, SQLite asks `_Guard` about each action, table and function in it, and what
-  is not on the lists below is refused: no ATTACH, no PRAGMA, no writing, no extension, no other table.
+- The query is one statement, SELECT or WITH. Before it runs, SQLite asks `_Guard` about each action, table and function in it.
+  What is not on the lists below is refused: there is no ATTACH, no PRAGMA, no writing, no extension and no other table.
 - The same query has the same result on each day. So there is no `random()` and no `now`, and times are not local.
-- `MOST_STEPS` of SQLite's machine end a query that never ends, whatever it does. Texts, rows, their characters, the depth of
-  expressions and the memory have limits too. The limit on memory counts for a whole process, hence the process.
-- The process ends itself after `MOST_SECONDS`, also if whoever started it is no longer there.
+- A query that never ends is stopped after `MOST_STEPS` of SQLite's machine. Texts, rows, their characters, the depth of
+  expressions and the memory have limits too. The limit on memory holds for a whole process, so each query has its own process.
+- The process ends itself after `MOST_SECONDS`, also if the process that started it is gone.
 
-It needs nothing but the standard library, and whoever starts it gives it no environment, so that it knows no key.
+It needs only the standard library. It is started without an environment, so it knows no key.
 """
 
 import json
@@ -27,22 +27,22 @@ MOST_STEPS = 20_000_000
 """Instructions of SQLite's machine; less than a second."""
 
 MOST_SECONDS = 10
-"""For what the limit on instructions does not see, such as a function that takes long."""
+"""The limit on time, for what the limit on instructions does not see, such as a function that takes long."""
 
 MOST_MEMORY = 64_000_000
-"""Bytes that SQLite may hold."""
+"""The most bytes that SQLite may hold."""
 
 MOST_ROWS = 500
-"""Rows of a result."""
+"""The most rows of a result."""
 
 MOST_CHARACTERS = 20_000
-"""Characters of a result, as JSON."""
+"""The most characters of a result, as JSON."""
 
 EVERY = 10_000
-"""Instructions from one look at their number to the next."""
+"""The number of instructions between two checks of `MOST_STEPS`."""
 
 LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 100_000,  # bytes of a text, also of one under way
+    sqlite3.SQLITE_LIMIT_LENGTH: 100_000,  # bytes of a text, also of an intermediate one
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4_000,
     sqlite3.SQLITE_LIMIT_COLUMN: 100,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
@@ -71,7 +71,7 @@ FUNCTIONS = {
     *("row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile"),
     *("lag", "lead", "first_value", "last_value", "nth_value"),
 }
-"""Functions that give the same for the same, and reach nothing outside."""
+"""Functions that return the same for the same arguments, and reach nothing outside."""
 
 TABLES = r"""SELECT name FROM sqlite_master WHERE (type = 'view' OR type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%')
 AND name NOT LIKE 'sqlite\_%' ESCAPE '\'"""
@@ -81,13 +81,13 @@ QUERY = re.compile(r"(\s|--[^\n]*\n|/\*([^*]|\*(?!/))*\*/)*(SELECT|WITH)\b", re.
 """How a query begins, after comments."""
 
 DAY = re.compile(r"[-+]?\d.*", re.ASCII | re.DOTALL)
-"""How a time begins that is written out, unlike `now`."""
+"""A time that is written out, unlike `now`."""
 
 MODIFIER = re.compile(
     r"[-+]?\d.*|start of (day|month|year)|weekday \d|unixepoch|julianday|auto|ceiling|floor|subsec(ond)?",
     re.ASCII | re.DOTALL | re.IGNORECASE,
 )
-"""Changes to a time that are the same everywhere, unlike `localtime`."""
+"""A change to a time that is the same everywhere, unlike `localtime`."""
 
 
 class _Guard:
@@ -117,12 +117,12 @@ class _Guard:
 
 
 def _named_in_query(table: str | None, column: str | None) -> bool:
-    """Say whether SQLite tells of a table that the query itself names: it does if no column of it is read."""
+    """Say whether SQLite reports a table that the query itself names, which it does if no column of it is read."""
     return not column and not str(table).lower().startswith(("sqlite_", "pragma_"))
 
 
 class _Times:
-    """SQLite's functions of time, without those that look at the clock or at where the machine stands."""
+    """SQLite's functions of time, which here refuse to look at the clock or at the machine's time zone."""
 
     def __init__(self, guard: _Guard) -> None:
         self._guard = guard
@@ -150,7 +150,7 @@ class _Times:
 
 
 def opened(path: Path) -> tuple[sqlite3.Connection, _Guard]:
-    """Return a connection that can read, and nothing else, and who guards it."""
+    """Return a connection that can only read, and its guard."""
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=0)
     connection.execute("PRAGMA query_only = ON")
@@ -180,8 +180,8 @@ def result_of(connection: sqlite3.Connection, sql: str) -> dict[str, Any]:
     """Return the columns and the rows of a query.
 
     Raises:
-        ValueError: it is none, or its result is too large or cannot be written down.
-        sqlite3.Error: it fails.
+        ValueError: `sql` is no query, or its result is too large or cannot be written as JSON.
+        sqlite3.Error: the query fails.
     """
     if not QUERY.match(sql):
         raise ValueError("it is no SELECT")
@@ -212,6 +212,6 @@ def answer_to(path: Path, sql: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if hasattr(signal, "alarm"):  # not on Windows
-        signal.alarm(MOST_SECONDS + 1)  # whoever started it waits for less
+        signal.alarm(MOST_SECONDS + 1)  # the process that started it waits for less
     text = sys.stdin.buffer.read().decode()
     sys.stdout.buffer.write(json.dumps(answer_to(Path(sys.argv[1]), text)).encode())

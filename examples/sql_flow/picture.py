@@ -1,9 +1,9 @@
-"""The state flow, drawn from itself: its states with what leads from one to the next, and the graph that LangGraph runs.
+"""The state flow, drawn from its own code: its states with the rules between them, and the graph that LangGraph runs.
 
     python -m examples.sql_flow.picture
     python -m examples.sql_flow.picture docs/state_flow.md
 
-The first prints both. The second puts them in the place of those of the page.
+The first command prints both diagrams. The second replaces the diagrams of the page by them.
 """
 
 import re
@@ -21,7 +21,7 @@ BLOCK = re.compile(r"```mermaid\n.*?^```$", re.DOTALL | re.MULTILINE)
 
 
 def states(parts: Mapping[str, object]) -> str:
-    """Return the states as a diagram: who answers in each, and when which follows."""
+    """Return the states as a diagram: who answers in each state, and when each next one follows."""
     lines = ["stateDiagram-v2", f"    [*] --> {next(iter(FLOW))}"]
     for name, part in parts.items():
         lines.append(f"    {name}: {name} ({part.by if isinstance(part, GivenPart) else 'vote'})")

@@ -1,4 +1,4 @@
-"""Questions, as a file has them."""
+"""The questions, and how they are read from a file."""
 
 import tomllib
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ class Question:
     Attributes:
         text: what is asked.
         asks: "value": one row with one value; "rows": any number of rows, in any order.
-        right: a query that answers it; only simulated models are told.
-        wrong: queries that do not.
+        right: a query that answers it; only simulated models see it.
+        wrong: queries that do not answer it.
     """
 
     text: str
@@ -31,7 +31,7 @@ class Question:
 
 
 def read_questions(path: Path) -> tuple[str, list[Question]]:
-    """Return what is to be known of the database (`notes`), and the questions.
+    """Return the `notes` on the database, and the questions.
 
     Raises:
         UsageError: the file does not hold them.

@@ -1,10 +1,10 @@
-"""The database of a shop, made from a seed: seven tables, some eight thousand rows, and the traps of real ones.
+"""The database of a shop, made from a seed: seven tables, about eight thousand rows, and the traps of real databases.
 
     python -m examples.sql_flow.shop shop.db
 
-Orders are cancelled and stay in the table; guests order without being customers; e-mail addresses, suppliers and stars are
-missing (NULL); customers have the same name; the day on which a customer joined is a text that does not sort; an order is paid
-in parts, and paid back; a price was another one when something was bought. The rows are invented.
+Orders may be cancelled and stay in the table. Guests order without being customers. E-mail addresses, suppliers and stars may
+be missing (NULL). Customers may have the same name. The day on which a customer joined is a text that does not sort. An order
+may be paid in parts, and paid back. A price may have been different when something was bought. The rows are invented.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def _customers(rng: random.Random) -> list[tuple[Any, ...]]:
 
 
 def _order(rng: random.Random, rows: Rows, number: int, customer: int, joined: dict[int, date]) -> None:
-    """Add an order with what belongs to it."""
+    """Add an order with its items and payments."""
     guest = rng.random() < 0.06
     day = _day(rng, FIRST_DAY if guest else joined[customer])
     cancelled = rng.random() < (0.3 if number % 3 == 0 else 0.08)
@@ -118,7 +118,7 @@ def _order(rng: random.Random, rows: Rows, number: int, customer: int, joined: d
 
 
 def write(path: Path, seed: int = SEED) -> None:
-    """Make the database; what stood there is replaced."""
+    """Make the database; a file that is there is replaced."""
     path.unlink(missing_ok=True)
     connection = sqlite3.connect(path)
     connection.executescript(SCHEMA)

@@ -1,7 +1,7 @@
-"""How a simulated model errs on questions about a database. All figures are assumed, and stand here and nowhere else.
+"""How a simulated model errs on questions about a database. All figures are assumed, and all of them are in this file.
 
-The same figures hold for the state flow and for the loop of an agent with which a benchmark compares it. A real model is asked
-nothing of this.
+The same figures hold for the state flow and for the agent's loop that a benchmark compares it with. They have nothing to do
+with a real model.
 """
 
 import random
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from maker_graph.simulation import Replies
 
 WRONG = 0.25
-"""A query is wrong with this probability, on average over the questions: it overlooks something, or it fails."""
+"""The probability that a query is wrong, on average over the questions: it overlooks something, or it fails."""
 
 BLIND = 0.5
-"""A wrong result that has the right form is taken for the answer."""
+"""The probability that a wrong result of the right form is accepted."""
 
 PICKY = 0.05
-"""A right result is refused."""
+"""The probability that a right result is refused."""
 
 RHO = 0.4
-"""Correlation of the errors of two samples on the same question, or on the same result."""
+"""The correlation of the errors of two samples on the same question, or on the same result."""
 
 NO = "no: it does not count what was asked for"
 
@@ -33,7 +33,7 @@ class Slips:
     True
 
     Attributes:
-        seed: the draw.
+        seed: the seed of the draw.
         rho: the correlation; 0 makes all errors independent.
     """
 
@@ -49,9 +49,9 @@ class Slips:
         return rng.betavariate(mean * weight, (1 - mean) * weight)
 
     def query(self, question: str, right: str, wrong: Sequence[str]) -> Replies:
-        """Return what a model may write: seven wrong queries of ten are the first, the others are one of the rest.
+        """Return what a model may write: of ten wrong queries seven are the first of `wrong`, and three are one of the rest.
 
-        Two of the rest fail: they name a table that there is not, or end too early. Mending a query is as hard as writing it.
+        Two of the rest fail: they name a table that does not exist, or end too early. Mending a query is as hard as writing it.
         """
         failing = [right.replace(" FROM ", " FROM shop.", 1), right[: right.rindex(" ")] + " ("]
         return Replies(right, [*wrong, *failing], self.difficulty(question, WRONG))

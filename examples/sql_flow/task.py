@@ -1,12 +1,12 @@
-"""Questions about a database, as a state flow: each state has its own prompt, and rules or votes say which comes next.
+"""Questions about a database, as a state flow: each state has its own prompt, and rules or votes say which state comes next.
 
     observe -> query -> run -> verify -> the next question
                         run or verify -> mend -> run
 
-`observe` and `run` are given by a program, `query`, `verify` and `mend` are voted on. A vote on a query is a vote on what it
-returns: two queries that differ as texts and return the same rows are the same vote. That needs no action, as a query only
-reads, and the same query returns the same. What a program can see, no model is asked: a query that fails, a result of another
-form than was asked for, a result that was refused before.
+`observe` and `run` are given by a program. `query`, `verify` and `mend` are voted on. A vote on a query is a vote on what it
+returns: two queries that differ as texts and return the same rows are the same vote. A query may be run before it is decided,
+because it only reads, and always returns the same. No model is asked about faults that a program can see: a query that fails, a
+result of another form than was asked for, a result that was refused before.
 
 A question on which no vote is won, or whose query cannot be mended, stays open.
 """
@@ -24,13 +24,13 @@ from maker_graph import Invalid, UsageError
 from maker_graph.simulation import Replies
 
 MOST_MENDS = 2
-"""How often a query is mended; then the question stays open."""
+"""How often a query is mended, before the question stays open."""
 
 SHOWN_ROWS = 20
-"""Rows of a result that a prompt shows."""
+"""The most rows of a result that a prompt shows."""
 
 OVER = "over"
-"""In `FLOW`: the question is over, answered or open."""
+"""The name in `FLOW` for the end of a question, answered or open."""
 
 FLOW: Mapping[str, Mapping[str, str]] = {
     "observe": {"query": "the tables are known"},
@@ -43,7 +43,7 @@ FLOW: Mapping[str, Mapping[str, str]] = {
     "verify": {OVER: "yes, or no and mended too often (open), or no vote is won (open)", "mend": "no"},
     "mend": {"run": "a vote is won", OVER: "no vote is won (open)"},
 }
-"""State -> the states that may follow, and when. `picture.py` draws it, and a test sees that a run takes no other step."""
+"""State -> the states that may follow, and when. `picture.py` draws it, and a test checks that a run takes no other step."""
 
 RULES = """\
 Write one query for SQLite that answers the question. It is a SELECT, and does not use the time of today or random numbers.
@@ -86,8 +86,8 @@ class SqlFlow:
         """Make the task.
 
         Args:
-            database: a file of SQLite that nobody changes meanwhile.
-            questions: the questions, as `questions.toml` has them.
+            database: a SQLite file that nobody changes during the run.
+            questions: a file of questions, like `questions.toml`.
             slips: the seed from which simulated models err.
 
         Raises:
@@ -142,14 +142,14 @@ class SqlFlow:
         return self.questions[number]
 
     def _ran(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Return the state in which a program has looked at the result."""
+        """Return the state after a program has looked at the result."""
         if state["key"] in state["refused"]:
             return self._ended(state, "open", "a result that was refused came again")
         why = fault(self.question(state), state["got"])
         return {**state, "next": "verify"} if why is None else self._refused(state, why)
 
     def _refused(self, state: dict[str, Any], why: str) -> dict[str, Any]:
-        """Return the state in which a result will not do."""
+        """Return the state after a result was refused."""
         if state["mends"] == MOST_MENDS:
             return self._ended(state, "open", f"mended {MOST_MENDS} times: {why}")
         return {**state, "why": why, "refused": [*state["refused"], state["key"]], "next": "mend"}
@@ -180,7 +180,7 @@ _FRESH: Mapping[str, Any] = {"sql": None, "got": None, "key": None, "why": "", "
 
 
 def fault(question: Question, got: Mapping[str, Any]) -> str | None:
-    """Return what a program sees to be wrong with a result; None if nothing is."""
+    """Return the fault that a program sees in a result; None if it sees none."""
     if got["error"] is not None:
         return f"the query failed: {got['error']}"
     if question.asks == "rows":
@@ -207,7 +207,7 @@ class _Part:
 
 
 class Observe(_Part):
-    """Looks at the tables. A program answers: nobody minds if that is done twice."""
+    """Looks at the tables. A program answers, because it does no harm to look twice."""
 
     by = "program"
 
@@ -217,12 +217,12 @@ class Observe(_Part):
 
 
 class RunQuery(_Part):
-    """Runs the query that was decided. It only reads, so nobody minds if that is done twice."""
+    """Runs the query that was decided. It only reads, so it does no harm to run it twice."""
 
     by = "program"
 
     def answer(self, state: dict[str, Any], step: int) -> dict[str, Any]:  # noqa: ARG002  the contract's
-        """Return the result, and by what it is compared. An error is a result too."""
+        """Return the result, and the key by which it is compared. An error is a result too."""
         found = self._task.database.run(state["sql"])
         return {"result": found.shown, "key": found.key}
 
@@ -245,14 +245,14 @@ class _Queries(_Part):
         """Say whether the query runs: read-only, and within the limits.
 
         Raises:
-            Invalid: it does not; the text says why.
+            Invalid: it does not run; the text says why.
         """
         if (error := self._task.database.run(answer).error) is not None:
             raise Invalid(error)
         return True
 
     def key(self, answer: str) -> Any:
-        """Return what the query returns: that is what is voted on."""
+        """Return the result of the query, which is what is voted on."""
         return self._task.database.run(answer).key
 
     def truth(self, state: dict[str, Any]) -> str:
@@ -272,27 +272,27 @@ class Query(_Queries):
 
 
 class Mend(_Queries):
-    """Writes another query, knowing what was wrong with the last one."""
+    """Writes another query; the prompt says what was wrong with the last one."""
 
     template = MEND
 
 
 class Verify(_Part):
-    """Whether the result answers the question, once a program has nothing against it."""
+    """Whether the result answers the question, after a program has found no fault in it."""
 
     def prompt(self, state: dict[str, Any]) -> str:
         """Show the question, the query and the result."""
         return self._task.shown(VERIFY, state)
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Return yes, or no and why."""
+        """Return whether the reply is yes, and for a no the reason."""
         found = re.fullmatch(r"(yes\.?|no\b[:.,]?(.*))", text.strip(), re.IGNORECASE | re.DOTALL)
         if found is None:
             raise ValueError("neither yes nor no")
         return {"ok": found[2] is None, "why": (found[2] or "").strip()[:200] or "it does not answer the question"}
 
     def key(self, answer: dict[str, Any]) -> bool:
-        """Return yes or no; why is in the words of each sample."""
+        """Return yes or no; the reason differs from sample to sample."""
         ok: bool = answer["ok"]
         return ok
 
@@ -305,5 +305,5 @@ class Verify(_Part):
 
 def _rehearsed(question: Question) -> str:
     if not question.right:
-        raise UsageError(f"Nothing was rehearsed for {question.text!r}: use a real model, or give the question a right query.")
+        raise UsageError(f"{question.text!r} has no right query for a simulated model: use a real model, or add one.")
     return question.right

@@ -1,10 +1,10 @@
-"""How often does the tiny model err: by number of disks, by step, by temperature? Writes it into `figures.json`.
+"""Measures how often the tiny model errs, by number of disks, by step and by temperature, and writes it into `figures.json`.
 
     python examples/train_tiny_lm/measure.py --json
 
-It needs no PyTorch: the model is the one that ships. *Not right* is exact where it says so: the product of the probabilities
-of the tokens of the right reply. Samples tell apart what is wrong: a *wrong* sample can be read, and says something else; a
-*legal* one is wrong and yet passes the task's check; *malformed* ones cannot be read, or were cut.
+It needs no PyTorch, because it measures the model that ships. *Not right* is exact where it says so: it is computed from the
+probabilities of the tokens of the right reply. Samples are told apart in this way: a *wrong* sample can be read and is not the
+right answer; a *legal* one is wrong and passes the task's check; a *malformed* one cannot be read, or was cut.
 """
 
 import argparse
@@ -47,7 +47,7 @@ class Case(NamedTuple):
         return f"move = {answer['move']}\nnext_state = {answer['next_state']}"
 
     def judged(self, text: str) -> tuple[str, str]:
-        """Return what a reply is, and the vote that it would be."""
+        """Return the kind of a reply, and the vote that it would be."""
         try:
             answer: Any = self.task.parse(text)
         except ValueError:
@@ -96,7 +96,7 @@ def sampled(cases: Sequence[Case], temperature: float, first_seed: int = 0) -> l
 
 
 def shares(judged: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """Return the share of each kind among all samples, and of wrong ones among those that can be read."""
+    """Return the share of each kind among all samples, and the share of wrong ones among those that can be read."""
     kinds = Counter(kind for kind, _ in judged)
     read = kinds["right"] + kinds["wrong"] + kinds["legal"]
     result = {kind: kinds[kind] / len(judged) for kind in ("right", "wrong", "legal", "malformed")}
@@ -164,9 +164,9 @@ def ballot_share(ballot: Counter[tuple[str, str]], per_step: int) -> float:
 def main() -> None:
     """Measure, and write or print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=1000, help="for each number of disks and temperature")
+    parser.add_argument("--samples", type=int, default=1000, help="samples for each number of disks and temperature")
     parser.add_argument("--per-step", type=int, default=100, help="samples of each step of 10 disks")
-    parser.add_argument("--json", action="store_true", help="print one JSON object too")
+    parser.add_argument("--json", action="store_true", help="also print one JSON object")
     options = parser.parse_args()
     errors = measured(options.samples, options.per_step)
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}

@@ -1,16 +1,16 @@
-"""Train the tiny language model from scratch, on what Hanoi asks and what its rule answers.
+"""Train the tiny language model from scratch, on the prompts of Hanoi and their right replies.
 
     pip install -r examples/train_tiny_lm/requirements.txt
     python examples/train_tiny_lm/train.py
 
 Each example is a prompt of `maker_graph.tasks.Hanoi` at a random step, read as the model reads it
-(`models/tiny_lm/tokenizer.py`), and the right reply. Nothing tells the model the rule, and no reply is wrong: its errors
-are what it has not learned. Every seventh step is never shown (`held_out`), so that one can see whether it has learned the
-rule or the answers.
+(`models/tiny_lm/tokenizer.py`), and the right reply. Nothing tells the model the rule, and no reply is wrong, so it errs only
+where it has not learned. Every seventh step is never shown (`held_out`). These steps show whether it has learned the rule or
+the answers.
 
-The model is a decoder-only transformer: each position starts from its token and the two before it, positions are rotary,
-norms have no gain, and the hidden layer is ReLU6, for `models/tiny_lm/network.py` needs sums with a bound. After every
-evaluation weights and figures are written, so that training can be stopped at any time.
+The model is a decoder-only transformer. Each position starts from its token and the two before it, positions are rotary, and
+norms have no gain. The hidden layer is ReLU6, because `models/tiny_lm/network.py` needs sums with a bound. Weights and figures
+are written after every evaluation, so training can be stopped at any time.
 """
 
 import argparse
@@ -30,16 +30,16 @@ from maker_graph.models.tiny_lm.tokenizer import END, PAD, VOCABULARY, encode, w
 from maker_graph.tasks import Hanoi
 
 HERE = Path(__file__).parent
-WEIGHTS = HERE.parents[1] / "maker_graph" / "tiny_lm" / "weights.npz"
+WEIGHTS = HERE.parents[1] / "maker_graph" / "models" / "tiny_lm" / "weights.npz"
 PEGS = [(source, target) for source in range(3) for target in range(3) if source != target]
 DISKS = {3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 2, 9: 2, 10: 3, 11: 1, 12: 1}
 """How often each number of disks is shown."""
 
 ANY_DISK = 0.1
-"""Share of examples in which each disk moves as often as any other; at random steps the largest would move in one of 1,023."""
+"""The share of examples in which all disks move equally often; at random steps the largest would move in one of 1,023."""
 
 REPHRASED = 0.25
-"""Share of batches that ask in other words, as the ladder does for a stuck step."""
+"""The share of batches that ask in other words, as the ladder does for a stuck step."""
 
 GRID = 1024
 """Weights are written as multiples of 1/1024, below 2: exact in float16, and their products with activations add up exactly."""
@@ -49,9 +49,9 @@ class Batch(NamedTuple):
     """Prompts that end at the same place, and the replies after them.
 
     Attributes:
-        tokens: (batch, length); the prompts are padded before, the replies after.
-        prompt: the length of the prompts; the last token of each is the mark that the reply follows.
-        target: (batch, length of the replies), the token after each from there on; `PAD` is none.
+        tokens: (batch, length); prompts are padded at their beginning, replies at their end.
+        prompt: the length of the prompts; the last token of each marks that the reply follows.
+        target: (batch, length of the replies); the next token at each position from there on; `PAD` is none.
     """
 
     tokens: Tensor
@@ -65,7 +65,7 @@ def held_out(disks: int, step: int) -> bool:
 
 
 def drawn_step(disks: int, chance: random.Random) -> int:
-    """Return a step that may be shown: any one is as likely, or for a part of them any disk that moves."""
+    """Return a step that may be shown; all steps are equally likely, or for a share of examples all moving disks are."""
     while True:
         step = chance.randrange(2**disks - 1)
         if chance.random() < ANY_DISK:
@@ -140,7 +140,7 @@ class Tiny(nn.Module):  # type: ignore[misc, unused-ignore]  # torch is no requi
         ):
             query, key, value = (self.split(part) for part in (normed(x) @ attend).chunk(3, dim=-1))
             query, key = turned(query, turn), turned(key, turn)
-            if layer == last:  # of the prompt, nothing but keys and values is needed from here on
+            if layer == last:  # from here on, only the keys and values of the prompt are needed
                 query, seen, x = query[:, :, prompt - 1 :], seen[:, :, prompt - 1 :], x[:, prompt - 1 :]
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
             x = x + mixed.transpose(1, 2).flatten(2) @ merge
@@ -153,7 +153,7 @@ class Tiny(nn.Module):  # type: ignore[misc, unused-ignore]  # torch is no requi
 
 
 def normed(x: Tensor) -> Tensor:
-    """Return x, each position with a mean square of 1."""
+    """Return x, scaled so that each position has a mean square of 1."""
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5)
 
 
@@ -172,7 +172,7 @@ def turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def log_likelihood(model: Tiny, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return the log of the share of right samples at temperature 1, and whether the likeliest reply is right, for each."""
+    """Return, for each example, the log of the share of right samples at temperature 1, and whether the likeliest is right."""
     logits = model(batch.tokens, batch.prompt)
     counted = batch.target != PAD
     each = functional.log_softmax(logits, -1).gather(-1, batch.target[..., None])[..., 0]
@@ -181,7 +181,7 @@ def log_likelihood(model: Tiny, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def evaluated(model: Tiny, count: int = 48, seed: int = 1) -> dict[str, Any]:
-    """Return the share of samples that are not right, by disks, at temperature 1; exact for the steps drawn."""
+    """Return the share of samples that are not right, by disks, at temperature 1; it is exact for the steps drawn."""
     chance = random.Random(seed)  # noqa: S311  data, no secret
     result = {}
     for disks in DISKS:
@@ -252,7 +252,7 @@ def main() -> None:
 
 
 def described(options: argparse.Namespace, model: Tiny, curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the figures of training: what the data were, and the loss by step."""
+    """Return the figures of the training: the data, and the loss by step."""
     sizes = {name: getattr(options, name) for name in ("steps", "batch", "rate", "width", "layers", "heads", "seed", "threads")}
     return {
         "command": "python examples/train_tiny_lm/train.py",
@@ -273,7 +273,7 @@ def described(options: argparse.Namespace, model: Tiny, curve: list[dict[str, An
 
 
 def publish(path: Path, training: dict[str, Any]) -> None:
-    """Put the figures of training into the file, beside those of `measure.py`."""
+    """Write the figures of the training into the file, beside those of `measure.py`."""
     figures = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**figures, "training": training}, indent=1) + "\n")
 

@@ -11,7 +11,7 @@ from maker_graph.extras import need_extra
 
 need_extra("agents", "maker_graph.agents", "langchain")
 
-from maker_graph.agents.middleware import VotingMiddleware  # noqa: E402  it is seen first whether langchain is there
+from maker_graph.agents.middleware import VotingMiddleware  # noqa: E402  first it is checked that langchain is there
 from maker_graph.agents.rule import AheadByTool  # noqa: E402  as above
 
 __all__ = ["AheadByTool", "VotingMiddleware"]

@@ -1,16 +1,16 @@
-"""From a model's response to a vote and back: what it does counts, and not how it says so.
+"""How a model's response becomes a vote, and a vote a response: what the response does counts, and not how it says so.
 
 A sample is a whole response, as plain JSON:
 
     {"tool_calls": [{"name": "refund", "args": {"order": 7}, "id": "call_1"}], "text": "I refund it."}
 
-with `structured` beside them where the agent has a `response_format`, and the message that it came in, as a text, where that
-holds more: how a model thought, and what its provider wants back of it. What is voted on is its candidate:
+It has `structured` too if the agent has a `response_format`. It has the original message, as a text, if that holds more, such
+as the model's reasoning and what its provider needs to get back. What is voted on is the candidate of the sample:
 
 - the tools with their arguments, in any order: `{"tool_calls": [["refund", {"order": 7}]]}`;
 - the structured response, by the name of its schema: `{"structured": ["City", {"name": "Paris"}]}`; or both of them;
-- else that the model replies in words: `"text"`. Words vary freely, so all of them are one candidate, unless `text_key` says
-  what of a text is voted on: `{"text": ...}`.
+- otherwise the fact that the model replies in words: `"text"`. Words vary freely, so all texts are one candidate, unless
+  `text_key` says which part of a text is voted on: `{"text": ...}`.
 """
 
 import json
@@ -38,24 +38,25 @@ from maker_graph.errors import Invalid, UsageError
 from maker_graph.models.replies import USED
 
 _ROOM = MAX_CHARACTERS // 2
-"""A message that takes more characters is not kept beside what it says."""
+"""The most characters of a message that is kept in full, beside its content."""
 
 _REST = ("content", "additional_kwargs", "response_metadata", "id", "name")
-"""What is kept of a message, beside its calls of tools."""
+"""The fields of a message that are kept, beside its tool calls."""
 
 _UNNAMED = "response_format_"
-"""What LangChain's name of a schema without a title begins with; the rest is another one in each process."""
+"""The beginning of the name that LangChain gives a schema without a title; the rest differs from process to process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the calls of tools are compared, and structured responses, by the name of their schema.
+    """How tool calls are compared, and structured responses, which go by the name of their schema.
 
     Attributes:
-        free: tool -> arguments that are not compared: a message's body, a search query.
-        normalise: tool -> a function from its arguments to what of them is compared.
-        text_key: from the text of a reply without a tool call to what of it is voted on; None: all texts are one candidate.
-        loops: a call that was made so often since a person spoke last is invalid; None sets no limit.
+        free: tool -> arguments that are not compared, such as a message's body or a search query.
+        normalise: tool -> a function from its arguments to the value that is compared.
+        text_key: a function from the text of a reply without a tool call to the value that is voted on; with None all texts
+            are one candidate.
+        loops: a call that was made this often since a person last spoke is invalid; None sets no limit.
     """
 
     free: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -64,10 +65,10 @@ class Reading:
     loops: int | None = None
 
     def __post_init__(self) -> None:
-        """See that all is as it should be.
+        """See that the settings are right.
 
         Raises:
-            UsageError: it is not; the text says what.
+            UsageError: a setting is wrong; the text says which.
         """
         for name, each in (("free", self.free), ("normalise", self.normalise)):
             if not isinstance(each, Mapping):
@@ -83,9 +84,9 @@ class Reading:
 
 
 def reply_of(response: ModelResponse[Any], request: ModelRequest[Any]) -> AIMessage:
-    """Return a response as the reply of a sample: its text is the JSON above; how it ended and its tokens stay.
+    """Return a response as the reply of a sample: its text is the JSON above, and its finish reason and its tokens stay.
 
-    The tokens are where callbacks do not look for them: the model within has told them already.
+    The tokens are kept where callbacks do not look for them, because the inner model has reported them already.
     """
     said = message_of(response)
     if said is None:
@@ -115,7 +116,7 @@ def reply_of(response: ModelResponse[Any], request: ModelRequest[Any]) -> AIMess
 
 
 def _refuses(said: AIMessage) -> bool:
-    """Say whether a message is a refusal: by what its provider says beside it, or by a part of it."""
+    """Say whether a message is a refusal, according to the provider's fields or to a part of the message."""
     parts = said.content if isinstance(said.content, list) else ()
     return bool(said.additional_kwargs.get("refusal")) or any(
         isinstance(each, dict) and each.get("type") == "refusal" for each in parts
@@ -123,12 +124,12 @@ def _refuses(said: AIMessage) -> bool:
 
 
 def message_of(response: ModelResponse[Any]) -> AIMessage | None:
-    """Return the message of a model's in a response."""
+    """Return the model's message in a response; None if there is none."""
     return next((each for each in response.result if isinstance(each, AIMessage)), None)
 
 
 def schemas_of(response_format: Any) -> dict[str, Any]:
-    """Return name -> schema of what an agent's structured response may be."""
+    """Return name -> schema of the structured responses that an agent may give."""
     if response_format is None:
         return {}
     if isinstance(response_format, ProviderStrategy):
@@ -157,7 +158,7 @@ def _structured(said: AIMessage, value: Any, schemas: Mapping[str, Any]) -> Any:
 
 
 def _whole(said: AIMessage) -> str:
-    """Return a message as a text, if it holds more than a text and calls of tools."""
+    """Return a message as a text, if it holds more than a text and tool calls; else an empty text."""
     more = {name for name, each in said.additional_kwargs.items() if each} - {"tool_calls", "function_call", "refusal"}
     if not more and not isinstance(said.content, list):
         return ""
@@ -172,10 +173,10 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse(text: str) -> JSON:
-    """Return the answer in the reply of a sample, or in that of a person: words are a text.
+    """Return the answer in the reply of a sample or of a person; plain words are an answer with a text.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the reply holds no answer; the text says why.
     """
     try:
         read = strict_json(text)
@@ -201,7 +202,7 @@ def parse(text: str) -> JSON:
 
 
 class Votes:
-    """Reads the answers to one request: what they are a vote for, and whether the agent could act on them."""
+    """Reads the answers to one request: which candidate each votes for, and whether the agent could act on it."""
 
     def __init__(self, reading: Reading, request: ModelRequest[Any]) -> None:
         self._reading = reading
@@ -241,7 +242,7 @@ class Votes:
         return True
 
     def _calls(self, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the calls of tools in an answer: one that is its structured response is none."""
+        """Return the tool calls in an answer, without a call that is its structured response."""
         return [
             call
             for call in answer.get("tool_calls") or []
@@ -263,7 +264,7 @@ class Votes:
         return [name, self._left(name, args) if isinstance(args, dict) else args]
 
     def _left(self, name: str, args: dict[str, Any]) -> JSON:
-        """Return what of some arguments is compared."""
+        """Return the arguments, or the part of them, that are compared."""
         if name in self._reading.normalise:
             return plain(self._reading.normalise[name](dict(args)))
         free = {*self._reading.free.get(name, ())}
@@ -281,18 +282,18 @@ class Votes:
         return fitted(name, self._schemas[name], call["args"])
 
     def unknown(self, names: Iterable[str]) -> list[str]:
-        """Return which of `names` are none of a tool, of a structured response, or `"text"`."""
+        """Return those of `names` that are neither a tool, nor a structured response, nor `"text"`."""
         return [name for name in names if name not in (*self._tools, *self._structured, STRUCTURED, TEXT)]
 
     @cached_property
     def _made(self) -> dict[str, int]:
-        """How often each call was made since a person spoke last."""
+        """How often each call was made since a person last spoke."""
         made: dict[str, int] = {}
         for message in reversed(self._messages):
             if isinstance(message, HumanMessage):
                 break
             for call in message.tool_calls if isinstance(message, AIMessage) else ():
-                with suppress(ValueError, Invalid):  # what does not fit was not made
+                with suppress(ValueError, Invalid):  # a call that does not fit was not made
                     args = self._fitted({**call}) if call["name"] in self._tools else call["args"]
                     text = candidate_of([call["name"], args])
                     made[text] = made.get(text, 0) + 1
@@ -300,13 +301,13 @@ class Votes:
 
 
 def named(answer: Mapping[str, Any], schemas: Mapping[str, Any]) -> tuple[str, Any]:
-    """Return the name of the schema that a structured response is of, and what it is compared by.
+    """Return the name of the schema that a structured response fits, and the value by which it is compared.
 
     Raises:
-        Invalid: it fits none.
+        Invalid: it fits no schema.
     """
     value = answer[STRUCTURED]
-    if not schemas:  # middleware further in asks for it
+    if not schemas:  # inner middleware asks for it
         return STRUCTURED, value
     called = [name for call in answer.get("tool_calls") or [] if (name := _stable(call["name"])) in schemas]
     wrong = Invalid(f"a structured response is an object, not {json.dumps(value)[:40]}")
@@ -338,12 +339,12 @@ def _schema(tool: Any) -> Any:
 
 
 def rebuilt(answer: dict[str, Any], text: str, request: ModelRequest[Any]) -> ModelResponse[Any]:
-    """Return the response for an answer that no sample at hand gave: a person's, or one of before an interrupt or a crash.
+    """Return the response for an answer whose sample is not at hand: a person gave it, or an interrupt or crash came between.
 
     Args:
-        answer: what `parse` made of the reply.
+        answer: the answer, as `parse` returns it.
         text: the reply.
-        request: the agent's.
+        request: the agent's request.
     """
     calls = [
         {"name": call["name"], "args": call["args"], "id": str(call.get("id") or f"call_{uuid4().hex}"), "type": "tool_call"}
@@ -366,7 +367,7 @@ def rebuilt(answer: dict[str, Any], text: str, request: ModelRequest[Any]) -> Mo
 
 
 def _rest(text: str) -> dict[str, Any]:
-    """Return what the reply of a sample keeps of its message."""
+    """Return the fields of its message that the reply of a sample keeps."""
     with suppress(ValueError):
         read = strict_json(text)
         whole = read.get("message") if isinstance(read, dict) else None

@@ -1,8 +1,8 @@
-"""The arguments of a tool, and the fields of a structured response, as their taker will see them: converted, and with defaults.
+"""The arguments of a tool, and the fields of a structured response, as the tool will see them: converted, and with defaults.
 
-Two calls are compared by what is returned here, so it must differ where the calls differ. What pydantic writes of them may not
-differ: it hides secrets, and leaves out the fields that are marked so. A default that is made anew each time (the time of day,
-an id) is not compared, and neither is one that JSON has no form for. Sets are put in order.
+Two calls are compared by the values that are returned here, so the values must differ if the calls differ. Pydantic's own
+output would not do: it hides secrets, and leaves out fields that are marked to be left out. A default that is made anew each
+time (the time of day, an id) is not compared, and neither is a default for which JSON has no form. Sets are put in order.
 """
 
 import json
@@ -29,7 +29,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 _EMPTY = (list, dict, set, frozenset, tuple, str)
-"""Defaults that are made anew, and are the same each time."""
+"""Default factories whose value is the same each time."""
 
 
 def fitted(name: str, schema: Any, args: dict[str, Any]) -> dict[str, Any]:
@@ -37,12 +37,12 @@ def fitted(name: str, schema: Any, args: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         name: the tool, or the schema of a structured response.
-        schema: a pydantic model (also of version 1), a dataclass, a TypedDict; JSON schema, of which the required arguments and
-            the types of the outermost ones are looked at; None for what is not known.
-        args: as the model wrote them.
+        schema: a pydantic model (also of version 1), a dataclass or a TypedDict; or a JSON schema, in which only the required
+            arguments and the types of the outermost ones are looked at; None if the schema is not known.
+        args: the arguments as the model wrote them.
 
     Raises:
-        Invalid: they do not fit.
+        Invalid: the arguments do not fit.
     """
     if schema is None:
         return args
@@ -62,11 +62,11 @@ def fitted(name: str, schema: Any, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def compared(value: Any) -> Any:
-    """Return a value by what it is compared.
+    """Return a value in the form in which it is compared.
 
     Raises:
         Incomparable: JSON has no form for something in it.
-        ValueError: it holds what is refused; see `core/canonical.py`.
+        ValueError: it holds something that is refused; see `core/canonical.py`.
     """
     for kinds, form in _FORMS:
         if isinstance(value, kinds):
@@ -115,7 +115,7 @@ def _why(error: Exception) -> str:
 
 
 def _misfit(schema: Mapping[str, Any], args: Mapping[str, Any]) -> str:
-    """Return why arguments do not fit a JSON schema; empty if nothing is seen."""
+    """Return why arguments do not fit a JSON schema; empty if no misfit is seen."""
     known = schema.get("properties") or {}
     for name in schema.get("required") or ():
         if name not in args:

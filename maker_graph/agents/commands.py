@@ -1,10 +1,11 @@
-"""What middleware further in writes into the agent's state beside its response: that of the winner counts, and no other's.
+"""The commands with which inner middleware writes into the agent's state: only those of the winner are kept.
 
-LangChain gathers these commands in a list within the handler that a middleware is given, and empties it when the handler is
-called once more, for a middleware that tries again. A vote calls it several times at once: the list would hold the commands of
-the losers too. So each sample has a handler with a list of its own, and at last the winner's are put into the handler's.
+LangChain gathers these commands in a list inside the handler that a middleware is given. It empties the list when the handler
+is called again, as a middleware that retries does. A vote calls the handler several times at once, so the list would hold the
+commands of the losers too. So each sample has a handler with its own list, and at the end the winner's commands are put into
+the list of the original handler.
 
-The list has no public name. `test_commands.py` sees that it is where it is looked for; where it is not, nothing is changed.
+The list has no public name. `test_commands.py` checks that it is in the expected place. If it is not there, nothing is changed.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ _NAME = "accumulated_commands"
 
 
 def apart(handler: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
-    """Return a copy of a handler that gathers commands for itself, and the list of them."""
+    """Return a copy of a handler that gathers its commands in a list of its own, and that list."""
     commands: list[Any] = []
     if not isinstance(handler, FunctionType) or _gathered(handler) is None:
         return handler, commands
@@ -27,7 +28,7 @@ def apart(handler: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
 
 
 def put(handler: Callable[..., Any], commands: list[Any]) -> None:
-    """See that a handler has gathered these commands, and nothing else."""
+    """Replace the commands that a handler has gathered."""
     gathered = _gathered(handler)
     if gathered is not None:
         gathered[:] = commands

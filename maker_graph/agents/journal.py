@@ -22,10 +22,10 @@ class Journal:
     """Appends decisions to a file, which only its owner can read."""
 
     def __init__(self, path: str | Path) -> None:
-        """Make the file, or go on with it.
+        """Make the file, or open the one that is there.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: the file cannot be written.
         """
         self._path = Path(path).absolute()
         try:
@@ -34,7 +34,7 @@ class Journal:
             raise UsageError(f"The journal {path} cannot be written: {error.strerror}.") from None
 
     def write(self, name: str, decision: Decision) -> None:
-        """Append a decision; on return it is on the disk.
+        """Append a decision; when it returns, the decision is on the disk.
 
         Raises:
             LimitReached: there is no room, or no access any more.

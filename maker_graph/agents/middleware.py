@@ -1,4 +1,4 @@
-"""The middleware: each model call of an agent becomes a vote, by the microstep that any other graph takes as a node."""
+"""The middleware: each model call of an agent becomes a vote, taken by the same microstep that other graphs use as a node."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ FLAGS: tuple[RedFlag, ...] = (truncated, refused, ended, empty)
 """The red flags of a response, before its tool calls are read."""
 
 LOOPS = 3
-"""A call that an agent made so often since a person spoke last, with the same arguments, is not made again."""
+"""A call that an agent made this often with the same arguments, since a person last spoke, is not made again."""
 
 
 class _Vote(TypedDict, total=False):
@@ -46,13 +46,13 @@ class _Vote(TypedDict, total=False):
 
 
 class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
-    """Votes on what an agent does next: samples of the model's whole response are drawn, and the first answer ahead acts.
+    """Votes on what an agent does next: samples of the model's whole response are drawn, and the agent acts on the winner.
 
     The vote is that of `create_microstep`: the same rule, red flags, rounds in parallel, budget, seeds and decisions on the
-    custom stream. The candidate is which tools are called with which arguments. A reply in words is a candidate too: all texts
-    are one, unless `text_key` says what of a text is voted on.
+    custom stream. A candidate is a set of tool calls with their arguments. A reply in words is a candidate too: all texts are
+    one candidate, unless `text_key` says which part of a text is voted on.
 
-    Middleware that stands before this one in the list sees one model call; what stands after it runs once for each sample.
+    Middleware before this one in the list sees one model call. Middleware after it runs once for each sample.
 
         agent = create_agent(model, tools, middleware=[VotingMiddleware(k=3, only=["refund"])])
     """
@@ -82,31 +82,33 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         """Make the middleware.
 
         Args:
-            k: the lead that decides; or tool -> lead, for which `"text"` is a reply in words, and what is not named has a
-                lead of 3; or any stopping rule. Here and below, a structured response goes by the name of its schema.
-            within: so many votes at most; a decision that nobody can win within them is undecided, and `passed`.
-            only: tools whose calls are worth a vote. A reply that calls none of them is taken from a single sample; one that
-                does is the first vote of several.
+            k: the lead that decides, a mapping from tools to leads, or any stopping rule. In a mapping, `"text"` is a reply in
+                words, and tools that are not named have a lead of 3. Here and below, a structured response goes by the name of
+                its schema.
+            within: the most votes. A decision that nobody can win within them is undecided, and `passed`.
+            only: tools whose calls are worth a vote. A reply that calls none of them is taken from a single sample; a reply
+                that calls one is the first of several votes.
             free: tool -> arguments that are not compared, such as the body of a message.
-            normalise: tool -> a function from the arguments, as the tool will see them, to what of them is compared.
-            text_key: from the text of a reply without a tool call to what of it is voted on. Default: all texts are one
-                candidate, and the first of them is the reply.
-            loops: a call that was made so often with the same arguments since a person spoke last is discarded; None is no
+            normalise: tool -> a function from the arguments, as the tool will see them, to the value that is compared.
+            text_key: a function from the text of a reply without a tool call to the value that is voted on. Default: all texts
+                are one candidate, and the first of them is the reply.
+            loops: a call that was made this often with the same arguments, since a person last spoke, is discarded; None is no
                 limit.
-            temperature: of the first sample and of the others, or one for all; as in `create_microstep`.
+            temperature: the temperature of the first sample and of the others, or one number for all; as in
+                `create_microstep`.
             max_tokens: the output cap of each sample; None leaves it to the model.
-            seed: from which each sample gets a seed of its own; None sends none.
+            seed: the number from which each sample's own seed is made; None sends none.
             max_samples: a vote that needs more samples is undecided.
-            stuck_after: and so is one with so many red flags in a row at its end.
-            red_flags: for which raw samples to discard. A tool that does not exist, arguments that do not fit, and a call that
-                cannot be read are discarded besides.
+            stuck_after: a vote that ends with this many red flags in a row is undecided too.
+            red_flags: the red flags, each of which discards raw samples. Samples are also discarded if they call a tool that
+                does not exist, have arguments that do not fit, or cannot be read.
             on_undecided: "raise" `Undecided`; or "interrupt" and ask a person, who is shown the ballot and replies
                 (`Command(resume=...)`) with one of its candidates, with `{"tool_calls": [{"name": ..., "args": {...}}]}`, with
-                `{"structured": {...}}`, or with a text. It takes a checkpointer, as each interrupt.
-            escalate: a stronger model, which votes in a ballot of its own where the agent's model is undecided.
+                `{"structured": {...}}`, or with a text. Like every interrupt, it needs a checkpointer.
+            escalate: a stronger model, which votes in a ballot of its own if the agent's model is undecided.
             calls: how requests are made, as in `create_microstep`: `{"meter": Budget(...)}` counts each sample.
             journal: a file to which each decision is appended before anything acts on it, for `maker-graph report FILE`.
-            name: of the vote in traces, and of the middleware: two in one agent need two names.
+            name: the name of the vote in traces, and of the middleware; two in one agent need two names.
 
         Raises:
             UsageError: a setting is wrong; the text says which.
@@ -135,14 +137,14 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
 
     @property
     def name(self) -> str:
-        """The name of the middleware, which is that of its votes in traces."""
+        """The name of the middleware, which its votes have in traces too."""
         return self._name
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Handler) -> ModelResponse[Any]:
         """Return the response that the samples of a model call agree on.
 
         Raises:
-            Undecided: no answer was ahead by enough.
+            Undecided: no answer was far enough ahead.
         """
         tried: list[Decision] = []
         while True:
@@ -164,18 +166,18 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
         return tried[-1]["status"] == "decided" or self._escalate is None or len(tried) > 1
 
     def _tell_misspelt(self, votes: Votes) -> None:
-        """Tell the log, once, of names in the settings that the agent has no tool for: the tool that was meant has no vote."""
+        """Warn once of names in the settings that are no tool of the agent: the tool that was meant has no vote."""
         unknown, self._misspelt = votes.unknown(self._misspelt), []
         if unknown:
             logging.getLogger("maker_graph").warning(
-                "The settings of the vote name %s, but the agent's first request has no such tool: see that it is spelt right.",
+                "The settings of the vote name %s, but the agent's first request has no such tool: check the spelling.",
                 ", ".join(map(repr, unknown)),
             )
 
     def _vote(
         self, request: ModelRequest[Any], number: int, **handlers: Any
     ) -> tuple[CompiledStateGraph[Any, Any, Any, Any], dict[str, Kept]]:
-        """Return the microstep for one request, and where its responses are kept; vote `number` 1 is the stronger model's."""
+        """Return the microstep for one request, and where its responses are kept; vote `number` 1 is of the stronger model."""
         if number and self._escalate is not None:
             request = request.override(model=self._escalate)
         kept: dict[str, Kept] = {}
@@ -205,10 +207,10 @@ class VotingMiddleware(AgentMiddleware[Any, Any, Any]):
     def _response(
         self, tried: Sequence[Decision], kept: Mapping[str, Kept], request: ModelRequest[Any], handler: Callable[..., Any]
     ) -> ModelResponse[Any]:
-        """Return the response that won, with the tokens of all samples and how it was decided; and tell who watches.
+        """Return the response that won, with the tokens of all samples and how it was decided, and write it to the stream.
 
         Raises:
-            Undecided: nothing won.
+            Undecided: no response won.
         """
         decision: Decision = {**tried[-1], "tried": [*map(vote_of, tried[:-1]), *tried[-1]["tried"]]}
         if self._journal is not None:
@@ -243,7 +245,9 @@ def _chat_model(model: Model) -> BaseChatModel:
     """
     (found,) = resolve_models(model, seed=None)
     if not isinstance(found, BaseChatModel):
-        raise UsageError(f"escalate is a chat model or provider:model, for tools are bound to it, not {type(found).__name__}.")
+        raise UsageError(
+            f"escalate is a chat model or provider:model, because tools are bound to it, not {type(found).__name__}."
+        )
     return found
 
 
@@ -265,7 +269,7 @@ def _rule(k: int | Mapping[str, int] | StoppingRule, within: int | None, only: S
     if not named:
         raise UsageError("only names no tool, so nothing would be voted on: name one, or leave only out.")
     if unknown := [name for name in leads if name not in named]:
-        raise UsageError(f"k has a lead for {unknown[0]}, on which only= does not vote: name it there too.")
+        raise UsageError(f"k has a lead for {unknown[0]}, which only= does not name: name it there too.")
     return AheadByTool({name: leads.get(name, others) for name in named}, 1, within)
 
 
@@ -275,5 +279,5 @@ def _asked(request: ModelRequest[Any]) -> _Vote:
 
 
 def _ballot(decision: Decision) -> dict[str, int]:
-    """Return the last ballot of models; that of a person is empty."""
+    """Return the last ballot of models, because the ballot of a person's decision is empty."""
     return decision["ballot"] or (decision["tried"][-1]["ballot"] if decision["tried"] else {})

@@ -1,7 +1,7 @@
 """The rest of an agent's model call as a chat model, so that a microstep can sample it.
 
-A sample is a whole model call: all middleware further in, and the model. The model is copied with the settings of a vote, as a
-microstep's own: `models/configured.py` says what that changes.
+A sample is a whole model call: all inner middleware, and the model. The model is copied with the settings of a vote, as in any
+microstep; `models/configured.py` says what that changes.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -36,7 +36,7 @@ SEED = "seed"
 
 
 class Kept(NamedTuple):
-    """What a sample holds beside its text: the response, and what middleware further in writes into the agent's state."""
+    """What a sample holds beside its text: the response, and what inner middleware writes into the agent's state."""
 
     response: ModelResponse[Any]
     commands: list[Any]
@@ -47,13 +47,13 @@ class HandlerModel(BaseChatModel):
 
     Attributes:
         request: the agent's request.
-        handler: what comes after the middleware; `ahandler` where that is awaited.
-        kept: the text of each sample -> what else is known of it.
+        handler: what comes after the middleware; `ahandler` is the awaited one.
+        kept: the text of each sample -> what else the sample holds.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    # LangChain writes the repr of a model into each trace: that of a conversation takes longer than all else of a vote.
+    # LangChain writes the repr of a model into each trace, and the repr of a conversation takes longer than the whole vote.
     request: Any = Field(repr=False)
     handler: Any = Field(default=None, repr=False)
     ahandler: Any = Field(default=None, repr=False)
@@ -123,7 +123,7 @@ class HandlerModel(BaseChatModel):
         return request.override(model=model, model_settings={})
 
     def _within(self, manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> RunnableConfig:
-        """Return the config under which the model is called: within this sample's trace, and out of the caller's stream."""
+        """Return the config with which the model is called: in this sample's trace, and not in the caller's stream."""
         around = var_child_runnable_config.get() or RunnableConfig()
         child = None if manager is None else callbacks_within(manager)
         return {**patch_config(around, callbacks=child), "tags": [*(around.get("tags") or ()), "nostream"]}
@@ -135,7 +135,7 @@ class HandlerModel(BaseChatModel):
 
 
 def asked_by(request: ModelRequest[Any]) -> Chain:
-    """Return who is asked by a request: its settings are bound to each model, as if the user had done so.
+    """Return the models that a request asks; its settings are bound to each model, as if the user had done so.
 
     Raises:
         UsageError: the model cannot be sampled honestly.
@@ -149,22 +149,26 @@ def asked_by(request: ModelRequest[Any]) -> Chain:
 
 
 def _settings(setting: Configured, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what goes out with a request: a sample's seed by the name that the model has for it, if it has any."""
+    """Return the settings of a request; a sample's seed has the name that the model has for it, and is left out if none."""
     own = {name: value for name, value in kwargs.items() if name != SEED}
     seed = {} if setting.seed is None or SEED not in kwargs else {setting.seed: kwargs[SEED]}
     return {**setting.kwargs, **own, **seed}
 
 
 def _see_alone(error: GraphBubbleUp) -> NoReturn:
-    """Tell that middleware that stops the agent's graph stands in the wrong place."""
+    """Raise an error, because middleware that stops the agent's graph stands in the wrong place.
+
+    Raises:
+        UsageError: always.
+    """
     raise UsageError(
-        "Middleware that stands after the vote in the list runs once for each sample, so it can neither interrupt to ask a "
-        "person nor leave the graph: put it before the vote."
+        "Middleware after the vote in the list runs once for each sample, so it can neither interrupt to ask a person nor "
+        "leave the graph: put it before the vote."
     ) from error
 
 
 def _refused(error: StructuredOutputError, request: ModelRequest[Any]) -> ChatResult:
-    """Return the sample whose structured response was not taken: it is malformed, and votes for nothing."""
+    """Return the sample whose structured response LangChain refused: it is malformed, and does not vote."""
     said: AIMessage = error.ai_message
     text = sorted_json({"error": visible(str(error))[:300]})
     reply = reply_of(ModelResponse([said]), request).model_copy(update={"content": text})

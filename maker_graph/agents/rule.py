@@ -10,27 +10,27 @@ from maker_graph.core.rules import Decided, Draw, Hung, Verdict
 from maker_graph.errors import UsageError
 
 TEXT = "text"
-"""Stands for a reply without a tool call, where a tool's name stands for a call."""
+"""The name that stands for a reply without a tool call, beside the names of tools."""
 
 STRUCTURED = "structured"
-"""Stands for a structured response whose schema has no name."""
+"""The name that stands for a structured response whose schema has no name."""
 
 
 @dataclass(frozen=True)
 class AheadByTool:
     """First to be ahead of every other candidate by the lead of the tools that it calls; the law is that of `AheadBy`.
 
-    A round draws as many samples as anybody needs at least to win: so no sample is drawn that would not have been drawn one
-    after the other.
+    A round draws the fewest samples with which any candidate can win. So it draws no sample that a vote with one sample after
+    the other would not have drawn.
 
     >>> rule = AheadByTool({"refund": 3}, others=1)
     >>> rule({}), rule({'{"tool_calls":[["refund",{"order":7}]]}': 1}), rule({'{"tool_calls":[["look_up",{}]]}': 1})
     (Draw(samples=1), Draw(samples=2), Decided(candidate='{"tool_calls":[["look_up",{}]]}'))
 
     Attributes:
-        leads: tool -> the lead that decides for a reply that calls it. Of several tools in one reply, the largest counts.
+        leads: tool -> the lead that decides for a reply that calls it. If a reply calls several tools, the largest lead counts.
         others: the lead for all other replies, those without a tool call included.
-        within: so many votes at most; None is no limit.
+        within: the most votes; None is no limit.
 
     Raises:
         UsageError: a lead is no whole number of at least 1, or `within` is less than the largest lead.
@@ -46,7 +46,7 @@ class AheadByTool:
         whole("k", self.others)
         most = max([*self.leads.values(), self.others])
         if self.within is not None and whole("within", self.within) < most:
-            raise UsageError(f"within={self.within} votes nobody can be ahead by {most}: raise within or lower k.")
+            raise UsageError(f"Within {self.within} votes nobody can be ahead by {most}: raise within or lower k.")
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`, whose candidates are those of `answers.py`."""
@@ -73,7 +73,7 @@ class AheadByTool:
 
 
 def tools_of(candidate: str) -> list[str]:
-    """Return the tools that a candidate calls and the schema that it fills in, `TEXT` for a reply in words."""
+    """Return the tools that a candidate calls and the schema that it fills in; `TEXT` for a reply in words."""
     read = json.loads(candidate)
     if not isinstance(read, dict):
         return [TEXT]

@@ -1,4 +1,4 @@
-"""The limits of several calibrations that are made together, one after the other."""
+"""The shared limits of several calibrations that are made one after the other."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from maker_graph.run.account import Limits
 
 
 def left(limits: Limits, accounts: Sequence[Account]) -> Limits:
-    """Return what may be spent in one file, if the others have spent this."""
+    """Return what may still be spent on one file, after what the other files have spent."""
     if not accounts:
         return limits
     gone = together(accounts)

@@ -1,12 +1,12 @@
-"""From labelled rows to what a run samples with: the model is asked those rows at several temperatures, and they choose.
+"""Labelled rows choose how a run samples: the model is asked these rows at several temperatures, and the best rule is taken.
 
-The labelled rows that the task's program leaves (`Items.given`) are asked, with the very prompt, examples, flags and check of
-the run, into a calibration file for each temperature. `plan_labelled` then says which rules keep the target. They are proved
-together, so any of them may be chosen by what the rows show: of those that leave at most half of the wrong answers that a
-majority of 5 leaves, for no more samples, the one that decides most.
+The model is asked the labelled rows that the task's program does not answer (`Items.given`), with the very prompt, examples,
+flags and check of the run. The samples go into a calibration file for each temperature. `plan_labelled` then says which rules
+keep the target. The rules are proved together, so the rows may also choose among the proved ones. A rule must leave at most
+half as many wrong answers as a majority of 5, and take no more samples. Of these rules, the one that decides most is chosen.
 
-Where nothing is proved, the most cautious rule is taken: unanimity of 5, at the temperature with the lowest bound. That rule
-was written down before, so its bound is proved, with 1 - confidence shared by the temperatures.
+If nothing is proved, the most cautious rule is taken: unanimity of 5, at the temperature with the lowest bound. That rule was
+fixed before the samples were seen, so its bound is proved, with 1 - confidence shared by the temperatures.
 """
 
 import asyncio
@@ -50,23 +50,23 @@ from maker_graph.tasks.labelled import OPTION
 from maker_graph.tasks.loading import LoadedTask, described
 
 TEMPERATURES = (0.4, 0.7, 1.0)
-"""At which labelled rows are asked, if no temperature is named: below these, samples are nearly copies."""
+"""The temperatures at which labelled rows are asked, if none is named. Below these, samples are nearly copies."""
 
 SAMPLES = 8
-"""Of each row at each temperature, at least: enough for rules of five votes, with room for red flags."""
+"""The fewest samples of each row at each temperature: enough for rules of five votes, with room for red flags."""
 
 TARGET = 0.95
-"""The share of the decided rows that is to be right, if nothing else is said."""
+"""The share of the decided rows that is to be right, if no other target is given."""
 
 VOTED = "by vote"
-"""How a file says that nobody but a model has decided a row."""
+"""The words in a file which say that only a vote has decided a row."""
 
 MAJORITY = 5
-"""The vote that the chosen rule is held against."""
+"""The votes of the majority that the chosen rule is compared with."""
 
 
 _ELSEWHERE = "give another name to the run (--run, in Python another folder)"
-"""What to do where other samples are in the place of these."""
+"""What to do if other samples are already in this place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ class Sampling:
 
     Attributes:
         model: `provider:model`.
-        temperatures: at which the labelled rows are asked.
-        samples: of each row at each of them.
+        temperatures: the temperatures at which the labelled rows are asked.
+        samples: the samples of each row at each temperature.
         max_tokens: the output cap of a sample; "auto" is what suits the model.
         check: whether answers that break the task's rules are discarded.
         stop: texts at which a reply ends.
         structured: whether the answer's JSON schema is sent along.
-        emit: who writes down each answer, in a call of its own, as `Run.create` takes it.
-        seed: for samples that can be repeated; "auto" is that of the model.
+        emit: the model that writes down each answer in a second call, as `Run.create` takes it.
+        seed: makes the samples repeatable; "auto" is the seed of the model.
     """
 
     model: str
@@ -97,17 +97,17 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not self.temperatures:
-            raise UsageError("Labelled rows are asked at one temperature at least.")
+            raise UsageError("Name at least one temperature at which the labelled rows are asked.")
         if self.samples < SAMPLES:
             raise UsageError(
-                f"Each labelled row needs {SAMPLES} samples at least, for rules of five votes, not {self.samples}."
+                f"Each labelled row needs at least {SAMPLES} samples, for rules of five votes, not {self.samples}."
             )
 
     def prices(self, own: str | None, max_cost: float | None = None) -> tuple[Price | None, Price | None]:
-        """Return what a request of the model costs, and one of whoever writes its answers; None if that is not known.
+        """Return the price of a request to the model, and to the model that writes its answers; None if it is not known.
 
         Raises:
-            UsageError: `own` is no price, or one is needed and not known.
+            UsageError: `own` is no price, or a price is needed and not known.
         """
         said, emit = own_prices(own), emit_of(self.emit)
         price = price_for(self.model, said.get(self.model, said.get("")), max_cost)
@@ -117,12 +117,12 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Chosen(ChosenCascade):
-    """What a run samples with, chosen by labelled rows: the model, the temperature and the rule, as its `cascade`.
+    """How a run samples, chosen by labelled rows: its `cascade` holds the model, the temperature and the rule.
 
     Attributes:
         plan: what the labels say of each rule; None if the program answers all of them, so that no rule could be tried.
         proved: whether the rule is proved to keep the target.
-        statement: what the labels back, in the sentences that may be printed.
+        statement: what the labels prove, in sentences that may be printed.
         account: what the measuring has used up.
     """
 
@@ -138,13 +138,13 @@ NOTE = "labelled"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The labelled rows of a task, as its program leaves them to the vote.
+    """The labelled rows of a task, and which of them its program leaves to the vote.
 
     Attributes:
         task: the task whose items are the labelled rows.
-        voted: the places of those that the program leaves.
+        voted: the places of the rows that the program leaves to the vote.
         truths: the right candidate of each row.
-        program: of the others, how many the program answers otherwise than they are labelled.
+        program: how many rows the program answers, and how many of these answers differ from the label.
     """
 
     task: Items
@@ -157,11 +157,12 @@ def labelled_rows(task: AnyTask) -> Rows:
     """Return the labelled rows of a task.
 
     Raises:
-        UsageError: it is no items task that has some, or an answer cannot be a vote.
+        UsageError: the task is no items task with labelled rows, or an answer cannot be a vote.
     """
     if not isinstance(task, Items) or not task.labelled:
         raise UsageError(
-            "The task has no labelled rows to measure with: it must be an items task that takes the option labelled, as curate."
+            "The task has no labelled rows to measure with: it must be an items task with the option labelled, for example "
+            "curate."
         )
     asked = copy.copy(task)
     asked.items, asked.labelled = [each.item for each in task.labelled], ()
@@ -180,7 +181,7 @@ def _candidate(task: Guarded, answer: JSON) -> str:
 
 
 def requests_of(loaded: LoadedTask, how: Sampling, rows: Rows) -> list[CalibrationRequest]:
-    """Return what is asked for at each temperature: the same rows each time.
+    """Return what is asked at each temperature: the same rows each time.
 
     Raises:
         UsageError: a setting is wrong.
@@ -237,28 +238,28 @@ def choose_by_labels(
 ) -> Chosen:
     """Return the temperature and the rule with which a run should sample, chosen by the labelled rows of a task.
 
-    All samples are kept in `folder`, in a file for each temperature: where it was stopped or killed, the same call goes on, and
-    what is there is not paid for again. Hand what it returns to `Run.create(..., cascade=chosen)`.
+    All samples are kept in `folder`, in one file for each temperature. If it is stopped or killed, make the same call again: it
+    goes on, and pays for no sample twice. Give the result to `Run.create(..., cascade=chosen)`.
 
     Args:
         task: an items task with labelled rows, as `curate(..., labelled=FILE)`.
-        model: `provider:model`, or more about how it is asked.
+        model: `provider:model`, or a `Sampling` that says more about how the model is asked.
         folder: where the samples are kept; it is made if it is not there.
         target: the share of the decided rows that is to be right.
-        max_cost: USD; it stops before more are spent, those of earlier calls included.
-        max_calls: requests, failed ones included.
-        max_minutes: at work.
-        price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
+        max_cost: the most USD, earlier calls included; it stops before it spends more.
+        max_calls: the most requests, failed ones included.
+        max_minutes: the most minutes at work.
+        price: USD per million tokens, "input,output", if not the list price; for several models "model=input,output; ...".
         concurrency: samples in flight at once.
         calls: how requests are made.
-        probe: whether a real model is asked first whether a cache answers.
-        progress: told how many rows were asked, at all temperatures together, and of how many; first of those that were
-            asked before.
-        warn: told what went wrong without stopping.
+        probe: whether a real model is first asked small questions, to see that no cache answers in its place.
+        progress: called with the number of rows asked so far, at all temperatures together, and with the number of all. The
+            first call counts the rows that earlier calls asked.
+        warn: called with a text about what went wrong without stopping it.
 
     Raises:
         UsageError: the task has no labelled rows, a setting is wrong, or the folder cannot be used.
-        MakerError: why it stopped; the same call goes on.
+        MakerError: something stopped it; the text says what. The same call goes on.
     """
     need_plan_extra("choosing by labelled rows")
     _see_no_loop()
@@ -267,8 +268,8 @@ def choose_by_labels(
     goal, rows = PlanGoal(target), labelled_rows(loaded.task)
     if voted := sum(each.by.endswith(VOTED) for each in loaded.task.labelled):  # type: ignore[union-attr]  # it has some
         warn(
-            f"{voted:,} of the labelled rows are marked as decided by a vote. If no person has looked at them, what is said of "
-            "errors holds nothing but votes against votes."
+            f"{voted:,} of the labelled rows are marked as decided by a vote. If no person has looked at them, the shares of "
+            "errors only compare votes with votes."
         )
     requests = requests_of(loaded, how, rows)
     digest = digest_of(requests, goal)
@@ -280,8 +281,8 @@ def choose_by_labels(
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(
-            f"The samples of the labelled rows are kept in the folder {folder}, which cannot be made ({error.strerror}): move "
-            "away what is there, or give access."
+            f"The folder {folder} for the samples of the labelled rows cannot be made ({error.strerror}): move away what is "
+            "there, or give access."
         ) from None
     files = [folder / f"t{in_words(each.temperature or (0, 0))}.jsonl" for each in requests]
     limits = Limits(max_cost, max_calls, max_minutes)
@@ -294,7 +295,7 @@ def _see_no_loop() -> None:
     """See that no event loop is running here.
 
     Raises:
-        UsageError: one is.
+        UsageError: an event loop is running.
     """
     try:
         asyncio.get_running_loop()
@@ -323,7 +324,7 @@ def _asked(
     progress: Callable[[int, int], None],
     warn: Callable[[str], None],
 ) -> Account:
-    """Ask what is missing in the files, one after the other; return what all of them have used up."""
+    """Ask what is missing in the files, one file after the other; return what all of them have used up."""
     name = asking.how.model
     with ExitStack() as stack:
         opened = [stack.enter_context(open_calibration(*each, elsewhere=_ELSEWHERE)) for each in files]
@@ -365,7 +366,7 @@ def chosen_from(
     digest: str,
     account: Account,
 ) -> Chosen:
-    """Return what the samples in files choose."""
+    """Return the choice that follows from the samples in `files`."""
     votes = read_votes(files)
     plan = plan_labelled(votes, goal)
     majorities = [each for each in (majority_of(pool, MAJORITY) for pool in votes.pools.values()) if each.decided]
@@ -393,8 +394,8 @@ def _best(plan: LabelPlan, *, half: float, samples: float) -> Line | None:
 
     Args:
         plan: what the labels say of each rule.
-        half: of the share of wrong decisions that a majority leaves.
-        samples: that a majority takes for each row.
+        half: half the share of wrong decisions that a majority leaves.
+        samples: the samples that a majority takes for each row.
     """
     proved = [line for line in plan.lines if line.proved]
     if not proved:
@@ -412,12 +413,12 @@ def _unanimous(line: Line) -> bool:
 
 
 def _rung(rung: RungFile, how: Sampling, task: Items) -> RungFile:
-    """Return a rung as a run is to sample it: as the labelled rows were."""
+    """Return a rung with which a run samples as the labelled rows were sampled."""
     more: dict[str, Any] = {"variants": bool(task.examples), "stop": list(how.stop), "structured": how.structured}
     if (emit := kept_emit(how.emit)) is not None:
         more["emit"] = emit
     if (rung.k or 0) > 1 and rung.within is None:
-        more["within"] = rung.max_samples  # as it was tried: what is not decided by then is contested, and asked no more
+        more["within"] = rung.max_samples  # as it was tried: an undecided step is then contested, and asked no more
     return RungFile.model_validate({**rung.model_dump(include=rung.model_fields_set), **more})
 
 
@@ -453,21 +454,21 @@ def _of_program(rows: Rows, goal: PlanGoal) -> list[str]:
 
 
 def most_cautious(how: Sampling, task: Items) -> CascadeFile:
-    """Return the rule that is taken where nothing was measured: unanimity of 5."""
+    """Return the rule that is taken if nothing was measured: unanimity of 5."""
     heat = max(how.temperatures, key=lambda each: (each == 0.7, each))
     rung = RungFile(model=how.model, k=MAJORITY, within=MAJORITY, temperature=heat, max_tokens=how.max_tokens)
     return CascadeFile(rungs=[_rung(rung, how, task)])
 
 
 def _unmeasured(loaded: LoadedTask, how: Sampling, rows: Rows, digest: str) -> Chosen:
-    """Return what is chosen where the program answers all labelled rows, so that nobody knows what the vote is worth."""
+    """Return what is chosen if the program answers all labelled rows, so that nothing is known of the vote."""
     statement = " ".join(_of_program(rows, PlanGoal(TARGET))) + " It left none to the vote, so nothing is known of the vote."
     notes = _notes(loaded, statement, digest, Account())
     return Chosen(most_cautious(how, rows.task), notes, plan=None, proved=False, statement=statement, account=Account())
 
 
 def _notes(loaded: LoadedTask, statement: str, digest: str, account: Account) -> dict[str, str]:
-    """Return what a run keeps: which labelled rows served for what, what was asked for, and what that has used up."""
+    """Return the notes of a run: what each labelled row was used for, what was asked for, and what that has used up."""
     spent = account.spent.plus(Spent(cost=account.unsettled.cost, calls=account.unsettled.calls))
     used = {"cost": spent.cost, "calls": spent.calls, "seconds": spent.seconds}
     task: Any = loaded.task

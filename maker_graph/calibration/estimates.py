@@ -1,7 +1,7 @@
 """What is known of a model on a task: the numbers that a plan is made from.
 
-They come from a calibration, from a profile if the model is simulated, or from the user. A calibration gives intervals: it is
-planned with the lower end of p's unless told otherwise.
+They come from a calibration, from a profile if the model is simulated, or from the user. A calibration gives intervals. A plan
+uses the lower end of the interval of p, unless told otherwise.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class ModelEstimates:
     """What is known of a model on a task.
 
     Attributes:
-        p: probability that a valid sample is right, with which it is planned.
+        p: the probability that a valid sample is right, as plans use it.
         p_interval: the interval of p, if it was measured.
         valid: share of the samples without a red flag.
         rho: correlation of the errors of two samples of one step, and its interval; None if not known.
@@ -27,7 +27,7 @@ class ModelEstimates:
         price: USD per million tokens of input and output; None if not known.
         latency: seconds that a reply takes; None if not known.
         lost: share of the replies that never come, for a reason that may depend on what they say; see `make_plans`.
-        remarks: what whoever reads the plan should know of these numbers.
+        remarks: what a reader of the plan should know about these numbers.
     """
 
     p: float
@@ -47,14 +47,14 @@ def estimates_of(result: Result, *, point: bool = False) -> ModelEstimates:
     remarks = []
     if not point:
         remarks.append(
-            f"p is the lower end of its interval, {result.p.low:.6g}; measured was {result.p.value:.6g} (--point takes that)."
+            f"p is the lower end of its interval, {result.p.low:.6g}. The measured value is {result.p.value:.6g} (--point)."
         )
     if not result.truth:
-        remarks.append("Without known truth: an error that all samples of a step share was not seen, and p may be lower.")
+        remarks.append("The truth is not known. An error that all samples of a step share was not seen, so p may be lower.")
     if result.verifier is not None:
         remarks.append(_of_verifier(result.verifier))
     return ModelEstimates(
-        p=max(result.p.value if point else result.p.low, 1e-9),  # that of a model that was never right
+        p=max(result.p.value if point else result.p.low, 1e-9),  # p is 0 for a model that was never right
         p_interval=(result.p.low, result.p.high),
         valid=result.valid.value,
         rho=result.rho,
@@ -68,7 +68,7 @@ def estimates_of(result: Result, *, point: bool = False) -> ModelEstimates:
 
 
 def _of_verifier(shares: VerifierShares) -> str:
-    """Return what a plan says of a verifier: it counts votes only, which is never too hopeful while proofs are right."""
+    """Return what a plan says of a verifier: it counts votes only, which is not too hopeful if all proofs are right."""
     if shares.wrong:
         return (
             f"The task's verifier proved a wrong answer on {shares.wrong:,} of the steps, so nothing here holds: mend "
@@ -82,7 +82,7 @@ def _of_verifier(shares: VerifierShares) -> str:
 
 
 def estimates_of_profile(profile: "Profile", input_tokens: int) -> ModelEstimates:
-    """Return what is known of a simulated model: all of it. `input_tokens` are those of a prompt."""
+    """Return the numbers of a simulated model, which are all known; `input_tokens` are those of a prompt."""
     rho = profile.rho
     return ModelEstimates(
         p=max(1 - profile.error, 1e-9),  # as in `estimates_of`

@@ -1,12 +1,12 @@
-"""The file of a calibration: written line by line, read, and gone on with where it was interrupted.
+"""The file of a calibration: how it is written line by line, read, and continued after an interruption.
 
-It is JSON lines: what was asked for; a line for each step, on disk before the next is written; at the end the result of each
-model. What a line says was paid for once: the same call goes on where it was interrupted. Only the result needs numpy and
-scipy; a file is read without them.
+It is JSON lines. The first line is what was asked for. Each step then has a line, which is on disk before the next is written.
+At the end stands the result of each model. If a calibration is interrupted, the same call goes on and pays for no step twice.
+Only the result needs numpy and scipy; a file is read without them.
 
-Between them stands the account (`AccountLine`): what was spent, and what may be spent by calls that are under way, written
-before they are made. So no second call begins its limits anew, whatever became of the first. One process at a time owns the
-file: it holds a lock on it, which ends with the process.
+Between the steps stands the account (`AccountLine`): what was spent, and what calls that are under way may spend, written
+before they are made. So the limits hold for all calls on a file together, even if one of them was killed. One process at a time
+owns the file: it holds a lock on it, which ends with the process.
 """
 
 import fcntl
@@ -47,7 +47,7 @@ def read_calibration(path: Path) -> tuple[CalibrationRequest, list[Result]]:
 
 
 def read_samples(path: Path) -> tuple[CalibrationRequest, list[StepSamples]]:
-    """Return what a calibration was asked for, and the samples of its steps, in the order of the file; it need not be finished.
+    """Return what a calibration was asked for, and the samples of its steps, in the order of the file, finished or not.
 
     Raises:
         UsageError: the file cannot be read, or is no calibration.
@@ -61,7 +61,7 @@ def read_samples(path: Path) -> tuple[CalibrationRequest, list[StepSamples]]:
 
 @dataclass(slots=True)
 class _Lines:
-    """What stands in a file."""
+    """The content of a file."""
 
     request: CalibrationRequest
     steps: dict[tuple[str, int], StepSamples] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _Lines:
 
     @classmethod
     def of(cls, content: bytes, path: Path) -> "_Lines":
-        """Return what `content` says, which stands in the file `path`.
+        """Return the lines in `content`, which was read from `path`.
 
         Raises:
             UsageError: it is no calibration, or a newer maker_graph wrote it.
@@ -100,7 +100,7 @@ class _Lines:
             self.steps[step.model, step.step] = step
 
     def kept_account(self) -> Account:
-        """Return the account; of a file that has none, what its steps took."""
+        """Return the account; if the file has none, the sum of what its steps took."""
         if self.account is not None:
             return self.account
         steps = self.steps.values()
@@ -166,8 +166,8 @@ class Calibration:
             if os.path.samestat(there, os.fstat(self._file)) and there.st_size == self._end:
                 return
         raise DamagedRun(
-            f"{self._path} was deleted, moved, replaced or written to while the calibration was at work: it stops before its "
-            "next call. Put the file back and call it again."
+            f"{self._path} was deleted, moved, replaced or written to while the calibration was at work, which stops before "
+            "its next call. Put the file back and calibrate again."
         )
 
     def provide(self, _: Spent, wished: Reserved, _least: Reserved, /) -> Reserved:
@@ -175,7 +175,7 @@ class Calibration:
         return wished
 
     def spend(self, spent: Spent, reserved: Reserved, _: Notes = NO_NOTES, /) -> None:
-        """Add what was spent; on return it and what may be under way are on disk."""
+        """Add what was spent; when it returns, this and what may be under way are on disk."""
         self._keep(self._account._replace(spent=self._account.spent.plus(spent), reserved=reserved))
 
     def add(self, step: StepSamples, spent: Spent = NOTHING, reserved: Reserved = NONE) -> None:
@@ -184,7 +184,7 @@ class Calibration:
         self._lines.steps[step.model, step.step] = step
 
     def conclude(self, model: str, price: tuple[float, float] | None) -> Result:
-        """Measure a model, all of whose steps are there, and keep the result."""
+        """Measure a model whose steps are all in the file, and keep the result."""
         if model not in self.results:
             steps = [step for (name, _), step in sorted(self.steps.items()) if name == model]
             result = measured_result(self.request, model, steps, price)
@@ -198,7 +198,7 @@ class Calibration:
         return max(1, round(sum(step.input for step in steps) / max(1, sum(len(step.sequence) for step in steps))))
 
     def mean_price(self, model: str) -> tuple[float, float]:
-        """Return what a million tokens of `model` and of whoever wrote its answers cost on average, as input and as output."""
+        """Return the mean cost of a million tokens of `model` and of the model that wrote its answers, as input and output."""
         steps = [step for (name, _), step in self.steps.items() if name == model]
         each = 1e6 * sum(step.cost for step in steps) / max(1, sum(step.input + sum(step.lengths) for step in steps))
         return each, each
@@ -208,7 +208,7 @@ class Calibration:
         return [step for step in drawn_steps(self.request) if (model, step) not in self.steps]
 
     def _keep(self, account: Account, *lines: BaseModel) -> None:
-        self._write(AccountLine.of(account), *lines)  # first: of lines that are cut off, what was spent must not be one
+        self._write(AccountLine.of(account), *lines)  # the account first, so that a write that is cut off does not lose it
         self._account = account
 
     def _write(self, *lines: BaseModel) -> None:
@@ -232,7 +232,7 @@ class Calibration:
 def open_calibration(
     path: Path, request: CalibrationRequest, *, elsewhere: str = "give another --out"
 ) -> Iterator[Calibration]:
-    """Open the file of a calibration, or begin it. One that is finished can be opened where it can only be read.
+    """Open the file of a calibration, or begin it. A finished one can be opened even if it can only be read.
 
     Raises:
         UsageError: the file is there and holds something else, is no regular file, or another process is at work on it.
@@ -247,7 +247,7 @@ def open_calibration(
             raise UsageError(f"Another process calibrates into {path}: wait for it, or {elsewhere}.") from None
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
-        new = not content or (b"\n" not in content and content.startswith(b'{"calibration":'))  # or killed in its first moment
+        new = not content or (b"\n" not in content and content.startswith(b'{"calibration":'))  # killed in its first moment
         lines = _Lines(request) if new else _Lines.of(content, path)
         before = lines.request.model_copy(update={"calibration": request.calibration})
         if before != request:

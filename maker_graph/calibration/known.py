@@ -1,4 +1,4 @@
-"""What is known of a model before a run: its calibration, or all of it if it is simulated; and the k that this asks for."""
+"""What is known of a model before a run, from a calibration or from a simulated model's profile, and the k that follows."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -28,11 +28,11 @@ def estimates_for(
         model: its name.
         voting: how the run samples, with what suits the model filled in.
         calibration: the file that `maker-graph calibrate` wrote, if there is one.
-        warn: told if the file is of other options of the task.
-        part: which part of the task, if it has several.
+        warn: called with a text if the file was made with other options of the task.
+        part: the part of the task, if it has several.
 
     Raises:
-        UsageError: the calibration cannot be read, or is of another task, other models or other settings.
+        UsageError: the calibration cannot be read, or was made for another task, other models or other settings.
     """
     if calibration is not None:
         return _calibrated(loaded, model, voting, calibration, warn, part)
@@ -54,10 +54,10 @@ def estimates_for(
 def k_for(loaded: LoadedTask, estimates: ModelEstimates | None, target: float, total: int | None = None) -> int:
     """Return the least k that reaches `target`, the chance that no step is wrong; `K` if too little is known to tell.
 
-    `total` is the number of steps that are voted on, if not all of the task are.
+    `total` is the number of steps that are voted on, if not all steps of the task are.
 
     Raises:
-        UsageError: no k does.
+        UsageError: no k reaches the target.
     """
     total = total or total_of(loaded.task)
     if estimates is None or not total:
@@ -78,11 +78,14 @@ def _calibrated(  # noqa: PLR0917  as `estimates_for`
         raise UsageError(f"{calibration} knows {', '.join(request.models)}, but not {model}: calibrate that first.")
     if (had := _sampling_of(request, model)) != (has := _sampling(voting)):
         raise UsageError(
-            f"{calibration} was made with {had}, and this run samples with {has}. The model may err more or less often so. "
-            "Calibrate with what the run has, or run with what the calibration had."
+            f"{calibration} was made with {had}, and this run samples with {has}, so the model may err more or less often. "
+            "Calibrate with the settings of the run, or run with the settings of the calibration."
         )
     if request.options != loaded.options:
-        warn(f"{calibration} is of {request.options}, this run of {loaded.options}: the model may err more or less often here.")
+        warn(
+            f"{calibration} was made with {request.options}, and this run has {loaded.options}: the model may err more or less "
+            "often here."
+        )
     elif request.inputs != loaded.inputs:
         warn(f"{calibration} was made when {loaded.name} had other inputs: the model may err more or less often here.")
     return estimates_of(found)

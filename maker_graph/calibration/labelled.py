@@ -2,8 +2,8 @@
 
 The cascades are written down before the labels are seen: in a file, or as `default_cascades`. Each is tried on the labelled
 rows (`trials.py`). Then either they are tested in their order on all rows, or one is chosen on some rows and proved on the
-others (`choose_share`); `statistics/labelled.py` says why both are honest. Among those that are proved, the one is chosen that
-decides most.
+others (`choose_share`); `statistics/labelled.py` says why both are honest. Of the proved cascades, the one that decides most is
+chosen.
 """
 
 import hashlib
@@ -49,10 +49,10 @@ IN_ORDER: tuple[tuple[int, int | None], ...] = (
     (3, None),
     (1, None),
 )
-"""k and within of the default cascades, from the most cautious on: by the formulas, and by the votes in docs/planning.md."""
+"""k and within of the default cascades, the most cautious first, by the formulas and by the votes in docs/planning.md."""
 
 SECOND_START = (4, 6)
-"""Where tests begin a second time, with half of 1 - confidence: the rules before it decide too little where labels are few."""
+"""The rule at which tests begin again, with half of 1 - confidence: with few labels, the rules before it decide too little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,10 @@ class PlanGoal:
     """What is wanted of a cascade.
 
     Attributes:
-        target: the share of its decisions that is right, at least.
-        max_review: the share of the rows that it leaves to somebody else, at most; it is held against what was seen.
-        confidence: with which the target is proved.
-        anytime: whether labels are added and it is planned again, so that the proof must stand that.
+        target: the least share of its decisions that is right.
+        max_review: the largest share of the rows that it may leave to somebody else. It is compared with the rows as they are.
+        confidence: the confidence with which the target is proved.
+        anytime: whether the plan may be made again after labels are added; the proof then allows for that.
 
     Raises:
         UsageError: a number is out of range.
@@ -93,11 +93,11 @@ class Line:
     """What labels say of one cascade.
 
     Attributes:
-        trial: it, on all rows.
-        tally: what it made of the rows that it is held against.
-        bound: on the share of wrong decisions, of this cascade alone.
-        proved: whether it keeps the target, whatever the choice.
-        needed: labelled rows with which it would, if they went on as they are; None if no number would do.
+        trial: the cascade, tried on all rows.
+        tally: how it ended on the rows that test it.
+        bound: the bound on its share of wrong decisions, for this cascade alone.
+        proved: whether it is proved to keep the target, whichever cascade is chosen.
+        needed: the labelled rows that would prove it, if further rows are like these; None if no number would be enough.
     """
 
     trial: Trial
@@ -114,16 +114,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LabelPlan:
-    """What a plan from labelled rows comes to.
+    """The result of a plan from labelled rows.
 
     Attributes:
         goal: what was wanted.
         lines: what labels say of each cascade, in the order in which they are tested.
-        chosen: the line of the one that is chosen; None if none is.
-        at_most: the share of wrong decisions that is proved of it; None if none is chosen.
-        chosen_apart: the rows on which it was chosen, if they are others than those on which it was proved; else 0.
+        chosen: the line of the chosen cascade; None if none is chosen.
+        at_most: the bound that is proved on its share of wrong decisions; None if none is chosen.
+        chosen_apart: the number of rows on which it was chosen, if it was proved on other rows; else 0.
         reason: why none is chosen; empty if one is.
-        notes: what whoever reads the plan should know.
+        notes: what a reader of the plan should know.
     """
 
     goal: PlanGoal
@@ -146,11 +146,11 @@ def plan_labelled(
     """Return which of `cascades` keeps the goal, proved by the labelled rows.
 
     Args:
-        votes: what `read_votes` gave.
+        votes: the labelled rows, as `read_votes` returns them.
         goal: what is wanted.
-        cascades: in the order in which they are tested, the most cautious first; None is `default_cascades`.
-        choose_share: the share of the rows on which one is chosen, drawn by `seed`; the others prove it. 0 tests all on all.
-        seed: of that draw.
+        cascades: the cascades in the order in which they are tested, the most cautious first; None is `default_cascades`.
+        choose_share: the share of the rows on which one is chosen; the other rows prove it. 0 tests all cascades on all rows.
+        seed: the seed with which these rows are drawn.
 
     Raises:
         UsageError: a number is out of range, or the files lack the samples of a cascade.
@@ -169,9 +169,9 @@ def plan_labelled(
 
 
 def default_cascades(votes: LabelledVotes) -> list[list[CascadeFile]]:
-    """Return, for each pool, the cascades of one rung that are tried if nothing else is said, the most cautious first.
+    """Return, for each pool, the cascades of one rung that are tried by default, the most cautious first.
 
-    None may take more than two thirds of the samples of a row, so that red flags find room.
+    None may take more than two thirds of the samples of a row, so that there is room for red flags.
     """
     several = len(votes.pools) > 1
     return [
@@ -180,7 +180,7 @@ def default_cascades(votes: LabelledVotes) -> list[list[CascadeFile]]:
 
 
 def fitting(samples: int) -> list[tuple[int, int | None]]:
-    """Return which of `IN_ORDER` are tried if rows have so many samples.
+    """Return which of `IN_ORDER` are tried if each row has this number of samples.
 
     >>> fitting(4)
     [(3, 3), (2, 2), (3, None), (1, None)]
@@ -193,10 +193,10 @@ class Chain(NamedTuple):
     """What labels prove of a chain of right-path steps.
 
     Attributes:
-        steps: how many there are.
-        at_most: the chance of a wrong decision in the chain, at most; None if no cascade is chosen.
-        reaches: whether that keeps the target.
-        labels: the decided labels, all of them right, that would prove the target without any assumption.
+        steps: the number of steps.
+        at_most: the bound on the chance of a wrong decision in the chain; None if no cascade is chosen.
+        reaches: whether this bound keeps the target.
+        labels: the number of decided labels, all of them right, that would prove the target without any assumption.
     """
 
     steps: int
@@ -229,7 +229,7 @@ def _default(pool: Pool, k: int, within: int | None, *, several: bool) -> Cascad
 
 
 def _shares(sequence: Sequence[Trial], *, default: bool, of: int) -> list[float]:
-    """Return where tests begin, and the share of 1 - confidence that each place has."""
+    """Return the share of 1 - confidence at each place; tests begin at the places whose share is not 0."""
     shares = [0.0] * len(sequence)
     shares[0] = 1 / of
     second = _second_start([trial.cascade for trial in sequence]) if default else 0
@@ -254,7 +254,7 @@ def _bound(goal: PlanGoal, counts: Counts) -> float:
 
 
 def _needed(goal: PlanGoal, tally: Tally) -> int | None:
-    """Return the labelled rows that would prove the target, if of so many rows so many were decided, and so many wrong."""
+    """Return the labelled rows that would prove the target, if the shares of decided and wrong rows stay as they are."""
     if not tally.counts.decided:
         return None
     decided = labels_at(tally.counts, goal.limit, confidence=goal.confidence, anytime=goal.anytime)
@@ -272,11 +272,11 @@ def chosen_on_all(
     """Return the plan in which all cascades are tested on the same rows, each sequence in its order.
 
     Args:
-        sequences: they share 1 - confidence evenly.
+        sequences: the cascades, in sequences that share 1 - confidence evenly.
         goal: what is wanted.
-        default: whether they are those of `default_cascades`, which are tested from two places on.
-        notes: what is to be told.
-        among: the places of the rows that are drawn, as often as each is; None is each row once.
+        default: whether they are those of `default_cascades`, whose tests begin at two places.
+        notes: remarks for the reader of the plan.
+        among: the places of the drawn rows, each as often as it is drawn; None is each row once.
     """
     lines: list[Line] = []
     for sequence in sequences:
@@ -302,10 +302,10 @@ def chosen_apart(
     """Return the plan in which one cascade is chosen on some rows, and proved on the others.
 
     Args:
-        trials: of the cascades.
-        halves: of each trial, the places of the rows to choose on, and of those to prove on.
+        trials: the trials of the cascades.
+        halves: for each trial, the places of the rows to choose on, and of those to prove on.
         goal: what is wanted.
-        notes: what is to be told.
+        notes: remarks for the reader of the plan.
 
     Raises:
         UsageError: there is no row to choose on, or none to prove on.
@@ -326,7 +326,7 @@ def chosen_apart(
 
 
 def _promise(goal: PlanGoal, seen: Tally, others: int) -> tuple[bool, float, float]:
-    """Return how promising a cascade is that made `seen` of some rows: whether the others may prove it, and what it decides."""
+    """Return how promising a cascade is that ended as `seen` on some rows: whether the others may prove it, what it decides."""
     scale = others / seen.rows
     wrong, decided = math.ceil(seen.counts.wrong * scale), round(seen.counts.decided * scale)
     bound = _bound(goal, Counts(min(wrong, decided), decided))
@@ -347,7 +347,7 @@ def _why_none(goal: PlanGoal, lines: Sequence[Line], proved: Sequence[Line]) -> 
         least = min(proved, key=lambda line: line.tally.review)
         return (
             f"The target {goal.target:g} is proved of {len(proved)}, but all of them leave more than {goal.max_review:.0%} of "
-            f"the rows for review: {least.name} leaves {least.tally.review:.0%}."
+            f"the rows for review. The least is {least.name}, which leaves {least.tally.review:.0%}."
         )
     nearest = min(lines, key=lambda line: (line.needed is None, line.needed or 0, line.bound))
     return f"No cascade is proved to reach the target {goal.target:g}. " + "".join(_how_far(nearest))
@@ -357,12 +357,15 @@ def _how_far(line: Line) -> Iterator[str]:
     """Yield how far the nearest cascade gets, and what would help."""
     tally = line.tally
     if not tally.decided:
-        yield f"No rows are decided by any that were tried, so nothing can be said ({tally.rows:,} rows)."
+        yield f"No cascade that was tried decides a row, so nothing can be said ({tally.rows:,} rows)."
         return
     yield f"The nearest is {line.name}: {tally.wrong:,} of {tally.decided:,} decided are wrong; its bound is {line.bound:.3g}. "
     if line.needed is None:
         yield "So many are wrong that more labels would not help: a better model, check or question would."
     elif line.needed <= tally.rows:
-        yield "It would be enough alone. Among several it is not: they share the doubt, and are tested in their order."
+        yield (
+            "This would be enough if it were tried alone. It is not enough among several, because they share the doubt and "
+            "are tested in their order."
+        )
     else:
         yield f"If the rows go on like this, about {line.needed:,} labelled ones would prove it."

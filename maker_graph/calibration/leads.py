@@ -1,4 +1,4 @@
-"""How a new run votes: with which models and leads, as was said, as a part has of its own, or as a plan asks for.
+"""The models and the leads of a new run: as the caller said, as a part of the task says, or as a plan computes.
 
 The parts of a task share the risk evenly: each is planned for the n-th root of the target, n being the number of voted parts.
 """
@@ -24,16 +24,16 @@ from maker_graph.tasks.loading import LoadedTask
 Lead: TypeAlias = int | Literal["auto"]
 
 MOST_COUNTED = 200_000
-"""Steps of a task at most whose parts are counted for a plan."""
+"""The most steps of a task whose parts are counted for a plan."""
 
 
 class Said(NamedTuple):
-    """What was said of the models and the leads of a run; each for all parts of the task, or by the name of a voted part.
+    """The models and the leads that the caller named; each for all parts of the task, or by the name of a voted part.
 
     Attributes:
         model: `provider:model`.
-        k: the lead; "auto" plans where enough is known, and is the part's own lead or 3 else.
-        calibration: what `maker-graph calibrate` wrote.
+        k: the lead; "auto" plans it if enough is known. Otherwise it is the part's own lead, or 3.
+        calibration: the file that `maker-graph calibrate` wrote.
     """
 
     model: str | Mapping[str, str]
@@ -45,9 +45,9 @@ class Votes(NamedTuple):
     """How a run votes.
 
     Attributes:
-        model: of the run.
-        voting: of the run, with what suits its model filled in.
-        parts: of a task of several parts, what is set for each voted one.
+        model: the model of the run.
+        voting: the `Voting` of the run, with what suits its model filled in.
+        parts: the settings of each voted part, if the task has several parts.
         estimates: what is known of the model, if all steps are alike; None if nothing is.
     """
 
@@ -60,17 +60,18 @@ class Votes(NamedTuple):
 def planned_votes(
     loaded: LoadedTask, said: Said, asked: Voting, target: float, warn: Callable[[str], None] = lambda _: None
 ) -> Votes:
-    """Return how a run votes for which this was `said`; `asked` is how it samples, with "auto" for what is left to the model.
+    """Return how a run votes.
 
     Args:
         loaded: the task.
-        said: what was said.
-        asked: its `k` is of no matter. A seed that is None is that of the model.
+        said: the models and the leads that the caller named.
+        asked: how the run samples, with "auto" for what is left to the model. Its `k` is not used, and a seed of None is the
+            seed of the model.
         target: the chance that no step is wrong.
-        warn: told what is worth knowing about a calibration.
+        warn: called with a text about a calibration that does not quite fit.
 
     Raises:
-        UsageError: something is said of no voted part, a calibration is of another one, or no k reaches the target.
+        UsageError: a setting names no voted part, a calibration is of another part, or no k reaches the target.
     """
     see_task(loaded.task)
     inside = guarded(loaded.task)
@@ -81,12 +82,12 @@ def planned_votes(
     if not voted and len(inside.parts) == 1:
         return _of_one_part(loaded, said, asked, target, warn)
     if said.calibration is not None and not isinstance(said.calibration, Mapping):
-        raise UsageError(f"The task has several parts: say of which one {said.calibration} is (NAME=FILE, or a mapping).")
+        raise UsageError(f"The task has several parts: say to which {said.calibration} belongs (NAME=FILE, or a mapping).")
     if isinstance(said.model, Mapping) and (missing := [name for name in voted if name not in said.model]):
         raise UsageError(f"model has none for the part {missing[0]!r}: name one for each of {', '.join(voted)}.")
     models = said.model if isinstance(said.model, Mapping) else dict.fromkeys(voted, said.model)
     if odd := [name for name, model in models.items() if not isinstance(model, str)]:
-        raise UsageError(f"The model of {odd[0]!r} is named by a text, provider:model, not {models[odd[0]]!r:.80}.")
+        raise UsageError(f"The model of {odd[0]!r} must be a text, provider:model, not {models[odd[0]]!r:.80}.")
     first = next(iter(models.values()), "") if isinstance(said.model, Mapping) else said.model
     parts = {}
     for name, part in voted.items():

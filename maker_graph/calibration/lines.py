@@ -1,4 +1,4 @@
-"""The lines of a calibration's file: what was asked for, its account, a model's samples of a step, what was measured of it."""
+"""The lines of a calibration's file: what was asked for, its account, a model's samples of a step, and a model's result."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,31 +21,31 @@ FORM: Literal[2] = 2
 
 
 class CalibrationRequest(BaseModel):
-    """What a calibration was asked for: the first line of its file, in which nothing can change.
+    """What a calibration was asked for: the first line of its file, which never changes.
 
     Attributes:
         calibration: the form of the file.
-        task: as in a run.
+        task: the name of the task, as in a run.
         options: what the task is made with.
         inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
-        total: the steps of the task; with `part`, those of the part; without those that the program answers.
+        total: the steps of the task, or of its `part`, without those that the program answers.
         models: each `provider:model`, in the order in which they are calibrated.
         max_tokens: the output cap of each model's samples; `caps` in the file.
         steps: how many steps are asked.
-        samples: of each step, by each model.
-        temperature: of the first sample and of the others; None leaves it to the model.
+        samples: the samples of each step by each model.
+        temperature: the temperature of the first sample and of the others; None leaves it to the model.
         check: whether answers that break the task's rules are flagged.
         truth: whether samples are held against the right answers, or only against each other.
-        seed: of the choice of steps, and of a simulated model.
+        seed: the seed for the choice of steps, and for a simulated model.
         part: the part of the task that is asked; empty if it has only one.
         among: the steps that models vote on, counted from 0, if they are not all of the task.
-        labels: step, counted from 0 -> the candidate that a label says is right; None if nobody could say. Empty if the task
-            knows its right answers, or nobody does.
+        labels: step, counted from 0 -> the candidate that a label says is right; None if nobody could say. It is empty if
+            there are no labels.
         use: what the labels are for, see `run/labels.py`; empty without labels.
         variants: whether each sample is asked one of the task's equivalent questions.
         stop: texts at which a reply ends.
         structured: whether the answer's JSON schema is sent along.
-        emit: how each answer is written down by a second call, as `Emit` says it; None if none is made.
+        emit: how a second call writes down each answer, with the keys of `Emit`; None if there is no second call.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,19 +74,19 @@ class CalibrationRequest(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return what is kept: without what came later, where nothing is said by it, so that earlier versions read it."""
+        """Return what is written: newer fields are left out if they are not used, so that earlier versions can read it."""
         kept: dict[str, Any] = dump(self)
         later = {"labels": ("labels", "use"), **{name: (name,) for name in ("variants", "stop", "structured", "emit")}}
         return _without(kept, [each for name, names in later.items() if not getattr(self, name) for each in names])
 
     def knows(self, step: int) -> bool:
-        """Say whether the right answer of a step, counted from 0, is known: not if whoever labelled it was unsure."""
+        """Say whether the right answer of a step, counted from 0, is known; it is not if the label says that nobody is sure."""
         return self.truth and (not self.labels or self.labels.get(step) is not None)
 
     @model_validator(mode="before")
     @classmethod
     def _as_now(cls, found: Any) -> Any:
-        """Return what stands in a file of before, when records had the digest of its file among its options."""
+        """Return the content of an older file, in which `records` had its digest among its options, in the present form."""
         if not isinstance(found, dict) or "inputs" in found or "digest" not in found.get("options", {}):
             return found
         options = dict(found["options"])
@@ -94,13 +94,13 @@ class CalibrationRequest(BaseModel):
 
 
 class AccountLine(BaseModel):
-    """What a calibration has spent so far, in all its calls; the last such line of a file holds.
+    """What a calibration has spent so far, in all its calls; the last such line of a file counts.
 
     Attributes:
         account: the form of the line.
-        spent: what was used up, by the names of `Spent`.
+        spent: what was used up, with the names of `Spent`.
         reserved: USD and requests of calls that may be under way.
-        unsettled: what was reserved by processes that were killed: it may have been billed, nobody can tell.
+        unsettled: USD and requests that killed processes had reserved; nobody can tell whether they were billed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -126,20 +126,20 @@ class StepSamples(BaseModel):
     """One model's samples of one step: a line of the file.
 
     Attributes:
-        model: who was asked.
-        step: which step, counted from 0.
-        sequence: of each sample the place of its candidate, or its red flag.
+        model: the model that was asked.
+        step: the number of the step, counted from 0.
+        sequence: for each sample the place of its candidate, or its red flag.
         right: the place of the right candidate; None if nobody voted for it, or the truth is not known.
-        candidates: what was voted for, left empty if all of it was right.
-        input: tokens of all samples.
-        cached: those of them that the provider had in its cache.
+        candidates: the candidates with votes; left empty if all votes were right.
+        input: input tokens of all samples.
+        cached: the input tokens that the provider had in its cache.
         lengths: output tokens of each sample.
         seconds: how long each reply took.
         cost: USD of all samples.
         lost: replies that never came, for a reason that may depend on what they said.
         variants: which variant of the question each sample was asked; empty if there is only one question.
-        standings: what a verifier says of each sample, empty of a flagged one: "proved", "valid" or "unknown". There is no such
-            field without a verifier.
+        standings: what a verifier says of each sample: "proved", "valid" or "unknown", and empty for a flagged sample. There
+            is no such field without a verifier.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -160,7 +160,7 @@ class StepSamples(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return what is kept: without what came later, where nothing is said by it."""
+        """Return what is written: newer fields are left out if they are not used."""
         return _without(dump(self), [] if self.standings else ["standings"])
 
     def proves_wrongly(self) -> bool:
@@ -178,8 +178,8 @@ class VerifierShares(BaseModel):
     Attributes:
         proved: share of the samples whose answer it proved.
         valid: share of the samples that keep its conditions, without a proof.
-        unknown: share of the samples of which it could not tell.
-        first: share of the steps whose first sample it proved: one sample decides these.
+        unknown: share of the samples on which it could not decide.
+        first: share of the steps whose first sample it proved; one sample decides these steps.
         steps: share of the steps on which it proved a sample.
         wrong: steps on which it proved an answer that is not the right one; 0 if the truth is not known.
     """
@@ -225,9 +225,9 @@ class HardStep(BaseModel):
 
     Attributes:
         step: which, counted from 0.
-        wrong: samples; without the truth, those that do not agree with the most frequent answer.
+        wrong: wrong samples; without the truth, those that do not agree with the most frequent answer.
         valid: samples without a red flag.
-        answers: what the wrong ones say -> samples.
+        answers: wrong answer -> samples.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -244,17 +244,17 @@ class Result(BaseModel):
     Attributes:
         model: `provider:model`.
         truth: whether samples were held against right answers; else only against each other.
-        steps: that were asked.
-        samples: that were drawn.
+        steps: the steps that were asked.
+        samples: the samples that were drawn.
         valid: share of the samples without a red flag.
         flags: red flag -> share of the samples.
         p: probability that a valid sample is right.
         error: 1 - p.
         rho: correlation of the errors of two samples of one step; None if it cannot be told.
         rival: the largest share of the wrong samples that may give the most frequent wrong answer; 1 is the worst case.
-        both_wrong: pairs of wrong samples of one step, and how many of them agree; `rival` is from these.
-        input: mean tokens of a sample.
-        output: mean tokens of a sample.
+        both_wrong: pairs of wrong samples of one step, and how many of them agree; `rival` is computed from these.
+        input: mean input tokens of a sample.
+        output: mean output tokens of a sample.
         seconds: median and 95th percentile of how long a reply took.
         price: USD per million tokens of input and output; None if not known.
         cost_usd: what the samples cost; None if no price is known.
@@ -290,7 +290,7 @@ class Result(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return what is kept: without what came later, where nothing is said by it."""
+        """Return what is written: newer fields are left out if they are not used."""
         return _without(dump(self), [] if self.verifier else ["verifier"])
 
 

@@ -1,9 +1,9 @@
 """Calibration: how often a model is wrong on the steps of a task, how its errors are correlated, and what a sample costs.
 
 Steps of the task are drawn at random, and each is asked several times, with the very prompt, red flags, output cap and
-temperatures of a run: the first sample at its own temperature, as there. At least two samples a step: what the second says of
-the first is the correlation that plans rest on. Where the task knows the right answers (`truth`), samples are held against
-them; without, only against each other, and an error that all samples share cannot be seen.
+temperatures of a run. Each step needs at least two samples, because plans rest on the correlation between samples of one step.
+If the task knows the right answers (`truth`), samples are held against them. Otherwise samples are held only against each
+other, and an error that all samples share cannot be seen.
 """
 
 import asyncio
@@ -59,17 +59,17 @@ async def calibrate(
     progress: Callable[[], None] = lambda: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Ask `model`, which goes by `name`, all steps that are missing in `calibration`; `progress` is told of each.
+    """Ask `model`, named `name`, all steps that are missing in `calibration`; `progress` is called after each.
 
-    `price` is that of a request of `model`, `form_price` that of the model that writes the answers, if it is another.
+    `price` is the price of a request to `model`. `form_price` is that of the model that writes the answers, if it is another.
 
-    The limits are those of the file: what was spent in earlier calls counts, also what was under way when one was killed.
+    The limits hold for the file: they include what earlier calls spent, and what was under way when a call was killed.
 
     With `probe` a real model is asked three small questions first, to see that no cache answers in its place.
 
     Raises:
         UsageError: samples are copies, so nothing can be measured.
-        MakerError: why it stopped; what is in the file is kept, and the same call goes on.
+        MakerError: something stopped it; the text says what. The file keeps what it has, and the same call goes on.
     """
     inside = guarded(task)
     request, max_tokens = calibration.request, calibration.request.max_tokens[name]
@@ -121,7 +121,7 @@ async def calibrate(
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Do all of it at once; if one fails, the others end too."""
+    """Run all of them at once; if one fails, the others end too."""
     workers = [asyncio.ensure_future(each) for each in work]
     try:
         await asyncio.gather(*workers)
@@ -165,7 +165,7 @@ async def _asked(  # noqa: PLR0917  the same for all steps of a model
 
 
 def _cost(sample: Sample, price: Price, of_form: Price) -> float:
-    """Return what a sample cost: of two calls, the second at a price of its own."""
+    """Return what a sample cost; if it is two calls, the second has its own price."""
     own = Usage(input=sample.input_tokens, cached=sample.cached_tokens, output=sample.output_tokens)
     if (first := sample.reasoned) is None:
         return price(own)
@@ -176,7 +176,7 @@ def _see_varied(copies: Copies, name: str) -> None:
     if copies.seen.varied is False:
         raise UsageError(
             f"The samples of {name} are alike where they must differ, so its errors cannot be measured: switch off the cache "
-            "before it or raise --temperature. With --no-probe nobody looks."
+            "in front of it, or raise --temperature. --no-probe leaves out this check."
         )
 
 

@@ -1,7 +1,7 @@
-"""From what is known of a model to plans: k, chance, samples, cost and time, under both models of errors, side by side.
+"""Plans from what is known of a model: k, chance, samples, cost and time, under both models of errors, side by side.
 
-A plan is made at the estimate of the correlation, whose interval is wide. So each chance comes with the one at the worst ends
-of the intervals (p low, rho high) and with the one at the best.
+A plan is made at the estimate of the correlation, whose interval is wide. So each chance comes with two others: the chance at
+the worst ends of the intervals (p low, rho high), and the chance at the best ends.
 """
 
 import math
@@ -13,7 +13,7 @@ from maker_graph.statistics import correlated
 from maker_graph.statistics.forecast import Forecast, Plan, forecast, hours, plan
 
 WIDE = 0.02
-"""A chance that the correlation's interval may lower by more than this is warned of."""
+"""If the interval of the correlation may lower a chance by more than this, the plan warns of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ def make_plans(model: ModelEstimates, steps: int, target: float, speed: Speed = 
 
     `lost` is the share of replies that are assumed to be lost, whatever they say.
 
-    Each has the least `k` that reaches the target (None if none does, with the reason), what to expect with it, and `near`: the
-    same for k - 1, k and k + 1.
+    Each of the two has the least `k` that reaches the target (None if none does, with the reason), what to expect with it, and
+    `near`: the same for k - 1, k and k + 1.
 
     Raises:
         UsageError: a number is out of range.
@@ -58,7 +58,7 @@ def make_plans(model: ModelEstimates, steps: int, target: float, speed: Speed = 
 
 
 def expected(model: ModelEstimates, k: int, steps: int) -> dict[str, Any]:
-    """Return what is expected of a run with a lead of `k`, as it is kept with the run, to be held against what came."""
+    """Return what is expected of a run with a lead of `k`; the run keeps it, and the report compares it with what happened."""
     rho = None if model.rho is None else model.rho.value
     each = forecast(model.p, k, steps, rho=rho or 0.0, rival=model.rival, **_sample(model))
     low, _ = _chance_ends(model, k, steps, (0.0, 0.0) if model.rho is None else (model.rho.high, model.rho.low))
@@ -77,7 +77,7 @@ def expected(model: ModelEstimates, k: int, steps: int) -> dict[str, Any]:
 
 
 def _sample(model: ModelEstimates) -> dict[str, Any]:
-    """Return what a forecast takes of one sample."""
+    """Return the numbers of one sample that a forecast needs."""
     sample: dict[str, Any] = {"valid": model.valid}
     if model.tokens is not None:
         sample |= {"input_tokens": model.tokens[0], "output_tokens": model.tokens[1]}
@@ -140,14 +140,14 @@ def _warnings(model: ModelEstimates, steps: int, target: float, columns: dict[st
         best = None if model.rho is None else correlated.k_min(model.p, steps, target, rho=model.rho.low, rival=model.rival)
         if best is not None and model.p_interval is not None and model.rho is not None:
             found.append(
-                f"At the lower end of the correlation's interval, {model.rho.low:.3g}, k = {best} would do: more steps in the "
-                "calibration narrow it."
+                f"At the lower end of the correlation's interval, {model.rho.low:.3g}, k = {best} would be enough. More steps "
+                "in the calibration narrow the interval."
             )
     elif plain["k"] is not None and plain["k"] < honest["k"]:
         short = correlated.p_full(model.p, plain["k"], steps, rho=model.rho.value if model.rho else 0.0, rival=model.rival)
         found.append(
-            f"k = {plain['k']} would do if errors were independent; as they are correlated its chance is {short:.4g}: "
-            f"it takes k = {honest['k']}."
+            f"k = {plain['k']} would be enough if errors were independent. They are correlated, so its chance is {short:.4g}, "
+            f"and k = {honest['k']} is needed."
         )
     low = honest["p_full_low"]
     if low is not None and low < target - WIDE and model.rho is not None:

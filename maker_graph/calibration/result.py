@@ -1,4 +1,4 @@
-"""What the samples of one model show: from the lines of its steps to a result.
+"""What the samples of one model show: a result, computed from the lines of its steps.
 
 It needs numpy and scipy (`statistics/estimation.py`), which are an extra.
 """
@@ -24,7 +24,7 @@ from maker_graph.errors import UsageError
 from maker_graph.statistics.agreement import correlations
 
 HARD_STEPS = 20
-"""Steps with wrong samples that a result lists at most, the hardest first."""
+"""The most steps with wrong samples that a result lists, the hardest first."""
 
 
 def measured_result(
@@ -103,7 +103,7 @@ def _of_variants(steps: Sequence[StepSamples]) -> VariantCorrelation:
 
 
 def count_wrong(steps: Sequence[StepSamples]) -> Counter[tuple[int, int]]:
-    """Return how many steps had so many valid samples and so many wrong ones among them."""
+    """Return (valid samples, wrong ones among them) -> how many steps had these numbers."""
     counts: Counter[tuple[int, int]] = Counter()
     for step in steps:
         votes = step.votes()
@@ -114,9 +114,9 @@ def count_wrong(steps: Sequence[StepSamples]) -> Counter[tuple[int, int]]:
 
 
 def _wrong_pairs(steps: Sequence[StepSamples]) -> tuple[int, int]:
-    """Return of the pairs of wrong samples of one step how many agree, and how many there are.
+    """Return how many pairs of wrong samples of one step agree, and how many pairs there are.
 
-    With shares f of the wrong answers a pair agrees with probability sum f^2, which is at least (largest f)^2.
+    If f are the shares of the wrong answers, a pair agrees with probability sum f^2, which is at least (largest f)^2.
     """
     agree = pairs = 0
     for step in steps:
@@ -139,9 +139,9 @@ def _from_agreement(steps: Sequence[StepSamples]) -> Any:
         pairs += math.comb(votes.total(), 2)
         disagree += math.comb(votes.total(), 2) - sum(math.comb(number, 2) for number in votes.values())
     if pairs == 0:
-        raise UsageError("No step has two valid samples that could agree or not: ask for more samples.")
+        raise UsageError("No step has two valid samples that could be compared: ask for more samples.")
     samples = max(step.votes().total() for step in steps)
-    independent = 1 / (samples - 1)  # of the pairs of one step, so many are worth one of their own
+    independent = 1 / (samples - 1)  # the pairs of one step depend on each other, so each counts for less than one
     return estimation.Estimate(*map(_error_of, estimation.share(disagree * independent, pairs * independent)))
 
 

@@ -1,4 +1,4 @@
-"""What may be printed before a run: a plan from labelled rows in sentences, and as plain data."""
+"""A plan from labelled rows, as sentences that may be printed and as plain data."""
 
 import math
 from typing import Any
@@ -11,29 +11,29 @@ HOLDS_IF = (
     "This holds if the rows were drawn at random from the source, with each row's first samples, and if none of them was an "
     "example in the prompt or has helped to write the prompt or the cascades."
 )
-"""The conditions, which nobody can see in a file."""
+"""The conditions of the proof, which cannot be checked from the files."""
 
 
 def plan_statement(plan: LabelPlan) -> str:
-    """Return what is proved of the chosen cascade, in the words that may be printed; empty if none is chosen."""
+    """Return what is proved of the chosen cascade, in sentences that may be printed; empty if none is chosen."""
     if plan.chosen is None or plan.at_most is None:
         return ""
     tally, goal = plan.chosen.tally, plan.goal
     alone = plan.chosen_apart or len(plan.lines) == 1
     used = "used for nothing else" if alone else "used only to choose among these cascades"
-    unknown = f", {tally.short:,} of which nobody knows count as wrong" if tally.short else ""
+    unknown = f", {tally.short:,} with an unknown end count as wrong" if tally.short else ""
     said = (
         f"{tally.rows:,} labelled rows drawn at random from this source, {used}: {tally.decided:,} decided, {tally.wrong:,} "
         f"wrong{unknown}. With {percent(goal.confidence)} confidence at most {percent(plan.at_most, up=True)} of decided rows "
         "of this source contradict such labels, for this model version, prompt and rules. It says nothing of a single row."
     )
     if goal.anytime:
-        said += " It stays true if labels are added and it is planned again."
+        said += " It stays true if labels are added and the plan is made again."
     return said
 
 
 def chain_statement(plan: LabelPlan, steps: int) -> str:
-    """Return what the labels prove of a chain of `steps`, and of which kind that is.
+    """Return what the labels prove of a chain of `steps`, and whether the proof assumes a model of the errors.
 
     Raises:
         UsageError: there are no steps.
@@ -41,7 +41,7 @@ def chain_statement(plan: LabelPlan, steps: int) -> str:
     chain, target = chain_of(plan, steps), plan.goal.target
     labels = f"To prove {target:g} for the whole chain in this way takes {chain.labels:,} decided labels, none of them wrong."
     if plan.at_most is None or chain.at_most is None:
-        return f"A chain of {steps:,} steps: nothing is proved of a step, so nothing of the chain. {labels}"
+        return f"A chain of {steps:,} steps: nothing is proved of a step, so nothing is proved of the chain. {labels}"
     bound = (
         f"A chain of {steps:,} steps: with {percent(plan.goal.confidence)} confidence the chance that one of its decisions is "
         f"wrong is at most {steps:,} times {percent(plan.at_most, up=True)}"
@@ -96,7 +96,7 @@ def as_data(plan: LabelPlan, steps: int | None = None) -> dict[str, Any]:
 
 
 def cascade_data(cascade: CascadeFile, tally: Tally | None = None) -> dict[str, Any]:
-    """Return a cascade as its file holds it: what was said of each rung, and what it did to the rows if they are told."""
+    """Return a cascade as its file holds it: the settings of each rung, and what to expect of the rows if `tally` is given."""
     left = 0 if tally is None else tally.passed + tally.stuck
     expected = {} if tally is None else {"expected": {"rows": tally.decided + left, "open": left}}
     return {"name": cascade.name, "rungs": [_rung(rung) for rung in cascade.rungs], **expected}

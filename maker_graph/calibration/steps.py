@@ -1,4 +1,4 @@
-"""Which steps of a task a calibration asks: drawn at random among those that are voted on, and the state of each."""
+"""The steps that a calibration asks, drawn at random among those that are voted on, and the state of each."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -19,10 +19,10 @@ def drawn_steps(request: CalibrationRequest) -> list[int]:
 
 
 def state_at(task: AnyTask, step: int) -> Any:
-    """Return the state of `task` before `step`, counted from 0: made there, or walked to by the right answers.
+    """Return the state of `task` before `step`, counted from 0: from `state_at`, or by applying the right answers.
 
     Raises:
-        UsageError: the task can do neither.
+        UsageError: the task has neither `state_at` nor `truth`.
     """
     inside = guarded(task)
     if isinstance(inside, Located):
@@ -66,14 +66,14 @@ def see_varies(task: AnyTask, part: str) -> None:
 
 
 def calibratable_steps(task: AnyTask, part: str = "", *, truth: bool) -> tuple[int, list[int]]:
-    """Return how many steps of a part of a task models vote on, and which, if they are not all steps of the task.
+    """Return the number of steps of a part on which models vote, and these steps if they are not all steps of the task.
 
     Raises:
         UsageError: the task lacks a function that this needs, or nothing is voted on; the text says which.
     """
     total, inside = total_of(task), guarded(task)
     if total is None:
-        raise UsageError("The task has no total(): a calibration draws steps at random, and must know how many there are.")
+        raise UsageError("The task has no total(): give it one. A calibration draws steps at random, and needs their number.")
     asked = inside.voted_parts[part] if part else inside
     if truth and not isinstance(asked, Known):
         raise UsageError("The task has no truth(state), so right and wrong cannot be told: use --no-truth, or give it one.")
@@ -90,24 +90,25 @@ def calibratable_steps(task: AnyTask, part: str = "", *, truth: bool) -> tuple[i
 def labelled_steps(
     header: LabelHeader, labels: Mapping[int, Label], loaded: LoadedTask, part: str, asked: Sequence[int]
 ) -> dict[int, str | None]:
-    """Return the labels of the steps that are asked, counted from 0: the right candidates; None where nobody could say.
+    """Return the labels of the steps that are asked, counted from 0: the right candidates, or None if nobody could say.
 
     Args:
-        header: what the labels are of.
+        header: the header of the file, which says what was labelled.
         labels: step, counted from 1 -> its label.
         loaded: the task that is calibrated.
-        part: of it; empty if it has only one.
+        part: the part of the task; empty if it has only one.
         asked: the steps that models vote on, counted from 0.
 
     Raises:
-        UsageError: they are labels of something else, or of no step that is asked.
+        UsageError: the labels are of something else, or of no step that is asked.
     """
     if (header.task, header.options, header.inputs) != (loaded.name, loaded.options, loaded.inputs):
         raise UsageError(
-            f"These labels are of {header.task} with other options or another input: give what was labelled, or other labels."
+            f"These labels are of {header.task} with other options or another input: give the task that was labelled, or other "
+            "labels."
         )
     if header.run is not None and not isinstance(guarded(loaded.task), Skippable):
-        raise UsageError("These labels are of the steps of one run, and other runs of this task have others: label the task.")
+        raise UsageError("These labels are of the steps of one run, and another run has other steps: label the task instead.")
     voted = {*asked}
     found = {step - 1: label.candidate for step, label in labels.items() if step - 1 in voted}
     if not found:
@@ -116,7 +117,7 @@ def labelled_steps(
 
 
 def _asks(task: Guarded, part: str, state: Any) -> bool:
-    """Say whether models vote on a state, and are asked by this part."""
+    """Say whether models vote on a state, and whether this part asks them."""
     if part and task.part(state) != part:
         return False
     return task.given is None or task.given(state) is None
@@ -126,7 +127,7 @@ def task_with_truth(task: Guarded) -> Known:
     """Return `task`, which knows its right answers.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not know them.
     """
     if not isinstance(task, Known):
         raise UsageError("The task has neither state_at(step) nor truth(state).")

@@ -1,16 +1,16 @@
 """Cascades tried on labelled votes: what each would have decided, rightly and wrongly, and the samples that it takes.
 
-Each row gets one fresh ballot a rung. A rung takes the first samples of its pool, in their order, as many as its rule draws;
-the next rung on the same pool takes others. So what is counted is what a run would do: deficit rounds, red flags that are drawn
-again, an end after so many of them. A rung that names two temperatures takes its first sample from a pool at the one, and the
-others from a pool at the other, unless there is a pool that was drawn in this way.
+Each row gets a fresh ballot on each rung. A rung takes as many samples of its pool as its rule draws, in their order; the next
+rung on the same pool takes the samples after these. So the trial does what a run would do: it votes in deficit rounds, draws
+red-flagged samples again, and ends after too many of them. A rung with two temperatures takes its first sample from a pool at
+the first temperature and the others from a pool at the second, unless one pool was drawn in this way.
 
 A rung cannot draw more samples than a pool has. It is tried with `max_samples` of that number, which is a rule like any other,
 and is kept in the cascade (`Trial.cascade`), so that a run does the same. Rungs that share a pool share its samples: each gets
 what its rule needs at least, and as much of the rest as the others.
 
-A row that has fewer samples than its pool, and whose ballot does not end within them, is *short*. Nobody knows what it would
-have come to. It counts as decided and wrong in every bound, which is the worst that it can be.
+A row that has fewer samples than its pool, and whose ballot does not end within them, is *short*. Nobody knows how it would
+have ended. It counts as decided and wrong in every bound, which is the worst case.
 """
 
 from collections import Counter
@@ -44,16 +44,16 @@ class End(IntEnum):
 
 
 class Tally(NamedTuple):
-    """What a cascade makes of rows.
+    """How a cascade ends on rows.
 
     Attributes:
-        rows: how many there are.
-        right: decided as their labels say.
-        wrong: decided otherwise.
-        passed: given up by the rule of the last rung: contested.
-        stuck: left by the last rung for another reason: red flags, or no samples left.
-        short: of which nobody knows, because samples are missing.
-        samples: drawn for all of them.
+        rows: all rows.
+        right: rows that are decided as their labels say.
+        wrong: rows that are decided otherwise.
+        passed: rows that are contested: the rule of the last rung gave them up.
+        stuck: rows that the last rung left for another reason: red flags, or no samples left.
+        short: rows whose end nobody knows, because samples are missing.
+        samples: the samples drawn for all rows.
     """
 
     rows: int
@@ -71,7 +71,7 @@ class Tally(NamedTuple):
 
     @property
     def counts(self) -> Counts:
-        """What a bound is made of: the short rows are decided and wrong."""
+        """The counts for a bound: the short rows count as decided and wrong."""
         return Counts(self.wrong + self.short, self.decided + self.short)
 
     @property
@@ -90,11 +90,11 @@ class Trial:
     """A cascade on the rows that all of its pools have.
 
     Attributes:
-        cascade: with `max_samples` as it was tried.
+        cascade: the cascade, with `max_samples` as it was tried.
         rows: names of the rows.
-        ends: of each row, an `End`.
-        samples: of each row.
-        notes: what is to be told.
+        ends: the `End` of each row.
+        samples: the samples of each row.
+        notes: remarks for the reader of the plan.
     """
 
     cascade: CascadeFile
@@ -104,7 +104,7 @@ class Trial:
     notes: tuple[str, ...] = ()
 
     def tally(self, among: NDArray[np.int64] | None = None) -> Tally:
-        """Return what became of the rows, or of those at the places `among`, as often as each stands there."""
+        """Return how the rows ended, or only those at the places `among`, each counted as often as it stands there."""
         ends = self.ends if among is None else self.ends[among]
         samples = self.samples if among is None else self.samples[among]
         right, wrong, passed, stuck, short = np.bincount(ends, minlength=len(End)).tolist()
@@ -112,7 +112,7 @@ class Trial:
 
 
 def tried(cascade: CascadeFile, votes: LabelledVotes) -> Trial:
-    """Return what `cascade` makes of the labelled rows.
+    """Return how `cascade` ends on the labelled rows.
 
     Raises:
         UsageError: the files have no samples of one of its models, or too few of them.
@@ -136,13 +136,13 @@ def tried(cascade: CascadeFile, votes: LabelledVotes) -> Trial:
 
 
 class MajorityTally(NamedTuple):
-    """What a majority of the first valid samples makes of rows.
+    """What a majority of the first valid samples decides.
 
     Attributes:
-        rows: how many there are.
-        decided: of them.
-        wrong: of the decided ones.
-        samples: drawn for all of them, red flags included.
+        rows: all rows.
+        decided: the rows that are decided.
+        wrong: the decided rows that are wrong.
+        samples: the samples drawn for all rows, red-flagged ones included.
     """
 
     rows: int
@@ -152,7 +152,7 @@ class MajorityTally(NamedTuple):
 
 
 def majority_of(pool: Pool, votes: int) -> MajorityTally:
-    """Return what a majority of the first `votes` valid samples makes of rows; a row with fewer is not decided."""
+    """Return what a majority of the first `votes` valid samples decides; a row with fewer is not decided."""
     rule, decided, wrong, samples = Majority(votes), 0, 0, 0
     for row in pool.rows.values():
         valid = [place for place, each in enumerate(row.sequence) if each != FLAG][:votes]
@@ -176,7 +176,7 @@ def _climbed(judges: "Sequence[_Judge]", sequences: Sequence[str]) -> tuple[int,
 
 
 class _Judge:
-    """One rung: says of a row's samples how its ballot ends, and how many it draws. It remembers what it was asked."""
+    """Says how the ballot of a row ends on one rung, and how many samples it draws; it remembers what it has computed."""
 
     def __init__(self, rung: RungFile) -> None:
         rule = rung.rule()
@@ -202,7 +202,7 @@ class _Judge:
         return -draws, drawn
 
     def _draws(self, seen: str) -> int:
-        """Return how many samples come next; 0 or below is the `End`, with a minus."""
+        """Return how many samples come next; a number of 0 or below is the negated `End`."""
         ballot = count(seen.replace(FLAG, ""))
         verdict = self._rule(ballot)
         match verdict:
@@ -221,9 +221,9 @@ class _Feed:
     """Where a rung takes its samples.
 
     Attributes:
-        pools: one; or two, that of the first sample and that of the others.
-        starts: the place in each of them at which they begin.
-        cap: how many samples there are at most.
+        pools: one pool, or two: the pool of the first sample and the pool of the others.
+        starts: the place in each pool at which the samples begin.
+        cap: the most samples.
     """
 
     pools: tuple[Pool, ...]
@@ -289,7 +289,7 @@ def _source(cascade: CascadeFile, number: int, pools: Mapping[PoolName, Pool]) -
     rung = cascade.rungs[number]
     which = f"Rung {number + 1} of the cascade {cascade.name!r}"
     if rung.rephrase:
-        raise UsageError(f"{which} asks a rephrased prompt, and files of votes are of the task's own: leave out its rephrase.")
+        raise UsageError(f"{which} asks a rephrased prompt, and the files have votes on the task's own: leave rephrase out.")
     of_model = {name.temperature: pool for name, pool in pools.items() if name.model == rung.model}
     if not of_model:
         raise UsageError(
@@ -316,7 +316,7 @@ def _source(cascade: CascadeFile, number: int, pools: Mapping[PoolName, Pool]) -
 
 
 def _needed(rule: int | StoppingRule) -> int:
-    """Return the samples without which a rule cannot be tried as it is meant."""
+    """Return the fewest samples with which a rule can be tried as it is meant."""
     match rule:
         case Confirm():
             return 1 + rule.of
@@ -333,7 +333,7 @@ def _first_round(rung: RungFile) -> int:
 
 
 def _fitted(rung: RungFile, feed: _Feed) -> RungFile:
-    """Return the rung as it was tried: with the samples that there are, and at the temperature at which they were drawn."""
+    """Return the rung as it was tried: limited to the samples that there are, at the temperature at which they were drawn."""
     changes: dict[str, Any] = {} if feed.cap == rung.max_samples else {"max_samples": feed.cap}
     if rung.temperature == "auto":
         first, others = feed.pools[0].name.temperature, feed.pools[-1].name.temperature
@@ -343,7 +343,7 @@ def _fitted(rung: RungFile, feed: _Feed) -> RungFile:
 
 
 def _notes(named: CascadeFile, fitted: CascadeFile, pools: Sequence[Pool], rows: Sequence[str]) -> list[str]:
-    """Return what is to be told of how a cascade was tried."""
+    """Return remarks on how a cascade was tried."""
     found = []
     for number, (rung, as_tried) in enumerate(zip(named.rungs, fitted.rungs, strict=True), start=1):
         if as_tried.max_samples < _needed(rung.rule()):

@@ -3,11 +3,11 @@
 A file of votes is JSON lines, one row a line: `{"row": 0, "truth": "1971-05-08", "res": ["1971-05-08", null, "1971-05-07"]}`.
 `res` are the samples' answers in the order in which they were drawn; null is a red flag. `truth` and answers may be any JSON,
 and are compared as canonical JSON, as in a vote. `row` names the row (a number or a text); without it, it is the line's number.
-`text`, the question, may stand beside them, and so may "model" and "temperature" of the samples; what else is there is not
-looked at. A file that `maker-graph calibrate` wrote, with known right answers, is read as well.
+`text`, the question, may stand beside them, and so may "model" and "temperature" of the samples. Other keys are ignored. A file
+that `maker-graph calibrate` wrote, with known right answers, is read as well.
 
 An answer that canonical JSON refuses is a red flag, as it would be in a vote. Everything else that is odd is an error that
-names the line: nothing is left out in silence, for rows that are left out make a bound worthless.
+names the line. Nothing is left out in silence, because a bound is worthless if rows are left out.
 """
 
 import json
@@ -33,8 +33,8 @@ class PoolName(NamedTuple):
     """Whose samples a pool holds.
 
     Attributes:
-        model: `provider:model`, or the name of the file that does not say.
-        temperature: of the first sample of each row and of the others; None if it is not known.
+        model: `provider:model`, or the name of the file if the file does not say.
+        temperature: the temperature of the first sample of each row and of the others; None if it is not known.
     """
 
     model: str
@@ -48,7 +48,7 @@ class Row(NamedTuple):
     """The samples of one labelled step.
 
     Attributes:
-        sequence: a character for each sample, see `FLAG`.
+        sequence: a character for each sample; see `FLAG`.
         wrong: the wrong answers, in the order of their characters.
         truth: the right answer as canonical JSON; None if it is not known, and no sample gave it.
         text: the question; None if the file does not say.
@@ -67,7 +67,7 @@ class Pool:
     """The labelled samples of one model at one temperature.
 
     Attributes:
-        name: whose they are.
+        name: whose samples they are.
         rows: name of the row -> its samples.
         max_tokens: the output cap of a sample; None if it is not known.
         named: whether a file or the user has said which model it is.
@@ -81,7 +81,7 @@ class Pool:
 
     @property
     def samples(self) -> int:
-        """The samples that a row has: the most frequent number of them; the lower one of two."""
+        """The samples of a row: the most frequent number of them, or the lower of two that are equally frequent."""
         if self._samples is None:
             lengths = Counter(len(row.sequence) for row in self.rows.values())
             self._samples = min(lengths, key=lambda length: (-lengths[length], length)) if lengths else 0
@@ -92,8 +92,8 @@ class LabelledVotes(NamedTuple):
     """What the files hold.
 
     Attributes:
-        pools: by their names.
-        notes: what whoever reads the plan should know of them.
+        pools: the pools by their names.
+        notes: what a reader of the plan should know about them.
     """
 
     pools: dict[PoolName, Pool]
@@ -117,7 +117,7 @@ def read_votes(files: Sequence[str | Path]) -> LabelledVotes:
 
 
 def in_words(temperature: tuple[float, float]) -> str:
-    """Return a temperature as it is written: 0.7, or 0,0.1 if that of the first sample is another.
+    """Return a temperature as it is written: 0.7, or 0,0.1 if the first sample has another one than the rest.
 
     >>> in_words((0.7, 0.7)), in_words((0, 0.1))
     ('0.7', '0,0.1')
@@ -184,9 +184,9 @@ class _Reading:
             self._take_line(path, number, line, model, temperature)
 
     def all_notes(self) -> list[str]:
-        """Return what is to be told."""
+        """Return the remarks for the reader of the plan."""
         if self._twice:
-            self._notes.append(f"{self._twice:,} rows stand twice, alike in all: each counts once.")
+            self._notes.append(f"{self._twice:,} rows stand twice, with the same content: each counts once.")
         for pool in self.pools.values():
             self._notes.extend(_notes_of(pool))
         return self._notes
@@ -249,7 +249,7 @@ class _Reading:
             raise UsageError(f"{path} was measured without known right answers, so its steps are not labelled.")
         if request.use == "choose":
             raise UsageError(
-                f"The labels of {path} were used to choose by (use 'choose'): give a calibration of others to plan with."
+                f"The labels of {path} were used to choose by (use 'choose'): to plan, give a calibration with other labels."
             )
         if self._request is not None:
             before, other = self._request
@@ -272,13 +272,13 @@ class _Reading:
         return self.pools.setdefault(name, Pool(name))
 
     def _add(self, pool: Pool, name: str, row: Row) -> None:
-        """Add a row to its pool, if it says nothing else than what is there."""
+        """Add a row to its pool, if it does not contradict what is there."""
         before = self._truths.setdefault(name, row)
         for what, old, new in (("truth", before.truth, row.truth), ("text", before.text, row.text)):
             if None not in {old, new} and old != new:
                 raise UsageError(
                     f"{_place(row.where)}: the row {visible(name)[:60]} has another {what} than in {_place(before.where)}. "
-                    "Give each row a name of its own; in several files, the same rows the same names."
+                    "Give each row a name of its own, and the same row the same name in all files."
                 )
         there = pool.rows.setdefault(name, row)
         if there is row:
@@ -367,12 +367,12 @@ def _place(where: tuple[str, int]) -> str:
 
 
 def _notes_of(pool: Pool) -> Iterator[str]:
-    """Yield what is odd about the rows of a pool."""
+    """Yield a sentence about each thing that is odd about the rows of a pool."""
     rows = pool.rows.values()
     if short := sum(len(row.sequence) < pool.samples for row in rows):
         yield (
             f"{pool.name}: {short:,} of {len(rows):,} rows have fewer than {pool.samples} samples. Where their ballots do not "
-            "end, they count as wrong in the bounds, so that nothing need be assumed of them."
+            "end, they count as wrong in the bounds, so that nothing is assumed about them."
         )
     texts = Counter(row.text for row in rows if row.text is not None)
     if twice := sum(number for number in texts.values() if number > 1):

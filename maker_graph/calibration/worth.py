@@ -9,7 +9,7 @@ from maker_graph.calibration.votes import PoolName
 from maker_graph.statistics.agreement import Agreement, StepVotes, agreement, alike, correlation, share_right
 
 AGREED = (2, 3, 5)
-"""Of so many samples it is shown what it is worth that they agree, if there are as many of a step."""
+"""The numbers of samples for which a result shows how often they are right if they agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,11 @@ class Worth:
     """What samples of one model at one temperature show.
 
     Attributes:
-        name: of the model, with the temperature.
-        right: share of the valid samples; None if none was valid, or nothing is known to be right.
-        correlation: of the errors of two samples of one step; None if it does not show.
+        name: the name of the model, with the temperature.
+        right: share of the valid samples that are right; None if none was valid, or the truth is not known.
+        correlation: correlation of the errors of two samples of one step; None if it cannot be measured.
         alike: share of the pairs of samples of one step that give the same answer; None if there is no pair.
-        agreed: what it is worth that 2, 3, 5 samples agree; empty if nothing is known to be right.
+        agreed: how often 2, 3 and 5 samples that agree are right; empty if the truth is not known.
     """
 
     name: PoolName

@@ -65,7 +65,8 @@ def _position(result: Summary) -> str:
 def _summary_rows(result: Summary) -> Iterator[tuple[str, str | Text]]:
     """Yield the lines of the table that a run ends with."""
     if result["done"] is None:
-        yield "Final state", f"not replayed, for its task is code: {_position(result)} (--task or --trust imports it)"
+        why = "its task is code (--task or --trust imports it), or its input is not on this machine"
+        yield "Final state", f"not replayed, for {why}: {_position(result)}"
     elif result["verdict"] == "unfinished":
         yield "Final state", f"not done: {_position(result)}"
     else:

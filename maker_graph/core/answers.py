@@ -1,15 +1,14 @@
 """What an answer is: how it is read from a reply, and when two answers are the same vote.
 
 A *type* is read strictly. The stripped text must be strict JSON of that type: no duplicate keys, no NaN, no "3" for 3, no 1 for
-true, no number that would be rounded. A text that is no JSON object or array may also stand for itself, without quotes, where
-a text fits: `yes` for `Literal["yes", "no"]`, `2026-01-31` for a date, `billing` for an Enum of texts. For `str` the text is
-always taken as it is.
+true, no number that would be rounded. If the type takes a text, the reply may also be that text without quotes: `yes` for
+`Literal["yes", "no"]`, `2026-01-31` for a date, `billing` for an Enum of texts. For `str` the text is always taken as it is.
 
-Two answers are the same vote if they are equal as values, not as texts: the Decimals 10.50 and 10.5, two times that are one
-instant, a text with its accents composed or apart (NFC and NFD). The answer itself stays as it was read.
+Two answers are the same vote if they are equal as values, not as texts: the Decimals 10.50 and 10.5, two times that name the
+same instant, a text with composed or decomposed accents (NFC and NFD). The answer itself stays as it was read.
 
-What cannot be compared is refused when it is first known: for a type, or a function that says what it returns, before anything
-is asked (`canonical.py` says what that is, and why).
+Values that cannot be compared are refused as early as possible. For a type, or a function with a return annotation, that is
+before any model is asked. `canonical.py` says which values these are, and why.
 """
 
 import json
@@ -44,15 +43,15 @@ _NO_KINDS = {
 """Kinds of values, in pydantic's words, that no answer can hold."""
 
 _NOT_READ = {"python_schema", "lax_schema", "serialization", "metadata", "config", "default", "expected", "members"}
-"""Parts of pydantic's schema of a type that say nothing of what is read from JSON."""
+"""Parts of pydantic's schema of a type that do not describe what is read from JSON."""
 
 
 class Reader(NamedTuple):
     """How a reply becomes an answer.
 
     Attributes:
-        parse: from the text to the answer, or it raises, and the reply is malformed.
-        instances: whether `key` and `check` see what `parse` made, an instance of a type; else its plain JSON.
+        parse: returns the answer in a text, or raises; then the reply is malformed.
+        instances: whether `key` and `check` get the instance of a type that `parse` made; else they get its plain JSON.
     """
 
     parse: Callable[[str], Any]
@@ -66,14 +65,14 @@ def reader_of(answer: object) -> Reader:
     False
 
     Raises:
-        UsageError: it is neither, or a type whose values cannot be read or compared.
+        UsageError: it is none of these, or a type whose values cannot be read or compared.
     """
     if answer is None:
         return Reader(str.strip, instances=False)
     if is_type(answer):
         return Reader(_typed(answer), instances=True)
     if not callable(answer):
-        raise UsageError(f"answer is a type, or a function from the text of a reply to an answer, not {answer!r}.")
+        raise UsageError(f"answer must be a type, or a function from the text of a reply to an answer, not {answer!r}.")
     checks.function("answer", answer, "text")
     _see_returned("answer", answer)
     return Reader(answer, instances=False)
@@ -93,10 +92,10 @@ def see_key(key: object) -> None:
         UsageError: it is no function of an answer, or what it returns cannot be compared.
     """
     if isinstance(key, str):
-        raise UsageError(f"key is a function from an answer to what is voted on, such as lambda answer: answer[{key!r}].")
+        raise UsageError(f"key must be a function from an answer to what is voted on, such as lambda answer: answer[{key!r}].")
     checks.function("key", key, "answer")
     if key is hash or key is id:
-        raise UsageError("key returns another number in each process: use a function that returns plain JSON.")
+        raise UsageError("This key returns different numbers in different processes: use a function that returns plain JSON.")
     _see_returned("key", key)
 
 
@@ -180,7 +179,7 @@ _FORMS: Sequence[tuple[tuple[type, ...], Callable[[Any], JSON]]] = (
 
 
 def _renamed(form: Any) -> Any:
-    """Return what `form` is another name for: NewType and `type Name = ...`."""
+    """Return the type for which `form` is another name, by NewType or `type Name = ...`."""
     while type(form).__name__ in {"NewType", "TypeAliasType"}:
         form = getattr(form, "__supertype__", None) or form.__value__
     return form
@@ -225,7 +224,7 @@ def _typed(form: Any) -> Callable[[str], Any]:
 
 
 def _adapter(form: Any, shown: str) -> tuple["TypeAdapter[Any]", bool, bool]:
-    """Return what reads JSON as `form`, whether its numbers must be exact, and whether numbers or true and false are listed."""
+    """Return what reads JSON as `form`, whether its numbers must be exact, and whether it lists numbers, true or false."""
     from pydantic import TypeAdapter  # noqa: PLC0415  60 ms, which a function or plain text does not need
 
     try:
@@ -241,7 +240,7 @@ def _adapter(form: Any, shown: str) -> tuple["TypeAdapter[Any]", bool, bool]:
         if _is_secret(node):
             raise UsageError(f"answer={shown} cannot be voted on: all secrets look the same, so use str.")
         if _is_import(node):
-            raise UsageError(f"answer={shown} would import what a model names: use str, or Literal with the names that may be.")
+            raise UsageError(f"answer={shown} would import what a model names: use str, or Literal with the allowed names.")
         if not serialized and (why := _NO_KINDS.get(node["type"])):
             raise UsageError(f"answer={shown} cannot be voted on: {why}.")
     kinds = {node["type"] for node, _ in nodes}
@@ -288,7 +287,7 @@ def _validated(adapter: "TypeAdapter[Any]", text: str) -> Any:
 
 
 def _same_kinds(read: JSON, kept: JSON) -> bool:
-    """Say whether true was not read as 1, nor 1.0: pydantic finds a listed value as Python compares it."""
+    """Say whether true, 1 and 1.0 were kept apart: pydantic looks up a listed value as Python compares it."""
     if isinstance(read, dict) and isinstance(kept, dict):
         return all(_same_kinds(each, kept[name]) for name, each in read.items() if name in kept)
     if isinstance(read, list) and isinstance(kept, list):
@@ -299,12 +298,12 @@ def _same_kinds(read: JSON, kept: JSON) -> bool:
 
 
 def _see_returned(name: str, function: Any) -> None:
-    """See that a function does not say of itself that what it returns cannot be compared."""
+    """See that the return annotation of a function, if any, is of a kind that can be compared."""
     returned: Any = function
     if not isinstance(function, type):
         try:
             returned = get_type_hints(function).get("return")
-        except Exception:  # noqa: BLE001  what is written there is for other readers
+        except Exception:  # noqa: BLE001  the annotation is meant for other readers
             return
     kind = get_origin(returned) or returned
     if isinstance(kind, type) and (why := why_incomparable(kind)):

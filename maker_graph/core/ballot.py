@@ -1,7 +1,7 @@
 """Ballots: candidate -> votes, of one microstep.
 
-A candidate is the canonical JSON of a valid answer. Nothing here depends on the order of the votes but the order of the
-keys, which is that of each candidate's first vote.
+A candidate is the canonical JSON of a valid answer. The order of the votes decides only the order of the keys: each candidate
+stands where its first vote came.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,16 +1,16 @@
-"""Canonical JSON: the string by which two values are the same, and the only form in which model text goes on.
+"""Canonical JSON: two values are the same if this string of them is. All text of a model passes through here.
 
-What a model wrote is hostile until it has passed here. Refused, each with a short ValueError:
+What a model wrote is taken as hostile until these checks have passed. Each of these is refused with a short ValueError:
 
-- what a checkpoint cannot hold, or gives back as something else: integers of more than 64 bits, NaN and Infinity, nesting
-  deeper than `MAX_DEPTH`, lone surrogates;
-- characters that nobody can see (`core/characters.py`): a terminal obeys them, and two answers look the same that are not.
-  A state may hold them, for it is made from what a user wrote (`own=True`); only what a model wrote may not.
+- what a checkpoint cannot hold, or would give back changed: integers of more than 64 bits, NaN and Infinity, nesting deeper
+  than `MAX_DEPTH`, lone surrogates;
+- characters that nobody can see (`core/characters.py`). A terminal obeys them, and they make different answers look the same.
+  Only what a model wrote may not hold them. A state may, because it is made from what a user wrote (`own=True`).
 
-What cannot be compared at all is `Incomparable`: a set is in another order in each process, all secrets look the same, and a
-generator is empty when it is read again.
+Values that cannot be compared at all raise `Incomparable`: the order of a set differs between processes, all secrets look the
+same, and a generator is empty when it is read again.
 
-Every answer and every state passes on every step, so the checks read the JSON text, where C code does the looking.
+Every answer and every state is checked at every step. So the checks search the JSON text, which C code does fast.
 """
 
 import json
@@ -31,16 +31,16 @@ from maker_graph.core.characters import unseen
 from maker_graph.errors import Incomparable
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-"""Plain data: what a state and an answer are made of."""
+"""Plain data, of which states and answers are made."""
 
 MAX_CHARACTERS = 100_000
 """A longer text of a model is not read at all."""
 
 MAX_DEPTH = 64
-"""Lists and objects inside each other, in a text of a model, an answer or a state."""
+"""How deep lists and objects may be nested in a text of a model, an answer or a state."""
 
 MAX_VALUES = 5_000
-"""Values in a text of a model: more of them are no short decision, and take tens of milliseconds to read and compare."""
+"""The most values in a text of a model. A short decision needs fewer, and more take tens of milliseconds to read."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _ESCAPED_CONTROL = re.compile(r"\\(?:u[0-9a-f]{4}|[bf])")  # as the encoder writes what JSON must escape
@@ -53,7 +53,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def canonical(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> str:
-    """Return `value` as canonical JSON: sorted keys, no spaces, nothing that cannot be stored and shown as it is.
+    """Return `value` as canonical JSON: sorted keys, no spaces, and only what can be stored and shown as it is.
 
     >>> canonical({"b": 1, "a": [True, None]})
     '{"a":[true,null],"b":1}'
@@ -66,8 +66,8 @@ def canonical(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> st
         own: whether it is made from what a user wrote, and may hold characters that nobody can see.
 
     Raises:
-        Incomparable: the value is not plain JSON: a set, an object.
-        ValueError: it holds what is refused; see the top of the file.
+        Incomparable: the value is not plain JSON, such as a set or an object.
+        ValueError: it holds something that is refused; see the top of the file.
     """
     try:
         text = _ENCODER.encode(value)
@@ -97,8 +97,8 @@ def plain(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> JSON:
         own: whether it is made from what a user wrote, and may hold characters that nobody can see.
 
     Raises:
-        Incomparable: something in it has no such form: a set, a secret, a generator, an object.
-        ValueError: it holds what is refused; see the top of the file.
+        Incomparable: something in it cannot become plain JSON, such as a set, a secret, a generator or an object.
+        ValueError: it holds something that is refused; see the top of the file.
     """
     try:
         text = canonical(value, depth=depth, own=own)
@@ -109,12 +109,12 @@ def plain(value: object, *, depth: int = MAX_DEPTH, own: bool = False) -> JSON:
 
 
 def _converted(value: object) -> object:
-    """Return what JSON has for `value`, in which something is not JSON yet."""
+    """Return the JSON form of `value`, in which something is not JSON yet."""
     try:
         _see_kinds(value)
         return to_jsonable_python(value, by_alias=False, fallback=_otherwise)
     except RecursionError:
-        raise ValueError("not plain JSON: nested too deep, or it holds itself") from None
+        raise ValueError("not plain JSON: it is nested too deep, or holds itself") from None
     except TypeError as error:
         raise Incomparable(f"not plain JSON: {error}") from error
     except PydanticSerializationError as error:
@@ -124,7 +124,7 @@ def _converted(value: object) -> object:
 
 
 def _otherwise(value: object) -> object:
-    """Return what JSON has for a value that pydantic knows nothing of; a deque it knows since 2.14."""
+    """Return the JSON form of a value that pydantic does not know; it knows a deque since 2.14."""
     if isinstance(value, deque):
         return list(value)
     raise PydanticSerializationError(f"Unable to serialize unknown type: {type(value)}")
@@ -180,7 +180,7 @@ def _parts(value: Any) -> Iterable[object]:
 
 
 def copied(value: Any) -> Any:
-    """Return plain JSON with lists and objects of its own: what is done to them changes nothing else."""
+    """Return a copy of plain JSON, with its own lists and objects: changing them changes nothing else."""
     if type(value) is dict:
         return {name: copied(each) if type(each) in _HOLDERS else each for name, each in value.items()}
     if type(value) is list:
@@ -189,7 +189,7 @@ def copied(value: Any) -> Any:
 
 
 def sorted_json(value: object) -> str:
-    """Return `value` as JSON with sorted keys and no spaces, whatever its texts hold: for hashes of what a user wrote.
+    """Return `value` as JSON with sorted keys and no spaces, for hashes of what a user wrote; its texts may hold anything.
 
     Raises:
         ValueError: the value is not JSON.
@@ -201,14 +201,14 @@ def sorted_json(value: object) -> str:
 
 
 def strict_json(text: str, *, exact: bool = False) -> JSON:
-    """Return the JSON value that `text` is, and nothing else than that.
+    """Return the JSON value in `text`, which must hold nothing else.
 
     >>> strict_json('{"a": 1}')
     {'a': 1}
 
     Args:
         text: JSON, with nothing around it.
-        exact: whether a number of more digits than a float keeps is refused, and not rounded.
+        exact: whether a number with more digits than a float keeps is refused instead of rounded.
 
     Raises:
         ValueError: text around the value, a duplicate key, NaN or Infinity, a number or nesting too large to be kept, or more
@@ -264,7 +264,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _integer(digits: str) -> int:
-    # Python refuses 4,300 digits, and what is shorter takes a time that grows with its square.
+    # Python refuses more than 4,300 digits. Below that, the time grows with the square of their number.
     if len(digits.removeprefix("-")) > 19 or not -(2**63) <= int(digits) < 2**63:
         raise ValueError(f"not plain JSON: an integer of more than 64 bits ({len(digits)} characters)")
     return int(digits)

@@ -1,26 +1,26 @@
-r"""Characters that nobody can see: which they are, and where they are right all the same.
+r"""Characters that nobody can see: which they are, and where they are allowed all the same.
 
-Two answers that look the same and are not would split a vote, and what cannot be seen cannot be checked by a person. So an
-answer may not hold
+Two answers that differ but look the same would split a vote, and a person cannot check what cannot be seen. So an answer may
+not hold
 
 - control characters (category Cc) other than \t, \n and \r, and lone surrogates (Cs);
-- what Unicode calls default-ignorable, which is shown as nothing, and the other format characters (Cf). The signs that Arabic,
-  Syriac and Kaithi write around numbers are Cf too, but they are visible, and stay.
+- the characters that Unicode calls default-ignorable, which are shown as nothing, and the other format characters (Cf). The
+  signs that Arabic, Syriac and Kaithi write around numbers are Cf too. They are allowed, because they are visible.
 
-Some of them make a visible difference where they belong, and only there they may stand:
+Some of these characters make a visible difference in certain places. They are allowed only there:
 
 - U+200D and U+200C between two letters of scripts whose letters join, from Arabic to Khmer and Mongolian;
 - U+200D, U+FE0E, U+FE0F and tags inside of an emoji;
 - variation selectors after an ideograph, as in Japanese names;
 - the marks U+200E, U+200F and U+061C in a text that holds right-to-left letters. Overrides, embeddings and isolates may not.
 
-The ranges are written out, so that all versions of Python agree; a test holds them against Python's own tables.
+The ranges are written out, so that all versions of Python agree. A test compares them with Python's own tables.
 """
 
 import re
 
 MANY = 1_000
-"""A text that holds more of them, and some where they do not belong, is nothing that a person wrote: all are shown."""
+"""No person writes a text with more of them, some of them misplaced. In such a text all of them are shown as escapes."""
 
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
 _IGNORABLE = (
@@ -86,7 +86,7 @@ def visible(text: str) -> str:
 
 
 def without_unseen(text: str) -> str:
-    r"""Return `text` without the characters that `unseen` finds: two texts that then are the same look the same.
+    r"""Return `text` without the characters that `unseen` finds: texts that look the same then are the same.
 
     >>> without_unseen("ci\u00adty\u200b")
     'city'
@@ -104,12 +104,12 @@ def without_controls(text: str) -> str:
 
 
 def _parts(text: str) -> re.Pattern[str]:
-    """Return what finds, in `text`, the places where such characters belong, and the others."""
+    """Return the pattern that finds, in `text`, unseen characters, both where they belong and where they do not."""
     return _LEFT_TO_RIGHT if _RIGHT_TO_LEFT_LETTER.search(text) is None else _RIGHT_TO_LEFT
 
 
 class _Escapes(dict[int, str]):
-    """Code point -> its escape; made when it is first asked for."""
+    """Code point -> its escape, which is made when it is first asked for."""
 
     def __missing__(self, number: int) -> str:
         form = "\\x{:02x}" if number < 0x100 else "\\u{:04x}" if number < 0x10000 else "\\U{:08x}"

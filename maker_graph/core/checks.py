@@ -1,4 +1,4 @@
-"""Checks of settings and of the functions that a caller gives: each raises one sentence that says what to change."""
+"""Checks of settings and of a caller's functions. Each raises an error of one sentence that says what to change."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ def whole(name: str, value: object, least: int = 1) -> int:
     3
 
     Raises:
-        UsageError: it is not; `True` and 3.0 are none either.
+        UsageError: it is not. `True` and 3.0 are no whole numbers either.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}.")
@@ -23,14 +23,14 @@ def whole(name: str, value: object, least: int = 1) -> int:
 
 
 def temperature(value: object) -> None:
-    """See that `value` is a temperature, or that of the first sample and that of the others.
+    """See that `value` is one temperature, or a pair: that of the first sample and that of the others.
 
     Raises:
-        UsageError: it is no number of at least 0, and no tuple of two.
+        UsageError: it is neither a number of at least 0 nor a tuple of two.
     """
     for each in value if isinstance(value, tuple) and len(value) == 2 else (value,):
         if isinstance(each, bool) or not isinstance(each, int | float) or not 0 <= each < inf:
-            raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
+            raise UsageError(f"A temperature must be a number of at least 0, or a tuple of two, not {value!r}.")
 
 
 def switch(name: str, value: object) -> bool:
@@ -40,7 +40,7 @@ def switch(name: str, value: object) -> bool:
         UsageError: it is neither.
     """
     if not isinstance(value, bool):
-        raise UsageError(f"{name} is True or False, not {value!r}.")
+        raise UsageError(f"{name} must be True or False, not {value!r}.")
     return value
 
 
@@ -48,10 +48,10 @@ def texts(name: str, value: object) -> tuple[str, ...]:
     """Return `value` as a tuple of texts, none of them empty.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a list of such texts.
     """
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(each, str) and each for each in value):
-        raise UsageError(f"{name} is a list of texts, none of them empty, not {value!r}.")
+        raise UsageError(f"{name} must be a list of texts, none of them empty, not {value!r}.")
     return tuple(value)
 
 
@@ -63,7 +63,7 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
     """
     if value not in choices:
         *most, last = map(repr, choices)
-        raise UsageError(f"{name} is {', '.join(most)} or {last}, not {value!r}.")
+        raise UsageError(f"{name} must be {', '.join(most)} or {last}, not {value!r}.")
 
 
 def awaits(value: object) -> bool:
@@ -72,12 +72,12 @@ def awaits(value: object) -> bool:
 
 
 def function(name: str, value: object, *takes: str, lazy: bool = False, awaited: bool = False) -> None:
-    """See that `value` can be called with these arguments, by place, and gives back its result at once.
+    """See that `value` can be called with these positional arguments, and returns its result at once.
 
-    If `lazy`, it may give it bit by bit; if `awaited`, it may be a coroutine function.
+    With `lazy`, it may be a generator function. With `awaited`, it may be a coroutine function.
 
     Raises:
-        UsageError: it is no function, one of other arguments, or one that is awaited or iterated over.
+        UsageError: it is no function, takes other arguments, or must be awaited or iterated over.
     """
     what = f"{name} must be a function that is called as {name}({', '.join(takes)})"
     if not callable(value):
@@ -85,7 +85,7 @@ def function(name: str, value: object, *takes: str, lazy: bool = False, awaited:
     for each in (value, getattr(value, "__call__", None)):  # noqa: B004  the function itself
         later = inspect.isasyncgenfunction(each) or (inspect.iscoroutinefunction(each) and not awaited)
         if later or (inspect.isgeneratorfunction(each) and not lazy):
-            raise UsageError(f"{what} and returns its result: write it with a plain def, without await and yield.")
+            raise UsageError(f"{what} and returns its result at once: write it with a plain def, without await and yield.")
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
@@ -93,11 +93,11 @@ def function(name: str, value: object, *takes: str, lazy: bool = False, awaited:
     try:
         signature.bind(*takes)
     except TypeError as error:
-        raise UsageError(f"{what}, and this one cannot be: {error} (it takes {signature}).") from None
+        raise UsageError(f"{what}, but this one cannot be called so: {error} (it takes {signature}).") from None
 
 
 def takes_state(parse: Callable[..., object]) -> bool:
-    """Say whether `parse` must be given a second argument: the state whose question is answered, or the item.
+    """Say whether `parse` needs a second argument: the state whose question the reply answers, or the item.
 
     >>> takes_state(lambda text: text), takes_state(lambda text, strict=True: text), takes_state(lambda text, state: text)
     (False, False, True)
@@ -115,7 +115,7 @@ def takes_run(answer: Callable[..., object]) -> bool:
 
 
 def _by_place(function: Callable[..., object]) -> list[inspect.Parameter]:
-    """Return the parameters of `function` that are given by place; none if it does not say."""
+    """Return the positional parameters of `function`; none if it does not say."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -128,21 +128,22 @@ def truth(what: str, value: object) -> bool:
     """Return what a predicate returned, if it is True or False.
 
     Raises:
-        UsageError: it is anything else, which would count as one of them in silence.
+        UsageError: it returned anything else, which Python would silently take for one of the two.
     """
     if value is True or value is False:
         return value
-    raise UsageError(f"{what} must return True or False, and it returned {shown(value)}.")
+    raise UsageError(f"{what} must return True or False, but it returned {shown(value)}.")
 
 
 def broken_rule(check: Callable[..., object], *given: object) -> str | None:
-    """Return why `check` says no, empty if it does not say why; None if it says yes.
+    """Return why `check` refuses an answer, as a text that is empty if it does not say why; None if it accepts the answer.
 
     >>> broken_rule(lambda answer: answer > 0, -1)
     ''
 
     Raises:
-        UsageError: it says neither, or fails in another way than by `Invalid`: it may fail on right answers only.
+        UsageError: it returns neither True nor False, or raises anything but `Invalid`. That must not discard the answer,
+            because a faulty check may fail on right answers only.
     """
     try:
         kept = check(*given)
@@ -161,7 +162,7 @@ def failed(what: str, error: BaseException) -> UsageError:
 def shown(value: Any) -> str:
     """Return a value that a function should not have returned, with its type, cut short, for an error."""
     if inspect.iscoroutine(value):
-        value.close()  # or Python warns that nobody did
+        value.close()  # otherwise Python warns that it was never awaited
         return "a coroutine, which nobody awaits"
     return f"{_cut(repr(value))} ({type(value).__name__})"
 

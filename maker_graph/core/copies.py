@@ -1,14 +1,14 @@
 """Copies: replies that a model did not make anew.
 
-A vote counts draws of one procedure. A gateway with a cache answers later samples of a step with its first reply, and k copies
-of one draw look like a lead of k. What proves a copy:
+The samples of a vote must be separate draws. A gateway with a cache answers later samples of a step with its first reply, and
+then k copies of one draw look like a lead of k. Two things prove a copy:
 
-- the response id and the text of an earlier sample of the vote, from a server whose ids differ. Some servers give all replies
-  one id, or one of a thousand numbers; an id that comes with two texts names neither;
-- a cache that says so, in a header of its response.
+- It has the response id and the text of an earlier sample of the vote, and the server gives different replies different ids.
+  Some servers give all replies the same id, or one of a thousand numbers. An id that comes with two texts proves nothing.
+- A cache says so, in a header of its response.
 
-The same text alone is no proof: right answers are short and alike. Long ones that are alike at a temperature above 0 are a
-reason to look (`alike`).
+The same text alone proves nothing, because right answers are short and alike. If long texts are the same at a temperature
+above 0, that is a reason to look for a cache (`alike`).
 """
 
 import json
@@ -18,10 +18,10 @@ from typing import NamedTuple
 from maker_graph.core.red_flags import Sample
 
 NOTE = "copies"
-"""The note in which a run keeps what was seen of copies; a run of a model that ships has none."""
+"""The name of the note in which a run keeps what was seen of copies. A run with a model that ships has no such note."""
 
 LONG = 200
-"""Characters of a text that two draws at a temperature above 0 seldom share."""
+"""Two draws at a temperature above 0 seldom have the same text if it has at least so many characters."""
 
 PROBE = (
     "Write forty English words that have nothing to do with each other, each chosen by chance, in one line with spaces between "
@@ -30,10 +30,10 @@ PROBE = (
 """A question to which no two draws give the same answer."""
 
 PROBED = 60
-"""Characters below which an answer to `PROBE` says nothing."""
+"""An answer to `PROBE` with fewer characters says nothing."""
 
 SUSPECT = 3
-"""So many long replies that repeat an earlier one are a suspicion, if they are at least half of those that could have."""
+"""A cache is suspected from so many long replies on that repeat an earlier one, if these are half of those that could have."""
 
 
 class CopiesSeen(NamedTuple):
@@ -44,9 +44,9 @@ class CopiesSeen(NamedTuple):
 
     Attributes:
         proven: samples that were copies, and were discarded.
-        same: long replies, drawn at a temperature above 0, that an earlier sample of their step had given.
-        compared: those that could have been.
-        varied: whether the replies to `PROBE` differed; None if nobody asked, or it could not be told.
+        same: long replies, drawn at a temperature above 0, whose text an earlier sample of the step had too.
+        compared: long replies that came after another long one, so that they could have repeated it.
+        varied: whether the replies to `PROBE` differed; None if it was not asked, or the replies were too short to tell.
     """
 
     proven: int = 0
@@ -56,7 +56,7 @@ class CopiesSeen(NamedTuple):
 
     @classmethod
     def of(cls, note: str | None) -> "CopiesSeen":
-        """Return what a note tells; nothing was seen if there is none."""
+        """Return what a note says; without a note, nothing was seen."""
         return cls() if note is None else cls(**json.loads(note))
 
     def note(self) -> str:
@@ -70,7 +70,7 @@ class CopiesSeen(NamedTuple):
 
 
 def reply_id(id_: str) -> str:
-    """Return the part of a sample's id that names the provider's reply, of which it may be one of several choices.
+    """Return the part of a sample's id that names the provider's reply, in which the sample may be one of several choices.
 
     >>> reply_id("5d41402abc4b2a76#2")
     '5d41402abc4b2a76'
@@ -85,8 +85,8 @@ def copies(samples: Sequence[Sample], *, ids_differ: bool = False) -> set[int]:
     {2}
 
     Args:
-        samples: all of the vote so far.
-        ids_differ: whether the server is known to give different replies different ids; else these samples must show it.
+        samples: all samples of the vote so far.
+        ids_differ: whether the server is known to give different replies different ids. If not, these samples must show it.
     """
     texts: dict[str, set[str]] = {}
     for sample in samples:
@@ -106,19 +106,19 @@ def copies(samples: Sequence[Sample], *, ids_differ: bool = False) -> set[int]:
 
 
 def _replies(sample: Sample) -> list[tuple[str, str]]:
-    """Return the id and the text of each reply that a sample is made of, of those that have an id."""
+    """Return the id and the text of each reply with an id that a sample is made of."""
     first = sample.reasoned
     replies = [*([] if first is None else [(first["id"], first["text"])]), (sample.id, sample.text)]
     return [(id_, text) for id_, text in replies if id_]
 
 
 def drawn_text(sample: Sample) -> str:
-    """Return the text that was left to chance: of two calls that of the first, for the second one only writes it down."""
+    """Return the text that was drawn at random: of two calls that of the first, because the second only writes it down."""
     return sample.text if sample.reasoned is None else sample.reasoned["text"]
 
 
 def alike(samples: Sequence[Sample], earlier: Sequence[Sample]) -> tuple[int, int]:
-    """Return how many of `samples` have a long text that an earlier sample of the vote has too, and how many could have.
+    """Return how many of `samples` have the long text of an earlier sample of the vote, and how many could have.
 
     >>> alike([Sample(1, "x" * 300), Sample(2, "y" * 300)], [Sample(0, "x" * 300)])
     (1, 2)

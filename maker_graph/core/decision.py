@@ -1,20 +1,20 @@
 """From judged samples (`judging.py`) to a decision: count the votes, and ask the rule.
 
-A decision is a pure function of the samples in the order in which they were launched, never of the order of arrival, so a
-replay decides the same.
+A decision depends only on the samples in the order in which they were launched, never on the order of arrival. So a replay
+decides the same.
 
-No rule ever declares a silent winner. A vote ends undecided when
-- the rule needs more samples than the cap allows: nobody can win within it, so none of them is drawn;
-- so many red flags have come in a row, with no vote between or after them: the model is stuck on this prompt;
+A vote without a winner is undecided, never decided in silence. It ends undecided when
+- the rule needs more samples than the cap allows: nobody can win within the cap, so none of them is drawn;
+- the last `stuck_after` samples all have red flags: the model is stuck on this prompt;
 - ten valid samples have come and no two agree: then the answers hold something that varies freely;
 - a verifier proved two different answers: then it is wrong about one of them;
-- the rule says that it is hung.
-In the last two cases the step is contested, and its decision says `passed`: more votes of the same kind would decide it, and
-often wrongly. In the others it is stuck.
+- the rule says that the vote is hung.
+In the last two cases the step is contested, and its decision says `passed`: more votes of the same kind would decide it, but
+often wrongly. In the others the step is stuck.
 
-A proof ends a vote before the rule is asked (`core/verifying.py`): the first sample whose answer is proved decides, in the
-order of launch. So a vote with a verifier begins with one sample, and draws one at a time until a sample is valid; from then on
-the rule says how many. Fewer samples a round never change what the rule decides (`core/rules.py`).
+A proof ends a vote before the rule is asked (`core/verifying.py`): the first sample with a proved answer decides, in the order
+of launch. So a vote with a verifier begins with one sample, and draws one at a time until a sample is valid. From then on the
+rule says how many. Smaller rounds never change what the rule decides (`core/rules.py`).
 """
 
 from collections import Counter
@@ -32,10 +32,10 @@ from maker_graph.core.voting import Voting
 from maker_graph.errors import Undecided
 
 SCATTERED = 10
-"""So many valid samples without two that agree end a vote."""
+"""A vote ends undecided when it has so many valid samples and no two of them agree."""
 
 LAST_REPLIES = 3
-"""So many replies are shown of a vote that ended undecided."""
+"""How many replies are shown of a vote that ended undecided."""
 
 
 class Round(TypedDict):
@@ -57,24 +57,24 @@ class Round(TypedDict):
 
 
 class Vote(TypedDict):
-    """What one sampler's samples came to.
+    """The result of all samples of one sampler.
 
     Attributes:
-        by: which sampler: "base", or the rung of the ladder that it stands on (`maker_graph/graph/maker.py`); "program",
-            "world" or "person" where nobody voted.
-        first: what the first sample voted for or would have; empty if it could not be read.
+        by: which sampler: "base", or its rung of the ladder (`maker_graph/graph/maker.py`); "program", "world" or "person" if
+            the answer was not voted on.
+        first: the candidate of the first sample, also if the sample was discarded; empty if it could not be read.
         ballot: candidate -> votes, in the order of each candidate's first vote.
         flags: red flag -> discarded samples.
         samples: how many samples were drawn; each cost money.
-        sequence: what became of each sample, in the order of launch: the place of its candidate in the ballot, or its red flag.
+        sequence: for each sample, in the order of launch, the place of its candidate in the ballot, or its red flag.
         lengths: output tokens of each sample, in the same order; empty if they are not known.
-        rounds: parallel fan-outs of samples.
+        rounds: how many parallel rounds of samples there were.
         usage: tokens of all samples.
-        lost: replies that never came, for a reason that may depend on what they said; they are no samples, and do not vote.
+        lost: replies that never came, for a reason that may depend on what they said. They are no samples and do not vote.
             Decisions that maker_graph 0.1.0 left in a checkpoint do not have it.
         fallbacks: samples of a model that stands in for the one that was asked first; left out if there are none.
-        standings: "proved", "valid", "unknown" -> votes of which a verifier says so; left out without one. What it calls
-            invalid is among the flags.
+        standings: "proved", "valid", "unknown" -> votes of which the verifier says so; left out without a verifier. Answers
+            that it calls invalid are among the flags.
     """
 
     by: str
@@ -92,22 +92,23 @@ class Vote(TypedDict):
 
 
 class Decision(Vote):
-    """How a microstep ended: the vote that ended it, and what it came to.
+    """How a microstep ended: the last vote, and its result.
 
     Attributes:
         status: "decided" or "undecided".
         reason: why it is undecided, in one sentence; empty if decided.
-        answer: the first answer that voted for the winner; None if undecided.
+        answer: the answer of the first sample that voted for the winner; None if undecided.
         candidate: the winner, canonical JSON; None if undecided.
-        text: the reply which held that answer.
+        text: the reply that held this answer.
         first_agrees: whether the very first sample of the step, alone, gives the decided answer.
-        tried: the votes of earlier rungs, undecided all of them; none of their votes counts here.
+        tried: the votes of earlier rungs, all of them undecided; their votes do not count here.
         replies: the last replies, if it is undecided.
-        passed: true if it is undecided because the rule gave it up, or because a verifier proved two answers: it is contested,
-            and not stuck. Left out otherwise.
-        part: the part of the task that it is about; left out where the task has only one.
-        proved: what the proof of the answer rests on, if a verifier proved it: one sample decided then. Left out otherwise.
-        merged: true if `key` made the winner: counted as whole answers, another one has the most votes. Left out otherwise.
+        passed: true if it is undecided because the rule gave it up, or because a verifier proved two answers. Then the step is
+            contested, and not stuck. Left out otherwise.
+        part: the part of the task that was asked; left out if the task has only one.
+        proved: what the proof of the answer rests on, if a verifier proved it. Then one sample decided. Left out otherwise.
+        merged: true if the winner won only because of `key`: another answer has the most votes if whole answers are counted.
+            Left out otherwise.
     """
 
     status: str
@@ -130,7 +131,7 @@ def tally(judged: Sequence[Judged]) -> dict[str, int]:
 
 
 def round_of(judged: Sequence[Judged], number: int, by: str) -> Round:
-    """Return how a vote stands after round `number`, for who watches it."""
+    """Return how a vote stands after round `number`, for those who watch it."""
     flags = count(j["flag"] for j in judged if j["flag"] is not None)
     return Round(by=by, round=number, samples=len(judged), ballot=tally(judged), flags=flags)
 
@@ -138,7 +139,7 @@ def round_of(judged: Sequence[Judged], number: int, by: str) -> Round:
 def next_draw(judged: Sequence[Judged], voting: Voting, *, verifies: bool = False) -> int:
     """Return how many samples the next round draws; 0 if the vote has ended, decided or not.
 
-    `verifies` says that a verifier looks at them.
+    `verifies` says that there is a verifier.
     """
     ballot = tally(judged)
     verdict = _verdict(ballot, voting.rule)
@@ -203,10 +204,10 @@ def _proofs(judged: Sequence[Judged]) -> list[Judged]:
 
 
 def _merged(judged: Sequence[Judged], ballot: Mapping[str, int], winner: str) -> bool:
-    """Return whether the winner has the most votes, and no answer of its own has the most if each counts as it stands.
+    """Return whether the winner has the most votes, but none of its answers has the most if whole answers are counted.
 
-    So it is where `key` made one candidate of several answers, and they won together only. A winner with fewer votes than
-    another is the work of the rule.
+    That happens if `key` made one candidate of several answers, which won only together. If the winner has fewer votes than
+    another candidate, that is due to the rule and not to `key`.
     """
     if len(ballot) == 1 or ballot[winner] < max(ballot.values()):
         return False
@@ -216,20 +217,21 @@ def _merged(judged: Sequence[Judged], ballot: Mapping[str, int], winner: str) ->
 
 
 def given_up(vote: Vote, rule: StoppingRule) -> bool:
-    """Return whether a vote that nobody won was given up by `rule`, or is disputed: the step is contested, and not stuck."""
+    """Return whether a vote without a winner was given up by `rule` or is disputed. Then its step is contested, not stuck."""
     return disputed(vote) or isinstance(checked_verdict(rule, vote["ballot"]), Hung)
 
 
 def disputed(vote: Vote) -> bool:
-    """Return whether a verifier proved two different answers in a vote that nobody won.
+    """Return whether a verifier proved two different answers in a vote without a winner.
 
-    The next proof would decide the step, and be worth nothing. So nobody votes on it again, on no rung: a person answers it.
+    In another vote the next proof would decide the step, although it is worth nothing. So no rung votes on the step again, and
+    a person answers it.
     """
     return bool(vote.get("standings", {}).get("proved"))
 
 
 def rung_of(by: str) -> int:
-    """Return the place of a rung in its cascade, from 0, by the name that its votes bear.
+    """Return the place of a rung in its cascade, from 0, given the name in the `by` of its votes.
 
     >>> rung_of("base"), rung_of("rung 3")
     (0, 2)
@@ -239,7 +241,7 @@ def rung_of(by: str) -> int:
 
 
 def vote_of(decision: Decision) -> Vote:
-    """Return what of an undecided `decision` is kept when the next rung votes."""
+    """Return the part of an undecided `decision` that is kept when the next rung votes."""
     vote = Vote(
         by=decision["by"],
         first=decision["first"],
@@ -260,9 +262,9 @@ def vote_of(decision: Decision) -> Vote:
 
 
 def first_of(votes: Sequence[Vote]) -> str:
-    """Return what the very first sample of a step voted for or would have, by the votes of its rungs; empty if nobody knows.
+    """Return the candidate of the very first sample of a step, given the votes of its rungs; empty if it is not known.
 
-    The journal does not keep what a discarded sample said.
+    It is not known if the sample was discarded and the votes come from the journal, which does not keep such replies.
     """
     first = votes[0]
     place = first["sequence"][0] if first["sequence"] else ""
@@ -270,7 +272,7 @@ def first_of(votes: Sequence[Vote]) -> str:
 
 
 def after_trying(tried: Sequence[Vote], decision: Decision) -> Decision:
-    """Return `decision` with the votes of the rungs before it; the step's first sample is the first one tried."""
+    """Return `decision` with the votes of the rungs before it, so that the step's first sample is that of the first rung."""
     if not tried:
         return decision
     agrees = decision["candidate"] is not None and first_of(tried) == decision["candidate"]
@@ -302,7 +304,7 @@ def given(answer: JSON, by: str) -> Decision:
 
 
 def unasked(by: str, why: str) -> Decision:
-    """Return the decision of a vote that could not be taken, as nobody may be asked the question: undecided, no sample."""
+    """Return the decision of a vote for which no model may be asked the question: undecided, without samples."""
     return {**given(None, by), "status": "undecided", "reason": why, "candidate": None}
 
 
@@ -319,7 +321,7 @@ def answered(question: Decision, reply: Judged) -> Decision:
 
 
 def undecided(decision: Decision) -> Undecided:
-    """Return the error for a step on which no rung could decide: the last one's ballot, the samples and red flags of all."""
+    """Return the error for a step that no rung could decide: with the ballot of the last, the samples and flags of all."""
     votes: list[Vote] = [*decision["tried"], decision]
     flags: dict[str, int] = {}
     for each in votes:
@@ -333,7 +335,7 @@ def undecided(decision: Decision) -> Undecided:
 
 
 def _reason(judged: Sequence[Judged], ballot: dict[str, int], verdict: Decided | Draw | Hung, voting: Voting) -> str:
-    """Return in one sentence why the vote ended undecided, and what to look at."""
+    """Return in one sentence why the vote ended undecided, and what to do."""
     if proofs := _proofs(judged):
         proved = list(dict.fromkeys(each["candidate"] for each in proofs))
         return (

@@ -1,10 +1,10 @@
-"""Form apart from answer: a sample of two calls, in which a model first reasons freely, and then the answer is written down.
+"""Samples of two calls: in the first one a model reasons freely, in the second one the answer is written down in its form.
 
-A small model that has to reason in the form of its answer does both badly. With an `Emit` it is asked the question and told to
-reason as it likes. A second, short call sees the question and what the first one said, and writes the answer in its form.
+A small model that must reason in the form of its answer does both badly. With an `Emit` it is asked the question and told to
+reason as it likes. A second, short call sees the question and what the first call said, and writes the answer in its form.
 
-What this takes away: a malformed reply is also a sign of confusion, which one then no longer sees. So the errors among votes
-may rise while the malformed replies fall. `docs/emit.md` says when it pays.
+This has a price. A malformed reply is also a sign of confusion, and fewer replies show it then. So the errors among the votes
+may rise while the malformed replies become fewer. `docs/emit.md` says when two calls pay.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ REASON = (
     "Before anything is written in the form that is asked for: think it through here in plain sentences, and end with what the "
     "answer is. You need not keep to the form; it is written afterwards."
 )
-"""What the first call is told beside the question."""
+"""What the first call is told in addition to the question."""
 
 WRITE = "Write down the answer that these notes come to, in exactly the form that is asked for above. Write nothing else."
-"""What the second call is told beside the question and the notes."""
+"""What the second call is told in addition to the question and the notes."""
 
 SAME = "same"
-"""The word for the model that reasons, where a name is expected."""
+"""This word, in the place of a model's name, means the model that reasons."""
 
 FORM_TOKENS = 200
 """Output cap of the second call."""
@@ -34,16 +34,17 @@ FORM_TOKENS = 200
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """How the answer of a sample is written down, by a call of its own.
+    """How a second call writes down the answer of a sample.
 
     Attributes:
         model: who writes it: a chat model, or its `provider:model`; None is the model that reasoned.
         prompt: what the second call is told after the question and the notes.
         reason: what the first call is told after the question.
         max_tokens: the output cap of the second call; None leaves it to the model.
-        temperature: of the second call; None leaves it to the model.
-        stop: texts at which the reasoning ends, such as a line's end for a base model; those of the vote end the second call.
-        calls: how the requests of `model` are made, where not as those of the votes.
+        temperature: the temperature of the second call; None leaves it to the model.
+        stop: texts at which the reasoning ends, such as a line's end for a base model. The vote's own `stop` ends the second
+            call.
+        calls: how the requests of `model` are made, if not like those of the votes.
 
     Raises:
         UsageError: a value is wrong.
@@ -61,24 +62,24 @@ class Emit:
         for name in ("prompt", "reason"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
-                raise UsageError(f"Emit's {name} is a text that says what to do, not {value!r}.")
+                raise UsageError(f"Emit's {name} must be a text that says what to do, not {value!r}.")
         if self.max_tokens is not None:
             checks.whole("Emit's max_tokens", self.max_tokens)
         object.__setattr__(self, "stop", checks.texts("Emit's stop", self.stop))
         number = isinstance(self.temperature, int | float) and not isinstance(self.temperature, bool)
         if self.temperature is not None and not (number and self.temperature >= 0):
-            raise UsageError(f"Emit's temperature is a number of at least 0, or None, not {self.temperature!r}.")
+            raise UsageError(f"Emit's temperature must be a number of at least 0, or None, not {self.temperature!r}.")
 
     @property
     def writer(self) -> str | None:
-        """The name of a model of its own; None if the model that reasoned writes, or one without a name."""
+        """The name of the model that writes; None if it is the model that reasoned, or has no name."""
         return self.model if isinstance(self.model, str) else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a run or a calibration keeps of it.
+        """Return the settings that a run or a calibration keeps.
 
         Raises:
-            UsageError: its model has no name by which it can be kept.
+            UsageError: the model was not given by its name, so it cannot be kept.
         """
         if self.model is not None and not isinstance(self.model, str):
             raise UsageError("A run keeps the name of the model that writes the answers: give Emit(model='provider:model').")
@@ -87,23 +88,25 @@ class Emit:
 
 
 def kept_emit(said: object) -> dict[str, Any] | None:
-    """Return what is kept of a second call, as plain JSON; None if there is none.
+    """Return the settings of a second call that are kept, as plain JSON; None if there is no second call.
 
     Raises:
-        UsageError: it is no such call, or cannot be kept.
+        UsageError: `said` describes no such call, or the call cannot be kept.
     """
     emit = emit_of(said)
     return None if emit is None else emit.to_json()
 
 
 def emit_of(said: object) -> Emit | None:
-    """Return what is said of a second call: True is the same model and the words that ship, False and None are no such call.
+    """Return the second call that `said` describes.
+
+    True means the same model and the prompts that ship. False and None mean that there is no second call.
 
     >>> emit_of(True) == Emit(), emit_of("openai:gpt-4.1-mini").model, emit_of(None)
     (True, 'openai:gpt-4.1-mini', None)
 
     Raises:
-        UsageError: it is nothing of the kind.
+        UsageError: it describes no second call.
     """
     if said is None or said is False:
         return None
@@ -115,14 +118,14 @@ def emit_of(said: object) -> Emit | None:
         try:
             return Emit(**said)
         except TypeError as error:
-            raise UsageError(f"emit has model, prompt, reason, max_tokens, temperature and stop ({error}).") from None
+            raise UsageError(f"emit takes model, prompt, reason, max_tokens, temperature and stop ({error}).") from None
     if not isinstance(said, Emit):
-        raise UsageError(f"emit is True, the name of a model, or Emit(...), not {said!r:.80}.")
+        raise UsageError(f"emit must be True, the name of a model, or Emit(...), not {said!r:.80}.")
     return said
 
 
 def fenced(text: str) -> str:
-    """Return what a model said, between two lines that it does not hold.
+    """Return what a model said, between two lines that do not occur in it.
 
     >>> fenced("So it is 2.").splitlines()[1:]
     ['--- begin of notes 10756a6e ---', 'So it is 2.', '--- end of notes 10756a6e ---']

@@ -1,12 +1,12 @@
-"""How a reply ended, from what its provider says of it.
+"""How a reply ended, from what its provider says about it.
 
-Providers and integrations say the same in a dozen spellings. Capitals and separators do not matter here: `stopSequence`,
-`STOP_SEQUENCE` and `FinishReason.STOP_SEQUENCE` are one word.
+Providers and integrations spell the same word in a dozen ways. Capitals and separators do not matter here: `stopSequence`,
+`STOP_SEQUENCE` and `FinishReason.STOP_SEQUENCE` are the same word.
 
-Only an end that is known to be good is good. A provider may say something new at any time, and a reply that was cut, blocked or
-broken off must not vote because nobody has heard of the word for it. The words are those of OpenAI (chat and Responses), Azure,
-Anthropic, Google, Bedrock (Converse, Titan, AI21), Cohere, Mistral, Ollama, Hugging Face, watsonx, Together, DeepSeek, z.ai,
-Baidu, Naver, vLLM and SGLang.
+Only words that are known to mean a good end count as one. A provider may use a new word at any time, and a reply that was cut,
+blocked or broken off must not vote just because its word is unknown here. The words are those of OpenAI (chat and Responses),
+Azure, Anthropic, Google, Bedrock (Converse, Titan, AI21), Cohere, Mistral, Ollama, Hugging Face, watsonx, Together, DeepSeek,
+z.ai, Baidu, Naver, vLLM and SGLang.
 """
 
 import re
@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 MOST_SHOWN = 60
-"""Characters of a provider's own word that are kept."""
+"""How many characters of a provider's own word are kept."""
 
 _WORDS: Mapping[str, str] = {
     "stop": """
@@ -34,7 +34,7 @@ _WORDS: Mapping[str, str] = {
     """,
     "tool_calls": "tool_calls tool_call tool_use function_call function_calls",
 }
-"""The ends that are told apart, and the providers' words for each; of several that are bad the first one here counts."""
+"""The ends that are told apart, and the providers' words for each. Of several bad ends, the first one here counts."""
 
 _OTHER_WORDS = """
     error errored error_limit network_error server_error failed failure abort aborted cancel canceled cancelled user_cancel
@@ -45,10 +45,10 @@ _OTHER_WORDS = """
 """
 
 TOLD_APART = frozenset(_WORDS)
-"""The good end, and those that have a red flag of their own."""
+"""The good end, and the ends that have their own red flag."""
 
 OTHER_ENDS = frozenset(_OTHER_WORDS.split())
-"""Ends that are known and not good, beside those that are told apart; a reply that ended so is counted under the word."""
+"""The other bad ends that are known. A reply that ended so is counted under the word."""
 
 _SAYS_NOTHING = frozenset(["", "none", "null", "unspecified"])
 
@@ -66,7 +66,7 @@ class End(NamedTuple):
 
 
 def end_of(said: Iterable[str | None]) -> End:
-    """Return how a reply ended of which its provider says `said`, what tells most first; nothing at all is a good end.
+    """Return how a reply ended, given what its provider says, the most telling word first; nothing at all is a good end.
 
     >>> end_of(["STOP"]).finish, end_of(["end_turn", None]).finish, end_of(["stop", "MAX_TOKENS"]).finish
     ('stop', 'stop', 'length')
@@ -85,7 +85,7 @@ def end_of(said: Iterable[str | None]) -> End:
 
 @lru_cache(maxsize=1024)
 def folded(said: str) -> str:
-    """Return a provider's word, or the name of a field, as nothing but its small letters and digits.
+    """Return a provider's word, or the name of a field, reduced to small letters and digits.
 
     >>> folded("endTurn"), folded("FinishReason.MAX_TOKENS"), folded("FINISH_REASON_STOP"), folded("finish-reason")
     ('endturn', 'maxtokens', 'stop', 'finishreason')

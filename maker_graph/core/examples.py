@@ -1,7 +1,8 @@
-"""Few-shot examples of independent items: solved items that a prompt shows before the one that is asked.
+"""Few-shot examples of independent items: solved items that a prompt shows before the item in question.
 
-Each sample is shown a few examples that are drawn for it. Which examples a model sees, and in which order, moves its answer;
-shown the same ones each time, it errs in the same way each time. So the draws are the variants of an item's question.
+Each sample is shown a few examples that are drawn for it. The examples that a model sees, and their order, influence its
+answer. If it sees the same examples each time, it errs in the same way each time. So the draws are the variants of an item's
+question.
 """
 
 import hashlib
@@ -12,19 +13,19 @@ from maker_graph.core.canonical import JSON, sorted_json
 from maker_graph.core.task import Prompt, Variant
 
 SHOWN = 5
-"""So many examples are shown before an item, or all if there are fewer."""
+"""How many examples are shown before an item; all if there are fewer."""
 
 WAYS = 16
-"""So many draws of examples there are for each item; each sample is asked one of them."""
+"""How many draws of examples there are for each item. Each sample is shown one of them."""
 
 
 class Example(NamedTuple):
     """A solved item.
 
     Attributes:
-        item: as one of the task's items.
+        item: the item, in the form of the task's items.
         reply: what a model would reply to it.
-        row: of the file of labelled rows that it is from, from 1; None if it is from no such file.
+        row: its row in the file of labelled rows, from 1; None if it is from no such file.
     """
 
     item: Any
@@ -35,7 +36,7 @@ class Example(NamedTuple):
 def few_shot(
     item: Any, examples: Sequence[Example], prompt: Callable[[Any], Prompt], parse: Callable[[str], JSON]
 ) -> list[Variant]:
-    """Return the question about `item` under `WAYS` draws of examples; an example that is the item itself is never shown.
+    """Return the question about `item`, once for each of `WAYS` draws of examples; the item itself is never an example.
 
     >>> [shown] = {str(v.prompt) for v in few_shot("b", [Example("a", "A"), Example("b", "B")], str, str.strip)}
     >>> shown
@@ -54,7 +55,7 @@ def _drawn(own: str, examples: Sequence[tuple[str, Example]], way: int) -> list[
 
 
 def _shown(item: Any, examples: Sequence[Example], prompt: Callable[[Any], Prompt]) -> Prompt:
-    """Return the prompt of an item after those of the examples, each with its reply."""
+    """Return the prompts of the examples, each with its reply, and then the prompt of the item."""
     asked = prompt(item)
     before, last = ([], ("user", asked)) if isinstance(asked, str) else (list(asked[:-1]), asked[-1])
     turns: list[Any] = []

@@ -1,12 +1,12 @@
-"""A task behind a guard: the one form in which the machine knows tasks, and whose functions get copies.
+"""A task behind a guard: all tasks get the same form here, and their functions get copies of what they are called with.
 
-Tasks come in three forms (`core/task.py`, `core/items.py`). Behind the guard all of them have parts: a task without parts is
-its own only part, and items are such a task. `Guarded.at` is the part that answers next.
+Tasks come in three forms (`core/task.py`, `core/items.py`). Behind the guard all of them have parts. A task without parts, such
+as a task of items, is its own only part. `Guarded.at` returns the part that answers next.
 
 Functions of a task should be pure. A common slip is an `apply` that changes the state in place and returns it. Lookahead
-applies an answer twice, once to see what follows and once to commit it, so such a task would skip steps. Behind the guard it
-does not: each call gets lists and objects of its own. `maker-graph check-task` tells of such slips, and of those that no copy
-mends: a clock, chance, a set's order, a counter in the task itself.
+applies an answer twice, once to see what follows and once to commit it, so such a task would skip steps. The guard prevents
+that, because each call gets its own copies of lists and objects. `maker-graph check-task` reports such slips. It also reports
+slips that no copy mends: use of a clock, of chance, of the order of a set, or of a counter in the task itself.
 """
 
 import functools
@@ -51,10 +51,10 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "rehearse": ("state",),
     "result": ("state",),
 }
-"""All functions of a task, with what each is called with."""
+"""All functions of a task -> the arguments of each."""
 
 ONE_QUESTION = ("prompt", "parse", "check", "verify", "key", "rephrase", "variants", "truth", "rehearse")
-"""The functions of a voted part: those that are about one question."""
+"""The functions of a voted part. Each of them is about one question."""
 
 _MACHINE = ("start", "done", "apply", "total", "draft", "draft_prompt", "parse_draft", "skip", "state_at", "goal", "result")
 _OF_THE_STATE = ("prompt", "check", "verify", "rephrase", "truth")
@@ -63,14 +63,14 @@ _NODES = {"start", "commit", "escalate"}
 _OUTPUT = {"state", "step", "done", "digest", "totals"}
 _UNDER_WAY = {"origin", "until", "until_samples", "rung", "tried", "answer", "decision", "ahead", "dropped"}
 _TAKEN = _NODES | _OUTPUT | _UNDER_WAY
-"""Names in the outer graph: no part can have the name of another node, nor that of a key of the state."""
+"""Names that no part can have, because a node or a key of the state of the outer graph has them."""
 
 
 class Given:
     """A part whose answer is given.
 
     Attributes:
-        name: of the part.
+        name: the name of the part.
         by: "program" or "world".
         awaited: whether `answer` is a coroutine function.
     """
@@ -83,25 +83,25 @@ class Given:
         self._takes_run = checks.takes_run(part.answer)
 
     def answer(self, state: Any, step: int, run: str) -> Any:
-        """Return what the part answers, or a coroutine that does."""
+        """Return the answer of the part, or a coroutine that returns it."""
         return self._answer(copied(state), step, *([run] if self._takes_run else []))
 
 
 class Guarded:
     """A task, or a voted part of one, whose functions get copies of what they are called with.
 
-    It has the functions of the task, each under its own name. Its `parse` takes the state as a second argument, whatever that
-    of the task does. Of a task with several parts it has `prompt`, `check`, `verify`, `rephrase` and `truth`, which ask the
-    part that answers in the state. Only the parts themselves have `parse` and `key`.
+    It has the functions of the task, each under its own name. Its `parse` always takes the state as a second argument, also if
+    that of the task does not. If the task has several parts, this has `prompt`, `check`, `verify`, `rephrase` and `truth`, each
+    of which asks the part that answers in the state. Only the parts themselves have `parse` and `key`.
 
     Attributes:
         title: the name of the task's class.
-        name: of the part; `ALONE` for a whole task.
+        name: the name of the part; `ALONE` for a whole task.
         parts: name -> part, in the order of the task.
-        k: the lead of a part that has one of its own.
-        schema: the type whose JSON a reply is, if it says.
-        given: of an items task: the answer of its program to the item at a state, or None.
-        rehearse: from the state of a step to what a simulated model may reply, or None: see `maker_graph.simulation`.
+        k: the part's own lead, if it has one.
+        schema: the type of the JSON in a reply, if the part says it.
+        given: for a task of items, a function from a state to the answer of the program to its item, or to None.
+        rehearse: a function from the state of a step to what a simulated model may reply (`maker_graph.simulation`), or None.
     """
 
     start: Callable[[], Any]
@@ -130,15 +130,15 @@ class Guarded:
         """Return the part that answers next.
 
         Raises:
-            UsageError: no part does.
+            UsageError: no part answers.
         """
         return self
 
     def voted(self, state: Any) -> "Guarded":
-        """Return the part that answers next, which is voted on.
+        """Return the part that answers next, which must be a voted one.
 
         Raises:
-            UsageError: none is.
+            UsageError: no part answers, or it is not voted on.
         """
         part = self.at(state)
         if isinstance(part, Given):
@@ -180,7 +180,7 @@ class _GuardedParts(Guarded):
         name: str | None = self._part(state)
         if name is not None and (not isinstance(name, str) or name not in self.parts):
             raise UsageError(
-                f"{self.title}.part(state) returned {name!r}, which is no part: there are {', '.join(self.parts)}."
+                f"{self.title}.part(state) returned {name!r}, which is no part: the parts are {', '.join(self.parts)}."
             )
         return name
 
@@ -190,7 +190,7 @@ class _GuardedParts(Guarded):
         return self.parts[name]
 
     def _asked(self, name: str, state: Any, *more: Any) -> Any:
-        """Ask the part that answers in `state`; what has no rules is kept by every answer."""
+        """Ask the part that answers in `state`. A part without rules accepts every answer."""
         part = self.at(state)
         if name == "check" and not hasattr(part, "check"):
             return True
@@ -215,7 +215,7 @@ def total_of(task: AnyTask) -> int | None:
     """Return the number of steps of the task, or None if it does not know.
 
     Raises:
-        UsageError: what it says is no number of steps.
+        UsageError: its `total` returns no number of steps.
     """
     inside = guarded(task)
     return checks.whole(f"{inside.title}.total()", inside.total(), 0) if isinstance(inside, Counted) else None
@@ -236,18 +236,18 @@ def draftable(task: AnyTask) -> None:
 
 
 def is_task(value: object) -> bool:
-    """Say whether `value` is an instance of a task, in any form; `see_task` looks closer."""
+    """Say whether `value` looks like an instance of a task, in any form; `see_task` checks more."""
     return not isinstance(value, type) and isinstance(value, Items | PartsTask | Task)
 
 
 def see_task(task: object) -> None:
-    """See that `task` is one: an instance whose functions can be called as they will be.
+    """See that `task` is a task: an instance whose functions can be called with the right arguments.
 
     Raises:
-        UsageError: it lacks a function, or one takes other arguments.
+        UsageError: it lacks a function, or a function takes other arguments.
     """
     if isinstance(task, type):
-        raise UsageError(f"A task is an instance, and {task.__name__} is a class: call it.")
+        raise UsageError(f"A task must be an instance, but {task.__name__} is a class: make an instance of it.")
     name = type(task).__name__
     if isinstance(task, Items):
         _see_items(task)
@@ -258,13 +258,13 @@ def see_task(task: object) -> None:
         _see_functions(name, task, ONE_QUESTION + _MACHINE)
     else:
         raise UsageError(
-            f"{name} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and apply, "
-            "or to be a subclass of Items."
+            f"{name} is no task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part and "
+            "apply, or is a subclass of Items."
         )
 
 
 def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarded]) -> None:
-    """See that what is given by part names parts that are voted on.
+    """See that all names in `given`, a setting by part, are names of voted parts.
 
     Raises:
         UsageError: one is not.
@@ -272,7 +272,7 @@ def see_names(what: str, given: Mapping[str, object], parts: Mapping[str, Guarde
     for name in given:
         if name not in parts:
             having = ", ".join(parts) or "none"
-            raise UsageError(f"{what} {name!r}, which is no voted part of this task: there are {having}.")
+            raise UsageError(f"{what} {name!r}, which is no voted part of this task: its voted parts are {having}.")
 
 
 def _see_items(task: Items) -> None:
@@ -295,13 +295,13 @@ def _see_parts(task: PartsTask) -> None:
         raise UsageError(f"{name}.parts must be a mapping from names to parts, not {task.parts!r:.80}.")
     for each, part in task.parts.items():
         if not isinstance(each, str) or not _NAME.fullmatch(each) or each in _TAKEN:
-            why = "it is taken by the graph itself" if each in _TAKEN else "letters, digits, dashes and underscores, at most 64"
+            why = "the graph itself uses it" if each in _TAKEN else "use at most 64 letters, digits, dashes and underscores"
             raise UsageError(f"{each!r} cannot be the name of a part of {name}: {why}.")
         what = f"{name}.parts[{each!r}]"
         if isinstance(part, type):
             raise UsageError(f"{what} is a class: make an instance of it.")
         if isinstance(part, GivenPart) and isinstance(part, VotedPart):
-            raise UsageError(f"{what} has prompt and parse, and also by and answer: it is voted on, or given, and not both.")
+            raise UsageError(f"{what} has prompt and parse, and also by and answer: a part is either voted on or given.")
         if isinstance(part, GivenPart):
             checks.one_of(f"{what}.by", part.by, ("program", "world"))
             takes = ("state", "step", "run") if checks.takes_run(part.answer) else ("state", "step")

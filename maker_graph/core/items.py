@@ -1,7 +1,7 @@
 """Independent items: a task whose steps do not depend on each other, so that many are answered at once.
 
-A task of this kind is a subclass of `Items`, which says what is asked about one item. How the items follow each other is said
-in `ItemSteps`, which makes a task of it whose state is the number of the next item.
+A task of this kind is a subclass of `Items`, which says what is asked about one item. `ItemSteps` makes a task of steps from
+it: the state of that task is the number of the next item.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ class DecidedItem(NamedTuple):
     """How one item ended.
 
     Attributes:
-        number: of the item, from 1.
+        number: the number of the item, from 1.
         item: the item itself.
         status: "decided", or "open": no answer was found yet.
         answer: the answer; None if it is open.
@@ -38,9 +38,9 @@ class LabelledItem(NamedTuple):
     """An item whose right answer is known.
 
     Attributes:
-        item: as one of the task's items.
-        answer: the right one, as `parse` would return it.
-        row: of the file that says so, from 1.
+        item: the item, in the form of the task's items.
+        answer: the right answer, as `parse` would return it.
+        row: its row in the file of labelled rows, from 1.
         by: who decided it, as the file says; empty if it does not say.
     """
 
@@ -53,12 +53,12 @@ class LabelledItem(NamedTuple):
 class Items:
     """The base of a task whose steps are independent items.
 
-    A subclass has `items` and `prompt`, and whatever else it needs of `parse`, `given`, `check`, `key`, `rephrase`, `truth`,
-    `rehearse` and `write`. An item goes first to `given`: where that is sure, its answer stands, and no model is asked. Else
-    models vote. An item on which no vote is won stays open, and waits for a person.
+    A subclass has `items` and `prompt`. It may also have `parse`, `given`, `check`, `key`, `rephrase`, `truth`, `rehearse` and
+    `write`. Each item goes to `given` first. If that returns an answer, the answer stands and no model is asked. Otherwise
+    models vote. An item whose vote nobody wins stays open and waits for a person.
 
     Attributes:
-        items: the items; a list, or anything with `len` and an index. It is read one item at a time, and need not be in memory.
+        items: the items: a list, or anything with `len` and an index. They are read one at a time and need not be in memory.
 
     >>> class Upper(Items):
     ...     items = ["a", "B"]
@@ -74,29 +74,29 @@ class Items:
     items: Sequence[Any]
 
     examples: Sequence[Example] = ()
-    """Solved items. With some, the variants of an item's question show a few of them, drawn anew: see `examples.py`."""
+    """Solved items. If there are any, each variant of an item's question shows a few of them: see `examples.py`."""
 
     refused: Mapping[int, str] = MappingProxyType({})
-    """Number of an item -> why its answer is not used, although it was decided: `write` sees it as open. A run sets it."""
+    """Number of an item -> why its answer is not used, although it was decided. `write` gets it as open. A run sets this."""
     labelled: Sequence[LabelledItem] = ()
-    """Items of the same source whose right answers are known, and which are no examples: a model is measured with them."""
+    """Items from the same source with known right answers, used to measure a model. They are never shown as examples."""
 
     place: ClassVar[str] = "item"
-    """The key of the state under which the number of the next item stands, from 0."""
+    """The key of the state that holds the number of the next item, from 0."""
 
     whole: ClassVar[bool] = False
-    """Whether results are written only once all items were tried; else also those of a run that stopped before."""
+    """Whether results are written only when all items have been tried. If not, a run that stops early also writes results."""
 
     def given(self, item: Any, /) -> JSON:  # noqa: ARG002  for a subclass
-        """Return the answer where a program is sure of it, else None. It is pure: the same item, the same answer."""
+        """Return the answer if a program is sure of it, else None. It must be pure: the same answer for the same item."""
         return None
 
     def prompt(self, item: Any, /) -> Prompt:
-        """Return all that a model sees of this item; nothing of the other items."""
+        """Return all that a model sees when it is asked about this item."""
         raise NotImplementedError
 
     def parse(self, text: str, /) -> JSON:
-        """Return the answer in a reply, or raise. It gets the item as its second argument if it takes one."""
+        """Return the answer in a reply, or raise. A subclass may take the item as a second argument."""
         return text.strip()
 
     def outputs(self, out: Path, /) -> Sequence[Path]:
@@ -106,10 +106,10 @@ class Items:
     def write(self, decided: Iterable[DecidedItem], out: Path, /) -> int | None:
         """Write the results to `out`: JSON Lines unless a subclass does otherwise.
 
-        `decided` has one entry for each item that was tried, in order, and can be gone through once. Write as if nothing were
-        there: the files get into their place when all of them are whole.
+        `decided` has one entry for each item that was tried, in order, and can be iterated over once. Write new files without
+        looking at what is there: the files are moved into their places when all of them are whole.
 
-        Return how many results are left open although their items are decided, if that can be.
+        Return how many results are left open although their items are decided, or None if that cannot happen.
         """
         with out.open("w", encoding="utf-8") as file:
             for each in decided:
@@ -118,9 +118,9 @@ class Items:
 
 
 class ItemSteps:
-    """The task that an `Items` task is to the step machine: its state is the number of the next item, and nothing else.
+    """The task of steps that the step machine sees in place of an `Items` task: its state is only the number of the next item.
 
-    Optional functions are there if the items have them, each with the item in the place of the state.
+    It has those optional functions that the `Items` task has. They look up the item of the state and pass it on.
     """
 
     def __init__(self, task: Items) -> None:
@@ -152,7 +152,7 @@ class ItemSteps:
         return few_shot(self.item(state), self.task.examples, self.task.prompt, parse)
 
     def item(self, state: State) -> Any:
-        """Return the item that comes next; a copy, so that what a function does to it changes nothing else.
+        """Return a copy of the next item, so that a function that changes it changes nothing else.
 
         Raises:
             UsageError: the items do not have it.
@@ -169,7 +169,7 @@ class ItemSteps:
         return {self._place: 0}
 
     def total(self) -> int:
-        """Return the number of items, which stays as it was at first.
+        """Return the number of items, which is read once and then kept.
 
         Raises:
             UsageError: they have no length.
@@ -177,14 +177,14 @@ class ItemSteps:
         if self._total is None:
             try:
                 self._total = len(self.task.items)
-            except MakerError:  # it says itself what is wrong
+            except MakerError:  # its text says what is wrong
                 raise
             except Exception as error:
                 raise failed(f"len({type(self.task).__name__}.items)", error) from error
         return self._total
 
     def done(self, state: State) -> bool:
-        """Say whether all items have been through."""
+        """Say whether no item is left to try."""
         return bool(state[self._place] >= self.total())
 
     def given(self, state: State) -> JSON:
@@ -200,7 +200,7 @@ class ItemSteps:
         return {self._place: state[self._place] + 1}
 
     def skip(self, state: State) -> State:
-        """Return the state with the next item; this one is left open."""
+        """Return the state with the next item, and leave this one open."""
         return {self._place: state[self._place] + 1}
 
     def state_at(self, step: int) -> State:

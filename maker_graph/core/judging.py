@@ -1,8 +1,8 @@
-"""From a sample to a vote: read it, hold it against the rules, ask the verifier, and give it a red flag or a candidate.
+"""From a sample to a vote: read it, check its answer by the rules, ask the verifier, and give it a red flag or a candidate.
 
-A sample is discarded for the first thing that speaks against it: what is seen of the raw reply (`red_flags.py`), a copy of an
-earlier one, a reply that cannot be read, an answer that `check` or the verifier calls invalid. The verifier comes last, since
-it may take seconds: it is asked once about each answer of a vote, and never about one that is discarded anyway.
+A sample is discarded for the first thing that speaks against it: it is a copy of an earlier sample, the raw reply shows a red
+flag (`red_flags.py`), it cannot be read, or `check` or the verifier calls its answer invalid. The verifier comes last, because
+it may take seconds. It is asked once about each answer of a vote, and never about an answer that is discarded anyway.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from maker_graph.core.verifying import Standing, Unknown, standing_of, verificat
 from maker_graph.errors import Incomparable, Invalid
 
 MOST_SAID = 300
-"""Characters that are kept of what a parser, a check or a verifier says."""
+"""How many characters are kept of what a parser, a check or a verifier says."""
 
 
 class Usage(TypedDict):
@@ -35,11 +35,11 @@ class Usage(TypedDict):
 class Judged(TypedDict):
     """A sample after the red flags: a vote for `candidate` if `flag` is None, discarded otherwise.
 
-    `candidate` is also set on a discarded sample whose reply could be read; it is never counted. It is empty if not. `why` says
-    more of a flag that ships, in a clause.
+    `candidate` is empty if the reply could not be read. A discarded sample may have a candidate, which is never counted. `why`
+    explains a flag that ships, in a clause.
 
-    `standing` is what a verifier says of the answer of a vote, and `evidence` what that rests on: both are left out if there is
-    no verifier. `call` is that of a sample of two calls, see `Sample`.
+    `standing` is what the verifier says of the answer, and `evidence` is what that rests on. Both are left out if there is no
+    verifier. `call` belongs to samples of two calls, see `Sample`.
     """
 
     index: int
@@ -61,15 +61,15 @@ class Reader:
     """How replies become votes.
 
     Attributes:
-        parse: from text to the answer; whatever it raises, the sample is malformed.
-        key: from the answer to what is voted on; the whole answer if None. Whatever it raises, the sample is malformed.
-        check: whether the answer keeps the rules of the domain, or it raises `Invalid`; every answer does if None.
+        parse: returns the answer in a text. If it raises anything, the sample is malformed.
+        key: returns what is voted on in an answer; None for the whole answer. If it raises anything, the sample is malformed.
+        check: says whether the answer keeps the rules of the domain, or raises `Invalid`; None if there are no rules.
         red_flags: name -> predicate over the raw sample, tried in order.
-        parse_of: where samples are asked different questions, from the number of a sample to its `parse`.
-        instances: whether `key`, `check` and `verify` see what `parse` made; else a copy of its plain JSON, as the state will
-            hold it.
-        verify: what can be said of the answer beyond `check`, asked only of samples that are no other flag's: `Valid`,
-            `Unknown`, or it raises `Invalid`.
+        parse_of: returns the `parse` for the number of a sample, if samples are asked different questions.
+        instances: whether `key`, `check` and `verify` get what `parse` made; else they get a copy of its plain JSON, as the
+            state will hold it.
+        verify: says more about an answer than `check`: it returns `Valid` or `Unknown`, or raises `Invalid`. It is asked only
+            about samples without another flag.
     """
 
     parse: Callable[[str], Any]
@@ -82,7 +82,7 @@ class Reader:
 
 
 class _Read(NamedTuple):
-    """What a reply says, and the flag for which it is discarded; `seen` is the answer as the caller's functions see it."""
+    """What a reply says, and the flag for which it is discarded; `seen` is the answer as the caller's functions get it."""
 
     flag: str | None
     why: str
@@ -104,10 +104,10 @@ def judge_all(
     *,
     ids_differ: bool = False,
 ) -> list[Judged]:
-    """Return the samples as `judge` does, given in the order of launch; replies with the same text are read once.
+    """Return the samples, given in the order of launch, each as `judge` returns it; replies with the same text are read once.
 
-    `earlier` are those of the same vote that were `judged` before: a copy of one of them is no vote, and the verifier is not
-    asked again about their answers; `ids_differ` as in `copies`.
+    `earlier` are the samples of the same vote that were `judged` before. A copy of one of them is no vote, and the verifier is
+    not asked about their answers again. `ids_differ` is as in `copies`.
     """
     known: dict[tuple[object, str], _Read] = {}
     verifier = None if reading.verify is None else _Verifier(reading.verify, judged)
@@ -133,7 +133,7 @@ def judge_all(
 
 
 def _unread(sample: Sample, flag: str | None, reading: Reader) -> Judged:
-    """Return a sample that nobody reads, discarded: its text is garbled, or it is the notes that a flagged first call made."""
+    """Return a sample that is discarded unread: its text is garbled, or it holds only the notes of a flagged first call."""
     if sample.garbled:
         return _judged(sample, _GARBLED, "malformed")
     if len(sample.text) > MAX_CHARACTERS:
@@ -142,10 +142,10 @@ def _unread(sample: Sample, flag: str | None, reading: Reader) -> Judged:
 
 
 def judge(sample: Sample, reading: Reader) -> Judged:
-    """Return the sample with its candidate, and with the one red flag it is discarded for, if any.
+    """Return the sample with its candidate, and with the red flag for which it is discarded, if any.
 
-    A reply that is garbled or too long to be read is malformed, whatever else holds: no function of the task or the caller sees
-    it. What a parser complains of may quote the reply, so it is made visible and cut short.
+    A garbled or overlong reply is always malformed, and no function of the task or the caller sees it. The message of a parser
+    may quote the reply, so its unseen characters are escaped and it is cut short.
     """
     return judge_all([sample], reading)[0]
 
@@ -177,14 +177,14 @@ def _judged(sample: Sample, read: _Read, flag: str | None) -> Judged:
 
 
 class _Verifier:
-    """Asks a verifier, once about each answer of a vote."""
+    """Asks a verifier about each answer of a vote once."""
 
     def __init__(self, verify: Callable[[Any], object], judged: Sequence[Judged]) -> None:
         self._verify = verify
         self._known = {_whole(each): _said(each) for each in judged if "standing" in each or each["flag"] == "invalid"}
 
     def __call__(self, vote: Judged, read: _Read) -> Judged:
-        """Return a vote with what is to be said of it; it is no vote if its answer is invalid."""
+        """Return a vote with what the verifier says of it; it is discarded if its answer is invalid."""
         if (answer := _whole(vote)) not in self._known:
             self._known[answer] = _said(self._asked(vote, read.seen))
         said: Any = self._known[answer]
@@ -199,7 +199,7 @@ class _Verifier:
 
 
 def _whole(judged: Judged) -> tuple[str, str]:
-    """Return what a reply says: a candidate may stand for several answers, and that of an unreadable reply is empty."""
+    """Return the candidate and the answer of a reply, because one candidate may stand for several answers."""
     return judged["candidate"], canonical(judged["answer"], own=True)
 
 
@@ -210,7 +210,7 @@ def _said(judged: Judged) -> dict[str, Any]:
 
 
 def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
-    room = 8  # what a state, an entry of the journal and a digest put around an answer is nested too
+    room = 8  # states, entries of the journal and digests add some levels of nesting around an answer
     if len(text) > MAX_CHARACTERS:
         return _TOO_LONG
     what = "An answer"
@@ -221,11 +221,11 @@ def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
             what = "What key returned"
             voted = reading.key(_seen(value, answer, reading))
         candidate = candidate_of(voted, depth=MAX_DEPTH - room)
-    except Incomparable as error:  # the fault of a function, which every reply would pay for
+    except Incomparable as error:  # a fault of the function, so every further reply would be paid for in vain
         raise Incomparable(f"{what} cannot be voted on: {error}.") from error
     except Invalid as error:  # a parser that reads by rules
         return _Read("invalid", _why(str(error)), "", None)
-    except Exception as error:  # noqa: BLE001  a parser may fail in any way on text that a model wrote
+    except Exception as error:  # noqa: BLE001  a parser may fail in any way on a model's text
         return _Read("malformed", _why(f"{type(error).__name__}: {error}"), "", None)
     broken = None if reading.check is None else broken_rule(reading.check, _seen(value, answer, reading))
     if broken is not None:
@@ -234,14 +234,14 @@ def _read(text: str, parse: Callable[[str], Any], reading: Reader) -> _Read:
 
 
 def _seen(value: Any, answer: JSON, reading: Reader) -> Any:
-    """Return the answer as the caller's functions see it: they cannot change what is kept."""
+    """Return the answer as the caller's functions get it, so that they cannot change what is kept."""
     return value if reading.instances else copied(answer)
 
 
 def _why(text: str) -> str:
-    r"""Return what a function said, cut short, as an entry of the journal can hold it.
+    r"""Return what a function said, cut short and in a form that an entry of the journal can hold.
 
-    It is made visible again after the cut, which may have left what stands only beside something else.
+    Unseen characters are escaped again after the cut, because the cut may have parted them from what they belong to.
 
     >>> print(_why("a" * 299 + "\U0001f468\u200d\U0001f469")[297:])
     aa👨

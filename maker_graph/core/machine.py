@@ -1,6 +1,6 @@
-"""The step machine: where a task stands before and after each decision, and the sums over all of them.
+"""The step machine: where a task stands before and after each decision, and the sums over all decisions.
 
-It is pure: the same decisions lead to the same place. So a replay of the journal ends where the run did.
+It is pure: the same decisions always lead to the same state. So a replay of the journal ends where the run ended.
 """
 
 import hashlib
@@ -22,18 +22,18 @@ class Totals(TypedDict):
     """Sums over all committed steps.
 
     Attributes:
-        samples: drawn, flagged ones included.
-        votes: samples kept.
+        samples: samples that were drawn, flagged ones included.
+        votes: samples that were kept.
         outvoted: votes for another candidate than the winner.
         undecided: steps that were left open.
-        rounds: parallel fan-outs.
+        rounds: parallel rounds of samples.
         first_sample_wrong_at: the first step whose first sample, alone, does not give the decided answer; None if all do.
         flags: red flag -> samples discarded for it.
-        tokens: of all samples.
-        lost: replies that never came, for a reason that may depend on what they said; there is no such key if there were none.
-        proved: steps whose answer a verifier proved; likewise.
-        standings: "proved", "valid", "unknown" -> votes of which a verifier says so; likewise.
-        merged: steps whose winner won only because `key` made one candidate of several answers; likewise.
+        tokens: the tokens of all samples.
+        lost: replies that never came, for a reason that may depend on what they said. The key is left out if there are none.
+        proved: steps whose answer a verifier proved. Left out if there are none.
+        standings: "proved", "valid", "unknown" -> votes of which a verifier says so. Left out if there is no verifier.
+        merged: steps whose winner won only because `key` made one candidate of several answers. Left out if there are none.
     """
 
     samples: int
@@ -57,7 +57,7 @@ class MakerOutput(TypedDict):
         state: the task's state.
         step: the number of decided steps.
         done: whether nothing is left to do.
-        digest: one hash over the start and all answers in order; equal for equal runs.
+        digest: a hash over the start state and all answers in order. Equal runs have equal digests.
         totals: sums over all steps.
     """
 
@@ -80,39 +80,39 @@ class Log(Protocol):
     """Where decided steps go: the write-ahead log of a run."""
 
     def position(self) -> MakerOutput:
-        """Return where the log ends: an invocation goes on from there, whatever a checkpoint says."""
+        """Return where the log ends. An invocation goes on from there, also if a checkpoint says something else."""
         ...
 
     def append(self, steps: Sequence[Committed], /) -> None:
-        """Store the steps for good, all or none, or raise: then they have not happened."""
+        """Store the steps for good, all or none. If it raises, none of them counts as committed."""
         ...
 
 
 @runtime_checkable
 class AsyncLog(Protocol):
-    """A log that may take long: under `ainvoke` the graph does other things meanwhile."""
+    """A log whose appends may take long. Under `ainvoke` the graph goes on with other work meanwhile."""
 
     async def aappend(self, steps: Sequence[Committed], /) -> None:
-        """Do as `Log.append`; who is cancelled meanwhile finds the steps stored, or learns why they are not."""
+        """Do the same as `Log.append`. If the caller is cancelled meanwhile, it still stores the steps, or raises."""
         ...
 
 
 def further(log: Log | None, step: int) -> MakerOutput | None:
-    """Return where `log` ends if that is beyond `step`; None if it is not, or if there is no log.
+    """Return where `log` ends, if that is beyond `step`; None if it is not, or if there is no log.
 
-    A process that was killed leaves a checkpoint behind its log. Who resumes from that checkpoint goes on where the log ends.
+    A process that was killed leaves a checkpoint that is older than its log. A resume from it goes on where the log ends.
     """
     at = None if log is None else log.position()
     return at if at is not None and at["step"] > step else None
 
 
 class Begun(NamedTuple):
-    """An action on the world that was begun before: by a process that was stopped before it could commit what came of it.
+    """An action on the world that was begun by a process that was stopped before it could commit the result.
 
     Attributes:
-        known: whether it is known what came of it.
-        answer: that.
-        performed: whether it is known that it was performed.
+        known: whether the result is known.
+        answer: the result, if it is known.
+        performed: whether it is known that the action was performed.
     """
 
     known: bool
@@ -122,10 +122,10 @@ class Begun(NamedTuple):
 
 @runtime_checkable
 class ActionLog(Protocol):
-    """A log that also keeps what is about to be done, as parts of the world need it.
+    """A log that also keeps actions that are about to be done, for parts that act on the world.
 
     Attributes:
-        run_id: of the run, the same in all its sessions.
+        run_id: the id of the run, which is the same in all its sessions.
     """
 
     run_id: str
@@ -135,20 +135,20 @@ class ActionLog(Protocol):
         ...
 
     def intend(self, step: int, part: str, /) -> None:
-        """Put on the disk that the action of `step` is about to be done, or raise: then it must not be."""
+        """Put on the disk that the action of `step` is about to be done. If it raises, the action must not be done."""
         ...
 
     def performed(self, step: int, part: str, answer: JSON, /, *, known: bool = True) -> None:
-        """Keep that an action was performed, and what came of it if that is `known`: it may never be committed."""
+        """Keep that an action was performed, and its result if that is `known`, in case its step is never committed."""
         ...
 
 
 @runtime_checkable
 class KeepingLog(Protocol):
-    """A log that also keeps items that were decided before their turn to be committed, for whoever goes on."""
+    """A log that also keeps items that were decided before their turn to be committed, for the process that goes on."""
 
     def keep_ahead(self, decided: Mapping[int, Decision], /) -> None:
-        """Keep decisions by their step, in the place of those that were kept before, as far as that is possible.
+        """Keep decisions by their step, in place of those that were kept before, as far as that is possible.
 
         Some of them may be in the log by now.
         """
@@ -163,8 +163,8 @@ class Climb(NamedTuple):
     """How far a step has come on the rungs of a cascade, or of a vote that its rule gave up.
 
     Attributes:
-        tried: the votes of the rungs that passed it on, and of those between; none of them votes on it again.
-        question: the vote that ended it, if no rung is left: it waits for a person.
+        tried: the votes of the rungs that have tried it. None of these rungs votes on it again.
+        question: the last vote, if no rung is left. Then the step waits for a person.
     """
 
     tried: Sequence[Vote]
@@ -173,19 +173,19 @@ class Climb(NamedTuple):
 
 @runtime_checkable
 class ClimbLog(Protocol):
-    """A log that also keeps how far steps have come that are not decided, so that no rung votes twice on what it passed on."""
+    """A log that also keeps how far undecided steps have come, so that no rung votes twice on a step that it passed on."""
 
     def keep_climbs(self, climbs: Mapping[int, Climb], /) -> None:
-        """Keep them by their step, in the place of what was kept before."""
+        """Keep the climbs by their step, in place of those that were kept before."""
         ...
 
     def climbs(self) -> Mapping[int, Climb]:
-        """Return what was kept of the steps after the last one in the log."""
+        """Return the climbs that were kept of steps after the last one in the log."""
         ...
 
 
 class Machine:
-    """What the outer machine computes at each step: pure, so that a replay of the journal ends where the run did."""
+    """What the outer machine computes at each step. It is pure, so that a replay of the journal ends where the run ended."""
 
     def __init__(self, task: AnyTask) -> None:
         self.task = guarded(task)
@@ -196,7 +196,7 @@ class Machine:
         """Return where the task stands before its first step.
 
         Raises:
-            UsageError: the start state is no plain JSON, or another one each time.
+            UsageError: the start state is not plain JSON, or differs from call to call.
         """
         state = self._state("start state", self.task.start())
         text = canonical(state, own=True)
@@ -214,7 +214,7 @@ class Machine:
         """Return where the task stands after one more decision.
 
         Raises:
-            UsageError: the state after it is no plain JSON.
+            UsageError: the state after it is not plain JSON.
         """
         step = at["step"] + 1
         if decision["status"] == "decided":
@@ -241,7 +241,7 @@ class Machine:
 
 
 def digest_after(before: str, step: int, decision: Decision) -> str:
-    """Return the running digest after `step`; `before` is that of the step before."""
+    """Return the running digest after `step`; `before` is the digest after the step before."""
     link = canonical([before, step, decision["status"], decision["answer"]], own=True)  # a given answer may hold any character
     return hashlib.sha256(link.encode()).hexdigest()
 

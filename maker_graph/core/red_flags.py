@@ -1,11 +1,11 @@
 """Samples and red flags: the signs of confusion for which a sample is discarded, never repaired.
 
 A red flag is a name and a predicate over a sample: any plain function `(Sample) -> bool`, counted under its `__name__`.
-One is counted under several names: `ended`, by how the reply ended (`ended_error`, `ended_abort`). They are as many as the ends
-that are known (`core/ends.py`); any other is `ended_unknown`, so that no server can make up names.
+Only `ended` is counted under several names, one for each way in which a reply can end (`ended_error`, `ended_abort`). These are
+the ends that are known (`core/ends.py`). Any other end is counted as `ended_unknown`, so that no server can make up names.
 
-Three more flags are raised where the replies of a vote are read (`core/judging.py`): *malformed*, the parser refuses the
-reply; *invalid*, the answer breaks a rule of the domain; *copy*, the reply was given before (`core/copies.py`).
+Three more flags are raised where the replies of a vote are read (`core/judging.py`): *malformed* if the parser refuses the
+reply, *invalid* if the answer breaks a rule of the domain, *copy* if the reply was given before (`core/copies.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from maker_graph.core.ends import OTHER_ENDS, TOLD_APART
 from maker_graph.errors import UsageError
 
 UNKNOWN = "unknown"
-"""What is counted for an end that nobody here has heard of."""
+"""The word under which an end is counted that is not known here."""
 
 _RESERVED = frozenset({"malformed", "invalid", "copy"})
 
@@ -29,9 +29,9 @@ class ToolCall(TypedDict):
     """A call of a tool in a reply, as plain JSON.
 
     Attributes:
-        name: of the tool.
-        args: what it is called with; the text of it if that could not be read, None if it is no plain JSON.
-        id: by which the provider knows the call; empty if it gave none.
+        name: the name of the tool.
+        args: the arguments; their text if it could not be read, None if they are not plain JSON.
+        id: the provider's id of the call; empty if it gave none.
         error: why `args` could not be read; empty if they could.
     """
 
@@ -42,14 +42,14 @@ class ToolCall(TypedDict):
 
 
 class Reasoned(TypedDict):
-    """The first call of a sample that is two (`core/emitting.py`).
+    """The first call of a sample that consists of two calls (`core/emitting.py`).
 
     Attributes:
-        text: what it said.
-        id: a digest of the id of its reply, as of a sample.
-        input: tokens of its prompt, cached ones included.
-        cached: those of them that the provider had in its cache.
-        output: tokens of its reply.
+        text: the reply to the first call.
+        id: a digest of the provider's id of the reply, as in a sample.
+        input: tokens of the prompt, cached ones included.
+        cached: tokens of the prompt that the provider had in its cache.
+        output: tokens of the reply.
     """
 
     text: str
@@ -66,25 +66,25 @@ class Sample:
     Attributes:
         index: the place of the sample in its microstep, in the order of launch, from 0.
         text: the reply.
-        finish: how it ended: "stop" (by itself, and whole), "length" (cut short), "refused", "tool_calls", or another word of
-            `core/ends.py`; "unknown" is none that is known.
-        end: the provider's own word for it; empty if it gave none.
+        finish: how the reply ended: "stop" (by itself, and whole), "length" (cut short), "refused", "tool_calls", or another
+            word of `core/ends.py`; "unknown" if its end is not known here.
+        end: the provider's own word for the end; empty if it gave none.
         input_tokens: tokens of the prompt, cached ones included.
-        cached_tokens: those of them that the provider had in its cache.
+        cached_tokens: tokens of the prompt that the provider had in its cache.
         output_tokens: tokens of the reply, hidden reasoning included.
-        estimated: True if the provider sent no counts, or nonsense, and these are `estimated_tokens` of the texts.
-        garbled: True if the reply held control characters or lone surrogates; `text` has them as escapes that can be seen.
+        estimated: True if the provider sent no usable counts, so that these are `estimated_tokens` of the texts.
+        garbled: True if the reply held control characters or lone surrogates. In `text` these are visible escapes.
         seconds: how long the reply took, from its request.
-        beside: what it holds beside text, in a word: "reasoning", "image"; empty if nothing.
-        tool_calls: the tools that it calls, those included whose arguments could not be read.
-        id: a digest of the id by which the provider knows the reply; empty if it gave none, or one so short that it repeats.
+        beside: what the reply holds besides text, in a word: "reasoning", "image"; empty if nothing.
+        tool_calls: the tools that the reply calls, also those whose arguments could not be read.
+        id: a digest of the provider's id of the reply; empty if it gave none, or one so short that it repeats.
         from_cache: whether a cache says that it answered in the model's place.
-        lost: requests for this sample that brought no reply, for a reason that may depend on what the reply would have said:
-            a time-out, a body cut short. The request was made again, and only this reply counts.
-        fallback: whether a model replied that stands in for the one that was asked first.
-        call: of a sample that is two calls, which one all this is of: "second", or "first" if that was flagged and there
-            was no second one; empty of any other sample. `seconds`, `lost`, `estimated` and `fallback` are of both.
-        reasoned: the first of two calls; None if there was none, or it is the sample itself.
+        lost: requests for this sample that brought no reply, for a reason that may depend on what the reply would have said,
+            such as a time-out or a body cut short. The request was made again, and only this reply counts.
+        fallback: whether the reply is from a model that stands in for the one that was asked first.
+        call: which of two calls the reply is from: "second", or "first" if the first was flagged and there was no second; empty
+            for a sample of one call. `seconds`, `lost`, `estimated` and `fallback` are about both calls together.
+        reasoned: the first of two calls; None if there was only one.
     """
 
     index: int
@@ -118,9 +118,9 @@ def truncated(sample: Sample) -> bool:
 def too_long(limit: int | None, form: int | None = None) -> RedFlag:
     """Return the flag for replies of more than `limit` output tokens (750 in the paper, section 4.4).
 
-    Of a sample that is two calls, `form` is the limit of the second one, if it has its own; then `limit` may be None, no limit.
+    `form` is the limit for the second call of a sample of two calls, if it differs. Then `limit` may be None for no limit.
 
-    Tokens are counted as the provider counts them, or by `estimated_tokens` where it does not.
+    Tokens are counted as the provider counts them, or by `estimated_tokens` if it does not.
 
     >>> flag = too_long(750)
     >>> flag.__name__, flag(Sample(0, "...", output_tokens=751))
@@ -143,17 +143,17 @@ def refused(sample: Sample) -> bool:
 
 
 def tool_calls(sample: Sample) -> bool:
-    """Say whether the reply calls a tool, beside its text or in its place: a vote on its text would lose the call."""
+    """Say whether the reply calls a tool, with or without text: a vote on its text would lose the call."""
     return bool(sample.tool_calls) or sample.finish == "tool_calls"
 
 
 def ended(sample: Sample) -> bool:
-    """Say whether the reply ended in any other way that is not known to be good; it is counted by how, as `ended_error`."""
+    """Say whether the reply ended in any other way that is not known to be good; counted by that way, such as `ended_error`."""
     return sample.finish not in TOLD_APART
 
 
 def no_text(sample: Sample) -> bool:
-    """Say whether the reply holds something else in place of text: reasoning, for example, or tokens that are not shown."""
+    """Say whether the reply holds something in place of text, such as reasoning, or tokens that are not shown."""
     return not sample.text.strip() and bool(sample.beside or (not sample.text and sample.output_tokens))
 
 
@@ -175,16 +175,16 @@ def named(red_flags: Sequence[RedFlag]) -> dict[str, RedFlag]:
     """Return `red_flags` under the names by which they are counted, in their order.
 
     Raises:
-        UsageError: a flag is no function of a sample, has no name of its own, or two share one.
+        UsageError: a flag is no function of a sample, has no name, or has the name of another flag.
     """
     if isinstance(red_flags, str) or not isinstance(red_flags, Sequence):
-        raise UsageError(f"red_flags is a list of functions, each from a Sample to True or False, not {red_flags!r}.")
+        raise UsageError(f"red_flags must be a list of functions, each from a Sample to True or False, not {red_flags!r}.")
     result: dict[str, RedFlag] = {}
     for flag in red_flags:
         given: object = flag
         name = getattr(flag, "__name__", type(flag).__name__)
         if not name.isidentifier():
-            raise UsageError(f"A red flag is counted by its name, and {name} is none: write it with def.")
+            raise UsageError(f"A red flag is counted by its name, but {name} is not a name: write the function with def.")
         if given is too_long:
             raise UsageError("too_long needs its limit, in tokens: too_long(750).")
         function(f"The red flag {name}" if callable(given) else "A red flag", given, "sample")
@@ -198,7 +198,7 @@ def raised(red_flags: Mapping[str, RedFlag], sample: Sample) -> str | None:
     """Return the name under which `sample` is counted for the first of `red_flags` that it raises; None if it raises none.
 
     Raises:
-        UsageError: a flag fails, or says something else than True or False.
+        UsageError: a flag fails, or returns something other than True or False.
     """
     for name, flag in red_flags.items():
         try:
@@ -215,13 +215,13 @@ def _counted(sample: Sample) -> str:
 
 
 def explained(name: str, sample: Sample) -> str:
-    """Return what is behind a red flag that ships, as a clause of a sentence, with what to do; empty for any other.
+    """Return, as a clause, why a red flag that ships was raised and what to do; empty for any other flag.
 
     >>> explained("ended_abort", Sample(0, "Par", finish="abort", end="abort"))
-    "the provider says 'abort', which is not known as a good end"
+    "the provider says 'abort', which is not known to be a good end"
     """
     if name.startswith("ended_"):
-        return f"{_said(sample)}{', which is not known as a good end' if sample.end else ''}"
+        return f"{_said(sample)}{', which is not known to be a good end' if sample.end else ''}"
     explanation = _EXPLANATIONS.get(name)
     return "" if explanation is None else explanation(sample)
 
@@ -232,7 +232,7 @@ def _said(sample: Sample) -> str:
 
 def _called(sample: Sample) -> str:
     tool = f"the tool {sample.tool_calls[0]['name']!r}" if sample.tool_calls else "a tool"
-    return f"it calls {tool}, and the vote is on text: take the tools off the model, or give red_flags without tool_calls"
+    return f"it calls {tool}, but the vote is on text: take the tools off the model, or give red_flags without tool_calls"
 
 
 def _held(sample: Sample) -> str:
@@ -247,5 +247,5 @@ _EXPLANATIONS: Mapping[str, Callable[[Sample], str]] = {
     "tool_calls": _called,
     "no_text": _held,
     "empty": lambda sample: "it holds white space only" if sample.text else "it holds no text at all",
-    "copy": lambda _: "it is the copy of an earlier reply: a cache answers in the model's place, so switch it off",
+    "copy": lambda _: "it is the copy of an earlier reply: a cache answers in the model's place, so switch the cache off",
 }

@@ -1,20 +1,19 @@
 """Stopping rules: given a ballot, is it decided, and if not, how many samples must be drawn next?
 
-The law of the paper is sequential: after *each* vote, stop as soon as the leader is k ahead (arXiv 2511.09030, Alg. 2).
-Samples are drawn in parallel all the same, in *deficit rounds*: each round draws exactly as many samples as the leader
-still lacks, all of them are awaited, and all are counted.
+The rule of the paper is sequential: after *each* vote, stop as soon as the leader is k ahead (arXiv 2511.09030, Alg. 2).
+Here samples are drawn in parallel all the same, in *deficit rounds*. Each round draws exactly as many samples as the leader
+still lacks. All of them are awaited, and all are counted.
 
-Why this is the sequential law to the letter: with a lead of d, no candidate can get k ahead in fewer than k - d further
-votes. So within a round of k - d samples the sequential rule could stop at the last vote at the earliest: it would have
-counted every vote of the round too, and nothing is drawn that it would not have drawn. A discarded sample adds no vote,
-leaves the deficit as it was, and is replaced in the next round.
+This follows the sequential rule exactly. With a lead of d, no candidate can get k ahead in fewer than k - d further votes. So
+the sequential rule could not stop before the last vote of a round of k - d samples. It would have drawn and counted every vote
+of the round too. A discarded sample adds no vote, leaves the deficit as it was, and is replaced in the next round.
 
-A rule that gives up, such as ahead by k within m votes, keeps its outcome too. It gives up when nobody can win with the votes
-that are left, and that cannot change: a vote more leaves one vote less, and moves the lead by one at most. Only the number of
-votes may differ: a round may draw what the sequential rule would have spared, having given up in its midst.
+The outcome also stays the same for a rule that gives up, such as ahead by k within m votes. It gives up when nobody can win
+with the votes that are left. More votes cannot change that: each one leaves one vote less and moves the lead by at most one.
+Only the number of votes may differ: the sequential rule may give up in the middle of a round, and save the rest of it.
 
-What breaks the law: counting replies as they arrive, and stopping when enough have come. If wrong replies are faster
-than right ones, the early stop favours them.
+Counting replies as they arrive, and stopping when enough have come, would break the rule. If wrong replies are faster than
+right ones, the early stop favours them.
 """
 
 from dataclasses import dataclass
@@ -32,20 +31,20 @@ class Decided(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """Nobody can win with fewer votes than this; draw as many samples."""
+    """Draw this many samples. Nobody can win with fewer votes."""
 
     samples: int
 
 
 class Hung(NamedTuple):
-    """Nobody has won, and under this rule nobody can any more: the step is contested, and passed on."""
+    """Nobody has won, and nobody can win any more under this rule. The step is contested and is passed on."""
 
 
 Verdict: TypeAlias = Decided | Draw | Hung
 
 
 class StoppingRule(Protocol):
-    """Says of a ballot: decided, draw n more, or hung. Any function of this form will do."""
+    """Says of a ballot: decided, draw n more, or hung. Any function with this signature will do."""
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`."""
@@ -53,13 +52,13 @@ class StoppingRule(Protocol):
 
 
 def checked_verdict(rule: StoppingRule, ballot: Ballot) -> Verdict:
-    """Return what `rule` says of `ballot`, of which it sees a copy, if it is a verdict that can be kept.
+    """Return the verdict of `rule` on a copy of `ballot`, if it is a valid one.
 
     >>> checked_verdict(AheadBy(2), {"a": 1})
     Draw(samples=1)
 
     Raises:
-        UsageError: the rule fails, draws no whole number of samples, or decides for what nobody voted for.
+        UsageError: the rule fails, draws no whole number of samples, or decides for a candidate without votes.
     """
     what = f"The stopping rule {_name_of(rule)}"
     try:
@@ -75,10 +74,10 @@ def checked_verdict(rule: StoppingRule, ballot: Ballot) -> Verdict:
             whole(f"{what} said {verdict}: the samples to draw", samples)
             return verdict
         case Decided(candidate):
-            if candidate not in [*ballot]:  # whatever it is, also if it has no hash
+            if candidate not in [*ballot]:  # a list, because the candidate may have no hash
                 raise UsageError(f"{what} decided for a candidate that nobody voted for: it must be a key of the ballot.")
             return verdict
-    raise UsageError(f"{what} must return Decided(candidate), Draw(samples) or Hung(), and it returned {verdict!r}.")
+    raise UsageError(f"{what} must return Decided(candidate), Draw(samples) or Hung(), but it returned {verdict!r}.")
 
 
 def _name_of(rule: object) -> str:
@@ -87,10 +86,10 @@ def _name_of(rule: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AheadBy:
-    """First to be ahead of every other candidate by k votes: the rule of the paper, and the default.
+    """The first candidate that is ahead of every other by k votes wins. This is the rule of the paper, and the default.
 
-    With `within`, it must happen within so many votes; else the step is passed on, as soon as that is sure. Without it, a model
-    whose errors are correlated decides hopeless steps too. `within=k` decides only what is unanimous.
+    With `within`, the lead must be reached within so many votes. As soon as that is impossible, the step is passed on. Without
+    `within`, a model with correlated errors also decides hopeless steps. `within=k` decides only unanimous votes.
 
     >>> AheadBy(3)({"a": 4, "b": 2})
     Draw(samples=1)
@@ -101,10 +100,10 @@ class AheadBy:
 
     Attributes:
         k: the lead that decides.
-        within: so many votes at most; None is no limit.
+        within: the most votes; None is no limit.
 
     Raises:
-        UsageError: k is no whole number of at least 1, or `within` is none of at least k.
+        UsageError: k is no whole number of at least 1, or `within` is no whole number of at least k.
     """
 
     k: int
@@ -113,7 +112,7 @@ class AheadBy:
     def __post_init__(self) -> None:
         whole("k", self.k)
         if self.within is not None and whole("within", self.within) < self.k:
-            raise UsageError(f"within={self.within} votes nobody can be ahead by {self.k}: raise within or lower k.")
+            raise UsageError(f"Nobody can be ahead by {self.k} within {self.within} votes: raise within or lower k.")
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`."""
@@ -125,7 +124,7 @@ class AheadBy:
         return Draw(self.k - ahead)
 
     def capped(self, samples: int) -> "AheadBy":
-        """Return the rule for votes of so many samples at most: it gives up what nobody can win within them.
+        """Return the rule for a vote of at most so many samples: it gives up as soon as nobody can win within them.
 
         >>> AheadBy(3, within=9).capped(5), AheadBy(3).capped(5)
         (AheadBy(k=3, within=5), AheadBy(k=3, within=None))
@@ -138,10 +137,10 @@ class AheadBy:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The first vote proposes an answer; it is decided if at least `by` of the next `of` votes give it too, else passed on.
+    """The first vote proposes an answer. If at least `by` of the next `of` votes confirm it, it wins; else the step is passed.
 
-    With a pair of temperatures the first sample is cold: there the model is right most often. The others are hot, so that they
-    are votes and no copies. If the first sample is discarded, the first valid one proposes.
+    With a pair of temperatures the first sample has the lower one, at which the model is right most often. The others have the
+    higher one, so that they are not mere copies. If the first sample is discarded, the first valid one proposes.
 
     >>> Confirm(3, of=4)({"a": 3, "b": 1}), Confirm(3, of=4)({"a": 1, "b": 2})
     (Draw(samples=1), Hung())
@@ -149,8 +148,8 @@ class Confirm:
     Decided(candidate='a')
 
     Attributes:
-        by: so many votes must give the answer of the first.
-        of: so many votes after the first one, at most.
+        by: how many votes must confirm the answer of the first.
+        of: how many votes are cast after the first one, at most.
 
     Raises:
         UsageError: they are no whole numbers of at least 1, or `by` is more than `of`.
@@ -161,7 +160,7 @@ class Confirm:
 
     def __post_init__(self) -> None:
         if whole("of", self.of) < whole("by", self.by):
-            raise UsageError(f"Of {self.of} votes no {self.by} can confirm an answer: raise of or lower by.")
+            raise UsageError(f"{self.by} of {self.of} votes cannot confirm an answer: raise of or lower by.")
 
     def __call__(self, ballot: Ballot, /) -> Verdict:
         """Return the verdict on `ballot`, whose first key is the answer of the first vote."""
@@ -175,7 +174,7 @@ class Confirm:
         return Draw(missing) if missing <= left else Hung()
 
     def capped(self, samples: int) -> "Confirm":
-        """Return the rule for votes of so many samples at most: see `AheadBy.capped`.
+        """Return the rule for a vote of at most so many samples: see `AheadBy.capped`.
 
         >>> Confirm(2, of=8).capped(5)
         Confirm(by=2, of=4)
@@ -188,7 +187,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class FirstTo:
-    """First to k votes: cheaper and weaker than `AheadBy(k)`; here to be compared with it (paper, section 4.4).
+    """The first candidate with k votes wins. It is cheaper and weaker than `AheadBy(k)`; for comparison (paper, section 4.4).
 
     >>> FirstTo(3)({"a": 2, "b": 2})
     Draw(samples=1)
@@ -213,7 +212,7 @@ class FirstTo:
 
 @dataclass(frozen=True, slots=True)
 class Majority:
-    """More than half of exactly n votes; without it the vote is hung. Here to be compared with `AheadBy`.
+    """A candidate with more than half of exactly n votes wins; otherwise the vote is hung. For comparison with `AheadBy`.
 
     >>> Majority(5)({"a": 2, "b": 2, "c": 1})
     Hung()

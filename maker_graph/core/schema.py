@@ -1,8 +1,8 @@
-"""The JSON schema of an answer, for providers that hold a model to one (structured output).
+"""The JSON schema of an answer, for providers that make a model keep to it (structured output).
 
-What is sent keeps to what most providers take: all keys of an object are required and no others are let in, as OpenAI's strict
-mode wants it, and titles and defaults are left out. A reply is read as strictly as without a schema: what is sent only makes a
-malformed reply rarer.
+The schema that is sent uses only what most providers accept: all keys of an object are required and no others are allowed, as
+OpenAI's strict mode wants it, and titles and defaults are left out. A reply is read as strictly as without a schema. Sending it
+only makes malformed replies rarer.
 """
 
 from collections.abc import Mapping
@@ -16,58 +16,58 @@ Schema = Mapping[str, Any]
 
 _LEFT_OUT = frozenset({"title", "default", "discriminator", "examples"})
 _NAMED = frozenset({"properties", "$defs"})
-"""Parts of a schema whose keys are names of the caller's own."""
+"""Parts of a schema whose keys are the caller's own names."""
 
 _VALUES = frozenset({"const", "enum"})
-"""Parts of a schema that are values of the caller's own."""
+"""Parts of a schema that are the caller's own values."""
 
 _SAYS = frozenset({"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"})
-"""Parts of a schema one of which says what a value is."""
+"""Parts of a schema that say what a value is. A usable schema has at least one of them."""
 
 
 def schema_of(answer: Any) -> Schema:
-    """Return the JSON schema of the type `answer`, as it is sent; a task may also say the JSON schema itself.
+    """Return the JSON schema of the type `answer` in the form that is sent; a task may also give the JSON schema itself.
 
     >>> schema_of(bool)
     {'type': 'boolean'}
 
     Raises:
-        UsageError: it is no type, or one without a schema; the text says what to do.
+        UsageError: it is no type, or a type without a schema; the error says what to do.
     """
     if isinstance(answer, Mapping):
         given: Schema = _sent(answer)
         return given
     if not is_type(answer):
         what = "the stripped text" if answer is None else "what a function makes of the text"
-        raise UsageError(f"structured needs a type as answer=, for its schema goes to the provider; here the answer is {what}.")
+        raise UsageError(f"structured needs a type as answer=, because it sends the type's schema; here answer is {what}.")
     if is_text(answer):
         raise UsageError(
-            "structured has no use for a text, which is taken as it is: give a type as answer=, or leave structured out."
+            "structured has no effect on a text, which is taken as it is: give a type as answer=, or leave structured out."
         )
-    reader_of(answer)  # or it raises: what cannot be voted on
+    reader_of(answer)  # it raises if the type cannot be voted on
     from pydantic import TypeAdapter  # noqa: PLC0415  60 ms, which nothing else here needs
 
     try:
         made: Schema = TypeAdapter(answer).json_schema()
     except Exception as error:
         reason = str(error).partition("\n")[0].rstrip(".")
-        raise UsageError(f"structured needs a type with a JSON schema, and answer has none ({reason}).") from error
+        raise UsageError(f"structured needs a type with a JSON schema, but answer has none ({reason}).") from error
     if not _SAYS.intersection(made):
-        raise UsageError("structured needs a type with a JSON schema, and that of answer lets anything in.")
+        raise UsageError("structured needs a type with a JSON schema, but that of answer allows anything.")
     sent: Schema = _sent(made)
     return sent
 
 
 def schema_asked(answer: Any, schema: Any, *, parsed: bool) -> Schema:
-    """Return the JSON schema that the replies to a question are held to.
+    """Return the JSON schema to which the replies to a question must keep.
 
     Args:
-        answer: what a reply is read as.
-        schema: the type that a task's own `parse` reads, if it says.
-        parsed: whether that `parse` reads the replies, and not `answer`.
+        answer: how a reply is read, if the task's own `parse` does not read it.
+        schema: the type of what the task's own `parse` reads, if the task says it.
+        parsed: whether the task's own `parse` reads the replies.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no schema.
     """
     if not parsed:
         return schema_of(answer)

@@ -1,4 +1,4 @@
-"""What requests used up, as it is counted for a run, a budget and a report, and the account that a run keeps of it."""
+"""What requests used up, for a run, a budget and a report, and the account that a run keeps."""
 
 from collections.abc import Sequence
 from operator import add, sub
@@ -6,22 +6,22 @@ from typing import Any, NamedTuple
 
 
 class Spent(NamedTuple):
-    """What requests used up, and the time of the run that made them.
+    """What requests used up, and the time that their run was at work.
 
     Attributes:
         cost: USD.
-        seconds: at work; only a run counts them.
+        seconds: the time at work; only a run counts it.
         calls: requests made, failed ones included.
-        samples: replies.
-        input: tokens.
-        cached: those of them that the provider had in its cache.
-        output: tokens.
-        drafts: replies that were drafts; they are no samples, and their tokens stand apart.
+        samples: replies that were samples.
+        input: input tokens of the samples.
+        cached: input tokens that the provider had in its cache.
+        output: output tokens of the samples.
+        drafts: replies that were drafts. They are no samples, and their tokens are counted apart.
         draft_cost: USD, part of `cost`.
-        draft_input: tokens.
-        draft_cached: those of them that the provider had in its cache.
-        draft_output: tokens.
-        unpriced: calls that may have cost something, and nobody knows how much: they are not in `cost`.
+        draft_input: input tokens of the drafts.
+        draft_cached: input tokens of the drafts that the provider had in its cache.
+        draft_output: output tokens of the drafts.
+        unpriced: calls that may have cost something, but it is not known how much. They are not in `cost`.
     """
 
     cost: float = 0.0
@@ -44,7 +44,7 @@ class Spent(NamedTuple):
 
 
 class Reserved(NamedTuple):
-    """What calls that are not accounted for yet may use up at most: USD, requests."""
+    """What the calls that are not booked yet may use up at most, in USD and in requests."""
 
     cost: float = 0.0
     calls: int = 0
@@ -66,13 +66,13 @@ class Account(NamedTuple):
     """The account of a run.
 
     Attributes:
-        steps: the journal's last step, so that a tail cut off shows.
+        steps: the journal's last step, which shows whether the end of the journal was cut off.
         spent: what was used up.
-        reserved: for calls that the owner may be making.
-        unsettled: what was reserved by owners that were killed or taken over: it may have been billed, nobody can tell. What an
-            owner that was taken over books later counts once more; in a journal in Postgres it is taken from here.
-        serial: how often the journal was written, so that an older copy of it shows; 0 in a journal of maker_graph 0.1.0.
-        amended: how many open steps were answered later, so that a tail of these answers cut off shows.
+        reserved: what is reserved for calls that the owner may be making.
+        unsettled: what was reserved by owners that were killed or taken over. It may have been billed. If an owner that was
+            taken over books a call later, the call counts once more; a journal in Postgres takes it from here.
+        serial: how often the journal was written, which shows an older copy of it; 0 in a journal of maker_graph 0.1.0.
+        amended: how many open steps were answered later, which shows whether the last of these answers were cut off.
     """
 
     steps: int = 0
@@ -83,7 +83,7 @@ class Account(NamedTuple):
     amended: int = 0
 
     def parts(self) -> list[Any]:
-        """Return it as plain JSON, as it is stored."""
+        """Return the account as plain JSON, in the form in which it is stored."""
         last = [self.serial, self.amended] if self.amended else [self.serial] if self.serial else []
         return [self.steps, list(self.spent), list(self.reserved), list(self.unsettled), *last]
 
@@ -94,7 +94,7 @@ class Account(NamedTuple):
         return cls(steps, Spent(*spent), Reserved(*reserved), Reserved(*unsettled), *last)
 
     def covering(self, other: "Account") -> "Account":
-        """Return this account with no less spent, reserved or written than in `other`; the steps and amendments stay."""
+        """Return this account with at least as much spent, reserved and written as in `other`; steps and amendments stay."""
         return Account(
             self.steps,
             Spent._make(map(max, self.spent, other.spent)),

@@ -5,23 +5,24 @@ Five small functions are enough; any class that has them is a task. The others a
     start() -> state                 done(state) -> bool
     prompt(state) -> messages        parse(text) -> answer           apply(state, answer) -> state
     check(state, answer) -> bool     key(answer) -> value            total() -> int      skip(state) -> state
-    verify(state, answer) -> Valid or Unknown                        (what can be said of one answer: core/verifying.py)
+    verify(state, answer) -> Valid or Unknown                        (what a verifier says of an answer: core/verifying.py)
     rephrase(state, attempt) -> messages                             variants(state) -> [Variant(messages, parse), ...]
     draft(state, n) -> states        or draft_prompt(state, n) -> messages and parse_draft(text) -> answers
-    state_at(step) -> state          truth(state) -> answer          (to calibrate a model and to judge a run: no run asks them)
+    state_at(step) -> state          truth(state) -> answer          (to calibrate a model and judge a run; no vote uses them)
     goal(state) -> bool              (to judge a run at its end)
-    result(state) -> JSON            (what the task came to, shown at the end of a run)
-    inputs                           (what the task stands on, so that a run notices if it is another)
-    keep() -> text                   (what its run is to keep, so that it can be made again after the world has changed)
-    rehearse(state) -> Replies       (what a simulated model may reply, see `maker_graph.simulation`: no other model is told)
+    result(state) -> JSON            (the result of the task, shown at the end of a run)
+    inputs                           (the data of the task, so that a run notices if they change)
+    keep() -> text                   (a text that the run keeps, so that the task can be made again after the world has changed)
+    rehearse(state) -> Replies       (what a simulated model may reply, see `maker_graph.simulation`; no other model gets it)
 
-A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, and None when
-nothing is left to do: it takes the place of `done`. A part is voted on (`VotedPart`: prompt, parse, and what else concerns one
-question) or its answer is given (`GivenPart`). A task of independent steps is an `Items` task; see `core/items.py`.
+A task whose steps are of several kinds has `parts` (`PartsTask`). `part(state)` names the part that answers next, or returns
+None when nothing is left to do, so such a task needs no `done`. A part is voted on (`VotedPart`: prompt, parse, and the other
+functions about one question) or its answer is given (`GivenPart`). A task of independent steps is an `Items` task; see
+`core/items.py`.
 
 States and answers are plain JSON, so that a checkpoint and the journal give back what went in. All functions are pure: the
-same arguments, the same result, no file, no clock, no chance. The only one that may do something is the `answer` of a given
-part. What a task leaves behind is its answers, in the journal.
+same arguments give the same result, without files, clock or chance. Only the `answer` of a given part may act. The answers of a
+task are kept in the journal.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,7 @@ Prompt: TypeAlias = str | Sequence[Any]
 """One user message, or messages as LangChain takes them: `("system", "...")` pairs, role and content dicts, messages."""
 
 State: TypeAlias = Any
-"""The state of a task: plain JSON of the task's own shape."""
+"""The state of a task: plain JSON, in any shape that the task likes."""
 
 
 @runtime_checkable
@@ -50,11 +51,11 @@ class Task(Protocol):
         ...
 
     def prompt(self, state: State, /) -> Prompt:
-        """Return all that a model sees of this step; nothing of the history but what the state holds."""
+        """Return all that a model sees at this step. It sees no history but what the state holds."""
         ...
 
     def parse(self, text: str, /) -> JSON:
-        """Return the answer in a reply, or raise: then the sample is discarded as malformed. Never repair."""
+        """Return the answer in a reply, or raise. Then the sample is discarded as malformed. Never repair a reply."""
         ...
 
     def apply(self, state: State, answer: Any, /) -> State:
@@ -66,20 +67,20 @@ class Task(Protocol):
 class VotedPart(Protocol):
     """A kind of step that models vote on. Any `Task` is one.
 
-    `check`, `verify`, `key`, `rephrase`, `truth` and `rehearse` are optional here as there.
+    `check`, `verify`, `key`, `rephrase`, `truth` and `rehearse` are optional, as in a `Task`.
 
-    A part may have a lead of its own as its attribute `k`: 1 is enough where `check` accepts no wrong answer. It may have an
-    attribute `schema`, the type whose JSON `parse` reads, or a JSON schema of it: a provider that is told so (`structured`)
-    holds the model to it.
+    A part may have its own lead, as an attribute `k`. A lead of 1 is enough if `check` accepts no wrong answer. A part may also
+    have an attribute `schema`: the type whose JSON `parse` reads, or a JSON schema. With `structured`, the provider makes the
+    model keep to it.
     """
 
     def prompt(self, state: State, /) -> Prompt:
-        """Return all that a model sees of this step."""
+        """Return all that a model sees at this step."""
         ...
 
     @property
     def parse(self) -> Callable[..., JSON]:
-        """`parse(text) -> answer`, or `parse(text, state) -> answer`: it reads a reply, or raises."""
+        """`parse(text) -> answer`, or `parse(text, state) -> answer`: returns the answer in a reply, or raises."""
         ...
 
 
@@ -88,8 +89,8 @@ class GivenPart(Protocol):
     """A kind of step that is answered without a vote.
 
     Attributes:
-        by: "program": the answer is computed or looked up, and nobody minds if that is done twice. "world": something is done
-            outside the task, and the answer says what came of it.
+        by: "program" if the answer is computed or looked up, which may be done twice without harm. "world" if something is done
+            outside the task, and the answer is its result.
     """
 
     @property
@@ -99,17 +100,18 @@ class GivenPart(Protocol):
 
     @property
     def answer(self) -> Callable[..., Any]:
-        """`answer(state, step) -> answer` to step number `step`, counted from 1; it may be a coroutine function.
+        """`answer(state, step) -> answer`: returns the answer to step number `step`, counted from 1. It may be `async`.
 
-        It is the only function of a task that may do something. It is asked once for each step, and its answer is in the
-        journal before it is applied. A replay, `status`, `verify`, `report` and `certify` never ask it.
+        It is the only function of a task that may act. It is called once for each step, and its answer is in the journal before
+        it is applied. A replay, `status`, `verify`, `report` and `certify` never call it.
 
-        What acts on the world is preceded by an intent in the journal. If the process dies between the action and the journal,
-        the action is done again when the run goes on: at most once for each kill, and never otherwise. To make that harmless,
-        it may take the id of the run as a third argument: (run, step) is the same when it is asked again.
+        Before a part of the world acts, an intent is written to the journal. If the process dies after the action and before
+        its answer is in the journal, the action is done again when the run goes on: at most once for each kill, and never
+        otherwise. To make that harmless, the function may take the id of the run as a third argument: the pair (run, step) is
+        the same when it is called again.
 
-        A part may have `rehearse(state)`, which returns what the answer would be. `maker-graph check-task` goes on with it, for
-        it performs no action. A run never asks it.
+        A part may have `rehearse(state)`, which returns what the answer would be. `maker-graph check-task` uses it to go on,
+        because it performs no actions. A run never calls it.
         """
         ...
 
@@ -144,10 +146,10 @@ class PartsTask(Protocol):
 
 @runtime_checkable
 class Checks(Protocol):
-    """A task with rules that every answer must keep; an answer that breaks one is flagged as invalid."""
+    """A task with rules that every answer must keep. An answer that breaks a rule is flagged as invalid."""
 
     def check(self, state: State, answer: Any, /) -> bool:
-        """Say whether `answer` keeps the rules in `state`. Not whether it is the right one: that is for the vote.
+        """Say whether `answer` keeps the rules in `state`. The vote, not this function, finds out whether it is right.
 
         It returns True or False, or raises `Invalid` to say why not. Anything else that it returns or raises is an error.
         """
@@ -156,20 +158,20 @@ class Checks(Protocol):
 
 @runtime_checkable
 class Verifies(Protocol):
-    """A task that can say more of an answer than that it keeps the rules: it may prove it."""
+    """A task with a verifier, which can say more of an answer than a `check`: it may prove it."""
 
     def verify(self, state: State, answer: Any, /) -> Verification:
         """Return `Valid("what it rests on")` or `Unknown("why")`, or raise `Invalid("why not")`.
 
-        `Valid(..., conclusive=True)` says that no other answer is right: the first sample of which it says so decides the step.
-        Anything else that it returns or raises is an error. It is asked only about answers that `check` accepts.
+        `Valid(..., conclusive=True)` says that the answer is proved and no other one is right. The first such sample decides
+        the step. Anything else that it returns or raises is an error. It is asked only about answers that `check` accepts.
         """
         ...
 
 
 @runtime_checkable
 class Keyed(Protocol):
-    """A task that says which answers are the same vote; without it, the whole answer counts."""
+    """A task that says which answers are the same vote. Without `key`, the whole answer is voted on."""
 
     def key(self, answer: Any, /) -> JSON:
         """Return what is voted on."""
@@ -178,7 +180,7 @@ class Keyed(Protocol):
 
 @runtime_checkable
 class Counted(Protocol):
-    """A task that knows its number of steps; a run ends there even if the task is not done."""
+    """A task that knows its number of steps. A run ends after them even if the task is not done."""
 
     def total(self) -> int:
         """Return the number of steps from start to end."""
@@ -187,10 +189,10 @@ class Counted(Protocol):
 
 @runtime_checkable
 class Rephrases(Protocol):
-    """A task that can show a step in another way, for a step on which the model is stuck."""
+    """A task that can ask the question of a step in other words, for a step on which the model is stuck."""
 
     def rephrase(self, state: State, attempt: int, /) -> Prompt:
-        """Return the prompt in other words; the replies to it are read and checked like all others. `attempt` counts from 1."""
+        """Return the prompt in other words. The replies are read and checked like all others. `attempt` counts from 1."""
         ...
 
 
@@ -199,8 +201,8 @@ class Variant(NamedTuple):
 
     Attributes:
         prompt: what is asked.
-        parse: from the text of a reply to this question to the answer, in the form that all variants share; or it raises, and
-            the sample is discarded as malformed.
+        parse: returns the answer in a reply to this question, in the form that all variants share. If it raises, the sample is
+            discarded as malformed.
     """
 
     prompt: Prompt
@@ -212,16 +214,16 @@ class Varies(Protocol):
     """A task that can ask the same thing in several ways, so that a model errs on each in its own way."""
 
     def variants(self, state: State, /) -> Sequence[Variant]:
-        """Return the equivalent questions, in the same order each time; each sample is asked one, drawn by its number."""
+        """Return the equivalent questions, in the same order each time. Each sample is asked one, chosen by its number."""
         ...
 
 
 @runtime_checkable
 class Predicts(Protocol):
-    """A task that can predict its next states cheaply, for lookahead; or whose steps do not depend on each other."""
+    """A task that can predict its next states cheaply, for lookahead. If its steps are independent, that is always possible."""
 
     def draft(self, state: State, n: int, /) -> Sequence[State]:
-        """Return the states that follow `state`, at most `n` of them. They may be wrong: that costs samples, never an error."""
+        """Return at most `n` states that follow `state`. Wrong ones cost samples, but never make a decision wrong."""
         ...
 
 
@@ -230,17 +232,17 @@ class Drafted(Protocol):
     """A task whose next answers a model can list in one reply, for lookahead."""
 
     def draft_prompt(self, state: State, n: int, /) -> Prompt:
-        """Return what to ask for the next `n` answers, in short."""
+        """Return a prompt that asks for the next `n` answers in short."""
         ...
 
     def parse_draft(self, text: str, /) -> Sequence[Any]:
-        """Return the answers in a reply, in order, each such that `apply` takes it; what cannot be read is left out."""
+        """Return the answers in a reply, in order and in the form that `apply` takes; what cannot be read is left out."""
         ...
 
 
 @runtime_checkable
 class Skippable(Protocol):
-    """A task whose steps do not depend on each other: an undecided one is left open, and the run goes on."""
+    """A task whose steps do not depend on each other. An undecided step is left open, and the run goes on."""
 
     def skip(self, state: State, /) -> State:
         """Return the state after a step that was left open."""
@@ -249,33 +251,33 @@ class Skippable(Protocol):
 
 @runtime_checkable
 class Located(Protocol):
-    """A task that can make the state at any step without walking there, for calibration: its steps are drawn at random."""
+    """A task that can make the state at any step without going through the steps before. Calibration draws steps at random."""
 
     def state_at(self, step: int, /) -> State:
-        """Return the state on the right path after `step` steps, from 0."""
+        """Return the state after `step` right steps, from 0."""
         ...
 
 
 @runtime_checkable
 class Known(Protocol):
-    """A task that knows the right answers, for calibration, and to hold a run against them afterwards.
+    """A task that knows the right answers, for calibration and to compare a run with them afterwards.
 
-    No run asks while it decides: the model must find them.
+    No run looks at them while it decides.
     """
 
     def truth(self, state: State, /) -> Any:
-        """Return the right answer in `state`, a state on the right path."""
+        """Return the right answer in `state`, if all answers before it were right."""
         ...
 
 
 @runtime_checkable
 class Declares(Protocol):
-    """A task that says on what it stands beside its options: a run of it notices if that is another when it goes on.
+    """A task that names its data, apart from its options. When a run goes on, it notices if the data have changed.
 
     Options that are paths of files need not be declared.
 
     Attributes:
-        inputs: name -> a `Path`, whose file counts by its content, or plain JSON; or a function that returns such a mapping.
+        inputs: name -> plain JSON, or a `Path` to a file whose content counts; or a function that returns such a mapping.
     """
 
     inputs: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
@@ -285,11 +287,12 @@ class Declares(Protocol):
 class Keeps(Protocol):
     """A task that gives its run a text to keep, so that it can be made again after the world has changed.
 
-    The text is whatever the task stands on, such as the files of a tree. What `inputs` declares shows whether it is the same.
+    The text holds the data of the task, such as the files of a tree. `inputs` shows whether the task that is made again is the
+    same.
     """
 
     def keep(self) -> str:
-        """Return what is to be kept."""
+        """Return the text to keep."""
         ...
 
     @classmethod
@@ -300,17 +303,17 @@ class Keeps(Protocol):
 
 @runtime_checkable
 class Concludes(Protocol):
-    """A task that says in a word what it came to."""
+    """A task that states its result in short."""
 
     def result(self, state: State, /) -> JSON:
-        """Return what `state`, the one at the end, comes to: what whoever set the task wants to read."""
+        """Return the result in `state`, the state at the end: what the author of the task wants to read."""
         ...
 
 
 @runtime_checkable
 class Goal(Protocol):
-    """A task that knows what was wanted: with its rules (`check`) that proves a run, whatever way it took."""
+    """A task that recognises its goal. If it also has rules (`check`), both together prove a run, on any path to the goal."""
 
     def goal(self, state: State, /) -> bool:
-        """Say whether `state`, the one at the end, is what was wanted. `done` says only that nothing is left to do."""
+        """Say whether `state`, the state at the end, is what was wanted. `done` says only that nothing is left to do."""
         ...

@@ -1,4 +1,4 @@
-"""What a run is worth by its task's own rules, goal and truth: a word, and why. No model is asked.
+"""The verdict on a run, by its task's own rules, goal and truth: a word, and the reason. No model is asked.
 
 These are the words, in the order in which they are tried. The first one that fits is the verdict:
 
@@ -7,14 +7,14 @@ These are the words, in the order in which they are tried. The first one that fi
     open           the run is over, and steps were left open
     proved         the task's verifier proves every answer (`verify`), or every answer keeps the rules and the goal is reached,
                    where the task has both (`check` and `goal`)
-    right          every answer is the one that the task knows to be right (`truth`); it is asked only if there is no goal
-    consistent     every answer keeps whatever rules there are, and nothing says that it is right
+    right          every answer is the one that the task knows to be right (`truth`); this counts only if there is no goal
+    consistent     every answer keeps the rules, if there are any, and nothing says that the answers are right
 
-A contradiction comes first because nothing that follows takes it back. With steps left open a goal cannot be missed. For a task
-without `goal`, the goal is its own end: it is missed if `done` and `total` do not agree about it.
+A contradiction comes first, because no later step can take it back. A goal is not missed while steps are open. If a task has no
+`goal`, its goal is its own end, which is missed if `done` and `total` do not agree.
 
-Where the steps depend on each other, what follows the first wrong answer stands on it. So rules and truth are held against the
-steps up to that one. Where they do not (`skip`), they are held against all.
+If the steps depend on each other, all steps after the first wrong answer build on it. So the rules and the truth are checked up
+to that step. If the steps are independent (`skip`), all of them are checked.
 """
 
 from collections.abc import Iterator
@@ -31,14 +31,14 @@ from maker_graph.core.task import Checks, Goal, Known, Located, Skippable, State
 from maker_graph.core.verifying import Valid, verification_of
 
 Verdict: TypeAlias = Literal["proved", "right", "consistent", "contradicted", "open", "unfinished"]
-"""What a run is worth, in a word; see above."""
+"""The verdict on a run, in a word; see above."""
 
 MOST_SHOWN = 200
-"""Characters of what a check says that are shown."""
+"""How many characters are shown of what a check says."""
 
 
 def verified(verdict: Verdict | None) -> bool | None:
-    """Return whether a run is known to be right: True, False, or None if nobody knows.
+    """Return whether a run with this verdict is right: True, False, or None if that is not known.
 
     >>> verified("proved"), verified("consistent"), verified("contradicted")
     (True, None, False)
@@ -47,11 +47,11 @@ def verified(verdict: Verdict | None) -> bool | None:
 
 
 class Findings(NamedTuple):
-    """What a run is worth.
+    """The verdict on a run, and the figures behind it.
 
     Attributes:
-        verdict: in a word.
-        because: why, in a clause.
+        verdict: the verdict, in a word.
+        because: the reason, in a clause.
         wrong: decided steps that contradict the truth; None if the task does not know it.
         single_differs: steps that the first sample alone would have decided otherwise.
         single_wrong: steps that the first sample alone would have decided wrongly; None if the task does not know the truth.
@@ -65,14 +65,15 @@ class Findings(NamedTuple):
 
 
 class RightPath:
-    """What is right at each step, as far as the task knows it: on the right path, in its own words.
+    """The right answer at each step, as far as the task knows it.
 
-    Where steps depend on each other, the path ends at the first wrong answer, unless that answer leads to the right state. An
-    answer that is given is what it is, and is not compared. A truth that fails is not known: a run is not lost for it.
+    If the steps depend on each other, the right answers are known up to the first wrong answer, and further if that answer
+    leads to the right state. Given answers are not compared. If `truth` fails, the truth counts as not known, and the run is
+    not lost.
 
     Attributes:
-        known: whether the task knows what is right at each step that is voted on.
-        failure: how its truth failed, in a clause; empty if it did not.
+        known: whether the task knows the right answer at each step that is voted on.
+        failure: how `truth` failed, in a clause; empty if it did not.
     """
 
     def __init__(self, task: AnyTask) -> None:
@@ -86,7 +87,7 @@ class RightPath:
         self.failure = ""
 
     def right(self, state: State, step: int) -> str | None:
-        """Return the candidate that is right at `step`, from 1, in `state`; None if nobody knows."""
+        """Return the right candidate at `step`, from 1, in `state`; None if it is not known."""
         if self._truth is None or self._ended:
             return None
         try:
@@ -95,13 +96,13 @@ class RightPath:
                 return None
             self._astray = False
             return None if isinstance(self._task.at(state), Given) else self.voted_on(self._truth(state), state)
-        except Exception as error:  # noqa: BLE001  whatever it is, the run went on without it
+        except Exception as error:  # noqa: BLE001  the run does not need the truth
             self._ended, self.known = True, False
-            self.failure = visible(str(failed(f"its truth, asked for step {step:,},", error)))
+            self.failure = visible(str(failed(f"truth, at step {step:,},", error)))
             return None
 
     def voted_on(self, answer: JSON, state: State) -> str:
-        """Return the candidate that `answer` is in `state`: what a given answer to an item is too, which was not voted on."""
+        """Return the candidate of `answer` in `state`; also for an answer that was given and not voted on."""
         key = getattr(self._task.at(state), "key", None)
         return candidate_of(answer if key is None else key(plain(answer)))
 
@@ -109,13 +110,13 @@ class RightPath:
         return self._state_at is not None and plain(self._state_at(step - 1), own=True) == state
 
     def take(self, right: str | None, candidate: str | None) -> None:
-        """Go on with `candidate`, where `right` would have been right; both are None where there is none."""
+        """Take note that a step ended with `candidate`, and that `right` is right; None for either if there is none."""
         if self._dependent and right is not None and candidate not in {None, right}:
             self._astray = True
 
 
 class Examiner:
-    """Holds the steps of a run, one after the other, against the rules and the truth of its task."""
+    """Compares the steps of a run, one after the other, with the rules and the truth of its task."""
 
     def __init__(self, task: AnyTask) -> None:
         self._task = inside = guarded(task)
@@ -135,7 +136,7 @@ class Examiner:
         """Take the next step; `before` is where the task stood before it.
 
         Raises:
-            UsageError: the task's check fails, or returns what it must not.
+            UsageError: the task's check or verifier fails, or returns something that it may not return.
         """
         self._steps += 1
         self._differs += not decision["first_agrees"]
@@ -144,10 +145,10 @@ class Examiner:
         self._hold_against_truth(decision, before["state"])
 
     def found(self, at: MakerOutput) -> Findings:
-        """Return what the run is worth that has come to `at`.
+        """Return the verdict on the run, which has come to `at`.
 
         Raises:
-            UsageError: the task's goal fails, or returns something else than True or False.
+            UsageError: the task's goal fails, or returns something other than True or False.
         """
         verdict, because = self._verdict(at)
         known = self._path.known
@@ -164,9 +165,9 @@ class Examiner:
             self._first_broken = self._first_broken or (self._steps, visible(why)[:MOST_SHOWN])
 
     def _unproved(self, state: State, answer: JSON) -> str | None:
-        """Return why an answer that was booked as proved is wrong, as the verifier says now; None if it does not say so.
+        """Return why the verifier now says that an answer booked as proved is wrong; None if it does not say so.
 
-        Only proofs are asked for again: a verifier may take seconds where it knows nothing.
+        Only proved answers are verified again, because a verifier may take seconds on an answer that it cannot prove.
         """
         found = None if self._verify is None else verification_of(self._verify, state, answer)
         if isinstance(found, str):
@@ -196,7 +197,7 @@ class Examiner:
         return self._worth()
 
     def _worth(self) -> tuple[Verdict, str]:
-        """Return what a run is worth that is over, whole, and not contradicted."""
+        """Return the verdict on a run that is over, without open steps, and not contradicted."""
         if self._proved == self._steps and self._steps:
             return "proved", "the task's verifier proves every answer"
         if self._goal is not None and self._check is not None:
@@ -206,11 +207,11 @@ class Examiner:
         if self._path.known:
             return "right", "every answer is the one that the task knows to be right"
         kept = "the task has no rules to check" if self._check is None else "every answer keeps the task's rules"
-        nobody = f", for {self._path.failure}" if self._path.failure else ""
+        nobody = f", because {self._path.failure}" if self._path.failure else ""
         return "consistent", f"{kept}, and nothing says that the answers are right{nobody}"
 
     def _contradictions(self, at: MakerOutput) -> Iterator[str]:
-        """Yield what speaks against the run, in a clause each."""
+        """Yield each thing that speaks against the run, as a clause."""
         if self._first_broken is not None:
             step, why = self._first_broken
             yield f"{_against(self._broken, step)} a rule of the task{f' ({why})' if why else ''}"
@@ -220,7 +221,7 @@ class Examiner:
             yield from self._missed(at)
 
     def _missed(self, at: MakerOutput) -> Iterator[str]:
-        """Yield why the end of a run is not the one that was wanted."""
+        """Yield why the end of a run is not the end that was wanted."""
         if self._goal is not None:
             try:
                 reached = self._goal(at["state"])
@@ -235,9 +236,9 @@ class Examiner:
 
 
 def _single(decision: Decision) -> str | None:
-    """Return what the first sample of a step alone would have decided.
+    """Return the candidate that the first sample of a step alone would have decided.
 
-    None stands for what nobody can read: a sample that was discarded, and did not say the decided answer.
+    It is None if the sample was discarded and did not give the decided answer.
     """
     first = next((vote for vote in (*decision["tried"], decision) if vote["sequence"]), None)
     if decision["first_agrees"] or first is None:
@@ -246,7 +247,7 @@ def _single(decision: Decision) -> str | None:
 
 
 def _against(number: int, first: int) -> str:
-    """Return how many answers speak against something.
+    """Return a clause that says how many answers contradict something, and from which step on.
 
     >>> _against(1, 12), _against(15, 12)
     ('the answer of step 12 contradicts', '15 answers, the first of them at step 12, contradict')
@@ -257,7 +258,7 @@ def _against(number: int, first: int) -> str:
 
 
 def _of(number: int, total: int | None) -> str:
-    """Return so many steps, of so many, in words.
+    """Return a number of steps, out of a total if that is known, in words.
 
     >>> _of(12, 31), _of(12, None)
     ('12 of 31 steps', '12 steps')

@@ -1,4 +1,4 @@
-"""Verifiers: what can be said of one answer without asking anybody else.
+"""Verifiers: functions that say more about an answer than whether it keeps the rules.
 
 A `check` says only yes or no. A verifier also says "I do not know", and it may prove an answer:
 
@@ -8,8 +8,8 @@ A `check` says only yes or no. A verifier also says "I do not know", and it may 
   answer may keep the condition too.
 - It returns `Valid("what it rests on", conclusive=True)`: the answer is proved. The first such sample decides the step alone.
 
-A vote counts how often a model says something. A proof does not depend on that, so it also removes the errors that all samples
-make in unison. It is worth as much as the verifier: `conclusive` belongs only where no wrong answer can pass.
+A vote counts how often a model says something. A proof does not depend on that, so it also removes errors that all samples make
+in the same way. A proof is only as good as its verifier: use `conclusive` only if no wrong answer can pass.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ class Valid:
     True
 
     Attributes:
-        evidence: what that rests on, in a clause that a reader can check.
-        conclusive: whether the condition decides the question, so that no wrong answer keeps it: then the answer is proved.
+        evidence: what the verdict rests on, in a clause that a reader can check.
+        conclusive: whether no wrong answer can keep the condition. Then the answer is proved.
     """
 
     evidence: str
@@ -38,7 +38,7 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The verifier cannot tell; this never counts as valid.
+    """The verifier cannot tell. This never counts as valid.
 
     Attributes:
         why: the reason, in a clause.
@@ -51,20 +51,20 @@ Standing: TypeAlias = Literal["proved", "valid", "unknown"]
 """What a verifier says of a vote, in a word; "proved" is valid and conclusive."""
 
 STANDINGS: tuple[Standing, ...] = ("proved", "valid", "unknown")
-"""All of them, in the order in which they are told, and in which a journal counts them: it never changes."""
+"""All standings, in the order in which they are shown and in which a journal counts them. The order never changes."""
 
 Verification: TypeAlias = Valid | Unknown
-"""What a verifier returns; of an answer that is wrong it raises `Invalid`."""
+"""What a verifier returns. For a wrong answer it raises `Invalid` instead."""
 
 
 def verification_of(verify: Callable[..., object], *given: object) -> Verification | str:
-    """Return what `verify` says; a text is the reason for which the answer is invalid, and may be empty.
+    """Return what `verify` says of an answer; if it is invalid, the reason as a text, which may be empty.
 
     >>> verification_of(lambda answer: Valid("it is even") if answer % 2 == 0 else Unknown(), 3)
     Unknown(why='')
 
     Raises:
-        UsageError: it says something else, or fails in another way than by `Invalid`.
+        UsageError: `verify` returns something else, or raises anything but `Invalid`.
     """
     try:
         found = verify(*given)
@@ -77,7 +77,7 @@ def verification_of(verify: Callable[..., object], *given: object) -> Verificati
 
 
 def standing_of(found: object) -> Standing:
-    """Return what a verifier has returned, in a word.
+    """Return the standing, in a word, for what a verifier has returned.
 
     >>> standing_of(Valid("it is even")), standing_of(Valid("it is the largest", conclusive=True))
     ('valid', 'proved')
@@ -87,15 +87,15 @@ def standing_of(found: object) -> Standing:
     """
     if isinstance(found, Unknown):
         if not isinstance(found.why, str):
-            raise UsageError(f"verify must return Unknown(text), and it returned {shown(found)}.")
+            raise UsageError(f"verify must return Unknown(text), but it returned {shown(found)}.")
         return "unknown"
     if not isinstance(found, Valid):
         raise UsageError(
-            f"verify must return Valid(...) or Unknown(...), or raise Invalid, and it returned {shown(found)}. "
+            f"verify must return Valid(...) or Unknown(...), or raise Invalid, but it returned {shown(found)}. "
             "A function that returns True or False is a check."
         )
     if not isinstance(found.conclusive, bool) or not isinstance(found.evidence, str):
-        raise UsageError(f"verify must return Valid(text, conclusive=True or False), and it returned {shown(found)}.")
+        raise UsageError(f"verify must return Valid(text, conclusive=True or False), but it returned {shown(found)}.")
     if found.conclusive and not found.evidence.strip():
         raise UsageError("verify called an answer proved without saying what the proof rests on: Valid(evidence) is empty.")
     return "proved" if found.conclusive else "valid"

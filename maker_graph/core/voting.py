@@ -1,6 +1,6 @@
-"""How one step is voted on: the one value that holds it, from the command line to the sampler.
+"""How one step is voted on: one value that holds all settings, from the command line to the sampler.
 
-A `Voting` does not say who answers. Together with a model and a prompt it is a rung of the ladder.
+A `Voting` does not say which model answers. Together with a model and a prompt it is a rung of the ladder.
 """
 
 from collections.abc import Sequence
@@ -17,29 +17,29 @@ Temperature: TypeAlias = float | tuple[float, float] | None
 """The temperature of all samples, or that of the first sample and of the others; None leaves it to the model."""
 
 Auto: TypeAlias = Literal["auto"]
-"""What suits the model that is asked; `maker_graph/models/names.py` knows it."""
+"""The value that suits the model that is asked; see `maker_graph/models/names.py`."""
 
 K = 3
-"""The lead that decides if nothing else is said; the paper's for its model (table 6b)."""
+"""The lead that decides by default; the paper's lead for its model (table 6b)."""
 
 TEMPERATURE = (0.0, 0.1)
-"""Of the first sample and of all others, from the paper (section 4.4)."""
+"""The temperature of the first sample and of all others, from the paper (section 4.4)."""
 
 PASSING = (0.7, 0.7)
-"""The same, under a rule that passes: at a low temperature samples are nearly copies, and their agreement says little. Where
-three samples of a small real model agreed on a date, 12 % were wrong at .1, and 3.5 % at .7 (`docs/planning.md`)."""
+"""The temperatures under a rule that passes. At a low temperature samples are nearly copies, so their agreement says little. Of
+the dates on which three samples of a small real model agreed, 12 % were wrong at .1 and 3.5 % at .7 (`docs/planning.md`)."""
 
 CONFIRMING = (0.1, 0.7)
-"""The same, under `Confirm`: the first sample proposes what the model thinks most likely, the others are votes."""
+"""The temperatures under `Confirm`: the first sample proposes what the model thinks most likely, and the others vote on it."""
 
 MAX_TOKENS = 750
-"""Output cap of a sample, from the paper (section 4.4): beyond some 700 tokens its model was wrong in one reply of ten."""
+"""Output cap of a sample, from the paper (section 4.4). Beyond some 700 tokens its model was wrong in every tenth reply."""
 
 MAX_SAMPLES = 100
 """A vote that needs more samples than this is undecided."""
 
 STUCK_AFTER = 20
-"""So many red flags in a row, with no vote after them, end a vote undecided."""
+"""A vote ends undecided when its last samples, so many of them, all have red flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +51,25 @@ class Voting:
 
     Attributes:
         k: the lead that decides, or a stopping rule.
-        temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is what suits
-            the model and the rule: for most models `TEMPERATURE`, or `PASSING` under a rule that passes.
+        temperature: the temperature of all samples, or a pair: that of the first sample and that of the others. None leaves it
+            to the model. "auto" is what suits the model and the rule: for most models `TEMPERATURE`, or `PASSING` under a rule
+            that passes.
         max_tokens: the output cap of each sample; None leaves it to the model. "auto" is what suits the model: `MAX_TOKENS` for
             most.
         max_samples: a vote that needs more samples than this is undecided.
-        stuck_after: a vote with so many red flags in a row at its end is undecided too.
-        seed: from which each sample gets a seed of its own; None sends no seed.
+        stuck_after: a vote that ends with so many red flags in a row is undecided too.
+        seed: a number from which each sample gets its own seed; None sends no seed.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
-        variants: whether each sample is asked one of the task's equivalent questions, drawn by its number.
-        stop: texts at which a reply ends, none of which it holds; not all models take them.
-        structured: whether the answer's JSON schema is sent along, where model and answer have one.
-        emit: how each sample's answer is written down by a second call, after one that reasons: an `Emit`, True for the same
-            model, or the name of another; None for samples of one call. `stop` and `structured` are of the second call then.
-        red_flags: for which raw samples to discard; None is truncated, too_long(max_tokens), refused, tool_calls, ended,
-            no_text and empty. Copies are discarded whatever stands here.
+        variants: whether each sample is asked one of the task's equivalent questions, chosen by its number.
+        stop: texts at which a reply ends. The reply does not contain them. Not all models take them.
+        structured: whether the answer's JSON schema is sent along, if the model takes one and the answer has one.
+        emit: how a second call writes down each sample's answer, after a first call that reasons: an `Emit`, True for the same
+            model, or the name of another model; None for samples of one call. `stop` and `structured` apply to the second call.
+        red_flags: the red flags for which a raw sample is discarded. None means truncated, too_long(max_tokens), refused,
+            tool_calls, ended, no_text and empty. Copies are always discarded.
 
     Raises:
-        UsageError: a value is wrong; the text says which, and what to do.
+        UsageError: a value is wrong; the error says which one, and what to do.
     """
 
     k: int | StoppingRule = K
@@ -97,17 +98,17 @@ class Voting:
         if self.max_tokens is not None and self.max_tokens != "auto":
             checks.whole("max_tokens", self.max_tokens)
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
-            raise UsageError(f"seed is a whole number or None, not {self.seed!r}.")
+            raise UsageError(f"seed must be a whole number or None, not {self.seed!r}.")
         if self.temperature is not None and self.temperature != "auto":
             checks.temperature(self.temperature)
         if not isinstance(self.k, int) and not callable(self.k):
-            raise UsageError(f"k is a whole number of at least 1 or a stopping rule, not {self.k!r}.")
+            raise UsageError(f"k must be a whole number of at least 1 or a stopping rule, not {self.k!r}.")
         if isinstance(self.k, type):
-            raise UsageError(f"k is a stopping rule that was made, such as {self.k.__name__}(3), not the class itself.")
+            raise UsageError(f"k must be an instance of a stopping rule, such as {self.k.__name__}(3), not the class itself.")
         rule = AheadBy(self.k) if isinstance(self.k, int) else self.k
         verdict = checked_verdict(rule, {})
         if not isinstance(verdict, Draw):
-            raise UsageError(f"A stopping rule says Draw(n) when there are no votes yet, and {rule} said {verdict}.")
+            raise UsageError(f"A stopping rule must say Draw(n) when there are no votes yet, but {rule} said {verdict}.")
         if verdict.samples > self.max_samples:
             raise UsageError(
                 f"max_samples={self.max_samples!r} is too few to decide anything ({rule}): raise max_samples or lower k."
@@ -120,7 +121,7 @@ class Voting:
         object.__setattr__(self, "first_round", verdict.samples)
 
     def led_by(self, k: int | StoppingRule) -> "Voting":
-        """Return this with another lead, or rule; a lead keeps the limit of `AheadBy(k, within=m)`.
+        """Return the same settings with another lead or rule; a new lead keeps the `within` of an `AheadBy`.
 
         >>> Voting(k=AheadBy(2, within=4)).led_by(3).k
         AheadBy(k=3, within=4)
@@ -148,14 +149,14 @@ class Voting:
 
     @property
     def suited_temperature(self) -> tuple[float, float]:
-        """The temperature that suits the rule, for models that have none of their own."""
+        """The temperatures that suit the rule, for models that do not have their own."""
         if isinstance(self.rule, Confirm):
             return CONFIRMING
         return PASSING if isinstance(self.rule, AheadBy) and self.rule.within is not None else TEMPERATURE
 
     @property
     def temperatures(self) -> tuple[float, float] | None:
-        """The temperature of the first sample and that of the others, None for none; "auto" is what suits the rule."""
+        """The temperature of the first sample and that of the others; None if none is sent; "auto" is what suits the rule."""
         given = self.suited_temperature if self.temperature == "auto" else self.temperature
         return given if isinstance(given, tuple) or given is None else (given, given)
 

@@ -115,7 +115,7 @@ async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None 
         gate: before which the requests of all runs of this worker wait.
 
     Raises:
-        UsageError: this machine lacks what the run needs: a file, a key, the code of its task.
+        UsageError: this machine lacks what the run needs: a file, a key, the code of its task. A run that is gone is warned of.
         ProviderFailure: the provider refuses this worker, whatever is asked.
         OlderJournal: this machine knows of more than the journal.
     """
@@ -135,8 +135,10 @@ async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None 
         return
     except (Undecided, LimitReached, OutOfReach) as error:
         told.warn(f"{name}: {error}")
-    except (UsageError, OlderJournal):
-        raise
+    except (UsageError, OlderJournal) as error:
+        if not _is_gone(name, how):
+            raise
+        told.warn(f"{name}: {error}")
     except ProviderFailure as error:
         if error.scope == "run":
             raise
@@ -145,6 +147,13 @@ async def drive(name: str, how: Driving, told: Told = NOBODY, gate: Gate | None 
         _fail(name, how, told, str(error))
     except Exception as error:  # noqa: BLE001  in the task of a user's own: the others go on
         _fail(name, how, told, f"It ended with {type(error).__name__}.")
+
+
+def _is_gone(name: str, how: Driving) -> bool:
+    """Return whether somebody has deleted the run: that is no fault of this machine, and the others go on."""
+    with suppress(OutOfReach), closing(Connection(how.address)) as connection:
+        return not Remote(name, connection).is_there()
+    return False
 
 
 def _fail(name: str, how: Driving, told: Told, why: str) -> None:

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from contextlib import closing, suppress
+from importlib import import_module
 from typing import Literal
 from uuid import uuid4
 
@@ -61,6 +62,7 @@ async def work(
         fleet = Fleet(connection, how.fleet)
         connection.see_tables()
         fleet.found()
+        await asyncio.to_thread(import_module, "maker_graph.run.solving")  # LangGraph, for which no run shall wait
         found = _Worker(fleet, worker, keeps, driver)
         fleet.beat(worker, how.lease)
         try:

@@ -1,4 +1,4 @@
 """The LangGraph graphs: the microstep, the ladder, the outer machine, and lookahead.
 
-Only this room builds graphs. Not for users: `create_microstep` and `create_maker` are in `maker_graph`.
+No other room builds graphs. Users import `create_microstep` and `create_maker` from `maker_graph`.
 """

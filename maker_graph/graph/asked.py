@@ -1,11 +1,11 @@
-"""What a microstep is asked, kept beside its checkpoints and not in them.
+"""The input of a microstep, kept outside its checkpoints.
 
-A checkpointer writes down what a graph holds at each superstep, and some write all of it each time. A conversation with a
-picture would be written some ten times for one vote, and once more for each sample that is sent out with it. The caller's graph
-has it already: when a microstep is resumed within another graph, it is called with the same input again. So that input goes
-along in the config of the invocation, and the microstep drops its own copy after the first samples.
+A checkpointer writes down what a graph holds at each superstep. Some checkpointers write all of it each time. A conversation
+with a picture would be written about ten times for one vote, and once more for each sample. The caller's graph keeps the
+conversation already: a microstep that is resumed within another graph is called with the same input again. So the input
+travels in the config of the invocation, and the microstep drops its own copy after the first samples.
 
-A microstep that has a checkpointer of its own and no graph around it is resumed without its input: it keeps all in its
+A microstep that has a checkpointer of its own and no graph around it is resumed without its input. It keeps everything in its
 channels.
 """
 
@@ -31,7 +31,7 @@ class Asked:
 
     Attributes:
         values: the caller's keys.
-        prompt: what is asked of a model; None before it is made. One object for all samples, and for all rounds.
+        prompt: what the model is asked; None before it is made. All samples of all rounds share this one object.
         saved: whether a checkpointer writes down what the microstep holds.
     """
 
@@ -44,13 +44,13 @@ class Asked:
 
 
 def asked(config: RunnableConfig) -> Asked | None:
-    """Return what a microstep was called with, from the config of its nodes; None if it has to look into its channels."""
+    """Return what a microstep was called with, from the config of its nodes; None if only its channels hold it."""
     found: Asked | None = config.get("configurable", {}).get(_KEY)
     return found
 
 
 class MicrostepGraph(BoundedGraph):
-    """A compiled microstep, each of whose invocations knows its input.
+    """A compiled microstep that keeps the input of each invocation in its config.
 
     Attributes:
         keys: the caller's keys.
@@ -71,10 +71,10 @@ class MicrostepGraph(BoundedGraph):
         return super().astream(input, config, **self._answering(kwargs))
 
     def _answering(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments of a stream whose values are what is written, and nothing else that is known inside.
+        """Return the arguments of a stream that shows only the keys that the microstep writes.
 
-        Under `astream_events` LangGraph takes the last values of a stream for what the node returns: the caller's own keys
-        would come back with it, and a reducer would count them twice.
+        Under `astream_events` LangGraph takes the last values of a stream as the return value of the node. Without this, the
+        caller's own keys would come back too, and a reducer would count them twice.
         """
         return kwargs if kwargs.get("output_keys") is not None else {**kwargs, "output_keys": self.output_channels}
 

@@ -26,10 +26,10 @@ class Rung:
     0
 
     Attributes:
-        model: who answers; as for `create_microstep`.
-        voting: how is voted. A rung passes on what is contested if its rule gives up, as `AheadBy(3, within=5)` does.
-        rephrase: which prompt is asked: 0 is the task's own, n its `rephrase(state, n)`.
-        calls: how requests are made, where not as on the first rung: another price, another provider's gate.
+        model: the model that is asked; as for `create_microstep`.
+        voting: how this rung votes. It passes contested steps on if its rule gives up, as `AheadBy(3, within=5)` does.
+        rephrase: which prompt is asked: 0 is the task's own, n is its `rephrase(state, n)`.
+        calls: how requests are made, if not as on the first rung: for example at another price.
 
     Raises:
         UsageError: `rephrase` is no whole number of at least 0, or `voting` is no `Voting`.
@@ -59,10 +59,10 @@ class Cascade:
 
 
 def see_cascade(cascade: object) -> tuple[Rung, Cascade]:
-    """Return the first rung of what was given as a cascade, and the others.
+    """Return the first rung of a cascade, and the others.
 
     Raises:
-        UsageError: it is no list of rungs, or its first rung asks another prompt than the task's own.
+        UsageError: `cascade` is no list of rungs, or its first rung asks another prompt than the task's own.
     """
     if isinstance(cascade, str) or not isinstance(cascade, Sequence) or not all(isinstance(each, Rung) for each in cascade):
         raise UsageError(f"cascade is a list of Rung(model, voting), the first rung included, not {cascade!r}.")
@@ -78,7 +78,7 @@ def see_rephrases(part: object, rung: Rung) -> Rephrases | None:
     """Return the part that rephrases, if the rung needs one.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the rung needs one, and `part` does not rephrase.
     """
     if not rung.rephrase:
         return None

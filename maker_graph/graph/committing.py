@@ -1,4 +1,4 @@
-"""The node that commits: what was decided goes into the log, and only then the state moves."""
+"""The node that commits: decisions are written into the log, and only then the state changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,12 +8,12 @@ from maker_graph.graph.runnables import Node
 
 
 def commit_node(log: Log | None, steps_of: Callable[[Any], Sequence[Committed]], cleared: Mapping[str, Any]) -> Node:
-    """Return the node. Where the log is further than the state, it commits nothing, and the state is where the log ends.
+    """Return the node. If the log is ahead of the state, it commits nothing, and returns the state at the end of the log.
 
     Args:
-        log: where the steps go; under `ainvoke` one that is an `AsyncLog` is waited for.
-        steps_of: from the state to the steps that are committed together.
-        cleared: what else is in the state afterwards: nothing is under way.
+        log: where the steps are written; under `ainvoke` an `AsyncLog` is awaited.
+        steps_of: a function from the state to the steps that are committed together.
+        cleared: the other keys of the state afterwards, with nothing under way.
     """
     waits = log if isinstance(log, AsyncLog) else None
 

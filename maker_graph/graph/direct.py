@@ -1,8 +1,8 @@
-"""The vote of a microstep without its graph, for work of which nobody sees a trace or a stream.
+"""The vote of a microstep without its graph. It is used where nobody watches a trace or a stream.
 
-A compiled microstep takes some two milliseconds of a processor beside the requests of its samples. That is nothing to a model
-over a network, and most of the time where many short votes share one processor. The vote is the same here: the same sampler,
-the same reader, the same rounds, the same decision.
+A compiled microstep takes about two milliseconds of processor time, besides the requests of its samples. That is little beside
+a model over a network. It is most of the time if many short votes share one processor. The vote is the same here: it has the
+same sampler, the same reader, the same rounds and the same decision.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ class DirectVote:
 
     Attributes:
         sampler: draws the samples.
-        voting: how is voted.
-        prompt: from the caller's values to what is asked.
-        reader: from the caller's values to how replies are read.
-        by: what the decision says of who voted.
+        voting: how the vote is taken.
+        prompt: a function from the caller's values to what is asked.
+        reader: a function from the caller's values to how replies are read.
+        by: the rung that the decision names.
     """
 
     sampler: AnySampler
@@ -44,7 +44,7 @@ class DirectVote:
         """Return the decision; the samples of a round are drawn in threads.
 
         Raises:
-            MakerError: why a sample could not be drawn.
+            MakerError: a sample could not be drawn.
         """
         count, prompt = self._count(values), self.prompt(values)
         with ThreadPoolExecutor(self.voting.first_round, thread_name_prefix="maker-graph-vote") as pool:

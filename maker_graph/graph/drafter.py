@@ -1,4 +1,4 @@
-"""Drafts: the states that are predicted to follow one, by the task itself or from what a model lists."""
+"""Drafts: predictions of the next states, made by the task itself or from the answers that a model lists."""
 
 from itertools import islice
 from typing import Any
@@ -10,20 +10,20 @@ from maker_graph.errors import LimitReached, MakerError, ProviderFailure
 from maker_graph.models.sampler import Sampler
 
 TOKENS_PER_ANSWER = 32
-"""Output tokens that a drafted answer may take; a drafted move of Hanoi takes some 15."""
+"""The most output tokens that a drafted answer may take; a drafted move of Hanoi takes about 15."""
 
 SHORTEST_DRAFT = 8
-"""States in a draft at least: a call has a price of its own, however little it lists."""
+"""The fewest states in a draft: each call has a fixed cost, so a shorter draft is not worth it."""
 
 LONGEST_DRAFT = 64
-"""And at most: no model refuses the output cap that goes with it."""
+"""The most states in a draft: every model accepts the output cap that this needs."""
 
 
 class Drafter:
-    """Predicts the states that follow one: as the task does, or from what a model lists."""
+    """Predicts the states that follow one, with the task's own function or from the answers that a model lists."""
 
     def __init__(self, task: Guarded, sampler: Sampler | None) -> None:
-        """Draft for `task`; with `sampler`, unless the task predicts by itself.
+        """Draft for `task`, with `sampler` unless the task predicts by itself.
 
         Raises:
             UsageError: the task can do neither.
@@ -59,7 +59,7 @@ class Drafter:
     def _predicted(self, state: JSON, n: int) -> list[JSON]:
         try:
             return [plain(each, own=True) for each in islice(self._task.draft(state, n), n)]
-        except Exception:  # noqa: BLE001  a draft may fail as it may be wrong: it stops nothing
+        except Exception:  # noqa: BLE001  a draft may fail, as it may be wrong: neither stops the run
             return []
 
     def _prompt(self, state: JSON, n: int) -> Prompt | None:
@@ -81,7 +81,7 @@ class Drafter:
 
 
 def _none_if_passing(error: MakerError) -> list[JSON]:
-    """Return no draft for what stops no vote; the votes themselves run into a limit, and say so."""
+    """Return no draft after an error that stops no vote; if it was a limit, the votes reach it too and report it."""
     if isinstance(error, LimitReached) or (isinstance(error, ProviderFailure) and error.scope == "step"):
         return []
     raise error

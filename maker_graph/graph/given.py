@@ -1,9 +1,10 @@
 """The node of a part whose answer is given: by the program, or by the world.
 
-A part of the world acts. Before it does, its intent is in the journal (`ActionLog`), and this process still owns the run.
+A part of the world acts. Before it acts, its intent is in the journal (`ActionLog`), and this process still owns the run.
 Afterwards its answer is committed like any decision. A process that dies in between leaves an intent without an answer. Then
 nobody knows whether the action was performed, and `on_doubt` says what happens when the run goes on: it is performed again,
-or a person is asked. An action that was performed, and whose answer cannot be kept, is never performed again unasked.
+or a person is asked. If an action was performed but its answer cannot be kept, a person is always asked before it is
+performed again.
 
 Without a journal, a checkpoint must be on the disk before each action: see `see_durable`.
 """
@@ -28,7 +29,7 @@ from maker_graph.errors import MakerError, PartFailed, UsageError
 from maker_graph.graph.runnables import Node
 
 OnDoubt: TypeAlias = Literal["again", "ask"]
-"""What becomes of an action of which nobody knows whether it was performed: it is performed again, or a person is asked."""
+"""What happens if nobody knows whether an action was performed: it is performed again, or a person is asked."""
 
 AGAIN = "again"
 """The reply of a person who wants the action to be performed again."""
@@ -37,7 +38,7 @@ AGAIN = "again"
 def given_node(part: Given, task: str, log: Log | None, on_doubt: OnDoubt) -> Node:
     """Return the node that asks `part`, a part of the task named `task`, for its answer.
 
-    Under `ainvoke` a plain function runs in one thread of its own, always the same: what it opens can be used again.
+    Under `ainvoke` a plain function always runs in the same thread of its own, so it can use again what it opened there.
     """
     where = f"{task}.parts[{part.name!r}].answer"
     acts = part.by == "world"
@@ -81,7 +82,7 @@ def given_node(part: Given, task: str, log: Log | None, on_doubt: OnDoubt) -> No
 
 
 def _prepared(part: Given, actions: ActionLog | None, on_doubt: OnDoubt, step: int) -> tuple[JSON, bool]:
-    """Return the answer if it is known already, and whether it is; else the intent to act is on the disk now."""
+    """Return the answer and True if it is known already; else None and False, after the intent to act is on the disk."""
     if actions is None:
         return None, False
     if (begun := actions.begun(step)) is not None:
@@ -96,7 +97,7 @@ def _prepared(part: Given, actions: ActionLog | None, on_doubt: OnDoubt, step: i
 
 
 def _person(part: Given, step: int, *, performed: bool) -> tuple[JSON, bool]:
-    """Return what came of an action in doubt, as a person says, and True; or None and False if it is to be performed again."""
+    """Ask a person about an action in doubt; return its answer and True, or None and False to perform it again."""
     what, problem = f"action of step {step} ({part.name})", ""
     why = f"The process ended after the {what} was begun, and nobody knows whether it was performed."
     if performed:
@@ -104,7 +105,7 @@ def _person(part: Given, step: int, *, performed: bool) -> tuple[JSON, bool]:
     while True:
         reply = interrupt(
             {
-                "question": f"What came of the {what}?" if performed else f"Was the {what} performed?",
+                "question": f"What did the {what} return?" if performed else f"Was the {what} performed?",
                 "problem": problem,
                 "reason": f"{why} Reply {AGAIN!r} to perform it again, or what it returned, as JSON.",
                 "prompt": [],
@@ -159,7 +160,7 @@ def acts_unlogged(task: Guarded, log: Log | None, on_doubt: OnDoubt) -> bool:
     """Say whether `task` acts on the world and no log keeps its intents.
 
     Raises:
-        UsageError: there is a log that does not, or a person is to be asked about actions of which nothing is kept.
+        UsageError: the log that is given keeps no intents, or `on_doubt` is "ask" and there is no log.
     """
     checks.one_of("on_doubt", on_doubt, get_args(OnDoubt))
     if not task.acts or isinstance(log, ActionLog):
@@ -175,7 +176,7 @@ def see_durable(config: RunnableConfig | None, checkpointer: object, durability:
     """Return the durability of a graph that acts on the world without a journal: each action waits for the checkpoint.
 
     Raises:
-        UsageError: there is no checkpointer, or it is not waited for.
+        UsageError: there is no checkpointer, or the graph does not wait for its checkpoints.
     """
     around = ensure_config(config).get("configurable", {})
     nested = "__pregel_checkpointer" in around

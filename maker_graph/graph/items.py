@@ -6,8 +6,8 @@
                       escalate -> commit
 
 `items` keeps the slots full (`slots.py`) and returns all that is finished at the front. An item that is stuck climbs the ladder
-in its slot. Where somebody listens to the graph, each vote is the compiled microstep, with its trace; else it is the same vote
-without its graph (`direct.py`).
+in its slot. If somebody listens to the graph, each vote runs the compiled microstep, with its trace. Otherwise the same vote
+runs without its graph (`direct.py`).
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from maker_graph.models.callbacks import nobody_listens
 Graph: TypeAlias = StateGraph[Any, Any, Any, Any]
 
 REFUSALS = 100
-"""So many questions in a row that a provider does not accept: then it is not the items, and the run stops."""
+"""If a provider refuses this many questions in a row, the cause is not the items, and the run stops."""
 
 
 class ItemsState(MakerOutput):
@@ -48,7 +48,7 @@ class ItemsState(MakerOutput):
     Attributes:
         origin: the digest before the first item.
         until: the item after which the invocation ends.
-        until_samples: how many samples end it earlier.
+        until_samples: the number of samples that ends it earlier.
         decisions: at the front, about to be committed.
         full: whether the invocation ends because of its samples.
     """
@@ -61,7 +61,7 @@ class ItemsState(MakerOutput):
 
 
 class _Answering:
-    """Answers one item, on as many rungs as it takes; what the rungs of a cascade passed on goes to the climbs of `slots`."""
+    """Answers one item, on as many rungs as it takes; votes that a cascade passed on are kept in the climbs of `slots`."""
 
     def __init__(self, voters: Voters, config_of: Callable[[int], RunnableConfig], slots: Slots) -> None:
         self._voters = voters
@@ -106,10 +106,10 @@ class _Answering:
             tried, rung = self._passed_on(step, tried, decision), following
 
     def _refused(self, by: str, failure: ProviderFailure) -> Decision:
-        """Return the decision on an item whose question the provider does not accept: it is not worth the other items.
+        """Return the decision on an item whose question the provider refuses: one such item must not stop the others.
 
         Raises:
-            ProviderFailure: it is not about this item; or it is the same with all, one after the other.
+            ProviderFailure: the failure is not about this item, or `REFUSALS` items in a row were refused.
         """
         self._slots.refusals += 1
         if failure.scope != "step" or self._slots.refusals >= REFUSALS:
@@ -117,12 +117,12 @@ class _Answering:
         return unasked(by, str(failure))
 
     def _climbed(self, step: int) -> tuple[Sequence[Vote], int]:
-        """Return the votes that an item has behind it, and the rung on which it goes on."""
+        """Return the earlier votes on an item, and the rung on which it goes on."""
         tried = self._climbs.get(step, ())
         return tried, 1 + rung_of(tried[-1]["by"]) if tried else 0
 
     def _passed_on(self, step: int, tried: Sequence[Vote], decision: Decision) -> Sequence[Vote]:
-        """Return the votes that an item has behind it after `decision`."""
+        """Return the votes on an item so far, `decision` included."""
         tried = [*tried, vote_of(decision)]
         if self._voters.contested:
             self._climbs[step] = tried
@@ -163,10 +163,10 @@ class SlotsOf(NamedTuple):
     """How many items may be under way.
 
     Attributes:
-        total: of the items; no more are begun.
-        width: slots; None fills the limit on requests in flight.
+        total: the number of items; no more are begun.
+        width: the number of slots; None fills the limit on requests in flight.
         first: samples in the first round of a vote.
-        each: samples that one item may draw at most.
+        each: the most samples that one item may draw.
     """
 
     total: int
@@ -182,9 +182,9 @@ def items_at_once(
 
     Args:
         voters: the microstep of the items, then the rungs of the ladder or cascade.
-        config_of: from an item to the config of its microstep.
+        config_of: a function from an item to the config of its microstep.
         slots_of: how many items may be under way.
-        at_the_end: what becomes of an item that no rung decided.
+        at_the_end: what happens to an item that no rung decided.
     """
     total, width, first, most_drawn = slots_of
     vote, *others = voters.rungs  # `vote` has a name of its own: in it, LangGraph finds the graph to draw
@@ -255,7 +255,7 @@ def _commit(machine: Machine, log: Log | None) -> Node:
 
 
 def segment_ends(values: Mapping[str, Any]) -> bool:
-    """Say whether an invocation has done its steps."""
+    """Say whether an invocation has done all its steps."""
     return values["until"] is not None and values["step"] >= values["until"]
 
 

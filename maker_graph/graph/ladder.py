@@ -1,13 +1,13 @@
-"""The ladder: what a step climbs on which a vote ends undecided, rung by rung.
+"""The ladder: the rungs that a stuck step climbs, one after the other, when its vote ends undecided.
 
-A step whose samples are red-flagged, or of which no two agree, is stuck, and climbs a ladder: a higher temperature, the task's
+A step is stuck if its samples are red-flagged or no two of them agree. It climbs a ladder: a higher temperature, the task's
 rephrased prompt, a stronger model, then what `on_undecided` says (raise, leave it open, ask a person). A step that is contested
-(`passed`, `core/decision.py`) climbs no ladder: it goes to a cascade if there is one (`cascade.py`), else to `on_undecided`.
+(`passed`, `core/decision.py`) climbs no ladder. It goes to a cascade if there is one (`cascade.py`), else to `on_undecided`.
 
-Each rung is another sampler, and votes in a ballot of its own from zero. Poured into one ballot, the votes would break the law
-on which the promise stands: a lead of k says how much likelier one answer is than another only if all votes are draws of one
-fixed procedure. Here the procedure would change *because* of how the vote went, so a lead that the first sampler built on its
-own error would be finished off by a few votes of the second, and which votes count together would depend on what they said.
+Each rung is another sampler, and votes in a ballot of its own from zero. Votes of several samplers in one ballot would break
+the guarantee. A lead of k says how much likelier one answer is than another only if all votes are draws of one fixed procedure.
+Here the procedure would change *because* of how the vote went: the first sampler might build a lead on its own error, and a few
+votes of the second would complete it.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,15 @@ Models: TypeAlias = Model | Sequence[Model]
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """What a stuck step climbs before `on_undecided` says what becomes of it.
+    """The rungs that a stuck step climbs before `on_undecided` applies.
 
     Attributes:
-        temperature: of all samples of the first rung; None takes the rung away.
+        temperature: the temperature of all samples of the first rung; None removes the rung.
         rephrase: whether the second rung shows the task's rephrased prompt, if the task has one.
-        model: who answers on the third rung; None takes it away.
-        calls: how requests of that model are made, where not as those of the first (another price, another provider's gate).
-        model_temperature: of that model's first sample and of its others; "same" is as in the first vote, "auto" what suits it.
+        model: the model of the third rung; None removes the rung.
+        calls: how requests of that model are made, if not as those of the first model: for example at another price.
+        model_temperature: the temperature of that model's first sample, and of its others. "same" is that of the first vote;
+            "auto" is what suits the model.
     """
 
     temperature: float | None = 1.0

@@ -1,11 +1,12 @@
 """Lookahead: many microsteps in flight on drafted states, with the same guarantee.
 
 A chain is sequential because the prompt of step i+1 needs the answer of step i. A *draft* of the next states is cheap, so the
-microsteps of drafted states vote at the same time, and the next draft is made meanwhile. Nothing depends on what a draft is
-worth: a vote is used for exactly the question that it was asked, or it is dropped. A wrong draft costs samples, never an error.
+microsteps of drafted states vote at the same time, and the next draft is made meanwhile. No decision depends on how good a
+draft is: a vote is used for exactly the question that it was asked, or it is dropped. A wrong draft costs samples, and never
+causes an error.
 
-The chain of predicted states is a `Window` (`window.py`), and drafts come from a `Drafter` (`drafter.py`). This module does the
-work, as tasks of an event loop or in threads, and has the node that waits for it.
+The chain of predicted states is a `Window` (`window.py`), and drafts come from a `Drafter` (`drafter.py`). This module runs the
+votes and drafts, as tasks of an event loop or in threads, and has the node that waits for them.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from maker_graph.graph.voters import Voter
 from maker_graph.graph.window import Crew, Window, Work
 
 VoterOf: TypeAlias = Callable[[JSON], Voter]
-"""From a state to the microstep that votes on it."""
+"""A function from a state to the microstep that votes on it."""
 
 
 class _Tasks:
@@ -89,10 +90,10 @@ def microsteps_ahead(
 
     Args:
         one: the node without lookahead, for a step on the ladder.
-        voter_of: from a state to the microstep of the part that answers in it.
+        voter_of: a function from a state to the microstep of the part that answers in it.
         drafter: predicts states.
-        config_of: from a step to the config of its microstep.
-        total: steps of the task, if it knows.
+        config_of: a function from a step to the config of its microstep.
+        total: the steps of the task, if the task knows their number.
         first: samples in the first round of a vote.
     """
 

@@ -10,7 +10,7 @@ A task of several parts has a node for each in the place of `microstep`, by the 
 
 The state is plain JSON and does not grow with the steps: the task's state, the step number, a running digest, running
 totals. Answers leave through the `log`, one by one, before any checkpoint can say that they happened. So a process that is
-killed leaves checkpoints behind its log. Whoever resumes one of them goes on where the log ends (`further`).
+killed may leave checkpoints that are older than its log. A resumed run goes on where the log ends (`further`).
 
 A step whose vote ends undecided climbs the ladder (`ladder.py`). With `lookahead` many microsteps are in flight on
 drafted states (`lookahead.py`), and `commit` takes all that are decided at the front, in order.
@@ -61,11 +61,11 @@ from maker_graph.models.resolving import Model, resolve_models
 from maker_graph.models.sampler import Sampler
 
 MOST_STEPS = 10_000_000
-"""Steps after which a task is stopped, for it may go round in circles, if neither it nor the caller says how many there are."""
+"""The limit on steps if neither the task nor the caller sets one. A task that reaches it may be going round in circles."""
 
 
 NO_MORE_RUNGS = 1_000_000
-"""The rung of a step that has come to its end, and is asked of a person again: no rung is beyond it."""
+"""The rung of a step that no rung decided, and about which a person is asked again. No rung comes after it."""
 
 
 class MakerInput(TypedDict):
@@ -73,7 +73,7 @@ class MakerInput(TypedDict):
 
 
 class DecidedAhead(TypedDict):
-    """A decision on a state that was predicted, with that state: it holds if the real one asks the same."""
+    """A decision on a predicted state, with that state. It holds if the real state asks the same question."""
 
     state: Any
     decision: dict[str, Any]
@@ -125,55 +125,58 @@ def create_maker(
     context_schema: type[Any] | None = None,
     trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
-    """Return the outer machine, uncompiled: checkpointer, name and interrupts are the caller's.
+    """Return the outer machine, uncompiled: the caller chooses the checkpointer, the name and the interrupts.
 
-    All of an invocation is one trace (a step is 12 runs or more): traced, a long task needs `steps_per_segment`.
+    Invoke it with `{}` to start the task, or to go on where the thread stands. Invoke it with None to resume what was
+    interrupted. It runs to the end of the task by default. Each decision goes to the custom stream (`stream_mode="custom",
+    subgraphs=True`).
 
-    Invoked with `{}` it starts the task, or goes on where the thread stands; invoked with None it resumes what was interrupted.
-    By itself it runs to the end, however long; `steps_per_segment` bounds the memory of a very long task. Each decision goes to
-    the custom stream (`stream_mode="custom", subgraphs=True`).
+    `steps_per_segment` bounds the memory of a very long task, and the size of its trace. One invocation is one trace, to which
+    each step adds 12 runs or more, so a long task that is traced needs it.
 
     Args:
         task: what is to be done; see `maker_graph.core.task`.
-        model: as for `create_microstep`, like all settings not named here; left out with a `cascade`. For a task of parts also
-            a mapping from the name of each voted part to its model.
+        model: as for `create_microstep`, which explains also the other settings of a vote. For a task of several parts also a
+            mapping from the name of each voted part to its model. Leave it out with a `cascade`.
         k: the lead that decides, or a stopping rule. For a task of parts also a mapping from names of voted parts; a part that
             is not in it has its own `k`, or the default. A plain `k` is for the parts that have none of their own.
         check: whether answers that break the task's rules are flagged as invalid, if the task has rules.
         variants: whether each sample is asked one of the equivalent questions that the task's `variants(state)` returns.
-        red_flags: in place of the default ones.
+        red_flags: the red flags that take the place of the default ones.
         max_samples: a vote that needs more samples than this is undecided.
-        stuck_after: and so is one with so many red flags in a row at its end.
-        temperature: of the first sample and of the others.
+        stuck_after: a vote that ends with this many red flags in a row is undecided too.
+        temperature: the temperature of the first sample, and of the others.
         max_tokens: the output cap of each sample.
-        seed: from which each sample gets a seed of its own.
-        stop: texts before which a reply ends.
+        seed: the number from which each sample's own seed is made.
+        stop: texts at which a reply ends.
         structured: whether the JSON schema of a reply, which the task has as its `schema`, goes to the provider.
-        emit: form apart from answer: the answer is written down by a second call; see `create_microstep`.
-        ladder: what a stuck step climbs; None leaves it all to `on_undecided`.
-        cascade: in place of all from `model` to `ladder`: rungs, the first included, each a model and a `Voting` of its own.
-            What one rung does not decide goes to the next; what none decides, to `on_undecided`.
+        emit: whether a second call writes the answer in its form; see `create_microstep`.
+        ladder: the rungs that a stuck step climbs; None leaves it to `on_undecided` at once.
+        cascade: the rungs that a step goes through, the first included, each with a model and a `Voting` of its own. It takes
+            the place of all settings from `model` to `ladder`. What one rung does not decide goes to the next. What none
+            decides is left to `on_undecided`.
         lookahead: how many microsteps are in flight at once, on drafted states; "auto" adapts to how often drafts hold, within
             `max_concurrency`. It makes a task faster, and draws some samples that are then dropped. It changes no decision. By
-            default it is 1. Of independent items as many are in flight as `max_concurrency` allows, or 32, and nothing is
-            drafted.
-        draft_model: who drafts, if the task does not by itself; default: `model`, or the first of several.
-        draft_calls: how its requests are made, where not as those of the votes.
-        on_undecided: what becomes of a step that no rung decided: "raise", "return" (leave it open) or "interrupt" (ask a
+            default it is 1. Independent items need no drafts: as many are in flight as `max_concurrency` allows, or 32.
+        draft_model: the model that drafts, if the task does not draft by itself. Default: `model`, or the first of several.
+        draft_calls: how requests for drafts are made, if not as those for votes.
+        on_undecided: what happens to a step that no rung decided: "raise", "return" (leave it open) or "interrupt" (ask a
             person). Default: "return" if the task can `skip`, else "raise".
-        on_doubt: what becomes of an action on the world that a process began and did not commit: "again" performs it again,
-            "ask" asks a person through `interrupt`, who replies "again" or what it returned. It needs a `log`.
-        max_steps: raise `LimitReached` before the step after so many, if the task is not done: it may go round in circles. All
-            steps are kept, and a machine with a higher limit goes on. Default: as many as the task says (`total`), and
-            10,000,000 if it does not.
-        steps_per_segment: end an invocation after so many steps; the next one, with `{}`, goes on.
-        samples_per_segment: end it earlier, after the step that reaches so many samples.
-        log: where decided steps go before the state does. A task that acts on the world needs one that is an `ActionLog`, or
-            else a checkpointer, and is then run with durability="sync".
-        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
-        step_config: from a step number to the config of its microstep, for traces: run_name, run_id, tags, metadata.
-        context_schema: of the graph, if it has settings that a server shows; the machine itself reads none.
-        trust_checkpoints: compile also with a checkpointer that may run code from its database; see `serializer.py`.
+        on_doubt: what happens to an action on the world that a process began and did not commit: "again" performs it again,
+            "ask" asks a person through `interrupt`, who replies "again" or what the action returned. "ask" needs a `log`.
+        max_steps: the most steps. If the task is not done by then, `LimitReached` is raised, because the task may go round in
+            circles. All steps are kept, and a machine with a higher limit goes on. Default: the number that the task says
+            (`total`), or 10,000,000 if it says none.
+        steps_per_segment: end an invocation after this many steps; the next one, with `{}`, goes on.
+        samples_per_segment: end an invocation earlier, after the step with which it has drawn this many samples.
+        log: where decided steps are written before the state changes. A task that acts on the world needs a log that is an
+            `ActionLog`. Without one it needs a checkpointer, and is run with durability="sync".
+        calls: how requests are made: the account of what is spent, a gate that is shared with other graphs, the patience with
+            a provider, a time-out.
+        step_config: a function from a step number to the config of its microstep, for traces: run_name, run_id, tags,
+            metadata.
+        context_schema: the context schema of the graph, for settings that a server shows. The machine itself reads none.
+        trust_checkpoints: also accept a checkpointer that may run code from its database; see `serializer.py`.
 
     Raises:
         UsageError: a setting is wrong, or the task lacks a function of the contract.
@@ -212,7 +215,7 @@ def create_maker(
 
 
 class Ahead(NamedTuple):
-    """How far a machine looks ahead, who drafts, and how the requests for drafts are made."""
+    """How far a machine looks ahead, which model drafts, and how the requests for drafts are made."""
 
     lookahead: int | Literal["auto"] | None = None
     draft_model: Model | None = None
@@ -220,7 +223,7 @@ class Ahead(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """When an invocation ends before the task does: after so many steps, or after the step that reaches so many samples."""
+    """When an invocation ends before the task does: after this many steps, or after the step that reaches this many samples."""
 
     steps: int | None = None
     samples: int | None = None
@@ -241,7 +244,7 @@ def build_maker(
     context_schema: type[Any] | None = None,
     trust_checkpoints: bool = False,
 ) -> StateGraph[Any, Any, Any, Any]:
-    """Return the outer machine, uncompiled; all is as in `create_maker`, and `asked` is who votes on what."""
+    """Return the outer machine, uncompiled; the arguments are as in `create_maker`, and `asked` says how each part is voted."""
     at_the_end = _checked(task, segment, on_undecided)
     machine = Machine(task)
     most = machine.total or MOST_STEPS if max_steps is None else checks.whole("max_steps", max_steps)
@@ -321,10 +324,10 @@ def _ahead(
 
 
 def _see(most: int, log: Log | None, values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """See that the step at hand may be taken; return that there is no decision on it if it is in the log already.
+    """See that the step at hand may be taken; return an empty decision if the step is in the log already.
 
     Raises:
-        LimitReached: it is one too many.
+        LimitReached: the limit on steps is reached.
     """
     if further(log, values["step"]) is not None:
         return {"decisions": []} if "decisions" in values else {"decision": {}}
@@ -352,7 +355,7 @@ def _microstep(voters: Voters, config_of: Callable[[int], RunnableConfig]) -> No
 
 
 def _start(machine: Machine, log: Log | None, segment: Segment, **under_way: Any) -> Node:
-    """Return the node that says where an invocation begins and when it ends, and that nothing is under way."""
+    """Return the node that sets where an invocation begins and when it ends, with nothing under way."""
 
     def start(values: MakerState) -> dict[str, Any]:
         fresh = machine.begin()
@@ -375,7 +378,7 @@ def _start(machine: Machine, log: Log | None, segment: Segment, **under_way: Any
 
 
 def _climbed(log: Log | None, step: int) -> dict[str, Any]:
-    """Return how far `step` has come on its rungs, if an invocation before this one left it on its way."""
+    """Return how far `step` has come on its rungs, if an earlier invocation left it between two rungs."""
     climb = log.climbs().get(step) if isinstance(log, ClimbLog) else None
     if climb is None:
         return {}
@@ -417,7 +420,7 @@ def _escalate(task: Guarded, parts: Mapping[str, Voters], at_the_end: OnUndecide
 
 
 def _commit(machine: Machine, log: Log | None, *, checked: bool, varied: bool) -> Node:
-    """Return the node that applies the decisions in order, each only to the question that it was asked."""
+    """Return the node that applies the decisions in order, each only to the question that was voted on."""
     several = len(machine.task.parts) > 1
 
     def step(at: MakerOutput, decision: Decision) -> Committed:

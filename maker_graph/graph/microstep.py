@@ -5,7 +5,7 @@
 `sample` draws, `red_flag` discards, `vote` counts and asks the stopping rule. A round draws what the leader still lacks
 (`core/rules.py`), all its samples are awaited, and they are counted in the order in which they were launched.
 
-What goes in, what comes out and what stays inside is in `schemas.py`, and where the caller's input is kept in `asked.py`.
+`schemas.py` says what goes in, what comes out and what stays inside. `asked.py` says where the caller's input is kept.
 """
 
 import asyncio
@@ -84,48 +84,53 @@ def create_microstep(
     `stream_mode="custom", subgraphs=True` to see it.
 
     Args:
-        model: a chat model, a `provider:model` string, or several, of which each sample asks one, drawn by its number.
+        model: a chat model, a `provider:model` string, or several of these. With several, each sample asks one of them, drawn
+            by the number of the sample.
         state: the schema of the graph that the node is put into: a TypedDict, a dataclass or a pydantic model.
-        prompt: from the state to what the model sees; a pure function. Default: the state's `messages`.
-        variants: in place of `prompt`: from the state to equivalent questions, each with the reader of its replies, which then
-            takes the place of `answer`. Each sample is asked one, drawn by its number.
-        answer: a type, or a function from the text of a reply to the answer. What does not fit, or raises, is malformed.
-            Default: the stripped text.
+        prompt: a pure function from the state to what the model sees. Default: the state's `messages`.
+        variants: a function from the state to equivalent questions, each with a function that reads its replies. It takes the
+            place of `prompt` and `answer`. Each sample is asked one of the questions, drawn by the number of the sample.
+        answer: a type, or a function from the text of a reply to the answer. A reply that does not fit the type, or on which
+            the function raises, is malformed. Default: the stripped text.
 
-            A type is read strictly, as JSON: `bool` takes `true` and `false`, `int` takes `3` and no `"3"`, `list[int]`, a
-            pydantic model, dataclass, TypedDict or NamedTuple what their fields take. What is a text stands without quotes
-            too: `yes` for `Literal["yes", "no"]`, `billing` for an Enum of texts, `2026-01-31` for a date, `10.50` for a
-            Decimal. `str` is the text as it is. Sets, bytes and secrets cannot be compared, and are refused.
-        key: from an answer to what is voted on, if not the whole answer. It sees an instance of the type, or the plain JSON of
-            what the function returned. Equal values are one vote: the Decimals 10.50 and 10.5, an accent composed or apart.
-        check: from state and answer to True, or False if the answer breaks a rule of the domain; it may also raise
-            `Invalid("why")`. Then the sample is flagged as invalid. It sees the answer as `key` does.
-        verify: from state and answer to what can be said of it: `Valid("what it rests on")`, `Unknown("why")`, or it raises
-            `Invalid("why")`. The first sample of which it says `Valid(..., conclusive=True)` decides alone: it is proved. A
-            vote with a verifier begins with one sample.
+            A type is read strictly, as JSON: `bool` takes `true` and `false`, and `int` takes `3` but not `"3"`. A list, a
+            pydantic model, a dataclass, a TypedDict or a NamedTuple takes what its items or fields take. A text may also
+            stand without quotes: `yes` for `Literal["yes", "no"]`, `billing` for an Enum of texts, `2026-01-31` for a date,
+            `10.50` for a Decimal. `str` takes the text as it is. Sets, bytes and secrets cannot be compared, so they are
+            refused.
+        key: a function from an answer to the part of it that is voted on. Default: the whole answer. It gets an instance of the
+            type, or the plain JSON that the function returned. Equal values are one vote: for example the Decimals 10.50 and
+            10.5, or an accented letter that is written as one character and as two.
+        check: a function from state and answer to True, or to False if the answer breaks a rule of the domain. It may also
+            raise `Invalid("why")`. The sample is then flagged as invalid. It gets the answer in the same form as `key`.
+        verify: a function from state and answer to `Valid("what it rests on")` or `Unknown("why")`. It raises `Invalid("why")`
+            if the answer is not valid. The first sample for which it returns `Valid(..., conclusive=True)` decides alone,
+            because it is proved. A vote with a verifier begins with one sample.
         into: the key of the state that gets the answer, as plain JSON. Default: an AIMessage appended to `messages`.
         decision: the key of the state that gets the full decision, as plain JSON. Default: none.
         k: the lead that decides, or a stopping rule: `AheadBy(k, within=m)`, `Confirm(by, of)`, `FirstTo(k)`, `Majority(n)`.
-        red_flags: for which raw samples to discard, in place of truncated, too_long(max_tokens), refused, tool_calls, ended,
-            no_text and empty. Leave out tool_calls if a call beside a text may be lost.
+        red_flags: the red flags, each of which discards raw samples. Default: truncated, too_long(max_tokens), refused,
+            tool_calls, ended, no_text and empty. Leave out tool_calls if it does not matter that a tool call next to a text is
+            lost.
         max_samples: a vote that needs more samples than this is undecided.
-        stuck_after: and so is one with so many red flags in a row at its end.
-        temperature: of the first sample and of the others, or one for all; None leaves it to the model. "auto" is the one that
-            a chat model was made with; 1 for `tiny`; else (0, .1) as in the paper, .7 under `AheadBy(k, within=m)`, and
-            (.1, .7) under `Confirm`.
-        max_tokens: the output cap of each sample; None leaves it to the model. "auto" is the one that a chat model was made
-            with, else 750 as in the paper, or the one with which a simulated model was measured.
-        seed: from which each sample gets a seed of its own; None sends no seed.
-        stop: texts before which a reply ends, such as a line's end for a base model, which would go on with the next line. Not
-            all models take them.
-        structured: whether the JSON schema of `answer`, which is a type then, goes to the provider, who holds the model to it.
-            The reply is read as strictly as without. It is for ChatOpenAI and the servers that speak its API.
-        emit: form apart from answer: the model reasons freely, and a second, short call writes the answer in its form, to which
-            `stop` and `structured` then apply. True is the same model, a name another one, `Emit(...)` says more. One sample is
-            both calls, with a red flag for either.
+        stuck_after: a vote that ends with this many red flags in a row is undecided too.
+        temperature: the temperature of the first sample and of the others, or one number for all; None leaves it to the model.
+            "auto" is the temperature with which a chat model was made. For `tiny` it is 1. Otherwise it is (0, .1) as in the
+            paper, .7 under `AheadBy(k, within=m)`, and (.1, .7) under `Confirm`.
+        max_tokens: the output cap of each sample; None leaves it to the model. "auto" is the cap with which a chat model was
+            made, or with which a simulated model was measured. Otherwise it is 750 as in the paper.
+        seed: the number from which each sample's own seed is made; None sends no seed.
+        stop: texts at which a reply ends. For example, a base model needs the end of the line here, or it goes on with the next
+            line. Not all models accept them.
+        structured: whether the JSON schema of `answer`, which must be a type, is sent to the provider, so that the model keeps
+            to it. The reply is read just as strictly. It works with ChatOpenAI and with servers that speak its API.
+        emit: whether a second, short call writes the answer in its form, so that the first call can reason freely. `stop` and
+            `structured` then apply to the second call. True uses the same model, a name uses another one, and `Emit(...)` sets
+            more. The two calls are one sample, and a red flag on either discards it.
         on_undecided: "raise" `Undecided`; "return" None as the answer (the decision says why); or "interrupt" and ask a
             person, whose reply (`Command(resume="...")`) is read like a sample's.
-        calls: how requests are made: who keeps the account, a gate that others share, patience with a provider, a time-out.
+        calls: how requests are made: the account of what is spent, a gate that is shared with other graphs, the patience with
+            a provider, a time-out.
         name: the graph's name, in drawings and traces.
 
     Raises:
@@ -173,11 +178,11 @@ class Asking:
     decision: str | None = None
     variants: Callable[[Any], Sequence[Variant]] | None = None
     parse: Callable[[str, Any], Any] | None = None
-    """From the text of a reply and the state to the answer, in the place of `answer`."""
+    """A function from the text of a reply and the state to the answer; it takes the place of `answer`."""
     schema: Any = None
-    """The type that `parse` reads from JSON, if it says."""
+    """The type that `parse` reads from JSON, if it is known."""
     rehearse: Callable[[Any], Any] | None = None
-    """From the state to what a simulated model may reply: `rehearsing.py`."""
+    """A function from the state to what a simulated model may reply; see `rehearsing.py`."""
 
 
 def build_microstep(
@@ -190,7 +195,7 @@ def build_microstep(
     name: str = "microstep",
     by: str = "base",
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """Return one voted decision as a compiled graph; `by` is what its decision says of which rung voted.
+    """Return one voted decision as a compiled graph; `by` is the rung that its decision names.
 
     Raises:
         UsageError: a setting is wrong; the text says which, and what to do.
@@ -288,13 +293,13 @@ def build_microstep(
 
 
 class _Question:
-    """What one microstep asks and how it reads the replies, wherever the caller's values are: see `asked.py`."""
+    """What one microstep asks and how it reads the replies; `asked.py` says where the caller's values are."""
 
     def __init__(self, asking: Asking, schemas: Schemas, voting: Voting, models: Sequence[Runnable[Any, Any]], by: str) -> None:
-        """Make it of the caller's functions.
+        """Make a question from the caller's functions.
 
         Raises:
-            UsageError: one of them is none, or takes other arguments.
+            UsageError: one of them is no function, or takes other arguments.
         """
         if asking.prompt is not None:
             checks.function("prompt", asking.prompt, "state", awaited=True)
@@ -319,7 +324,7 @@ class _Question:
         self._flags = voting.flags
 
     def sent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        """Return what a sample is sent: the prompt, where the samples cannot find it by themselves."""
+        """Return what is sent to a sample: the prompt, if the sample cannot find it in its config."""
         self._see_blocking()
         known = asked(config)
         if known is None:
@@ -328,7 +333,7 @@ class _Question:
         return {}
 
     def directly(self, values: Mapping[str, Any]) -> Prompt:
-        """Return what is asked where no graph is around: the prompt cannot be one that is awaited."""
+        """Return what is asked outside a graph, where the prompt function cannot be awaited."""
         prompt: Prompt = self._prompt(self._schemas.view(values))
         return prompt
 
@@ -338,7 +343,7 @@ class _Question:
         return variants_of(self._variants, state, *self._draws)[0]
 
     async def asent(self, values: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        """Return the same as `sent`, and wait for the prompt if it is awaited."""
+        """Return the same as `sent`; a prompt function that is a coroutine function is awaited."""
         known = asked(config)
         if known is None:
             return {"prompt": await self._made(values)}
@@ -346,7 +351,7 @@ class _Question:
         return {}
 
     def of(self, sent: Mapping[str, Any], config: RunnableConfig) -> Prompt:
-        """Return what a sample asks that was sent this: also where it is the first that asks, after a crash."""
+        """Return the prompt of a sample to which `sent` was sent; after a crash it may be the first that needs it."""
         if (known := asked(config)) is None:
             prompt: Prompt = sent["prompt"]
             return prompt
@@ -363,7 +368,7 @@ class _Question:
         return known.prompt
 
     def again(self, values: Mapping[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None) -> Prompt:
-        """Return what was asked, for a person; an awaited prompt is waited for on `loop`."""
+        """Return what a person is shown as the question; a coroutine function runs on `loop`."""
         known = asked(config)
         if known is not None and known.prompt is not None:
             return first_prompt(known.prompt)
@@ -374,7 +379,7 @@ class _Question:
         return first_prompt(self._prompt(self._schemas.view(values)))
 
     def reader(self, values: Mapping[str, Any], config: RunnableConfig, loop: asyncio.AbstractEventLoop | None) -> Reader:
-        """Return how replies to this question are read; what is awaited is waited for on `loop`, from another thread."""
+        """Return how replies to this question are read; coroutine functions run on `loop`, called from another thread."""
         known, view = asked(config), self._schemas.view
         values = values if known is None else known.values
         parse = self._read.parse if self._parse is None else _with_state(self._parse, view(values))
@@ -391,14 +396,14 @@ class _Question:
         return Reader(parse, self._key, check, self._flags, self._read.instances, parse_of, verify)
 
     def dropped(self, config: RunnableConfig) -> dict[str, Any]:
-        """Return the update that drops the caller's values after the first samples, where they are kept elsewhere."""
+        """Return the update that drops the caller's values after the first samples, if they are kept elsewhere."""
         known = asked(config)
         return dict.fromkeys(self._schemas.keys) if known is not None and known.saved else {}
 
     def in_a_thread(self, node: Callable[..., Any]) -> Callable[[Any, RunnableConfig], Awaitable[Any]] | None:
-        """Return `node` as what runs in a thread, if the caller has functions that are awaited, or a verifier.
+        """Return `node` wrapped to run in a thread, if the caller has coroutine functions or a verifier.
 
-        The awaited functions run on the loop meanwhile. A verifier may take seconds, in which other votes go on.
+        The coroutine functions run on the loop meanwhile. A verifier may take seconds, during which other votes go on.
         """
         if not self._awaited and self._verify is None:
             return None
@@ -412,7 +417,7 @@ class _Question:
         """See that nothing has to be awaited, under `invoke`.
 
         Raises:
-            UsageError: something has.
+            UsageError: a function has to be awaited.
         """
         if self._awaited:
             raise UsageError(f"{self._awaited[0]} is a coroutine function: call the graph with ainvoke or astream.")

@@ -14,7 +14,7 @@ from maker_graph.models.calls import Calls
 
 
 class OfPart(NamedTuple):
-    """What is said for one part alone; None is as for the others."""
+    """The settings of one part alone; None is the same as for the other parts."""
 
     model: Models | None = None
     voting: Voting | None = None
@@ -25,9 +25,9 @@ class Asked:
     """The voted parts of a task, with the model and the `Voting` of each, and the rungs that come after the first vote.
 
     Attributes:
-        voting: of a part for which nothing else is said.
+        voting: the `Voting` of parts that have none of their own.
         first_model: the model of the first part.
-        first_round: samples in the first round of a vote at most.
+        first_round: the most samples in the first round of a vote.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Asked:
         of_parts: Mapping[str, OfPart],
         after: Ladder | Cascade,
     ) -> None:
-        """Find what is meant for each part.
+        """Find the model and the `Voting` of each part.
 
         Raises:
             UsageError: a name is that of no voted part, or a voted part has no model.
@@ -82,7 +82,7 @@ def parts_asked(
     """Return what `model` and `k` say for all parts or for single ones.
 
     Raises:
-        UsageError: one of them names no voted part, a voted part has no model, or `ladder` is none.
+        UsageError: one of them names no voted part, a voted part has no model, or `ladder` is no `Ladder`.
     """
     if ladder is not None and not isinstance(ladder, Ladder):
         raise UsageError(f"ladder is a Ladder, or None for none, not {ladder!r}.")
@@ -100,7 +100,7 @@ def rungs_asked(task: Guarded, model: object, voting: Voting, cascade: Sequence[
     """Return what a cascade says for all parts.
 
     Raises:
-        UsageError: it is none, or something is said beside it.
+        UsageError: it is no cascade, or there are other settings beside it.
     """
     if model is not None or voting != Voting():
         raise UsageError(

@@ -15,9 +15,10 @@ from maker_graph.models.prompts import as_pairs
 
 
 def ask_person(undecided: Decision, prompt: Prompt, reading: Reader, judged: Sequence[Judged] = ()) -> Decision:
-    """Return the decision of a person, who is asked through `interrupt` until the reply keeps all rules of a sample's.
+    """Return the decision of a person, who is asked through `interrupt` until the reply keeps all rules for a sample's reply.
 
-    The reply may also be a candidate of the ballot, if the samples are given as `judged`: the first that voted so is meant.
+    The reply may also be a candidate of the ballot, if the samples are given as `judged`. The first sample that voted for it
+    then gives the answer.
     """
     voted = {each["candidate"]: each for each in reversed(judged) if each["flag"] is None}
     error = error_of(undecided)

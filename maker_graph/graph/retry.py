@@ -1,4 +1,4 @@
-"""What a RetryPolicy of LangGraph's may try again of a node that votes."""
+"""Which errors of a voted node a RetryPolicy of LangGraph may try again."""
 
 from langgraph.types import RetryPolicy
 
@@ -10,9 +10,9 @@ _DEFAULT = RetryPolicy().retry_on
 def retry_on(error: Exception) -> bool:
     """Say whether a node that failed with `error` is worth another try: for `RetryPolicy(retry_on=retry_on)`.
 
-    Of this package's errors only an outage of the provider is (`ProviderFailure.passes`). An undecided vote is not: it would be
-    taken again from zero, paid for again, and an answer that needs several votes to win is no longer ahead by k. What other
-    nodes raise is tried again as by LangGraph's default.
+    Of this package's errors, only an outage of the provider is worth another try (`ProviderFailure.passes`). An undecided vote
+    is not: it would start again from zero and be paid for again, and repeating votes until one of them wins breaks the
+    guarantee of k. For the errors of other nodes, LangGraph's default applies.
 
     >>> from maker_graph import LimitReached, ProviderFailure
     >>> retry_on(ProviderFailure("It is down.", 503, passes=True)), retry_on(LimitReached("The budget is used up."))

@@ -1,11 +1,11 @@
-"""What LangGraph runs, made to suit: a node that serves `invoke` and `ainvoke`, and a graph that ends by a rule of its own.
+"""A node that serves `invoke` and `ainvoke`, and a graph that LangGraph's limit on supersteps does not stop.
 
 LangGraph takes a plain function as a node too, but under `ainvoke` it sends each call of it through a thread pool (measured:
 4 ms of the 8 ms of a microstep); a pair of functions in a RunnableLambda shows up twice in every trace.
 
-A vote ends at its sample cap, a task at its last step: LangGraph's limit on supersteps has nothing to protect there. But a
-child inherits the limit of its parent, and `batch` and `abatch` bring one of 25 (LangChain's default, which LangGraph takes for
-the caller's wish): a vote would end in a GraphRecursionError after eight rounds, a task after twelve steps.
+A vote ends at its sample cap and a task at its last step, so they do not need LangGraph's limit on supersteps. But a child
+inherits the limit of its parent. `batch` and `abatch` bring a limit of 25, LangChain's default, which LangGraph takes as the
+caller's wish. A vote would end in a GraphRecursionError after eight rounds, and a task after twelve steps.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,14 +20,14 @@ from langgraph.graph.state import CompiledStateGraph
 from maker_graph.graph.serializer import refuse_permissive
 
 Durable: TypeAlias = Callable[[RunnableConfig | None, object, object], str]
-"""From the config, the checkpointer and the durability that a graph is called with to the durability that it gets."""
+"""A function from the config, the checkpointer and the durability that a graph is called with to the durability it gets."""
 
 
 class Node(RunnableLambda[Any, Any]):
-    """`call` as a node; `acall` in its place under `ainvoke`, if it waits for something.
+    """A node that calls `call`; under `ainvoke` it calls `acall`, if that is given.
 
     Attributes:
-        see: looks at the input before the call: what it raises, the node raises, and what it returns, the node returns.
+        see: a function that is called with the input first. The node raises what it raises, and returns what it returns.
 
     It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
     """
@@ -41,9 +41,9 @@ class Node(RunnableLambda[Any, Any]):
         self.see: Callable[[Any], Any] = _all_is_well
 
     def after(self, see: Callable[[Any], Any]) -> Self:
-        """Return this node with a look at its input first.
+        """Return this node with `see` called on its input first.
 
-        What `see` raises, the node raises; what it returns, if that is not None, the node returns in place of a call.
+        The node raises what `see` raises. If `see` returns something other than None, the node returns that, and calls nothing.
         """
         node = copy(self)
         node.see = see
@@ -61,11 +61,11 @@ class Node(RunnableLambda[Any, Any]):
 
 
 def _all_is_well(_: Any) -> None:
-    """See nothing."""
+    """Accept any input."""
 
 
 class ConfiguredNode(Node):
-    """The same, of functions that take the config too: in an edge, `get_config` returns that of the graph around."""
+    """A node of functions that also take the config: in an edge, `get_config` returns that of the outer graph."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class ConfiguredNode(Node):
 
     @property
     def deps(self) -> list[Runnable[Any, Any]]:
-        """The graphs that the functions use: none. To look for them takes longer than all else in the making of a graph."""
+        """No graphs. To look for them in the functions would take longer than all else in building a graph."""
         return []
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002  Runnable's names
@@ -99,8 +99,8 @@ class ConfiguredNode(Node):
 class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph that may take at least `supersteps`, whatever limit it is called with.
 
-    Unless it is `trusting`, it refuses a checkpointer that may run code from its database, also that of a graph around it. With
-    `durable`, that says how durable its checkpoints must be.
+    Unless it is `trusting`, it refuses a checkpointer that may run code from its database, its own and that of a graph around
+    it. `durable`, if it is given, says how durable the checkpoints must be.
     """
 
     def __init__(self, *, supersteps: int, trusting: bool = True, durable: Durable | None = None, **compiled: Any) -> None:
@@ -111,7 +111,7 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     @classmethod
     def of(cls, graph: CompiledStateGraph[Any, Any, Any, Any], supersteps: int, **more: Any) -> "BoundedGraph":
-        """Return a copy of `graph` that may take so many supersteps, with what else the class needs."""
+        """Return a copy of `graph` that may take `supersteps`, with the other arguments of the class."""
         copied = {name: value for name, value in vars(graph).items() if name != "__orig_class__"}
         return cls(supersteps=supersteps, **more, **copied)
 
@@ -129,14 +129,14 @@ class BoundedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         return {**kwargs, "durability": self.durable(config, self.checkpointer, kwargs.get("durability"))}
 
     def _prepared(self, input: Any, config: RunnableConfig | None) -> RunnableConfig:  # noqa: A002, ARG002  Pregel's name
-        """Return the config with which the graph takes `input`; a subclass may look at that."""
+        """Return the config with which the graph takes `input`; a subclass may look at the input."""
         if not self.trusting and self.checkpointer is not False:
             self._see_checkpointers(config)
         given = config or RunnableConfig()
         return {**given, "recursion_limit": max(self.supersteps, given.get("recursion_limit", 0))}
 
     def _see_checkpointers(self, config: RunnableConfig | None) -> None:
-        """See that none may run code from its database: neither the graph's own, nor that of a graph around it."""
+        """See that no checkpointer may run code from its database: the graph's own, or that of a graph around it."""
         handed = ensure_config(merge_configs(self.config, config)).get("configurable", {}).values()
         for each in (self.checkpointer, *handed):
             if isinstance(each, BaseCheckpointSaver):

@@ -1,8 +1,8 @@
-"""The schemas of a microstep, which are made of its caller's, and what it writes by them.
+"""The schemas of a microstep, made from its caller's schema, and the update that it writes.
 
-Three schemas, for the traps of shared channels. In: the caller's keys, without their reducers, which the parent applies. Out:
-only the keys that the microstep writes, each overwritten with just what is new, so that a parent's reducer counts it once.
-Inside: the two, and the votes, which never leave.
+There are three schemas, because channels that a parent and a subgraph share have traps. In: the caller's keys, without their
+reducers, because the parent applies those. Out: only the keys that the microstep writes, each overwritten with just what is
+new, so that a parent's reducer counts it once. Inside: both, and the votes, which never leave the microstep.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ def of_one_question(kept: list[dict[str, Any]], drawn: list[dict[str, Any]]) -> 
 
 
 def question_of(samples: Sequence[Mapping[str, Any]]) -> int:
-    """Return which question samples answer; those that maker_graph 0.1.0 left in a checkpoint do not say it."""
+    """Return which question the samples answer: 0 for samples in a checkpoint of maker_graph 0.1.0, which do not say it."""
     asked: int = samples[-1].get("question", 0)
     return asked
 
@@ -90,13 +90,13 @@ class Schemas:
         return update
 
     def _message(self, result: Decision) -> AIMessage:
-        """Return the winning reply as a message: with the tokens of the whole vote, and what of it tells how it was decided."""
+        """Return the winning reply as a message, with the tokens of the whole vote and with how it was decided."""
         about = {**about_of(result), "decision": self.decision}
         return AIMessage(result["text"], usage_metadata=usage_of(result), response_metadata={"maker_graph": about})
 
 
 def about_of(result: Decision) -> dict[str, Any]:
-    """Return what of a decision a message tells: who voted, and how."""
+    """Return what a message tells about a decision: which rung voted, and how the vote went."""
     votes = [result, *result["tried"]]
     return {
         "by": result["by"],
@@ -120,10 +120,10 @@ def usage_of(result: Decision) -> UsageMetadata:
 
 
 def messages_of(state: Any) -> Prompt:
-    """Return the messages of a state, which are what is asked if no `prompt` says otherwise.
+    """Return the messages of a state, which are the prompt if there is no `prompt` function.
 
     Raises:
-        UsageError: there are none.
+        UsageError: the state has no messages.
     """
     messages: Prompt = state.get("messages", ()) if isinstance(state, Mapping) else state.messages
     if not messages:
@@ -158,7 +158,7 @@ def _holds_messages(hint: Any) -> bool:
 
 
 def _is_message(hint: Any) -> bool:
-    """Say whether a type is one of messages, or a union of them, as LangChain's `AnyMessage` is."""
+    """Say whether a type is a message type, or a union of them, as LangChain's `AnyMessage` is."""
     if get_origin(hint) is Annotated:
         return _is_message(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
@@ -173,7 +173,7 @@ def _name(reducer: Any) -> str:
 
 
 def _bare(hint: Any) -> Any:
-    """Return the type in `hint` without a reducer; whether a key is required stays."""
+    """Return the type in `hint` without its reducer; `Required` and `NotRequired` stay."""
     if get_origin(hint) in (Required, NotRequired):
         return hint.__origin__[_bare(get_args(hint)[0])]
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint

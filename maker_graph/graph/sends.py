@@ -1,6 +1,6 @@
 """How the samples of a round are sent out within a microstep, and how its channels hold them.
 
-Each send is one request: for one sample, or for several that are asked for together (`models/choices.py`).
+Each send is one request, for one sample or for several that are asked for together (`models/choices.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _FIELDS = [field.name for field in fields(Sample)]
 def sends_of(
     sampler: AnySampler, values: Mapping[str, Any], sent: dict[str, Any], number: int, *, first: bool = False
 ) -> list[Send]:
-    """Return the sends of a round; the first round of another question begins from nothing, whatever the channels hold."""
+    """Return the sends of a round; with `first`, a new question begins from zero, whatever the channels hold."""
     samples = values.get("vote_samples") or ()
     if first:
         drawn, this, asked = 0, 1, question_of(samples) + 1 if samples else 0

@@ -1,7 +1,7 @@
 """Checkpoints hold data, and nothing in them is ever run.
 
-LangGraph's serializer can bring back any class that a checkpoint names, so whoever can write to the database of checkpoints
-can have code run by whoever loads one. The states of maker_graph are plain JSON and need none of that.
+LangGraph's serializer can bring back any class that a checkpoint names. So a person who can write to the database of
+checkpoints can run code in the process that loads one. The states of maker_graph are plain JSON and need no such classes.
 """
 
 import logging
@@ -23,10 +23,10 @@ def strict_serializer() -> SerializerProtocol:
 
 
 def refuse_permissive(checkpointer: object) -> None:
-    """See that `checkpointer` makes no objects of whatever its stored checkpoints name; one in memory is its owner's own.
+    """See that `checkpointer` makes no objects of classes that its stored checkpoints name; one in memory is accepted.
 
     Raises:
-        UsageError: it does; the text says what to do.
+        UsageError: it may make them; the text says what to do.
     """
     serde = getattr(checkpointer, "serde", None)
     if serde is None or isinstance(checkpointer, InMemorySaver):
@@ -35,8 +35,8 @@ def refuse_permissive(checkpointer: object) -> None:
         serde, "pickle", pickle.dumps(_Probe())
     ):
         raise UsageError(
-            "This checkpointer runs code that somebody may have written into its database. Make it of a connection, with "
-            "maker_graph.strict_serializer(), for from_conn_string takes no serializer. For SQLite: "
+            "This checkpointer runs code that somebody may have written into its database. Make it from a connection and with "
+            "maker_graph.strict_serializer(), because from_conn_string takes no serializer. For SQLite: "
             'SqliteSaver(sqlite3.connect("checkpoints.db", check_same_thread=False), serde=maker_graph.strict_serializer()). '
             "Or set LANGGRAPH_STRICT_MSGPACK=true in the environment. To use it as it is, pass trust_checkpoints=True to "
             "create_maker."
@@ -49,7 +49,7 @@ class _Probe:
 
 
 _PROBING = threading.Lock()
-"""Python's filters of warnings are those of all threads: one probe at a time changes them and puts them back."""
+"""All threads share Python's warning filters, so only one probe at a time may change them and put them back."""
 
 
 def _brings_back(serde: SerializerProtocol, kind: str, data: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""What the graphs that `langgraph dev` serves share: settings with bounds, and one budget for all runs of the process.
+"""What the graphs that `langgraph dev` serves have in common: settings with bounds, and one budget for all runs of the process.
 
-Whoever can reach the server chooses the settings of a run: each has a bound. Whoever starts the server can set a budget in its
-environment: `MAKER_GRAPH_MAX_COST` (USD) and `MAKER_GRAPH_MAX_CALLS`.
+Anybody who can reach the server can choose the settings of a run, so each setting has a bound. The person who starts the server
+can set a budget in the environment: `MAKER_GRAPH_MAX_COST` (USD) and `MAKER_GRAPH_MAX_CALLS`.
 """
 
 import os
@@ -23,16 +23,16 @@ from maker_graph.models.pricing import FREE, price_of
 Settings = TypeVar("Settings", bound=BaseModel)
 
 MOST_SAMPLES = 1000
-"""Samples of a vote at most."""
+"""The most samples of a vote."""
 
 MOST_TOKENS = 100_000
-"""Tokens of a sample at most."""
+"""The most tokens of a sample."""
 
 MOST_CHARACTERS = 200_000
-"""Characters of a conversation at most."""
+"""The most characters of a conversation."""
 
 MOST_MESSAGES = 1000
-"""Messages of a conversation at most."""
+"""The most messages of a conversation."""
 
 PROFILE = {"latency": 5.0, "output_tokens": MOST_TOKENS, "max_tokens": MOST_TOKENS}
 """The settings of a simulated model that cost the server time, and how large they may be; a latency is in seconds."""
@@ -44,31 +44,31 @@ _lock = threading.Lock()
 
 
 class ServedContext(BaseModel):
-    """Whom to ask, and when it is decided: the settings that all served graphs have."""
+    """Which model is asked, and when a vote is decided: the settings that all served graphs have."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     model: str = Field(
         "sim:gpt-oss-20b",
         max_length=200,
-        description="provider:model. No API key is needed by sim:PROFILE, which is simulated, and tiny, which ships.",
+        description="provider:model. sim:PROFILE (simulated) and tiny (ships with the package) need no API key.",
     )
     k: int = Field(3, ge=1, le=100, description="The lead in votes that decides.")
     within: int | None = Field(
         None,
         ge=1,
         le=MOST_SAMPLES,
-        description="So many votes at most, then the step is contested and put to a person; null is no limit.",
+        description="The most votes that a step may take. After them it is contested and put to a person. null is no limit.",
     )
     max_samples: int = Field(100, ge=1, le=MOST_SAMPLES, description="A vote that needs more samples is put to a person.")
     max_tokens: int = Field(2048, ge=1, le=MOST_TOKENS, description="Output cap of a sample, in tokens.")
     seed: int | None = Field(
-        None, ge=0, lt=2**31, description="For samples that can be repeated, below 2^31; null sends no seed."
+        None, ge=0, lt=2**31, description="Makes the samples repeatable. It is below 2^31. null sends no seed."
     )
 
     @property
     def rule(self) -> AheadBy:
-        """What decides."""
+        """The stopping rule."""
         return AheadBy(self.k, self.within)
 
     @field_validator("model")
@@ -83,7 +83,7 @@ class ServedContext(BaseModel):
 
 
 def settings_of(runtime: ServerRuntime[Any], schema: type[Settings]) -> Settings:
-    """Return the settings that a run was started with, or the defaults where the server only looks at the graph.
+    """Return the settings that a run was started with, or the defaults if the server only looks at the graph.
 
     Raises:
         UsageError: a value is wrong; the text names it, on one line.
@@ -101,7 +101,7 @@ def settings_of(runtime: ServerRuntime[Any], schema: type[Settings]) -> Settings
 
 
 def calls_for(model: str) -> Calls:
-    """Return how the requests to `model` are made: on the budget that all runs of this process share, if the server has one.
+    """Return how the requests to `model` are made: all runs of this process share one budget, if the server has one.
 
     Raises:
         UsageError: the budget is no number, or it is in USD and no price is known for the model.
@@ -126,7 +126,7 @@ def _budget(cost: str, calls: str) -> Budget:
         most_cost, most_calls = float(cost) if cost else None, int(calls) if calls else None
     except ValueError:
         raise UsageError(f"{COST} is a number of USD and {CALLS} a whole number; they are {cost!r} and {calls!r}.") from None
-    advice = f"This server's runs share one budget: it is started again with a higher limit ({COST}, {CALLS})."
+    advice = f"All runs on this server share one budget. To go on, start the server with a higher limit ({COST}, {CALLS})."
     return Budget(max_cost=most_cost, max_calls=most_calls, price=FREE, advice=advice)
 
 
@@ -134,7 +134,8 @@ def see_question(messages: Sequence[BaseMessage], model: str) -> None:
     """See that a conversation is not too long, and that `model` can have an answer to it.
 
     Raises:
-        UsageError: it is, or it cannot: a model that ships knows the prompts of the tasks that ship, and nothing else.
+        UsageError: the conversation is empty or too long, or the model has no answer. A model that ships knows only the prompts
+            of the tasks that ship.
     """
     if len(messages) > MOST_MESSAGES or sum(len(str(each.content)) for each in messages) > MOST_CHARACTERS:
         raise UsageError(

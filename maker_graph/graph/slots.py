@@ -3,13 +3,13 @@
     committed | finished ... not yet ... finished ... | in flight, in `width` slots | not begun
               ^ the front: what is finished here, without a gap, is committed together
 
-An item goes first to the task's program (`given`). If that is not sure, the item takes a slot: it is voted on, climbs the rungs
-of the ladder in its slot, and is left open at the end of it. Nothing waits for it but the commits of the items after it. Up to
-four widths of voted items may be finished and wait for a slow one; then nothing new begins.
+An item goes first to the task's program (`given`). If the program is not sure, the item takes a slot. It is voted on there,
+climbs the rungs of the ladder in its slot, and is left open if no rung decides it. Only the commits of the items after it wait
+for it. Finished items may wait for a slow one, up to four times as many as there are slots; then nothing new begins.
 
-An item that fails with an error stops the beginning of others. What is before it is awaited and committed, then it raises. What
-is decided after it by then is handed to the log, if that keeps it: nobody pays for it again. So are the votes of items that the
-rungs of a cascade have passed on by then: no rung votes on them again.
+If an item fails with an error, no other item is begun. The items before it are awaited and committed, and then the error is
+raised. Items after it that are decided by then are handed to the log, if the log keeps them, so that nobody pays for them
+again. The votes that rungs of a cascade have passed on are handed to it too, so that no rung votes on these items again.
 """
 
 import asyncio
@@ -32,22 +32,22 @@ from maker_graph.core.verifying import verification_of
 from maker_graph.errors import UsageError
 
 WIDTH = 32
-"""Slots if nothing limits the requests in flight."""
+"""The number of slots if nothing limits the requests in flight."""
 
 WAITING = 4
-"""So many widths of voted items may be finished and wait for one that is slow."""
+"""The most voted items that may be finished and wait for a slow one, as a multiple of the width."""
 
 GIVEN_WAITING = 4096
-"""So many items whose answer was given may wait: they cost nothing to anybody but their place in memory."""
+"""The most items with a given answer that may wait. They cost nothing but memory."""
 
 BATCH = 1024
-"""Items that are committed together at most."""
+"""The most items that are committed together."""
 
 PACE = 0.02
 """Seconds for which a finished item may wait for others that are committed with it. No slot is idle meanwhile."""
 
 TURN = 0.01
-"""Seconds for which programs are asked before those who wait for replies get their turn."""
+"""Seconds for which programs are asked before the votes that wait for replies get their turn."""
 
 Work: TypeAlias = asyncio.Future[Decision] | Future[Decision]
 
@@ -65,9 +65,9 @@ class Limits(NamedTuple):
 
     Attributes:
         last: no item beyond this one is begun; None is no limit.
-        width: slots.
-        samples: nothing is begun when so many samples are drawn in all; None is no limit.
-        each: samples that one item may draw at most, on all rungs.
+        width: the number of slots.
+        samples: nothing is begun once this many samples are drawn in all; None is no limit.
+        each: the most samples that one item may draw, on all rungs together.
     """
 
     last: int | None = None
@@ -82,7 +82,7 @@ class _Given:
 
 
 Ended: TypeAlias = Decision | _Given | BaseException
-"""How an item ended: a vote, an answer of the program, or what it failed with."""
+"""How an item ended: with a vote, with an answer of the program, or with an error."""
 
 
 class Slots:
@@ -103,8 +103,8 @@ class Slots:
         Args:
             task: an items task.
             checked: whether answers must keep the rules of the task, if it has some.
-            log: if it is a `KeepingLog`, what was decided before its turn comes from it and goes to it.
-            clock: seconds.
+            log: if it is a `KeepingLog`, it keeps decisions on items whose turn has not come yet, and gives them back.
+            clock: a function that returns the time in seconds.
         """
         assert isinstance(task, Located)  # noqa: S101  items are
         self.executor: ThreadPoolExecutor | None = None
@@ -133,7 +133,7 @@ class Slots:
         self._begun = self._failed = self._hurried = False
 
     def follow(self, step: int, drawn: int, limits: Limits, crew: Crew) -> None:
-        """Go on after `step`, the last one that is committed, up to which so many samples were drawn."""
+        """Go on after `step`, the last committed one; `drawn` samples were drawn up to it."""
         if self._front != step + 1:
             self._front = self._next = step + 1
             self._drawn = drawn
@@ -141,7 +141,7 @@ class Slots:
         self._taken = {}
 
     def ready(self) -> bool:
-        """Begin what may begin; say whether something is to be committed now, or to be raised."""
+        """Begin what may begin; say whether there is something to commit or to raise now."""
         self.signal.clear()
         self._collect()
         alone = self._limits.width == 1 and isinstance(self._finished.get(self._front), dict)
@@ -160,7 +160,7 @@ class Slots:
         return max(0.0, self._due - self._clock()) if self._front in self._finished else None
 
     def take(self, *, stops: bool) -> list[Decision]:
-        """Return the decisions at the front, in order; if it `stops`, one that is open stands alone.
+        """Return the decisions at the front, in order; with `stops`, an open one is returned alone.
 
         Raises:
             BaseException: what the first item failed with.
@@ -186,11 +186,11 @@ class Slots:
 
     @property
     def full(self) -> bool:
-        """Whether so many samples were drawn as may be, and nothing is under way any more."""
+        """Whether all samples that may be drawn were drawn, and nothing is under way any more."""
         return not self._may_draw() and not self._flying and not self._finished
 
     def hear(self, work: Work) -> None:
-        """Take notice of the end of some work; in whatever thread that is."""
+        """Take notice that some work ended; any thread may call it."""
         self._ended.append(work)
         self.signal.set()
 
@@ -217,7 +217,7 @@ class Slots:
                 self._finished[step], self._failed = error, True
                 continue
             self._decided(step, work.result())
-            self._begun = True  # not by what an earlier session decided: that says nothing of the limits of this one
+            self._begun = True  # not set by decisions of an earlier session: they say nothing of the limits of this one
 
     def _decided(self, step: int, decision: Decision) -> None:
         self._finished[step] = decision
@@ -226,7 +226,7 @@ class Slots:
         self._drawn += sum(vote["samples"] for vote in (*decision["tried"], decision))
 
     def _fill(self) -> None:
-        """Begin all that there is room for; those who wait for replies get their turn between many answers of the program."""
+        """Begin all that there is room for; votes that wait for replies get their turn between many answers of the program."""
         until = self._clock() + TURN
         self._hurried = False
         while not self._failed and not (self._limits.last is not None and self._next > self._limits.last):
@@ -258,8 +258,8 @@ class Slots:
     def _has_room(self) -> bool:
         """Say whether one more item may be voted on.
 
-        The first one of an invocation votes alone: under a limit that is nearly reached, each invocation then commits an item,
-        or none would and all that was in flight would be paid for again and again.
+        The first item of an invocation votes alone, so each invocation commits an item even if a limit is nearly reached.
+        Otherwise none would be committed, and all samples in flight would be paid for again and again.
         """
         width = self._limits.width if self._begun else 1
         return len(self._flying) < width and self._voted < WAITING * self._limits.width and self._may_draw()
@@ -271,13 +271,13 @@ class Slots:
         return self._drawn < most and (not self._flying or self._drawn + len(self._flying) * self._limits.each < most)
 
     def _of_program(self, state: JSON) -> _Given | UsageError | None:
-        """Return the answer of the program; None if it is not sure, and an error if that is no answer."""
+        """Return the answer of the program; None if the program is not sure, and an error if its answer cannot be used."""
         assert self._program is not None  # noqa: S101  items have one
         try:
             answer = self._program(state)
         except UsageError as error:
             return error
-        except Exception as error:  # noqa: BLE001  it is raised when what is before it is committed
+        except Exception as error:  # noqa: BLE001  it is raised once the items before it are committed
             return checks.failed("given", error)
         if answer is None:
             return None
@@ -288,7 +288,7 @@ class Slots:
         return self._refused(state, answer) or _Given(answer)
 
     def _refused(self, state: JSON, answer: JSON) -> UsageError | None:
-        """Return the error for an answer of the program that a rule of the task refuses, or on which one fails."""
+        """Return the error if a rule of the task refuses an answer of the program, or fails on it."""
         try:
             broken = None if self._check is None else broken_rule(self._check, state, answer)
             if broken is not None:

@@ -20,7 +20,7 @@ from maker_graph.models.callbacks import nobody_listens
 _KEY = "__maker_window"
 
 THREADS = 256
-"""Threads at most, under `invoke`; one is made when it is needed."""
+"""The most threads under `invoke`; each is made when it is needed."""
 
 
 class UnderWay(Protocol):
@@ -40,7 +40,7 @@ class UnderWay(Protocol):
 def detached(own: RunnableConfig) -> RunnableConfig:
     """Return the config of work that outlives the superstep in which it begins.
 
-    Of the graph around it, it has the traces and the limit on parallel work, and neither the checkpoints nor the streams.
+    It has the traces of the graph around it and the limit on parallel work, but neither the checkpoints nor the streams.
     """
     ambient = get_config()
     config = RunnableConfig()
@@ -50,7 +50,7 @@ def detached(own: RunnableConfig) -> RunnableConfig:
 
 
 def context_of(config: RunnableConfig) -> contextvars.Context:
-    """Return a context in which what is called finds `config` around it."""
+    """Return a context in which called code finds `config` as the config around it."""
     context = contextvars.copy_context()
     context.run(var_child_runnable_config.set, config)
     return context
@@ -62,7 +62,7 @@ def current_window() -> Any:
 
 
 class WindowedGraph(BoundedGraph):
-    """A compiled graph each of whose invocations has a window, which is closed at its end, however that comes."""
+    """A compiled graph. Each invocation has a window, which is closed when the invocation ends, in whatever way it ends."""
 
     def __init__(self, *, window: Callable[[], UnderWay], **compiled: Any) -> None:
         super().__init__(**compiled)

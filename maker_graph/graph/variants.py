@@ -1,9 +1,9 @@
 """Variants: equivalent questions of one step, of which each sample is asked one.
 
-A model that errs on a question often errs in the same way each time it is asked. Asked in another way, it may err otherwise, so
-that wrong samples contradict each other and the vote sees them. Which variant sample i is asked is drawn by a hash of the
-question and of i. Then all samples of a step are independent draws of one mixture, and every formula for votes holds for it. If
-the variants took turns instead, the first sample would always be of the first one, and the law would be another.
+A model that errs on a question often errs in the same way each time it is asked. Asked in another way, it may err in another
+way. Then wrong samples contradict each other, and the vote shows it. A hash of the question and of i draws the variant of
+sample i. So all samples of a step are independent draws of one mixture, and every formula for votes holds for it. If the
+variants took turns instead, the first sample would always be asked the first variant, and the formulas would not hold.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from maker_graph.models.requests import drawn
 
 
 class Asked(TypedDict):
-    """The variants of a question, as samples are sent them: plain data.
+    """The variants of a question, as plain data that is sent to the samples.
 
     Attributes:
         variants: their prompts.
@@ -37,10 +37,10 @@ def variants_of(
 ) -> tuple[Asked, list[Variant]]:
     """Return what the samples of a step are sent, and its variants.
 
-    Each rung, `by`, draws for itself: what a rung passed on may have been contested because of the variants that it drew.
+    Each rung, named by `by`, draws anew: an earlier rung may have passed the step on because of the variants that it drew.
 
     Raises:
-        UsageError: the function fails, or returns something else than variants.
+        UsageError: the function fails, or returns something other than variants.
     """
     try:
         found = list(function(state))
@@ -72,10 +72,10 @@ def first_prompt(asked: "Prompt | Asked") -> Prompt:
 
 
 def numbers_of(asked: Asked, samples: int) -> list[int]:
-    """Return which variant each of so many samples is asked, from 0."""
+    """Return which variant each of `samples` samples is asked, counted from 0."""
     return [drawn(asked["salt"], index, len(asked["variants"])) for index in range(samples)]
 
 
 def parse_for(asked: Asked, variants: Sequence[Variant]) -> Callable[[int], Callable[[str], Any]]:
-    """Return, from the number of a sample to the reader of its reply."""
+    """Return a function from the number of a sample to the function that reads its reply."""
     return lambda index: variants[drawn(asked["salt"], index, len(variants))].parse

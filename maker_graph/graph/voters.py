@@ -24,7 +24,7 @@ from maker_graph.models.requests import sample_seed
 
 
 class Step(TypedDict):
-    """What a microstep sees of the machine, and writes: few channels, for LangGraph goes over all of them at each superstep."""
+    """What a microstep reads and writes. It has few channels, because LangGraph goes over all of them at each superstep."""
 
     state: Any
     answer: Any
@@ -41,8 +41,8 @@ class Voters:
 
     Attributes:
         rungs: the one that each step begins with, then the others.
-        contested: whether the other rungs vote on what is contested too, and not only on what is stuck.
-        samples: that a step may draw at most, on all rungs.
+        contested: whether the other rungs also vote on contested steps, and not only on stuck ones.
+        samples: the most samples that a step may draw, on all rungs together.
     """
 
     rungs: Sequence[Voter]
@@ -57,7 +57,7 @@ class Voters:
 
 
 class _Rung:
-    """Makes the microsteps of a part, which share nothing but the part: with a seed, each draws samples of its own."""
+    """Makes the microsteps of a part. They share nothing but the part: with a seed, each draws samples of its own."""
 
     def __init__(self, part: Guarded, calls: Calls | None) -> None:
         self._part = part
@@ -96,7 +96,7 @@ class _Rung:
 
 
 def create_voters(part: Guarded, after: Ladder | Cascade, *, model: Models, voting: Voting, calls: Calls | None) -> Voters:
-    """Return the microsteps of a part, compiled; `after` says which rungs there are after the first vote."""
+    """Return the microsteps of a part, compiled; `after` says which rungs come after the first vote."""
     voter = _Rung(part, calls)
     base = info_of(model).suited(voting)
     first = voter("base", model, base, part.prompt)
@@ -141,7 +141,7 @@ def reading_of(part: Guarded, state: Any, *, check: bool) -> Reader:
 
 
 class _Rules(NamedTuple):
-    """What answers to a part are held against; None where there is nothing."""
+    """The rules that answers to a part are held against; None where there is no rule."""
 
     check: Callable[[Any, Any], bool] | None
     verify: Callable[[Any, Any], Verification] | None

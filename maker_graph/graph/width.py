@@ -1,23 +1,23 @@
-"""How many microsteps to have in flight at once, from how often drafts have held."""
+"""The number of microsteps in flight at once, computed from how often drafts have held."""
 
 from dataclasses import dataclass, field
 
 WASTE = 0.25
-"""Of all microsteps, the share that may be dropped because a draft before them was wrong, as far as the width decides it."""
+"""The share of microsteps that may be dropped because a draft before them was wrong. The width is set to keep to it."""
 
 MOST = 64
-"""So many microsteps are in flight at most if nothing else limits them."""
+"""The most microsteps in flight if nothing else limits them."""
 
 _MEMORY = 2_000  # drafts after which older ones begin to count less
 
 
 @dataclass(slots=True)
 class Width:
-    """The number of microsteps in flight: fixed, or as many as drafts deserve.
+    """The number of microsteps in flight: fixed, or adapted to how often drafts hold.
 
-    A draft that turns out wrong drops about all that are in flight, so with a share e of wrong drafts, a width of WASTE / e
-    drops WASTE microsteps for each one committed. The share is estimated as (missed + 1/2) / (held + missed + 10): it begins at
-    5 %, so the width at 5, grows while drafts hold and shrinks when they miss.
+    A draft that turns out wrong drops about all microsteps in flight. So with a share e of wrong drafts, a width of WASTE / e
+    drops WASTE microsteps for each one committed. The share is estimated as (missed + 1/2) / (held + missed + 10). It begins at
+    5 %, so the width begins at 5. The width grows while drafts hold and shrinks when they miss.
 
     >>> width = Width()
     >>> width(), width(most=2)
@@ -49,12 +49,12 @@ class Width:
         self._forget()
 
     def miss(self) -> None:
-        """Count one that did not."""
+        """Count a draft that did not come true."""
         self.missed += 1
         self._forget()
 
     def rest(self) -> None:
-        """Count a step for which nothing was drafted: what is known grows old, so that a width of 1 does not stay for ever."""
+        """Count a step for which nothing was drafted: older counts lose weight, so that a width of 1 does not stay for ever."""
         self.held, self.missed = 0.99 * self.held, 0.99 * self.missed
 
     def _forget(self) -> None:

@@ -5,8 +5,8 @@
     real state -> predicted -> predicted -> predicted ...      each with its vote: not begun, in flight, or decided
     ^ committed in order                    ^ the draft goes on from the last one
 
-As soon as a vote is decided, its answer is applied to the state it was asked about. If the state that follows in the chain asks
-another question, it and all after it are dropped, and the chain goes on from the voted answer; those before may still vote.
+As soon as a vote is decided, its answer is applied to the state it was asked about. If the next state in the chain asks another
+question, it and all after it are dropped, and the chain goes on from the voted answer. The states before it may still vote.
 
 Votes and drafts outlive a superstep of the graph, so a window lives as long as an invocation (`WindowedGraph`), and what is
 still in flight at its end is cancelled.
@@ -47,9 +47,9 @@ class _Place:
 
     Attributes:
         step: the number of the step that it asks for.
-        state: the real one, or what is predicted.
+        state: the real state, or the predicted one.
         drafted: whether it was drafted; else a vote gave it.
-        vote: on it, once begun.
+        vote: the vote on it, once that is begun.
         seen: whether the answer of the vote was held against the next place.
     """
 
@@ -67,10 +67,10 @@ class Window:
         """Make an empty window.
 
         Args:
-            task: whose states they are.
-            width: how many vote at once.
+            task: the task whose states these are.
+            width: how many microsteps vote at once.
             first: samples in the first round of a vote, for the limit on samples in flight.
-            checked: whether votes depend on the state beyond the prompt, for the rules of the task.
+            checked: whether votes depend on the state beyond the prompt, because the rules of the task check answers.
             asks: whether a model is asked for drafts, which takes one of the requests in flight.
             varied: whether samples are asked the variants of a question.
         """
@@ -92,14 +92,14 @@ class Window:
         self.dropped = 0
 
     def follow(self, state: JSON, step: int, last: int | None, crew: Crew, concurrency: int | None) -> None:
-        """Go on from the real `state` after `step`: keep what is in flight if it asks the same, and fill up.
+        """Go on from the real `state` after `step`: keep the votes in flight that ask the same, and begin more.
 
         Args:
             state: where the task stands.
             step: the last decided step.
             last: no step beyond this one is asked for.
-            crew: who does the work.
-            concurrency: samples in flight at most.
+            crew: what runs the votes and drafts.
+            concurrency: the most samples in flight.
         """
         self._crew, self._last = crew, last
         self._most = self._width.fixed or MOST
@@ -126,7 +126,7 @@ class Window:
         return waiting if self._draft is None else [*waiting, self._draft[1]]
 
     def decided(self) -> list[tuple[JSON, Decision]]:
-        """Return the decisions at the front of the chain, each with the state it is about; one that is undecided stands alone.
+        """Return the decisions at the front of the chain, each with its state; an undecided one is returned alone.
 
         Raises:
             MakerError: what the first vote failed with.
@@ -151,7 +151,7 @@ class Window:
         self._cut(0)
 
     def _asks_this(self, place: _Place, state: JSON) -> bool:
-        """Say whether a vote on `place` is a vote on `state`; if so, it is in that state that the chain goes on."""
+        """Say whether a vote on `place` is a vote on `state`; if so, the chain goes on from `state`."""
         try:
             same = asks_the_same(self._task, place.state, state, checked=self._checked, varied=self._varied)
         except Exception:  # noqa: BLE001  a predicted state may be one for which the task has no prompt
@@ -206,7 +206,7 @@ class Window:
                 break
 
     def _ends(self, state: JSON) -> bool:
-        """Say whether no vote is taken on `state`: nothing is left to do, or the answer is given. Lookahead goes no further."""
+        """Say whether lookahead ends at `state`, because the task is done there or the answer is given."""
         return self._task.part(state) not in self._task.voted_parts
 
     def _over(self, state: JSON) -> bool:
@@ -218,8 +218,8 @@ class Window:
     def _top_up(self) -> None:
         """Begin votes and a draft, as far as there is room.
 
-        The first step of an invocation votes alone: under a limit that is nearly reached, each one then commits a step, or none
-        would and all that was in flight would be paid for again and again.
+        The first step of an invocation votes alone, so each invocation commits a step even if a limit is nearly reached.
+        Otherwise none would be committed, and all samples in flight would be paid for again and again.
         """
         assert self._crew is not None  # noqa: S101  `follow` is called first
         width = self._width(self._most)
@@ -239,7 +239,7 @@ class Window:
         left = None if self._last is None else self._last - end.step
         if self._draft is None and width > 1 and waiting < width and left != 0 and self._drafted_from != end.step:
             n = max(SHORTEST_DRAFT, min(width, LONGEST_DRAFT))
-            self._drafted_from = end.step  # so that one of no use is not asked for again and again
+            self._drafted_from = end.step  # so that a useless draft is not asked for again and again
             self._draft = end.step + 1, self._crew.draft(end.state, n if left is None else min(n, left))
 
     def _cut(self, number: int) -> None:
@@ -264,7 +264,7 @@ class Window:
         work.cancel()
 
     def _hear(self, work: Work) -> None:
-        """Take notice of the end, and of an error that matters to nobody any more."""
+        """Take notice that work ended, and of an error that matters to nobody any more."""
         self._dying.discard(work)
         if not work.cancelled():
             work.exception()
@@ -273,8 +273,8 @@ class Window:
 def asks_the_same(task: Guarded, one: JSON, other: JSON, *, checked: bool, varied: bool = False) -> bool:
     """Say whether a vote on the state `one` is a vote on `other`.
 
-    The part and the prompt must be the same; if samples are asked variants (`varied`), those too; and if answers are `checked`,
-    the state itself, against which they are held.
+    The part and the prompt must be the same. If samples are asked variants (`varied`), the variants must be the same too. If
+    answers are `checked`, the states must be equal, because answers are held against the state.
     """
     if canonical(one, own=True) == canonical(other, own=True):
         return True

@@ -38,6 +38,8 @@ class Journal(ReadableJournal):
     def claim(self, owner: str = "") -> None:
         """Become the owner of the run, by this name: from now on the appends of any earlier one are refused.
 
+        Who has no name does not go on with the run, and only answers: others are not told that somebody is at work.
+
         Raises:
             OlderJournal: what was committed or paid for since is missing, or nobody can tell; see `accept_loss`.
         """

@@ -1,5 +1,5 @@
-"""Chat models: what a name stands for, how they are asked, how they fail, what they cost; the simulated and the tiny one.
+"""Chat models: what their names mean, how they are asked, how they fail, what they cost; the simulated and the tiny model.
 
-Only this room knows what providers and LangChain's integrations do differently. Not for users: `Budget` and `Gate` are in
-`maker_graph`, the simulated model in `maker_graph.simulation`.
+Only this room knows how providers and LangChain's integrations differ. Users import `Budget` and `Gate` from `maker_graph`, and
+the simulated model from `maker_graph.simulation`.
 """

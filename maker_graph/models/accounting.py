@@ -1,7 +1,7 @@
-"""What the meter of a sampler is told of a request: before it is made, and what became of it.
+"""Tells the meter of a sampler of each request: before it is made, and how it ended.
 
-A request may be for several samples (`choices.py`). To the meter each of them is a call of its own. The first one has the
-tokens of the prompt.
+A request may be for several samples (`choices.py`). The meter counts each of them as a call. The first one has the tokens of
+the prompt.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from maker_graph.models.requests import Request
 
 
 class Accounting:
-    """Tells a meter of the requests of one sampler; nobody, if there is none."""
+    """Tells a meter, if there is one, of the requests of one sampler."""
 
     def __init__(self, meter: Meter | None, max_tokens: int | None, name: str) -> None:
-        """Tell `meter` of requests whose replies are capped at `max_tokens`, and are called `name`."""
+        """Tell `meter` of requests that are called `name` and whose replies are capped at `max_tokens`."""
         self._meter = meter
         self._max_tokens = max_tokens
         self._name = name
 
     def reserve(self, request: Request) -> list[Usage]:
-        """Set aside what each sample of a request can use at most, and return it; all of them or, if the meter raises, none."""
+        """Set aside what each sample of a request can use at most, and return it; if the meter raises, nothing is set aside."""
         read, written = prompt_tokens(request.forms.plain), self._max_tokens or 0
         mosts = [Usage(input=0 if place else read, cached=0, output=written) for place in range(len(request.samples))]
         if self._meter is None:
@@ -40,19 +40,19 @@ class Accounting:
         return mosts
 
     def settle(self, request: Request, mosts: Sequence[Usage], samples: Sequence[Sample]) -> None:
-        """Put what the samples used in the place of what was set aside. Fewer may have come than were asked for."""
+        """Replace what was set aside by what the samples used. Fewer may have come than were asked for."""
         if self._meter is None:
             return
         for place, (most, sample) in enumerate(zip(mosts, samples, strict=False), start=1):
             try:
                 self._meter.settle(most, self._call(request, sample))
-            except BaseException:  # no room for a record, for example
+            except BaseException:  # for example, there is no room for a record
                 self._abandon(mosts[place:], billed=True)
                 raise
         self._abandon(mosts[len(samples) :], billed=False)
 
     def lost(self, request: Request, mosts: Sequence[Usage], error: BaseException, *, billed: bool) -> None:
-        """Release what was set aside for a request that brought no reply, but for what an agent's models did use."""
+        """Release what was set aside for a request that brought no reply. What an agent's models used until then is counted."""
         if self._meter is None:
             return
         if (used := tokens_of(error)) is None:

@@ -1,11 +1,12 @@
-"""Any runnable as who answers: an agent, a graph of messages, a chain, a function. Each sample is a whole run of it.
+"""Any runnable in place of a model: an agent, a graph of messages, a chain, a function. Each sample is a whole run of it.
 
-It is given the messages of the prompt, a graph as its `messages`. It returns a text or a message, or a state whose last message
-of a model's is the reply; a state with a `structured_response`, as `create_agent` has with `response_format`, replies with
-that, as JSON.
+It gets the messages of the prompt; a graph gets them as its `messages`. It returns a text, a message, or a state that ends with
+a message of a model, which is the reply. If a state has a `structured_response`, as `create_agent` with `response_format` makes
+it, this is the reply, as JSON.
 
-The tokens of all models that it asked are those of the sample. Temperature, output cap and seed are its own business. It has no
-memory between samples: its checkpointer and its cache are taken off, for samples that know of each other are no votes.
+The tokens of all models that it asked count as those of the sample. It sets the temperature, the output cap and the seed of its
+models itself. It has no memory between samples: its checkpointer and its cache are taken off, because samples that know of each
+other are no votes.
 """
 
 import threading
@@ -38,7 +39,7 @@ from maker_graph.errors import UsageError
 from maker_graph.models.replies import USED
 
 CALLERS_LIMIT = "__maker_callers_limit"
-"""Where the config of a microstep says what limit on supersteps its caller had: a vote may take more, an agent may not."""
+"""The config key for the caller's limit on supersteps. It holds for an agent, but not for the vote itself."""
 
 _CACHE = "__pregel_cache"
 
@@ -73,7 +74,7 @@ class AgentModel(BaseChatModel):
 
     @property
     def model_name(self) -> str:
-        """The name that the runnable goes by."""
+        """The name of the runnable."""
         return str(self.runnable.get_name())
 
     def _generate(
@@ -104,10 +105,10 @@ class AgentModel(BaseChatModel):
 
 
 def see_settings(**settings: Any) -> None:
-    """See that nothing is asked of an agent that is its own models' business.
+    """See that no setting is given that an agent chooses for its own models.
 
     Raises:
-        UsageError: something is.
+        UsageError: one is given.
     """
     for name, value in settings.items():
         if value not in (None, (None, None), ()):
@@ -117,15 +118,15 @@ def see_settings(**settings: Any) -> None:
 
 @contextmanager
 def _told(used: _Tokens) -> Iterator[None]:
-    """See that nothing makes copies of the samples, and tell of a run that fails what its models used until then.
+    """See that nothing makes copies of the samples, and note on the error of a failed run what its models used until then.
 
     Raises:
-        UsageError: it cannot be sampled.
+        UsageError: the runnable cannot be sampled.
     """
     if get_llm_cache() is not None:
         raise UsageError(
-            "LangChain's global cache would answer in the place of an agent's models, and its samples would be copies: take it "
-            "away with set_llm_cache(None)."
+            "LangChain's global cache would answer in place of an agent's models, and its samples would be copies: switch the "
+            "cache off with set_llm_cache(None)."
         )
     try:
         yield
@@ -136,26 +137,26 @@ def _told(used: _Tokens) -> Iterator[None]:
             "An agent whose runs are samples cannot interrupt to ask a person: k of them would ask at once."
         ) from error
     except Exception as error:
-        with suppress(AttributeError):  # an error may have no room for it
+        with suppress(AttributeError):  # an error may take no attributes
             error.used = used.usage  # type: ignore[attr-defined]  # read by `tokens_of`
         raise
 
 
 def tokens_of(error: BaseException) -> UsageMetadata | None:
-    """Return what the models of an agent used before it failed with `error`; None if nothing is known."""
+    """Return the tokens that the models of an agent used before it failed with `error`; None if they are not known."""
     used: UsageMetadata | None = getattr(error, "used", None)
     return used if isinstance(used, dict) else None
 
 
 def _graph(runnable: Any) -> Pregel[Any, Any, Any, Any] | None:
-    """Return the graph that a runnable is, or is bound to; None if it is something else."""
+    """Return the graph that a runnable is, or that is bound in it; None if there is no graph."""
     while isinstance(runnable, RunnableBindingBase):
         runnable = runnable.bound
     return runnable if isinstance(runnable, Pregel) else None
 
 
 def _alone(runnable: Any) -> Runnable[Any, Any]:
-    """Return a graph without a checkpointer, its own or that of the graph around; anything else as it is."""
+    """Return a graph without its own checkpointer or that of the graph around it; anything else as it is."""
     if isinstance(runnable, RunnableBindingBase):
         bound: Runnable[Any, Any] = runnable.model_copy(update={"bound": _alone(runnable.bound)})
         return bound
@@ -166,7 +167,7 @@ def _alone(runnable: Any) -> Runnable[Any, Any]:
 
 
 def _own(messages: list[BaseMessage]) -> list[BaseMessage]:
-    """Return messages of a run's own, for it may change them, each with an id by which it is known again."""
+    """Return copies of messages for one run, which may change them; each has an id by which it is recognised."""
     return [message.model_copy(update={"id": message.id or str(uuid4())}, deep=True) for message in messages]
 
 
@@ -177,13 +178,13 @@ def _input(runnable: Any, messages: list[BaseMessage]) -> Any:
 def _config(
     runnable: Any, manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, used: _Tokens
 ) -> RunnableConfig:
-    """Return the config of a run within a sample: in its trace, with a count of the tokens, and with the caller's own limit."""
+    """Return the config of a run within a sample: with its trace, a count of the tokens, and the caller's own limit."""
     config = RunnableConfig(callbacks=[used])
     if manager is not None:
         config["callbacks"] = callbacks_within(manager, used)
     around = (var_child_runnable_config.get() or {}).get("configurable", {})
     own, limited = _own_config(runnable)
-    # What is passed comes before what is bound, so what is bound stands here again; the cache around would make copies.
+    # What is passed takes precedence over what is bound, so what is bound is repeated here. The outer cache would make copies.
     config["configurable"] = {**around, **own, _CACHE: None}
     if not limited and around.get(CALLERS_LIMIT) is not None:
         config["recursion_limit"] = around[CALLERS_LIMIT]
@@ -193,9 +194,9 @@ def _config(
 def callbacks_within(
     manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun, *others: BaseCallbackHandler
 ) -> CallbackManager | AsyncCallbackManager:
-    """Return the callbacks of what runs within a call of a model: in its trace, with `others` besides."""
+    """Return the callbacks for a runnable within a call of a model: those of its trace, and `others`."""
     inner = AsyncCallbackManager if isinstance(manager, AsyncCallbackManagerForLLMRun) else CallbackManager
-    child = inner(handlers=[], parent_run_id=manager.run_id)  # a call of a model has none of its own
+    child = inner(handlers=[], parent_run_id=manager.run_id)  # a call of a model has no handlers of its own
     child.set_handlers([*manager.inheritable_handlers, *others])
     child.add_tags(manager.inheritable_tags)
     child.add_metadata(manager.inheritable_metadata)
@@ -203,9 +204,9 @@ def callbacks_within(
 
 
 def _own_config(runnable: Any) -> tuple[dict[str, Any], bool]:
-    """Return what all layers of a runnable have bound as `configurable`, the outer ones first, and whether one sets a limit.
+    """Return what all layers of a runnable bind as `configurable`, with the outer ones winning, and whether one sets a limit.
 
-    LangChain's `merge_configs` would mix in the config of the graph around.
+    LangChain's `merge_configs` would mix in the config of the outer graph.
     """
     configurable: dict[str, Any] = {}
     limited = False
@@ -229,7 +230,7 @@ def _reply(returned: Any, given: list[BaseMessage]) -> AIMessage:
     """Return the reply in what a runnable returned.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no reply.
     """
     if isinstance(returned, str):
         return AIMessage(returned)
@@ -243,11 +244,11 @@ def _reply(returned: Any, given: list[BaseMessage]) -> AIMessage:
         last = held[-1] if isinstance(held, list) and held else None
         if isinstance(last, BaseMessage) and last.id in {message.id for message in given}:
             last = None
-        if isinstance(last, ToolMessage):  # of a tool that answers in the agent's place (`return_direct`)
+        if isinstance(last, ToolMessage):  # from a tool that answers in the agent's place (`return_direct`)
             return AIMessage(last.text)
         if isinstance(last, AIMessage):
             return last
     raise UsageError(
-        "A runnable that votes returns a text, a message of a model's, or a state whose messages end with a new one, and this "
-        f"one returned {type(returned).__name__}."
+        "A runnable that votes must return a text, a message of a model, or a state whose messages end with a new one, but "
+        f"this one returned {type(returned).__name__}."
     )

@@ -1,14 +1,15 @@
-"""A model, copied with the settings of a vote: the caller's own stays as it was.
+"""Copies a model with the settings of a vote; the caller's own model stays as it was.
 
-What integrations do differently with these settings is settled here, and for OpenAI's in `openai.py`:
-- caches: LangChain's global cache would turn k samples into one; the copy has `cache=False`;
-- streaming: k replies would be streamed into a chat at once; the copy does not stream, and does not ask for a stream;
-- a seed of the model's own would go out with every sample and make k copies of one vote, and several replies to one request
-  would be paid for and dropped: the copy has neither, wherever they stand (`ALIKE`). A vote with a seed gives each sample one;
-- stop sequences go out with each request, in the place of the model's own; OpenAI's Responses API takes none;
-- so does the schema of a reply, for models of which it is known how they take one;
-- temperature and output cap are set as fields of the copy, under the name that the integration has for them, and taken out of
-  all other places. Models that take no temperature are sent none.
+Integrations treat these settings differently. The differences are handled here, and for OpenAI in `openai.py`:
+- Caches: LangChain's global cache would turn k samples into one, so the copy has `cache=False`.
+- Streaming: k replies would be streamed into a chat at once, so the copy does not stream.
+- Seeds: a seed of the model itself would go out with every sample and make k copies of one vote. Several replies to one request
+  would be paid for and dropped. So the copy has neither setting, in any place (`ALIKE`). A vote with a seed gives each sample
+  its own.
+- Stop sequences go out with each request, in place of the model's own. OpenAI's Responses API takes none.
+- The schema of a reply also goes out with each request, if it is known how the model takes one.
+- Temperature and output cap are set as fields of the copy, under the integration's name for them, and taken out of all other
+  places. Models that take no temperature get none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,10 +33,10 @@ ALIKE = frozenset(
         *("stream", "streaming", "stream_options"),
     }
 )
-"""Settings of one request that would make its samples alike, several, or a stream."""
+"""Settings of a request that would make samples alike, ask for several replies, or ask for a stream."""
 
 _NESTED = frozenset({"options", "parameters", "generationconfig", "inferenceconfig", "textgenerationconfig", "samplingparams"})
-"""Entries of a request in which providers group such settings, `_folded`."""
+"""Entries of a request, `_folded`, in which providers group such settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,14 @@ class Configured:
 
     Attributes:
         model: the copy.
-        name: by which the provider knows it.
-        temperature: which is asked for; None if the model chooses.
-        openai: whether it is LangChain's for OpenAI.
+        name: the provider's name for the model.
+        temperature: the temperature that is asked for; None if the model chooses.
+        openai: whether it is LangChain's class for OpenAI.
         keys: the API keys that can be read from it.
-        kwargs: what was bound to the model and goes out with each request.
-        config: what was bound to it and goes along with each request: tags, metadata, callbacks.
-        seed: the name under which a request takes a seed of its own; None if it takes none.
-        ships: whether the model comes with this package: nothing stands between here and it.
+        kwargs: arguments that were bound to the model and go out with each request.
+        config: the config that was bound to the model and is used in each request: tags, metadata, callbacks.
+        seed: the name of the argument with which a request takes a seed; None if it takes none.
+        ships: whether the model comes with this package, so that no network or gateway is involved.
         several: whether one request may ask for several samples.
     """
 
@@ -70,10 +71,10 @@ class Configured:
 def configured(
     bound: Bound, temperature: float | None, max_tokens: int | None, stop: Sequence[str] = (), schema: Schema | None = None
 ) -> Configured:
-    """Return a copy of a model and what was bound to it; see `Sampler` for its settings.
+    """Return a copy of a model with its settings, and what was bound to it; see `Sampler` for the settings.
 
     Raises:
-        UsageError: the model thinks for as many tokens as a reply may have, or takes no `stop` or `schema`.
+        UsageError: the model may think for as many tokens as a reply may have, or it takes no `stop` or no `schema`.
     """
     model = bound.model
     fields = type(model).model_fields
@@ -83,7 +84,8 @@ def configured(
     cap = _cap_field(model)
     if max_tokens is not None and (thinking := thinking_tokens(model)) >= max_tokens:
         raise UsageError(
-            f"max_tokens={max_tokens} leaves no room for a reply: {name} thinks for up to {thinking:,} tokens, which count too."
+            f"max_tokens={max_tokens} leaves no room for a reply, because {name} thinks for up to {thinking:,} tokens, which "
+            "count too: raise max_tokens."
         )
     responses = is_openai(model) and uses_responses(model, bound.kwargs)
     _see_taken(model, name, stop, schema, responses=responses)
@@ -113,10 +115,10 @@ def configured(
 
 
 def _see_taken(model: BaseChatModel, name: str, stop: Sequence[str], schema: Schema | None, *, responses: bool) -> None:
-    """See that what a reply ends with, and is held to, is what a request of `model` can say.
+    """See that a request to `model` can carry these stop sequences and this schema.
 
     Raises:
-        UsageError: it is not; the text says what to do.
+        UsageError: it cannot; the error says what to do.
     """
     if stop and responses:
         raise UsageError(
@@ -125,18 +127,18 @@ def _see_taken(model: BaseChatModel, name: str, stop: Sequence[str], schema: Sch
         )
     if schema is not None and responses:
         raise UsageError(
-            f"{name} is asked through OpenAI's Responses API, and structured is for chat completions: leave structured out, or "
-            "make the model with use_responses_api=False."
+            f"{name} is asked through OpenAI's Responses API, but structured works with chat completions only: leave "
+            "structured out, or make the model with use_responses_api=False."
         )
     if schema is not None and not is_openai(model):
         raise UsageError(
-            f"How {name} is held to a schema is not known; it is of ChatOpenAI, and so of all servers that speak its API. "
-            "Leave structured out, or bind to the model what its provider takes: model.bind(...)."
+            f"structured is not known to work with {name}, but only with ChatOpenAI, and so with servers that have its API. "
+            "Leave structured out, or bind what the provider takes to the model: model.bind(...)."
         )
 
 
 def takes_temperature(model: BaseChatModel) -> bool:
-    """Say whether a request of `model` may name a temperature: some choose their own, and all of Claude's that think."""
+    """Say whether a request to `model` may set a temperature; some models, such as any Claude that thinks, choose their own."""
     if thinking_of(model):
         return False
     reasoning = getattr(model, "reasoning", None)
@@ -145,25 +147,25 @@ def takes_temperature(model: BaseChatModel) -> bool:
 
 
 def model_name(model: BaseChatModel) -> str:
-    """Return the name by which the provider knows `model`, or its class's."""
+    """Return the provider's name for `model`, or the name of its class."""
     return next(iter(_names(model)), type(model).__name__)
 
 
 def _names(model: BaseChatModel) -> list[str]:
-    """Return the names of a model; the deployment of Azure's may be all that says which it is."""
+    """Return the names of a model; on Azure, the deployment may be the only name."""
     named = (getattr(model, field, None) for field in ("model_name", "model", "model_id", "base_model_id", "deployment_name"))
     return [name for name in named if isinstance(name, str) and name]
 
 
 def _cap_field(model: BaseChatModel) -> str | None:
-    """Return the field that holds the output cap: of several the one that was given, or the first."""
+    """Return the field for the output cap: if there are several, the one that was given, or the first."""
     fields = [field for field in CAP_FIELDS if field in type(model).model_fields]
     given = [field for field in fields if field in model.model_fields_set and getattr(model, field) is not None]
     return next(iter([*given, *fields]), None)
 
 
 def _neutral(field: str, default: object) -> object:
-    """Return what a field in `ALIKE` has in a vote: one reply, no seed, no stream."""
+    """Return the value of a field in `ALIKE` during a vote, which means one reply, no seed, no stream."""
     if field in {"stream", "streaming"}:
         return False
     return 1 if isinstance(default, int) and not isinstance(default, bool) else None

@@ -1,12 +1,13 @@
-"""Whether the replies of a model are draws, or copies of earlier ones: counted, and said at once.
+"""Counts the replies of a model that are copies of earlier ones, and reports them at once.
 
-Three things are looked at (`core/copies.py`):
-- what proves a copy: such a sample is discarded as `copy`, and one is enough to say so;
-- long replies of one step that are the same at a temperature above 0: a suspicion, which is said when most of them are;
-- a probe, once before a run of a real model: three replies to a question whose answer is left to chance.
+There are three signs (`core/copies.py`):
+- A proven copy. The sample is discarded as `copy`, and a single one is reported.
+- Long replies of one step that are the same at a temperature above 0. This is a suspicion, and is reported when at least half
+  of them are.
+- A probe, once before a run with a real model: three replies to a question whose answer is left to chance.
 
-The samplers of an app or a run share one `Copies`, and what it has seen is kept with a run: votes on copies are no evidence,
-and a run is not certified by them. Models that ship are not suspected: their replies are alike, and no cache stands between.
+The samplers of an app or a run share one `Copies`. What it has seen is kept with a run, because votes on copies are no evidence
+and such a run is not certified. Models that ship are not suspected: their replies are often alike, and no cache is involved.
 """
 
 import logging
@@ -25,23 +26,23 @@ NOTHING = CopiesSeen()
 
 _COPIED = (
     "A cache answers in the model's place: samples of one step came with the same response id, or with a header that says so. "
-    "They are discarded as copies. Switch the cache between here and the model off: copies are no votes, and a run that has "
-    "seen some is not certified."
+    "They are discarded as copies, because copies are no votes, and a run that has seen some is not certified. Switch off the "
+    "cache between here and the model."
 )
 _ALIKE = (
-    "Long replies of one step are often the same, word for word, at a temperature above 0 ({} of {}). Draws of a model differ "
-    "more: see whether a gateway between here and the model has a cache, and switch it off, or raise the temperature."
+    "Long replies of one step are often the same, word for word, at a temperature above 0 ({} of {}). Separate replies of a "
+    "model differ more. If a gateway between here and the model has a cache, switch it off, or raise the temperature."
 )
 UNVARIED = (
     "Replies to a question whose answer is left to chance are the same, word for word. Either a cache answers in the model's "
-    "place, or at this temperature the samples of a step are one vote many times. Switch the cache off, or raise the "
-    "temperature: such a run is not certified."
+    "place, or at this temperature all samples of a step are the same. Such a run is not certified: switch the cache off, or "
+    "raise the temperature."
 )
-"""What is said when the probe's replies do not differ."""
+"""The report if the replies to the probe do not differ."""
 
 
 class Copies:
-    """Counts the copies among replies, and says once in a sentence what to do. Threads and event loops may share it.
+    """Counts the copies among replies, and reports once, in a sentence, what to do. Threads and event loops may share it.
 
     >>> from maker_graph import Copies, create_microstep
     >>> from maker_graph.simulation import simulated
@@ -59,22 +60,22 @@ class Copies:
         """Begin to count, or go on.
 
         Args:
-            notice: told in a sentence what was seen, once for each kind; None tells the log of the package.
+            notice: is called with a sentence that says what was seen, once for each kind; None writes to the package's log.
             seen: what was seen before.
         """
         self.seen = seen
         self._notice = notice or logging.getLogger("maker_graph").warning
         self._said: set[str] = set()
-        self._ids: set[str] = set()  # until two of them are seen: more are not needed
+        self._ids: set[str] = set()  # the first ids that were seen; two are enough
         self._lock = threading.Lock()
 
     def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = (), *, drawn: Callable[[int], bool]) -> bool:
-        """Look at samples of one step; return whether the ids of replies are known to differ.
+        """Look at samples of one step, and return whether different replies are known to have different ids.
 
         Args:
-            samples: new ones, in the order of launch.
-            earlier: those of the same step that were looked at before.
-            drawn: whether the sample of this index was drawn at a temperature above 0.
+            samples: new samples, in the order of launch.
+            earlier: samples of the same step that were looked at before.
+            drawn: returns whether the sample with this index was drawn at a temperature above 0.
         """
         differ = self._differ(samples)
         proven = len({sample.index for sample in samples} & copies((*earlier, *samples), ids_differ=differ))
@@ -98,7 +99,7 @@ class Copies:
         return len(self._ids) >= 2
 
     def probed(self, replies: Sequence[Sample]) -> None:
-        """Take note of the replies to the probe; a few words, or fewer than two replies, say nothing."""
+        """Take note of the replies to the probe. Fewer than two replies, or replies of a few words, say nothing."""
         self._differ(replies)
         texts = [sample.text for sample in replies if len(sample.text.strip()) >= PROBED]
         if len(texts) < 2:
@@ -118,18 +119,18 @@ class Copies:
 
 
 async def probe(sampler: "Sampler") -> bool | None:
-    """Ask three samples of a question whose answer is left to chance; return whether they differ, None if it cannot be told.
+    """Draw three samples of a question whose answer is left to chance; return whether they differ, None if that is not clear.
 
-    They are asked as later samples of a step are, of one model, one after the other: a cache has the first reply then. The
+    They are asked like later samples of a step, of one model, one after the other, so that a cache has the first reply. The
     sampler's `copies` takes note.
 
     Raises:
-        LimitReached: they might pass a limit.
+        LimitReached: they might exceed a limit.
     """
     replies: list[Sample] = []
     try:
         for index in sampler.of_one_model(PROBE, 3):
-            replies.append(await sampler.adraw(PROBE, index))  # noqa: PERF401  what came before a failure tells
+            replies.append(await sampler.adraw(PROBE, index))  # noqa: PERF401  replies before a failure count
     except ProviderFailure:
         pass  # the run itself will show what is wrong
     sampler.copies.probed(replies)

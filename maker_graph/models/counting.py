@@ -1,4 +1,4 @@
-"""A vote while it is taken, round by round, by whoever draws its samples without a graph."""
+"""A vote that is taken round by round without a graph."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,11 +10,11 @@ from maker_graph.core.voting import Voting
 
 
 class VoteCount:
-    """The samples of a vote so far, and what they come to.
+    """The samples of a vote so far, and what follows from them.
 
     Attributes:
-        more: samples that the next round draws; 0 if the vote has ended.
-        rounds: that were drawn.
+        more: how many samples the next round draws; 0 if the vote has ended.
+        rounds: how many rounds were drawn.
     """
 
     def __init__(
@@ -23,10 +23,11 @@ class VoteCount:
         """Begin with no sample.
 
         Args:
-            voting: how is voted.
+            voting: the settings of the vote.
             reader: how replies are read.
-            look: for copies; from the samples of a round and those before it to whether ids of replies tell them apart.
-            by: what the decision says of who voted.
+            look: looks for copies among the samples of a round, given those before it; returns whether different replies are
+                known to have different ids.
+            by: the `by` of the decision.
         """
         self._voting = voting
         self._reader = reader
@@ -51,7 +52,7 @@ class VoteCount:
         self.more = self._next()
 
     async def atake(self, drawn: Sequence[Sample]) -> None:
-        """Do as `take`; a verifier, which may take seconds, is asked in a thread, so that other votes go on meanwhile."""
+        """Do the same as `take`. A verifier may take seconds, so it is asked in a thread, and other votes go on meanwhile."""
         if self._reader.verify is None:
             self.take(drawn)
         else:

@@ -1,13 +1,14 @@
 """A sampler whose samples are two calls each: one reasons freely, the other writes the answer in its form (`core/emitting.py`).
 
-Each call is made by a `Sampler` of its own, so retries, limits, the account, seeds and time-outs are those of any request. The
-sample that comes of them has the text of the second call, and the tokens of both.
+Each of the two calls has its own `Sampler`, so retries, limits, the account, seeds and time-outs work as for any request. The
+sample has the text of the second call, and the tokens of both.
 
-A first reply with a red flag is the whole sample: the second call is not made, for it would cost and change nothing. If a
-second call fails, what the first one cost is booked, and the sample is drawn anew with its step, as any that fails.
+If the first reply has a red flag, it is the whole sample. The second call is not made, because it would cost money and change
+nothing. If a second call fails, the cost of the first one is booked, and the sample is drawn anew with its step, like any that
+fails.
 
-What the second call sees of the first one is text between two lines that the text itself cannot hold, so no reply can pretend
-that it ended. It is in the turn of the user, for a model may not be told that it has said what another one said.
+The second call sees the first reply between two lines that do not occur in the reply, so no reply can pretend to end early. The
+reply is in the user's turn, because a model must not be told that it said what another model said.
 """
 
 import asyncio
@@ -39,17 +40,17 @@ class EmittingSampler:
     """Draws samples of two calls; see the top of the file. It is used like a `Sampler`.
 
     Attributes:
-        copies: told by `look` which samples a step had.
+        copies: counts the copies among the samples that `look` is given.
     """
 
     def __init__(self, first: Sampler, seconds: Sequence[Sampler], emit: Emit, red_flags: Mapping[str, RedFlag]) -> None:
-        """Make one.
+        """Make a sampler.
 
         Args:
             first: makes the calls that reason.
-            seconds: make the others: one for each model of `first`, or one for all.
-            emit: what both are told.
-            red_flags: for which a first reply is discarded, by name.
+            seconds: make the second calls: one sampler for each model of `first`, or one for all.
+            emit: the prompts of both calls.
+            red_flags: name -> red flag for which a first reply is discarded.
         """
         self._first = first
         self._seconds = seconds
@@ -66,7 +67,7 @@ class EmittingSampler:
         return self.draw_all(prompt, (index,), **metadata)[0]
 
     def draw_all(self, prompt: Prompt, indices: Sequence[int], **metadata: Any) -> list[Sample]:
-        """Return samples of `prompt` whose first calls are made together; the second calls are one for each."""
+        """Return samples of `prompt`. Their first calls are made together. There is a second call for each sample."""
         asked = self._asked(prompt)
         return [
             self._whole(each, None if to is None else to[0].draw(to[1], each.index, **metadata))
@@ -94,7 +95,7 @@ class EmittingSampler:
         return [each for each in found if isinstance(each, Sample)]
 
     def batched(self, indices: Iterable[int]) -> list[tuple[int, ...]]:
-        """Return the numbers of a round's samples as their first calls are made; see `Sampler.batched`."""
+        """Return the numbers of a round's samples, divided into requests of first calls; see `Sampler.batched`."""
         return self._first.batched(indices)
 
     def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
@@ -107,7 +108,7 @@ class EmittingSampler:
             await sampler.aclose()
 
     def _asked(self, prompt: Prompt) -> Prompt:
-        """Return what the first call is sent."""
+        """Return the messages of the first call."""
         messages = as_messages(prompt)
         asked = with_text(messages, self._emit.reason)
         for model in self._first.simulated:
@@ -115,7 +116,7 @@ class EmittingSampler:
         return asked
 
     def _second(self, prompt: Prompt, asked: Prompt, first: Sample) -> tuple[Sampler, Prompt] | None:
-        """Return who writes the answer of `first`, and what it is sent; None if the sample is discarded already."""
+        """Return the sampler that writes the answer of `first`, and its messages; None if the sample is discarded already."""
         if first.garbled or len(first.text) > MAX_CHARACTERS or raised(self._red_flags, first) is not None:
             return None
         sampler = self._seconds[self._first.model_of(asked, first.index) if len(self._seconds) > 1 else 0]
@@ -123,7 +124,7 @@ class EmittingSampler:
         return sampler, sent
 
     def _whole(self, first: Sample, second: Sample | None) -> Sample:
-        """Return the sample that two calls make."""
+        """Return the sample made from two calls."""
         if second is None:
             return replace(first, call="first")
         reasoned = Reasoned(
@@ -142,7 +143,7 @@ class EmittingSampler:
 
 
 AnySampler: TypeAlias = Sampler | EmittingSampler
-"""Who draws the samples of a vote."""
+"""A sampler for the samples of a vote."""
 
 
 def sampler_for(
@@ -153,12 +154,12 @@ def sampler_for(
     calls: Calls | None = None,
     salt: str = "",
 ) -> AnySampler:
-    """Return who draws the samples of a vote: one call each or, with `voting.emit`, two.
+    """Return the sampler for a vote, whose samples are one call each, or two with `voting.emit`.
 
-    The stop sequences and the schema are of the form of an answer, so they go to the call that writes it.
+    The stop sequences and the schema concern the form of an answer, so they go to the call that writes it.
 
     Raises:
-        UsageError: a setting is wrong; the text says which, and what to do.
+        UsageError: a setting is wrong; the error says which one, and what to do.
     """
     emit = voting.emit
     first = Sampler(
@@ -196,7 +197,7 @@ def sampler_for(
 
 
 def with_text(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
-    r"""Return messages whose last turn, the user's, also says `text`: not all models take two turns of one side.
+    r"""Return messages with `text` added to the user's last turn, because not all models take two user turns in a row.
 
     >>> with_text([HumanMessage("1 + 1?")], "Think.")[0].content
     '1 + 1?\n\nThink.'

@@ -1,10 +1,10 @@
-"""What a reply comes in: the body of an HTTP response, before a client makes anything of it.
+"""Checks the body of an HTTP response before a client makes a reply from it.
 
-A body may be anything: endless, packed a thousandfold, HTML, nested without end, or a completion whose parts are of other types
-than they should be. `Body` takes it in with limits. `vetted` lets pass what a client can make a reply of, and no more than
-anybody reads of it. All else is `NoReply`, or `ErrorReply` if the provider says in the body what went wrong.
+A body may be anything: endless, compressed a thousandfold, HTML, nested without end, or a completion whose parts have wrong
+types. `Body` reads it with limits. `vetted` lets through only what a client can make a reply from, and drops what nobody reads.
+Anything else raises `NoReply`, or `ErrorReply` if the provider says in the body what went wrong.
 
-Nothing here waits or knows a client; `transfer.py` does.
+This module does not wait and knows no client. `transfer.py` does both.
 """
 
 import json
@@ -18,53 +18,53 @@ from maker_graph.models.redaction import clean, redacted
 from maker_graph.models.streams import completion_of
 
 MAX_BODY = 3 * 2**19
-"""Bytes of a body, as they come and unpacked: fifteen times what a reply holds that is read at all (`MAX_CHARACTERS`).
+"""The most bytes of a body, before and after unpacking: fifteen times the longest reply that is read (`MAX_CHARACTERS`).
 
-The client decodes and copies a body several times. So one request takes less than 50 MB and 50 ms, whatever comes.
+The client decodes and copies a body several times. With this limit, one request takes less than 50 MB and 50 ms in any case.
 """
 
 MAX_ERROR_BODY = 64 * 2**10
-"""Bytes that are read of the body of a failure: the status says more."""
+"""The most bytes that are read of the body of a failure, whose status says more than its body."""
 
 MAX_PIECES = 800
-"""Pieces in which a body may come at once: each takes the client a part of a millisecond."""
+"""The most pieces in which a body may come at once. Each takes the client a part of a millisecond."""
 
 PIECES_PER_SECOND = 100
-"""And so many more a second: a gateway that sends blanks while it waits, or a stream that nobody asked for, takes its time."""
+"""How many more pieces may come each second. A gateway may send blanks while it waits, and a stream comes slowly."""
 
 MAX_EVENTS = 4_000
-"""Events of a stream that nobody asked for: a token each."""
+"""The most events of a stream that nobody asked for. Each event is a token."""
 
 MAX_HEADERS = 200
-"""Headers of a response that are kept."""
+"""The most headers of a response that are kept."""
 
 MAX_BRACKETS = 50_000
-"""Lists and objects in a body at most, brackets within texts included."""
+"""The most lists and objects in a body; brackets within texts count too."""
 
 MAX_COMMAS = 75_000
-"""Commas in a body at most, those within texts included: more of them take too long to read."""
+"""The most commas in a body, because more take too long to read; commas within texts count too."""
 
 MAX_ITEMS = 128
-"""Items of a list, or keys of an object, that are kept."""
+"""The most items of a list, or keys of an object, that are kept."""
 
 MAX_KEPT = 2_000
-"""Values that are kept of a body."""
+"""The most values of a body that are kept."""
 
 MAX_DEPTH = 24
-"""Lists and objects inside each other that are kept of a body."""
+"""How deep nested lists and objects of a body are kept."""
 
 _OTHERS = {"user", "human", "system", "developer", "tool", "function"}
 
 
 class NoReply(Exception):
-    """What came back over HTTP is no reply; the text says why."""
+    """The HTTP response holds no reply; the text says why."""
 
 
 class ErrorReply(Exception):
-    """What came back as a success is what the provider says of an error.
+    """The HTTP response has the status of a success, but its body describes an error.
 
     Attributes:
-        codes: what it calls the error, in lower case: a code, a type, a status.
+        codes: the provider's words for the error, in lower case: a code, a type, a status.
         status: the HTTP status among them, if there is one.
     """
 
@@ -78,10 +78,10 @@ class ErrorReply(Exception):
 
 
 class Body:
-    """The body of one response, taken in piece by piece and unpacked."""
+    """The body of one response, which is read piece by piece and unpacked."""
 
     def __init__(self, encodings: str, limit: int = MAX_BODY, *, clock: Callable[[], float]) -> None:
-        """Take in a body that is packed as the header Content-Encoding says, and `limit` bytes long at most."""
+        """Begin to read a body that is packed as the header Content-Encoding says, and has at most `limit` bytes."""
         names = [name.strip().lower() for name in encodings.split(",")]
         self._packed_as = [name for name in reversed(names) if name not in {"", "identity"}]
         self._unpacking = [_Unpacking(limit) for _ in self._packed_as]
@@ -92,10 +92,10 @@ class Body:
         self._unpacked: list[bytes] = []
 
     def add(self, piece: bytes) -> None:
-        """Take in the next bytes as they came.
+        """Add the next bytes as they came.
 
         Raises:
-            NoReply: it is too much, or cannot be unpacked. What was taken in before stays.
+            NoReply: the body is too long, or cannot be unpacked. What was added before stays.
         """
         self._size += len(piece)
         self._pieces += 1
@@ -110,14 +110,14 @@ class Body:
         self._unpacked.append(piece)
 
     def unpacked(self) -> bytes:
-        """Return what was taken in so far, unpacked."""
+        """Return the body so far, unpacked."""
         return b"".join(self._unpacked)
 
     def whole(self) -> bytes:
-        """Return all of it, unpacked.
+        """Return the whole body, unpacked.
 
         Raises:
-            NoReply: what is packed was cut short.
+            NoReply: the packed body was cut short.
         """
         if self._size and not all(each.over for each in self._unpacking):
             raise NoReply("the body was cut short")
@@ -125,13 +125,13 @@ class Body:
 
 
 class _Unpacking:
-    """Unpacks gzip, zlib's format, or the bare one that some servers mean by `deflate`."""
+    """Unpacks gzip, zlib's format, or the raw format that some servers mean by `deflate`."""
 
     def __init__(self, limit: int) -> None:
         self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._limit = limit
         self._size = 0
-        self._head = b""  # what came before anything was unpacked
+        self._head = b""  # the bytes that came before anything could be unpacked
 
     @property
     def over(self) -> bool:
@@ -159,17 +159,17 @@ class _Unpacking:
 
 
 def vetted(body: bytes, path: str, keys: Sequence[str] = (), *, choices: int = 1) -> str:
-    """Return what a client may make a reply of, as JSON in ASCII; what nobody reads is left out, so that it takes no time.
+    """Return what a client can make a reply from, as JSON in ASCII; what nobody reads is left out, to save time.
 
     Args:
-        body: as it came, unpacked.
-        path: of the request; its end says what is asked for: `/chat/completions`, `/responses`, or something else.
+        body: the unpacked body.
+        path: the path of the request; its end says what is asked for: `/chat/completions`, `/responses`, or something else.
         keys: API keys, which are taken out.
-        choices: of a completion that are let pass at most.
+        choices: the most choices of a completion that are let through.
 
     Raises:
-        NoReply: it is none.
-        ErrorReply: it is an error that the provider tells of.
+        NoReply: the body is no reply.
+        ErrorReply: the body describes an error.
     """
     try:
         kept = _Keeping(choices * MAX_KEPT).kept(_read(body, path, keys, choices))
@@ -189,7 +189,7 @@ def _read(body: bytes, path: str, keys: Sequence[str], choices: int) -> Any:
 
 
 def _streamed(body: bytes) -> dict[str, Any] | None:
-    """Return the completion of a body that is a stream of events; None if it is none."""
+    """Return the completion of a body that is a stream of events; None if the body is no stream."""
     if not body.lstrip().startswith((b"data:", b"event:", b"id:", b"retry:", b":")):
         return None
     if body.count(b"data:") > MAX_EVENTS:
@@ -200,7 +200,7 @@ def _streamed(body: bytes) -> dict[str, Any] | None:
 
 
 def _parsed(body: bytes, keys: Sequence[str]) -> Any:
-    # UTF-16 has the same bytes among others, so that this holds for it as well; brackets and commas within texts count.
+    # This works for UTF-16 too, which has the same bytes among others. Brackets and commas within texts count.
     if body.count(b"[") + body.count(b"{") > MAX_BRACKETS or body.count(b",") > MAX_COMMAS:
         raise NoReply("the body holds more values than a reply has")
     try:
@@ -211,7 +211,7 @@ def _parsed(body: bytes, keys: Sequence[str]) -> Any:
 
 
 def _without_error(data: Any) -> dict[str, Any]:
-    """Return `data` if it is an object that tells of no error."""
+    """Return `data` if it is an object that describes no error."""
     if not isinstance(data, dict):
         raise NoReply(f"the body is {_kind(data)}, no completion")
     if data.get("error"):
@@ -222,7 +222,7 @@ def _without_error(data: Any) -> dict[str, Any]:
 
 
 def _error_in(error: object) -> ErrorReply:
-    """Return the error that a provider tells of, in one of the ways in which that is done."""
+    """Return the error that a provider describes, in any of the usual forms."""
     if not isinstance(error, Mapping):
         error = {"code": error, "message": str(error)}
     inner = error.get("error")
@@ -237,7 +237,7 @@ def _error_in(error: object) -> ErrorReply:
 
 
 def _completion(data: dict[str, Any], most: int) -> dict[str, Any]:
-    """Return a body of the chat completions API with so many choices at most, of which messages can be made."""
+    """Return a body of the chat completions API, from which messages can be made, with at most `most` choices."""
     if "choices" not in data:
         if any(key in data for key in ("message", "detail", "msg", "code")):
             raise _error_in(data)
@@ -247,7 +247,7 @@ def _completion(data: dict[str, Any], most: int) -> dict[str, Any]:
         raise NoReply(f"its choices are {_kind(choices)}, not a list")
     kept = [_choice(choice) for choice in (choices or [])[:most]]
     if most > 1 and isinstance(data.get("id"), str):
-        for choice in kept:  # LangChain drops the id of the whole where there are several
+        for choice in kept:  # LangChain drops the id of the whole body if there are several choices
             choice["message"]["id"] = data["id"]
     return _first({"choices": kept, "usage": _usage(data, "prompt")}, data)
 
@@ -282,7 +282,7 @@ def _choice(choice: Any) -> dict[str, Any]:
 
 
 def _response(data: dict[str, Any]) -> dict[str, Any]:
-    """Return a body of the responses API of which a message can be made."""
+    """Return a body of the Responses API, from which a message can be made."""
     output = data.get("output")
     if output is None and any(key in data for key in ("message", "detail", "msg", "code")):
         raise _error_in(data)
@@ -306,14 +306,14 @@ def _response(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first(read: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
-    """Return `rest` with what is read of it first, so that this is kept; and what a client looks up is text, or nothing."""
+    """Return `rest` with the entries of `read` first, so that these are kept; entries that must be texts are texts or None."""
     names = ("id", "model", "service_tier", "system_fingerprint")
     odd = {key: None for key in names if key in rest and not isinstance(rest[key], str)}
     return read | odd | {key: value for key, value in rest.items() if key not in read and key not in odd}
 
 
 def _usage(data: dict[str, Any], read: str) -> dict[str, Any] | None:
-    """Return the tokens that `data` tells, without what is no count; None if it does not tell both sides."""
+    """Return the counts of tokens in `data`, without values that are no counts; None if input or output is missing."""
     usage = data.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -349,26 +349,26 @@ def _is_function(called: Any) -> bool:
 
 
 def _arguments(text: str) -> str:
-    """Return the arguments that a model wrote, so that the client sees it if they are no object: other JSON it cannot take."""
+    """Return a model's arguments, changed if they are JSON but no object, so that the client calls them invalid."""
     try:
         return text if isinstance(json.loads(text), dict) else f"not an object: {text}"
     except (ValueError, RecursionError):
-        return text  # which the client sees by itself
+        return text  # the client itself calls it invalid
 
 
 def _kind(value: Any) -> str:
-    """Return what a value of JSON is, in words."""
+    """Return the kind of a JSON value, in words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
     return names.get(type(value), "null or missing")
 
 
 def _see_that_all_is_kept(value: Any) -> None:
     if _Keeping(MAX_KEPT // 2).kept(value, MAX_DEPTH // 2) != value:
-        raise NoReply("the body holds more values than a reply has, or numbers that are none")
+        raise NoReply("the body holds more values than a reply has, or numbers such as NaN")
 
 
 class _Keeping:
-    """Copies plain JSON as far as the limits on what is kept go; None stands for what is beyond."""
+    """Copies plain JSON up to the limits on what is kept; values beyond them become None."""
 
     def __init__(self, most: int = MAX_KEPT) -> None:
         self._left = most

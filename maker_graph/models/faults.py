@@ -1,14 +1,14 @@
-"""What goes wrong between us and a provider.
+"""What goes wrong between this program and a provider.
 
-A failed request is one of five kinds, and only two of them pass by themselves:
-- slow_down: 429. All callers wait, for as long as the provider says;
-- transient: 408, 409, 5xx, a redirect to nowhere, a broken connection, a time-out, no reply in the body. Tried again;
-- step: this prompt is refused (too long, or by a filter on the input). Another prompt may pass, the same never will;
-- fatal: the key, the model's name, the quota or a setting is wrong. Nothing passes until a person has cured it;
-- unknown: an error that is no provider's, as far as can be told: of the model's own code, say. It ends the run as well.
+A failed request is one of five kinds. Only the first two may go away by themselves:
+- slow_down: 429. All callers wait, for as long as the provider says.
+- transient: 408, 409, 5xx, a redirect to nowhere, a broken connection, a time-out, no reply in the body. It is tried again.
+- step: this prompt is refused (too long, or by a filter on the input). Another prompt may be accepted, the same one never will.
+- fatal: the key, the model's name, the quota or a setting is wrong. Nothing works until a person has cured it.
+- unknown: an error that does not seem to come from a provider, but from the model's own code, for example. It ends the run too.
 
-A transient failure may depend on what the answer would have been: right answers may be longer, and come too late or cut. Who
-asks again has then thrown away one kind of answer more often than the other (`Fault.depends_on_answer`).
+A transient failure may depend on what the answer would have been: right answers may be longer, and so come too late or cut.
+Then asking again throws away one kind of answer more often than another (`Fault.depends_on_answer`).
 """
 
 import re
@@ -26,10 +26,10 @@ from maker_graph.models.redaction import redacted
 Kind: TypeAlias = Literal["slow_down", "fatal", "step", "transient", "unknown"]
 
 LONG_WAIT = 1.0
-"""Seconds after which a server that fails may have been at work on the answer."""
+"""A server that fails after so many seconds may have been at work on the answer."""
 
 LONGEST_TOLD = 7 * 86_400.0
-"""Seconds that a provider may ask to wait: a week. A longer wait is taken for nonsense."""
+"""The longest wait, in seconds, that a provider may ask for: a week. A longer one is taken for nonsense."""
 
 _THIS_PROMPT = re.compile(
     r"context.?(length|window|size)|(prompt|input|request) is too long|too many (input )?tokens|above_max_length"
@@ -48,7 +48,7 @@ _MEANT = (
     (404, re.compile(r"(model|deployment).?not.?found|(unknown|invalid).?model|model.{0,80}does not exist|^not_found")),
     (400, re.compile(r"invalid.?request|bad.?request|(unsupported|unknown|invalid).?(parameter|value|argument)")),
 )
-"""The HTTP status that a provider means by what it writes into a body, in this order."""
+"""The HTTP status that a provider means by the words in a body; the first match counts."""
 
 _BROKEN = {"APIConnectionError", "TransportError", "APIResponseValidationError", "ClientConnectionError", "ClientPayloadError"}
 _BROKEN |= {"ConnectionError", "HTTPClientError"}
@@ -60,16 +60,16 @@ _CLIENTS = ("langchain_openai", "langchain_core", "openai", "pydantic", "json")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a request failed for.
+    """Why a request failed.
 
     Attributes:
         kind: slow_down, transient, step, fatal or unknown; see the top of the file.
-        status: the HTTP status, if there was one, or the one that the provider means by what it says.
+        status: the HTTP status, if there was one, or the one that the provider's words mean.
         told: the seconds that the provider asks to wait, if it says so.
         billed: whether the provider may bill the request all the same: it was sent, and no status says that it failed.
-        depends_on_answer: whether it may have failed because of what the answer would have been: it came too late, was cut or
-            is no reply, or the server failed after it had been at work for a while.
-        timed_out: whether it came too late.
+        depends_on_answer: whether the failure may depend on what the answer would have been: the reply came too late, was cut
+            or is no reply, or the server failed after it had been at work for a while.
+        timed_out: whether the reply came too late.
     """
 
     kind: Kind
@@ -80,7 +80,7 @@ class Fault:
     timed_out: bool = False
 
     def passes(self, longest: float) -> bool:
-        """Say whether the request is to be made again, by who waits `longest` seconds at most if the provider asks for it."""
+        """Say whether the request is made again, if the longest wait that the provider may ask for is `longest` seconds."""
         return self.kind in {"slow_down", "transient"} and (self.told is None or self.told <= longest)
 
 
@@ -88,8 +88,8 @@ class Failed(Exception):
     """A request that failed.
 
     Attributes:
-        error: what its model raised.
-        fault: what that is.
+        error: the error that the model raised.
+        fault: why the request failed.
     """
 
     def __init__(self, error: Exception, fault: Fault) -> None:
@@ -99,12 +99,12 @@ class Failed(Exception):
 
 
 def fault_of(error: BaseException, *, openai: bool, seconds: float = 0.0) -> Fault | None:
-    """Return what a request failed for; None for what is no failure of a request: an error of ours, Ctrl-C, a cancellation.
+    """Return why a request failed; None if it is no failure of a request: an error of this package, Ctrl-C, a cancellation.
 
     Args:
-        error: what a model raised.
-        openai: whether the model is LangChain's for OpenAI, from inside which a body that is no completion surfaces as an
-            error of Python's own.
+        error: the error that a model raised.
+        openai: whether the model is LangChain's class for OpenAI. It raises one of Python's own errors for a body that is no
+            completion.
         seconds: how long after the request it failed.
     """
     if isinstance(error, MakerError) or not isinstance(error, Exception):
@@ -126,14 +126,14 @@ def fault_of(error: BaseException, *, openai: bool, seconds: float = 0.0) -> Fau
 
 
 def told_by_name(kind: type[BaseException]) -> bool:
-    """Say whether an error of this class tells of a request that came too late, or of any broken connection."""
+    """Say whether an error of this class means that a reply came too late, or that a connection broke."""
     return bool({each.__name__ for each in kind.__mro__} & (_LATE | _BROKEN))
 
 
 def _fault_told(error: ErrorReply) -> Fault:
-    """Return the fault that a provider tells of in the body of a success."""
+    """Return the fault that a provider describes in a response with the status of a success."""
     text, status = str(error).lower(), error.status
-    for said in (error.codes, (text,)):  # what it calls the error tells more than how it explains it
+    for said in (error.codes, (text,)):  # the name of the error says more than its explanation
         status = status or next((meant for meant, pattern in _MEANT if any(pattern.search(each) for each in said)), None)
     if status is None and any(_THIS_PROMPT.search(each) for each in (*error.codes, text)):
         status = 400
@@ -155,7 +155,7 @@ def _kind(status: int, codes: Sequence[str], text: str) -> Kind:
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the HTTP status that `error`, or what is beneath it, tells of, in the ways of several clients."""
+    """Return the HTTP status in `error` or in its causes, in the forms that several clients use."""
     for each in _causes(error):
         response = getattr(each, "response", None)
         metadata = response.get("ResponseMetadata") if isinstance(response, Mapping) else None  # botocore's
@@ -181,9 +181,9 @@ def _told(error: BaseException) -> float | None:
 
 
 def seconds_told(milliseconds: str | None, after: str | None, date: str | None = None) -> float | None:
-    """Return how many seconds the headers retry-after-ms, Retry-After and Date ask to wait; None if they say no sensible time.
+    """Return the seconds that the headers retry-after-ms and Retry-After ask to wait; None if they give no sensible time.
 
-    A date is counted from the server's own clock, where it sends that, for ours may be another.
+    A date is compared with the server's own clock (Date), if it sends that, because the clock of this machine may differ.
 
     >>> seconds_told("30", None), seconds_told(None, "200"), seconds_told(None, "soon"), seconds_told(None, "1e9")
     (0.03, 200.0, None, None)
@@ -201,13 +201,13 @@ def seconds_told(milliseconds: str | None, after: str | None, date: str | None =
         until = parsedate_to_datetime(after or "")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)
         seconds = max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError, OverflowError):  # no date, or one without a zone beside one with
+    except (TypeError, ValueError, OverflowError):  # no date, or only one of two dates has a time zone
         return None
     return seconds if seconds <= LONGEST_TOLD else None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield `error` and what is beneath it: LangChain's, the client's, the transport's."""
+    """Yield `error` and its causes: the errors of LangChain, of the client, of the transport."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -216,7 +216,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _from_client(error: Exception) -> bool:
-    """Say whether `error` arose inside of the client, from what it read and not from how it was called."""
+    """Say whether `error` arose inside the client because of what it read, and not because of how it was called."""
     pythons_own = isinstance(error, AttributeError | LookupError | TypeError | ValueError)
     return pythons_own and module_of(error).partition(".")[0] in _CLIENTS and "keyword argument" not in str(error)
 
@@ -238,35 +238,38 @@ def said(error: BaseException, keys: Sequence[str] = ()) -> str:
 def _text(error: BaseException, most: int | None = 10_000) -> str:
     try:
         return str(error)[:most]
-    except Exception:  # noqa: BLE001  whatever it is, it has a name
+    except Exception:  # noqa: BLE001  then the name of the error must do
         return ""
 
 
 def raise_failure(failure: Failed, name: str, keys: Sequence[str], *, attempts: int, longest: float) -> NoReturn:
-    """Raise the failure of a request as what a caller is told.
+    """Raise the failure of a request as an error for the caller.
 
     Args:
-        failure: that of the last attempt.
-        name: the model's.
-        keys: API keys, which must not be in what is raised.
-        attempts: how often it was tried.
-        longest: the seconds that are waited at most if the provider asks for it.
+        failure: the failure of the last attempt.
+        name: the name of the model.
+        keys: API keys, which must not be in the error.
+        attempts: how often the request was tried.
+        longest: the longest wait, in seconds, that the provider may ask for.
 
     Raises:
-        ProviderFailure: what went wrong, and what to do.
+        ProviderFailure: it says what went wrong, and what to do.
     """
     error, fault = failure.error, failure.fault
     match fault.status:
         case _ if fault.kind == "unknown":
-            todo = "No provider is known to fail in this way, so it is not tried again: mend the model's code or its settings."
+            todo = "Providers do not fail in this way, so it is not tried again: mend the model's code or its settings."
         case _ if fault.told is not None and fault.told > longest and fault.kind in {"slow_down", "transient"}:
-            todo = f"It asks to wait {fault.told:,.0f} s, and the patience is {longest:,.0f} s: resume then, or with more."
+            todo = (
+                f"It asks to wait {fault.told:,.0f} s, but the patience is {longest:,.0f} s: resume after that time, or with "
+                "more patience."
+            )
         case 401 | 403:
             todo = "The API key is missing, wrong or not allowed to use this model: set the right one and resume."
         case 404:
             todo = f"The provider knows no model {name!r} at this address: check the name and the base URL."
         case _ if fault.kind == "step":
-            todo = "The provider does not accept this prompt, and will not when it is asked again."
+            todo = "The provider does not accept this prompt, and will not accept it when asked again."
         case 400 | 413 | 422:
             todo = "The provider does not accept the request; if it names a setting, change that one."
         case 402 | 429 if fault.kind == "fatal":
@@ -277,7 +280,7 @@ def raise_failure(failure: Failed, name: str, keys: Sequence[str], *, attempts: 
             times = "once" if attempts == 1 else f"{attempts} times in a row"
             todo = f"It failed {times}: resume when the provider answers again."
     text = f"{name}: {said(error, keys)}. {todo}"
-    # A cause is printed with the failure: not if it holds a key.
+    # A cause is printed with the failure, so one that holds a key is left out.
     causes = [_text(each, None) for each in _causes(error)]
     cause = error if all(redacted(text, keys) == text for text in causes) else None
     passes = fault.kind in {"slow_down", "transient"}

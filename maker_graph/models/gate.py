@@ -1,10 +1,11 @@
-"""Who waits for a provider: a gate that stands before every request of all callers.
+"""A gate through which the requests of all callers go. It makes them wait for a provider.
 
-A 429 shuts it until the time told is over. Five failures in a row, with no answer to anybody between, are an outage: everybody
-waits, while one request at a time probes at intervals that grow to a minute, and the first answer opens the gate for all.
+A 429 shuts the gate until the time that the provider asks for is over. Five failures in a row, of all callers together, are an
+outage. Then everybody waits, while one request at a time probes, at intervals that grow to a minute. The first answer opens the
+gate for all.
 
-Who waits at the gate sleeps and asks again, so that threads and event loops can share one. A gate may tell others of the same
-provider what it learnt, and hear of it from them (`tell_others`, `heard`).
+A caller who waits at the gate sleeps and then asks again. So threads and event loops can share one gate. A gate may tell the
+other gates of the same provider what it has learnt, and hear from them (`tell_others`, `heard`).
 """
 
 import asyncio
@@ -22,28 +23,28 @@ from maker_graph.errors import UsageError
 from maker_graph.models.latencies import Latencies
 
 OUTAGE = 5
-"""So many failures in a row, of all callers together, are an outage."""
+"""How many failures in a row, of all callers together, are an outage."""
 
 LONGEST_WAIT = 60.0
-"""Seconds between two probes at most, and those of a 429 that does not say how long."""
+"""The longest time, in seconds, between two probes, and after a 429 that does not say how long to wait."""
 
 LONG_WAIT = LONGEST_WAIT / 2
-"""Seconds of a wait that is told."""
+"""A wait of at least so many seconds is announced."""
 
 SAY_EVERY = 10.0
-"""Seconds after which the log is told again that requests fail or wait."""
+"""Seconds between two lines in the log that say that requests fail or wait."""
 
 _TICK = 0.2
-"""Seconds after which to ask again where nobody knows how long it takes."""
+"""Seconds until a caller asks again, if it is not known how long to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Leave to make one request, for whoever got it from the gate.
+    """The gate's permission to make one request.
 
     Attributes:
         since: when it was given.
-        probe: whether it is the one request that probes during an outage.
+        probe: whether it is for the one request that probes during an outage.
     """
 
     since: float
@@ -51,10 +52,10 @@ class Pass:
 
 
 class Gate:
-    """Stands before every request of all callers, threads and event loops alike.
+    """Lets the requests of all callers through, from threads and event loops alike.
 
-    Microsteps that ask one provider share a gate. Together they keep to its rate, and they wait together when it says so, or
-    when it does not answer.
+    Microsteps that ask the same provider should share a gate. Together they keep to its rate. They also wait together when it
+    asks for a wait, or does not answer.
 
     >>> from maker_graph import Gate, create_microstep
     >>> from maker_graph.simulation import simulated
@@ -65,11 +66,11 @@ class Gate:
     >>> draft.invoke({"messages": [("user", "What is the capital of France?")]})["messages"][-1].content
     'Paris'
 
-    Every `Pass` is handed back exactly once: `answered`, `refused`, `slowed`, `failed`, or `left` if nothing was learnt.
+    Every `Pass` is handed back exactly once, with `answered`, `refused`, `slowed`, `failed`, or `left` if nothing was learnt.
 
     Attributes:
-        clock: the seconds that it goes by.
-        down_since: when the failures began that are an outage; None if there is none.
+        clock: returns the time in seconds.
+        down_since: when the failures of an outage began; None if there is no outage.
     """
 
     def __init__(
@@ -83,10 +84,10 @@ class Gate:
         """Make an open gate.
 
         Args:
-            rpm: requests per minute at most, evenly spread; None sets no limit.
-            notice: told in a sentence when a long wait begins, and when an outage is over. None tells the log of the package,
-                and tells it also of failed requests and waits, at most each ten seconds.
-            clock: seconds; it never goes back.
+            rpm: the most requests per minute, evenly spread; None sets no limit.
+            notice: is called with a sentence when a long wait begins, and when an outage is over. None writes to the package's
+                log, and there also of failed requests and waits, at most every ten seconds.
+            clock: returns the time in seconds, which never goes back.
             rng: spreads the waits, so that not all callers come back at once.
 
         Raises:
@@ -116,7 +117,7 @@ class Gate:
         self._latencies = Latencies()
 
     def timeout(self) -> float:
-        """Return the seconds that a request may take where nobody has said it: several times what replies took so far."""
+        """Return the default time-out of a request, in seconds: several times the latency of the replies so far."""
         with self._lock:
             return self._latencies.timeout()
 
@@ -135,7 +136,7 @@ class Gate:
         return wait
 
     def ask(self) -> Pass | float:
-        """Return leave for one request, or the seconds after which to ask again."""
+        """Return a pass for one request, or the seconds after which to ask again."""
         with self._lock:
             now = self.clock()
             if now < self._shut_until:
@@ -151,13 +152,13 @@ class Gate:
             return Pass(now, probe)
 
     def answered(self, leave: Pass) -> None:
-        """Take note that the provider answered: an outage is over."""
+        """Take note that the provider answered. An outage is over then."""
         with self._lock:
             self._latencies.heard(self.clock() - leave.since)
         self.refused(leave)
 
     def refused(self, leave: Pass) -> None:
-        """Take note that the provider answered, though not with a reply: an outage is over all the same."""
+        """Take note that the provider answered, though not with a reply. An outage is over all the same."""
         with self._lock:
             if leave.since >= self._shut_until:
                 self._shut_times = 0
@@ -167,12 +168,12 @@ class Gate:
             self.tell_others(None, 0, "", down=False)
 
     def slowed(self, leave: Pass, told: float | None, what: str) -> None:
-        """Shut the gate for all: for the seconds told, or for a time that grows from one such answer to the next."""
+        """Shut the gate for all callers: for `told` seconds, or for a time that grows from one such answer to the next."""
         with self._lock:
             now = self.clock()
             over = self._open(leave)  # it does answer
-            wait = told or None  # "at once" is no advice to a caller who was just told that it is too fast
-            if wait is None and leave.since >= self._shut_at:  # else it was asked before the gate was shut for the same
+            wait = told or None  # a wait of 0 makes no sense after an answer that says "too fast"
+            if wait is None and leave.since >= self._shut_at:  # earlier requests are what the gate was shut for already
                 wait = self._growing(0.5, self._shut_times)
                 self._shut_times += 1
             if wait is not None:
@@ -193,9 +194,9 @@ class Gate:
         """Take note of a transient failure.
 
         Args:
-            leave: of the request.
+            leave: the pass of the request.
             told: the seconds that the provider asks to wait.
-            what: who failed and how, without keys.
+            what: which model failed and how, without keys.
             late: whether the request was given up because it took too long.
         """
         begins = False
@@ -228,13 +229,13 @@ class Gate:
             self.tell_others(wait, probes, what, down=True)
 
     def tell_others(self, wait: float | None, times: int, what: str, *, down: bool) -> None:
-        """Tell other gates of the provider how it stands; this one has none.
+        """Tell other gates of the same provider what this gate has learnt; here there are none to tell.
 
         Args:
-            wait: the seconds for which nobody should ask; None if it answers again.
-            times: how often in a row it was so.
+            wait: the seconds for which nobody should ask the provider; None if it answers again.
+            times: how often in a row that has happened.
             what: what the provider said.
-            down: whether it does not answer.
+            down: whether the provider does not answer.
         """
 
     def heard(self, wait: float | None, times: int, what: str, *, down: bool) -> None:
@@ -257,17 +258,17 @@ class Gate:
             self._notice(_waiting(what, wait, None))
 
     def left(self, leave: Pass) -> None:
-        """Take a pass back that taught nothing: its caller was cancelled, or never made the request."""
+        """Take back a pass of a caller who was cancelled, or who never made the request."""
         if leave.probe:
             with self._lock:
                 self._probing = False
 
     def back_off(self, failures: int) -> float:
-        """Return how long one caller waits after so many transient failures of its own: up to half a second, then longer."""
+        """Return how long one caller waits after so many transient failures: at first up to half a second, then longer."""
         return self._rng.uniform(0, min(8.0, 2.0 ** min(failures, 30) / 4))
 
     def _open(self, leave: Pass) -> float | None:
-        """Forget the failures; return how many seconds an outage lasted, if it ends here."""
+        """Forget the failures, and return how many seconds an outage lasted, if one ends here."""
         over = None if self.down_since is None else self.clock() - self.down_since
         self._failures, self.down_since = 0, None
         if leave.probe:
@@ -275,14 +276,14 @@ class Gate:
         return over
 
     def _is_news(self, wait: float | None, now: float) -> bool:
-        """Say whether a wait is to be told: it is long, and none is under way that was told."""
+        """Say whether to announce a wait: it is long, and no announced wait is under way."""
         if wait is None or wait < LONG_WAIT or now < self._told_until:
             return False
         self._told_until = now + wait
         return True
 
     def _is_due(self, now: float, what: str, *, at_once: bool = False) -> bool:
-        """Say whether the log is to be told of a failed request or a wait; what it is told `at_once` need not be said again."""
+        """Say whether to log a failed request or a wait; one that is announced `at_once` need not be logged too."""
         self._trouble = what
         if not self._talks or (not at_once and now < self._said_at + SAY_EVERY):
             return False
@@ -290,7 +291,7 @@ class Gate:
         return not at_once
 
     def _naps(self, wait: float) -> Iterator[float]:
-        """Yield the seconds of `wait` in pieces; between them the log is told what is waited for."""
+        """Yield the seconds of `wait` in pieces, and log the reason for the wait between them."""
         while wait > SAY_EVERY:
             yield SAY_EVERY
             wait -= SAY_EVERY

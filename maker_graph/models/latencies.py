@@ -1,8 +1,9 @@
-"""How long replies take, and the time-out that leaves them room.
+"""How long replies take, and a time-out that leaves them enough room.
 
-A time-out that right answers do not keep, because they are longer, biases a vote. So the default one is no fixed number: it is
-several times as long as nearly all replies have taken. Requests that were given up count as if they had been answered just
-then, for their replies would have taken longer still; but a server that hangs does not make the time-out grow without end.
+Right answers may be longer. If they exceed the time-out more often than wrong ones, the vote is biased. So the default time-out
+is not fixed. It is several times as long as nearly all replies have taken. A request that was given up counts as if it had been
+answered just then, because its reply would have taken even longer. But a server that hangs does not raise the time-out without
+end.
 """
 
 import math
@@ -11,17 +12,17 @@ from collections import Counter
 from maker_graph.models.names import TIMEOUT
 
 ROOM = 3.0
-"""The time-out is so many times the latency that all but one in a thousand replies keep."""
+"""The time-out is so many times the latency that only one in a thousand replies exceeds."""
 
 LONGEST = 600.0
-"""Seconds to which requests that were given up can raise the time-out: as long as OpenAI's own client waits."""
+"""The seconds to which requests that were given up can raise the time-out. OpenAI's own client waits as long."""
 
 _WIDTH = 1.1
-"""Of a bucket of latencies, as a factor."""
+"""The width of a bucket of latencies, as a factor."""
 
 
 class Latencies:
-    """Counts latencies, as far as they bear on the time-out: of quick replies only the number is kept."""
+    """Counts the latencies that affect the time-out. Quick replies are only counted."""
 
     def __init__(self) -> None:
         """Begin with nothing known."""

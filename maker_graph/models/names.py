@@ -1,6 +1,6 @@
-"""What the name of a model implies where nothing else is said; `resolving.py` makes the chat model that it stands for.
+"""The default settings that the name of a model implies. `resolving.py` makes the chat model of that name.
 
-Nothing here imports LangChain: who only reads a name, or a run's settings, need not wait for it.
+This module does not import LangChain, which takes long, so that reading a name or a run's settings is quick.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from maker_graph.models.simulation.profiles import Profile
 
 TIMEOUT = 120.0
-"""Seconds after which a request is given up at first, where nobody says it; `latencies.py` tells what follows."""
+"""The default seconds after which a request is given up, until `latencies.py` knows better."""
 
 PATIENCE = 86_400.0
-"""Seconds for which a run waits out an outage of the provider: a day."""
+"""The seconds for which a run waits out an outage of the provider: a day."""
 
 
 TINY = "tiny"
 """The name of the tiny language model that ships."""
 
 SIMULATED = "sim:"
-"""What the name of a simulated model begins with; its profile follows."""
+"""The name of a simulated model begins with this, followed by its profile."""
 
 TINY_DISKS = (*range(3, 9), 10)
-"""The disks of Hanoi that `tiny` finishes. It was trained with 9, 11 and 12 too, and there it is lost within three steps."""
+"""The numbers of disks of Hanoi that `tiny` can finish. It was also trained with 9, 11 and 12, but fails there within three
+steps."""
 
 CAP_FIELDS = (
     "max_tokens",
@@ -39,24 +40,25 @@ CAP_FIELDS = (
     "max_new_tokens",
     "max_tokens_to_sample",
 )
-"""The names under which LangChain's integrations have the output cap of a model."""
+"""The names of the output cap of a model in LangChain's integrations."""
 
 INNER_FIELDS = ("model_kwargs", "extra_body", "params", "additional_model_request_fields")
-"""The fields of integrations whose entries go out with each request, beside what has a field of its own."""
+"""The fields of integrations whose entries go out with each request, in addition to settings with their own field."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a model implies where nothing else is said; the one place that knows what its name means.
+    """The default settings that a model implies. This is the only place that knows what the name of a model means.
 
     Attributes:
-        name: as it was given, or the name that a chat model goes by.
-        kind: "simulated", "tiny" (the language model that ships), or "remote": any other.
-        temperature: of the first sample and of the others. The paper's (section 4.4), unless the chat model was made with one
-            of its own. The tiny model is sampled at 1 throughout: at .1 it would repeat its errors, and votes would not help.
-        max_tokens: the output cap of a sample: the one that the chat model was made with, the one with which the figures of a
+        name: the name that was given, or the class of a chat model.
+        kind: "simulated", "tiny" (the language model that ships), or "remote" for any other.
+        temperature: the temperature of the first sample and of the others. It is the paper's (section 4.4), unless the chat
+            model was made with its own. The tiny model is always sampled at 1, because at .1 it would repeat its errors, and
+            votes would not help.
+        max_tokens: the output cap of a sample: the one with which the chat model was made, the one with which the figures of a
             simulated model were measured, or the paper's.
-        seed: of a run; None sends none.
+        seed: the seed of a run; None sends no seed.
     """
 
     name: str
@@ -67,12 +69,12 @@ class ModelInfo:
 
     @property
     def ships(self) -> bool:
-        """Whether the model comes with this package: it takes a seed, and costs nothing."""
+        """Whether the model comes with this package. Then it takes a seed, and costs nothing."""
         return self.kind != "remote"
 
     @property
     def simulated(self) -> bool:
-        """Whether nobody is asked: the replies are made up by a profile."""
+        """Whether the replies are made up by a profile, so that no model is asked."""
         return self.kind == "simulated"
 
     @property
@@ -81,7 +83,7 @@ class ModelInfo:
         return self.kind != "tiny"
 
     def suited(self, voting: Voting) -> Voting:
-        """Return `voting` with what it leaves to the model filled in."""
+        """Return `voting` with its "auto" settings filled in for this model."""
         return replace(
             voting,
             temperature=self.temperature_for(voting) if voting.temperature == "auto" else voting.temperature,
@@ -89,19 +91,19 @@ class ModelInfo:
         )
 
     def temperature_for(self, voting: Voting) -> Temperature:
-        """Return the temperature where nothing else is said: the model's own, or what suits the rule."""
+        """Return the default temperature: the model's own, or what suits the rule."""
         own = self.kind != "remote" or self.temperature != TEMPERATURE
         return self.temperature if own else voting.suited_temperature
 
     def profile(self) -> "Profile":
         """Return the profile of a simulated model."""
-        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run knows nothing of the simulation
+        from maker_graph.models.simulation import profile_of  # noqa: PLC0415  a real run does not need the simulation
 
         return profile_of(self.name.removeprefix(SIMULATED))
 
 
 def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
-    """Return what `model` implies; the first one speaks for several.
+    """Return the default settings for `model`; if there are several models, for the first one.
 
     >>> info_of("openai:gpt-4.1-mini").temperature, info_of("tiny").temperature, info_of("sim:gpt-oss-20b").max_tokens
     ((0.0, 0.1), (1.0, 1.0), 2048)
@@ -113,7 +115,7 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
         if isinstance(model, Sequence):
             return info_of(model[0]) if model else ModelInfo(type(model).__name__)
         inner = _unbound(model)
-        if not hasattr(type(inner), "_generate"):  # an agent, a function: these settings are its own business
+        if not hasattr(type(inner), "_generate"):  # an agent or a function chooses these settings itself
             return ModelInfo(type(inner).__name__, temperature=None, max_tokens=None)
         temperature, cap = _given(inner, ("temperature",)), _given_cap(inner)
         return ModelInfo(
@@ -129,10 +131,10 @@ def info_of(model: "Model | Sequence[Model]") -> ModelInfo:
 
 
 def with_bound(model: "BaseChatModel", bound: Mapping[str, Any]) -> "tuple[BaseChatModel, dict[str, Any]]":
-    """Return a chat model with those of the settings bound to it that are fields of its own, and the others.
+    """Return a chat model with those bound settings put in that are its own fields, and the other bound settings.
 
-    As fields they are seen by all that asks for a model's temperature, cap, name or API. A field wins over an entry of the same
-    name in another, as what is bound does over what the model was made with.
+    As fields they are visible to all code that asks for a model's temperature, cap, name or API. A field takes precedence over
+    an entry of the same name inside another field, as a bound setting does over one with which the model was made.
     """
     fields = type(model).model_fields
     names = {name: field for field, info in fields.items() for name in (field, info.alias) if name}
@@ -141,7 +143,7 @@ def with_bound(model: "BaseChatModel", bound: Mapping[str, Any]) -> "tuple[BaseC
 
 
 def _unbound(model: Any) -> Any:
-    """Return the first chat model within what people wrap around it, with what they bound to it; or the runnable that it is."""
+    """Return the first chat model inside its wrappers, with the settings bound to it; any other runnable as it is."""
     bound: dict[str, Any] = {}
     while not hasattr(type(model), "_generate"):
         fields = getattr(type(model), "model_fields", {})
@@ -155,29 +157,29 @@ def _unbound(model: Any) -> Any:
 
 
 def _given(model: "BaseChatModel", names: Sequence[str]) -> Any:
-    """Return what the chat model was made with under one of `names`, in a field or within one; None if nothing was said."""
-    given = getattr(model, "model_fields_set", ())  # what is no chat model is refused where it is resolved
+    """Return the value that the chat model was made with under one of `names`, in a field or inside one; None if none."""
+    given = getattr(model, "model_fields_set", ())  # anything that is no chat model is refused where it is resolved
     fields = (getattr(model, name) for name in names if name in given)
     inner = (fields_[name] for fields_ in _inner(model) for name in names if name in fields_)
     return next((value for value in (*fields, *inner) if value is not None), None)
 
 
 def _given_cap(model: "BaseChatModel") -> int | None:
-    """Return the output cap that a chat model was made with; the most that it can write is what its integration fills in."""
+    """Return the output cap that the user gave a chat model; its integration may fill in the most that it can write."""
     cap, profile = _given(model, CAP_FIELDS), getattr(model, "profile", None)
     most = profile.get("max_output_tokens") if isinstance(profile, Mapping) else None
     return cap if isinstance(cap, int) and cap != most else None
 
 
 def thinking_of(model: "BaseChatModel") -> Mapping[str, Any]:
-    """Return how a Claude was told to think before it replies; empty if it was not."""
+    """Return the settings with which a Claude thinks before it replies; empty if it does not."""
     told = [getattr(model, "thinking", None)]
     told += [inner.get(name) for inner in _inner(model) for name in ("thinking", "reasoning_config")]
     return next((each for each in told if isinstance(each, Mapping) and each.get("type") in {"enabled", "adaptive"}), {})
 
 
 def thinking_tokens(model: "BaseChatModel") -> int:
-    """Return for how many tokens a chat model may think, which its output cap counts too; 0 if that is not set."""
+    """Return for how many tokens a chat model may think, which count towards its output cap; 0 if that is not set."""
     budget = thinking_of(model).get("budget_tokens")
     return budget if isinstance(budget, int) else 0
 
@@ -187,7 +189,7 @@ def _inner(model: "BaseChatModel") -> list[Mapping[str, Any]]:
 
 
 def default_model(task: str, disks: int) -> str:
-    """Return who solves `task` if no model is named: the tiny one where it does, else a simulated one.
+    """Return the model for `task` if none is named: the tiny one if it can solve the task, else a simulated one.
 
     >>> default_model("hanoi", 10), default_model("hanoi", 20), default_model("records", 8)
     ('tiny', 'sim:gpt-oss-20b', 'sim:gpt-oss-20b')

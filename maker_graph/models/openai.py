@@ -1,13 +1,13 @@
-"""What OpenAI's models and LangChain's client for them need, beside what all models need.
+"""What OpenAI's models and LangChain's client for them need in addition to what all models need.
 
-- Models that fix their own temperature (the o and gpt-5 series, and Claude from 4.7 on) are sent none.
-- ChatOpenAI's async client dies with its event loop: each loop gets one of its own.
-- What a server may send is more than the client can take: its HTTP client is guarded (`transfer.py`).
-- Its own retries are switched off, for layers of them multiply.
+- Models that fix their own temperature (the o and gpt-5 series, and Claude from 4.7 on) get none.
+- ChatOpenAI's async client dies with its event loop, so each loop gets its own.
+- A server may send more than the client can take, so its HTTP client is guarded (`transfer.py`).
+- The client's own retries are switched off, because layers of retries multiply.
 - The output cap goes out under the name that the server reads.
-- Of the headers of a response those are kept that tell of a cache (`headers.py`), and no others, for they would be traced.
-- The client walks over the types of each message before it sends them: those of ChatOpenAI it sends as they are.
-- A reply without any choice raises inside of LangChain: it is an empty reply.
+- Only those headers of a response are kept that say something about a cache (`headers.py`), because headers are traced.
+- The client checks the types of each message before it sends them. Those of ChatOpenAI are sent as they are, to save time.
+- A reply without any choice raises an error inside LangChain. Here it counts as an empty reply.
 """
 
 import re
@@ -29,12 +29,12 @@ _RESPONSES_ONLY = ("reasoning", "include", "truncation", "context_management", "
 
 
 def is_openai(model: BaseChatModel) -> bool:
-    """Say whether `model` is LangChain's for OpenAI, or made of it."""
+    """Say whether `model` is LangChain's class for OpenAI, or a subclass."""
     return any(kind.__module__.startswith("langchain_openai.") for kind in type(model).__mro__)
 
 
 def fixes_temperature(name: str) -> bool:
-    """Say whether the model of this name, or of the deployment of this name, takes no temperature.
+    """Say whether a model or a deployment of this name takes no temperature.
 
     >>> fixes_temperature("gpt-5-mini"), fixes_temperature("o3-mini"), fixes_temperature("gpt-4.1-mini")
     (True, True, False)
@@ -45,7 +45,7 @@ def fixes_temperature(name: str) -> bool:
 
 
 def uses_responses(model: Any, bound: Mapping[str, Any]) -> bool:
-    """Say whether a ChatOpenAI, with what is `bound` to it, asks OpenAI's Responses API and not that for chat completions."""
+    """Say whether a ChatOpenAI, with what is `bound` to it, uses OpenAI's Responses API in place of chat completions."""
     told = getattr(model, "use_responses_api", None)
     if told is not None:
         return bool(told)
@@ -62,14 +62,14 @@ def uses_responses(model: Any, bound: Mapping[str, Any]) -> bool:
 def openai_update(
     model: Any, name: str, max_tokens: int | None, bound: Mapping[str, Any], schema: Schema | None = None
 ) -> dict[str, Any]:
-    """Return what a copy of a ChatOpenAI must have beside temperature and cap: no retries, and a cap that its server reads.
+    """Return the further settings for a copy of a ChatOpenAI: no retries, and a cap that its server reads.
 
-    What holds a reply to a schema goes out beside the arguments that the client knows: as one of them it would raise where a
-    reply was cut, in place of returning it.
+    The schema of a reply goes out in the extra body, and not as one of the arguments that the client knows. As such an
+    argument it would make the client raise an error for a reply that was cut, instead of returning it.
 
-    The integration sends the cap as max_completion_tokens, and to the Responses API as max_output_tokens. Servers of one's own
-    (Ollama, LM Studio, llama.cpp) read max_tokens only and would go on for ever; OpenAI refuses both at once, and max_tokens
-    for models that reason. What a deployment of Azure's reads is the integration's business, wherever its gateway stands.
+    The integration sends the cap as max_completion_tokens, and to the Responses API as max_output_tokens. A user's own servers
+    (Ollama, LM Studio, llama.cpp) read max_tokens only, and would go on for ever without it. OpenAI refuses both at once, and
+    max_tokens for models that reason. For deployments on Azure, also behind a gateway, the integration knows the name.
     """
     update: dict[str, Any] = {}
     if max_tokens is not None and _on_own_server(model) and not fixes_temperature(name) and not uses_responses(model, bound):
@@ -79,7 +79,7 @@ def openai_update(
             **(update.get("extra_body") or model.extra_body or {}),
             "response_format": _held_to(schema, model),
         }
-    parsed = "response_format" in {**model.model_kwargs, **bound}  # there all headers would be kept
+    parsed = "response_format" in {**model.model_kwargs, **bound}  # with it, all headers would be kept
     if not uses_responses(model, bound) and not parsed:
         update["include_response_headers"] = True
     for root, chat in (("root_client", "client"), ("root_async_client", "async_client")):
@@ -90,32 +90,32 @@ def openai_update(
 
 
 def _held_to(schema: Schema, model: Any) -> dict[str, Any]:
-    """Return the entry of a request that holds a reply to `schema`."""
+    """Return the entry of a request that makes a reply keep to `schema`."""
     if schema.get("type") != "object" and "$ref" not in schema and not _on_own_server(model):
         raise UsageError(
-            "OpenAI holds a reply to a schema only if it is an object: make answer a pydantic model, a dataclass or a "
-            "TypedDict with one field, or leave structured out."
+            "With structured, OpenAI's replies must be objects: make answer a pydantic model, a dataclass or a TypedDict with "
+            "one field, or leave structured out."
         )
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": is_closed(schema)}}
 
 
 def _on_own_server(model: Any) -> bool:
     """Say whether requests go to a server that is neither OpenAI's nor Azure's."""
-    address = "" if model.root_client is None else str(model.root_client.base_url)  # wherever it was set
+    address = "" if model.root_client is None else str(model.root_client.base_url)  # it may have been set in several places
     azure = "azure.com" in address or getattr(model, "deployment_name", None) is not None
     return bool(address) and "openai.com" not in address and not azure
 
 
 def with_own_clients(models: Sequence[Any], limit: Limit, *, blocking: bool, choices: int = 1) -> list[BaseChatModel]:
-    """Return copies of the ChatOpenAIs among `models` that have guarded HTTP clients of their own, and the others as they are.
+    """Return copies of the ChatOpenAIs among `models` with their own guarded HTTP clients, and the others as they are.
 
-    The clients of the user's stay as they are, and copies of them are used. Models that bring none share one.
+    A user's HTTP clients stay as they are, and copies of them are used. Models without one share a new client.
 
     Args:
         models: any chat models.
         limit: returns the seconds that a request may take.
-        blocking: whether the clients are for blocking calls, or for asynchronous ones of the running event loop.
-        choices: of a reply that are let pass at most.
+        blocking: whether the clients are for blocking calls; if not, they are for the running event loop.
+        choices: the most choices of a reply that are let through.
     """
     root, chat, own, make = (
         ("root_client", "client", "http_client", guarded)
@@ -146,7 +146,7 @@ async def close_async_client(model: Any) -> None:
 
 
 class _Response:
-    """A raw response, of whose headers those of a cache are seen."""
+    """A raw response that shows only those headers that say something about a cache."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -171,10 +171,10 @@ class _Completions:
 
 
 class _LeanCompletions:
-    """The client's chat completions, to which messages are given as they go out.
+    """The client's chat completions, with messages in the form in which they are sent.
 
-    ChatOpenAI has made plain JSON of them. The client would hold each part of it against the types of all kinds of messages,
-    which takes a third of what a call costs; what is given as `extra_body` it sends as it is, in place of the arguments.
+    ChatOpenAI has made plain JSON of them. The client would check each part against the types of all kinds of messages, which
+    takes a third of the time of a call. It sends `extra_body` as it is, in place of the arguments.
     """
 
     def __init__(self, completions: Any) -> None:
@@ -189,6 +189,6 @@ class _LeanCompletions:
 
 
 def no_choices(error: BaseException) -> bool:
-    """Say whether ChatOpenAI raised `error` because there was no choice: a reply without any text."""
-    # It is generations[0][0], in `invoke` itself; null in the place of the list has become an empty one (`envelopes.py`).
+    """Say whether ChatOpenAI raised `error` because there was no choice, which counts as an empty reply."""
+    # The error comes from generations[0][0] in `invoke`. A null in place of the list has become an empty list (`envelopes.py`).
     return isinstance(error, IndexError) and module_of(error).startswith("langchain_core.language_models")

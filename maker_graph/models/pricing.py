@@ -1,4 +1,4 @@
-"""What calls cost: list prices from `genai-prices`, or the caller's own."""
+"""Prices of calls: list prices from `genai-prices`, or the caller's own."""
 
 import os
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from maker_graph.models.names import info_of
 
 
 class Price(Protocol):
-    """From tokens to USD."""
+    """A function from tokens to USD."""
 
     def __call__(self, usage: Usage, /) -> float:
-        """Return what `usage` costs, in USD."""
+        """Return the cost of `usage`, in USD."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FlatPrice:
-    """So much per million tokens of input and of output; cached input costs the same.
+    """A price in USD per million tokens of input and of output; cached input costs the same.
 
     Raises:
-        UsageError: it is below 0, or no number.
+        UsageError: a price is below 0, or no number.
 
     >>> FlatPrice(0.4, 1.6)(Usage(input=1_000_000, cached=0, output=500_000))
     1.2
@@ -34,10 +34,10 @@ class FlatPrice:
 
     def __post_init__(self) -> None:
         if not (0 <= self.input < inf and 0 <= self.output < inf):
-            raise UsageError(f"A price is at least 0, not {self.input:g},{self.output:g}.")
+            raise UsageError(f"A price must be a number of at least 0, not {self.input:g},{self.output:g}.")
 
     def __call__(self, usage: Usage, /) -> float:
-        """Return what `usage` costs, in USD."""
+        """Return the cost of `usage`, in USD."""
         return (self.input * usage["input"] + self.output * usage["output"]) / 1e6
 
 
@@ -52,8 +52,8 @@ class ListPrice:
     model: str
 
     def __call__(self, usage: Usage, /) -> float:
-        """Return what `usage` costs, in USD."""
-        from genai_prices import Usage as PricedUsage  # noqa: PLC0415  a fifth of a second, and most runs have another price
+        """Return the cost of `usage`, in USD."""
+        from genai_prices import Usage as PricedUsage  # noqa: PLC0415  a fifth of a second, and few runs need it
         from genai_prices import calc_price  # noqa: PLC0415  the same
 
         used = PricedUsage(input_tokens=usage["input"], cache_read_tokens=usage["cached"], output_tokens=usage["output"])
@@ -70,31 +70,31 @@ def parse_price(text: str) -> FlatPrice:
     try:
         given, made = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"A price is USD per million tokens, input,output: for example 0.4,1.6; not {text!r}.") from None
+        raise UsageError(f"A price must be input,output in USD per million tokens, such as 0.4,1.6, not {text!r}.") from None
     return FlatPrice(given, made)
 
 
 def own_prices(text: str | None) -> dict[str, str]:
-    """Return the user's own prices in `text`, each by its model; that of the run's own model may stand without a name.
+    """Return the user's own prices in `text`, by model; the price of the run's own model may have no name.
 
     >>> own_prices("0.4,1.6"), own_prices("openai:a=1,2; openai:b=3,4")
     ({'': '0.4,1.6'}, {'openai:a': '1,2', 'openai:b': '3,4'})
 
     Raises:
-        UsageError: one of them is no price, or two are for the same model.
+        UsageError: one of them is no price, or two of them are for the same model.
     """
     found: dict[str, str] = {}
     for each in filter(None, map(str.strip, (text or "").split(";"))):
         name, _, price = each.rpartition("=")
         parse_price(price)
         if name.strip() in found:
-            raise UsageError(f"--price says twice what {name.strip() or 'the model'} costs: leave one out.")
+            raise UsageError(f"--price gives two prices for {name.strip() or 'the model'}: leave one out.")
         found[name.strip()] = price
     return found
 
 
 def price_of(model: str) -> Price | None:
-    """Return the list price of `provider:model`, or None if none is known: a server of one's own has no list."""
+    """Return the list price of `provider:model`, or None if none is known, as for a user's own server."""
     if model.startswith("openai:") and (os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")):
         return None
     provider, _, name = model.partition(":")
@@ -107,16 +107,16 @@ def price_of(model: str) -> Price | None:
 
 
 def price_for(model: str, own: str | None, max_cost: float | None, *, said: str = "IN,OUT") -> Price | None:
-    """Return what a request of `model` costs; None if that is not known.
+    """Return the price of requests to `model`; None if it is not known.
 
     Args:
-        model: its name.
+        model: the name of the model.
         own: the user's own price, "input,output" in USD per million tokens.
         max_cost: the limit on the cost, which cannot be kept without a price.
-        said: how a price for it is said, for the error.
+        said: how the user writes its price, for the error.
 
     Raises:
-        UsageError: there is a limit, and no price.
+        UsageError: there is a limit, but no price.
     """
     info = info_of(model)
     if own is not None:
@@ -130,18 +130,18 @@ def price_for(model: str, own: str | None, max_cost: float | None, *, said: str 
 
 
 def other_price(model: str | None, max_cost: float | None, own: str | None = None) -> Price | None:
-    """Return what a stronger model, or one that drafts, costs; None if there is none, or no price is known."""
+    """Return the price of a stronger model, or of one that drafts; None if there is no such model, or no known price."""
     if model is None:
         return None
     return FREE if own is None and info_of(model).ships else price_for(model, own, max_cost, said=f"{model}=IN,OUT")
 
 
 def list_price(model: str, read: int = 1000) -> FlatPrice | None:
-    """Return the list price of `model`, a simulated one's as it was published; None if none is known.
+    """Return the list price of `model`, or the published price behind a simulated model; None if none is known.
 
     Args:
-        model: its name.
-        read: tokens of input of a request. For some models each token is dearer in a request that has many of them.
+        model: the name of the model.
+        read: the input tokens of a request. Some models charge more for each token in a request with many tokens.
     """
     info = info_of(model)
     if info.simulated:

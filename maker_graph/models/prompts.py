@@ -1,4 +1,4 @@
-"""A prompt in the two forms that are needed of it: messages for a model, plain pairs for seeds, records and digests."""
+"""The two forms of a prompt: messages for a model, and plain pairs for seeds, records and digests."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -32,25 +32,25 @@ def as_messages(prompt: Prompt) -> Sequence[BaseMessage]:
 
 
 def _converted(prompt: object) -> Sequence[BaseMessage]:
-    """Return what is no text as messages; LangChain would send the keys of a dict, and the parts of a pair, as texts."""
-    what = "A prompt is a text or a list of messages, such as [('system', '...'), ('user', '...')]"
+    """Return a prompt that is no text as messages; LangChain would send the keys of a dict, or both parts of a pair."""
+    what = "A prompt must be a text or a list of messages, such as [('system', '...'), ('user', '...')]"
     if isinstance(prompt, BaseMessage):
         return [prompt]
     if isinstance(prompt, PromptValue):
         return prompt.to_messages()
     if isinstance(prompt, Mapping):
-        raise UsageError(f"{what}, and this one is a single dict: put it into a list.")
+        raise UsageError(f"{what}, but this one is a single dict: put it into a list.")
     if isinstance(prompt, bytes | bytearray) or not isinstance(prompt, Sequence):
-        raise UsageError(f"{what}, and this one is of type {type(prompt).__name__}.")
+        raise UsageError(f"{what}, but this one is of type {type(prompt).__name__}.")
     if len(prompt) == 2 and all(isinstance(part, str) for part in prompt) and prompt[0] in _ROLES:
-        raise UsageError(f"{what}, and this one is a single pair: put it into a list.")
+        raise UsageError(f"{what}, but this one is a single pair: put it into a list.")
     if not prompt:
-        raise UsageError(f"{what}, and this one is empty.")
+        raise UsageError(f"{what}, but this one is empty.")
     try:
         return convert_to_messages(prompt)
     except Exception as error:
         reason = str(error).partition("\n")[0]
-        raise UsageError(f"{what}, and this one cannot be sent ({type(error).__name__}: {reason}).") from error
+        raise UsageError(f"{what}, but this one cannot be sent ({type(error).__name__}: {reason}).") from error
 
 
 def as_pairs(prompt: Prompt) -> list[tuple[str, Any]]:
@@ -68,5 +68,5 @@ def pairs_of(messages: Sequence[BaseMessage]) -> list[tuple[str, Any]]:
 
 
 def prompt_tokens(prompt: list[tuple[str, Any]]) -> int:
-    """Return about how many tokens a prompt has, given as (role, content)."""
+    """Return an estimate of the tokens of a prompt, given as (role, content)."""
     return estimated_tokens("".join(str(content) for _, content in prompt))

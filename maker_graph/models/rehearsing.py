@@ -1,8 +1,7 @@
-"""How a simulated model comes to know a step that it is asked: by the state, which no model sees.
+"""Tells simulated models what may be replied to a prompt, from the state of the step, which no model sees.
 
-Whoever makes prompts for a model makes them with the function that `rehearsed` returns. With each prompt it tells the simulated
-ones among the models how the replies to it are made. Other models are told nothing. A part that cannot `rehearse` goes through
-untouched.
+Prompts for models are made with the function that `rehearsed` returns. With each prompt it tells the simulated models how the
+replies to it are made. Other models are told nothing. Prompts of a part without `rehearse` are made as usual.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +20,16 @@ if TYPE_CHECKING:
 def rehearsed(
     prompt: Callable[[Any], Any], rehearse: "Callable[[Any], Replies] | None", models: Sequence[Runnable[Any, Any]]
 ) -> Callable[[Any], Any]:
-    """Return `prompt`, which in addition tells the simulated ones among `models` of each prompt that it makes.
+    """Return the function `prompt`, which now also tells the simulated models among `models` of each prompt that it makes.
 
     Args:
-        prompt: from the state of a step to its prompt.
-        rehearse: from the same state to what may be replied; None if the task does not say.
-        models: who is asked.
+        prompt: returns the prompt for the state of a step.
+        rehearse: returns the possible replies for the same state; None if the task does not say.
+        models: the models that are asked.
     """
     if rehearse is None:
         return prompt
-    from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  a real run knows nothing of it
+    from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  a real run does not need it
 
     links = [link.model for model in models for link in chain_of(model).links]
     told = [model for model in links if isinstance(model, SimulatedChatModel)]

@@ -1,10 +1,10 @@
-"""How a reply becomes a sample: its text, how it ended, what it holds beside text, and the tokens that it took.
+"""How a reply becomes a sample: its text, how it ended, what it holds besides text, and its tokens.
 
-Providers and integrations say the same in a dozen spellings: tokens are counted, or not, or nonsense is. What a reply holds may
-be anything.
+Providers and integrations say these things in a dozen different ways. Tokens may be counted, not counted, or counted wrongly. A
+reply may hold anything.
 
-How it ended is read from `_ENDS`, in any spelling. A reply whose metadata has none of these keys counts as whole: some
-integrations pass nothing on, and neither do models made for tests. A key that is there and says nothing is no good end.
+How a reply ended is read from the keys in `_ENDS`, in any spelling. A reply whose metadata has none of these keys counts as
+whole, because some integrations, and models made for tests, do not pass them on. A key with an empty value is no good end.
 """
 
 import hashlib
@@ -22,22 +22,23 @@ from maker_graph.models.headers import says_hit
 from maker_graph.models.prompts import prompt_tokens
 
 UNIQUE = 16
-"""Characters of an id that does not repeat by chance: some servers draw theirs from a thousand numbers."""
+"""An id with so many characters does not repeat by chance. Some servers draw theirs from a thousand numbers."""
 
 MOST_CALLS = 16
-"""Tool calls of a reply that are kept."""
+"""The most tool calls of a reply that are kept."""
 
 USED = "tokens_used_within"
-"""Where a reply's metadata say what the models within it used. They told it to callbacks, which would count it twice."""
+"""The key in a reply's metadata for the tokens of the models inside an agent. Under the usual key, callbacks would count them
+twice."""
 
 LEAST = 16
 """A count of tokens is believed if it is at least a sixteenth of the estimate."""
 
-_MOST_TOKENS = 1_000_000_000  # a count beyond is nonsense
-_ROOM = 16  # what a channel and an entry of the journal put around the arguments of a tool call is nested too
+_MOST_TOKENS = 1_000_000_000  # a higher count is nonsense
+_ROOM = 16  # channels and entries of the journal add some levels of nesting around the arguments of a tool call
 
 _ENDS = ("finishreason", "stopreason", "donereason", "completionreason", "status", "nativefinishreason", "finishdetails")
-"""The keys under which it is said how a reply ended, `folded`, the one that tells most first."""
+"""The keys, `folded`, that say how a reply ended, the most telling one first."""
 
 _SIGNS: Mapping[str, tuple[object, str]] = {
     "istruncated": (True, "truncated"),
@@ -45,7 +46,7 @@ _SIGNS: Mapping[str, tuple[object, str]] = {
     "done": (False, "incomplete"),
     "amazonbedrockguardrailaction": ("INTERVENED", "guardrail_intervened"),
 }
-"""What else, under its key, says that a reply did not end well, and how."""
+"""Further keys -> the value that means a bad end, and the word for that end."""
 
 _REASONING = frozenset(["reasoning", "thinking", "redacted_thinking", "reasoning_content", "reasoning_details"])
 _TEXT = frozenset(["text", "output_text", "input_text", "text_delta", "refusal"])
@@ -54,14 +55,14 @@ _MADE_UP_IDS = ("lc_", "run-")  # LangChain's own, where the provider gave none
 
 
 def sample_of(reply: AIMessage, index: int, prompt: list[tuple[str, Any]], seconds: float = 0.0, *, choice: int = 0) -> Sample:
-    """Return a provider's reply, which took so long, as a sample, whatever it holds; `choice` is its number among several.
+    """Return a provider's reply, which took `seconds`, as a sample; `choice` is its number among several.
 
-    Its text goes through checkpoints, traces and files before it is judged, so what they cannot hold is made visible and marked
-    as garbled here, and no more of it is kept than `judge` needs to see that it is too long.
+    The reply may hold anything. Its text goes through checkpoints, traces and files before it is judged. So characters that
+    these cannot hold are escaped here, and the sample is marked as garbled. An overlong text is cut, but stays overlong.
     """
     try:
         raw = str(reply.text)
-    except (AttributeError, TypeError):  # content blocks that are none
+    except (AttributeError, TypeError):  # the content blocks are malformed
         raw = ""
     kept = raw[: MAX_CHARACTERS + 1]
     text = without_controls(kept)
@@ -98,10 +99,10 @@ def _usage(reply: AIMessage) -> Any:
 
 
 def _tokens(usage: Any, prompt: list[tuple[str, Any]], reply: str) -> _Tokens:
-    """Return the tokens of a prompt and its reply as the provider counts them; estimated if it counts none, or nonsense.
+    """Return the tokens of a prompt and its reply as the provider counts them; estimates if it counts none, or counts nonsense.
 
-    Nonsense is 0 for a prompt, or for a reply that says something, and a count so low that its tokens would be 64 bytes long:
-    by such counts a limit on the cost would never be reached.
+    These counts are nonsense: 0 for a prompt, 0 for a reply that has text, and a count so low that its tokens would be 64 bytes
+    long. With such counts a limit on the cost would never be reached.
     """
     usage = usage if isinstance(usage, Mapping) else {}
     read, written, about = _count(usage.get("input_tokens")), _count(usage.get("output_tokens")), estimated_tokens(reply)
@@ -132,7 +133,7 @@ def _end(reply: AIMessage) -> End:
 
 
 def _ended(said: Any) -> str | None:
-    """Return the word in what stands under a key, where some put an object; None if nothing does."""
+    """Return the word in the value of a key, which may be an object; None if there is none."""
     if isinstance(said, Mapping):
         said = said.get("type") or said.get("reason")
     if said is None or isinstance(said, str):
@@ -147,7 +148,7 @@ def _blocks(reply: AIMessage) -> Iterator[Mapping[str, Any]]:
 
 
 def _beside(reply: AIMessage) -> str:
-    """Return in a word what a reply holds beside text and tool calls; empty if nothing."""
+    """Return in a word what a reply holds besides text and tool calls; empty if nothing."""
     kinds = [_word(block.get("type")) for block in _blocks(reply)]
     kinds += [name for name in _REASONING if reply.additional_kwargs.get(name)]
     usage = _usage(reply)
@@ -160,7 +161,7 @@ def _beside(reply: AIMessage) -> str:
 
 
 def _tool_calls(reply: AIMessage) -> list[ToolCall]:
-    """Return the tool calls of a reply, those included that the integration could not read, or has not looked for."""
+    """Return the tool calls of a reply, also those that the integration could not read or did not look for."""
     called: list[Any] = [*_listed(reply.tool_calls), *_listed(reply.invalid_tool_calls)]
     if not called:
         kwargs = reply.additional_kwargs
@@ -196,14 +197,14 @@ def _args(given: Any) -> tuple[JSON, str]:
 
 
 def _word(value: Any, most: int = 100) -> str:
-    """Return a text from outside so that it can be kept and shown; empty for what is none."""
+    """Return a text from outside in a form that can be kept and shown; empty if the value is no text."""
     return without_controls(value[:most]) if isinstance(value, str) else ""
 
 
 def _id(reply: AIMessage, choice: int) -> str:
-    """Return a digest of the provider's id of a reply, in which nothing can hide; empty if it gave none, or a short one.
+    """Return a digest of the provider's id of a reply, which cannot hide anything; empty if it gave none, or a short one.
 
-    The choices of one reply have one id; their numbers come after it.
+    The choices of one reply share its id. Their numbers are added to the digest.
     """
     metadata = reply.response_metadata
     amazon = metadata.get("ResponseMetadata")
@@ -217,7 +218,7 @@ def _id(reply: AIMessage, choice: int) -> str:
 
 
 def _from_cache(reply: AIMessage) -> bool:
-    """Say whether a cache answered in the model's place: LangChain's, which costs nothing, or one of which the headers tell."""
+    """Say whether a cache answered in the model's place: LangChain's, whose replies cost 0, or one that the headers name."""
     usage, metadata = _usage(reply), reply.response_metadata
     if isinstance(usage, Mapping) and usage.get("total_cost") == 0:
         return True

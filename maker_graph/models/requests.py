@@ -1,4 +1,4 @@
-"""A request for a sample, made of a prompt, its number and how its model is configured: messages, config, seed."""
+"""Makes the request for a sample from its prompt, its number and the configured model: messages, config, seed."""
 
 import hashlib
 import threading
@@ -16,11 +16,11 @@ from maker_graph.models.gate import Gate
 from maker_graph.models.prompts import as_messages, pairs_of
 
 REMEMBERED = 256
-"""Prompts of which a sampler remembers the forms, for the other samples of the same step."""
+"""How many prompts a sampler remembers the forms of, for the other samples of the same step."""
 
 
 class Forms(NamedTuple):
-    """A prompt in the forms that are needed of it: the samples of a round are asked the same object."""
+    """A prompt in all the forms that are needed; the samples of a round share the same prompt object."""
 
     prompt: Prompt
     messages: Sequence[BaseMessage]
@@ -40,20 +40,20 @@ class Request(NamedTuple):
 
     @property
     def messages(self) -> Sequence[BaseMessage]:
-        """What is sent."""
+        """The messages that are sent."""
         return self.forms.messages
 
 
 class Requests:
-    """Makes the requests of a sampler, and remembers the forms of the prompts at hand."""
+    """Makes the requests of a sampler, and remembers the forms of its latest prompts."""
 
     def __init__(self, name: str, seed: int | None, afresh: Callable[[], int]) -> None:
         """Remember nothing yet.
 
         Args:
-            name: what a reply is called in traces.
-            seed: from which each sample's own seed is made; None sends none.
-            afresh: how often the step at hand was given up before; then other samples are drawn.
+            name: the name of a reply in traces.
+            seed: the number from which each sample's own seed is made; None sends no seeds.
+            afresh: returns how often the current step was given up before; each time other samples are drawn.
         """
         self._name = name
         self._seed = seed
@@ -69,14 +69,14 @@ class Requests:
         gates: Sequence[Gate],
         metadata: dict[str, Any],
     ) -> list[Request]:
-        """Return the requests for samples: the first one, and those that are made if it fails, to the models that stand in.
+        """Return the first request for samples, and the requests to the stand-in models that are made if it fails.
 
         Args:
-            prompt: what is asked.
+            prompt: the prompt.
             indices: the numbers of the samples.
-            links: who is asked, one after the other until one replies.
-            gates: what their requests go through, in the same order.
-            metadata: goes into the trace.
+            links: the models, which are asked one after the other until one replies.
+            gates: the gates of these models, in the same order.
+            metadata: metadata for the trace.
         """
         forms = self._of(prompt)
         return [
@@ -92,7 +92,7 @@ class Requests:
         ]
 
     def text(self, prompt: Prompt) -> str:
-        """Return a prompt as text, for a hash."""
+        """Return a prompt as a text, for a hash."""
         forms = self._of(prompt)
         return forms.text or sorted_json(forms.plain)
 
@@ -120,7 +120,7 @@ class Requests:
 
 
 def drawn(salt: str, index: int, of: int) -> int:
-    """Return which of `of` models, or variants of a question, sample `index` asks: a number from 0, each equally likely.
+    """Return the number, from 0, of the model or variant that sample `index` asks, out of `of` equally likely ones.
 
     >>> [drawn("a question", index, 3) for index in range(8)]
     [2, 2, 1, 1, 0, 0, 0, 1]
@@ -129,7 +129,7 @@ def drawn(salt: str, index: int, of: int) -> int:
 
 
 def sample_seed(seed: int, prompt: object, index: int) -> int:
-    """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same in any order of calls."""
+    """Return the seed of sample `index` of `prompt` in a run with `seed`: 31 bits, the same for any order of calls."""
     return _seed_of(seed, sorted_json(prompt), index)
 
 

@@ -1,4 +1,4 @@
-"""From the name of a model to the chat model that it stands for."""
+"""Makes the chat model that a name stands for."""
 
 import os
 from collections.abc import Sequence
@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from maker_graph.models.simulation.rehearsal import Rehearsal
 
 Model: TypeAlias = Runnable[Any, Any] | str
-"""Who answers: a chat model, or its name (`openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `tiny`, `anthropic:...`).
+"""A chat model, or its name (`openai:gpt-4.1-mini`, `sim:gpt-oss-20b`, `tiny`, `anthropic:...`).
 
-Also a chat model with settings bound to it or with fallbacks, and any runnable that returns a text or a message; see
-`wrapped.py`.
+It may also be a chat model with bound settings or fallbacks, or any runnable that returns a text or a message (`wrapped.py`).
 """
 
 
 def resolve_models(model: Model | Sequence[Model], *, seed: int | None = None) -> list[Runnable[Any, Any]]:
-    """Return the chat models that `model` names; of several, each sample asks one."""
+    """Return the chat models that `model` names; if there are several, each sample asks one of them."""
     several = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
     for each in several:
         if isinstance(each, Runnable):
-            chain_of(each)  # what cannot be sampled is told before anything else is
+            chain_of(each)  # it raises, before anything else does, if the runnable cannot be sampled
     return [each if isinstance(each, Runnable) else resolve_model(each, seed=seed) for each in several]
 
 
@@ -43,18 +42,18 @@ def resolve_model(
     Args:
         model: `openai:NAME` is ChatOpenAI with OPENAI_API_KEY and OPENAI_BASE_URL; `sim:PROFILE` is the simulated model; `tiny`
             is the tiny language model that ships; any other provider goes through LangChain's `init_chat_model`.
-        seed: which world a simulated model lives in; no other model takes notice.
-        rehearsals: what a simulated model knows beside the tasks that ship.
+        seed: decides on which steps a simulated model errs. Other models ignore it.
+        rehearsals: what a simulated model knows in addition to the tasks that ship.
 
     Raises:
-        UnknownModel: no such provider or profile, or its package is not installed.
+        UnknownModel: there is no such provider or profile, or its package is not installed.
         MissingKey: there is no API key.
     """
     if isinstance(model, BaseChatModel):
         return model
     if not isinstance(model, str):
         raise UsageError(
-            f"A model is a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}."
+            f"A model must be a LangChain chat model or a string like 'openai:gpt-4.1-mini', not {type(model).__name__}."
         )
     if model == TINY:
         from maker_graph.models.tiny_lm import TinyChatModel  # noqa: PLC0415  only if asked for
@@ -76,9 +75,9 @@ def resolve_model(
 
 
 def model_for(name: str, task: AnyTask, seed: int | None) -> BaseChatModel:
-    """Return the model of this name for a run or a calibration; a simulated one knows what the task's `rehearsal` knows.
+    """Return the model of this name for a run or a calibration. A simulated model gets the task's `rehearsal`.
 
-    What a task knows by the state (`rehearse`) it is told step by step: see `rehearsing.py`.
+    If the task has `rehearse`, a simulated model is told of it step by step: see `rehearsing.py`.
 
     Raises:
         UsageError: there is no such model, or it is simulated and does not know the task.
@@ -99,8 +98,8 @@ def _openai(name: str) -> BaseChatModel:
 
     if not os.environ.get("OPENAI_API_KEY"):
         raise MissingKey(
-            "There is no API key: set OPENAI_API_KEY (for a server of your own, such as Ollama or vLLM, any word will do, "
-            "and OPENAI_BASE_URL to its address)."
+            "There is no API key: set OPENAI_API_KEY. For your own server, such as Ollama or vLLM, set it to any word, and set "
+            "OPENAI_BASE_URL to the address of the server."
         )
     return ChatOpenAI(model=name)
 

@@ -1,4 +1,4 @@
-"""How often, and after how long, a request that failed is made again: the settings of the one retry loop."""
+"""The settings of the only retry loop: how often, and after how long, a failed request is made again."""
 
 from typing import Any
 
@@ -8,23 +8,23 @@ from maker_graph.models.faults import Failed, Fault
 from maker_graph.models.gate import Gate
 
 ATTEMPTS = 6
-"""A request that fails for a passing reason is made at most so many times, unless a `patience` is set."""
+"""The most attempts for a request that fails for a reason that may go away, unless a `patience` is set."""
 
 LONGEST_ASKED = 600.0
-"""Seconds that are waited at most if the provider asks for it, unless a `patience` is set: then it is that."""
+"""The longest wait, in seconds, that a provider may ask for, unless a `patience` is set. Then it is the patience."""
 
 
 def longest_asked(patience: float | None) -> float:
-    """Return how many seconds are waited at most if the provider asks for it."""
+    """Return the longest wait, in seconds, that a provider may ask for."""
     return LONGEST_ASKED if patience is None else patience
 
 
 def retry_settings(gate: Gate, patience: float | None) -> dict[str, Any]:
-    """Return the settings of the one retry loop, plain or async, for one sample, of which each request may raise `Failed`.
+    """Return the settings of the retry loop, blocking or async, for one sample whose requests may raise `Failed`.
 
     Args:
-        gate: what the requests go through.
-        patience: the seconds for which a request that fails is tried again; None tries `ATTEMPTS` times.
+        gate: the gate that the requests go through.
+        patience: the seconds for which a failed request is tried again; None means `ATTEMPTS` attempts.
     """
     began: float | None = None
     failures = 0
@@ -40,7 +40,7 @@ def retry_settings(gate: Gate, patience: float | None) -> dict[str, Any]:
         began = now if began is None else began
         over = now - min(began, gate.down_since or began) >= patience
         if fault is not None and fault.kind == "slow_down":
-            began += fault.told or 0.0  # a wait that it asks for tries nobody's patience
+            began += fault.told or 0.0  # a wait that the provider asks for does not use up the patience
         return over
 
     def fault_in(state: RetryCallState) -> Fault | None:
@@ -51,7 +51,7 @@ def retry_settings(gate: Gate, patience: float | None) -> dict[str, Any]:
         nonlocal failures
         fault = fault_in(state)
         if fault is None or fault.kind == "slow_down" or gate.down_since is not None:
-            return 0.0  # the gate knows better
+            return 0.0  # the gate makes it wait
         failures += 1
         return gate.back_off(failures) if fault.told is None else fault.told
 

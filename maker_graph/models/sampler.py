@@ -1,15 +1,15 @@
-"""The one place that calls a chat model.
+"""The only place that calls a chat model.
 
-A sampler is one fixed procedure that turns a prompt and a sample index into a sample: which model (of several, one is drawn by
-index), at which temperature (the first sample at one, the others at another), with which output cap and seed. All samples of
-a ballot come from one sampler.
+A sampler is one fixed procedure that turns a prompt and a sample index into a sample. It fixes which model is asked (if there
+are several, one is drawn by index), at which temperature (the first sample may have its own), and with which output cap and
+seed. All samples of a ballot come from one sampler.
 
-What providers and LangChain do differently is settled beside it, and nowhere else:
+The differences between providers, and those within LangChain, are handled in these modules and nowhere else:
 - `configured.py`: the copy of a model that is called, with its temperature and its output cap;
 - `openai.py`: what OpenAI's models and LangChain's client for them need, and `transfer.py`, the HTTP beneath;
-- `replies.py`: how a reply becomes a sample, whatever it holds;
-- `faults.py`: what a failed request failed for;
-- `gate.py`: the gate before all requests of all callers, and `retrying.py`: when a request that failed is made again.
+- `replies.py`: how any reply becomes a sample;
+- `faults.py`: why a request failed;
+- `gate.py`: the gate before all requests of all callers, and `retrying.py`: when a failed request is made again.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One request: its replies once there are some, and the samples that were made of them."""
+    """One request: its replies, once they have come, and the samples made from them."""
 
     replies: Sequence[Any]
     samples: list[Sample]
@@ -68,14 +68,14 @@ _Clients: TypeAlias = list[list[BaseChatModel]]
 
 
 class Sampler:
-    """Draws samples, the first at its own temperature. Of several models, each sample asks one, drawn by its number.
+    """Draws samples, the first at its own temperature. If there are several models, each sample asks one, drawn by its number.
 
-    The draw is a hash of the prompt and the number of the sample. So the samples of a step are independent draws of one
-    mixture, for which the law of the votes holds. Models that took turns would have another law, as the first sample would
-    always be that of the first model.
+    The draw is a hash of the prompt and the number of the sample. So the samples of a step are independent draws from one
+    mixture, as the law of the votes requires. If models took turns, the first sample would always be from the first model, and
+    the law would not hold.
 
     Attributes:
-        copies: told by `look` which samples a step had.
+        copies: counts the copies among the samples that `look` is given.
     """
 
     def __init__(
@@ -94,26 +94,29 @@ class Sampler:
         """Make a sampler.
 
         Args:
-            models: each sample asks one of them: chat models, or what `wrapped.py` takes.
-            temperature: of the first sample and of all others, or one for all; None leaves it to the models.
+            models: chat models, or other runnables that `wrapped.py` takes. Each sample asks one of them.
+            temperature: the temperature of all samples, or a pair: that of the first sample and that of the others. None
+                leaves it to the models.
             max_tokens: the output cap of a sample; None leaves it to the models.
-            seed: from which each sample's own seed is made; None sends none, and none is sent where a request takes none.
-            stop: a reply ends before the first of these texts; the models, or their providers, see to that.
-            schema: of the JSON that a reply must be; None leaves replies free. The providers hold the models to it.
+            seed: the number from which each sample's own seed is made. None sends no seeds, and a request that takes none gets
+                none.
+            stop: texts before the first of which a reply ends; the models, or their providers, see to that.
+            schema: the schema of the JSON in a reply; None leaves replies free. The providers make the models keep to it.
             calls: how requests are made; see `Calls`.
-            name: what a reply is called in traces.
-            salt: of several models, samplers with another one draw otherwise: those of other rungs, which vote from zero.
+            name: the name of a reply in traces.
+            salt: samplers with different salts draw different models for the same sample. Each rung has its own salt, because
+                it votes from zero.
 
         Raises:
-            UsageError: no model, a negative temperature, a cap below 1, a `stop` or `schema` that a model does not take, no
-                time to wait, or an unknown key in `calls`.
+            UsageError: there is no model, a temperature is negative, a cap is below 1, a model does not take `stop` or
+                `schema`, a time is not above 0, or a key in `calls` is unknown.
         """
         if not models:
             raise UsageError("At least one model is needed.")
         first, others = temperature if isinstance(temperature, tuple) else (temperature, temperature)
         for value in (first, others):
             if value is not None and not (isinstance(value, int | float) and value >= 0):
-                raise UsageError(f"A temperature is a number of at least 0, or a tuple of two, not {value!r}.")
+                raise UsageError(f"A temperature must be a number of at least 0, or a tuple of two, not {value!r}.")
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {max_tokens!r}.")
         stop = checks.texts("stop", stop)
@@ -135,7 +138,7 @@ class Sampler:
         ]
         self._one_temperature = first == others
         self._handled = [chain.handled for chain in (*chains, *chains)]
-        self._gates = [gate, *(Gate() for _ in range(max(len(chain.links) for chain in chains) - 1))]  # each its own provider
+        self._gates = [gate, *(Gate() for _ in range(max(len(chain.links) for chain in chains) - 1))]  # one for each provider
         self._for_threads: _Clients | None = None
         self._per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -144,7 +147,7 @@ class Sampler:
         self._batch = checks.switch("calls batch", calls.get("batch") or False)
         if self._batch and seed is not None:
             raise UsageError(
-                "With batch the samples of a round are one request, in which none can have a seed of its own: leave seed out."
+                "With batch the samples of a round are one request, so they cannot have their own seeds: leave seed out."
             )
         self._salt = salt
 
@@ -152,12 +155,12 @@ class Sampler:
         """Return the sample number `index` of `prompt`; `metadata` goes into its trace.
 
         Raises:
-            ProviderFailure: the provider refuses, or fails again and again.
+            ProviderFailure: the provider refuses the request, or fails again and again.
         """
         return self.draw_all(prompt, (index,), **metadata)[0]
 
     def draw_all(self, prompt: Prompt, indices: Sequence[int], **metadata: Any) -> list[Sample]:
-        """Return samples of `prompt` that are asked for together, as `batched` says which may be; see `draw`."""
+        """Return samples of `prompt` that are asked for together; `batched` says which may be. See `draw`."""
         turn = self._turn(prompt, indices[0])
         requests = self._requests.of(prompt, indices, self._links[turn], self._gates, metadata)
         models = self._blocking()[turn]
@@ -182,7 +185,7 @@ class Sampler:
     def _patiently(self, once: Callable[[], list[Sample]], turn: int) -> list[Sample]:
         try:
             return once()
-        except Failed as failure:  # the loop below tells what may pass; most requests never need it
+        except Failed as failure:  # the loop below decides whether to try again; most requests never need it
             failed, lost = [failure], _lost_by(failure)
 
         def again() -> list[Sample]:
@@ -217,7 +220,7 @@ class Sampler:
                 try:
                     leave = await request.gate.aenter()
                     with self._attempt(request, leave) as attempt:
-                        async with asyncio.timeout(self._limit()):  # a client times single reads, and a trickle would never end
+                        async with asyncio.timeout(self._limit()):  # a client times single reads only, so a trickle never ends
                             attempt.replies = await areplies_of(model, request)
                 except Failed as failure:
                     failures.append(failure)
@@ -253,18 +256,18 @@ class Sampler:
             self._raise_failure(failure, self._links[turn][0], tries.statistics)
 
     def batched(self, indices: Iterable[int]) -> list[tuple[int, ...]]:
-        """Return the numbers of a round's samples as they are asked for: each tuple is for one call of `draw_all`."""
+        """Return the numbers of a round's samples, divided into tuples, each for one call of `draw_all`."""
         several = self._batch and self._models == 1 and self._links[0][0].several
         return batched(indices, several=several, first_apart=not self._one_temperature)
 
     async def aclose(self) -> None:
-        """Close the connections that were made for the running event loop; those of the user's own clients stay open."""
+        """Close the connections that were made for the running event loop; those of a user's own clients stay open."""
         for models in self._per_loop.pop(asyncio.get_running_loop(), []):
             for model in models:
                 await close_async_client(model)
 
     def of_one_model(self, prompt: Prompt, number: int) -> list[int]:
-        """Return so many samples of `prompt`, none of them the first, for which the same model is asked."""
+        """Return the numbers of `number` samples of `prompt`, not the first one, that ask the same model."""
         asked = self._turn(prompt, 1)
         return [*islice((index for index in count(1) if self._turn(prompt, index) == asked), number)]
 
@@ -274,40 +277,40 @@ class Sampler:
 
     @cached_property
     def simulated(self) -> "list[SimulatedChatModel]":
-        """The simulated ones among the models."""
+        """The simulated models among the models."""
         chats = [setting.model for links in self._links[: self._models] for setting in links]
         if not any(type(chat).__module__.startswith("maker_graph.models.simulation") for chat in chats):
-            return []  # a real run knows nothing of the simulation
+            return []  # a real run does not need the simulation
         from maker_graph.models.simulation.model import SimulatedChatModel  # noqa: PLC0415  only if one is asked
 
         return [chat for chat in chats if isinstance(chat, SimulatedChatModel)]
 
     def draws(self, index: int) -> bool:
-        """Say whether sample `index` is drawn at a temperature above 0, as far as that is known, from a model elsewhere."""
+        """Say whether sample `index` is drawn at a temperature that is not known to be 0, from a model that does not ship."""
         settings = [links[0] for links in (self._links[self._models :] if index else self._links[: self._models])]
         return all(setting.temperature != 0 and not setting.ships for setting in settings)
 
     def look(self, samples: Sequence[Sample], earlier: Sequence[Sample] = ()) -> bool:
-        """Look for copies among `samples`, which are of one step, as `earlier` ones that were looked at before.
+        """Look for copies among `samples` of one step; `earlier` are those of the step that were looked at before.
 
-        Return whether the ids of the provider's replies are known to differ.
+        Return whether different replies of the provider are known to have different ids.
         """
         return self.copies.look(samples, earlier, drawn=self.draws)
 
     def _turn(self, prompt: Prompt, index: int) -> int:
-        """Return who is asked for sample `index`: a place among the settings, of which the first are for a first sample."""
+        """Return the place, among the settings, of the model for sample `index`; the first half is for the first sample."""
         model = 0 if self._models == 1 else drawn(f"{self._salt}{self._requests.text(prompt)}", index, self._models)
         return model + (self._models if index else 0)
 
     def _blocking(self) -> _Clients:
-        """Return the models with clients of their own for blocking calls."""
+        """Return the models with their own clients for blocking calls."""
         with self._lock:
             if self._for_threads is None:
                 self._for_threads = self._with_clients(blocking=True)
         return self._for_threads
 
     def _on_this_loop(self) -> _Clients:
-        """Return the models with clients of their own for the running event loop: an async client dies with its loop."""
+        """Return the models with their own clients for the running event loop, because an async client dies with its loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._per_loop:
             self._per_loop[loop] = self._with_clients(blocking=False)
@@ -326,7 +329,7 @@ class Sampler:
 
     @contextmanager
     def _attempt(self, request: Request, leave: Pass) -> Iterator[_Attempt]:
-        """Account for one request, before it and after, however it ends; the gate and the meter learn what came of it."""
+        """Account for one request before it is made and after it has ended in any way; the gate and the meter learn how."""
         plain, setting, gate = request.forms.plain, request.setting, request.gate
         try:
             mosts = self._account.reserve(request)
@@ -344,7 +347,7 @@ class Sampler:
             seconds, samples = gate.clock() - began, []
             for choice, (reply, index) in enumerate(zip(attempt.replies, request.samples, strict=False)):
                 if not isinstance(reply, AIMessage):  # an integration may return anything
-                    raise NoReply(f"what came back is no message of a model's but of type {type(reply).__name__}")  # noqa: TRY301
+                    raise NoReply(f"what came back is no message of a model, but of type {type(reply).__name__}")  # noqa: TRY301
                 sample = sample_of(message_without_keys(reply, setting.keys), index, plain, seconds, choice=choice)
                 samples.append(replace(sample, text=without_keys(sample.text, setting.keys)))
             attempt.samples = shared(samples)
@@ -380,19 +383,19 @@ class Sampler:
 
 
 def _stood_in(samples: list[Sample], failures: Sequence[Failed]) -> list[Sample]:
-    """Return samples that came after others had failed to bring them: by a model that stands in for them."""
+    """Return samples, marked as those of a stand-in model if other models had failed before."""
     lost = sum(map(_lost_by, failures))
     return [replace(sample, fallback=True, lost=lost) for sample in samples] if failures else samples
 
 
 def _handles(kinds: tuple[type[BaseException], ...], failure: Failed) -> bool:
-    """Say whether a fallback is for this failure. One for the client's time-out is for what our own limit cut off, too."""
+    """Say whether a fallback handles this failure. A fallback for the client's time-out also handles our own time-out."""
     cut = failure.fault.timed_out and any(told_by_name(kind) for kind in kinds)
     return cut or isinstance(failure.error, kinds)
 
 
 def _worst(failures: Sequence[Failed]) -> Failed:
-    """Return the failure that is told of all: one that may pass, if there is one, for then it is worth another try."""
+    """Return the failure to report: one that may go away, if there is one, because then another try is worthwhile."""
     return next((each for each in failures if each.fault.kind in {"slow_down", "transient"}), failures[0])
 
 
@@ -402,7 +405,7 @@ def _lost_by(failure: Failed) -> int:
 
 
 def _limit_of(timeout: float | Auto | None, gate: Gate) -> Limit:
-    """Return what tells the seconds that the next request may take: None leaves it to the model, "auto" follows the replies."""
+    """Return a function that gives the seconds for the next request: None leaves it to the model, "auto" asks the gate."""
     if timeout == "auto":
         return gate.timeout
     seconds = _seconds("timeout", timeout)

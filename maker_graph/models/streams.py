@@ -1,4 +1,4 @@
-"""A completion that came as a stream although none was asked for: some gateways always stream."""
+"""Completions that came as a stream although none was asked for. Some gateways always stream."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def completion_of(text: str) -> dict[str, Any] | None:
-    r"""Return the chat completion that server-sent events come to; None if they are none.
+    r"""Return the chat completion made of server-sent events; None if they make up none.
 
     >>> completion_of('data: {"choices": [{"delta": {"content": "2"}, "finish_reason": "stop"}]}\n\ndata: [DONE]')["choices"]
     [{'index': 0, 'message': {'role': 'assistant', 'content': '2', 'refusal': None}, 'finish_reason': 'stop'}]
@@ -38,7 +38,7 @@ def completion_of(text: str) -> dict[str, Any] | None:
 
 
 def _events(text: str) -> Iterator[dict[str, Any] | None]:
-    """Yield the object of each event; None for what is none, and nothing more."""
+    """Yield the object of each event; at the first event without one, yield None and end."""
     for line in text.splitlines():
         data = line.removeprefix("data:").strip()
         if not line.startswith("data:") or not data:
@@ -59,7 +59,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _add_call(calls: dict[int, dict[str, Any]], piece: dict[str, Any]) -> None:
-    """Put a piece of a tool call to those of the same number that came before."""
+    """Add a piece of a tool call to the earlier pieces with the same number."""
     number = piece.get("index", 0)
     if not isinstance(number, int):
         return

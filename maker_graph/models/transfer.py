@@ -1,10 +1,10 @@
-"""The HTTP clients of the copies of a ChatOpenAI: their own, or copies of the user's, with two hooks.
+"""The HTTP clients of the copies of a ChatOpenAI: new clients, or copies of the user's, with two hooks.
 
-Before a request it gets its time-out, and asks for no packing that cannot be undone with a limit. When a response begins its
-body is read here, with limits on it (`envelopes.py`), and what the client sees in its place is small and of the right form, and
-holds no key that was sent. So the client's own code never meets what a server may send.
+The first hook sets the time-out of a request, and asks only for compression that can be undone with a limit. The second hook
+reads the body of a response, with limits (`envelopes.py`), and replaces it by one that is small, has the right form, and holds
+none of the keys that were sent. So the client's own code never sees the server's original body.
 
-The client's library is httpx or httpx2, which are alike: what is needed of it is taken from the module of the objects at hand.
+The client's library is httpx or httpx2, which are alike. What is needed of it is taken from the module of the given objects.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from maker_graph.models.envelopes import MAX_BODY, MAX_ERROR_BODY, MAX_HEADERS, 
 from maker_graph.models.redaction import redacted, sent_keys, without_keys
 
 Limit = Callable[[], float | None]
-"""Returns the seconds that a request may take; None leaves it to the client."""
+"""A function that returns the seconds that a request may take; None leaves it to the client."""
 
 MAX_REDIRECTS = 3
-"""Redirects that are followed, where the user brings no client: a gateway has one or two, and a loop has no end."""
+"""The most redirects that are followed by a new client. A gateway has one or two, and a loop has no end."""
 
 ERROR_SECONDS = 5.0
-"""Seconds for which the body of a failure is read: the status says more."""
+"""The seconds for which the body of a failure is read, whose status says more than its body."""
 
 
 class Guard:
-    """The hooks of a client: before a request, and when its response begins."""
+    """The hooks of a client: one before a request, and one when its response begins."""
 
     def __init__(self, limit: Limit, choices: int = 1) -> None:
-        """Give requests the time that `limit` returns before each of them, and let so many choices of a reply pass."""
+        """Give each request the time that `limit` returns, and let at most `choices` choices of a reply through."""
         self._limit = limit
         self._choices = choices
 
@@ -50,11 +50,11 @@ class Guard:
         self.request(request)
 
     def response(self, response: Any) -> None:
-        """Read the body of a response; a reply that comes byte by byte is given up in time as well.
+        """Read the body of a response, and give up one that comes byte by byte when its time is over.
 
         Raises:
-            NoReply: what came is none.
-            ErrorReply: what came as a success is an error.
+            NoReply: the body is no reply.
+            ErrorReply: the body of a success describes an error.
         """
         body = _body_of(response)
         try:
@@ -66,7 +66,7 @@ class Guard:
         _replace(response, body, self._choices)
 
     async def aresponse(self, response: Any) -> None:
-        """Read the body of a response; see `response`. Who waits for a reply limits its time."""
+        """Read the body of a response; see `response`. The caller who waits for the reply limits its time."""
         body = _body_of(response)
         try:
             async with asyncio.timeout(None if response.is_success else ERROR_SECONDS):
@@ -82,7 +82,7 @@ class Guard:
 
 
 def guarded(own: Any, limit: Limit, choices: int = 1) -> Any:
-    """Return a client for blocking calls: a copy of the user's `own`, if there is one, which stays as it is."""
+    """Return a client for blocking calls: a new one, or a copy of the user's `own`, which stays as it is."""
     guard = Guard(limit, choices)
     return _hooked(own, _closing_client, guard.request, guard.response)
 
@@ -94,18 +94,18 @@ def aguarded(own: Any, limit: Limit, choices: int = 1) -> Any:
 
 
 def _hooked(own: Any, kind: Callable[[], Any], request: Any, response: Any) -> Any:
-    """Return a client with both hooks: the last ones before a request, and the first to see a response."""
+    """Return a client with both hooks: the last one to see a request, and the first one to see a response."""
     # A copy has the same connections, proxies, certificates and headers.
     client = kind()(max_redirects=MAX_REDIRECTS) if own is None else copy.copy(own)
     hooks = client.event_hooks
     client.event_hooks = {"request": [*hooks["request"], request], "response": [response, *hooks["response"]]}
-    client.cookies = client.cookies  # a copy of them
+    client.cookies = client.cookies  # this copies them
     client.cookies.jar.set_policy(_NoNewCookies())
     return client
 
 
 class _NoNewCookies(DefaultCookiePolicy):
-    """Sends the cookies that the user set, and takes none of a server: one that cannot be sent ends all requests after it."""
+    """Sends the user's cookies, but takes none from a server, because one that cannot be sent breaks all later requests."""
 
     def set_ok(self, cookie: Cookie, request: Request) -> bool:  # noqa: ARG002  the policy's own signature
         return False
@@ -122,7 +122,7 @@ def _closing_client() -> Any:
     from openai import DefaultHttpxClient  # noqa: PLC0415  as above
 
     class ClosingClient(DefaultHttpxClient):
-        """A client that closes its connections when nobody has it any more."""
+        """A client that closes its connections when it is no longer used."""
 
         def __del__(self) -> None:
             with suppress(Exception):  # the interpreter may be at its end
@@ -149,7 +149,7 @@ def _read(response: Any, body: Body, limit: float | None) -> None:
 
 
 def _is_enough(error: Exception, response: Any) -> bool:
-    """Say whether what was read before `error` will do: of a failure, of which the status says more.
+    """Say whether the part of a body that was read before `error` is enough, which it is for a failure.
 
     Raises:
         NoReply: the body of a success was cut short.
@@ -163,7 +163,7 @@ def _is_enough(error: Exception, response: Any) -> bool:
 
 
 def _replace(response: Any, body: Body, choices: int) -> None:
-    """Put what a client may see in the place of a response's body, and take the keys that were sent out of it."""
+    """Replace the body of a response by what a client may see, and take the keys that were sent out of the response."""
     keys = sent_keys(response.request)
     if len(response.headers.raw) > MAX_HEADERS:
         response.headers = type(response.headers)(response.headers.raw[:MAX_HEADERS])

@@ -4,8 +4,8 @@
     decision = vote(lambda i: client.responses.create(model="...", input="17 * 23 = ? Digits only.").output_text, k=3)
     decision["answer"]
 
-The rule, the red flags, the rounds and the decision are those of the microstep (`core/decision.py`), and so is the law: what is
-promised holds if each call of the function asks the same question in the same way.
+The rule, the red flags, the rounds and the decision are those of the microstep (`core/decision.py`). The same promise holds, if
+each call of the function asks the same question in the same way.
 """
 
 import asyncio
@@ -34,10 +34,10 @@ from maker_graph.models.counting import VoteCount
 from maker_graph.models.replies import sample_of
 
 Reply: TypeAlias = str | AIMessage | Sample
-"""What a draw returns: the text of a reply, a message of a model's, or a Sample, which says how it ended and what it cost."""
+"""What a draw returns: the text of a reply, a message of a model, or a Sample, which says how it ended and what it cost."""
 
 MOST_THREADS = 32
-"""Replies that are drawn at once by `vote`."""
+"""The most replies that `vote` draws at once."""
 
 
 def vote(
@@ -54,29 +54,30 @@ def vote(
     stuck_after: int = STUCK_AFTER,
     on_undecided: Literal["raise", "return"] = "raise",
 ) -> Decision:
-    """Return the decision of a vote on what `draw` replies; the replies of a round are drawn in parallel, in threads.
+    """Return the decision of a vote on replies from `draw`; the replies of a round are drawn in parallel, in threads.
 
     >>> vote(lambda i: "42", k=2)["answer"]
     '42'
 
     Args:
-        draw: from the number of a sample, from 0, to a reply: its text, an AIMessage, or a `Sample`. Each call asks the same. A
-            text alone does not say that it was cut short, so a message or a Sample is safer. What it raises ends the vote.
+        draw: takes the number of a sample, from 0, and returns a reply: its text, an AIMessage, or a `Sample`. Each call must
+            ask the same question. A text alone does not say that it was cut short, so a message or a Sample is safer. An error
+            that it raises ends the vote.
         k: the lead that decides, or a stopping rule.
-        answer: a type, or a function from the text of a reply to the answer; as for `create_microstep`.
-        key: from an answer to what is voted on.
-        check: from an answer to True, or False if it breaks a rule of the domain; it may raise `Invalid`.
-        verify: from an answer to `Valid` or `Unknown`, or it raises `Invalid`; the first answer that is `Valid` and conclusive
+        answer: a type, or a function from the text of a reply to the answer; as in `create_microstep`.
+        key: returns what is voted on in an answer.
+        check: returns True for an answer, or False if it breaks a rule of the domain. It may raise `Invalid`.
+        verify: returns `Valid` or `Unknown` for an answer, or raises `Invalid`. The first answer that is `Valid` and conclusive
             decides alone. A vote with a verifier begins with one sample.
-        red_flags: for which replies to discard; as for `create_microstep`.
-        max_tokens: replies of more tokens are red-flagged; None sets no limit. It caps nothing: that is for `draw` to do.
+        red_flags: the red flags for which a reply is discarded; as in `create_microstep`.
+        max_tokens: replies with more tokens get a red flag; None sets no limit. It does not cap replies, which `draw` must do.
         max_samples: a vote that needs more samples than this is undecided.
-        stuck_after: and so is one with so many red flags in a row at its end.
-        on_undecided: "raise" `Undecided`, or "return" the decision, which says why.
+        stuck_after: a vote that ends with so many red flags in a row is undecided too.
+        on_undecided: "raise" raises `Undecided`; "return" returns the decision, which says why it is undecided.
 
     Raises:
         Undecided: no candidate won.
-        UsageError: a setting is wrong, or `draw` returns something else than a reply.
+        UsageError: a setting is wrong, or `draw` returns something other than a reply.
     """
     voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
     taken = _Vote(draw, voting, _reader(voting, answer, key, check, verify), on_undecided, awaited=False)
@@ -100,7 +101,7 @@ async def avote(
     stuck_after: int = STUCK_AFTER,
     on_undecided: Literal["raise", "return"] = "raise",
 ) -> Decision:
-    """Return the decision of a vote on what `draw` replies, which is awaited; everything else is as in `vote`."""
+    """Return the decision of a vote on replies from `draw`, which are awaited; everything else is as in `vote`."""
     voting = Voting(k=k, max_tokens=max_tokens, max_samples=max_samples, stuck_after=stuck_after, red_flags=red_flags)
     taken = _Vote(draw, voting, _reader(voting, answer, key, check, verify), on_undecided, awaited=True)
     while taken.count.more:
@@ -134,7 +135,7 @@ def _reader(
 async def _awaited(draw: Callable[[int], Awaitable[Reply]], index: int) -> Reply:
     drawing: Any = _called(draw, index)
     if not inspect.isawaitable(drawing):
-        raise UsageError(f"avote awaits what draw returns, and for sample {index} it was no awaitable: call vote.")
+        raise UsageError(f"avote awaits what draw returns, but for sample {index} it returned no awaitable: call vote.")
     try:
         reply: Reply = await drawing
     except StopAsyncIteration as error:
@@ -151,21 +152,21 @@ def _called(draw: Callable[[int], Any], index: int) -> Any:
 
 def _no_more(index: int) -> UsageError:
     return UsageError(
-        f"draw has no reply for sample {index}: it raised StopIteration, which no thread and no task can pass on."
+        f"draw has no reply for sample {index}: it raised StopIteration. Make it return a reply for every sample."
     )
 
 
 class _Vote:
-    """A vote on what a function replies.
+    """A vote on the replies of a function.
 
     Attributes:
-        count: of its samples.
+        count: the count of its samples.
     """
 
     def __init__(self, draw: object, voting: Voting, reader: Reader, on_undecided: str, *, awaited: bool) -> None:
         checks.function("draw", draw, "sample", awaited=True)
         if checks.awaits(draw) and not awaited:
-            raise UsageError("draw is a coroutine function, which vote does not await: call avote.")
+            raise UsageError("draw is a coroutine function, but vote does not await it: call avote.")
         checks.one_of("on_undecided", on_undecided, ("raise", "return"))
         self._raises = on_undecided == "raise"
         self.count = VoteCount(voting, reader, partial(Copies().look, drawn=lambda _: True))
@@ -184,16 +185,16 @@ class _Vote:
 
 
 def _see_awaited(replies: Sequence[Any]) -> None:
-    """See that nothing is left to be awaited.
+    """See that no reply is a coroutine.
 
     Raises:
-        UsageError: something is.
+        UsageError: one is.
     """
     coroutines = [reply for reply in replies if inspect.iscoroutine(reply)]
     for each in coroutines:
         each.close()
     if coroutines:
-        raise UsageError("draw returned a coroutine, which vote does not await: call avote.")
+        raise UsageError("draw returned a coroutine, but vote does not await it: call avote.")
 
 
 def _sample(reply: Any, index: int) -> Sample:
@@ -211,6 +212,6 @@ def _sample(reply: Any, index: int) -> Sample:
         return sample_of(reply, index, [])
     hint = " (its text is in .choices[0].message.content)" if hasattr(reply, "choices") else ""
     raise UsageError(
-        "draw returns the text of a reply, an AIMessage or a Sample, and for sample "
+        "draw must return the text of a reply, an AIMessage or a Sample, but for sample "
         f"{index} it returned {type(reply).__name__}{hint}."
     )

@@ -1,13 +1,13 @@
-"""Chat models as people wrap them, and other runnables: what of them can be sampled honestly.
+"""Wrapped chat models and other runnables: which of them can be sampled honestly.
 
-Taken:
-- `.bind(...)`: what is bound goes out with each sample, but for what would make samples alike (`configured.py`);
-- `.with_config(...)`: tags, metadata and callbacks go along;
-- `.with_fallbacks([...])`: each request that fails is made to the next model at once, and such samples are counted. All of them
-  are asked at one temperature and with one cap, those of the vote;
-- an agent, a graph of messages, or a function as a runnable, which returns a text or a message (`agents.py`).
+These are accepted:
+- `.bind(...)`: what is bound goes out with each sample, except for settings that would make samples alike (`configured.py`).
+- `.with_config(...)`: tags, metadata and callbacks are used in each request.
+- `.with_fallbacks([...])`: a request that fails is made to the next model at once, and such samples are counted. All models are
+  asked at the temperature and with the cap of the vote.
+- An agent, a graph of messages, or a function as a runnable, which returns a text or a message (`agents.py`).
 
-Refused, each with its own sentence: what hides how a reply ended, or pays for retries that nobody counts.
+Wrappers that hide how a reply ended, or pay for retries that nobody counts, are refused with an error that says why.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,8 +32,8 @@ class Bound(NamedTuple):
 
     Attributes:
         model: the chat model itself.
-        kwargs: what goes out with each request.
-        config: what goes along with each: tags, metadata, callbacks.
+        kwargs: arguments that go out with each request.
+        config: the config of each request: tags, metadata, callbacks.
     """
 
     model: BaseChatModel
@@ -42,23 +42,24 @@ class Bound(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """Who is asked for a sample: the first, and the next ones if its request fails with one of `handled`."""
+    """The models that are asked for a sample: the first, and the next ones if a request fails with one of `handled`."""
 
     links: tuple[Bound, ...]
     handled: tuple[type[BaseException], ...]
 
 
 def chain_of(model: Runnable[Any, Any]) -> Chain:
-    """Return who is asked for the samples of `model`: one chat model, or several that stand in for each other.
+    """Return the models that are asked for samples of `model`: one chat model, or several that stand in for each other.
 
     Raises:
-        UsageError: it cannot be sampled honestly; the text says why, and what to give in its place.
+        UsageError: it cannot be sampled honestly; the error says why, and what to give instead.
     """
-    _see_configured(model)  # first of all: such an object makes its model as soon as it is asked for anything
+    _see_configured(model)  # this comes first, because such an object makes its model as soon as it is used
     if isinstance(model, RunnableWithFallbacks):
         if model.exception_key is not None:
             raise UsageError(
-                "A model with fallbacks that get the error (exception_key) cannot vote: its samples differ in kind."
+                "A model whose fallbacks get the error (exception_key) cannot vote, because its samples differ in kind: leave "
+                "exception_key out."
             )
         links = [link for each in (model.runnable, *model.fallbacks) for link in chain_of(each).links]
         return Chain(tuple(links), tuple(model.exceptions_to_handle))
@@ -74,14 +75,14 @@ def _bound(model: Runnable[Any, Any]) -> Bound:
         kwargs = {**inner.kwargs, **kwargs}
         config = joined(inner.config, config)
         inner = inner.bound
-    if not isinstance(inner, BaseChatModel):  # what is bound to an agent is for itself
+    if not isinstance(inner, BaseChatModel):  # an agent uses its bound settings itself
         return Bound(AgentModel(runnable=model), {}, RunnableConfig())
     folded, rest = with_bound(inner, kwargs)
     return Bound(folded, rest, config)
 
 
 def joined(inner: RunnableConfig, outer: RunnableConfig) -> RunnableConfig:
-    """Return two configs as one, `outer` before `inner`. LangChain's `merge_configs` would mix in that of the graph around.
+    """Return two configs as one, in which `outer` wins. LangChain's `merge_configs` would mix in that of the outer graph.
 
     >>> joined({"tags": ["a"], "run_name": "x"}, {"tags": ["b"], "run_name": "y"})
     {'tags': ['a', 'b'], 'run_name': 'y'}
@@ -102,15 +103,15 @@ def joined(inner: RunnableConfig, outer: RunnableConfig) -> RunnableConfig:
 
 
 def _see(model: Runnable[Any, Any]) -> None:
-    """See that one layer of what people wrap is honest.
+    """See that one layer of a wrapped model can be sampled honestly.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it cannot.
     """
     if isinstance(model, RunnableRetry):
         raise UsageError(
-            "A model with with_retry() pays for requests that nobody counts: give the model itself. It is asked again when a "
-            "request fails (calls={'patience': seconds} says for how long)."
+            "A model with with_retry() pays for requests that nobody counts: give the model itself. A failed request is made "
+            "again anyway (calls={'patience': seconds} says for how long)."
         )
     if isinstance(model, RunnableWithFallbacks):
         raise UsageError("Bind settings to each model, and give them fallbacks afterwards: a.bind(...).with_fallbacks([b]).")
@@ -122,14 +123,14 @@ def _see(model: Runnable[Any, Any]) -> None:
 
 
 def _see_configured(model: Runnable[Any, Any]) -> None:
-    """See that a model is the same at each call; `init_chat_model` too makes some that are told at the call which one they are.
+    """See that a model is the same at each call, which some models of `init_chat_model` are not.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it may not be.
     """
     late = type(model).__name__ == "_ConfigurableModel" and type(model).__module__.startswith("langchain")
     if late or issubclass(type(model), DynamicRunnable):
-        raise UsageError("A model with configurable fields may change between two samples: give the model as it is configured.")
+        raise UsageError("A model with configurable fields may change between two samples: give a model that is configured.")
 
 
 def _see_sequence(model: RunnableSequence[Any, Any]) -> None:
@@ -141,20 +142,20 @@ def _see_sequence(model: RunnableSequence[Any, Any]) -> None:
     asks = any(isinstance(_innermost(step), BaseChatModel) for step in _steps(model))
     if asks and any(_structured(step) for step in _steps(model)):
         raise UsageError(
-            "A model with with_structured_output() hides how a reply ended, and repairs what it reads: give the model itself, "
-            "and the type as answer=, which is read strictly."
+            "A model with with_structured_output() hides how a reply ended, and repairs replies: give the model itself, and "
+            "the type as answer=, which is read strictly."
         )
     if asks and isinstance(model.last, BaseLLMOutputParser):
         raise UsageError(
-            f"A chain that ends with {type(model.last).__name__} hides how a reply ended: give the model itself, and say with "
-            "answer= how its replies are read."
+            f"A chain that ends with {type(model.last).__name__} hides how a reply ended: give the model itself, and say how "
+            "its replies are read with answer=."
         )
     if isinstance(model.first, BasePromptTemplate):
-        raise UsageError("A chain that begins with a prompt template takes no messages: say with prompt= what is asked.")
+        raise UsageError("A chain that begins with a prompt template takes no messages: give the prompt with prompt= instead.")
 
 
 def _steps(model: Runnable[Any, Any]) -> Iterator[Runnable[Any, Any]]:
-    inner = getattr(model, "steps__", None)  # of a RunnableParallel, by name
+    inner = getattr(model, "steps__", None)  # the named steps of a RunnableParallel
     for step in inner.values() if isinstance(inner, Mapping) else getattr(model, "steps", ()):
         yield step
         yield from _steps(step)

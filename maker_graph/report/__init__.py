@@ -1,4 +1,4 @@
 """What can be said of a run afterwards: the certificate, and the report with its figures.
 
-Not for users: `maker_graph.Run` has `certify` and `report`.
+Users call `certify` and `report` of `maker_graph.Run` instead.
 """

@@ -15,14 +15,14 @@ from maker_graph.report.document import document
 from maker_graph.report.sections.html import escaped, section
 
 SHOWN = 20
-"""Contested decisions that are shown, the closest first."""
+"""The most contested decisions that are shown, the closest first."""
 
 UNDECIDED = "nothing: undecided"
 
 
 @dataclass(slots=True)
 class Counted:
-    """What was counted of the decisions for one action."""
+    """The counts of the decisions for one action."""
 
     decisions: int = 0
     samples: int = 0
@@ -33,9 +33,9 @@ class Counted:
 
 
 def read_decisions(path: Path) -> list[Mapping[str, Any]]:
-    """Return the decisions in a journal of an agent's, in the order in which they were made.
+    """Return the decisions in an agent's journal, in the order in which they were made.
 
-    A last line that was cut short, as by a crash, is left out.
+    A last line that was cut short, for example by a crash, is left out.
 
     Raises:
         UsageError: the file cannot be read, or is no such journal; the text says where.
@@ -51,7 +51,7 @@ def read_decisions(path: Path) -> list[Mapping[str, Any]]:
             raise UsageError(f"{path}, line {number}: this is no decision of VotingMiddleware(journal=...).") from None
         found.append(decision)
     if not found:
-        raise UsageError(f"{path} holds no decision{' but one that was cut short' if rest else ''}.")
+        raise UsageError(f"{path} holds no decision{' except one that was cut short' if rest else ''}.")
     return found
 
 
@@ -59,7 +59,7 @@ def write_page(journal: Path, *, force: bool = False) -> Path:
     """Write the page about a journal beside it; return its path.
 
     Raises:
-        UsageError: the journal cannot be read, or a file stands there that is no such page.
+        UsageError: the journal cannot be read, or another file than such a page is there already.
     """
     page = journal.with_name(journal.name + ".html")
     if page.exists() and not force and b"maker_graph" not in page.read_bytes()[:4000]:
@@ -80,7 +80,7 @@ def decisions_page(name: str, decisions: Sequence[Mapping[str, Any]]) -> str:
 
 
 def action_of(candidate: str | None) -> str:
-    """Return in words what a candidate does.
+    """Return, in words, what a candidate does.
 
     >>> action_of('{"tool_calls":[["refund",{"order":7}],["close",{}]]}'), action_of('"text"'), action_of(None)
     ('close, refund', 'a reply in words', 'nothing: undecided')

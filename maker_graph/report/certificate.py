@@ -1,23 +1,23 @@
-"""Certify a run from its ballots, without any truth: how likely no step is wrong, and what that rests on.
+"""Certify a run from its ballots, without any truth: how likely it is that no step is wrong, and what that rests on.
 
-The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. What it is applied to:
+The theory is in `statistics/likelihood.py` and `statistics/unlabelled.py`. It is applied in this way:
 
 - A step that was decided by a vote is covered. Its ballot is judged by how often samples were wrong over the whole run.
 - A step that climbed the ladder (`ladder.py`) is judged by all its votes together, with those of the sampler that got stuck,
-  as if the higher rung were no better on this step than the sampler before it. That is pessimistic, as the rung is there
-  because it may be better; but a vote that starts from zero forgets that the step is a hard one.
-- A step that a person answered, or that was left open, is not covered, and is counted. Its votes, if there are any, still count
-  in how often samples are wrong: left out, the run would look easier than it was.
-- A step whose answer was given, by the program or the world, is not covered, and is counted.
-- A step whose answer a verifier proved is not covered, and is counted: it rests on the verifier, and not on how many agree. Its
-  votes count in how often samples are wrong, as those of a person's step do. They end with the first that is proved, so they
-  tell of the wrong ones before it and hide how many right ones would have followed: that is pessimistic. Without them only the
-  steps would be left on which no sample was right, and there wrong votes agree.
-- Each part of a task is judged by its own steps, for it is another question (`parts.py`). So is each rung of a cascade, for it
-  is another sampler: by the steps that it voted on, those that it passed on included.
-- With k = 1 one vote decides and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
-- Where copies were seen among the replies (`core/copies.py`), agreement is no evidence either, and no chance is given. Those
-  that were proven did not vote, but nobody can tell how many were not.
+  as if the higher rung were no better on this step than the sampler before it. This is pessimistic, because the rung is there
+  as it may be better. But a vote that starts from zero would forget that the step is a hard one.
+- A step that a person answered, or that was left open, is counted and is not covered. Its votes, if there are any, still count
+  in how often samples are wrong. Without them the run would look easier than it was.
+- A step whose answer was given, by the program or the world, is counted and is not covered.
+- A step whose answer a verifier proved is counted and is not covered. It rests on the verifier, and not on how many samples
+  agree. Its votes count in how often samples are wrong, as those of a person's step do. They end with the first proved one, so
+  they show the wrong votes before it and hide the right ones that would have followed. This is pessimistic. Without them, only
+  the steps on which no sample was right would be left, and on these the wrong votes agree.
+- Each part of a task is judged by its own steps, because it asks another question (`parts.py`). Each rung of a cascade is
+  judged by the steps that it voted on, those that it passed on included, because it is another sampler.
+- With k = 1 one vote decides, and nothing can contradict it. Such ballots are no evidence: the chance is anything from 0 to 1.
+- If copies were seen among the replies (`core/copies.py`), agreement is no evidence either, and no chance is given. Proven
+  copies did not vote, but nobody can tell how many other votes are copies.
 """
 
 from collections import Counter, defaultdict
@@ -37,23 +37,23 @@ from maker_graph.statistics.unlabelled import fit
 NOTHING_SEEN = CopiesSeen()
 
 MOST_LISTED = 20
-"""So many of the most contested steps are listed."""
+"""The number of the most contested steps that are listed."""
 
 UNSEEN = (
-    "Votes certify what the model says most often. Where its samples err in the same way they agree, and a certificate cannot "
-    "see that: maker-graph audit can, by labels of steps that are drawn at random."
+    "Votes certify what the model says most often. If its samples err in the same way, they agree, and a certificate cannot "
+    "see that. maker-graph audit can, with labels of steps that are drawn at random."
 )
-"""What no certificate can see, and what can."""
+"""What no certificate can see, and which command can."""
 
 _ASSUMED = (
     (
-        "Each step has one right answer. Valid samples of a step err independently of each other, at a rate of the step's own, "
-        "and over the steps these rates follow a Beta distribution."
+        "Each step has one right answer. Valid samples of a step err independently of each other, at a rate that belongs to "
+        "the step. Over the steps, these rates follow a Beta distribution."
     ),
     (
-        "Samples are right more often than wrong, and no group of steps stands out on which they are nearly always wrong in "
-        "the same way. Ballots cannot show such steps, for they look like those on which all samples are right: only a "
-        "calibration can."
+        "Samples are right more often than wrong, and there is no group of steps on which they are nearly always wrong in the "
+        "same way. Ballots cannot show such steps, because they look like steps on which all samples are right. Only a "
+        "calibration can show them."
     ),
     "Whether wrong samples agree with each other has nothing to do with how hard the step is.",
 )
@@ -64,16 +64,16 @@ class Ballots:
     """The ballots of a run, those with the same votes counted together.
 
     Attributes:
-        steps: of the run so far.
-        decided: votes of the winner and of the others -> steps decided with them.
-        undecided: votes, most first -> steps that a person answered, that a verifier proved, or that were left open.
+        steps: all steps of the run so far.
+        decided: votes of the winner and of the others -> steps decided with these votes.
+        undecided: votes, the most first -> steps that a person answered, that a verifier proved, or that were left open.
         contested: steps on which valid samples disagreed.
         higher: decided steps that climbed the ladder.
         person: steps that a person answered.
         open: steps that were left open.
-        examples: the first steps with each ballot that was contested, and their decisions.
-        lost: replies that never came, of all steps.
-        copies: samples that were discarded as copies, of all steps.
+        examples: the first steps with each contested ballot, and their decisions.
+        lost: replies that never came, on all steps.
+        copies: samples that were discarded as copies, on all steps.
         given: steps whose answer was given.
         proved: steps whose answer a verifier proved.
         merged: steps whose winner won only because `key` made one candidate of several answers.
@@ -100,12 +100,12 @@ class ContestedStep:
 
     Attributes:
         step: its number, from 1.
-        by: which sampler decided it.
+        by: the sampler that decided it.
         winner: the candidate that won.
-        ballot: candidate -> votes, those on all rungs of the ladder together.
-        samples: drawn for it, on all rungs.
+        ballot: candidate -> votes, on all rungs of the ladder together.
+        samples: the samples drawn for it, on all rungs.
         flags: red flag -> discarded samples, on all rungs.
-        wrong: how likely the winner is wrong, with the error rate, the correlation and the agreement that fit best.
+        wrong: how likely it is that the winner is wrong, with the error rate, the correlation and the agreement that fit best.
     """
 
     step: int
@@ -119,27 +119,27 @@ class ContestedStep:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the ballots of a run say; intervals are at 95 %.
+    """What the ballots of a run show; intervals are at 95 %.
 
     Attributes:
-        steps: of the run.
+        steps: all steps of the run.
         k: the lead that decided.
-        covered: steps that were decided by votes; the chance is theirs.
-        higher: those of them that climbed the ladder.
+        covered: steps that were decided by votes; the chance is for these steps.
+        higher: covered steps that climbed the ladder.
         person: steps that a person answered; not covered.
         open: steps that were left open; not covered.
         given: steps whose answer was given, by the program or the world; not covered.
         lost: replies that never came, for a reason that may depend on what they said; each counts as a vote for the runner-up.
         copies: samples that were discarded because they were copies of earlier replies.
-        refused: why no chance is given, in a sentence; empty if one is. Then `chance` is anything from 0 to 1.
+        refused: why no chance is given, in a sentence; `chance` is then anything from 0 to 1. Empty if a chance is given.
         contested: steps on which valid samples disagreed.
-        error: the share of wrong samples that fits the ballots; None if they are no evidence.
-        rho: the correlation of the errors of two samples of one step; None likewise.
-        agreement: how often two wrong samples of one step agree; None likewise.
-        chance: that no covered step is wrong.
+        error: the share of wrong samples that fits the ballots; None if the ballots are no evidence.
+        rho: the correlation of the errors of two samples of one step; None as for `error`.
+        agreement: how often two wrong samples of one step agree; None as for `error`.
+        chance: the chance that no covered step is wrong.
         assumptions: what all this rests on, in sentences.
-        contested_steps: those most likely wrong first, at most `MOST_LISTED`.
-        parts: of a task of several parts, the certificate of each that was voted on, by name; see `parts.py`.
+        contested_steps: contested steps, the ones most likely wrong first, at most `MOST_LISTED`.
+        parts: name -> certificate of each part that was voted on, for a task of several parts; see `parts.py`.
         proved: steps whose answer a verifier proved; not covered.
         merged: steps whose winner won only because `key` made one candidate of several answers.
     """
@@ -175,12 +175,13 @@ def ballots_of(decisions: Iterable[Decision]) -> Ballots:
 
 
 def ballots_in(entries: Iterable[tuple[int, str]], *, by_rung: bool = False) -> dict[str, Ballots]:
-    """Return the ballots of each part of a run, by name, from the entries of its journal: as `ballots_of`, some times as fast.
+    """Return the ballots of each part of a run, by name, from the entries of its journal; it is faster than `ballots_of`.
 
-    The only part of a task without parts has no name. With `by_rung`, each rung of a part counts for itself: "base", "rung 2".
+    The only part of a task without parts has an empty name. With `by_rung`, each rung of a part is counted by itself, as
+    "base", "rung 2" and so on.
 
     Raises:
-        DamagedRun: an entry is unreadable.
+        DamagedRun: an entry cannot be read.
     """
     parts: defaultdict[str, _Counter] = defaultdict(_Counter)
     for step, entry in entries:
@@ -212,7 +213,7 @@ def _named(part: str, rung: str) -> str:
 
 @dataclass(slots=True)
 class _Counter:
-    """Counts the ballots of a part; what is counted is as in `Ballots`."""
+    """Counts the ballots of a part; the attributes are those of `Ballots`."""
 
     decided: Counter[Tally] = field(default_factory=Counter)
     undecided: Counter[Tally] = field(default_factory=Counter)
@@ -282,7 +283,7 @@ class _Counter:
 
 
 def certify(ballots: Ballots, k: int, seen: CopiesSeen = NOTHING_SEEN) -> Certificate:
-    """Return what the ballots of a run that was decided by a lead of `k` say of it; `seen` is what was seen of copies.
+    """Return what the ballots of a run show; `k` is the lead that decided it, and `seen` is what was seen of copies.
 
     Raises:
         UsageError: k is out of range, or no step was decided by a vote.
@@ -331,7 +332,7 @@ def _all_votes(decision: Decision) -> dict[str, int]:
 
 
 def _tally(ballot: dict[str, int], winner: str | None, lost: int) -> Tally:
-    """Return the votes of the winner and of the others; replies that were lost are taken for votes for the runner-up."""
+    """Return the votes of the winner and of the others; lost replies count as votes for the runner-up."""
     others = sorted((votes for candidate, votes in ballot.items() if candidate != winner), reverse=True)
     if lost:
         others = [others[0] + lost, *others[1:]] if others else [lost]
@@ -339,7 +340,7 @@ def _tally(ballot: dict[str, int], winner: str | None, lost: int) -> Tally:
 
 
 def _most_contested(ballots: Ballots, wrong: dict[Tally, float]) -> list[ContestedStep]:
-    """Return the steps whose winners are most likely wrong, the first ones of those with the same votes."""
+    """Return the steps whose winners are most likely wrong; of steps with the same votes, the first ones."""
     ranked = sorted(ballots.examples.items(), key=lambda item: (-wrong[item[0]], item[1][0][0]))
     return [_contested(step, decision, wrong[tally]) for tally, examples in ranked for step, decision in examples][:MOST_LISTED]
 
@@ -358,19 +359,19 @@ def _contested(step: int, decision: Decision, wrong: float) -> ContestedStep:
 
 
 def _refusal(copies: int, seen: CopiesSeen) -> str:
-    """Return why votes on which copies were seen are no evidence, or nothing if none were."""
+    """Return why the votes are no evidence because copies were seen; empty if no copies were seen."""
     if copies:
         those = (
             "A sample was the copy of an earlier reply" if copies == 1 else f"{copies:,} samples were copies of earlier replies"
         )
         return (
-            f"{those}: a cache answered in the model's place. These did not vote, but how many of the votes are copies that do "
-            "not show nobody can tell."
+            f"{those}: a cache answered in the model's place. These did not vote, but nobody can tell how many of the votes "
+            "are copies too."
         )
     if seen.varied is False:
         return (
-            "Before the first step the model gave the same reply, word for word, to a question whose answer is left to chance: "
-            "the votes of a step may be one vote many times."
+            "Before the first step the model gave the same reply, word for word, to a question whose answer is left to chance. "
+            "So the votes of a step may be copies of one vote."
         )
     return ""
 
@@ -378,7 +379,7 @@ def _refusal(copies: int, seen: CopiesSeen) -> str:
 def _assumptions(ballots: Ballots, k: int, seen: CopiesSeen) -> Iterator[str]:
     if k == 1:
         yield (
-            "With k = 1 each step was decided by one vote, which nothing can contradict. The ballots are no evidence at all: "
+            "With k = 1 each step was decided by one vote, which nothing can contradict. So the ballots are no evidence, and "
             "the chance that no step is wrong lies anywhere from 0 to 1."
         )
     else:
@@ -394,7 +395,7 @@ def _assumptions(ballots: Ballots, k: int, seen: CopiesSeen) -> Iterator[str]:
             "as if the rung were no better on it than the sampler that got stuck."
         )
     if ballots.person:
-        yield f"{_steps(ballots.person)} answered by a person, and not covered: the chance is that of the other steps."
+        yield f"{_steps(ballots.person)} answered by a person, and not covered: the chance is for the other steps."
     if ballots.lost:
         yield (
             f"{ballots.lost:,} replies were lost to time-outs and the like. What they would have said is not known, so each "
@@ -402,22 +403,22 @@ def _assumptions(ballots: Ballots, k: int, seen: CopiesSeen) -> Iterator[str]:
         )
     yield from beside_votes([ballots])
     if ballots.open:
-        yield f"{_steps(ballots.open)} left open, and not covered: the chance is that of the other steps."
+        yield f"{_steps(ballots.open)} left open, and not covered: the chance is for the other steps."
 
 
 def beside_votes(ballots: Sequence[Ballots]) -> Iterator[str]:
-    """Yield what to say of the steps that no vote decided although their answers are known, and of winners by `key`."""
+    """Yield sentences on steps whose answers are known although no vote decided them, and on steps won through `key`."""
     if given := sum(each.given for each in ballots):
         yield f"{_steps(given)} answered by the program or the world, and not covered: nobody voted on them."
     if proved := sum(each.proved for each in ballots):
         yield (
-            f"{_steps(proved)} proved by the task's verifier, and not covered: their answers are as sure as the verifier, "
+            f"{_steps(proved)} proved by the task's verifier, and not covered: their answers are as sure as the verifier is, "
             "however many samples agree."
         )
     if merged := sum(each.merged for each in ballots):
         yield (
             f"On {merged:,} {'step' if merged == 1 else 'steps'} the winner has the most votes only because several answers "
-            "count as one: a task's key must say so of answers that mean the same, and of no others."
+            "count as one. The task's key must put answers together only if they mean the same."
         )
 
 

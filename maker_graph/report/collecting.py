@@ -1,8 +1,8 @@
 """What a report shows of a run: counts and bins of its journal, made in one pass that keeps no list of steps.
 
-A million steps are read in half a minute, and what is kept of them fits on a page: histograms, `BINS` bins along the run, the
-`CONTESTS` most contested votes, at most `FRAMES` positions of the pegs. Up to `REPLAYED` steps the run is replayed as well, and
-where its task knows the truth each vote is held against it; beyond that the decided answer stands for the truth.
+A million steps are read in half a minute. What is kept of them fits on a page: histograms, `BINS` bins along the run, the
+`CONTESTS` most contested votes, and at most `FRAMES` positions of the pegs. A run of up to `REPLAYED` steps is replayed as
+well. If its task knows the truth, each vote is held against it. In longer runs the decided answer stands for the truth.
 """
 
 import json
@@ -39,7 +39,7 @@ from maker_graph.run.settings import Settings
 from maker_graph.tasks.decompose import Node
 
 REPLAYED = 100_000
-"""Runs of at most so many steps are replayed and verified for the report."""
+"""The most steps of a run that is replayed and verified for the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,19 @@ class ReportData:
     """All that a report shows of a run.
 
     Attributes:
-        name: of the run.
+        name: the name of the run.
         settings: what was asked for.
-        steps: committed ones.
-        total: those of the task, if it knows.
+        steps: the committed steps.
+        total: the steps of the task, if their number is known.
         dependent: whether a step's question needs the answers before it.
-        done: whether the task is at its end; None if nobody knows, for its task is code that was not imported.
-        verdict: what the run is worth, in a word of `core/verdict.py`; None if nobody has replayed it.
-        because: why, in a clause; empty if nobody has.
+        done: whether the task is at its end; None if this is not known, because the task's code was not imported.
+        verdict: what the run is worth, in a word of `core/verdict.py`; None if the run was not replayed.
+        because: why, in a clause; empty if the run was not replayed.
         spent: what was used up, with the samples that were dropped.
-        sessions: how often somebody went on with the run.
+        sessions: in how many sessions the run was made.
         list_price: USD that the calls of a simulated model would have cost; None if it has no price.
-        samples: of committed steps, as all that follows.
-        votes: those that showed no red flag.
+        samples: the samples of committed steps; all that follows is of committed steps too.
+        votes: the samples without a red flag.
         outvoted: votes that lost.
         lost: replies that never came, for a reason that may depend on what they said.
         contested: steps on which a vote lost.
@@ -67,14 +67,14 @@ class ReportData:
         flags: red flag -> samples.
         by: sampler, or "person" -> steps decided.
         single_differs: steps whose first sample alone would not have given the decided answer.
-        first_sample_wrong_at: the first of them.
-        certificate: as `certificate.as_json` gives it.
-        parts: what each part of the task took; nothing if it has only one.
-        tree: the problems of a decomposition, each told of with its ballots; None for other tasks.
-        labels: what to say of labels of the run, and of its audits.
-        rungs: what each rung of a cascade took; nothing if there is none.
+        first_sample_wrong_at: the first of these steps.
+        certificate: the certificate, as `certificate.as_json` returns it.
+        parts: what each part of the task took; empty if there is only one.
+        tree: the problems of a decomposition, each with its ballots; None for other tasks.
+        labels: sentences on the labels of the run, and on its audits.
+        rungs: what each rung of a cascade took; empty if there is no cascade.
         passed: open steps that are contested, and left to a person.
-        verifier: what the task's verifier and its key had to say.
+        verifier: what the task's verifier and its `key` did.
         plan: k, p, rho, p_full, samples, cost_usd, model_of_errors; each may be None.
     """
 
@@ -119,10 +119,10 @@ class ReportData:
 def collect(run: Run, certificate: Mapping[str, Any] | None = None) -> ReportData:
     """Return what a report shows of `run`.
 
-    `certificate` is what `certificate.as_json` gives.
+    `certificate` is what `certificate.as_json` returns.
 
     Raises:
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed after it was written.
     """
     journal, settings = run.journal, run.settings
     task = run.task if run.has_task else None

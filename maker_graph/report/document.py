@@ -1,7 +1,7 @@
 """A page as a document: one file that loads nothing and sends nothing.
 
-Whatever a model or a user wrote is made visible and escaped, and stands only in text. Should that fail, the page's policy
-(`_policy`) still refuses every script but the page's own, known by its hash, and every request.
+All text from a model or a user is made visible and escaped, and stands only in text. If that failed, the page's policy
+(`_policy`) would still refuse all requests, and all scripts except the page's own, which is known by its hash.
 """
 
 import base64
@@ -16,9 +16,9 @@ def document(title: str, header: str, sections: Iterable[str], footer: str, scri
     """Return a page as HTML.
 
     Args:
-        title: of the page, as text.
+        title: the title of the page, as text.
         header: HTML before the sections.
-        sections: HTML of each; empty ones are left out.
+        sections: HTML of each section; empty ones are left out.
         footer: HTML of the sentence at the end.
         script: JavaScript that the page runs.
     """

@@ -1,4 +1,4 @@
-"""What a report says of the labels of a run: which files were used for what, and what an audit found."""
+"""Sentences of a report on the labels of a run: which files were used for what, and what an audit found."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,17 +11,17 @@ _FOR: dict[Use, str] = {"certify": "to certify by", "choose": "to choose by", "e
 
 
 def label_sentences(journal: Journal) -> list[str]:
-    """Return what to say of the labels of a run, a sentence or two for each file; nothing if there are none.
+    """Return one or two sentences for each file of labels of a run; an empty list if there are none.
 
     Raises:
-        DamagedRun: the note of them cannot be read.
+        DamagedRun: the note on the labels cannot be read.
     """
     account = journal.account()
     return [" ".join(_said(each, (account.steps, account.amended))) for each in labels_used(journal)]
 
 
 def ranges(rows: Sequence[int]) -> str:
-    """Return whole numbers as a text, those that follow each other as a range.
+    """Return whole numbers as a text, with consecutive numbers as a range.
 
     >>> ranges([1, 2, 3, 7, 9, 10])
     '1-3, 7, 9-10'

@@ -1,6 +1,6 @@
 """The report of a run: one HTML page that needs no network, and its figures as PNG files.
 
-How the page protects its reader stands in `document.py`.
+`document.py` says how the page protects its reader.
 """
 
 from collections.abc import Mapping
@@ -35,12 +35,12 @@ SOURCE = "Everything on this page comes from the run's journal."
 def write(run: Run, certificate: Mapping[str, Any] | None = None, *, force: bool = False) -> list[Path]:
     """Write `report.html` and `figures/*.png` into the run's directory; return their paths, the page first.
 
-    Each file is there whole or not at all, and readable by its owner only, as all of a run. Files of the user's are replaced if
-    `force` says so.
+    Each file is there whole or not at all, and only its owner can read it, as all files of a run. A file that is not the run's
+    own is replaced only with `force`.
 
     Raises:
-        UsageError: a file of the user's stands there.
-        DamagedRun: the journal is not what was written.
+        UsageError: a file that is not the run's own is in the way.
+        DamagedRun: the journal was changed after it was written.
         LimitReached: the directory cannot be written.
     """
     data = collect(run, certificate)
@@ -63,7 +63,7 @@ def write(run: Run, certificate: Mapping[str, Any] | None = None, *, force: bool
 
 
 def page(data: ReportData, figures: Mapping[str, Figure] | None = None) -> str:
-    """Return the page; the figures are drawn, unless they are given."""
+    """Return the page; the figures are drawn if they are not given."""
     drawn = {name: svg(figure, name) for name, figure in (run_figures(data) if figures is None else figures).items()}
     script = asset("pegs.js") + asset("report.js") if data.frames else ""
     sections = [

@@ -1,11 +1,11 @@
-"""The certificate of a run whose task has several parts: that of each part, and what they come to together.
+"""The certificate of a run whose task has several parts: a certificate for each part, and one for all together.
 
-Each part is another question, so its samples err at another rate, and its lead may be another. So each has a certificate of its
-own. The chance that no step is wrong is the product of theirs, as if the parts knew nothing of each other. Its interval is the
-product of the ends, which is wider than it need be.
+Each part asks another question, so its samples err at another rate, and it may have another lead. So each part has its own
+certificate. The chance that no step is wrong is the product of their chances, as if the parts were independent. Its interval is
+the product of the ends, which is wider than necessary.
 
-A part that is decided by one vote is not covered, because nothing can contradict one vote. It is meant for parts whose `check`
-accepts no wrong answer, and these need no certificate.
+A part that is decided by one vote is not covered, because nothing can contradict one vote. Such a lead is meant for parts whose
+`check` accepts no wrong answer, and these need no certificate.
 """
 
 import math
@@ -27,10 +27,10 @@ from maker_graph.statistics.estimation import Estimate
 def certify_parts(
     ballots: Mapping[str, Ballots], k: int, leads: Mapping[str, int], seen: CopiesSeen = NOTHING_SEEN
 ) -> Certificate:
-    """Return what the ballots of a run say of it.
+    """Return what the ballots of a run show.
 
     Args:
-        ballots: of each part by name, as `ballots_in` returns them.
+        ballots: the ballots of each part by name, as `ballots_in` returns them.
         k: the lead that decides.
         leads: the lead of each part that has another one.
         seen: what was seen of copies.

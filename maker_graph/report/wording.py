@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NOTHING = "\N{EN DASH}"
-"""Stands where there is no figure."""
+"""It stands in the place of a figure that there is not."""
 
 MOST_NINES = 7
-"""After the point: chances that are nearer to 1 are not told apart."""
+"""The most nines after the point; chances that are nearer to 1 are not told apart."""
 
 
 def chance(value: Any) -> str:
@@ -41,7 +41,7 @@ def percent(share: float) -> str:
 
 
 def number(value: Any) -> str:
-    """Return a number, a range, or how many there are of a list, in short; a dash for nothing."""
+    """Return a number, or the length of a list, in few characters; a dash for None."""
     if value is None:
         return NOTHING
     if isinstance(value, float):
@@ -64,7 +64,7 @@ def dollars(value: Any) -> str:
 
 
 def with_interval(estimate: Mapping[str, float] | None) -> str:
-    """Return an estimate of a certificate with its interval; a dash for none."""
+    """Return an estimate of a certificate with its interval; a dash for None."""
     if estimate is None:
         return NOTHING
     return f"{number(estimate['value'])} ({number(estimate['low'])} to {number(estimate['high'])})"
@@ -83,7 +83,7 @@ def short(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in the two units that matter.
+    """Return a time in its two largest units.
 
     >>> duration(16.4), duration(5410), duration(200_000)
     ('16.4 s', '1 h 30 min', '2 d 8 h')

@@ -179,8 +179,23 @@ class Run:
 
     @property
     def has_task(self) -> bool:
-        """Whether the task is there, or can be made without running anybody's code."""
-        return self._task is not None or not runs_foreign_code(self.settings.task, self.settings.options)
+        """Whether the task is there, or can be made without running anybody's code.
+
+        The input of a run in a database may be on another machine: then its task cannot be made here.
+        """
+        if self._task is not None or self._is_code:
+            return self._task is not None
+        if self.home.kind == "directory":
+            return True
+        try:
+            self.load()
+        except UsageError:
+            return False
+        return True
+
+    @property
+    def _is_code(self) -> bool:
+        return runs_foreign_code(self.settings.task, self.settings.options)
 
     @property
     def task(self) -> AnyTask:
@@ -190,7 +205,7 @@ class Run:
             UnusableRun: it does not ship, and nobody has handed it in, or asked to `load` it; or one of its inputs is no longer
                 the one with which the run began.
         """
-        if not self.has_task:
+        if self._task is None and self._is_code:
             name, kind = self.settings.task, self.home.kind
             raise UnusableRun(
                 f"{self.home} is a run of {name}, which is code that its {kind} names and maker_graph does not know. "

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from maker_graph.core.guarding import guarded
-from maker_graph.errors import Undecided, UsageError
+from maker_graph.errors import OutOfReach, Undecided, UsageError
 from maker_graph.run.directory import stuck_step
 from maker_graph.run.home import Run
 from maker_graph.run.left_answers import LeftAnswer
@@ -122,9 +122,20 @@ class Waiting:
             question = None if self._session.at is None else Question.of(error, self._session.at)
         if journal.epoch is not None:
             self._session.say("waits", journal.epoch, question=question)
-        while not there():
-            journal.owned()
+        while not self._looked(there):  # noqa: ASYNC110  it happens elsewhere
             await asyncio.sleep(LOOKS)
+
+    def _looked(self, there: Callable[[], bool]) -> bool:
+        """Say whether an answer is there; while the journal is out of reach nobody knows, and it is looked again.
+
+        Raises:
+            TakenOver: another process has gone on with the run meanwhile.
+        """
+        try:
+            self._run.journal.owned()
+            return there()
+        except OutOfReach:
+            return False
 
     def _refused(self, left: LeftAnswer, why: str) -> None:
         self._warn(f"The answer to {'item' if self._items else 'step'} {left.step:,} was not taken: {why}")

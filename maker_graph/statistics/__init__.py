@@ -1,4 +1,4 @@
-"""What votes come to, pure: races, plans for independent and for correlated errors, and what calibrations and ballots say.
+"""The statistics of votes: races, plans for independent and for correlated errors, and what calibrations and ballots show.
 
-It imports `core` and `errors` only. Not for users: the public formulas are in `maker_graph`.
+This room is pure: it imports `core` and `errors` only. The public formulas are in `maker_graph`, not here.
 """

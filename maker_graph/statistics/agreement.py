@@ -1,8 +1,8 @@
-"""What samples of labelled steps show of one sampler: how often it is right, how alike they are, and what agreement is worth.
+"""What samples of labelled steps show of a sampler: how often it is right, how alike its samples are, what agreement is worth.
 
 A step's votes are counts: how many were right, and how many were for each wrong answer. All figures are means over all orders
-in which the samples might have come, so that no sample is left out: if c of n votes are for an answer, k drawn votes are all
-for it with probability C(c, k) / C(n, k).
+in which the samples might have come, so that every sample counts. If c of n votes are for an answer, then k votes drawn from
+them are all for it with probability C(c, k) / C(n, k).
 """
 
 import math
@@ -26,17 +26,17 @@ class StepVotes(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of valid samples."""
         return self.right + sum(self.wrong)
 
 
 class Agreement(NamedTuple):
-    """What it is worth that k samples agree.
+    """How often k samples agree, and how often they are wrong then.
 
     Attributes:
-        k: how many.
+        k: how many samples agree.
         wrong: the share of the decided steps that is wrong; None if none is decided.
-        decided: the share of the steps whose first k valid samples agree; with fewer valid samples none is.
+        decided: the share of the steps whose first k valid samples agree. A step with fewer valid samples is not decided.
     """
 
     k: int
@@ -45,7 +45,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(steps: Sequence[StepVotes], k: int) -> Agreement:
-    """Return what it is worth that the first `k` valid samples of a step agree, as `AheadBy(k, within=k)` asks.
+    """Return how often the first `k` valid samples of a step agree, as `AheadBy(k, within=k)` asks, and are wrong then.
 
     >>> agreement([StepVotes(3), StepVotes(2, (2,)), StepVotes(0, (1, 3))], 2)
     Agreement(k=2, wrong=0.3636363636363636, decided=0.6111111111111112)
@@ -54,7 +54,7 @@ def agreement(steps: Sequence[StepVotes], k: int) -> Agreement:
         UsageError: there is no step, or k is below 1.
     """
     if not steps or k < 1:
-        raise UsageError("Agreement is of at least one sample, on at least one step.")
+        raise UsageError("Agreement needs at least one sample (k of at least 1) on at least one step.")
     right = wrong = 0.0
     for step in steps:
         if step.total >= k:
@@ -77,10 +77,10 @@ def share_right(steps: Iterable[StepVotes]) -> float | None:
 
 
 def correlation(steps: Iterable[StepVotes]) -> float | None:
-    """Return the correlation of being wrong of two samples of one step; None if no pair shows it.
+    """Return the correlation of the errors of two samples of one step; None if no pair shows it.
 
-    Two samples are both wrong with probability e^2 + rho e (1 - e), as in `correlated.py`; pairs and e are from steps of two or
-    more valid samples, each pair counted once.
+    Two samples are both wrong with probability e^2 + rho e (1 - e), as in `correlated.py`. The pairs and e are from steps with
+    two or more valid samples. Each pair is counted once.
 
     >>> correlation([StepVotes(4), StepVotes(0, (4,))]), correlation([StepVotes(1, (1,))] * 3)
     (1.0, -1.0)
@@ -99,16 +99,17 @@ def correlation(steps: Iterable[StepVotes]) -> float | None:
 
 
 class PairCorrelation(NamedTuple):
-    """The correlation of being wrong of two samples of one step, and from how many pairs it is; None if they do not show it."""
+    """The correlation of the errors of two samples of one step, None if the pairs do not show it, and the number of pairs."""
 
     rho: float | None
     pairs: int
 
 
 def correlations(steps: Iterable[Sequence[tuple[int, bool]]]) -> tuple[PairCorrelation, PairCorrelation]:
-    """Return how alike errors are within and between variants; a step is, for each valid sample, (variant, whether wrong).
+    """Return the correlation of errors within one variant and between variants.
 
-    As in `correlation`, with the error rate over all samples of steps that have two or more.
+    Each step is given as (variant, whether wrong) for each valid sample. The figures are computed as in `correlation`, with
+    the error rate over all samples of steps that have two or more.
 
     >>> within, between = correlations([[(0, True), (0, True), (1, False), (1, False)]])
     >>> within.rho, between.rho

@@ -1,7 +1,7 @@
 """How many of N decided steps are wrong at most, from labels of some of them that were drawn at random without replacement.
 
-The bound holds at every time at once: it may be looked at after each label, and labelling may stop for any reason. It assumes
-nothing but the draw. Nothing about models, errors or steps.
+The bound holds at all times together. It may be looked at after each label, and labelling may stop for any reason. It assumes
+only that the steps were drawn at random, and nothing about models, errors or steps.
 
 It is a likelihood-ratio martingale for sampling without replacement (Waudby-Smith and Ramdas, arXiv 2006.04347; Waudby-Smith,
 Stark and Ramdas, arXiv 2107.11323). After t labels, x of them wrong, the labels had the likelihood
@@ -9,14 +9,14 @@ Stark and Ramdas, arXiv 2107.11323). After t labels, x of them wrong, the labels
     L(w) = [w]_x [N - w]_(t-x) / [N]_t        with [a]_n = a (a - 1) ... (a - n + 1)
 
 if w of the N steps are wrong. For each w the ratio M(w) = sum over r of weight(r) L(r w) / L(w), with shares r below 1, is a
-bet that fewer are wrong. If w is the truth, M(w) begins at 1 at most and does not grow on average, so it ever reaches
-1 / (1 - confidence) with a chance of at most 1 - confidence (Ville's inequality). A w whose M(w) was ever that large is
-rejected. The bound is the largest w that never was.
+bet that fewer are wrong. If w is the truth, M(w) begins at 1 at most and does not grow on average. So the chance that it ever
+reaches 1 / (1 - confidence) is at most 1 - confidence (Ville's inequality). A w is rejected if its M(w) was ever that large.
+The bound is the largest w that was never rejected.
 
-r w need not be a whole number: L(r w) counts as 0 once x is above r w, and up to there it is the likelihood of draws of which
-the next one is wrong with chance (r w - x) / (N - t). For given labels M(w) grows with w, so the bound is found by bisection.
-M(w) grows with each label that is right and shrinks with each that is wrong, so it is looked at only where wrong ones come, and
-at the end. Both are exact: no other number comes out than by looking at each w after each label.
+r w need not be a whole number. L(r w) counts as 0 once x is above r w. Up to there it is the likelihood of draws of which the
+next one is wrong with chance (r w - x) / (N - t). For given labels M(w) grows with w, so the bound is found by bisection. M(w)
+grows with each right label and shrinks with each wrong one, so it is computed only before each wrong label and at the end. Both
+shortcuts are exact: they give the same number as computing each M(w) after each label.
 """
 
 import math
@@ -26,15 +26,16 @@ from maker_graph.core.checks import whole
 from maker_graph.errors import UsageError
 
 CONFIDENCE = 0.95
-"""That of a bound if nothing else is said."""
+"""The confidence of a bound by default."""
 
 _NONE_WRONG = 0.6
-"""The weight of the bet that no step is wrong. A clean audit takes 330 labels to 1 % at 95 %; a single look, after a number of
-labels that is fixed beforehand, takes 299. More weight here would bring it nearer, and cost more once an error was found."""
+"""The weight of the bet that no step is wrong. If all labels are right, 330 of them prove at most 1 % at 95 %. A single look,
+after a number of labels that is fixed beforehand, needs 299. More weight here would save labels if all are right, and cost more
+if one is wrong."""
 
 _KEPT_BACK = 0.1
-"""The weight that is bet on nothing. The promise is kept with a little to spare, so that neither rounding nor the chance in a
-simulation that tests it shows it broken. It costs six labels of a clean audit."""
+"""The weight that is not bet. It leaves a margin, so that neither rounding nor the chance in a simulation of the bound can show
+it broken. It costs six labels if all labels are right."""
 
 _PLACES = 16
 _SHARES = [(place + 0.5) / _PLACES for place in range(_PLACES)]
@@ -45,7 +46,7 @@ _BETS = [(0.0, math.log(_NONE_WRONG))] + [
 """The shares r and the logarithms of their weights: the rest is spread from 0 to 1, with more on smaller shares."""
 
 _SMALL = 1_000
-"""From here on a series gives the logarithm of a product of falling numbers to more digits than `lgamma` does."""
+"""From this number on, a series gives the logarithm of a falling product with more digits than `lgamma` does."""
 
 
 class Bound:
@@ -58,10 +59,10 @@ class Bound:
     547
 
     Attributes:
-        population: how many there are.
+        population: the size of the population.
         confidence: the chance that `most` is never below the truth, at any time.
         drawn: labels so far.
-        wrong: those of them that were wrong.
+        wrong: wrong labels so far.
     """
 
     def __init__(self, population: int, confidence: float = CONFIDENCE) -> None:
@@ -71,7 +72,7 @@ class Bound:
             UsageError: the population is no number of steps, or the confidence is not between 0 and 1.
         """
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
-            raise UsageError(f"The confidence is a number between 0 and 1, such as 0.95, not {confidence!r}.")
+            raise UsageError(f"The confidence must be a number between 0 and 1, such as 0.95, not {confidence!r}.")
         self.population = whole("population", population)
         self.confidence = float(confidence)
         self.drawn = 0
@@ -83,10 +84,10 @@ class Bound:
         """Take the label of the next step that was drawn.
 
         Raises:
-            UsageError: all of them have been drawn.
+            UsageError: all steps have been drawn.
         """
         if self.drawn == self.population:
-            raise UsageError(f"All {self.population:,} have been drawn: there is no further label.")
+            raise UsageError(f"All {self.population:,} steps have been drawn: there is no further label to take.")
         if wrong:
             self._settle()
         self.drawn += 1
@@ -94,12 +95,12 @@ class Bound:
 
     @property
     def most(self) -> int:
-        """How many of the population are wrong at most; those that were seen are among them."""
+        """How many of the population are wrong at most, including the wrong ones that were seen."""
         self._settle()
         return max(self._most, self.wrong)
 
     def _settle(self) -> None:
-        """Reject what the labels up to now reject."""
+        """Reject each number of wrong steps that the labels so far reject."""
         self._most = min(self._most, self.population - (self.drawn - self.wrong))
         if self._most <= self.wrong or self._log_ratio(self._most) < self._enough:
             return
@@ -134,7 +135,7 @@ def most_wrong(population: int, wrong: Iterable[bool], confidence: float = CONFI
     2
 
     Raises:
-        UsageError: as for a `Bound`.
+        UsageError: as in `Bound`.
     """
     bound = Bound(population, confidence)
     for each in wrong:
@@ -143,7 +144,7 @@ def most_wrong(population: int, wrong: Iterable[bool], confidence: float = CONFI
 
 
 def _log_falling(a: float, n: int) -> float:
-    """Return the logarithm of a (a - 1) ... (a - n + 1), of which all are above 0."""
+    """Return the logarithm of a (a - 1) ... (a - n + 1), whose factors are all above 0."""
     low = a - n + 1
     if low < _SMALL:
         return math.lgamma(a + 1) - math.lgamma(low)

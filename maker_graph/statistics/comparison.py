@@ -1,7 +1,8 @@
-"""First to k and a majority of n votes, to be compared with ahead by k (`independent.py`); the rules are in `core/rules.py`.
+"""The formulas for first to k and for a majority of n votes, for comparison with ahead by k (`independent.py`).
 
-All are computed for a single rival, the paper's worst case, and independent samples. Where wrong answers scatter, the right one
-wins at least as often; a fixed majority then needs the same n votes, and first to k some more.
+The rules are in `core/rules.py`. The formulas are for a single rival, the paper's worst case, and for independent samples. If
+wrong answers scatter, the right one wins at least as often. A fixed majority then needs the same n votes, and first to k needs
+some more.
 """
 
 import math

@@ -1,18 +1,19 @@
 """The formulas of `independent.py` for correlated errors: some steps are harder than others.
 
-Each step has an error rate of its own, theta, and its samples err independently at that rate. Over the steps theta is drawn
+Each step has its own error rate, theta, and its samples err independently at that rate. Over the steps, theta is drawn
 from a Beta distribution with mean 1 - p and the within-step correlation rho: w = 1/rho - 1, alpha = (1 - p) w, beta = p w.
-Then two samples of one step are both wrong with probability (1-p)^2 + rho p (1-p), and rho = 0 is the paper's case. Its own
-million-step run fits p = 1 - 2.26e-4 with rho from .004 to .007 (derived from Fig. 8 of arXiv 2511.09030).
+Then two samples of one step are both wrong with probability (1-p)^2 + rho p (1-p). With rho = 0 this is the paper's case. The
+paper's own million-step run fits p = 1 - 2.26e-4 with rho from .004 to .007 (derived from Fig. 8 of arXiv 2511.09030).
 
-What a step does given theta is in `race.py`; here it is averaged over theta. The difference to independent errors is in
-kind: steps with theta > 1/2 are decided wrongly the more surely, the larger k is, so their share is a floor of `p_wrong`.
+The race of one step with a given theta is in `race.py`. Here it is averaged over theta. This differs from independent errors
+in kind: a larger k decides steps with theta > 1/2 wrongly all the more surely, so their share is a floor of `p_wrong`.
 
 How it is computed. In x = ln(theta / (1 - theta)) the density is proportional to e^(alpha x) / (1 + e^x)^(alpha + beta). It is
-analytic around the real axis, so the trapezoid rule over the whole line converges exponentially: its error is about
-e^(-2 pi d/h), where d is how far off the axis the integrand stays tame, pi/k in a race to k. Far out the density is a pure
-exponential, e^(alpha x) or e^(-beta x), and the rule's terms a geometric series: alpha = 1e-6 costs no more than alpha = 1.
-Each integral is divided by that of the density, by the same rule: no Beta function, whose digits large parameters eat.
+analytic around the real axis, so the trapezoid rule over the whole line converges exponentially. Its error is about
+e^(-2 pi d/h), where d is the distance from the axis up to which the integrand stays bounded, pi/k in a race to k. Far out the
+density is a pure exponential, e^(alpha x) or e^(-beta x), so the terms of the rule are a geometric series, and alpha = 1e-6
+costs no more than alpha = 1. Each integral is divided by the integral of the density, computed by the same rule. So no Beta
+function is needed, which would lose digits at large parameters.
 """
 
 import math
@@ -35,10 +36,10 @@ from maker_graph.statistics.race import (
 )
 
 MOST_K = 1_000
-"""Among correlated errors no larger k is looked for: nobody draws a thousand samples a step."""
+"""With correlated errors no larger k is looked for, because nobody draws a thousand samples a step."""
 
-_SMALL = 1e-17  # a term that is smaller than this, beside the sum of the others, ends a sum
-_FLAT = 34.0  # e^-34 is nothing beside 1
+_SMALL = 1e-17  # a sum ends at a term that is smaller than this share of the sum so far
+_FLAT = 34.0  # e^-34 is negligible compared with 1
 _POINT = 1e12  # with larger alpha and beta all steps are alike: p_wrong would change by a share of k^2 / 1e12
 
 
@@ -47,8 +48,8 @@ def p_wrong(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
 
     It is E[1 / (1 + ((1-theta)/theta)^k)], the paper's Eq. 9 (arXiv 2511.09030) averaged over the steps.
 
-    `p` is the probability that a valid sample is right, over all steps, `rho` the correlation of the errors of two samples of
-    one step.
+    `p` is the probability that a valid sample is right, over all steps. `rho` is the correlation of the errors of two samples
+    of one step.
 
     >>> f"{p_wrong(1 - 2.26e-4, 3, rho=0.0):.3g}, {p_wrong(1 - 2.26e-4, 3, rho=0.005):.3g}"
     '1.16e-11, 1.26e-08'
@@ -82,7 +83,7 @@ def p_sub(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     This is the paper's Eq. 9 (arXiv 2511.09030), averaged over steps whose error rates follow a Beta distribution (Skellam,
     J. R. Stat. Soc. B 10, 1948). Over all steps a valid sample is right with probability `p`. The errors of two samples of one
     step have the correlation `rho`, at least 0 and below 1. `k` is the lead that decides, and `rival` the share of the wrong
-    samples that give the most frequent wrong answer. With rho = 0 it is `p_sub`, that of independent errors.
+    samples that give the most frequent wrong answer. With rho = 0 it equals `p_sub`, the formula for independent errors.
 
     >>> from maker_graph import p_sub, p_sub_correlated
     >>> round(p_sub(0.9, 3), 5), round(p_sub_correlated(0.9, 3, rho=0.0), 5), round(p_sub_correlated(0.9, 3, rho=0.1), 5)
@@ -98,7 +99,7 @@ def p_full(p: float, k: int, steps: float, *, rho: float, rival: float = 1.0) ->
     """Return the probability that all `steps` are decided rightly, if errors are correlated within steps: p_sub^steps.
 
     This is the paper's Eq. 13 (arXiv 2511.09030) with the p_sub of correlated errors, `p_sub_correlated`, which explains `p`,
-    `k`, `rho` and `rival`. With rho = 0 it is `p_full`, that of independent errors.
+    `k`, `rho` and `rival`. With rho = 0 it equals `p_full`, the formula for independent errors.
 
     >>> from maker_graph import p_full, p_full_correlated
     >>> round(p_full(1 - 0.0022, 3, 2**20 - 1), 3), round(p_full_correlated(1 - 0.0022, 3, 2**20 - 1, rho=0.005), 3)
@@ -113,9 +114,9 @@ def p_full(p: float, k: int, steps: float, *, rho: float, rival: float = 1.0) ->
 def expected_votes(p: float, k: int, *, rho: float, rival: float = 1.0) -> float:
     """Return the expected votes until one step is decided, if errors are correlated within steps.
 
-    This is the paper's Eq. 16 (arXiv 2511.09030) averaged over steps whose error rates follow a Beta distribution, as
-    `p_sub_correlated`, which explains `p`, `k`, `rho` and `rival`: E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)).
-    It is exact for a single rival, an estimate with a `rival` below 1. With rho = 0 it is `expected_votes`.
+    This is the paper's Eq. 16 (arXiv 2511.09030) averaged over steps whose error rates follow a Beta distribution:
+    E[k tanh(kx/2) / tanh(x/2)], x = ln(theta / (1 - theta)). `p_sub_correlated` explains `p`, `k`, `rho` and `rival`. The
+    result is exact for a single rival, and an estimate with a `rival` below 1. With rho = 0 it equals `expected_votes`.
 
     >>> from maker_graph import expected_votes, expected_votes_correlated
     >>> round(expected_votes(0.9, 3), 3), round(expected_votes_correlated(0.9, 3, rho=0.1), 3)
@@ -141,8 +142,8 @@ def expected_votes(p: float, k: int, *, rho: float, rival: float = 1.0) -> float
 def floor(p: float, *, rho: float, rival: float = 1.0) -> float:
     """Return the share of steps that no k decides rightly: P(theta > 1/2), or P(r > 1 - theta) with a `rival` below 1.
 
-    It is what `p_wrong` falls to as k grows. A step on which the right answer and its rivals are equally likely is decided by
-    chance, and counts as much: by half at theta = 1/2.
+    `p_wrong` falls towards this share as k grows. A step on which the right answer and its rivals are equally likely is decided
+    by chance, and counts with the chance that it is decided wrongly: one half at theta = 1/2.
 
     >>> f"{floor(0.9, rho=0.1):.3g}"
     '0.00292'
@@ -164,11 +165,11 @@ def floor(p: float, *, rho: float, rival: float = 1.0) -> float:
 def k_min(p: float, steps: float, target: float, *, rho: float, rival: float = 1.0) -> int | None:
     """Return the least k with `p_full(p, k, steps) >= target`, if errors are correlated within steps; None if no k will do.
 
-    This asks the paper's Eq. 14 (arXiv 2511.09030) of correlated errors, `p_full_correlated`. No k is looked for beyond
-    `MOST_K`. With rho = 0 it is `k_min`, that of independent errors.
+    This answers the question of the paper's Eq. 14 (arXiv 2511.09030) for correlated errors, with `p_full_correlated`. No k
+    above `MOST_K` is tried. With rho = 0 it equals `k_min`, the formula for independent errors.
 
-    `p_wrong` falls with each k if p > 1/2, as the density at x > 0 is then below that at -x, and it falls to `floor`: a target
-    beyond that is reached by no k whatever. `no_k` in `forecast.py` says in words which it is.
+    If p > 1/2, `p_wrong` falls with each k, because the density at x > 0 is below the density at -x. It falls towards `floor`,
+    so no k at all reaches a target beyond that. `no_k` in `forecast.py` says in words why no k will do.
 
     >>> from maker_graph import k_min, k_min_correlated
     >>> k_min(1 - 0.0022, 2**20 - 1, 0.95), k_min_correlated(1 - 0.0022, 2**20 - 1, 0.95, rho=0.005)
@@ -195,7 +196,7 @@ def k_min(p: float, steps: float, target: float, *, rho: float, rival: float = 1
 
 
 class _Steps(NamedTuple):
-    """How theta is spread over the steps, as a density of x; `left` and `right` are where its tails are pure exponentials."""
+    """The distribution of theta over the steps, as a density of x; beyond `left` and `right` its tails are exponentials."""
 
     p: float
     weight: float
@@ -218,12 +219,12 @@ class _Steps(NamedTuple):
         return log_density
 
     def slope(self, x: float) -> float:
-        """Return its derivative."""
+        """Return the derivative of `log_density` at `x`."""
         return self.alpha - self.weight * math.exp(-softplus(-x))
 
 
 def _steps(p: float, rho: float) -> _Steps | None:
-    """Return how the steps differ, or None if they do not."""
+    """Return the distribution of the steps' error rates, or None if all steps are alike."""
     if not 0.0 <= rho < 1.0:
         raise UsageError(f"rho must be at least 0 and below 1, not {rho!r}.")
     centre = log_odds_of_wrong(p)
@@ -245,9 +246,9 @@ def _mass(steps: _Steps) -> float:
 
 
 def _tail(steps: _Steps, x: float, side: int) -> float:
-    """Return the probability of what is beyond `x` on this `side`, +1 or -1, where the density falls.
+    """Return the probability beyond `x` on this `side`, +1 or -1, on which the density falls.
 
-    In y = ln(distance from x), which runs over the whole line, the trapezoid rule converges again.
+    It is integrated over y = ln(distance from x), which runs over the whole line, so that the trapezoid rule converges again.
     """
     log_density = steps.log_density()
     top = log_density(x)
@@ -262,7 +263,7 @@ def _tail(steps: _Steps, x: float, side: int) -> float:
 
 
 def _peak(slope: Callable[[float], float], low: float) -> float:
-    """Return about where the falling function `slope`, not below 0 at `low`, is 0."""
+    """Return about where the falling function `slope` is 0; at `low` it is not below 0."""
     width = 1.0
     while slope(low + width) > 0:
         low, width = low + width, 2 * width
@@ -277,8 +278,8 @@ def _integral(
 ) -> float:
     """Return the integral of `term` over the whole line, by the trapezoid rule with step `h`.
 
-    The sum goes outwards from `start`, near the peak, until a term is nothing, or until a limit, beyond which the integrand
-    falls exponentially at a known rate; `left` and `right` are (limit, rate).
+    The sum goes outwards from `start`, near the peak. It ends where a term is negligible, or at a limit beyond which the
+    integrand falls exponentially at a known rate. `left` and `right` are (limit, rate).
     """
     total = term(start)
     for side, (limit, rate) in ((-1, left), (1, right)):

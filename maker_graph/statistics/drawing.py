@@ -1,8 +1,8 @@
-"""Which members of a population are drawn at random, in which order: the same for the same seed, on any machine.
+"""The members of a population in a random order, which is the same for the same seed on any machine.
 
-The order is a shuffle (Fisher and Yates) whose chance comes from SHA-256: draw number i, from 0, takes one of the n - i members
-that are left, the one at place SHA-256("seed,i") mod (n - i). Anybody can do it again with another program. Only what is drawn
-is computed, so the first 300 of a million cost no more than the first 300 of a thousand.
+The order is a shuffle (Fisher and Yates) with random numbers from SHA-256. Draw number i, from 0, takes one of the n - i
+members that are left: the one at place SHA-256("seed,i") mod (n - i). Anybody can repeat it with another program. Only the
+draws that are used are computed, so the first 300 of a million cost no more than the first 300 of a thousand.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from maker_graph.core.checks import whole
 
 
 def drawn(population: int, seed: int) -> Iterator[int]:
-    """Yield the numbers from 1 to `population`, each once, in the random order that `seed` stands for.
+    """Yield the numbers from 1 to `population`, each once, in a random order that depends only on `seed`.
 
     >>> list(drawn(5, 1))
     [2, 1, 3, 4, 5]
@@ -26,7 +26,7 @@ def drawn(population: int, seed: int) -> Iterator[int]:
 
 
 def _drawn(population: int, seed: int) -> Iterator[int]:
-    moved: dict[int, int] = {}  # place -> who stands there, where that is not its own number
+    moved: dict[int, int] = {}  # place -> the member there, if it is not the one of that number
     for place in range(population):
         chance = int.from_bytes(hashlib.sha256(f"{seed},{place}".encode()).digest())
         chosen = place + chance % (population - place)

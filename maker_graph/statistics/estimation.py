@@ -1,18 +1,18 @@
 """From right and wrong samples of many steps to a model's error rate and how its errors are correlated, with intervals.
 
-What is estimated is the model of `correlated.py`: each step has an error rate theta of its own, drawn from a Beta
-distribution with mean e = 1 - p and within-step correlation rho; samples of one step err independently at that rate. The data
-are counts of steps: how many had v valid samples of which w were wrong.
+The model is that of `correlated.py`: each step has its own error rate theta, drawn from a Beta distribution with mean
+e = 1 - p and within-step correlation rho. Samples of one step err independently at that rate. The data are counts of steps: how
+many had v valid samples of which w were wrong.
 
-The share of wrong samples, e. Samples of one step are not independent, so n of them are worth n / D, with the design effect
-D = 1 + (m - 1) rho, where m = sum v^2 / sum v. Clopper and Pearson's exact interval is taken at this effective number (Korn
-and Graubard, Survey Methodology 24, 1998); with rho = 0 it is theirs.
+The share of wrong samples, e. Samples of one step are not independent, so n of them are worth n / D independent ones, with the
+design effect D = 1 + (m - 1) rho, where m = sum v^2 / sum v. The interval is Clopper and Pearson's exact interval for this
+effective number (Korn and Graubard, Survey Methodology 24, 1998). With rho = 0 it is their interval unchanged.
 
-The correlation, rho. Two samples of one step are both wrong with probability e^2 + rho e (1 - e), which gives the estimate from
-the pairs within steps. Pairs that are both wrong are rare: a handful in a thousand steps. A bootstrap that draws the steps
-again knows only those it has seen, and with none of them it says that rho is 0 for sure. So the bootstrap is parametric, and
-turned round: the interval holds every rho under which a calibration like this one would not give so large, or so small, an
-estimate in more than one case of forty.
+The correlation, rho. Two samples of one step are both wrong with probability e^2 + rho e (1 - e). The pairs within steps give
+the estimate. Pairs that are both wrong are rare: a handful in a thousand steps. A bootstrap that draws the steps again knows
+only the pairs that were seen, and if none was seen it claims that rho is certainly 0. So the bootstrap is parametric and
+inverted: the interval holds every rho under which a calibration like this one would give so large, or so small, an estimate in
+at least one case of forty.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ Counts: TypeAlias = Mapping[tuple[int, int], int]
 """(valid samples, wrong ones among them) -> steps."""
 
 LEVEL = 0.95
-"""Of all intervals."""
+"""The confidence of all intervals."""
 
 REPLICATIONS = 4_000
-"""Of the bootstrap, for each correlation that is tried."""
+"""How many replications the bootstrap makes for each correlation that is tried."""
 
 MOST_RHO = 0.999
-"""Beyond, all samples of a step are alike."""
+"""No larger correlation is tried. There, all samples of a step are alike."""
 
 
 class Estimate(NamedTuple):
@@ -72,7 +72,7 @@ def share(hits: float, of: float) -> Estimate:
 def errors(counts: Counts, *, seed: int = 0) -> Errors:
     """Return the error rate and the correlation that `counts` show.
 
-    Steps with fewer than two valid samples say nothing about the correlation; without any other its interval is all there is.
+    Steps with fewer than two valid samples say nothing about the correlation. If there are no others, its interval is 0 to 1.
 
     Raises:
         UsageError: there is no valid sample.
@@ -81,7 +81,7 @@ def errors(counts: Counts, *, seed: int = 0) -> Errors:
 
 
 def error_rate(counts: Counts) -> Estimate:
-    """Return the share of valid samples that are wrong; the interval minds that those of one step are alike.
+    """Return the share of valid samples that are wrong; the interval allows for the likeness of the samples of one step.
 
     Raises:
         UsageError: there is no valid sample.
@@ -101,18 +101,18 @@ def correlation(counts: Counts, *, seed: int = 0) -> Estimate:
     valid = sum(v * steps for (v, _), steps in counts.items())
     error = sum(w * steps for (_, w), steps in counts.items()) / max(valid, 1)
     if not data or error in {0.0, 1.0}:
-        return Estimate(0.0, 0.0, 1.0)  # nothing was seen to be both, or none, wrong
+        return Estimate(0.0, 0.0, 1.0)  # the samples say nothing about the correlation
     seen = float(_from_pairs(data)[0])
     tail = (1 - LEVEL) / 2
 
     def beyond(rho: float, *, above: bool) -> float:
         """Return how likely an estimate at least as large (or small) as the one seen is, if the correlation is `rho`."""
-        rng = np.random.default_rng(seed)  # the same for each rho, so that this moves smoothly with it
+        rng = np.random.default_rng(seed)  # the same for each rho, so that the result changes smoothly with rho
         made = _from_pairs([_made(rng, each, error, rho) for each in data])
         return float(np.mean(made >= seen - 1e-12 if above else made <= seen + 1e-12))
 
     def end(*, above: bool) -> float:
-        inside, outside = (1.0, 0.0) if above else (0.0, 1.0)  # in terms of rho: where it is likely, and where it is not
+        inside, outside = (1.0, 0.0) if above else (0.0, 1.0)  # a rho where the estimate is likely, and one where it is not
         if beyond(min(outside, MOST_RHO), above=above) >= tail:
             return outside
         for _ in range(20):
@@ -125,13 +125,13 @@ def correlation(counts: Counts, *, seed: int = 0) -> Estimate:
 
 
 def _by_samples(counts: Counts) -> list[NDArray[np.int64]]:
-    """Return, for each number of valid samples from 2 up, one row: the steps by how many of them were wrong."""
+    """Return one row for each number of valid samples from 2 up: how many steps had 0, 1, 2 ... wrong ones."""
     sizes = sorted({v for v, _ in counts if v >= 2})
     return [np.array([[counts.get((v, w), 0) for w in range(v + 1)]]) for v in sizes]
 
 
 def _made(rng: np.random.Generator, data: NDArray[np.int64], error: float, rho: float) -> NDArray[np.int64]:
-    """Return replications of `data`, steps by their number of wrong samples: the same steps, drawn again."""
+    """Return replications of `data`, a row of steps by their number of wrong samples: as many steps, drawn again."""
     samples = data.shape[1] - 1
     wrong = np.arange(samples + 1)
     weight = 1 / max(rho, 1e-9) - 1
@@ -140,7 +140,7 @@ def _made(rng: np.random.Generator, data: NDArray[np.int64], error: float, rho: 
 
 
 def _from_pairs(data: list[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Return the correlation that each row of `data` shows, by its pairs of samples of one step; -1 where none can be wrong."""
+    """Return the correlation that each row of `data` shows in its pairs of samples of one step; -1 if it cannot show any."""
     rows = data[0].shape[0]
     pairs = both = samples = wrong = np.zeros(rows)
     for each in data:

@@ -1,4 +1,4 @@
-"""What a task will take with a lead of k, and in words why no k may do."""
+"""What a task is expected to take with a lead of k, and a sentence that says why, if no k will do."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from maker_graph.statistics.rounds import expected_rounds
 _SCALES = ((1e-2, "hundred"), (1e-3, "thousand"), (1e-6, "million"), (1e-9, "billion"), (1e-12, "trillion"))
 
 TARGET = 0.99
-"""The chance of no error in the whole task for which is planned if nothing else is said."""
+"""The chance of no error in the whole task that a plan reaches for by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class Forecast:
         k: the lead that decides.
         p_sub: probability that a step is decided rightly.
         p_wrong: 1 - p_sub, with all its digits.
-        p_full: probability that all steps are.
+        p_full: probability that all steps are decided rightly.
         votes_per_step: expected votes until a step is decided.
-        samples_per_step: expected samples, which are votes or red-flagged.
-        samples: those of all steps.
-        tokens: their input and output tokens.
-        cost_usd: what they cost.
+        samples_per_step: expected samples of a step: its votes and its discarded samples.
+        samples: expected samples of all steps.
+        tokens: input and output tokens of all samples.
+        cost_usd: cost of all samples, in USD.
     """
 
     k: int
@@ -55,11 +55,11 @@ def forecast(
     input_price: float = 0.0,
     output_price: float = 0.0,
 ) -> Forecast:
-    """Return what to expect with a lead of `k`: of the paper's independent errors with rho = 0, else of correlated ones.
+    """Return what to expect with a lead of `k`: for the paper's independent errors if rho = 0, else for correlated errors.
 
-    `p` is the probability that a valid sample is right, `rho` the correlation of the errors of two samples of one step, `rival`
-    the share of the wrong samples that give the most frequent wrong answer, `valid` the share of samples without a red flag
-    (Eq. 19). Tokens are those of one sample, prices in USD per million tokens.
+    `p` is the probability that a valid sample is right. `rho` is the correlation of the errors of two samples of one step.
+    `rival` is the share of the wrong samples that give the most frequent wrong answer. `valid` is the share of samples without
+    a red flag (Eq. 19). Tokens are those of one sample. Prices are in USD per million tokens.
 
     >>> model = dict(input_tokens=590, output_tokens=538, input_price=0.4, output_price=1.6)  # gpt-4.1-mini
     >>> paper = forecast(1 - 0.0022, 3, 2**20 - 1, **model)
@@ -91,12 +91,12 @@ def forecast(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a target takes under one model of errors.
+    """What it takes to reach a target under one model of errors.
 
     Attributes:
-        k: the least k that reaches it; None if none does.
-        reason: then the sentence that says why.
-        near: what to expect with k - 1, k and k + 1; with those around another k if none reaches the target.
+        k: the least k that reaches the target; None if none does.
+        reason: the sentence that says why no k reaches it; None if one does.
+        near: what to expect with k - 1, k and k + 1. If no k reaches the target, it is for the values around another k.
     """
 
     k: int | None
@@ -144,10 +144,11 @@ def planned_k(p: float, steps: float, target: float, *, rho: float = 0.0, rival:
 def hours(
     steps: float, k: int, samples: float, *, p: float, valid: float, latency: float, lookahead: float, rpm: float
 ) -> float:
-    """Return the hours that `samples` take: what the rate limit or the latency allows, whichever is more.
+    """Return the hours that `samples` take, because of the rate limit or of the latency, whichever takes longer.
 
-    A round takes one `latency` (seconds), and `lookahead` steps are in flight at once, all of them on drafts that hold; `rpm`
-    is the requests a minute. It is a lower bound: the slowest sample of a round and drafts that miss take more.
+    A round takes one `latency` (seconds). `lookahead` steps are in flight at once, and all their drafts are assumed to hold.
+    `rpm` is the number of requests a minute. The result is a lower bound: the slowest sample of a round and drafts that miss
+    take more time.
 
     >>> round(hours(2**20 - 1, 3, 3.16e6, p=0.9978, valid=1.0, latency=1.5, lookahead=1, rpm=math.inf))
     440

@@ -1,14 +1,14 @@
-"""The paper's formulas, for independent errors: what k buys, and what it costs (arXiv 2511.09030, Eqs. 9 to 20).
+"""The paper's formulas, for independent errors: what a lead of k achieves and costs (arXiv 2511.09030, Eqs. 9 to 20).
 
 They assume that the samples of a step err independently, and the worst case of one rival: every wrong sample gives the
-same wrong answer. All are written in the log-odds of a sample, L = ln(p / (1 - p)), which keeps them exact where powers of
-p lose their digits: p_sub = 1 / (1 + e^(-kL)), and expected votes = k tanh(kL/2) / tanh(L/2).
+same wrong answer. All are written in the log-odds of a sample, L = ln(p / (1 - p)), because powers of p would lose digits:
+p_sub = 1 / (1 + e^(-kL)), and expected votes = k tanh(kL/2) / tanh(L/2).
 
-Two settings are for those who look further. `rival` is the share of the wrong samples that give the most frequent wrong
-answer: 1 is the paper's worst case, and below 1 the top of `race.py` says what is exact and what is a bound. `m` is the number
-of steps that one sample answers: the cost grows exponentially in it, which is why it is 1 everywhere else.
+There are two further settings. `rival` is the share of the wrong samples that give the most frequent wrong answer. With 1 it is
+the paper's worst case; below 1, the top of `race.py` says what is exact and what is a bound. `m` is the number of steps that
+one sample answers. The cost grows exponentially with it, so it is 1 everywhere else.
 
-Errors of one step are in truth correlated; `correlated.py` has the same questions and the model that answers them.
+The errors of one real step are correlated. `correlated.py` has the same formulas for correlated errors.
 """
 
 import math
@@ -34,8 +34,8 @@ def p_sub(p: float, k: int, *, rival: float = 1.0) -> float:
     This is the paper's Eq. 9 (arXiv 2511.09030). If some steps are harder than others, it promises too much: see
     `p_sub_correlated`.
 
-    `p` is the probability that a valid sample is right, `k` the lead that decides. With a `rival` below 1 it is at least
-    1 / (1 + (r/p)^k / rival), where r = rival (1 - p) is the probability of the most frequent wrong answer.
+    `p` is the probability that a valid sample is right, and `k` the lead that decides. With a `rival` below 1, the result is
+    the lower bound 1 / (1 + (r/p)^k / rival), where r = rival (1 - p) is the probability of the most frequent wrong answer.
 
     >>> round(p_sub(0.9, 3), 6)
     0.99863
@@ -79,7 +79,7 @@ def p_full(p: float, k: int, steps: float, *, m: float = 1, rival: float = 1.0) 
 
 
 def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> float:
-    """Return the k at which `p_full` is just `target`, before it is rounded (Eq. 14): ln(target^(-m/steps) - 1) / ln((1-p)/p).
+    """Return the unrounded k at which `p_full` equals `target` (Eq. 14): ln(target^(-m/steps) - 1) / ln((1-p)/p).
 
     It grows with ln steps, at a rate of 1 / ln(p/(1-p)) (the paper's appendix B). With a `rival` below 1 it is
     ln((target^(-m/steps) - 1) rival) / ln(r/p), r = rival (1 - p).
@@ -88,15 +88,15 @@ def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float 
     28.63
 
     Raises:
-        UsageError: p is at most 1/2 (no k helps against a single rival), or with a `rival` below 1 at most r; target is not
-            between 0 and 1; or steps, m or rival is out of range.
+        UsageError: p is at most 1/2 (then no k helps against a single rival), or is at most r if `rival` is below 1; target is
+            not between 0 and 1; or steps, m or rival is out of range.
     """
     f = log_share(rival, "rival")
-    loss = -math.log(check_target(target)) / _subtasks(steps, m)  # what a subtask may lose, in nats
+    loss = -math.log(check_target(target)) / _subtasks(steps, m)  # -ln of the probability that each subtask must reach
     behind = log_odds_of_wrong(p) + f if p != 0 else math.inf
     if behind >= 0:
         raise UsageError(f"At p = {p!r} a rival is at least as likely as the right answer: no k reaches the target.")
-    # ln(e^loss - 1), of a loss that may be tiny or huge
+    # ln(e^loss - 1), for a loss that may be tiny or huge
     odds = math.log(math.expm1(loss)) if loss < 1 else loss + math.log1p(-math.exp(-loss))
     return (odds + f) / behind
 
@@ -104,8 +104,8 @@ def k_real(p: float, steps: float, target: float, *, m: float = 1, rival: float 
 def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float = 1.0) -> int:
     """Return the least k with `p_full(p, k, steps) >= target`, if errors are independent.
 
-    This is the paper's Eq. 14 (arXiv 2511.09030), then checked at k and k - 1. If some steps are harder than others, it takes
-    more, or no k will do: see `k_min_correlated`.
+    This is the paper's Eq. 14 (arXiv 2511.09030), checked at k and k - 1. If some steps are harder than others, a larger k is
+    needed, or no k will do: see `k_min_correlated`.
 
     >>> k_min(1 - 0.0022, 2**20 - 1, 0.95)
     3
@@ -113,8 +113,8 @@ def k_min(p: float, steps: float, target: float, *, m: float = 1, rival: float =
     1
 
     Raises:
-        UsageError: p is at most 1/2, where no k helps against a single rival, or with a `rival` below 1 no more likely than
-            the most frequent wrong answer; or another number is out of range.
+        UsageError: p is at most 1/2 (then no k helps against a single rival), or if `rival` is below 1, the right answer is not
+            more likely than the most frequent wrong one; or another number is out of range.
     """
     about = max(1, math.ceil(k_real(p, steps, target, m=m, rival=rival)))
     return least(lambda k: p_full(p, k, steps, m=m, rival=rival) >= target, about)
@@ -142,7 +142,7 @@ def sample_cost(input_tokens: float, output_tokens: float, input_price: float, o
     0.001097
 
     Raises:
-        UsageError: one of them is below 0.
+        UsageError: a number is below 0.
     """
     if not all(number >= 0 for number in (input_tokens, output_tokens, input_price, output_price)):
         raise UsageError("Tokens and prices must be at least 0.")
@@ -152,8 +152,8 @@ def sample_cost(input_tokens: float, output_tokens: float, input_price: float, o
 def expected_samples(p: float, k: int, steps: float, *, m: float = 1, valid: float = 1.0, rival: float = 1.0) -> float:
     """Return the samples that the whole task is expected to draw (Eqs. 15, 17 and 19): steps/m * votes / (valid p^(m-1)).
 
-    A sample is a vote if it shows no red flag, probability `valid`, and if at most the last of its `m` steps is wrong, which is
-    the paper's worst case. It is inf where that is more than a float holds.
+    A sample is a vote if it shows no red flag, which has probability `valid`, and if at most the last of its `m` steps is
+    wrong, which is the paper's worst case. The result is inf if it is too large for a float.
 
     >>> round(expected_samples(0.9, 3, 1000))
     3740
@@ -176,8 +176,8 @@ def expected_cost(
 ) -> float:
     """Return what the whole task is expected to cost (Eqs. 17 and 19): c steps votes / (valid p^(m-1)).
 
-    `per_step` is c, what it costs to generate the answer to one step once, so that a sample costs m c. The result has its unit:
-    USD from `sample_cost`, or tokens.
+    `per_step` is c, the cost to generate the answer to one step once, so that a sample costs m c. The result has the unit of
+    `per_step`: USD, as from `sample_cost`, or tokens.
 
     >>> per_sample = sample_cost(590, 538, 0.4, 1.6)
     >>> round(expected_cost(1 - 0.0022, 3, 2**20 - 1, per_sample))

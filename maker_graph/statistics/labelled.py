@@ -1,25 +1,25 @@
-"""What labelled steps prove, whatever the model is like: bounds on the share of decided steps that is wrong.
+"""What labelled steps prove about any model: bounds on the share of decided steps that is wrong.
 
 The labelled steps are drawn at random from the source, and each gets one fresh ballot. Given how many of them were decided, the
-number of wrong ones among them is binomial. Nothing is assumed of the model, of how its errors are correlated, or of its
-samples.
+number of wrong ones among them is binomial. Nothing is assumed about the model, the correlation of its errors, or its samples.
 
-Bound. The upper end of Clopper and Pearson's interval (Biometrika 26, 1934): the largest risk under which so few wrong ones
-come in more than 1 - confidence of the cases. It is for one rule that was fixed before the labels were seen.
+Bound. The bound is the upper end of Clopper and Pearson's interval (Biometrika 26, 1934): the largest risk under which so few
+wrong steps come in more than 1 - confidence of the cases. It is for one rule that was fixed before the labels were seen.
 
-Choosing. Several rules on the same labels are tested in an order that was fixed before, from the most cautious on, each at the
-full level, until one fails (fixed-sequence testing; Learn then Test, arXiv 2110.01052). A false promise needs that the first
-rule in this order whose risk is above the limit passes its own test, which is rarer than 1 - confidence. So all rules before
-the first failure keep the limit, together. Tests may begin at a second place too, if the places share 1 - confidence, each for
-its own part (the fallback procedure, Wiens, Pharm. Stat. 2, 2003): where the first rules decide too little to prove anything,
-the others are not lost. What is proved of the chosen one is the limit. The bound of its own counts is lower, and is no proof
-once the counts have been chosen by.
+Choosing. Several rules may be tested on the same labels, in an order that was fixed before and begins with the most cautious.
+Each is tested at the full level, until one fails (fixed-sequence testing; Learn then Test, arXiv 2110.01052). A promise is
+false only if the first rule in this order whose risk is above the limit passes its own test. That has a probability of at most
+1 - confidence. So all rules before the first failure keep the limit together. Tests may also begin at a second place, if the
+places share 1 - confidence between them (the fallback procedure, Wiens, Pharm. Stat. 2, 2003). Then later rules have a chance
+even if the first ones decide too little to prove anything. For the chosen rule, only the limit is proved. The bound from its
+own counts is lower, but it is no proof, because the rule was chosen by these counts.
 
-Adding labels. Who looks, adds labels and looks again has many chances. An e-value stands that (Ville's inequality; Waudby-Smith
-and Ramdas, arXiv 2010.09686). It is the wealth of a gambler who bets against the claim "the risk is at least `limit`": under
-the claim it grows by no factor on average, so it is ever above 1 / (1 - confidence) in at most 1 - confidence of the cases. The
-gambler shares the stake among guesses of the true risk, each a multiple of the limit (`GUESSES`); a guess q gains q / limit at
-each wrong step and (1 - q) / (1 - limit) at each right one. So the wealth depends on the counts alone, and not on their order.
+Adding labels. To look at the bound, add labels and look again gives many chances of a false promise. An e-value allows it
+(Ville's inequality; Waudby-Smith and Ramdas, arXiv 2010.09686). It is the wealth of a gambler who bets against the claim "the
+risk is at least `limit`". If the claim is true, the wealth does not grow on average, so it ever exceeds 1 / (1 - confidence) in
+at most 1 - confidence of the cases. The gambler shares the stake among guesses of the true risk, each a multiple of the limit
+(`GUESSES`). A guess q gains q / limit at each wrong step and (1 - q) / (1 - limit) at each right one. So the wealth depends on
+the counts alone, and not on their order.
 """
 
 import math
@@ -29,7 +29,7 @@ from typing import NamedTuple
 from maker_graph.errors import UsageError
 
 CONFIDENCE = 0.95
-"""Of a bound, if nothing else is said."""
+"""The confidence of a bound by default."""
 
 GUESSES: tuple[tuple[float, float], ...] = (
     (0.0, 0.5),
@@ -39,18 +39,18 @@ GUESSES: tuple[tuple[float, float], ...] = (
 
 
 MOST_WRONG = 10_000
-"""With more wrong labels than this a target is too near to the risk to be proved."""
+"""If a proof needs more wrong labels than this, the target is too near to the risk to be proved."""
 
 
 class Counts(NamedTuple):
-    """What labels said of decided steps: how many were wrong, of how many."""
+    """How many decided steps were wrong according to their labels, and how many decided steps were labelled."""
 
     wrong: int
     decided: int
 
 
 def upper_bound(wrong: int, decided: int, confidence: float = CONFIDENCE) -> float:
-    """Return the largest share of wrong decisions that `wrong` of `decided` do not exclude: exact, one-sided.
+    """Return the largest share of wrong decisions that `wrong` of `decided` do not exclude, by an exact one-sided bound.
 
     >>> round(upper_bound(9, 980), 4), round(upper_bound(0, 59), 4), upper_bound(3, 3)
     (0.016, 0.0495, 1.0)
@@ -67,7 +67,7 @@ def upper_bound(wrong: int, decided: int, confidence: float = CONFIDENCE) -> flo
 
 
 def at_most(wrong: int, decided: int, risk: float) -> float:
-    """Return the chance of at most `wrong` wrong ones of `decided`, each wrong with the probability `risk`.
+    """Return the chance that at most `wrong` of `decided` steps are wrong, if each is wrong with the probability `risk`.
 
     >>> round(at_most(1, 3, 0.5), 3)
     0.5
@@ -91,7 +91,7 @@ def at_most(wrong: int, decided: int, risk: float) -> float:
 
 
 def anytime_bound(wrong: int, decided: int, confidence: float = CONFIDENCE) -> float:
-    """Return the bound of `upper_bound`, valid however often it was looked at while labels were added.
+    """Return a bound like `upper_bound` that stays valid if it is looked at any number of times while labels are added.
 
     >>> round(anytime_bound(9, 980), 4), round(anytime_bound(0, 59), 4)
     (0.0212, 0.056)
@@ -137,7 +137,7 @@ def bound_of(counts: Counts, confidence: float = CONFIDENCE, *, anytime: bool = 
 
 
 def labels_needed(limit: float, *, wrong: int = 0, confidence: float = CONFIDENCE, anytime: bool = False) -> int:
-    """Return the fewest decided labels of which `wrong` may be wrong, so that the bound is at most `limit`.
+    """Return the fewest decided labels, `wrong` of them wrong, for which the bound is at most `limit`.
 
     >>> [labels_needed(limit) for limit in (0.05, 0.02, 0.01)], labels_needed(0.02, wrong=2)
     ([59, 149, 299], 313)
@@ -165,7 +165,7 @@ def labels_needed(limit: float, *, wrong: int = 0, confidence: float = CONFIDENC
 
 
 def labels_at(counts: Counts, limit: float, *, confidence: float = CONFIDENCE, anytime: bool = False) -> int | None:
-    """Return the fewest decided labels that prove `limit` if as large a share of them is wrong as of `counts`; None if none do.
+    """Return the fewest decided labels that prove `limit`, if the share of wrong ones is that of `counts`; None if none do.
 
     >>> labels_at(Counts(0, 20), 0.05), labels_at(Counts(2, 100), 0.05), labels_at(Counts(5, 100), 0.05)
     (59, 181, None)
@@ -201,9 +201,9 @@ def proved_in_order(
     confidence: float = CONFIDENCE,
     anytime: bool = False,
 ) -> list[bool]:
-    """Return of each rule whether it is proved to be wrong in at most a share `limit` of its decisions.
+    """Return for each rule whether it is proved that at most a share `limit` of its decisions is wrong.
 
-    All of these are proved together, so that any of them may be chosen, by whatever the labels show.
+    All of this is proved together, so that any proved rule may be chosen, also by what the labels show.
 
     >>> few, many = Counts(0, 20), Counts(0, 80)
     >>> proved_in_order([many, many, Counts(9, 120), many], 0.05)
@@ -212,11 +212,12 @@ def proved_in_order(
     [False, True, True]
 
     Args:
-        counts: of each rule, in an order that was fixed before the labels were seen: the most cautious first.
-        limit: the share.
-        shares: of 1 - confidence, where tests begin; they add up to 1 at most. None is all of it at the first rule.
-        confidence: with which all of it is proved.
-        anytime: whether labels are added and the rules tested again.
+        counts: the counts of each rule, in an order that was fixed before the labels were seen, the most cautious rule first.
+        limit: the share of decisions that may be wrong.
+        shares: for each rule, the share of 1 - confidence with which tests begin there. They add up to at most 1. None puts all
+            of it at the first rule.
+        confidence: the confidence with which all of this holds together.
+        anytime: whether labels are added and the rules are tested again.
 
     Raises:
         UsageError: a number is out of range.
@@ -233,10 +234,10 @@ def proved_in_order(
 
 
 def chain_bound(risk: float, steps: int) -> float:
-    """Return the chance, at most, that one of the `steps` of a chain is decided wrongly, each with at most the chance `risk`.
+    """Return a bound on the chance that any of the `steps` of a chain is decided wrongly, if each has at most chance `risk`.
 
-    It is the sum (union bound), so nothing is assumed of how the steps hang together. The labelled steps must be drawn at
-    random from the steps of right paths: where one step is wrong, the next ones are no longer such steps.
+    It is the sum (union bound), so nothing is assumed about how the steps depend on each other. The labelled steps must be
+    drawn at random from chains without an error, because steps after a wrong one are different.
 
     >>> chain_bound(0.001, 50)
     0.05
@@ -250,7 +251,7 @@ def chain_bound(risk: float, steps: int) -> float:
 
 
 def chain_labels(target: float, steps: int, *, confidence: float = CONFIDENCE, anytime: bool = False) -> int:
-    """Return the decided labels, all of them right, that prove `target` for a chain: about 3 steps / (1 - target) at .95.
+    """Return how many decided labels, all right, prove `target` for a chain: about 3 steps / (1 - target) at .95.
 
     >>> chain_labels(0.95, 1), chain_labels(0.95, 31), chain_labels(0.95, 1023)
     (59, 1856, 61292)
@@ -264,7 +265,7 @@ def chain_labels(target: float, steps: int, *, confidence: float = CONFIDENCE, a
 
 
 def limit_of(target: float) -> float:
-    """Return the share of decisions that may be wrong, 1 - `target`, without what floats add to it.
+    """Return the share of decisions that may be wrong, 1 - `target`, without the rounding error of floats.
 
     >>> limit_of(0.98), limit_of(0.9)
     (0.02, 0.1)
@@ -273,7 +274,7 @@ def limit_of(target: float) -> float:
         UsageError: the target is not between 0 and 1.
     """
     if not 0.0 < target < 1.0:
-        raise UsageError(f"The target must lie between 0 and 1, not {target!r}: no number of labels proves more.")
+        raise UsageError(f"The target must lie between 0 and 1, not {target!r}: labels can prove nothing else.")
     return max(round(1 - target, 15), 5e-16)
 
 
@@ -302,11 +303,13 @@ def check_confidence(confidence: float) -> float:
 def _check(wrong: int, decided: int, confidence: float) -> None:
     check_confidence(confidence)
     if decided < 1 or not 0 <= wrong <= decided:
-        raise UsageError(f"{wrong!r} wrong of {decided!r} decided is no count: give 0 to decided, of at least 1.")
+        raise UsageError(
+            f"{wrong!r} wrong of {decided!r} decided is no count: decided must be at least 1, and wrong from 0 to decided."
+        )
 
 
 def _root(below: Callable[[float], bool], low: float) -> float:
-    """Return where `below` turns from true to false, between `low` and 1; a little above it, never below."""
+    """Return where `below` turns from true to false, between `low` and 1: never below that point, at most a little above it."""
     high = 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -315,7 +318,7 @@ def _root(below: Callable[[float], bool], low: float) -> float:
 
 
 def _falling(term: float, ratio: Callable[[int], float], most: int) -> float:
-    """Return the sum of the `most` terms after `term`, each the `ratio` of the one before, until they are nothing."""
+    """Return the sum of at most `most` terms after `term`, each `ratio(i)` times the one before; tiny terms end it."""
     terms = []
     for i in range(most):
         term *= ratio(i)

@@ -1,25 +1,26 @@
-"""How likely ballots are, and their winners wrong, where no truth is known: what the fit of `unlabelled.py` rests on.
+"""How likely ballots are, and how likely their winners are wrong, if no truth is known. `unlabelled.py` fits this model.
 
 The steps are those of `correlated.py`: the share of wrong samples of a step, theta, is drawn from a Beta distribution with
-mean e and within-step correlation rho, and valid samples of one step err independently at that rate. That a samples are right
-and b are wrong, in a given order, has the probability
+mean e and within-step correlation rho, and valid samples of one step err independently at that rate. The probability that a
+samples are right and b are wrong, in a given order, is
 
     E[(1-theta)^a theta^b] = [(1-e)(1-rho)]_a [e(1-rho)]_b / [1-rho]_(a+b),  [x]_n = x (x + rho) ... (x + (n-1) rho),
 
 which holds at rho = 0 as well (Skellam, J. R. Stat. Soc. B 10, 1948, in other letters).
 
-How wrong votes split. Two wrong votes of one step agree with probability c. That alone does not say how often more of them do,
-which is what makes a wrong winner: it is least where all wrong answers are equally frequent, and most where on some steps all
-wrong votes agree and on the others none. So three numbers are fitted. On a share s of the steps there is a single rival; on the
-others a favourite gets a share f of the wrong votes (the `rival` of `race.py`), and two votes for the others agree with
-probability g, for these are equally frequent (but for one, which may be less so). One vote in a hundred is thought to scatter
-more freely, by Ewens' formula with the same g, so that nothing is impossible. s = 1 or f = 1 is the worst case.
+How wrong votes split. Two wrong votes of one step agree with probability c. A wrong winner needs more than two that agree, and
+c alone does not say how often that happens. It is rarest if all wrong answers are equally frequent. It is most frequent if all
+wrong votes agree on some steps and none agree on the others. So three numbers are fitted. On a share s of the steps there is a
+single rival. On the others a favourite gets a share f of the wrong votes (the `rival` of `race.py`), and two votes for other
+wrong answers agree with probability g. These are equally frequent, except for one that may be rarer. One vote in a hundred is
+assumed to scatter more freely, by Ewens' formula with the same g, so that nothing is impossible. s = 1 or f = 1 is the worst
+case.
 
-Who is right. Each candidate of a ballot may be, or none. With a of its N votes a candidate gives the ballot the probability
-E[(1-theta)^a theta^(N-a)], times how likely the others fall into their parts; "none" has a = 0. The sum is the likelihood of
-the ballot as far as it depends on these five numbers, for when to stop was decided by the votes alone. The share of all terms
-but the winner's is the probability that the winner is wrong, given the ballot. So the chance that no step is wrong, given these
-ballots, is a product over steps, and a function of the five numbers.
+Who is right. Any candidate of a ballot may be right, or none. If a candidate with a of the N votes is right, the ballot has the
+probability E[(1-theta)^a theta^(N-a)], times the probability that the other votes split as they do. If none is right, a = 0.
+The sum is the likelihood of the ballot as far as it depends on these five numbers, because only the votes decide when a vote
+stops. The share of all terms but the winner's is the probability that the winner is wrong, given the ballot. So the chance that
+no step is wrong, given these ballots, is a product over steps, and a function of the five numbers.
 """
 
 import math
@@ -30,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tally: TypeAlias = tuple[int, ...]
-"""The votes of a ballot: the winner's, then those of the other candidates, most first; without a winner just most first."""
+"""The votes of a ballot: the winner's, then those of the other candidates, most first; if there is no winner, most first."""
 
 Floats: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.intp]
@@ -38,19 +39,21 @@ Axes: TypeAlias = Sequence[Floats]
 """A grid over the five coordinates: ln e, the square root of rho as a share of its largest value, s, f and g."""
 
 _FREE = 0.01  # the weight of Ewens' formula
-_SURE = 1 - 1e-15  # wrong, as far as floats go
+_SURE = 1 - 1e-15  # the largest probability of being wrong that floats can handle here
 
 
 class Splits(NamedTuple):
-    """How wrong votes fall into parts: the splits, and what is left of them when the favourite's part is taken away.
+    """How wrong votes fall into parts: the splits, and the rests that are left when the favourite's part is taken away.
+
+    Each row is a split or a rest.
 
     Attributes:
-        votes: of each row, a split or a rest of one.
-        parts: how many parts it has.
-        padded: its parts, and 0 up to the largest number of parts.
-        ways: ln of (n_1 - 1)! (n_2 - 1)! ...
-        whole: the rows of the splits.
-        rests: for each of these and each of its parts, the row of the others; its own row for a part that is 0.
+        votes: the number of votes of each row.
+        parts: the number of parts of each row.
+        padded: the parts of each row, filled with 0 up to the largest number of parts.
+        ways: ln of (n_1 - 1)! (n_2 - 1)! ... of each row.
+        whole: the rows that are splits.
+        rests: for each split and each of its parts, the row of the other parts; the split's own row for a part that is 0.
     """
 
     votes: Places
@@ -62,17 +65,19 @@ class Splits(NamedTuple):
 
 
 class Cases(NamedTuple):
-    """All tallies, those of decided steps first, and in one row who may be right: each candidate, the winner first, and none.
+    """All tallies, those of decided steps first, and the hypotheses about each of them in one row.
+
+    A hypothesis says who is right: each candidate in turn, the winner first, and then none.
 
     Attributes:
-        seen: how many ballots have a tally.
-        decided: how many steps were decided with it.
-        first: where its hypotheses begin.
-        tally: of which tally a hypothesis is.
-        right: the votes that are right under the hypothesis.
-        wrong: the votes that are wrong.
-        split: into which of the splits they fall.
-        splits: of wrong votes.
+        seen: for each tally, how many ballots have it.
+        decided: for each tally, how many steps were decided with it.
+        first: for each tally, where its hypotheses begin.
+        tally: for each hypothesis, its tally.
+        right: for each hypothesis, the votes that are right.
+        wrong: for each hypothesis, the votes that are wrong.
+        split: for each hypothesis, the number of the split of the wrong votes.
+        splits: all splits of wrong votes.
     """
 
     seen: Floats
@@ -86,7 +91,7 @@ class Cases(NamedTuple):
 
 
 class View(NamedTuple):
-    """What holds at each point of a grid; `chance` is a logarithm, as the likelihood is."""
+    """The values at each point of a grid; `likelihood` and `chance` are logarithms."""
 
     likelihood: Floats
     chance: Floats
@@ -96,7 +101,7 @@ class View(NamedTuple):
 
 
 def most_rho(error: Floats) -> Floats:
-    """Return the largest correlation with which steps do not pile up at theta = 1: (1-e)(1/rho - 1) = 1."""
+    """Return the largest correlation at which the density of theta does not rise towards 1: (1-e)(1/rho - 1) = 1."""
     return (1 - error) / (2 - error)
 
 
@@ -123,7 +128,7 @@ def cases_of(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Ca
 
 
 def _taken_apart(splits: list[Tally]) -> Splits:
-    """Return the splits and what is left of them when a part is taken away."""
+    """Return the splits, and the rests that are left when a part is taken away."""
     most = max(map(len, splits))
     rests = [[split[:i] + split[i + 1 :] for i in range(most)] for split in splits]
     rows = {split: row for row, split in enumerate(dict.fromkeys([*splits, *(rest for some in rests for rest in some)]))}
@@ -138,12 +143,12 @@ def _taken_apart(splits: list[Tally]) -> Splits:
 
 
 def at_point(cases: Cases, point: Floats) -> View:
-    """Return what holds at one point."""
+    """Return the values at one point."""
     return on_grid(cases, list(point[:, None]))
 
 
 def on_grid(cases: Cases, axes: Axes) -> View:
-    """Return what holds on a grid."""
+    """Return the values on a grid."""
     error, root, single, favourite, others = np.meshgrid(np.exp(axes[0]), *axes[1:], indexing="ij", sparse=True)
     likely, wrong = posteriors(cases, axes)
     covered = cases.decided > 0
@@ -158,7 +163,7 @@ def on_grid(cases: Cases, axes: Axes) -> View:
 
 
 def posteriors(cases: Cases, axes: Axes) -> tuple[Floats, Floats]:
-    """Return for each tally, over (e, rho) and (s, f, g): a ballot's log-likelihood, and how likely its winner is wrong."""
+    """Return the log-likelihood of each tally and the probability that its winner is wrong, over (e, rho) and (s, f, g)."""
     error, root = (axis.ravel() for axis in np.meshgrid(np.exp(axes[0]), axes[1], indexing="ij"))
     rho = most_rho(error) * root**2
     most = int(cases.wrong.max())
@@ -183,11 +188,11 @@ def _rising(start: Floats, step: Floats, most: int) -> Floats:
 
 
 def _splits(splits: Splits, single: Floats, favourite: Floats, others: Floats) -> Floats:
-    """Return how likely wrong votes fall into each of the splits, in rows, for each triple of s, f and g."""
+    """Return the probability that wrong votes fall into each of the splits, in rows, for each triple of s, f and g."""
     scattered = (1 - _FREE) * _evenly(splits, others) + _FREE * _freely(splits, others)
     counts = np.arange(splits.votes.max() + 1)[:, None]
     hits, misses = favourite**counts, (1 - favourite) ** counts
-    hits[0] = 0.0  # a part that is none
+    hits[0] = 0.0  # a part without votes
     parts, votes = splits.padded[splits.whole], splits.votes[splits.whole]
     without = misses[votes] * scattered[splits.whole]
     many = without + (hits[parts] * misses[votes[:, None] - parts] * scattered[splits.rests]).sum(axis=1)
@@ -196,7 +201,7 @@ def _splits(splits: Splits, single: Floats, favourite: Floats, others: Floats) -
 
 
 def _freely(splits: Splits, agreement: Floats) -> Floats:
-    """Return how likely the rows are by Ewens' formula, t^parts (n_1 - 1)! ... / (t (t + 1) ... (t + votes - 1))."""
+    """Return the probability of each row by Ewens' formula, t^parts (n_1 - 1)! ... / (t (t + 1) ... (t + votes - 1))."""
     t = 1 / agreement - 1
     rising = _rising(t, np.ones_like(t), int(splits.votes.max()))[splits.votes]
     likely: Floats = np.exp(splits.ways[:, None] + splits.parts[:, None] * np.log(t) - rising)
@@ -204,7 +209,7 @@ def _freely(splits: Splits, agreement: Floats) -> Floats:
 
 
 def _evenly(splits: Splits, agreement: Floats) -> Floats:
-    """Return how likely the rows are where m answers are equally frequent, and one more is at most as frequent."""
+    """Return the probability of each row if m answers are equally frequent, and one more is at most as frequent."""
     m = np.floor(1 / agreement)
     share = (m + np.sqrt(np.maximum(0.0, m**2 - (m + m**2) * (1 - agreement)))) / (m + m**2)
     last = np.maximum(0.0, 1 - m * share) / share

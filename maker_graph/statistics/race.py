@@ -1,29 +1,30 @@
-"""One step's race between the right answer and the wrong ones, in log-odds: what all planning rests on.
+"""One step's race between the right answer and the wrong ones, in log-odds. All planning is built on it.
 
 A valid sample of the step is right with probability p and wrong with theta = 1 - p. Everything is written in
-x = ln(theta / (1 - theta)), the log-odds of a wrong sample, which keeps it exact where powers of p lose their digits.
+x = ln(theta / (1 - theta)), the log-odds of a wrong sample, because powers of p would lose digits.
 
 Wrong answers may scatter. `rival` = f is the share of the wrong samples that give the most frequent wrong answer, so that its
 probability is r = f theta; f = 1 is the paper's worst case, a single rival that every wrong sample votes for.
 
-Wrong decisions. Let r_j be the probabilities of the wrong answers. Swap the right answer and j in a sequence of votes that j
-wins, d >= k ahead of the right answer: you have one that the right answer wins, (p/r_j)^d times as likely. So for r <= p
-P(wrong) / P(right) <= sum (r_j/p)^k, and as sum r_j = theta and no r_j is above r, this is at most (r/p)^k / f:
+Wrong decisions. Let r_j be the probabilities of the wrong answers. Take a sequence of votes that j wins, d >= k ahead of the
+right answer. If the right answer and j are swapped in it, the right answer wins, and the sequence is (p/r_j)^d times as likely.
+So for r <= p, P(wrong) / P(right) <= sum (r_j/p)^k. As sum r_j = theta and no r_j is above r, this is at most (r/p)^k / f:
 
     P(wrong) <= 1 / (1 + f (p/r)^k) = 1 / (1 + e^(ln f - k (x + ln f))).
 
-It is exact for f = 1, where it is the paper's Eq. 9, and for k = 1, where it is theta; otherwise a bound, however the rest
-scatters. Voting works below p = 1/2 too, as long as r < p. Where r > p it is an estimate: simulated races are up to 4 points
-worse with rivals of equal strength, and better with a single one.
+This is exact for f = 1, where it is the paper's Eq. 9, and for k = 1, where it is theta. Otherwise it is a bound that holds for
+any way in which the other wrong answers scatter. Voting works below p = 1/2 too, as long as r < p. If r > p, the formula is an
+estimate: simulated races are up to 4 points worse with rivals of equal strength, and better with a single one.
 
-Votes. For f = 1 they are exactly k tanh(kx/2) / tanh(x/2) (Eq. 16), and for k = 1 exactly 1. Otherwise an estimate: the race
-of the right answer and the rival, u = x + ln f, in which a share o = theta - r of the votes is for neither,
+Votes. For f = 1 they are exactly k tanh(kx/2) / tanh(x/2) (Eq. 16), and for k = 1 exactly 1. Otherwise they are estimated from
+the race of the right answer and the rival, u = x + ln f, in which a share o = theta - r of the votes is for neither:
 
     votes ~ k tanh(ku/2) / tanh(u/2) * (1 + o) / (1 - o).
 
-A vote for neither passes: 1 / (1 - o). And now and then another wrong answer is the last to be left behind: 1 + o, which is
-right to first order in theta. Simulated races up to k = 8 need as many or up to 9 % fewer votes for p >= .6, and between 5 %
-more and 20 % fewer for p from .2 on; `tests/statistics/test_race.py` computes some vote by vote.
+The factor 1 / (1 - o) stands for the votes for neither. The factor 1 + o stands for races in which another wrong answer is the
+last to be left behind, and is right to first order in theta. Simulated races up to k = 8 need as many votes or up to 9 % fewer
+for p >= .6, and between 5 % more and 20 % fewer for p from .2 on. `tests/statistics/test_race.py` computes some races vote by
+vote.
 """
 
 import math
@@ -42,7 +43,7 @@ def log_wrong(x: float, k: int, log_rival: float = 0.0) -> float:
 
 
 def extra_votes(x: float, k: int, log_rival: float = 0.0) -> float:
-    """Return votes / k - 1, what a step needs beyond the k votes of a race that is never contested, as a share of k.
+    """Return votes / k - 1: the votes that a step needs beyond the k votes of an uncontested race, as a share of k.
 
     >>> round(3 * (1 + extra_votes(math.log(0.1 / 0.9), 3)), 3)
     3.74
@@ -76,7 +77,7 @@ def softplus(x: float) -> float:
 
 
 def all_right(wrong: float, steps: float) -> float:
-    """Return (1 - wrong)^steps, which keeps the digits of a small `wrong`.
+    """Return (1 - wrong)^steps, computed so that a small `wrong` keeps its digits.
 
     >>> all_right(1e-20, 1e18)
     0.9900498337491681
@@ -85,9 +86,9 @@ def all_right(wrong: float, steps: float) -> float:
 
 
 def least(reaches: Callable[[int], bool], guess: int) -> int:
-    """Return the least k of at least 1 that `reaches`, if all larger ones do too; there must be one.
+    """Return the least k of at least 1 for which `reaches` is true. There must be one, and all larger k must reach too.
 
-    It strides away from the guess, twice as far each time, and then halves what is left.
+    The search moves away from the guess in doubling strides, and then halves the range that is left.
 
     >>> least(lambda k: k >= 1000, guess=7)
     1000
@@ -125,7 +126,7 @@ def check_steps(steps: float) -> float:
     try:
         return float(steps)
     except OverflowError:
-        raise UsageError("So many steps cannot be planned for, nor taken.") from None
+        raise UsageError("steps is too large to be planned for: give a number that a float can hold.") from None
 
 
 def check_target(target: float) -> float:

@@ -1,14 +1,14 @@
-"""How many parallel rounds a vote takes, which is what its time depends on: the samples of a round are drawn at once.
+"""How many parallel rounds a vote takes. Its time depends on them, because the samples of a round are drawn at once.
 
-A round draws what the leader still lacks, n = k - |lead| samples (`core/rules.py`), so it can end a vote just by one answer for
-all of them. Between the right answer and a single rival the lead is a Markov chain on -k < d < k. The expected rounds E solve
-E(d) = 1 + sum over net votes of P(net) E(d + net), by iteration.
+A round draws the n = k - |lead| samples that the leader still lacks (`core/rules.py`), so it ends a vote only if all of them
+give the same answer. Between the right answer and a single rival the lead is a Markov chain on -k < d < k. The expected rounds
+E solve E(d) = 1 + sum over net votes of P(net) E(d + net), which is done by iteration.
 """
 
 from maker_graph.statistics.race import check_k, log_odds_of_wrong, log_share
 
 MOST_K = 64
-"""Beyond it the rounds of this k are returned: they are nearly as many, and the chain gets long."""
+"""For a larger k, the rounds of this k are returned. They are nearly as many, and the chain would get long."""
 
 _EXACT = 1e-9
 

@@ -1,12 +1,12 @@
-"""What the ballots of a run say about its steps, without any truth: how often samples are wrong, and how likely no step is.
+"""What the ballots of a run say about its steps without known truth: how often samples are wrong, and how likely no step is.
 
-The likelihood of ballots is in `likelihood.py`: a function of five numbers, as is the chance that no step is wrong. Here these
-numbers are fitted. The interval of the chance, as those of e and rho, is the range that it takes where the log-likelihood is
-within 1.92 of its maximum: the profile likelihood at 95 %.
+The likelihood of the ballots (`likelihood.py`) and the chance that no step is wrong are functions of five numbers, which are
+fitted here. The interval of the chance, like those of e and rho, is the range of its values where the log-likelihood is within
+1.92 of its maximum: the profile likelihood at 95 %.
 
-What no ballots can say. A step on which the samples are wrong always, and always alike, looks like one on which they are right.
-So e is kept at 1/2 or less, and the second parameter of the Beta distribution, (1-e)(1/rho - 1), at 1 or more, so that steps do
-not pile up at theta = 1. This is an assumption, and only a calibration with a known truth can check it.
+Ballots cannot show everything. A step on which the samples are always wrong, and always in the same way, looks like a step on
+which they are right. So e is kept at 1/2 or less. The second parameter of the Beta distribution, (1-e)(1/rho - 1), is kept at 1
+or more, so that steps do not pile up at theta = 1. This is an assumption, and only a calibration with known truth can check it.
 """
 
 import math
@@ -32,28 +32,28 @@ from maker_graph.statistics.likelihood import (
 )
 
 MOST_ERROR = 0.5
-"""If samples were wrong more often than right, the ballots would look the same, with right and wrong exchanged."""
+"""The largest error rate. Above it the ballots would look the same, with right and wrong exchanged."""
 
 DROP = 1.92
-"""The log-likelihood at the ends of an interval is so far below its maximum: half of chi-squared's 95 % point."""
+"""How far the log-likelihood at the ends of an interval is below its maximum: half of chi-squared's 95 % point."""
 
-_NEAR = 1e-4  # shares come so near to 0 and 1, and e so near to 0, as a share of one vote
-_GRID = (7, 7, 4, 5, 4)  # points of a grid
-_SEARCH = ((15, 11, 4, 5, 4), *[_GRID] * 6, *[(5, 5, 4, 5, 4)] * 12)  # of those that find the best point, one after the other
-_FINE = (9, 9, 5, 7, 5)  # of the one on which the ends of intervals are looked for
-_ENDS = [(5, 5, 5, 5, 5)] * 8  # and of those that bring them nearer
-_STEP = 1e-5  # with which slopes are measured, as a share of the region
+_NEAR = 1e-4  # how near shares come to 0 and 1; e comes so near to 0, as a share of one vote
+_GRID = (7, 7, 4, 5, 4)  # the points of a grid
+_SEARCH = ((15, 11, 4, 5, 4), *[_GRID] * 6, *[(5, 5, 4, 5, 4)] * 12)  # the grids that find the best point, one after the other
+_FINE = (9, 9, 5, 7, 5)  # the grid on which the ends of intervals are looked for
+_ENDS = [(5, 5, 5, 5, 5)] * 8  # the grids that refine these ends
+_STEP = 1e-5  # the step with which slopes are measured, as a share of the region
 
 
 class Fit(NamedTuple):
-    """What fits the ballots, with intervals at 95 %.
+    """The numbers that fit the ballots best, with intervals at 95 %.
 
     Attributes:
         error: e, the share of wrong samples, over all steps.
         rho: the correlation of the errors of two samples of one step.
         agreement: how often two wrong samples of one step agree.
-        chance: that no decided step is wrong.
-        wrong: for each tally of decided steps, how likely its winner is wrong, with the five numbers that fit best.
+        chance: the chance that no decided step is wrong.
+        wrong: for each tally of decided steps, the probability that its winner is wrong, at the best fit.
     """
 
     error: Estimate
@@ -64,13 +64,13 @@ class Fit(NamedTuple):
 
 
 class _Box(NamedTuple):
-    """A range of each coordinate."""
+    """A range for each coordinate."""
 
     low: Floats
     high: Floats
 
     def axes(self, points: Sequence[int], through: Floats) -> Axes:
-        """Return a grid over the box, through a point of it: beside the point a narrow likelihood would not be seen."""
+        """Return a grid over the box that runs through a point of it, so that a narrow peak there is not missed."""
         axes = [np.linspace(*each) for each in zip(self.low, self.high, points, strict=True)]
         for axis, each in zip(axes, through, strict=True):
             axis[1 + np.abs(axis[1:-1] - each).argmin()] = each  # the sides stay
@@ -81,7 +81,9 @@ _Value: TypeAlias = Callable[[View], Floats]
 
 
 def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
-    """Return what fits the tallies, each with its number of steps; `undecided` ones count in the fit, but not in the chance.
+    """Return the best fit to the tallies, each given with its number of steps.
+
+    `undecided` tallies count in the fit, but not in the chance.
 
     >>> seen = fit({(3,): 960, (4, 1): 40}, {})
     >>> [round(number, 2) for number in seen.chance]
@@ -117,7 +119,7 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
                 cases, region, _within(region, start, (region.high - region.low) / 6), inside, start=start, grids=_ENDS
             )
             scale = abs(value(at_point(cases, near)).item() - at_best) or 1.0
-            for _ in range(2):  # a second time, as the first may stop short at an edge
+            for _ in range(2):  # twice, because the first search may stop short at an edge
                 near = _uphill(cases, region, near, lambda seen: sign * value(seen), scale=scale, least=least)
             return value(at_point(cases, near)).item()
 
@@ -127,7 +129,7 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
     wrong = posteriors(cases, list(best[:, None]))[1].ravel().tolist()
     return Fit(
         error=Estimate(*(0.0 if end < 2 * tiny else end for end in estimate(lambda seen: seen.error))),
-        # Where no sample is wrong, no correlation is to be seen.
+        # If no sample is wrong, no correlation shows.
         rho=estimate(lambda seen: np.where(seen.error > 2 * tiny, seen.rho, 0.0)),
         agreement=estimate(lambda seen: seen.agreement),
         chance=Estimate(*map(math.exp, estimate(lambda seen: seen.chance))),
@@ -136,7 +138,7 @@ def fit(decided: Mapping[Tally, int], undecided: Mapping[Tally, int]) -> Fit:
 
 
 def _within(whole: _Box, point: Floats, reach: Floats) -> _Box:
-    """Return what of `whole` is within `reach` of a point of it."""
+    """Return the part of `whole` that is within `reach` of a point of it."""
     return _Box(np.maximum(whole.low, point - reach), np.minimum(whole.high, point + reach))
 
 
@@ -145,7 +147,7 @@ def _likelihood(seen: View) -> Floats:
 
 
 def _climb(cases: Cases, whole: _Box, box: _Box, value: _Value, *, start: Floats, grids: Sequence[Sequence[int]]) -> Floats:
-    """Return about where `value` is largest: the best point of a grid over `box`, then of finer ones around the best so far."""
+    """Return about where `value` is largest: the best point of a grid over `box`, and then of finer grids around it."""
     best, most = start, value(at_point(cases, start)).item()
     for points in grids:
         axes = box.axes(points, best)
@@ -190,7 +192,7 @@ def _uphill(cases: Cases, box: _Box, start: Floats, value: _Value, *, scale: flo
 
 
 def _summit(cases: Cases, whole: _Box) -> tuple[Floats, _Box]:
-    """Return where the likelihood is largest, and a box around all that is nearly as likely, in which nothing is more so."""
+    """Return where the likelihood is largest, and a box around all points that are nearly as likely."""
     best = _climb(cases, whole, whole, _likelihood, start=whole.low, grids=_SEARCH)
     for _ in range(20):  # ballots that no numbers fit well have several peaks
         most = at_point(cases, best).likelihood.item()
@@ -203,7 +205,7 @@ def _summit(cases: Cases, whole: _Box) -> tuple[Floats, _Box]:
 
 
 def _region(cases: Cases, whole: _Box, best: Floats, least: float) -> _Box:
-    """Return a box around the points whose likelihood is at least `least`: one that grows while there are any on its sides."""
+    """Return a box around the points whose likelihood is at least `least`: it grows while such points are on its sides."""
     size = 1e-4 * (whole.high - whole.low)
     box = _within(whole, best, size)
     while True:

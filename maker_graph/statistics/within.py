@@ -1,14 +1,14 @@
-"""Votes that pass: how often a rule that gives up is right, wrong or passes, and the votes it takes, for errors of both kinds.
+"""Votes that pass: how often a rule that gives up is right, wrong or passes, and the votes it takes.
 
-The rules are `AheadBy(k, within=m)` and `Confirm(by, of)`, and any other that ends within a fixed number of votes and knows
-candidates by nothing but their votes. A valid sample is right with probability p and wrong with theta = 1 - p. A share `rival`
-= f of the wrong ones gives the most frequent wrong answer; each of the others gives an answer of its own, which nobody else
-gives. f = 1 is the paper's worst case, a single rival (arXiv 2511.09030, section 4.4). It is the worst here too: what scatters
-passes.
+The formulas are for independent and for correlated errors. The rules are `AheadBy(k, within=m)` and `Confirm(by, of)`, and any
+other that ends within a fixed number of votes and looks only at the votes of candidates. A valid sample is right with
+probability p and wrong with theta = 1 - p. A share `rival` = f of the wrong samples gives the most frequent wrong answer. Each
+of the other wrong samples gives an answer that no other sample gives. f = 1 is the paper's worst case, a single rival (arXiv
+2511.09030, section 4.4). It is the worst case here too, because steps with scattered answers pass.
 
-How it is computed. A sequence of votes is a path over (right, rival, other) votes. All paths of equal numbers are equally
-likely, so it is enough to count them, in whole numbers, once for each rule, with the rule itself as the judge. A path of a
-right votes, b for the rival and c others has the probability
+How it is computed. A sequence of votes is a path over (right, rival, other) votes. All paths with the same numbers of votes are
+equally likely, so it is enough to count them, in whole numbers, once for each rule. The rule itself says where a path ends. A
+path of a right votes, b for the rival and c others has the probability
 
     p^a theta^(b + c) f^b (1 - f)^c.
 
@@ -17,16 +17,17 @@ within-step correlation rho. Then p^a theta^j becomes its mean, with d = rho / (
 
     E[(1 - theta)^a theta^j] = prod_{i<a} (p + i d) prod_{i<j} (1 - p + i d) / prod_{i<a+j} (1 + i d),
 
-which is p^a theta^j at rho = 0: the same counts serve both. Nothing is simulated, and nothing is cut off.
+which is p^a theta^j at rho = 0. So the same counts serve both kinds of errors. Nothing is simulated, and nothing is cut off.
 
-The first sample may be colder than the others, with a p of its own (`cold`). It meets the same step: where the others err with
-theta, it errs with theta (1 - cold) / (1 - p) if it is better than they are, and is right with (1 - theta) cold / p if it is
-worse. Its mean is `cold`, and it is sure of nothing that they are not. A law of its own, drawn apart, would make the first
-sample a second opinion on hard steps, which samples of one model are not.
+The first sample may have a lower temperature than the others, and its own p (`cold`). It meets the same step. On a step where
+the others err with probability theta, it errs with theta (1 - cold) / (1 - p) if it is better than they are, and is right with
+(1 - theta) cold / p if it is worse. So its mean is `cold`, and steps that are hard for the others are hard for it. If its error
+rate were drawn separately, the first sample would be a second opinion on hard steps, which samples of one model are not.
 
-In parallel a round draws as many samples as the rule says, and all are counted. The outcomes are those of the sequential law;
-the votes are more, because a round may go on after the rule would have given up. Both are here. Red flags are not: a discarded
-sample is drawn again in the next round, so that with many of them the votes lie between the two figures.
+In parallel a round draws as many samples as the rule says, and all are counted. The outcomes are those of the sequential rule,
+but there are more votes, because a round may go on after the rule would have given up. Both numbers of votes are computed. Red
+flags are left out. A discarded sample is drawn again in the next round, so with many red flags the votes lie between the two
+numbers.
 """
 
 import math
@@ -41,7 +42,7 @@ from maker_graph.errors import UsageError
 from maker_graph.statistics.race import log_odds_of_wrong, log_share
 
 MOST_VOTES = 200
-"""A rule that takes more votes than this is not computed: it does not pass, or too late to be worth it."""
+"""A rule that takes more votes than this is refused: it passes nothing, or too late to be of use."""
 
 Kind: TypeAlias = Literal["right", "rival", "other"]
 """What a vote is for: the right answer, the most frequent wrong one, or a wrong one that nobody else gives."""
@@ -54,15 +55,15 @@ Votes: TypeAlias = tuple[int, int, int]
 
 
 class PassingLaw(NamedTuple):
-    """What becomes of one step under a rule that gives up.
+    """How one step ends under a rule that gives up.
 
     Attributes:
         right: the chance that it is decided rightly.
         wrong: the chance that it is decided wrongly.
         passed: the chance that it is passed on; the three add up to 1.
-        votes: expected, if they are drawn one after the other.
-        votes_in_rounds: expected, if the samples of a round are drawn at once and none is discarded.
-        rounds: expected.
+        votes: expected votes, if they are drawn one after the other.
+        votes_in_rounds: expected votes, if the samples of a round are drawn at once and none is discarded.
+        rounds: expected rounds.
     """
 
     right: float
@@ -84,7 +85,7 @@ class PassingLaw(NamedTuple):
 
 
 def passing_law(rule: StoppingRule, p: float, *, rho: float = 0.0, rival: float = 1.0, cold: float | None = None) -> PassingLaw:
-    """Return what becomes of one step under `rule`: the chances, and the votes that it takes.
+    """Return how one step ends under `rule`: the chances of each outcome, and the votes that it takes.
 
     >>> from maker_graph import AheadBy
     >>> law = passing_law(AheadBy(5, within=5), 0.72)
@@ -95,7 +96,7 @@ def passing_law(rule: StoppingRule, p: float, *, rho: float = 0.0, rival: float 
     (0.406, 0.0896, 3.73)
 
     Args:
-        rule: how it is voted, such as `AheadBy(3, within=5)`; it can be hashed.
+        rule: the stopping rule, such as `AheadBy(3, within=5)`; it must be hashable.
         p: the probability that a valid sample is right.
         rho: the correlation of the errors of two samples of one step; 0 for independent errors.
         rival: the share of the wrong samples that give the most frequent wrong answer.
@@ -133,14 +134,14 @@ def passing_law(rule: StoppingRule, p: float, *, rho: float = 0.0, rival: float 
 
 
 class Path(NamedTuple):
-    """All the ways to one count of votes at which the rule was asked.
+    """All sequences of votes that lead to the same counts, at a point where the rule was asked.
 
     Attributes:
         first: what the first vote was for.
         right: right votes.
         rival: votes for the most frequent wrong answer.
-        other: votes for other wrong answers, each for one of its own.
-        ways: in how many orders the votes can have come, the first one apart.
+        other: votes for other wrong answers, each for a different one.
+        ways: in how many orders the votes after the first can have come.
         end: how the step ends there; empty if it goes on.
     """
 
@@ -153,13 +154,13 @@ class Path(NamedTuple):
 
     @property
     def votes(self) -> int:
-        """How many there are."""
+        """The number of votes."""
         return self.right + self.rival + self.other
 
 
 @lru_cache(64)
 def counted_paths(rule: StoppingRule, *, scattered: bool, one_by_one: bool) -> tuple[Path, ...]:
-    """Return where `rule` is asked, and in how many ways a vote gets there.
+    """Return the counts of votes at which `rule` is asked, and in how many ways a vote gets there.
 
     >>> from maker_graph import AheadBy
     >>> for path in counted_paths(AheadBy(2, within=2), scattered=False, one_by_one=False):
@@ -170,12 +171,12 @@ def counted_paths(rule: StoppingRule, *, scattered: bool, one_by_one: bool) -> t
     rival 1 1 1 passed
 
     Args:
-        rule: it can be hashed, and ends within `MOST_VOTES` votes.
+        rule: the stopping rule; it must be hashable and end within `MOST_VOTES` votes.
         scattered: whether there are other wrong answers than the rival.
-        one_by_one: whether it is asked after each vote, or after each round only.
+        one_by_one: whether the rule is asked after each vote; else it is asked after each round.
 
     Raises:
-        UsageError: it goes on for longer.
+        UsageError: the rule ends before the first vote, or goes on for longer.
     """
     kinds: tuple[Kind, ...] = ("right", "rival", "other") if scattered else ("right", "rival")
     begins = checked_verdict(rule, {})
@@ -210,7 +211,7 @@ def _asked(rule: StoppingRule, first: Kind, at: Votes) -> tuple[End, int]:
 
 
 def _ballot(first: Kind, right: int, rival: int, other: int) -> Ballot:
-    """Return the votes as a rule sees them, that of the first one in front."""
+    """Return the ballot as a rule sees it, with the candidate of the first vote in front."""
     votes = {"right": right, "rival": rival, **{f"other {i}": 1 for i in range(other)}}
     name = "other 0" if first == "other" else first
     return {name: votes.pop(name), **{candidate: number for candidate, number in votes.items() if number}}
@@ -222,7 +223,7 @@ def _go_on(
     draws: int,
     scattered: bool,
 ) -> None:
-    """Add to `waiting`, by their number of votes, what `level` becomes after so many votes more."""
+    """Add to `waiting`, by number of votes, the counts that `level` leads to after `draws` more votes."""
     for at, ways in level.items():
         for right, rival, other in _shares(draws, scattered):
             orders = math.comb(draws, right) * math.comb(draws - right, rival)
@@ -239,7 +240,7 @@ def _shares(draws: int, scattered: bool) -> Iterator[Votes]:
 
 
 def _chances(longest: int, p: float, rho: float, rival: float, cold: float | None) -> Callable[[Path], float]:
-    """Return what says how likely all the ways of a path are together."""
+    """Return the function that gives the probability of all the ways of a path together."""
     apart = rho / (1 - rho)
     rights = _rising(p, apart, longest + 1)
     wrongs = _rising(1 - p, apart, longest + 1)
@@ -268,7 +269,7 @@ def _chances(longest: int, p: float, rho: float, rival: float, cold: float | Non
 
 
 def _rising(start: float, apart: float, most: int) -> list[float]:
-    """Return the logarithms of start (start + apart) (start + 2 apart) ... of 0, 1, 2 ... factors."""
+    """Return the logarithms of the products start (start + apart) (start + 2 apart) ... with 0, 1, 2 ... factors."""
     logs = [0.0]
     for i in range(most):
         factor = start + i * apart

@@ -1,6 +1,6 @@
-"""The tasks that ship, one pure file each, with their tables, and how a task is loaded by its name.
+"""The tasks that ship, with their tables, and the code that loads a task by its name.
 
-`Curate`, `Decompose`, `Hanoi`, `Records`, `WordProblems` and `curation` are for users; the other modules of this room are not.
+`Curate`, `Decompose`, `Hanoi`, `Records`, `WordProblems` and `curation` are for users. The other modules of this room are not.
 """
 
 from maker_graph.tasks.curate.making import curation

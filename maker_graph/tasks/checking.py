@@ -1,14 +1,15 @@
-"""A task tried before money is spent: it is walked along its right path, and each of its functions is held to the contract.
+"""Tries a task before money is spent: it goes through the steps with right answers and checks each function of the task.
 
-Every function is called twice, with copies: it must return the same, and leave its arguments as they were. States and answers
-must be plain JSON, and mean the same once they were stored. The answers come from what the task rehearses (the right reply is
-read as a model's would be) or from its `truth`; a task that has neither is tried on its first step only.
+Every function is called twice, with copies. It must return the same each time, and leave its arguments as they were. States and
+answers must be plain JSON, and mean the same after they were stored. The answers come from what the task rehearses (the right
+reply is read like a model's reply) or from its `truth`. A task that has neither is tried on its first step only.
 
-A part that is a program is asked once for each of its steps. One that acts on the world is never asked: what it rehearses
-(`rehearse(state)`), or its `truth`, stands for its answer. Without either, the trial ends there.
+A part that is a program is asked once for each of its steps. A part that acts on the world is never asked. What it rehearses
+(`rehearse(state)`), or its `truth`, is taken as its answer. Without either, the trial ends there.
 
-What no single process shows (the order of a set, which differs with PYTHONHASHSEED) is seen by comparing the traces of two:
-`maker_graph/run/checking.py`. There the answers are applied again too (`replayed`), for each process makes the task once.
+Some faults, such as the use of the order of a set, show only in different processes (PYTHONHASHSEED). So
+`maker_graph/run/checking.py` compares the traces of two processes. It also applies the answers again there (`replayed`),
+because each process makes the task only once.
 """
 
 import hashlib
@@ -46,10 +47,10 @@ from maker_graph.tasks.trial import PROGRAM, Place, Problem, Trial
 from maker_graph.tasks.varying import problems_of, variants_in
 
 DRAFTED = 4
-"""States of which a draft is tried at each step."""
+"""How many drafted states are tried at each step."""
 
 _TEXTS = ("", "a", "0", "[]", "{}", '["a", "b"]', '{"a": 1}')
-"""Replies that are tried where nobody knows a right one, for what `parse` may make of them."""
+"""Replies that are tried where no right reply is known, to see what `parse` makes of them."""
 
 Pairs: TypeAlias = list[tuple[str, Any]]
 
@@ -59,23 +60,23 @@ class Replies(Protocol):
 
     @property
     def right(self) -> str:
-        """The right one."""
+        """The right reply."""
         ...
 
     @property
     def wrong(self) -> Sequence[str]:
-        """Wrong ones."""
+        """Wrong replies."""
         ...
 
 
 class Outside(NamedTuple):
-    """What a trial needs of other rooms.
+    """Functions of other rooms that a trial needs.
 
     Attributes:
-        asked: from a prompt to (role, content), or it raises a UsageError.
-        rehearsed: from what `rehearse` returned to what may be replied, or it raises a UsageError.
-        awaited: from a coroutine to its result.
-        replies: from (role, content) to what may be replied, as the `rehearsal` of the task says; None if it has none.
+        asked: returns the (role, content) pairs of a prompt, or raises a UsageError.
+        rehearsed: returns the possible replies that `rehearse` returned, or raises a UsageError.
+        awaited: returns the result of a coroutine.
+        replies: returns the possible replies to (role, content) pairs, by the task's `rehearsal`; None if it has none.
     """
 
     asked: Callable[[Prompt], Pairs]
@@ -85,7 +86,7 @@ class Outside(NamedTuple):
 
 
 class _Vote(NamedTuple):
-    """What a reply says, and what the verifier says of it: None without one."""
+    """What a reply says, and what the verifier says of it; None if there is no verifier."""
 
     answer: JSON
     candidate: str
@@ -93,11 +94,11 @@ class _Vote(NamedTuple):
 
 
 class _Broken(Exception):
-    """The walk cannot go on; why is among the problems."""
+    """The trial cannot go on; the reason is among the problems."""
 
 
 def try_task(make: Callable[[], AnyTask], outside: Outside, *, steps: int) -> Trial:
-    """Return what is wrong with the task that `make` makes, as far as one process shows it; no more than `steps` are walked."""
+    """Return what is wrong with the task that `make` makes, as far as one process shows it, after at most `steps` steps."""
     trial = Trial()
     try:
         task = make()
@@ -112,7 +113,7 @@ def try_task(make: Callable[[], AnyTask], outside: Outside, *, steps: int) -> Tr
 
 
 class _Walk:
-    """The walk along the right path."""
+    """The walk through the steps of a task, with right answers."""
 
     def __init__(self, task: AnyTask, trial: Trial, outside: Outside) -> None:
         self.task: Any = _steps_of(task)
@@ -129,7 +130,7 @@ class _Walk:
         """Walk so many steps, or to the end."""
         total = total_of(self.task)
         if total != total_of(self.task):
-            self._problem("pure", "total() is another number when it is called again")
+            self._problem("pure", "total() returns another number when it is called again")
         self.trial.state = self._state("start")
         while not (done := self._done()) and self.trial.steps not in {total, steps}:
             self._step = self.trial.steps + 1
@@ -148,26 +149,26 @@ class _Walk:
             self.trial.problems.append(self._unread)
 
     def _done(self) -> bool:
-        """Say whether nothing is left to do; else see which part answers."""
+        """Say whether nothing is left to do; if something is, find the part that answers."""
         if not self._parts:
             return bool(self._call("done", self.trial.state))
         if (name := self._call("part", self.trial.state)) is None:
             return True
         if not isinstance(name, str) or name not in self._parts:
-            self._problem("functions", f"part returned {name!r}, which is no part: there are {', '.join(self._parts)}")
+            self._problem("functions", f"part returned {name!r}, which is no part: the parts are {', '.join(self._parts)}")
             raise _Broken
         self._part = self._parts[name]
         return False
 
     def _one_step(self, *, knows_its_end: bool) -> bool:
-        """Walk a step; return False if nobody knows how."""
+        """Walk a step; return False if no answer is known."""
         state = self.trial.state
         text = canonical(state, own=True)
         if not knows_its_end and text in self._seen:
             if self.trial.not_performed:
                 self.trial.stopped = "world"  # a part that looks at the world does not see what was not done
             else:
-                self._problem("end", f"the state is that of step {self._seen[text]} again, so the steps never end")
+                self._problem("end", f"the state is the same as at step {self._seen[text]}, so the steps never end")
             return False
         self._seen[text] = self.trial.steps + 1
         program = None if self._items is None else self._call("given", state)
@@ -202,13 +203,13 @@ class _Walk:
         self.trial.trace.append(Place(_digest(state), prompt, ""))
 
     def _sure(self, state: JSON, answer: JSON) -> JSON:
-        """Return the answer of the program of an items task, and see that the task itself takes it for right."""
+        """Return the answer of the program of an items task, and see that the task itself accepts it."""
         for name, has in (("check", isinstance(self.task, Checks)), ("verify", isinstance(self.task, Verifies))):
             kept: Any = self._call(name, state, answer) if has else True
             if isinstance(kept, _Raised) or not kept:
                 self._problem("replies", f"given returns an answer that {name} refuses")
         if isinstance(self.task, Known) and self._candidate(answer) != self._candidate(self._call("truth", state)):
-            self._problem("replies", "given returns something else than truth(item)")
+            self._problem("replies", "given returns something other than truth(item)")
         return answer
 
     def _given(self, state: JSON) -> tuple[JSON, bool]:
@@ -224,7 +225,7 @@ class _Walk:
         return answer, not acts
 
     def _computed(self, state: JSON) -> JSON:
-        """Return what a part answers that is a program; it is asked once."""
+        """Return the answer of a part that is a program; it is asked once."""
         more = ["check-task"] if checks.takes_run(self._part.answer) else []
         handed = copied(state)
         try:
@@ -236,17 +237,17 @@ class _Walk:
             self._problem("functions", f"answer failed with {type(error).__name__}: {error}"[:300])
             raise _Broken from error
         if handed != state:
-            self._problem("arguments", "answer changes the state that it is given: it must leave it as it is")
+            self._problem("arguments", "answer changes the state that it is given: it must leave the state as it is")
         return answer
 
     def _optional(self, state: JSON) -> None:
-        """Try the functions that not every task has."""
+        """Try the optional functions of a question."""
         if isinstance(self._part, Rephrases):
             self._call("rephrase", state, 1)
         self._drafts(state)
 
     def _drafts(self, state: JSON) -> None:
-        """Try what a task has beside its questions."""
+        """Try the optional functions that are about no question."""
         if isinstance(self.task, Predicts):
             self._call("draft", state, DRAFTED)
         elif isinstance(self.task, Drafted):
@@ -266,7 +267,7 @@ class _Walk:
         self.trial.tried.add("replies")
         said = self._read(state, found.right)
         if isinstance(said, str):
-            problem = Problem("replies", f"the right reply that is rehearsed is not a vote: {said}", self._step)
+            problem = Problem("replies", f"the rehearsed right reply is no vote: {said}", self._step)
             if not isinstance(self.task, Skippable):
                 self.trial.problems.append(problem)
                 return None, False
@@ -276,7 +277,7 @@ class _Walk:
         if standing is not None:
             self.trial.standings[standing] += 1
         if isinstance(self._part, Known) and candidate != self._candidate(right):
-            self._problem("replies", "the right reply that is rehearsed says something else than truth(state)")
+            self._problem("replies", "the rehearsed right reply says something other than truth(state)")
         if not found.wrong:
             self._problem("replies", "no wrong reply is rehearsed: name at least one, for a model that errs")
         for wrong in found.wrong:
@@ -284,13 +285,13 @@ class _Walk:
             if isinstance(other, str):
                 continue
             if other.candidate == candidate:
-                self._problem("replies", "a wrong reply that is rehearsed counts as the same vote as the right one")
+                self._problem("replies", "a rehearsed wrong reply counts as the same vote as the right one")
             elif other.standing == "proved":
-                self._problem("replies", "verify calls a wrong reply that is rehearsed proved: it must not be conclusive")
+                self._problem("replies", "verify calls a rehearsed wrong reply proved: it must not be conclusive")
         return answer, True
 
     def _see_variants(self, state: JSON, candidate: str | None) -> None:
-        """See that each variant reads its right reply, where one is known, as the others do, and always in the same way."""
+        """See that all variants read their right replies, where these are known, as the same answer, and always in one way."""
         owner, replies = self._owner("variants"), self._outside.replies
         (handed,) = self._with_item(["item"], [state]) if owner is self._items else [copied(state)]
 
@@ -305,7 +306,7 @@ class _Walk:
             self._problem(check, text)
 
     def _rehearsed(self, state: JSON, prompt: Pairs) -> Replies | None:
-        """Return what the task says of the replies to a step, by its state or by the prompt."""
+        """Return the possible replies to a step, from the task's `rehearse` or from the prompt."""
         replies, rehearsed = self._outside.replies, hasattr(self._part, "rehearse") or hasattr(self.task, "rehearse")
         try:
             if rehearsed:
@@ -336,7 +337,7 @@ class _Walk:
         return self._call("parse", text, *([state] if checks.takes_state(self._part.parse) else []))
 
     def _read(self, state: JSON, text: str) -> _Vote | str:
-        """Return the vote in a reply, or why it is none."""
+        """Return the vote in a reply, or why the reply is no vote."""
         answer = self._parsed(state, text)
         if isinstance(answer, _Raised):
             return f"parse failed with {answer.text}"
@@ -352,25 +353,25 @@ class _Walk:
         try:
             return candidate_of(self._call("key", answer) if isinstance(self._part, Keyed) else answer)
         except ValueError as error:
-            self._problem("replies", f"no vote can say what truth(state) says: it is {error}")
+            self._problem("replies", f"truth(state) returns something that no vote can say: it is {error}")
             return ""
 
     def _state(self, name: str, *given: JSON) -> JSON:
-        """Return the state that a function returns, and see that it means the same once it was stored."""
+        """Return the state that a function returns, and see that it means the same after it was stored."""
         state: JSON = self._call(name, *given)
         raw = getattr(self.task, name)(*copied([*given]))
         if raw != state and plain(raw, own=True) == state:  # a tuple, a dataclass, keys that are numbers
             for question in ("part",) if self._parts else ("done", "prompt"):
                 if _outcome(getattr(self.task, question), raw) != _outcome(getattr(self.task, question), copied(state)):
-                    why = "once it is stored as JSON, keys are texts, and tuples and objects are lists and dicts"
-                    self._problem("plain", f"{question} is another for the state that {name} returns: {why}")
+                    why = "in JSON, keys become texts, and tuples and objects become lists and dicts"
+                    self._problem("plain", f"{question} differs once the state that {name} returns is stored: {why}")
         return state
 
     def _call(self, name: str, *given: Any) -> Any:
-        """Return what a function returns as plain data, after it was called twice.
+        """Return the result of a function as plain data, after it was called twice.
 
-        What `parse` raises, and the `Invalid` of a `check` or `verify`, is returned: that is what they say. Anything else
-        breaks the walk.
+        An error of `parse`, and the `Invalid` of a `check` or `verify`, are results too, and are returned. Any other error
+        ends the walk.
         """
         said = []
         self.trial.tried |= {"pure", "arguments", "plain"}
@@ -395,17 +396,17 @@ class _Walk:
                 if value is not was and value != was:
                     self._problem("arguments", f"{name} changes the {argument} that it is given: it must return a new one")
         if said[0] != said[1]:
-            self._problem("pure", f"{name} returns something else when it is called again: no clock, no chance, no counter")
+            self._problem("pure", f"{name} returns something else when it is called again: use no clock, chance or counter")
         return said[0]
 
     def _owner(self, name: str) -> Any:
-        """Return whose function it is."""
+        """Return the object that has the function."""
         if self._items is not None and name in (*ONE_QUESTION, "given") and hasattr(self._items, name):
             return self._items
         return self._part if self._parts and name in ONE_QUESTION and hasattr(self._part, name) else self.task
 
     def _with_item(self, names: Sequence[str], given: Sequence[Any]) -> list[Any]:
-        """Return the arguments of a function of an items task: the item, read anew, in the place of its state."""
+        """Return the arguments of a function of an items task, with the item, read anew, in place of the state."""
         return [self.task.item(value) if each == "item" else value for each, value in zip(names, given, strict=False)]
 
     def _plain(self, name: str, result: Any) -> Any:
@@ -441,13 +442,13 @@ class _Walk:
         walked = self.trial.steps
         self.trial.tried.add("end")
         if done and total not in {None, walked}:
-            self._problem("end", f"the task is done after {walked} steps, and total() says {total}")
+            self._problem("end", f"the task is done after {walked} steps, but total() says {total}")
         if not done and walked == total:
             self._problem("end", f"after the {total} steps that total() says, done(state) is still False")
         if isinstance(self.task, Concludes):
             self._call("result", self.trial.state)
         if isinstance(self.task, Goal) and not self.trial.left_open and not self._call("goal", self.trial.state):
-            self._problem("end", "the right answers lead to the end, and goal(state) says False there")
+            self._problem("end", "the right answers lead to the end, but goal(state) returns False there")
 
     def _problem(self, check: str, text: str) -> None:
         if not any((each.check, each.text) == (check, text) for each in self.trial.problems):
@@ -463,17 +464,17 @@ class _Raised(NamedTuple):
 def _outcome(function: Callable[..., Any], state: object) -> object:
     try:
         return function(state)
-    except Exception as error:  # noqa: BLE001  whatever it is, it is not the same as an answer
+    except Exception as error:  # noqa: BLE001  any error counts as a different outcome
         return _Raised(type(error).__name__)
 
 
 def _steps_of(task: AnyTask) -> Any:
-    """Return a task that is asked step by step; without the guard, which would hide what is looked for."""
+    """Return a task that is asked step by step, without the guard, which would hide the faults."""
     return ItemSteps(task) if isinstance(task, Items) else task
 
 
 def replayed(task: AnyTask, trial: Trial) -> Problem | None:
-    """Return what is wrong where a task that was made anew applies the answers of a trial once more, as a resume does."""
+    """Return what goes wrong when a task that was made anew applies the answers of a trial again, as a resume does."""
     steps: Any = _steps_of(task)
     try:
         state = plain(steps.start(), own=True)
@@ -482,7 +483,7 @@ def replayed(task: AnyTask, trial: Trial) -> Problem | None:
     except Exception as error:  # noqa: BLE001  it did not fail before
         return Problem("replay", f"it failed with {type(error).__name__}: {error}"[:300], None)
     if state != trial.state:
-        return Problem("replay", "the end is another: a function depends on what was called before", None)
+        return Problem("replay", "the state at the end differs: a function depends on what was called before", None)
     return None
 
 

@@ -1,7 +1,7 @@
-"""Code of the user's own that an option of a task names: `package.module:name`, or `file.py:name`.
+"""A user's code that an option of a task names: `package.module:name`, or `file.py:name`.
 
-Such an option is marked in its annotation: `Annotated[str, Code(...)]`. Whoever opens a run with one does not import it merely
-because the directory of the run names it; see `ships` in `loading.py`.
+Such an option is marked in its annotation: `Annotated[str, Code(...)]`. Opening a run does not import this code only because
+the directory of the run names it; see `runs_foreign_code` in `loading.py`.
 """
 
 import importlib
@@ -23,14 +23,14 @@ class Code:
     """Marks an option whose text names code.
 
     Attributes:
-        ships: the names that stand for code of this package.
+        ships: the names that mean code of this package.
     """
 
     ships: Container[str] = ()
 
 
 def absolute(name: str) -> str:
-    """Return the name of code with the path of its file made absolute, so that it is the same in whatever folder.
+    """Return the name of code with an absolute path of its file, so that it means the same in any folder.
 
     >>> absolute("package.module:Rule")
     'package.module:Rule'
@@ -40,20 +40,20 @@ def absolute(name: str) -> str:
 
 
 def file_of(name: str) -> Path | None:
-    """Return the file in a name like `file.py:name`; None of any other name."""
+    """Return the file in a name like `file.py:name`; None for any other name."""
     file, colon, _ = name.rpartition(":")
     return Path(file) if colon and file.endswith(".py") else None
 
 
 def imported(name: str, what: str) -> Any:
-    """Return what `name` stands for; its module is imported.
+    """Return the object that `name` names; its module is imported.
 
     Args:
         name: `package.module:name` or `file.py:name`.
-        what: it is, for what is said of it, such as "The rule".
+        what: what the object is, for errors, such as "The rule".
 
     Raises:
-        UsageError: there is none, or its import fails.
+        UsageError: there is no such object, or its import fails.
     """
     module_name, colon, attribute = name.rpartition(":")
     if not colon or not module_name or not attribute:
@@ -69,7 +69,7 @@ def imported(name: str, what: str) -> Any:
 
 
 def find_module(name: str) -> ModuleType:
-    """Return a module by its name; those in the current folder are found too."""
+    """Return a module by its name; modules in the current folder are found too."""
     here = os.getcwd()  # noqa: PTH109  sys.path holds strings
     if "" not in sys.path and here not in sys.path:
         sys.path.insert(0, here)
@@ -77,7 +77,7 @@ def find_module(name: str) -> ModuleType:
 
 
 def _of_file(path: Path) -> ModuleType:
-    """Return the module in a file; it is executed anew each time, and no other module can import it."""
+    """Return the module in a file. It is executed anew each time, and no other module can import it."""
     spec = importlib.util.spec_from_file_location(f"maker_graph_own_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise UsageError(f"There is no file {path}.")

@@ -1,18 +1,18 @@
-"""A problem that is split until its parts are small: propose a split, solve the parts, combine their answers, all by vote.
+"""A problem is split until its parts are small: propose a split, solve the parts, combine their answers, all by vote.
 
 It is a task of parts. `split` says that a problem is small enough, or names smaller problems and how their answers are
-combined. `solve` answers a small problem at once. `compose` combines the answers of the parts. The paper ends with it (arXiv
-2511.09030).
+combined. `solve` answers a small problem at once. `compose` combines the answers of the parts. The paper outlines this at its
+end (arXiv 2511.09030).
 
-The state is a stack of frames, from the whole problem to the one at hand, so it grows with the depth and not with the tree:
+The state is a stack of frames, from the whole problem to the current one. So it grows with the depth and not with the tree:
 
     {"stack": [{"problem", "at_once", "problems", "combine", "answers"}, ...], "nodes": 3, "bounded": 0, "answer": null}
 
-`at_once` says why a problem is not split: "small" (so it was voted), "rule" (the task's own `small` says so), "depth" or
-"nodes" (a bound is reached); `bounded` counts the last two. `Tree` shows all problems, from the steps of a run.
+`at_once` says why a problem is not split: "small" (a vote said so), "rule" (the task's own `small` said so), "depth" or "nodes"
+(a bound is reached). `bounded` counts the last two. `Tree` shows all problems, made from the steps of a run.
 
-The prompts name the fields of a reply with the constants that its reader uses, and a reply that cannot be read is discarded: no
-problem is taken for small, and no answer for a composition, because something could not be read.
+The prompts name the fields of a reply with the constants that the parsers use. A reply that cannot be read is discarded. It is
+never taken to say that a problem is small.
 """
 
 import json
@@ -28,16 +28,16 @@ from maker_graph.core.checks import whole
 from maker_graph.errors import Invalid, UsageError
 
 MAX_DEPTH = 6
-"""Splits that lead from the whole problem to the smallest ones, at most, if nothing else is said."""
+"""The default of the most splits that lead from the whole problem to a smallest one."""
 
 DEEPEST = 100
-"""Splits that may lead to the smallest problems, whatever is said."""
+"""The largest `max_depth` that is allowed."""
 
 MAX_NODES = 100
-"""Problems in the tree, at most, if nothing else is said."""
+"""The default of the most problems in the tree."""
 
 MOST_PARTS = 8
-"""Problems that one is split into, at most."""
+"""The most problems into which one is split."""
 
 PROBLEMS, COMBINE, ANSWER = "problems", "combine", "answer"
 """The fields of replies."""
@@ -83,11 +83,11 @@ class Frame(TypedDict):
     """A problem whose answer is not known yet.
 
     Attributes:
-        problem: the text.
-        at_once: why it is not split; None if it is, or if that is not decided yet.
-        problems: what it was split into; empty if it is not split.
+        problem: the text of the problem.
+        at_once: why it is not split; None if it is split, or if that is not decided yet.
+        problems: the smaller problems into which it was split; empty if it is not split.
         combine: how the answers are combined.
-        answers: those that are known, in the order of `problems`.
+        answers: the answers that are known, in the order of `problems`.
     """
 
     problem: str
@@ -101,10 +101,10 @@ class DecomposeState(TypedDict):
     """Where a decomposition stands.
 
     Attributes:
-        stack: from the whole problem to the one at hand; empty at the end.
+        stack: the frames from the whole problem to the current one; empty at the end.
         nodes: problems in the tree so far.
         bounded: problems that are not split because a bound is reached.
-        answer: to the whole problem; None before the end.
+        answer: the answer to the whole problem; None before the end.
     """
 
     stack: list[Frame]
@@ -114,14 +114,14 @@ class DecomposeState(TypedDict):
 
 
 class Split(TypedDict):
-    """An answer of the part `split`: no problems say that the one at hand is small enough."""
+    """An answer of the part `split`; no problems means that the current one is small enough."""
 
     problems: list[str]
     combine: str
 
 
 def normalised(text: str) -> str:
-    """Return what counts of a text when answers are compared: not case, blanks, full stops at the end, thousands separators.
+    """Return a text without what does not count when answers are compared: case, blanks, final stops, thousands separators.
 
     >>> normalised(" It is  1,234,567. "), normalised("3, 5, 8"), normalised("[1,234,567]")
     ('it is 1234567', '3, 5, 8', '[1,234,567]')
@@ -134,7 +134,8 @@ def normalised(text: str) -> str:
 class Decompose:
     """The task to answer `problem`, a text.
 
-    It knows no kind of problem. A subclass may know one, and say so in `small`, `check_split`, `check_answer` and `key`.
+    It works for any kind of problem. A subclass may know more about its kind, in `small`, `check_split`, `check_answer` and
+    `key`.
 
     >>> task = Decompose("What is 12 * 34?", max_depth=1)
     >>> state = task.apply(task.start(), {"problems": ["12 * 30", "12 * 4"], "combine": "Add them."})
@@ -149,12 +150,12 @@ class Decompose:
         """Make the task.
 
         Args:
-            problem: what is asked.
-            max_depth: splits that lead to the smallest problems, at most; 0 solves the whole problem at once.
-            max_nodes: problems in the tree, at most, the whole one included.
+            problem: the problem to answer.
+            max_depth: the most splits that lead from the whole problem to a smallest one; 0 solves the whole problem at once.
+            max_nodes: the most problems in the tree, including the whole one.
 
         Raises:
-            UsageError: there is no problem, or a bound is no number.
+            UsageError: there is no problem, or a bound is out of range.
         """
         if not isinstance(problem, str) or not problem.strip():
             raise UsageError(f"problem must be a text that says what is asked, not {problem!r}.")
@@ -170,15 +171,15 @@ class Decompose:
         return None
 
     def check_split(self, problem: str, problems: Sequence[str], combine: str, /) -> bool:  # noqa: ARG002  for a subclass
-        """Say whether the answers of `problems`, combined, are that of `problem`; it may raise `Invalid("why")`."""
+        """Say whether the answers to `problems`, combined, answer `problem`. It may raise `Invalid("why")`."""
         return True
 
     def check_answer(self, problem: str, answer: str, /) -> bool:  # noqa: ARG002  for a subclass
-        """Say whether `answer` may be one to `problem`; it may raise `Invalid("why")`."""
+        """Say whether `answer` keeps the rules of answers to `problem`. It may raise `Invalid("why")`."""
         return True
 
     def key(self, answer: str, /) -> JSON:
-        """Return what of an answer is voted on."""
+        """Return the part of an answer that is voted on."""
         return normalised(answer)
 
     def start(self) -> DecomposeState:
@@ -186,7 +187,7 @@ class Decompose:
         return self._with(DecomposeState(stack=[], nodes=1, bounded=0, answer=None), self.problem)
 
     def part(self, state: DecomposeState) -> PartName | None:
-        """Return what is done next with the problem at hand; None if the whole problem is answered."""
+        """Return what is done next with the current problem; None if the whole problem is answered."""
         if not state["stack"]:
             return None
         frame = state["stack"][-1]
@@ -210,7 +211,7 @@ class Decompose:
         return state["answer"]
 
     def _answered(self, state: DecomposeState, answer: str) -> DecomposeState:
-        """Return the state in which the problem at hand is answered."""
+        """Return the state in which the current problem is answered."""
         *others, _ = state["stack"]
         if not others:
             return {**state, "stack": [], "answer": answer}
@@ -221,7 +222,7 @@ class Decompose:
         return state if known == len(parent["problems"]) else self._with(state, parent["problems"][known])
 
     def _with(self, state: DecomposeState, problem: str) -> DecomposeState:
-        """Return the state in which `problem` is at hand."""
+        """Return the state with `problem` as the current one."""
         bound = "depth" if len(state["stack"]) >= self.max_depth else "nodes" if self.room(state) < 2 else None
         rule = self.small(problem)
         at_once = bound or ("rule" if rule else None)
@@ -229,12 +230,12 @@ class Decompose:
         return {**state, "stack": [*state["stack"], frame], "bounded": state["bounded"] + (bound is not None)}
 
     def room(self, state: DecomposeState) -> int:
-        """Return into how many problems the one at hand may be split, at most; fewer than 2: it may not."""
+        """Return into how many problems the current one may be split at most. If fewer than 2, it may not be split."""
         return min(MOST_PARTS, self.max_nodes - state["nodes"])
 
 
 class SplitPart:
-    """Whether the problem at hand is small enough, and if not, into which problems it is split."""
+    """The part that says whether the current problem is small enough, and if not, into which problems it is split."""
 
     def __init__(self, task: Decompose) -> None:
         self._task = task
@@ -255,7 +256,7 @@ class SplitPart:
         return Split(problems=[str(each).strip() for each in problems], combine=combine.strip())
 
     def check(self, state: DecomposeState, answer: Split) -> bool:
-        """Say whether a split is one, and keeps the rules of the task."""
+        """Say whether a split is allowed, and keeps the rules of the task."""
         problem, problems = state["stack"][-1]["problem"], answer["problems"]
         if not problems:
             if self._task.small(problem) is False:
@@ -263,7 +264,7 @@ class SplitPart:
             return True
         most = self._task.room(state)
         if not 2 <= len(problems) <= most:
-            raise Invalid(f"{len(problems)} problems, and 2 to {most} may be")
+            raise Invalid(f"{len(problems)} problems, but only 2 to {most} are allowed")
         if normalised(problem) in map(normalised, problems):
             raise Invalid("the problem itself is among the smaller ones")
         return self._task.check_split(problem, problems, answer["combine"])
@@ -274,13 +275,13 @@ class SplitPart:
 
 
 class _Answers:
-    """What `solve` and `compose` have in common: how an answer is read, checked and compared."""
+    """The common part of `solve` and `compose`: how an answer is read, checked and compared."""
 
     def __init__(self, task: Decompose) -> None:
         self._task = task
 
     def parse(self, text: str) -> str:
-        """Return the answer in a reply, or raise; a whole number stands for its text."""
+        """Return the answer in a reply, or raise; a whole number counts as its text."""
         answer = _fields(text, {ANSWER})[ANSWER]
         if isinstance(answer, int) and not isinstance(answer, bool):
             return str(answer)
@@ -298,7 +299,7 @@ class _Answers:
 
 
 class SolvePart(_Answers):
-    """The answer to a problem that is not split."""
+    """The part that answers a problem that is not split."""
 
     def prompt(self, state: DecomposeState) -> str:
         """Ask for the answer."""
@@ -306,10 +307,10 @@ class SolvePart(_Answers):
 
 
 class ComposePart(_Answers):
-    """The answer to a problem whose parts are answered."""
+    """The part that answers a problem whose smaller problems are answered."""
 
     def prompt(self, state: DecomposeState) -> str:
-        """Ask for the answer, with those of the parts."""
+        """Ask for the answer, and show the answers to the smaller problems."""
         frame = state["stack"][-1]
         pairs = enumerate(zip(frame["problems"], frame["answers"], strict=True), start=1)
         answered = "\n".join(f"{number}. {problem}\n   Answer: {answer}" for number, (problem, answer) in pairs)
@@ -317,7 +318,7 @@ class ComposePart(_Answers):
 
 
 def _fields(text: str, names: set[str]) -> dict[str, JSON]:
-    """Return the object that `text` is, which has these fields and no other."""
+    """Return the object in `text`, which must have these fields and no others."""
     read = strict_json(text)
     if not isinstance(read, dict) or set(read) != names:
         raise ValueError(f"not an object with {' and '.join(sorted(names))}, and nothing else")
@@ -329,12 +330,12 @@ class Node:
     """One problem of the tree.
 
     Attributes:
-        problem: the text.
-        at_once: why it is not split; None if it is, or if that is not decided yet.
-        combine: how the answers of its parts are combined.
-        answer: None before there is one.
-        told: part -> what was told of its decision.
-        children: what it was split into.
+        problem: the text of the problem.
+        at_once: why it is not split; None if it is split, or if that is not decided yet.
+        combine: how the answers of its children are combined.
+        answer: its answer; None before there is one.
+        told: part -> what `Tree.add` was told of its decision.
+        children: the problems into which it was split.
     """
 
     problem: str
@@ -346,7 +347,7 @@ class Node:
 
 
 class Tree:
-    """The tree of problems of a run, grown from its answers in order.
+    """The tree of problems of a run, built from its answers in order.
 
     >>> tree = Tree(Decompose("1 + 1"))
     >>> tree.add({"problems": [], "combine": ""}, told={"small": 3})
@@ -364,7 +365,7 @@ class Tree:
         self.root = Node(task.problem, self._state["stack"][0]["at_once"])
 
     def add(self, answer: Any, told: Any = None) -> None:
-        """Take the answer of the next step; `told` is whatever is to be known of its decision."""
+        """Take the answer of the next step; `told` is anything that the node shall keep of its decision."""
         node, part = self._at_hand(), self._task.part(self._state)
         node.told[str(part)] = told
         self._state = self._task.apply(self._state, answer)

@@ -2,7 +2,8 @@
 
     {"item": {"address": "5 Elm St., 10115 Berlin", ...}, "answer": {"street": "Elm Street", ...}}
 
-`item` is as the task has its items. What a model would reply is `reply`, a text, or `answer`, plain JSON that is shown as such.
+`item` has the form of the task's items. `answer` is plain JSON, and is shown as the reply. To give the reply as a text, write
+`reply` in place of `answer`.
 """
 
 import inspect
@@ -22,7 +23,7 @@ OPTION = "examples"
 
 
 def takes_examples(make: Callable[..., Any]) -> bool:
-    """Return whether `make` makes an items task, to which examples can be given, and has no option of this name itself."""
+    """Return whether `make` makes an items task, which takes examples, and has no option of this name itself."""
     try:
         signature = inspect.signature(make, eval_str=True)
     except Exception:  # noqa: BLE001  a built-in, or an annotation that is not imported at run time
@@ -35,12 +36,12 @@ def read_examples(path: Path) -> list[Example]:
     """Return the examples in a file.
 
     Raises:
-        UsageError: the file cannot be read, or is none with examples; the text says where.
+        UsageError: the file cannot be read, or holds no examples; the error says where.
     """
     lines = users_text(path, "the examples as JSON Lines").split("\n")
     found = [_example(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
     if not found:
-        raise UsageError(f'{path} holds no examples: each line is {{"item": ..., "answer": ...}}.')
+        raise UsageError(f'{path} holds no examples: write each as a line {{"item": ..., "answer": ...}}.')
     return found
 
 
@@ -51,12 +52,12 @@ def _example(line: str, where: str) -> Example:
         raise UsageError(f"{where}: this is no JSON ({visible(str(error))[:100]}).") from None
     if not isinstance(found, dict) or "item" not in found or ("reply" in found) == ("answer" in found):
         raise UsageError(
-            f'{where}: an example is {{"item": ..., "answer": ...}}, or "reply" with a text in the place of "answer".'
+            f'{where}: an example must be {{"item": ..., "answer": ...}}, or have "reply" with a text in place of "answer".'
         )
     if "answer" in found:
         return Example(found["item"], sorted_json(found["answer"]))
     if not isinstance(found["reply"], str):
-        raise UsageError(f"{where}: reply is the text that a model would give; for JSON say answer.")
+        raise UsageError(f"{where}: reply must be the text that a model would give; for JSON write answer.")
     return Example(found["item"], found["reply"])
 
 
@@ -64,7 +65,7 @@ def with_examples(task: Any, path: Path) -> None:
     """Give an items task the examples in a file, and see that it can ask about them.
 
     Raises:
-        UsageError: the file cannot be read, or an example is no item of the task's.
+        UsageError: the file cannot be read, or the item of an example is no item of the task.
     """
     examples = read_examples(path)
     for number, example in enumerate(examples, start=1):
@@ -73,6 +74,6 @@ def with_examples(task: Any, path: Path) -> None:
         except Exception as error:
             raise UsageError(
                 f"{path}: the task cannot ask about example {number} ({type(error).__name__}: {visible(str(error))[:100]}). "
-                "Its item must be as the items of the task are."
+                "Its item must have the form of the task's items."
             ) from error
     task.examples = examples

@@ -3,13 +3,13 @@
 State: `{"pegs": [[..], [..], [..]], "previous": [disk, from, to] | None}`, each peg from bottom to top.
 Answer: `{"move": [disk, from, to], "next_state": [[..], [..], [..]]}`. The vote is on both together.
 
-The strategy is in the prompt, so a step is execution, not insight. Disk 1 moves on every other step, always in the same
-direction round the pegs; between two of its moves exactly one other move is legal. The direction that leads to the goal
-depends on the parity: with an even number of disks the smallest starts towards the peg that is not the goal, with an odd
+The strategy is in the prompt, so the model only has to carry out one step. Disk 1 moves on every other step, always in the
+same direction round the pegs. Between two of its moves exactly one other move is legal. The direction that leads to the goal
+depends on the number of disks: with an even number the smallest disk starts towards the peg that is not the goal, with an odd
 number towards the goal itself. (The text in the paper covers even numbers only.)
 
-Nothing here compares an answer with the known solution: a legal wrong move must be able to win, or the vote means
-nothing. That a run was right shows at its end: the goal reached by legal moves in exactly 2^n - 1 steps.
+No vote compares an answer with the known solution. A legal wrong move must be able to win, or the vote would mean nothing. The
+end of a run shows whether it was right: the goal is reached by legal moves in exactly 2^n - 1 steps.
 """
 
 import re
@@ -82,7 +82,7 @@ _LISTS = re.compile(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]")  # one list, or a 
 
 
 class HanoiState(TypedDict):
-    """Where the disks are and which move came last."""
+    """The position of the disks, and the last move."""
 
     pegs: Pegs
     previous: Move | None
@@ -96,7 +96,7 @@ class HanoiAnswer(TypedDict):
 
 
 class Hanoi:
-    """The puzzle with `disks` disks, from peg `source` to peg `target`, in 2^disks - 1 moves.
+    """The puzzle of moving `disks` disks from peg `source` to peg `target`, in 2^disks - 1 moves.
 
     >>> task = Hanoi(disks=3)
     >>> task.start()
@@ -106,10 +106,10 @@ class Hanoi:
     """
 
     def __init__(self, disks: int = 10, *, source: int = 0, target: int = 2) -> None:
-        """Make the puzzle: any number of disks from 1, any two different pegs.
+        """Make the puzzle, with at least one disk and two different pegs.
 
         Raises:
-            UsageError: fewer than one disk, or two pegs that are no two different ones of 0, 1 and 2.
+            UsageError: there are fewer than one disk, or source and target are not two different pegs of 0, 1 and 2.
         """
         if isinstance(disks, bool) or not isinstance(disks, int) or disks < 1:
             raise UsageError(f"Hanoi needs at least 1 disk, not {disks!r}.")
@@ -139,7 +139,7 @@ class Hanoi:
         return state["pegs"][self.target] == self._all[::-1]
 
     def goal(self, state: HanoiState) -> bool:
-        """Say whether the whole tower stands on the target peg: legal moves alone do not bring it there."""
+        """Say whether the whole tower stands on the target peg, to which legal moves alone need not lead."""
         return self.done(state)
 
     def prompt(self, state: HanoiState) -> Prompt:
@@ -151,7 +151,7 @@ class Hanoi:
         return self._messages(state, DRAFT, n=n)
 
     def parse_draft(self, text: str) -> list[JSON]:
-        """Return the moves in `text`. The states after them are not written out: `apply` makes the moves."""
+        """Return the moves in `text`, without the states after them, because `apply` makes the moves."""
         return [{"move": [int(number) for number in match.groups()]} for match in _MOVES.finditer(text)]
 
     def _messages(self, state: HanoiState, asked: str = USER, **more: int) -> list[tuple[str, str]]:
@@ -160,7 +160,7 @@ class Hanoi:
         return [("system", self._system), ("user", user)]
 
     def rephrase(self, state: HanoiState, attempt: int) -> Prompt:  # noqa: ARG002  there is one other way
-        """Return the prompt with the position shown once more by tops and by disks: lists get misread (paper, App. D)."""
+        """Return the prompt with the position shown again by tops and by disks, as models misread lists (paper, App. D)."""
         pegs = state["pegs"]
         tops = "\n".join(
             f"- peg {number}: " + (f"top disk {peg[-1]}, below it {len(peg) - 1} more" if peg else "empty")
@@ -172,7 +172,7 @@ class Hanoi:
         return [("system", system), ("user", user + "\n" + OTHERWISE.format(tops=tops, places=places))]
 
     def variants(self, state: HanoiState) -> Sequence[Variant]:
-        """Return the puzzle under the six namings of its pegs, its own first; replies are mapped back."""
+        """Return the question under the six ways to number the pegs, its own first. The parsers map the replies back."""
         return [self._renamed(state, names) for names in permutations(range(3))]
 
     def _renamed(self, state: HanoiState, names: tuple[int, ...]) -> Variant:
@@ -195,7 +195,7 @@ class Hanoi:
         return Variant(other.prompt(asked), parse)
 
     def state_at(self, step: int) -> HanoiState:
-        """Return the state on the right path after `step` moves, made from the step number alone.
+        """Return the state after `step` right moves, made from the step number alone.
 
         >>> Hanoi(disks=3).state_at(4)
         {'pegs': [[], [2, 1], [3]], 'previous': [3, 0, 2]}
@@ -231,14 +231,15 @@ class Hanoi:
             (target,) = {0, 1, 2} - {source, previous[2]}
             move = [disk, source, target]
         after = moved(pegs, move)
-        assert after is not None  # noqa: S101  the rule moves legally wherever the state is on the path
+        assert after is not None  # noqa: S101  the rule moves legally in any state of the solution
         return {"move": move, "next_state": after}
 
     def parse(self, text: str) -> JSON:
         """Return the last move and the last next state in `text`.
 
         Raises:
-            ValueError: one is missing, the move is not 3 integers, or the state not 3 lists that hold each disk once.
+            ValueError: one of them is missing, the move is not 3 integers, or the state is not 3 lists that hold each disk
+                once.
         """
         move, pegs = _last("move", text), _last("next_state", text)
         if len(move) != 3 or not all(type(x) is int for x in move):
@@ -255,7 +256,7 @@ class Hanoi:
         return moved(state["pegs"], answer["move"]) == answer["next_state"]
 
     def apply(self, state: HanoiState, answer: HanoiAnswer) -> HanoiState:
-        """Return the next state as the answer gives it: it was voted on, as in the paper. A drafted move is made here.
+        """Return the next state that the answer gives, which was voted on, as in the paper. A drafted move is made here.
 
         Raises:
             ValueError: a drafted move is not legal.
@@ -267,7 +268,7 @@ class Hanoi:
 
 
 def stride(disks: int, source: int, target: int) -> int:
-    """Return by how many pegs (1 or 2, modulo 3) disk 1 moves each time.
+    """Return by how many pegs (1 or 2, modulo 3) disk 1 moves each time it moves.
 
     >>> stride(20, 0, 2), stride(3, 0, 2)
     (1, 2)
@@ -295,7 +296,7 @@ def moved(pegs: Pegs, move: Move) -> Pegs | None:
 
 
 def _last(name: str, text: str) -> list[Any]:
-    """Return the JSON list behind the last `name =` in `text`; an earlier one is never taken in its place."""
+    """Return the JSON list behind the last `name =` in `text`; an earlier one is never used instead."""
     starts = [match.end() for match in re.finditer(rf"\b{name}\s*=\s*", text)]
     found = _LISTS.match(text, starts[-1]) if starts else None
     if found is None:

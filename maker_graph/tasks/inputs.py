@@ -1,7 +1,7 @@
-"""The inputs of a task, each as the digest of what it holds: so that a run notices if one is another than when it began.
+"""The inputs of a task, each as the digest of its content, so that a run notices if an input has changed since it began.
 
-A file is digested by its content, whatever its name. Inputs are the options of a task that are paths of files, and what the
-task declares by itself with `inputs`, see `core/task.py`.
+The digest of a file depends on its content and not on its name. The inputs are those options of a task that are paths of files,
+and what the task declares itself with `inputs`, see `core/task.py`.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ class Input(NamedTuple):
     """An input of a task.
 
     Attributes:
-        digest: of what it holds; None if the file is not there.
-        path: the file, if it is one.
+        digest: the digest of its content; None if the file is not there.
+        path: the file, if it is a file.
     """
 
     digest: str | None
@@ -34,7 +34,7 @@ def file_input(path: Path, only: Slice | None = None) -> Input:
     """Return the file at `path` as an input; with `only`, a slice of the table that it holds.
 
     Raises:
-        UsageError: it is there and cannot be read.
+        UsageError: the file is there but cannot be read.
     """
     try:
         if only is not None:
@@ -57,9 +57,9 @@ def _digest_of_slice(path: Path, only: Slice) -> str:
 
 
 def files_of(values: Mapping[str, Any], only: Slice | None = None) -> dict[str, Input]:
-    """Return those of the options' values that are regular files, by the names of the options.
+    """Return the inputs among the values of options that are regular files, by the names of the options.
 
-    A path is one, and so is the text of the option that `--input` gives. With `only`, that one is the table of a slice.
+    These are paths, and the text of the option that `--input` gives. With `only`, that one is the table of a slice.
     """
     paths = {name: value for name, value in values.items() if isinstance(value, Path)}
     if isinstance(text := values.get(FILE), str) and Path(text).is_absolute():
@@ -71,16 +71,16 @@ def declared(task: object) -> dict[str, Input]:
     """Return what a task declares as its inputs: the attribute `inputs`, or what the function of this name returns.
 
     Raises:
-        UsageError: it is no mapping from names to files and plain JSON.
+        UsageError: `inputs` is no mapping from names to files and plain JSON.
     """
     return {name: _declared(f"{type(task).__name__}.inputs[{name!r}]", value) for name, value in _inputs_of(task).items()}
 
 
 def declared_files(task: object) -> list[Path]:
-    """Return the files among what a task declares as its inputs; none is read.
+    """Return the files among the inputs that a task declares, without reading them.
 
     Raises:
-        UsageError: as `declared`.
+        UsageError: as in `declared`.
     """
     return [value for value in _inputs_of(task).values() if isinstance(value, Path)]
 
@@ -127,13 +127,13 @@ def see_files(task: str, began: Mapping[str, str], options: Mapping[str, Any], o
     """See that the files among the options of a task hold what they held when its run began.
 
     Args:
-        task: its name.
-        began: name -> digest, of all inputs.
-        options: of the task, as they are kept.
-        only: the slice of the table that the input file is, if that is all that counts.
+        task: the name of the task.
+        began: name -> digest of all inputs when the run began.
+        options: the options of the task, as they are kept.
+        only: the slice of the table in the input file, if only that counts.
 
     Raises:
-        UnusableRun: one does not; the text says which.
+        UnusableRun: a file has changed; the error says which.
     """
     for name, digest in began.items():
         if isinstance(text := options.get(name), str) and (path := file_named(text)).is_absolute():  # as paths are kept
@@ -145,10 +145,10 @@ def see_declared(
 ) -> None:
     """See that a task declares the same inputs as when its run began; the other arguments are as in `see_files`.
 
-    Of a table of which only a slice counts, that is all that is seen.
+    If only a slice of a table counts, the whole table is not compared.
 
     Raises:
-        UnusableRun: it does not; the text says which is another.
+        UnusableRun: an input has changed; the error says which.
     """
     now = declared(task)
     for each, digest in began.items():
@@ -156,7 +156,7 @@ def see_declared(
             _see_same(name, each, digest, now.get(each, Input(None)))
     if more := [each for each in now if each not in began]:
         raise UnusableRun(
-            f"{name} declares the input {more[0]!r}, and it did not when this run began: put the task's code back as it was, "
+            f"{name} declares the input {more[0]!r}, but did not when this run began: put the task's code back as it was, "
             "or start a new run."
         )
 
@@ -169,5 +169,5 @@ def _see_same(task: str, name: str, digest: str, now: Input) -> None:
             f"The input {name!r} of {task} is no longer what this run began with: put it back, or start a new run."
         )
     if now.digest is None:
-        raise UnusableRun(f"{now.path} is gone, with which this run began: put it back, or start a new run.")
+        raise UnusableRun(f"{now.path}, with which this run began, is gone: put it back, or start a new run.")
     raise UnusableRun(f"{now.path} is no longer the file that this run began with: put that one back, or start a new run.")

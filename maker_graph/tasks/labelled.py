@@ -1,6 +1,6 @@
-"""Rows whose right answers are known, split: some are shown as examples, the others are kept to measure with.
+"""Splits rows with known right answers: some are shown as examples, and the others are kept to measure a model with.
 
-The split is a hash of what the rows hold. So it is the same each time, and rows that hold the same are never on both sides.
+The split depends only on a hash of the rows. So it is the same each time, and equal rows are never on both sides.
 """
 
 import hashlib
@@ -16,31 +16,31 @@ OPTION = "labelled"
 """The name of the option with the file."""
 
 LEAST = 30
-"""So few different rows say nothing: even without an error, 59 decided ones are needed to prove that 95 % are right."""
+"""Fewer different rows say nothing: even if all are right, 59 decided rows are needed to prove that 95 % are right."""
 
 EXAMPLES = 40
-"""So many rows are shown as examples at most: a tenth of them, and no fewer than one sample is shown."""
+"""The most rows that serve as examples. They are a tenth of the rows, but at least as many as one sample is shown."""
 
 
 def with_labelled(task: Items, rows: Sequence[LabelledItem], name: str, content: Callable[[Any], str] = sorted_json) -> None:
-    """Give a task its labelled rows: to measure with, and as examples if it has none yet.
+    """Give a task its labelled rows, to measure a model with, and as examples if the task has none yet.
 
-    Rows that hold the same as one before count once.
+    Equal rows count once.
 
     Args:
         task: an items task.
-        rows: with their right answers; the file `name` says so.
-        name: of the file, for what is said of it.
-        content: of an item: rows with the same one are the same row.
+        rows: the rows with their right answers.
+        name: the name of their file, for errors.
+        content: returns the content of an item; rows with the same content are equal.
 
     Raises:
-        UsageError: two rows hold the same and have different answers, a row is an example already, or there are too few.
+        UsageError: equal rows have different answers, a row is an example already, or there are too few rows.
     """
     found = different(rows, name, content)
     if len(found) < LEAST:
         raise UsageError(
-            f"{name} has {len(found):,} different rows: with fewer than {LEAST} nothing can be measured. Label more, at "
-            "random, or give them to --examples and say --k and --within yourself."
+            f"{name} has {len(found):,} different rows, but at least {LEAST} are needed to measure anything. Label more, drawn "
+            "at random, or give these to --examples and set --k and --within yourself."
         )
     if task.examples:
         see_apart(task.examples, found, name, content)
@@ -53,20 +53,20 @@ def with_labelled(task: Items, rows: Sequence[LabelledItem], name: str, content:
 
 
 def different(rows: Sequence[LabelledItem], name: str, content: Callable[[Any], str] = sorted_json) -> list[LabelledItem]:
-    """Return the rows without those that hold the same as one before.
+    """Return the rows without those that are equal to an earlier one.
 
     >>> [each.row for each in different([LabelledItem("a", 1, 1), LabelledItem("b", 1, 2), LabelledItem("a", 1, 3)], "f")]
     [1, 2]
 
     Raises:
-        UsageError: two rows hold the same and have different answers.
+        UsageError: equal rows have different answers.
     """
     first: dict[str, LabelledItem] = {}
     for each in rows:
         before = first.setdefault(content(each.item), each)
         if sorted_json(before.answer) != sorted_json(each.answer):
             raise UsageError(
-                f"{name}: rows {before.row:,} and {each.row:,} hold the same and have different right answers: mend one."
+                f"{name}: rows {before.row:,} and {each.row:,} are equal but have different right answers: correct one of them."
             )
     return [*first.values()]
 
@@ -74,15 +74,15 @@ def different(rows: Sequence[LabelledItem], name: str, content: Callable[[Any], 
 def see_apart(
     examples: Sequence[Example], rows: Sequence[LabelledItem], name: str, content: Callable[[Any], str] = sorted_json
 ) -> None:
-    """See that no labelled row is an example too.
+    """See that no labelled row is also an example.
 
     Raises:
-        UsageError: some are; the text says which.
+        UsageError: some are; the error says which.
     """
     shown = {content(each.item) for each in examples}
     if both := [each.row for each in rows if content(each.item) in shown]:
         which = ", ".join(f"{row:,}" for row in both[:5]) + (", ..." if len(both) > 5 else "")
         raise UsageError(
-            f"{len(both):,} rows of {name} are examples too (row {which}). A model would be measured on what it is shown: take "
-            "them out of one of the two files."
+            f"{len(both):,} rows of {name} are also examples (row {which}). A model would be measured on rows that it is "
+            "shown: take them out of one of the two files."
         )

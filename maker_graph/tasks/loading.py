@@ -1,4 +1,4 @@
-"""From a name to a task: those that ship, and those of a user's own."""
+"""Finds and makes tasks by their names, both those that ship and those of a user."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,14 +28,14 @@ from maker_graph.tasks.word_problems.task import WordProblems
 
 @dataclass(frozen=True, slots=True)
 class LoadedTask:
-    """A task with what it was made from. It is made once and handed on.
+    """A task with its name and the options from which it was made.
 
     Attributes:
         name: `hanoi`, `records`, `decompose`, `curate`, `migrate`, `word-problems`, or `package.module:name`.
-        options: what the task was made with, as plain JSON.
+        options: the options with which the task was made, as plain JSON.
         task: the task.
-        inputs: name -> digest, of the files among its options, and of what it declares as its inputs.
-        slice: the items of the task of these options that it has; None is all of them.
+        inputs: name -> digest, for the files among its options and for the inputs that it declares.
+        slice: the slice of the items that the task has; None for all of them.
     """
 
     name: str
@@ -52,19 +52,19 @@ def load_task(
     kept: str | None = None,
     only: Slice | None = None,
 ) -> LoadedTask:
-    """Return the task that `name` and `options` stand for.
+    """Return the task with this name and these options.
 
-    `package.module:name` is a task, or makes one when it is called with `options`; it imports that module.
+    `package.module:name` is a task, or makes a task when it is called with `options`. Its module is imported.
 
     Args:
-        name: of the task.
-        options: what it is made with, as plain JSON.
-        began: the inputs with which a run of it began, to be held against those of today: files before the task is made.
-        kept: what the task gave its run to keep; see `Keeps`.
-        only: the slice of it that the task is. Of a table of `curate` or `records`, the rest is not read.
+        name: the name of the task.
+        options: the options with which it is made, as plain JSON.
+        began: the inputs with which a run of it began. They are compared with those of now; files before the task is made.
+        kept: the text that the task gave its run to keep; see `Keeps`.
+        only: the slice of the task's items to take. The rest of a table of `curate` or `records` is not read.
 
     Raises:
-        UnknownTask: there is none; the text says what there is.
+        UnknownTask: there is no such task; the error says which tasks there are.
         UsageError: it cannot be made with these options.
         UnusableRun: an input is no longer the one with which the run began.
     """
@@ -73,10 +73,12 @@ def load_task(
     see_files(name, {**known, **(began or {})}, options, table)
     make = _maker_of(name)
     if is_task(make) and options:
-        raise UsageError(f"{name} is made already and has no option {next(iter(options))!r}: name its class to set it.")
+        raise UsageError(
+            f"{name} is an instance, so its option {next(iter(options))!r} cannot be set: name the class of the task instead."
+        )
     values = {} if is_task(make) else Options(name, make).values(options)
     examples = values.get(OPTION) if not is_task(make) and takes_examples(make) else None
-    files = files_of(values, table)  # before the task reads them: what changes meanwhile is noticed when the run goes on
+    files = files_of(values, table)  # before the task reads them, so that a resume notices what changes meanwhile
     own = {each: value for each, value in values.items() if each != OPTION or examples is None}
     again = partial(make.again, kept) if kept is not None and isinstance(make, Keeps) else make
     again = again if table is None else partial(OF_SLICE[name], table)
@@ -90,14 +92,14 @@ def load_task(
 
 
 def of_table(name: str, only: Slice | None) -> Slice | None:
-    """Return the slice of a task of this name if it is made of it without the rest of the table, else None."""
+    """Return `only` if a task of this name is made from its slice alone, without the rest of the table; else None."""
     return only if name in OF_SLICE else None
 
 
 def cut_task(loaded: LoadedTask, slices: int) -> Iterator[LoadedTask]:
-    """Yield the tasks of so many slices of a task, in order, as even as possible; fewer if it has fewer items.
+    """Cut a task into `slices` slices of nearly the same size, or fewer if it has fewer items, and yield the task of each.
 
-    Each can be made again by its name, its options and its slice. `loaded` is in memory once, however many there are.
+    Each can be made again from its name, its options and its slice. All of them share the one `loaded` task in memory.
 
     Raises:
         UsageError: the steps of the task depend on each other, it is a slice itself, or its table was changed meanwhile.
@@ -113,7 +115,7 @@ def cut_task(loaded: LoadedTask, slices: int) -> Iterator[LoadedTask]:
 
 
 def options_named(name: str, texts: Iterable[str], source: Path | None = None) -> dict[str, JSON]:
-    """Return the options of the task `name` that stand in `texts`, each `name=value`; `source` is its input file.
+    """Return the options of the task `name` that `texts` give, each as `name=value`; `source` is its input file.
 
     Raises:
         UsageError: there is no such task, or an option is given twice, is not known, or does not fit.
@@ -122,12 +124,12 @@ def options_named(name: str, texts: Iterable[str], source: Path | None = None) -
     if not is_task(make):
         return read_options(Options(name, make), texts, source)
     if source is not None or [*texts]:
-        raise UsageError(f"{name} is made already and takes no settings: leave out --set and --input, or name its class.")
+        raise UsageError(f"{name} is an instance and takes no settings: leave out --set and --input, or name its class.")
     return {}
 
 
 def options_of(name: str) -> Mapping[str, Option]:
-    """Return the options of the task `name` by their names; one that is made already has none.
+    """Return the options of the task `name` by their names; a name that stands for an instance has none.
 
     Raises:
         UnknownTask: there is no such task.
@@ -137,15 +139,15 @@ def options_of(name: str) -> Mapping[str, Option]:
 
 
 def described(task: AnyTask | LoadedTask) -> LoadedTask:
-    """Return `task` with the name and the options by which it can be made again, and what it declares as its inputs.
+    """Return `task` with the name and the options with which it can be made again, and with its inputs.
 
-    A task of the user's own goes by `package.module:Class`; whoever opens its run hands the task in again.
+    A user's own task has the name `package.module:Class`. To open its run, the task must be given again.
 
     >>> described(Hanoi(disks=4)).options
     {'disks': 4}
 
     Raises:
-        UsageError: what it declares cannot be digested.
+        UsageError: the inputs that it declares cannot be digested.
     """
     if isinstance(task, LoadedTask):
         return task
@@ -163,7 +165,7 @@ def described(task: AnyTask | LoadedTask) -> LoadedTask:
 
 
 def _as_now(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return options as they are kept now, and the inputs among them: before, records had the digest of its file there."""
+    """Return options in today's form, and the inputs among them: `records` once kept the digest of its file there."""
     if name != "records" or "digest" not in options:
         return dict(options), {}
     return {each: value for each, value in options.items() if each != "digest"}, {"input": options["digest"]}
@@ -177,18 +179,18 @@ SHIPPED: Mapping[str, Callable[..., AnyTask]] = {
     "migrate": Migrate,
     "word-problems": WordProblems,
 }
-"""The tasks that come with this package. Any other name is code of the user's own."""
+"""The tasks that come with this package. Any other name stands for a user's code."""
 
 
 OF_SLICE: Mapping[str, Callable[..., AnyTask]] = {"curate": curate_slice, "records": records_of_slice}
-"""Tasks of a table, with what makes one of a slice of it: the slice, and the options."""
+"""Tasks of a table -> the function that makes the task of a slice, from the slice and the options."""
 
 _WITH_OPTIONS = {Migrate: "migrate", WordProblems: "word-problems"}
-"""Tasks that say with which options they were made."""
+"""Tasks that know the options with which they were made -> their names."""
 
 
 def runs_foreign_code(name: str, options: Mapping[str, Any]) -> bool:
-    """Return whether a task is made by code that does not come with this package: by its name, or by one of its options.
+    """Return whether the name of a task, or one of its options, runs code that does not come with this package.
 
     >>> runs_foreign_code("hanoi", {}), runs_foreign_code("curate", {"schema": "orders:Order"})
     (False, True)
@@ -199,16 +201,16 @@ def runs_foreign_code(name: str, options: Mapping[str, Any]) -> bool:
 
 
 def _maker_of(name: str) -> Any:
-    """Return what makes the task of this name when it is called, or the task itself; it imports the module of a user's own.
+    """Return the callable that makes the task of this name, or the task itself; a user's module is imported for it.
 
     Raises:
-        UnknownTask: there is none.
+        UnknownTask: there is no such task.
     """
     if name in SHIPPED:
         return SHIPPED[name]
     module_name, colon, attribute = name.partition(":")
     if not colon:
-        raise UnknownTask(f"There is no task {name!r}: there are {', '.join(SHIPPED)}, and your own as package.module:name.")
+        raise UnknownTask(f"There is no task {name!r}: give {', '.join(SHIPPED)}, or your own task as package.module:name.")
     try:
         return reduce(getattr, attribute.split("."), find_module(module_name))
     except Exception as error:
@@ -219,7 +221,7 @@ def _made(name: str, make: Callable[..., Any], values: Mapping[str, Any]) -> Any
     """Return the task that `make` makes.
 
     Raises:
-        UnknownTask: it fails, or makes something else.
+        UnknownTask: `make` fails, or makes something else.
     """
     try:
         made = make(**values)
@@ -229,10 +231,10 @@ def _made(name: str, make: Callable[..., Any], values: Mapping[str, Any]) -> Any
         raise _not_made(name, error) from error
     if not is_task(made):
         raise UnknownTask(
-            f"{name!r} is no task: it needs the functions start, done, prompt, parse and apply, or parts, start, part and "
-            "apply, or to be a subclass of Items."
+            f"{name!r} is no task: a task has the functions start, done, prompt, parse and apply, or has parts, start, part "
+            "and apply, or is a subclass of Items."
         )
-    return made  # type: ignore[no-any-return]  # it was seen to be one
+    return made  # type: ignore[no-any-return]  # is_task has checked it
 
 
 def _not_made(name: str, error: Exception) -> UnknownTask:

@@ -1,8 +1,8 @@
-"""The options of a task: what it takes when it is made, read from texts, and kept as plain JSON.
+"""The options of a task: the arguments with which it is made, read from texts, and kept as plain JSON.
 
 A text is read by the annotation of its parameter, as pydantic reads texts: `4` for an int, `yes` for a bool, `2026-01-31` for a
-date. Lists and objects are JSON. A path is made absolute, so that it names the same file in whatever folder a run goes on. A
-parameter without annotation takes the text as it is.
+date. Lists and objects are JSON. A path is made absolute, so that it names the same file in whichever folder a run is resumed.
+A parameter without annotation takes the text as it is.
 """
 
 import inspect
@@ -24,17 +24,17 @@ from maker_graph.tasks.code import Code, absolute
 from maker_graph.tasks.examples import OPTION, takes_examples
 
 REQUIRED = inspect.Parameter.empty
-"""Stands for the default of an option that must be given."""
+"""The default of an option that must be given."""
 
 FILE = "input"
-"""The option of a task that `--input` gives, if it has one of this name."""
+"""The name of the option that `--input` sets, if the task has an option of this name."""
 
 
 class Option(NamedTuple):
-    """What a task takes when it is made.
+    """An argument with which a task is made.
 
     Attributes:
-        name: of the parameter.
+        name: the name of the parameter.
         kind: its annotation; `str` if it has none.
         default: its default, or `REQUIRED`.
     """
@@ -48,25 +48,25 @@ class Option(NamedTuple):
 
     @property
     def described(self) -> str:
-        """What it is, and what it is if it is left out."""
+        """The kind of the option, and its value if it is left out."""
         default = "required" if self.default is REQUIRED else f"{str(self.default)[:40] or 'empty'} if left out"
         return f"{_shown(self.kind)}, {default}"
 
     @property
     def is_path(self) -> bool:
-        """Whether it is the path of a file."""
+        """Whether the option is the path of a file."""
         return any(isinstance(each, type) and issubclass(each, Path) for each in (self.kind, *get_args(self.kind)))
 
     @property
     def code(self) -> Code | None:
-        """How it is marked as the name of code; None if it is not."""
+        """The mark of the option as the name of code; None if it has none."""
         return next((each for each in get_args(self.kind)[1:] if isinstance(each, Code)), None)
 
     def read(self, text: str) -> JSON:
-        """Return the value that `text` stands for, as it is kept.
+        """Return the value that `text` stands for, in the form in which it is kept.
 
         Raises:
-            UsageError: it is none of this option.
+            UsageError: the text is no value of this option.
         """
         adapter = self._adapter()
         value = _absolute(self._read(adapter, text if self.code is None else absolute(text)))
@@ -75,14 +75,14 @@ class Option(NamedTuple):
         except ValueError as error:
             raise UsageError(f"{visible(f'{self.name}={text[:80]}')} cannot be kept with a run: {error}.") from None
         if self.value(kept) != value:
-            raise UsageError(f"{self.name}={text[:80]} cannot be kept with a run: read again, it would be another.")
+            raise UsageError(f"{self.name}={text[:80]} cannot be kept with a run: when read again, the value would differ.")
         return kept
 
     def value(self, kept: JSON) -> Any:
         """Return the value that was kept.
 
         Raises:
-            UsageError: it is none of this option.
+            UsageError: it is no value of this option.
         """
         try:
             value = self._adapter().validate_python(kept)
@@ -104,8 +104,8 @@ class Option(NamedTuple):
     def _adapter(self) -> TypeAdapter[Any]:
         if isinstance(self.kind, str):
             raise UsageError(
-                f"{self.name} cannot be given as a text: its annotation ({self.kind}), or another one beside it, names what is "
-                "not imported when the program runs. Import it there, or leave the option out."
+                f"{self.name} cannot be given as a text: its annotation ({self.kind}), or another one of this function, names "
+                "something that is not imported when the program runs. Import it there, or leave the option out."
             )
         try:
             return TypeAdapter(self.kind)
@@ -120,7 +120,7 @@ class Options:
     """All options of the task `name`, which `make` makes.
 
     Attributes:
-        known: by their names.
+        known: name -> option.
     """
 
     def __init__(self, name: str, make: Callable[..., Any]) -> None:
@@ -136,20 +136,20 @@ class Options:
         """Return the option of this name.
 
         Raises:
-            UsageError: there is none; the text lists those there are.
+            UsageError: there is no such option; the error lists those that there are.
         """
         if name in self.known:
             return self.known[name]
         if self._others is not None:
             return self._others._replace(name=name)
         there = ", ".join(map(str, self.known.values()))
-        raise UsageError(f"{self.name} has no option {name!r}: {f'there are {there}' if there else 'it takes none'}.")
+        raise UsageError(f"{self.name} has no option {name!r}: {f'its options are {there}' if there else 'it takes none'}.")
 
     def see_whole(self, given: Mapping[str, JSON]) -> None:
-        """See that `given` is all that the task needs, and nothing else.
+        """See that `given` has all options that the task needs, and no others.
 
         Raises:
-            UsageError: it is not.
+            UsageError: an option is missing or not known.
         """
         for name in given:
             self.option(name)
@@ -159,19 +159,19 @@ class Options:
                 raise UsageError(f"{self.name} needs {name} ({_shown(option.kind)}): give {how}, or --set {name}=VALUE.")
 
     def values(self, given: Mapping[str, JSON]) -> dict[str, Any]:
-        """Return the options that were kept as the values with which the task is made.
+        """Return the values with which the task is made, from options as they were kept.
 
         Raises:
-            UsageError: one is missing, is not known, or does not fit.
+            UsageError: an option is missing, is not known, or does not fit.
         """
         self.see_whole(given)
         return {name: self.option(name).value(kept) for name, kept in given.items()}
 
     def input_name(self) -> str:
-        """Return the name of the option that `--input` gives.
+        """Return the name of the option that `--input` sets.
 
         Raises:
-            UsageError: there is none, or nobody can tell which.
+            UsageError: there is none, or there are several.
         """
         if FILE in self.known:
             return FILE
@@ -180,10 +180,10 @@ class Options:
             return paths[0]
         if not paths:
             raise UsageError(f"{self.name} takes no input file: leave out --input.")
-        raise UsageError(f"{self.name} takes several files ({', '.join(paths)}): name the one with --set {paths[0]}=FILE.")
+        raise UsageError(f"{self.name} takes several files ({', '.join(paths)}): say which one with --set {paths[0]}=FILE.")
 
     def are_code(self, given: Mapping[str, JSON]) -> bool:
-        """Say whether an option that is given names code that does not ship."""
+        """Say whether a given option names code that does not come with this package."""
         marks = {name: option.code for name, option in self.known.items() if name in given}
         return any(mark is not None and given[name] not in mark.ships for name, mark in marks.items())
 
@@ -198,13 +198,13 @@ def read_options(options: Options, texts: Iterable[str], source: Path | None) ->
     """Return the options in `texts`, each `name=value`, and `source` as the input file, in the form in which they are kept.
 
     Raises:
-        UsageError: one is given twice, is not known, or does not fit.
+        UsageError: an option is given twice, is not known, or does not fit.
     """
     given: dict[str, JSON] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set is NAME=VALUE, not {text[:80]!r}.")
+            raise UsageError(f"--set needs NAME=VALUE, not {text[:80]!r}.")
         _see_new(name, given)
         given[name] = options.option(name).read(value)
     if source is not None:
@@ -220,11 +220,11 @@ _BY_NAME = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_O
 
 def _see_new(name: str, given: Mapping[str, JSON]) -> None:
     if name in given:
-        raise UsageError(f"{name} is given twice: say it once, with --set or with the option that is short for it.")
+        raise UsageError(f"{name} is given twice: give it once, with --set or with its own option.")
 
 
 def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Return what `make` takes; annotations stay texts if what one of them names is not imported at run time."""
+    """Return the parameters of `make`; annotations stay texts if one of them names something that is not imported."""
     try:
         signature = inspect.signature(make)
     except (TypeError, ValueError):

@@ -1,10 +1,10 @@
-"""Messy records to normalised columns, one row at a time: a schema of `curate`, with a prompt of its own.
+"""The task `records`, which turns messy records into normalised columns: `curate` with a fixed schema and its own prompt.
 
-Each row has a free-text `address`, `date` and `amount`; the answer holds `street`, `house_number`, `postcode`, `city`, `date`
-(ISO 8601), `amount` (two decimals) and `currency` (ISO 4217). A row on which no answer wins is left open and goes to a person;
-the run goes on.
+Each row has a free-text `address`, `date` and `amount`. The answer holds `street`, `house_number`, `postcode`, `city`, `date`
+(ISO 8601), `amount` (two decimals) and `currency` (ISO 4217). A row on which no answer wins is left open for a person, and the
+run goes on.
 
-No column has a form that begins like a formula of a spreadsheet, or goes over several lines: such a reply is invalid.
+A value that begins like a formula of a spreadsheet, or spans several lines, makes a reply invalid.
 """
 
 import re
@@ -87,7 +87,7 @@ class Record(BaseModel):
     @model_validator(mode="after")
     def _stands_in_the_address(self, info: ValidationInfo) -> Self:
         address = (info.context or {}).get("row", {}).get("address")
-        if address is None:  # nothing to hold it against
+        if address is None:  # there is nothing to compare with
             return self
         if self.postcode not in address.lower():
             raise ValueError("the postcode does not stand in the address")
@@ -97,10 +97,10 @@ class Record(BaseModel):
 
 
 class Records(Curate):
-    """The rows of a table, each to be normalised: `curate` with the schema `Record`, and a prompt of its own.
+    """The task that normalises each row of a table: `curate` with the schema `Record` and its own prompt.
 
-    Its results have the columns of a record in the place of the three that it was read from. Open rows stand in the file beside
-    them, and nowhere else.
+    In its results, the columns of a record replace the three columns from which it was read. Open rows are written only to the
+    file beside the results.
 
     Attributes:
         names: the columns of the rows.
@@ -133,20 +133,20 @@ class Records(Curate):
         super().__init__(cast("Rows", rows), ModelSchema.of(Record, "records"))
 
     def columns_of(self, rows: Rows, schema: RecordSchema, prefix: str) -> Columns:  # noqa: ARG002  as in the base
-        """Return the columns of the results: those of a record are in the place of three of the input."""
+        """Return the columns of the results, in which those of a record replace three of the input."""
         return Columns([name for name in self.names if name not in INPUT], {name: name for name in schema.fields}, "")
 
     def prompt(self, item: Mapping[str, Any]) -> Prompt:
-        """Return the instructions and the one row; a row knows nothing of its neighbours."""
+        """Return the instructions and one row, without any other row."""
         fields = {name: " ".join(item[name].split()) for name in INPUT}  # one line each
         return [("system", SYSTEM), ("user", USER.format(**fields))]
 
     def parse(self, text: str) -> JSON:  # type: ignore[override]  # it need not take the row
-        """Return the record in a reply; what must stand in the address, `check` sees.
+        """Return the record in a reply; `check` compares it with the address.
 
         Raises:
-            ValueError: it is none.
-            Invalid: a column has not its form.
+            ValueError: there is no record.
+            Invalid: a column does not have its form.
         """
         return self.record_schema.read(object_in(text), {})
 
@@ -154,7 +154,7 @@ class Records(Curate):
         """Return `out`, and the file beside it that gets the rows on which no answer won.
 
         Raises:
-            UsageError: a column of the rows would be lost.
+            UsageError: a column of the rows has the name of one of the results, and would be lost.
         """
         see_columns(self.names)
         return [out, review_path(out)]
@@ -165,19 +165,19 @@ class Records(Curate):
 
 
 def records(input: Path) -> Records:  # noqa: A002  the option goes by this name
-    """Return the records task of the rows in the file `input`.
+    """Return the records task for the rows in the file `input`.
 
     Raises:
-        UsageError: it cannot be read, or is no table with the columns of records.
+        UsageError: the file cannot be read, or is no table with the columns of records.
     """
     return Records(opened(CsvRows, input))
 
 
 def records_of_slice(only: Slice, input: Path) -> Records:  # noqa: A002  as above
-    """Return the records task of a slice of the rows in the file `input`.
+    """Return the records task for a slice of the rows in the file `input`.
 
     Raises:
-        UsageError: it cannot be read, or is no table with the columns of records.
+        UsageError: the file cannot be read, or is no table with the columns of records.
     """
     return Records(opened(CsvRows, input, only))
 

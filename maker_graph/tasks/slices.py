@@ -1,7 +1,7 @@
-"""A slice: consecutive items of a task, as they are kept with a run that is a shard of a fleet.
+"""A slice: consecutive items of a task, in the form that is kept with a run that is a shard of a fleet.
 
-A slice of a table is read, and digested, without reading the rest of the table: by its bytes in CSV and JSON Lines, by its rows
-in Parquet. `slicing.py` cuts.
+A slice of a table is read, and its digest is made, without reading the rest of the table: by its bytes in CSV and JSON Lines,
+by its rows in Parquet. `slicing.py` cuts tasks into slices.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from typing import IO, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 CHUNK = 1 << 20
-"""Bytes that are read at once."""
+"""How many bytes are read at once."""
 
 _Number = Annotated[int, Field(ge=0)]
 
@@ -19,11 +19,11 @@ class Slice(BaseModel):
     """Consecutive items of a task.
 
     Attributes:
-        first: the number of items before it.
-        rows: how many items it has: rows of a table, whatever is asked about each, or problems.
-        header: of CSV, where the header ends, in bytes from the beginning of the file; 0 elsewhere.
-        span: of CSV and JSON Lines, where it begins and where it ends, in bytes; None elsewhere.
-        columns: of JSON Lines, the columns of the whole table; None elsewhere.
+        first: how many items come before the slice.
+        rows: how many items the slice has: rows of a table, also if several questions are asked about each, or problems.
+        header: in CSV, where the header ends, in bytes from the beginning of the file; otherwise 0.
+        span: in CSV and JSON Lines, where the slice begins and ends, in bytes; otherwise None.
+        columns: in JSON Lines, the columns of the whole table; otherwise None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,8 +1,8 @@
-"""A task of independent items, cut into slices: each is a task of its own, and all of them one after the other are the whole.
+"""Cuts a task of independent items into slices: each slice is a task, and all of them in order make up the whole task.
 
-`curate` and `records` of a file are cut by the rows of their table. The task of one slice is then made again without reading
-the rest of the table (`tasks/slices.py`). Items tasks of the user's own, and those of tables that are in memory, are made as a
-whole again, and show some of their items. Word problems are cut by problems.
+`curate` and `records` of a file are cut by the rows of their table. The task of one slice is then made without reading the rest
+of the table (`tasks/slices.py`). A user's own items tasks, and tasks of tables in memory, are made as a whole, and only the
+items of the slice are used. Word problems are cut by problems.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,11 +24,11 @@ _FORWARDED = (
     *("parse", "key", "schema", "check", "verify", "rephrase", "variants", "truth", "rehearse", "rehearsal"),
     *("keep", "again", "inputs", "examples", "labelled", "place", "whole"),
 )
-"""What a task has for each of its items, and what all of them share."""
+"""The functions and attributes of a task that its slices take over."""
 
 
 def even(number: int, slices: int) -> Iterator[tuple[int, int]]:
-    """Yield where each of so many slices of `number` rows begins, and how many rows it has; none is empty, but one of no rows.
+    """Yield where each of the slices of `number` rows begins, and how many rows it has; empty only if there are no rows.
 
     >>> list(even(7, 3)), list(even(2, 5)), list(even(0, 4))
     ([(0, 3), (3, 2), (5, 2)], [(0, 1), (1, 1)], [(0, 0)])
@@ -43,12 +43,12 @@ def even(number: int, slices: int) -> Iterator[tuple[int, int]]:
 
 
 def cut(task: AnyTask, slices: int, table: Rows | None = None) -> list[Slice]:
-    """Return so many slices of a task, in order, as even as possible; fewer if it has fewer items.
+    """Return the slices of a task, in order and of nearly the same size; fewer than asked for if it has fewer items.
 
     Args:
         task: an items task, or word problems.
-        slices: how many, from 1.
-        table: the rows of the file of which the task is made, if it can be made again of some of them.
+        slices: how many slices, from 1.
+        table: the rows of the file from which the task is made, if it can be made again from some of them.
 
     Raises:
         UsageError: the steps of the task depend on each other.
@@ -60,7 +60,7 @@ def cut(task: AnyTask, slices: int, table: Rows | None = None) -> list[Slice]:
 
 
 def some(task: AnyTask, only: Slice) -> AnyTask:
-    """Return the task of a slice of `task`, which is the whole, and stays in memory as it is; or is that slice already.
+    """Return the task of a slice of `task`, which is the whole task, or that slice already. A whole task stays in memory.
 
     Raises:
         UsageError: the steps of the task depend on each other, or it has fewer items than when it was cut.
@@ -69,14 +69,14 @@ def some(task: AnyTask, only: Slice) -> AnyTask:
         return task
     if (there := number_of(task)) < only.first + only.rows:
         raise UsageError(
-            f"{type(task).__name__} has {there:,} items, and this slice of it ends with number {only.first + only.rows:,}: "
+            f"{type(task).__name__} has {there:,} items, but this slice of it ends with number {only.first + only.rows:,}: "
             "put its input back as it was, or start a new run."
         )
     return task.some(only.first, only.rows) if isinstance(task, WordProblems) else SomeItems(_items(task), only)
 
 
 def _is(task: AnyTask, only: Slice) -> bool:
-    """Say whether a task is that of this slice already."""
+    """Say whether a task is the task of this slice already."""
     if isinstance(task, SomeItems):
         return task.slice == only
     if isinstance(task, WordProblems):
@@ -86,7 +86,7 @@ def _is(task: AnyTask, only: Slice) -> bool:
 
 
 def number_of(task: AnyTask) -> int:
-    """Return of how many rows, items or problems a task has slices.
+    """Return the number of rows, items or problems by which a task is cut.
 
     Raises:
         UsageError: the steps of the task depend on each other.
@@ -100,19 +100,19 @@ def number_of(task: AnyTask) -> int:
 def _items(task: AnyTask) -> Items:
     if not isinstance(task, Items):
         raise UsageError(
-            f"{type(task).__name__} is one chain: each of its steps depends on the one before, so it cannot be cut. Leave out "
-            "--shards, or submit several runs from a file."
+            f"{type(task).__name__} cannot be cut, because each of its steps depends on the one before. Leave out --shards, or "
+            "submit several runs from a file."
         )
     return task
 
 
 class SomeItems(Items):
-    """Consecutive items of another task, which is made, and read, as a whole.
+    """The task of consecutive items of another task, which is made and read as a whole.
 
-    Where each row has several items (`--per-field`), the slice is one of whole rows.
+    If each row has several items (`--per-field`), a slice has whole rows.
 
     Attributes:
-        slice: which items they are.
+        slice: the slice of these items.
     """
 
     def __init__(self, task: Items, only: Slice) -> None:
@@ -127,7 +127,7 @@ class SomeItems(Items):
                 setattr(self, name, found)
 
     def given(self, item: Any, /) -> JSON:
-        """Return what the task's program answers."""
+        """Return the answer of the task's program."""
         return self._task.given(item)
 
     def prompt(self, item: Any, /) -> Prompt:
@@ -139,7 +139,7 @@ class SomeItems(Items):
         return self._task.outputs(out)
 
     def write(self, decided: Iterable[DecidedItem], out: Path, /) -> int | None:
-        """Write the results of these items; they have the numbers that they have in the whole task."""
+        """Write the results of these items, with their numbers in the whole task."""
         return self._task.write((each._replace(number=self._first + each.number) for each in decided), out)
 
 

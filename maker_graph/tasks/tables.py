@@ -1,7 +1,7 @@
-"""The tables of the records task: which columns its rows have, its results, and the rows that a person must look at.
+"""The tables of the records task: the columns of its rows, its results, and the rows that a person must look at.
 
-Nothing is quoted against spreadsheets here, so that a value is the same in the file and in the journal. The cells that a model
-wrote cannot be formulas, for the schema refuses those; the other columns are the user's own and are copied as they are.
+Cells are not escaped for spreadsheets, so that a value is the same in the file and in the journal. The cells that a model wrote
+cannot be formulas, because the schema refuses those. The other columns are the user's, and are copied as they are.
 """
 
 import csv
@@ -18,14 +18,14 @@ from maker_graph.tasks.curate.results import review_path
 
 INPUT = ("address", "date", "amount")
 OUTPUT = ("street", "house_number", "postcode", "city", "date", "amount", "currency")
-"""The columns that a row must have, and those that the results have in their place."""
+"""The columns that a row must have, and the columns that replace them in the results."""
 
 
 def see_input(columns: Sequence[str], name: str) -> None:
     """See that a table has the columns of `INPUT`.
 
     Raises:
-        UsageError: it lacks one.
+        UsageError: the table lacks one.
     """
     had = visible(", ".join(columns)) or "none"
     if missing := [column for column in INPUT if column not in columns]:
@@ -33,14 +33,14 @@ def see_input(columns: Sequence[str], name: str) -> None:
 
 
 def see_columns(names: Sequence[str]) -> None:
-    """See that all columns of the rows can be kept beside those of the results.
+    """See that all columns of the rows can be kept beside the new columns of the results.
 
     Raises:
-        UsageError: one of the results has the name of a column.
+        UsageError: a new column has the name of a column of the rows.
     """
     new = [*(name for name in OUTPUT if name not in INPUT), "row"]
     if lost := sorted(set(alike([*names, *new])).intersection(names), key=names.index):
-        raise UsageError(f"The results have columns of the same name as {named(lost)}: rename yours, or they would be lost.")
+        raise UsageError(f"The results need the names of your columns {named(lost)}: rename yours, or they would be lost.")
 
 
 def write_rows(out: Path, names: Sequence[str], decided: Iterable[DecidedItem]) -> None:

@@ -1,4 +1,4 @@
-"""What came of trying a task (`checking.py`): what was tried, what does not hold, and what other processes must see too."""
+"""The result of trying a task (`checking.py`): what was tried, what does not hold, and what other processes must find too."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,29 +7,29 @@ from typing import Literal, NamedTuple
 from maker_graph.core.canonical import JSON
 
 CHECKS = {
-    "functions": "they are there, take what they are called with, and do not fail",
+    "functions": "they are there, take the right arguments, and do not fail",
     "pure": "called again, they return the same",
-    "arguments": "they leave what they are given as it is",
-    "plain": "states and answers are plain JSON, and mean the same once they are stored",
-    "prompts": "each can be sent",
+    "arguments": "they do not change their arguments",
+    "plain": "states and answers are plain JSON, and mean the same after they are stored",
+    "prompts": "all of them can be sent",
     "replies": "the task reads and accepts its own right replies, and no wrong one counts as right",
     "end": "the steps come to an end, as many as total() says, and the right answers reach the goal",
-    "replay": "applied again to a task that was made anew, the answers lead to the same end",
+    "replay": "in a task that was made anew, the same answers lead to the same end",
     "processes": "in other processes, with other hash seeds, everything is the same",
 }
-"""What is tried, in this order: the functions of the task, in a sentence each."""
+"""The checks, in this order -> what each of them says of the functions of the task."""
 
 PROGRAM = "program"
-"""In the place of a prompt: the answer is that of a program, which may look things up and need not say the same again."""
+"""This stands in place of a prompt if a program answers. It may look things up, and need not return the same again."""
 
 
 class Problem(NamedTuple):
     """Something that does not hold.
 
     Attributes:
-        check: which of `CHECKS`.
+        check: the name of one of `CHECKS`.
         text: what is wrong, and what to do.
-        step: where it was first seen, from 1; None if it is about the task as a whole.
+        step: the first step at which it was seen, from 1; None if it is about the task as a whole.
     """
 
     check: str
@@ -38,12 +38,12 @@ class Problem(NamedTuple):
 
 
 class Place(NamedTuple):
-    """One step of the walk, as digests: what another process must see too.
+    """One step of the trial, as digests that another process must find too.
 
     Attributes:
-        state: before the step.
-        prompt: empty if no model is asked; `PROGRAM` if a part is asked that is a program.
-        answer: empty if nobody knows it.
+        state: the state before the step.
+        prompt: the prompt; empty if no model is asked; `PROGRAM` if a program is asked.
+        answer: the answer; empty if it is not known.
     """
 
     state: str
@@ -53,21 +53,21 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Trial:
-    """What came of it.
+    """The result of trying a task.
 
     Attributes:
-        steps: that were walked.
-        stopped: why no more were: "end" (done, or as many as total() says), "limit", "failed", "unknown" (the answers are), or
-            "world": what comes next depends on a part that acts, and that is not done here.
-        answers: who gave them: "rehearsal", "truth" or "nobody".
-        not_performed: steps of parts that act on the world; what they rehearse stood for their answers.
-        left_open: steps without a right reply that can be read, in a task that can leave them open.
-        tried: which of `CHECKS`, as far as the walk went.
-        problems: what does not hold; each once, where it was first seen.
-        standings: "proved", "valid", "unknown" -> steps for whose right answer the task's verifier says so.
-        trace: the steps.
-        decided: the answer of each step, and whether there is one: else the step was left open.
-        state: that they led to.
+        steps: how many steps were tried.
+        stopped: why no more were tried: "end" (the task is done, or total() says so), "limit", "failed", "unknown" (the next
+            answer is not known), or "world" (the next step depends on a part that acts, which a trial does not do).
+        answers: where the answers came from: "rehearsal", "truth" or "nobody".
+        not_performed: steps of parts that act on the world. What they rehearse was taken as their answers.
+        left_open: steps without a right reply that can be read, in a task that can leave steps open.
+        tried: the names of the `CHECKS` that were made.
+        problems: what does not hold; each problem once, where it was first seen.
+        standings: "proved", "valid", "unknown" -> steps whose right answer the task's verifier calls so.
+        trace: the steps as digests.
+        decided: the answer of each step, and whether there is one; if not, the step was left open.
+        state: the state after the last step.
     """
 
     steps: int = 0

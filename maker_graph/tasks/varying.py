@@ -1,4 +1,4 @@
-"""How the variants of a question read replies: part of the trial of a task (`checking.py`)."""
+"""Checks how the variants of a question read replies, as part of the trial of a task (`checking.py`)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ from maker_graph.core.task import Variant
 from maker_graph.errors import UsageError
 
 _TEXTS = ("", "0", "[]", '{"a": 1}')
-"""Replies that are tried on a variant of which nobody knows a right one: it must always read them in the same way."""
+"""Replies that are tried on a variant without a known right reply. It must always read them in the same way."""
 
 
 class _Read(NamedTuple):
-    """What a reader made of a text: the answer, or what it raised."""
+    """What a parser made of a text: the answer, or the error that it raised."""
 
     answer: JSON
     raised: str
 
 
 def variants_in(found: Any) -> list[Variant]:
-    """Return what `variants(state)` returned, if it is variants.
+    """Return what `variants(state)` returned, if it is a list of variants.
 
     Raises:
         UsageError: it is not.
@@ -36,13 +36,13 @@ def problems_of(
     candidate: str | None,
     candidate_of: Callable[[JSON], str],
 ) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with how `variants` read replies: which check it breaks, and in words.
+    """Yield what is wrong with the way in which `variants` read replies: the broken check, and the problem in words.
 
     Args:
-        variants: of one question.
-        right: from a variant to the right reply to it; None where nobody knows.
-        candidate: what the right answer is counted as, the same for all variants; None where nobody knows.
-        candidate_of: from an answer to what it is counted as.
+        variants: the variants of one question.
+        right: returns the right reply to a variant; None if it is not known.
+        candidate: the candidate of the right answer, which is the same for all variants; None if it is not known.
+        candidate_of: returns the candidate of an answer.
     """
     for number, variant in enumerate(variants, start=1):
         reply = right(variant)
@@ -52,7 +52,7 @@ def problems_of(
             if read != _read(variant, text):
                 yield (
                     "pure",
-                    f"variant {number} reads a reply otherwise when it reads it again: no clock, no chance, no counter",
+                    f"variant {number} reads the same reply differently a second time: use no clock, chance or counter",
                 )
                 return
         if reply is None or candidate is None:
@@ -60,11 +60,11 @@ def problems_of(
         if read.raised:
             yield "replies", f"variant {number} does not read its right reply: {read.raised[:200]}"
         elif candidate_of(read.answer) != candidate:
-            yield "replies", f"variant {number} reads its right reply as another answer than the other questions of the step"
+            yield "replies", f"variant {number} reads its right reply as another answer than the other variants of the step"
 
 
 def _read(variant: Variant, text: str) -> _Read:
     try:
         return _Read(plain(variant.parse(text)), "")
-    except Exception as error:  # noqa: BLE001  a reader may fail in any way on a text
+    except Exception as error:  # noqa: BLE001  a parser may fail in any way on a text
         return _Read(None, f"{type(error).__name__}: {error}")

@@ -1,8 +1,8 @@
-"""What verifiers are made of: a language for what models write, exact arithmetic, algebra, logic, and limits.
+"""Building blocks of verifiers: a language for what models write, exact arithmetic, algebra, logic, and limits.
 
-A verifier (`maker_graph.core.verifying`) looks at one answer and says `Valid` or `Unknown`, or raises `Invalid`. The parts here
-read what a model wrote by a grammar of their own (`language.py`), and never evaluate it as code. What may take long runs in a
-process of its own (`limits.py`). SymPy and Z3 are only loaded there, and need the extra `verify`.
+A verifier (`maker_graph.core.verifying`) looks at one answer and returns `Valid` or `Unknown`, or raises `Invalid`. The parts
+here read what a model wrote by their own grammar (`language.py`), and never evaluate it as code. Verifications that may take
+long run in a separate process (`limits.py`). SymPy and Z3 are only loaded there, and need the extra `verify`.
 """
 
 from maker_graph.verify.algebra import Algebra

@@ -1,4 +1,4 @@
-"""Arithmetic that is written down: are these numbers equal, does this relation hold?"""
+"""Arithmetic in texts: are these numbers equal, and does this relation hold?"""
 
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ def read_value(text: str) -> Fraction:
 
     Raises:
         Unreadable: the text is no expression.
-        NoValue: it has no rational value.
+        NoValue: the expression has no rational value.
     """
     return value(read_expression(text))
 
@@ -25,18 +25,18 @@ def read_value(text: str) -> Fraction:
 def arithmetic(statement: str, *, conclusive: bool = False) -> Verification:
     """Return whether a statement about numbers is true, such as `12*3 = 36`.
 
-    A true statement may still be an answer to another question, so by itself it proves nothing about the answer: say
-    `conclusive=True` only where whatever is true is right.
+    A true statement may still be the answer to another question, so by itself it does not prove the answer. Say
+    `conclusive=True` only if every true statement is a right answer.
 
     >>> arithmetic("0.1 + 0.2 = 0.3")
     Valid(evidence='0.1 + 0.2 = 0.3', conclusive=False)
 
     Args:
         statement: relations between expressions without names.
-        conclusive: what the verdict says if the statement is true.
+        conclusive: whether the verdict is conclusive if the statement is true.
 
     Raises:
-        Invalid: it is false.
+        Invalid: the statement is false.
     """
     try:
         tree = read_statement(statement)
@@ -62,11 +62,12 @@ def equals(text: str, expected: str | Fraction | float, *, conclusive: bool = Tr
     Args:
         text: the expression that a model wrote, without names.
         expected: the value that a program has found, or an expression for it. A float counts as its shortest decimal.
-        conclusive: what the verdict says if they are equal; False if the expected value is only a condition.
+        conclusive: whether the verdict is conclusive if the values are equal. Say False if the expected value is only a
+            condition.
 
     Raises:
         Invalid: the values differ.
-        ValueError: the expected one cannot be read, or has no value.
+        ValueError: the expected value cannot be read, or has no value.
     """
     wanted = read_value(expected) if isinstance(expected, str) else exact(expected)
     try:
@@ -75,5 +76,5 @@ def equals(text: str, expected: str | Fraction | float, *, conclusive: bool = Tr
     except (Unreadable, NoValue) as error:
         return Unknown(str(error))
     if found != wanted:
-        raise Invalid(f"{short(written(tree))} is {shown_number(found)}, and it should be {shown_number(wanted)}")
+        raise Invalid(f"{short(written(tree))} is {shown_number(found)}, but it should be {shown_number(wanted)}")
     return Valid(f"{short(written(tree))} = {shown_number(wanted)}", conclusive)

@@ -1,7 +1,7 @@
 """The key of an expression: one text for all ways of writing the same value.
 
-Answers are the same vote if their keys are equal, so a key is a normal form of one answer and never a comparison of two. It
-depends on the text alone: not on time, and not on other answers.
+Answers are the same vote if their keys are equal. So a key is a normal form of one answer, and never a comparison of two. It
+depends only on the text, and not on time or on other answers.
 """
 
 from fractions import Fraction
@@ -13,21 +13,21 @@ from maker_graph.verify.trees import Expression, Name, Negative, Number, Operati
 from maker_graph.verify.values import MAX_BITS, NoValue, bits
 
 _MAX_BITS = 1_500
-"""Of a coefficient on the way to what two polynomials share."""
+"""The most bits of a denominator while the common divisor of two polynomials is computed."""
 
 
 def canonical_expression(answer: JSON) -> JSON:
     """Return the key of an expression, for `key=`.
 
-    - A rational number has its exact value: `1/2`, `0.5`, `50%` and `2/4` have the key `1/2`. A float counts as its shortest
-      decimal.
-    - A polynomial is multiplied out and sorted; of a quotient with one name what both sides share is taken away. Quotients of
-      several names that share a factor may keep different keys: then equal answers are two votes.
-    - Any other expression is written in one way, with its spaces. So equal numbers with irrational roots, such as `sqrt(8)` and
-      `2*sqrt(2)`, keep two keys.
+    - The key of a rational number is its exact value: `1/2`, `0.5`, `50%` and `2/4` have the key `1/2`. A float counts as its
+      shortest decimal.
+    - A polynomial is multiplied out and sorted. A quotient with one name is reduced. Quotients with several names that share a
+      factor may keep different keys. Then equal answers are different votes.
+    - Any other expression is written again with uniform spaces. So equal numbers with irrational roots, such as `sqrt(8)` and
+      `2*sqrt(2)`, keep different keys.
     - A text that cannot be read is its own key, so two such texts are equal only if they are identical.
 
-    Where a denominator is zero is not looked at: `x^2/x` has the key `x`.
+    Zeros of a denominator are ignored: `x^2/x` has the key `x`.
 
     >>> canonical_expression("50%"), canonical_expression(0.5), canonical_expression("(x + 1)^2")
     ('1/2', '1/2', 'x^2 + 2*x + 1')
@@ -50,7 +50,7 @@ def canonical_expression(answer: JSON) -> JSON:
 
 
 def _reduced(quotient: Quotient) -> Quotient:
-    """Return a quotient without what both sides share, as far as that is found, and with 1 as the leading coefficient below."""
+    """Return a quotient that is reduced as far as common factors are found, with 1 as the denominator's first coefficient."""
     upper, lower = quotient
     if not upper:
         return Quotient(upper, {(): Fraction(1)})
@@ -70,7 +70,7 @@ def _reduced(quotient: Quotient) -> Quotient:
 
 
 def _order(monomial: Monomial) -> tuple[int, list[tuple[str, int]]]:
-    """Return what monomials are sorted by: the highest degree first, then by name."""
+    """Return the sort key of a monomial: the highest degree comes first, then the order is by name."""
     return -degree(monomial), [(name, -exponent) for name, exponent in monomial]
 
 
@@ -106,7 +106,7 @@ def _common(left: Polynomial, right: Polynomial) -> Polynomial:
 
 
 def _divided(upper: Polynomial, lower: Polynomial) -> tuple[Polynomial, Polynomial]:
-    """Return the quotient of two polynomials in one name, and what is left."""
+    """Return the quotient and the remainder of two polynomials in one name."""
     found: Polynomial = {}
     first = _first(lower)
     while upper and degree(_first(upper)) >= degree(first):
@@ -144,6 +144,6 @@ def _product(monomial: Monomial, number: Fraction) -> Expression:
 
 
 def _exact(number: Fraction) -> Expression:
-    """Return a number as a quotient of whole ones: 0.5 is 1/2 in a key."""
+    """Return a number as a quotient of whole numbers: 0.5 is 1/2 in a key."""
     upper = Number(Fraction(number.numerator))
     return upper if number.denominator == 1 else Operation("/", upper, Number(Fraction(number.denominator)))

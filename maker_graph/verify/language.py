@@ -1,20 +1,20 @@
 r"""A small language for what models write: numbers, names, arithmetic, relations and premises.
 
-A text is read by a grammar of what is allowed, into a frozen tree, and nothing in it is ever evaluated as code. Whatever the
-grammar does not know is `Unreadable`: there is no half reading. Of two possible readings neither is chosen.
+A text is read into a frozen tree by a grammar of what is allowed. Nothing in it is ever evaluated as code. A text with anything
+that the grammar does not know is `Unreadable` as a whole. So is a text with two possible readings.
 
 | written | read as |
 |---|---|
 | `12`, `0.5`, `.5` | exact rationals; leading zeros (`007`) and a point at the end (`5.`) are unreadable |
 | `1,234`, `1,234,567.8`, `1{,}234` | English thousands; `1,5`, `0,125`, `1234,567` and the pair `(1,234)` are unreadable |
 | `50%`, `50\%` | 50/100; `80 - 20%` has two meanings and is unreadable, `1 - 20%` has one |
-| `x`, `apples`, `x_1` | names of ASCII letters; `pi`, `e` and `i` are names like any other |
+| `x`, `apples`, `x_1` | names of ASCII letters, digits and underscores; `pi`, `e` and `i` are ordinary names |
 | `+ - * / ^ ( ) **`, `× · ⋅ ÷ − ∕ ≤ ≥ ≠`, `x²` | the operators; `-2^2` is -(2^2), and `2^3^2` needs brackets |
 | `3x`, `2(x + 1)`, `2 1/2`, `1 000`, `f(x)`, `2e3` | unreadable: two values side by side have no operator |
 | `sqrt(x)`, `\frac{a}{b}`, `\sqrt{x}`, `\cdot`, `\times`, `\div`, `\left( \right)`, `x^{2}`, `\le` | as in LaTeX |
-| `$...$`, `\(...\)`, `\[...\]`, `\boxed{...}` around the whole, `$5` | what is inside |
+| `$...$`, `\(...\)`, `\[...\]`, `\boxed{...}` around the whole, `$5` | the text inside |
 | `=`, `==`, `!=`, `<`, `<=`, `>`, `>=`, chains like `1 < x <= 5` | relations |
-| `and`, `or`, `implies`, `not` | premises; what mixes them needs brackets |
+| `and`, `or`, `implies`, `not` | premises; mixed words need brackets |
 
 Digits of other scripts, `½`, line breaks and any other character are unreadable. A text is also unreadable if it is longer,
 deeper or larger than the limits below. A value is a `Fraction`, so 1/2^99 and 1/2^98 differ, and 0.1 + 0.2 is 0.3.
@@ -43,45 +43,45 @@ from maker_graph.verify.trees import (
 )
 
 MAX_CHARACTERS = 2_000
-"""Of a text; a longer one is no short statement."""
+"""The most characters of a text. A short statement needs fewer."""
 
 MAX_NODES = 400
-"""Numbers, names and operators of a text."""
+"""The most numbers, names and operators of a text."""
 
 MAX_DEPTH = 40
-"""Brackets inside each other."""
+"""The most brackets inside each other."""
 
 MAX_DIGITS = 100
-"""Of one number."""
+"""The most digits of one number."""
 
 
 class Unreadable(ValueError):
-    """The text is not in the language; the message says where it stops to be, or what has two readings."""
+    """The text is not in the language. The message says what cannot be read, or what has two readings."""
 
 
 def read_expression(text: str) -> Expression:
-    """Return the expression that `text` is.
+    """Return the tree of the expression in `text`.
 
     >>> read_expression("1,234 × x²") == read_expression("1234*x^2")
     True
 
     Raises:
-        Unreadable: it is none.
+        Unreadable: the text is no expression.
     """
     tree = Reader(text).tree
     if isinstance(tree, STATEMENTS):
-        raise Unreadable("this is a statement, and an expression is asked for")
+        raise Unreadable("this is a statement, but an expression is asked for")
     return tree
 
 
 def read_relation(text: str) -> Relation:
-    """Return the one relation that `text` is; a chain like `1 < x < 5` is a statement of two.
+    """Return the tree of the single relation in `text`; a chain like `1 < x < 5` holds two.
 
     >>> read_relation("3*4 = 12").sign
     '='
 
     Raises:
-        Unreadable: it is none.
+        Unreadable: the text is not a single relation.
     """
     tree = Reader(text).tree
     if not isinstance(tree, Relation):
@@ -90,17 +90,17 @@ def read_relation(text: str) -> Relation:
 
 
 def read_statement(text: str) -> Statement:
-    """Return the statement that `text` is: relations, joined by `and`, `or`, `not` and `implies`.
+    """Return the tree of the statement in `text`: relations, joined by `and`, `or`, `not` and `implies`.
 
     >>> read_statement("1 < x <= 5") == read_statement("1 < x and x <= 5")
     True
 
     Raises:
-        Unreadable: it is none.
+        Unreadable: the text is no statement.
     """
     tree = Reader(text).tree
     if not isinstance(tree, STATEMENTS):
-        raise Unreadable("a statement is asked for, such as x > 5, and this is an expression")
+        raise Unreadable("a statement is asked for, such as x > 5, but this is an expression")
     return tree
 
 
@@ -138,12 +138,12 @@ _END = _Token("end", "the end")
 
 
 class Reader:
-    """A text being read, by one function for each strength of binding.
+    """Reads a text, with one method for each level of operators.
 
     Args:
-        text: what is read.
-        units: names that may follow a number without an operator, as in `3 km`; `$` before or after a number is then the
-            unit `dollar`, and otherwise nothing.
+        text: the text to read.
+        units: names that may follow a number without an operator, as in `3 km`. If `dollar` is among them, `$` before or after
+            a number is this unit. If not, `$` is ignored.
 
     Raises:
         Unreadable: the text is not in the language.
@@ -166,7 +166,7 @@ class Reader:
         return self._tokens[self._place] if self._place < len(self._tokens) else _END
 
     def _take(self, *signs: str) -> str | None:
-        """Return the next token and go on, if it is one of these signs."""
+        """If the next token is one of these signs, return it and go on to the token after it."""
         token = self._next
         if token.kind != "sign" or token.text not in signs:
             return None
@@ -322,7 +322,7 @@ class Reader:
 
 
 def _tokens(text: str) -> list[_Token]:
-    """Return the tokens of a text, in one spelling each."""
+    """Return the tokens of a text, each in its standard spelling."""
     if len(text) > MAX_CHARACTERS:
         raise Unreadable(f"longer than {MAX_CHARACTERS:,} characters")
     text = _inside(text)
@@ -342,7 +342,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _inside(text: str) -> str:
-    """Return what stands inside of what may be around the whole text."""
+    """Return a text without the delimiters that may stand around all of it."""
     text = text.strip(" \t\r\n")
     for before, after in _AROUND:
         inside = text[len(before) : -len(after)]
@@ -352,7 +352,7 @@ def _inside(text: str) -> str:
 
 
 def _balanced(text: str, after: str) -> bool:
-    """Say whether what is around `text` belongs together: nothing in it closes what was opened before it."""
+    """Say whether the delimiters around `text` belong together: nothing in it closes the opening one."""
     if after != "}":
         return after not in text and not text.startswith("$")
     depth = 0
@@ -364,7 +364,7 @@ def _balanced(text: str, after: str) -> bool:
 
 
 def _number(text: str) -> Number:
-    """Return a number as it is written in a token."""
+    """Return the number that a token holds."""
     found = _NUMBER.fullmatch(text.replace("{,}", ","))
     if found is None or not text:
         raise Unreadable(f"{_cut(text)} is no number of this language")
@@ -387,7 +387,7 @@ def _statement(tree: Expression | Statement) -> Statement:
 
 
 def _of_hundredths(tree: Expression | Statement) -> bool:
-    """Say whether a term is a percentage, or a sum of them."""
+    """Say whether a term is a percentage, or a sum of percentages."""
     if isinstance(tree, Negative):
         return _of_hundredths(tree.of)
     if isinstance(tree, Operation) and tree.sign in {"+", "-"}:

@@ -1,11 +1,11 @@
-"""A limit of time and memory for a verification: it runs in a process of its own, and what takes too long is cut off.
+"""A limit of time and memory for a verification: it runs in a separate process, and is cut off if it takes too long.
 
-A computation that hangs cannot be stopped from inside of its own process: Python runs no other thread in the middle of a long
+A computation that hangs cannot be stopped from inside its own process: Python runs no other thread in the middle of a long
 operation of C code, and signals reach the main thread only. So a verifier that may hang runs in a child process. The child is
-a fresh interpreter, started when it is first needed and kept for many answers, so that a verification costs milliseconds. It is
-killed when a verification takes too long, and a new one is started for the next.
+a fresh interpreter, started when it is first needed and kept for many answers, so that a verification costs milliseconds. If a
+verification takes too long, the child is killed, and a new one is started for the next answer.
 
-What was cut off, and a child that died, is `Unknown` with the reason: never valid, never invalid.
+If a verification was cut off, or the child died, the verdict is `Unknown` with the reason: never valid, never invalid.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ from maker_graph.errors import Invalid, UsageError
 from maker_graph.verify.worker import GAVE_UP, READY, TAKEN
 
 SECONDS = 5.0
-"""How long a verification may take, if nothing else is said."""
+"""How long a verification may take by default."""
 
 MEGABYTES = 1_000
-"""How much address space it may use, if nothing else is said; the interpreter and its libraries count."""
+"""How much address space its process may use by default; the interpreter and its libraries count."""
 
 _LEAST_MEGABYTES = 200  # an interpreter and the libraries of a verifier
 _TO_START = 60.0  # seconds; a machine may be busy
@@ -46,7 +46,7 @@ serve(*numbers, *imports)
 
 
 def limited(verify: Callable[..., object], *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> "Limited":
-    """Return `verify` with a limit of time and memory, in a process of its own.
+    """Return `verify` with a limit of time and memory, running in a separate process.
 
     ```python
     create_microstep(model, verify=limited(my_module.verify, seconds=2))
@@ -58,15 +58,15 @@ def limited(verify: Callable[..., object], *, seconds: float = SECONDS, megabyte
         megabytes: how much address space the process may use.
 
     Raises:
-        UsageError: another process cannot import it, or a limit is none.
+        UsageError: another process cannot import the verifier, or a limit is out of range.
     """
     return Limited(verify, seconds=seconds, megabytes=megabytes)
 
 
 class Limited:
-    """A verifier that runs in a process of its own; see `limited`.
+    """A verifier that runs in a separate process; see `limited`.
 
-    It may be called from many threads: they wait for each other. A copy, or one that was pickled, has a process of its own.
+    It may be called from many threads, which wait for each other. Each copy, also a pickled one, has its own process.
     """
 
     def __init__(self, verify: Callable[..., object], *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> None:
@@ -76,16 +76,16 @@ class Limited:
         self._worker = Worker(megabytes, imports=(getattr(verify, "__module__", None) or type(verify).__module__,))
 
     def __call__(self, *given: object) -> Verification:
-        """Return what the verifier says of what is given, or `Unknown` if it was cut off.
+        """Return what the verifier says of an answer, or `Unknown` if it was cut off.
 
         Raises:
-            Invalid: the verifier says so.
-            UsageError: it failed in another way.
+            Invalid: the verifier calls the answer invalid.
+            UsageError: the verifier failed in another way.
         """
         return self._worker.ask(self._verify, *given, seconds=self._seconds)
 
     def close(self) -> None:
-        """End the process; the next call starts another."""
+        """End the process. The next call starts another one."""
         self._worker.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -97,44 +97,44 @@ def _again(verify: Callable[..., object], seconds: float, megabytes: int) -> Lim
 
 
 def see_seconds(seconds: float) -> float:
-    """Return a limit of time.
+    """Return a limit of time, in seconds.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is no number above 0.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
-        raise UsageError(f"seconds is how long a verification may take, a number above 0, not {seconds!r}.")
+        raise UsageError(f"seconds, the time that a verification may take, must be a number above 0, not {seconds!r}.")
     return float(seconds)
 
 
 def _see_importable(verify: Callable[..., object]) -> None:
-    """See that another process can have `verify`.
+    """See that another process can import `verify`.
 
     Raises:
         UsageError: it cannot.
     """
     if not callable(verify):
-        raise UsageError(f"limited takes a verifier, a function of the state and the answer, not {checks.shown(verify)}.")
+        raise UsageError(f"limited needs a verifier, a function of the state and the answer, not {checks.shown(verify)}.")
     try:
         found = pickle.dumps(verify)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         raise UsageError(
-            f"limited needs a verifier that another process can import, not a lambda or a local one ({why})."
+            f"limited needs a verifier that another process can import, not a lambda or a local function ({why})."
         ) from error
     if b"__main__" in found:
         raise UsageError("limited needs a verifier that another process can import: move it from the script into a module.")
 
 
 class Worker:
-    """A child process that calls functions, within limits; it starts when it is first asked, and again after it was killed.
+    """A child process that calls functions, within limits. It starts when it is first asked, and again after it was killed.
 
     Attributes:
-        megabytes: how much address space it may use.
+        megabytes: how much address space the child may use.
 
     Args:
-        megabytes: see there.
-        imports: modules that it loads at its start, which does not count as time of a verification.
+        megabytes: how much address space the child may use.
+        imports: modules that the child loads at its start. That time does not count as part of a verification.
     """
 
     def __init__(self, megabytes: int = MEGABYTES, *, imports: tuple[str, ...] = ()) -> None:
@@ -145,7 +145,7 @@ class Worker:
         _WORKERS.add(self)
 
     def renew(self) -> None:
-        """Forget the child of another process: a fork got it with everything else, in whatever state it was."""
+        """Forget the child, which belongs to the process that this one was forked from."""
         self._lock = threading.Lock()
         if self._child is not None:
             self._child.forget()
@@ -156,19 +156,19 @@ class Worker:
 
         Args:
             function: the verifier, which the child imports.
-            given: what it is called with.
+            given: the arguments of the verifier.
             seconds: how long it may take.
 
         Raises:
-            Invalid: it says so.
-            UsageError: it failed in another way.
+            Invalid: the verifier calls the answer invalid.
+            UsageError: the verifier failed in another way.
         """
         try:
             asked = pickle.dumps((function, given, seconds))
         except Exception as error:
             why = f"{type(error).__name__}: {str(error)[:200]}"
             raise UsageError(
-                f"A verifier was called with what cannot be sent to another process ({why}): give it plain data."
+                f"A verifier was called with something that cannot be sent to another process ({why}): give it plain data."
             ) from error
         with self._lock:
             try:
@@ -187,7 +187,7 @@ class Worker:
         found: tuple[str, Any] | None = None
         try:
             found = self._child.ask(asked, seconds)
-        finally:  # also when this thread is interrupted: a late answer is never that to another question
+        finally:  # also when this thread is interrupted, so that a late answer is never taken for that to another question
             if found is None or found[0] in {GAVE_UP, _DIED, _UNTAKEN} or not self._child.ready:
                 self.close()
         return found
@@ -201,7 +201,7 @@ class Worker:
 
 @cache
 def shared_worker(megabytes: int, *imports: str) -> Worker:
-    """Return the worker that all adapters of a kind share: a process for each of many tasks would be too many."""
+    """Return the worker that all adapters of a kind share, because one process for each of many tasks would be too many."""
     return Worker(megabytes, imports=imports)
 
 
@@ -210,7 +210,7 @@ _DIED, _UNTAKEN = "died", "untaken"
 
 
 def _verdict(found: tuple[str, Any] | None, seconds: float) -> Verification:
-    """Return what a child said, in the words of verifiers."""
+    """Return what a child said, as a verifier would say it."""
     if found is None:
         return Unknown(f"the verification was cut off after {seconds:g} seconds")
     kind, said = found
@@ -227,7 +227,7 @@ class _Child:
     def __init__(self, megabytes: int, imports: tuple[str, ...]) -> None:
         if not sys.executable:
             raise UsageError(
-                "A verifier within limits runs in another interpreter, and sys.executable does not say where one is."
+                "A verifier with limits runs in another interpreter, but sys.executable does not say where one is."
             )
         child_reads, self._asks = _pipe()
         self._answers, child_writes = _pipe()
@@ -247,11 +247,11 @@ class _Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the child can be asked."""
         return self._process.poll() is None
 
     def ask(self, asked: bytes, seconds: float) -> tuple[str, Any] | None:
-        """Return what the child answers; None if that takes too long."""
+        """Return the child's answer; None if it takes too long."""
         taken = False
         try:
             if not self.ready:
@@ -283,7 +283,7 @@ class _Child:
         return f"the process of the verification ended {how}"
 
     def end(self) -> None:
-        """End it and what it has started."""
+        """End the child and all processes that it has started."""
         self._finish()
 
     def forget(self) -> None:
@@ -292,7 +292,7 @@ class _Child:
 
 
 def _pipe() -> tuple[Connection, Connection]:
-    """Return a pipe whose ends are no standard streams: if those of this program are closed, their numbers are free."""
+    """Return a pipe whose ends do not take the numbers of standard streams, which are free if those were closed."""
     ends = os.pipe()
     try:
         reads, writes = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
@@ -305,10 +305,10 @@ def _pipe() -> tuple[Connection, Connection]:
 def _end(process: subprocess.Popen[bytes], parent: int, *pipes: Connection) -> None:
     if os.getpid() == parent:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # it is gone
-            os.killpg(process.pid, signal.SIGKILL)  # it leads a group of its own: what it started ends with it
+            os.killpg(process.pid, signal.SIGKILL)  # it leads its own group, so what it started ends with it
         process.wait()
     else:
-        process.returncode = 0  # it is no child of this process, which cannot wait for it
+        process.returncode = 0  # it is not a child of this process, which cannot wait for it
     for pipe in pipes:
         pipe.close()
 

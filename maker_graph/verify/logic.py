@@ -1,6 +1,6 @@
-"""Logic: does a step follow from its premises? With Z3, in a process of its own.
+"""Logic: does a step follow from its premises? It uses Z3, in a separate process.
 
-What a model wrote is read by the language of this room; Z3 only gets formulas that are built from its trees.
+What a model wrote is read by `language.py`. Z3 only gets formulas that are built from the trees.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ class Logic:
 
     Args:
         seconds: how long one verification may take.
-        megabytes: how much address space it may use.
+        megabytes: how much address space its process may use.
 
     Raises:
-        UsageError: Z3 is not installed, or a limit is none.
+        UsageError: Z3 is not installed, or a limit is out of range.
     """
 
     def __init__(self, *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> None:
@@ -33,21 +33,22 @@ class Logic:
     ) -> Verification:
         """Return whether a step follows from premises.
 
-        - It follows: in every case in which the premises hold, the step has a value and holds. That is conclusive. A step that
-          holds without the premises says nothing about them, so it is valid and never conclusive.
-        - It does not follow: the reason is a counterexample, which is computed again without Z3 where it is rational.
-        - Premises that contradict each other prove anything, so what follows from them is unknown.
-        - Z3 may not know either, most of all of products of whole numbers.
+        - It follows: in every case in which the premises hold, the step has a value and holds. The verdict is conclusive. A
+          step that holds even without the premises says nothing about them, so it is valid and never conclusive.
+        - It does not follow: the step is invalid, and the reason is a counterexample. If that is rational, it is checked again
+          without Z3.
+        - If the premises contradict each other, anything follows from them. So the verdict is unknown.
+        - If Z3 does not know, the verdict is unknown. That happens most with products of whole numbers.
 
-        A relation that divides by zero is not true: a premise `y = 1/x` says that x is not 0, and a step that divides must
-        follow together with that.
+        A relation that divides by zero is not true. So a premise `y = 1/x` also says that x is not 0, and a step that divides
+        follows only if its divisor is not zero in any case.
 
         Args:
             premises: statements.
             step: a statement, usually what the model wrote.
-            whole: names that stand for whole numbers; all others stand for real ones.
-            conclusive: whether a step that follows is the answer. It is if the step states the value that was asked for, such
-                as `x = 5`, for no other value follows too. It is not if a model may choose what to state.
+            whole: names that stand for whole numbers; all others stand for real numbers.
+            conclusive: whether a step that follows is the answer. Say True if the step states the value that was asked for,
+                such as `x = 5`, because no other value follows too. Say False if a model may choose what to state.
 
         Raises:
             Invalid: the step does not follow.

@@ -1,7 +1,7 @@
-"""Polynomials and quotients of them, exactly: the form in which two expressions can be compared.
+"""Exact polynomials and quotients of them: the form in which two expressions can be compared.
 
-Two quotients n/d and N/D are equal as quotients exactly if n*D = N*d. Where a denominator is zero is not looked at: x^2/x and x
-are equal here. A polynomial is a mapping of monomials to coefficients that are not zero, so equal ones are equal as mappings.
+Two quotients n/d and N/D are equal exactly if n*D = N*d. Zeros of a denominator are ignored: x^2/x and x are equal here. A
+polynomial is a mapping of monomials to coefficients that are not zero, so equal polynomials are equal mappings.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from maker_graph.verify.trees import Expression, Name, Negative, Number, Operati
 from maker_graph.verify.values import DividesByZero, NoValue, bits, power, root, value
 
 MAX_TERMS = 120
-"""Of a polynomial; what grows beyond them has no such form. A key is made in the process of the run, within 50 milliseconds."""
+"""The most terms of a polynomial. A larger one is refused, because a key must be made within 50 milliseconds."""
 
 MAX_DEGREE = 100
-"""Of a monomial."""
+"""The highest degree of a monomial."""
 
 MAX_BITS = 2_000
-"""Of a coefficient of a name; a number without names has the limit of a value."""
+"""The most bits of a coefficient in a polynomial with names. A number without names has the limit of `values.py`."""
 
 Monomial: TypeAlias = tuple[tuple[str, int], ...]
 """Names with their exponents, by name."""
@@ -43,7 +43,7 @@ def quotient_of(tree: Expression) -> Quotient:
     """Return an expression as a quotient of polynomials.
 
     Raises:
-        NoValue: it is none, because of a root or an exponent; it is too large; or it divides by zero.
+        NoValue: a root or an exponent prevents that form, the expression is too large, or it divides by zero.
     """
     match tree:
         case Number() | Percent():
@@ -98,7 +98,7 @@ def times(left: Polynomial, right: Polynomial) -> Polynomial:
     """Return the product.
 
     Raises:
-        NoValue: it is too large.
+        NoValue: the product is too large.
     """
     found: dict[Monomial, Fraction] = {}
     for one, first in left.items():
@@ -132,7 +132,7 @@ def _small(polynomial: Polynomial, slack: int = 1) -> Polynomial:
 
 
 def _number(quotient: Quotient) -> Fraction:
-    """Return the number that a quotient is."""
+    """Return the number that a quotient without names stands for."""
     if names_of(quotient.numerator) or names_of(quotient.denominator):
         raise NoValue("a name stands in an exponent or under a root")
     return quotient.numerator.get((), Fraction(0)) / quotient.denominator[()]

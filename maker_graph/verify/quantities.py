@@ -1,8 +1,8 @@
-"""Arithmetic with units, exactly: 3 km + 200 m is 3.2 km, and 3 km + 2 h is nothing.
+"""Exact arithmetic with units: 3 km + 200 m is 3.2 km, and 3 km + 2 h has no meaning.
 
-A unit is a name behind a number. Each has a value in base units, as a rational number, so nothing is rounded. Left out is what
-has more than one meaning: pounds, ounces, gallons and tons, months and years, and temperatures, whose zero is not that of the
-unit. A text with such a unit is unreadable, so its verdict is unknown; `units=` can say what it means.
+A unit is a name behind a number. Each unit has a rational value in base units, so nothing is rounded. Units with more than one
+meaning are left out: pounds, ounces, gallons and tons, months and years, and temperatures, whose scales have different zeros. A
+text with such a unit is unreadable, so its verdict is unknown. `units=` can say what the unit means.
 """
 
 from collections.abc import Mapping
@@ -46,14 +46,14 @@ UNITS: Mapping[str, str] = {
     "EUR": "euro",
     "N": "kg*m/s^2", "J": "N*m", "kJ": "1000 J", "W": "J/s", "kW": "1000 W", "kWh": "kW*h", "A": "", "V": "W/A",
 }  # fmt: skip
-"""Each unit in terms of others; a base unit has an empty text."""
+"""Unit -> its value in other units; the text of a base unit is empty."""
 
 
 class Quantity(NamedTuple):
-    """A number of units.
+    """A number with units.
 
     Attributes:
-        number: in base units.
+        number: the number in base units.
         units: base unit -> exponent, none of them 0.
     """
 
@@ -66,7 +66,7 @@ class DifferentUnits(ValueError):
 
 
 def read_quantity(text: str, units: Mapping[str, str] | None = None) -> Quantity:
-    """Return the quantity that an expression with units is.
+    """Return the quantity that an expression with units stands for.
 
     >>> read_quantity("3 km + 200 m") == read_quantity("3.2 km")
     True
@@ -76,13 +76,13 @@ def read_quantity(text: str, units: Mapping[str, str] | None = None) -> Quantity
         units: more units, as in `UNITS`: `{"apple": "", "apples": "apple", "dozen": "12"}`.
 
     Raises:
-        Unreadable: it is none, or a name in it is no unit.
+        Unreadable: the text is no such expression, or a name in it is no unit.
         DifferentUnits: quantities of different dimensions are added.
-        NoValue: it has no rational value.
+        NoValue: the expression has no rational value.
     """
     tree = _read(text, units)
     if isinstance(tree, STATEMENTS):
-        raise Unreadable("this is a statement, and a quantity is asked for")
+        raise Unreadable("this is a statement, but a quantity is asked for")
     return _quantity(tree, units)
 
 
@@ -95,11 +95,12 @@ def quantities(statement: str, *, units: Mapping[str, str] | None = None, conclu
     Args:
         statement: one relation.
         units: more units, see `read_quantity`.
-        conclusive: what the verdict says if the relation is true.
+        conclusive: whether the verdict is conclusive if the relation is true.
 
     Raises:
-        Invalid: it is false, or it adds or compares different units. If one side has no unit at all, the verdict is unknown.
-        UsageError: `units` has a text that is none.
+        Invalid: the relation is false, or adds or compares different units. If one side has no unit at all, the verdict is
+            unknown.
+        UsageError: `units` has a text that cannot be read.
     """
     try:
         tree = _relation(statement, units)
@@ -127,14 +128,14 @@ _OTHERWISE: Mapping[str, tuple[str, Expression]] = {
     "m": ("minutes", Name("min")),
     **dict.fromkeys(("cent", "cents"), ("cents of a euro", Operation("/", Name("euro"), Number(Fraction(100))))),
 }
-"""Units that people use for something else too, and what that is."""
+"""Unit -> its other common meaning, in words and as an expression."""
 
 
 def _relation(statement: str, units: Mapping[str, str] | None) -> Relation:
-    """Return a relation as it was read.
+    """Return the tree of a relation.
 
     Raises:
-        Unreadable: it is none, or a name in it may be no unit.
+        Unreadable: the text is no relation, or a name in it is perhaps not meant as a unit.
     """
     tree = _read(statement, units)
     if not isinstance(tree, Relation):
@@ -148,7 +149,7 @@ def _sides(relation: Relation, units: Mapping[str, str] | None) -> tuple[Quantit
     """Return the quantities on both sides of a relation.
 
     Raises:
-        DifferentUnits: they cannot be compared, or one of them adds different units.
+        DifferentUnits: the sides cannot be compared, or one of them adds different units.
     """
     left, right = _quantity(relation.left, units), _quantity(relation.right, units)
     if left.units != right.units and left.units and right.units:
@@ -226,7 +227,7 @@ def _unit(name: str, units: tuple[tuple[str, str], ...]) -> Quantity:
 
 def _power(base: Quantity, exponent: Quantity) -> Quantity:
     if exponent.units:
-        raise DifferentUnits(f"an exponent is a number, and not {_named(exponent)}")
+        raise DifferentUnits(f"an exponent must be a number, not {_named(exponent)}")
     return Quantity(power(base.number, exponent.number), _scaled(base.units, exponent.number))
 
 

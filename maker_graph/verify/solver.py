@@ -1,8 +1,8 @@
-"""What `Logic` asks, in the process that may be cut off: formulas for Z3, and the counterexamples that it finds.
+"""The part of `Logic` that runs in the process with limits: formulas for Z3, and the counterexamples that it finds.
 
-In Z3 a division by zero has some value, whichever suits. So nothing is divided there: a quotient is a new number q with
-q*divisor = dividend, and a root is a new number r >= 0 with r*r = what is under it. Conditions say where an expression has a
-value. A relation is true only where both of its sides have one.
+Z3 may give a division by zero any value. So nothing is divided there: a quotient is a new number q with q*divisor = dividend,
+and a root is a new number r >= 0 with r*r = radicand. Conditions say where an expression has a value. A relation is true only
+where both of its sides have a value.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -41,7 +41,7 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
         given, asked = [read_statement(each) for each in premises], read_statement(step)
         formulas = _Formulas(whole)
         found = _said(given, asked, formulas, conclusive, seconds)
-        if formulas.odd_roots and not isinstance(found, Unknown):  # some say that (-8)^(1/3) is -2
+        if formulas.odd_roots and not isinstance(found, Unknown):  # some people take (-8)^(1/3) as -2
             other = _said(given, asked, _Formulas(whole, signed=True), conclusive, seconds)
             if type(found) is not type(other):
                 return Unknown("an odd root of a negative number has two meanings, and it depends on which is meant")
@@ -55,7 +55,7 @@ def follows(premises: Sequence[str], step: str, whole: Collection[str], conclusi
 def _said(
     given: Sequence[Statement], asked: Statement, formulas: "_Formulas", conclusive: bool, seconds: float
 ) -> Verification | str:
-    """Return a verdict; a text is the reason why the step is invalid."""
+    """Return the verdict; if the step is invalid, the reason as a text."""
     try:
         return _verdict(given, asked, formulas, conclusive, seconds)
     except Invalid as error:
@@ -76,7 +76,7 @@ def _verdict(
     z3 = _Z3(formulas, seconds * _OF_THE_TIME / (6 if formulas.odd_roots else 3))
     possible = z3.case(*kept)
     if possible is None:
-        return Unknown("the premises contradict each other, and from that anything follows")
+        return Unknown("the premises contradict each other, so anything follows from them")
     case = z3.case(*kept, broken)
     if isinstance(case, dict):
         return _refuted(given, asked, case)
@@ -95,7 +95,7 @@ def _follows(
     conclusive: bool,
     alone: dict[str, Any] | Unknown | None,
 ) -> Valid:
-    """Return what is said of a step that follows; `alone` is a case in which it is not true without the premises."""
+    """Return the verdict on a step that follows; `alone` is a case in which it is not true without the premises."""
     said = short(written(asked))
     where = f", for whole {' and '.join(counted)}" if counted else ""
     if not given:
@@ -107,10 +107,10 @@ def _follows(
 
 
 def _refuted(given: Sequence[Statement], asked: Statement, case: Mapping[str, Any]) -> Unknown:
-    """Return `Unknown` for a case that is no counterexample; Z3 is not the last to look at it.
+    """Check a counterexample of Z3 again, if it is rational; return `Unknown` if it is none.
 
     Raises:
-        Invalid: it is one.
+        Invalid: it is a counterexample.
     """
     said = short(written(asked))
     breaks = f"breaks the step {said}"
@@ -144,18 +144,18 @@ def _divides_by_zero(statement: Statement, case: Mapping[str, Fraction]) -> bool
 
 
 class _Formulas:
-    """Formulas of trees, with the numbers that quotients and roots are.
+    """Formulas of trees, with new numbers for quotients and roots.
 
     Attributes:
-        names: the names so far, with what Z3 has for them.
-        facts: what is true of new numbers.
+        names: the names so far -> their variables in Z3.
+        facts: formulas that are true of the new numbers.
         defined: the conditions under which the expressions so far have a value.
         whole: the names that stand for whole numbers.
         odd_roots: whether there is an odd root, such as x^(1/3), so far.
 
     Args:
-        whole: see there.
-        signed: whether an odd root of a negative number is negative; without, it has no value.
+        whole: the names that stand for whole numbers.
+        signed: whether an odd root of a negative number is negative. If not, it has no value.
     """
 
     def __init__(self, whole: Collection[str], *, signed: bool = False) -> None:
@@ -170,15 +170,15 @@ class _Formulas:
         self.defined: list[Any] = []
 
     def not_true(self, step: Statement) -> Any:
-        """Return that a step is not true, or needs something that has no value.
+        """Return the formula that a step is not true, or needs something that has no value.
 
         Raises:
-            NoValue: it has an exponent that is not a small number, or divides by zero in any case.
+            NoValue: the step has an exponent that is not a small number, or always divides by zero.
         """
         return self._z3.Not(self._surely(step, true=True))
 
     def _surely(self, tree: Statement, *, true: bool) -> Any:
-        """Return that a statement has a value and is true, or that it has one and is false."""
+        """Return the formula that a statement has a value and is true, or that it has a value and is false."""
         match tree:
             case Not(of):
                 return self._surely(of, true=not true)
@@ -196,7 +196,7 @@ class _Formulas:
         """Return the formula of a premise, in which a relation without a value is not true.
 
         Raises:
-            NoValue: it has an exponent that is not a small number, or divides by zero in any case.
+            NoValue: the premise has an exponent that is not a small number, or always divides by zero.
         """
         match tree:
             case Not(of):
@@ -310,14 +310,14 @@ def _has_root(tree: Expression) -> bool:
 
 
 class _Z3:
-    """Z3, asked for cases in which formulas hold, so many seconds each time."""
+    """Asks Z3 for cases in which formulas hold, for so many seconds each time."""
 
     def __init__(self, formulas: _Formulas, seconds: float) -> None:
         self._formulas = formulas
         self._milliseconds = max(1, int(seconds * 1_000))
 
     def case(self, *wanted: Any) -> dict[str, Any] | Unknown | None:
-        """Return a case in which all formulas hold, None if there is none, or why that is not known."""
+        """Return a case in which all formulas hold, None if there is none, or `Unknown` with the reason."""
         import z3  # noqa: PLC0415
 
         whole = any(each.is_int() for each in self._formulas.names.values())
@@ -339,7 +339,7 @@ class _Z3:
 
 
 def _shown(number: Any) -> Fraction | str:
-    """Return a number of Z3: exactly if it is rational, and else as a decimal with the polynomial whose root it is."""
+    """Return a number of Z3: exactly if it is rational, else as a decimal and the polynomial of which it is a root."""
     import z3  # noqa: PLC0415
 
     if z3.is_int_value(number):

@@ -1,4 +1,4 @@
-"""What `Algebra` asks, in the process that may be cut off: exact polynomials first, and SymPy where there are roots."""
+"""The part of `Algebra` that runs in the process with limits: exact polynomials first, and SymPy if there are roots."""
 
 import contextlib
 import re
@@ -61,7 +61,7 @@ def _see_points(one: Expression, other: Expression) -> None:
     """Look for a point at which two expressions differ.
 
     Raises:
-        Invalid: there is one.
+        Invalid: there is such a point.
     """
     names = sorted(names_in(one) | names_in(other))
     for at in _points(names):
@@ -77,7 +77,7 @@ def _see_points(one: Expression, other: Expression) -> None:
 
 
 def _points(names: Sequence[str]) -> Iterator[dict[str, Fraction]]:
-    """Return points to try: those with different values first, for they tell most."""
+    """Yield points to try, first those with different values, because they tell most."""
     for turn in range(len(_TRIED) if names else 1):
         yield {name: _TRIED[(turn + 5 * place) % len(_TRIED)] for place, name in enumerate(names)}
     if len(names) > 1:
@@ -90,7 +90,7 @@ def _listed(at: Mapping[str, Fraction]) -> str:
 
 
 def _divides_by_names(tree: Expression) -> bool:
-    """Say whether an expression has no value for some values of its names."""
+    """Say whether an expression may have no value for some values of its names."""
     match tree:
         case Operation("/" | "^", left, right) if names_in(right if tree.sign == "/" else left):
             return tree.sign == "/" or not isinstance(right, Number) or _divides_by_names(left)
@@ -131,7 +131,7 @@ def _symbolic(tree: Expression) -> Any:
     """Return an expression for SymPy, built from its parts and never from text.
 
     Raises:
-        NoValue: it divides by zero, is 0^0, or has a root of a negative number.
+        NoValue: the expression divides by zero, is 0^0, or has a root of a negative number.
     """
     from sympy import Rational, Symbol  # noqa: PLC0415
 
@@ -158,7 +158,7 @@ def _symbolic(tree: Expression) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    """Return a power, if it has one meaning."""
+    """Return a power, if it has exactly one meaning."""
     from sympy import Rational  # noqa: PLC0415
 
     if not exponent.is_Rational:
@@ -206,7 +206,7 @@ def _solution(solution: str | Mapping[str, str], names: Sequence[str]) -> dict[s
     """Return the value of each name in a solution.
 
     Raises:
-        Unreadable: it is none.
+        Unreadable: it is no solution.
     """
     if not isinstance(solution, str):
         return _see_numbers({name: read_expression(text) for name, text in solution.items()})
@@ -236,9 +236,9 @@ def _see_names(given: Mapping[str, Expression], names: Sequence[str]) -> None:
     if not names:
         raise Unreadable("no equation has an unknown")
     if missing := [name for name in names if name not in given]:
-        raise Unreadable(f"the solution says nothing of {missing[0]}")
+        raise Unreadable(f"the solution has no value for {missing[0]}")
     if extra := [name for name in given if name not in names]:
-        raise Unreadable(f"{short(extra[0])} stands in no equation")
+        raise Unreadable(f"{short(extra[0])} is in no equation")
 
 
 def _see_numbers(solution: dict[str, Expression]) -> dict[str, Expression]:
@@ -252,7 +252,7 @@ def _see_true(statement: Statement, at: Mapping[str, Fraction], said: str) -> No
     """See that a statement is true at a point.
 
     Raises:
-        Invalid: it is not, or it divides by zero there.
+        Invalid: the statement is not true there, or divides by zero.
         NoValue: it has no exact value there.
     """
     shown = short(written(statement))
@@ -270,7 +270,7 @@ def _see_true(statement: Statement, at: Mapping[str, Fraction], said: str) -> No
 def _solves_with_roots(
     asked: Sequence[Statement], given: Mapping[str, Expression], said: str, listed: str, conclusive: bool | None
 ) -> Verification:
-    """Put numbers with roots into statements."""
+    """Return the verdict on a solution that has numbers with roots."""
     try:
         for each in asked:
             if not settled(put(each, given), _holds):
@@ -292,10 +292,10 @@ def _holds(relation: Relation) -> bool:
 
 
 def _order(difference: Any) -> int:
-    """Return 1, 0 or -1 for a number with roots above, at or below zero.
+    """Return 1, 0 or -1 if a number with roots is above, at or below zero.
 
     Raises:
-        NoValue: it is too near to zero for its sign to be computed.
+        NoValue: the number is too near to zero for its sign to be computed.
     """
     from sympy.core.evalf import PrecisionExhausted  # noqa: PLC0415
 
@@ -308,12 +308,12 @@ def _order(difference: Any) -> int:
 
 
 def _only(asked: Sequence[Statement], names: Collection[str], at: Mapping[str, Fraction]) -> bool:
-    """Say whether it is proved that statements have one real solution.
+    """Say whether it is proved that statements have only one real solution.
 
     Args:
-        asked: the statements; those that are no equations are used where a second solution is looked at.
+        asked: the statements. Those that are no equations may exclude a second solution.
         names: the unknowns.
-        at: the solution that is known, if it is rational.
+        at: the known solution, if it is rational.
     """
     zeros = [zero for each in asked for zero in _zeros(each)]
     linear = [zero for zero in zeros if all(degree(monomial) <= 1 for monomial in zero)]
@@ -352,7 +352,7 @@ def _rank(rows: Sequence[Polynomial], names: Sequence[str]) -> int:
 
 
 def _one_root(zeros: Sequence[Polynomial], asked: Sequence[Statement], at: Mapping[str, Fraction]) -> bool:
-    """Say whether polynomials of one unknown have one real root in common, besides those where a statement is not true."""
+    """Say whether polynomials of one unknown share only one real root, not counting those where a statement is not true."""
     from sympy import Poly, Rational, Symbol  # noqa: PLC0415
 
     if not zeros:
@@ -369,7 +369,7 @@ def _one_root(zeros: Sequence[Polynomial], asked: Sequence[Statement], at: Mappi
 
 
 def _may_hold(asked: Sequence[Statement], at: Mapping[str, Fraction]) -> bool:
-    """Say whether statements are true at a point, as far as that is known."""
+    """Say whether statements are true at a point, or may be, because that is not known."""
     try:
         return all(settled(each, lambda relation: holds(relation, at)) for each in asked)
     except DividesByZero:

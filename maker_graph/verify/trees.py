@@ -1,4 +1,4 @@
-"""The frozen trees that texts are read into, and how they are written again."""
+"""The frozen trees into which texts are read, and how they are written as text again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class Percent:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What stands for a value."""
+    """A name that stands for a value."""
 
     name: str
 
@@ -81,10 +81,10 @@ class Connected:
 
 
 Expression: TypeAlias = Number | Percent | Name | Negative | Root | Operation
-"""What has a value."""
+"""A tree that has a value."""
 
 Statement: TypeAlias = Relation | Not | Connected
-"""What is true or false."""
+"""A tree that is true or false."""
 
 STATEMENTS = (Relation, Not, Connected)
 """The kinds of statements."""
@@ -113,7 +113,7 @@ def put(tree: Any, given: Mapping[str, Expression]) -> Any:
 
     Args:
         tree: an expression or a statement.
-        given: what stands for some names.
+        given: name -> the expression to put in its place.
     """
     match tree:
         case Name(name):
@@ -127,7 +127,7 @@ def put(tree: Any, given: Mapping[str, Expression]) -> Any:
 
 
 def written(tree: Expression | Statement) -> str:
-    """Return a tree as text, which is read as the same tree again.
+    """Return a tree as a text that is read as the same tree again.
 
     >>> written(Operation("*", Number(Fraction(2)), Operation("+", Name("x"), Number(Fraction(1, 2)))))
     '2*(x + 0.5)'
@@ -136,7 +136,7 @@ def written(tree: Expression | Statement) -> str:
 
 
 def number_text(number: Fraction | int) -> str:
-    """Return a number as people write it: whole, decimal where that ends within 12 places, and otherwise as a fraction.
+    """Return a number as people write it: whole, or as a decimal of at most 12 places, or as a fraction.
 
     >>> number_text(Fraction(5, 2)), number_text(Fraction(-1, 3)), number_text(7)
     ('2.5', '-1/3', '7')
@@ -157,12 +157,12 @@ def shown_number(number: Fraction | int) -> str:
 
 
 def short(text: str) -> str:
-    """Return a text that is cut to what is shown of it in a message."""
+    """Return a text, cut to the length that a message shows."""
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text):,} characters)"
 
 
 def _written(tree: Expression | Statement) -> tuple[str, int]:
-    """Return a tree as text, and how tightly its loosest operator binds."""
+    """Return a tree as text, and the level of its loosest operator."""
     match tree:
         case Number(number):
             said = _plain(number)
@@ -197,14 +197,14 @@ def _within(tree: Expression | Statement, loosest: int) -> str:
 
 
 def _plain(number: Fraction) -> tuple[str, int]:
-    """Return a number as text: as a decimal, as every number is that was read; others as a quotient."""
+    """Return a number as text: as a decimal if possible, which holds for all numbers that were read, else as a quotient."""
     if (decimal := _decimal(abs(number), _MAX_PLACES)) is None:
         return f"{number.numerator}/{number.denominator}", _PRODUCT if number > 0 else _SIGNED
     return (f"-{decimal}", _SIGNED) if number < 0 else (decimal, _ATOM)
 
 
 def _decimal(number: Fraction, places: int) -> str | None:
-    """Return a number as a decimal, if that ends within so many places."""
+    """Return a number as a decimal of at most so many places; None if it needs more."""
     scale = number * 10**places
     if scale.denominator != 1:
         return None

@@ -1,6 +1,6 @@
-"""Exact values of trees: rationals of any size that is reasonable, never floats.
+"""Exact values of trees: rational numbers up to a limit of size, never floats.
 
-1/2^99 and 1/2^98 differ, and 0.1 + 0.2 is 0.3. What has no rational value has none at all: nothing is rounded.
+1/2^99 and 1/2^98 differ, and 0.1 + 0.2 is 0.3. Nothing is rounded: an expression without a rational value has no value here.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,10 +26,10 @@ from maker_graph.verify.trees import (
 )
 
 MAX_EXPONENT = 10_000
-"""Of a power, either way."""
+"""The largest exponent of a power, positive or negative."""
 
 MAX_BITS = 13_900
-"""Of a numerator or denominator on the way to a value: Python writes no longer number as text, with 100 decimal places."""
+"""The most bits of a numerator or denominator. Python does not write longer numbers as text with 100 decimal places."""
 
 
 class NoValue(ValueError):
@@ -47,11 +47,11 @@ def value(expression: Expression, names: Mapping[str, Fraction | float] | None =
     Fraction(2, 3)
 
     Args:
-        expression: as it was read.
+        expression: the tree of the expression.
         names: the values of the names in it; a float counts as its shortest decimal.
 
     Raises:
-        NoValue: it has none that is rational, or one too large.
+        NoValue: it has no rational value, or too large a value.
     """
     return _value(expression, names or {})
 
@@ -60,7 +60,7 @@ def holds(statement: Statement, names: Mapping[str, Fraction | float] | None = N
     """Say whether a statement is true.
 
     Raises:
-        NoValue: an expression in it has no value, whether the truth depends on it or not.
+        NoValue: an expression in it has no value, even if the truth does not depend on it.
     """
     if isinstance(statement, Not):
         return not holds(statement.of, names)
@@ -79,17 +79,17 @@ def holds(statement: Statement, names: Mapping[str, Fraction | float] | None = N
 
 
 def settled(statement: Statement, relation: Callable[[Relation], bool]) -> bool:
-    """Say whether a statement about a point is true; one side of it may settle that, where the other has no value.
+    """Say whether a statement is true at a point; one side of it may settle that if the other side has no value.
 
-    `x = 0 or 1/x = 2` is true for x = 0, and `x != 0 implies 1/x = 2` too.
+    `x = 0 or 1/x = 2` is true for x = 0, and so is `x != 0 implies 1/x = 2`.
 
     Args:
-        statement: any.
-        relation: says whether a relation is true at the point, and raises `NoValue`.
+        statement: any statement.
+        relation: says whether a relation is true at the point, or raises `NoValue`.
 
     Raises:
-        DividesByZero: it is not true, because what it needs divides by zero.
-        NoValue: what it needs has no value.
+        DividesByZero: the statement is not true, because it depends on a relation that divides by zero.
+        NoValue: it depends on a relation that has no value.
     """
     match statement:
         case Relation():
@@ -109,7 +109,7 @@ def joined(word: Word, left: Callable[[], bool], right: Callable[[], bool]) -> b
     True
 
     Raises:
-        NoValue: one has none, and the other does not settle it.
+        NoValue: one of them has no value, and the other does not settle the truth.
     """
     settles = word != "and"  # a true side settles `or`, and a false one settles `and`
     missing: list[NoValue] = []
@@ -128,7 +128,7 @@ def opposite(truth: Callable[[], bool]) -> bool:
     """Return the opposite of a truth.
 
     Raises:
-        NoValue: there is none. A relation that divides by zero is not true, but its opposite may be meant to be, or not.
+        NoValue: there is none. A relation that divides by zero is not true, but its opposite may be meant as true or not.
     """
     try:
         return not truth()
@@ -170,13 +170,13 @@ def _result(sign: Sign, left: Fraction, right: Fraction) -> Fraction:
 
 
 def power(base: Fraction, exponent: Fraction) -> Fraction:
-    """Return a power exactly; one with a fraction is a root of a number that is not negative.
+    """Return a power exactly; a fraction as exponent means a root of a number that is not negative.
 
     >>> power(Fraction(8), Fraction(-2, 3))
     Fraction(1, 4)
 
     Raises:
-        NoValue: it is 0^0, a division by zero, irrational, or too large.
+        NoValue: the power is 0^0, a division by zero, irrational, or too large.
     """
     if base == 0 and exponent <= 0:
         if exponent < 0:
@@ -221,17 +221,17 @@ def _whole_root(number: int, degree: int) -> int:
 
 
 def exact(number: Fraction | float) -> Fraction:
-    """Return a number exactly; a float is its shortest decimal, for that is what a person or a program wrote.
+    """Return a number exactly; a float counts as its shortest decimal, because that is what a person or a program wrote.
 
     >>> exact(0.1)
     Fraction(1, 10)
 
     Raises:
-        ValueError: it is infinite, or no number.
+        ValueError: the float is infinite or NaN.
     """
     return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
 
 def bits(number: Fraction) -> int:
-    """Return how long a number is: the bits of its numerator or of its denominator."""
+    """Return the size of a number: the bits of its numerator or of its denominator, whichever has more."""
     return max(number.numerator.bit_length(), number.denominator.bit_length())

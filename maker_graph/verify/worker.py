@@ -1,7 +1,7 @@
-"""The process of its own in which verifications run: the child's side of `limits.py`.
+"""The separate process in which verifications run: the child's side of `limits.py`.
 
 It is a fresh interpreter. It gets functions to call over one pipe, and answers in JSON over another. What the functions print
-goes nowhere. It ends when the pipe closes, and also when its parent is gone while it is busy.
+is thrown away. The process ends when the pipe closes, and also when its parent is gone while it is busy.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from maker_graph.core.verifying import Unknown, verification_of
 from maker_graph.errors import UsageError
 
 READY, TAKEN, GAVE_UP = "ready", "taken", "gave up"
-"""What the child says once it can be asked, once it has a question, and of an answer after which it had better be replaced."""
+"""The child says the first when it can be asked, the second when it has a question, the third when it must be replaced."""
 
-_LOOK_EVERY = 0.5  # seconds, at the parent
+_LOOK_EVERY = 0.5  # seconds between looks at whether the parent is there
 
 
 def serve(asks: int, answers: int, parent: int, megabytes: int, *imports: str) -> None:
@@ -31,11 +31,11 @@ def serve(asks: int, answers: int, parent: int, megabytes: int, *imports: str) -
         asks: the descriptor from which functions and arguments come.
         answers: the descriptor to which answers go.
         parent: the process that asks.
-        megabytes: of address space.
+        megabytes: how much address space this process may use.
         imports: modules to load before it is ready, so that the first verification does not wait for them.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a run ends
-    with contextlib.suppress(ValueError, OSError):  # a system may know no such limit, or have a lower one
+    with contextlib.suppress(ValueError, OSError):  # a system may not have such a limit, or have a lower one
         resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, resource.getrlimit(resource.RLIMIT_AS)[1]))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -49,7 +49,7 @@ def serve(asks: int, answers: int, parent: int, megabytes: int, *imports: str) -
 
 
 def _loaded(megabytes: int, imports: Sequence[str]) -> tuple[str, object]:
-    """Load modules, and return whether all are there; none of them is missed later without a word."""
+    """Load modules, and return READY, or why one cannot be loaded, so that a missing module is reported at once."""
     for module in imports:
         try:
             importlib.import_module(module)
@@ -62,7 +62,7 @@ def _loaded(megabytes: int, imports: Sequence[str]) -> tuple[str, object]:
 
 
 def _answer(megabytes: int, asked: bytes) -> tuple[str, object]:
-    """Return the kind of an answer and its parts, all of them plain."""
+    """Return the kind of an answer and its parts, all of them plain data."""
     try:
         function, given, seconds = pickle.loads(asked)  # noqa: S301  from the parent
     except MemoryError:
@@ -70,8 +70,8 @@ def _answer(megabytes: int, asked: bytes) -> tuple[str, object]:
     except Exception as error:  # noqa: BLE001  and so may what pickle calls
         why = f"{type(error).__name__}: {str(error)[:200]}"
         return "failed", (
-            f"A verifier was called with what another process cannot import ({why}): move the classes of the state and of the "
-            "answer from the script into a module."
+            f"A verifier was called with something that another process cannot import ({why}): move the classes of the state "
+            "and of the answer from the script into a module."
         )
     _limit_processor(seconds)
     try:
@@ -86,7 +86,7 @@ def _answer(megabytes: int, asked: bytes) -> tuple[str, object]:
 
 
 class _Bounded:
-    """A verifier whose want of memory is no mistake of its own."""
+    """A verifier that returns `Unknown` if it runs out of memory, because that is no mistake in the verifier."""
 
     def __init__(self, function: Callable[..., object], megabytes: int) -> None:
         self._function = function
@@ -102,12 +102,12 @@ class _Bounded:
 
     @staticmethod
     def too_large(megabytes: int) -> str:
-        """Return what is said of a verification that needed more memory than there is."""
+        """Return the reason for a verification that needed more memory than allowed."""
         return f"the verification needed more than {megabytes:,} megabytes and was cut off"
 
 
 def _limit_processor(seconds: float) -> None:
-    """End this process if it is busy for much longer than it may: its parent may be gone, or may be stopped."""
+    """Let the system end this process if it is busy for much too long, because its parent may be gone or stopped."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds) + 2
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]

@@ -581,8 +581,8 @@ def test_a_name_that_is_no_tools_is_told_once(caplog: pytest.LogCaptureFixture) 
     agent = agent_of(in_turn(RIGHT), Shop(), VotingMiddleware(k={"refnd": 3, "text": 1}, free={"write": ["body"]}))
     agent.invoke(ASK)
     agent.invoke(ASK)
-    assert [each.message for each in caplog.records if "spelt" in each.message] == [
-        "The settings of the vote name 'refnd', but the agent's first request has no such tool: see that it is spelt right."
+    assert [each.message for each in caplog.records if "spelling" in each.message] == [
+        "The settings of the vote name 'refnd', but the agent's first request has no such tool: check the spelling."
     ]
 
 

@@ -354,6 +354,16 @@ SECTIONS: dict[str, list[Section]] = {
             more="many_machines.md",
         ),
         Section(
+            "A fleet under fire",
+            "fleet",
+            SIMULATED,
+            "Workers that own runs are killed and stopped, and so is Postgres. At the end the journals are compared, vote by "
+            "vote, with those of a fleet that nobody harmed, and with what each worker had told before it died.",
+            tables.fleet,
+            headlines.fleet,
+            more="many_machines.md",
+        ),
+        Section(
             "How many samples one core drives",
             "sizing",
             SIMULATED,

@@ -204,6 +204,18 @@ def limits(found: Any) -> str:
     )
 
 
+def fleet(found: Any) -> str:
+    """Return what becomes of a fleet under fire."""
+    rows = found["campaign"].values()
+    events = sum(sum(row["events"].values()) for row in rows)
+    lost, twice = (sum(row[name] for row in rows) for name in ("lost", "doubled"))
+    median = found["takeover"]["dbos"]["median"]
+    return (
+        f"After {events:,} kills and stops of workers and of the database, {lost:,} steps were lost and {twice:,} committed "
+        f"twice. With a lease of 3 s another worker had a run after {median:.1f} s in the middle."
+    )
+
+
 def watch(found: Any) -> str:
     """Return what watching costs."""
     row = found["measured"][0]["slower"]

@@ -614,6 +614,38 @@ def limits(found: Any) -> Iterable[Table]:
     yield Table(("calls that the purse allows", "really made", "counted", "left"), counts, title)
 
 
+ENGINES = {"dbos": "DBOS", "ray": "Ray"}
+
+
+def fleet(found: Any) -> Iterable[Table]:
+    """Yield what becomes of a fleet whose workers and database are killed, how soon it goes on, and how much faster it is."""
+    cells: Rows = [
+        (
+            ENGINES[name],
+            ", ".join(f"{number} {event}" for event, number in sorted(row["events"].items())),
+            f"{row['steps']:,}",
+            f"{row['lost']:,}",
+            f"{row['doubled']:,}",
+            f"{row['unlike_an_unharmed_fleet']:,}",
+            f"{row['repaid_an_event']:.1f} (in flight: {row['in_flight_of_a_worker']})",
+        )
+        for name, row in found["campaign"].items()
+    ]
+    heads = ("engine", "events", "steps", "lost", "committed twice", "other than unharmed", "calls paid again an event")
+    yield Table(heads, cells, "**Kills and stops.**")
+    cells = [
+        (ENGINES[name], f"{row['lease']:g} s", f"{row['takeovers']}", f"{row['median']:.1f} s", f"{row['most']:.1f} s")
+        for name, row in found["takeover"].items()
+    ]
+    yield Table(("engine", "lease", "takeovers", "median", "at most"), cells, "**Until another worker has the run.**")
+    cells = [
+        (ENGINES[name], workers, f"{row['seconds'][workers]:,.0f} s", f"{times:.2f}")
+        for name, row in found["speed"].items()
+        for workers, times in row["times"].items()
+    ]
+    yield Table(("engine", "workers", "seconds", "times as fast"), cells, "**More workers**, at 200 ms a call.")
+
+
 def noted(found: Any) -> Iterable[Table]:
     """Yield the figures that were noted by hand."""
     groups: dict[str, list[tuple[str, ...]]] = {}

@@ -348,7 +348,10 @@ def owners_of(address: str) -> list[int]:
 
 
 def takeover(asked: argparse.Namespace) -> dict[str, Any]:
-    """Kill one of two workers again and again; return after how many seconds another one has each of its runs."""
+    """Kill one of three workers again and again; return after how many seconds another one has each of its runs.
+
+    There are fewer runs than the workers can drive, so that a run that is free need not wait until another one has ended.
+    """
     how = Setting(asked.records, asked.shards, asked.latency, asked.engine)
     waited: list[float] = []
     with ExitStack() as stack:
@@ -476,7 +479,7 @@ def main() -> None:
     worker.add_argument("--at-once", type=int, default=2)
     worker.add_argument("--concurrency", type=int, default=12)
     worker.add_argument("--engine", default="dbos")
-    for name, records, shards, events in (("campaign", 6_000, 30, 200), ("takeover", 20_000, 40, 30)):
+    for name, records, shards, events in (("campaign", 6_000, 30, 200), ("takeover", 40_000, 4, 30)):
         part = parts.add_parser(name)
         part.add_argument("--engine", default="dbos")
         part.add_argument("--records", type=int, default=records)

@@ -117,7 +117,7 @@ def wait_for(true: Callable[[], bool], seconds: float = 60) -> float:
 
 def trial(postgres: Postgres, there: list[Machine], drops: Drops, *, taken: bool, chance: random.Random) -> dict[str, Any]:
     """Cut the first machine off, and return what came of it."""
-    last = 1200
+    last = 500
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         address = stack.enter_context(postgres.database())
@@ -129,7 +129,7 @@ def trial(postgres: Postgres, there: list[Machine], drops: Drops, *, taken: bool
         wait_for(lambda: steps_of(file, there[0]) > 20)
         time.sleep(chance.uniform(0, 0.1))
         there[0].drop(drops)
-        began, healed = time.monotonic(), chance.uniform(0.5, 6)
+        began, healed = time.monotonic(), chance.uniform(0.5, 12)
         second = None
         if taken:
             time.sleep(chance.uniform(0, 1))

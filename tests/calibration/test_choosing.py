@@ -146,8 +146,8 @@ async def test_in_an_event_loop_it_says_how_it_is_called_there(tmp_path: Path) -
     ("odd", "says"),
     [
         (lambda: labelled_rows(type("Plain", (Items,), {"items": [1], "prompt": lambda *_: ""})()), "no labelled rows"),
-        (lambda: Sampling(SMALL, ()), "one temperature at least"),
-        (lambda: Sampling(SMALL, samples=7), "8 samples at least"),
+        (lambda: Sampling(SMALL, ()), "at least one temperature"),
+        (lambda: Sampling(SMALL, samples=7), "at least 8 samples"),
     ],
 )
 def test_what_cannot_be_measured_is_told(odd: Callable[[], Any], says: str) -> None:

@@ -8,7 +8,7 @@ from tests.calibration.making import at, result_of
 def test_a_calibration_counts_with_the_lower_end_of_p_and_says_so() -> None:
     careful, bold = (estimates_of(result_of(), point=point) for point in (False, True))
     assert (careful.p, bold.p, careful.p_interval) == (0.98, 0.99, (0.98, 0.995))
-    assert "lower end of its interval, 0.98; measured was 0.99" in careful.remarks[0]
+    assert "lower end of its interval, 0.98. The measured value is 0.99" in careful.remarks[0]
     assert bold.remarks == []
     assert (careful.tokens, careful.price, careful.latency, careful.rival) == ((400.0, 500.0), (0.4, 1.6), 1.5, 0.8)
 

@@ -163,7 +163,7 @@ def test_nothing_more_is_paid_for_once_the_file_is_another(tmp_path: Path, happe
         happens(path)
         left = path.read_bytes() if path.exists() else None
         for call in (calibration.owned, lambda: calibration.spend(Spent(), Reserved())):
-            with pytest.raises(DamagedRun, match="while the calibration was at work: it stops before its next call"):
+            with pytest.raises(DamagedRun, match="while the calibration was at work, which stops before its next call"):
                 call()
     assert (path.read_bytes() if path.exists() else None) == left
 

@@ -37,7 +37,7 @@ def test_a_calibration_of_these_samples_is_known(tmp_path: Path) -> None:
     assert 0 < found.p < 2 / 3, "the lower end of what seven steps show"
     told: list[str] = []
     assert estimates_for(load_task("hanoi", {"disks": 4}), "m:x", Voting(max_tokens=99), tmp_path / "c.jsonl", told.append)
-    assert "{'disks': 3}, this run of {'disks': 4}" in told[0]
+    assert "{'disks': 3}, and this run has {'disks': 4}" in told[0]
 
 
 @pytest.mark.parametrize(

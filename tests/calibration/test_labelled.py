@@ -72,7 +72,7 @@ def test_no_more_is_left_for_review_than_is_allowed(tmp_path: Path) -> None:
     plan = plan_labelled(votes_of(tmp_path, "m", *rows), PlanGoal(target=0.9, max_review=0.3), cascades=TWO)
     assert [line.proved for line in plan.lines] == [True, False]
     assert plan.chosen is None
-    assert "all of them leave more than 30% of the rows for review: cautious leaves 40%" in plan.reason
+    assert "all of them leave more than 30% of the rows for review. The least is cautious, which leaves 40%" in plan.reason
 
 
 @pytest.mark.parametrize("rows", [["x" * 16] * 40, ["-" * 16] * 40, ["R" * 16], [""] * 5, ["xyzabcdefghijklm"] * 9])

@@ -103,7 +103,7 @@ def test_a_calibration_is_of_one_part(tmp_path: Path) -> None:
     assert found["verdict"] > 3
     with pytest.raises(UsageError, match=r"part verdict, not of .*part choose"):
         votes("openai:m", calibration={"choose": file})
-    with pytest.raises(UsageError, match="say of which one"):
+    with pytest.raises(UsageError, match="say to which"):
         votes("openai:m", calibration=file)
 
 
@@ -115,7 +115,7 @@ def test_a_calibration_is_of_one_part(tmp_path: Path) -> None:
         ({"model": {"choose": WEAK}}, "model has none for the part 'verdict'"),
         ({"model": {"choose": WEAK, "verdict": WEAK, "look": WEAK}}, "model names 'look'"),
         ({"calibration": {"look": "x"}}, "calibration names 'look'"),
-        ({"k": {"choose": 3}, "task": Hanoi(3)}, "k names 'choose'.*there are none"),
+        ({"k": {"choose": 3}, "task": Hanoi(3)}, "k names 'choose'.*voted parts are none"),
         ({"model": {"microstep": WEAK}, "task": Hanoi(3)}, "model names 'microstep'"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_task_without_parts_is_planned_as_ever() -> None:
         (Said("tiny", {"choose": 0}), "k of 'choose' must be a whole number of at least 1"),
         (Said("tiny", {"choose": True}), "k of 'choose' must be a whole number"),
         (Said("tiny", {"choose": None}), "k of 'choose' must be a whole number"),  # type: ignore[dict-item]  # the mistake
-        (Said({"choose": "tiny", "verdict": None}), "model of 'verdict' is named by a text"),  # type: ignore[dict-item]  # the mistake
+        (Said({"choose": "tiny", "verdict": None}), "model of 'verdict' must be a text"),  # type: ignore[dict-item]  # the mistake
     ],
 )
 def test_what_is_said_of_a_part_is_looked_at(said: Said, says: str) -> None:

@@ -25,7 +25,7 @@ def test_the_papers_case_comes_out_with_every_figure() -> None:
     assert found["independent"]["cost_usd"] == pytest.approx(3465, abs=1)
     assert [row["k"] for row in found["correlated"]["near"]] == [3, 4, 5]
     assert found["correlated"]["p_full"] == correlated.p_full(1 - 0.0022, 4, 2**20 - 1, rho=0.005) >= 0.95
-    assert any("k = 3 would do if errors were independent" in warning for warning in found["warnings"])
+    assert any("k = 3 would be enough if errors were independent" in warning for warning in found["warnings"])
 
 
 def test_a_calibration_is_planned_at_the_lower_end_of_p_unless_told_otherwise() -> None:
@@ -51,7 +51,7 @@ def test_where_no_k_will_do_it_says_so_and_how_many_steps_are_to_blame() -> None
     assert [row["k"] for row in found["correlated"]["near"]] == [4, 5, 6], "around the k that independence would take"
     assert found["correlated"]["near"][-1]["p_full"] < 0.05
     within = make_plans(estimates_of(result_of(rho=at(0.3, 0.001, 0.6))), 2000, 0.9)
-    assert any("k = 3 would do: more steps in the calibration" in warning for warning in within["warnings"])
+    assert any("k = 3 would be enough. More steps in the calibration" in warning for warning in within["warnings"])
 
 
 def test_below_one_half_a_scattered_rival_can_be_outvoted() -> None:

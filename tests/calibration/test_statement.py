@@ -31,12 +31,12 @@ def test_the_sentence_of_a_cascade_that_was_chosen_claims_the_target(tmp_path: P
         in plan_statement(plan_labelled(votes, PlanGoal(target=0.98), cascades=TWO))
     )
     anytime = plan_statement(plan_labelled(votes, PlanGoal(target=0.98, anytime=True), cascades=TWO))
-    assert anytime.endswith("It stays true if labels are added and it is planned again.")
+    assert anytime.endswith("It stays true if labels are added and the plan is made again.")
 
 
 def test_rows_of_which_nobody_knows_are_said_to_count_as_wrong(tmp_path: Path) -> None:
     plan = plan_labelled(votes_of(tmp_path, "m", *["RR"] * 300, "R"), PlanGoal(target=0.98), cascades=ONE)
-    assert "300 decided, 0 wrong, 1 of which nobody knows count as wrong." in plan_statement(plan)
+    assert "300 decided, 0 wrong, 1 with an unknown end count as wrong." in plan_statement(plan)
 
 
 def test_a_chain_says_of_which_kind_its_promise_is(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_run_of_something_else_is_not_gone_on_with(cli: Cli) -> None:
         (["--escalate", "sim:perfect"], "leave out --escalate"),
         (["--temperature", "0,.7"], "give --temperature one number"),
         (["--per-field"], "leave out per_field"),
-        (["--examples", "labels.csv"], "rows of .*labels.csv are examples too"),
+        (["--examples", "labels.csv"], "rows of .*labels.csv are also examples"),
     ],
 )
 def test_what_labelled_rows_choose_cannot_be_said_beside_them(cli: Cli, table: Path, args: list[str], says: str) -> None:
@@ -120,7 +120,7 @@ def test_what_labelled_rows_choose_cannot_be_said_beside_them(cli: Cli, table: P
         ("text,amount\n" + "costs 1,1\n" * 100, "1 different rows"),
         ("text,amount\n" + "".join(f"costs {place},{place}\n" for place in range(29)), "29 different rows"),
         ("text,amount\n" + "".join(f"costs {place},free\n" for place in range(40)), "row 1: this is no record of"),
-        ("text,amount\n" + "".join(f"costs {place % 35},{place}\n" for place in range(40)), "hold the same and have different"),
+        ("text,amount\n" + "".join(f"costs {place % 35},{place}\n" for place in range(40)), "are equal but have different"),
         ("", "is empty"),
     ],
 )

@@ -199,7 +199,7 @@ def test_a_table_or_a_schema_that_changed_is_refused(cli: Cli, tmp_path: Path, p
     [
         (("--schema", "s.json", "--out", "t.csv", "--force"), "would overwrite the input"),
         (("--schema", "s.json", "--out", "link.csv", "--force"), "would overwrite the input"),
-        (("--schema", "s.json", "--out", "o.txt"), "ends in .csv, .jsonl"),
+        (("--schema", "s.json", "--out", "o.txt"), "must end in .csv, .jsonl"),
         (("--schema", "s.json"), "curate needs --input FILE and --out FILE"),
         (("--out", "o.csv"), "curate needs schema"),
         (("--schema", "s.json", "--out", "o.csv", "--provenance", "o.review.csv"), "is a file of the results"),

@@ -59,10 +59,10 @@ def test_a_stuck_step_is_answered_by_the_command_that_is_shown(cli: Cli, databas
 @pytest.mark.parametrize(
     ("address", "code", "says"),
     [
-        (f"http://me:{SECRET}@db/runs", 2, "an address like postgresql://HOST/DATABASE"),
+        (f"http://me:{SECRET}@db/runs", 2, "give postgresql://"),
         (f"postgresql://me:{SECRET}%zz@127.0.0.1/runs", 2, "cannot be read"),
         (f"postgresql://me:{SECRET}/x@127.0.0.1/runs", 2, "cannot be read"),
-        (f"postgresql://me:{SECRET}@127.0.0.1:99999/runs", 2, "cannot be read"),
+        (f"postgresql://me:{SECRET}@127.0.0.1:99999/runs", 2, "give the right port"),
         (f"postgresql://me:{SECRET}@[::1/runs", 2, "cannot be read"),
         (f"postgresql://me:{SECRET}@127.0.0.1/runs?pasword={SECRET}", 2, "cannot be read"),
         (f"postgresql://me:{SECRET}@127.0.0.1:1/runs?password={SECRET}", 5, "cannot be reached"),

@@ -205,10 +205,10 @@ def test_certify_and_the_report_say_what_they_cannot_see_and_what_was_audited(wo
     words("audit", "r", "--truth")
     assert "no certificate can see" not in words("certify", "r").stderr
     said = " ".join(words("certify", "r").stdout.split())
-    assert "Where its samples err in the same way they agree" in said
+    assert "If its samples err in the same way, they agree" in said
     assert "maker-graph audit can" in said
     assert words("report", "r", "--task", "words:Words").returncode == 0
     page = (tmp_path / "runs" / "r" / "report.html").read_text()
-    assert "Where its samples err in the same way they agree" in page
+    assert "If its samples err in the same way, they agree" in page
     assert "6 drawn at random were checked; 2 wrong" in page
     assert "audit.jsonl (SHA-256 " in page

@@ -161,9 +161,9 @@ def test_options_are_kept_with_the_run_and_an_input_that_was_changed_is_refused(
     ("args", "says"),
     [
         (("own_task:Task", "--set", "disks=3"), "own_task:Task needs rows (Path): give --input FILE, or --set rows=VALUE."),
-        (("own_task:Task", *OPTIONS[:2], "--set", "disk=3"), "no option 'disk': there are rows (Path, required), disks (int,"),
+        (("own_task:Task", *OPTIONS[:2], "--set", "disk=3"), "no option 'disk': its options are rows (Path, required), disks"),
         (("own_task:Task", *OPTIONS[:2], "--set", "disks=three"), "disks=three does not fit int"),
-        (("own_task:Task", *OPTIONS[:2], "--set", "disks"), "--set is NAME=VALUE, not 'disks'."),
+        (("own_task:Task", *OPTIONS[:2], "--set", "disks"), "--set needs NAME=VALUE, not 'disks'."),
         (("own_task:Task", *OPTIONS[:2], "--set", "rows=other"), "rows is given twice"),
         (("own_task:Task", *OPTIONS, "--disks", "3"), "disks is given twice"),
         (("own_task:Bare", "--input", "rows.txt"), "own_task:Bare takes no input file: leave out --input."),

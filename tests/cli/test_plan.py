@@ -20,7 +20,7 @@ def test_plan_prints_one_object_with_both_models_of_errors(cli: Cli) -> None:
     assert found["correlated"]["k"] == 4
     shown = cli("plan", *args, COLUMNS="100").stdout
     assert "If errors are independent" in shown
-    assert "it takes k = 4" in " ".join(shown.split())
+    assert "and k = 4 is needed" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(

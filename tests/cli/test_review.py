@@ -179,7 +179,7 @@ def test_a_number_takes_a_candidate_where_it_is_no_reply(cli: Cli, tmp_path: Pat
     ("content", "says"),
     [
         (b"", "holds no answers"),
-        (b'{"item": 2, "answer": "\xff"}\n', "line 1: this is no UTF-8"),
+        (b'{"item": 2, "answer": "\xff"}\n', "line 1: this is not UTF-8"),
         (b'\0{"item": 2}', "NUL character"),
         (b"nonsense\n", "line 1: this is no JSON"),
         (b'{"item": 2}\n', 'an object with "item" and "answer"'),

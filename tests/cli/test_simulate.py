@@ -10,7 +10,7 @@ from tests.conftest import Cli
 def test_a_fault_that_there_is_not_is_one_sentence(cli: Cli) -> None:
     done = cli("simulate", "--port", "0", "--faults", "418=.1")
     assert done.returncode == 2
-    assert "knows no '418'" in done.stderr
+    assert "does not know '418'" in done.stderr
 
 
 def test_what_can_be_served_is_named_once_and_exists() -> None:

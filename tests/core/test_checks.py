@@ -30,7 +30,7 @@ def test_a_whole_number_is_nothing_else(value: Any) -> None:
     "value", [-1, True, math.nan, math.inf, "hot", (), (0,), (0, 0.1, 0.2), (0, None), (True, 0), [0, 1], None]
 )
 def test_a_temperature_is_one_number_or_a_pair(value: Any) -> None:
-    with pytest.raises(UsageError, match="A temperature is a number of at least 0, or a tuple of two"):
+    with pytest.raises(UsageError, match="A temperature must be a number of at least 0, or a tuple of two"):
         checks.temperature(value)
 
 
@@ -44,13 +44,13 @@ def test_what_is_right_passes() -> None:
 
 @pytest.mark.parametrize("value", ["rasie", None, 1, True])
 def test_a_choice_is_one_of_those_that_there_are(value: Any) -> None:
-    with pytest.raises(UsageError, match="on_undecided is 'raise', 'return' or 'ask', not"):
+    with pytest.raises(UsageError, match="on_undecided must be 'raise', 'return' or 'ask', not"):
         checks.one_of("on_undecided", value, ["raise", "return", "ask"])
 
 
 @pytest.mark.parametrize("value", ["yes", 1, 0, None, lambda: True])
 def test_a_switch_is_true_or_false(value: Any) -> None:
-    with pytest.raises(UsageError, match="check is True or False"):
+    with pytest.raises(UsageError, match="check must be True or False"):
         checks.switch("check", value)
 
 
@@ -111,7 +111,7 @@ def test_a_function_of_another_form_is_refused_with_the_form_it_needs(value: Any
 
 @pytest.mark.parametrize("value", [None, "no", "", 1, 0, [], [1], object()])
 def test_a_predicate_says_true_or_false(value: Any) -> None:
-    with pytest.raises(UsageError, match="check must return True or False, and it returned"):
+    with pytest.raises(UsageError, match="check must return True or False, but it returned"):
         checks.truth("check", value)
     assert checks.truth("check", True) is True
     assert checks.truth("check", False) is False

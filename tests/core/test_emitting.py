@@ -18,7 +18,12 @@ def test_what_is_said_of_a_second_call_is_one_value() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [(3, "emit is True"), ("", "emit is True"), ({"words": "x"}, "emit has model, prompt"), ({"max_tokens": 0}, "max_tokens")],
+    [
+        (3, "emit must be True"),
+        ("", "emit must be True"),
+        ({"words": "x"}, "emit takes model, prompt"),
+        ({"max_tokens": 0}, "max_tokens"),
+    ],
 )
 def test_what_is_no_second_call_is_refused(wrong: object, says: str) -> None:
     with pytest.raises(UsageError, match=says):

@@ -166,7 +166,7 @@ def test_behind_the_guard_a_task_of_parts_asks_the_part_that_answers() -> None:
 def test_a_part_that_is_none_is_told_with_those_there_are(said: Any) -> None:
     task = Parted()
     task.part = lambda _: said  # type: ignore[method-assign,assignment]  # the mistake
-    with pytest.raises(UsageError, match=f"returned {re.escape(repr(said))}, which is no part: there are guess, look"):
+    with pytest.raises(UsageError, match=f"returned {re.escape(repr(said))}, which is no part: the parts are guess, look"):
         guarded(task).part({"n": 0})
     task.part = lambda _: ["guess"]  # type: ignore[method-assign,assignment,return-value]  # the mistake
     with pytest.raises(UsageError, match="which is no part"):
@@ -195,14 +195,14 @@ class _Late(Looked):
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"start": Asked()}, "taken by the graph itself"),
-        ({"decision": Asked()}, "taken by the graph itself"),
+        ({"start": Asked()}, "the graph itself uses it"),
+        ({"decision": Asked()}, "the graph itself uses it"),
         ({"a b": Asked()}, "letters, digits"),
         ({"a=b": Asked()}, "letters, digits"),
         ({"guess": Asked}, "is a class"),
         ({"guess": object()}, "is no part"),
-        ({"guess": type("Both", (Asked, Looked), {})()}, "voted on, or given, and not both"),
-        ({"look": Looked(by="person")}, "by is 'program' or 'world'"),
+        ({"guess": type("Both", (Asked, Looked), {})()}, "a part is either voted on or given"),
+        ({"look": Looked(by="person")}, "by must be 'program' or 'world'"),
         ({"look": _Late()}, "answer"),
         ({"guess": type("Odd", (Asked,), {"k": 0})()}, "k must be a whole number of at least 1"),
     ],
@@ -255,8 +255,8 @@ class Fixed(Careless):
 @pytest.mark.parametrize(
     ("task", "problem"),
     [
-        (Careless, "Careless is a class: call it"),
-        (object(), "needs the functions"),
+        (Careless, "Careless is a class: make an instance of it"),
+        (object(), "has the functions"),
         (Other(), r"Other.check must be a function that is called as Other.check\(state, answer\)"),
         (Later(), r"Later.apply .*without await"),
         (Fixed(), "Fixed.total must be a function"),

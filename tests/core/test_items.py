@@ -134,7 +134,7 @@ class _OddCheck(_NoItems):
         (_Stream(), "must have a length and an index"),
         (_Named(), "must have a length and an index"),
         (_OddCheck(), r"called as _OddCheck.check\(item, answer\)"),
-        (Prices, "is a class: call it"),
+        (Prices, "is a class: make an instance of it"),
     ],
 )
 def test_what_is_no_items_task_is_told_in_a_sentence(task: Any, says: str) -> None:

@@ -45,7 +45,7 @@ def test_any_function_is_a_red_flag_under_its_own_name() -> None:
 
 
 def test_a_red_flag_without_a_name_or_with_a_taken_one_is_refused() -> None:
-    with pytest.raises(UsageError, match="write it with def"):
+    with pytest.raises(UsageError, match="write the function with def"):
         named([lambda sample: not sample.text])
     with pytest.raises(UsageError, match="taken"):
         named([empty, empty])
@@ -59,7 +59,7 @@ def test_a_parser_that_fails_in_any_way_makes_a_malformed_sample_and_says_why() 
 
 @pytest.mark.parametrize("says", [None, "yes", "no", "", 1, 0, [], [1]])
 def test_a_check_that_says_neither_true_nor_false_is_an_error_and_lets_no_answer_win(says: Any) -> None:
-    with pytest.raises(UsageError, match="check must return True or False, and it returned"):
+    with pytest.raises(UsageError, match="check must return True or False, but it returned"):
         judged("1", how=reading(check=lambda _: says))
 
 

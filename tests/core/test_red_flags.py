@@ -60,7 +60,7 @@ def test_the_names_of_ends_are_those_that_are_known_however_many_a_server_makes_
     ("sample", "words"),
     [
         (Sample(0, "1", tool_calls=[SEARCH]), "calls the tool 'search'"),
-        (Sample(0, "1", finish="abort", end="abort"), "the provider says 'abort', which is not known as a good end"),
+        (Sample(0, "1", finish="abort", end="abort"), "the provider says 'abort', which is not known to be a good end"),
         (Sample(0, "1", finish="unknown"), "the provider does not say how it ended"),
         (Sample(0, "", beside="reasoning"), "it holds reasoning and no text"),
         (Sample(0, "", output_tokens=40), "it holds 40 tokens that are not shown and no text"),
@@ -142,9 +142,9 @@ async def _later(sample: Sample) -> bool:
     [
         (["truncated"], "A red flag must be a function"),
         ([None], "A red flag must be a function"),
-        ("truncated", "red_flags is a list of functions"),
-        (truncated, "red_flags is a list of functions"),
-        ([lambda sample: not sample.text], "write it with def"),
+        ("truncated", "red_flags must be a list of functions"),
+        (truncated, "red_flags must be a list of functions"),
+        ([lambda sample: not sample.text], "write the function with def"),
         ([too_long], r"too_long\(750\)"),
         ([_later], "without await"),
         ([Sample], "called as"),

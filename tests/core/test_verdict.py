@@ -247,7 +247,7 @@ class Sworn(WantedKnowing):
 def test_a_truth_that_fails_is_not_known_and_no_run_is_lost_for_it() -> None:
     judged = found(Forgetful(), "abcd")
     assert (judged.verdict, judged.wrong, judged.single_wrong) == ("consistent", None, None)
-    assert "nothing says that the answers are right, for its truth, asked for step 3, failed with KeyError: 2" in judged.because
+    assert "nothing says that the answers are right, because truth, at step 3, failed with KeyError: 2" in judged.because
     assert found(Forgetful(), "axcd").verdict == "contradicted", "what was known is known"
     assert found(Absurd(), "abcd").verdict == "consistent"
     assert found(Sworn(), "xyzd")[:3] == ("proved", "every answer keeps the task's rules, and the goal is reached", None)

@@ -21,8 +21,8 @@ def test_the_defaults_are_the_papers() -> None:
     [
         ({"k": 0}, "k must"),
         ({"k": True}, "k must"),
-        ({"k": 2.5}, "k is"),
-        ({"k": "3"}, "k is"),
+        ({"k": 2.5}, "k must be"),
+        ({"k": "3"}, "k must be"),
         ({"k": 5, "max_samples": 4}, "max_samples"),
         ({"max_samples": 0}, "max_samples"),
         ({"max_samples": 9.0}, "max_samples"),

@@ -68,9 +68,18 @@ def test_what_this_machine_lacks_ends_the_worker_and_leaves_the_run_to_others(da
     path.unlink()
     with pytest.raises(UsageError, match=r"rows\.csv"):
         driven(database, "rows-00000")
-    with pytest.raises(UnusableRun, match="There is no run rows-00007"):
-        driven(database, "rows-00007")
     assert states(database) == ["open", "open"]
+
+
+def test_a_run_that_was_deleted_does_not_end_the_worker(database: str) -> None:
+    submit(database, "towers", hanoi([1, 2], disks=4), Limits())
+
+    def gone(_: str, step: Committed) -> None:
+        if step.after["step"] == 5:
+            query(database, "DELETE FROM maker_graph.runs WHERE name = 'towers-00000'")
+
+    asyncio.run(drive("towers-00000", Driving(database, "towers"), Told(decided=gone)))
+    assert ["There is no run towers-00000" in text for text in driven(database, "towers-00000")] == [True]
 
 
 def test_code_that_the_journal_names_is_not_run_unless_it_is_trusted(database: str) -> None:

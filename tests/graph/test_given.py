@@ -220,7 +220,7 @@ def test_an_action_whose_answer_cannot_be_kept_is_not_performed_again_unasked(re
     with pytest.raises(UsageError, match=r"What Page\.parts"):
         maker.invoke({}, CONFIG)
     asked = maker.invoke({}, CONFIG)["__interrupt__"][0].value
-    assert asked["question"] == "What came of the action of step 2 (act)?"
+    assert asked["question"] == "What did the action of step 2 (act) return?"
     assert [step for _, step, _ in task.act.acts] == [2]
     assert maker.invoke(Command(resume=reply), CONFIG)["done"]
     assert [step for _, step, _ in task.act.acts] == ([2, 2, 4, 6] if reply == "again" else [2, 4, 6])

@@ -164,12 +164,12 @@ def test_what_a_user_wrote_is_asked_and_kept_whatever_it_holds() -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"on_undecided": "rasie"}, "on_undecided is"),
+        ({"on_undecided": "rasie"}, "on_undecided must be"),
         ({"samples_per_segment": 0}, "samples_per_segment"),
         ({"steps_per_segment": 2.5}, "steps_per_segment"),
         ({"ladder": "high"}, "ladder is"),
-        ({"ladder": Ladder(temperature=True)}, "A temperature is"),
-        ({"check": "yes"}, "check is True or False"),
+        ({"ladder": Ladder(temperature=True)}, "A temperature must be"),
+        ({"check": "yes"}, "check must be True or False"),
         ({"k": 2.5}, "stopping rule"),
         ({"lookahead": True}, "lookahead"),
     ],
@@ -184,7 +184,11 @@ def test_a_task_of_another_form_is_refused_when_building() -> None:
         def apply(self, answer: int) -> int:  # type: ignore[override]  # the slip
             return answer
 
-    for task, problem in ((Countdown, "a class: call it"), (Odd(), r"Odd.apply\(state, answer\)"), (3, "needs the functions")):
+    for task, problem in (
+        (Countdown, "a class: make an instance of it"),
+        (Odd(), r"Odd.apply\(state, answer\)"),
+        (3, "has the functions"),
+    ):
         with pytest.raises(UsageError, match=problem):
             create_maker(task, model=Scripted(script=counting))  # type: ignore[arg-type]  # the slip
 

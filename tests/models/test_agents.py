@@ -66,13 +66,13 @@ def test_a_structured_response_is_the_reply_as_json() -> None:
 
 @pytest.mark.parametrize("returned", [None, 2, {"messages": [HumanMessage("?")]}, {"messages": []}, {"text": "2"}])
 def test_what_is_no_reply_is_told_by_its_type(returned: Any) -> None:
-    with pytest.raises(UsageError, match="A runnable that votes returns"):
+    with pytest.raises(UsageError, match="A runnable that votes must return"):
         decision_of(RunnableLambda(lambda _: returned))
 
 
 def test_a_message_that_the_agent_was_given_is_not_its_reply() -> None:
     node = create_microstep(RunnableLambda(lambda messages: {"messages": messages}), k=1)
-    with pytest.raises(UsageError, match="A runnable that votes returns"):
+    with pytest.raises(UsageError, match="A runnable that votes must return"):
         node.invoke({"messages": [("user", "?"), ("ai", "Paris"), ("user", "??")]})
 
 

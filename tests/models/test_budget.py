@@ -30,7 +30,7 @@ def test_what_a_request_may_cost_is_set_aside_until_it_is_known_what_it_did_cost
     budget = Budget(max_cost=400.0, price=lambda usage: usage["input"] + usage["output"])
     budget.reserve(MOST)
     budget.reserve(MOST)
-    with pytest.raises(LimitReached, match=r"limit of \$400 is reached: with the next call it may be \$450.* max_cost"):
+    with pytest.raises(LimitReached, match=r"limit of \$400 is reached: the next call may bring the cost to \$450.* max_cost"):
         budget.reserve(MOST)
     assert budget.spent == Spent(), "what is under way is not spent"
     budget.settle(MOST, call())
@@ -47,7 +47,7 @@ def test_what_a_request_cost_beyond_what_was_set_aside_is_booked_and_set_aside_f
     budget.settle(MOST, call(read=100, written=250))
     assert budget.spent.cost == 350, "all of it"
     budget.reserve(MOST)  # 350 spent, and 350 more for each of those under way
-    with pytest.raises(LimitReached, match=r"limit of \$1100 is reached: with the next call it may be \$1400"):
+    with pytest.raises(LimitReached, match=r"limit of \$1100 is reached: the next call may bring the cost to \$1400"):
         budget.reserve(MOST)
 
 
@@ -58,7 +58,7 @@ def test_a_limit_that_was_passed_by_what_was_under_way_is_said_to_be_and_nothing
     for _ in range(2):
         budget.settle(MOST, call(read=100, written=500))
     assert budget.spent.cost == 1200
-    passed = r"limit of \$400 is passed: \$1200.0000 were spent, for the provider counted more tokens .* higher max_cost"
+    passed = r"limit of \$400 is exceeded: \$1200.0000 were spent; the provider counted more tokens .* higher max_cost"
     with pytest.raises(LimitReached, match=passed):
         budget.reserve(Usage(input=0, cached=0, output=0))
 

@@ -143,7 +143,7 @@ def test_models_that_take_no_n_are_asked_once_for_each_sample() -> None:
 def test_a_seed_for_each_sample_is_refused_and_so_is_what_is_no_yes_or_no() -> None:
     odd: Any
     for odd in ({"batch": True}, {"batch": 3}):
-        with pytest.raises(UsageError, match=r"none can have a seed of its own: leave seed out|batch"):
+        with pytest.raises(UsageError, match=r"cannot have their own seeds: leave seed out|batch"):
             create_microstep(openai("http://127.0.0.1:9/v1"), seed=1, calls=odd)
 
 

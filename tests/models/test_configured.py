@@ -291,7 +291,7 @@ def test_stop_sequences_are_refused_where_nobody_would_honour_them() -> None:
             Sampler([other], **settings, stop=("\n",))
     odd: Any
     for odd in ("\n", ("",), [1], 5, None):
-        with pytest.raises(UsageError, match="stop is a list of texts"):
+        with pytest.raises(UsageError, match="stop must be a list of texts"):
             Sampler([openai()], **settings, stop=odd)
 
 
@@ -324,12 +324,12 @@ def test_an_object_with_any_keys_is_no_strict_schema() -> None:
 @pytest.mark.parametrize(
     ("model", "schema", "why"),
     [
-        (Scripted(script=replies("2")), SCHEMA, "How Scripted is held to a schema is not known"),
-        (resolve_model("tiny"), SCHEMA, "How tiny is held to a schema is not known"),
-        (openai(use_responses_api=True), SCHEMA, r"Responses API, and structured is for chat completions"),
-        (ChatOpenAI(model="gpt-4.1-mini", api_key=KEY), schema_of(bool), "only if it is an object"),  # type: ignore[arg-type]
+        (Scripted(script=replies("2")), SCHEMA, "structured is not known to work with Scripted"),
+        (resolve_model("tiny"), SCHEMA, "structured is not known to work with tiny"),
+        (openai(use_responses_api=True), SCHEMA, r"Responses API, but structured works with chat completions"),
+        (ChatOpenAI(model="gpt-4.1-mini", api_key=KEY), schema_of(bool), "replies must be objects"),  # type: ignore[arg-type]
         (RunnableLambda(str), SCHEMA, "An agent chooses structured .* give structured=False here"),
-        (openai().with_fallbacks([Scripted(script=replies("2"))]), SCHEMA, "How Scripted is held"),
+        (openai().with_fallbacks([Scripted(script=replies("2"))]), SCHEMA, "structured is not known to work with Scripted"),
     ],
     ids=lambda each: type(each).__name__,
 )

@@ -55,7 +55,7 @@ def test_copies_from_a_gateways_cache_never_win_and_are_said_at_once() -> None:
     assert "cache" in caught.value.reason
     assert copies.seen.proven >= 10
     assert len(told) == 1
-    assert "Switch the cache" in told[0]
+    assert "Switch off the cache" in told[0]
 
 
 def test_copies_are_seen_at_one_temperature_too_once_the_ids_are_known_to_differ() -> None:

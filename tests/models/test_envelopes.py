@@ -366,7 +366,7 @@ class Asked:
         except LimitReached:
             return "tried again"
         except ProviderFailure as failure:
-            return "unknown" if "No provider is known" in str(failure) else failure.scope
+            return "unknown" if "Providers do not fail in this way" in str(failure) else failure.scope
         assert isinstance(sample, Sample)
         return "sample"
 

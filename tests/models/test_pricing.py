@@ -55,6 +55,10 @@ def test_no_price_is_known_of_a_model_that_nobody_lists() -> None:
 def test_each_model_may_have_a_price_of_ones_own() -> None:
     assert own_prices(None) == own_prices(" ; ") == {}
     assert own_prices("1,2; sim:perfect,error=.3 = 3,4") == {"": "1,2", "sim:perfect,error=.3": " 3,4"}
-    for text, says in (("openai:a=1", "A price is"), ("1,2;3,4", "says twice what the model"), ("a=1,2;a=1,2", "twice what a")):
+    for text, says in (
+        ("openai:a=1", "A price must be"),
+        ("1,2;3,4", "two prices for the model"),
+        ("a=1,2;a=1,2", "two prices for a"),
+    ):
         with pytest.raises(UsageError, match=says):
             own_prices(text)

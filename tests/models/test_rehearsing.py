@@ -118,7 +118,7 @@ def test_no_run_of_another_model_rehearses() -> None:
         return "abc"[int(text.rsplit(maxsplit=1)[-1].strip("?"))]
 
     assert create_maker(Told(), model=Scripted(script=answered), k=2).compile().invoke({})["done"]
-    with pytest.raises(UsageError, match="rehearse fails on this prompt: AssertionError: asked in"):
+    with pytest.raises(UsageError, match="rehearse failed on this prompt: AssertionError: asked in"):
         create_maker(Told(), model="sim:perfect", k=2).compile().invoke({})
 
 

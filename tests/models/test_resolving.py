@@ -20,7 +20,7 @@ def test_a_name_is_split_at_its_first_colon_only(openai: str) -> None:
         ("gpt-4.1-mini", UnknownModel, "provider:model"),
         (":x", UnknownModel, "provider:model"),
         ("openai:gpt-4.1-mini", MissingKey, "OPENAI_API_KEY"),
-        ("sim:none", UnknownModel, "there are: perfect"),
+        ("sim:none", UnknownModel, "give one of perfect"),
         ("sim:perfect,speed=1", UsageError, "settings are error"),
         ("sim:perfect,error=2", UsageError, "between 0 and 1"),
         ("nowhere:x", UnknownModel, "nowhere:x"),

@@ -56,7 +56,7 @@ async def test_a_provider_that_asks_to_wait_longer_than_the_patience_is_not_wait
 ) -> None:
     told: list[str] = []
     gate = Gate(notice=told.append)
-    refusal = pytest.raises(ProviderFailure, match=f"asks to wait {asks:,} s, and the patience is")
+    refusal = pytest.raises(ProviderFailure, match=f"asks to wait {asks:,} s, but the patience is")
     with server((status, problem(), {"Retry-After": str(asks)})) as (url, asked):
         with refusal as caught:
             await asyncio.wait_for(sampler(url, patience=patience, gate=gate).adraw(PROMPT, 0), 60)

@@ -48,7 +48,7 @@ async def test_an_error_of_the_models_own_code_ends_the_run_in_a_sentence_that_n
 
     meter = Balance()
     drawn = scripted(model=Scripted(script=script), patience=3600, meter=meter)
-    named = pytest.raises(ProviderFailure, match=f"^Scripted: {type(error).__name__}.*No provider is known to fail in this way")
+    named = pytest.raises(ProviderFailure, match=f"^Scripted: {type(error).__name__}.*Providers do not fail in this way")
     for sample in (drawn.adraw("?", 0), asyncio.to_thread(drawn.draw, "?", 0)):
         with named as caught:
             await sample

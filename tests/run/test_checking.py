@@ -91,7 +91,7 @@ def test_a_task_that_is_the_same_everywhere_passes(module: str, name: str) -> No
 def test_a_task_that_remembers_what_it_was_asked_is_found_by_the_replay(module: str) -> None:
     (problem,) = check_task(load_task(f"{module}:Remembers", {})).problems
     assert (problem.check, problem.step) == ("replay", None)
-    assert "the end is another: a function depends on what was called before" in problem.text
+    assert "the state at the end differs: a function depends on what was called before" in problem.text
 
 
 def test_what_a_program_looks_up_may_be_something_else_in_another_process(module: str) -> None:

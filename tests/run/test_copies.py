@@ -57,7 +57,7 @@ def test_copies_that_were_proven_are_kept_with_the_run(tmp_path: Path, key: pyte
             seen = CopiesSeen.of(run._opened.journal.note("copies"))
     assert seen.proven > 0
     assert len(told) == 1
-    assert "Switch the cache" in told[0]
+    assert "Switch off the cache" in told[0]
 
 
 def test_a_run_whose_replies_are_draws_asks_once_and_is_certified(tmp_path: Path, key: pytest.MonkeyPatch) -> None:

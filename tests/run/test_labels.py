@@ -109,7 +109,7 @@ def test_a_file_of_the_users_is_left_as_it_is(tmp_path: Path, content: bytes) ->
     [
         (b'{"labels": 2}\n', "newer maker_graph"),
         (b'{"labels": 1}\n', r"line 1: task: Field required"),
-        (b'{"labels": 1, "task": "\xff"}\n', "no UTF-8"),
+        (b'{"labels": 1, "task": "\xff"}\n', "not UTF-8"),
     ],
 )
 def test_a_first_line_that_does_not_fit_says_so(tmp_path: Path, content: bytes, says: str) -> None:

@@ -11,12 +11,13 @@ import pytest
 
 from maker_graph import Run
 from maker_graph.errors import LimitReached, OutOfReach, TakenOver, Undecided, UnusableRun, UsageError
-from maker_graph.journal.postgres.connection import Connection
+from maker_graph.journal.postgres.connection import Connection, StandingConnection
 from maker_graph.run.home import Home
 from maker_graph.run.left_answers import Candidate
 from maker_graph.run.places import kept_place
 from maker_graph.run.remote import JOURNAL, Remote
 from maker_graph.tasks import Hanoi
+from maker_graph.tasks.loading import load_task
 from tests.postgres import Postgres
 from tests.run.test_review import Numbers
 from tests.run.test_waiting import LAST, MOVES, STUCK, until
@@ -169,6 +170,57 @@ def test_open_items_are_retried_and_answered_with_their_last_replies_at_hand(
         other.answers().leave(4, "4")
         assert [(each.reply, each.refused) for each in other.answers().all()] == [("4", "")], "the newer one stands"
     other.close()
+    elsewhere("there")
+
+
+def test_without_its_input_a_run_can_be_looked_at_and_not_gone_on_with(
+    database: str, elsewhere: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("address,date,amount\n5 Elm St. 10115 Berlin,3.4.24,$5\n")
+    task = load_task("records", {"input": str(tmp_path / "rows.csv")})
+    with Run.create("r", task, journal=database, model="sim:perfect", k=1, max_samples=3, out=tmp_path / "clean.csv") as run:
+        run.solve()
+    (tmp_path / "rows.csv").unlink()
+    elsewhere("there")
+    with Run.open("r", journal=database) as run:
+        found = run.verify()
+        assert (found["steps"], found["done"], found["verdict"]) == (1, None, None)
+        with pytest.raises(UnusableRun, match="is gone, with which this run began"):
+            run.solve()
+
+
+def test_who_answers_items_leaves_what_the_last_session_said(database: str, elsewhere: Callable[[str], Path]) -> None:
+    with Run.create("r", Numbers(6), journal=database, model="sim:perfect", k=2, max_samples=4) as run:
+        run.solve()
+        where = home(database)
+        before = where.session()
+        with Run.open("r", journal=database, task=Numbers(6)) as other:
+            assert other.answer({1: "1"}).taken == [1]
+        assert where.session() == before
+        with pytest.raises(TakenOver):
+            run._opened.journal.beat()
+    where.close()
+    elsewhere("there")
+
+
+async def test_a_run_that_waits_for_an_answer_waits_for_its_database_too_and_votes_on_nothing_again(
+    new_postgres: Callable[..., Postgres], elsewhere: Callable[[str], Path]
+) -> None:
+    server, drawn = new_postgres(), list[int]()
+    with Run.create("r", Hanoi(2), journal=server.address(), **STUCK) as run:
+        work = asyncio.ensure_future(run.drive(wait=True, record=lambda _: drawn.append(run.step)))
+        other = Remote("r", StandingConnection(server.address()))
+        await until(lambda: _asks(other) == 1)
+        before = len(drawn)
+        await asyncio.to_thread(server.kill)
+        await asyncio.sleep(1.2)
+        await asyncio.to_thread(server.start)
+        other.answers().leave(1, MOVES[0], run._opened.journal.head)
+        await until(lambda: _asks(other) == 2)
+        assert (run.step, drawn.count(0)) == (1, before)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        other.connection.close()
     elsewhere("there")
 
 

@@ -81,8 +81,8 @@ def test_the_certificate_the_audit_and_the_report_keep_what_is_proved_apart(run:
     said = page.read_text()
     assert "verifier proved the answers of 9 steps" in said
     assert "step 3: 3 * 3 = 9" in said
-    assert "one that is proved decides alone" in said
-    assert "9 steps were decided by no vote, so the lines end above none" in said
+    assert "a proved sample decides alone" in said
+    assert "9 steps were decided by no vote, so the lines do not reach the bottom" in said
 
 
 def test_provenance_says_what_a_proof_rests_on(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_all_labels_leave_nothing_in_doubt_and_there_is_no_further_one() -> None
     for each in labels:
         bound.see(wrong=each)
     assert bound.most == 3
-    with pytest.raises(UsageError, match="All 33 have been drawn"):
+    with pytest.raises(UsageError, match="All 33 steps have been drawn"):
         bound.see(wrong=False)
 
 

@@ -169,9 +169,15 @@ MUTATIONS = {
     ),
     "the name of a change whose answer was lost": Mutation(
         "journal/postgres/schema.py",
-        'IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"',
+        'IF_BOOKED = f"{STANDS} AND %(booked)s::uuid IN (r.booked, r.booked_late)"',
         'IF_BOOKED = f"{STANDS} AND false"',
         "tests/journal/postgres/test_journal.py::test_what_is_spent_while_a_connection_is_lost_is_booked_once",
+    ),
+    "a name of its own for what is booked late": Mutation(
+        "journal/postgres/schema.py",
+        "booked_late = %(booked)s::uuid,",
+        "booked = %(booked)s::uuid,",
+        "tests/journal/postgres/test_journal.py::test_an_owner_and_a_former_one_do_not_hide_from_each_other_what_they_have_booked",
     ),
     "the name of a change that arrives again": Mutation(
         "journal/postgres/schema.py",
@@ -259,7 +265,7 @@ MUTATIONS = {
     ),
     "asking before a task is imported": Mutation(
         "run/home.py",
-        "if not self.has_task:",
+        "if self._task is None and self._is_code:",
         "if False:",
         "tests/run/test_directory.py::test_looking_at_a_run_imports_nothing_of_what_its_settings_name",
     ),

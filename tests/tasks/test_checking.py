@@ -114,8 +114,8 @@ def test_a_verifier_is_asked_about_right_answers_and_what_it_says_is_counted(rep
 @pytest.mark.parametrize(
     ("wrong", "replies", "said"),
     [
-        ("proves all", rehearsed, "verify calls a wrong reply that is rehearsed proved"),
-        ("refuses", rehearsed, "is not a vote: verify says that it is invalid: never 2"),
+        ("proves all", rehearsed, "verify calls a rehearsed wrong reply proved"),
+        ("refuses", rehearsed, "is no vote: verify says that it is invalid: never 2"),
         ("refuses", None, "verify calls truth(state) invalid: never 2"),
         ("says nothing", rehearsed, "verify must return Valid"),
     ],
@@ -343,24 +343,24 @@ class BadRephrase(Count):
         (Clock, "pure", 1, "prompt returns something else when it is called again"),
         (RandomStart, "pure", None, "start returns something else"),
         (Counter, "pure", 1, "apply returns something else"),
-        (Remembers, "replay", None, "the end is another"),
+        (Remembers, "replay", None, "the state at the end differs"),
         (SetState, "plain", 3, "what apply returns: not plain JSON: it holds a set"),
         (SetAnswer, "plain", 1, "what parse returns: not plain JSON: it holds a set"),
-        (Numbered, "plain", None, "prompt is another for the state that start returns"),
+        (Numbered, "plain", None, "prompt differs once the state that start returns is stored"),
         (Objects, "functions", None, "done failed with AttributeError"),
-        (OneDict, "prompts", 1, "prompt: A prompt is a text or a list of messages"),
-        (BadRephrase, "prompts", 1, "rephrase: A prompt is a text"),
+        (OneDict, "prompts", 1, "prompt: A prompt must be a text or a list of messages"),
+        (BadRephrase, "prompts", 1, "rephrase: A prompt must be a text"),
         (SaysYes, "functions", 1, "check: check must return True or False"),
         (NoNothing, "functions", None, "done: done must return True or False"),
         (SaysNo, "replies", 4, "check says no: 3 is unlucky after 3"),
         (Illiterate, "replies", 1, "parse failed with KeyError"),
-        (Untrue, "replies", 1, "something else than truth(state)"),
-        (AllAlike, "replies", 1, "a wrong reply that is rehearsed counts as the same vote"),
+        (Untrue, "replies", 1, "something other than truth(state)"),
+        (AllAlike, "replies", 1, "a rehearsed wrong reply counts as the same vote"),
         (Short, "end", None, "after the 3 steps that total() says, done(state) is still False"),
-        (Long, "end", None, "done after 5 steps, and total() says 9"),
-        (Unreached, "end", None, "the right answers lead to the end, and goal(state) says False there"),
+        (Long, "end", None, "done after 5 steps, but total() says 9"),
+        (Unreached, "end", None, "the right answers lead to the end, but goal(state) returns False there"),
         (Wishful, "functions", None, "goal: goal must return True or False"),
-        (Endless, "end", 5, "the state is that of step 1 again"),
+        (Endless, "end", 5, "the state is the same as at step 1"),
         (Elsewhere, "pure", 2, "state_at(step) is not the state"),
         (Failing, "functions", 4, "apply failed with IndexError"),
         (NoneBack, "functions", 1, "done failed with TypeError"),
@@ -463,7 +463,7 @@ def test_what_is_rehearsed_by_the_state_gives_the_answers_in_tasks_of_all_forms(
         assert (trial.problems, trial.steps, trial.answers) == ([], 6, "rehearsal")
     Serves.rehearse = lambda _, state: Replies(str(state["n"]), [str(state["n"])])  # type: ignore[method-assign, assignment]  # a slip
     assert [each.text for each in tried(Serves, replies=None).problems] == [
-        "a wrong reply that is rehearsed counts as the same vote as the right one"
+        "a rehearsed wrong reply counts as the same vote as the right one"
     ]
     Serves.rehearse = lambda _, state: state["n"]  # type: ignore[method-assign, assignment]  # another
     assert ["must be Replies(right, wrong)" in each.text for each in tried(Serves, replies=None).problems] == [True]
@@ -539,7 +539,7 @@ class Listed(Turns):
         (lambda: Turns(tell=Tell(answer=lambda *_: {1, 2})), "plain", 2, "what answer returns"),
         (lambda: Turns(tell=Tell(answer=lambda *_: 1 / 0)), "functions", 2, "answer failed with ZeroDivisionError"),
         (lambda: Turns(pick=Elsewise()), "arguments", 1, "parse changes the state"),
-        (Lost, "functions", 1, "part returned 'tel', which is no part: there are pick, tell"),
+        (Lost, "functions", 1, "part returned 'tel', which is no part: the parts are pick, tell"),
         (Several, "functions", None, "part returned ['tell'], which is no part"),
         (lambda: Turns(pick=object()), "functions", None, "is no part"),
         (Listed, "functions", None, "part returned ['pick'], which is no part"),
@@ -613,7 +613,7 @@ def as_it_is(item: Any) -> Replies:
         ({"prompt": lambda item: f"row {item.pop('n')}"}, "arguments", "prompt changes the item"),
         ({"parse": lambda text, item: item.pop("n") and text, "rehearse": as_it_is}, "arguments", "parse changes the item"),
         ({"check": lambda item, _: item.clear() is None, "rehearse": as_it_is}, "arguments", "check changes the item"),
-        ({"given": lambda _: "[2]"}, "replies", "given returns something else than truth(item)"),
+        ({"given": lambda _: "[2]"}, "replies", "given returns something other than truth(item)"),
         ({"rehearse": lambda _: ("[1]", ["[3]"], 2)}, "functions", "must lie between 0 and 1"),
         ({"rehearse": lambda _: ("[1]", "[3]")}, "functions", "must be Replies(right, wrong)"),
         ({"rehearse": lambda _: (1, [2])}, "functions", "must be Replies(right, wrong)"),
@@ -683,7 +683,7 @@ def test_variants_that_agree_are_no_problem() -> None:
         (lambda state: [Variant(f"x {1 / state['n']}", int)], "functions", "variants failed with ZeroDivisionError"),
         (lambda state: [Variant(f"[{state['n']}]", int)], "replies", "variant 1 does not read its right reply: ValueError"),
         (lambda state: [Variant(f"x {state['n']}", lambda text: int(text) + 1)], "replies", "as another answer"),
-        (lambda state: [Variant(f"? {state['n']}", lambda _: next(clock))], "pure", "variant 1 reads a reply otherwise"),
+        (lambda state: [Variant(f"? {state['n']}", lambda _: next(clock))], "pure", "reads the same reply differently"),
         (lambda state: [Variant(f"? {state['n']}", int)], "", ""),
     ],
 )

@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_discarded_and_no_problem_is_solved_by_it_in_sile
     ("split", "why"),
     [
         ({"problems": ["12 * 34"], "combine": "It is it."}, "1 problems"),
-        ({"problems": ["a", "b", "c", "d"], "combine": "Add."}, "4 problems, and 2 to 3 may be"),
+        ({"problems": ["a", "b", "c", "d"], "combine": "Add."}, "4 problems, but only 2 to 3 are allowed"),
         ({"problems": ["what is  12 * 34?", "b"], "combine": "Add."}, "the problem itself"),
     ],
 )
@@ -288,7 +288,7 @@ def test_the_command_line_takes_a_problem_and_gives_the_answer_with_its_tree(cli
     assert re.search(r"Result +4140", done.stdout)
     with runs.opened(tmp_path / "runs" / "r", Products("12 * 345")) as opened:
         page = tree_section(collect(opened))
-    for text in ("12 * 45", "solved at once: the task says", "combined so: Add.", "split: votes 3", "<b>4140</b>"):
+    for text in ("12 * 45", "solved at once: the task says", "combined in this way: Add.", "split: votes 3", "<b>4140</b>"):
         assert text in page
 
 

@@ -61,8 +61,8 @@ def test_a_changed_input_is_named(tmp_path: Path) -> None:
     for changed, problem in (
         ({"words": rows, "way": 2}, "The input 'way' of t is no longer what this run began with: put it back"),
         ({"words": rows}, "The input 'way' of t is no longer"),
-        ({"words": rows, "way": 1, "more": 1}, "t declares the input 'more', and it did not"),
-        ({"words": tmp_path / "none", "way": 1}, "none is gone, with which this run began"),
+        ({"words": rows, "way": 1, "more": 1}, "t declares the input 'more', but did not"),
+        ({"words": tmp_path / "none", "way": 1}, "none, with which this run began, is gone"),
     ):
         with pytest.raises(UnusableRun, match=problem):
             see_declared("t", began, options, Declaring(changed))
@@ -72,5 +72,5 @@ def test_a_changed_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnusableRun, match=r"rows.csv is no longer the file"):
         see_declared("t", began, options, task)
     rows.unlink()
-    with pytest.raises(UnusableRun, match=r"rows.csv is gone"):
+    with pytest.raises(UnusableRun, match=r"rows.csv, with which this run began, is gone"):
         see_files("t", began, options)

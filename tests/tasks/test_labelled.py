@@ -42,20 +42,20 @@ def test_rows_that_hold_the_same_count_once_and_are_never_on_both_sides() -> Non
 
 
 def test_two_rows_that_hold_the_same_and_have_different_answers_are_refused() -> None:
-    with pytest.raises(UsageError, match="rows 3 and 41 hold the same"):
+    with pytest.raises(UsageError, match="rows 3 and 41 are equal"):
         split([*rows(40), LabelledItem({"text": "row 2"}, 99, 41)])
 
 
 @pytest.mark.parametrize("given", [rows(29), rows(1) * 400])
 def test_too_few_different_rows_are_refused_with_what_to_do_instead(given: list[LabelledItem]) -> None:
-    with pytest.raises(UsageError, match=r"different rows: .* Label more, at random, or give them to --examples"):
+    with pytest.raises(UsageError, match=r"different rows, but .* Label more, drawn at random, or give these to --examples"):
         split(given)
 
 
 def test_a_row_that_is_an_example_already_is_refused_and_examples_of_their_own_leave_all_rows_to_measure_with() -> None:
     task = Items()
     task.examples = [Example({"text": "row 7"}, "7")]
-    with pytest.raises(UsageError, match=r"1 rows of labels.csv are examples too \(row 8\)"):
+    with pytest.raises(UsageError, match=r"1 rows of labels.csv are also examples \(row 8\)"):
         with_labelled(task, rows(50), "labels.csv")
     task.examples = [Example({"text": "another"}, "7")]
     with_labelled(task, rows(50), "labels.csv")

@@ -66,7 +66,7 @@ def test_what_is_no_task_is_told(name: str, text: str) -> None:
 def test_options_that_a_task_cannot_have_are_told() -> None:
     with pytest.raises(UsageError, match="at least 1 disk"):
         load_task("hanoi", {"disks": 0})
-    with pytest.raises(UsageError, match=r"hanoi has no option 'disk': there are disks \(int, 10 if left out\), source"):
+    with pytest.raises(UsageError, match=r"hanoi has no option 'disk': its options are disks \(int, 10 if left out\), source"):
         load_task("hanoi", {"disk": 4})
     with pytest.raises(UsageError, match=r"records needs input \(Path\): give --input FILE, or --set input=VALUE"):
         load_task("records", {})
@@ -77,7 +77,7 @@ MADE = Own(3)
 
 def test_what_is_made_already_takes_no_options() -> None:
     assert load_task(f"{__name__}:MADE", {}).task is MADE
-    with pytest.raises(UsageError, match="is made already"):
+    with pytest.raises(UsageError, match="is an instance"):
         load_task(f"{__name__}:MADE", {"disks": 3})
     for texts, source in ((["disks=3"], None), ([], Path("rows.csv"))):
         with pytest.raises(UsageError, match="takes no settings: leave out --set and --input"):
@@ -111,7 +111,7 @@ def test_a_task_of_ones_own_is_made_with_options_and_held_against_its_inputs_bef
     with pytest.raises(UnusableRun, match=r"rows.txt is no longer the file"):
         load_task(name, loaded.options, loaded.inputs)
     rows.unlink()
-    with pytest.raises(UnusableRun, match=r"rows.txt is gone"):
+    with pytest.raises(UnusableRun, match=r"rows.txt, with which this run began, is gone"):
         load_task(name, loaded.options, loaded.inputs)
     assert Stored.made == made, "nothing was parsed in vain"
     rows.write_text("3")

@@ -109,9 +109,9 @@ def test_a_path_names_the_same_file_from_whatever_folder(tmp_path: Path, monkeyp
         (["columns=[1]"], "does not fit"),
         (['limits={"low": "x"}'], "does not fit Limits"),
         (["way=slow"], "does not fit Way: Input should be 'fast' or 'good'"),
-        (["disks=3"], r"mine:task has no option 'disks': there are rows \(Path, required\), size \(int, 3 if left out\)"),
-        (["size"], "--set is NAME=VALUE, not 'size'"),
-        (["=4"], "--set is NAME=VALUE"),
+        (["disks=3"], r"mine:task has no option 'disks': its options are rows \(Path, required\), size \(int, 3 if left out\)"),
+        (["size"], "--set needs NAME=VALUE, not 'size'"),
+        (["=4"], "--set needs NAME=VALUE"),
         (["size=4", "size=5"], "size is given twice"),
         (["share=nan"], "share=nan cannot be kept with a run"),
         (["share=1e400"], "share=1e400 cannot be kept with a run"),
@@ -169,7 +169,7 @@ def open_ended(size: int = 1, **others: Any) -> None: ...
 
 
 def test_what_cannot_be_kept_or_read_is_refused_when_it_is_given_and_not_before() -> None:
-    with pytest.raises(UsageError, match="names what is not imported when the program runs"):
+    with pytest.raises(UsageError, match="names something that is not imported when the program runs"):
         read_options(Options("t", secret), ["key=k"], None)
     with pytest.raises(UsageError, match="key=k cannot be kept"):
         read_options(Options("t", keyed), ["key=k"], None)

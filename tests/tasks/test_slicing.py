@@ -271,7 +271,7 @@ def test_items_of_ones_own_are_made_as_a_whole_and_some_are_shown(tmp_path: Path
     assert isinstance(task, SomeItems)
     task.write([DecidedItem(1, 3, "decided", 3, "vote"), DecidedItem(2, 4, "open", None)], tmp_path / "o.jsonl")
     assert [json.loads(line)["number"] for line in (tmp_path / "o.jsonl").read_text().splitlines()] == [4, 5]
-    with pytest.raises(UsageError, match=r"Numbers has 2 items, and this slice of it ends with number 6: put its input back"):
+    with pytest.raises(UsageError, match=r"Numbers has 2 items, but this slice of it ends with number 6: put its input back"):
         load_task(loaded.name, {"most": 2}, only=slices[1].slice)
 
 
@@ -308,9 +308,9 @@ def test_a_slice_that_is_asked_for_itself_is_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_chain_and_a_slice_cannot_be_cut() -> None:
-    with pytest.raises(UsageError, match=r"Hanoi is one chain.* so it cannot be cut"):
+    with pytest.raises(UsageError, match=r"Hanoi cannot be cut, because each of its steps"):
         [*cut_task(described(Hanoi(3)), 2)]
-    with pytest.raises(UsageError, match="one chain"):
+    with pytest.raises(UsageError, match="cannot be cut"):
         some(Hanoi(3), Slice(first=0, rows=1))
     (slice_, _) = cut_task(described(WordProblems(problems=2)), 2)
     with pytest.raises(UsageError, match="is a slice of word-problems already"):

@@ -79,10 +79,10 @@ HEADER = b"address,date,amount"
         (b"", "is empty"),
         ("\ufeff\ufeffaddress,date,amount\n1,2,3\n".encode(), r"has \\ufeffaddress, date, amount"),
         (HEADER + b"\n", "no rows"),
-        (HEADER + b"\n1,2\n", "line 2: 2 fields, and the header has 3"),
-        (HEADER + b'\n"1\n1",2,3\n1,2,3,4\n', "line 4: 4 fields, and the header has 3"),
-        (HEADER + b"\n1,2,3\n\xff,2,3\n", "line 3: this is no UTF-8"),
-        ("address,date,amount\n1,2,3\n".encode("utf-16"), "line 1: this is no UTF-8"),
+        (HEADER + b"\n1,2\n", "line 2: 2 fields, but the header has 3"),
+        (HEADER + b'\n"1\n1",2,3\n1,2,3,4\n', "line 4: 4 fields, but the header has 3"),
+        (HEADER + b"\n1,2,3\n\xff,2,3\n", "line 3: this is not UTF-8"),
+        ("address,date,amount\n1,2,3\n".encode("utf-16"), "line 1: this is not UTF-8"),
         (HEADER + b"\n1,2,3\n1,\0,3\n", "line 3: there is a NUL"),
         (HEADER + b'\n"1,2,3\n1,2,3\n', "line 3: .*Is a quote missing"),
         (HEADER + b'\n"1"1,2,3\n', "line 2: .*Is a quote missing"),
@@ -104,7 +104,7 @@ def test_what_is_no_table_or_would_lose_a_cell_is_refused_with_its_place(tmp_pat
 @pytest.mark.parametrize("mine", [["currency"], ["row"], ["ro\u00adw"], ["City", "house_number"], ["STREET "]])
 def test_a_column_that_the_results_would_replace_is_refused_by_name(tmp_path: Path, mine: list[str]) -> None:
     rows = [{**ROW, **dict.fromkeys(mine, "internal-code-7")}]
-    with pytest.raises(UsageError, match=re.escape(f"same name as {', '.join(map(repr, mine))}: rename")):
+    with pytest.raises(UsageError, match=re.escape(f"need the names of your columns {', '.join(map(repr, mine))}: rename")):
         see_results(tmp_path / "o.csv", rows, OwnFiles())
     see_results(tmp_path / "o.csv", [{**ROW, "my_currency": "7"}], OwnFiles())
 

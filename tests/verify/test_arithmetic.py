@@ -39,7 +39,7 @@ def test_two_texts_that_both_fail_are_never_equal() -> None:
 def test_an_expected_value_is_proved_or_refuted_exactly() -> None:
     assert equals("3/4", "75%") == Valid("3/4 = 0.75", conclusive=True)
     assert equals("0.5", Fraction(1, 2), conclusive=False) == Valid("0.5 = 0.5", conclusive=False)
-    with pytest.raises(Invalid, match=r"33\.3 is 33\.3, and it should be 100/3"):
+    with pytest.raises(Invalid, match=r"33\.3 is 33\.3, but it should be 100/3"):
         equals("33.3", Fraction(100, 3))
 
 

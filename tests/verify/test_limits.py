@@ -146,9 +146,9 @@ class Mine:
 def test_what_another_process_cannot_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["__main__"], "Mine", Mine, raising=False)
     worker = Worker()
-    with pytest.raises(UsageError, match=r"what another process cannot import .AttributeError.* move the classes"):
+    with pytest.raises(UsageError, match=r"something that another process cannot import .AttributeError.* move the classes"):
         worker.ask(verifiers.even, None, Mine(), seconds=20)
-    with pytest.raises(UsageError, match=r"what cannot be sent to another process .* give it plain data"):
+    with pytest.raises(UsageError, match=r"something that cannot be sent to another process .* give it plain data"):
         worker.ask(verifiers.even, None, lambda: 2, seconds=20)
     assert worker.ask(verifiers.even, None, 4, seconds=20) == Valid("4 is even", conclusive=True)
     worker.close()
@@ -183,7 +183,7 @@ def test_mistakes_of_a_verifier_are_errors(even: Limited) -> None:
         with pytest.raises(UsageError, match="limited"):
             limited(verify)  # type: ignore[arg-type]
     for seconds in (0, -1, float("inf"), float("nan"), True, "5"):
-        with pytest.raises(UsageError, match="seconds is how long"):
+        with pytest.raises(UsageError, match="seconds, the time that a verification may take, must"):
             limited(verifiers.even, seconds=seconds)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="megabytes must be a whole number of at least 200"):
         limited(verifiers.even, megabytes=10)

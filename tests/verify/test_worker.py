@@ -24,8 +24,10 @@ def test_it_answers_in_json_and_ends_when_the_pipe_closes() -> None:
     assert json.loads(answers.recv_bytes()) == ["ready", ""]
     for given, said in ((2, ["valid", ["2 is even", True]]), (0, ["unknown", "0 is not for me"]), (1, ["invalid", "1 is odd"])):
         asks.send((verifiers.even, (None, given), 5.0))
+        assert json.loads(answers.recv_bytes()) == ["taken", ""]
         assert json.loads(answers.recv_bytes()) == said
     asks.send((verifiers.hungry, (None, 1), 5.0))
+    assert json.loads(answers.recv_bytes()) == ["taken", ""]
     assert json.loads(answers.recv_bytes())[0] == "gave up"
     asks.close()
     assert child.wait(20) == 0

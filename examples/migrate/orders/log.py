@@ -1,4 +1,4 @@
-"""What is written into the log."""
+"""The lines of the log."""
 
 import datetime
 

@@ -9,6 +9,7 @@ DBOS gives no workflow to a worker of another version.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from uuid import uuid4
@@ -22,6 +23,9 @@ from maker_graph.fleet.engines.protocol import Drive, Ended
 
 POLL = 0.5
 """Seconds between two looks of a worker for a run that is free."""
+
+LOST = 10.0
+"""Seconds after which a run is queued again that DBOS gave to this worker, and of which it did not hear: a database died."""
 
 POOL = 4
 """Connections that DBOS keeps for a worker."""
@@ -42,7 +46,7 @@ class DbosEngine:
         self._address, self._queue, self._worker = address, f"fleet:{fleet}", worker
         self._client: DBOSClient | None = None
         self._tasks: dict[asyncio.Task[None], str] = {}
-        self._lost = set[str]()
+        self._unheard: dict[str, float] = {}
 
     @asynccontextmanager
     async def work(self, drive: Drive, at_once: int, ended: Ended) -> AsyncIterator[None]:
@@ -57,7 +61,7 @@ class DbosEngine:
         @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=ATTEMPTS)
         async def driven(run: str) -> None:
             if closing:
-                raise asyncio.CancelledError  # then DBOS keeps no end, and the next worker begins
+                return  # the journal says that the run is open, and it is queued again
             task = asyncio.current_task()
             assert task is not None and DBOS.workflow_id is not None  # noqa: S101, PT018  it runs in a workflow
             self._tasks[task] = DBOS.workflow_id
@@ -65,8 +69,7 @@ class DbosEngine:
                 await drive(run)
                 ended(None)
             except MakerError as error:
-                ended(error)
-                raise asyncio.CancelledError from error  # as above
+                ended(error)  # as above
             finally:
                 del self._tasks[task]
 
@@ -119,8 +122,9 @@ class DbosEngine:
             )
             pending = [each for each in there if each.status == "PENDING"]
             mine = {each.workflow_id for each in pending if each.executor_id == self._worker} - {*list(self._tasks.values())}
-            lost = mine & self._lost  # given to this worker, which did not hear of it: the database died in between
-            self._lost = mine
+            now = time.monotonic()
+            self._unheard = {each: self._unheard.get(each, now) for each in mine}
+            lost = {each for each, since in self._unheard.items() if now - since > LOST}
             dead = [each.workflow_id for each in pending if each.executor_id not in living or each.workflow_id in lost]
             if dead:
                 self._client.resume_workflows(dead, queue_name=self._queue)

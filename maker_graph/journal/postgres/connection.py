@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.extras import need_extra
 from maker_graph.journal.postgres.schema import FORM, TABLES
+from maker_graph.journal.postgres.silence import SILENCE, no_longer_than
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,6 +54,7 @@ _WRONG = {
     r'role ".*" (does not exist|is not permitted to log in)': "give the right user, in the address",
     r"no pg_hba\.conf entry": "give another user or address, or let the server take this one",
     "server does not support SSL": "leave out sslmode, or let the server take TLS",
+    "invalid port number": "give the right port",
     "failed to resolve host": "give the right host",
     "could not translate host name": "give the right host",
 }
@@ -102,6 +105,11 @@ def without_password(address: str) -> str:
     return shown(address) + (f"?{urlencode(asked)}" if asked else "")
 
 
+NOT_AGAIN = 1.0
+"""Seconds. Where it took longer than this to see that no connection can be made, none is tried for so long: who ends because of
+it writes several last things, and would wait for each of them anew."""
+
+
 class Connection:
     """A connection that is made when it is first used, and again after it was lost; each statement is a transaction.
 
@@ -111,8 +119,12 @@ class Connection:
         address: of the database.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, silence: float = SILENCE) -> None:
         """Stand for the database at this address; nothing is connected yet.
+
+        Args:
+            address: of the database.
+            silence: seconds after which a server that does not answer is out of reach.
 
         Raises:
             UsageError: it is no address, or the extra is missing.
@@ -120,10 +132,12 @@ class Connection:
         need_extra("fleet", "A journal in Postgres", "psycopg")
         self.address = see_address(address)
         self._how = _conninfo(self.address)
+        self._silence = silence
         self._connection: psycopg.Connection[Any] | None = None
         self._prepares = True
         self._within = False
         self._was_there = False
+        self._away: tuple[float, psycopg.OperationalError] | None = None
         self._using = threading.RLock()
 
     def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -154,7 +168,9 @@ class Connection:
         """
         prepare = None if self._prepares and not self._within else False  # None: psycopg prepares what is done often
         with self._using, self._errors():
-            return self._open().execute(statement, values, prepare=prepare, binary=True).fetchall()
+            db = self._open()
+            with no_longer_than(self._silence, db.fileno()):
+                return db.execute(statement, values, prepare=prepare, binary=True).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -224,9 +240,18 @@ class Connection:
         import psycopg  # noqa: PLC0415  an extra
 
         if self._connection is None:
-            self._connection = psycopg.connect(self._how, autocommit=True)
-            self._connection.execute(_SESSION)
-            self._was_there = True
+            if self._away is not None and time.monotonic() < self._away[0]:
+                raise self._away[1]
+            began = time.monotonic()
+            try:
+                self._connection = psycopg.connect(self._how, autocommit=True)
+            except psycopg.OperationalError as error:
+                if time.monotonic() - began > NOT_AGAIN:
+                    self._away = (time.monotonic() + NOT_AGAIN, error)
+                raise
+            with no_longer_than(self._silence, self._connection.fileno()):
+                self._connection.execute(_SESSION)
+            self._was_there, self._away = True, None
         return self._connection
 
     @contextmanager

@@ -6,12 +6,12 @@ what a worker needs to find the runs that nobody works on, and what a person ask
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from math import isfinite
 from typing import NamedTuple
 
-from maker_graph.errors import UnusableRun, UsageError
+from maker_graph.errors import OutOfReach, UnusableRun, UsageError
 from maker_graph.journal.postgres.connection import Connection, shown
 from maker_graph.journal.postgres.purse import REFILLED
 
@@ -203,8 +203,13 @@ class Fleet:
         return [Waiting(*row) for row in self._db.rows(_WAITING, values)]
 
     def beat(self, worker: str, lease: float) -> None:
-        """Say that a worker lives; who has not said so for `lease` seconds is taken for dead."""
-        self._db.rows(_BEAT, {"worker": worker, "fleet": self.name, "lease": lease})
+        """Say that a worker lives; who has not said so for `lease` seconds is taken for dead.
+
+        Raises:
+            UnusableRun: there is no such fleet any more.
+        """
+        if not self._db.rows(_BEAT, {"worker": worker, "fleet": self.name, "lease": lease}):
+            self.found()  # says so
 
     def gone(self, worker: str) -> None:
         """Say that a worker has ended."""
@@ -216,10 +221,21 @@ class Fleet:
 
     @contextmanager
     def alone(self, lease: float) -> Iterator[bool]:
-        """Yield whether nobody else does what is done within for this fleet; who is stopped within has to let go of it."""
-        with self._db.transaction():
-            self._db.once(_LETS_GO, {"lease": f"{lease * 1000:.0f}"})
-            yield bool(self._db.once(_ALONE, {"fleet": self.name})[0][0])
+        """Yield whether nobody else does what is done within for this fleet; who is stopped within has to let go of it.
+
+        Raises:
+            OutOfReach: the database cannot be reached.
+        """
+        done = False
+        with closing(Connection(self._db.address)) as lock:  # what is done within is not one transaction
+            try:
+                with lock.transaction():
+                    lock.once(_LETS_GO, {"lease": f"{lease * 1000:.0f}"})
+                    yield bool(lock.once(_ALONE, {"fleet": self.name})[0][0])
+                    done = True
+            except OutOfReach:
+                if not done:  # else it was let go of before its end
+                    raise
 
 
 _MAKE = """
@@ -262,7 +278,8 @@ WHERE fleet = %(fleet)s AND NOT state = ANY(%(states)s) ORDER BY place LIMIT %(m
 """
 
 _BEAT = """
-INSERT INTO maker_graph.workers (name, fleet, lease) VALUES (%(worker)s, %(fleet)s, make_interval(secs => %(lease)s))
+INSERT INTO maker_graph.workers (name, fleet, lease)
+SELECT %(worker)s, f.name, make_interval(secs => %(lease)s) FROM maker_graph.fleets AS f WHERE f.name = %(fleet)s
 ON CONFLICT (name) DO UPDATE SET beat = clock_timestamp() RETURNING 1
 """
 

@@ -374,8 +374,8 @@ class PostgresJournal(Journal):
         """
         if self._damage is not None:
             raise self._damage
-        if time.monotonic() - self._seen > TRUST:
-            self.owned_now()
+        if time.monotonic() - self._seen > TRUST and not self._changing.locked():
+            self.owned_now()  # a change that is under way looks itself, and may be waiting for the database
 
     def owned_now(self) -> None:
         """See that this process is the owner, whenever it was last seen to be.

@@ -43,6 +43,7 @@ CREATE TABLE maker_graph.runs (
   unsettled double precision[] NOT NULL DEFAULT '{0,0}',
   serial bigint NOT NULL DEFAULT 1,
   booked uuid,
+  booked_late uuid,
   granted_calls bigint NOT NULL DEFAULT 0,
   granted_cost double precision NOT NULL DEFAULT 0,
   dry_calls bigint,
@@ -95,7 +96,8 @@ TABLES = f"{_TABLES}INSERT INTO maker_graph.form VALUES ({FORM});"
 """What makes them. In `mark` stands the digest of where the machine stood after the step. In `spent`, `reserved` and
 `unsettled` stand the parts of an account, see `core/spending.py`: the database adds to them itself, so that what a former owner
 books late is added to what the new one has booked. `booked` is the name of the last change, by which who lost the connection
-in the middle of one sees whether it was made; and a change that reaches the server twice is made once."""
+in the middle of one sees whether it was made; and a change that reaches the server twice is made once. `booked_late` is the
+same for what was last booked by one who is not the owner: the two do not hide each other."""
 
 _ADDED = "(SELECT array_agg(a + b ORDER BY place) FROM unnest(r.spent, %(spent)s::float8[]) WITH ORDINALITY AS t (a, b, place))"
 _BOOKED = "serial = r.serial + 1, booked = %(booked)s::uuid, beat = clock_timestamp()"
@@ -113,19 +115,20 @@ from the purse of its fleet.
 
 What is booked beyond what was granted is charged to the purse in the same statement, as `over`: see `purse.py`."""
 
-IF_BOOKED = f"{STANDS} AND r.booked = %(booked)s::uuid"
+IF_BOOKED = f"{STANDS} AND %(booked)s::uuid IN (r.booked, r.booked_late)"
 
 CLAIM = f"""
 WITH won AS (
   UPDATE maker_graph.runs AS r SET epoch = greatest(r.epoch, %(epoch)s) + 1, owner = %(owner)s, lease = %(lease)s,
-    state = 'at work', said = NULL,
+    state = CASE WHEN %(owner)s = '' THEN r.state ELSE 'at work' END, said = CASE WHEN %(owner)s = '' THEN r.said END,
     spent = %(spent)s::float8[], reserved = '{{0,0}}', unsettled = %(unsettled)s::float8[], {_GRANTED},
     serial = greatest(r.serial, %(known)s) + 1, booked = %(booked)s::uuid, beat = clock_timestamp()
   WHERE r.number = %(run)s AND r.serial = %(serial)s RETURNING {STANDING}),
 {_CHARGED}
 SELECT * FROM won
 """
-"""Become the owner; nothing if anything was booked since the account was read."""
+"""Become the owner; nothing if anything was booked since the account was read. Who has no name only answers: what the last
+session said still holds."""
 
 APPEND = f"""
 WITH won AS (
@@ -166,9 +169,10 @@ WITH settled AS (
   SELECT r.number, least(r.unsettled[1], %(settles_cost)s::float8) AS cost,
     least(r.unsettled[2], %(settles_calls)s::float8) AS calls
   FROM maker_graph.runs AS r
-  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint AND {_NEW} FOR UPDATE),
+  WHERE r.number = %(run)s AND r.epoch IS DISTINCT FROM %(epoch)s::bigint
+    AND r.booked_late IS DISTINCT FROM %(booked)s::uuid FOR UPDATE),
 late AS (
-  UPDATE maker_graph.runs AS r SET spent = {_ADDED}, serial = r.serial + 1, booked = %(booked)s::uuid,
+  UPDATE maker_graph.runs AS r SET spent = {_ADDED}, serial = r.serial + 1, booked_late = %(booked)s::uuid,
     unsettled = ARRAY[r.unsettled[1] - settled.cost, r.unsettled[2] - settled.calls],
     granted_calls = r.granted_calls + %(calls)s::bigint - settled.calls::bigint,
     granted_cost = r.granted_cost + %(cost)s::float8 - settled.cost

@@ -1,6 +1,6 @@
 """A simulated chat model with published error profiles, for demonstrations, rehearsals and tests.
 
-The chat model itself is in `model.py`: what a profile says can be read without LangChain.
+The chat model itself is in `model.py`, so that profiles can be read without LangChain.
 """
 
 from maker_graph.models.simulation.chat import Answers

@@ -1,4 +1,4 @@
-"""Replies to a few questions, so that an embedded microstep can be tried without a key."""
+"""Replies to a few questions, so that a microstep in a graph can be tried without an API key."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,10 @@ from maker_graph.models.simulation.rehearsal import Messages, Replies
 
 
 class Answers:
-    """Knows a few questions: to a prompt whose last message holds a key, the first value is right and the others are wrong."""
+    """Knows the right reply and wrong ones to prompts whose last message contains one of a few texts."""
 
     def __init__(self, answers: Mapping[str, Sequence[str]]) -> None:
-        """Take `answers`: from a part of the question to the right reply and at least one wrong one."""
+        """Take `answers`: a part of a question -> the right reply, followed by at least one wrong one."""
         self._answers = {part: Replies(right, wrong) for part, (right, *wrong) in answers.items()}
 
     def replies(self, prompt: Messages, /) -> Replies | None:

@@ -1,4 +1,4 @@
-"""The faults of a provider, for the simulated server: to rehearse a storm with a real client."""
+"""The faults of a provider, for the simulated server, to try a storm of failures with a real client."""
 
 import asyncio
 import socket
@@ -18,21 +18,21 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from maker_graph.errors import UsageError
 
 ON_ITS_WAY = 0.25
-"""So many seconds after a 429 a request may come that was sent before its client had read that; measured: .08."""
+"""A request that comes within so many seconds after a 429 may have been sent before its client read that; .08 was measured."""
 
 _NAMES = {"429": "slow_down", "5xx": "server_error"}
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Which share of the requests gets which fault; the rest is answered.
+    """The share of the requests that get each fault; the other requests are answered.
 
     Attributes:
         slow_down: 429 with Retry-After.
         server_error: 500, 502, 503 or 504.
-        hang: no answer for `hang_seconds`, and then the end of the connection.
+        hang: no answer for `hang_seconds`, and then the connection is closed.
         reset: the connection is reset.
-        cut: a body that ends too soon, and with it the connection.
+        cut: the body ends too soon, and the connection is closed.
         html: 200 with a page in place of a completion.
         empty: 200 with no choices.
         retry_after: the seconds that a 429 asks to wait.
@@ -50,19 +50,19 @@ class Faults:
     hang_seconds: float = 3600.0
 
     def shares(self) -> dict[str, float]:
-        """Return the share of each fault, under the name that it has in `parse_faults`."""
+        """Return the share of each fault, under its name in `parse_faults`."""
         names = {attribute: name for name, attribute in _NAMES.items()}
         return {names.get(each.name, each.name): getattr(self, each.name) for each in fields(self)[:7]}
 
 
 def parse_faults(text: str) -> Faults:
-    """Return the faults that `text` names: a share for each, and the seconds of `retry-after` and `hang-seconds`.
+    """Return the faults in `text`: a share for each fault, and the seconds of `retry-after` and `hang-seconds`.
 
     >>> parse_faults("429=.3,5xx=.05,retry-after=2").shares()["429"]
     0.3
 
     Raises:
-        UsageError: no such fault, or no such share.
+        UsageError: there is no such fault, or a number is out of range.
     """
     given: dict[str, float] = {}
     known = {name.replace("_", "-"): name for name in (each.name for each in fields(Faults)) if name not in _NAMES.values()}
@@ -70,31 +70,31 @@ def parse_faults(text: str) -> Faults:
     for part in text.split(","):
         name, _, value = part.strip().partition("=")
         if name not in known:
-            raise UsageError(f"--faults knows no {name!r}; there are: {', '.join(sorted(known))}.")
+            raise UsageError(f"--faults does not know {name!r}: give some of {', '.join(sorted(known))}.")
         try:
             number = float(value)
         except ValueError:
-            raise UsageError(f"--faults wants a number for {name}, as in {name}=.1; not {value!r}.") from None
+            raise UsageError(f"--faults needs a number for {name}, as in {name}=.1, not {value!r}.") from None
         timed = name in {"retry-after", "hang-seconds"}
         if not 0 <= number < float("inf") or (number > 1 and not timed):
-            raise UsageError(f"--faults {name} is {'at least 0 seconds' if timed else 'a share from 0 to 1'}, not {value}.")
+            raise UsageError(f"--faults {name} needs {'at least 0 seconds' if timed else 'a share from 0 to 1'}, not {value}.")
         given[known[name]] = number
     faults = Faults(**given)
     if sum(faults.shares().values()) > 1 + 1e-9:
-        raise UsageError("The shares of --faults add up to more than 1.")
+        raise UsageError("The shares of --faults add up to more than 1: lower some of them.")
     return faults
 
 
 class FaultyServer:
-    """An ASGI app before another that gives each chat completion asked for its fate; GET /v1/faults says what it did.
+    """An ASGI app in front of another one that draws a fate for each chat completion; GET /v1/faults returns its counts.
 
-    It counts the requests and what became of each; as `retried_early` those that were told to wait and came again before their
-    time, and as `early` all those, of anybody, that came while some 429 asked to wait and were not on their way before it.
-    It must be served with `ReachableConnection`, for no ASGI app can break a connection.
+    It counts the requests and their fates. `retried_early` counts requests that were told to wait and came again too early.
+    `early` counts all requests, of any caller, that came while a 429 asked to wait, unless they were on their way before it.
+    The app must be served with `ReachableConnection`, because an ASGI app by itself cannot break a connection.
     """
 
     def __init__(self, app: ASGIApp, faults: Faults, *, seed: int = 0) -> None:
-        """Make the app; the fates follow from `seed` and the order in which requests come."""
+        """Make the app; the fates depend on `seed` and on the order in which requests come."""
         self._app = app
         self._faults = faults
         self._rng = Random(seed)  # noqa: S311  seeded, and no secret
@@ -172,7 +172,7 @@ def _problem(status: int, message: str, headers: dict[str, str] | None = None) -
 
 
 def _after(body: bytes, receive: Receive) -> Receive:
-    """Return `receive` as it was before `body` was taken from it."""
+    """Return a `receive` that first gives back `body`, which was taken from it."""
     taken: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
@@ -188,10 +188,10 @@ async def _gone(receive: Receive) -> None:
 
 
 def _break(scope: Scope, *, reset: bool) -> None:
-    """Close the connection of a request after what was sent, or reset it."""
+    """Close the connection of a request, or reset it."""
     transport: asyncio.Transport = scope["transport"]
     if reset:
-        at_once = struct.pack("ii", 1, 0)  # lingering for no time makes a close a reset
+        at_once = struct.pack("ii", 1, 0)  # with a linger time of 0, closing is a reset
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         transport.abort()
     else:
@@ -199,7 +199,7 @@ def _break(scope: Scope, *, reset: bool) -> None:
 
 
 class ReachableConnection(H11Protocol):
-    """Uvicorn's connection, whose transport the app finds in its scope."""
+    """Uvicorn's connection, which puts its transport into the scope of the app."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn itself
         """Begin."""

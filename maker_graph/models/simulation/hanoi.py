@@ -1,4 +1,4 @@
-"""Replies to the prompts of Hanoi, read from the prompt alone."""
+"""Replies to the prompts of Hanoi, made from the prompt alone."""
 
 import json
 import re
@@ -17,7 +17,7 @@ class HanoiRehearsal:
     """Makes the move that the prompt's rule asks for, or a slip: another legal move, a misread peg, a forgotten update."""
 
     def replies(self, prompt: Messages, /) -> Replies | None:
-        """Return the replies to a Hanoi prompt, or None if it is none."""
+        """Return the replies to a Hanoi prompt; None for any other prompt."""
         asked = _asked(prompt)
         if asked is None or asked[3] is not None:
             return None
@@ -27,7 +27,7 @@ class HanoiRehearsal:
         favourite = others[0]
         slips = [(move, moved(pegs, move) or pegs) for move in others[1:]]
         slips.append((right, pegs))  # the move is right, the state was not updated
-        slips.append((_misread(pegs, right), pegs))  # the bottom of a peg taken for its top
+        slips.append((_misread(pegs, right), pegs))  # the bottom of a peg was taken for its top
         return Replies(
             _reply(right, moved(pegs, right) or pegs),
             [
@@ -37,7 +37,7 @@ class HanoiRehearsal:
         )
 
     def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> Iterator[str] | None:
-        """Return the next moves, made as they are taken; after a slip it goes on from the wrong state."""
+        """Return an iterator that makes the next moves one by one; after a slip it goes on from the wrong state."""
         if not prompt or _ASKED.search(prompt[-1][1]) is None:
             return None
         asked = _asked(prompt)
@@ -57,7 +57,7 @@ def _moves(pegs: Pegs, last: Move | None, stride: int, n: int, slips: Callable[[
 
 
 def _asked(prompt: Messages) -> tuple[Pegs, Move | None, int, int | None] | None:
-    """Return what a prompt shows: pegs, previous move, stride, and how many moves a draft shall list."""
+    """Return what a prompt shows: pegs, previous move, stride, and how many moves a draft is to list."""
     text = prompt[-1][1] if prompt else ""
     cycle, previous, state, n = (pattern.search(text) for pattern in (_CYCLE, _PREVIOUS, _STATE, _ASKED))
     if cycle is None or previous is None or state is None:
@@ -78,7 +78,7 @@ def legal_moves(pegs: Pegs) -> list[Move]:
 
 
 def right_move(pegs: Pegs, previous: Move | None, stride: int) -> Move:
-    """Return the move that the rule in the prompt asks for; on a state off the path, the nearest thing to it.
+    """Return the move that the rule in the prompt asks for; in a wrong state, a legal move that is close to it.
 
     >>> right_move([[3, 2], [1], []], [1, 0, 1], 1)
     [2, 0, 2]

@@ -23,13 +23,13 @@ from maker_graph.models.simulation.simulator import Reply, Simulator
 def simulated(profile: str, answers: Mapping[str, Sequence[str]], *, seed: int = 0) -> "SimulatedChatModel":
     """Return a simulated chat model that knows `answers`: part of a question -> the right reply, then wrong ones.
 
-    `profile` is what follows `sim:` in a model's name.
+    `profile` is the part of a model's name that follows `sim:`.
     """
     return SimulatedChatModel(simulator=Simulator(profile_of(profile), seed=seed, rehearsals=[Answers(answers)]))
 
 
 class SimulatedChatModel(BaseChatModel):
-    """A chat model whose replies are made by a `Simulator`; the temperature changes nothing."""
+    """A chat model whose replies are made by a `Simulator`; the temperature has no effect."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -39,7 +39,7 @@ class SimulatedChatModel(BaseChatModel):
 
     @property
     def model_name(self) -> str:
-        """Return the name by which the model was asked for."""
+        """Return the name of the model, such as `sim:perfect`."""
         return f"sim:{self.simulator.profile.name}"
 
     @property
@@ -47,15 +47,15 @@ class SimulatedChatModel(BaseChatModel):
         return "maker-graph-simulated"
 
     def knows(self, prompt: LanguageModelInput) -> None:
-        """Return if the model has rehearsed `prompt`, or raise a UsageError that says what to do."""
+        """See that the model has rehearsed `prompt`; if not, raise a UsageError that says what to do."""
         self.simulator.knows(_seen(self._convert_input(prompt).to_messages()))
 
     def learn(self, prompt: Sequence[BaseMessage], make: Callable[[], Replies]) -> None:
-        """Keep that `make` returns the replies to `prompt`; see `Simulator.learn`."""
+        """Remember that `make` returns the replies to `prompt`; see `Simulator.learn`."""
         self.simulator.learn(_seen(prompt), make)
 
     def reason(self, prompt: Sequence[BaseMessage], of: Sequence[BaseMessage]) -> None:
-        """Keep that `prompt` asks to reason about what the prompt `of` asks; see `Simulator.reason`."""
+        """Remember that `prompt` asks to reason about the question in the prompt `of`; see `Simulator.reason`."""
         self.simulator.reason(_seen(prompt), _seen(of))
 
     async def ainvoke(
@@ -66,7 +66,7 @@ class SimulatedChatModel(BaseChatModel):
         stop: list[str] | None = None,
         **kwargs: Any,
     ) -> AIMessage:
-        """Return the reply; without LangChain's callbacks if nobody listens to any, for they take longer than the reply."""
+        """Return the reply; if nothing listens, without LangChain's callbacks, which take longer than the reply."""
         if self.callbacks or not nobody_listens():
             return await super().ainvoke(input, config, stop=stop, **kwargs)
         given = isinstance(input, list) and all(isinstance(each, BaseMessage) for each in input)

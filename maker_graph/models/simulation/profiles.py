@@ -1,9 +1,11 @@
-"""Error profiles of simulated models: published figures, and where they are silent, assumptions that are marked as such.
+"""Error profiles of simulated models: published figures, and assumptions for what was not published.
 
-From the paper (arXiv 2511.09030, Fig. 6b): the share of wrong answers and the mean output tokens; list prices of October 2025.
-From its million-step run (Fig. 8, derived): 3.2 % flagged, 2.26e-4 wrong per valid vote, within-step correlation .004 to .007.
-Assumed for the other models, about which nothing was published: 3 % flagged and a correlation of .005. Assumed for all: one
-drafted answer in a hundred is wrong, one in a thousand for the model of the million-step run.
+The paper (arXiv 2511.09030, Fig. 6b) gives the share of wrong answers and the mean output tokens. Its million-step run (Fig. 8,
+derived) gives 3.2 % flagged, 2.26e-4 wrong per valid vote, and a within-step correlation of .004 to .007. Prices are the list
+prices of October 2025.
+
+For the other models nothing was published about flags and correlation. 3 % and .005 are assumed. For drafts it is assumed that
+one answer in a hundred is wrong, and one in a thousand for the model of the million-step run.
 """
 
 import re
@@ -13,7 +15,7 @@ from math import inf
 from maker_graph.errors import UnknownModel, UsageError
 
 MOST_TOKENS = 10**9
-"""Tokens of a reply at most: no model writes so many."""
+"""The most tokens of a reply. No model writes so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +23,19 @@ class Profile:
     """How a simulated model errs.
 
     Attributes:
-        name: what follows `sim:`.
+        name: the name that follows `sim:`.
         error: probability that a valid sample is wrong, averaged over steps.
-        rho: correlation of the errors of two samples of one step; each step has an error rate of its own, drawn from a Beta
+        rho: correlation of the errors of two samples of one step. Each step has its own error rate, drawn from a Beta
             distribution with mean `error` and this within-step correlation.
-        flagged: probability that a sample shows a red flag: half of them run too long, four in ten are malformed, one in ten
-            is refused.
+        flagged: probability that a sample has a red flag. Of these samples half are too long, four in ten are malformed, and
+            one in ten is refused.
         favourite: share of the wrong samples that give the most frequent wrong answer, which is one that the rules allow.
-        output_tokens: mean length of a reply; lengths are spread evenly over 25 % to both sides.
+        output_tokens: mean length of a reply; lengths are spread evenly from 25 % below it to 25 % above it.
         max_tokens: the output cap with which the figures were measured.
         input_price: list price of input in USD per million tokens.
         output_price: list price of output in USD per million tokens.
-        latency: median seconds a reply takes (lognormal, sigma .4); 0 answers at once.
-        draft_error: probability that an answer in a draft, which lists the next ones in short, is wrong.
+        latency: median time of a reply in seconds (lognormal, sigma .4); with 0 it answers at once.
+        draft_error: probability that an answer in a draft is wrong.
     """
 
     name: str
@@ -107,13 +109,13 @@ def profile_of(text: str) -> Profile:
     """
     name, *changes = text.split(",")
     if name not in PROFILES:
-        raise UnknownModel(f"No simulated model {name!r}; there are: {', '.join(PROFILES)}.")
+        raise UnknownModel(f"There is no simulated model {name!r}: give one of {', '.join(PROFILES)}.")
     settings = {field.name: field.type for field in fields(Profile) if field.name != "name"}
     values: dict[str, float | int] = {}
     for change in changes:
         match = re.fullmatch(r"(\w+)=([0-9.eE+-]+)", change)
         if match is None or match[1] not in settings:
-            raise UsageError(f"{change!r} is no setting=number of a profile; settings are {', '.join(settings)}.")
+            raise UsageError(f"{change!r} is no setting=number of a profile: the settings are {', '.join(settings)}.")
         try:
             values[match[1]] = int(match[2]) if settings[match[1]] is int else float(match[2])
         except ValueError:

@@ -1,4 +1,4 @@
-"""Replies to the prompts of the records task, read from the prompt alone."""
+"""Replies to the prompts of the records task, made from the prompt alone."""
 
 import json
 import re
@@ -13,10 +13,10 @@ _CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 
 
 class RecordsRehearsal:
-    """Normalises the record, or slips: day and month swapped, thousands taken for decimals, a wrong currency."""
+    """Normalises the record, or makes a slip: day and month swapped, thousands taken for decimals, a wrong currency."""
 
     def replies(self, prompt: Messages, /) -> Replies | None:
-        """Return the replies to a records prompt, or None if it is none."""
+        """Return the replies to a records prompt; None for any other prompt."""
         match = _FIELDS.search(prompt[-1][1]) if prompt else None
         if match is None:
             return None

@@ -1,18 +1,18 @@
 """What a simulated model must know of a task: the right reply to a prompt, and plausible wrong ones.
 
-A task says it in one of two ways.
+A task can say this in two ways.
 
-`rehearse(state) -> Replies` is a function of a task, of a voted part, or of an items task (`rehearse(item)`). It sees the
-state, so nothing has to be read back from the text of a prompt. A task of parts may have it too: it serves the parts without
-their own. When a step is asked of a simulated model in this process, the model is told of the prompt and of this function
-(`models/rehearsing.py`), and calls it when it replies. `maker-graph check-task` calls it too. A real model is told nothing, and
-no vote sees it. A part that acts on the world may have it as well: there it returns what the action would come to, and only
-`check-task` asks, which performs no action.
+`rehearse(state) -> Replies` is a function of a task, of a voted part, or of an items task (`rehearse(item)`). It gets the
+state, so it need not read anything from the text of a prompt. A task of parts may have it for the parts without their own. When
+a simulated model in this process is asked, it is told of the prompt and of this function (`models/rehearsing.py`), and calls
+the function when it replies. `maker-graph check-task` calls it too. Real models and votes never see it. A part that acts on the
+world may have it as well. There it returns the result that the action would have, and only `check-task` calls it, which
+performs no actions.
 
-`rehearsal` is an attribute of a task: an object with `replies(prompt)`, which sees what a model sees. It is what a model behind
-HTTP (`maker-graph simulate`) can be given, for there is no state. Where a task has both, `rehearse` is asked.
+`rehearsal` is an attribute of a task: an object with `replies(prompt)`, which gets what a model sees. A model behind HTTP
+(`maker-graph simulate`) can only be given this, because there is no state. If a task has both, `rehearse` is used.
 
-Nothing on the path of a run imports this: a run knows a task by its contract only (`task.py`).
+The code of a run does not import this module, because a run knows a task by its contract only (`task.py`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,10 +29,10 @@ class Replies(NamedTuple):
 
     Attributes:
         right: the right reply.
-        wrong: wrong ones, at least one; the first is the favourite, and one that the rules of the task allow.
-        error: how hard this step is: the probability that a valid sample of it is wrong, in place of the profile's `error`. All
-            else is as in the profile: `rho` scatters it, `flagged` and `favourite` hold. A profile whose own error is 0, as
-            `sim:perfect`, finds no step hard, and stays without an error. None: as the profile says.
+        wrong: wrong replies, at least one. The first is the most frequent one, and should keep the rules of the task.
+        error: the probability that a valid sample of this step is wrong, in place of the profile's `error`. The profile's `rho`
+            still scatters it, and `flagged` and `favourite` hold. A profile with an error of 0, such as `sim:perfect`, still
+            makes no errors. None leaves it to the profile.
     """
 
     right: str
@@ -41,13 +41,13 @@ class Replies(NamedTuple):
 
 
 def replies_of(said: object) -> Replies:
-    """Return what a task rehearsed as `Replies`; a list or a tuple of the same will do.
+    """Return what a task rehearsed as `Replies`; it may be a list or a tuple of the same values.
 
     >>> replies_of(("yes", ["no"]))
     Replies(right='yes', wrong=['no'], error=None)
 
     Raises:
-        UsageError: it is something else.
+        UsageError: it is anything else.
     """
     if isinstance(said, tuple | list) and len(said) in {2, 3}:
         replies = Replies(*said)
@@ -77,11 +77,11 @@ class Rehearsal(Protocol):
 
 @runtime_checkable
 class DraftRehearsal(Protocol):
-    """Knows also how to list the next answers of its task."""
+    """A rehearsal that can also list the next answers of its task."""
 
     def draft(self, prompt: Messages, slips: Callable[[], bool], /) -> Iterable[str] | None:
-        """Return the lines of a draft, wrong wherever `slips()` says so; None if `prompt` asks for no draft.
+        """Return the lines of a draft, wrong whenever `slips()` is true; None if `prompt` asks for no draft.
 
-        Lines that are made as they are taken need no limit: the simulator takes as many as a reply may hold.
+        It may be a generator without end, because the simulator takes only as many lines as a reply may hold.
         """
         ...

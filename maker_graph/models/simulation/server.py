@@ -1,4 +1,4 @@
-"""A model of this package behind HTTP, as an OpenAI-compatible server: to rehearse a run with a real client."""
+"""An OpenAI-compatible server for a model of this package, to try a run with a real client."""
 
 import asyncio
 import json
@@ -19,17 +19,17 @@ from maker_graph.models.simulation.simulator import Reply
 
 
 class Served(Protocol):
-    """What answers behind the server."""
+    """The model behind the server."""
 
     @property
     def name(self) -> str:
-        """Return what the model is called."""
+        """Return the name of the model."""
         ...
 
     async def serve(
         self, prompt: Messages, /, *, seed: int | None, temperature: float | None, max_tokens: int | None, stop: Sequence[str]
     ) -> Reply:
-        """Return one sample of `prompt`, when it is due; None leaves it to the model, and without a seed to chance.
+        """Return one sample of `prompt` after its latency. None leaves a setting to the model, and the seed to chance.
 
         Raises:
             UsageError: the prompt cannot be answered.
@@ -72,7 +72,7 @@ _ROLES: dict[str, str] = {"user": "human", "assistant": "ai", "developer": "syst
 
 
 def create_app(model: Served) -> Starlette:
-    """Return an ASGI app that serves `model` under /v1/chat/completions and /v1/models, whatever model is asked for."""
+    """Return an ASGI app that serves `model` under /v1/chat/completions and /v1/models, for any model name in a request."""
 
     async def models(request: Request) -> Response:  # noqa: ARG001  Starlette's signature
         return JSONResponse({"object": "list", "data": [{"id": model.name, "object": "model", "owned_by": "maker-graph"}]})

@@ -1,7 +1,7 @@
-"""A simulated model: sees a prompt and a seed, answers like a fallible model, and knows nothing else.
+"""A simulated model: it sees a prompt and a seed, and answers like a fallible model.
 
-No evidence about any real model: it errs as its profile says. Its samples depend on the prompt, its own seed and the seed of
-the request only, never on the order or the number of calls.
+It is no evidence about any real model, because it errs as its profile says. Its samples depend only on the prompt, its own seed
+and the seed of the request, never on the order or the number of calls.
 """
 
 import asyncio
@@ -24,39 +24,39 @@ from maker_graph.models.simulation.records import RecordsRehearsal
 from maker_graph.models.simulation.rehearsal import DraftRehearsal, Messages, Rehearsal, Replies, replies_of
 
 LATENCY_SIGMA = 0.4
-"""Spread of the lognormal latencies."""
+"""The sigma of the lognormal latencies."""
 
 DRAFT_TOKENS = 15
 """Output tokens of each answer in a draft."""
 
 LONGEST_DRAFT = 256
-"""Answers in a draft at most, however many are asked for: whoever can send a prompt chooses the number."""
+"""The most answers in a draft. The prompt asks for a number, and may come from anybody."""
 
 DRAFT_LATENCY = (0.3, 0.03)
-"""How long a draft takes, in latencies of a reply: a fixed part, and one for each answer (15 tokens, a reply 538)."""
+"""The time of a draft, in latencies of a reply: a fixed part, and a part for each answer (15 tokens; a reply has 538)."""
 
 RAMBLING = 2500
 """Output tokens of a reply that runs too long, if nothing cuts it."""
 
 
 REMEMBERED = 256
-"""Prompts whose replies are remembered, for the next samples of the same step; a memory of speed only."""
+"""How many prompts' replies are remembered for the next samples of the same step. This only saves time."""
 
 LEARNED = 8192
-"""Prompts of which a model keeps what it was told, the last ones: more than are under way at once."""
+"""For how many prompts, the latest ones, a model keeps what it was told. Fewer are under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the simulated model replies.
+    """A reply of the simulated model.
 
     Attributes:
         text: the reply, cut short if `finish` is "length".
-        finish: as OpenAI spells it.
-        refusal: why it refused, or None.
+        finish: how it ended, in OpenAI's words.
+        refusal: the text of a refusal, or None.
         input_tokens: an estimate from the prompt.
-        output_tokens: drawn from the profile, at most the cap of the request; not the length of `text`.
-        seconds: how long it takes.
+        output_tokens: a number drawn from the profile, at most the cap of the request; not the length of `text`.
+        seconds: how long the reply takes.
     """
 
     text: str
@@ -68,7 +68,7 @@ class Reply:
 
 
 class _Lesson:
-    """What a model was told of one prompt: how the replies are made, once they are needed."""
+    """What a model was told of one prompt: a function that makes the replies when they are needed."""
 
     __slots__ = ("_make", "_replies")
 
@@ -80,7 +80,7 @@ class _Lesson:
         if self._replies is None:
             try:
                 said = self._make()
-            except MakerError:  # it says itself what is lacking
+            except MakerError:  # its text says what is missing
                 raise
             except Exception as error:
                 raise _failing("rehearse", error) from error
@@ -91,8 +91,8 @@ class _Lesson:
 class Simulator:
     """A model that errs as `profile` says.
 
-    With `seed` the difficulty of each step is set: the same prompt is as hard in every sample. Without a seed in the request
-    the sample is left to chance.
+    `seed` fixes the difficulty of each step, so that a prompt is equally hard in every sample. If a request has no seed, the
+    sample is left to chance.
     """
 
     def __init__(self, profile: Profile, *, seed: int = 0, rehearsals: Sequence[Rehearsal] = ()) -> None:
@@ -118,10 +118,10 @@ class Simulator:
         *,
         seed: int | None,
         max_tokens: int | None,
-        temperature: float | None = None,  # noqa: ARG002  it changes nothing
+        temperature: float | None = None,  # noqa: ARG002  it has no effect
         stop: Sequence[str] = (),
     ) -> Reply:
-        """Return one sample of `prompt` after the time that it takes; see `reply`."""
+        """Return one sample of `prompt` after its latency; see `reply`."""
         reply = self.reply(prompt, seed=seed, max_tokens=max_tokens, stop=stop)
         await asyncio.sleep(reply.seconds)
         return reply
@@ -168,7 +168,7 @@ class Simulator:
         )
 
     def _draft(self, prompt: Messages, seed: int | None, max_tokens: int | None) -> Reply | None:
-        """Return a draft, if `prompt` asks for one; it shows no red flags."""
+        """Return a draft if `prompt` asks for one; a draft has no red flags."""
         profile = self.profile
         rng: random.Random | None = None
 
@@ -204,15 +204,15 @@ class Simulator:
         return None
 
     def _chance(self, prompt: Messages, seed: int | None) -> Reply:
-        """Return forty words by chance, as each model can."""
+        """Return forty random words, as any model can."""
         rng = random.Random() if seed is None else _rng("probe", self.seed, seed, prompt)  # noqa: S311  no secret
         text = " ".join("".join(rng.choices("aeioubdfgklmnprst", k=6)) for _ in range(40))
         return Reply(text, "stop", None, estimated_tokens(PROBE), 80, self.profile.latency)
 
     def learn(self, prompt: Messages, make: Callable[[], Replies]) -> None:
-        """Keep that `make` returns the replies to `prompt`; it is called when the prompt is first asked, or never.
+        """Remember that `make` returns the replies to `prompt`; it is called only when the prompt is first asked.
 
-        What was learned last is kept, of 8,192 prompts; it comes before all rehearsals.
+        This is kept for the latest 8,192 prompts, and takes precedence over all rehearsals.
         """
         known = _hashable(prompt)
         with self._lock:
@@ -222,10 +222,10 @@ class Simulator:
                 del self._lessons[next(iter(self._lessons))]
 
     def reason(self, prompt: Messages, of: Messages) -> None:
-        """Keep that `prompt` asks to reason about what the prompt `of` asks, in no form.
+        """Remember that `prompt` asks to reason freely about the question in the prompt `of`.
 
-        What is replied is the answer to `of`. Where the reply to `of` would have been malformed, the model is confused, and
-        guesses: that no form shows it any more does not make it right.
+        The reply is the answer to `of`. If the reply to `of` would have been malformed, the model is confused and guesses: a
+        free form hides the confusion, but does not make the answer right.
         """
         with self._lock:
             self._reasoned[_hashable(prompt)] = _hashable(of)
@@ -233,25 +233,25 @@ class Simulator:
                 del self._reasoned[next(iter(self._reasoned))]
 
     def _written(self, prompt: Messages, notes: str) -> Reply:
-        """Return what notes say, written down as it is, without an error of its own."""
+        """Return what notes say, written down without a further error."""
         read, tokens = (estimated_tokens(text) for text in ("".join(content for _, content in prompt), notes))
         return Reply(notes, "stop", None, read, tokens, self.profile.latency * tokens / max(1, self.profile.output_tokens))
 
     def _guessed(self, prompt: Messages, rng: random.Random) -> str:
-        """Return one of the replies to `prompt` by chance, the right one no more often than any other."""
+        """Return one of the replies to `prompt` at random, each with the same probability."""
         replies = self._replies(prompt)
         return rng.choice([replies.right, *replies.wrong])
 
     def knows(self, prompt: Messages) -> None:
-        """Return if some rehearsal knows `prompt`.
+        """See that a rehearsal knows `prompt`.
 
         Raises:
-            UsageError: none does; the text says what to do.
+            UsageError: none does; the error says what to do.
         """
         self._replies(prompt)
 
     def difficulty(self, prompt: Messages, error: float | None = None) -> float:
-        """Return the probability that a valid sample of `prompt` is wrong; `error` is its mean, if not the profile's."""
+        """Return the probability that a valid sample of `prompt` is wrong; `error` replaces the profile's mean."""
         mean = self.profile.error if error is None or self.profile.error == 0 else error
         return self._difficulty(_hashable(prompt), mean)
 
@@ -268,7 +268,7 @@ class Simulator:
             return replies.right
         if not replies.wrong:
             raise UsageError(
-                "A wrong reply is due, and none was rehearsed for this prompt: name at least one in `Replies.wrong`."
+                "A wrong reply is due, but none was rehearsed for this prompt: name at least one in `Replies.wrong`."
             )
         if rng.random() < self.profile.favourite or len(replies.wrong) == 1:
             return replies.wrong[0]
@@ -295,7 +295,7 @@ class Simulator:
 
 
 def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
-    """Return a reply that ends before the first of the texts in `stop`; fewer tokens were written then."""
+    """Return a reply cut before the first of the texts in `stop`, with fewer output tokens if it was cut."""
     found = [at for text in stop if text and (at := reply.text.find(text)) >= 0]
     if not found:
         return reply
@@ -304,11 +304,11 @@ def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
 
 
 def _failing(name: str, error: Exception) -> UsageError:
-    return UsageError(f"{name} fails on this prompt: {type(error).__name__}: {error}.")
+    return UsageError(f"{name} failed on this prompt: {type(error).__name__}: {error}.")
 
 
 def _asked_to_reason(prompt: Messages) -> Messages:
-    """Return the question that a prompt asks to reason about, in the words that ship; any other prompt as it is."""
+    """Return the question of a prompt that ends with the shipped request to reason; any other prompt as it is."""
     if not prompt or not prompt[-1][1].endswith(f"\n\n{REASON}"):
         return prompt
     *before, (role, content) = prompt

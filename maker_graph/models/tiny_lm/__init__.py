@@ -1,7 +1,7 @@
-"""A tiny language model, trained from scratch to make moves of Towers of Hanoi: a real one, whose errors nobody scripted.
+"""A tiny language model, trained from scratch to make moves of Towers of Hanoi. It is a real model: its errors are its own.
 
-It reads the end of a prompt and writes a reply token by token, and is now and then wrong, as models are. It has learned
-nothing but the replies to `maker_graph.tasks.Hanoi`; `examples/train_tiny_lm/` shows how, and how often it errs.
+It reads the end of a prompt, writes a reply token by token, and is sometimes wrong, like any model. It has learned only the
+replies to `maker_graph.tasks.Hanoi`. `examples/train_tiny_lm/` shows how, and how often it errs.
 """
 
 from maker_graph.models.tiny_lm.engine import CALIBRATION, Ask, Completion, Engine, shared_engine

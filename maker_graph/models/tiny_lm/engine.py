@@ -1,12 +1,12 @@
-"""Many replies at once: whoever asks joins the batch under way, and leaves it when the reply ends.
+"""Writes many replies at once: a request joins the batch under way, and leaves it when its reply ends.
 
-One thread does the work while there is some. It is started by the first request and ends after the last, so none is left
-when the program ends, and event loops may come and go.
+One thread does the work while there is any. It is started by the first request and ends after the last, so none is left when
+the program ends, and event loops may come and go.
 
-While few replies are in the making a pass through the network takes hardly longer for some tokens of each than for one, and
-much of a reply is copied from the prompt. So what may come next is guessed, read in the same pass, and kept as far as the
-tokens that are drawn are those: the reply is the one that would have been written token by token, in half the passes
-(speculative decoding by prompt lookup).
+While few replies are being written, a pass through the network takes hardly longer for several tokens of each than for one, and
+much of a reply is copied from the prompt. So the next tokens are guessed and read in the same pass, and kept as far as they are
+the tokens that are drawn. The reply is the same as if it were written token by token, but takes half the passes (speculative
+decoding by prompt lookup).
 """
 
 import hashlib
@@ -29,31 +29,31 @@ from maker_graph.models.tiny_lm.tokenizer import END, PAD, REPLY, decode, window
 WEIGHTS = Path(__file__).with_name("weights.npz")
 
 CALIBRATION = Path(__file__).with_name("calibration.jsonl")
-"""How often it errs over all steps of 10 disks; the lines of single steps are left out."""
+"""A calibration of how often the model errs over all steps of 10 disks, without the lines of single steps."""
 
 ROWS = 32
-"""So many replies are in the making at once, at most."""
+"""The most replies that are written at once."""
 
 REMEMBERED = 128
-"""Prompts whose reading is remembered, for the other samples of the same step; a memory of speed only."""
+"""For how many prompts the network's state is remembered, for other samples of the same step. This only saves time."""
 
 FEW = 16
-"""With more replies in the making, reading what is guessed takes longer than it saves."""
+"""With more replies at once, reading guessed tokens takes longer than it saves."""
 
 GATHERING = 0.0005
-"""Seconds that the first request of a batch waits for others that are sent at the same time."""
+"""How many seconds the first request of a batch waits for others that are sent at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked.
+    """A request for a reply.
 
     Attributes:
-        prompt: its text, of which the end is read.
-        temperature: how freely tokens are drawn; at 0 always the likeliest.
-        seed: the chance of the reply, any whole number; None is chance.
-        max_tokens: the reply is cut there; it always is at `LONGEST`.
-        stop: the reply ends before the first of these.
+        prompt: the text of the prompt, of which only the end is read.
+        temperature: how freely tokens are drawn; at 0 the likeliest token is always taken.
+        seed: the seed of the reply, any whole number; None draws at random.
+        max_tokens: the reply is cut after so many tokens, and always after `LONGEST`.
+        stop: texts before the first of which the reply ends.
     """
 
     prompt: str
@@ -65,13 +65,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model replies.
+    """A reply of the model.
 
     Attributes:
         text: the reply.
-        finish: "length" if it was cut.
+        finish: "length" if it was cut, else "stop".
         input_tokens: tokens that were read.
-        output_tokens: tokens that were written, without the mark of the end.
+        output_tokens: tokens that were written, without the end mark.
     """
 
     text: str
@@ -82,7 +82,7 @@ class Completion:
 
 @dataclass(slots=True)
 class _Writing:
-    """A reply in the making."""
+    """A reply that is being written."""
 
     ask: Ask
     future: Future[Completion]
@@ -93,10 +93,10 @@ class _Writing:
     guessed: list[int] = field(default_factory=list)
 
     def newest(self, most: int) -> list[int]:
-        """Return the last three tokens, and after them those that may come next: `most`, filled up with nothing."""
+        """Return the last three tokens, followed by `most` guesses of the next ones, padded if there are fewer."""
         known = bytes([PAD, PAD, *self.read, *self.written])
         self.guessed = []
-        for length in (2, 1):  # what followed the last tokens where they stood before
+        for length in (2, 1):  # guess what followed the last tokens when they came before
             before = known.rfind(known[-length:], 0, len(known) - 1)
             if before >= 0:
                 self.guessed = list(known[before + length :][:most])
@@ -104,10 +104,10 @@ class _Writing:
         return [*known[-3:], *self.guessed, *[PAD] * (most - len(self.guessed))]
 
     def write(self, likeliest: Ints, total: Doubles) -> Completion | None:
-        """Draw the next token, and the one after it if it was guessed, and so on; return the reply if it is at its end.
+        """Draw the next token, and further ones as long as they were guessed; return the reply if it has ended.
 
-        Both are for the place of the next token and for those after the guesses: the likeliest token, (places,), and how likely
-        it is this one or one before it in the vocabulary, (places, words), up to a factor.
+        Both arguments are for the next token and for the tokens after each guess. `likeliest`, (places,), is the likeliest
+        token. `total`, (places, words), is the cumulative probability over the vocabulary, up to a factor.
         """
         for place, sure in enumerate(likeliest.tolist()):
             drawn = (
@@ -119,7 +119,7 @@ class _Writing:
         return None
 
     def _add(self, token: int) -> Completion | None:
-        """Write `token`; return the reply if it is at its end."""
+        """Write `token`, and return the reply if it has ended."""
         if token != END:
             self.written.append(token)
         text = decode(self.written) if token == END or self.ask.stop else ""
@@ -133,9 +133,9 @@ class _Writing:
 
 
 class Engine:
-    """Replies to what is asked, in batches.
+    """Answers requests in batches.
 
-    `guessed` tokens are guessed, `GUESSED` at most, while there are few replies in the making; it changes no reply.
+    While few replies are being written, `guessed` tokens are guessed, at most `GUESSED`. This changes no reply.
     """
 
     def __init__(self, network: Network, guessed: int = GUESSED) -> None:
@@ -143,13 +143,13 @@ class Engine:
         self._guessed = min(guessed, GUESSED)
         self._memory = network.memory(ROWS)
         self._waiting: deque[_Writing] = deque()
-        self._writing: list[_Writing] = []  # each in the row of the memory that has its place
+        self._writing: list[_Writing] = []  # each has the row of the memory with the same number
         self._lately: OrderedDict[tuple[int, ...], tuple[Floats, Memory]] = OrderedDict()
         self._lock = threading.Lock()
         self._works = False
 
     def submit(self, ask: Ask) -> Future[Completion]:
-        """Return the reply to come."""
+        """Return a future with the reply."""
         read = window(ask.prompt)
         most = LONGEST if ask.max_tokens is None else min(ask.max_tokens, LONGEST)
         new = _Writing(ask, Future(), read, _rng(ask.seed, read), most)
@@ -172,7 +172,7 @@ class Engine:
                     return
             try:
                 self._step([each for each in new if each.future.set_running_or_notify_cancel()])
-            except BaseException as error:  # noqa: BLE001  whoever waits must learn of it
+            except BaseException as error:  # noqa: BLE001  the waiting callers must get the error
                 failed = {id(each): each for each in (*self._writing, *new) if not each.future.done()}
                 self._writing.clear()
                 for each in failed.values():
@@ -208,12 +208,12 @@ class Engine:
             self._lately.popitem(last=False)
 
     def _write(self, whose: list[_Writing], logits: Floats) -> None:
-        """Draw the next tokens of each, and close the replies at their end; the last row moves to where one was closed.
+        """Draw the next tokens of each reply, and finish those that have ended; the last row takes the place of a finished one.
 
-        `logits` are those of the next token, and then of the one after each that was guessed; (rows, places, words).
+        `logits`, (rows, places, words), are for the next token, and for the token after each guess.
         """
         above = logits.astype(np.float64)
-        above[..., [PAD, REPLY]] = -np.inf  # are never written
+        above[..., [PAD, REPLY]] = -np.inf  # these are never written
         above -= above.max(-1, keepdims=True)
         temperature = np.array([[[each.ask.temperature or 1.0]] for each in whose])
         total = np.exp(above / temperature).cumsum(-1)
@@ -236,7 +236,7 @@ def shared_engine() -> Engine:
 
 
 def _rng(seed: int | None, read: list[int]) -> random.Random:
-    """Return the generator of a reply, from `seed` and from what is read, so that prompts of one seed do not err together."""
+    """Return the generator of a reply, which depends on `seed` and on the prompt, so that prompts do not err together."""
     if seed is None:
         return random.Random()  # noqa: S311  no secret
     digest = hashlib.blake2b(f"{seed}:{read}".encode(), digest_size=16).digest()

@@ -16,20 +16,20 @@ from maker_graph.models.tiny_lm.engine import Ask, Completion, shared_engine
 
 
 class TinyChatModel(BaseChatModel):
-    """A chat model that is a tiny transformer in numpy; it reads the end of the last message.
+    """A chat model that is a tiny transformer in numpy. It reads only the end of the last message.
 
-    A reply depends on the prompt, the temperature and the seed (`invoke(..., seed=1)`) only. Calls at the same time, from
-    threads or event loops, are answered together, one batch for all models of the process.
+    A reply depends only on the prompt, the temperature and the seed (`invoke(..., seed=1)`). Calls at the same time, from
+    threads or event loops, are answered together, in one batch for all models of the process.
     """
 
     temperature: float | None = Field(default=None, ge=0)
-    """1 if it is None."""
+    """The temperature; None means 1."""
 
     max_tokens: int | None = Field(default=None, ge=1)
 
     @property
     def model_name(self) -> str:
-        """Return the name by which the model is asked for."""
+        """Return the name of the model."""
         return "tiny"
 
     @property
@@ -37,7 +37,7 @@ class TinyChatModel(BaseChatModel):
         return "maker-graph-tiny"
 
     def ask(self, prompt: str, *, seed: int | None = None, stop: Sequence[str] | None = None) -> Future[Completion]:
-        """Return the reply to `prompt` to come, as it is before LangChain makes a message of it."""
+        """Return a future with the reply to `prompt`, before LangChain makes a message of it."""
         temperature = 1.0 if self.temperature is None else self.temperature
         return shared_engine().submit(Ask(prompt, temperature, seed, self.max_tokens, stop or ()))
 

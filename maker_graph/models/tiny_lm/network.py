@@ -1,11 +1,11 @@
-"""The tiny transformer in numpy, in arithmetic that is exact: the same tokens give the same logits, bit for bit.
+"""The tiny transformer in numpy, in exact arithmetic: the same tokens give the same logits, bit for bit.
 
-A sum of floats depends on the order in which it is made, and that on the batch, the library and the machine. So nothing is
-summed here but whole numbers in floats, of which no sum can be rounded: each activation is rounded to a grid before it is
-multiplied, weights lie on a grid, and all sums stay below 2^24, up to which a float32 holds every whole number
-(`Network.headroom` proves it for the weights at hand). Exponentials are looked up in a table of whole numbers. What is left,
-products and quotients of single numbers, rounds alike everywhere (IEEE 754). Hence a reply cannot depend on what else is in
-the batch, and batches need no padding to fixed shapes.
+A sum of floats depends on the order of its terms, and so on the batch, the library and the machine. So only whole numbers are
+summed here, in floats, and no sum is rounded: each activation is rounded to a grid before it is multiplied, weights lie on a
+grid, and all sums stay below 2^24, up to which a float32 holds every whole number (`Network.headroom` proves it for the loaded
+weights). Exponentials are looked up in a table of whole numbers. The remaining operations, products and quotients of single
+numbers, round in the same way everywhere (IEEE 754). So a reply cannot depend on the other replies of the batch, and batches
+need no padding to fixed shapes.
 """
 
 import math
@@ -23,37 +23,38 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LONGEST = 72
-"""A reply has at most so many tokens, its end included; one for 20 disks has 53."""
+"""The most tokens of a reply, including its end. A reply for 20 disks has 53."""
 
 GUESSED = 4
-"""So many tokens are read at once, at most, on the guess that they come next."""
+"""The most guessed tokens that are read at once."""
 
 ROOM = WINDOW + LONGEST + GUESSED
-"""So many tokens have room in the memory."""
+"""The most tokens in the memory."""
 
-_WEIGHT = 1024  # steps of each grid in 1: weights,
-_NORMED = 256  # activations after a norm, and mixtures of values,
-_HIDDEN = 64  # the hidden layer,
-_TURNED = 128  # queries, keys and values,
-_SCORE = 64  # differences of scores,
-_SHARE = 4096  # shares of attention,
-_SQUARE = 4096.0  # and what is squared for a norm, in float64
+# How many steps each grid has from 0 to 1:
+_WEIGHT = 1024  # weights
+_NORMED = 256  # activations after a norm, and mixtures of values
+_HIDDEN = 64  # the hidden layer
+_TURNED = 128  # queries, keys and values
+_SCORE = 64  # differences of scores
+_SHARE = 4096  # shares of attention
+_SQUARE = 4096.0  # values that are squared for a norm, in float64
 _MOST = 1 << 24
-_BLOCK = 16  # rows are multiplied so many at a time: too few for a BLAS to start threads, which would spin between the products
-_CLIP = 6.0  # of the hidden layer (ReLU6)
+_BLOCK = 16  # how many rows are multiplied at a time: too few for a BLAS to start threads, which would spin in between
+_CLIP = 6.0  # the bound of the hidden layer (ReLU6)
 
 _EXP = np.array([round(_SHARE * math.exp(-i / _SCORE)) for i in range(10 * _SCORE)] + [0], np.float32)
 
 
 @dataclass(slots=True)
 class Memory:
-    """Keys and values of the tokens so far, (layers, rows, heads, room, width of a head); a row is a reply in the making."""
+    """Keys and values of the tokens so far, (layers, rows, heads, room, width of a head); each row is for one reply."""
 
     keys: Floats
     values: Floats
 
     def take(self, row: int, other: "Memory", other_row: int) -> None:
-        """Copy a row of another memory into `row`, as far as that one has room."""
+        """Copy the row `other_row` of another memory into `row`; only as many places as the other memory has."""
         room = other.keys.shape[3]
         self.keys[:, row, :, :room] = other.keys[:, other_row]
         self.values[:, row, :, :room] = other.values[:, other_row]
@@ -61,18 +62,18 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The weights, each a whole number of `_WEIGHT`-ths, and the tables made of them.
+    """The weights, each a whole number of `_WEIGHT`-ths, and the tables of angles.
 
     Attributes:
-        embed: (3, words, width): for the token of a position, and for the two before it.
-        attend: (layers, width, 3 width): to queries, keys and values.
-        merge: (layers, width, width): from what was attended to.
-        widen: (layers, width, hidden).
-        narrow: (layers, hidden, width).
-        unembed: (width, words).
-        heads: how many parts attention has.
-        cosine: (room, width of a head / 2): of the angle by which a position is turned.
-        sine: the same.
+        embed: (3, words, width): embeddings for the token at a position, and for the two tokens before it.
+        attend: (layers, width, 3 width): weights for queries, keys and values.
+        merge: (layers, width, width): weights for the result of attention.
+        widen: (layers, width, hidden): weights into the hidden layer.
+        narrow: (layers, hidden, width): weights out of the hidden layer.
+        unembed: (width, words): weights for the logits.
+        heads: the number of attention heads.
+        cosine: (room, width of a head / 2): cosines of the angles by which positions are turned.
+        sine: the sines of these angles.
     """
 
     embed: Floats
@@ -92,7 +93,7 @@ class Network:
         return Memory(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
 
     def read(self, prompts: list[list[int]]) -> tuple[Floats, Memory]:
-        """Return the logits of the token after each prompt, (prompts, words), and the memory of them."""
+        """Return the logits of the token after each prompt, (prompts, words), and the memory of the prompts."""
         lengths = np.array([len(prompt) for prompt in prompts])
         tokens = np.full((len(prompts), 2 + int(lengths.max())), PAD)
         for row, prompt in enumerate(prompts):
@@ -104,24 +105,24 @@ class Network:
     def follow(self, tokens: Ints, at: Ints, memory: Memory) -> Floats:
         """Return the logits of the token after each of `tokens` but the first two, (rows, places, words).
 
-        The memory learns of these tokens. If some were guessed wrong it does not matter: nobody sees what stands after his own
-        place, and the right ones take theirs.
+        These tokens are added to the memory. Wrong guesses do no harm: no token sees what stands after its own place, and the
+        right tokens overwrite the wrong ones later.
 
         Args:
-            tokens: (rows, 2 + places): for each of the first rows of `memory` its newest tokens, after the two before them.
-            at: (rows,): the place of the first of the newest, from 0.
-            memory: of all tokens before.
+            tokens: (rows, 2 + places): for each of the first rows of `memory`, its newest tokens after the two before them.
+            at: (rows,): the place of the first new token, from 0.
+            memory: the memory of all tokens before.
         """
         return self._logits(self._forward(tokens, at, memory, len(tokens)))
 
     def headroom(self) -> float:
-        """Return how far the largest sum that is possible stays below the least that float32 might round: above 1 is safe.
+        """Return the ratio of the smallest sum that float32 might round to the largest possible sum; above 1 is safe.
 
-        By Cauchy-Schwarz where a norm bounds the activations, and with all hidden units at their clip where that does; queries
-        and keys grow no longer by turning.
+        The bound is by Cauchy-Schwarz if a norm bounds the activations, and with all hidden units at their clip for the hidden
+        layer. Turning does not make queries and keys longer.
         """
         width = self.embed.shape[-1]
-        length = np.sqrt(width) * _NORMED + np.sqrt(width) / 2  # of a normed vector, rounded
+        length = np.sqrt(width) * _NORMED + np.sqrt(width) / 2  # the length of a normed vector after rounding
         column = [np.linalg.norm(w, axis=-2).max() for w in (self.attend, self.widen, self.unembed)]
         from_hidden = np.clip(self.narrow, 0, None).sum(1).max(), -np.clip(self.narrow, None, 0).sum(1).min()
         heads = self.attend.reshape(len(self.attend), width, 3, self.heads, -1)
@@ -140,7 +141,7 @@ class Network:
         return float(_MOST / max(sums))
 
     def _forward(self, tokens: Ints, at: Ints, memory: Memory, rows: int) -> Floats:
-        """Return what is known at each place, (rows, places, width), of `tokens` but the first two; they stand from `at` on."""
+        """Return the activations, (rows, places, width), for `tokens` without the first two; their places begin at `at`."""
         count = tokens.shape[1] - 2
         place = at[:, None] + np.arange(count)
         known = int(place.max()) + 1
@@ -168,7 +169,7 @@ class Network:
 
 
 def load(path: Path) -> Network:
-    """Return the network whose weights are in `path`, plain arrays of float16."""
+    """Return the network with the weights in `path`, which are plain arrays of float16."""
     with np.load(path, allow_pickle=False) as arrays:
         weights: dict[str, Any] = {
             name: arrays[name].astype(np.float32) * np.float32(1 if name == "embed" else _WEIGHT)
@@ -182,7 +183,7 @@ def load(path: Path) -> Network:
 
 
 def _times(x: Floats, weights: Floats, grid: int) -> Floats:
-    """Return the product of `x`, whole numbers of `grid`-ths, with whole `weights`: an exact sum, whatever its order."""
+    """Return the product of `x`, whole numbers of `grid`-ths, with whole `weights`; its sums are exact in any order."""
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     whole = len(rows) - len(rows) % _BLOCK
     result = np.empty((len(rows), weights.shape[-1]), np.float32)
@@ -196,7 +197,7 @@ def _times(x: Floats, weights: Floats, grid: int) -> Floats:
 
 
 def _normed(x: Floats) -> Floats:
-    """Return x, each position with a mean square of 1, in whole numbers of `_NORMED`-ths."""
+    """Return x scaled to a mean square of 1 at each position, in whole numbers of `_NORMED`-ths."""
     whole = np.rint(x * _SQUARE, dtype=np.float64)
     square = np.einsum("...i,...i->...", whole, whole) / (_SQUARE**2 * x.shape[-1])
     scale = _NORMED / np.sqrt(square + 1e-5)
@@ -205,7 +206,7 @@ def _normed(x: Floats) -> Floats:
 
 
 def _turned(x: Floats, turn: tuple[Floats, Floats]) -> Floats:
-    """Return x with each pair turned by the angle of its place, in whole numbers of `_TURNED`-ths."""
+    """Return x with each pair of values turned by the angle of its place, in whole numbers of `_TURNED`-ths."""
     cosine, sine = turn
     half = x.shape[-1] // 2
     first, second = x[..., :half] * np.float32(_TURNED), x[..., half:] * np.float32(_TURNED)
@@ -214,7 +215,7 @@ def _turned(x: Floats, turn: tuple[Floats, Floats]) -> Floats:
 
 
 def _shares(score: Floats, unseen: NDArray[np.bool_], width: int) -> Floats:
-    """Return how much each place is attended to, in whole numbers of `_SHARE`-ths: a softmax over the last axis, by table."""
+    """Return the shares of attention, in whole numbers of `_SHARE`-ths: a softmax over the last axis, by table."""
     score = np.where(unseen, np.float32(-np.inf), score)
     below = (score.max(-1, keepdims=True) - score) * np.float32(_SCORE / (_TURNED**2 * math.sqrt(width)))
     weight = _EXP[np.minimum(np.rint(below), len(_EXP) - 1).astype(np.intp)]

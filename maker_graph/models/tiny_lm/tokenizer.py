@@ -1,13 +1,13 @@
-"""The words of the tiny model, some forty: numbers from 0 to 20, the brackets and marks of lists, and a few words.
+"""The vocabulary of the tiny model, some forty tokens: numbers from 0 to 20, brackets and commas of lists, and a few words.
 
-Whatever else a prompt says is dropped: the model is blind to it. What a reply may say is all in here.
+All other text in a prompt is dropped, so the model does not see it. A reply can only be made of these tokens.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
 PAD, END, REPLY = 0, 1, 2
-"""Nothing; the end of a reply; the end of a prompt, after which the reply follows."""
+"""The tokens for padding, for the end of a reply, and for the end of a prompt, after which the reply follows."""
 
 _WORDS = (
     "]\nnext_state = [[",
@@ -35,14 +35,14 @@ VOCABULARY: Sequence[str] = ("", "", "", *_WORDS, *_NUMBERS)
 """The text of each token, by its number."""
 
 WINDOW = 128
-"""So many tokens of a prompt are read at most: its last ones."""
+"""The most tokens of a prompt that are read, which are its last ones."""
 
 _IDS = {text: number for number, text in enumerate(VOCABULARY) if text}
 _TOKEN = re.compile("|".join([r"(?<![\d.])\d{1,9}(?!\d)", *map(re.escape, sorted(_WORDS, key=len, reverse=True))]))
 
 
 def encode(text: str) -> list[int]:
-    """Return the tokens of `text`; what is none of them is dropped.
+    """Return the tokens of `text`; all other text is dropped.
 
     >>> [VOCABULARY[token] for token in encode("Current state: [[3, 2], [], [1]], I think")]
     ['Current state:', '[[', '3', ', ', '2', '], [', '], [', '1', ']]', ', ']
@@ -61,5 +61,5 @@ def decode(tokens: Iterable[int]) -> str:
 
 
 def window(prompt: str) -> list[int]:
-    """Return what the model reads of `prompt`: its last tokens, and the mark that the reply follows."""
+    """Return the tokens that the model reads of `prompt`: its last ones, and the mark at its end."""
     return [*encode(prompt)[-(WINDOW - 1) :], REPLY]

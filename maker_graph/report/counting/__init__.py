@@ -1,1 +1,1 @@
-"""What a report counts in a journal: a module for each kind of count, all fed by one pass."""
+"""The counts of a report: a module for each kind of count; one pass over the journal feeds them all."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from maker_graph.report.counting.steps import CountedStep
 
 BINS = 60
-"""At most so many along a run."""
+"""The most bins along a run."""
 
 
 @dataclass(frozen=True, slots=True)

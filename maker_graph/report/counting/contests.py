@@ -6,7 +6,7 @@ from typing import NamedTuple
 from maker_graph.report.counting.steps import CountedStep, candidates_of
 
 CONTESTS = 6
-"""So many of the most contested votes are kept."""
+"""The number of the most contested votes that are kept."""
 
 
 class Contest(NamedTuple):
@@ -14,13 +14,13 @@ class Contest(NamedTuple):
 
     Attributes:
         step: its number, from 1.
-        by: which sampler voted.
-        candidates: canonical JSON of each.
+        by: the sampler that voted.
+        candidates: canonical JSON of each candidate.
         order: the votes in the order of launch, as places among the candidates.
-        flagged: discarded samples.
-        winner: a place among the candidates; None if no vote decided the step.
+        flagged: how many samples were discarded.
+        winner: the place of the winner among the candidates; None if no vote decided the step.
         right: the place of the right answer; None if the truth is not known, or nobody voted for it.
-        proved: whether the winner was proved, and not voted for most.
+        proved: whether the winner won because it was proved, and not by its votes.
     """
 
     step: int
@@ -41,7 +41,7 @@ class ContestFinder:
         self._most: list[tuple[tuple[int, int, int, int], Contest]] = []
 
     def add(self, step: CountedStep) -> None:
-        """Take a step, if it was contested, and keep its vote if that is one of the most contested."""
+        """Count a step if it was contested, and keep its vote if that is one of the most contested."""
         count, seen = step.counts[-1], step.seen
         if not step.outvoted and (seen.winner is not None or not count.votes):
             return

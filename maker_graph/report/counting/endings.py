@@ -1,4 +1,4 @@
-"""After how many samples and votes steps were decided, and by whom."""
+"""The numbers of samples and votes after which steps were decided, and which sampler decided them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from maker_graph.report.counting.steps import CountedStep
 
 @dataclass(frozen=True, slots=True)
 class Endings:
-    """After how many samples, and after how many votes, steps were decided; and when first-to-k would have decided them.
+    """The numbers of samples and votes after which steps were decided, and after which first-to-k would have decided them.
 
     Each is number -> steps. `left` steps were decided by no vote: they were left open, or the answer was given or proved.
     """
@@ -37,7 +37,7 @@ def undecided(endings: Mapping[int, int], steps: int) -> list[int]:
 
 
 class _Ending(NamedTuple):
-    """How a step ended, as far as it is counted; a million steps have some hundred different endings."""
+    """How a step ended, as far as it is counted; a million steps have about a hundred different endings."""
 
     samples: int
     votes: int
@@ -48,7 +48,7 @@ class _Ending(NamedTuple):
 
 
 class EndingCounter:
-    """How all steps ended, and what first samples were worth."""
+    """Counts how steps ended, and how often the first sample was the decided answer."""
 
     def __init__(self) -> None:
         self._endings: Counter[_Ending] = Counter()

@@ -1,4 +1,4 @@
-"""Where the disks of Hanoi were, now and then."""
+"""Where the disks of Hanoi were, at regular steps."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from maker_graph.report.counting.steps import CountedStep
 from maker_graph.tasks import Hanoi
 
 FRAMES = 2_000
-"""At most so many positions of the pegs are kept."""
+"""The most positions of the pegs that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Frames:
 
 
 class FrameRecorder:
-    """Where the disks of Hanoi were, now and then; nothing for other tasks."""
+    """Records where the disks of Hanoi were, at regular steps; it records nothing for other tasks."""
 
     def __init__(self, task: object, steps: int) -> None:
-        # Odd, or disk 1 would stand on the same peg in all frames.
+        # The stride is odd, because with an even one disk 1 would stand on the same peg in all frames.
         self._stride = 1 if steps < FRAMES else math.ceil(steps / (FRAMES - 2)) | 1
         self._steps = steps
         self._disks = task.disks if isinstance(task, Hanoi) else 0
         self._pegs = [position_of(task.start()["pegs"], task.disks)] if isinstance(task, Hanoi) else []
 
     def add(self, step: CountedStep) -> None:
-        """Take the position after a step, if it is its turn."""
+        """Keep the position after a step, if it is the turn of this step."""
         if self._disks and (step.number % self._stride == 0 or step.number == self._steps):
             self._pegs.append(position_of(step.seen.answer["next_state"], self._disks))
 

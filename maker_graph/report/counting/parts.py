@@ -12,14 +12,14 @@ class PartCounts:
     """What one part took.
 
     Attributes:
-        name: of the part.
-        by: "votes", or who gives its answers: "program" or "world".
-        steps: answered by it, open ones included.
-        samples: drawn, flagged ones included.
-        votes: samples that showed no red flag.
+        name: the name of the part.
+        by: "votes", or "program" or "world" if one of these gives its answers.
+        steps: the steps of the part, open ones included.
+        samples: the samples drawn, flagged ones included.
+        votes: samples without a red flag.
         outvoted: votes for another candidate than the winner.
         contested: steps on which a vote lost.
-        differs: steps that the first sample alone would have decided otherwise.
+        differs: steps on which the first sample alone would have given another answer.
         open: steps that were left open.
         flags: red flag -> samples.
     """
@@ -37,7 +37,7 @@ class PartCounts:
 
 
 class PartCounter:
-    """Counts the steps of a task by its parts; of a task without parts, nothing."""
+    """Counts the steps of a task by its parts; it counts nothing for a task without parts."""
 
     def __init__(self) -> None:
         self._parts: dict[str, PartCounts] = {}
@@ -61,5 +61,5 @@ class PartCounter:
             part.flags.update(dict(counts.flags))
 
     def parts(self) -> list[PartCounts]:
-        """Return what each part took, in the order in which they first answered."""
+        """Return what each part took, in the order of their first answers."""
         return list(self._parts.values())

@@ -1,4 +1,4 @@
-"""One step of a journal, counted: its votes on all rungs, and what they come to."""
+"""The counts of one step of a journal, on all rungs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from maker_graph.journal.entry import Skimmed, SkimmedVote
 
 
 class SequenceCounts(NamedTuple):
-    """What a sequence of samples says by itself.
+    """The counts of a sequence of samples.
 
-    `places` are the votes of each candidate, `first_to` the numbers of samples and votes at which first-to-k decides.
+    `places` are the votes of each candidate. `first_to` are the numbers of samples and votes at which first-to-k decides.
     """
 
     votes: int
@@ -22,7 +22,7 @@ class SequenceCounts(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def sequence_counts(sequence: tuple[int | str, ...], k: int) -> SequenceCounts:
-    """Return what a sequence of samples says by itself, and where first-to-`k` decides."""
+    """Return the counts of a sequence of samples, and where first-to-`k` decides."""
     places: Counter[int] = Counter()
     flags: Counter[str] = Counter()
     first_to = None
@@ -38,9 +38,9 @@ def sequence_counts(sequence: tuple[int | str, ...], k: int) -> SequenceCounts:
 
 
 class CountedStep(NamedTuple):
-    """One step of the journal: its votes with their counts, the deciding one last; and the candidate that is right, if known.
+    """One step of the journal with the counts of its votes, the deciding one last, and the right candidate if it is known.
 
-    Samples, votes, rounds and lost votes are those of all rungs; `first_to` is where first-to-k would have decided.
+    Samples, votes, rounds and lost votes are of all rungs together. `first_to` is where first-to-k would have decided.
     """
 
     number: int
@@ -76,7 +76,7 @@ def counted_step(number: int, seen: Skimmed, k: int, truth: str | None) -> Count
 
 
 def _outvoted(seen: Skimmed, counts: Sequence[SequenceCounts]) -> int:
-    """Return the votes on all rungs that were not for the winner; 0 if there is none."""
+    """Return the votes on all rungs that were not for the winner; 0 if there is no winner."""
     if seen.winner is None:
         return 0
     winner = candidates_of(seen, seen.votes[-1])[seen.winner]
@@ -88,5 +88,5 @@ def _outvoted(seen: Skimmed, counts: Sequence[SequenceCounts]) -> int:
 
 
 def candidates_of(seen: Skimmed, vote: SkimmedVote) -> list[str]:
-    """Return the candidates of a vote, with the one that is the answer itself written out."""
+    """Return the candidates of a vote; the one that the journal leaves out, because it is the answer, is filled in."""
     return [seen.answer_text if candidate is None else candidate for candidate in vote.candidates]

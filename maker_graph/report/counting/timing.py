@@ -1,4 +1,4 @@
-"""How fast a run was, as its journal's note tells."""
+"""How fast a run was, according to a note in its journal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,6 @@ class Timing:
 
 
 def timing_of(note: Mapping[str, Any]) -> Timing:
-    """Return the timing that the note `pace` of a journal tells."""
+    """Return the timing in the note `pace` of a journal."""
     points = [(float(step), float(seconds)) for step, seconds in note.get("points", ())]
     return Timing(points, {int(bucket): int(count) for bucket, count in note.get("latencies", {}).items()})

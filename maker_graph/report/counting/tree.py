@@ -10,7 +10,7 @@ Ballot = Sequence[tuple[str, int]]
 
 
 class TreeRecorder:
-    """The tree of problems, grown step by step; nothing for other tasks."""
+    """Builds the tree of problems step by step; it builds nothing for other tasks."""
 
     def __init__(self, task: object) -> None:
         self._tree = Tree(task) if isinstance(task, Decompose) else None
@@ -26,6 +26,6 @@ class TreeRecorder:
 
 
 def _ballot(step: CountedStep) -> Ballot:
-    """Return the ballot that ended a step; of an answer that a person gave, there is none."""
+    """Return the ballot that ended a step; it is empty if a person gave the answer."""
     places = zip(candidates_of(step.seen, step.seen.votes[-1]), step.counts[-1].places, strict=False)
     return sorted(places, key=lambda each: -each[1])

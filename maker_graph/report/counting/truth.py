@@ -1,4 +1,4 @@
-"""Votes held against the truth, or else against the decision, and how long replies were."""
+"""Votes held against the truth or, if that is not known, against the decision; and how long replies were."""
 
 import math
 from collections import Counter
@@ -9,12 +9,12 @@ from maker_graph.journal.entry import SkimmedVote
 from maker_graph.report.counting.steps import CountedStep, candidates_of
 
 LENGTH_BINS = 30
-"""Up to the output cap; longer replies have as many more."""
+"""The number of bins up to the output cap; longer replies have as many again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How long replies were: bin -> samples, in bins of `width` output tokens; `judged` were votes, `wrong` some of them."""
+    """How long replies were: bin -> samples, in bins of `width` output tokens; `judged` are votes, `wrong` the wrong ones."""
 
     width: int
     all: Mapping[int, int]
@@ -25,15 +25,15 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the votes are worth.
+    """How many decisions and votes were wrong.
 
     Attributes:
-        known: whether the task said what is right; else the decided answer was taken for it.
-        steps: decisions that could be judged by the task: where it goes one way, none after the first wrong one.
-        wrong_steps: those that were wrong.
-        first_wrong: the first of them.
+        known: whether the task said what is right; else the decided answer was taken as right.
+        steps: decisions that the task could judge. If each step has one right way, there are none after the first wrong one.
+        wrong_steps: wrong decisions.
+        first_wrong: the first step with a wrong decision.
         votes: votes that were judged.
-        wrong_votes: those that were wrong.
+        wrong_votes: wrong votes.
     """
 
     known: bool
@@ -45,7 +45,7 @@ class Truth:
 
 
 class VoteJudge:
-    """Votes held against the truth, or else against the decision, and how long replies were."""
+    """Holds votes against the truth or, if that is not known, against the decision; and counts how long replies were."""
 
     def __init__(self, max_tokens: int, *, known: bool) -> None:
         self._known = known
@@ -59,7 +59,7 @@ class VoteJudge:
         if not step.outvoted and not self._known and step.seen.winner is not None and not step.seen.votes[0].lengths:
             self._votes += step.votes  # most steps of a long run
             return
-        rights = None if self._known and step.truth is None else _rights(step)  # astray, nobody knows
+        rights = None if self._known and step.truth is None else _rights(step)  # off the right path, nobody knows
         if rights is not None:
             for count, right in zip(step.counts, rights, strict=True):
                 self._votes += count.votes
@@ -80,7 +80,7 @@ class VoteJudge:
         return Lengths(self._width, dict(self._all), dict(self._flagged), dict(self._judged), dict(self._wrong))
 
     def truth(self) -> Truth:
-        """Return what the votes are worth."""
+        """Return how many decisions and votes were wrong."""
         return Truth(self._known, self._steps, self._wrong_steps, self._first_wrong, self._votes, self._wrong_votes)
 
     def _measure(self, vote: SkimmedVote, right: int | None) -> None:
@@ -96,7 +96,7 @@ class VoteJudge:
 
 
 def _rights(step: CountedStep) -> list[int] | None:
-    """Return the place of the right candidate in each vote, -1 where nobody voted for it; None if nothing is known."""
+    """Return the place of the right candidate in each vote, or -1 if nobody voted for it; None if it is not known."""
     seen = step.seen
     if step.truth is None and seen.winner is None:
         return None

@@ -1,4 +1,4 @@
-"""What the verifier of a task, and its `key`, had to say in a run."""
+"""What the verifier of a task and its `key` did in a run."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -8,12 +8,12 @@ from maker_graph.core.verifying import STANDINGS
 from maker_graph.report.counting.steps import CountedStep
 
 MOST_SHOWN = 3
-"""So many of the first proofs are shown."""
+"""The number of the first proofs that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifierCounts:
-    """What the verifier and `key` had to say.
+    """What the verifier and `key` did.
 
     Attributes:
         standings: "proved", "valid", "unknown" -> votes.
@@ -30,13 +30,13 @@ class VerifierCounts:
     merged_at: int | None = None
 
     def told(self) -> Iterator[str]:
-        """Yield it in sentences."""
+        """Yield this as sentences."""
         if self.standings:
             kinds = ", ".join(f"{self.standings.get(name, 0):,} {name}" for name in STANDINGS)
             examples = "; ".join(f"step {step:,}: {evidence}" for step, evidence in self.first)
             yield (
-                f"The task's verifier proved the answers of {self.proved:,} steps. Of the votes it says: {kinds}. What it "
-                "calls invalid is discarded." + (f" For example {examples}." if examples else "")
+                f"The task's verifier proved the answers of {self.proved:,} steps. It judged the votes: {kinds}. Samples that "
+                "it calls invalid are discarded." + (f" For example {examples}." if examples else "")
             )
         if self.merged:
             yield (
@@ -50,7 +50,7 @@ NOTHING_VERIFIED = VerifierCounts()
 
 @dataclass(slots=True)
 class VerifierCounter:
-    """Counts what the verifier and `key` had to say."""
+    """Counts what the verifier and `key` did."""
 
     _standings: Counter[str] = field(default_factory=Counter)
     _proved: int = 0

@@ -8,7 +8,7 @@ from maker_graph.report.counting.steps import CountedStep, candidates_of
 
 
 class TruthWalk:
-    """The walk through the states of a short run whose task knows the truth; of others, no state is made."""
+    """The walk through the states of a short run whose task knows the truth; for other runs no state is made."""
 
     def __init__(self, task: AnyTask | None, *, replayed: bool) -> None:
         self._task = None if task is None or not replayed else guarded(task)
@@ -17,7 +17,7 @@ class TruthWalk:
         self._state = None if self._task is None or not self.known else plain(self._task.start(), own=True)
 
     def truth(self, number: int) -> str | None:
-        """Return the candidate that is right in this step; None if nobody knows, as after a wrong turn."""
+        """Return the candidate that is right in this step; None if nobody knows, for example after a wrong turn."""
         return None if self._path is None or not self.known else self._path.right(self._state, number)
 
     def add(self, step: CountedStep) -> None:

@@ -1,4 +1,4 @@
-"""What labelled rows say of cascades: the share that is wrong against the share that is passed on, and what that costs."""
+"""What labelled rows show of cascades: the share of wrong decisions against the share that is passed on, and the cost."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,10 +16,10 @@ class Point(NamedTuple):
     Attributes:
         passed: share of the rows that it does not decide.
         wrong: share of the decided rows that is wrong.
-        bound: on that share.
-        samples: of a row.
-        proved: whether it keeps the target.
-        chosen: whether it is the one.
+        bound: the bound on that share.
+        samples: samples for each row.
+        proved: whether it is proved to keep the target.
+        chosen: whether it is the chosen one.
     """
 
     passed: float

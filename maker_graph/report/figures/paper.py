@@ -19,8 +19,8 @@ _TARGET = 0.9
 def planning_figures() -> dict[str, Figure]:
     """Return the paper's figures 3, 4 and 5, name -> figure, computed by `statistics/independent.py` (Eqs. 13 to 20).
 
-    Costs are those of samples of 590 input and 538 output tokens at 0.4 and 1.6 USD per million, or in figure 5 of one such
-    sample for each step that it answers.
+    A sample has 590 input and 538 output tokens, at 0.4 and 1.6 USD per million. In figure 5 a sample costs this much for each
+    step that it answers.
     """
     return {
         "figure-3a": panel(_figure_3a),
@@ -104,7 +104,7 @@ def _figure_5b(axes: Axes) -> None:
 
 
 def _cost(p: float, steps: float, m: float) -> float:
-    """Return USD with the least k that reaches the target; nan where no k does, or where it is more than a float holds."""
+    """Return USD with the least k that reaches the target; nan if no k does, or if the cost is too large for a float."""
     try:
         cost = expected_cost(p, k_min(p, steps, _TARGET, m=m), steps, _SAMPLE, m=m)
     except (UsageError, OverflowError):

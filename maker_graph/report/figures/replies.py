@@ -1,4 +1,4 @@
-"""Drawings of replies: how long they were, how long they took, and how fast that made the run."""
+"""Drawings of replies: how long they were, how long they took, and how fast the run was."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from maker_graph.report.figures.style import BLUE, INK, ORANGE, RED, plain_log, 
 
 
 def draw_lengths(axes: Axes, lengths: Lengths) -> None:
-    """Draw how long replies were: all, red-flagged ones and wrong ones, each as a share of its kind."""
+    """Draw how long replies were: all replies, red-flagged ones and wrong ones, each as shares of its kind."""
     axes.set_title("How long replies were")
     for counts, colour, label in (
         (lengths.all, BLUE, "all"),
@@ -98,7 +98,7 @@ def draw_latencies(axes: Axes, latencies: Mapping[int, int]) -> None:
 
 
 def quantile(latencies: Mapping[int, int], share: float) -> float:
-    """Return the latency in seconds below which this share of the replies is, by the middles of the buckets.
+    """Return the latency in seconds below which this share of the replies lies, by the middles of the buckets.
 
     >>> round(quantile({0: 1, 48: 2}, 0.5), 3)
     0.102

@@ -13,7 +13,7 @@ from maker_graph.report.figures.votes import draw_contest, draw_undecided
 
 
 def run_figures(data: ReportData) -> dict[str, Figure]:
-    """Return the drawings of a run, name -> figure; what was not recorded has none."""
+    """Return the drawings of a run, name -> figure; there is none for what was not recorded."""
     figures: dict[str, Figure] = {}
     if not data.steps:
         return figures

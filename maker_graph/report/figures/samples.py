@@ -50,7 +50,7 @@ def draw_flags_by_step(axes: Axes, bins: BinnedCounts) -> None:
 
 
 def draw_samples(axes: Axes, endings: Endings) -> None:
-    """Draw how many steps took so many samples."""
+    """Draw how many steps took each number of samples."""
     axes.set_title("Samples a step took")
     axes.set_xlabel("samples until it was decided")
     axes.set_ylabel("steps")

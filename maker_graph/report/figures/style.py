@@ -1,7 +1,7 @@
-"""How all drawings look, and their files: matplotlib figures, each one panel of the same size, so that a page can lay them out.
+"""The look of all drawings, and their files. Each is a matplotlib figure of one panel, all of the same size.
 
-Colours are the names of the page's palette (`PALETTE`): in an inline SVG they become CSS variables and follow the reader's
-light or dark scheme; a PNG has the light ones. No text of a model or a user is in a drawing but the names of red flags.
+Colours come from the page's palette (`PALETTE`). In an inline SVG they become CSS variables and follow the reader's light or
+dark scheme; a PNG has the light colours. The names of red flags are the only text of a model or a user in a drawing.
 """
 
 import io
@@ -27,7 +27,7 @@ PALETTE = {
     "c6": "#c2a02b",
     "c7": "#5aa9c9",
 }
-"""Name in the page's style sheet -> colour in daylight."""
+"""Name in the page's style sheet -> colour in the light scheme."""
 
 INK, MUTED, LINE = PALETTE["ink"], PALETTE["muted"], PALETTE["line"]
 SERIES = [PALETTE[f"c{number}"] for number in range(1, 8)]
@@ -74,7 +74,7 @@ _STYLE: Any = {
 def svg(figure: Figure, name: str) -> str:
     """Return the figure as an SVG element for an HTML page, with ids that begin with `name` and the page's colours.
 
-    Its text is text, in the page's font.
+    Its labels are text, in the page's font.
     """
     file = io.StringIO()
     with rc_context({**_STYLE, "svg.hashsalt": name}):
@@ -89,7 +89,7 @@ def svg(figure: Figure, name: str) -> str:
     text = re.sub(r' id="([^"]+)"', rf' id="{name}-\1"', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px [^;\"]*", r"font-size: \2px; font-weight: \1", text)
-    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)  # newer matplotlibs write it by itself
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)  # newer versions of matplotlib write it on its own
     text = text.replace("font-weight: ;", "").replace('font-weight: "', '"')
     for variable, colour in PALETTE.items():
         text = text.replace(colour, f"var(--{variable})")
@@ -97,7 +97,7 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """Return the figure as a PNG file, in daylight."""
+    """Return the figure as a PNG file, in the light scheme."""
     file = io.BytesIO()
     with rc_context(_STYLE):
         figure.savefig(file, format="png", dpi=180)
@@ -105,7 +105,7 @@ def png(figure: Figure) -> bytes:
 
 
 def panel(draw: Callable[..., None], *args: Any, **named: Any) -> Figure:
-    """Return a figure of one panel, in which `draw` drew what else is given."""
+    """Return a figure of one panel, drawn by `draw` from the other arguments."""
     with rc_context(_STYLE):
         figure = Figure()
         draw(figure.add_subplot(), *args, **named)

@@ -11,7 +11,7 @@ from maker_graph.report.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, PA
 
 
 def draw_undecided(axes: Axes, ahead: Sequence[int], first: Sequence[int], *, k: int, unit: str) -> None:
-    """Draw how many steps are left after so many samples or votes: ahead by k, and if it were first to k."""
+    """Draw how many steps are left after each number of samples or votes, for ahead by k and for first to k."""
     axes.set_title(f"Undecided steps after so many {unit}")
     for counts, colour, label, marker in (
         (first, ORANGE, f"first to {k} would need", "s"),
@@ -80,7 +80,7 @@ def draw_contest(axes: Axes, contest: Contest) -> None:
 
 
 def letter(place: int) -> str:
-    """Return the letter by which the candidate in this place goes: A, B, ... Z, AA, ...
+    """Return the letter that names the candidate in this place: A, B, ... Z, AA, ...
 
     >>> letter(0), letter(27)
     ('A', 'BB')

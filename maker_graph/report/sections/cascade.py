@@ -15,8 +15,8 @@ def cascade_section(data: ReportData) -> str:
         return ""
     return section(
         "The cascade",
-        '<p class="lead">What a rung does not decide goes to the next one, which votes from zero; what the last one does not '
-        "decide, to a person. All figures are of committed steps.</p>",
+        '<p class="lead">A step that a rung does not decide goes to the next rung, which votes from zero. A step that the last '
+        "rung does not decide goes to a person. All figures are of committed steps.</p>",
         f"<table><thead>{_row('th', _HEAD)}</thead><tbody>",
         *(_row("td", _cells(number, rung)) for number, rung in enumerate(data.rungs, start=1)),
         "</tbody></table>",

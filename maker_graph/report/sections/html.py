@@ -1,6 +1,6 @@
 """The pieces that the sections of a page are made of.
 
-Whatever a model or a user wrote is made visible and escaped, and stands only in text.
+All text from a model or a user is made visible and escaped, and stands only in text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ def panels(drawn: Mapping[str, str], *told: tuple[str, str]) -> str:
 
 
 def labelled(drawing: str, label: str) -> str:
-    """Return an SVG with a name for those who cannot see it."""
+    """Return an SVG with a name for readers who cannot see it."""
     return drawing.replace("<svg ", f'<svg role="img" aria-label="{escaped(label)}" ', 1)
 
 
@@ -37,7 +37,7 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def bars(counts: Mapping[str, int]) -> str:
-    """Return named counts with a bar each, as the page of `maker-graph watch` has them."""
+    """Return named counts, each with a bar, as on the page of `maker-graph watch`."""
     most = max(counts.values(), default=1) or 1
     rows = "".join(
         f'<li><span>{escaped(name)}</span><div aria-hidden="true"><i style="width:{100 * number / most:.1f}%"></i></div>'
@@ -48,10 +48,10 @@ def bars(counts: Mapping[str, int]) -> str:
 
 
 def missing(text: str) -> str:
-    """Return the sentence that says what is not there."""
+    """Return a sentence that says what is missing."""
     return f'<p class="missing">{escaped(text)}</p>'
 
 
 def escaped(text: object) -> str:
-    """Return `text` as it may stand in the page, in an element or in a quoted attribute."""
+    """Return `text` escaped, for an element or a quoted attribute of the page."""
     return escape(visible(str(text)))

@@ -1,4 +1,4 @@
-"""The pegs of Hanoi, to be played."""
+"""The pegs of Hanoi, as an animation."""
 
 import json
 
@@ -19,7 +19,7 @@ def pegs_section(data: ReportData) -> str:
     options = "".join(f'<option value="{rate}">{rate} frames / s</option>' for rate in SPEEDS)
     return section(
         "The pegs",
-        f'<p class="lead">Where the disks were by the decided answers, {every}.</p>',
+        f'<p class="lead">The positions of the disks after the decided answers, at {every}.</p>',
         '<div class="pegs"><svg id="pegs" viewBox="0 0 720 246" role="img" aria-label="Three pegs and their disks"></svg></div>'
         '<div class="controls"><button id="play" class="main" type="button">Play</button>'
         '<input id="at" type="range" min="0" max="0" value="0" aria-label="Step">'

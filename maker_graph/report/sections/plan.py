@@ -1,4 +1,4 @@
-"""What was planned, beside what came of it."""
+"""What was planned, beside what happened."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from maker_graph.report.wording import NOTHING, chance, count, dollars, number, 
 
 
 def plan_section(data: ReportData) -> str:
-    """Return the section that holds the plan against what came of it."""
+    """Return the section that compares the plan with what happened."""
     plan, settings, truth, spent = data.plan, data.settings, data.truth, data.spent
     certificate: Mapping[str, Any] = data.certificate or {"rho": None, "chance": None}
     if plan is None:

@@ -14,7 +14,7 @@ def lengths_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     judge = (
         "by the task's own truth"
         if data.truth.known
-        else "as far as the decided answers are the truth, for the task's own is not known here"
+        else "as if the decided answers were the truth, because the task's own truth is not known here"
     )
     wrong = sum(data.lengths.wrong.values())
     return section(
@@ -23,9 +23,9 @@ def lengths_section(data: ReportData, drawn: Mapping[str, str]) -> str:
             drawn,
             (
                 "lengths",
-                "Each group as a share of itself: flagged or wrong ones to the right of all are confused and long.",
+                "Lengths as a share of each group. Flagged or wrong replies to the right of all others are confused and long.",
             ),
-            ("errors-by-length", f"Votes that were wrong, {judge}, by length, with 95 % intervals; {wrong:,} were."),
+            ("errors-by-length", f"Wrong votes by length, with 95 % intervals, judged {judge}; {wrong:,} votes were wrong."),
         ),
     )
 
@@ -35,18 +35,16 @@ def time_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     sessions = f"{data.sessions:,} sessions" if data.sessions != 1 else "one session"
     spent = data.spent
     text = f"<p>{duration(spent.seconds)} at work in {sessions}, with {spent.calls:,} calls"
-    text += (
-        f"; {spent.samples - data.samples:,} samples are no part of a committed step" if spent.samples > data.samples else ""
-    )
+    text += f"; {spent.samples - data.samples:,} samples belong to no committed step" if spent.samples > data.samples else ""
     text += f"; {spent.drafts:,} more calls were drafts for lookahead.</p>" if spent.drafts else ".</p>"
     told = [
         (name, caption)
         for name, caption in (
             (
                 "latencies",
-                "How long replies took, on a log scale: a second hill to the right is a provider that is slow now and then.",
+                "How long replies took, on a log scale: a second hill to the right means that the provider is sometimes slow.",
             ),
-            ("throughput", "Steps committed in a second, over the time at work: a gap or a slope is where the run waited."),
+            ("throughput", "Steps committed in a second, over the time at work: at a gap or a slope the run waited."),
         )
         if name in drawn
     ]

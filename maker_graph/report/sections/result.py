@@ -1,4 +1,4 @@
-"""The result: whether the run holds, what it is worth by the truth, and its certificate."""
+"""The result: the verdict on the run, how many decisions the truth shows to be wrong, and the certificate."""
 
 import math
 from collections.abc import Mapping
@@ -63,9 +63,9 @@ def _part(certificate: Mapping[str, Any]) -> str:
 
 def _replayed(data: ReportData) -> str:
     if data.done is None:
-        return "Nothing was replayed: the task is code, and was not imported. What follows is what the journal says."
+        return "Nothing was replayed, because the task's code was not imported. What follows is what the journal says."
     if not data.done and data.verdict != "contradicted":
-        return "The task is not at its end; what follows is of the steps decided so far."
+        return "The task is not at its end. What follows is about the steps decided so far."
     if data.verdict is not None:
         end = "" if data.done else " The task is not at its end."
         return f"Replayed from the journal without a model: {data.verdict}. {data.because[:1].upper()}{data.because[1:]}.{end}"

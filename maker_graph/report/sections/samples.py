@@ -19,11 +19,11 @@ def flags_section(data: ReportData, drawn: Mapping[str, str]) -> str:
             drawn,
             (
                 "flags-by-kind",
-                "Samples discarded, by the reason: each cost as much as any other, was no vote and was replaced.",
+                "Samples discarded, by the reason. Each cost as much as any other, did not vote and was replaced.",
             ),
             (
                 "flags-by-step",
-                "The share of samples discarded in each part of the run: a hill is a stretch of steps that confuses the model.",
+                "The share of samples discarded along the run: a hill is a stretch of steps that confuses the model.",
             ),
         ),
     )
@@ -41,8 +41,8 @@ def _lost(data: ReportData) -> str:
 
 def _fewest(data: ReportData) -> str:
     if data.verifier.proved:
-        return f"one that is proved decides alone, and of votes {data.settings.k} are the fewest that can decide"
-    return f"{data.settings.k} are the fewest that can decide"
+        return f"a proved sample decides alone; without a proof at least {data.settings.k} votes are needed"
+    return f"at least {data.settings.k} are needed"
 
 
 def samples_section(data: ReportData, drawn: Mapping[str, str]) -> str:
@@ -59,7 +59,7 @@ def samples_section(data: ReportData, drawn: Mapping[str, str]) -> str:
                 ),
                 (
                     "samples-by-step",
-                    "Mean samples a step in each part of the run; the axis may start above 0, so that harder stretches show.",
+                    "Mean samples a step along the run; the axis may start above 0, so that harder stretches show.",
                 ),
             ),
         )

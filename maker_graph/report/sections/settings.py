@@ -21,14 +21,14 @@ def settings_section(data: ReportData) -> str:
     for number, rung in enumerate(settings.cascade, start=2):
         of_rung = [*_voted(rung.model, rung.voting), *([("Prompt", f"rephrased, {rung.rephrase}")] if rung.rephrase else [])]
         rows += [(f"Rung {number}: {name.lower()}", value) for name, value in of_rung]
-    rows.append(("What is undecided", _undecided(data)))
+    rows.append(("Undecided steps", _undecided(data)))
     if data.passed:
         rows.append(("Contested", f"{data.passed:,} open steps, left to a person"))
     return section("What was run", table(rows))
 
 
 def _voted(model: str, voting: Voting) -> list[tuple[str, str]]:
-    """Return who votes, and how."""
+    """Return which model votes, and how."""
     temperature = (
         "left to the model"
         if voting.temperatures is None
@@ -52,9 +52,9 @@ def _voted(model: str, voting: Voting) -> list[tuple[str, str]]:
 
 
 def _undecided(data: ReportData) -> str:
-    """Return what becomes of a step that the first vote does not decide."""
+    """Return what happens to a step that the first vote does not decide."""
     if data.settings.cascade:
-        return "goes to the next rung, contested or stuck; after the last one, to a person"
+        return "contested or stuck: the next rung; after the last one, a person"
     said = data.settings.ladder
     ladder = [
         None if said.temperature is None else f"temperature {said.temperature}",

@@ -25,7 +25,7 @@ def headline(data: ReportData) -> str:
 
 
 def _worth(data: ReportData) -> str:
-    """Return what a run that is over is worth, to follow the number of its steps."""
+    """Return the words on what a finished run is worth; they follow the number of its steps."""
     match data.verdict:
         case None | "unfinished":
             return ": done, not replayed here"
@@ -61,7 +61,7 @@ def header(data: ReportData) -> str:
 
 
 def _meter(data: ReportData) -> str:
-    """Return how far a run is that is not over, as the page of `maker-graph watch` has it."""
+    """Return how far an unfinished run is, as on the page of `maker-graph watch`."""
     if data.done or not data.total:
         return ""
     share = f"{min(100, 100 * data.steps / data.total):.1f}"

@@ -33,7 +33,7 @@ def _nodes(node: Node) -> list[Node]:
 def _shown(node: Node) -> str:
     """Return a problem and all below it."""
     answer = "not answered yet" if node.answer is None else f"<b>{escaped(node.answer)}</b>"
-    notes = [_WHY[node.at_once], f"combined so: {node.combine}" if node.combine else ""]
+    notes = [_WHY[node.at_once], f"combined in this way: {node.combine}" if node.combine else ""]
     notes += [f"{part}: {_votes(ballot)}" for part, ballot in node.told.items()]
     text = escaped("; ".join(filter(None, notes)))
     below = f"<ul>{''.join(map(_shown, node.children))}</ul>" if node.children else ""

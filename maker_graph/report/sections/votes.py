@@ -10,13 +10,13 @@ from maker_graph.report.figures.votes import contest_colours, letter
 from maker_graph.report.sections.html import escaped, labelled, panels, section
 
 _LONGEST = 300
-"""So many characters are shown of a candidate."""
+"""The most characters of a candidate that are shown."""
 
 
 def undecided_section(data: ReportData, drawn: Mapping[str, str]) -> str:
     """Return the section on how fast steps are decided; empty for a run without a step."""
     k, left = data.settings.k, data.endings.left
-    more = f" {left:,} steps were decided by no vote, so the lines end above none." if left else ""
+    more = f" {left:,} steps were decided by no vote, so the lines do not reach the bottom." if left else ""
     return (
         section(
             "How fast steps are decided",
@@ -24,11 +24,11 @@ def undecided_section(data: ReportData, drawn: Mapping[str, str]) -> str:
                 drawn,
                 (
                     "undecided-by-samples",
-                    f"Steps still open after each further sample, flagged ones included; fewer than {k} decide none.{more}",
+                    f"Steps still open after each further sample, flagged ones included. Fewer than {k} decide no step.{more}",
                 ),
                 (
                     "undecided-by-votes",
-                    "The same by votes alone: a tail flatter than the fall before it shows that some steps are harder.",
+                    "The same, counting only votes. If the line ends flatter than it falls before, some steps are harder.",
                 ),
             ),
         )

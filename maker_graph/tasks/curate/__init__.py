@@ -1,6 +1,6 @@
-"""Messy rows to typed records: the task `curate`, and what it reads and writes.
+"""The task `curate`, which turns messy rows into typed records, and the files that it reads and writes.
 
-`schema.py` says what a record is, `rows.py` reads tables, `task.py` asks about each row, `results.py` writes what came of it.
+`schema.py` says what a record is, `rows.py` reads tables, `task.py` asks about each row, `results.py` writes the results.
 """
 
 from maker_graph.tasks.curate.labelled import LabelledRow, overlap, read_labelled

@@ -1,4 +1,4 @@
-"""The names of columns: each stands once, and can be told from all others."""
+"""The names of columns: all must be there, and must be different enough to be told apart."""
 
 from collections.abc import Iterable, Sequence
 from unicodedata import normalize
@@ -8,10 +8,10 @@ from maker_graph.errors import UsageError
 
 
 def see_header(columns: Sequence[str], name: str) -> None:
-    """See that each column of the table `name` has a name of its own.
+    """See that each column of the table `name` has its own name.
 
     Raises:
-        UsageError: one does not.
+        UsageError: a column has no name, or two names cannot be told apart.
     """
     if nameless := [number for number, column in enumerate(columns, start=1) if not folded(column)]:
         raise UsageError(f"{name}: column {nameless[0]} of the header has no name. Give it one, or take the column out.")
@@ -23,7 +23,7 @@ def see_header(columns: Sequence[str], name: str) -> None:
 
 
 def alike(columns: Iterable[str]) -> list[str]:
-    """Return the names that are those of others among `columns` too, as `folded` says."""
+    """Return the names that cannot be told from another one among `columns`, as `folded` says."""
     groups: dict[str, list[str]] = {}
     for column in columns:
         groups.setdefault(folded(column), []).append(column)
@@ -31,10 +31,10 @@ def alike(columns: Iterable[str]) -> list[str]:
 
 
 def folded(column: str) -> str:
-    """Return a name without what hardly anybody sees: case, blanks, how letters are encoded, characters that do not show."""
+    """Return a name without differences that are hard to see: case, blanks, encoding of letters, unseen characters."""
     return " ".join(without_unseen(normalize("NFC", column)).casefold().split())
 
 
 def named(columns: Iterable[str]) -> str:
-    """Return names as they are told."""
+    """Return names in quotes, for a message."""
     return ", ".join(f"'{visible(column)}'" for column in columns)

@@ -1,8 +1,7 @@
-"""Curating field by field: each field of a row is a question of its own, and so is decided, or left open, by itself.
+"""Curating field by field: each field of a row is a separate question, and is decided, or left open, by itself.
 
-Rules across fields can only be held against the whole record, so that is done once its last field is decided. If the record
-breaks one, none of its fields is known to be wrong, and all of them stay decided in the journal; but the row is open in the
-results.
+Rules across fields need the whole record, so they are checked once its last field is decided. If the record breaks such a rule,
+it is not known which field is wrong. So all fields stay decided in the journal, but the row is open in the results.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,20 +33,20 @@ class FieldItems(Sequence[dict[str, Any]]):
         return len(self._rows) * len(self._fields)
 
     def __getitem__(self, place: Any) -> Any:
-        """Return the item at `place`."""
+        """Return the item at `place`, from 0."""
         row, field = divmod(place, len(self._fields))
         return {"row": self._rows[row], "field": self._fields[field]}
 
 
 class CurateFields(Curate):
-    """The fields of the records of a table, each decided by itself."""
+    """The task of `Curate`, with each field of each record decided by itself."""
 
     def __init__(self, rows: Rows, schema: RecordSchema, **more: Any) -> None:
-        """Take a table and what its rows are to become; see `Curate`."""
+        """Take a table and the schema of its records; see `Curate`."""
         super().__init__(rows, schema, **more)
         self._parts = {field: schema.only(field) for field in schema.fields}
         self.items = FieldItems(rows, schema.fields)
-        self.schema = None  # each field has one of its own
+        self.schema = None  # each field has its own
         self.examples = [
             Example({"row": each.row, "field": field}, as_text({field: value}))
             for each in self._solved
@@ -57,10 +56,10 @@ class CurateFields(Curate):
             self.variants = self._variants
 
     def given(self, item: Mapping[str, Any]) -> JSON:
-        """Return the field as the program has it, or None where it says nothing of it.
+        """Return the program's value of the field, or None if it does not give one.
 
         Raises:
-            UsageError: it fails, or what it returns makes no record; the text says on which row.
+            UsageError: the program fails, or returns something that makes no record; the error names the row.
         """
         row, field = item["row"], item["field"]
         values = self._fields(row)
@@ -71,15 +70,15 @@ class CurateFields(Curate):
         return record_of(self._parts[field], {field: values[field]}, row, lambda: self._on(row))
 
     def prompt(self, item: Mapping[str, Any]) -> Prompt:
-        """Return what the schema says of the field, and the row."""
+        """Return the question about the field: what the schema says of it, and the row."""
         return asked(self._parts[item["field"]], item["row"], self._instructions)
 
     def parse(self, text: str, item: Mapping[str, Any]) -> JSON:  # type: ignore[override]  # it may take the item
-        """Return the object with the one field; as that of a whole record."""
+        """Return the object with the one field, read in the same way as a whole record."""
         return self._parts[item["field"]].read(object_in(text), item["row"])
 
     def check(self, item: Mapping[str, Any], answer: JSON) -> bool:
-        """See that the field keeps its rules; as that of a whole record."""
+        """See that the field keeps its rules, in the same way as for a whole record."""
         see_rules(self._parts[item["field"]], answer, item["row"])
         return True
 
@@ -95,7 +94,7 @@ class CurateFields(Curate):
         return few_shot(item, shown, self.prompt, lambda text: self.parse(text, item))
 
     def write(self, decided: Iterable[DecidedItem], out: Path) -> int:
-        """Write each row with its record, which is held against the rules across fields; return how many rows break one."""
+        """Write each row with its record, checked by the rules across fields; return how many rows break such a rule."""
         contradicted = 0
 
         def rows() -> Iterator[Ended]:
@@ -110,7 +109,7 @@ class CurateFields(Curate):
         return contradicted
 
     def _joined(self, place: int, fields: Sequence[DecidedItem]) -> tuple[Ended, bool]:
-        """Return how a row ended whose fields ended so, and whether all of them are decided."""
+        """Return how a row ended, given how its fields ended, and whether all of them are decided."""
         row: dict[str, JSON] = fields[0].item["row"]
         record: dict[str, JSON] = {}
         for each in fields:
@@ -119,7 +118,7 @@ class CurateFields(Curate):
             return Ended(place, row, record, OPEN, f"{', '.join(left)} is not decided"), False
         try:
             whole = self.record_schema.read(as_text(record), row)
-        except Exception as error:  # noqa: BLE001  a rule of the user's may fail in any way on a record that it has not seen
+        except Exception as error:  # noqa: BLE001  a user's rule may fail in any way on a new record
             why = str(error) if isinstance(error, Invalid | ValueError) else f"{type(error).__name__}: {error}"
             return Ended(place, row, record, OPEN, why), True
         who = " and ".join(dict.fromkeys(each.by for each in fields))

@@ -1,6 +1,6 @@
 """A JSON schema in a file as the schema of records; drafts 4, 6, 7, 2019-09 and 2020-12.
 
-Formats such as `date` are checked. What a `$ref` names must stand in the file itself: nothing is fetched.
+Formats such as `date` are checked. The target of a `$ref` must be in the file itself, because nothing is fetched.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from maker_graph.tasks.curate.rows import read_object
 from maker_graph.tasks.curate.schema import see_cells
 
 _FORM = frozenset({"type", "required", "additionalProperties", "unevaluatedProperties"})
-"""Keywords that say what is a record at all; the others are rules."""
+"""Keywords that say whether something is a record at all; the others are rules."""
 
 _ABOUT_ALL = frozenset(
     {
@@ -36,13 +36,13 @@ _ABOUT_ALL = frozenset(
     }
     | {"additionalProperties", "unevaluatedProperties", "minProperties", "maxProperties", "patternProperties", "propertyNames"}
 )
-"""Keywords that say something across the fields of a record."""
+"""Keywords that say something about several fields of a record."""
 
 
 class JsonSchema:
     """The records of a JSON schema: an object with `properties`, which are the fields.
 
-    A record has no other fields than these, whatever the schema says.
+    A record has no other fields than these, even if the schema allows some.
 
     Attributes:
         as in `RecordSchema`.
@@ -51,12 +51,12 @@ class JsonSchema:
     def __init__(
         self, schema: Mapping[str, Any], name: str, inputs: Mapping[str, Path] | None = None, field: str | None = None
     ) -> None:
-        """Take a schema; with `field`, of records that have this field alone.
+        """Take a schema; with `field`, the records have this field alone.
 
         Raises:
-            UsageError: it is none, or names no fields.
+            UsageError: it is no schema, or names no fields.
         """
-        schema = resolved(schema, schema)  # a whole that is a reference, as generators write it
+        schema = resolved(schema, schema)  # the whole schema may be a reference, as generators write it
         properties = schema.get("properties")
         if not isinstance(properties, Mapping) or not properties or schema.get("type", "object") != "object":
             raise UsageError(f'{name} is no schema of records: it needs "type": "object" and "properties" with the fields.')
@@ -78,7 +78,7 @@ class JsonSchema:
 
     @property
     def reply(self) -> Any:
-        """What a structured reply is held to."""
+        """The JSON schema of a structured reply."""
         return self.told
 
     @classmethod
@@ -86,7 +86,7 @@ class JsonSchema:
         """Return the schema in a file.
 
         Raises:
-            UsageError: it cannot be read, or is none.
+            UsageError: the file cannot be read, or holds no schema.
         """
         text = users_text(path, "the JSON schema")
         try:
@@ -96,7 +96,7 @@ class JsonSchema:
         return cls(schema, str(path), {"schema file": path.absolute()})
 
     def read(self, text: str, row: Mapping[str, JSON], /) -> dict[str, JSON]:  # noqa: ARG002  a JSON schema knows no row
-        """Return the record in JSON text; a field that it lacks, and may lack, is null in it. See `RecordSchema`."""
+        """Return the record in JSON text; an optional field that is missing becomes null. See `RecordSchema`."""
         found = strict_json(text, exact=True)
         if not isinstance(found, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004  of a text
@@ -110,7 +110,7 @@ class JsonSchema:
         return record
 
     def _null(self, found: Mapping[str, JSON]) -> set[str]:
-        """Return the fields that are null and may not be: they are missing, for which a table has nothing else."""
+        """Return the fields that are null but may not be: these count as missing, which a table can only write as null."""
         return {name for name, value in found.items() if value is None and not self._loose.is_valid({name: None})}
 
     def key(self, record: Mapping[str, JSON], /) -> JSON:
@@ -135,10 +135,10 @@ class JsonSchema:
 
 
 def _validator(schema: Mapping[str, Any], name: str) -> Any:
-    """Return what holds records to a schema.
+    """Return the validator of a schema.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is no JSON schema.
     """
     need_extra("curate", "A JSON schema", "jsonschema_rs")
     import jsonschema_rs  # noqa: PLC0415  an extra

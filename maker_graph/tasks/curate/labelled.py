@@ -1,6 +1,6 @@
-"""Labelled rows: a file that looks as the results look, with the columns of the input and those of the schema.
+"""Labelled rows: a file in the form of the results, with the columns of the input and those of the schema.
 
-So the results of a run are labelled rows as soon as a person has corrected them. Rows without any label are left out: those
+So the results of a run can be used as labelled rows once a person has corrected them. Rows without labels are left out: those
 whose status is `open`, and those without a status whose columns of the schema are all empty.
 """
 
@@ -23,9 +23,9 @@ class LabelledRow(NamedTuple):
     """A row with the record that is right.
 
     Attributes:
-        number: of the row in its file, from 1.
+        number: the number of the row in its file, from 1.
         row: the columns of the input.
-        record: the right one: field -> plain JSON.
+        record: the right record: field -> plain JSON.
         status: what the file says of the row; empty if it says nothing.
     """
 
@@ -36,15 +36,15 @@ class LabelledRow(NamedTuple):
 
 
 def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterator[LabelledRow]:
-    """Yield the labelled rows of a file; columns of other names are left out.
+    """Yield the labelled rows of a file; columns with other names are left out.
 
     Args:
-        path: CSV, JSON Lines or Parquet, by its suffix.
-        columns: those of the results, as `Curate.columns` has them.
-        schema: what a record is.
+        path: the file: CSV, JSON Lines or Parquet, by its suffix.
+        columns: the columns of the results, as in `Curate.columns`.
+        schema: the schema of the records.
 
     Raises:
-        UsageError: it cannot be read, lacks a column, or the record of a row breaks the schema; the text says which.
+        UsageError: the file cannot be read, lacks a column, or the record of a row breaks the schema; the error says which.
     """
     rows = open_rows(path)
     kind = kind_of(path)
@@ -63,7 +63,7 @@ def read_labelled(path: Path, columns: Columns, schema: RecordSchema) -> Iterato
         if said.startswith(OPEN) or (not said and all(value in {None, ""} for value in map(_plain, labels.values()))):
             continue
         source = {name: row[name] for name in columns.input if name in row}
-        texts = str if kind == "parquet" else ()  # where what fits no column is a text
+        texts = str if kind == "parquet" else ()  # Parquet holds values that fit no column as texts
         values = {
             name: schema.cell(name, str(value)) if text_only or isinstance(value, texts) else value
             for name, value in labels.items()
@@ -78,10 +78,10 @@ def _plain(value: JSON) -> JSON:
 
 
 def record_of(schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON], where: Callable[[], str]) -> dict[str, JSON]:
-    """Return the record that a person or a program gave as values.
+    """Return the record made of values that a person or a program gave.
 
     Raises:
-        UsageError: it is none; the text begins with what `where` returns.
+        UsageError: they make no record; the error begins with what `where` returns.
     """
     try:
         return schema.read(as_text(values), row)
@@ -92,14 +92,14 @@ def record_of(schema: RecordSchema, values: dict[str, JSON], row: dict[str, JSON
 
 
 def identity(row: dict[str, JSON], columns: Iterable[str]) -> str:
-    """Return what tells a row from others: the content of the columns of the input."""
+    """Return a text that tells a row from others: the content of the columns of the input."""
     return sorted_json({name: row.get(name) for name in columns})
 
 
 def as_in(table: Rows, rows: Iterable[LabelledRow]) -> list[LabelledRow]:
-    """Return labelled rows of a file of another kind than the table with the values that the table has where they stand in it.
+    """Return labelled rows, from a file of another kind than the table, with the values that the same rows have in the table.
 
-    What is a number in JSON is a text in CSV: so these are the same row if each value is the same text in a cell.
+    A number in JSON is a text in CSV. So two rows are the same if each value is the same text in a cell.
     """
     found = [*rows]
     known = {_cells(each.row, table.columns): each.row for each in found}
@@ -115,7 +115,7 @@ def _cells(row: dict[str, JSON], columns: Iterable[str]) -> tuple[str, ...]:
 
 
 def overlap(rows: Iterable[LabelledRow], others: Iterable[LabelledRow], columns: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the pairs of rows that stand in both, by the content of the columns of the input: (number, other number)."""
+    """Return the rows that are in both, by the content of the columns of the input, as pairs (number, other number)."""
     known: dict[str, int] = {}
     for each in rows:
         known.setdefault(identity(each.row, columns), each.number)

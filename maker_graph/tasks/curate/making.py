@@ -1,4 +1,4 @@
-"""How `curate` is made from its options."""
+"""The functions that make the task `curate` from its options."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ from maker_graph.tasks.slices import Slice
 
 
 def _located(source: str) -> str:
-    """Return the name of a schema or a program such that it means the same in whatever folder a run goes on."""
+    """Return the name of a schema or a program in a form that means the same in any folder."""
     return str(Path(source).absolute()) if source.lower().endswith(".json") else absolute(source)
 
 
@@ -41,7 +41,7 @@ def curate(  # noqa: PLR0917  they are options, and go by their names
     truth: Path | None = None,
     labelled: Path | None = None,
 ) -> Curate:
-    """Return the task that the options of `curate` stand for; they are those of `curation`, each as it is kept with a run."""
+    """Return the task with these options, which are those of `curation` in the form that a run keeps."""
     return _made(open_rows(input), schema, program, per_field, prefix, instructions, examples, truth, labelled)
 
 
@@ -77,19 +77,20 @@ def curation(
 
     Args:
         input: the table: CSV, JSON Lines or Parquet, by its suffix.
-        schema: what a record is: a pydantic model, as such or as `module:Model` or `file.py:Model`; or a JSON schema in a file.
-        program: answers first: a function from a row to the fields of its record, or to None where it is not sure; as such, or
-            as `module:function` or `file.py:function`.
-        per_field: whether each field is a question of its own.
-        prefix: stands before the names of the columns that are new in the results.
-        instructions: a file with what the prompt says beside the schema.
-        examples: a file of labelled rows, a few of which a prompt shows (with `variants=True` of the run).
+        schema: the schema of a record: a pydantic model, or its name as `module:Model` or `file.py:Model`; or a file with a
+            JSON schema.
+        program: a function that answers before any model. It takes a row and returns the fields of its record, or None if it
+            is not sure. Give the function, or its name as `module:function` or `file.py:function`.
+        per_field: whether each field is a separate question.
+        prefix: a text that is put before the names of the new columns in the results.
+        instructions: a file with further text for the prompt.
+        examples: a file of labelled rows. A prompt shows a few of them, if the run has `variants=True`.
         truth: a file with the right record of each row, to rehearse simulated models and to judge a run.
-        labelled: a file of solved rows with which a model is measured before the run; without `examples`, a tenth of them are
-            examples.
+        labelled: a file of labelled rows with which a model is measured before the run. Without `examples`, a tenth of these
+            rows serve as examples.
 
     Raises:
-        UsageError: one of them cannot be read, or does not fit the others.
+        UsageError: one of these cannot be read, or does not fit the others.
     """
     files = {"input": input, "instructions": instructions, "examples": examples, "truth": truth, "labelled": labelled}
     paths = {name: Path(file).absolute() for name, file in files.items() if file is not None}
@@ -104,7 +105,7 @@ def curation(
         paths.get("truth"),
         paths.get("labelled"),
     )
-    task.inputs = {**task.inputs, **paths}  # a run that cannot make this task again would not know of them
+    task.inputs = {**task.inputs, **paths}  # so that a run that cannot make this task again still knows its files
     if isinstance(schema, str) and (program is None or isinstance(program, str)):
         named = {"schema": _located(schema), **({} if program is None else {"program": _located(program)})}
         more: dict[str, JSON] = {**({"per_field": True} if per_field else {}), **({"prefix": prefix} if prefix else {})}
@@ -148,7 +149,7 @@ def _made(  # noqa: PLR0917  as above
         truth=solved(truth),
     )
     if examples is not None and not task.examples:
-        raise UsageError(f"{examples} holds no labelled rows.")
+        raise UsageError(f"{examples} holds no labelled rows: give a file with at least one.")
     if labelled is not None and per_field:
         raise UsageError("labelled (--labelled) measures whole rows: leave out per_field (--per-field).")
     if labelled is not None:
@@ -157,10 +158,10 @@ def _made(  # noqa: PLR0917  as above
 
 
 def see_cut(task: Curate, options: Mapping[str, Any]) -> None:
-    """See that a slice of the table shows the same examples as the whole: it cannot look them up in the other rows.
+    """See that a slice of the table shows the same examples as the whole, because it cannot look them up in other rows.
 
     Raises:
-        UsageError: examples or labelled rows are in a file of another kind, and some of them stand in the table.
+        UsageError: examples or labelled rows are in a file of another kind, and some of them are rows of the table.
     """
     for name in ("examples", "labelled"):
         path = None if options.get(name) is None else file_named(options[name])
@@ -169,7 +170,7 @@ def see_cut(task: Curate, options: Mapping[str, Any]) -> None:
         found = [*read_labelled(path, task.columns, task.record_schema)]
         if as_in(task.rows, found) != found:
             raise UsageError(
-                f"{path} has rows of the table, and is a file of another kind. A slice of the table cannot look them up: "
+                f"{path} has rows of the table, but is a file of another kind. A slice of the table cannot look them up: "
                 f"convert {path.name} to {task.rows.path.suffix}, and submit again."
             )
 

@@ -17,14 +17,13 @@ from maker_graph.tasks.curate.prompts import resolved
 from maker_graph.tasks.curate.schema import see_cells
 
 _OF_THE_FORM = ("missing", "extra_forbidden", "json_invalid")
-"""Errors of pydantic that say that something is no record, beside those of types."""
+"""Errors of pydantic that say that something is no record, in addition to those of types."""
 
 
 class ModelSchema:
     """The records of a pydantic model.
 
-    Validators are given the row from which a record is made, as `info.context["row"]`: so a rule can see that nothing was made
-    up.
+    Validators get the row from which a record is made, as `info.context["row"]`. So a rule can check that nothing was made up.
 
     Attributes:
         as in `RecordSchema`.
@@ -41,18 +40,18 @@ class ModelSchema:
 
     @classmethod
     def of(cls, model: object, name: str, inputs: Mapping[str, Path] | None = None) -> Self:
-        """Return the schema that `model` is.
+        """Return the schema for a pydantic model.
 
         Raises:
-            UsageError: it is no pydantic model with fields, or its values cannot be voted on.
+            UsageError: `model` is no pydantic model with fields, or its values cannot be voted on.
         """
         if not isinstance(model, type) or not issubclass(model, BaseModel) or issubclass(model, RootModel):
             raise UsageError(f"{name} is no pydantic model with fields: a schema is a subclass of pydantic.BaseModel.")
-        reader_of(model)  # or it raises: what cannot be voted on
+        reader_of(model)  # it raises if the model cannot be voted on
         fields = [field for field, info in model.model_fields.items() if not info.exclude]
         if lost := [field for field, info in model.model_fields.items() if info.exclude and info.is_required()]:
             raise UsageError(
-                f"{name} excludes {lost[0]} from its JSON and requires it too, so a record cannot be read again: "
+                f"{name} excludes the field {lost[0]} from its JSON but requires it, so a record cannot be read again: "
                 "give it a default."
             )
         if not fields:
@@ -63,7 +62,7 @@ class ModelSchema:
     def told(self) -> Mapping[str, Any]:
         """The JSON schema of the model, with its docstring as the description."""
         whole = self._model.model_json_schema(by_alias=False)
-        whole = dict(resolved(whole, whole))  # a model that names itself is a reference
+        whole = dict(resolved(whole, whole))  # the schema of a model that refers to itself is a reference
         properties = {name: whole["properties"][name] for name in self.fields}
         return {
             **whole,
@@ -73,7 +72,7 @@ class ModelSchema:
 
     @property
     def reply(self) -> Any:
-        """What a structured reply is held to."""
+        """The type, or the JSON schema, of a structured reply."""
         return self._model if self._field is None else self.told
 
     def read(self, text: str, row: Mapping[str, JSON], /) -> dict[str, JSON]:
@@ -92,7 +91,7 @@ class ModelSchema:
         return record
 
     def _read_field(self, name: str, text: str, row: Mapping[str, JSON]) -> dict[str, JSON]:
-        """Return a record of one field: the others are missing, and what is said of them does not count."""
+        """Return a record of one field; errors about the other fields, which are missing, do not count."""
         value = _of_field(strict_json(text, exact=True), name, _aliases(self._model.model_fields[name]))
         try:
             made = self._adapters[name].validate_json(json.dumps(value), strict=True, context={"row": row})
@@ -104,29 +103,29 @@ class ModelSchema:
             own = [each for each in error.errors(include_url=False, include_input=False) if _is_of(each, name, self._model)]
             if own:
                 raise _told_first(own[0]) from None
-        except Exception:  # noqa: BLE001, S110  a rule that needs another field: it is held against the whole record
+        except Exception:  # noqa: BLE001, S110  a rule that needs another field is checked on the whole record
             pass
         record = {name: plain(made)}
         see_cells(record)
         return record
 
     def key(self, record: Mapping[str, JSON], /) -> JSON:
-        """Return what is voted on: equal values are the same vote, as the decimals 1.50 and 1.5 are."""
+        """Return what is voted on: equal values, such as the decimals 1.50 and 1.5, are the same vote."""
         return {name: self._same(name, value) for name, value in record.items()}
 
     def _same(self, name: str, value: JSON) -> JSON:
         try:
             made = self._adapters[name].validate_json(json.dumps(value), strict=True)
-        except Exception:  # noqa: BLE001  a rule that needs its row, or a form that is not read again: then the form counts
+        except Exception:  # noqa: BLE001  a rule needs the row, or the JSON form cannot be read again: then that form counts
             made = value
         return strict_json(candidate_of(made))
 
     def cell(self, field: str, text: str, /) -> JSON:
-        """Return the value of a field in a cell of CSV; an empty cell is null where that is allowed."""
+        """Return the value of a field in a cell of CSV; an empty cell is null if that is allowed."""
         for form in _forms(text):
             try:
                 return plain(self._adapters[field].validate_json(form, strict=True))
-            except Exception:  # noqa: BLE001, S112  a rule of the user's may fail in any way; the next form may fit
+            except Exception:  # noqa: BLE001, S112  a user's rule may fail in any way; the next form may fit
                 continue
         return text
 
@@ -136,12 +135,12 @@ class ModelSchema:
 
     @cached_property
     def _adapters(self) -> Mapping[str, TypeAdapter[Any]]:
-        """What reads one field, without the validators of the model."""
+        """Field -> what reads it, without the validators of the model."""
         return {name: TypeAdapter(_annotated(info)) for name, info in self._model.model_fields.items()}
 
 
 def _annotated(info: FieldInfo) -> Any:
-    """Return the type of a field with what is said of it beside its type."""
+    """Return the type of a field, annotated with its constraints."""
     return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
 
 
@@ -174,7 +173,7 @@ def _is_of(error: Any, name: str, model: type[BaseModel]) -> bool:
 
 
 def _aliases(info: FieldInfo) -> list[str | AliasPath]:
-    """Return by what a field may be read, beside its own name."""
+    """Return the aliases under which a field may be read."""
     said = info.validation_alias or info.alias
     return [] if said is None else [*said.choices] if isinstance(said, AliasChoices) else [said]
 
@@ -184,7 +183,7 @@ def _told(error: ValidationError, where: str = "") -> Exception:
 
 
 def _told_first(first: Any, where: str = "") -> Exception:
-    """Return what is raised for an error of pydantic: Invalid for a rule, ValueError for what is no record at all."""
+    """Return what is raised for an error of pydantic: Invalid for a broken rule, ValueError if there is no record at all."""
     place = ".".join(map(str, (*([where] if where else []), *first["loc"])))
     said = visible(first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
     text = f"{place}: {said}" if place else said

@@ -1,7 +1,7 @@
-"""Parquet in and out: read by row groups, of which two are in memory, and written with the types of the input's columns.
+"""Parquet files: they are read by row groups, two of them in memory, and written with the types of the input's columns.
 
-A model sees plain JSON: dates and times as ISO 8601, decimals as digits in quotes, numbers that are none as null. The results
-keep the values themselves.
+A model sees plain JSON: dates and times as ISO 8601, decimals as digits in quotes, NaN and infinity as null. The results keep
+the values themselves.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ from maker_graph.tasks.curate.schema import RecordSchema
 from maker_graph.tasks.slices import Slice
 
 KEPT = 2
-"""Row groups that are in memory at once."""
+"""How many row groups are in memory at once."""
 
 BATCH = 10_000
-"""Rows that are written together: a row group of the results."""
+"""How many rows are written together, as a row group of the results."""
 
 
 def _arrow() -> Any:
@@ -43,16 +43,16 @@ def _arrow() -> Any:
 
 
 class ParquetRows:
-    """The rows of a Parquet file, or of a slice of it: then only the row groups are read in which it stands.
+    """The rows of a Parquet file, or of a slice of it. For a slice, only the row groups that hold it are read.
 
     Attributes:
-        path: of the file.
-        first: the number of rows of the file that stand before them.
-        columns: the names of its columns.
+        path: the file.
+        first: how many rows of the file come before these.
+        columns: the names of the columns.
         types: the schema of the file, as pyarrow has it.
 
     Raises:
-        UsageError: it is no such file.
+        UsageError: it is no Parquet file.
     """
 
     def __init__(self, path: Path, only: Slice | None = None) -> None:
@@ -81,7 +81,7 @@ class ParquetRows:
         return Slice(first=first, rows=rows)
 
     def digest(self, only: Slice) -> str:
-        """Return the SHA-256 of the types of the columns and of what a model sees of the rows of a slice, in hex."""
+        """Return the SHA-256, in hex, of the types of the columns and of the rows of a slice as a model sees them."""
         digest = hashlib.sha256(str([(field.name, str(field.type)) for field in self.types]).encode())
         place, end = only.first, min(only.first + only.rows, self._ends[-1] if self._ends else 0)
         while place < end:
@@ -99,8 +99,8 @@ class ParquetRows:
         """Return the row at `place`: column -> plain JSON.
 
         Raises:
-            IndexError: there is none.
-            UsageError: a value of it cannot be read; the text says which.
+            IndexError: there is no such row.
+            UsageError: a value of the row cannot be read; the error says which.
         """
         if not 0 <= place < len(self):
             raise IndexError(place)
@@ -111,7 +111,7 @@ class ParquetRows:
         return {name: self._value(name, row.column(name), place) for name in self.columns}
 
     def table(self, places: Sequence[int]) -> Any:
-        """Return the rows at `places`, in their order, as a table of pyarrow: with values for which Python has none."""
+        """Return the rows at `places`, in that order, as a table of pyarrow, which also holds values that Python cannot."""
         parts = []
         in_file = (place + self.first for place in places)
         for group, inside in groupby(in_file, key=lambda place: bisect_right(self._ends, place)):
@@ -121,22 +121,22 @@ class ParquetRows:
         return _arrow().concat_tables(parts)
 
     def _values(self, name: str, column: Any, place: int) -> list[JSON]:
-        """Return the values of a column as plain JSON; the first of them is that of the row at `place` in the file."""
+        """Return the values of a column as plain JSON; the first one is from the row at `place` in the file."""
         try:
             return [*map(_plain, column.to_pylist())]
-        except (ValueError, OverflowError, NotImplementedError):  # where one has no value in Python, each is looked at
+        except (ValueError, OverflowError, NotImplementedError):  # Python cannot hold all, so each is read by itself
             return [self._value(name, column.slice(each, 1), place + each) for each in range(len(column))]
 
     def _value(self, name: str, column: Any, place: int) -> JSON:
-        """Return the one value of a column as plain JSON; what Python has no value for, as the text that pyarrow makes of it.
+        """Return the only value of a column as plain JSON. If Python cannot hold it, it is the text that pyarrow makes of it.
 
         Raises:
-            UsageError: there is none; the text says where.
+            UsageError: the value cannot be read; the error says where.
         """
         try:
             try:
                 return _plain(column[0].as_py())
-            except (ValueError, OverflowError):  # such as nanoseconds
+            except (ValueError, OverflowError):  # for example nanoseconds
                 return _plain(column.cast(_arrow().string())[0].as_py())
         except (ValueError, OverflowError, NotImplementedError) as error:
             reason = visible(str(error).partition("\n")[0])[:160].rstrip(".")
@@ -178,7 +178,7 @@ _FORMS: Sequence[tuple[tuple[type, ...], Callable[[Any], str]]] = (
 
 
 class ParquetWriter:
-    """Writes rows of results to a Parquet file: a context manager."""
+    """A context manager that writes rows of results to a Parquet file."""
 
     def __init__(self, path: Path, rows: Rows, columns: Columns, schema: RecordSchema, number: str | None = None) -> None:
         self._arrow = arrow = _arrow()
@@ -197,7 +197,7 @@ class ParquetWriter:
         self._batch: list[dict[str, Any]] = []
 
     def write(self, ended: Ended) -> None:
-        """Write a row; a field of several kinds, or of a nested one, is written as a text, as in a cell of CSV."""
+        """Write a row. A field of several kinds, or of a nested kind, is written as a text, as in a cell of CSV."""
         row: dict[str, Any] = {self._number: ended.place + 1} if self._number else {}
         if self._source is None:
             row |= {name: _text(ended.row.get(name)) for name in self._columns.input}
@@ -236,7 +236,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "number": ("float64", float),
     "boolean": ("bool_", bool),
 }
-"""Kind of JSON -> type of Arrow, and what makes its values; all else is a text."""
+"""Kind of JSON -> type of Arrow, and the function that makes its values; anything else is a text."""
 
 
 def _text(value: JSON) -> str | None:

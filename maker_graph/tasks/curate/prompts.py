@@ -1,4 +1,4 @@
-"""What a model is asked about a row: what the schema says, and the row as one JSON object, which is data and no instruction."""
+"""The question about a row: what the schema says, and the row as one JSON object, which is data and no instruction."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _NAMES = {"string": "text", "integer": "whole number", "number": "number", "bool
 
 
 DEEPEST = 3
-"""So deep nested values are said in words."""
+"""How deep nested values are described in words."""
 
 
 def asked(schema: RecordSchema, row: Mapping[str, JSON], instructions: str) -> Prompt:
@@ -43,7 +43,7 @@ def asked(schema: RecordSchema, row: Mapping[str, JSON], instructions: str) -> P
 
 
 def system_text(schema: RecordSchema, instructions: str) -> str:
-    """Return what is said before each row; `instructions` are the user's own, or empty."""
+    """Return the text before each row; `instructions` are those of the user, or empty."""
     told = schema.told
     said = str(told.get("description", "")).strip()
     return SYSTEM.format(
@@ -68,7 +68,7 @@ def _field(name: str, told: Mapping[str, Any]) -> str:
 
 
 def resolved(part: Any, told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a part of a schema, with what its `$ref` names in it."""
+    """Return a part of a schema, with the target of its `$ref` put in."""
     for _ in range(8):  # they may go in a circle
         if not isinstance(part, Mapping):
             return {}
@@ -85,7 +85,7 @@ def resolved(part: Any, told: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _kind(part: Mapping[str, Any], told: Mapping[str, Any], deep: int = 0) -> str:
-    """Return in words what a value is; what stands `DEEPEST` deep in it is not said, for a schema may name itself."""
+    """Return in words what a value is, down to `DEEPEST` levels, because a schema may refer to itself."""
     part = resolved(part, told)
     if deep > DEEPEST:
         return "any value"
@@ -113,7 +113,7 @@ def _of_type(name: str, part: Mapping[str, Any], told: Mapping[str, Any], deep: 
 
 
 def kinds_of(schema: RecordSchema, field: str) -> str:
-    """Return the kind of JSON that a field holds beside null, such as "string"; empty if it may hold several."""
+    """Return the kind of JSON that a field holds, null apart, such as "string"; empty if it may hold several."""
     part = resolved(schema.told["properties"][field], schema.told)
     return next(iter(found)) if len(found := _kinds(part, schema.told) - {"null"}) == 1 else ""
 
@@ -135,7 +135,7 @@ _NAME_OF = {str: "string", bool: "boolean", int: "integer", float: "number", typ
 
 
 def _bounds(part: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what bounds the values, of all kinds that a value may be."""
+    """Yield the bounds of the values, for all kinds that a value may have."""
     parts = [part, *(resolved(each, told) for each in part.get("anyOf", ()))]
     for name, said in _BOUNDS.items():
         for value in dict.fromkeys(str(each[name]) for each in parts if name in each):

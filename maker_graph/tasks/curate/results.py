@@ -1,7 +1,7 @@
 """The results of `curate`: every row of the input in its order, with all its columns, then those of the schema, then `status`.
 
-CSV, JSON Lines or Parquet, by the suffix of the file. Columns of the input keep what they held: JSON Lines the very text of the
-row, Parquet the types of the columns.
+They are written as CSV, JSON Lines or Parquet, by the suffix of the file. Columns of the input keep what they held: JSON Lines
+keeps the very text of the row, and Parquet the types of the columns.
 """
 
 import csv
@@ -19,7 +19,7 @@ from maker_graph.tasks.curate.rows import JsonRows, Rows, kind_of
 from maker_graph.tasks.curate.schema import RecordSchema
 
 STATUS = "status"
-"""The last column: `open`, or `decided by` and who did: program, vote or person."""
+"""The name of the last column. It holds `open`, or `decided by` and who decided: program, vote or person."""
 
 OPEN = "open"
 
@@ -28,11 +28,11 @@ class Ended(NamedTuple):
     """How a row ended.
 
     Attributes:
-        place: of the row, from 0.
+        place: the place of the row, from 0.
         row: the row.
-        record: field -> value; of an open row the fields that are decided nevertheless.
-        status: what stands in the column of this name.
-        why: it is open, if that is known.
+        record: field -> value; for an open row, those fields that are decided.
+        status: the value of the column `status`.
+        why: why the row is open, if that is known.
     """
 
     place: int
@@ -51,9 +51,9 @@ class Columns(NamedTuple):
     """The columns of the results.
 
     Attributes:
-        input: those of the rows.
+        input: the columns of the rows.
         fields: field of a record -> its column.
-        status: the last one.
+        status: the last column.
     """
 
     input: Sequence[str]
@@ -62,33 +62,33 @@ class Columns(NamedTuple):
 
     @property
     def new(self) -> list[str]:
-        """The columns beside those of the input."""
+        """The columns that are not in the input."""
         return [*self.fields.values(), self.status]
 
     def values(self, ended: Ended) -> dict[str, JSON]:
-        """Return what stands in the new columns."""
+        """Return the values of the new columns."""
         return {**{column: ended.record.get(field) for field, column in self.fields.items()}, self.status: ended.status}
 
 
 def columns_of(input: Sequence[str], schema: RecordSchema, prefix: str) -> Columns:  # noqa: A002  the columns of the input
-    """Return the columns of the results; `prefix` stands before those that are new.
+    """Return the columns of the results; `prefix` is put before the names of the new ones.
 
     Raises:
-        UsageError: one would have the name of another, or none.
+        UsageError: a column would have no name, or two names could not be told apart.
     """
     if nameless := [field for field in schema.fields if not folded(f"{prefix}{field}")]:
-        raise UsageError(f"{schema.name} has a field without a name ({nameless[0]!r}): its name is that of a column.")
+        raise UsageError(f"{schema.name} has a field without a name ({nameless[0]!r}): name it, because it becomes a column.")
     found = Columns(input, {field: f"{prefix}{field}" for field in schema.fields}, f"{prefix}{STATUS}")
     if lost := sorted(set(alike([*input, *found.new])), key=folded):
         raise UsageError(
-            f"The results have columns that could not be told apart: {named(lost)}. Put a text before those of the schema, "
+            f"The results would have columns that cannot be told apart: {named(lost)}. Put a text before those of the schema, "
             "such as --prefix new_, or rename yours."
         )
     return found
 
 
 def review_path(out: Path) -> Path:
-    """Return the file beside `out` that gets the rows that are open.
+    """Return the file beside `out` that gets the open rows.
 
     >>> review_path(Path("clean.csv")).name
     'clean.review.csv'
@@ -107,8 +107,8 @@ class Writer(Protocol):
 def write_rows(out: Path, rows: Rows, columns: Columns, schema: RecordSchema, ended: Iterable[Ended]) -> None:
     """Write the results to `out`, and the open rows to the file beside it, if there are any.
 
-    An open row has no record, so its new columns are empty. In the file of the open ones the fields stand that are decided
-    nevertheless, if there are some.
+    An open row has no record, so its new columns are empty in `out`. In the file of the open rows they hold those fields that
+    are decided.
     """
     with ExitStack() as stack:
         done = _writer(stack, out, rows, columns, schema)
@@ -136,7 +136,7 @@ def _writer(
 
 
 class CsvWriter:
-    """Writes CSV: text as it is, null as an empty cell, and all else as JSON."""
+    """Writes CSV: text as it is, null as an empty cell, and everything else as JSON."""
 
     def __init__(self, file: IO[str], columns: Columns, number: str | None = None) -> None:
         self._writer = csv.writer(file)
@@ -152,7 +152,7 @@ class CsvWriter:
 
 
 class JsonWriter:
-    """Writes JSON Lines; of a row that was JSON Lines before, the very text is kept."""
+    """Writes JSON Lines. If the input is JSON Lines too, the text of its rows is kept as it is."""
 
     def __init__(self, file: IO[str], rows: Rows, columns: Columns, number: str | None = None) -> None:
         self._file = file
@@ -182,10 +182,10 @@ def cell(value: Any) -> str:
 
 
 def see_suffixes(out: Path) -> Iterator[Path]:
-    """Yield the files that results are written to.
+    """Yield the files to which results are written.
 
     Raises:
-        UsageError: the suffix of `out` says nothing.
+        UsageError: the suffix of `out` is not that of a table.
     """
     kind_of(out)
     yield from (out, review_path(out))

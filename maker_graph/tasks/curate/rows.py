@@ -1,8 +1,8 @@
 """The rows of a file, read one at a time: CSV and JSON Lines by their offsets, Parquet by its row groups.
 
-A file is gone through once when it is opened. What is wrong in it is told then, with its line, before anything is paid for.
-Afterwards a row is read where it stands, so a million rows take 16 bytes each, and not their content. Of a slice of a file,
-only the header and the bytes of the slice are gone through.
+A file is read through once when it is opened. Any fault in it is reported then, with its line, before anything is paid for.
+Afterwards each row is read from its place in the file, so a million rows take only 16 bytes of memory each. For a slice of a
+file, only the header and the bytes of the slice are read.
 """
 
 import csv
@@ -27,14 +27,14 @@ from maker_graph.tasks.curate.columns import see_header
 from maker_graph.tasks.slices import CHUNK, Slice, digest_of_bytes
 
 LONGEST_CELL = 2**31 - 1
-"""Characters of a cell of CSV: all that the csv module takes, in place of 131,072."""
+"""The most characters of a cell of CSV: the most that the csv module can take, in place of its default of 131,072."""
 
 
 class Rows(Protocol):
     """The rows of a file.
 
     Attributes:
-        path: of the file.
+        path: the file.
         columns: the names of all columns, in their order.
     """
 
@@ -55,29 +55,29 @@ class FileRows(Rows, Protocol):
     """The rows of a file that can be cut.
 
     Attributes:
-        first: the number of rows of the file that stand before them; 0 but for a slice.
+        first: how many rows of the file come before these; 0 unless they are a slice.
     """
 
     first: int
 
     def slice(self, first: int, rows: int) -> Slice:
-        """Return what to keep of so many rows of the whole table, with which they are opened again; `first` stand before."""
+        """Return the slice of `rows` rows that come after the first `first` ones, with which they can be opened again."""
         ...
 
     def digest(self, only: Slice) -> str:
         """Return the SHA-256 of a slice of the whole table, in hex.
 
         Raises:
-            UsageError: the file was changed since it was opened.
+            UsageError: the file has changed since it was opened.
         """
         ...
 
 
 def open_rows(path: Path, only: Slice | None = None) -> Rows:
-    """Return the rows of a file, which is CSV, JSON Lines or Parquet by its suffix; or only those of a slice.
+    """Return the rows of a file, which is CSV, JSON Lines or Parquet by its suffix, or only those of a slice.
 
     Raises:
-        UsageError: it cannot be read, has no rows, or is no such table; the text says where.
+        UsageError: the file cannot be read, has no rows, or is no such table; the error says where.
     """
     return opened(_kind_of(path), path, only)
 
@@ -86,14 +86,14 @@ AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def opened(kind: Callable[[Path, Slice | None], AnyRows], path: Path, only: Slice | None = None) -> AnyRows:
-    """Return the rows of a file of a known kind, whatever its suffix; or only those of a slice.
+    """Return the rows of a file of a known kind, with any suffix, or only those of a slice.
 
     Raises:
-        UsageError: as `open_rows`.
+        UsageError: as in `open_rows`.
     """
     try:
         if odd := odd_kind(path):
-            raise UsageError(f"{path} is {odd}: rows are read again at each resume, so put them into a regular file.")
+            raise UsageError(f"{path} is {odd}: put the rows into a regular file, because each resume reads them again.")
         rows = kind(path, only)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
@@ -103,14 +103,16 @@ def opened(kind: Callable[[Path, Slice | None], AnyRows], path: Path, only: Slic
 
 
 def kind_of(path: Path) -> str:
-    """Return what a file is by its suffix: "csv", "jsonl" or "parquet".
+    """Return the kind of a table by its suffix: "csv", "jsonl" or "parquet".
 
     Raises:
-        UsageError: none of them.
+        UsageError: the suffix is none of these.
     """
     kind = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}.get(path.suffix.lower())
     if kind is None:
-        raise UsageError(f"{path}: the name of a table ends in .csv, .jsonl (JSON Lines) or .parquet. Rename or convert it.")
+        raise UsageError(
+            f"{path}: the name of a table must end in .csv, .jsonl (JSON Lines) or .parquet. Rename or convert the file."
+        )
     return kind
 
 
@@ -124,7 +126,7 @@ def _kind_of(path: Path) -> Callable[[Path, Slice | None], Rows]:
 
 
 class _Lines:
-    """The rows of a text file, by where each begins and ends; a row may go over several lines."""
+    """The rows of a text file, each known by where it begins and ends; a row may span several lines."""
 
     def __init__(self, path: Path, only: Slice | None) -> None:
         self.path = path
@@ -142,8 +144,8 @@ class _Lines:
         """Return the text of the row at `place`, with its line end.
 
         Raises:
-            IndexError: there is none.
-            UsageError: the file is another than when it was opened.
+            IndexError: there is no such row.
+            UsageError: the file has changed since it was opened.
         """
         begin, end = self._begins[place], self._ends[place]
         with self._lock:
@@ -174,7 +176,7 @@ class _Lines:
 
 
 class _Bytes(io.RawIOBase):
-    """The bytes of a file from one place to another; None is its end."""
+    """The bytes of a file from `begin` to `end`; None is the end of the file."""
 
     def __init__(self, path: Path, begin: int, end: int | None) -> None:
         self._file = path.open("rb")
@@ -196,9 +198,9 @@ class _Bytes(io.RawIOBase):
 
 
 class _Reading:
-    """The lines of a file in order, with the number and the place of the last one: LF, CR LF and CR end a line.
+    """The lines of a file in order, with the number and the place of the last one read. LF, CR LF and CR end a line.
 
-    With a `span`, only those of these bytes are read, and they are counted from 1.
+    With a `span`, only the lines in these bytes are read, and they are counted from 1.
     """
 
     def __init__(self, path: Path, kind: str, span: tuple[int, int] | None = None) -> None:
@@ -210,7 +212,7 @@ class _Reading:
         self._row: tuple[int, int] | None = None
 
     def row(self) -> tuple[int, int]:
-        """Return the line and the place at which the row begins that was read last."""
+        """Return the line and the place where the last row that was read begins."""
         found, self._row = self._row or (self.line, self.begin), None
         return found
 
@@ -238,7 +240,7 @@ class _Reading:
 
 
 class CsvRows(_Lines):
-    """The rows of a CSV file with a header line, in UTF-8, with or without a mark at its beginning.
+    """The rows of a CSV file with a header line, in UTF-8, with or without a byte order mark.
 
     Cells are separated by commas, and quoted with double quotes. An empty line is no row.
 
@@ -246,7 +248,7 @@ class CsvRows(_Lines):
         columns: the names in the header.
 
     Raises:
-        UsageError: it is no such table; the text says in which line.
+        UsageError: it is no such table; the error names the line.
     """
 
     def __init__(self, path: Path, only: Slice | None = None) -> None:
@@ -275,7 +277,7 @@ class CsvRows(_Lines):
                 see_header(cells, str(self.path))
             elif len(cells) != len(self.columns):
                 raise UsageError(
-                    f"{self.path}, line {first}: {len(cells)} fields, and the header has {len(self.columns)}. "
+                    f"{self.path}, line {first}: {len(cells)} fields, but the header has {len(self.columns)}. "
                     "A field with a comma must be in quotes."
                 )
             else:
@@ -292,7 +294,7 @@ class CsvRows(_Lines):
 
 
 def _allow_long_cells() -> None:
-    """Let the csv module read cells of any length; the limit is one of the process."""
+    """Let the csv module read cells of any length, by raising the limit of the whole process."""
     if csv.field_size_limit() < LONGEST_CELL:
         csv.field_size_limit(LONGEST_CELL)
 
@@ -301,10 +303,10 @@ class JsonRows(_Lines):
     """The rows of a JSON Lines file, each an object; a row need not have all columns.
 
     Attributes:
-        columns: all keys, in the order in which they first come.
+        columns: all keys, in the order in which they first appear.
 
     Raises:
-        UsageError: it is no such file; the text says in which line.
+        UsageError: it is no such file; the error names the line.
     """
 
     def __init__(self, path: Path, only: Slice | None = None) -> None:
@@ -335,10 +337,10 @@ class JsonRows(_Lines):
 
 
 def read_object(text: str) -> dict[str, JSON]:
-    """Return the JSON object that `text` is, however long.
+    """Return the JSON object in `text`, which may have any length.
 
     Raises:
-        ValueError: it is none, names a key twice, or holds what is not JSON.
+        ValueError: it is no JSON object, names a key twice, or holds something that is not JSON.
     """
     try:
         found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
@@ -374,7 +376,7 @@ def _finite(digits: str) -> float:
 
 
 def _see_whole(row: Mapping[str, Any]) -> None:
-    """See that a row can be written again: half of a character cannot."""
+    """See that a row can be written again, which half of a character cannot."""
     try:
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:

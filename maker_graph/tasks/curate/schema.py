@@ -1,7 +1,8 @@
-"""What a record is: a pydantic model, or a JSON schema in a file.
+"""Schemas of records: a pydantic model, or a JSON schema in a file.
 
-A schema reads records, and gives them back in one form: plain JSON of its fields. What makes no record is told in one of two
-ways, as replies are flagged. `ValueError`: it is not of this form. `Invalid`: it breaks a rule, and the reason says which.
+A schema reads records and returns them in one form: plain JSON of its fields. If a text is no record, it raises one of two
+errors, like the two red flags of replies: `ValueError` if the text does not have the form of a record, `Invalid` if the record
+breaks a rule.
 """
 
 import importlib.util
@@ -23,14 +24,14 @@ _NUMBER = re.compile(r"\s*[+\-]\s?[0-9][0-9.,' \u00a0\u202f]*(?:[eE][+\-]?[0-9]+
 
 
 class RecordSchema(Protocol):
-    """What a record is.
+    """The schema of a record.
 
     Attributes:
-        name: of the schema, for what is said of it.
+        name: the name of the schema, for messages.
         fields: the names of a record's fields, in their order.
         told: the JSON schema that a model is shown: an object with `properties`.
-        reply: what a structured reply is held to: a type, or a JSON schema.
-        inputs: the files on which it stands, by name.
+        reply: the type, or the JSON schema, of a structured reply.
+        inputs: name -> file, for the files that hold the schema.
     """
 
     name: str
@@ -44,7 +45,7 @@ class RecordSchema(Protocol):
 
     @property
     def reply(self) -> Any:
-        """What a structured reply is held to."""
+        """The type, or the JSON schema, of a structured reply."""
         ...
 
     def read(self, text: str, row: Mapping[str, JSON], /) -> dict[str, JSON]:
@@ -52,24 +53,24 @@ class RecordSchema(Protocol):
 
         Args:
             text: a JSON object.
-            row: from which the record is made; rules may look at it.
+            row: the row from which the record is made. Rules may look at it.
 
         Raises:
-            ValueError: it is no record.
-            Invalid: it breaks a rule.
+            ValueError: the text is no record.
+            Invalid: the record breaks a rule.
         """
         ...
 
     def key(self, record: Mapping[str, JSON], /) -> JSON:
-        """Return what is voted on: the same for records of equal values, however they are written."""
+        """Return what is voted on, which is the same for records with equal values."""
         ...
 
     def cell(self, field: str, text: str, /) -> JSON:
-        """Return the value of a field that stands in a cell of CSV as `text`; what fits nothing is returned as the text."""
+        """Return the value of a field whose cell of CSV holds `text`; the text itself if it cannot be read as a value."""
         ...
 
     def only(self, field: str, /) -> "RecordSchema":
-        """Return the schema of records that have this field alone; rules across fields are no part of it."""
+        """Return the schema of records that have this field alone, without rules across fields."""
         ...
 
 
@@ -77,7 +78,7 @@ def load_schema(source: str) -> RecordSchema:
     """Return the schema that `source` names: `module:Model`, `file.py:Model`, or the file of a JSON schema.
 
     Raises:
-        UsageError: there is none, or it cannot be one; the text says why.
+        UsageError: there is no such schema; the error says why.
     """
     if source.lower().endswith(".json"):
         from maker_graph.tasks.curate.json_schema import JsonSchema  # noqa: PLC0415  an extra
@@ -90,11 +91,11 @@ def load_schema(source: str) -> RecordSchema:
 
 
 class Named:
-    """What was loaded by its name.
+    """An object that was loaded by its name.
 
     Attributes:
-        value: what it is.
-        file: that it stands in, if that is known.
+        value: the object.
+        file: the file of its code, if that is known.
     """
 
     def __init__(self, value: Any, file: Path | None) -> None:
@@ -106,16 +107,16 @@ def load_named(source: str, what: str, wanted: str) -> Named:
     """Return the object that `source` names, `module:name` or `file.py:name`. It runs the code of that module.
 
     Args:
-        source: names it.
-        what: it is, such as "the schema".
-        wanted: what should have been named.
+        source: the name.
+        what: what the object is, for errors, such as "the schema".
+        wanted: what may be named, for errors.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such object, or it cannot be loaded.
     """
     place, colon, name = source.rpartition(":")
     if not colon or not place or not name:
-        raise UsageError(f"{visible(source)!r} names nothing: {what} is {wanted}.")
+        raise UsageError(f"{visible(source)!r} names nothing: give {what} as {wanted}.")
     try:
         module = _module(place)
         value = module
@@ -125,7 +126,8 @@ def load_named(source: str, what: str, wanted: str) -> Named:
         raise
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"{visible(source)} cannot be loaded ({type(error).__name__}: {visible(str(error))[:200]}): {what} is {wanted}."
+            f"{visible(source)} cannot be loaded ({type(error).__name__}: {visible(str(error))[:200]}). "
+            f"Give {what} as {wanted}."
         ) from error
     file = getattr(module, "__file__", None)
     return Named(value, None if file is None else Path(file).absolute())
@@ -138,12 +140,12 @@ def _module(place: str) -> Any:
     if not is_there(path):
         raise UsageError(f"{path} is not there: give a file with Python code.")
     if (folder := str(path.parent)) not in sys.path:
-        sys.path.append(folder)  # for what it imports from beside it
+        sys.path.append(folder)  # so that it can import other files of its folder
     name = f"curate_code_{path.stem}"
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None  # noqa: S101  of a file that ends in .py there is one
+    assert spec is not None  # noqa: S101  a file that ends in .py has one
     assert spec.loader is not None  # noqa: S101  the same
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pydantic looks there for names in annotations
@@ -156,14 +158,14 @@ def _module(place: str) -> Any:
 
 
 def see_cells(record: Mapping[str, JSON]) -> None:
-    """See that no text of a record would be run by a spreadsheet: it takes = + - @ at the beginning for a formula.
+    """See that a spreadsheet would not run a text of a record: it takes a text that begins with = + - @ for a formula.
 
-    A number is none, with its sign, its separators and its percent sign.
+    A number, with sign, separators and percent sign, is no formula.
 
     >>> see_cells({"price": "-12.50", "phone": "+49 30 1234"})
 
     Raises:
-        Invalid: one would.
+        Invalid: a spreadsheet would take a text for a formula.
     """
     for name, value in record.items():
         if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):

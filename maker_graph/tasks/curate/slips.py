@@ -1,7 +1,7 @@
-"""Plausible mistakes in a record, for simulated models: what a small model gets wrong when it reads a row.
+"""Plausible mistakes in a record, for simulated models: what a small model might get wrong when it reads a row.
 
-A word is left out, day and month are swapped, a decimal mark is taken for a separator of thousands, a value lands in another
-field, or in none. It is no evidence about any real model.
+A word is left out, day and month are swapped, a decimal mark is taken for a thousands separator, or a value lands in another
+field, or in none. These mistakes are no evidence about any real model.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from maker_graph.tasks.curate.prompts import resolved
 from maker_graph.tasks.curate.schema import RecordSchema, as_text
 
 MOST = 6
-"""So many wrong replies are rehearsed for a row."""
+"""How many wrong replies are rehearsed for a row, at most."""
 
 
 def slips(schema: RecordSchema, record: Mapping[str, JSON], row: Mapping[str, JSON]) -> list[str]:
@@ -26,7 +26,7 @@ def slips(schema: RecordSchema, record: Mapping[str, JSON], row: Mapping[str, JS
         try:
             if sorted_json(schema.key(schema.read(text, row))) != right:
                 kept.append(text)
-        except Exception:  # noqa: BLE001  a rule of the user's may fail in any way
+        except Exception:  # noqa: BLE001  a user's rule may fail in any way
             broken.append(text)
         if len(kept) == MOST:
             break

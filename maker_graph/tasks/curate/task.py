@@ -1,4 +1,4 @@
-"""The task `curate`: each row of a table becomes a record, decided by a program where it is sure, else by a vote."""
+"""The task `curate`: each row of a table becomes a record, decided by a program if that is sure, else by a vote."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,19 +20,19 @@ from maker_graph.tasks.curate.slips import slips
 from maker_graph.tasks.labelled import with_labelled
 
 Program = Callable[[dict[str, JSON]], Any]
-"""From a row to the fields of its record, or None where it is not sure."""
+"""A function from a row to the fields of its record, or to None if it is not sure."""
 
 
 class Curate(Items):
-    """The rows of a table, each to become a record of a schema.
+    """The task that turns each row of a table into a record of a schema.
 
     Attributes:
         rows: the table.
-        record_schema: what a record is.
-        schema: what a structured reply is held to.
-        columns: those of the results.
-        inputs: the files on which the schema stands. Those of the program are none: it can be mended, and the run goes on.
-        options: with which `curate` makes it again, as they are kept with a run; None if they cannot say it.
+        record_schema: the schema of a record.
+        schema: the type, or the JSON schema, of a structured reply.
+        columns: the columns of the results.
+        inputs: the files that hold the schema. The program's files are not among them, so that it can be mended during a run.
+        options: the options with which `curate` makes the task again, as a run keeps them; None if that is not possible.
     """
 
     whole = True
@@ -49,19 +49,19 @@ class Curate(Items):
         examples: Iterable[LabelledRow] = (),
         truth: Iterable[LabelledRow] = (),
     ) -> None:
-        """Take a table and what its rows are to become.
+        """Take a table and the schema of its records.
 
         Args:
             rows: the table.
-            schema: what a record is.
-            program: answers first; see `Program`.
-            prefix: stands before the columns that are new in the results.
-            instructions: the user's own, for the prompt.
+            schema: the schema of a record.
+            program: a function that answers before any model; see `Program`.
+            prefix: a text that is put before the names of the new columns in the results.
+            instructions: further text for the prompt.
             examples: solved rows that a prompt may show.
-            truth: the right record of each row, to rehearse simulated models and to judge a run; or none.
+            truth: the right record of each row, to rehearse simulated models and to judge a run; may be empty.
 
         Raises:
-            UsageError: two columns of the results would have the same name, or `truth` does not know each row.
+            UsageError: two columns of the results would have the same name, or `truth` lacks a row.
         """
         self.rows = rows
         self.record_schema = schema
@@ -78,10 +78,10 @@ class Curate(Items):
             self.truth = self._right
 
     def take_labelled(self, rows: Sequence[LabelledRow], name: str) -> None:
-        """Take rows of the file `name`, whose records are known, to measure a model with; see `with_labelled`.
+        """Take the labelled rows of the file `name`, to measure a model with; see `with_labelled`.
 
         Raises:
-            UsageError: there are too few, some are examples, or two rows that are the same have different records.
+            UsageError: there are too few rows, some are examples, or the same row has two different records.
         """
         known = [LabelledItem(each.row, each.record, each.number, each.status) for each in rows]
         with_labelled(self, known, name, lambda item: identity(dict(item), self.rows.columns))
@@ -96,10 +96,10 @@ class Curate(Items):
         return columns_of(rows.columns, schema, prefix)
 
     def given(self, item: Mapping[str, JSON]) -> JSON:
-        """Return the record of the program, or None where it is not sure.
+        """Return the program's record, or None if it is not sure.
 
         Raises:
-            UsageError: it fails, or what it returns is no record; the text says on which row.
+            UsageError: the program fails, or returns something that is no record; the error names the row.
         """
         values = self._fields(item)
         return None if values is None else record_of(self.record_schema, values, dict(item), lambda: self._on(item))
@@ -119,9 +119,9 @@ class Curate(Items):
         try:
             values = plain(found)
         except (Incomparable, ValueError) as error:
-            raise UsageError(f"{self._on(row)} returned what is no plain JSON: {error}.") from None
+            raise UsageError(f"{self._on(row)} returned something that is not plain JSON: {error}.") from None
         if not isinstance(values, dict):
-            raise UsageError(f"{self._on(row)} returned {visible(repr(found))[:100]}: it returns a dict of fields, or None.")
+            raise UsageError(f"{self._on(row)} returned {visible(repr(found))[:100]}: return a dict of fields, or None.")
         return values
 
     def _on(self, row: Mapping[str, JSON]) -> str:
@@ -130,15 +130,15 @@ class Curate(Items):
         return f"The program on row {visible(as_text(row))[:200] if place is None else first + place + 1}"
 
     def prompt(self, item: Mapping[str, JSON]) -> Prompt:
-        """Return what the schema says and the one row; a row knows nothing of its neighbours."""
+        """Return the question about one row: what the schema says, and the row, without any other row."""
         return asked(self.record_schema, item, self._instructions)
 
     def parse(self, text: str, item: Mapping[str, JSON]) -> JSON:  # type: ignore[override]  # it may take the item
-        """Return the record in a reply: the whole of it, or its last line.
+        """Return the record in a reply: the whole reply, or its last line.
 
         Raises:
-            ValueError: it is none.
-            Invalid: it breaks a rule of the schema.
+            ValueError: there is no record.
+            Invalid: the record breaks a rule of the schema.
         """
         return self.record_schema.read(object_in(text), item)
 
@@ -146,13 +146,13 @@ class Curate(Items):
         """See that a record keeps the rules of the schema.
 
         Raises:
-            Invalid: it does not; the reason says which.
+            Invalid: the record breaks a rule; the reason says which.
         """
         see_rules(self.record_schema, answer, item)
         return True
 
     def key(self, answer: Mapping[str, JSON]) -> JSON:
-        """Return what is voted on: equal values are one vote, however they are written."""
+        """Return what is voted on: equal values are the same vote, also if they are written differently."""
         return self.record_schema.key(answer)
 
     def rehearse(self, item: Mapping[str, JSON]) -> tuple[str, list[str]]:
@@ -167,8 +167,8 @@ class Curate(Items):
         found = self._truth.get(identity(dict(item), self.rows.columns))
         if found is None:
             raise UsageError(
-                "A simulated model replies only where the right record is known: give --truth FILE, labelled rows "
-                "that hold each row of the input, or name a real --model."
+                "A simulated model can reply only if the right record is known: give --truth FILE with labelled rows that "
+                "hold each row of the input, or name a real --model."
             )
         return found
 
@@ -176,12 +176,12 @@ class Curate(Items):
         """Return `out`, and the file beside it that gets the open rows.
 
         Raises:
-            UsageError: the suffix of `out` says nothing.
+            UsageError: the suffix of `out` is not that of a table.
         """
         return [*see_suffixes(out)]
 
     def write(self, decided: Iterable[DecidedItem], out: Path) -> int | None:
-        """Write each row with its record and its status, and the open rows to the file beside it too."""
+        """Write each row with its record and its status to `out`, and the open rows also to the file beside it."""
         write_rows(out, self.rows, self.columns, self.record_schema, map(_ended, decided))
         return None
 
@@ -189,7 +189,7 @@ class Curate(Items):
 def _ended(each: DecidedItem) -> Ended:
     if each.status == OPEN:
         return Ended(each.number - 1, each.item, {}, OPEN)
-    assert isinstance(each.answer, dict)  # noqa: S101  a record is one
+    assert isinstance(each.answer, dict)  # noqa: S101  a record is a dict
     return Ended(each.number - 1, each.item, each.answer, f"decided by {each.by}")
 
 
@@ -204,7 +204,7 @@ def object_in(text: str) -> str:
 
 
 def see_rules(schema: RecordSchema, answer: JSON, row: Mapping[str, JSON]) -> None:
-    """See that a record is one when it is read again.
+    """See that an answer is a record that keeps the rules of its schema, by reading it again.
 
     Raises:
         Invalid: it is not.
@@ -218,10 +218,10 @@ def see_rules(schema: RecordSchema, answer: JSON, row: Mapping[str, JSON]) -> No
 
 
 def _known(truth: Iterable[LabelledRow], rows: Rows) -> dict[str, dict[str, JSON]]:
-    """Return the right record of each row, by its content.
+    """Return the content of each row -> its right record.
 
     Raises:
-        UsageError: one is not known, or two rows that are the same have another record each.
+        UsageError: a record is not known, or the same row has two different records.
     """
     known: dict[str, dict[str, JSON]] = {}
     for each in truth:
@@ -230,7 +230,7 @@ def _known(truth: Iterable[LabelledRow], rows: Rows) -> dict[str, dict[str, JSON
             raise UsageError(f"The truth has two records for the same row (row {each.number}): keep one of them.")
     for place in range(len(rows) if known else 0):
         if identity(rows[place], rows.columns) not in known:
-            raise UsageError(f"The truth has no record for row {place + 1} of the input: it must have one for each.")
+            raise UsageError(f"The truth has no record for row {place + 1} of the input: it must have one for each row.")
     return known
 
 

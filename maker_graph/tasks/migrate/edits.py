@@ -1,6 +1,6 @@
-"""What an edit may be, whatever the rule: Python that changes its site and nothing else, and keeps the comments.
+"""Which edits are allowed under any rule: Python that changes its site and nothing else, and keeps the comments.
 
-Trees are compared as Python's own parser gives them, so spacing, quotes and parentheses that change nothing are no difference.
+Edits are compared by the trees of Python's own parser. So differences in spacing, quotes and parentheses do not count.
 """
 
 import ast
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 _PLACE = "_maker_site_"
 NESTED_QUOTES = [3, 12]
-"""Before it, an f-string holds neither its own quotes nor a backslash nor a comment in its expressions."""
+"""Before this Python, the expressions of an f-string cannot hold its own quotes, a backslash or a comment."""
 
 
 class Edit(NamedTuple):
-    """The new code of a site, and what it needs to be imported.
+    """The new code of a site, and the imports that it needs.
 
     Attributes:
         site: the site.
-        code: what is to stand there.
-        imports: (module, name) of each.
+        code: the new code.
+        imports: (module, name) of each import.
     """
 
     site: Site
@@ -38,10 +38,10 @@ class Edit(NamedTuple):
 
 
 def same_tree(code: str) -> JSON:
-    """Return the tree of code as a text: it is the same for code that differs in spacing, quotes or parentheses only.
+    """Return the tree of code as a text, which is the same for code that differs only in spacing, quotes or parentheses.
 
     Raises:
-        ValueError: it is no Python.
+        ValueError: the code is not Python.
     """
     tree = tree_of(code) if not (wrapped := expression_of(code)) else wrapped
     if tree is None:
@@ -50,7 +50,7 @@ def same_tree(code: str) -> JSON:
 
 
 def expression_of(code: str) -> ast.expr | None:
-    """Return the tree of an expression, over as many lines as it takes; None if the code is none."""
+    """Return the tree of an expression, which may span several lines; None if the code is no expression."""
     tree = tree_of(f"({code}\n)")
     if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
         return None
@@ -60,15 +60,15 @@ def expression_of(code: str) -> ast.expr | None:
 
 
 def dump(tree: ast.AST) -> str:
-    """Return a tree as a text, without the prefix u, which means nothing."""
+    """Return a tree as a text, without the prefix u, which has no effect."""
     return re.sub(r", kind='u'\)", ")", ast.dump(tree))
 
 
 def see_edit(site: Site, code: str) -> None:
-    """See that code can stand at a site and changes nothing outside of it.
+    """See that code can stand at a site and changes nothing outside it.
 
     Raises:
-        Invalid: it cannot; the text says why.
+        Invalid: it cannot; the error says why.
     """
     if site["kind"] == "expression":
         new: ast.AST | None = expression_of(code)
@@ -82,14 +82,14 @@ def see_edit(site: Site, code: str) -> None:
         return _see_statement(site, code)
     before, after = tree_of(_in_statement(site, _PLACE)), tree_of(_in_statement(site, code))
     if before is None or after is None:
-        raise Invalid("the statement in which it stands is no Python any more")
+        raise Invalid("the statement around the site would no longer be Python")
     if dump(before).replace(f"Name(id='{_PLACE}', ctx=Load())", dump(new)) != dump(after):
-        raise Invalid("it changes what stands around the site; put it in parentheses")
+        raise Invalid("it changes the code around the site; put it in parentheses")
     return None
 
 
 def _see_statement(site: Site, code: str) -> None:
-    """See that statements in the place of one leave those around it as they were.
+    """See that the new statements of a site leave those around it as they were.
 
     Raises:
         Invalid: they do not.
@@ -97,10 +97,10 @@ def _see_statement(site: Site, code: str) -> None:
     before, after = tree_of(_in_statement(site, f"{_PLACE}")), tree_of(_in_statement(site, code))
     new = tree_of(code)
     if before is None or after is None or new is None:
-        raise Invalid("the statement in which it stands is no Python any more")
+        raise Invalid("the statement around the site would no longer be Python")
     place = f"Expr(value=Name(id='{_PLACE}', ctx=Load()))"
     if dump(before).replace(place, ", ".join(map(dump, new.body))) != dump(after):
-        raise Invalid("it changes what stands around the site")
+        raise Invalid("it changes the code around the site")
 
 
 def _in_statement(site: Site, code: str) -> str:
@@ -111,7 +111,7 @@ def _in_statement(site: Site, code: str) -> str:
 
 
 def _indented(code: str, site: Site, before: str) -> str:
-    """Return code as it stands at its site: the lines of a statement after the first get the indentation of the first."""
+    """Return code as it is put at its site: the further lines of a statement get the indentation of the first."""
     if site["kind"] == "expression":
         return code
     line = re.split(r"[\r\n]", before)[-1]
@@ -141,7 +141,7 @@ def comments_in(code: str) -> list[str]:
 
 
 def _closed(code: str) -> bool:
-    """Say whether code closes no parenthesis that it has not opened: `a) + (b` is no expression."""
+    """Say whether code closes only parentheses that it has opened: `a) + (b` is no expression."""
     depth = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(f"({code}\n)").readline):
@@ -154,10 +154,10 @@ def _closed(code: str) -> bool:
 
 
 def see_target(site: Site, code: str) -> None:
-    """See that the f-strings in code can be read by the oldest Python on which it must run.
+    """See that the oldest Python on which code must run can read the f-strings in it.
 
     Raises:
-        Invalid: they cannot.
+        Invalid: it cannot.
     """
     if site["target"] is not None and site["target"] >= NESTED_QUOTES:
         return
@@ -169,7 +169,7 @@ def see_target(site: Site, code: str) -> None:
     except cst.ParserSyntaxError:
         raise Invalid("it is no Python that can be read") from None
     for string in m.findall(module, m.FormattedString()):
-        assert isinstance(string, cst.FormattedString)  # noqa: S101  that is what was looked for
+        assert isinstance(string, cst.FormattedString)  # noqa: S101  findall looked for these
         for part in string.parts:
             if isinstance(part, cst.FormattedStringExpression):
                 _see_inside(module.code_for_node(part.expression), string.quote)
@@ -181,10 +181,10 @@ def _see_inside(code: str, quote: str) -> None:
 
 
 def edited(source: Source, edits: Sequence[Edit]) -> str:
-    """Return the text of a file with all edits in it; line ends are as those of the file.
+    """Return the text of a file with all edits in it, with the line ends of the file.
 
     Raises:
-        Invalid: it would be no Python any more.
+        Invalid: the text would no longer be Python.
     """
     text, end = source.text, _line_end(source.text)
     for edit in sorted(edits, key=lambda each: -each.site["place"][0]):
@@ -194,12 +194,12 @@ def edited(source: Source, edits: Sequence[Edit]) -> str:
     if imports := sorted({each for edit in edits for each in edit.imports}):
         text = _with_imports(text, imports)
     if tree_of(text) is None:
-        raise Invalid(f"{source.path} would be no Python any more")
+        raise Invalid(f"{source.path} would no longer be Python")
     return text
 
 
 def is_import(pair: object) -> bool:
-    """Say whether something is a module and a name in it, or a module and an empty text."""
+    """Say whether something is a pair of a module and a name in it, or of a module and an empty text."""
     match pair:
         case [str(module), str(name)]:
             return tree_of(f"from {module} import {name}" if name else f"import {module}") is not None
@@ -212,7 +212,7 @@ def _line_end(text: str) -> str:
 
 
 def _with_imports(text: str, imports: Iterable[tuple[str, str]]) -> str:
-    """Return the text of a file in which these names are imported, at its beginning, unless they are already."""
+    """Return the text of a file with imports of these names at its beginning, unless they are imported already."""
     import libcst as cst  # noqa: PLC0415  an extra
     from libcst.codemod import CodemodContext  # noqa: PLC0415
     from libcst.codemod.visitors import AddImportsVisitor  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""What a formatting does: the text, the expressions, and how each of them is formatted, tried out on plain values.
+"""What a formatting does: its text, its expressions, and how each of them is formatted, tried out on plain values.
 
-A *form* is the common shape of `"..." % x`, `"...".format(x)` and an f-string. Two forms do the same if they have the same
-text and the same expressions, and each expression is formatted alike on all plain values that it can have.
+A *form* is the common structure of `"..." % x`, `"...".format(x)` and an f-string. Two forms do the same if they have the same
+text and the same expressions, and format each expression in the same way for all plain values that it can have.
 """
 
 import ast
@@ -17,7 +17,7 @@ from maker_graph.tasks.migrate.edits import dump
 
 
 class _Plain:
-    """An object that says nothing of how it is shown."""
+    """An object without its own way of being formatted."""
 
     def __repr__(self) -> str:
         return "<plain>"
@@ -35,7 +35,7 @@ VALUES: Mapping[str, tuple[Any, ...]] = {
     "dict": ({}, {"a": 1}),
     "object": (LookupError("no such key"), _Plain()),
 }
-"""Plain values, by their type."""
+"""Type -> plain values of this type."""
 
 KINDS = frozenset(VALUES)
 
@@ -56,7 +56,7 @@ _CHANGING = {
 """Methods that change what they are called on."""
 
 _MOST = 10_000
-"""A width or precision above it is no form: to try it out would fill the memory."""
+"""A formatting with a larger width or precision has no form here, because trying it out would fill the memory."""
 
 _SPEC = re.compile(
     r"%(?:\((?P<key>[^()]*)\))?(?P<flags>[#0\- +]*)(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d*))?[hlL]?(?P<kind>.)", re.DOTALL
@@ -71,7 +71,7 @@ class Field(NamedTuple):
 
     Attributes:
         tree: the expression.
-        format: how.
+        format: how it is formatted.
     """
 
     tree: ast.expr
@@ -83,7 +83,7 @@ class Form(NamedTuple):
 
     Attributes:
         parts: texts and fields in turn, beginning and ending with a text.
-        evaluated: the expressions in the order in which they are evaluated, each as often as it is.
+        evaluated: the expressions in the order of evaluation, each as often as it is evaluated.
     """
 
     parts: tuple[str | Field, ...]
@@ -96,7 +96,7 @@ class Form(NamedTuple):
 
 
 def form_of(tree: ast.expr) -> Form | None:
-    """Return the form of an expression; None if it is none, or one that fails or depends on more than its expressions."""
+    """Return the form of an expression; None if it is no formatting, or one that fails or depends on other values too."""
     match tree:
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod(), right=operand):
             return _percent(text, operand)
@@ -141,7 +141,7 @@ def _percent(text: str, operand: ast.expr) -> Form | None:
 
 
 def _operands(operand: ast.expr, keys: Sequence[str | None]) -> tuple[Sequence[ast.expr], Sequence[ast.expr], bool] | None:
-    """Return the expression of each field, what is evaluated, and whether the operand is taken apart if it is a tuple."""
+    """Return the expression of each field, the evaluated expressions, and whether the operand is taken apart if a tuple."""
     named = [key for key in keys if key is not None]
     if named and len(named) == len(keys):
         return _named(operand, named)
@@ -152,7 +152,7 @@ def _operands(operand: ast.expr, keys: Sequence[str | None]) -> tuple[Sequence[a
 
 
 def _named(operand: ast.expr, named: Sequence[str]) -> tuple[Sequence[ast.expr], Sequence[ast.expr], bool] | None:
-    """Return the same of fields with names: of a dict that stands there, or of a mapping that is looked up."""
+    """Return the same for fields with names, whose operand is a dict in the code or a mapping that is looked up."""
     if isinstance(operand, ast.Dict):
         values = {
             key.value: value for key, value in zip(operand.keys, operand.values, strict=True) if isinstance(key, ast.Constant)
@@ -198,7 +198,7 @@ def _at(args: Sequence[ast.expr], number: str) -> ast.expr | None:
 
 
 def _reached(tree: ast.expr, steps: Iterable[str]) -> ast.expr | None:
-    """Return what `.name` and `[key]` of a field reach from an expression."""
+    """Return the expression that `.name` and `[key]` of a field reach from an expression."""
     for step in steps:
         if step.startswith("."):
             private = step.startswith(".__") and not step.endswith("__")  # Python would give it another name within a class
@@ -247,7 +247,7 @@ def _is_huge(*numbers: str | None) -> bool:
 
 
 def is_lookup(tree: ast.expr) -> bool:
-    """Say whether an expression only looks up what is there: a constant, a name, an attribute or an item of such."""
+    """Say whether an expression only looks up a value: a constant, a name, or an attribute or item of a lookup."""
     match tree:
         case ast.Constant() | ast.Name():
             return True
@@ -263,7 +263,7 @@ _SHOWN: Mapping[str, Callable[[object], object]] = {"": lambda same: same, "s": 
 
 @lru_cache(4096)
 def outcome(how: Format, kind: str) -> tuple[str, ...]:
-    """Return what each plain value of a type is formatted to; what fails is marked, whatever the error."""
+    """Return the text to which each plain value of a type is formatted; if that fails with any error, a mark."""
     return tuple(_tried(how, value) for value in VALUES[kind])
 
 
@@ -276,7 +276,7 @@ def _tried(how: Format, value: object) -> str:
                 return "text " + spec % value
             case (_, conversion, spec):
                 return "text " + format(_SHOWN[conversion](value), spec)
-    except Exception:  # noqa: BLE001  which error it is, depends on who formats
+    except Exception:  # noqa: BLE001  the kind of error depends on the way of formatting
         return "fails"
     return "fails"
 
@@ -285,21 +285,21 @@ def why_not(before: Form, after: Form, kinds_of: Callable[[ast.expr], Iterable[s
     """Return in a clause why two forms do not do the same; None if they do.
 
     Args:
-        before: the one.
-        after: the other.
-        kinds_of: the types that an expression can have.
+        before: the form of the site.
+        after: the form of the edit.
+        kinds_of: returns the types that an expression can have.
     """
     olds, news = (
         [each for each in before.parts if isinstance(each, str)],
         [each for each in after.parts if isinstance(each, str)],
     )
     if len(olds) != len(news):
-        return f"it has {len(news) - 1} expressions, and the site {len(olds) - 1}"
+        return f"it has {len(news) - 1} expressions, but the site has {len(olds) - 1}"
     if olds != news:
-        return "the text between the expressions is another"
+        return "the text between the expressions differs"
     for old, new in zip(before.fields, after.fields, strict=True):
         if dump(old.tree) != dump(new.tree):
-            return f"an expression is another: {ast.unparse(new.tree)[:60]} in place of {ast.unparse(old.tree)[:60]}"
+            return f"an expression differs: {ast.unparse(new.tree)[:60]} in place of {ast.unparse(old.tree)[:60]}"
         for kind in sorted(kinds_of(old.tree)):
             if outcome(old.format, kind) != outcome(new.format, kind):
                 return f"{ast.unparse(old.tree)[:60]} would be formatted in another way if it is of type {kind}"
@@ -307,7 +307,7 @@ def why_not(before: Form, after: Form, kinds_of: Callable[[ast.expr], Iterable[s
 
 
 def _why_not_in_order(before: Form, after: Form) -> str | None:
-    """Return in a clause why the expressions of `after` are not evaluated and formatted as those of `before`."""
+    """Return in a clause why the expressions of `after` are not evaluated and formatted in the order of `before`."""
     order = [dump(each) for each in before.evaluated]
     if order != [dump(each) for each in after.evaluated] and not all(map(is_lookup, before.evaluated)):
         return "expressions would be evaluated in another order, or not as often"
@@ -316,7 +316,7 @@ def _why_not_in_order(before: Form, after: Form) -> str | None:
 
 
 def _changed(fields: Sequence[Field]) -> ast.expr | None:
-    """Return an expression that a later one changes: an f-string formats it before, and the others after that."""
+    """Return an expression that a later one changes: an f-string formats it before the change, other formattings after it."""
     for number, field in enumerate(fields):
         for node in (node for later in fields[number + 1 :] for node in ast.walk(later.tree)):
             match node:
@@ -327,7 +327,7 @@ def _changed(fields: Sequence[Field]) -> ast.expr | None:
 
 
 def shape(form: Form) -> JSON:
-    """Return what a form does as plain JSON: the same for forms that agree whatever the types."""
+    """Return what a form does as plain JSON, which is the same for forms that agree for all types."""
     outcomes = {kind: [list(outcome(field.format, kind)) for field in form.fields] for kind in sorted(KINDS)}
     texts: list[JSON] = [each if isinstance(each, str) else dump(each.tree) for each in form.parts]
     return [*texts, json.dumps(outcomes), [dump(each) for each in form.evaluated]]

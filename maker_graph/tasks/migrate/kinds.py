@@ -1,8 +1,8 @@
-"""Of which types an expression can be, as far as the code around it says for sure; the rule `percent` asks.
+"""The types that an expression can have, as far as the code around it makes that certain; for the rule `percent`.
 
-Types go by the names of `VALUES` in `forms.py`. A name of a function is known if each place that sets it is understood: an
-annotated parameter, an assignment, a loop over `range` or `enumerate`, an `except` clause. All else may be of any type:
-a name of the module, of an enclosing function, or of an inner one.
+Types have the names of `VALUES` in `forms.py`. The types of a name in a function are known if each place that sets it is
+understood: an annotated parameter, an assignment, a loop over `range` or `enumerate`, an `except` clause. All other names may
+have any type, such as those of the module, of an enclosing function, or of an inner function.
 """
 
 import ast
@@ -54,7 +54,7 @@ _ANNOTATED = {
     "bytes": frozenset({"bytes"}),
 }
 UNDERSTOOD = frozenset({*_CALLS, *_ANNOTATED, "range", "enumerate"})
-"""Builtins that say a type, unless the code gives them another meaning."""
+"""Builtins from which a type is known, unless the code gives them another meaning."""
 
 _SUMS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
 
@@ -107,9 +107,9 @@ def _of_display(tree: ast.expr) -> set[str] | Kinds:
 
 @lru_cache(256)
 def known_in(function: str, replaced: tuple[str, ...] = ()) -> Known:
-    """Return the types of the names of a function, given by its code; none outside of functions.
+    """Return the types of the names of a function, given its code; outside of functions, no types are known.
 
-    The builtins `replaced` have another meaning in the file of the function; "*" is any of them.
+    The builtins `replaced` have another meaning in the file of the function; "*" stands for all of them.
     """
     outside = dict.fromkeys(UNDERSTOOD if "*" in replaced else replaced, KINDS)
     tree = tree_of(function) if function else None
@@ -118,7 +118,7 @@ def known_in(function: str, replaced: tuple[str, ...] = ()) -> Known:
     outer = tree.body[0]
     names = outside | dict.fromkeys(
         (name for name, _ in _settings(outer, {})), KINDS
-    )  # what any of them is called with, or calls
+    )  # nothing is known yet of any name that the function sets
     found: dict[str, Kinds] = {}
     for name, kinds in _settings(outer, names):
         found[name] = found.get(name, frozenset()) | kinds
@@ -127,7 +127,7 @@ def known_in(function: str, replaced: tuple[str, ...] = ()) -> Known:
 
 
 def _own(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """Yield the names that a function itself sets; those that only a function or class within it sets are of another scope."""
+    """Yield the names that a function itself sets, without those that only an inner function or class sets."""
     yield from (each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg))
     left: list[ast.AST] = [*function.body]
     while left:
@@ -142,9 +142,9 @@ def _own(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
 
 
 def _settings(function: ast.AST, names: Known) -> Iterator[tuple[str, Kinds]]:
-    """Yield each name that is set within a function, with the types that it can have there; inner scopes count as well.
+    """Yield each name that is set within a function or its inner scopes, with the types that it can have there.
 
-    `names` are those that are set there at all: nothing is known of them while it is found out.
+    `names` are all names that are set there. Nothing is known of them during this search.
     """
     understood = set[int]()
     for node in ast.walk(function):
@@ -181,7 +181,7 @@ def _settings(function: ast.AST, names: Known) -> Iterator[tuple[str, Kinds]]:
 
 
 def _of_parameters(node: ast.arguments, names: Known) -> Iterator[tuple[str, Kinds]]:
-    """Yield the parameters of a function; one may also have its default, such as None, whatever its annotation says."""
+    """Yield the parameters of a function with their types, to which the type of a default, such as None, is added."""
     positional = [*node.posonlyargs, *node.args]
     defaults = [*[None] * (len(positional) - len(node.defaults)), *node.defaults, *node.kw_defaults]
     for each, default in zip([*positional, *node.kwonlyargs], defaults, strict=True):

@@ -1,4 +1,4 @@
-"""What a small model gets wrong when it writes an f-string: for simulated models, no other is told."""
+"""What a small model gets wrong when it writes an f-string. Only simulated models use this."""
 
 import ast
 import re
@@ -11,10 +11,10 @@ from maker_graph.tasks.migrate.sites import Site
 
 
 def mistakes(site: Site, right: str) -> tuple[str, list[str]]:
-    """Return the right reply, and wrong ones that a small model gives, in the place of `Replies`.
+    """Return the right reply, and wrong ones that a small model may give, as `rehearse` may return them.
 
-    The wrong ones take each conversion for one that fits most types, lose a width or a conversion, keep a doubled percent sign,
-    change the places of two expressions, drop the end of a text, or leave what could be done. None does what the site does.
+    The wrong ones take each conversion for the one that fits most types, lose a width or a conversion, keep a doubled percent
+    sign, swap two expressions, drop the end of a text, or leave a site that could be rewritten. None does what the site does.
     """
     tree = expression_of(site["code"])
     form = None if tree is None else form_of(tree)
@@ -36,7 +36,7 @@ def _block(code: str) -> str:
 
 
 def _variants(form: Form) -> Iterator[list[str | Field]]:
-    """Yield the parts of f-strings that a model may write, right ones among them."""
+    """Yield the parts of f-strings that a model may write; some of them are right."""
     naive = [part if isinstance(part, str) else _naive(part) for part in form.parts]
     places = [number for number, part in enumerate(naive) if isinstance(part, Field)]
     bare = [part if isinstance(part, str) else Field(part.tree, ("f", "", "")) for part in naive]
@@ -58,7 +58,7 @@ def _variants(form: Form) -> Iterator[list[str | Field]]:
 
 
 def _naive(field: Field) -> Field:
-    """Return a field as somebody writes it who thinks of the usual type only."""
+    """Return a field as it would be written for the usual type only."""
     if field.format[0] == "f":
         return field
     match = re.fullmatch(r"%([#0\- +]*)(\d*)((?:\.\d*)?)(.)", field.format[1])

@@ -1,4 +1,4 @@
-"""Edits as a patch that `git apply` and `patch -p1` take: lines are bytes, so encodings and line ends stay as they are."""
+"""Edits as a patch for `git apply` and `patch -p1`. Lines are bytes, so encodings and line ends stay as they are."""
 
 import difflib
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _split(content: bytes) -> Iterator[bytes]:
-    """Yield lines as patch programs know them: they end at a line feed, and at nothing else."""
+    """Yield lines as patch programs understand them: they end only at a line feed."""
     begin = 0
     while begin < len(content):
         end = content.find(b"\n", begin) + 1 or len(content)
@@ -51,7 +51,7 @@ def _ended(line: str) -> bytes:
 
 
 def _quoted(name: str) -> str:
-    """Return a name as git writes it: in quotes, with escapes, if there is anything odd in it."""
+    """Return a name as git writes it: in quotes and with escapes if it holds unusual characters."""
     content = name.encode()
     if all(32 <= byte < 127 and byte not in {34, 92} for byte in content):
         return name

@@ -1,17 +1,17 @@
-"""The rule that ships: `"..." % x` and `"...".format(x)` to f-strings, where a fixer will not.
+"""The rule that ships: it turns `"..." % x` and `"...".format(x)` into f-strings where automatic fixers do not.
 
-A fixer leaves a site where it cannot know types, or changes what the code does. Here an edit is right if
-- its expressions are the same syntax trees, evaluated in the same order and as often. A name or an attribute of a name may
-  come in another order, or more than once: to look it up changes nothing;
-- the text between them is the same;
-- each expression is formatted as before. That is tried out on plain values (`forms.py`): numbers, texts, bytes, None, tuples
-  and the like, of the types that the expression can have (`kinds.py`). Where nobody knows its type, all of them.
+A fixer leaves a site alone if it does not know the types, or it changes what the code does. Here an edit is right if
+- its expressions are the same syntax trees, evaluated in the same order and as often. A name, or an attribute of a name, may
+  come in another order or more than once, because looking it up changes nothing;
+- the text between the expressions is the same;
+- each expression is formatted as before. That is tried out on plain values (`forms.py`), such as numbers, texts, bytes, None
+  and tuples, of the types that the expression can have (`kinds.py`). If its type is not known, all types are tried.
 
-So `"%d" % x` is left as it is, unless x is an int for sure: %d cuts a float, and an f-string raises. What is formatted alike on
-all these values is one candidate, as `{x}` and `{x!s}`. Nothing that a model wrote is run: Python's own formatting is called
-with the plain values and the conversion, width and precision that stand in the code.
+So `"%d" % x` is left as it is, unless x is certainly an int: %d cuts a float, but an f-string raises. Formattings that agree on
+all these values, such as `{x}` and `{x!s}`, are one candidate. Nothing that a model wrote is run. Python's own formatting is
+called with the plain values and with the conversion, width and precision in the code.
 
-What is no site: bytes, `%` with a width from outside (`%*d`), text that is translated (`_("..." % x)`), and formats that fail.
+These are no sites: bytes, `%` with a width from outside (`%*d`), text that is translated (`_("..." % x)`), formats that fail.
 """
 
 import ast
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import libcst
 
 TRANSLATED = {"_", "gettext", "ngettext", "pgettext", "npgettext", "lazy_gettext", "gettext_lazy", "ugettext", "N_"}
-"""Functions whose text is looked up in a catalogue: an f-string would be looked up when it is filled in, and not be found."""
+"""Functions that look up their text in a catalogue. An f-string would be filled in before the lookup, and not be found."""
 
 SYSTEM = """\
 Rewrite a Python expression that formats text with % or str.format as an f-string that gives the same text for every value.
@@ -45,18 +45,18 @@ Take the expressions over as they are, in the same order. Write %% as %, and dou
 
 
 class Percent:
-    """% formatting and str.format to f-strings."""
+    """The rule that turns % formatting and str.format into f-strings."""
 
     may_leave = True
 
     def find(self, module: "libcst.Module") -> "Sequence[libcst.CSTNode]":
-        """Return what is formatted with % or `format`, from a text that stands there."""
+        """Return the expressions that format a literal text with % or `format`."""
         if "%" not in module.code and ".format" not in module.code:
             return []
         return _found(module)
 
     def prompt(self, site: Site) -> str:
-        """Return what is asked."""
+        """Return the instructions for a site."""
         oldest = site["target"]
         if oldest is not None and oldest >= NESTED_QUOTES:
             return SYSTEM
@@ -66,11 +66,11 @@ class Percent:
         """Say whether the edit is an f-string that formats the same expressions in the same way.
 
         Raises:
-            Invalid: it is not; the text says why.
+            Invalid: it is not; the error says why.
         """
         before, after = _form(site["code"]), _form(code)
         if before is None:
-            raise Invalid("the site is no formatting that is known")
+            raise Invalid("the site is no formatting that this rule knows")
         if after is None or not isinstance(expression_of(code), ast.JoinedStr | ast.Constant):
             raise Invalid("it is no f-string without nested widths")
         if (why := why_not(before, after, _kinds(site))) is not None:
@@ -88,12 +88,12 @@ class Percent:
         return right(site)
 
     def truth(self, site: Site) -> str:
-        """Return the right edit: the f-string that does the same, or `LEAVE` where none can be written by rule."""
+        """Return the right edit: the f-string that does the same, or `LEAVE` if the program cannot write one."""
         return right(site) or LEAVE
 
     def rehearse(self, site: Site) -> tuple[str, list[str]]:
         """Return the right edit, and mistakes that a small model makes."""
-        from maker_graph.tasks.migrate.mistakes import mistakes  # noqa: PLC0415  a real run knows nothing of them
+        from maker_graph.tasks.migrate.mistakes import mistakes  # noqa: PLC0415  a real run does not need them
 
         return mistakes(site, self.truth(site))
 
@@ -126,7 +126,7 @@ def _found(module: "libcst.Module") -> "list[libcst.CSTNode]":
 
 
 def _name(function: "libcst.BaseExpression") -> str:
-    """Return the last name of what is called."""
+    """Return the last part of the name of a called function."""
     named = getattr(function, "attr", function)
     return str(getattr(named, "value", ""))
 
@@ -134,7 +134,7 @@ def _name(function: "libcst.BaseExpression") -> str:
 def right(site: Site) -> str | None:
     """Return the f-string that does the same as a site on all plain values of its types; None if there is none.
 
-    It is written as the site is: the same parts, quotes and escapes. A site with comments inside is left alone.
+    It keeps the parts, quotes and escapes of the site. A site with comments inside is left alone.
     """
     form = _form(site["code"])
     code = None if form is None else f_string(site, form, _known(site))
@@ -157,7 +157,7 @@ def _form(code: str) -> Form | None:
 
 
 def _kinds(site: Site) -> Callable[[ast.expr], Kinds]:
-    """Return what tells the types of the expressions of a site."""
+    """Return the function that gives the types of the expressions of a site."""
     return lambda tree: kinds_of(tree, _known(site))
 
 

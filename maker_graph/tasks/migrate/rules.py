@@ -1,7 +1,8 @@
-"""What a rule of a migration is: which sites there are, what is asked about one, and which edits are right.
+"""The rules of a migration. A rule says which sites there are, what is asked about a site, and which edits are right.
 
-A rule of one's own is a small class in a file: `--rule file.py:Name`. It needs `find`, `prompt` and `check`; the rest is
-optional. All functions are pure: the same site, the same result, and nothing that a model wrote is run.
+To write your own rule, put a small class into a file and name it with `--rule file.py:Name`. It needs `find`, `prompt` and
+`check`. The other functions are optional. All functions must be pure: the same site gives the same result, and nothing that a
+model wrote is run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,12 +27,12 @@ class Rule(Protocol):
     Optional functions, each as described:
 
         key(code) -> plain JSON         edits with the same key are one candidate; by default the syntax tree
-        given(site) -> code or None     the right edit, where a program is sure of it: no model is asked
-        imports(site, code) -> pairs    what must be imported for it: ("datetime", "UTC") is from datetime import UTC
+        given(site) -> code or None     the right edit, if a program is sure of it; then no model is asked
+        imports(site, code) -> pairs    the imports that it needs: ("datetime", "UTC") is from datetime import UTC
         rehearse(site) -> Replies       what a simulated model may reply; see `maker_graph.simulation`
-        truth(site) -> code             the right edit, where it is known: to measure with, no run asks it
+        truth(site) -> code             the right edit, if it is known; to measure a model, no vote uses it
 
-    `may_leave = False` says that no site may stay as it is: then LEAVE is no answer.
+    `may_leave = False` says that no site may stay as it is. Then LEAVE is no answer.
     """
 
     def find(self, module: "libcst.Module", /) -> "Iterable[libcst.CSTNode]":
@@ -39,13 +40,13 @@ class Rule(Protocol):
         ...
 
     def prompt(self, site: Site, /) -> str:
-        """Return what is asked about a site, in words. The code and what surrounds it is shown beneath."""
+        """Return the instructions for a site. The code and the lines around it are shown below them."""
         ...
 
     def check(self, site: Site, code: str, /) -> bool:
         """Say whether `code` is an edit that the rule allows, or raise `Invalid` with the reason.
 
-        It is Python that changes the site and nothing else, or it would not be asked.
+        The function is called only with Python that changes the site and nothing else.
         """
         ...
 
@@ -64,7 +65,7 @@ _NEEDED = ("find", "prompt", "check")
 
 
 def _percent() -> Rule:
-    from maker_graph.tasks.migrate.percent import Percent  # noqa: PLC0415  a rule of one's own does not need it
+    from maker_graph.tasks.migrate.percent import Percent  # noqa: PLC0415  a user's rule does not need it
 
     return Percent()
 
@@ -77,13 +78,13 @@ def rule_named(name: str) -> Rule:
     """Return the rule of this name: one that ships, or `file.py:Name` or `package.module:Name`, which is imported.
 
     Raises:
-        UsageError: there is none, or it lacks a function.
+        UsageError: there is no such rule, or it lacks a function.
     """
     if name in SHIPPED_RULES:
         return SHIPPED_RULES[name]()
     if ":" not in name:
         ships = ", ".join(SHIPPED_RULES)
-        raise UsageError(f"There is no rule {name!r}: there is {ships}, and your own as file.py:Name or package.module:Name.")
+        raise UsageError(f"There is no rule {name!r}: give {ships}, or your own rule as file.py:Name or package.module:Name.")
     made: Any = imported(name, "The rule")
     if isinstance(made, type):
         try:
@@ -91,14 +92,14 @@ def rule_named(name: str) -> Rule:
         except Exception as error:
             raise UsageError(f"The rule {name!r} cannot be made: {type(error).__name__}: {error}.") from error
     see_rule(made, name)
-    return made  # type: ignore[no-any-return]  # it was seen to be one
+    return made  # type: ignore[no-any-return]  # see_rule has checked it
 
 
 def see_rule(rule: object, name: str) -> None:
-    """See that a rule has what it needs.
+    """See that a rule has the functions that it needs.
 
     Raises:
-        UsageError: it has not.
+        UsageError: one is missing, or takes other arguments.
     """
     if missing := [each for each in _NEEDED if not hasattr(rule, each)]:
         raise UsageError(f"{name!r} is no rule: it has no {' and no '.join(missing)}.")

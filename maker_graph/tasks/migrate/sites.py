@@ -1,7 +1,7 @@
-"""The sites of a rule: where in a file something stands that is to be rewritten, with what surrounds it.
+"""The sites of a rule: the places in a file that are to be rewritten, with the code around them.
 
-A site is an expression or a statement. Sites do not overlap: of a site inside another the outer one is asked, for an edit of
-both at once could not be put together. The inner one is found when the migration is run again.
+A site is an expression or a statement. Sites do not overlap. If one site is inside another, only the outer one is asked,
+because edits of both could not be put together. The inner one is found when the migration is run again.
 """
 
 import ast
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from maker_graph.tasks.migrate.rules import Rule
 
 AROUND = 12
-"""Lines that are shown above and below a site at most."""
+"""The most lines that are shown above a site, and below it."""
 
 
 class Site(TypedDict):
     """One place to be rewritten. All of it is plain JSON.
 
     Attributes:
-        file: its path from the root of the tree.
-        line: of its beginning, from 1.
-        column: of its beginning, from 1.
+        file: the path of its file from the root of the tree.
+        line: the line where it begins, from 1.
+        column: the column where it begins, from 1.
         kind: "expression" or "statement".
-        code: what stands there. The lines of a statement are shown as if it stood at the margin.
-        around: the lines around it, it among them.
-        statement: the statement in which it stands.
-        function: the code of the function in whose body it stands, as if that stood at the margin; empty outside of functions.
-        replaced: the builtins that the file sets somewhere; "*" among them if it may set any (`from a import *`).
-        place: where it begins and ends, in characters of the text of the file.
+        code: the code of the site. The lines of a statement are shown without its indentation.
+        around: the lines around the site, with the site itself.
+        statement: the statement that holds the site.
+        function: the code of the function whose body holds the site, without indentation; empty outside of functions.
+        replaced: the builtins that the file sets somewhere, with "*" if it may set any of them (`from a import *`).
+        place: where the site begins and ends, in characters of the text of the file.
         within: where `statement` begins and ends.
-        target: the oldest Python on which the code must run, as [3, 9]; None if that is not known.
+        target: the oldest Python on which the code must run, such as [3, 9]; None if that is not known.
     """
 
     file: str
@@ -63,10 +63,10 @@ class Site(TypedDict):
 
 
 def find_sites(source: Source, rule: "Rule", target: Version | None) -> list[Site] | LeftOut:
-    """Return the sites of `rule` in a file, in order; why it is left out if it is no Python.
+    """Return the sites of `rule` in a file, in order; if the file is not Python, the reason why it is left out.
 
     Raises:
-        UsageError: the rule fails, or finds what is no expression and no statement of the file.
+        UsageError: the rule fails, or finds something that is no expression and no statement of the file.
     """
     import libcst as cst  # noqa: PLC0415  an extra
     from libcst.metadata import MetadataWrapper, PositionProvider  # noqa: PLC0415  an extra
@@ -122,20 +122,20 @@ def _found(rule: "Rule", module: "libcst.Module", path: str) -> "Sequence[libcst
     kinds = (cst.BaseExpression, cst.BaseStatement)
     if odd := [each for each in found if not isinstance(each, kinds)]:
         raise UsageError(
-            f"{_name(rule)}.find returned {type(odd[0]).__name__} in {path}: a site is an expression or a statement of LibCST."
+            f"{_name(rule)}.find returned {type(odd[0]).__name__} in {path}: return only expressions or statements of LibCST."
         )
     return found
 
 
 def _is_in_body(place: tuple[int, int], node: "libcst.CSTNode", text: "_Text", positions: Mapping[Any, Any]) -> bool:
-    """Say whether a place is in the body of a function; decorators, defaults and annotations belong to what is around it."""
+    """Say whether a place is in the body of a function, to which decorators, defaults and annotations do not belong."""
     import libcst as cst  # noqa: PLC0415  an extra
 
     return isinstance(node, cst.FunctionDef) and text.place(positions[node.body])[0] <= place[0]
 
 
 def _replaced(text: str) -> list[str]:
-    """Return the builtins that a file sets somewhere, and "*" if it imports whatever a module has."""
+    """Return the builtins that a file sets somewhere, and "*" if it imports all names of a module."""
     tree, found = tree_of(text), set[str]()
     for node in [] if tree is None else ast.walk(tree):
         match node:
@@ -173,7 +173,7 @@ def _outermost(sites: Iterable[Site]) -> list[Site]:
 
 
 def tree_of(code: str) -> ast.Module | None:
-    """Return the tree of one or several statements, at whatever depth they stand; None if this is no Python."""
+    """Return the tree of one or several statements with any indentation; None if this is not Python."""
     code = code.lstrip("\x0c")
     indented = code[:1] in {" ", "\t"}
     try:
@@ -191,7 +191,7 @@ def tree_of(code: str) -> ast.Module | None:
 
 
 class _Text:
-    """The text of a file, by the lines and columns of LibCST."""
+    """The text of a file, in which code is found by the lines and columns of LibCST."""
 
     def __init__(self, text: str, module: "libcst.Module") -> None:
         self.text = text
@@ -200,37 +200,37 @@ class _Text:
         self._starts = [0, *accumulate(map(len, self._lines))]
 
     def span(self, node: "libcst.CSTNode", at: "libcst.metadata.CodeRange") -> tuple[int, int]:
-        """Return where a node stands, without parentheses around it.
+        """Return where a node begins and ends, without parentheses around it.
 
         Raises:
-            UsageError: the file does not hold it there.
+            UsageError: the file does not hold the node there.
         """
         begin, end = self.place(at)
         shown = self.text[begin:end]
         if not shown or "".join(shown.split()) not in "".join(self._module.code_for_node(node).split()):
-            raise UsageError(f"The code in line {at.start.line} cannot be found again: please report this file.")
+            raise UsageError(f"The code in line {at.start.line} cannot be found again: please report this file as a bug.")
         return begin, end
 
     def place(self, at: "libcst.metadata.CodeRange") -> tuple[int, int]:
-        """Return where something stands."""
+        """Return where a range of LibCST begins and ends, in characters of the text."""
         return self._starts[at.start.line - 1] + at.start.column, self._starts[at.end.line - 1] + at.end.column
 
     def statement(self, at: tuple[int, int]) -> tuple[int, int] | None:
-        """Return where a statement stands with its indentation; None of one whose text alone is no Python."""
+        """Return where a statement begins and ends, with its indentation; None if its text alone is not Python."""
         begin = at[0] - len(self.indent(at[0]))
         return (begin, at[1]) if tree_of(self.text[begin : at[1]]) is not None else None
 
     def indent(self, begin: int) -> str:
-        """Return what stands before a place in its line, if that is blank."""
+        """Return the text before a place in its line, if that is blank; else an empty text."""
         before = self.text[self._line(begin) : begin]
         return before if not before.strip() else ""
 
     def shown(self, place: tuple[int, int]) -> str:
-        """Return the code at a place as if it stood at the margin, with plain line ends."""
+        """Return the code at a place without its indentation, with plain line ends."""
         return dedented(self.text[slice(*place)].lstrip("\x0c"), self.indent(place[0]))
 
     def around(self, place: tuple[int, int], function: tuple[int, int] | None) -> str:
-        """Return the lines around a place, at most those of the function in which it stands."""
+        """Return the lines around a place, but no lines outside its function."""
         first, last = self._number(place[0]), self._number(place[1] - 1)
         low, high = max(0, first - AROUND), min(len(self._lines), last + 1 + AROUND)
         if function is not None:
@@ -246,7 +246,7 @@ class _Text:
 
 
 def dedented(code: str, indent: str) -> str:
-    r"""Return code with plain line ends, whose lines after the first lose `indent`, where it stands there in full.
+    r"""Return code with plain line ends; each line after the first loses `indent` if it begins with it.
 
     >>> dedented("if x:\r\n        y", "    ")
     'if x:\n    y'
@@ -257,11 +257,11 @@ def dedented(code: str, indent: str) -> str:
 
 
 def strings_at(first: str, rest: Sequence[str]) -> set[int]:
-    """Return which of the lines `rest`, from 0, begin inside of a string: what stands before them is part of it."""
-    text = "(" + "\n".join([first, *rest]) + "\n)"  # so that no line end is one of a statement
+    """Return which of the lines `rest`, from 0, begin inside a string, so that their indentation is part of it."""
+    text = "(" + "\n".join([first, *rest]) + "\n)"  # so that no line end ends a statement
     found: set[int] = set()
     begun: list[int] = []
-    with suppress(tokenize.TokenError, SyntaxError):  # as far as it goes
+    with suppress(tokenize.TokenError, SyntaxError):  # the tokens up to an error count
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             name = tokenize.tok_name[token.type]
             if name in {"FSTRING_START", "TSTRING_START"}:  # since 3.12

@@ -33,14 +33,14 @@ _BLOCK = re.compile(r"```[A-Za-z0-9]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
 class Migrate(Items):
-    """The sites that a rule finds in a tree, each to be rewritten.
+    """The task that rewrites the sites that a rule finds in a tree.
 
     Attributes:
         root: the folder of the tree.
-        top: the folder from which the paths of the patch count: that of the git tree around `root`, else `root`.
-        sources: the files with sites, as they were when the run began, by their paths from `root`.
+        top: the folder to which the paths of the patch are relative: the top of the git tree around `root`, else `root`.
+        sources: path from `root` -> file with sites, as it was when the run began.
         left_out: files that were not searched, with the reason.
-        options: with which it was made.
+        options: the options with which the task was made.
     """
 
     place = "site"
@@ -56,8 +56,8 @@ class Migrate(Items):
 
         Args:
             path: the folder of the code.
-            rule: percent, or one of your own: file.py:Name or package.module:Name.
-            python: the oldest Python on which the code must run, such as 3.9; by default what the tree says (requires-python).
+            rule: percent, or your own rule as file.py:Name or package.module:Name.
+            python: the oldest Python on which the code must run, such as 3.9; by default the one in the tree's requires-python.
 
         Raises:
             UsageError: the folder cannot be read, the rule cannot be used, or it finds nothing.
@@ -77,7 +77,7 @@ class Migrate(Items):
         self._found(found)
         if not self.items:
             left = [f", and {len(self.left_out):,} were left out ({each.path}: {each.why})" for each in self.left_out[:1]]
-            raise UsageError(f"The rule finds nothing in {path}: {number:,} Python files were searched{''.join(left)}.")
+            raise UsageError(f"The rule found nothing in {path}: {number:,} Python files were searched{''.join(left)}.")
 
     @classmethod
     def again(cls, kept: str, path: Path, rule: str = "percent", python: str | None = None) -> Self:
@@ -113,7 +113,7 @@ class Migrate(Items):
         self.items: list[Site] = [site for _, sites in found for site in sites]
 
     def keep(self) -> str:
-        """Return the files with sites as they are now, so that the run stands on them whatever becomes of the tree."""
+        """Return the files with sites as they are now, so that the run does not depend on later changes of the tree."""
         return json.dumps(
             {
                 "target": self._oldest,
@@ -123,12 +123,12 @@ class Migrate(Items):
         )
 
     def inputs(self) -> Mapping[str, Any]:
-        """Return what the task stands on: the files with sites, and the file of a rule of one's own."""
+        """Return the data of the task: the files with sites, and the file of a user's rule."""
         files = {path: hashlib.sha256(source.content()).hexdigest() for path, source in self.sources.items()}
         return {"tree": files} | ({} if self._file is None else {"rule file": self._file})
 
     def given(self, item: Site) -> JSON:
-        """Return the code of which the rule is sure, else None: as for code with characters that nobody can see.
+        """Return the code of which the rule is sure; None if there is none, or it holds characters that nobody can see.
 
         Raises:
             UsageError: the rule breaks its own check.
@@ -136,20 +136,20 @@ class Migrate(Items):
         if not hasattr(self._rule, "given"):
             return None
         code = self._of_rule("given", item)
-        if code is None or (isinstance(code, str) and unseen(code) is not None):  # which no answer may hold
+        if code is None or (isinstance(code, str) and unseen(code) is not None):  # no answer may hold unseen characters
             return None
         if not isinstance(code, str):
             raise self._odd("given must return code as a text, or None", item)
         try:
             answer = self._read(code, item)
         except Invalid as error:
-            raise self._odd(f"given is sure of code that cannot stand there ({error})", item) from None
+            raise self._odd(f"given returned code that cannot stand there ({error})", item) from None
         if answer != LEAVE and (broken := broken_rule(self.check, item, answer)) is not None:
-            raise self._odd(f"given is sure of code that its check refuses ({broken})", item)
+            raise self._odd(f"given returned code that its check refuses ({broken})", item)
         return answer
 
     def prompt(self, item: Site) -> Prompt:
-        """Return the rule's words, the code, and what surrounds it."""
+        """Return the rule's instructions, the code, and the lines around it."""
         said = self._of_rule("prompt", item)
         if not isinstance(said, str):
             raise self._odd("prompt must return a text", item)
@@ -168,7 +168,7 @@ class Migrate(Items):
         """Return the code in a reply, or `LEAVE`.
 
         Raises:
-            ValueError: there is none, several, or none that can stand at the site.
+            ValueError: there is no code, more than one block, or code that cannot stand at the site.
         """
         text = text.strip()
         blocks = _BLOCK.findall(text)
@@ -180,16 +180,16 @@ class Migrate(Items):
             raise ValueError(str(error)) from None
 
     def _read(self, code: str, item: Site) -> str:
-        """Return code as the answer of a site: `LEAVE` if it changes nothing.
+        """Return code as the answer for a site: `LEAVE` if it changes nothing.
 
         Raises:
-            Invalid: it cannot stand there.
+            Invalid: the code cannot stand there.
         """
         code = code.strip() if item["kind"] == "expression" else code.strip("\n").rstrip()
         if code != LEAVE:
             odd = unseen(code)
             if "\f" in code or "\r" in code or odd:
-                raise Invalid(f"there is a character in it that cannot be seen ({odd or 'a form feed or a carriage return'})")
+                raise Invalid(f"it holds a character that cannot be seen ({odd or 'a form feed or a carriage return'})")
             try:
                 see_edit(item, code)
             except RecursionError:
@@ -197,7 +197,7 @@ class Migrate(Items):
             if same_tree(code) == same_tree(item["code"]):
                 code = LEAVE
         if code == LEAVE and not self._may_leave:
-            raise Invalid("it changes nothing, and this rule leaves no site as it is")
+            raise Invalid("it changes nothing, but this rule leaves no site as it is")
         return code
 
     def key(self, answer: str) -> JSON:
@@ -213,10 +213,10 @@ class Migrate(Items):
         return key
 
     def check(self, item: Site, answer: str) -> bool:
-        """Say whether an edit keeps comments, runs on the oldest Python, and is one that the rule allows.
+        """Say whether an edit keeps the comments, runs on the oldest Python, and is allowed by the rule.
 
         Raises:
-            Invalid: it is not; the text says why.
+            Invalid: it does not; the error says why.
         """
         if answer == LEAVE:
             return True
@@ -243,10 +243,10 @@ class Migrate(Items):
         """Return the new content of each file that changes, by its path from `root`.
 
         Args:
-            answers: number of a site, from 1 -> what was decided.
+            answers: number of a site, from 1 -> the decided code.
 
         Raises:
-            UsageError: they cannot be put together.
+            UsageError: the edits cannot be put together.
         """
         by_file: dict[str, list[Edit]] = {}
         for number, code in answers.items():
@@ -272,7 +272,7 @@ class Migrate(Items):
         return tuple((module, name) for module, name in found)
 
     def from_top(self, path: str) -> str:
-        """Return a path from `root` as one from `top`."""
+        """Return a path relative to `root` as one relative to `top`."""
         below = Path(self.root.resolve()).relative_to(self.top).as_posix()
         return path if below == "." else f"{below}/{path}"
 
@@ -280,7 +280,7 @@ class Migrate(Items):
         """Return the patch, and the file beside it that lists what is not in it.
 
         Raises:
-            UsageError: it is a file of the code.
+            UsageError: `out` is a file of the code.
         """
         if any(out.resolve() == (self.root / path).resolve() for path in self.sources):
             raise UsageError(f"--out {out} is a file of the code that is migrated: give another name for the patch.")
@@ -315,14 +315,14 @@ def review_path(out: Path) -> Path:
 
 
 def _file_of(rule: Rule) -> Path | None:
-    """Return the file in which a rule of one's own stands."""
+    """Return the file that holds a user's rule."""
     file = getattr(sys.modules.get(type(rule).__module__), "__file__", None)
     return None if file is None else Path(file)
 
 
 def _version(text: str) -> Version:
     if (found := re.fullmatch(r"(\d+)\.(\d+)", text)) is None:
-        raise UsageError(f"python is a version such as 3.9, not {text!r}.")
+        raise UsageError(f"python must be a version such as 3.9, not {text!r}.")
     version = version_in(f"=={found[0]}")
-    assert version is not None  # noqa: S101  it has the form
+    assert version is not None  # noqa: S101  the text has the form of a version
     return version

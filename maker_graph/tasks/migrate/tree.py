@@ -1,6 +1,7 @@
-"""The Python files of a tree, as they are: encoding, line ends, marks and form feeds are kept to the byte.
+"""The Python files of a tree, kept byte for byte: encoding, line ends, byte order marks and form feeds.
 
-What is left out is told: links, files that are no Python or too long, folders that hold what others made.
+Files that are left out are listed: links, and files that are not Python or too long. Folders with the code of others are not
+searched.
 """
 
 import io
@@ -16,19 +17,19 @@ from typing import NamedTuple
 from maker_graph.errors import UsageError
 
 MOST_BYTES = 1_000_000
-"""A longer file is left out: nobody wrote it by hand."""
+"""A longer file is left out, because nobody wrote it by hand."""
 
 _NOT_OURS = {"__pycache__", "build", "dist", "node_modules", "site-packages", "vendor", "vendored", "_vendor", "venv"}
-"""Folders of what others made, or programs did; beside these all whose name begins with a dot."""
+"""Folders with files that others wrote or programs made. Folders whose name begins with a dot are left out too."""
 
 
 class Source(NamedTuple):
     """A file.
 
     Attributes:
-        path: from the root of the tree, with slashes.
-        text: of it, with its line ends, and without the mark at its beginning.
-        encoding: in which `text` gives the bytes of the file, mark included.
+        path: the path from the root of the tree, with slashes.
+        text: the text of the file, with its line ends, and without a byte order mark.
+        encoding: the encoding in which `text` gives the bytes of the file, with the byte order mark.
     """
 
     path: str
@@ -44,8 +45,8 @@ class LeftOut(NamedTuple):
     """A file that was not searched.
 
     Attributes:
-        path: from the root of the tree.
-        why: in a clause.
+        path: the path from the root of the tree.
+        why: the reason, in a clause.
     """
 
     path: str
@@ -75,7 +76,7 @@ def read_tree(root: Path) -> Iterator[Source | LeftOut]:
 
 
 def decoded(path: str, content: bytes) -> Source | LeftOut:
-    """Return a file with this content as its text, as Python would read it; `path` is from the root of the tree."""
+    """Return a file with this content, read as Python would read it; `path` is its path from the root of the tree."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         source = Source(path, content.decode(encoding), encoding)
@@ -122,7 +123,7 @@ def _why_not(path: Path, name: str) -> str | None:
 
 
 def top_of(root: Path) -> Path:
-    """Return the folder from which the paths of a patch count: the top of the git tree that holds `root`, else `root`."""
+    """Return the folder to which the paths of a patch are relative: the top of the git tree around `root`, else `root`."""
     root = Path(os.path.realpath(root))
     return next((each for each in (root, *root.parents) if (each / ".git").exists()), root)
 
@@ -133,7 +134,7 @@ Version = tuple[int, int]
 def oldest_python(root: Path) -> Version | None:
     """Return the oldest Python on which the tree says that it runs; None if it does not say.
 
-    It stands in pyproject.toml (requires-python) or setup.cfg (python_requires), in `root` or above it in the same git tree.
+    It is read from pyproject.toml (requires-python) or setup.cfg (python_requires), in `root` or above it in the same git tree.
     """
     top = top_of(root)
     for folder in (root, *root.parents):

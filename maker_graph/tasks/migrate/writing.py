@@ -1,4 +1,4 @@
-"""How the rule `percent` writes an f-string: as the site is written, part by part, with the same quotes, escapes and lines."""
+"""Writes the f-strings of the rule `percent`, part by part, with the same quotes, escapes and lines as the site."""
 
 import ast
 import io
@@ -24,11 +24,11 @@ class _Part(NamedTuple):
 
 
 def f_string(site: Site, form: Form, known: Known) -> str | None:
-    """Return a site as an f-string; None if that cannot be written without a change of quotes that is not plain to see.
+    """Return a site as an f-string; None if that needs more than a simple change of quotes.
 
     Args:
-        site: the site; one with comments inside is not written.
-        form: what it does.
+        site: the site; None is returned if it has comments inside.
+        form: the form of the site.
         known: the types of names.
     """
     code = site["code"]
@@ -61,7 +61,7 @@ def _segment(code: str, tree: ast.expr) -> str | None:
 
 
 def _source(code: str, tree: ast.expr) -> str | None:
-    """Return how an expression is written; one that was put together, as an item of a mapping, is written anew."""
+    """Return an expression as it is written in the code; a generated one, such as an item of a mapping, is written anew."""
     if hasattr(tree, "lineno"):
         found = _segment(code, tree)
         inner = getattr(tree, "elts", None) if isinstance(tree, ast.Tuple) else None
@@ -77,7 +77,7 @@ def _source(code: str, tree: ast.expr) -> str | None:
 
 
 def _field(source: str | None, field: Field, known: Known) -> str | None:
-    """Return a field of an f-string, its expression in the first place; None if it has no form there."""
+    """Return a field of an f-string, which begins with its expression; None if an f-string has no such field."""
     if source is None or "\n" in source:
         return None
     if isinstance(field.tree, ast.Lambda | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Starred):
@@ -108,7 +108,7 @@ def _field(source: str | None, field: Field, known: Known) -> str | None:
 
 
 def _parts(literal: str) -> Iterator[tuple[str, _Part | None]]:
-    """Yield the texts of which a literal is put together, each with what stands before it; None for one that is no text."""
+    """Yield the parts of a literal, each with the code before it; None for a part that is no plain text."""
     place, lines = 0, literal.splitlines(keepends=True)
     starts = [0]
     for line in lines:
@@ -130,7 +130,7 @@ def _strings(literal: str) -> Sequence[tokenize.TokenInfo]:
 
 
 def _tolerant(literal: str) -> Iterator[tokenize.TokenInfo]:
-    """Yield tokens as far as they go: the lines of a literal may be indented as no block is."""
+    """Yield the tokens of a literal whose lines may be indented in ways that no block allows."""
     shifted = f"({literal}\n)"
     for token in tokenize.generate_tokens(io.StringIO(shifted).readline):
         first = int(token.start[0] == 1)
@@ -139,7 +139,7 @@ def _tolerant(literal: str) -> Iterator[tokenize.TokenInfo]:
 
 
 def _part(part: _Part, fields: Iterator[str], *, percent: bool, free: bool) -> str | None:
-    """Return a text as part of an f-string, with as many of `fields` as it has places."""
+    """Return a part of a literal as part of an f-string, with as many of `fields` as it has places."""
     pieces, place = list[str](), 0
     while place < len(part.body):
         match = (_PERCENT if percent else _BRACES).match(part.body, place)
@@ -163,19 +163,19 @@ def _part(part: _Part, fields: Iterator[str], *, percent: bool, free: bool) -> s
 
 
 def _is_place(piece: str, *, percent: bool) -> bool:
-    """Say whether a piece of a text is where something is filled in."""
+    """Say whether a piece of a text is a place where a field is filled in."""
     return piece != "%%" and piece.startswith("%") if percent else piece.startswith("{") and piece != "{{"
 
 
 def _text(piece: str, *, percent: bool) -> str:
-    """Return a piece of text as it stands in an f-string."""
+    """Return a piece of text in the form that an f-string needs."""
     if not percent or piece.startswith("\\"):
         return piece
     return "%" if piece == "%%" else piece * 2 if piece in {"{", "}"} else piece
 
 
 def _quote(part: _Part, fields: Sequence[str]) -> str | None:
-    """Return quotes that no field holds: those of the text, or else the other ones; None if neither will do."""
+    """Return quotes that no field holds: those of the text if possible, else the other ones; None if neither will do."""
     if any("\\" in field or "#" in field for field in fields):
         return None
     other = part.quote.translate({34: "'", 39: '"'})

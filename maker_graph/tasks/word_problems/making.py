@@ -1,7 +1,7 @@
-"""Problems that are made: the same for the same seed, on any machine.
+"""Makes problems, which are the same for the same seed on any machine.
 
-The numbers are drawn first, so the truth is known by construction. Each problem is then worked out backwards, from its last
-value to a number in its first sentence, which is another way to the same truth.
+The numbers are drawn first, so the right answers are known. Each problem is then worked out backwards, from its last value to a
+number in its first sentence, as a second proof of these answers.
 
 Every right value is a whole number of at least 1.
 """
@@ -24,19 +24,19 @@ PERCENTS = (5, 10, 20, 25, 40, 50, 60, 75, 80)
 LETTERS = "xyzuvwbcdfghkmnqrst"
 
 ATTEMPTS = 1_000
-"""So often the numbers of a problem are drawn before it is given up: a share may leave a number that nothing divides."""
+"""How often the numbers of a problem are drawn before it is given up. Some draws fail: no divisor may fit a number."""
 
 MOST_PARTS = 1_000
-"""Into at most so many parts a number that was worked out is shared."""
+"""The most parts into which the value of an earlier step is shared."""
 
 GROWTH = 50
-"""A product is asked for only where the number before it is at most so many times the largest number that is drawn."""
+"""A product is asked for only if the value before it is at most so many times the largest number that may be drawn."""
 
 _T = TypeVar("_T")
 
 
 class Dice:
-    """Draws that depend on `name` and their number only."""
+    """Random draws that depend only on `name` and on the number of the draw."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -52,7 +52,7 @@ class Dice:
         return least + self.below(max(1, most - least + 1))
 
     def pick(self, among: Sequence[_T]) -> _T:
-        """Return one of some."""
+        """Return one of `among`."""
         return among[self.below(len(among))]
 
     def share(self) -> float:
@@ -61,13 +61,13 @@ class Dice:
 
 
 class Sizes(NamedTuple):
-    """What problems are made of.
+    """The sizes of the problems.
 
     Attributes:
-        kinds: of their steps.
-        steps: of each problem.
-        numbers: the largest number that is drawn for a sentence; a share and a percentage are taken of larger ones.
-        seed: of all draws.
+        kinds: the kinds of steps.
+        steps: the number of steps of each problem.
+        numbers: the largest number that is drawn for a sentence. Shares and percentages are taken of larger numbers.
+        seed: the seed of all draws.
     """
 
     kinds: tuple[Kind, ...]
@@ -80,13 +80,13 @@ def made(number: int, sizes: Sizes, attempts: int = ATTEMPTS) -> Problem:
     """Return problem `number`, from 0, which is the same for any number of `attempts` that suffices.
 
     Raises:
-        UsageError: none can be made of these kinds, so long and with so small numbers.
+        UsageError: no problem with so many steps can be made of these kinds with such small numbers.
     """
     for attempt in range(attempts):
         dice = Dice(f"word problem {sizes.seed} {number} {attempt}")
         problem = _drawn(dice, sizes)
         if problem is not None:
-            assert all(problem.backwards()), problem  # noqa: S101  else the truth would not be true
+            assert all(problem.backwards()), problem  # noqa: S101  otherwise the right answers would be wrong
             return problem
     raise UsageError(
         f"No word problem of {sizes.steps} steps can be made of {', '.join(sizes.kinds)} with numbers up to {sizes.numbers}: "
@@ -95,7 +95,7 @@ def made(number: int, sizes: Sizes, attempts: int = ATTEMPTS) -> Problem:
 
 
 class _Story(NamedTuple):
-    """Who has what so far; `last` is how many, or None before the first sentence."""
+    """Who has what so far; `last` is how many, None before the first sentence."""
 
     who: str
     thing: str
@@ -122,7 +122,7 @@ def _drawn(dice: Dice, sizes: Sizes) -> Problem | None:
     tokens = [*TOKENS]
     for place in range(sizes.steps):
         token = tokens[dice.below(len(tokens))]
-        holder = others[place % len(others)] if place else holder  # "each bag" is not that of an earlier sentence
+        holder = others[place % len(others)] if place else holder  # so that "each bag" is not one of an earlier sentence
         story = _Story(who, thing, holder, token, _letter(place), last, sizes.numbers)
         step = _step(dice, dice.pick(sizes.kinds), story)
         if step is None:
@@ -136,7 +136,7 @@ def _drawn(dice: Dice, sizes: Sizes) -> Problem | None:
 
 
 def _letter(place: int) -> str:
-    """Return the name of what is asked for at a step: another one for each step of a problem."""
+    """Return the name of the unknown at a step, which differs for each step of a problem."""
     round_, letter = divmod(place, len(LETTERS))
     return LETTERS[letter] + (str(round_ + 1) if round_ else "")
 
@@ -165,7 +165,7 @@ def _step(dice: Dice, kind: Kind, story: _Story) -> Step | None:  # noqa: PLR091
 
 
 _Stated: TypeAlias = tuple[tuple[int, Unit], ...]
-"""Numbers of a sentence, with what they are numbers of."""
+"""The numbers in a sentence, each with its unit."""
 
 
 def _quantities(*pairs: tuple[int, Unit]) -> tuple[Quantity, ...]:
@@ -173,11 +173,11 @@ def _quantities(*pairs: tuple[int, Unit]) -> tuple[Quantity, ...]:
 
 
 _BACK = {"+": "-", "-": "+", "*": "/", "/": "*"}
-"""What undoes a calculation."""
+"""Operator -> the operator that undoes it."""
 
 
 def _worked_out(kind: Kind, text: str, stated: _Stated, calculation: tuple[str, str, int], story: _Story, *, of: Unit) -> Step:
-    """Return a step of one calculation: the number with which it begins, a sign, and another number."""
+    """Return a step that is one calculation, which consists of the first number, an operator, and another number."""
     begins, sign, other = calculation
     return Step(
         kind=kind,

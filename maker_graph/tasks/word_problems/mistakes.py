@@ -1,8 +1,8 @@
-"""Plausible mistakes in a step, for simulated models: what a small model gets wrong. It is no evidence about any real model.
+"""Plausible mistakes in a step, for simulated models. They are no evidence about any real model.
 
-A mistake is one of arithmetic (the equation is the right one, and its value is wrong) or one of set-up (another equation, whose
-value is its own). A step has mistakes of one kind. How often one is made, and how alike the samples of a step are, is up to the
-simulated model. On some steps all samples make the very same mistake: those are errors in unison.
+A mistake is one of arithmetic (the right expression with a wrong value) or one of set-up (another expression with its own
+value). A step has mistakes of one kind. The simulated model decides how often a mistake is made, and how alike the samples of a
+step are. On some steps all samples make the very same mistake. These are errors in unison.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from maker_graph.verify import NoValue, number_text, read_expression, value
 from maker_graph.verify.trees import Operation
 
 MOST = 5
-"""So many wrong replies are rehearsed for a step."""
+"""The most wrong replies that are rehearsed for a step."""
 
 
 def arithmetic_slips(right: str) -> list[str]:
@@ -24,15 +24,15 @@ def arithmetic_slips(right: str) -> list[str]:
     ['4 * 12 = 58', '4 * 12 = 47', '4 * 12 = 49', '4 * 12 = 38', '4 * 12 = 50']
     """
     found = _value(right)
-    assert found is not None  # noqa: S101  a right one has a value
+    assert found is not None  # noqa: S101  a right expression has a value
     near = [found + 10, found - 1, found + 1, found - 10, found + 2]
     return [f"{right} = {number_text(each)}" for each in near if each > 0 or found <= 0][:MOST]
 
 
 def setup_slips(problem: Problem, values: Sequence[Fraction], dice: Dice) -> list[str]:
-    """Return replies with another expression than the right one, and its own value, in an order that `dice` draw.
+    """Return replies with another expression than the right one, and its own value, in an order drawn with `dice`.
 
-    First those with another operation between the right numbers, then those with other numbers of the text.
+    Those with another operation between the right numbers come first, then those with other numbers of the text.
     """
     step, last = problem.steps[len(values)], values[-1] if values else None
     right, found = _value(step.right(last)), dict[str, None]()

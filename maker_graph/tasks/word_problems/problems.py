@@ -1,4 +1,4 @@
-"""What a word problem is: sentences, the quantities that they state, and a step for each thing that is asked."""
+"""Word problems: sentences, the quantities that they state, and one step for each question."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from maker_graph.verify import number_text, read_value
 
 Kind: TypeAlias = Literal["sum", "difference", "product", "share", "rate", "percent", "equation"]
-"""What a step asks for. All but `equation` are told in words."""
+"""The kinds of steps. All but `equation` are stated in words."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""All of them."""
+"""All kinds of steps."""
 
 Unit: TypeAlias = tuple[tuple[str, int], ...]
 """The names in a unit with their exponents, none of them 0, sorted by name; empty for a plain number."""
@@ -21,14 +21,14 @@ PLAIN: Unit = ()
 
 
 class Quantity(NamedTuple):
-    """A number that is known, and what it is a number of."""
+    """A number that is known, with its unit."""
 
     value: Fraction
     unit: Unit
 
 
 def unit(text: str) -> Unit:
-    """Return the unit that is written as a name, or as two with a stroke.
+    """Return the unit that is written as one name, or as two names with a slash between them.
 
     >>> unit("pen/box")
     (('box', -1), ('pen', 1))
@@ -38,7 +38,7 @@ def unit(text: str) -> Unit:
 
 
 def product_of(left: Unit, right: Unit, sign: int = 1) -> Unit:
-    """Return the unit of a product; of a quotient if `sign` is -1.
+    """Return the unit of a product; if `sign` is -1, the unit of a quotient.
 
     >>> product_of(unit("pen/box"), unit("box"))
     (('pen', 1),)
@@ -51,23 +51,23 @@ def product_of(left: Unit, right: Unit, sign: int = 1) -> Unit:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that is asked about a problem.
+    """One question about a problem.
 
     In `operands`, `expression` and `equation`, `{last}` stands for the value of the step before.
 
     Attributes:
-        kind: what it asks for.
+        kind: the kind of the step.
         text: the sentences that it adds to the problem.
-        question: what is asked.
-        said: what is known once it is answered, with `{value}` for the value.
+        question: the question.
+        said: a sentence with the answer, for later steps, with `{value}` for the value.
         stated: the quantities in `text`.
-        unit: that of the answer.
-        kept: the unit that the answer has for later steps: who keeps one of 4 boxes has pens then, and not pens in each box.
-        operands: the numbers of which the right expression is made, in its order, without the 100 of a percentage.
-        expression: the right one.
-        back: from the right answer, `{value}`, back to the number with which `expression` begins.
-        equation: what the text says in symbols of the answer, which goes by the name `letter` there; empty in words.
-        letter: empty in words.
+        unit: the unit of the answer.
+        kept: the unit of the answer in later steps: whoever keeps one of 4 boxes then has pens, and not pens in each box.
+        operands: the numbers in the right expression, in its order, without the 100 of a percentage.
+        expression: the right expression.
+        back: an expression that leads from the right answer, `{value}`, back to the first number of `expression`.
+        equation: the equation in the text that the answer solves, with the unknown `letter`; empty if the step is in words.
+        letter: the name of the unknown; empty if the step is in words.
     """
 
     kind: Kind
@@ -84,21 +84,21 @@ class Step:
     letter: str = ""
 
     def right(self, last: Fraction | None) -> str:
-        """Return the right expression after a step that came to `last`; None before the first."""
+        """Return the right expression after a step with the value `last`, which is None for the first step."""
         return self.expression.format(last=operand(last))
 
     def numbers(self, last: Fraction | None) -> list[str]:
-        """Return the numbers of which the right expression is made."""
+        """Return the numbers in the right expression."""
         return [each.format(last=operand(last)) for each in self.operands]
 
     def relation(self, last: Fraction | None) -> str:
-        """Return what the text says in symbols, with the value of the step before put in."""
+        """Return the equation in the text, with the value of the step before put in."""
         return self.equation.format(last=operand(last))
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Sentences, and what is asked about them in order."""
+    """Sentences, and the questions about them in order."""
 
     steps: tuple[Step, ...]
 
@@ -112,7 +112,7 @@ class Problem:
         return " ".join(each.text for each in self.steps[:steps])
 
     def known(self, values: Sequence[Fraction]) -> list[Quantity]:
-        """Return what is known at the step after those that came to `values`: what the text states up to it, and these."""
+        """Return the known quantities at the step after those with `values`: what the text states so far, and the values."""
         stated = [each for step in self.steps[: len(values) + 1] for each in step.stated]
         return stated + [Quantity(value, step.kept) for step, value in zip(self.steps, values, strict=False)]
 
@@ -124,9 +124,9 @@ class Problem:
         return found
 
     def backwards(self) -> Iterator[bool]:
-        """Yield of each step, from the last to the first, whether its value leads back to the number that it began with.
+        """Yield for each step, from the last to the first, whether its value leads back to the number with which it began.
 
-        Each goes on from the number to which the one after it led back. The first step begins with a number of the text.
+        Each step begins at the number to which the step after it led back. The first step must end at a number of the text.
         """
         value = self.values()[-1]
         before = [None, *self.values()[:-1]]
@@ -136,7 +136,7 @@ class Problem:
 
 
 def operand(value: Fraction | None) -> str:
-    """Return a number as it stands in an expression.
+    """Return a number as it is written in an expression.
 
     >>> operand(Fraction(5, 2)), operand(Fraction(-1, 3))
     ('2.5', '(-1/3)')

@@ -1,10 +1,10 @@
 """The task `word-problems`: problems of several steps, one equation a step, each verified before it is voted on.
 
-State: `{"problem": 3, "values": ["48", "43"]}`: which problem, from 0, and what its first steps came to.
+State: `{"problem": 3, "values": ["48", "43"]}`: the number of the problem, from 0, and the values of its first steps.
 Answer: `{"equation": "48 - 5 = 43", "value": "43"}`. The vote is on the value, because 4 * 12 and 12 * 4 say the same.
 
-A step sees the text of its problem up to what it asks about, and the values of the steps before, and nothing of other problems.
-So a wrong value spoils the rest of its problem, and no other one.
+The prompt of a step shows the text of its problem up to this step and the values of the steps before, and nothing of other
+problems. So a wrong value spoils the rest of its problem, but no other problem.
 """
 
 import re
@@ -81,13 +81,13 @@ Equation: 6 * 4 = 24
 """
 
 MOST_NUMBER = 1_000_000
-"""The largest that `numbers` may be."""
+"""The largest value of the option `numbers`."""
 
 PATIENCE = 100_000
-"""So often a later problem is drawn before it is given up. By then the first ones have shown that there are some."""
+"""How often a later problem is drawn before it is given up. The first ones have shown that problems can be made."""
 
 MOST_CHARACTERS = 300
-"""Of the line with the equation; a longer one is no step."""
+"""The most characters of the line with the equation."""
 
 _LABEL = re.compile(r"^(?:equation|answer)\s*:\s*", re.IGNORECASE)
 _NAMED = re.compile(r"^[A-Za-z][A-Za-z _]*=(?=[^=]*=[^=]*$)")  # "pens = 4 * 12 = 48"
@@ -108,7 +108,7 @@ class WordAnswer(TypedDict):
 
 
 class WordProblems:
-    """So many problems of so many steps each, one after the other.
+    """A number of problems with the same number of steps, one after the other.
 
     >>> task = WordProblems(problems=1, steps=2, kinds="product,difference", problem_seed=6)
     >>> task.problem(0).text
@@ -117,10 +117,10 @@ class WordProblems:
     {'equation': '14 - 6 = 8', 'value': '8'}
 
     Attributes:
-        options: with which it was made.
-        problems: how many there are.
-        first: the number of problems before them; 0 but for a slice.
-        sizes: what they are made of.
+        options: the options with which the task was made.
+        problems: how many problems there are.
+        first: how many problems come before these; 0 unless this is a slice.
+        sizes: the sizes of the problems.
     """
 
     def __init__(
@@ -138,18 +138,18 @@ class WordProblems:
         """Make the problems.
 
         Args:
-            problems: how many.
-            steps: of each.
-            kinds: of the steps, with commas between them, or all.
+            problems: the number of problems.
+            steps: the number of steps of each problem.
+            kinds: the kinds of steps, with commas between them, or all.
             numbers: the largest number that is drawn for a sentence, from 3 to 1,000,000.
-            problem_seed: other problems of the same sizes for each number.
-            verify: whether answers are verified; without, the same steps are only voted on.
-            arithmetic: for simulated models, the share of the steps on which their mistakes are of arithmetic; on the others
-                they are of set-up.
+            problem_seed: a number; each gives other problems of the same sizes.
+            verify: whether answers are verified; if not, the same steps are only voted on.
+            arithmetic: for simulated models, the share of the steps on which their mistakes are of arithmetic. On the others
+                the mistakes are of set-up.
             unison: for simulated models, the share of the steps on which all samples make the same mistake.
 
         Raises:
-            UsageError: one of them is out of range, or no such problem can be made.
+            UsageError: an option is out of range, or no such problem can be made.
         """
         checks.whole("problems", problems)
         checks.whole("steps", steps)
@@ -159,7 +159,7 @@ class WordProblems:
         checks.switch("verify", verify)
         for name, share in (("arithmetic", arithmetic), ("unison", unison)):
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-                raise UsageError(f"{name} is a share from 0 to 1, not {share!r}.")
+                raise UsageError(f"{name} must be a share from 0 to 1, not {share!r}.")
         self.options: dict[str, JSON] = {
             "problems": problems,
             "steps": steps,
@@ -174,7 +174,7 @@ class WordProblems:
         self.problems, self.first, self._arithmetic, self._unison = problems, 0, arithmetic, unison
         self._made = lru_cache(64)(lambda number: made(number, self.sizes, PATIENCE))
         for number in range(min(problems, 20)):
-            made(number, self.sizes)  # what cannot be made is told at once
+            made(number, self.sizes)  # so that an error comes at once
         if verify:
             self.verify = self._verify
 
@@ -183,7 +183,7 @@ class WordProblems:
         return self._made(number)
 
     def some(self, first: int, problems: int) -> "WordProblems":
-        """Return the task that so many of the problems are; `first` stand before them."""
+        """Return the task of `problems` of the problems, those after the first `first` ones."""
         found = copy(self)
         found.first, found.problems = first, problems
         return found
@@ -210,10 +210,10 @@ class WordProblems:
     def parse(self, text: str) -> JSON:
         """Return the equation on the last line of a reply, and its value.
 
-        What stands behind its last "=" must be a number. Whether the rest can be read is for `verify` to say.
+        The text behind its last "=" must be a number. `verify` says whether the rest can be read.
 
         Raises:
-            ValueError: there is no equation, or what stands behind it is no number.
+            ValueError: there is no equation, or the text behind its last "=" is no number.
         """
         lines = text.strip().splitlines() or [""]
         line = _LABEL.sub("", lines[-1].strip()).removesuffix(".")
@@ -223,7 +223,7 @@ class WordProblems:
         return {"equation": line, "value": number_text(value(_behind(line)))}
 
     def key(self, answer: WordAnswer) -> JSON:
-        """Return the value: equations that come to the same are the same vote."""
+        """Return the value: equations with the same value are the same vote."""
         return answer["value"]
 
     def apply(self, state: WordState, answer: WordAnswer) -> WordState:
@@ -234,7 +234,7 @@ class WordProblems:
         return {"problem": state["problem"], "values": values}
 
     def state_at(self, step: int) -> WordState:
-        """Return the state on the right path after `step` steps.
+        """Return the state after `step` right steps.
 
         Raises:
             UsageError: there is no such step.
@@ -255,7 +255,7 @@ class WordProblems:
     def rehearse(self, state: WordState) -> tuple[str, Sequence[str], float | None]:
         """Return what a simulated model may reply: the right equation, and wrong ones of one kind.
 
-        On a step whose samples err in unison it is one wrong reply, and an error of 1.
+        On a step whose samples err in unison, there is one wrong reply, with an error rate of 1.
         """
         problem, step = self._at(state)
         dice = Dice(f"mistakes {self.sizes.seed} {state['problem']} {len(state['values'])}")
@@ -266,7 +266,7 @@ class WordProblems:
         return right, wrong[:1] if in_unison else wrong, 1.0 if in_unison else None
 
     def _verify(self, state: WordState, answer: WordAnswer) -> Verification:
-        """Return what can be said of an answer: see `verifying.py`."""
+        """Return the verdict on an answer: see `verifying.py`."""
         problem, _ = self._at(state)
         return verified(problem, _values(state), answer)  # type: ignore[arg-type]  # a dict of texts
 
@@ -284,10 +284,10 @@ def _last(state: WordState) -> Fraction | None:
 
 
 def _behind(line: str) -> Expression:
-    """Return the number behind the last "=" of a line, which may be in the language as a whole, as in `$4 = 4$`, or not.
+    """Return the number behind the last "=" of a line. The line as a whole may be readable, as in `$4 = 4$`, or not.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such number.
     """
     sign: str
     try:
@@ -296,7 +296,7 @@ def _behind(line: str) -> Expression:
     except Unreadable:
         left, sign, after = line.rpartition("=")
         if not left.strip() or left[-1] in "<>!":
-            raise ValueError('the last line is no equation: a calculation, "=", and its value') from None
+            raise ValueError('the last line is no equation, which is a calculation, "=", and its value') from None
         right = read_expression(after)
     match right:
         case Number() | Negative(Number()) | Operation("/", Number() | Negative(Number()), Number()) if sign == "=":
@@ -309,11 +309,11 @@ def _kinds(text: str) -> tuple[Kind, ...]:
     """Return the kinds that a text names.
 
     Raises:
-        UsageError: it names another, or none.
+        UsageError: the text names no kind, or one that does not exist.
     """
     if text == "all":
         return KINDS
     named = [each.strip() for each in text.split(",") if each.strip()] if isinstance(text, str) else []
     if not named or any(each not in KINDS for each in named):
-        raise UsageError(f"kinds are all, or some of {', '.join(KINDS)} with commas between them, not {text!r}.")
+        raise UsageError(f"kinds must be all, or some of {', '.join(KINDS)} with commas between them, not {text!r}.")
     return tuple(each for each in KINDS if each in named)

@@ -1,14 +1,14 @@
-"""What can be said of an answer to a step, from the text of the problem and the answers before, and never from the truth.
+"""Verifies an answer to a step from the text of the problem and the answers before it, and never from the right answer.
 
-A step that the text states in symbols is decided: the value is put into the equation. It has the form c*x + d = e with c not 0,
-so one value solves it, and whatever solves it is right. That is a proof, given the answers before it.
+If the text states a step as an equation, the value is put into it. The equation has the form c*x + d = e with c not 0, so only
+one value solves it, and that value is right. This is a proof, given the answers before it.
 
-Of a step that is told in words only necessary conditions can be held against the answer:
-- the equation is true, exactly;
+If the step is stated in words, only necessary conditions can be checked:
+- the equation is exactly true;
 - it is a calculation, and each number in it is one that the text states, or the value of an earlier step;
 - its units fit each other and the question, if each number stands for a quantity of its value.
 
-A wrong set-up may keep all three, such as a sum where a difference is asked for. So such an answer is valid, and never proved.
+A wrong set-up may keep all three, such as a sum where a difference is asked for. So such an answer is valid, but never proved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,23 +22,23 @@ from maker_graph.verify import arithmetic, holds, number_text, read_relation, re
 from maker_graph.verify.trees import Expression, Negative, Number, Operation, Percent, Relation, Sign, short
 
 MOST_UNITS = 64
-"""So many units an expression may have at most, where its numbers are those of several quantities: more are not tried."""
+"""The most units that are tried for an expression whose numbers may stand for several quantities."""
 
 Known: TypeAlias = Mapping[Fraction | None, frozenset[Unit]]
-"""From the numbers that are known to what they may be numbers of. None is no number, and is not among them."""
+"""Known number -> the units that it may have. None is never among the numbers."""
 
 
 def verified(problem: Problem, values: Sequence[Fraction], answer: Mapping[str, str]) -> Verification:
-    """Return what can be said of the answer to the step after those that came to `values`.
+    """Return the verdict on the answer to the step after those with `values`.
 
     Raises:
-        Invalid: it is wrong; the text says why.
+        Invalid: the answer is wrong; the error says why.
     """
     step, last = problem.steps[len(values)], values[-1] if values else None
     equation, found = answer["equation"], Fraction(answer["value"])
     if step.equation:
         said = _solves(step.relation(last), step.letter, found)
-        arithmetic(equation)  # a false equation is no way to a right value
+        arithmetic(equation)  # it raises if the model's own equation is false
         return said
     true = arithmetic(equation)
     if isinstance(true, Unknown):
@@ -50,7 +50,7 @@ def verified(problem: Problem, values: Sequence[Fraction], answer: Mapping[str, 
 
 
 def _solves(equation: str, letter: str, found: Fraction) -> Valid:
-    """Return that a value solves an equation.
+    """Return the verdict that a value solves an equation.
 
     Raises:
         Invalid: it does not.
@@ -61,10 +61,10 @@ def _solves(equation: str, letter: str, found: Fraction) -> Valid:
 
 
 def _fits(left: Expression, known: Sequence[Quantity], asked: Unit, true: str) -> Verification:
-    """Return that a true equation may be the one that is asked for.
+    """Return the verdict that a true equation may answer the question.
 
     Raises:
-        Invalid: it cannot be.
+        Invalid: it cannot.
     """
     if not isinstance(left, Operation):
         raise Invalid(f"{written(left)} is no calculation")
@@ -80,16 +80,16 @@ def _fits(left: Expression, known: Sequence[Quantity], asked: Unit, true: str) -
 
 
 def _units(tree: Expression, known: Known) -> frozenset[Unit] | Unknown:
-    """Return what an expression may be a number of; nothing if its units do not fit each other.
+    """Return the units that an expression may have; none if its units do not fit each other.
 
     Raises:
-        Invalid: it has a number that is not known.
+        Invalid: the expression has a number that is not known.
     """
     as_known = known.get(_as_written(tree), frozenset())
     match tree:
         case Number() | Percent():
             if not as_known:
-                raise Invalid(f"{written(tree)} is no number that is known")
+                raise Invalid(f"{written(tree)} is not a known number of this problem")
             return as_known
         case Negative(of):
             return as_known or _units(of, known)
@@ -106,7 +106,7 @@ def _units(tree: Expression, known: Known) -> frozenset[Unit] | Unknown:
 
 
 def _joined(sign: Sign, left: frozenset[Unit] | Unknown, right: frozenset[Unit] | Unknown) -> frozenset[Unit] | Unknown:
-    """Return what two expressions with a sign between them may be a number of."""
+    """Return the units that two expressions with an operator between them may have."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return left if isinstance(left, Unknown) else right
     if sign in {"+", "-"}:
@@ -116,7 +116,7 @@ def _joined(sign: Sign, left: frozenset[Unit] | Unknown, right: frozenset[Unit] 
 
 
 def _as_written(tree: Expression) -> Fraction | None:
-    """Return the number that an expression is, if it is written as one: `12`, `25%`, `-3`, and `1/3`, but not `6/3`."""
+    """Return the number that an expression is written as, such as `12`, `25%`, `-3` or `1/3`; None for others, as `6/3`."""
     match tree:
         case Number(number):
             return number

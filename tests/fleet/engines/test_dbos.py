@@ -76,7 +76,10 @@ async def test_a_worker_that_ends_leaves_its_runs_to_the_next(database: str) -> 
     assert statuses(database) == [(RUNS[0], "SUCCESS")]
 
 
-async def test_a_run_that_was_given_to_a_worker_which_did_not_hear_of_it_is_given_again(database: str) -> None:
+async def test_a_run_that_was_given_to_a_worker_which_did_not_hear_of_it_is_given_again(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maker_graph.fleet.engines.dbos.LOST", 0.2)
     engine, driven = DbosEngine(database, "rows", "me"), list[str]()
 
     async def drive(run: str) -> None:
@@ -88,6 +91,7 @@ async def test_a_run_that_was_given_to_a_worker_which_did_not_hear_of_it_is_give
         query(database, "UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = 'me', owner_xid = 'x'")
         await asyncio.to_thread(engine.submit, [], ["me"])
         assert len(driven) == 1, "it may be on its way"
+        await asyncio.sleep(0.25)
         await asyncio.to_thread(engine.submit, [], ["me"])
         await until(lambda: len(driven) == 2)
 

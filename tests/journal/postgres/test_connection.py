@@ -1,7 +1,5 @@
 """A connection: made again when it was lost, with errors that say what to do and never a password."""
 
-import subprocess
-import tempfile
 import threading
 import time
 import traceback
@@ -15,7 +13,7 @@ import pytest
 from maker_graph.errors import DamagedRun, LimitReached, OutOfReach, UnusableRun, UsageError
 from maker_graph.journal.postgres.connection import Connection, see_address, shown
 from maker_graph.journal.postgres.schema import FORM
-from tests.postgres import Postgres, user
+from tests.postgres import Postgres
 from tests.proxy import Proxy, Way, proxy
 
 # ------------------------------------------------------------------------------------------------------------------- addresses
@@ -367,22 +365,6 @@ def test_what_takes_longer_than_the_server_lets_it_is_out_of_reach_and_no_damage
 
 
 # ------------------------------------------------------------------------------------------------------------------ a full disk
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """Return a folder of the server's on a disk with 24 MB of room."""
-    folder, who = Path(tempfile.mkdtemp(prefix="maker-graph-small-")), user()
-    owner = f"uid={who.pw_uid},gid={who.pw_gid}" if who else ""
-    mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size=24m,mode=700,{owner}", "none", str(folder)]
-    if who is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        folder.rmdir()
-        pytest.skip("only root can make a small disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["/bin/umount", "-l", folder], check=True)
-        folder.rmdir()
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(new_postgres: Callable[..., Postgres], small_disk: Path) -> None:

@@ -25,6 +25,13 @@ def test_a_fleet_that_is_not_there_is_told(fleet: Fleet, database: str) -> None:
         fleet_at(database, "other").found()
 
 
+def test_a_fleet_that_was_deleted_under_its_workers_is_told(fleet: Fleet, database: str) -> None:
+    fleet.beat("me", 9)
+    query(database, "DELETE FROM maker_graph.fleets")
+    with pytest.raises(UnusableRun, match="There is no fleet towers"):
+        fleet.beat("me", 9)
+
+
 def test_a_run_is_open_until_somebody_is_at_work_on_it_and_again_when_nothing_is_heard_of_that_one(
     fleet: Fleet, database: str
 ) -> None:

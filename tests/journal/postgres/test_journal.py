@@ -1,10 +1,12 @@
 """The journal in Postgres, beyond what every journal promises: connections and servers that are lost at any moment."""
 
+import os
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from maker_graph.core.spending import NONE, Reserved, Spent
-from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, OutOfReach, StaleStep, UnusableRun
+from maker_graph.errors import DamagedRun, LimitReached, OlderJournal, OutOfReach, StaleStep, TakenOver, UnusableRun
 from maker_graph.journal.intent import Intent
 from maker_graph.journal.postgres import schema
 from maker_graph.journal.postgres.connection import Connection
@@ -299,6 +301,24 @@ def test_what_is_booked_between_the_look_and_the_claim_is_not_lost(in_postgres: 
         assert (journal.epoch, journal.owners()) == (2, 2)
 
 
+def test_an_owner_and_a_former_one_do_not_hide_from_each_other_what_they_have_booked(
+    in_postgres: InPostgres, far: Far, between: Proxy
+) -> None:
+    in_postgres.open(claim=False)
+    connection = Between(far.address)
+    with closing(PostgresJournal(connection, "r", find(connection, "r"), "run")) as journal:
+        journal.claim("far")
+        other = in_postgres.open()
+        for _ in range(2):  # as a former owner, then as the owner
+            connection.before, connection.happens = schema.IF_BOOKED, partial(other.spend, Spent(calls=10))
+            between.cut("down", 1)
+            journal.spend(Spent(calls=1))
+            assert connection.before == ""
+            between.heal()
+            journal.claim("far")
+        assert journal.account().spent.calls == 22
+
+
 def test_what_arrives_between_the_look_and_the_second_try_is_counted_once(
     in_postgres: InPostgres, far: Far, between: Proxy
 ) -> None:
@@ -442,6 +462,31 @@ def test_a_server_that_is_killed_under_its_owners_loses_and_doubles_nothing(
             assert len(replayed(journal)) == 4 + len(steps) > 9
 
 
+def test_a_server_whose_disk_is_full_stops_a_run_that_goes_on_once_there_is_room(
+    new_postgres: Callable[..., Postgres], small_disk: Path, tmp_path: Path
+) -> None:
+    server = new_postgres()
+    server.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+    with server.database("TABLESPACE small") as address, ExitStack() as stack:
+        kept = InPostgres(tmp_path, stack, address)
+        (small_disk / "ballast").write_bytes(bytes(4_000_000))
+        journal, at = filled(kept.open())
+        steps = following(at, 200)
+        for made, place in steps:
+            try:
+                journal.append([(made, place)], Spent(calls=1), notes={"pace": os.urandom(400_000).hex()})
+            except LimitReached as error:
+                assert "make room" in str(error)  # noqa: PT017  it comes when the disk is full
+                break
+        told = journal.step - 4
+        assert 0 < told < len(steps)
+        (small_disk / "ballast").unlink()
+        journal.append(steps[told : told + 6], Spent(calls=1))
+        onlooker = kept.open(claim=False)
+        onlooker.check()
+        assert (onlooker.step, onlooker.account().spent.calls) == (told + 10, told + 1)
+
+
 def test_a_server_that_takes_no_writes_stops_a_run_before_its_next_call(in_postgres: InPostgres, postgres: Postgres) -> None:
     filled(in_postgres.open())[0].close()
     postgres.execute(f"ALTER DATABASE {in_postgres.address.rpartition('/')[2]} SET default_transaction_read_only = on")
@@ -488,3 +533,31 @@ def test_the_end_of_the_journal_is_what_its_run_says(in_postgres: InPostgres) ->
     in_postgres.do("UPDATE maker_graph.runs SET step = 3")
     with pytest.raises(DamagedRun, match="its end is not what its run says"):
         in_postgres.open(claim=False).check()
+
+
+def test_while_a_change_is_under_way_nobody_else_asks_the_database_who_the_owner_is(in_postgres: InPostgres, far: Far) -> None:
+    in_postgres.open(claim=False)
+    journal = far()
+    assert isinstance(journal, PostgresJournal)
+    far(claim=True)
+    journal._seen = float("-inf")
+    with journal._changing:
+        journal.owned()
+    with pytest.raises(TakenOver):
+        journal.owned()
+
+
+def test_where_nobody_answers_several_statements_in_turn_wait_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connection = Connection(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/runs?connect_timeout=2")
+        reached = []
+        for _ in range(5):
+            with pytest.raises(OutOfReach):
+                connection.rows("SELECT 1")
+            silent.settimeout(0.1)
+            with suppress(TimeoutError):
+                while True:
+                    reached.append(silent.accept()[0])
+        assert len(reached) == 1
+        for each in reached:
+            each.close()

@@ -9,9 +9,9 @@ from maker_graph.models.simulation.faults import parse_faults
 @pytest.mark.parametrize(
     ("faults", "advice"),
     [
-        ("418=.1", "knows no '418'"),
-        ("429", "wants a number for 429"),
-        ("429=often", "wants a number for 429"),
+        ("418=.1", "does not know '418'"),
+        ("429", "needs a number for 429"),
+        ("429=often", "needs a number for 429"),
         ("429=1.5", "a share from 0 to 1"),
         ("429=nan", "a share from 0 to 1"),
         ("429=.6,5xx=.6", "more than 1"),

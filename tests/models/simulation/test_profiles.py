@@ -26,7 +26,7 @@ def test_each_setting_of_a_profile_can_be_changed_in_its_name() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("nobody", "there are: perfect"),
+        ("nobody", "give one of perfect"),
         ("perfect,speed=1", "settings are error"),
         ("perfect,name=x", "settings are error"),
         ("perfect,output_tokens=1.5", "no number for output_tokens"),

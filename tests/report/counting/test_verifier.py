@@ -25,7 +25,7 @@ def test_proofs_votes_and_merged_winners_are_counted_and_told() -> None:
     assert found.standings == {"proved": 4, "valid": 1, "unknown": 2}
     assert found.first == ((2, "it is a"), (4, "it is a"), (5, "it is a"))
     verifier, merged = found.told()
-    assert "proved the answers of 4 steps. Of the votes it says: 4 proved, 1 valid, 2 unknown." in verifier
+    assert "proved the answers of 4 steps. It judged the votes: 4 proved, 1 valid, 2 unknown." in verifier
     assert merged.startswith("On 1 step, the first of them step 3, the winner has the most votes only because")
 
 

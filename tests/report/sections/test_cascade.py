@@ -41,7 +41,7 @@ def test_each_rung_has_its_row_with_or_without_the_task(tmp_path: Path, *, known
         "ahead by 2 within 2 votes",
         "Rung 2: decides</th><td>confirmed by 2 of 3",
         "Rung 2: prompt</th><td>rephrased, 1",
-        "goes to the next rung, contested or stuck",
+        "contested or stuck: the next rung",
         f"Contested</th><td>{left:,} open steps",
     ):
         assert each in told

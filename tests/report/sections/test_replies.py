@@ -26,7 +26,7 @@ def test_who_judged_is_told(hanoi: Path) -> None:
     data = data_of(hanoi)
     assert "by the task&#x27;s own truth" in lengths_section(data, drawn)
     unknown = replace(data, truth=replace(data.truth, known=False))
-    assert "as far as the decided answers are the truth" in lengths_section(unknown, drawn)
+    assert "as if the decided answers were the truth" in lengths_section(unknown, drawn)
 
 
 def test_the_time_is_told_with_sessions_calls_and_what_was_in_vain(hanoi: Path) -> None:
@@ -38,5 +38,5 @@ def test_the_time_is_told_with_sessions_calls_and_what_was_in_vain(hanoi: Path) 
     more = spent._replace(samples=data.samples + 7, drafts=5)
     text = time_section(replace(data, spent=more, sessions=3), {"throughput": "<svg ></svg>"})
     assert "3 sessions" in text
-    assert "7 samples are no part of a committed step; 5 more calls were drafts" in text
+    assert "7 samples belong to no committed step; 5 more calls were drafts" in text
     assert NOT_RECORDED not in text

@@ -32,7 +32,7 @@ def test_a_chance_that_is_no_number_breaks_nothing(hanoi: Path) -> None:
 @pytest.mark.parametrize(
     ("done", "verdict", "says"),
     [
-        (False, "unfinished", "not at its end; what follows"),
+        (False, "unfinished", "not at its end. What follows"),
         (True, "proved", "without a model: proved. The reason."),
         (True, "contradicted", "without a model: contradicted. The reason."),
         (False, "contradicted", "contradicted. The reason. The task is not at its end."),

@@ -17,7 +17,7 @@ RECORD: dict[str, Any] = {"name": "Coffee", "count": 3, "price": "2.50", "curren
 
 @pytest.mark.parametrize("mine", ["price", "Price ", "status", "sta\u00adtus"])
 def test_a_column_that_collides_is_refused_and_a_prefix_is_the_way_out(mine: str) -> None:
-    with pytest.raises(UsageError, match=r"could not be told apart.*--prefix new_"):
+    with pytest.raises(UsageError, match=r"cannot be told apart.*--prefix new_"):
         columns_of(["id", mine], ORDER, "")
     columns = columns_of(["id", mine], ORDER, "new_")
     assert columns.new == ["new_name", "new_count", "new_price", "new_currency", "new_paid", "new_status"]

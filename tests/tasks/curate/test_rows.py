@@ -34,10 +34,10 @@ def test_json_lines_keep_nested_values_and_rows_need_not_have_all_columns(tmp_pa
     [
         ("t.csv", b"", "is empty"),
         ("t.csv", b"a,b\n", "has no rows"),
-        ("t.csv", b"a,b\n1,2\n\n1\n", "line 4: 1 fields, and the header has 2"),
+        ("t.csv", b"a,b\n1,2\n\n1\n", "line 4: 1 fields, but the header has 2"),
         ("t.csv", b'a,b\n"1\n1",2,3\n', "line 2: 3 fields"),
         ("t.csv", b'a,b\n1,"2\n3,4\n', "line 3: .*quote missing"),
-        ("t.csv", b"a,b\n1,2\n\xff,2\n", "line 3: this is no UTF-8. Save the table as CSV in UTF-8"),
+        ("t.csv", b"a,b\n1,2\n\xff,2\n", "line 3: this is not UTF-8. Save the table as CSV in UTF-8"),
         ("t.csv", b"a,b\n1,\0\n", "line 2: there is a NUL"),
         ("t.csv", b"a,A\n1,2\n", "told apart"),
         ("t.jsonl", b'{"a": 1}\n[1]\n', "line 2: this is no JSON object"),
@@ -49,7 +49,7 @@ def test_json_lines_keep_nested_values_and_rows_need_not_have_all_columns(tmp_pa
         ("t.jsonl", b"[" * 100_000, "nested"),
         ("t.jsonl", b'{"a": 1}\n{"A": 1}\n', "told apart"),
         ("t.jsonl", b"\n", "has no rows"),
-        ("t.txt", b"a\n1\n", r"ends in .csv, .jsonl \(JSON Lines\) or .parquet"),
+        ("t.txt", b"a\n1\n", r"must end in .csv, .jsonl \(JSON Lines\) or .parquet"),
     ],
 )
 def test_what_is_no_table_is_refused_with_its_place(tmp_path: Path, name: str, content: bytes, problem: str) -> None:

@@ -28,7 +28,7 @@ def test_two_files_of_the_same_name_are_two(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("Order", "names nothing: the schema is a pydantic model as module:Model"),
+        ("Order", "names nothing: give the schema as a pydantic model as module:Model"),
         ("nowhere.at.all:Order", "cannot be loaded .ModuleNotFoundError"),
         ("none.py:Order", "none.py is not there"),
         ("none.json", "none.json cannot be read"),

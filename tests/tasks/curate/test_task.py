@@ -60,8 +60,8 @@ def test_the_program_answers_first_and_is_held_to_the_schema(rows: Any) -> None:
         ({"name": "Tea", "count": "1", "price": 1}, "The program on row 2: this is no record of Order .count"),
         ({"name": "Tea", "count": 3, "price": 4}, "row 2: this is no record of Order .three cannot cost 4"),
         ({"name": "Tea"}, "row 2: this is no record"),
-        ("Tea", "row 2 returned 'Tea': it returns a dict of fields, or None"),
-        ({"name": {1, 2}}, "row 2 returned what is no plain JSON"),
+        ("Tea", "row 2 returned 'Tea': return a dict of fields, or None"),
+        ({"name": {1, 2}}, "row 2 returned something that is not plain JSON"),
         (KeyError("x"), "row 2 failed with KeyError: 'x'"),
         (SystemExit(0), "row 2 failed with SystemExit: 0"),
     ],
@@ -78,7 +78,7 @@ def test_what_a_program_must_not_return_is_told_with_the_row(rows: Any, found: A
 
 def test_without_truth_a_simulated_model_is_refused_before_anything_is_made(rows: Any, tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match="give --truth FILE, labelled rows that hold each row of the input, or name a real --model"
+        UsageError, match="give --truth FILE with labelled rows that hold each row of the input, or name a real --model"
     ):
         Run.create(tmp_path / "r", Curate(rows, ORDER), model="sim:perfect", k=2)
     assert not (tmp_path / "r").exists()

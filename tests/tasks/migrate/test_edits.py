@@ -39,13 +39,13 @@ def test_an_expression_may_take_the_place_of_a_site(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        ("1 + x", "changes what stands around"),
+        ("1 + x", "changes the code around"),
         ("a) + (b", "no expression"),
         ("x = 1", "no expression"),
         ("", "no expression"),
         ("new(", "no expression"),
         ("new(1)\nimport os", "no expression"),
-        ("new(1) # )", "no Python any more|around"),
+        ("new(1) # )", "no longer be Python|around"),
         ("new(1)\n", "around|any more"),
         ("new\n(1)", "around|any more"),
         ("lambda: 1", "around|any more"),

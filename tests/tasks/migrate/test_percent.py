@@ -39,14 +39,14 @@ def test_several_right_forms_are_one_vote_and_wrong_ones_are_others() -> None:
     [
         ("f'{a} {b!r}'", None),
         ("f'{a!s} {b!r}'", None),
-        ("f'{b} {a!r}'", "an expression is another"),
+        ("f'{b} {a!r}'", "an expression differs"),
         ("f'{a} {b}'", "formatted in another way"),
         ("f'{a}  {b!r}'", "the text"),
-        ("f'{a}'", "1 expressions, and the site 2"),
+        ("f'{a}'", "1 expressions, but the site has 2"),
         ("f'{a} {b!r:{c}}'", "nested widths"),
         ("'%s %r' % (b, a)", "no f-string"),
         ("'{} {!r}'.format(a, b)", "no f-string"),
-        ("f'{a()} {b!r}'", "an expression is another"),
+        ("f'{a()} {b!r}'", "an expression differs"),
     ],
 )
 def test_an_edit_is_an_f_string_that_does_the_same(code: str, why: str | None) -> None:

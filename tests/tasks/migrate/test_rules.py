@@ -20,7 +20,7 @@ def test_a_rule_goes_by_its_name_its_file_or_its_module() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("persent", "There is no rule 'persent': there is percent, and your own"),
+        ("persent", "There is no rule 'persent': give percent, or your own"),
         (f"{OWN}:Lacking", "it has no prompt and no check"),
         (f"{OWN}:None", "cannot be imported"),
         ("/nowhere/rule.py:Rule", "There is no file"),

@@ -93,7 +93,7 @@ def test_the_patch_holds_what_is_decided_and_the_list_beside_it_what_is_not(tmp_
 
 
 def test_a_rule_that_finds_nothing_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"finds nothing in .*: 1 Python files were searched, and 1 were left out \(bad"):
+    with pytest.raises(UsageError, match=r"found nothing in .*: 1 Python files were searched, and 1 were left out \(bad"):
         migration(tmp_path, a="x = 1\n", bad="x = (\n")
     (tmp_path / "bad.py").unlink()
     with pytest.raises(UsageError, match=r"1 Python files were searched\.$"):

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from maker_graph.errors import LimitReached, MakerError, OutOfReach
 from maker_graph.fleet.engines.protocol import Drive, Ended
 
-POLL = 0.5
+POLL = 0.25
 """Seconds between two looks of a worker for a run that is free."""
 
 LOST = 10.0

@@ -115,8 +115,9 @@ class _Worker:
     def _look(self) -> Standing:
         """Say that this worker lives, and hand to the engine what nobody works on; return how the fleet stands."""
         self._fleet.beat(self._name, self._how.lease)
-        self._fleet.refilled()
         now = standing(self._fleet)
+        if self._fleet.refilled():  # after the look: when nobody was at work then, all has come back by now
+            now = standing(self._fleet)
         with self._fleet.alone(self._how.lease) as alone:
             if alone:
                 self._engine.submit(self._fleet.open_runs(AHEAD), now.living)

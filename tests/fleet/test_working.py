@@ -135,13 +135,6 @@ def test_a_purse_that_is_empty_stops_all_runs_and_a_fuller_one_lets_them_go_on(d
     assert asyncio.run(work(Driving(database, "rows", lease=LEASE))).done == 3
 
 
-def test_a_purse_that_suffices_is_enough_whoever_held_a_part_of_it(database: str, tmp_path: Path) -> None:
-    submitted(database, table(tmp_path, 30), 3, Limits(max_calls=60), model="sim:perfect")
-    found = asyncio.run(work(Driving(database, "rows", lease=1)))
-    assert [(each.state, each.runs) for each in found.states] == [("done", 3)]
-    assert found.found.calls == 60
-
-
 def test_chains_go_on_elsewhere_as_well(database: str, start: Start) -> None:
     submit(database, "towers", hanoi([1, 2], disks=5, model="sim:perfect,latency=0.05"), Limits())
     first = start(database, "towers")

@@ -176,9 +176,9 @@ class Fleet:
         """Open the runs that are in these states to workers again; return how many there were."""
         return len(self._db.once(_REOPEN, {"fleet": self.name, "states": list(states)}))
 
-    def refilled(self) -> None:
-        """Open the runs again that stopped because the purse was empty, if others have given something back since."""
-        self._db.rows(REFILLED, {"fleet": self.name})
+    def refilled(self) -> int:
+        """Open the runs that stopped because the purse was empty, if others gave something back since; return how many."""
+        return len(self._db.rows(REFILLED, {"fleet": self.name}))
 
     def fail(self, run: str, said: str) -> None:
         """Say that no worker can go on with a run, unless one is at work on it; `said` is what its session says."""

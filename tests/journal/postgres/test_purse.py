@@ -13,6 +13,8 @@ import pytest
 
 from maker_graph.core.spending import NONE, Reserved, Spent
 from maker_graph.errors import LimitReached, TakenOver
+from maker_graph.journal.postgres.connection import Connection
+from maker_graph.journal.postgres.fleets import Fleet as Fleets
 from maker_graph.journal.postgres.journal import PostgresJournal
 from maker_graph.journal.postgres.purse import CALLS_AT_ONCE, PART
 from maker_graph.models.calls import Call
@@ -59,6 +61,24 @@ def test_the_last_call_of_a_purse_is_made_and_not_one_more(database: str) -> Non
         called(worker)
     worker.end("paused")
     assert purse(fleet)[0] == 11
+
+
+def test_a_run_that_found_the_purse_empty_is_opened_again_once_others_give_something_back(database: str) -> None:
+    fleet = fleet_of(database, max_calls=11)
+    rows = Connection(database)
+    name = str(rows.rows("SELECT name FROM maker_graph.fleets")[0][0])
+    first, second = Worker(fleet, "r0"), Worker(fleet, "r1")
+    called(first)
+    with pytest.raises(LimitReached):
+        called(second, 11)
+    with pytest.raises(LimitReached):
+        called(first, 11)
+    first.end("limit")
+    assert Fleets(rows, name).refilled() == 0
+    rows.rows("UPDATE maker_graph.fleets SET calls = calls - 1 RETURNING 1")
+    assert Fleets(rows, name).refilled() == 1
+    assert Fleets(rows, name).refilled() == 0, "it is open now"
+    rows.close()
 
 
 def test_near_its_end_a_purse_is_not_held_by_one_run(database: str) -> None:

@@ -22,6 +22,10 @@ LETS_GO = 3.0
 """Seconds that actors have to let go of their runs; an owner that does not is waited for until its lease ends."""
 
 
+AGAIN = 1.0
+"""Seconds for which an actor that is gone counts as busy: it is being started again."""
+
+
 class RayActor:
     """Goes on with runs on some machine of the cluster. It begins to think of the database when it has a run."""
 
@@ -103,6 +107,8 @@ class RayEngine:
                 if not closing:
                     drive.told.warn(f"{run}: the actor that had it is gone ({type(lost).__name__}). It goes on elsewhere.")
                     self._free.append(run)
+                    self._news.set()
+                    await asyncio.sleep(AGAIN)  # meanwhile others are asked first
             else:
                 for text in warned:
                     drive.told.warn(text)

@@ -185,7 +185,7 @@ def test_without_its_input_a_run_can_be_looked_at_and_not_gone_on_with(
     with Run.open("r", journal=database) as run:
         found = run.verify()
         assert (found["steps"], found["done"], found["verdict"]) == (1, None, None)
-        with pytest.raises(UnusableRun, match="is gone, with which this run began"):
+        with pytest.raises(UnusableRun, match="with which this run began, is gone"):
             run.solve()
 
 

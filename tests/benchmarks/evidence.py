@@ -358,10 +358,21 @@ SECTIONS: dict[str, list[Section]] = {
             "fleet",
             SIMULATED,
             "Workers that own runs are killed and stopped, and so is Postgres. At the end the journals are compared, vote by "
-            "vote, with those of a fleet that nobody harmed, and with what each worker had told before it died.",
+            "vote, with those of a fleet that nobody harmed, and with what each worker had told before it died. The machine "
+            "was busy with other work; takeovers and speed were measured at a raised priority.",
             tables.fleet,
             headlines.fleet,
             more="many_machines.md",
+            command="\n".join(
+                f"python -m tests.benchmarks.fleet {part}"
+                for part in (
+                    "campaign --engine dbos --events 200 --workers 3 --every 2.5",
+                    "campaign --engine ray --events 200 --workers 1 --every 2",
+                    "takeover --engine dbos --events 30",
+                    "takeover --engine ray --events 16 --every 5",
+                    "speed --engine dbos",
+                )
+            ),
         ),
         Section(
             "How many samples one core drives",

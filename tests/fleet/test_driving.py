@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from maker_graph.core.machine import Committed
-from maker_graph.errors import OutOfReach, UnusableRun, UsageError
+from maker_graph.errors import OutOfReach, ProviderFailure, UnusableRun, UsageError
 from maker_graph.fleet.driving import Driving, Told, drive
 from maker_graph.fleet.standing import standing_at, why
 from maker_graph.fleet.submitting import NewRun, submit
@@ -101,7 +101,7 @@ def test_a_run_whose_journal_is_damaged_fails_and_the_others_go_on(database: str
     assert "damaged" in why(standing_at(database, "towers").waiting[0])
 
 
-def test_a_provider_that_refuses_this_worker_ends_it_and_one_that_refuses_a_prompt_does_not(
+def test_a_provider_that_fails_this_worker_ends_it_and_leaves_the_run_to_others(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")

@@ -107,7 +107,7 @@ def test_a_provider_that_fails_this_worker_ends_it_and_leaves_the_run_to_others(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     submit(database, "towers", hanoi([1], model="openai:gpt-4.1-mini"), Limits())
-    with pytest.raises(Exception, match=r"."):
+    with pytest.raises(ProviderFailure):
         asyncio.run(drive("towers-00000", Driving(database, "towers", patience=0.1, timeout=1.0)))
     assert states(database) == ["provider"]
 

@@ -354,6 +354,16 @@ SECTIONS: dict[str, list[Section]] = {
             more="many_machines.md",
         ),
         Section(
+            "A machine that is cut off",
+            "partition",
+            NONE,
+            "Two machines are two network namespaces. At a random moment the packets between the first one and Postgres are dropped, "
+            "and in half of the cases the second one takes over its run.",
+            tables.partitions,
+            headlines.partition,
+            more="many_machines.md",
+        ),
+        Section(
             "A fleet under fire",
             "fleet",
             SIMULATED,

@@ -216,6 +216,12 @@ def fleet(found: Any) -> str:
     )
 
 
+def partition(found: Any) -> str:
+    """Return what is lost when packets are dropped."""
+    lost = f"{found['lost'] or 'none'} were lost, and {found['doubled'] or 'none'} committed twice"
+    return f"A machine was cut off from Postgres {found['times']} times. Of the steps, {lost}."
+
+
 def watch(found: Any) -> str:
     """Return what watching costs."""
     row = found["measured"][0]["slower"]

@@ -646,6 +646,16 @@ def fleet(found: Any) -> Iterable[Table]:
     yield Table(("engine", "workers", "seconds", "times as fast"), cells, "**More workers**, at 200 ms a call.")
 
 
+def partitions(found: Any) -> Iterable[Table]:
+    """Yield what becomes of a machine that is cut off from Postgres."""
+    seconds = found["seconds_after_the_packets_pass"]
+    cells: Rows = [
+        (name, str(found[key]), f"{seconds[key]['median']:g} s", f"{seconds[key]['most']:g} s")
+        for name, key in (("is refused, as another has taken over", "refused"), ("goes on", "goes on"))
+    ]
+    yield Table(("the first machine", "times", "after packets pass: median", "at most"), cells)
+
+
 def noted(found: Any) -> Iterable[Table]:
     """Yield the figures that were noted by hand."""
     groups: dict[str, list[tuple[str, ...]]] = {}

@@ -357,7 +357,7 @@ SECTIONS: dict[str, list[Section]] = {
             "A machine that is cut off",
             "partition",
             NONE,
-            "Two machines are two network namespaces. At a random moment the packets between the first one and Postgres are dropped, "
+            "Two machines are two network namespaces. At a random moment the packets of the first one to Postgres are dropped, "
             "and in half of the cases the second one takes over its run.",
             tables.partitions,
             headlines.partition,

@@ -153,7 +153,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     for file, says in (
         (tmp_path / "none.jsonl", "cannot be read"),
         (tmp_path, "is a folder"),
-        (tmp_path / "latin.jsonl", "line 2: this is not UTF-8"),
+        (tmp_path / "latin.jsonl", "line 2: this is no UTF-8"),
         (f"m@hot={tmp_path}", "names no model and temperature"),
     ):
         with pytest.raises(UsageError, match=says):

@@ -162,7 +162,7 @@ def test_something_else_in_the_place_of_the_samples_is_told(cli: Cli, table: Pat
     (table / "runs" / "r.labelled").write_text("mine")
     done = cli(*SIM, "--run", "r")
     assert done.returncode == 2
-    assert "which cannot be made (File exists)" in " ".join(done.stderr.split())
+    assert "cannot be made (File exists)" in " ".join(done.stderr.split())
 
 
 def test_a_task_that_takes_no_labelled_rows_says_so(cli: Cli) -> None:

@@ -298,7 +298,7 @@ def test_a_log_that_keeps_no_intents_is_refused() -> None:
         create_maker(Page(), model=ECHO, log=Plain())  # type: ignore[arg-type]  # the mistake
     with pytest.raises(UsageError, match="on_doubt='ask' needs a log"):
         create_maker(Page(), model=ECHO, on_doubt="ask")
-    with pytest.raises(UsageError, match="on_doubt is 'again' or 'ask'"):
+    with pytest.raises(UsageError, match="on_doubt must be 'again' or 'ask'"):
         create_maker(Page(), model=ECHO, on_doubt="later")  # type: ignore[arg-type]  # the mistake
 
 

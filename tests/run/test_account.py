@@ -43,12 +43,12 @@ def test_a_provider_that_counts_more_than_it_was_asked_for_is_booked_in_full_and
 
     warned: list[str] = []
     with raw_server(answer) as url, run_at(url, tmp_path, monkeypatch, max_cost=0.25) as run:
-        with pytest.raises(LimitReached, match=r"limit of \$0.25 is passed: \$0\.3[0-9]+ were spent"):
+        with pytest.raises(LimitReached, match=r"limit of \$0.25 is exceeded: \$0\.3[0-9]+ were spent"):
             run.solve(warn=warned.append, probe=False)
         assert run.verify()["cost_usd"] == pytest.approx(0.1074 * len(asked))
     assert len(asked) == 3, "those that were under way when the first reply was counted"
     assert len(warned) == 1
-    assert "is passed" in warned[0]
+    assert "is exceeded" in warned[0]
 
 
 def test_zeros_for_what_was_used_do_not_defeat_the_limit_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

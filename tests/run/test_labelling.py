@@ -218,7 +218,7 @@ def test_two_who_label_at_once_are_asked_about_different_steps(tmp_path: Path) -
 def test_what_is_no_number_is_refused(tmp_path: Path, how: Labelling, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         label(loaded(), how._replace(labels=tmp_path / "l.jsonl"))
-    with pytest.raises(UsageError, match="use is"):
+    with pytest.raises(UsageError, match="use must be"):
         label(loaded(), Labelling(labels=tmp_path / "l.jsonl"), "show")  # type: ignore[arg-type]
 
 

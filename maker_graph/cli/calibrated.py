@@ -1,11 +1,10 @@
-"""What a calibration has measured, as a person reads it."""
+"""Shows people what a calibration has measured."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from maker_graph.calibration.estimates import estimates_of
@@ -13,7 +12,8 @@ from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
 from maker_graph.calibration.votes import in_words
-from maker_graph.cli.output import console, facts, show, shown, tell
+from maker_graph.cli.bars import progress_bar
+from maker_graph.cli.output import facts, show, shown, tell
 from maker_graph.core.characters import visible
 from maker_graph.core.spending import Account
 from maker_graph.models.calls import Calls
@@ -22,36 +22,29 @@ from maker_graph.models.gate import Gate
 from maker_graph.statistics.independent import sample_cost
 
 NEARLY_COPIES = 0.95
-"""Of the pairs of samples of one step: beyond it agreement says little."""
+"""If more than this share of the pairs of samples of one step agree, samples are nearly copies."""
 
 
 def calls_of(rpm: float | None, timeout: float | None, patience: float) -> Calls:
-    """Return how the requests of one model are made; `patience` is in minutes."""
+    """Return how requests to a model are made. `timeout` is in seconds, `patience` in minutes."""
     how = Calls(gate=Gate(rpm=rpm, notice=tell), copies=Copies(tell))
     return {**how, "timeout": timeout or "auto", "patience": 60 * patience}
 
 
 @contextmanager
 def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Show a live bar of the steps of one model; yield what is told of each."""
+    """Show a live bar of the steps of one model. Yield the function to call after each."""
     if quiet:
         yield lambda: None
         return
-    columns = (
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("steps"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console(err=True)) as bar:
+    with progress_bar("steps") as bar:
         done = calibration.request.steps - len(calibration.missing(model))
         shown = bar.add_task(visible(model), total=calibration.request.steps, completed=done)
         yield lambda: bar.advance(shown)
 
 
 def spent_on(account: Account) -> dict[str, Any]:
-    """Return what a calibration has spent in all its calls, with what may have been under way when one was killed."""
+    """Return what a calibration has spent, with what may have been under way when it was killed."""
     spent, unsettled = account.spent, account.unsettled
     return {
         "calls": spent.calls,
@@ -62,7 +55,7 @@ def spent_on(account: Account) -> dict[str, Any]:
 
 
 def show_results(request: CalibrationRequest, results: list[Result], out: Path, target: float) -> None:
-    """Print what was measured of each model, and what each takes to reach `target`."""
+    """Print what was measured of each model, and what each needs to reach `target`."""
     for result in results:
         of = f", part {request.part}" if request.part else ""
         lead = f" on {request.task}{of}: {result.steps:,} steps, {result.samples:,} samples"
@@ -73,8 +66,12 @@ def show_results(request: CalibrationRequest, results: list[Result], out: Path, 
 
 
 def show_temperatures(worth: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> None:
-    """Print what passing would be worth at each temperature, and how to plan with that."""
-    table = Table(title="The same steps at each temperature: wrong (decided) if so many agree", title_justify="left", box=None)
+    """Print how much passing would help at each temperature, and how to plan with that."""
+    table = Table(
+        title="The same steps at each temperature: wrong (decided), if this many samples must agree",
+        title_justify="left",
+        box=None,
+    )
     ks = [each["k"] for each in worth[0]["agreed"]] if worth else []
     for name in ("Model", "Temperature", "Right", "Correlation", "Alike", *(f"{k} of {k}" for k in ks)):
         table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=name != "Model")
@@ -85,7 +82,7 @@ def show_temperatures(worth: Sequence[Mapping[str, Any]], files: Sequence[Path])
         table.add_row(shown(each["model"]), at, _percent(each["right"]), rho, _percent(each["alike"]), *agreed)
     show(table)
     if any((each["alike"] or 0.0) > NEARLY_COPIES for each in worth):
-        show(f"Where more than {NEARLY_COPIES:.0%} are alike, samples are nearly copies: that they agree says little.")
+        show(f"If more than {NEARLY_COPIES:.0%} are alike, samples are nearly copies. Then their agreement says little.")
     show(f"Plan with them: maker-graph plan {' '.join(f'--labelled {file}' for file in files)} --target .98")
 
 
@@ -98,7 +95,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
     error, rho = result.error, result.rho
     yield "Wrong", f"{error.value:.4%} of the valid samples (95 %: {error.low:.4%} to {error.high:.4%})"
     if not result.truth:
-        yield "", "from disagreement alone, as if samples erred independently; errors that all of them share are not seen"
+        yield "", "estimated from disagreement, as if samples erred independently; errors that all samples share are not seen"
     flags = ", ".join(f"{name} {share:.2%}" for name, share in result.flags.items())
     yield "Valid", f"{result.valid.value:.2%}" + (f"; red flags: {flags}" if flags else "")
     if (shares := result.verifier) is not None:
@@ -110,7 +107,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
             ),
         )
         if shares.wrong:
-            yield "", f"it proved a wrong answer on {shares.wrong:,} steps: mend verify, for a proof decides alone"
+            yield "", f"it proved a wrong answer on {shares.wrong:,} steps. Correct the verifier: one proof decides a step"
     if rho is not None:
         yield "Correlation", f"{rho.value:.4f} (95 %: {rho.low:.4f} to {rho.high:.4f}) within steps"
         pairs, agree = result.both_wrong
@@ -134,7 +131,7 @@ def _result_rows(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _compare(request: CalibrationRequest, results: list[Result], target: float) -> None:
-    """Print the table of the paper's figure 6b: what each model takes to reach the same target, the cheapest first."""
+    """Print the table of the paper's figure 6b: what each model needs to reach the same target, the cheapest first."""
     rows: list[dict[str, Any]] = []
     for result in results:
         plans = make_plans(estimates_of(result), request.total, target)
@@ -170,4 +167,4 @@ def _why(rows: list[dict[str, Any]]) -> str:
         other = others[0]
         text += f"; {other['result'].model} takes k = {other['k']} at ${other['cost_usd'] / other['samples']:.6f}"
     unable = [row["result"].model for row in rows if row["k"] is None]
-    return text + "." + (f" At the correlation measured no k reaches it with {', '.join(unable)}." if unable else "")
+    return text + "." + (f" At the measured correlation no k reaches the target with {', '.join(unable)}." if unable else "")

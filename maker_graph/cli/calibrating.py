@@ -1,4 +1,4 @@
-"""What `maker-graph calibrate` does once all is said: it asks the models, into one file or into one for each temperature."""
+"""The work of `maker-graph calibrate`: asks the models, and writes one file, or one for each temperature."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ class Measuring:
     Attributes:
         loaded: the task.
         chats: model -> the chat model.
-        prices: model -> its price, None if not known; that of the model that writes the answers too, if it is another.
-        own: the user's own prices, by model; that of the only model may be under "".
+        prices: model -> its price, None if not known; also for another model that writes the answers.
+        own: the user's own prices by model; the price of the only model may stand under "".
         limits: of all files together.
         concurrency: samples in flight at once.
-        requests: per minute at most; seconds until one is given up; minutes for which an outage is waited out.
-        probe: whether a real model is asked first whether a cache answers.
+        requests: the most per minute; seconds until one is given up; minutes to wait in an outage.
+        probe: whether a real model is first checked for a cache that answers for it.
         quiet: whether no progress is shown.
     """
 
@@ -51,12 +51,12 @@ class Measuring:
 
 
 class Measured(NamedTuple):
-    """What came of it.
+    """What was measured.
 
     Attributes:
-        results: of each file, one for each model.
-        worth: of each file, what agreement is worth, for each model.
-        spent: in all files.
+        results: for each file, one result for each model.
+        worth: for each file and model, how much agreement says.
+        spent: in all files together.
     """
 
     results: list[list[Result]]
@@ -74,7 +74,7 @@ def measured(how: Measuring, requests: Sequence[CalibrationRequest], files: Sequ
     """Ask what is missing, one file after the other, and return what was measured.
 
     Raises:
-        MakerError: why it stopped; what is in the files is kept, and the same call goes on.
+        MakerError: it stopped before the end. The files keep what was measured, and the same call goes on.
     """
     with ExitStack() as stack:
         opened = [stack.enter_context(open_calibration(*each)) for each in zip(files, requests, strict=True)]
@@ -86,7 +86,7 @@ def measured(how: Measuring, requests: Sequence[CalibrationRequest], files: Sequ
 def show_measured(
     requests: Sequence[CalibrationRequest], found: Measured, files: Sequence[Path], target: float, *, compared: bool
 ) -> None:
-    """Print what was measured, and if temperatures are `compared` the table of them."""
+    """Print what was measured, with a table of the temperatures if they are `compared`."""
     for request, results, file in zip(requests, found.results, files, strict=True):
         show_results(request, results, file, target)
     if compared:
@@ -94,7 +94,7 @@ def show_measured(
 
 
 def _one(how: Measuring, calibration: Calibration, others: Sequence[Calibration]) -> list[Result]:
-    """Ask all models what is missing in one file; the others have spent their part of what may be spent."""
+    """Ask all models for what is missing in one file. What the `others` have spent counts towards the limits."""
     results = []
     rpm, timeout, patience = how.requests
     emit = emit_of(calibration.request.emit)

@@ -24,10 +24,10 @@ def check_task_command(
     disks: Disks = None,
     source: Source = None,
     sets: Sets = None,
-    steps: Annotated[int, typer.Option(help="Steps that are tried at most, along the right path.", min=1)] = 1000,
+    steps: Annotated[int, typer.Option(help="The most steps to try, along the right path.", min=1)] = 1000,
     as_json: AsJson = False,
 ) -> Ending:
-    """Try a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
+    """Test a task without a model: is it pure, is its data plain JSON, does it end, does it read its own replies?"""
     from maker_graph.run.checking import check_task
 
     trial = check_task(task_named(task, disks, source, sets), steps=steps)
@@ -54,19 +54,19 @@ def _as_json(task: str, trial: Trial) -> dict[str, Any]:
 
 
 def _lines(task: str, trial: Trial) -> list[str]:
-    """Return what a person reads: how far the task was tried, then each check, and what is wrong with it."""
+    """Return the text for a person: how far the task was tried, then each check with its problems."""
     end = {
         "end": "to the end",
         "limit": "as many as were asked for",
         "failed": "then it could not go on",
-        "world": "then it depends on a part that acts on the world, which is not done here: give rehearse(state) to that part, "
-        "and to those that look at what it did, to have more tried",
-        "unknown": "then nobody knew the answer: give the task truth(state), or rehearse(state), to have more tried",
+        "world": "then came a part that acts on the world, which is not done here: to have more tried, give rehearse(state) to "
+        "that part, and to the parts that look at what it did",
+        "unknown": "then nobody knew the answer: to have more tried, give the task truth(state) or rehearse(state)",
     }[trial.stopped]
     left = f", {trial.left_open} of them left open" if trial.left_open else ""
     lines = [f"{task}: {trial.steps} steps were tried{left}, {end}."]
     if trial.not_performed:
-        lines.append(f"  {trial.not_performed} actions on the world were not performed; what is rehearsed stood for them.")
+        lines.append(f"  {trial.not_performed} actions on the world were not performed. Their rehearsals stood in for them.")
     if trial.standings:
         kinds = ", ".join(f"{trial.standings[name]:,} {name}" for name in STANDINGS)
         lines.append(f"  The verifier says of the right answers: {kinds}.")

@@ -1,7 +1,7 @@
-"""`maker-graph run --labelled`: a model is measured on labelled rows before the run, and they choose what the run samples with.
+"""`maker-graph run --labelled`: a model is measured on labelled rows first, and they choose rule and temperature.
 
-The command is the same each time. Where it stopped while it measured, it goes on measuring; where the run has begun, it goes on
-with that. So a run that is not named goes by the digest of all that was asked for.
+The same command always goes on: with the measuring if that was interrupted, or with the run if that has begun. So a run without
+a given name is named by the digest of everything that was asked for.
 """
 
 import json
@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from maker_graph.calibration.choosing import (
     NOTE,
@@ -25,9 +23,9 @@ from maker_graph.calibration.choosing import (
     requests_of,
 )
 from maker_graph.calibration.labelled import PlanGoal
+from maker_graph.cli.bars import progress_bar
 from maker_graph.cli.calibrated import calls_of
 from maker_graph.cli.output import console, shown, tell
-from maker_graph.core.characters import visible
 from maker_graph.core.emitting import emit_of
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
@@ -47,10 +45,10 @@ from maker_graph.tasks.loading import LoadedTask
 
 
 class ByLabels:
-    """A run whose rule labelled rows choose.
+    """A run whose rule is chosen by labelled rows.
 
     Attributes:
-        digest: of all that decides what is chosen.
+        digest: a hash of everything that the choice depends on.
     """
 
     def __init__(
@@ -68,13 +66,13 @@ class ByLabels:
         Args:
             loaded: the task, with its labelled rows.
             voted: how a run votes, as `Run.create` takes it.
-            kept: what a run keeps and can be changed at a resume: limits, price, where the results go.
+            kept: what a run keeps and a resume may change: limits, price, the file for the results.
             how: how the run goes on.
-            target: the share of the decided rows that is to be right; None is the default.
-            quiet: whether nothing is shown.
+            target: the share of the decided rows that must be right; None means the default.
+            quiet: whether to show nothing.
 
         Raises:
-            UsageError: something is said that labelled rows choose, or there are none.
+            UsageError: an option is given that the labelled rows choose, or there are no labelled rows.
         """
         _see_left_to_labels(voted)
         self._loaded, self._kept, self._how, self._quiet = loaded, kept, how, quiet
@@ -85,11 +83,11 @@ class ByLabels:
         self.digest = digest_of(self._asked, PlanGoal(self._target))
 
     def run(self, home: Home) -> Run:
-        """Return the run, opened: the one that this very command has begun, or a new one, after what is measured first.
+        """Return the run, opened: the one that this same command has begun, or a new one after the measuring.
 
         Raises:
-            UsageError: a run of something else is there, or a setting is wrong.
-            MakerError: why it stopped while it measured; the same command goes on.
+            UsageError: another run has this name, or a setting is wrong.
+            MakerError: the measuring stopped before its end. The same command goes on.
         """
         if not home.is_there():
             self._see_run()
@@ -99,16 +97,14 @@ class ByLabels:
         run = Run.at(home, task=self._loaded)
         if (note := run.note(NOTE)) is None or json.loads(note)["digest"] != self.digest:
             run.close()
-            raise UsageError(
-                f"{home} is a run of something else: give another name to --run, or go on with it by maker-graph resume."
-            )
+            raise UsageError(f"{home} is another run: give a new name to --run, or go on with that one by maker-graph resume.")
         return run
 
     def _see_run(self) -> None:
-        """See, before anything is measured, that the run after it can be made, whatever rule is chosen.
+        """Check before the measuring that the run can be made after it, whatever rule is chosen.
 
         Raises:
-            UsageError: it cannot: its results cannot be written, or a setting is wrong.
+            UsageError: the results cannot be written, or a setting is wrong.
         """
         how, task = self._sampling, self._rows.task
         first, *others = rungs_of(most_cautious(how, task), seed=how.seed, check=how.check)
@@ -118,18 +114,18 @@ class ByLabels:
         see_results(settings, options, self._loaded.task, OwnFiles(), force=self._kept["force"])
 
     def how(self, run: Run) -> Solving:
-        """Return how the run goes on, with what this command says of its limits and its results."""
+        """Return how the run goes on, with the limits and the file for the results that this command gives."""
         kept = {name: value for name, value in self._kept.items() if value is not None}
         return Solving(**{**self._how, **kept, **self._left(run.note(NOTE))})  # type: ignore[typeddict-item]  # its own names
 
     def _left(self, note: str | None) -> dict[str, Any]:
-        """Return which limits the run has, after what the measuring has used up."""
+        """Return the limits that are left for the run after the measuring."""
         used, kept = json.loads(note or "{}"), self._kept
         gone = {"max_cost": used["cost"], "max_calls": used["calls"], "max_minutes": used["seconds"] / 60}
         return {name: max(0, kept[name] - spent) for name, spent in gone.items() if kept[name] is not None}
 
     def _chosen(self, folder: Path) -> Chosen:
-        """Say what will be asked, ask it, and say what was chosen; the samples are kept in `folder`."""
+        """Say what will be asked, ask it, and say what was chosen. The samples are kept in `folder`."""
         if not self._quiet:
             for line in self._announced(folder):
                 tell(line)
@@ -158,7 +154,7 @@ class ByLabels:
         return chosen
 
     def _announced(self, folder: Path) -> Iterator[str]:
-        """Yield what a person is told before the first call."""
+        """Yield the lines that are shown before the first call."""
         task, voted, how = self._rows.task, len(self._rows.voted), self._sampling
         shown = sum(each.row is not None for each in task.examples)
         parts = [
@@ -174,11 +170,11 @@ class ByLabels:
         calls = samples * (1 if emit_of(how.emit) is None else 2)
         yield (
             f"Measured before the run: {how.samples} samples of each row at each of the temperatures {heats}, {calls:,} calls"
-            f"{self._most(samples)}. They are kept in {folder}. Where this command stops, call it again: nothing is paid twice."
+            f"{self._most(samples)}. They are kept in {folder}. If this command stops, repeat it: nothing is paid twice."
         )
 
     def _most(self, samples: int) -> str:
-        """Return what so many samples may cost at most, in words; nothing if no price is known."""
+        """Return in words the most that this many samples may cost; an empty text if no price is known."""
         (price, of_form), emit = self._sampling.prices(self._kept["price"]), emit_of(self._sampling.emit)
         if of_form is None or price is None or price == FREE or info_of(self._sampling.model).ships:
             return ""
@@ -194,13 +190,13 @@ class ByLabels:
 
 
 def _see_left_to_labels(voted: Mapping[str, Any]) -> None:
-    """See that nothing is said that labelled rows choose.
+    """Check that no option is given that the labelled rows choose.
 
     Raises:
-        UsageError: something is.
+        UsageError: one is given.
     """
     if twice := [f"--{name.replace('_', '-')}" for name, default in _CHOSEN.items() if voted[name] != default]:
-        raise UsageError(f"--labelled chooses the rule, and what no vote decides goes to a person: leave out {twice[0]}.")
+        raise UsageError(f"--labelled chooses the rule, and a person answers what no vote decides: leave out {twice[0]}.")
     if not isinstance(voted["model"], str):
         raise UsageError("--labelled measures one model: name it with --model.")
 
@@ -217,42 +213,37 @@ _CHOSEN = {
     "rephrase": True,
     "escalate": None,
 }
-"""What labelled rows choose, or what a run has not that they chose for, each with its default."""
+"""The options that the labelled rows choose, or that such a run does not have, with their defaults."""
 
 
 def _sampling_of(voted: Mapping[str, Any]) -> Sampling:
     """Return how the model is asked.
 
     Raises:
-        UsageError: the first sample is to have a temperature of its own, or none is to be sent.
+        UsageError: the first sample has a temperature of its own, or no temperature is to be sent.
     """
     heat = voted["temperature"]
     if heat is None or (heat != "auto" and heat[0] != heat[1]):
-        raise UsageError("--labelled asks all samples of a row at one temperature: give --temperature one number or none.")
+        raise UsageError(
+            "--labelled asks all samples of a row at one temperature: give --temperature one number, or leave it out."
+        )
     names = ("max_tokens", "check", "stop", "structured", "emit", "seed")
     heats = TEMPERATURES if heat == "auto" else heat[:1]
     return Sampling(voted["model"], heats, **{name: voted[name] for name in names})
 
 
 def _seconds(how: Solving) -> float | None:
-    """Return after how many seconds a request is given up; None if that follows what replies take."""
+    """Return the seconds after which a request is given up; None if they adapt to how long replies take."""
     timeout = how["timeout"]
     return None if timeout == "auto" else timeout
 
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a live bar of the rows that are measured; yield what is told of them."""
+    """Show a live bar of the measured rows. Yield the function to call with how many are done, and of how many."""
     if quiet:
         yield lambda *_: None
         return
-    columns = (
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("labelled rows"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console(err=True)) as bar:
-        row = bar.add_task(visible("measuring"), total=None)
+    with progress_bar("labelled rows") as bar:
+        row = bar.add_task("measuring", total=None)
         yield lambda done, total: bar.update(row, completed=done, total=total)

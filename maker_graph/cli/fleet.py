@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, app
+from maker_graph.cli.bars import progress_bar
 from maker_graph.cli.options import (
     AsJson,
     Batch,
@@ -59,7 +59,7 @@ from maker_graph.cli.options import (
     task_named,
     voted_of,
 )
-from maker_graph.cli.output import console, facts, say, show, tell
+from maker_graph.cli.output import facts, say, show, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.summary import ending_of, print_summary, replaying
 from maker_graph.cli.task_command import TaskCommand
@@ -96,15 +96,16 @@ def submit_command(
     task: TaskName,
     fleet: Annotated[str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet; its runs are NAME-00000, ...")],
     shards: Annotated[
-        int | None, typer.Option("--shards", help="Cut a task of independent items into so many runs.", min=1)
+        int | None, typer.Option("--shards", help="Cut a task of independent items into this many runs.", min=1)
     ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(
             "--runs",
             metavar="FILE",
-            help='In place of --shards: JSON Lines, a run each, with what is another than said here, such as {"seed": 7}; the '
-            'options of its task stand in "set".',
+            help="A file of JSON Lines in place of --shards. Each line is a run, with the options in which it differs "
+            "from this "
+            'command, such as {"seed": 7}. Options of its task stand in "set".',
         ),
     ] = None,
     disks: Disks = None,
@@ -133,19 +134,20 @@ def submit_command(
     draft_model: DraftModel = None,
     on_doubt: OnDoubtOption = None,
     max_cost: Annotated[
-        float | None, typer.Option(help="USD that all runs may spend together; submit again with a higher one to go on.", min=0)
+        float | None,
+        typer.Option(help="USD that all runs may spend together. To raise it, submit again with a higher one.", min=0),
     ] = None,
     max_calls: Annotated[
-        int | None, typer.Option(help="Requests that all runs may make together, failed ones included.", min=0)
+        int | None, typer.Option(help="Requests that all runs may make together. Failed ones count.", min=0)
     ] = None,
-    rpm: Annotated[float | None, typer.Option(help="Requests per minute of all workers together.", min=0.001)] = None,
+    rpm: Annotated[float | None, typer.Option(help="The most requests per minute of all workers together.", min=0.001)] = None,
     max_minutes: MaxMinutes = None,
     max_steps: MaxSteps = None,
     price: OwnPrice = None,
     journal: InJournal = None,
     as_json: AsJson = False,
 ) -> Ending:
-    """Make many runs in one journal, for workers on many machines. Doing it twice is doing it once."""
+    """Make many runs in one journal, for workers on many machines. The same command twice makes them once."""
     from maker_graph.fleet.submitting import shards_of, submit
     from maker_graph.journal.postgres.fleets import Limits
 
@@ -178,22 +180,22 @@ def _journal(address: str | None) -> str:
     """Return the address of the journal.
 
     Raises:
-        UsageError: nobody has said it, or it is none.
+        UsageError: no address is given, or it is not one.
     """
     from maker_graph.journal.postgres.connection import see_address
     from maker_graph.run.remote import JOURNAL
 
     said = address or os.environ.get(JOURNAL)
     if not said:
-        raise UsageError(f"A fleet is in a journal that all machines reach: give --journal URL, or set {JOURNAL}.")
+        raise UsageError(f"A fleet needs a journal that all machines reach: give --journal URL, or set {JOURNAL}.")
     return see_address(said)
 
 
 def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "tuple[Settings, RunOptions, dict[str, str]]":
-    """Return the settings, options and first notes of a run of this task: it is made in a folder that goes at once.
+    """Return the settings, options and first notes of a run of this task, made once in a temporary folder.
 
     Raises:
-        UsageError: something that is given is wrong.
+        UsageError: a given value is wrong.
     """
     from maker_graph.run.drift import NOTE
     from maker_graph.runs import Run
@@ -207,10 +209,10 @@ def _asked(loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> 
 
 
 def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits: "Limits") -> "Iterator[NewRun]":
-    """Yield the runs that a file names, a line each.
+    """Yield the runs of a file, one for each line.
 
     Raises:
-        UsageError: it cannot be read, or a line is wrong; the text says which.
+        UsageError: the file cannot be read, or a line is wrong. The text says which.
     """
     from maker_graph.fleet.lines import lines_in
     from maker_graph.fleet.submitting import NewRun
@@ -221,7 +223,7 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
         try:
             options = {**(loaded.options if name == loaded.name else {}), **(line.set or {})}
             one = loaded if (name, options) == (loaded.name, loaded.options) else load_task(name, options)
-            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # its rungs say them
+            alone = {} if line.cascade is None else {"model": None, "k": "auto"}  # its rungs have both
             settings, run_options, notes = _asked(one, {**given, **alone, **line.given()}, limits)
         except UsageError as error:
             raise UsageError(f"Line {number} of {file.name}: {error}") from None
@@ -235,9 +237,9 @@ def _tell_submitted(fleet: str, made: "Submitted") -> None:
         tell(f"The fleet {fleet} has {runs}, {fleet}-00000 and so on. They wait for workers: {go_on}")
     elif made.limited:
         again = f" {made.reopened:,} runs that had stopped go on: {go_on}" if made.reopened else ""
-        tell(f"The fleet {fleet} was there already. It has the new limits now.{again}")
+        tell(f"The fleet {fleet} exists already. It has the new limits now.{again}")
     else:
-        tell(f"The fleet {fleet} was submitted already, with the same settings: nothing is changed.")
+        tell(f"The fleet {fleet} was submitted already with the same settings. Nothing has changed.")
 
 
 @app.command(
@@ -248,13 +250,16 @@ def _tell_submitted(fleet: str, made: "Submitted") -> None:
 def work_command(
     fleet: FleetName,
     at_once: Annotated[
-        int, typer.Option(help="Runs that each worker drives at once; the worker that was started last says it for all.", min=1)
+        int,
+        typer.Option(help="Runs that each worker drives at once. The worker that starts last sets it for all workers.", min=1),
     ] = 4,
     lease: Annotated[
-        float, typer.Option(help="Seconds for which a worker may be silent before others take its runs.", min=1, max=86_400)
+        float, typer.Option(help="Seconds that a worker may be silent before others take its runs.", min=1, max=86_400)
     ] = 15.0,
-    engine: Annotated[str, typer.Option(metavar="dbos|ray", help="What keeps a living worker on each run.")] = "dbos",
-    stay: Annotated[bool, typer.Option("--stay", help="Wait for more when nothing is left to be done.")] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="dbos|ray", help="The engine that gives each run to a living worker.")
+    ] = "dbos",
+    stay: Annotated[bool, typer.Option("--stay", help="When nothing is left to do, wait for new runs.")] = False,
     concurrency: Concurrency = None,
     timeout: Timeout = None,
     patience: Patience = PATIENCE / 60,
@@ -266,7 +271,7 @@ def work_command(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Work on the runs of a fleet, beside other workers, until none is left that can be gone on with."""
+    """Work on the runs of a fleet, beside other workers, until no run is left that can go on."""
     from maker_graph.fleet.driving import Driving, Told
     from maker_graph.fleet.standing import Standing
     from maker_graph.fleet.working import work
@@ -291,7 +296,7 @@ def work_command(
     with _progress(fleet, quiet=quiet or (as_json and not sys.stderr.isatty())) as stands:
         finished = until_signal(worked(Told(stands, warn=tell)))
     if not finished:
-        tell(f"Interrupted. Other workers go on with its runs. Work on with: maker-graph work {fleet}")
+        tell(f"Interrupted. Other workers go on with the runs. To start this one again: maker-graph work {fleet}")
         return Ending(INTERRUPTED, "Interrupted.", {"fleet": fleet})
     return _ended(found[0], quiet=quiet or as_json)
 
@@ -303,7 +308,7 @@ def _engine(name: str) -> "EngineName":
 
 
 def _ended(now: "Standing", *, quiet: bool) -> Ending:
-    """Return how a worker ended that has nothing left to do, and tell what helps the runs that wait."""
+    """Return how a worker ended that has nothing left to do. Tell people how to help the runs that wait."""
     from maker_graph.fleet.standing import todo, why
 
     if not quiet:
@@ -320,7 +325,7 @@ def _ended(now: "Standing", *, quiet: bool) -> Ending:
 
 
 def show_standing(now: "Standing", rate: float | None) -> None:
-    """Show how a fleet stands; `rate` are its steps a second."""
+    """Show how far a fleet is. `rate` is its steps a second."""
     found = now.summary()
     purse = found["purse"]
     of = "" if found["total"] is None else f" of {found['total']:,}"
@@ -343,32 +348,25 @@ def _limit(most: float | None, form: str) -> str:
 
 @contextmanager
 def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
-    """Show a line that lives; yield what is told how the fleet stands."""
+    """Show a live line. Yield the function to call with how far the fleet is."""
     if quiet:
         yield lambda _: None
         return
-    bar = Progress(
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("steps{task.fields[more]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        console=console(err=True),
-    )
-    with bar:
+    with progress_bar("steps{task.fields[more]}") as bar:
         line = bar.add_task(visible(fleet), total=None, more="")
 
         def stands(now: "Standing") -> None:
             speed, waits = bar.tasks[0].speed, now.runs - now.done - now.goes_on
             more = f", {speed or 0:,.0f}/s, {now.done:,} of {now.runs:,} runs done"
-            more += f", {waits:,} wait" * bool(waits) + f", {len(now.living)} workers"
+            more += f", {waits:,} wait" * bool(waits) + ", "
+            f"{'1 worker' if len(now.living) == 1 else f'{len(now.living)} workers'}"
             bar.update(line, completed=now.steps, total=now.total, more=more)
 
         yield stands
 
 
 def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
-    """Say how a fleet stands."""
+    """Say how far a fleet is."""
     from time import sleep
 
     from maker_graph.fleet.standing import standing_at, todo, why
@@ -392,7 +390,9 @@ def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
 @app.command("seal", epilog="Example:\n\n  maker-graph seal rows --out clean.csv --journal postgresql://db/runs")
 def seal_command(
     fleet: FleetName,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results of all runs go, in order.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file for the results of all runs, in the order of the items.")
+    ] = None,
     provenance: ProvenanceOption = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html, which needs maker-graph[plan].")
@@ -404,7 +404,7 @@ def seal_command(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Make one of a fleet that was cut from one task: its results in order, its figures and its report."""
+    """Put the runs of a fleet that was cut from one task together: the results in order, the figures and the report."""
     from maker_graph.fleet.sealing import seal
     from maker_graph.fleet.shards import shards_in
     from maker_graph.tasks.loading import load_task, runs_foreign_code
@@ -413,8 +413,8 @@ def seal_command(
     first = shards[0].settings
     if task is None and not trust and runs_foreign_code(first.task, first.options):
         raise UsageError(
-            f"{fleet} is a fleet of {first.task}, which is code that its journal names: name it (--task {first.task}), or "
-            "trust the journal (--trust)."
+            f"{fleet} is a fleet of {first.task}, which is code of its own: name it (--task {first.task}), or allow what the "
+            "journal says (--trust)."
         )
     whole = None if task is None else load_task(task, first.options)
     with replaying(None, quiet=quiet or as_json) as progress:

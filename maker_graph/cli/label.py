@@ -1,4 +1,4 @@
-"""`maker-graph label` and `audit`: what is right at steps that are drawn at random, and what that says of a run."""
+"""`maker-graph label` and `audit`: labels for random steps, and what they say about a run."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -34,25 +34,27 @@ if TYPE_CHECKING:
     from maker_graph.runs import Run
 
 LISTED = 5
-"""So many groups of steps that ask nearly the same are told."""
+"""The most groups of nearly equal steps that are listed."""
 
-Random = Annotated[int, typer.Option("--random", metavar="N", help="Steps to label, those of earlier calls included.", min=0)]
+Random = Annotated[
+    int, typer.Option("--random", metavar="N", help="How many random steps to label, including those of earlier calls.", min=0)
+]
 
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FILE", help="The file of labels: a new one, or an earlier one that is continued."),
+    typer.Option("--labels", metavar="FILE", help="The file of labels. An earlier one is continued."),
 ]
 
-Truth = Annotated[bool, typer.Option("--truth", help="Take what the task knows to be right, and ask nobody.")]
+Truth = Annotated[bool, typer.Option("--truth", help="Take the right answers that the task knows, and ask nobody.")]
 
 Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who answers. Default: the name of the user.")]
 
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="Of the draw. Default: a random one, which is kept in the file.", min=0)
+    int | None, typer.Option("--seed", help="The seed of the draw. Default: a random one, which the file keeps.", min=0)
 ]
 
 Again = Annotated[
-    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step once more; its newest label holds.")
+    list[int] | None, typer.Option("--again", metavar="STEP", help="Ask this step again. Its newest label counts.")
 ]
 
 
@@ -67,7 +69,7 @@ def label_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Or name a --task."
+            metavar="[RUN]", help="The run: its name under runs/ or in --journal, or its directory. Or give --task instead."
         ),
     ] = None,
     task: Annotated[
@@ -75,7 +77,8 @@ def label_command(
         typer.Option(
             "--task",
             metavar="TASK",
-            help="Without a run: hanoi, records, or your own as package.module:name. With one: its task, if that is yours.",
+            help="Without a run: a task that ships, or your own as package.module:name. With a run: its task, if it "
+            "is your own.",
         ),
     ] = None,
     disks: Disks = None,
@@ -86,8 +89,8 @@ def label_command(
         str,
         typer.Option(
             metavar="certify|choose|example",
-            help="What the labels are for: to certify; to choose a rule or a model by; to be shown to a model. Only the first "
-            "ones certify or audit.",
+            help="The purpose of the labels: to certify or audit a run; to choose a rule or a model; to be examples for a "
+            "model. Each label serves one purpose only.",
         ),
     ] = "certify",
     labels: LabelsFile = None,
@@ -100,10 +103,10 @@ def label_command(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Say what is right at steps that are drawn at random, without seeing what a model answered.
+    """Label random steps with the right answer, without seeing what a model answered.
 
-    Type the answer as a model would reply, or as JSON; ? if you cannot say; nothing or q to stop. All that was answered is
-    kept, and the same command goes on.
+    Type the answer as a model would reply, or as JSON. Type ? if you cannot say, and nothing or q to stop. Your answers
+    are kept, and the same command goes on.
     """
     from maker_graph.run.label_lines import USES
     from maker_graph.run.labelling import label
@@ -113,7 +116,7 @@ def label_command(
     how = _how(random, labels, seed, again, who, truth=truth)
     if run is None:
         if journal is not None:
-            raise UsageError("--journal says where a run is: name the run.")
+            raise UsageError("--journal needs the name of a run in it.")
         if task is None:
             raise UsageError("Name a run, or a task with --task.")
         found = label(task_named(task, disks, source, sets), how, use, check=check)
@@ -135,7 +138,7 @@ def audit_command(
     random: Random = 300,
     labels: LabelsFile = None,
     truth: Truth = False,
-    confidence: Annotated[float, typer.Option(help="The chance that the bound is not below the truth.")] = CONFIDENCE,
+    confidence: Annotated[float, typer.Option(help="The chance that the bound holds.")] = CONFIDENCE,
     who: Who = None,
     seed: Seed = None,
     again: Again = None,
@@ -144,10 +147,9 @@ def audit_command(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Bound how many of the steps that models decided are wrong, by labels of some that are drawn at random.
+    """Give an upper bound for how many decided steps of a run are wrong, from labels for random steps.
 
-    Each step is asked as in maker-graph label. The bound may be looked at whenever you like, and assumes nothing about the
-    model.
+    Each step is asked as in maker-graph label. You may look at the bound after each label. It assumes nothing about the model.
     """
     how = _how(random, labels, seed, again, who, truth=truth)
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
@@ -156,10 +158,10 @@ def audit_command(
     if not as_json:
         say(str(found))
         for step in found.wrong_steps[:LISTED]:
-            tell(f"Step {step:,} is not as its label says.")
+            tell(f"Step {step:,} differs from its label.")
     if found.waiting:
         not_yet = "1 label does" if found.waiting == 1 else f"{found.waiting:,} labels do"
-        tell(f"{not_yet} not count yet: a step that was drawn earlier has none. The same command asks for it.")
+        tell(f"{not_yet} not count yet, because a step that was drawn earlier has no label. The same command asks for it.")
     if found.drawn < min(random, found.population):
         tell(f"{found.drawn:,} of {min(random, found.population):,} count so far. The same command goes on: {found.file}")
     plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}
@@ -167,7 +169,7 @@ def audit_command(
 
 
 def _tell_long(run: "Run") -> None:
-    """Say why nothing is seen for seconds, if so."""
+    """Say that reading takes a while, if the run is long."""
     from maker_graph.run.directory import LONG
 
     if run.step >= LONG:
@@ -184,13 +186,15 @@ def _how(
 
 
 def _asker() -> "Callable[[Question], str | None]":
-    """Return what asks at the terminal."""
+    """Return the function that asks at the terminal."""
     said: list[str] = []
 
     def ask(question: "Question") -> str | None:
         if not said:
             read_anything()
-            said.append("Type what is right, as a model would reply or as JSON; ? if you cannot say; nothing or q to stop.")
+            said.append(
+                "Type the right answer, as a model would reply or as JSON. Type ? if you cannot say, nothing or q to stop."
+            )
             tell(said[0])
         if question.refused:
             tell(f"This was not taken: {question.refused}.")
@@ -212,7 +216,7 @@ def _user() -> str:
 
 
 def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
-    """Return how far the labels are, said to a person too."""
+    """Return how many steps are labelled, and tell it."""
     if not as_json:
         unsure = f" ({found.unsure:,} unsure)" if found.unsure else ""
         say(f"{found.file}: {found.labelled:,} of {found.asked:,} steps are labelled{unsure}, drawn from {found.population:,}.")
@@ -221,8 +225,8 @@ def _labelled(found: "Labelled", *, as_json: bool) -> Ending:
     if found.alike:
         groups = "; ".join(", ".join(f"{step:,}" for step in group[:LISTED]) for group in found.alike[:LISTED])
         tell(
-            f"{sum(map(len, found.alike)):,} of the labelled steps ask the same as another one but for case, digits and "
-            f"spaces. They say less than as many different ones: {groups}."
+            f"{sum(map(len, found.alike)):,} of the labelled steps differ from another one only in case, digits or "
+            f"spaces. They say less than different steps would: {groups}."
         )
     plain: dict[str, Any] = {**asdict(found), "file": str(found.file)}
     return Ending(result=plain)

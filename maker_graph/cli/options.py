@@ -1,4 +1,4 @@
-"""The options that several commands share, and how their texts are read."""
+"""The options that several commands share, and the functions that read their texts."""
 
 import os
 import re
@@ -30,27 +30,31 @@ InJournal = Annotated[
     typer.Option(
         "--journal",
         metavar="URL",
-        help="The database in which the run is, instead of a directory: postgresql://HOST/DATABASE. Default: what "
-        "MAKER_GRAPH_JOURNAL says.",
+        help="The database that holds the run, instead of a directory: postgresql://HOST/DATABASE. Default: the address in "
+        "the environment variable MAKER_GRAPH_JOURNAL, if it is set.",
     ),
 ]
 
 
 TaskName = Annotated[
     str,
-    typer.Argument(metavar="TASK", help="hanoi, records, decompose, curate, migrate, or your own as package.module:name."),
+    typer.Argument(
+        metavar="TASK",
+        help="A task that ships (hanoi, records, decompose, curate, migrate, word-problems), or your own: package.module:name.",
+    ),
 ]
 
 
 Disks = Annotated[
-    int | None, typer.Option(help="Disks of hanoi: 2^disks - 1 steps; short for --set disks=N.", show_default="10")
+    int | None,
+    typer.Option(help="The number of disks of hanoi, which has 2^disks - 1 steps. Short for --set disks=N.", show_default="10"),
 ]
 
 
 Source = Annotated[
     Path | None,
     typer.Option(
-        "--input", metavar="FILE", help="The input file of the task, as the rows of records; short for --set input=FILE."
+        "--input", metavar="FILE", help="The input file of the task, such as the rows of records. Short for --set input=FILE."
     ),
 ]
 
@@ -60,7 +64,7 @@ Sets = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="An option with which the task is made, read by its annotation: lists and objects are JSON. Give it for each.",
+        help="An option of the task. Lists and objects are written as JSON. Repeat --set for each option.",
     ),
 ]
 
@@ -69,8 +73,9 @@ VotersModel = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for hanoi of 3 to 8 "
-        "and of 10 disks, which it can finish, else sim:gpt-oss-20b. For parts: choose=MODEL,verdict=MODEL.",
+        help="The model that votes: provider:model, sim:PROFILE for a simulated one, or tiny, which ships. Default: tiny for "
+        "hanoi of 3 to 8 and of 10 disks, which it can finish, otherwise sim:gpt-oss-20b. For a task with several voted parts, "
+        "a model for each: choose=MODEL,verdict=MODEL.",
     ),
 ]
 
@@ -79,8 +84,8 @@ Lead = Annotated[
     str,
     typer.Option(
         metavar="N|auto",
-        help="The lead that decides; auto plans for --target, or is 3 for unknown models. For a task of parts also "
-        "choose=3,verdict=2.",
+        help="An answer wins when it is ahead of every other by this many votes. auto computes the number for --target; it "
+        "takes 3 if nothing is known of the model. For a task with several voted parts also choose=3,verdict=2.",
     ),
 ]
 
@@ -88,8 +93,8 @@ Lead = Annotated[
 Within = Annotated[
     int | None,
     typer.Option(
-        help="So many votes at most. A step that nobody can win within them is contested: it is left to a person, and no "
-        "model votes on it again. --within K decides only what is unanimous.",
+        help="The most votes that a step may take. A step that no answer can win any more is contested: it is left to a "
+        "person, and no model votes on it again. If it equals --k, only unanimous steps are decided.",
         min=1,
     ),
 ]
@@ -99,8 +104,8 @@ CascadeFrom = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="In place of --model, --k, --within, --temperature: JSON with rungs, each a model and a rule. What one rung "
-        "does not decide goes to the next. maker-graph plan --labelled writes such a file.",
+        help="A JSON file with rungs, each of which has a model and a rule. A step that one rung does not decide goes to the "
+        "next. It replaces --model, --k, --within and --temperature. maker-graph plan --labelled writes such a file.",
     ),
 ]
 
@@ -109,17 +114,17 @@ CalibrationFrom = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE",
-        help="What is known of the model: what maker-graph calibrate wrote. For a task of parts NAME=FILE, given again for "
-        "each part.",
+        help="The file that maker-graph calibrate wrote about this model. For a task with several voted parts: NAME=FILE, "
+        "repeated for each part.",
     ),
 ]
 
 
-MaxSamples = Annotated[int, typer.Option(help="A vote that needs more samples is undecided.", min=1)]
+MaxSamples = Annotated[int, typer.Option(help="A step that is not decided after this many samples stays undecided.", min=1)]
 
 
 StuckAfter = Annotated[
-    int, typer.Option(help="A step is stuck after so many red flags in a row; then it climbs the ladder.", min=1)
+    int, typer.Option(help="A step is stuck after this many red flags in a row. Then it climbs the ladder.", min=1)
 ]
 
 
@@ -129,44 +134,54 @@ RetryTemperature = Annotated[
         "--retry-temperature",
         "--hotter",
         metavar="T|none",
-        help="Ladder, first rung: the temperature of a stuck step's next samples.",
+        help="First rung of the ladder: the temperature of the next samples of a stuck step, or none to leave the rung out.",
     ),
 ]
 
 
 Rephrase = Annotated[
-    bool, typer.Option("--rephrase/--no-rephrase", help="Ladder, second rung: the task's prompt in other words.")
+    bool, typer.Option("--rephrase/--no-rephrase", help="Second rung of the ladder: ask in other words, if the task has some.")
 ]
 
 
-Escalate = Annotated[str | None, typer.Option(metavar="MODEL", help="Ladder, third rung: a stronger model. Default: none.")]
+Escalate = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Third rung of the ladder: a stronger model. Default: none.")
+]
 
 
 Seed = Annotated[
     int | None,
     typer.Option(
-        help="For samples that can be repeated. Default: 1 for models that ship or are simulated; to others none is sent."
+        help="The seed, which makes samples repeatable. Default: 1 for models that ship or are simulated. Other "
+        "models get none."
     ),
 ]
 
 
 Variants = Annotated[
     bool,
-    typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, such as other names of the pegs."),
+    typer.Option(
+        "--variants",
+        help="Ask each sample another of the task's equivalent questions, for instance with other names of the pegs.",
+    ),
 ]
 
 
 TemperatureOption = Annotated[
     str,
     typer.Option(
-        "--temperature", metavar="T0,T", help="Of the first sample and of the others; one for all; or none, to send none."
+        "--temperature",
+        metavar="T0,T",
+        help="The temperature of the first sample and that of the others, or one number for all, or none, which sends none.",
     ),
 ]
 
 
 MaxTokens = Annotated[
     int | None,
-    typer.Option(help="Output cap of a sample. Default: 750, or the one that a simulated model was measured with.", min=1),
+    typer.Option(
+        help="The most tokens of a reply. Default: 750, or the limit with which a simulated model was measured.", min=1
+    ),
 ]
 
 
@@ -175,13 +190,17 @@ StopAt = Annotated[
     typer.Option(
         "--stop",
         metavar="TEXT",
-        help="A text at which a reply ends, such as '\\n'; give it again for each. Not all models take it.",
+        help="A text at which a reply ends, such as '\\n'. Repeat it for several. Some models refuse it.",
     ),
 ]
 """Texts at which a reply ends."""
 
 Structured = Annotated[
-    bool, typer.Option("--structured", help="Send the answer's JSON schema along, where model and answer have one.")
+    bool,
+    typer.Option(
+        "--structured",
+        help="Send the JSON schema of the answer with the prompt, if the task has a schema and the model takes one.",
+    ),
 ]
 
 EmitBy = Annotated[
@@ -189,8 +208,8 @@ EmitBy = Annotated[
     typer.Option(
         "--emit",
         metavar="MODEL",
-        help="Let the model reason freely, and have each answer written in its form by a second, short call: of this model, or "
-        "'same'.",
+        help="Let the model reason freely, and let a second, short call write its answer in the asked form. MODEL makes that "
+        "call; 'same' is the voting model.",
     ),
 ]
 """Who writes down each answer."""
@@ -198,16 +217,16 @@ EmitBy = Annotated[
 Check = Annotated[bool, typer.Option("--check/--no-check", help="Discard answers that break the task's rules.")]
 
 
-Target = Annotated[float, typer.Option(help="The chance that no step is wrong, for which is planned.")]
+Target = Annotated[float, typer.Option(help="The chance that no step of the run is wrong. --k auto is computed for it.")]
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else, on standard output.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output at the end, and nothing else.")]
 
 
 OwnTask = Annotated[
     str | None,
     typer.Option(
-        "--task", metavar="MODULE:NAME", help="The run's task, if that is code of your own: it is imported by this name."
+        "--task", metavar="MODULE:NAME", help="The task of the run, if it is code of your own. It is imported by this name."
     ),
 ]
 
@@ -215,66 +234,73 @@ OwnTask = Annotated[
 Trust = Annotated[
     bool,
     typer.Option(
-        "--trust", help="Import the task by the name that the run's directory or journal says: it is code that you know."
+        "--trust", help="Import the task by the name that the run has written down. Say so only if you know that code."
     ),
 ]
 
 
 Wait = Annotated[
     bool,
-    typer.Option("--wait", help="Where only a person can go on, wait for the answer that maker-graph watch takes, and go on."),
+    typer.Option("--wait", help="If only a person can go on, wait for an answer given in maker-graph watch, and then go on."),
 ]
 
 
-Force = Annotated[bool, typer.Option("--force", help="Replace files of yours that stand where a result goes, as they are now.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that already stands where a result goes.")]
 
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no table.")]
 
 
 MaxCost = Annotated[
-    float | None, typer.Option(help="Stop before more USD are spent; a resume keeps it, or takes a higher one.", min=0)
+    float | None,
+    typer.Option(
+        help="Stop before more than this many USD are spent. A resumed run keeps the limit, unless it is given a new one.",
+        min=0,
+    ),
 ]
 
 
 MaxCalls = Annotated[
-    int | None, typer.Option(help="Stop before more requests are made, failed ones included; kept like --max-cost.", min=0)
+    int | None,
+    typer.Option(help="Stop before more than this many requests are made. Failed ones count. Kept like --max-cost.", min=0),
 ]
 
 
-MaxMinutes = Annotated[float | None, typer.Option(help="Stop after so many minutes at work; kept like --max-cost.", min=0)]
+MaxMinutes = Annotated[float | None, typer.Option(help="Stop after this many minutes of work. Kept like --max-cost.", min=0)]
 
 
 MaxSteps = Annotated[
     int | None,
     typer.Option(
-        help="Stop after so many steps of the task; kept like --max-cost. Default: as many as the task says, and 10,000,000 if "
-        "it does not.",
+        help="Stop after this many steps of the task. Kept like --max-cost. Default: as many as the task has, or 10,000,000 if "
+        "the task does not say.",
         min=1,
     ),
 ]
 
 
-Rpm = Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)]
+Rpm = Annotated[float | None, typer.Option(help="The most requests per minute.", min=0.001)]
 
 
 Timeout = Annotated[
     float | None,
     typer.Option(
-        help="Seconds after which a request is given up and made again. Default: 120, and more if replies take long.", min=0.001
+        help="Seconds after which a request is given up and made again. Default: 120; more if replies take long.", min=0.001
     ),
 ]
 
 
-Patience = Annotated[float, typer.Option(help="Minutes for which an outage of the provider is waited out.", min=0.001)]
+Patience = Annotated[
+    float, typer.Option(help="Minutes to wait for a provider that does not answer, before the run stops.", min=0.001)
+]
 
 
 Batch = Annotated[
     bool,
     typer.Option(
         "--batch",
-        help="Ask for the samples of a round in one request, so that the prompt is billed once; for OpenAI and servers that "
-        "speak its API, without a seed.",
+        help="Ask for all samples of a round in one request, so that the prompt is billed once. For OpenAI and servers with "
+        "its API; no seed is sent.",
     ),
 ]
 
@@ -282,7 +308,8 @@ Batch = Annotated[
 FsyncOption = Annotated[
     Fsync,
     typer.Option(
-        "--fsync", help="full: each step is on disk before the next; normal: faster, and a power cut may cost the last steps."
+        "--fsync",
+        help="full: each step is on the disk before the next begins. normal: faster, but a power cut may lose the last steps.",
     ),
 ]
 
@@ -292,12 +319,13 @@ OwnPrice = Annotated[
     typer.Option(
         "--price",
         metavar="IN,OUT",
-        help="USD per million tokens, if not the list price. Of several models: 'MODEL=IN,OUT; MODEL=IN,OUT'.",
+        help="The price in USD per million tokens, if it is not the list price. For several models: 'MODEL=IN,OUT; "
+        "MODEL=IN,OUT'.",
     ),
 ]
 
 
-Concurrency = Annotated[int | None, typer.Option(help="Samples in flight at once.", min=1)]
+Concurrency = Annotated[int | None, typer.Option(help="The most samples in flight at once.", min=1)]
 
 
 LookaheadOption = Annotated[
@@ -305,15 +333,19 @@ LookaheadOption = Annotated[
     typer.Option(
         "--lookahead",
         metavar="N|auto",
-        help="Microsteps in flight at once, on drafted states. It makes a run faster, draws some more samples, and changes no "
-        "decision. auto adapts to how often drafts hold. Default: 1, or as many independent items as --concurrency allows; a "
-        "resume keeps it.",
+        help="How many steps are in flight at once, on drafted states. Lookahead makes a run faster, draws a few more samples, "
+        "and never changes a decision. auto adapts to how often drafts are right. Default: 1, or as many independent items as "
+        "--concurrency allows. A resumed run keeps it.",
     ),
 ]
 
 
 DraftModel = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="Who drafts the states for --lookahead. Default: the run's own model; kept.")
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="The model that drafts states for --lookahead. Default: the model that votes. A resumed run keeps it.",
+    ),
 ]
 
 
@@ -321,7 +353,7 @@ Probe = Annotated[
     bool,
     typer.Option(
         "--probe/--no-probe",
-        help="Ask a real model three small questions first, to see that no cache answers in its place. They count as calls and "
+        help="Ask a real model three small questions first, to see that no cache answers for it. They count as calls and "
         "are paid for.",
     ),
 ]
@@ -329,8 +361,8 @@ TraceOption = Annotated[
     Trace | None,
     typer.Option(
         "--trace",
-        help="What LangSmith is shown: nothing, contested steps only, or all. Default, if LANGSMITH_TRACING is on: all up to "
-        "2,000 steps, beyond that the first and last segment and what was contested.",
+        help="What is traced to LangSmith: nothing, contested steps only, or everything. Default, if LANGSMITH_TRACING is on: "
+        "everything up to 2,000 steps; in longer runs the first and the last segment, and contested steps.",
     ),
 ]
 
@@ -340,8 +372,8 @@ OnDoubtOption = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="again|ask",
-        help="When a run goes on whose last action on the world may have been performed: perform it again, or stop and ask. "
-        "Default: again; at a resume, as before.",
+        help="What to do if the run was interrupted while it acted on the world, so that the action may have been performed: "
+        "perform it again, or stop and ask. Default: again. A resumed run keeps it.",
     ),
 ]
 
@@ -350,14 +382,16 @@ ProvenanceOption = Annotated[
     typer.Option(
         "--provenance",
         metavar="FILE",
-        help="Tell of each item how it ended, with its ballot, samples and cost: JSON lines, written with the results.",
+        help="Also write JSON Lines that say of each item how it ended, with its ballot, samples and cost.",
     ),
 ]
 
 RecordTo = Annotated[
     Path | None,
     typer.Option(
-        "--record", metavar="FILE", help="Append every prompt and reply to FILE (JSON lines): a new file, or an earlier record."
+        "--record",
+        metavar="FILE",
+        help="Append every prompt and reply to FILE as JSON Lines. FILE is new, or an earlier record.",
     ),
 ]
 
@@ -367,18 +401,22 @@ TestCommand = Annotated[
     typer.Option(
         "--test",
         metavar="COMMAND",
-        help="Of migrate: tests, run on a copy of the tree with code that a model wrote. Edits that turn them red stay out.",
+        help="For migrate: the command that runs your tests, on a copy of the tree with the edits of the model. Edits "
+        "that make a "
+        "test fail are left out.",
     ),
 ]
 
 
-TestSeconds = Annotated[float | None, typer.Option(help="How long the command of --test may take. Default: 600.", min=0.1)]
+TestSeconds = Annotated[float | None, typer.Option(help="Seconds that the command of --test may take. Default: 600.", min=0.1)]
 
 
-Apply = Annotated[bool, typer.Option("--apply", help="Of migrate: make the edits in the tree, which git must show clean.")]
+Apply = Annotated[
+    bool, typer.Option("--apply", help="For migrate: make the edits in the tree. git must show no uncommitted changes there.")
+]
 
 
-Yes = Annotated[bool, typer.Option("--yes", help="Agree that --test runs code that a model wrote, and ask no more.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Agree beforehand that --test runs code that a model wrote.")]
 
 
 def parse_k(text: str) -> int | Auto | dict[str, int | Auto]:
@@ -392,36 +430,38 @@ def _lead(text: str) -> int | Auto:
     if text == "auto":
         return "auto"
     if not text.isascii() or not text.isdigit():
-        raise UsageError(f"--k is a whole number of at least 1, or auto, or such for parts (choose=3,verdict=2); not {text!r}.")
+        raise UsageError(
+            f"--k is a whole number of at least 1, or auto, or one for each part (choose=3,verdict=2); not {text!r}."
+        )
     return int(text)
 
 
 def by_part(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Return what `texts` say, each name=value.
+    """Return the value for each name, from texts of the form name=value.
 
     Raises:
-        UsageError: one is something else, or two are of the same part.
+        UsageError: a text has another form, or two texts name the same part.
     """
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = (each.strip() for each in text.partition("="))
         if not (name and equals and value):
-            raise UsageError(f"{option} by part is name=value, not {text!r}.")
+            raise UsageError(f"{option} for a part is written name=value, not {text!r}.")
         if name in found:
-            raise UsageError(f"{option} says two things of the part {name!r}.")
+            raise UsageError(f"{option} names the part {name!r} twice.")
         found[name] = value
     return found
 
 
 _PART_MODEL = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)=(?=[\w.-]*[A-Za-z][\w.-]*:|tiny(?:,|$))")
-"""Where the model of a part begins: a setting of a simulated model (sim:perfect,error=.1) is no such place."""
+"""Matches where the model of a part begins, and not the settings of a simulated model (sim:perfect,error=.1)."""
 
 
 def models_named(model: str) -> str | dict[str, str]:
-    """Return the model of a run, or that of each voted part (`choose=openai:x,verdict=openai:y`).
+    """Return the model of a run, or the model of each voted part (`choose=openai:x,verdict=openai:y`).
 
     Raises:
-        UsageError: two are named for the same part, or what is named is no model.
+        UsageError: a part is named twice, or a part has no model.
     """
     if not _PART_MODEL.match(model):
         return model
@@ -429,10 +469,10 @@ def models_named(model: str) -> str | dict[str, str]:
 
 
 def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
-    """Return the file of a calibration, or those of parts.
+    """Return the file of a calibration, or the file of each part.
 
     Raises:
-        UsageError: several files are given, and not all of them for a part.
+        UsageError: several files are given, and one of them names no part.
     """
     if len(texts) == 1 and ("=" not in texts[0] or is_there(Path(texts[0]))):
         return Path(texts[0])
@@ -440,7 +480,7 @@ def calibrations_named(texts: Sequence[str]) -> Path | dict[str, Path] | None:
 
 
 def parse_temperature(text: str) -> Temperature | Auto:
-    """Return the temperature of the first sample and of the others; None sends none."""
+    """Return the temperatures of the first sample and of the others. None means that no temperature is sent."""
     if text == "auto":
         return "auto"
     if text == "none":
@@ -456,10 +496,10 @@ def parse_temperature(text: str) -> Temperature | Auto:
 
 
 def parse_temperatures(text: str) -> list[Temperature | Auto]:
-    """Return several temperatures, each of all samples; each once.
+    """Return the temperatures of a list, each once.
 
     Raises:
-        UsageError: they are no list of temperatures, or one is no temperature.
+        UsageError: the text is not a list of at least two temperatures.
     """
     found = [parse_temperature(each.strip()) for each in text.split(",")]
     if len(found) < 2 or not all(isinstance(each, tuple) for each in found):
@@ -468,7 +508,7 @@ def parse_temperatures(text: str) -> list[Temperature | Auto]:
 
 
 def parse_retry_temperature(text: str) -> float | None:
-    """Return the temperature of the ladder's first rung; None takes the rung away."""
+    """Return the temperature of the first rung of the ladder. None leaves the rung out."""
     given = parse_temperature(text)
     if given == "auto" or (isinstance(given, tuple) and given[0] != given[1]):
         raise UsageError(f"--retry-temperature is one temperature, or none; not {text!r}.")
@@ -476,7 +516,7 @@ def parse_retry_temperature(text: str) -> float | None:
 
 
 def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
-    """Return how steps are voted on, as `Run.create` takes it, by the options of a command as they were given.
+    """Return the arguments of `Run.create` that say how steps are voted on, from the options of a command.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -510,14 +550,14 @@ def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
 
 
 def parse_on_doubt(text: str | None) -> Literal["again", "ask"] | None:
-    """Return what becomes of an action in doubt; None if nothing was said."""
+    """Return what to do with an action that may have been performed. None if the option was not given."""
     if text in {"again", "ask"} or text is None:
         return text  # type: ignore[return-value]  # it is one of them
     raise UsageError(f"--on-doubt is again or ask, not {text!r}.")
 
 
 def parse_lookahead(text: str | None) -> int | Auto | None:
-    """Return how many microsteps are to be in flight; None if nothing was said."""
+    """Return how many microsteps are in flight at once. None if the option was not given."""
     if text is None or text == "auto":
         return "auto" if text else None
     if not (text.isascii() and text.isdigit() and int(text)):
@@ -526,15 +566,15 @@ def parse_lookahead(text: str | None) -> int | Auto | None:
 
 
 def unescaped(reply: str) -> str:
-    """Return a reply in which a line end may have been typed as a backslash and an n; in JSON it stays as it is."""
+    """Return a typed reply with each backslash and n turned into a line end, unless the reply is JSON."""
     return reply if reply.lstrip()[:1] in {"{", "["} else reply.replace("\\n", "\n")
 
 
 def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence[str] | None) -> "LoadedTask":
-    """Return the task of this name, made once with what `--disks`, `--input` and `--set` say.
+    """Return the task of this name, made with the options of `--disks`, `--input` and `--set`.
 
     Raises:
-        UsageError: there is none, an option of it is wrong, or its input cannot be read.
+        UsageError: there is no such task, an option of it is wrong, or its input cannot be read.
     """
     from maker_graph.tasks.loading import load_task, options_named
 
@@ -544,15 +584,15 @@ def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence
 
 
 def directory_of(name: str) -> Path:
-    """Return the directory of the run that `name` says: under runs/, unless it is a path or a run itself."""
+    """Return the directory of a run: under runs/, unless `name` is a path or the directory of a run itself."""
     path = Path(name)
     return path if os.sep in str(name) or is_there(path / "settings.json") else Path("runs") / path
 
 
 def journal_of(name: str, journal: str | None) -> str | None:
-    """Return the address of the database in which the run is that `name` says; None if it is in a directory.
+    """Return the address of the database that holds the run `name`; None if the run is in a directory.
 
-    What the environment says (MAKER_GRAPH_JOURNAL) holds for names, and not for paths.
+    The environment variable MAKER_GRAPH_JOURNAL applies to names, and not to paths.
 
     Raises:
         UsageError: a path is named together with an address.
@@ -561,15 +601,15 @@ def journal_of(name: str, journal: str | None) -> str | None:
         raise UsageError("--journal is empty: give an address like postgresql://HOST/DATABASE, or leave it out.")
     is_path = os.sep in name
     if journal and is_path:
-        raise UsageError(f"{name} is a directory, and a run in a database has a name without {os.sep}: leave one of them out.")
+        raise UsageError(f"{name} is a path, but a run in a database has a name without {os.sep}: leave out one of the two.")
     return journal or (None if is_path else os.environ.get("MAKER_GRAPH_JOURNAL") or None)
 
 
 def home_of(name: str, journal: str | None = None, *, fsync: Fsync = "full", standing: bool = False) -> "Home":
-    """Return where the run is that `name` says; a `standing` one is opened often, and keeps its connection.
+    """Return where the run `name` is kept. A `standing` home is opened often, and keeps its connection.
 
     Raises:
-        UsageError: what is said does not go together, the address is none, or no run can have this name.
+        UsageError: name and address do not go together, or one of them cannot be one.
     """
     from maker_graph.runs import home_named
 
@@ -587,10 +627,10 @@ def opened_run(
     fsync: Fsync = "full",
     accept_loss: bool = False,
 ) -> "Run":
-    """Return the run that `name` says, opened.
+    """Return the run `name`, opened.
 
-    A task that does not ship is code, and whoever made the run has chosen its name. It is imported only if the user names it
-    (`task`) or trusts the directory or the journal; see `Run.open`.
+    A task that does not ship is code, and its name was chosen by whoever made the run. So it is imported only if the user names
+    it (`task`), or trusts the directory or the journal. See `Run.open`.
     """
     from maker_graph.runs import Run
     from maker_graph.tasks.loading import load_task

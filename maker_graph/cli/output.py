@@ -1,10 +1,10 @@
-"""What the command line says: to a person on standard error, and the result on standard output.
+"""Everything that the command line prints: messages for people on standard error, the result on standard output.
 
-Names, ballots, replies and errors come from outside, and a terminal may be anything. So all of it goes through this module:
+Names, ballots, replies and errors come from outside, and terminals differ. So all output goes through this module:
 
-- markup is shown and not obeyed, and a character that nobody can see, or that the terminal cannot show, is an escape;
-- whoever has stopped to listen is no error: a closed stream, or a pipe that nobody reads, changes neither what happens nor the
-  exit code. A result that finds no room on a full disk is told.
+- Markup is shown as text. A character that is invisible, or that the terminal cannot show, becomes an escape.
+- A closed stream, or a pipe that nobody reads any more, changes neither what happens nor the exit code. A result that does not
+  fit on a full disk is an error.
 """
 
 import errno
@@ -24,9 +24,10 @@ from maker_graph.errors import LimitReached
 
 
 class _Listener:
-    """A standard stream that takes everything, in the place of the one that the process was given.
+    """Stands in for a standard stream, and accepts every text.
 
-    What the stream cannot encode it gets as escapes. Once nobody reads it, it is silent. With `must`, no room is an error.
+    Characters that the stream cannot encode become escapes. Once nobody reads the stream, output is dropped. With
+    `must`, a full disk is an error.
     """
 
     def __init__(self, stream: TextIO | None, *, must: bool) -> None:
@@ -49,7 +50,7 @@ class _Listener:
         return len(text)
 
     def flush(self) -> None:
-        """See that all of it is written, as `write` does."""
+        """Flush the stream; errors as in `write`."""
         if self._stream is not None:
             with _heard(self._stream, must=self._must):
                 self._stream.flush()
@@ -61,7 +62,7 @@ class _Listener:
 
 @contextmanager
 def _heard(stream: TextIO, *, must: bool) -> Iterator[None]:
-    """Write to `stream`; where that cannot be, what is left to be written goes nowhere, also at the end of the process."""
+    """Write to `stream`. If that fails, drop what is left to write, also at the end of the process."""
     try:
         yield
     except (OSError, ValueError) as error:  # a stream that was closed is a ValueError
@@ -75,7 +76,7 @@ def _heard(stream: TextIO, *, must: bool) -> Iterator[None]:
 
 @contextmanager
 def tolerant_streams() -> Iterator[None]:
-    """Let standard output and error take everything meanwhile, whoever writes to them."""
+    """Within the block, let standard output and standard error accept every text from everybody."""
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = cast("TextIO", _Listener(out, must=True)), cast("TextIO", _Listener(err, must=False))
     try:
@@ -85,14 +86,14 @@ def tolerant_streams() -> Iterator[None]:
 
 
 def see_streams() -> None:
-    """See that no file that is opened later takes the place of a standard stream that was closed."""
+    """Make sure that no file which is opened later takes the number of a closed standard stream."""
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(number)
 
 
 def console(*, err: bool = False) -> Console:
-    """Return what draws on standard output, or on standard error."""
+    """Return a console that draws on standard output, or on standard error."""
     return Console(stderr=err, markup=False, emoji=False, highlight=False)
 
 
@@ -116,7 +117,7 @@ def _seen(text: str) -> str:
 
 
 def put(result: Mapping[str, Any]) -> None:
-    """Write `result` as one JSON object on a line; what JSON has no word for (infinity, NaN) is null."""
+    """Write `result` as one JSON object on a line. Infinity and NaN, which JSON lacks, become null."""
     _line(sys.stdout, json.dumps(_finite(result), allow_nan=False))
 
 
@@ -129,7 +130,7 @@ def _finite(value: Any) -> Any:
 
 
 def shown(*parts: str | tuple[str, str]) -> Text:
-    """Return a text for `console`: each part as it is, or with a style; what cannot be seen is an escape."""
+    """Return a text for `console`: each part plain, or with its style. Invisible characters become escapes."""
     return Text.assemble(*(_seen(part) if isinstance(part, str) else (_seen(part[0]), part[1]) for part in parts))
 
 
@@ -141,7 +142,7 @@ def show(*lines: RenderableType) -> None:
 
 
 def facts(rows: Iterable[tuple[str, str | Text]]) -> Table:
-    """Return a table of two columns: what it is, and how much."""
+    """Return a table of two columns, a name and its value."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()

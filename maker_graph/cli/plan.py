@@ -1,4 +1,4 @@
-"""`maker-graph plan`: what a target takes, before a run."""
+"""`maker-graph plan`: computes before a run what a target needs."""
 
 import math
 from dataclasses import astuple, replace
@@ -36,64 +36,72 @@ if TYPE_CHECKING:
 def plan_command(
     calibrations: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE", help="What calibrate wrote, for a task of parts one for each; or give --p."),
+        typer.Argument(
+            metavar="FILE",
+            help="The file that calibrate wrote; for a task with several voted parts, one for each. Or give --p.",
+        ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Which one, if the file holds several.")] = None,
-    p: Annotated[float | None, typer.Option("--p", help="Probability that a valid sample is right.")] = None,
-    error: Annotated[float | None, typer.Option(help="In place of --p: the probability that it is wrong.")] = None,
-    valid: Annotated[float | None, typer.Option(help="Share of the samples without a red flag.")] = None,
-    rho: Annotated[float | None, typer.Option(help="Correlation of the errors of two samples of one step.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model to plan for, if the file holds several.")] = None,
+    p: Annotated[float | None, typer.Option("--p", help="The probability that a valid sample is right.")] = None,
+    error: Annotated[float | None, typer.Option(help="The probability that a valid sample is wrong, in place of --p.")] = None,
+    valid: Annotated[float | None, typer.Option(help="The share of samples without a red flag.")] = None,
+    rho: Annotated[float | None, typer.Option(help="The correlation between the errors of two samples of one step.")] = None,
     rival: Annotated[
-        float | None, typer.Option(help="Largest share of the wrong samples that give one wrong answer; 1 is the worst case.")
+        float | None,
+        typer.Option(help="The share of the wrong samples that give the most frequent wrong answer. 1 is the worst case."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Of the task. Default: as many as the calibrated task has.", min=1)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="The steps of the task. Default: those of the calibrated task.", min=1)
+    ] = None,
     target: Annotated[
-        float, typer.Option(help="The chance that no step is wrong; with --labelled, the share of decided steps that is right.")
+        float, typer.Option(help="The chance that no step is wrong. With --labelled: the share of decided steps that is right.")
     ] = TARGET,
     price: OwnPrice = None,
-    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="Tokens of a sample.")] = None,
-    latency: Annotated[float | None, typer.Option(help="Seconds that a reply takes.", min=0)] = None,
-    lookahead: Annotated[int, typer.Option(help="Microsteps in flight at once.", min=1)] = 1,
-    rpm: Annotated[float | None, typer.Option(help="Requests per minute at most.", min=0.001)] = None,
+    tokens: Annotated[str | None, typer.Option(metavar="IN,OUT", help="The tokens of a sample.")] = None,
+    latency: Annotated[float | None, typer.Option(help="The seconds that a reply takes.", min=0)] = None,
+    lookahead: Annotated[int, typer.Option(help="The microsteps in flight at once.", min=1)] = 1,
+    rpm: Annotated[float | None, typer.Option(help="The most requests per minute.", min=0.001)] = None,
     point: Annotated[
-        bool, typer.Option("--point", help="Plan with the measured p, not with the lower end of its interval.")
+        bool, typer.Option("--point", help="Plan with the measured p instead of the lower end of its interval.")
     ] = False,
     labelled: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[MODEL[@T]=]FILE",
-            help="Plan from labelled steps: votes as JSON lines (row, truth, res), or what calibrate wrote with known right "
-            "answers. Give it for each file. With it, --p and the like are left out.",
+            help="Plan from labelled steps: JSON Lines with votes (row, truth, res), or a file that calibrate wrote with known "
+            "right answers. Repeat it for each file. It replaces --p and the like.",
         ),
     ] = None,
     cascades: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The cascades to try, as JSON, the most cautious first. Default: a list of rules for one model.",
+            help="A JSON file with the cascades to try, the most cautious first. Default: a list of rules for one model.",
         ),
     ] = None,
-    max_review: Annotated[float, typer.Option(help="The share of the steps that may be left for review, at most.")] = 1.0,
-    confidence: Annotated[float, typer.Option(help="With which the target is proved by the labels.")] = CONFIDENCE,
+    max_review: Annotated[float, typer.Option(help="The largest share of the steps that may be left for review.")] = 1.0,
+    confidence: Annotated[float, typer.Option(help="The confidence of the proof from the labels.")] = CONFIDENCE,
     anytime: Annotated[
-        bool, typer.Option("--anytime", help="The proof stands that labels are added and it is planned again. It takes more.")
+        bool, typer.Option("--anytime", help="The proof stays valid if you add labels and plan again. It needs more labels.")
     ] = False,
     choose_share: Annotated[
-        float, typer.Option(help="Choose on this share of the rows and prove on the others; 0 tests all cascades on all rows.")
+        float, typer.Option(help="Choose on this share of the rows, and prove on the others. 0 tests all cascades on all rows.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Which rows these are.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the chosen cascade, for run --cascade.")] = None,
+    seed: Annotated[int, typer.Option(help="Chooses which rows those are.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the chosen cascade to FILE, for maker-graph run --cascade.")
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Draw as PNGs there: the paper's figures 3 to 5, by the formulas; with --labelled, error and cost.",
+            help="Draw PNGs into FOLDER: the paper's figures 3 to 5 from the formulas, or with --labelled error and cost.",
         ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Say which k a target takes, with what chance and at what cost; or, from labelled steps, which cascade keeps a target."""
+    """Compute the k that a target needs, its chance and its cost; or, from labelled steps, a cascade that keeps a target."""
     from maker_graph.calibration.estimates import ModelEstimates, estimates_of
     from maker_graph.calibration.file import read_calibration
     from maker_graph.calibration.lines import Interval
@@ -126,7 +134,7 @@ def plan_command(
     if calibrations and len(calibrations) > 1:
         if (p, error, valid, rho, rival, steps, tokens, latency) != (None,) * 8:
             raise UsageError(
-                "With several files, what is known of the model is what they say: leave out --p, --steps and the like."
+                "With several files, the files say all that is known of the model: leave out --p, --steps and the like."
             )
         found = _by_part(
             calibrations, model, target, None if price is None else astuple(parse_price(price)), speed, point=point
@@ -138,17 +146,17 @@ def plan_command(
         request, results = read_calibration(calibrations[0])
         estimates, known = estimates_of(_one_of(results, model), point=point), request.total
     elif p is None and error is None:
-        raise UsageError("Nothing is known of the model: give what calibrate wrote, or --p (or --error).")
+        raise UsageError("Nothing is known of the model: give the file that calibrate wrote, or --p (or --error).")
     else:
         estimates, known = ModelEstimates(p=1.0), None
     if p is not None and error is not None:
-        raise UsageError("--p and --error say the same thing: give one of them.")
+        raise UsageError("--p and --error say the same thing: give only one of them.")
     chance = p if error is None else 1.0 - error
     if chance is not None:
         estimates = replace(estimates, p=chance, p_interval=None, remarks=[])
     steps = steps or known
     if steps is None:
-        raise UsageError("--steps is missing: how many steps has the task?")
+        raise UsageError("How many steps has the task? Give --steps.")
     given: dict[str, Any] = {
         "valid": valid,
         "rho": None if rho is None else Interval(value=rho, low=rho, high=rho),
@@ -165,24 +173,24 @@ def plan_command(
 
 
 def _see_kind(labelled: list[str] | None, *, chances: bool, proof: bool) -> None:
-    """See that the options of one kind of plan are given, and not those of the other.
+    """Check that the options of the two kinds of plan are not mixed.
 
     Raises:
-        UsageError: they are mixed.
+        UsageError: they are.
     """
     if labelled and chances:
-        raise UsageError("With --labelled the labels say all that is known: leave out --model, --p, --price and the like.")
+        raise UsageError("With --labelled the labels say all that is needed: leave out --model, --p, --price and the like.")
     if not labelled and proof:
-        raise UsageError("--cascades, --max-review, --confidence, --anytime, --choose-share and --out belong to --labelled.")
+        raise UsageError("--cascades, --max-review, --confidence, --anytime, --choose-share and --out need --labelled.")
 
 
 def _by_part(
     files: list[Path], model: str | None, target: float, price: tuple[float, float] | None, speed: "Speed", *, point: bool
 ) -> dict[str, Any]:
-    """Return the plan of each part, by name, and what they come to: the parts share the risk evenly.
+    """Return the plan of each part, and all of them together. The parts share the risk evenly.
 
     Raises:
-        UsageError: a file is of no part, or two are of the same.
+        UsageError: a file belongs to no part, or two files to the same part.
     """
     from maker_graph.calibration.estimates import estimates_of
     from maker_graph.calibration.file import read_calibration
@@ -193,9 +201,9 @@ def _by_part(
     for file in files:
         request, results = read_calibration(file)
         if not request.part:
-            raise UsageError(f"{file} is not of a part of a task: plan with it alone.")
+            raise UsageError(f"{file} is about a whole task and not a part: plan with it alone.")
         if request.part in parts:
-            raise UsageError(f"Two files are of the part {request.part!r}: give one for each part.")
+            raise UsageError(f"Two files are about the part {request.part!r}: give one for each part.")
         estimates = estimates_of(_one_of(results, model), point=point)
         estimates = estimates if price is None else replace(estimates, price=price)
         parts[request.part] = make_plans(estimates, request.total, each, speed)

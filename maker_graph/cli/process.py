@@ -1,4 +1,4 @@
-"""A run as a process: told to stop by a signal, it ends in time and with its exit code."""
+"""Runs work until a signal: after Ctrl-C or SIGTERM the process ends in time, with its exit code."""
 
 import asyncio
 import gc
@@ -11,16 +11,16 @@ from typing import Any
 from maker_graph.cli.app import INTERRUPTED
 
 EXIT_SECONDS = 4.5
-"""How long a run that was told to stop may take to do so; every committed step is on disk long before."""
+"""Seconds that an interrupted run may take to end. Every committed step is on the disk before that."""
 
 
 def until_signal(work: Coroutine[Any, Any, None], *, hung: Callable[[], None] = lambda: None) -> bool:
-    """Do `work` in an event loop of its own; return False if Ctrl-C or SIGTERM ended it before its end.
+    """Do `work` in an event loop of its own. Return False if Ctrl-C or SIGTERM ended it early.
 
-    `hung` is called where it could not be ended in time: then the process ends at once.
+    If it cannot be ended in time, `hung` is called and the process ends at once.
     """
     gc.collect()
-    gc.freeze()  # what was imported and opened stays to the end: a tenth of all work was going over it again and again
+    gc.freeze()  # else each collection goes over all imported modules again, which was a tenth of all work
     gc.set_threshold(20_000, 50, 100)
 
     async def main() -> None:
@@ -50,5 +50,5 @@ def until_signal(work: Coroutine[Any, Any, None], *, hung: Callable[[], None] = 
     except asyncio.CancelledError:
         return False
     finally:
-        signal.signal(signal.SIGTERM, before)  # the loop leaves it at its default, which ends without a word
+        signal.signal(signal.SIGTERM, before)  # the loop leaves the default handler, which ends the process without a message
     return True

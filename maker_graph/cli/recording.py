@@ -1,4 +1,4 @@
-"""Every prompt and reply of a run, in a file of JSON lines."""
+"""Records every prompt and reply of a run in a file of JSON Lines."""
 
 import json
 import os
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def recording(path: Path | None) -> Iterator[IO[str] | None]:
-    """Open `path` to append to it, for its owner alone; None if there is no path.
+    """Open `path` to append to it; yield None if there is no path. Only its owner may read a new file.
 
     Raises:
-        UsageError: it cannot be written, or holds something else than a record.
+        UsageError: the file cannot be written, or holds something other than a record.
     """
     if path is None:
         yield None
@@ -31,7 +31,7 @@ def recording(path: Path | None) -> Iterator[IO[str] | None]:
     try:
         yield file
     finally:
-        with suppress(OSError):  # a line that found no room ended the run already
+        with suppress(OSError):  # a full disk has ended the run already
             file.close()
 
 
@@ -43,10 +43,10 @@ def _opened(path: Path) -> IO[str]:
         first = there.readline()
         whole = there.seek(0, os.SEEK_END) == 0 or (there.seek(-1, os.SEEK_END), there.read(1))[1] == b"\n"
     if first.strip() and not _is_line(first):
-        raise UsageError(f"{path} holds something else than prompts and replies: give another file to --record.")
+        raise UsageError(f"{path} holds something other than prompts and replies: give another file to --record.")
     file = target.open("a", encoding="utf-8")
     if not whole:
-        file.write("\n")  # of a run that was killed, half a line may be there
+        file.write("\n")  # a run that was killed may have left half a line
     return file
 
 
@@ -60,10 +60,10 @@ def _is_line(text: bytes) -> bool:
 
 
 def record_to(file: IO[str], step: Callable[[], int], *, in_order: bool = True) -> "Callable[[Call], None]":
-    """Return what writes every prompt and reply to `file`, one JSON object a line.
+    """Return the function that writes a prompt and its reply to `file`, one JSON object a line.
 
-    `step` tells the last decided step. `in_order`: all samples are of the step that follows it; else nobody can say of which
-    step one is.
+    `step` returns the number of the last decided step. `in_order` says that all samples belong to the step after it. Otherwise
+    a line has no step, because several steps are in flight at once.
     """
 
     def record(call: "Call") -> None:

@@ -1,4 +1,4 @@
-"""`maker-graph review`: the open items of a run, listed, exported, or answered one by one."""
+"""`maker-graph review`: lists or exports the open items of a run, or asks for answers one by one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 )
 def review_command(
     run: RunName,
-    only_list: Annotated[bool, typer.Option("--list", help="List the open items, and ask nothing.")] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="Only list the open items.")] = False,
     export: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write them to FILE, to be filled in: JSON Lines, or CSV if the name ends so."),
+        typer.Option(
+            metavar="FILE", help="Write the open items to FILE, to be filled in: JSON Lines, or CSV if the name ends in .csv."
+        ),
     ] = None,
     journal: InJournal = None,
     task: OwnTask = None,
@@ -40,8 +42,8 @@ def review_command(
 ) -> Ending:
     """Answer the items that no vote could decide.
 
-    Each answer is read and checked like a model's reply, and stored at once. A run that is still at work stops when the first
-    answer is stored, as by a resume elsewhere.
+    Each answer is read and checked like a model's reply, and stored at once. If the run is still at work in another
+    process, that process stops when the first answer is stored.
     """
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
         _ = opened.task
@@ -77,18 +79,18 @@ def _list(run: "Run", *, as_json: bool) -> None:
 
 
 def _ask(run: "Run") -> MakerError | None:
-    """Ask for each open item; each answer is stored before the next question, and the results are written at the end.
+    """Ask for each open item, store each answer before the next question, and write the results at the end.
 
-    Return why they could not be written.
+    Return why the results could not be written, or None.
 
     Raises:
-        TakenOver: another process goes on with the run, and writes its results.
+        TakenOver: another process goes on with the run, and will write the results.
     """
     from maker_graph.cli.session import written_of
 
     items = list(run.open_items())
     if items:
-        tell("Type an answer as a model would reply, or #1 for the first candidate; nothing skips the item, and q ends.")
+        tell("Type an answer as a model would reply, or #1 for the first candidate. An empty line skips the item, q ends.")
     read_anything()
     answered = False
     try:
@@ -106,7 +108,7 @@ def _ask(run: "Run") -> MakerError | None:
 
 
 def _answered(run: "Run", item: "OpenItem") -> bool | None:
-    """Ask until an answer is taken; return False if the item is skipped, None if the person wants to end."""
+    """Ask until an answer is accepted. Return False if the item is skipped, None if the person wants to end."""
     while (typed := typed_line()) not in {None, "q"}:
         if not typed:
             return False
@@ -116,12 +118,12 @@ def _answered(run: "Run", item: "OpenItem") -> bool | None:
             if item.number not in found.refused:
                 return True
             refused = refused or found.refused[item.number]
-        tell(f"This was not taken: {visible(refused or f'there are {len(item.ballot)} candidates')}.")
+        tell(f"This was refused: {visible(refused or f'there are {len(item.ballot)} candidates')}.")
     return None
 
 
 def _meant(typed: str, item: "OpenItem") -> "Iterator[Reply]":
-    """Yield what a person may have meant: a candidate by its number, a reply, or a candidate if it is no reply."""
+    """Yield what was meant: a reply, or the candidate with this number; #N is always a candidate."""
     from maker_graph.run.left_answers import Candidate
 
     number = typed.removeprefix("#")

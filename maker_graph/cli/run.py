@@ -1,4 +1,4 @@
-"""`maker-graph run` and `resume`: a run from its settings to its last line."""
+"""`maker-graph run` and `resume`: make a run or open one, and go on with it."""
 
 import re
 from datetime import datetime
@@ -102,7 +102,7 @@ def run_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where the results go: those of curate as CSV, JSON Lines or Parquet, by its suffix; of migrate a patch.",
+            help="The file for the results: for curate CSV, JSON Lines or Parquet, by its suffix; for migrate a patch.",
         ),
     ] = None,
     provenance: ProvenanceOption = None,
@@ -113,8 +113,8 @@ def run_command(
     target: Annotated[
         float | None,
         typer.Option(
-            help="The chance that no step is wrong, for which is planned. With --labelled, the share of the decided rows that "
-            "is to be right.",
+            help="The chance that no step of the run is wrong. --k auto is computed for it. With --labelled: the share of the "
+            "decided rows that must be right.",
             show_default="0.99; 0.95 with --labelled",
         ),
     ] = None,
@@ -133,7 +133,7 @@ def run_command(
     price: OwnPrice = None,
     seed: Seed = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="NAME", help="Name of the run, or its directory. Default: task and time.")
+        str | None, typer.Option("--run", metavar="NAME", help="The name of the run, or its directory. Default: task and time.")
     ] = None,
     journal: InJournal = None,
     lookahead: LookaheadOption = None,
@@ -150,17 +150,17 @@ def run_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Solved items, JSON Lines with item and answer: each sample is shown a few, drawn for it. Short for "
-            "--set examples=FILE --variants.",
+            help="Solved items as JSON Lines with item and answer. Each sample is shown a few of them, drawn at random. Short "
+            "for --set examples=FILE --variants.",
         ),
     ] = None,
     labelled: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Rows whose right answers are known, as the results look. Before the run, a tenth of them become examples, "
-            "and the model is asked the others at several temperatures (--temperature: at this one). They choose the rule, and "
-            "say what its answers are worth. The limits are of all of it.",
+            help="Rows whose right answers are known, in the form of the results. A tenth of them become examples. Before the "
+            "run, the model is asked the others at several temperatures, or at that of --temperature. Its answers choose the "
+            "rule, and show how often the rule is right. The limits are for all of this together.",
         ),
     ] = None,
     variants: Variants = False,
@@ -179,7 +179,7 @@ def run_command(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> Ending:
-    """Solve a task from its start."""
+    """Solve a task, in a new run."""
     from maker_graph.cli.announcement import announce, announce_lookahead
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
@@ -252,19 +252,22 @@ def resume_command(
     run: RunName,
     journal: InJournal = None,
     answer: Annotated[
-        str | None, typer.Option(metavar="REPLY", help="A person's reply to the step that is stuck, as a model would give it.")
+        str | None, typer.Option(metavar="REPLY", help="Your answer to the step that is stuck, in the form of a model's reply.")
     ] = None,
     answers: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A person's answers to open items: the file that maker-graph review --export wrote."),
+        typer.Option(
+            metavar="FILE", help="Your answers to open items: the file that maker-graph review --export wrote, filled in."
+        ),
     ] = None,
     retry_open: Annotated[
-        bool, typer.Option("--retry-open", help="Vote once more on the items that are left open, with other samples.")
+        bool, typer.Option("--retry-open", help="Vote again on the items that are left open, with new samples.")
     ] = False,
     max_samples: Annotated[
-        int | None, typer.Option(help="A vote that needs more samples is undecided. Default: as before.", min=1)
+        int | None,
+        typer.Option(help="A step that is not decided after this many samples stays undecided. Default: as before.", min=1),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results go. Default: as before.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file for the results. Default: as before.")] = None,
     provenance: ProvenanceOption = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
@@ -284,8 +287,9 @@ def resume_command(
         bool,
         typer.Option(
             "--accept-loss",
-            help="Go on although the journal is an older copy: steps that are missing are sampled again, and what was spent on "
-            "them stays counted.",
+            help="Go on although the journal is an older copy. The steps that it lacks are sampled again. What was "
+            "spent on them "
+            "stays counted.",
         ),
     ] = False,
     test: TestCommand = None,
@@ -304,14 +308,15 @@ def resume_command(
 ) -> Ending:
     """Go on with a run from its last committed step.
 
-    A task of your own is imported as it is, if you have gone on with this run here before; else name it (--task), or --trust.
+    A task of your own is code. It is imported if you made the run on this machine, or have resumed it here before.
+    Otherwise name it with --task, or allow it with --trust.
     """
     from maker_graph.cli.migrate import finishing
     from maker_graph.cli.session import go_on
     from maker_graph.runs import Solving
 
     if answer is not None and answers is not None:
-        raise UsageError("--answer is for a stuck step, --answers for open items: give one of them.")
+        raise UsageError("--answer is for a stuck step, --answers is for open items: give only one of them.")
     opening = opened_run(run, journal, task=task, trust=trust or "mine", fsync=fsync, accept_loss=accept_loss)
     with opening as opened, recording(record) as file:
         ending = finishing(opened.task, test=test, seconds=test_seconds, apply=apply, yes=yes, run=opened)
@@ -345,7 +350,7 @@ def resume_command(
 
 
 def _take_answers(run: "Run", file: Path) -> None:
-    """Take a person's answers, and tell which were not taken.
+    """Take the answers in a file into the run, and say which were refused.
 
     Raises:
         UsageError: the file cannot be read.
@@ -354,5 +359,5 @@ def _take_answers(run: "Run", file: Path) -> None:
 
     found = run.answer(read_answers(file), write=False)
     for number, why in sorted(found.refused.items()):
-        tell(f"Item {number}: the answer was not taken: {visible(why)}.")
+        tell(f"Item {number}: the answer was refused: {visible(why)}.")
     tell(f"{len(found.taken):,} answers were taken, {len(found.refused):,} were not.")

@@ -1,17 +1,14 @@
-"""One session of a run: it is solved, shown, written, and ends with its exit code."""
+"""One session of a run: goes on with it, shows it, writes its results, and returns how it ended."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
-from maker_graph.cli.output import console, put, show, shown, tell
+from maker_graph.cli.bars import progress_bar
+from maker_graph.cli.output import put, show, shown, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import ending_of, print_summary, summarized
@@ -28,9 +25,10 @@ if TYPE_CHECKING:
 def go_on(
     run: Run, file: IO[str] | None, how: Solving, *, quiet: bool, as_json: bool, ending: "Finishing | None" = None
 ) -> Ending:
-    """Solve what is left of `run`, show it, and write what it found; return how it ended.
+    """Solve what is left of `run`, show it, and write its results. Return how it ended.
 
-    `ending` is what else is done with what was found, once all of it is there; before that, its results are not written.
+    `ending` is what a task does with its results at the end, such as making a patch. Until all of it is done, they are not
+    written.
     """
     stopped: MakerError | None = None
     finished = True
@@ -47,7 +45,7 @@ def go_on(
     if isinstance(stopped, DamagedRun | UsageError):
         raise stopped
     whole = stopped is None and finished
-    if not whole:  # before the summary, which takes its time for a long run
+    if not whole:  # before the summary, which takes long for a long run
         tell(f"{_why(stopped, run.step + 1)}{_more(stopped)} {run.step} steps are kept.{_todo(run, stopped)}")
     if whole and ending is not None:
         ending.decided(run)
@@ -68,14 +66,14 @@ def go_on(
         tell(text)
         return replace(ending_of(summary), reason=text, result=result)
     if left and (ended := ending_of(summary)).code == 0:
-        text = f"{left:,} results are left open, although all of their items are decided: they stand beside {run.options.out}."
+        text = f"{left:,} results are left open, although their items are decided: see the file beside {run.options.out}."
         tell(text)
         return replace(ended, code=EXIT_CODES[Undecided], reason=text, result=result)
     return replace(ending_of(summary), result=result)
 
 
 def written_of(run: Run) -> tuple[int, MakerError | None]:
-    """Write what a run has found; return how many results are open, and why they could not be written."""
+    """Write the results of a run. Return how many are open, and why they could not be written."""
     try:
         return run.write_results(), None
     except (UsageError, LimitReached) as error:
@@ -84,7 +82,7 @@ def written_of(run: Run) -> tuple[int, MakerError | None]:
 
 
 def _hung() -> None:
-    """Say what ended a run that did not end by itself."""
+    """Print the result of a run that could not be ended in time."""
     put(Ending(INTERRUPTED, "Interrupted; a call did not end in time.").as_json())
 
 
@@ -102,7 +100,7 @@ def _why(stopped: MakerError | None, step: int) -> str:
 
 
 def _more(stopped: MakerError | None) -> str:
-    """Return what a person needs to answer a stuck step."""
+    """Return the ballot, the last replies and the question, which a person needs to answer a stuck step."""
     if not isinstance(stopped, Undecided):
         return ""
     ballot = "".join(f"\n  {votes} for {candidate}" for candidate, votes in stopped.ballot.items())
@@ -111,7 +109,7 @@ def _more(stopped: MakerError | None) -> str:
     asked = "".join(f"\n  {line}" for _, content in stopped.prompt[-1:] for line in str(content).splitlines())
     shown += f"\nWhat was asked:{asked}" if asked else ""
     without = "no model is asked again" if stopped.passed else "the step is sampled again"
-    return f"{ballot}{shown}\nTo answer it yourself, add --answer REPLY to the command below; without it, {without}.\n"
+    return f"{ballot}{shown}\nTo answer it yourself, add --answer REPLY to the command below. Without it, {without}.\n"
 
 
 def _todo(run: Run, stopped: MakerError | None) -> str:
@@ -124,31 +122,13 @@ def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None
     if quiet:
         yield lambda _: None
         return
-    bar = _Bar(
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("steps{task.fields[rate]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        console=console(err=True),
-    )
-    with bar:
+    with progress_bar("steps{task.fields[rate]}") as bar:
         shown = bar.add_task(visible(run.settings.task), total=total_of(run.task), rate="")
 
         def tell(at: MakerOutput) -> None:
             totals, speed = at["totals"], bar.tasks[0].speed
             flagged = sum(totals["flags"].values())
-            bar.votes = f"{totals['samples']:,} samples, {flagged:,} red flags, {totals['outvoted']:,} wrong samples outvoted"
+            bar.below = f"{totals['samples']:,} samples, {flagged:,} red flags, {totals['outvoted']:,} wrong samples outvoted"
             bar.update(shown, completed=at["step"], rate=f", {speed:,.0f}/s" if speed else "")
 
         yield tell
-
-
-class _Bar(Progress):
-    """A progress bar with the votes on a line of their own, so that both fit into a narrow terminal."""
-
-    votes = ""
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        yield self.make_tasks_table(self.tasks)
-        yield Text(self.votes, style="dim")

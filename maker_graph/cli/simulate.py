@@ -1,4 +1,4 @@
-"""`maker-graph simulate`: a simulated model, or the tiny one, behind HTTP."""
+"""`maker-graph simulate`: serves a simulated model, or the tiny one, over HTTP."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,17 +28,17 @@ def simulate_command(
         typer.Option(help="sim:PROFILE, or tiny: the tiny language model that ships.", show_default="sim:gpt-4.1-mini"),
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Short for --model sim:PROFILE.")] = None,
-    seed: Annotated[int, typer.Option(help="Sets which steps are hard, and which requests fail.")] = 0,
+    seed: Annotated[int, typer.Option(help="Chooses which steps are hard, and which requests fail.")] = 0,
     faults: Annotated[
         str | None,
         typer.Option(
             metavar="FAULT=SHARE,...",
-            help="Shares of requests that get 429, 5xx, hang, reset, cut, html or empty; retry-after=SECONDS (1) and "
-            "hang-seconds=SECONDS (3600) say how. GET /v1/faults counts them.",
+            help="The shares of requests that fail: 429, 5xx, hang, reset, cut, html, empty. retry-after=SECONDS (1) and "
+            "hang-seconds=SECONDS (3600) say how long. GET /v1/faults counts them.",
         ),
     ] = None,
 ) -> None:
-    """Serve a simulated model, or the tiny one, as an OpenAI-compatible server (chat completions)."""
+    """Serve a simulated model, or the tiny one, with OpenAI's API for chat completions."""
     import socket
 
     import uvicorn
@@ -61,25 +61,25 @@ def simulate_command(
 
 
 def _served(model: str | None, profile: str | None, seed: int) -> "Served":
-    """Return what `--model` and `--profile` name.
+    """Return the model that `--model` or `--profile` names.
 
     Raises:
-        UsageError: both are given, or no such model is in this package.
+        UsageError: both are given, or this package has no such model.
     """
     from maker_graph.models.simulation import Simulator, profile_of
 
     if model is not None and profile is not None:
-        raise UsageError("Give --model or --profile: one names the model already.")
+        raise UsageError("Give --model or --profile, not both.")
     if model == "tiny":
         return ServedTiny()
     provider, _, name = (model or f"sim:{profile or 'gpt-4.1-mini'}").partition(":")
     if provider != "sim" or not name:
-        raise UsageError(f"What can be served is sim:PROFILE or tiny, not {model}.")
+        raise UsageError(f"Only sim:PROFILE or tiny can be served, not {model}.")
     return Simulator(profile_of(name), seed=seed)
 
 
 class ServedTiny:
-    """The tiny language model, as the server asks for it."""
+    """The tiny language model, with the interface that the server needs."""
 
     name = "tiny"
 

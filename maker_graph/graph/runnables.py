@@ -10,6 +10,7 @@ caller's wish. A vote would end in a GraphRecursionError after eight rounds, and
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from copy import copy
+from inspect import getclosurevars
 from typing import Any, Self, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, ensure_config
@@ -30,6 +31,8 @@ class Node(RunnableLambda[Any, Any]):
         see: a function that is called with the input first. The node raises what it raises, and returns what it returns.
 
     It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
+    LangChain finds them by a search whose cache keeps the last 256 functions with all that they hold. A worker that goes on with
+    one run after the other would keep dozens of finished runs in memory. So a node looks for them itself.
     """
 
     def __init__(
@@ -39,6 +42,13 @@ class Node(RunnableLambda[Any, Any]):
         self._call = call
         self._acall = acall
         self.see: Callable[[Any], Any] = _all_is_well
+
+    @property
+    def deps(self) -> list[Runnable[Any, Any]]:
+        """The graphs and models that the function refers to."""
+        found = getclosurevars(self._call).nonlocals.values()
+        owners = (getattr(each, "__self__", each) for each in found)
+        return [each for each in owners if isinstance(each, Runnable)]
 
     def after(self, see: Callable[[Any], Any]) -> Self:
         """Return this node with `see` called on its input first.

@@ -1,11 +1,14 @@
 """What it costs that a run is in a database and not in a directory: a record, start and end, and a resume on an empty machine.
 
-    python tests/benchmarks/remote.py --journal postgresql://... --out tests/benchmarks/results/remote.json
+    python -m tests.benchmarks.remote --journal postgresql://HOST/DATABASE --out tests/benchmarks/results/remote.json
 
 The database is on this machine and waits for its disk, as the files of the runs in directories do. Runs of both kinds take
 turns, and their medians are compared. The model is simulated and replies at once, or after a latency.
 
 - a record: `records`, k = 3, 2 % wrong, 2 % flagged; the wall and processor time of one record, with so many in flight.
+  A record
+  takes some fourteen votes.
+- an item: the same for prices, with one vote each.
 - start and end: runs of one step of Hanoi; from `Run.create` to the closed run.
 - a resume: a run of Hanoi of 20 disks that was brought to a step, without votes; then a new process on a machine that has
   nothing of it opens it and goes on, until its next commit.
@@ -21,11 +24,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from maker_graph import Run
 from maker_graph.core.decision import Decision, decide
@@ -40,6 +46,7 @@ from maker_graph.run.remote import JOURNAL
 from maker_graph.tasks import Hanoi
 from maker_graph.tasks.hanoi import moved
 from maker_graph.tasks.loading import load_task
+from tests.benchmarks.items import Numbers, Prices
 
 AT_ONCE = 500
 DISKS = 20
@@ -69,12 +76,10 @@ def created(folder: Path, journal: str | None, task: Any, model: str, **how: Any
         yield run
 
 
-def record(
-    folder: Path, journal: str | None, rows: Path, *, number: int, lookahead: int, latency: float
-) -> tuple[float, float]:
-    """Solve the records; return the milliseconds of one: of the wall, and of this process."""
+def solved(folder: Path, journal: str | None, task: Any, *, number: int, lookahead: int, latency: float) -> tuple[float, float]:
+    """Solve so many items of a task; return the milliseconds of one: of the wall, and of this process."""
     model = f"sim:perfect,error=0.02,rho=0,flagged=0.02,favourite=0.7,latency={latency}"
-    with created(folder, journal, load_task("records", {"input": str(rows)}), model, k=3, seed=1, lookahead=lookahead) as run:
+    with created(folder, journal, task, model, k=3, seed=1, lookahead=lookahead) as run:
         began, cpu = time.perf_counter(), time.process_time()
         asyncio.run(run.drive())
         assert run.step == number
@@ -147,25 +152,33 @@ def main() -> None:
     """Measure, and write or print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--journal", required=True, help="the address of a database of its own")
-    parser.add_argument("--records", type=int, default=300)
+    parser.add_argument("--records", type=int, default=60)
+    parser.add_argument("--items", type=int, default=400)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--runs", type=int, default=20, help="of one step")
     parser.add_argument("--step", type=int, default=900_000, help="at which a run is resumed; 0 leaves it out")
-    parser.add_argument("--only", nargs="+", default=["record", "start", "resume"])
+    parser.add_argument("--only", nargs="+", default=["solve", "start", "resume"])
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    found: dict[str, Any] = {"processors": os.cpu_count(), "load_before": os.getloadavg()[0]}
+    with psycopg.connect(options.journal) as db:
+        version = db.info.server_version // 10_000
+    found: dict[str, Any] = {"processors": os.cpu_count(), "postgres": version, "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as scratch:
         folder, rows = Path(scratch), Path(scratch) / "rows.csv"
         _write_rows(rows, options.records)
-        for lookahead, latency in ((1, 0.0), (64, 0.0), (1, 0.02), (64, 0.02)) if "record" in options.only else ():
+        tasks: dict[str, tuple[Callable[[], Any], int]] = {
+            "record": (lambda: load_task("records", {"input": str(rows)}), options.records),
+            "item": (lambda: Prices(Numbers(options.items), sure=False), options.items),
+        }
+        ways = [(each, *way) for each in tasks for way in ((1, 0.0), (64, 0.0), (1, 0.02), (64, 0.02))]
+        for what, lookahead, latency in ways if "solve" in options.only else ():
+            make, number = tasks[what]
             kinds = {
-                kind: lambda journal=journal, lookahead=lookahead, latency=latency: record(
-                    folder, journal, rows, number=options.records, lookahead=lookahead, latency=latency
-                )
+                kind: partial(solved, folder, journal, make(), number=number, lookahead=lookahead, latency=latency)
                 for kind, journal in (("sqlite", None), ("postgres", options.journal))
             }
-            found[f"record, {lookahead} in flight, latency {latency:g} s"] = turns(options.turns, **kinds)
+            found[f"{what}, {lookahead} in flight, latency {latency:g} s"] = turns(options.turns, **kinds)
+            print(what, lookahead, latency, file=sys.stderr)
         if "start" in options.only:
             start_and_end(folder, None)
             start_and_end(folder, options.journal)

@@ -1,6 +1,8 @@
 """A graph ends by a rule of its own, and a node serves both ways of calling."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -59,3 +61,16 @@ async def test_a_node_waits_under_ainvoke_alone() -> None:
     node = Node(lambda value: value + 1, later, name="node")
     assert (node.invoke(1), await node.ainvoke(1)) == (2, 11)
     assert await Node(lambda value: value + 1, name="node").ainvoke(1) == 2
+
+
+def test_graph_that_nobody_has_any_more_is_gone_with_all_that_it_holds() -> None:
+    """Whoever makes one graph after the other, as a worker of a fleet does, keeps none of them."""
+    graph = create_maker(Countdown(3), model=Scripted(script=counting), k=1).compile()
+    assert graph.invoke({})["step"] == 3
+    held = [weakref.ref(graph), *(weakref.ref(microstep) for _, microstep in graph.get_subgraphs())]
+    assert len(held) > 1, "LangGraph has found the microstep"
+
+    del graph
+    gc.collect()
+
+    assert [each() for each in held] == [None] * len(held)

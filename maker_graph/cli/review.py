@@ -118,7 +118,7 @@ def _answered(run: "Run", item: "OpenItem") -> bool | None:
             if item.number not in found.refused:
                 return True
             refused = refused or found.refused[item.number]
-        tell(f"This was refused: {visible(refused or f'there are {len(item.ballot)} candidates')}.")
+        tell(f"This was not taken: {visible(refused or f'there are {len(item.ballot)} candidates')}.")
     return None
 
 

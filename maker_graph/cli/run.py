@@ -350,7 +350,7 @@ def resume_command(
 
 
 def _take_answers(run: "Run", file: Path) -> None:
-    """Take the answers in a file into the run, and say which were refused.
+    """Take the answers in a file into the run, and say which were not taken.
 
     Raises:
         UsageError: the file cannot be read.
@@ -359,5 +359,5 @@ def _take_answers(run: "Run", file: Path) -> None:
 
     found = run.answer(read_answers(file), write=False)
     for number, why in sorted(found.refused.items()):
-        tell(f"Item {number}: the answer was refused: {visible(why)}.")
+        tell(f"Item {number}: the answer was not taken: {visible(why)}.")
     tell(f"{len(found.taken):,} answers were taken, {len(found.refused):,} were not.")

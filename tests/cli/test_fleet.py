@@ -111,7 +111,7 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_made(
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ((*SUBMIT, "--shards", "2"), "A fleet is in a journal that all machines reach: give --journal URL"),
+        ((*SUBMIT, "--shards", "2"), "A fleet needs a journal that all machines reach: give --journal URL"),
         ((*SUBMIT, "--journal", "postgresql://127.0.0.1:9/x"), "Give --shards N, which cuts"),
         (
             (*SUBMIT, "--shards", "2", "--journal", "mysql://x/y"),

@@ -92,7 +92,7 @@ def test_a_database_that_is_not_there_has_no_journals_or_has_no_such_run(cli: Cl
         ((*RUN, "--run", "a/b", "--journal", database), "a name without /"),
         ((*RUN, "--run", "a b", "--journal", database), "no name for a run"),
         ((*RUN, "--run", "a", "--journal", database, "--fsync", "normal"), "leave out fsync"),
-        (("label", "--task", "hanoi", "--journal", database), "name the run"),
+        (("label", "--task", "hanoi", "--journal", database), "needs the name of a run"),
     ):
         done = cli(*args)
         assert (done.returncode, says in done.stderr) == (2, True), done.stderr

@@ -61,7 +61,7 @@ def test_leads_and_models_are_said_by_part() -> None:
     for text, says in (
         ("choose=", "name=value"),
         ("choose=3,verdict", "name=value"),
-        ("a=1,a=2", "two things"),
+        ("a=1,a=2", "names the part 'a' twice"),
         ("a=x", "whole number"),
     ):
         with pytest.raises(UsageError, match=says):

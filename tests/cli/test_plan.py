@@ -27,7 +27,7 @@ def test_plan_prints_one_object_with_both_models_of_errors(cli: Cli) -> None:
     ("args", "says"),
     [
         ([], "Nothing is known of the model"),
-        (["--p", ".9"], "--steps is missing"),
+        (["--p", ".9"], "Give --steps"),
         (["--p", ".9", "--error", ".1", "--steps", "9"], "say the same thing"),
         (["--p", "1.5", "--steps", "9"], "p must be above 0 and at most 1"),
         (["--p", ".9", "--steps", "9", "--target", "1"], "must lie between 0 and 1"),

@@ -1,7 +1,7 @@
 """The matrix of versions: each Python with the newest dependencies, and with the lowest that `pyproject.toml` allows.
 
     nox                           the short form, which `.ci/run` calls: the lowest on the oldest Python, the wheel, what would
-                                  be published, the site, deepagents
+                                  be published, the site, deepagents, Ray
     nox -s docs                   the site; `nox -s docs -- --serve` shows it
     nox -s suite                  the full form: the whole suite, on each Python, with both
     nox -s campaigns              the long forms of tests
@@ -41,7 +41,7 @@ SHORT = [
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["short", "wheel", "package", "docs", "deep"]
+nox.options.sessions = ["short", "wheel", "package", "docs", "deep", "ray"]
 nox.needs_version = ">=2025.2"
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 if PYENV.is_dir():  # a shim of pyenv stands for no interpreter until one is chosen
@@ -114,6 +114,13 @@ def deep(session: nox.Session) -> None:
     """Vote in an agent of deepagents, which brings the clients of several providers along, and so is no extra of tests."""
     session.install("-q", "-e", ".[agents]", "deepagents>=0.7")
     session.run("python", "-m", "tests.deep")
+
+
+@nox.session(python=PYTHONS[0])
+def ray(session: nox.Session) -> None:
+    """Work on a fleet with Ray, which is large, and so no extra of tests."""
+    session.install("-q", "-e", ".[dev,ray]")
+    session.run("pytest", "-n0", "tests/fleet/engines/test_ray.py", *session.posargs)
 
 
 @nox.session(python=PYTHONS[-1])

@@ -31,8 +31,8 @@ class Node(RunnableLambda[Any, Any]):
         see: a function that is called with the input first. The node raises what it raises, and returns what it returns.
 
     It is a RunnableLambda so that LangGraph finds the graphs that `call` uses, for drawings and for the state of subgraphs.
-    LangChain finds them by a search whose cache keeps the last 256 functions with all that they hold. A worker that goes on with
-    one run after the other would keep dozens of finished runs in memory. So a node looks for them itself.
+    LangChain finds them by a search whose cache keeps the last 256 functions with all that they hold. A worker that
+    goes on with one run after the other would keep dozens of finished runs in memory. So a node looks for them itself.
     """
 
     def __init__(

@@ -381,6 +381,7 @@ SECTIONS: dict[str, list[Section]] = {
                     "takeover --engine dbos --events 30",
                     "takeover --engine ray --events 16 --every 5",
                     "speed --engine dbos",
+                    "million --engine dbos",
                 )
             ),
         ),
@@ -392,6 +393,29 @@ SECTIONS: dict[str, list[Section]] = {
             "machine does hardly matters. `http` has the OpenAI client and HTTP between the worker and the model.",
             tables.sizes,
             headlines.sizing,
+            more="many_machines.md",
+        ),
+        Section(
+            "A run in Postgres beside a run in a directory",
+            "remote",
+            SIMULATED,
+            "The same items are run with the journal in Postgres and in SQLite, in turns, on one machine that did "
+            "nothing else. "
+            "*Start and end* is a run of one step. *Resume* is a run of Hanoi that another machine brought to a step; the time "
+            "is from the start of a new process, which has nothing of the run, to its next commit.",
+            tables.remote,
+            headlines.remote,
+            more="many_machines.md",
+        ),
+        Section(
+            "Commits to Postgres",
+            "journals",
+            NONE,
+            "Steps are appended one at a time, and a hundred at once, over one and over several connections. Postgres "
+            "shares the "
+            "two cores with the writers.",
+            tables.journals,
+            headlines.journals,
             more="many_machines.md",
         ),
         Section(

@@ -188,6 +188,32 @@ def sizing(found: Any) -> str:
     return f"One core drives {row['samples_per_cpu_second']:,.0f} samples a second over HTTP, with the journal in Postgres."
 
 
+def remote(found: Any) -> str:
+    """Return how much slower a run in Postgres is."""
+    ratios = [row["ratio"] for name, row in found.items() if "in flight" in name]
+    start, resume = found["start and end"]["wall_ms"], found["resume"]
+    return (
+        f"A run in Postgres takes {min(ratios):.2f} to {max(ratios):.2f} times as long as in SQLite. To start and end "
+        f"one takes "
+        f"{start['postgres']:.0f} ms (SQLite: {start['sqlite']:.0f}). An empty machine goes on at step "
+        f"{resume['step']:,} within "
+        f"{max(resume['seconds']):.1f} s."
+    )
+
+
+def journals(found: Any) -> str:
+    """Return how fast steps are committed."""
+    lite, commits, batched = (
+        found["sqlite"],
+        found["postgres"]["commits_a_second_by_connections"],
+        found["postgres"]["batched_steps_a_second_by_connections"],
+    )
+    return (
+        f"Postgres takes up to {max(commits.values()):,} commits a second (SQLite: {lite['commits_a_second']:,}), and up to "
+        f"{max(batched.values()):,} steps a second, a hundred at once (SQLite: {lite['batched_steps_a_second']:,})."
+    )
+
+
 def capacity(found: Any) -> str:
     """Return what a step takes."""
     row = found["100 at once"]

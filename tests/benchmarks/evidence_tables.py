@@ -588,6 +588,45 @@ def sizes(found: Any) -> Iterable[Table]:
     )
 
 
+def remote(found: Any) -> Iterable[Table]:
+    """Yield what a run in Postgres takes beside one in SQLite."""
+    cells: Rows = [
+        (
+            name,
+            *(f"{row['wall_ms'][kind]:,.1f} ms" for kind in ("sqlite", "postgres")),
+            f"{row['ratio']:.2f}",
+            *(f"{row['cpu_ms'][kind]:,.1f} ms" for kind in ("sqlite", "postgres")),
+        )
+        for name, row in found.items()
+        if isinstance(row, dict) and "wall_ms" in row
+    ]
+    heads = ("what", "SQLite", "Postgres", "times as long", "processor time: SQLite", "Postgres")
+    yield Table(heads, cells, "**For each record or item, and for each run.** Medians of turns.")
+    resume = found["resume"]
+    seconds = ", ".join(f"{each:.1f} s" for each in resume["seconds"])
+    yield Table(("resume at step", "three times"), [(f"{resume['step']:,}", seconds)])
+
+
+def journals(found: Any) -> Iterable[Table]:
+    """Yield how fast steps are committed, and how large they are."""
+    post, lite = found["postgres"], found["sqlite"]
+    batched = post["batched_steps_a_second_by_connections"]
+    cells: Rows = [
+        ("SQLite", "1", f"{lite['commits_a_second']:,}", f"{lite['batched_steps_a_second']:,}", f"{lite['bytes_a_step']:.0f}"),
+        *(
+            (
+                f"Postgres {post['version']}",
+                number,
+                f"{commits:,}",
+                f"{batched[number]:,}" if number in batched else "-",
+                f"{post['bytes_a_step']:.0f}",
+            )
+            for number, commits in post["commits_a_second_by_connections"].items()
+        ),
+    ]
+    yield Table(("journal", "connections", "commits a second", "steps a second, 100 at once", "bytes a step"), cells)
+
+
 def capacity(found: Any) -> Iterable[Table]:
     """Yield what a journal in Postgres takes for each step."""
     cells: Rows = [
@@ -644,6 +683,21 @@ def fleet(found: Any) -> Iterable[Table]:
         for workers, times in row["times"].items()
     ]
     yield Table(("engine", "workers", "seconds", "times as fast"), cells, "**More workers**, at 200 ms a call.")
+    cells = [
+        (
+            ENGINES[name],
+            f"{row['items']:,}",
+            f"{row['workers']}",
+            f"{row['kills']}",
+            f"{row['lost']:,}",
+            f"{row['doubled']:,}",
+            f"{row['seconds']:,.0f} s",
+            f"{row['memory_mb_first_half']:.0f} MB, {row['memory_mb_second_half']:.0f} MB",
+        )
+        for name, row in found["million"].items()
+    ]
+    heads = ("engine", "items", "workers", "kills", "lost", "committed twice", "time", "memory of a worker, by halves")
+    yield Table(heads, cells, "**A million items**, one vote each.")
 
 
 def partitions(found: Any) -> Iterable[Table]:

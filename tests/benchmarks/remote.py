@@ -6,8 +6,7 @@ The database is on this machine and waits for its disk, as the files of the runs
 turns, and their medians are compared. The model is simulated and replies at once, or after a latency.
 
 - a record: `records`, k = 3, 2 % wrong, 2 % flagged; the wall and processor time of one record, with so many in flight.
-  A record
-  takes some fourteen votes.
+  A record takes some fourteen votes.
 - an item: the same for prices, with one vote each.
 - start and end: runs of one step of Hanoi; from `Run.create` to the closed run.
 - a resume: a run of Hanoi of 20 disks that was brought to a step, without votes; then a new process on a machine that has
@@ -109,6 +108,7 @@ def turns(number: int, **kinds: Any) -> dict[str, Any]:
         "ratio": round(walls[last] / walls[first], 3),
         "more_ms": round(walls[last] - walls[first], 3),
         "turns": number,
+        "load": round(os.getloadavg()[0], 2),
     }
 
 
@@ -157,12 +157,12 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--runs", type=int, default=20, help="of one step")
     parser.add_argument("--step", type=int, default=900_000, help="at which a run is resumed; 0 leaves it out")
-    parser.add_argument("--only", nargs="+", default=["solve", "start", "resume"])
+    parser.add_argument("--only", nargs="+", default=["record", "item", "start", "resume"])
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with psycopg.connect(options.journal) as db:
         version = db.info.server_version // 10_000
-    found: dict[str, Any] = {"processors": os.cpu_count(), "postgres": version, "load_before": os.getloadavg()[0]}
+    found: dict[str, Any] = {"processors": os.cpu_count(), "postgres": version}
     with tempfile.TemporaryDirectory() as scratch:
         folder, rows = Path(scratch), Path(scratch) / "rows.csv"
         _write_rows(rows, options.records)
@@ -171,7 +171,7 @@ def main() -> None:
             "item": (lambda: Prices(Numbers(options.items), sure=False), options.items),
         }
         ways = [(each, *way) for each in tasks for way in ((1, 0.0), (64, 0.0), (1, 0.02), (64, 0.02))]
-        for what, lookahead, latency in ways if "solve" in options.only else ():
+        for what, lookahead, latency in (each for each in ways if each[0] in options.only):
             make, number = tasks[what]
             kinds = {
                 kind: partial(solved, folder, journal, make(), number=number, lookahead=lookahead, latency=latency)
@@ -195,11 +195,10 @@ def main() -> None:
             "made_seconds": round(time.perf_counter() - began, 1),
             "seconds": [round(resumed(options.journal, name, options.step + 20 * turn), 2) for turn in range(3)],
         }
-    found["load_after"] = os.getloadavg()[0]
-    text = json.dumps(found, indent=2)
-    print(text)
+    print(json.dumps(found, indent=2))
     if options.out is not None:
-        options.out.write_text(f"{text}\n")
+        kept = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
+        options.out.write_text(json.dumps(kept | found, indent=2) + "\n", encoding="utf-8")
 
 
 def _write_rows(path: Path, number: int) -> None:

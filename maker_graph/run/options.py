@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_core import from_json
 
+from maker_graph.core.decision import Vote
+from maker_graph.core.judging import Usage
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.files import file_named, name_of
 from maker_graph.journal.protocol import Journal
@@ -180,3 +182,14 @@ def prices_of(settings: Settings, options: RunOptions) -> Prices:
         [named(rung.model) for rung in settings.cascade],
         {name: named(name) for name in settings.writers},
     )
+
+
+def cost_of(vote: Vote, price: Price) -> float:
+    """Return what the samples of a vote cost, in USD, as if each had the mean tokens of them all.
+
+    A vote keeps the sum of the tokens. Some prices depend on the tokens of a single request.
+    """
+    if not (drawn := vote["samples"]):
+        return 0.0
+    read, cached, written = (round(vote["usage"][name] / drawn) for name in ("input", "cached", "output"))
+    return drawn * price(Usage(input=read, cached=cached, output=written))

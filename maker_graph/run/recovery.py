@@ -1,16 +1,17 @@
 """Where a run goes on: at the newest checkpoint that agrees with the journal, with the later answers applied to it.
 
-The journal is the truth, and a checkpoint is a shortcut to it. A checkpoint is used only if it agrees with the journal. That it
-is the latest is not enough: LangGraph orders checkpoints by the wall clock, which may have been set back. If a checkpoint is
-damaged or does not agree, the whole file of checkpoints is set aside, and the run goes on from the journal alone.
+The journal is the truth, and a checkpoint is a shortcut to it. A checkpoint is used only if it agrees with the journal.
+That it is the latest is not enough: LangGraph orders checkpoints by the wall clock, which may have been set back. If a
+checkpoint is damaged or does not agree, the whole file of checkpoints is set aside, and the run goes on from the journal
+alone.
 
-A checkpoint that is further than the journal shows that the journal is an older copy of itself: each step is in the journal
-before a checkpoint can have it.
+A checkpoint that is further than the journal shows that the journal is an older copy of itself: each step is in the
+journal before a checkpoint can have it.
 
-Each owner of a run writes into a LangGraph thread of its own, so LangGraph never goes on from what an earlier owner left.
+Each owner of a run writes into a LangGraph thread of its own. So LangGraph never goes on from what an earlier owner left.
 
-A run in a database has no checkpoints on disk: its journal keeps places (`places.py`). LangGraph's checkpoints are in memory
-then, and are dropped at the end of each segment.
+A run in a database has no checkpoints on disk: its journal keeps places (`places.py`). LangGraph's checkpoints are in
+memory then, and are dropped at the end of each segment.
 """
 
 import asyncio

@@ -167,7 +167,7 @@ def _sorted_out(run: Run, task: Guarded, replies: Mapping[int, Reply]) -> tuple[
 
 def _see_replies(replies: object) -> None:
     if not isinstance(replies, Mapping):
-        raise UsageError(f"Answers must be a mapping from item numbers to replies, like {{6: '0.00'}}, not {replies!r:.80}.")
+        raise UsageError(f"Answers must be a mapping from items to replies, like {{6: '0.00'}}, not {replies!r:.80}.")
     for number, reply in replies.items():
         if isinstance(number, bool) or not isinstance(number, int):
             raise UsageError(f"The number of an item must be a whole number, not {number!r:.80}.")

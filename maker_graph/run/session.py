@@ -1,8 +1,8 @@
 """How the session on a run stands, for those who watch the run.
 
 The journal says what was decided. It does not say whether a process is at work just now, why the last one ended, or what
-the question of a stuck step is. A session says these things itself. A run does not need them to go on. They are stored in a
-file of the run's directory (`session_file.py`), or in the database of its journal (`remote.py`).
+the question of a stuck step is. A session says these things itself. A run does not need them to go on. They are stored in
+a file of the run's directory (`session_file.py`), or in the database of its journal (`remote.py`).
 
 The last replies to items that were left open are stored beside them. The journal keeps votes, but no replies.
 """
@@ -22,12 +22,12 @@ MOST_READ = 4_000_000
 """The most bytes that are read of what a session says, or of the last replies to one item: no run writes more."""
 
 LONG = 20_000
-"""The most characters that are kept of each last reply to an item, and of each text of a question that would be too large."""
+"""The most characters that are kept of each last reply to an item, and of each text of a question that is too large."""
 
 _Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 State: TypeAlias = Literal["at work", "waits", "done", "stuck", "limit", "provider", "interrupted", "failed"]
-"""How a session stands: at work, waiting for a person's answer, or ended, with the reason. "done": the task is at its end."""
+"""How a session stands: it is at work, it waits for a person's answer, or it ended ("done": with the task)."""
 
 
 class Question(BaseModel):

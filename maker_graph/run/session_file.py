@@ -1,8 +1,8 @@
 """How the session on a run stands, in two files of the run's directory: session.json and last_replies.jsonl.
 
-The process at work keeps session.json locked. The system removes the lock when the process ends, however it ends. So if the
-file says "at work" and is not locked, its process was killed. Each new content is a new file, which is locked and then takes
-the place of the one before. So a former owner that is still alive keeps its lock on a file that has no name any more.
+The process at work keeps session.json locked. The system removes the lock when the process ends, however it ends. So if
+the file says "at work" and is not locked, its process was killed. Each new content is a new file, which is locked and then
+takes the place of the one before. So a former owner that is still alive has its lock on a file without a name.
 """
 
 import fcntl
@@ -80,7 +80,7 @@ def read_session(directory: Path) -> SeenSession | None:
 
 
 def _locked(file: int) -> bool:
-    """Say whether a process keeps a file locked. The lock that is tried is shared: two readers do not see each other's."""
+    """Say whether a process keeps a file locked. The lock that is tried is shared, so readers do not count as that process."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

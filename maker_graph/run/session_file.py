@@ -80,7 +80,7 @@ def read_session(directory: Path) -> SeenSession | None:
 
 
 def _locked(file: int) -> bool:
-    """Say whether a process keeps a file locked. The lock that is tried is shared, so readers do not count as that process."""
+    """Say whether a process keeps a file locked. The lock that is tried is a shared one, so other readers do not count."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

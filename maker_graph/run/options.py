@@ -1,4 +1,7 @@
-"""What a resume takes over from the session before it, unless it is told otherwise: none of it decides an answer."""
+"""The options of a run: limits, lookahead, where results go. None of them changes an answer.
+
+A resume takes over the options of the session before, unless it is given others.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +10,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_core import from_json
 
+from maker_graph.core.decision import Vote
+from maker_graph.core.judging import Usage
 from maker_graph.errors import DamagedRun, UnusableRun, UsageError
 from maker_graph.files import file_named, name_of
 from maker_graph.journal.protocol import Journal
@@ -14,7 +19,7 @@ from maker_graph.models.pricing import Price, other_price, own_prices, price_for
 from maker_graph.run.settings import Settings
 
 VERSION: Literal[2] = 2
-"""The form of the note in which they are kept. In the first one, the default of `lookahead` was 1 for all tasks."""
+"""The form of the note that holds the options. In form 1, the default of `lookahead` was 1 for all tasks."""
 
 _NOTE = "options"
 
@@ -25,7 +30,7 @@ def _width(value: object) -> object:
 
 def _file(value: object) -> Path:
     if not isinstance(value, str | Path):
-        raise ValueError("it is no name of a file")  # noqa: TRY004  pydantic tells of ValueErrors
+        raise ValueError("it must be the name of a file")  # noqa: TRY004  pydantic reports ValueErrors only
     return file_named(value) if isinstance(value, str) else value
 
 
@@ -33,23 +38,24 @@ _File = Annotated[Path, PlainValidator(_file), PlainSerializer(name_of, return_t
 
 
 class RunOptions(BaseModel):
-    """The options of a run that may be others at each session.
+    """The options of a run. They may differ from one session to the next.
 
     Attributes:
-        version: the form in which they are kept.
-        max_cost: USD; the run stops before more are spent. None is no limit.
-        max_calls: requests, failed ones included. None is no limit.
-        max_minutes: at work. None is no limit.
-        max_steps: of the task, in all sessions; None is as many as it says, and 10,000,000 if it does not.
-        price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
-        max_samples: a vote that needs more samples is undecided; None is as in the settings. It decides no step that was
-            decided before.
-        lookahead: microsteps in flight at once, or "auto"; None is one, or for independent items all that `concurrency` allows.
-            See `create_maker`.
-        draft_model: who drafts; the run's own model if None.
-        on_doubt: what becomes of an action on the world of which nobody knows whether it was performed; see `create_maker`.
-        out: where the results are written; None writes none.
-        provenance: where it is written how each item ended; None writes nothing.
+        version: the form of the note that holds them.
+        max_cost: in USD; the run stops before it spends more. None: no limit.
+        max_calls: requests, failed ones included. None: no limit.
+        max_minutes: minutes of work. None: no limit.
+        max_steps: steps of the task, in all sessions together. None: as many as the task says, or else 10,000,000.
+        price: USD per million tokens, as "input,output"; for several models "model=input,output; ...". None: the list
+            price.
+        max_samples: a vote that needs more samples ends undecided. None: as in the settings. Steps that are decided
+            stay as they are.
+        lookahead: microsteps in flight at once, or "auto"; see `create_maker`. None: one, or for independent items as
+            many as `concurrency` allows.
+        draft_model: the model that drafts. None: the run's own model.
+        on_doubt: what to do with an action on the world if nobody knows whether it was performed; see `create_maker`.
+        out: the file for the results. None: no results are written.
+        provenance: the file that says how each item ended. None: it is not written.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,7 +75,7 @@ class RunOptions(BaseModel):
 
     @classmethod
     def of(cls, **given: Any) -> "RunOptions":
-        """Return the options that were given; None leaves the default.
+        """Return options with the given values; a value of None leaves the default.
 
         Raises:
             UsageError: a value is wrong.
@@ -81,22 +87,26 @@ class RunOptions(BaseModel):
             raise UsageError(f"{wrong['loc'][0]} cannot be {wrong['input']!r}: {wrong['msg']}.") from None
 
     def updated(self, **given: Any) -> "RunOptions":
-        """Return these options with what is given in their place; None leaves them as they are."""
+        """Return a copy with the given values changed; a value of None leaves the option as it is.
+
+        Raises:
+            UsageError: a value is wrong.
+        """
         return RunOptions.of(**{**self.model_dump(), **{name: value for name, value in given.items() if value is not None}})
 
     def keep(self, journal: Journal) -> None:
-        """Keep them with the run; on return they are on disk."""
+        """Write the options into the journal of the run; on return they are stored."""
         text = self.model_dump_json()
         if journal.note(_NOTE) != text:
             journal.set_note(_NOTE, text)
 
     def note(self) -> dict[str, str]:
-        """Return the note in which they are kept, by its name: for a run that is just being made."""
+        """Return the note that holds the options, as name -> text; for a run that is just being made."""
         return {_NOTE: self.model_dump_json()}
 
 
 def kept_options(journal: Journal) -> RunOptions:
-    """Return the options that a run was last given; those of maker_graph 0.1.0 stand in a note each.
+    """Return the options that a run was last given.
 
     Raises:
         UnusableRun: a newer maker_graph wrote them.
@@ -106,12 +116,13 @@ def kept_options(journal: Journal) -> RunOptions:
     try:
         if text is not None:
             return RunOptions.model_validate(_in_this_form(from_json(text)))
+        # maker_graph 0.1.0 kept each option in a note of its own.
         names = [name for name in RunOptions.model_fields if name != "version"]
         return RunOptions.model_validate({name: note for name in names if (note := journal.note(name)) is not None})
     except ValueError as error:
         wrong = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         if wrong["loc"] == ("version",):
-            raise UnusableRun("This run was last resumed by a newer maker_graph: install that one to go on.") from None
+            raise UnusableRun("A newer maker_graph resumed this run: install that version to go on.") from None
         raise DamagedRun(f"The journal is damaged: its options cannot be read ({wrong['msg']}).") from None
 
 
@@ -122,10 +133,15 @@ def _in_this_form(kept: Any) -> Any:
 
 
 class Prices(NamedTuple):
-    """What a request costs: of the run's model, of the stronger one, of a draft; None is as the first, or not known.
+    """What a request to each model of a run costs.
 
-    `parts` has those of parts with a model of their own, by name; `rungs` those of the rungs of a cascade after the first;
-    `writers` those of models that write down what others have reasoned, by their names.
+    Attributes:
+        model: to the run's own model; None if its price is not known.
+        ladder: to the stronger model of the ladder; None if there is none, or its price is not known.
+        drafts: to the model that drafts; None as for `ladder`.
+        parts: part -> price, for parts with a model of their own.
+        rungs: for the rungs of a cascade after the first, in order.
+        writers: model -> price, for models that write down what others have reasoned (`Voting.emit`).
     """
 
     model: Price | None
@@ -140,12 +156,16 @@ def prices_of(settings: Settings, options: RunOptions) -> Prices:
     """Return what the requests of a run cost.
 
     Raises:
-        UsageError: there is a limit on the cost, and no price; or there is a price of a model that is not asked.
+        UsageError: the cost has a limit, but a model has no known price; or a price is for a model that the run does
+            not ask.
     """
     own = own_prices(options.price)
     plain, most, asked = own.pop("", None), options.max_cost, {*settings.models, options.draft_model}
     if strange := sorted(own.keys() - asked):
-        raise UsageError(f"--price names {strange[0]}, which this run does not ask: it asks {', '.join(settings.models)}.")
+        raise UsageError(
+            f"--price names {strange[0]}, which this run does not ask. Leave that price out: the run asks "
+            f"{', '.join(settings.models)}."
+        )
     of_run = own.get(settings.model, plain)
 
     def other(name: str | None) -> Price | None:
@@ -162,3 +182,14 @@ def prices_of(settings: Settings, options: RunOptions) -> Prices:
         [named(rung.model) for rung in settings.cascade],
         {name: named(name) for name in settings.writers},
     )
+
+
+def cost_of(vote: Vote, price: Price) -> float:
+    """Return what the samples of a vote cost, in USD, as if each had the mean tokens of them all.
+
+    A vote keeps the sum of the tokens. Some prices depend on the tokens of a single request.
+    """
+    if not (drawn := vote["samples"]):
+        return 0.0
+    read, cached, written = (round(vote["usage"][name] / drawn) for name in ("input", "cached", "output"))
+    return drawn * price(Usage(input=read, cached=cached, output=written))

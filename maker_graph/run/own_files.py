@@ -1,4 +1,4 @@
-"""Which files a run has written outside of its journal: kept in a note of it, so that a resume knows them."""
+"""The files that a run has written outside its journal. A note in the journal lists them for the next resume."""
 
 import json
 
@@ -10,10 +10,10 @@ _NOTE = "files"
 
 
 def own_files(journal: Journal) -> OwnFiles:
-    """Return the files that the run of this journal has written; what becomes of them is kept in it.
+    """Return the files that the run of this journal has written. Changes to the list are written to the journal.
 
     Raises:
-        DamagedRun: the note cannot be read.
+        DamagedRun: the note with the list cannot be read.
     """
     note = journal.note(_NOTE)
     try:
@@ -28,5 +28,5 @@ def own_files(journal: Journal) -> OwnFiles:
 
 
 def note_of(known: Known) -> dict[str, str]:
-    """Return the note that keeps `known`, by its name."""
+    """Return the note that holds `known`, as name -> text."""
     return {_NOTE: json.dumps(known)}

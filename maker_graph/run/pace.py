@@ -1,8 +1,7 @@
-"""How fast a run goes and how long its replies take: a few hundred numbers, however long it lasts.
+"""How fast a run goes and how long its replies take, in a few hundred numbers, however long the run lasts.
 
-They are kept in one note of the journal, `pace`, in the transaction of a commit. `points` are [step, seconds at work];
-`latencies` say for each tenth more of a millisecond how many replies took so long: bucket b holds those from 1.1^b to 1.1^(b+1)
-milliseconds.
+They are one note of the journal, `pace`, which is written in the transaction of a commit. `points` are [step, seconds
+at work]. `latencies` counts replies by how long they took: bucket b holds those of 1.1^b to 1.1^(b+1) milliseconds.
 """
 
 import json
@@ -14,10 +13,10 @@ PACE = "pace"
 """The name of the note."""
 
 MOST_POINTS = 400
-"""When there are more, every second one is dropped, and the next ones come half as often."""
+"""The most points that are kept. When there are more, every second one is dropped, and new ones come half as often."""
 
 WIDTH = 1.1
-"""Of a bucket of latencies, as a factor."""
+"""The upper end of each bucket of latencies, divided by its lower end."""
 
 
 @dataclass(slots=True)
@@ -30,17 +29,17 @@ class Pace:
 
     @classmethod
     def of(cls, note: str | None) -> "Pace":
-        """Return the pace that a note tells; a new one if there is none."""
+        """Return the pace that a note holds; an empty one if there is no note."""
         kept = {} if note is None else json.loads(note)
         latencies = Counter({int(bucket): number for bucket, number in kept.get("latencies", {}).items()})
         return cls([(step, seconds) for step, seconds in kept.get("points", [])], latencies, kept.get("every", 1.0))
 
     def heard(self, seconds: float) -> None:
-        """Count a reply that took so long."""
+        """Count a reply that took this long."""
         self.latencies[bucket_of(seconds)] += 1
 
     def reached(self, step: int, seconds: float) -> bool:
-        """Say whether it is time for a new point, which then is there: `step` was committed after `seconds` at work."""
+        """Add a point if it is time for one, and say whether it was: `step` was committed after `seconds` of work."""
         if self.points and seconds - self.points[-1][1] < self._every:
             return False
         self.points.append((step, round(seconds, 2)))
@@ -56,7 +55,7 @@ class Pace:
 
 
 def bucket_of(seconds: float) -> int:
-    """Return the bucket of a latency; replies of less than a hundredth of a millisecond share the first.
+    """Return the bucket of a latency; all replies that took less than a hundredth of a millisecond share one.
 
     >>> bucket_of(0.5), round(1000 * 0.5 / WIDTH ** bucket_of(0.5), 2)
     (65, 1.02)

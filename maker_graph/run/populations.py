@@ -1,4 +1,4 @@
-"""From which steps labels are drawn, and in which state each of them is: those of a run, or those of a task without one."""
+"""The steps from which labels are drawn, of a run or of a task without a run, and the state at each of them."""
 
 import hashlib
 from array import array
@@ -22,13 +22,14 @@ class Population:
 
     Attributes:
         steps: their numbers, from 1, in order.
-        digest: of these steps of a run and what was decided; None of a task.
-        open: steps of the run that were left open.
-        person: steps that a person answered.
-        given: steps whose answer was given, by the program or the world.
-        proved: steps whose answer a verifier proved.
-        at: how many steps the run had then, and how many of them had been answered later.
-        only: those of them that are labelled, if not all are: drawn with the others, they come in a random order too.
+        digest: a hash over these steps of a run and what was decided; None for a task without a run.
+        open: how many steps of the run were left open.
+        person: how many steps a person answered.
+        given: how many steps had an answer that was given, by the program or the world.
+        at: how many steps the run had at that time, and how many of them had been answered later.
+        proved: how many steps have an answer that a verifier proved.
+        only: the steps that may be labelled, if not all may. They are drawn together with the others, so that their
+            order is random too.
     """
 
     steps: Sequence[int]
@@ -42,19 +43,19 @@ class Population:
 
     @property
     def number(self) -> int:
-        """How many steps may be labelled."""
+        """The number of steps that may be labelled."""
         return len(self.steps if self.only is None else self.only)
 
     def has(self, step: int) -> bool:
-        """Say whether a step may be labelled; `steps` are in order."""
+        """Say whether a step may be labelled."""
         if self.only is not None:
             return step in self.only
-        place = bisect_left(self.steps, step)
+        place = bisect_left(self.steps, step)  # they are in order
         return place < len(self.steps) and self.steps[place] == step
 
 
 def decided_steps(run: Run) -> Population:
-    """Return the steps of a run that models decided: those that an audit looks at.
+    """Return the steps of a run that models decided without a proof. An audit draws from them.
 
     Raises:
         DamagedRun: the journal is not what was written.
@@ -63,7 +64,7 @@ def decided_steps(run: Run) -> Population:
 
 
 def voted_steps(run: Run) -> Population:
-    """Return the steps of a run on which models voted, decided or not.
+    """Return the steps of a run on which models voted, whether a vote decided them or not.
 
     Raises:
         DamagedRun: the journal is not what was written.
@@ -114,7 +115,7 @@ def task_steps(task: AnyTask) -> Population:
     """Return the steps of a task on which models vote, as far as they are known without a run.
 
     Raises:
-        UsageError: the task does not say how many steps it has, or in which state each is.
+        UsageError: the task does not say how many steps it has or what the state at each one is, or models vote on none.
     """
     total, inside = total_of(task), guarded(task)
     if total is None:
@@ -135,7 +136,7 @@ def task_steps(task: AnyTask) -> Population:
 
 
 def _shown_as_examples(task: AnyTask) -> frozenset[int]:
-    """Return the steps whose item is shown as an example: a label of it would say nothing of the others."""
+    """Return the steps whose item the prompts show as an example: its label would say nothing about the others."""
     if not isinstance(task, Items) or not task.examples:
         return frozenset()
     shown = {sorted_json(example.item) for example in task.examples}
@@ -150,10 +151,12 @@ def _asks(task: Guarded, state: Any) -> bool:
 
 
 def states_of(task: AnyTask, steps: Collection[int]) -> Iterator[tuple[int, Any]]:
-    """Yield some steps of a task, from 1, each with the state before it: made there, or walked to by the right answers.
+    """Yield some steps of a task, from 1, each with the state before it.
+
+    The state comes from the task's `state_at`, or is reached from the start by right answers, which its `truth` knows.
 
     Raises:
-        UsageError: the task can do neither.
+        UsageError: the task has neither.
     """
     inside = guarded(task)
     if isinstance(inside, Located):
@@ -161,7 +164,7 @@ def states_of(task: AnyTask, steps: Collection[int]) -> Iterator[tuple[int, Any]
             yield step, inside.state_at(step - 1)
         return
     if not isinstance(inside, Known):
-        raise UsageError("The task has neither state_at(step) nor truth(state).")
+        raise UsageError("The task has neither state_at(step) nor truth(state): give it one, so that its steps are known.")
     state, wanted, last = inside.start(), set(steps), max(steps, default=0)
     for step in range(1, last + 1):
         if step in wanted:
@@ -171,9 +174,9 @@ def states_of(task: AnyTask, steps: Collection[int]) -> Iterator[tuple[int, Any]
 
 
 def states_in(run: Run, steps: Collection[int]) -> Iterator[tuple[int, Any]]:
-    """Yield some steps of a run, from 1, each with the state in which it was asked, replayed from the journal without a model.
+    """Yield some steps of a run, from 1, each with the state in which it was asked.
 
-    Of items no replay is needed.
+    The states are replayed from the journal, without a model. Items need no replay.
 
     Raises:
         DamagedRun: the journal is not what was written.

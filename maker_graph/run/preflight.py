@@ -1,4 +1,4 @@
-"""What is seen of a run before anything is stored or paid for: its models and prices, its cascade, where its results go."""
+"""Checks of a run before anything is stored or paid for: its models and prices, its cascade, where its results go."""
 
 from maker_graph.core.guarding import AnyTask, Guarded, draftable, guarded
 from maker_graph.core.items import Items
@@ -15,10 +15,10 @@ from maker_graph.tasks.inputs import declared_files
 
 
 def see_results(settings: Settings, options: RunOptions, task: AnyTask, own: OwnFiles, *, force: bool) -> None:
-    """See before anything is paid for that the results can be written, and that nothing of the user's is lost by it.
+    """Make sure that the results can be written without the loss of a file of the user's.
 
     Raises:
-        UsageError: they cannot.
+        UsageError: they cannot, or the task has no results to write.
     """
     if options.out is None and options.provenance is None:
         return
@@ -30,17 +30,17 @@ def see_results(settings: Settings, options: RunOptions, task: AnyTask, own: Own
 
 
 def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
-    """See before anything is stored or paid for that the models, prices and drafts of a run can be had.
+    """Make sure that a run can ask its models, that it can draft if it shall, and that the needed prices are known.
 
     Raises:
-        UsageError: they cannot.
+        UsageError: something of this fails.
     """
-    from maker_graph.models.resolving import model_for, resolve_model  # noqa: PLC0415  LangChain, which who only looks does not need
+    from maker_graph.models.resolving import model_for, resolve_model  # noqa: PLC0415  needs LangChain; a help text does not
 
     most = max([settings.k, *settings.leads.values()])
     most = max([most, *(rung.voting.first_round for rung in settings.cascade)])
     if options.max_samples is not None and options.max_samples < most:
-        raise UsageError(f"max_samples = {options.max_samples} is too few for a lead of k = {most}.")
+        raise UsageError(f"max_samples = {options.max_samples} is too few: a vote of this run needs at least {most} samples.")
     inside = guarded(task)
     if (options.lookahead or 1) != 1 and inside.given is None:
         draftable(inside)
@@ -48,7 +48,7 @@ def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
         if not info_of(drafter).drafts and not isinstance(inside, Predicts):
             raise UsageError(f"{drafter} has not learned to draft: name another draft model, or leave lookahead out.")
     if settings.emits and TINY in settings.models:
-        raise UsageError(f"{TINY} replies to the prompts that it was trained on, and to no others: leave emit out.")
+        raise UsageError(f"{TINY} can reply only to the prompts that it was trained on: leave emit out.")
     for name in settings.writers:
         resolve_model(name, seed=settings.voting.seed)
     for name in (*settings.voters, *([] if options.draft_model is None else [options.draft_model])):
@@ -59,10 +59,10 @@ def see_models(settings: Settings, options: RunOptions, task: AnyTask) -> None:
 
 
 def _see_rehearsed(items: Guarded) -> None:
-    """See that the first item is rehearsed, where the task itself knows that it may not be.
+    """Rehearse the first item, so that a task that cannot be simulated says so now.
 
     Raises:
-        UsageError: it is not; the task says why.
+        UsageError: the task raises it; its text says why.
     """
     if items.rehearse is None or items.done(items.start()):
         return
@@ -70,21 +70,21 @@ def _see_rehearsed(items: Guarded) -> None:
         items.rehearse(items.start())
     except UsageError:
         raise
-    except Exception:  # noqa: BLE001, S110  told when a model is asked
+    except Exception:  # noqa: BLE001, S110  the same error is reported when the model is asked
         pass
 
 
 def see_alone(**said: tuple[object, object]) -> None:
-    """See that nothing is said beside a cascade that its rungs say: of each setting, what it is and its default.
+    """Make sure that no setting is given twice, by a cascade and beside it; `said` has (value, default) for each one.
 
     Raises:
-        UsageError: something is.
+        UsageError: a setting differs from its default.
     """
     if twice := [name for name, (value, default) in said.items() if value != default]:
-        raise UsageError(f"The rungs of a cascade say it themselves: leave out {', '.join(twice)}.")
+        raise UsageError(f"A cascade says how each of its rungs votes: leave out {', '.join(twice)}.")
 
 
 def expected_of(cascade: object) -> dict[str, str]:
-    """Return the note of what the plan of a cascade saw of labelled rows, if it comes from one."""
+    """Return the note of what a cascade's plan saw on its labelled rows; empty if the cascade comes from no such plan."""
     found = cascade.expected if isinstance(cascade, CascadeFile) else None
     return {} if found is None else {EXPECTED: found.model_dump_json()}

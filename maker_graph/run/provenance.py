@@ -1,31 +1,30 @@
-"""How each item of a run ended, one line of JSON for each: from a row of the results back to its ballot."""
+"""How each item of a run ended, as one line of JSON: it leads from a row of the results back to the ballot."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from maker_graph.core.decision import Decision, Vote, rung_of
-from maker_graph.core.judging import Usage
 from maker_graph.models.pricing import Price
-from maker_graph.run.options import RunOptions, prices_of
+from maker_graph.run.options import RunOptions, cost_of, prices_of
 from maker_graph.run.settings import Settings
 
 
 class Provenance:
-    """Tells of each item how it ended; it stands beside the results, and says no more than the journal.
+    """Writes how each item ended, into a file beside the results. The journal holds the same.
 
     A line has these keys:
 
     - `run`: the id of the run.
-    - `number`: of the item, from 1. It is the number of its step in the journal too.
+    - `number`: the number of the item, from 1. Its step in the journal has the same number.
     - `status`: "decided" or "open".
-    - `by`: "vote", "program", "world" or "person"; null if it is open.
+    - `by`: "vote", "program", "world" or "person"; null if the item is open.
     - `proved`: what the proof of the answer rests on, if the task's verifier proved it; null if not.
     - `votes`: one for each rung that voted, in their order: the `rung` (from 1, or the name of a rung of the ladder), its
       `model`, its `ballot`, the `sequence` of its samples, its `flags`, `samples` and `tokens`.
-    - `samples`: of all rungs.
-    - `cost_usd`: what these cost at the price of their models; null if no price is known.
-    - `seed`: of the run; null if none was sent.
+    - `samples`: how many samples were drawn, on all rungs.
+    - `cost_usd`: what the samples cost at the prices of their models; null if one of the prices is not known.
+    - `seed`: the seed of the run; null if none was sent.
 
     Attributes:
         path: the file.
@@ -47,13 +46,13 @@ class Provenance:
         return self._path
 
     def line(self, number: int, decision: Decision) -> str:
-        """Return the line of an item, with its end."""
+        """Return the line of an item, with its line end."""
         return json.dumps(self.told(number, decision), ensure_ascii=False) + "\n"
 
     def told(self, number: int, decision: Decision) -> dict[str, Any]:
-        """Return what is told of an item."""
+        """Return the content of the line of an item."""
         votes = [vote for vote in (*decision["tried"], decision) if vote["samples"]]
-        costs = [self._cost(vote) for vote in votes]
+        costs = [None if (price := self._asked(vote)[1]) is None else cost_of(vote, price) for vote in votes]
         decided, by = decision["status"] == "decided", decision["by"]
         return {
             "run": self._settings.id,
@@ -82,11 +81,3 @@ class Provenance:
             "samples": vote["samples"],
             "tokens": vote["usage"],
         }
-
-    def _cost(self, vote: Vote) -> float | None:
-        """Return what a vote cost; each request has its own place among the tiers of a price."""
-        price, drawn, usage = self._asked(vote)[1], vote["samples"], vote["usage"]
-        if price is None:
-            return None
-        read, cached, written = (round(usage[name] / drawn) for name in ("input", "cached", "output"))
-        return drawn * price(Usage(input=read, cached=cached, output=written))

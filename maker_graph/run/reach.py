@@ -1,7 +1,7 @@
-"""A journal that may be out of reach for a while: its database is down, or the network is.
+"""Waiting for a journal that is out of reach for a while, because its database or the network is down.
 
-A run waits for it as it waits for a provider, and then goes on from its last committed step. Nothing that was committed is lost
-or paid for again; the votes in flight are. If another process has gone on with the run meanwhile, this one stops.
+The run waits, and then goes on from its last committed step. No committed step is lost or paid for again. The votes in
+flight are lost: they are sampled again. If another process has gone on with the run meanwhile, this one stops.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from maker_graph.errors import MakerError, OutOfReach
 from maker_graph.journal.protocol import Journal
 
 FIRST = 0.5
-"""Seconds to the first look whether the journal can be reached again; each later wait is twice as long."""
+"""Seconds until the journal is tried again for the first time; each later wait is twice as long."""
 
 LONGEST = 10.0
-"""Seconds from one look to the next at most."""
+"""The longest wait between two tries, in seconds."""
 
 
 async def in_reach(
@@ -27,17 +27,17 @@ async def in_reach(
     patience: float,
     warn: Callable[[str], None],
 ) -> None:
-    """Go on with a run by `solved`, and again whenever its journal was out of reach.
+    """Call `solved` to go on with a run, and call it again after each time that the journal was out of reach.
 
     Args:
-        solved: goes on from the last committed step, with an answer to the step that is stuck.
-        answer: for its first call, and for later ones as long as no step was committed.
-        journal: of the run.
-        patience: seconds for which one outage is waited out.
-        warn: told that it is waited.
+        solved: goes on from the last committed step. It takes an answer to the step that is stuck, or None.
+        answer: the answer for the first call. Later calls get it too, until a step is committed.
+        journal: the journal of the run.
+        patience: how many seconds one outage may last.
+        warn: told when the wait begins and when it ends.
 
     Raises:
-        OutOfReach: it lasts longer, or it was there before this process became the owner of the run.
+        OutOfReach: the outage lasts longer, or it began before this process became the owner of the run.
         TakenOver: another process has gone on with the run.
         MakerError: what `solved` raises.
     """
@@ -48,7 +48,7 @@ async def in_reach(
         except OutOfReach as error:
             if journal.epoch is None:
                 raise
-            warn(f"{error} The run waits for it, and goes on then.")
+            warn(f"{error} The run waits until it can be reached, and then goes on.")
             await _reached(journal, error, patience)
             warn("The journal can be reached again: the run goes on.")
             if journal.account().steps != before:
@@ -58,7 +58,12 @@ async def in_reach(
 
 
 async def _reached(journal: Journal, error: OutOfReach, patience: float) -> None:
-    """Return when the journal can be reached again, and this process is still its owner."""
+    """Return when the journal can be reached again and this process is still the owner of the run.
+
+    Raises:
+        OutOfReach: it cannot be reached for `patience` seconds; the newest error.
+        TakenOver: another process is the owner now.
+    """
     until, wait = time.monotonic() + patience, FIRST
     while True:
         left = until - time.monotonic()
@@ -76,7 +81,7 @@ async def _reached(journal: Journal, error: OutOfReach, patience: float) -> None
 
 @asynccontextmanager
 async def beating(journal: Journal) -> AsyncIterator[None]:
-    """Say that the owner of a run lives, as long as the event loop turns, where others wait to hear it."""
+    """Report to the journal, at intervals, that the owner of the run is alive, if the journal has a lease."""
     if journal.lease is None:
         yield
         return
@@ -93,5 +98,5 @@ async def _beats(journal: Journal, every: float) -> None:
     while True:
         await asyncio.sleep(every)
         if journal.epoch is not None:
-            with suppress(MakerError):  # whoever commits or pays next meets it too
+            with suppress(MakerError):  # the next commit or payment raises it too
                 await asyncio.to_thread(journal.beat)

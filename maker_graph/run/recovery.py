@@ -1,14 +1,17 @@
-"""Where a run in a directory goes on: the newest checkpoint that agrees with the journal, and the later answers applied to it.
+"""Where a run goes on: at the newest checkpoint that agrees with the journal, with the later answers applied to it.
 
-The journal is the truth and a checkpoint a shortcut to it. It is taken because it agrees with the journal, never because it is
-the latest: LangGraph orders checkpoints by the wall clock, which may have been set back. One that is damaged, unreadable or
-says something else than the journal is set aside, with all of its file, and the run goes on from the journal alone. One that is
-further than the journal is a witness: a step is in the journal before a checkpoint can say that it happened, so the journal is
-an older copy of itself.
+The journal is the truth, and a checkpoint is a shortcut to it. A checkpoint is used only if it agrees with the journal.
+That it is the latest is not enough: LangGraph orders checkpoints by the wall clock, which may have been set back. If a
+checkpoint is damaged or does not agree, the whole file of checkpoints is set aside, and the run goes on from the journal
+alone.
 
-Each owner of a run writes into a thread of its own, so that LangGraph never goes on from what an earlier one left.
+A checkpoint that is further than the journal shows that the journal is an older copy of itself: each step is in the
+journal before a checkpoint can have it.
 
-A run whose journal keeps places (`places.py`) has no checkpoints. LangGraph's are in memory then, for as long as a segment.
+Each owner of a run writes into a LangGraph thread of its own. So LangGraph never goes on from what an earlier owner left.
+
+A run in a database has no checkpoints on disk: its journal keeps places (`places.py`). LangGraph's checkpoints are in
+memory then, and are dropped at the end of each segment.
 """
 
 import asyncio
@@ -38,14 +41,18 @@ Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
 
 LATER = 3
-"""Owners that are looked for beyond this one: they have left a checkpoint if the journal was put back to an earlier day."""
+"""How many later owners are looked for. They may have left a checkpoint if the journal was replaced by an older copy."""
 
 BREATH = 500
-"""Steps of a replay after which signals are heard."""
+"""A replay lets the event loop turn after this many steps, so that signals are handled."""
 
 
 class _Unusable(Exception):
-    """The checkpoints are of no use; the text says why. `totals` are the sums of one that is further than the journal."""
+    """The checkpoints are of no use; the text says why.
+
+    Attributes:
+        totals: the sums in a checkpoint that is further than the journal; None for every other reason.
+    """
 
     def __init__(self, why: str, totals: Totals | None = None) -> None:
         super().__init__(why)
@@ -53,14 +60,20 @@ class _Unusable(Exception):
 
 
 class Recovered(NamedTuple):
-    """The graph of a run, where its journal ends, and whether its checkpoints are in memory alone."""
+    """A run that can go on.
+
+    Attributes:
+        graph: its graph, compiled with a checkpointer.
+        at: where its journal ends.
+        in_memory: whether the checkpoints are in memory alone.
+    """
 
     graph: Compiled
     at: MakerOutput
     in_memory: bool
 
     async def forget(self, config: RunnableConfig) -> None:
-        """Forget the checkpoints of a segment that has ended, if they are in memory: nobody goes on from them."""
+        """Drop the checkpoints of a segment that has ended, if they are in memory: nobody goes on from them."""
         saver = self.graph.checkpointer
         if self.in_memory and isinstance(saver, InMemorySaver):
             await saver.adelete_thread(config["configurable"]["thread_id"])
@@ -73,13 +86,18 @@ async def recovered(
     warn: Callable[[str], None],
     missing: Callable[[Totals], None] = lambda _: None,
 ) -> AsyncIterator[Recovered]:
-    """Yield the graph on its checkpoints, and where the journal ends.
+    """Yield the graph with its checkpoints, and where the journal ends.
 
-    `missing` is told the sums over the steps of a checkpoint that is further than the journal, if that is accepted.
+    Args:
+        run: the run, whose journal is checked first.
+        compiled: compiles the graph with a checkpointer.
+        warn: told what was set aside, and when a long replay begins.
+        missing: told the sums in a checkpoint that is further than the journal, if `accept_loss` allows to go on.
 
     Raises:
         DamagedRun: the journal is not what was written.
-        OlderJournal: a checkpoint is further than the journal, and that is not accepted.
+        OlderJournal: a checkpoint is further than the journal, and `accept_loss` is off.
+        LimitReached: the file of checkpoints cannot be written.
     """
     run.journal.check()
     if not isinstance(run.home, Directory):
@@ -102,7 +120,7 @@ async def recovered(
 
 
 class _Snapshots(AsyncSqliteSaver):
-    """Checkpoints of the machine alone: a microstep begins anew, and need not look for one of its own at every step."""
+    """Checkpoints of the outer graph alone. A microstep always begins anew, so the search for its own is saved."""
 
     async def aget_tuple(self, config: RunnableConfig) -> Any:
         """Return the checkpoint that `config` names; see `AsyncSqliteSaver.aget_tuple`."""
@@ -118,9 +136,9 @@ async def _opened(path: Path, compiled: Callable[[AsyncSqliteSaver], Compiled]) 
 
 @asynccontextmanager
 async def _connected(path: Path) -> AsyncIterator[aiosqlite.Connection]:
-    """Yield a connection, which is closed at the end, with its thread, also if it is cancelled while it is being made.
+    """Yield a connection. It is closed at the end with its thread, also after a cancellation while it is being made.
 
-    aiosqlite by itself would leave the thread behind, to fail in it as soon as the event loop is closed.
+    aiosqlite by itself would leave the thread behind. The thread would fail when the event loop is closed.
     """
     making = asyncio.ensure_future(aiosqlite.connect(path))
     try:
@@ -135,7 +153,11 @@ async def _connected(path: Path) -> AsyncIterator[aiosqlite.Connection]:
 
 
 def _private(path: Path) -> None:
-    """Make the file, for its owner alone; SQLite gives the files beside it the same mode."""
+    """Make the file if it is not there, readable by its owner alone; SQLite gives the files beside it the same mode.
+
+    Raises:
+        LimitReached: it cannot be made.
+    """
     try:
         path.touch(mode=0o600)
     except OSError as error:
@@ -143,14 +165,14 @@ def _private(path: Path) -> None:
 
 
 def thread_of(run: Run, epoch: int | None = None) -> RunnableConfig:
-    """Return the config of the thread into which an owner of the run writes; this one if `epoch` is None."""
+    """Return the config with the LangGraph thread of the owner with this epoch; None: of this process."""
     return {"configurable": {"thread_id": f"{run.settings.id}-{epoch or run.journal.epoch}"}}
 
 
 async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
-    """Return the last checkpoint of the last owner that left one.
+    """Return the last checkpoint of the last owner that left one; None if there is none.
 
-    There is one of this very owner, or of a later one, if the journal was put back to an earlier day.
+    If the journal was replaced by an older copy, owners of this epoch and of later ones may have left one.
     """
     for epoch in range((run.journal.epoch or 1) + LATER, 0, -1):
         snapshot = await graph.aget_state(thread_of(run, epoch))
@@ -160,10 +182,12 @@ async def _last(run: Run, graph: Compiled) -> StateSnapshot | None:
 
 
 async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
-    """Return the checkpoint, which agrees with the journal, or None if there is none.
+    """Return the last checkpoint, which agrees with the journal; None if there is no checkpoint.
 
     Raises:
-        _Unusable: there is one, and it cannot be read or does not agree.
+        _Unusable: it cannot be read, or does not agree.
+        OlderJournal: it is further than the journal, and `accept_loss` is off.
+        LimitReached: the disk is full.
     """
     try:
         with storage_errors("The file of checkpoints"):
@@ -174,7 +198,7 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
         at = _place(snapshot)
         known, agrees = at["step"], run.journal.agrees(at) if at["step"] else at == run.machine.begin()
     except (LimitReached, UnusableRun, _Unusable):
-        raise  # a full disk is no damage, nor is a file that another process holds
+        raise  # a full disk is no damage, and neither is a file that another process holds
     except MakerError as error:
         if isinstance(error.__cause__, sqlite3.DatabaseError):
             raise _Unusable(f"is damaged ({error.__cause__})") from error
@@ -191,12 +215,16 @@ async def _agreeing(run: Run, graph: Compiled) -> StateSnapshot | None:
     if known > ends:
         raise _Unusable(f"is at step {known}, the journal at {ends}", at["totals"])
     if not agrees:
-        raise _Unusable(f"says something else of step {known} than the journal")
+        raise _Unusable(f"does not agree with the journal at step {known}")
     return snapshot
 
 
 async def _whole(graph: Compiled) -> None:
-    """See that SQLite finds its own structure whole: damage there would show only when a checkpoint is written."""
+    """Have SQLite check the structure of the file: damage there would otherwise show only at the next write.
+
+    Raises:
+        _Unusable: the file is damaged.
+    """
     saver = graph.checkpointer
     assert isinstance(saver, AsyncSqliteSaver)  # noqa: S101  it was compiled on one just now
     async with saver.conn.execute("PRAGMA quick_check(1)") as cursor:
@@ -210,7 +238,10 @@ def _place(snapshot: StateSnapshot) -> MakerOutput:
 
 
 async def replayed(run: Run, start: MakerOutput | None, warn: Callable[[str], None]) -> MakerOutput:
-    """Return where the journal ends, by applying the answers after `start`; signals are heard meanwhile."""
+    """Return where the journal ends, by applying the answers after `start`; None: from the first one.
+
+    The event loop turns meanwhile, so that signals are handled.
+    """
     at = run.machine.begin() if start is None else start
     if run.journal.step - at["step"] > LONG:
         warn(f"The answers of {run.journal.step - at['step']:,} steps are applied again: this takes a while.")
@@ -225,7 +256,7 @@ async def waiting(run: Run, graph: Compiled, at: MakerOutput) -> RunnableConfig:
     """Return the config of the newest checkpoint that waits for a person's answer to the step after `at`.
 
     Raises:
-        UsageError: none does.
+        UsageError: no checkpoint waits for one.
     """
     for epoch in range(run.journal.epoch or 1, 0, -1):
         snapshot = await graph.aget_state(thread_of(run, epoch))
@@ -235,12 +266,12 @@ async def waiting(run: Run, graph: Compiled, at: MakerOutput) -> RunnableConfig:
 
 
 def none_waits() -> UsageError:
-    """Return the error for an answer that nobody waits for."""
+    """Return the error for an answer to a run in which no step waits for one."""
     return UsageError("No step of this run waits for an answer: resume it without one.")
 
 
 def _set_aside(path: Path) -> Path:
-    """Give the file of checkpoints and SQLite's files beside it another name; return it."""
+    """Rename the file of checkpoints, and SQLite's files beside it; return the new name."""
     number = 1
     while (aside := path.with_name(f"{path.name}.aside-{number}")).exists():
         number += 1

@@ -1,8 +1,8 @@
-"""The home of a run in a database of journals: an address and a name, which every machine that reaches the database can use.
+"""The home of a run in a database of journals. It is named by an address and a name, which any machine can use.
 
-All of the run is in the database: its settings, what its task gave it to keep, its journal, what its session says, and what
-people answer. There are no checkpoints: the journal keeps places (`places.py`). On a machine there is a folder of the run's
-name for what people look at, made when it is first needed, and the high-water mark of its journal.
+The database holds all of the run: its settings, what its task gave it to keep, its journal, what its session says, and
+what people answer. There are no checkpoints: the journal keeps places (`places.py`). A machine has only two things of the
+run: the high-water mark of its journal, and a folder of the run's name for reports and labels, made when it is needed.
 """
 
 import json
@@ -32,28 +32,28 @@ from maker_graph.run.settings import Settings, read_settings
 from maker_graph.tasks.loading import LoadedTask
 
 AT_ONCE = 100
-"""So many last replies are kept with one statement."""
+"""How many last replies are written with one statement."""
 
 HELD = 2.0
-"""Seconds for which last replies are held back at most, while there are more."""
+"""The longest time, in seconds, for which last replies are held back to be written together with the next ones."""
 
 
 JOURNAL = "MAKER_GRAPH_JOURNAL"
-"""The environment variable with the address of the journals that the command line uses."""
+"""The environment variable that gives the command line the address of the journals."""
 
 
 class Remote(Home):
     """The home of a run in a database of journals.
 
     Attributes:
-        connection: to the database.
-        lease: seconds after which a process that goes on with the run counts as dead if it is not heard of.
+        connection: the connection to the database.
+        lease: seconds after which the owner of the run counts as dead if nothing is heard of it.
     """
 
     kind = "journal"
 
     def __init__(self, name: str, connection: Connection, *, lease: float = LEASE) -> None:
-        """Stand for the run of this name; the database is not asked yet.
+        """Make the home of the run of this name; the database is not asked yet.
 
         Raises:
             UnusableRun: no run can have this name.
@@ -67,7 +67,7 @@ class Remote(Home):
 
     @property
     def command(self) -> str:
-        """How a command names the run: by its name, and the address where a command does not know it."""
+        """How a command names the run: by its name, with the address if that is not in the environment variable."""
         if os.environ.get(JOURNAL) == self.connection.address:
             return quote(self.name)
         return f"{quote(self.name)} --journal {quote(without_password(self.connection.address))}"
@@ -77,14 +77,17 @@ class Remote(Home):
         self.connection.close()
 
     def made_folder(self) -> Path:
-        """Return the folder for what people look at, which is there then.
+        """Make the folder for what people look at, if it is not there, and return it.
 
         Raises:
-            UsageError: another run is there.
+            UsageError: it is the directory of another run.
             LimitReached: there is no room, or no access.
         """
         if is_there(self.folder / "settings.json"):
-            raise UsageError(f"{self.folder} is a run of its own, and no place for files of {self}: go to another folder.")
+            raise UsageError(
+                f"{self.folder} is the directory of another run, so no file of {self} can be written there: start the "
+                "command in another folder."
+            )
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -102,10 +105,10 @@ class Remote(Home):
         return False
 
     def found(self) -> Found:
-        """Return the run as the database has it.
+        """Return the row of the run in the database.
 
         Raises:
-            UnusableRun: it is not there.
+            UnusableRun: there is no such run.
             OutOfReach: the database cannot be reached.
         """
         try:
@@ -131,7 +134,7 @@ class Remote(Home):
         return True
 
     def stamp(self) -> Stamp:
-        """Return who owns the run, how often it was written, what its session says, and what people have answered.
+        """Return the stamp of the run: it changes with the owner, the journal, what the session says, and people's answers.
 
         Raises:
             OutOfReach: the database cannot be reached.
@@ -169,11 +172,11 @@ class Remote(Home):
         try:
             return None if kept is None else bytes(kept).decode()
         except UnicodeDecodeError as error:
-            raise DamagedRun(f"What {self} keeps of its task is damaged: {error}.") from None
+            raise DamagedRun(f"What the task of {self} gave it to keep is damaged: {error}.") from None
 
     def voice(self, journal: Journal) -> Voice:
-        """Return where the session speaks that writes this journal."""
-        assert isinstance(journal, PostgresJournal)  # noqa: S101  a run at home here has no other
+        """Return where a session with this journal reports how it stands."""
+        assert isinstance(journal, PostgresJournal)  # noqa: S101  runs in a database have no other
         return _Spoken(self, journal)
 
     def session(self) -> SeenSession | None:
@@ -187,7 +190,7 @@ class Remote(Home):
             return None
 
     def keep_replies(self, replies: Mapping[int, list[str]]) -> None:
-        """Keep the last replies to items.
+        """Store the last replies to items, by their numbers.
 
         Raises:
             OutOfReach: the database cannot be reached.
@@ -196,7 +199,7 @@ class Remote(Home):
         self.connection.rows(schema.KEEP_REPLIES, {"name": self.name, "steps": list(replies), "replies": texts})
 
     def last_replies(self, steps: Sequence[int]) -> dict[int, list[str]]:
-        """Return the last replies to items that were left open, by their number, as far as they were kept."""
+        """Return the last replies to items that were left open, by their numbers, as far as they were kept."""
         found = dict[int, list[str]]()
         for step, text in self.connection.rows(schema.REPLIES, {"name": self.name, "steps": list(steps)}):
             with suppress(ValueError, TypeError, RecursionError):
@@ -204,12 +207,12 @@ class Remote(Home):
         return found
 
     def answers(self) -> LeftAnswers:
-        """Return the answers that were left for the run."""
+        """Return the answers that people left for the run."""
         return _AnswerRows(self)
 
 
 def newest(connection: Connection, most: int) -> list[tuple[str, Stamp]]:
-    """Return the runs in a database that were heard of last, at most so many, each by its name with its stamp.
+    """Return the names and stamps of the runs in a database that were heard of last, at most `most`.
 
     Raises:
         UnusableRun: the database has no journals.
@@ -224,7 +227,7 @@ def stamp_of(row: Sequence[Any]) -> Stamp:
 
 
 class _Spoken:
-    """The voice of the session on a run in a database: it stands in the row of the run."""
+    """The voice of the session on a run in a database. It writes into the row of the run."""
 
     def __init__(self, home: Remote, journal: PostgresJournal) -> None:
         self._home, self._journal = home, journal
@@ -232,13 +235,13 @@ class _Spoken:
         self._since = 0.0
 
     def say(self, state: State, content: str) -> None:
-        """Say how the session stands; where the database cannot be reached, nobody hears it."""
+        """Store how the session stands; if the database cannot be reached, it is not stored."""
         self._keep_held()
         with suppress(MakerError):
             self._journal.say(state, content)
 
     def keep_replies(self, step: int, replies: list[str]) -> None:
-        """Keep the last replies to an item, together with those of others."""
+        """Keep the last replies to an item, to be written together with those to others."""
         now = time.monotonic()
         self._since = self._since if self._replies else now
         self._replies[step] = replies
@@ -246,7 +249,7 @@ class _Spoken:
             self._keep_held()
 
     def close(self) -> None:
-        """Keep what is held back."""
+        """Write the replies that are held back."""
         self._keep_held()
 
     def _keep_held(self) -> None:
@@ -257,13 +260,13 @@ class _Spoken:
 
 
 class _AnswerRows(LeftAnswers):
-    """The answers that were left for a run in a database: one for a step, the newest."""
+    """The answers that people left for a run in a database: for each step the newest one."""
 
     def __init__(self, home: Remote) -> None:
         self._home = home
 
     def leave(self, step: int, reply: Reply, after: str | None = None) -> None:
-        """Leave an answer, in the place of an earlier one to the same step; on return it is on the server's disk.
+        """Store an answer, in the place of an earlier one to the same step; on return it is on the server's disk.
 
         Raises:
             UnusableRun: the run is gone.
@@ -271,7 +274,7 @@ class _AnswerRows(LeftAnswers):
         """
         kept = KeptAnswer.of(step, reply, after)
         if not self._rows(schema.LEAVE_ANSWER, step=step, answer=kept.model_dump_json()):
-            raise UnusableRun(f"There is no run {self._home} any more.")
+            raise UnusableRun(f"There is no run {self._home} any more: the answer was not kept.")
 
     def all(self) -> list[LeftAnswer]:
         """Return all answers that were left, by step."""
@@ -279,12 +282,12 @@ class _AnswerRows(LeftAnswers):
         return [left for key, content in rows if (left := LeftAnswer.read(key, content)) is not None]
 
     def remove(self, left: LeftAnswer) -> None:
-        """Take an answer away: it is in the journal, or says nothing any more."""
-        with suppress(OutOfReach):  # the next owner does it
+        """Delete an answer that is in the journal, or that is of no use any more."""
+        with suppress(OutOfReach):  # the next owner deletes it
             self._rows(schema.REMOVE_ANSWER, key=left.key)
 
     def refuse(self, left: LeftAnswer, why: str) -> None:
-        """Keep why an answer was not taken, for who left it; a newer one is not touched."""
+        """Store why an answer was not taken, for the person who left it; a newer answer is not touched."""
         with suppress(OutOfReach):
             self._rows(schema.REFUSE_ANSWER, key=left.key, answer=left.refused_for(why).model_dump_json())
 
@@ -296,13 +299,13 @@ class _AnswerRows(LeftAnswers):
 def created(
     home: Remote, settings: Settings, task: AnyTask | LoadedTask | None = None, notes: Notes = NO_NOTES
 ) -> Iterator[Run]:
-    """Make a new run, with `notes` in its journal, and open it; `task` is its task, as in `opened`.
+    """Make a new run, with `notes` in its journal, and yield it open; `task` is its task, as in `opened`.
 
-    It is there as a whole or not at all.
+    The run is made as a whole or not at all.
 
     Raises:
-        UnusableRun: there is a run of this name.
-        UsageError: a setting is no text: the name of a file in another encoding, for example.
+        UnusableRun: there is a run of this name already.
+        UsageError: a setting is not valid text, such as the name of a file in another encoding.
         OutOfReach: the database cannot be reached.
     """
     origin = settings.origin()
@@ -321,17 +324,18 @@ def created(
 
 @contextmanager
 def opened(home: Remote, task: AnyTask | LoadedTask | None = None, *, accept_loss: bool = False) -> Iterator[Run]:
-    """Open a run.
+    """Open a run, and yield it.
 
     Args:
         home: the run; its connection is closed at the end.
-        task: its task; None leaves it to `Run.task` and `Run.load`: to look at a run must not import what its settings name.
-        accept_loss: open it although its journal is an older copy of itself.
+        task: its task. With None, `Run.task` and `Run.load` make it when it is needed, so that a look at a run imports
+            none of the code that its settings name.
+        accept_loss: open the run even if its journal is an older copy of itself.
 
     Raises:
         UnusableRun: there is no run, or a newer maker_graph wrote it.
         DamagedRun: its settings cannot be read.
-        OlderJournal: what was committed or paid for since is missing from its journal.
+        OlderJournal: steps or costs that were stored are missing from its journal.
         OutOfReach: the database cannot be reached.
     """
     with closing(home.connection):

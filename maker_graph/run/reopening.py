@@ -1,4 +1,4 @@
-"""The open items of a run, voted on once more: a task of their own for the same graph, and a log that amends the journal."""
+"""A second vote on the open items of a run: a task that consists of them, and a log that amends the journal."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,10 +18,10 @@ _BY_STATE = ("check", "verify", "rephrase", "variants", "rehearse")
 
 
 class OpenOnes(Items):
-    """Items of another task, by their numbers. Its program is not asked again: it was not sure."""
+    """The open items of another task, by their numbers. The task's program is not asked again: it gave no answer."""
 
     def __init__(self, task: Guarded, numbers: Sequence[int]) -> None:
-        """Take the items of `task` with these numbers, from 1."""
+        """Take the items of `task` that have these numbers, counted from 1."""
         assert isinstance(task, Located)  # noqa: S101  items are
         self.items = numbers
         self._task, self._located = task, task
@@ -48,16 +48,19 @@ class OpenOnes(Items):
 
 
 class Amending:
-    """A log that stores decisions as amendments, in whatever order they come; what stays undecided stays open.
+    """A log that stores decisions as amendments, in any order. An item that is not decided stays open.
 
     Attributes:
-        task: the open items as a task of their own.
-        at: which of them is next.
-        passed: how many open items are contested; they are not voted on again.
+        task: a task that consists of the open items.
+        at: where that task stands.
+        passed: how many open items are contested. They are not voted on again.
     """
 
     def __init__(self, journal: Journal, meter: Ledger, task: Guarded, settings: Settings) -> None:
-        """Find the open items in the journal, but those that are contested; others go on after the rung that passed them on."""
+        """Find the open items in the journal, without the contested ones.
+
+        An item that a rung of the cascade passed on begins at the next rung.
+        """
         self._journal = journal
         self._meter = meter
         found = dict(journal.left_open())
@@ -74,26 +77,26 @@ class Amending:
         self.at: MakerOutput = Machine(self.task).begin()
 
     def position(self) -> MakerOutput:
-        """Return which of the open items is next."""
+        """Return where the task of the open items stands."""
         return self.at
 
     def append(self, steps: Sequence[Committed]) -> None:
-        """Store the decisions that are some."""
+        """Store the decisions that a vote reached."""
         self._store((step.after["step"], step.decision) for step in steps)
         self.at = steps[-1].after
 
     def keep_ahead(self, decided: Mapping[int, Decision]) -> None:
-        """Store items that were decided before their turn: an amendment needs none."""
+        """Store items that were decided before their turn: amendments may come in any order."""
         later = {place: decision for place, decision in decided.items() if place > self.at["step"]}
         if later:
             self._store(later.items())
 
     def decided_ahead(self) -> dict[int, Decision]:
-        """Return nothing: what is decided is stored, and not open any more."""
+        """Return nothing: a decided item is stored at once."""
         return {}
 
     def climbs(self) -> dict[int, Climb]:
-        """Return the votes of items that rungs of the cascade passed on before."""
+        """Return the earlier votes of the items that rungs of the cascade passed on."""
         votes = {place: self._passed_on[number] for place, number in enumerate(self._numbers, start=1)}
         return {place: Climb(tried) for place, tried in votes.items() if tried}
 
@@ -110,16 +113,16 @@ class Amending:
             else:
                 self._journal.spend(spent, held)
         except (TakenOver, UsageError):
-            raise  # what was spent is booked
+            raise  # the journal has booked what was spent, and refused the answers
         except MakerError:
             self._meter.give_back(spent)
             raise
 
 
 def _joined(before: Decision, now: Decision, again: int) -> Decision:
-    """Return the decision on an item that was open `before`, with the votes of all rungs.
+    """Return the new decision on an item that was open `before`, with all votes on it.
 
-    The first votes that it tried `now`, so many, are those of `before` with which it began.
+    The first `again` votes in `now` are in `before` too: the item began with them.
     """
     return after_trying([*_votes(before), *now["tried"][again:]], now)
 
@@ -129,5 +132,5 @@ def _votes(decision: Decision) -> list[Vote]:
 
 
 def _climbed(votes: Sequence[Vote]) -> int:
-    """Return how many rungs an item has behind it."""
+    """Return how many rungs have voted on an item and passed it on."""
     return 1 + rung_of(votes[-1]["by"]) if votes else 0

@@ -1,4 +1,4 @@
-"""What an items task leaves behind: the task writes its files aside, and they are moved into place when all are whole."""
+"""The results of an items task. The task writes its files aside, and they are moved into place when all are whole."""
 
 import errno
 import hashlib
@@ -17,14 +17,14 @@ from maker_graph.errors import LimitReached, MakerError, UsageError
 from maker_graph.files import OwnFiles, is_there
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What a full disk says; any other error is one of the task."""
+"""The errors of a full disk. Any other error in a task's `write` is the task's own."""
 
 _NO_VOTE = {"program", "world", "person"}
-"""Who decides without a vote."""
+"""Values of `by` for answers without a vote."""
 
 
 class Trail(Protocol):
-    """What tells of each item how it ended, beside the results.
+    """What writes how each item ended, one line an item, into a file beside the results.
 
     Attributes:
         path: the file.
@@ -36,7 +36,7 @@ class Trail(Protocol):
         ...
 
     def line(self, number: int, decision: Decision, /) -> str:
-        """Return the line of an item, with its end."""
+        """Return the line of an item, with its line end."""
         ...
 
 
@@ -49,13 +49,13 @@ def see_out(
     sources: Iterable[Path] = (),
     force: bool = False,
 ) -> None:
-    """See, before anything is paid for, that results can be written to `out` and that nothing is lost by it.
+    """Make sure that the results can be written without the loss of a file. Call it before anything is paid for.
 
     Args:
-        task: whose results they are.
-        out: the file that was asked for, if one was.
-        provenance: the file that was asked for of how each item ended, if one was.
-        own: which files the run has written.
+        task: the task that writes the results.
+        out: the file for the results; None: none.
+        own: the files that the run has written itself.
+        provenance: the file for how each item ended; None: none.
         sources: the input files of the task.
         force: whether files of the user's may be replaced; see `OwnFiles.see`.
 
@@ -65,7 +65,7 @@ def see_out(
     outputs = [] if out is None else _outputs(task, out)
     if provenance is not None:
         if any(_same(provenance, path) for path in outputs):
-            raise UsageError(f"--provenance {provenance} is a file of the results: give another one.")
+            raise UsageError(f"--provenance {provenance} is a file of the results: give another file.")
         outputs.append(provenance)
     for source in filter(is_there, sources):
         for path in outputs:
@@ -80,9 +80,9 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def write_out(task: Items, out: Path | None, decisions: Iterable[Decision], own: OwnFiles, trail: Trail | None = None) -> int:
-    """Write the results of `task` to `out`, and the trail of each; return how many items are open.
+    """Write the results of `task` to `out`, and a line for each item to the file of `trail`; return how many items are open.
 
-    `decisions` has those of the first items, in order. Files are there whole or not at all, and the same decisions make the
+    `decisions` are those of the first items, in order. A file is written whole or not at all. The same decisions make the
     same files, however often they are written.
 
     Raises:
@@ -90,21 +90,20 @@ def write_out(task: Items, out: Path | None, decisions: Iterable[Decision], own:
         LimitReached: there is no room, or no access.
     """
     outputs = [] if out is None else _outputs(task, out)
-    paths = [*outputs, *([] if trail is None else [trail.path])]
+    trails = [] if trail is None else [trail.path]
+    asked, paths = [*([] if out is None else [out]), *trails], [*outputs, *trails]
     if not all(path.absolute().parent.is_dir() for path in paths):
-        own.see(*paths)  # which says so
+        own.see(*paths)  # raises the error
     try:
         with ExitStack() as stack:
-            drafts = {
-                path: _folder(stack, path) / path.name for path in [*([] if out is None else [out]), *paths[len(outputs) :]]
-            }
+            drafts = {path: _folder(stack, path) / path.name for path in asked}
             count = _Count(
                 None if trail is None else stack.enter_context(drafts[trail.path].open("w", encoding="utf-8")), trail
             )
             decided = count.decided(task, decisions)
             if out is not None:
                 more = _written(task, decided, drafts[out])
-                count.open += more  # it counts itself meanwhile
+                count.open += more  # not in one line: `_written` changes `count.open` too
                 _see_written(task, drafts[out], outputs)
             for _ in decided:
                 pass
@@ -113,13 +112,13 @@ def write_out(task: Items, out: Path | None, decisions: Iterable[Decision], own:
             made |= {} if trail is None else {trail.path: drafts[trail.path]}
             own.place({path: draft if draft.is_file() else None for path, draft in made.items()})
     except OSError as error:
-        where = " or ".join(map(str, (out or paths[0], *paths[len(outputs) :][: 1 if out else 0])))
+        where = " or ".join(map(str, asked))
         raise LimitReached(f"{where} cannot be written ({error.strerror}): make room, or give access, and go on.") from None
     return count.open
 
 
 def _folder(stack: ExitStack, path: Path) -> Path:
-    """Return a folder beside `path` to write it aside; what a killed process has left of an earlier one goes."""
+    """Return a new folder beside `path`, to write the file aside; folders that killed processes have left are deleted."""
     beside = path.absolute().parent
     prefix = f".results-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
     for left in beside.iterdir():
@@ -129,10 +128,12 @@ def _folder(stack: ExitStack, path: Path) -> Path:
 
 
 def _written(task: Items, decided: Iterator[DecidedItem], draft: Path) -> int:
-    """Let the task write, and take all that it was given, so that the open items are counted; return what it left open beside.
+    """Have the task write its files; return how many more items it says are open.
+
+    All of `decided` is read, also if the task stops early, so that the open items are counted.
 
     Raises:
-        UsageError: it fails.
+        UsageError: the task's `write` fails.
         OSError: the disk is full.
     """
     try:
@@ -149,21 +150,21 @@ def _written(task: Items, decided: Iterator[DecidedItem], draft: Path) -> int:
 
 
 def _see_written(task: Items, draft: Path, outputs: Iterable[Path]) -> None:
-    """See that the task has written the file that it was given, and no others than it said.
+    """Make sure that the task has written the file that it was given, and no file that `outputs` does not name.
 
     Raises:
-        UsageError: it has not; another file would be lost, and nobody would know.
+        UsageError: it has not. A file without a name in `outputs` would be lost without a word.
     """
     name, named = type(task).__name__, {path.name for path in outputs}
     if not draft.is_file():
-        raise UsageError(f"{name}.write has not written the file that it was given.")
+        raise UsageError(f"{name}.write has not written the file that it was given: have it write its second argument.")
     for path in draft.parent.iterdir():
         if path.name not in named or not path.is_file():
-            raise UsageError(f"{name}.write has written {path.name}, which is no file that {name}.outputs names.")
+            raise UsageError(f"{name}.write has written {path.name}, which {name}.outputs does not name: name it there too.")
 
 
 class _Count:
-    """How many items are open, as far as they were read; what passes leaves its trail."""
+    """Counts the open items while the decisions are read, and writes the line of each item to the file of the trail."""
 
     def __init__(self, file: IO[str] | None, trail: Trail | None) -> None:
         self.open = 0
@@ -171,7 +172,7 @@ class _Count:
         self._trail = trail
 
     def decided(self, task: Items, decisions: Iterable[Decision]) -> Iterator[DecidedItem]:
-        """Yield how each item ended."""
+        """Yield each item with how it ended, and count it."""
         for number, decision in enumerate(decisions, start=1):
             if self._file is not None and self._trail is not None:
                 self._file.write(self._trail.line(number, decision))
@@ -183,16 +184,16 @@ class _Count:
                 yield DecidedItem(number, task.items[number - 1], "open", None)
 
     def close(self) -> None:
-        """See that the trail is in its file."""
+        """Close the file of the trail, so that all of it is written."""
         if self._file is not None:
             self._file.close()
 
 
 def _outputs(task: Items, out: Path) -> list[Path]:
-    """Return the files that the task writes.
+    """Return the files that the task writes, by its `outputs`.
 
     Raises:
-        UsageError: it fails, or returns something else than `out` and files in its folder.
+        UsageError: `outputs` fails, or returns something else than `out` and files in the same folder.
     """
     name = f"{type(task).__name__}.outputs"
     try:

@@ -1,7 +1,8 @@
 """The review queue: the items that no vote could decide, and a person's answers to them.
 
-An answer is read and checked like a model's reply, and goes into the journal as an amendment of the open item. What was paid
-for stays as it is. Whoever answers becomes the owner of the run, as by a resume: a process that is still at work on it stops.
+An answer is read and checked like a model's reply, and goes into the journal as an amendment of the open item. The row of
+the item stays as it is. Whoever answers becomes the owner of the run, as by a resume: a process that is still at work on
+the run stops.
 """
 
 from collections import Counter
@@ -24,11 +25,11 @@ class OpenItem(NamedTuple):
     """An item that no vote could decide.
 
     Attributes:
-        number: of the item, from 1.
+        number: the number of the item, from 1.
         question: what was asked, as (role, content).
         ballot: candidate -> votes, on all rungs.
         flags: red flag -> discarded samples, on all rungs.
-        samples: drawn for it.
+        samples: how many samples were drawn for it, on all rungs.
     """
 
     number: int
@@ -42,9 +43,9 @@ class Reviewed(NamedTuple):
     """What became of a person's answers.
 
     Attributes:
-        taken: the items that are decided now.
+        taken: the numbers of the items that the answers decided.
         refused: item -> why its answer was not taken.
-        open: how many items are open now.
+        open: how many items are still open.
     """
 
     taken: list[int]
@@ -58,7 +59,7 @@ def open_items(run: Run) -> Iterator[OpenItem]:
     Raises:
         UsageError: the task has no items.
     """
-    from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which a help text does not need
+    from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  needs LangChain; a help text does not
 
     task = _items_of(run)
     for number, decision in run.journal.left_open():
@@ -78,13 +79,13 @@ def count_open(run: Run) -> int:
 
 
 def answer_items(run: Run, replies: Mapping[int, Reply]) -> Reviewed:
-    """Store a person's replies to open items, by their numbers; on return those that are right are on disk.
+    """Store a person's replies to open items, by their numbers; on return the ones that were taken are stored.
 
-    A reply that cannot be read, or breaks a rule, is refused, and the item stays open. So is one to an item that is not open,
-    unless it says what was decided.
+    A reply that cannot be read, or breaks a rule, is refused, and the item stays open. A reply to an item that is decided
+    is refused too, unless it says the same as the decision.
 
     Raises:
-        UsageError: the task has no items, or this is no mapping from numbers of items to replies.
+        UsageError: the task has no items, or `replies` is no mapping from numbers of items to texts.
         UnusableRun: the task no longer asks what it asked when the run began.
         DamagedRun: the journal is not what was written.
         TakenOver: another process has gone on with the run since.
@@ -96,17 +97,17 @@ def answer_items(run: Run, replies: Mapping[int, Reply]) -> Reviewed:
         unchanged(run.settings, run.task)
         run.journal.check()
         run.journal.claim()
-        taken, refused = _sorted_out(run, task, replies)  # the owner before may have gone on meanwhile
+        taken, refused = _sorted_out(run, task, replies)  # the former owner may have gone on meanwhile
     if taken:
         run.journal.amend(sorted(taken.items()), reserved=run.journal.account().reserved)
     return Reviewed(sorted(taken), refused, count_open(run))
 
 
 def refusals(run: Run, replies: Mapping[int, Reply]) -> dict[int, str]:
-    """Return why replies to open items would not be taken, by their numbers; the run is only looked at.
+    """Return why replies to open items would be refused, by the numbers of the items; nothing is stored.
 
     Raises:
-        UsageError: the task has no items, or this is no mapping from numbers of items to replies.
+        UsageError: the task has no items, or `replies` is no mapping from numbers of items to texts.
         DamagedRun: the journal is not what was written.
     """
     _see_replies(replies)
@@ -114,16 +115,16 @@ def refusals(run: Run, replies: Mapping[int, Reply]) -> dict[int, str]:
 
 
 def refusal(run: Run, state: Any, reply: Reply) -> str:
-    """Return why a reply to the stuck step at `state` would not be taken; empty if it would.
+    """Return why a reply to the stuck step at `state` would be refused; empty if it would be taken.
 
     Raises:
         UsageError: a function of the task fails.
     """
-    from maker_graph.graph.given import AGAIN  # noqa: PLC0415  LangGraph, which who only looks does not need
+    from maker_graph.graph.given import AGAIN  # noqa: PLC0415  needs LangGraph; a look at a run does not
     from maker_graph.graph.voters import reading_of  # noqa: PLC0415  as above
 
     part = guarded(run.task).at(state)
-    if isinstance(part, Given):  # was its action performed?
+    if isinstance(part, Given):  # the question is whether its action was performed
         try:
             _ = reply == AGAIN or strict_json(reply)
         except ValueError as error:
@@ -133,7 +134,7 @@ def refusal(run: Run, state: Any, reply: Reply) -> str:
 
 
 def _judged(reading: Reader, reply: Reply) -> tuple[Judged | None, str]:
-    """Return a reply as it was read, or why it is refused."""
+    """Return the reply as it was read and an empty text, or None and why it is refused."""
     reading = replace(reading, red_flags={"empty": empty})
     if isinstance(reply, Candidate):
         if reading.key is not None:
@@ -146,7 +147,10 @@ def _judged(reading: Reader, reply: Reply) -> tuple[Judged | None, str]:
 
 
 def _sorted_out(run: Run, task: Guarded, replies: Mapping[int, Reply]) -> tuple[dict[int, Decision], dict[int, str]]:
-    """Return the decisions that replies come to, and why others are refused; nothing of those that say what is decided."""
+    """Return the decisions that the replies lead to, and why the other replies are refused, each by the item's number.
+
+    A reply that says the same as the decision on its item is in neither.
+    """
     taken, refused = dict[int, Decision](), dict[int, str]()
     for number, reply in replies.items():
         known = run.journal.decision(number)
@@ -163,17 +167,17 @@ def _sorted_out(run: Run, task: Guarded, replies: Mapping[int, Reply]) -> tuple[
 
 def _see_replies(replies: object) -> None:
     if not isinstance(replies, Mapping):
-        raise UsageError(f"Answers are a mapping from numbers of items to replies, like {{6: '0.00'}}, not {replies!r:.80}.")
+        raise UsageError(f"Answers must be a mapping from items to replies, like {{6: '0.00'}}, not {replies!r:.80}.")
     for number, reply in replies.items():
         if isinstance(number, bool) or not isinstance(number, int):
-            raise UsageError(f"The number of an item is a whole number, not {number!r:.80}.")
+            raise UsageError(f"The number of an item must be a whole number, not {number!r:.80}.")
         if not isinstance(reply, str):
-            raise UsageError(f"The answer to item {number} is the text that a model would reply, not {reply!r:.80}.")
+            raise UsageError(f"The answer to item {number} must be a text, as a model would reply, not {reply!r:.80}.")
 
 
 def _read(run: Run, task: Guarded, number: int, known: Decision, reply: Reply) -> tuple[Decision | None, str]:
-    """Return the decision that a reply comes to, or why there is none; neither if it says what is decided already."""
-    from maker_graph.graph.voters import reading_of  # noqa: PLC0415  LangGraph, which who only looks does not need
+    """Return the decision that a reply leads to, or why it is refused; neither if it says the same as the decision."""
+    from maker_graph.graph.voters import reading_of  # noqa: PLC0415  needs LangGraph; a look at a run does not
 
     read, why = _judged(reading_of(task, _state(task, number), check=run.settings.voting.check), reply)
     if read is None:
@@ -188,7 +192,7 @@ def _items_of(run: Run) -> Guarded:
     task = guarded(run.task)
     if task.given is None:
         raise UsageError(
-            f"{run.settings.task} has no items, so there is no review queue. A stuck step is answered with "
+            f"{run.settings.task} has no items, so there is no review queue. Answer a stuck step with "
             f"maker-graph resume {run.home.command} --answer REPLY."
         )
     return task

@@ -1,4 +1,4 @@
-"""What each rung of a cascade took: the steps that it voted on, what it decided and passed on, and its share of the cost."""
+"""Counts for each rung of a cascade: the steps that it voted on, what it decided and passed on, and what it cost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,24 +11,24 @@ from maker_graph.core.judging import Usage
 from maker_graph.core.rules import StoppingRule
 from maker_graph.journal.entry import GIVEN
 from maker_graph.models.pricing import Price
-from maker_graph.run.options import RunOptions, prices_of
+from maker_graph.run.options import RunOptions, cost_of, prices_of
 from maker_graph.run.settings import Settings
 
 
 class RungCounts(TypedDict):
-    """What one rung took, on committed steps.
+    """What one rung of a cascade did on committed steps.
 
     Attributes:
         by: the rung, as a decision names it.
-        model: that was asked.
-        rule: that decides, in words.
-        steps: that it voted on.
-        decided: of them.
-        passed: of them: contested, so the next rung or a person has them.
-        stuck: of them: red flags, or no two samples agreed.
-        samples: that were drawn.
-        tokens: of these samples.
-        cost_usd: of these samples; None where no price is known.
+        model: the model that it asks.
+        rule: the rule that decides, in words.
+        steps: how many steps it voted on.
+        decided: how many of them it decided.
+        passed: how many of them it passed on, to the next rung or a person, because nobody could win any more.
+        stuck: how many of them ended without a winner for another reason, such as red flags.
+        samples: how many samples were drawn.
+        tokens: the tokens of these samples.
+        cost_usd: what these samples cost; None if the price is not known.
     """
 
     by: str
@@ -57,7 +57,7 @@ class _Rung:
     cost: float = 0.0
 
     def ended(self, vote: Vote, *, decided: bool) -> None:
-        """Count a step, whose last vote on this rung it is."""
+        """Count a step by its last vote on this rung."""
         self.steps += 1
         self.decided += decided
         self.passed += not decided and given_up(vote, self.rule)
@@ -65,16 +65,14 @@ class _Rung:
     def drew(self, vote: Vote) -> None:
         """Count the samples of a vote."""
         self.samples += vote["samples"]
-        usage, drawn = vote["usage"], max(1, vote["samples"])
+        usage = vote["usage"]
         self.usage = Usage(
             input=self.usage["input"] + usage["input"],
             cached=self.usage["cached"] + usage["cached"],
             output=self.usage["output"] + usage["output"],
         )
-        if self.price is not None:  # each request has its own place among the tiers of a price
-            read, cached, written = (round(usage[name] / drawn) for name in ("input", "cached", "output"))
-            each = Usage(input=read, cached=cached, output=written)
-            self.cost += drawn * self.price(each)
+        if self.price is not None:
+            self.cost += cost_of(vote, self.price)
 
     def counts(self) -> RungCounts:
         return RungCounts(
@@ -92,7 +90,11 @@ class _Rung:
 
 
 def counted_rungs(settings: Settings, options: RunOptions, decisions: Iterable[Decision]) -> list[RungCounts]:
-    """Return what each rung of the cascade took; nothing for a run without one."""
+    """Return the counts of each rung of the cascade, in order; nothing for a run without a cascade.
+
+    Raises:
+        UsageError: see `prices_of`.
+    """
     if not settings.cascade:
         return []
     prices = prices_of(settings, options)
@@ -103,7 +105,7 @@ def counted_rungs(settings: Settings, options: RunOptions, decisions: Iterable[D
         if decision["by"] in GIVEN:
             continue
         votes: list[Any] = [*decision["tried"], decision]
-        last = {vote["by"]: vote for vote in votes}  # what was stuck may have been voted on once more
+        last = {vote["by"]: vote for vote in votes}  # a rung that was stuck on a step may have voted on it once more
         for vote in votes:
             if vote["by"] in rungs:
                 rungs[vote["by"]].drew(vote)

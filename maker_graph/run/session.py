@@ -1,10 +1,10 @@
-"""Which session is at work on a run, for who looks on.
+"""How the session on a run stands, for those who watch the run.
 
-The journal tells what was decided. It does not tell whether a process is at work just now, why the last one ended, and what a
-stuck step was asked. That is what a session says of itself. Nothing depends on it: a run goes on without it. Where it is said
-depends on where the run is: in a file of its directory (`session_file.py`), or in the database of its journal (`remote.py`).
+The journal says what was decided. It does not say whether a process is at work just now, why the last one ended, or what
+the question of a stuck step is. A session says these things itself. A run does not need them to go on. They are stored in
+a file of the run's directory (`session_file.py`), or in the database of its journal (`remote.py`).
 
-Beside it, the last replies to items that were left open are kept. The journal keeps votes and no replies.
+The last replies to items that were left open are stored beside them. The journal keeps votes, but no replies.
 """
 
 import os
@@ -19,30 +19,30 @@ from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import LimitReached, MakerError, ProviderFailure, TakenOver, Undecided
 
 MOST_READ = 4_000_000
-"""Bytes that are read of what a session says, and of the last replies to one item: more was not written by a run."""
+"""The most bytes that are read of what a session says, or of the last replies to one item: no run writes more."""
 
 LONG = 20_000
-"""Characters that are kept of the last replies to an item, and of each text of a question that is too large otherwise."""
+"""The most characters that are kept of each last reply to an item, and of each text of a question that is too large."""
 
 _Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 State: TypeAlias = Literal["at work", "waits", "done", "stuck", "limit", "provider", "interrupted", "failed"]
-"""How a session stands: at work; waiting for a person's answer; or ended: with the task, or for what reason else."""
+"""How a session stands: it is at work, it waits for a person's answer, or it ended ("done": with the task)."""
 
 
 class Question(BaseModel):
     """A stuck step, as a person is asked about it.
 
     Attributes:
-        step: its number.
-        reason: why nobody won; if an answer was refused, why.
+        step: the number of the step.
+        reason: why nobody won, or why an answer was refused.
         prompt: what was asked, as (role, content).
         ballot: candidate -> votes, on all rungs.
         flags: red flag -> discarded samples.
-        samples: drawn for it.
-        replies: the last ones.
-        passed: whether it is contested, so that no model is asked again.
-        state: of the task before the step.
+        samples: how many samples were drawn for it.
+        replies: the last replies of models.
+        passed: whether the step is contested, so that no model is asked again.
+        state: the state of the task before the step.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -59,7 +59,7 @@ class Question(BaseModel):
 
     @classmethod
     def of(cls, error: Undecided, at: MakerOutput) -> Self:
-        """Return the question about the step after `at`, which ended with `error`."""
+        """Return the question about the step after `at`, whose vote ended with `error`."""
         return cls(
             step=at["step"] + 1,
             reason=_storable(error.reason),
@@ -73,7 +73,7 @@ class Question(BaseModel):
         )
 
     def shortened(self) -> Self:
-        """Return it with long texts cut; candidates that begin alike are one then."""
+        """Return a copy in which long texts are cut. Candidates with the same beginning become one."""
         ballot = Counter[str]()
         for candidate, votes in self.ballot.items():
             ballot[candidate[:LONG]] += votes
@@ -87,7 +87,7 @@ class Question(BaseModel):
 
 
 def _storable(content: object) -> str:
-    """Return a text as it can be kept: half a character is an escape, and so is what is no text."""
+    """Return the content as text that UTF-8 can store: a lone surrogate, half a character, becomes an escape."""
     return str(content).encode("utf-8", "backslashreplace").decode()
 
 
@@ -95,12 +95,12 @@ class Said(BaseModel):
     """What a session says of itself.
 
     Attributes:
-        epoch: which owner of the run it is.
-        pid: of its process.
+        epoch: the epoch of the owner of the run whose session it is.
+        pid: the id of its process.
         state: how it stands.
-        why: why it ended, in a sentence; empty if it did not.
-        total: steps of the task, if it knows.
-        question: the stuck step that waits for a person.
+        why: why it ended, in a sentence; empty if it did not end, or ended with the task.
+        total: how many steps the task has; None if it does not say.
+        question: the stuck step that waits for a person; None if there is none.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -114,78 +114,78 @@ class Said(BaseModel):
 
 
 class SeenSession(NamedTuple):
-    """What a session said last, and whether its process lives."""
+    """What a session said last, and whether its process is still alive."""
 
     said: Said
     lives: bool
 
 
 class Voice(Protocol):
-    """Where a session speaks."""
+    """Where a session reports how it stands."""
 
     def say(self, state: State, content: str) -> None:
-        """Say how the session stands, in the place of what was said before; `content` is a `Said` as JSON.
+        """Store how the session stands, in the place of what was stored before; `content` is a `Said` as JSON.
 
-        Where that cannot be kept, nobody hears it.
+        A failure to store it is ignored.
         """
         ...
 
     def keep_replies(self, step: int, replies: list[str]) -> None:
-        """Keep the last replies to an item, as far as that is possible."""
+        """Store the last replies to an item. A failure to store them is ignored."""
         ...
 
     def close(self) -> None:
-        """Say nothing more: what was said is the last that is heard."""
+        """End the reports. What was stored last stays."""
         ...
 
 
 class Session:
-    """The session of this process on a run. It speaks when the run has gone on, for only then this process is its owner.
+    """The session of this process on a run. It reports once the run has gone on: before, this process is not its owner.
 
     Attributes:
         at: where the task stands; None before the run has gone on.
     """
 
     def __init__(self, voice: Voice, total: int | None) -> None:
-        """Stand for the session; nothing is said yet."""
+        """Report to `voice`, of a task with `total` steps; nothing is reported yet."""
         self._voice, self._total = voice, total
         self._state: State | None = None
         self._question: Question | None = None
         self.at: MakerOutput | None = None
 
     def reached(self, at: MakerOutput, epoch: int | None) -> None:
-        """Keep where the task stands, and say that this session is at work if it did not say so before."""
+        """Remember where the task stands, and report that this session is at work if that is news."""
         self.at = at
         if self._state != "at work" and epoch is not None:
             self.say("at work", epoch)
 
     def say(self, state: State, epoch: int, why: str = "", question: Question | None = None) -> None:
-        """Say how this session stands; where that cannot be kept, nobody hears it."""
+        """Report how this session stands. A question that is too large is shortened, or left out."""
         self._state, self._question = state, question
         said = Said(epoch=epoch, pid=os.getpid(), state=state, why=_storable(why), total=self._total, question=question)
         content = said.model_dump_json()
-        if len(content.encode()) > MOST_READ and question is not None:  # whoever is asked at the terminal sees it all
+        if len(content.encode()) > MOST_READ and question is not None:  # the terminal shows all of it
             content = said.model_copy(update={"question": question.shortened()}).model_dump_json()
         if len(content.encode()) > MOST_READ:
             content = said.model_copy(update={"question": None}).model_dump_json()
         self._voice.say(state, content)
 
     def ended(self, error: BaseException | None, epoch: int | None) -> None:
-        """Say how this session ended; if another process has gone on with the run, that one speaks."""
+        """Report how this session ended, unless another process has gone on with the run: that one reports now."""
         if epoch is None or isinstance(error, TakenOver):
             return
-        question = self._question  # one that was waited for when the session was interrupted still waits
+        question = self._question  # a question that a person was asked when the session was interrupted still waits
         if isinstance(error, Undecided) and self.at is not None:
             question = Question.of(error, self.at)
         self.say(_state_after(error), epoch, "" if error is None else _why(error), question)
 
     def left_open(self, step: int, decision: Decision) -> None:
-        """Keep the last replies to an item that is left open."""
+        """Store the last replies to an item that is left open."""
         if decision["replies"]:
             self._voice.keep_replies(step, [reply[:LONG] for reply in decision["replies"]])
 
     def close(self) -> None:
-        """Say nothing more: what was said is the last that is heard."""
+        """End the reports. What was reported last stays."""
         self._voice.close()
 
     def __enter__(self) -> Self:
@@ -210,7 +210,7 @@ def _state_after(error: BaseException | None) -> State:
 
 
 def _why(error: BaseException) -> str:
-    """Return why a session ended. What nobody expected is told by its name alone: its words may hold anything."""
+    """Return why a session ended. Of an unexpected error only the name is told: its text may hold secrets."""
     if isinstance(error, MakerError):
         return str(error)
     return "It was interrupted." if not isinstance(error, Exception) else f"It ended with {type(error).__name__}."

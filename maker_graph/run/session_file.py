@@ -1,9 +1,8 @@
-"""What the session on a run says, in two files of the run's directory: session.json and last_replies.jsonl.
+"""How the session on a run stands, in two files of the run's directory: session.json and last_replies.jsonl.
 
-The process that works keeps session.json locked. The system takes the lock away when the process ends, however it ends. So a
-file that says "at work" and is not locked is that of a process that was killed. Each new content is a new file that takes the
-place of the one before, locked before it gets its name: an older owner that still lives has its lock on a file that nobody
-finds.
+The process at work keeps session.json locked. The system removes the lock when the process ends, however it ends. So if
+the file says "at work" and is not locked, its process was killed. Each new content is a new file, which is locked and then
+takes the place of the one before. So a former owner that is still alive has its lock on a file without a name.
 """
 
 import fcntl
@@ -22,19 +21,19 @@ SESSION = "session.json"
 REPLIES = "last_replies.jsonl"
 
 MOST_KEPT = 256_000_000
-"""Bytes that are read of the last replies at most."""
+"""The most bytes of last replies that are read."""
 
 
 class SessionFile:
-    """The voice of the session on a run in a directory."""
+    """The voice of the session on a run in a directory. It writes session.json and last_replies.jsonl."""
 
     def __init__(self, directory: Path) -> None:
-        """Stand for it; nothing is written yet."""
+        """Write into this directory; nothing is written yet."""
         self._directory = directory
         self._file: int | None = None
 
     def say(self, state: State, content: str) -> None:  # noqa: ARG002  the content says it too
-        """Say how the session stands; where that cannot be written, nobody hears it."""
+        """Write how the session stands. If that fails, the file stays as it was."""
         draft = self._directory / f".{os.urandom(8).hex()}.draft"
         with suppress(OSError, ValueError):
             file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
@@ -50,7 +49,7 @@ class SessionFile:
             self._file = file
 
     def keep_replies(self, step: int, replies: list[str]) -> None:
-        """Keep the last replies to an item, as far as there is room."""
+        """Append the last replies to an item. If that fails, they are lost."""
         with suppress(OSError):
             file = os.open(self._directory / REPLIES, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
             try:
@@ -59,14 +58,14 @@ class SessionFile:
                 os.close(file)
 
     def close(self) -> None:
-        """Let go of the file: what it says is the last that is heard."""
+        """Give the lock up. What the file says stays."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
 def read_session(directory: Path) -> SeenSession | None:
-    """Return what the last session on a run said, and whether its process lives; None if there is nothing that can be read."""
+    """Return what the last session on a run said, and whether its process is alive; None if nothing can be read."""
     try:
         file = os.open(directory / SESSION, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -81,7 +80,7 @@ def read_session(directory: Path) -> SeenSession | None:
 
 
 def _locked(file: int) -> bool:
-    """Say whether somebody keeps a file locked. The lock that is tried is one that several may hold."""
+    """Say whether a process keeps a file locked. The lock that is tried is a shared one, so other readers do not count."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -90,7 +89,7 @@ def _locked(file: int) -> bool:
 
 
 def last_replies(directory: Path, steps: Sequence[int]) -> dict[int, list[str]]:
-    """Return the last replies to items that were left open, by their number, as far as they were kept."""
+    """Return the last replies to items that were left open, by their numbers, as far as they were kept."""
     wanted, found = tuple(_begins(step) for step in steps), dict[int, list[str]]()
     with suppress(OSError), (directory / REPLIES).open("rb") as file:
         while file.tell() < MOST_KEPT and (line := file.readline(MOST_READ)):
@@ -102,5 +101,5 @@ def last_replies(directory: Path, steps: Sequence[int]) -> dict[int, list[str]]:
 
 
 def _begins(step: int) -> bytes:
-    """Return how the line begins that holds the last replies to an item."""
+    """Return the beginning of the line with the last replies to an item."""
     return json.dumps({"step": step})[:-1].encode() + b","

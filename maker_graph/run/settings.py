@@ -1,4 +1,4 @@
-"""What a run was asked for: everything that may change an answer, fixed from its first step to its last."""
+"""The settings of a run: everything that may change an answer. They are fixed from its first step to its last."""
 
 import hashlib
 import json
@@ -31,32 +31,32 @@ from maker_graph.tasks.loading import LoadedTask
 from maker_graph.tasks.slices import Slice
 
 VERSION: Literal[5] = 5
-"""The newest form of settings.json. The first one had no version, and all settings in one row; the second no inputs and no
-parts; the third no cascade, and no rule but a lead; the fourth no slice. A run that is no slice is written in the fourth."""
+"""The newest form of settings.json. Form 1 had no version, and all settings on one level. Form 3 brought inputs and parts,
+form 4 cascades and rules other than a lead, form 5 slices. A run that is no slice is written in form 4."""
 
 LOG_FORM = 1
-"""The form of the settings of a log, see `run/log.py`: they have `log` in the place of `version`."""
+"""The form of the settings of a log, see `run/log.py`. Its settings have `log` in the place of `version`."""
 
 _SINCE = {2: set[str](), 3: {"inputs", "parts"}, 4: {"cascade"}, 5: {"slice"}}
 """Form -> the settings that came with it."""
 
 
 class Settings(BaseModel):
-    """What a run was asked for; everything here may change an answer, so none of it can change once a run has begun.
+    """The settings of a run. All of them may change an answer, so none of them can change once the run has begun.
 
     Attributes:
         version: the form in which they are stored.
-        id: which run this is; a journal of another does not fit.
+        id: the id of the run. The journal of another run does not fit it.
         task: `hanoi`, `records`, or `package.module:name`.
-        options: what the task is made with.
+        options: the options that the task is made with.
         model: `provider:model`.
         voting: how each step is voted on.
-        ladder: what a stuck step climbs.
-        prompt: a digest of the first step's prompt, so that a task whose code was changed is noticed.
-        inputs: name -> digest of what the task stands on, see `tasks/inputs.py`.
-        parts: of a task of several parts, how each is voted on that models vote on.
-        cascade: the rungs after the first vote; with some, there is no ladder.
-        slice: the items of the task that are this run's, if it is a shard of a fleet.
+        ladder: what is tried on a stuck step.
+        prompt: a digest of the first step's prompt. It shows when the code of the task was changed.
+        inputs: name -> digest of the files that the task depends on; see `tasks/inputs.py`.
+        parts: part -> how it is voted on, if the task has several parts; without parts that are given.
+        cascade: the rungs after the first one. A run with a cascade has no ladder.
+        slice: which items of the task this run has, if it is a shard of a fleet.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,7 +76,7 @@ class Settings(BaseModel):
 
     @property
     def k(self) -> int:
-        """The lead that decides; where another rule does, the fewest votes that can decide."""
+        """The lead that decides; with another rule, the fewest votes that can decide."""
         return self.voting.lead or self.voting.first_round
 
     @property
@@ -87,28 +87,28 @@ class Settings(BaseModel):
 
     @property
     def began(self) -> Mapping[str, str] | None:
-        """The inputs with which the run began; None if they were not kept."""
+        """The inputs with which the run began; None if it is so old that they were not kept."""
         return None if self.version < 3 else self.inputs
 
     @property
     def leads(self) -> dict[str, int]:
-        """The lead of each part of the task, if it has several."""
+        """Part -> the lead that decides it, if the task has several parts."""
         return {name: part.k for name, part in self.parts.items()}
 
     @property
     def leads_of_rungs(self) -> dict[str, int]:
-        """The fewest votes that can decide, on each rung of the cascade."""
+        """Rung -> the fewest votes that can decide on it, for the rungs of the cascade after the first."""
         rungs = enumerate(self.cascade, start=2)
         return {f"rung {number}": rung.voting.lead or rung.voting.first_round for number, rung in rungs}
 
     @property
     def models(self) -> list[str]:
-        """All models that are asked, each once; the run's own first."""
+        """All models that are asked, each once, the run's own first."""
         return list(dict.fromkeys([*self.voters, *self.writers]))
 
     @property
     def voters(self) -> list[str]:
-        """The models that are asked the questions of the task, each once; the run's own first."""
+        """The models that are asked the prompts of the task, each once, the run's own first."""
         of_parts = [part.model for part in self.parts.values()]
         named = (self.model, *of_parts, self.ladder.model, *(rung.model for rung in self.cascade))
         return list(dict.fromkeys(name for name in named if name is not None))
@@ -125,7 +125,7 @@ class Settings(BaseModel):
         return list(dict.fromkeys(emit.writer for emit in emits if emit is not None and emit.writer is not None))
 
     def voting_of(self, part: str) -> Voting:
-        """Return how a part is voted on: what is left to the model is what suits the part's own."""
+        """Return how a part is voted on. Settings that were left to the model are those that suit the part's model."""
         said = self.parts[part]
         voting = self.voting if said.k == self.k else self.voting.led_by(said.k)
         if said.model is None:
@@ -135,9 +135,9 @@ class Settings(BaseModel):
         return info_of(said.model).suited(replace(voting, **left))  # type: ignore[arg-type]  # both may be "auto"
 
     def passed(self, decision: Decision) -> bool:
-        """Return whether the last vote on a step was given up by its rule: the step is contested, and not stuck.
+        """Return whether the rule gave up the last vote on a step, so that the step is contested and not stuck.
 
-        The journal does not keep that, as it follows from the ballot and from what the verifier says of it.
+        The journal does not keep this: it follows from the ballot and from what the verifier said.
         """
         if decision["status"] == "decided":
             return False
@@ -147,7 +147,7 @@ class Settings(BaseModel):
         return given_up(decision, voting.rule)
 
     def passed_on(self, votes: Sequence[Vote]) -> Sequence[Vote]:
-        """Return the votes of a step up to the one with which the highest rung of the cascade passed it on.
+        """Return the votes on a step up to the last rung of the cascade that passed it on; nothing if none did.
 
         No rung up to that one votes on the step again.
         """
@@ -160,29 +160,29 @@ class Settings(BaseModel):
 
     @property
     def info(self) -> ModelInfo:
-        """What the name of the model implies."""
+        """What the name of the run's model says about it."""
         return info_of(self.model)
 
     @property
     def simulated(self) -> bool:
-        """Whether no real model is asked."""
+        """Whether all models of the run are simulated."""
         return all(info_of(name).simulated for name in self.models)
 
     @property
     def ladder_temperature(self) -> Temperature | Auto | Literal["same"]:
-        """The temperature of the stronger model: its own if the run's is what suits the first model, else that of the run."""
+        """The temperature for the ladder's model: "auto" if the run's is what suits the run's model, else "same"."""
         return "auto" if self.voting.temperature == self.info.temperature_for(self.voting) else "same"
 
     def text(self) -> str:
-        """Return what stands in settings.json."""
+        """Return the content of settings.json."""
         return json.dumps(self._written(), indent=2) + "\n"
 
     def origin(self) -> str:
-        """Return what the journal's first hash stands on."""
+        """Return the text that the first hash of the journal is computed from."""
         return sorted_json(self._written())
 
     def _written(self) -> dict[str, Any]:
-        """Return the settings in the form of their version."""
+        """Return the settings as JSON, in the form of their version."""
         if self.version == 1:
             return _first_form(self)
         written = self.model_dump(mode="json", exclude=_later_than(self.version))
@@ -198,21 +198,27 @@ def new_settings(
     parts: Mapping[str, PartSettings] | None = None,
     cascade: Sequence[RungSettings] = (),
 ) -> Settings:
-    """Return the settings of a new run; what `voting` leaves to the model is filled in.
+    """Return the settings of a new run.
 
-    `cascade` are the rungs after the first.
+    Args:
+        loaded: the task, and how it was made.
+        model: `provider:model`.
+        voting: how each step is voted on; what it leaves to the model is filled in.
+        ladder: what is tried on a stuck step; None: the default. A cascade has none.
+        parts: part -> how it is voted on; None: as the parts themselves say.
+        cascade: the rungs after the first.
 
     Raises:
-        UsageError: a setting is wrong, or cannot be stored with a run; or the task differs from one call to the next.
+        UsageError: a setting is wrong or cannot be stored, or the first prompt of the task differs each time.
     """
     see_kept(voting)
     see_task(loaded.task)
-    Machine(loaded.task).begin()  # or it raises, before anything is stored
+    Machine(loaded.task).begin()  # if this raises, nothing is stored yet
     _see_asks(loaded.task, voting, cascade)
     varied = _varied(voting, cascade)
     prompt = prompt_digest(loaded.task, varied=varied)
     if prompt != prompt_digest(loaded.task, varied=varied):
-        raise UsageError(f"The first prompt of {loaded.name} differs each time: it must depend on the state alone.")
+        raise UsageError(f"The first prompt of {loaded.name} differs each time: make it depend on the state alone.")
     settings = Settings(
         version=4 if loaded.slice is None else VERSION,
         id=uuid4().hex,
@@ -230,32 +236,35 @@ def new_settings(
     for name in settings.parts:
         try:
             settings.voting_of(name)
-        except UsageError as error:  # a lead and the limit on votes contradict each other
+        except UsageError as error:  # its lead contradicts the limit on votes
             raise UsageError(f"The part {name!r}: {error}") from None
     return settings
 
 
 def settings_of_slice(whole: Settings, part: LoadedTask) -> Settings:
-    """Return the settings of a run of its own that has a slice of the task of `whole`, and is voted on in the same way."""
+    """Return the settings of a run on a slice of the task of `whole`, with the same votes and an id of its own."""
     varied = _varied(whole.voting, whole.cascade)
     own = {"version": VERSION, "id": uuid4().hex, "inputs": part.inputs, "slice": part.slice}
     return whole.model_copy(update={**own, "prompt": prompt_digest(part.task, varied=varied)})
 
 
 def _see_asks(task: AnyTask, voting: Voting, cascade: Sequence[RungSettings]) -> None:
-    """See that the task can ask what the votes ask of it.
+    """Make sure that the task has what the votes need: variants, rephrased prompts, a schema of its replies.
 
     Raises:
-        UsageError: it has no variants, cannot rephrase, or does not say what its replies are.
+        UsageError: one of them is needed and missing.
     """
     parts = guarded(task).voted_parts.values()
     if _varied(voting, cascade) and not _all(parts, Varies):
-        raise UsageError("The task has no variants(state), so its samples cannot be asked variants: leave them out.")
+        raise UsageError("The task has no variants(state), so its samples cannot be asked variants: leave variants out.")
     if any(rung.rephrase for rung in cascade) and not _all(parts, Rephrases):
-        raise UsageError("A rung of the cascade asks a rephrased prompt, and the task has no rephrase(state, attempt).")
+        raise UsageError(
+            "A rung of the cascade asks a rephrased prompt, and the task has no rephrase(state, attempt): give it one, or "
+            "leave rephrase out of the rung."
+        )
     if voting.structured or any(rung.voting.structured for rung in cascade):
         for part in parts:
-            schema_asked(None, part.schema, parsed=True)  # or it raises
+            schema_asked(None, part.schema, parsed=True)  # raises if there is no schema
 
 
 def _varied(voting: Voting, cascade: Sequence[RungSettings]) -> bool:
@@ -267,9 +276,10 @@ def _all(parts: Iterable[object], kind: type) -> bool:
 
 
 def _own_leads(task: AnyTask, voting: Voting, *, fixed: bool) -> dict[str, PartSettings]:
-    """Return how the parts of a task are voted on if nothing is said for them; nothing for a task that has only one.
+    """Return how the parts of a task are voted on by default; nothing for a task with a single part.
 
-    A part with a lead of its own has it, unless the rule is `fixed`: the rungs of a cascade decide all parts alike.
+    Each part has the lead that it names itself, or else that of the run. With `fixed`, all parts have that of the run:
+    the rungs of a cascade decide all parts by the same rule.
     """
     inside, k = guarded(task), voting.lead or voting.first_round
     if len(inside.parts) == 1:
@@ -278,10 +288,10 @@ def _own_leads(task: AnyTask, voting: Voting, *, fixed: bool) -> dict[str, PartS
 
 
 def read_settings(text: str, name: str) -> Settings:
-    """Return the settings in `text`, which stands in the file `name`; those of maker_graph 0.1.0 too.
+    """Return the settings in `text`, in any of their forms; `name` says in errors where the text comes from.
 
     Raises:
-        UnusableRun: a newer maker_graph wrote them.
+        UnusableRun: a newer maker_graph wrote them, or they belong to a log.
         DamagedRun: they are no settings.
     """
     try:
@@ -291,14 +301,14 @@ def read_settings(text: str, name: str) -> Settings:
     except (ValueError, AttributeError) as error:
         raise DamagedRun(f"{name} is damaged: {error}.") from None
     if is_log:
-        raise UnusableRun(f"{name} is of the log of a graph, which only that graph goes on with: see JournalLog.")
+        raise UnusableRun(f"{name} belongs to the log of a graph. Only that graph can go on with it: see JournalLog.")
     if newer:
         raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
     try:
         later = _later_than(version) & found.keys() if version != 1 else ()
         later = later or (set(found["voting"]) & set(SINCE_4) if version in {2, 3} else ())
         if later:
-            raise ValueError(f"form {version} has no {min(later)}")  # noqa: TRY301  told with the others
+            raise ValueError(f"form {version} has no {min(later)}")  # noqa: TRY301  reported like the others below
         return Settings.model_validate(_from_first_form(found) if version == 1 else found)
     except ValidationError as error:
         raise DamagedRun(f"{name} is damaged: {error.errors()[0]['msg']}.") from None
@@ -334,21 +344,24 @@ def _first_form(settings: Settings) -> dict[str, Any]:
 
 
 def unchanged(settings: Settings, task: AnyTask) -> None:
-    """See that the task still asks what it asked when the run began.
+    """Make sure that the first prompt of the task is still the one with which the run began.
 
     Raises:
-        UnusableRun: it does not.
+        UnusableRun: it is another one.
     """
     if prompt_digest(task, varied=_varied(settings.voting, settings.cascade)) != settings.prompt:
         raise UnusableRun(
-            f"The prompt of {settings.task} is no longer the one that this run began with: put the task's code back as it was, "
-            "or start a new run."
+            f"The first prompt of {settings.task} is no longer the one that this run began with: put the task's code back as "
+            "it was, or start a new run."
         )
 
 
 def prompt_digest(task: AnyTask, *, varied: bool = False) -> str:
-    """Return what stands for the first prompt of a task, in all its words; with its variants, if it is `varied`."""
-    from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  LangChain, which who only looks at a run does not need
+    """Return a digest of the first prompt of a task and its rephrased form; with `varied`, of its variants too.
+
+    It has 16 hexadecimal digits.
+    """
+    from maker_graph.models.prompts import as_pairs  # noqa: PLC0415  needs LangChain; a look at a run does not
 
     inside = guarded(task)
     state = inside.start()

@@ -1,6 +1,6 @@
-"""Going on with a run: the graph, its checkpoints, the journal, the account and the traces, put together.
+"""Going on with a run: this puts the graph, its checkpoints, the journal, the account and the traces together.
 
-Wiring only: LangGraph is the loop. What a kill loses is at most the votes in flight: those are sampled again.
+LangGraph is the loop. A killed run loses at most the votes in flight, which are sampled again.
 """
 
 import asyncio
@@ -53,21 +53,21 @@ from maker_graph.run.tracing import About, NoTracing, Tracing, tracing
 from maker_graph.run.unison import Unison
 
 STEPS_PER_SEGMENT = 1000
-"""Steps of one graph invocation: it bounds the memory and the checkpoints."""
+"""Steps of one invocation of the graph. The limit bounds its memory and its checkpoints."""
 
 ITEMS_PER_SEGMENT = 20_000
-"""The same of independent items: at its end nothing new begins until all that are in flight have ended."""
+"""The same for independent items. It is larger, because the end of a segment waits for all items in flight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told of a run while it goes on.
+    """Functions that are called while a run goes on.
 
     Attributes:
-        progress: of where the task stands, at the beginning and after each commit.
-        decided: of each committed step, in order.
-        record: of every prompt and reply.
-        warn: of what went wrong without stopping the run, in a sentence.
+        progress: gets where the task stands, at the beginning and after each commit.
+        decided: gets each committed step, in order.
+        record: gets every prompt and reply; None: nothing is recorded.
+        warn: gets a sentence for each thing that goes wrong without stopping the run.
     """
 
     progress: Callable[[MakerOutput], None] = lambda _: None
@@ -78,7 +78,7 @@ class Watcher:
 
 @dataclass(slots=True)
 class _Commits(KeptBeside):
-    """Puts each decision into the journal, then tells who watches."""
+    """The log of the graph. It puts each decision into the journal, and then tells the watcher."""
 
     run: Run
     meter: Ledger
@@ -105,14 +105,14 @@ class _Commits(KeptBeside):
         return self.run.journal
 
     def begun(self, step: int) -> Begun | None:
-        """Return what is known of the action of `step`, if an earlier session began it; say so if that is nothing."""
+        """Return what is known of the action of `step`, if an earlier session began it; warn if it is in doubt."""
         found = KeptBeside.begun(self, step)
         if found is not None and not found.performed:
-            self.watcher.warn(f"The action of step {step} may have been performed already: nobody knows.")
+            self.watcher.warn(f"The action of step {step} was begun before. Nobody knows whether it was performed.")
         return found
 
     def keep_climbs(self, climbs: Mapping[int, Climb]) -> None:
-        """Keep how far steps have come, and book what that took."""
+        """Store the votes of undecided steps, and book what they cost."""
         spent, held = self.meter.take()
         try:
             self.run.journal.spend(spent, held)
@@ -122,18 +122,18 @@ class _Commits(KeptBeside):
         self.kept_climbs.write(climbs)
 
     def climbs(self) -> dict[int, Climb]:
-        """Return how far steps have come in earlier sessions; one that is asked again has come to its end."""
+        """Return the earlier votes on undecided steps, with those on a step that a person is asked about again."""
         again = {} if self.asked is None or self.asked.climb is None else {self.asked.step: self.asked.climb}
         return {**self.kept_climbs.read(), **{step: climb for step, climb in again.items() if step > self.run.journal.step}}
 
     def forget_stuck(self) -> None:
-        """Keep of the step at hand, on which the run stops, only what was passed on: rungs on which it is stuck vote again."""
+        """Forget the votes of rungs that are stuck, so that these rungs vote again; votes that passed a step on stay."""
         passed_on = self.run.settings.passed_on
         found = {step: passed_on(climb.tried) for step, climb in self.climbs().items()}
         self.kept_climbs.write({step: Climb(tried) for step, tried in found.items() if tried})
 
     def given_up(self) -> int:
-        """Return how often the step at hand was given up in earlier sessions: then other samples are drawn."""
+        """Return how often the run stopped on the current step before. With another number, other samples are drawn."""
         if self.retries:
             return _OTHERS + self.retries
         return self.before.times if self.at["step"] + 1 == self.before.step else 0
@@ -150,27 +150,27 @@ class _Commits(KeptBeside):
             with self._booking(spent):
                 await self.run.journal.aappend([(step.decision, step.after) for step in steps], spent, held, notes)
         except asyncio.CancelledError:
-            self._committed(steps)  # for all that
+            self._committed(steps)  # the journal has finished the append all the same
             raise
         self._committed(steps)
 
     def _notes(self, at: MakerOutput) -> Notes:
-        """Return what is to be kept together with the step that leads to `at`."""
+        """Return the notes that are stored together with the step that leads to `at`."""
         return {**self.meter.paced(at["step"]), **(NO_NOTES if self.places is None else self.places.due(at))}
 
     @contextmanager
     def _booking(self, spent: Spent) -> Iterator[None]:
-        """Count again what was spent, if it was not booked."""
+        """Give `spent` back to the meter if an error kept the journal from booking it."""
         try:
             yield
         except (TakenOver, StaleStep):
-            raise  # the step was refused, and what was spent is booked
+            raise  # the journal refused the step, but has booked what was spent
         except MakerError:
             self.meter.give_back(spent)
             raise
 
     def _committed(self, steps: Sequence[Committed]) -> None:
-        """Take note of steps that are in the journal, and tell who watches."""
+        """Tell the traces and the watcher about steps that are in the journal now."""
         self.at = steps[-1].after
         self.kept.keep()
         for step in steps:
@@ -186,7 +186,7 @@ class _Commits(KeptBeside):
 
 
 class _Watches(NamedTuple):
-    """What looks at the decisions of a run, and tells what is odd about them."""
+    """The parts that look at the decisions of a run, and warn if something is odd about them."""
 
     losses: Losses
     unison: Unison
@@ -221,17 +221,18 @@ async def solve(
     """Go on with `run` from its last committed step, to its end.
 
     Args:
-        run: the run; this process becomes its owner, and any earlier one is refused from now on.
-        options: limits, lookahead and the like; those that the run was last given if None.
-        prices: what requests cost, if not what `prices_of` says.
-        concurrency: how many samples are in flight at once; no limit if None.
-        calls: how requests are made, where not as usual: a time-out that follows the replies, and `PATIENCE`.
+        run: the run. This process becomes its owner, and any earlier owner is refused from now on.
+        options: limits, lookahead and the like. None: those that the run was last given.
+        prices: what requests cost. None: what `prices_of` says.
+        concurrency: how many samples are in flight at once. None: no limit.
+        calls: how requests are made, where it differs from the default. By default the time-out follows the replies, and
+            the patience is `PATIENCE`.
         answer: a person's reply to the step that waits for one.
-        watcher: who is told of it.
-        trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
-        probe: ask a real model three small questions before the first step, to see whether a cache answers in its place.
-        steps_per_segment: steps of one graph invocation.
-        retry_open: vote once more on the items that are open at the end, with samples of their own.
+        watcher: the functions that are told how the run goes.
+        trace: what LangSmith is shown. None: as LANGSMITH_TRACING says.
+        probe: ask a real model three small questions before the first step, to find out whether a cache answers instead.
+        steps_per_segment: steps of one invocation of the graph. None: a number that suits the task and the traces.
+        retry_open: vote once more on the items that are open at the end, with new samples.
 
     Raises:
         MakerError: why the run stopped before its end; all committed steps are kept, and it can be resumed.
@@ -243,11 +244,10 @@ async def solve(
     prices = prices or prices_of(settings, options)
     who = WhoVotes(settings, options, chats)
     if not run.journal.writable and (ended := await replayed(run, None, watcher.warn))["done"]:
-        watcher.progress(ended)  # what is finished is finished, also on a disk that takes no writes
+        watcher.progress(ended)  # a run that is done needs no writes, so a read-only disk is no error
         return
-    run.journal.claim(
-        f"{socket.gethostname()}-{os.getpid()}"
-    )  # from here on an earlier owner is refused: what can be wrong with the call is found before
+    # From here on an earlier owner is refused. So wrong arguments are found above.
+    run.journal.claim(f"{socket.gethostname()}-{os.getpid()}")
     steps = steps_per_trace(settings.k, who.voting.max_samples, emits=settings.emits)
     about = About(settings.id, run.home.name, settings.task, settings.model, settings.k, total_of(run.task), steps)
     traces = tracing(about, trace)
@@ -285,7 +285,7 @@ async def solve(
                     run, lambda task, log: build(task, asked=asked_of(task), max_steps=None, log=log), commits, concurrency
                 )
     except Undecided as error:
-        with suppress(MakerError):  # what ended the run is what matters
+        with suppress(MakerError):  # the error that ended the run matters more
             run.journal.set_note(*stuck_note(commits.at["step"] + 1, error))
             if not error.passed:
                 commits.forget_stuck()
@@ -295,8 +295,8 @@ async def solve(
     finally:
         traces.close()
         if traces.problem is not None:
-            watcher.warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is whole.")
-        with suppress(MakerError):  # what ended the run is what matters
+            watcher.warn(f"LangSmith did not take all traces ({traces.problem}). The run itself is complete.")
+        with suppress(MakerError):  # the error that ended the run matters more
             kept.keep()
         with suppress(MakerError):
             meter.close(NO_NOTES if commits.places is None else commits.places.note(commits.at))
@@ -305,14 +305,14 @@ async def solve(
 _GIVEN_UP = "given up"
 
 _RETRIES = "retries"
-"""The note of how often open items were voted on once more."""
+"""The note that counts how often open items were voted on once more."""
 
 _OTHERS = 1_000_000
-"""More often than a step is given up: samples of a retry are no other ones' copies."""
+"""Added to the count of a retry, so that its samples are new ones: no step is given up this often."""
 
 
 class _GivenUp(NamedTuple):
-    """The step on which a run was last given up, and how often it was."""
+    """The step on which a run last stopped undecided, and how often it did so."""
 
     step: int = 0
     times: int = 0
@@ -356,7 +356,7 @@ async def _solved(
 
 
 async def _asked_again(run: Run, found: Recovered, commits: _Commits, config: RunnableConfig) -> RunnableConfig:
-    """Return the config of the checkpoint that waits for a person's answer; if there is none any more, the step is asked again.
+    """Return the config of the checkpoint that waits for a person's answer. If it is gone, the graph asks again first.
 
     Raises:
         UsageError: no step waits for an answer.
@@ -367,13 +367,13 @@ async def _asked_again(run: Run, found: Recovered, commits: _Commits, config: Ru
             raise none_waits()
         await found.graph.ainvoke({}, config, durability="exit")
         return config
-    if any(climb.question for climb in commits.climbs().values()):  # ask it again, whatever became of the checkpoints
+    if any(climb.question for climb in commits.climbs().values()):  # ask again: the checkpoints may be gone
         await found.graph.ainvoke({}, config, durability="exit")
     return await waiting(run, found.graph, commits.at)
 
 
 async def _keep_asked(run: Run, graph: Compiled, config: RunnableConfig) -> None:
-    """Keep what the graph stopped to ask: its checkpoint is in memory alone."""
+    """Store in the journal what the graph stopped to ask, because its checkpoint is in memory alone."""
     values = (await graph.aget_state(config)).values
     climb = Climb(values["tried"], values["decision"]) if values.get("decision") else None
     Asked(values["step"] + 1, climb).keep(run.journal)
@@ -382,7 +382,7 @@ async def _keep_asked(run: Run, graph: Compiled, config: RunnableConfig) -> None
 async def _retried(
     run: Run, build: Callable[..., StateGraph[Any, Any, Any, Any]], commits: _Commits, concurrency: int | None
 ) -> None:
-    """Vote once more on the open items; no trace is made of it."""
+    """Vote once more on the open items. These votes are not traced."""
     limit: RunnableConfig = {} if concurrency is None else {"max_concurrency": concurrency}
     commits.retries = int(run.journal.note(_RETRIES) or "0") + 1
     run.journal.set_note(_RETRIES, str(commits.retries))
@@ -400,7 +400,11 @@ async def _retried(
 
 @asynccontextmanager
 async def _deadline(meter: Ledger) -> AsyncIterator[None]:
-    """Stop what is done within when the run has worked as long as it may."""
+    """Stop the work inside when the run reaches its limit on minutes.
+
+    Raises:
+        LimitReached: it did.
+    """
     try:
         async with asyncio.timeout(meter.seconds_left()) as deadline:
             yield
@@ -411,7 +415,11 @@ async def _deadline(meter: Ledger) -> AsyncIterator[None]:
 
 
 def _raise_if_asked(result: dict[str, Any] | None) -> None:
-    """Raise if the graph stopped to ask a person: the command line asks by ending with the question."""
+    """Raise the question if the graph stopped to ask a person: a session ends with it.
+
+    Raises:
+        Undecided: the graph stopped to ask.
+    """
     for asked in (result or {}).get("__interrupt__", ()):
         question = cast("dict[str, Any]", asked.value)
         reason = f"{question['problem']} {question['reason']}".strip()

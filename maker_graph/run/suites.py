@@ -1,7 +1,7 @@
-"""A test command of the user's, run on a copy of a tree with edits in it: which of them turn it red.
+"""Running the user's test command on a copy of a folder with edits in it, and finding the edits that make it fail.
 
-The command may run code that a model wrote. It runs in the copy, and never in the tree. It does not see variables of the
-environment that look like keys. It has a limit of time, and all processes of its group end with it.
+The command may run code that a model wrote. So it runs in the copy only, and never in the folder itself. It does not see
+environment variables that look like keys. It has a time limit, and all processes of its group end with it.
 """
 
 import os
@@ -23,7 +23,7 @@ from maker_graph.core.characters import visible
 from maker_graph.errors import LimitReached, UsageError
 
 SECONDS = 600.0
-"""How long a command may take, if nobody says otherwise."""
+"""How many seconds a command may take by default."""
 
 _SECRET = re.compile(r"(?i)(key|token|secret|password|passwd|credentials?)$|^(aws|azure|google|openai|anthropic)_")
 _NOT_COPIED = {
@@ -39,19 +39,26 @@ _NOT_COPIED = {
     "node_modules",
 }
 _LAST = 2_000
+"""How many bytes of the end of the output are kept."""
+
 _NOT_RUN = {126, 127}
+"""The exit codes of a shell that cannot run, or does not find, a command."""
+
 _PATIENCE = 1.0
-"""Seconds in which the output ends after the command; a process that has left the group may hold it open for longer."""
+"""How many seconds to wait for the end of the output once the command has ended.
+
+A process that has left the group may hold the output open for longer.
+"""
 
 
 class Tested(NamedTuple):
     """How a command ended.
 
     Attributes:
-        green: whether it ended with exit code 0, in time.
-        why: how else, in a clause.
-        last: the last lines that it wrote.
-        missing: whether the shell has found no such command, or may not run it.
+        green: whether it ended in time with exit code 0.
+        why: how it ended, in a clause such as "it ended with exit code 1".
+        last: the end of its output.
+        missing: whether the shell did not find the command, or may not run it.
     """
 
     green: bool
@@ -62,13 +69,13 @@ class Tested(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A test command of a tree.
+    """A test command for a folder.
 
     Attributes:
-        command: as it is typed into a shell.
-        top: the tree that is copied; the command runs at the top of the copy.
-        seconds: how long it may take.
-        without: folders that are not copied, beside those of version control, caches and environments.
+        command: the command, as it is typed into a shell.
+        top: the folder that is copied. The command runs at the top of the copy.
+        seconds: how many seconds it may take.
+        without: more folders that are not copied. Those of version control, caches and environments never are.
     """
 
     command: str
@@ -77,10 +84,13 @@ class Suite:
     without: tuple[Path, ...] = ()
 
     def tested(self, contents: Mapping[Path, bytes]) -> Tested:
-        """Run the command on a new copy of the tree, with these contents of files, by their paths from its top.
+        """Run the command on a new copy of the folder, and return how it ended.
+
+        Args:
+            contents: path from the top of the folder -> what that file holds in the copy.
 
         Raises:
-            UsageError: the tree cannot be copied.
+            UsageError: the folder cannot be copied.
             LimitReached: there is no room for a copy.
         """
         with tempfile.TemporaryDirectory(prefix="maker-graph-suite-", ignore_cleanup_errors=True) as folder:
@@ -93,7 +103,9 @@ class Suite:
                 first = error.args[0][0] if error.args and error.args[0] else ("", "", str(error))
                 raise UsageError(f"{first[0]} cannot be copied for the tests: {first[2]}.") from None
             except OSError as error:
-                raise LimitReached(f"The tree cannot be copied for the tests ({error.strerror}): make room.") from None
+                raise LimitReached(
+                    f"{self.top} cannot be copied for the tests ({error.strerror}): make room, and try again."
+                ) from None
             return self._run(copy)
 
     def _ignored(self, folder: str, names: list[str]) -> set[str]:
@@ -128,7 +140,7 @@ class Suite:
 
 
 class _End(threading.Thread):
-    """What keeps the end of an output, however much of it there is."""
+    """Reads an output to its end, and keeps the last part of it."""
 
     def __init__(self, output: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -136,21 +148,21 @@ class _End(threading.Thread):
         self._output = output
 
     def run(self) -> None:
-        """Read to the end."""
+        """Read the output to its end."""
         with self._output:
             while some := os.read(self._output.fileno(), 1 << 16):
                 self.content = (self.content + some)[-_LAST:]
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End all processes of a group; those that have ended are none."""
+    """End all processes of the group of `process` that still run."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def _is_odd(path: Path) -> bool:
-    """Say whether something is not copied: an environment, or what is no file, no folder and no link."""
+    """Say whether a path is never copied: a Python environment, a run, or something other than a file, folder or link."""
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
         return (path / "pyvenv.cfg").is_file() or (path / "journal.db").is_file()
@@ -158,7 +170,7 @@ def _is_odd(path: Path) -> bool:
 
 
 def _environment(copy: Path) -> dict[str, str]:
-    """Return the environment of the command: without keys, and with the copy before whatever is installed."""
+    """Return the environment variables of the command: without keys. Imports look into the copy first."""
     kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     first = [str(each) for each in (copy / "src", copy) if each.is_dir()]
     path = os.pathsep.join([*first, *filter(None, [kept.get("PYTHONPATH")])])
@@ -167,20 +179,21 @@ def _environment(copy: Path) -> dict[str, str]:
 
 
 def blamed(edits: Sequence[int], is_green: Callable[[Sequence[int]], bool]) -> list[int]:
-    """Return the edits without which the others are green together, found by halving.
+    """Return the edits that make the suite fail: without them, it passes with all the others.
 
-    Each costs some log2(n) runs. Where two are red only together, the later one is blamed.
+    They are found by halving, with about log2(n) runs of the suite for each. If two edits fail only together, the later
+    one is blamed.
 
     Args:
-        edits: all edits, in order; without any of them the suite is green.
-        is_green: whether the suite is green with some of them.
+        edits: all edits, in order. Without any of them the suite passes.
+        is_green: says whether the suite passes with the given edits.
 
     >>> blamed(range(1, 9), lambda some: not {3, 6} & {*some})
     [3, 6]
     """
     kept, left, found = list[int](), list(edits), list[int]()
     while left and not is_green([*kept, *left]):
-        low, high = 0, len(left)  # with `low` more it is green, with `high` more it is red
+        low, high = 0, len(left)  # with the first `low` of `left` it is green, with the first `high` it is red
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if is_green([*kept, *left[:middle]]) else (low, middle)

@@ -1,14 +1,14 @@
-"""What LangSmith shows of a long run, and that it never gets in the run's way.
+"""The traces of a long run in LangSmith. They never hold the run up.
 
     hanoi steps 1-250              one trace per segment, at most 20,000 runs in it (LangSmith refuses more than 25,000)
       step 17                      one microstep; lead, rounds and red flags as feedback scores
         sample 0, sample 1, ...    the calls of the model, with usage, round and temperature
 
-All traces of a run form one LangSmith thread. A step on which samples disagreed or were flagged can always be found: inside the
-trace of its segment, or, if that was not traced, as a trace of its own, made afterwards from its ballot.
+All traces of a run form one LangSmith thread. A step on which samples disagreed or were flagged can always be found: in
+the trace of its segment, or, if that was not traced, in a trace of its own, which is made afterwards from its ballot.
 
-Everything leaves through a client of our own, in its background threads: a LangSmith that is slow or dead costs the run nothing
-but the traces, and its exit two seconds at most.
+Everything is sent by the background threads of a client of our own. If LangSmith is slow or down, the run loses traces,
+and ends two seconds later at most.
 """
 
 import json
@@ -38,12 +38,22 @@ from maker_graph.models.redaction import clean, keys_of_the_environment, redacte
 from maker_graph.run.traces import FULL, Trace
 
 EXIT_SECONDS = 2.0
-"""How long the end of a run waits for traces on their way."""
+"""How many seconds the end of a run waits for traces that are not sent yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a trace says about its run: its id is the LangSmith thread."""
+    """What a trace says about its run.
+
+    Attributes:
+        id: the id of the run, which is also its LangSmith thread.
+        run: the name of the run.
+        task: the name of the task.
+        model: the run's own model.
+        k: the lead that decides.
+        total: how many steps the task has; None if it does not say.
+        steps: how many steps a segment has.
+    """
 
     id: str
     run: str
@@ -55,7 +65,7 @@ class About:
 
 
 class _Client(Client):
-    """A client that lets no API key out: a provider may say it back in its error, and LangChain traces what it says."""
+    """A client that sends no API key: a provider's error may repeat one, and LangChain traces such errors."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -69,12 +79,12 @@ class _Client(Client):
 
 
 def _redacted(run: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Return what is sent of a run without `keys`, and if it failed without all that looks like one."""
-    if run.get("outputs"):  # an integration traces a reply before anybody else sees it
+    """Return the content of a LangSmith run without `keys`; if it failed, also without anything that looks like a key."""
+    if run.get("outputs"):  # an integration traces a reply before our own code sees it
         run = run | {"outputs": clean(run["outputs"], keys)}
     if not run.get("error"):
         return run
-    if run["error"].startswith("GraphInterrupt("):  # it holds the whole question, also where outputs are hidden
+    if run["error"].startswith("GraphInterrupt("):  # it holds the whole question, even if outputs are hidden
         return run | {"error": "GraphInterrupt: a person is asked."}
     outputs = run.get("outputs")
     plain_outputs = None if outputs is None else json.loads(redacted(json.dumps(outputs, default=str), keys))
@@ -82,10 +92,10 @@ def _redacted(run: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
 
 
 class Tracing:
-    """The traces of one run; made by `tracing`."""
+    """The traces of one run; `tracing` makes it."""
 
     problem: str | None = None
-    """Why LangSmith did not take some of the traces, if so."""
+    """Why LangSmith did not take some of the traces; None if it took all."""
 
     def __init__(self, about: About, mode: Trace | None) -> None:
         self._about = about
@@ -100,13 +110,13 @@ class Tracing:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Return what every trace of the run carries."""
+        """The metadata of every trace of the run."""
         about = self._about
         return {"thread_id": about.id, "run": about.run, "task": about.task, "model": about.model, "k": about.k}
 
     @contextmanager
     def segment(self, step: int) -> Iterator[RunnableConfig]:
-        """Yield the config of the segment that begins after `step`; trace it, or see that nothing does."""
+        """Yield the config of the segment that begins after `step`. It is traced, or all tracing is off meanwhile."""
         about = self._about
         last = step + about.steps if about.total is None else min(step + about.steps, about.total)
         self._full = self._is_full(step, last)
@@ -124,14 +134,14 @@ class Tracing:
             }
 
     def step_config(self, step: int) -> RunnableConfig:
-        """Return the config of one microstep."""
+        """Return the config of one microstep, so that its trace can be scored later."""
         if not self._full:
             return {}
         self._steps[step] = uuid7()
         return {"run_id": self._steps[step]}
 
     def committed(self, decision: Decision, prompt: Callable[[], Prompt], after: MakerOutput) -> None:
-        """Score the step that led to `after`; if its segment is not traced and it was contested or flagged, trace it now."""
+        """Score the step that led to `after`. If its segment is not traced, summarise it if it was contested or flagged."""
         step = after["step"]
         run, root = self._steps.pop(step, None), self._root
         if run is not None and root is not None:
@@ -140,7 +150,7 @@ class Tracing:
             self._put(lambda: self._summarise(step, decision, prompt()))
 
     def undecided(self, step: int, error: Undecided, prompt: Callable[[], Prompt]) -> None:
-        """Score a step that ended the run undecided; if its segment is not traced, trace it now."""
+        """Score a step that ended the session undecided. If its segment is not traced, summarise it."""
         decision: Decision = {
             **given(None, by=""),
             "status": "undecided",
@@ -159,12 +169,12 @@ class Tracing:
             self._put(lambda: self._summarise(step, decision, prompt()))
 
     def close(self) -> None:
-        """Give what is on its way `EXIT_SECONDS` to leave."""
+        """Send what is not sent yet, for at most `EXIT_SECONDS` seconds."""
         done = threading.Thread(target=self._drain, daemon=True)
         done.start()
         done.join(EXIT_SECONDS)
         if done.is_alive():
-            self.problem = self.problem or f"some had not left after {EXIT_SECONDS:g} s"
+            self.problem = self.problem or f"some were not sent within {EXIT_SECONDS:g} s"
 
     def _is_full(self, step: int, last: int) -> bool:
         if self._mode is not None:
@@ -211,34 +221,34 @@ class Tracing:
         try:
             self._later.put_nowait(work)
         except queue.Full:
-            self.problem = self.problem or "it does not keep up"
+            self.problem = self.problem or "it is slower than the run"
 
     def _work(self) -> None:
         while (work := self._later.get()) is not None:
             try:
                 work()
-            except Exception as error:  # noqa: BLE001  a trace that is lost must not end the thread
+            except Exception as error:  # noqa: BLE001  a lost trace must not end the thread
                 self._fail(error)
 
     def _drain(self) -> None:
         self._later.put(None)
         self._worker.join()
-        self._client.flush(timeout=2 * EXIT_SECONDS)  # longer than `close` waits, so that it knows
+        self._client.flush(timeout=2 * EXIT_SECONDS)  # longer than `close` waits, so that `close` notices
 
 
 class NoTracing:
-    """Off means off: no tracer, no client, no thread."""
+    """Traces nothing: there is no tracer, no client and no thread."""
 
     problem: str | None = None
 
     @contextmanager
     def segment(self, step: int) -> Iterator[RunnableConfig]:  # noqa: ARG002  as Tracing
-        """See that nothing traces the segment."""
+        """Yield an empty config, with all tracing off."""
         with tracing_context(enabled=False):
             yield {}
 
     def step_config(self, step: int) -> RunnableConfig:  # noqa: ARG002  as Tracing
-        """Return nothing to add."""
+        """Return an empty config."""
         return {}
 
     def committed(self, decision: Decision, prompt: Callable[[], Prompt], after: MakerOutput) -> None:
@@ -252,26 +262,27 @@ class NoTracing:
 
 
 def tracing(about: About, mode: Trace | None) -> Tracing | NoTracing:
-    """Return the traces of a run.
+    """Return the traces of a run, or an object that traces nothing.
 
     Args:
-        about: what they say about it.
-        mode: what is traced; None follows LANGSMITH_TRACING, and if that is on, traces all of a run of up to `FULL` steps, and
-            of a longer one its first and last segment and what was contested.
+        about: what the traces say about the run.
+        mode: what is traced. None follows LANGSMITH_TRACING. If that is on, a task of up to `FULL` steps is traced in
+            full, and a longer one as described there.
 
     Raises:
-        UsageError: traces are asked for, and there is no API key.
+        UsageError: traces are wanted, and there is no API key, or LangSmith's settings are wrong.
     """
     if mode == "off" or (mode is None and not tracing_is_enabled()):
         return NoTracing()
     if not (os.environ.get("LANGSMITH_API_KEY") or os.environ.get("LANGCHAIN_API_KEY")):
-        raise UsageError("Traces need an API key of LangSmith: set LANGSMITH_API_KEY, or give --trace off.")
-    # The client's threads would keep a process alive for minutes if LangSmith is out of reach; it reads this when it is made.
+        raise UsageError("Traces need a LangSmith API key: set LANGSMITH_API_KEY, or give --trace off.")
+    # If LangSmith is out of reach, the client's threads would keep the process alive for minutes. The client reads this
+    # variable when it is made.
     os.environ.setdefault("LANGSMITH_USE_DAEMON", "true")
-    # The session id is the server's own number of the project, and to ask for it would be a call that can hang.
+    # The session id is the server's own number of the project. Asking for it would be a call that can hang.
     warnings.filterwarnings("ignore", message="Creating feedback for a run without session_id", category=LangSmithWarning)
-    logging.getLogger("langsmith").addHandler(logging.NullHandler())  # what goes wrong is told once, at the end
+    logging.getLogger("langsmith").addHandler(logging.NullHandler())  # problems are reported once, at the end
     try:
         return Tracing(about, mode)
     except LangSmithUserError as error:
-        raise UsageError(f"LangSmith's settings are wrong: {error}.") from None
+        raise UsageError(f"LangSmith's settings are wrong: {error}. Correct them, or give --trace off.") from None

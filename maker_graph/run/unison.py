@@ -1,9 +1,9 @@
-"""When to say that the samples of a run are nearly copies of each other.
+"""The warning that the samples of a run may be nearly copies of each other.
 
-At a low temperature a model gives nearly the same reply each time. Its samples agree then, right or wrong, and agreement says
-little: of 68 dates, five samples of one model agreed on 85 % at temperature .1 and were wrong on 10 % of these; at .7 they
-agreed on 36 % and were wrong on 1 %. A run cannot see whether its model is that sure or that repetitive. So it says how often
-all samples agree, and what to do about it.
+At a low temperature a model gives nearly the same reply each time. Then its samples agree, right or wrong, and agreement
+says little. An example: five samples for each of 68 dates, from one model. At temperature .1 they agreed on 85 % of the
+dates, and were wrong on 10 % of these. At .7 they agreed on 36 %, and were wrong on 1 %. A run cannot see whether its
+model is sure or only repeats itself. So it says how often all samples agree, and what to do about it.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from maker_graph.core.decision import Decision
 
 LEAST = 100
-"""So many steps are seen before anything is said."""
+"""A run is not warned before it has this many steps."""
 
 NEARLY_ALL = 0.99
-"""The share of steps in unison above which a run warns."""
+"""A run is warned if all samples agree on more than this share of its steps."""
 
 COLD = 0.2
-"""Samples at a temperature of at most this are nearly copies of each other."""
+"""Only samples at this temperature or below may be nearly copies of each other."""
 
 
 @dataclass(slots=True)
 class Unison:
-    """Tells `warn`, once, that all samples agree on nearly all steps of a run whose samples are cold.
+    """Warns once if all samples agree on nearly all steps of a run, at a low temperature.
 
     Attributes:
-        warn: told.
-        temperature: of the samples after the first; None if it is not known.
-        real: whether the model is a real one, whose samples may be nearly copies.
+        warn: the function that is told.
+        temperature: the temperature of the samples after the first; None if none is sent.
+        real: whether the model is a real one. No other is warned about.
     """
 
     warn: Callable[[str], None]
@@ -50,8 +50,7 @@ class Unison:
             self._told = True
             self.warn(
                 f"On {self._alike:,} of {self._steps:,} steps all samples agree, at a temperature of {self.temperature:g}. "
-                "So cold, samples are nearly copies of each other: they agree where they are wrong too. "
-                "To see what agreement is worth, ask labelled steps at several temperatures (maker-graph calibrate "
-                "--temperatures), or audit the run "
-                "(maker-graph audit)."
+                "At such a low temperature, samples are nearly copies of each other: they agree even if they are wrong. "
+                "To find out what their agreement is worth, measure labelled steps at several temperatures (maker-graph "
+                "calibrate --temperatures), or audit the run (maker-graph audit)."
             )

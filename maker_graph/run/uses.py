@@ -1,4 +1,4 @@
-"""Which files of labels were used for what: a note in the journal of the run, so that its report can say so."""
+"""What files of labels were used for in a run. A note in its journal keeps this, so that the report can say it."""
 
 import json
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ class LabelsUsed(BaseModel):
     """What a file of labels was used for.
 
     Attributes:
-        file: its name.
-        digest: SHA-256 of what stood in it then.
+        file: the path of the file.
+        digest: the SHA-256 of its content at that time.
         use: what its labels are for.
-        purpose: what was done with them: they were "labelled", an "audit" was made by them, they are shown as "examples", or a
-            model was "measured" with them before the run.
-        labels: how many there were.
-        steps: of the run at that time.
-        amended: steps that had been answered later, at that time.
-        said: what came of it, in sentences; empty if nothing did.
-        rows: which rows of the file, from 1; empty where its lines are labels of steps.
+        purpose: what was done with the labels. "labelled": they were collected. "audit": an audit used them. "examples":
+            the prompts show them. "measured": a model was measured with them before the run.
+        labels: how many labels there were.
+        steps: how many steps the run had at that time.
+        amended: how many of its steps had been answered later, at that time.
+        said: the result, in sentences; empty if there is none.
+        rows: which rows of the file were used, from 1; empty if the file has labels of steps.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,7 +45,10 @@ class LabelsUsed(BaseModel):
 
 
 def keep_use(journal: Journal, file: LabelFile, purpose: Literal["labelled", "audit"], said: str = "") -> None:
-    """Keep what a file of labels was used for, in the place of what was kept of it before; nothing where nothing can be."""
+    """Store what a file of labels was used for, in the place of an older entry for the same file and purpose.
+
+    Nothing is stored if the journal cannot be written.
+    """
     if not journal.writable:
         return
     account = journal.account()
@@ -66,12 +69,12 @@ def keep_use(journal: Journal, file: LabelFile, purpose: Literal["labelled", "au
 
 
 def uses_note(uses: Sequence[LabelsUsed]) -> str:
-    """Return the note in which a run keeps what labels were used for."""
+    """Return the text of the note that says what labels were used for."""
     return json.dumps([each.model_dump(exclude_defaults=True) for each in uses])
 
 
 def labels_used(journal: Journal) -> list[LabelsUsed]:
-    """Return what files of labels were used for, the oldest first.
+    """Return what files of labels were used for, the oldest use first.
 
     Raises:
         DamagedRun: the note cannot be read.

@@ -1,4 +1,4 @@
-"""How a run votes, as settings.json keeps it: a `Voting`, a ladder, what is set for single parts, the rungs of a cascade."""
+"""How a run votes, as settings.json stores it: a `Voting`, a ladder, settings of single parts, the rungs of a cascade."""
 
 from typing import Annotated, Any
 
@@ -9,36 +9,36 @@ from maker_graph.core.voting import Voting
 from maker_graph.errors import UsageError
 
 SINCE_4 = ("within", "confirm", "variants", "stop", "structured", "emit")
-"""What of a `Voting` is kept since the fourth form of settings.json."""
+"""The fields of a `Voting` that settings.json has since its form 4."""
 
 _AS_THEY_ARE = ("temperature", "max_tokens", "max_samples", "stuck_after", "seed", "check", "variants", "structured")
 
 
 def see_kept(voting: Voting) -> None:
-    """See that `voting` can be kept with a run.
+    """Make sure that `voting` can be stored with a run.
 
     Raises:
-        UsageError: it cannot: another rule decides than one that ships, or other red flags.
+        UsageError: its rule or its red flags are not among those that ship.
     """
     if voting.red_flags is not None or not isinstance(voting.rule, AheadBy | Confirm):
         raise UsageError(
-            "A run is decided by AheadBy(k), AheadBy(k, within=m) or Confirm(by, of), and by the red flags that ship: other "
-            "rules cannot be kept with it."
+            "A run can store only the rules AheadBy(k), AheadBy(k, within=m) and Confirm(by, of), and the red flags that "
+            "ship: use one of these rules, and leave red_flags out."
         )
     if voting.emit is not None:
-        voting.emit.to_json()  # or it raises
+        voting.emit.to_json()  # raises if it cannot be stored
 
 
 def _to_json(voting: Voting) -> dict[str, Any]:
-    """Return a `Voting` in today's form; that of an older run has no value for what came later."""
-    rule = voting.k  # as it was said: `voting.rule` is also limited by `max_samples`, which a resume may raise
+    """Return a `Voting` as JSON, in the newest form. The caller drops the fields that an older form does not have."""
+    rule = voting.k  # not `voting.rule`, which `max_samples` limits too: a resume may raise that
     return {
         "k": voting.lead,
         **{name: getattr(voting, name) for name in _AS_THEY_ARE},
         "within": rule.within if isinstance(rule, AheadBy) else None,
         "confirm": [rule.by, rule.of] if isinstance(rule, Confirm) else None,
         "stop": list(voting.stop),
-        **({} if voting.emit is None else {"emit": voting.emit.to_json()}),  # so that runs without one stay what they are
+        **({} if voting.emit is None else {"emit": voting.emit.to_json()}),  # a run without one is written as before
     }
 
 
@@ -53,10 +53,10 @@ def _from_json(value: Any) -> Voting:
 
 
 def rule_of(k: int | None, within: int | None, confirm: list[int] | None) -> int | StoppingRule:
-    """Return the rule that is kept so.
+    """Return the rule for these stored fields; a number is a lead.
 
     Raises:
-        UsageError: it is no rule.
+        UsageError: they are no rule.
     """
     if confirm is not None:
         by, of = confirm
@@ -71,12 +71,12 @@ StoredVoting = Annotated[Voting, PlainValidator(_from_json), PlainSerializer(_to
 
 
 class LadderSettings(BaseModel):
-    """What a stuck step of a run climbs before a person is asked.
+    """What is tried on a stuck step before a person is asked: up to three rungs, each with a new vote.
 
     Attributes:
-        temperature: of the samples of the first rung; None takes the rung away.
+        temperature: the temperature of the samples on the first rung; None: there is no such rung.
         rephrase: whether the next rung shows the task's rephrased prompt.
-        model: the stronger model on the last rung; None takes it away.
+        model: the stronger model on the last rung; None: there is no such rung.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,11 +90,11 @@ NO_LADDER = LadderSettings(temperature=None, rephrase=False)
 
 
 class PartSettings(BaseModel):
-    """How one part of a task is voted on, where not as the others.
+    """How one part of a task is voted on.
 
     Attributes:
         k: the lead that decides.
-        model: `provider:model`; None is the run's.
+        model: `provider:model`; None: the run's own model.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -108,8 +108,8 @@ class RungSettings(BaseModel):
 
     Attributes:
         model: `provider:model`.
-        voting: how is voted on it.
-        rephrase: which prompt is asked: 0 is the task's own, n its `rephrase(state, n)`.
+        voting: how the rung votes.
+        rephrase: which prompt is asked. 0: the task's own. n: its `rephrase(state, n)`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

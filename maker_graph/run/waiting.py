@@ -1,8 +1,9 @@
-"""Going on with a run by the answers that people leave for it, and waiting for them.
+"""Going on with a run with the answers that people leave for it, and waiting for such answers.
 
-A run that goes on takes up the answers that were left (`left_answers.py`): to its open items before its first step and
-after its last one, and to the step on which it is stuck instead of voting on it again. With `wait` it does not end where only a
-person can help: it waits for the next answer. Each answer is read and checked once more, in the session that commits it.
+A run that goes on takes up the answers that were left (`left_answers.py`). It takes those to open items before its first
+step and after its last one. It takes the one to the step on which it is stuck instead of a new vote. With `wait`, the
+run does not end if only a person can help, but waits for an answer. The session that commits an answer reads and checks
+it once more.
 """
 
 import asyncio
@@ -17,14 +18,14 @@ from maker_graph.run.review import answer_items, count_open
 from maker_graph.run.session import Question, Session
 
 LOOKS = 0.5
-"""Seconds between two looks for an answer."""
+"""How many seconds pass between two looks for an answer."""
 
 
 class Waiting:
     """The answers that were left for one run, as its owner takes them up."""
 
     def __init__(self, run: Run, session: Session, warn: Callable[[str], None]) -> None:
-        """Stand for those of `run`, whose owner speaks by `session`; `warn` is told what was not taken."""
+        """Take the answers to `run`; its owner reports by `session`, and `warn` is told which answers were not taken."""
         self._run, self._session, self._warn = run, session, warn
         self._left = run.home.answers()
         self._items = guarded(run.task).given is not None
@@ -33,10 +34,15 @@ class Waiting:
     async def solved(
         self, solve: Callable[[str | None], Awaitable[None]], answer: str | None = None, *, wait: bool = False
     ) -> None:
-        """Go on to the end by `solve`, which takes an answer to the step that is stuck; with `wait`, wait for answers.
+        """Go on with the run to its end.
+
+        Args:
+            solve: goes on with the run. It takes an answer to the step that is stuck, or None.
+            answer: the answer for the first call of `solve`.
+            wait: whether to wait for people's answers, instead of ending when one is needed.
 
         Raises:
-            MakerError: why it stopped before its end, as `solve` raises it.
+            MakerError: why the run stopped before its end, as `solve` raises it.
         """
         self.take_items()
         while True:
@@ -70,25 +76,28 @@ class Waiting:
             decided = self._run.journal.decision(step)
             if step in found.refused and (decided is None or decided["status"] != "decided"):
                 self._refused(left, found.refused[step])
-            else:  # somebody else's answer may have been faster
+            else:  # taken, or somebody else's answer came first
                 self._taken_up(left)
 
     def _waiting(self) -> dict[int, LeftAnswer]:
-        """Return, by step, the answers that were not taken up yet, also where their files cannot be taken away."""
+        """Return, by step, the answers that were not taken up yet.
+
+        An answer that was taken up does not count, even if its file could not be deleted.
+        """
         return {step: left for step, left in self._left.waiting().items() if left.key not in self._seen}
 
     def _for_items(self) -> dict[int, LeftAnswer]:
-        """Return the answers that were left to items that were tried."""
+        """Return, by item, the answers to items that were tried already."""
         return {step: left for step, left in self._waiting().items() if step <= self._run.journal.step}
 
     def for_stuck(self) -> LeftAnswer | None:
-        """Return the answer that was left to the step on which the run is stuck."""
+        """Return the answer that was left to the step on which the run is stuck; None if there is none."""
         journal = self._run.journal
         left = None if self._items else self._waiting().get(journal.step + 1)
         return left if left is not None and left.after == journal.head and stuck_step(journal) == left.step else None
 
     async def _solved_by(self, left: LeftAnswer, solve: Callable[[str | None], Awaitable[None]]) -> None:
-        """Go on by an answer that was left; where the checkpoint that waits for it is gone, vote on the step again first."""
+        """Go on with an answer that was left. If the checkpoint that waits for it is gone, vote on the step first."""
         before = self._run.journal.step
         try:
             await solve(left.reply)
@@ -103,14 +112,14 @@ class Waiting:
                 await solve(left.reply)
 
     async def _wait_for_items(self) -> None:
-        """Wait until no item is open, and take each answer when it comes."""
+        """Wait until no item is open any more, and take up each answer when it comes."""
         while self._items and (number := count_open(self._run)):
-            self._warn(f"{number:,} open items wait for answers: maker-graph watch {self._run.home.command}")
+            self._warn(f"{number:,} open items wait for answers. Give them by: maker-graph watch {self._run.home.command}")
             await self._wait(lambda: bool(self._for_items()))
             self.take_items()
 
     async def _wait(self, there: Callable[[], bool], error: Undecided | None = None) -> None:
-        """Wait until an answer is there.
+        """Wait until `there` says that an answer is there. `error` is how the vote on a stuck step ended.
 
         Raises:
             TakenOver: another process has gone on with the run meanwhile.
@@ -118,15 +127,15 @@ class Waiting:
         journal, question = self._run.journal, None
         self._forget_decided()
         if error is not None:
-            self._warn(f"Step {journal.step + 1:,} waits for an answer: maker-graph watch {self._run.home.command}")
+            self._warn(f"Step {journal.step + 1:,} waits for an answer. Give it by: maker-graph watch {self._run.home.command}")
             question = None if self._session.at is None else Question.of(error, self._session.at)
         if journal.epoch is not None:
             self._session.say("waits", journal.epoch, question=question)
-        while not self._looked(there):  # noqa: ASYNC110  it happens elsewhere
+        while not self._looked(there):  # noqa: ASYNC110  no event tells this process: the answer comes from another one
             await asyncio.sleep(LOOKS)
 
     def _looked(self, there: Callable[[], bool]) -> bool:
-        """Say whether an answer is there; while the journal is out of reach nobody knows, and it is looked again.
+        """Say whether an answer is there; False while the journal is out of reach, so that it is tried again.
 
         Raises:
             TakenOver: another process has gone on with the run meanwhile.
@@ -147,7 +156,7 @@ class Waiting:
         self._left.remove(left)
 
     def _forget_decided(self) -> None:
-        """Take away answers to steps that are decided by now."""
+        """Delete the answers to steps that are decided by now."""
         for left in () if self._items else self._left.all():
             if left.step <= self._run.journal.step:
                 self._left.remove(left)

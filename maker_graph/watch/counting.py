@@ -1,4 +1,4 @@
-"""What is shown of the steps of a run while they are committed: sums, the last decisions, the most contested so far."""
+"""What the page shows of the steps of a run: sums, the last decisions, and the most contested ones so far."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
@@ -12,31 +12,31 @@ from maker_graph.report.counting.contests import Contest, ContestFinder
 from maker_graph.report.counting.steps import CountedStep, candidates_of, counted_step
 
 RECENT = 10
-"""So many of the last decisions are shown."""
+"""How many of the last decisions are shown."""
 
 LONGEST = 300
-"""So many characters are shown of a candidate."""
+"""How many characters of a candidate are shown."""
 
 MOST_CANDIDATES = 8
-"""So many candidates are shown of a ballot."""
+"""How many candidates of a ballot are shown."""
 
 
 class Counts:
-    """The steps of a run that were read so far.
+    """The counts over all steps of a run that were read so far.
 
     Attributes:
-        samples: drawn for them.
-        votes: those that showed no red flag.
-        outvoted: votes that lost.
-        lost: replies that never came.
+        samples: how many samples were drawn.
+        votes: how many of them showed no red flag.
+        outvoted: how many votes lost.
+        lost: how many replies never came.
         flags: red flag -> samples.
-        by: sampler, "person", "program" or "world" -> steps decided.
-        proved: steps whose answer a verifier proved.
-        open: the steps that were left open.
+        by: rung, "person", "program" or "world" -> steps decided.
+        proved: how many steps have an answer that a verifier proved.
+        open: the numbers of the steps that are open.
     """
 
     def __init__(self, k: int) -> None:
-        """Begin at the first step of a run whose lead is `k`."""
+        """Begin before the first step of a run whose lead is `k`."""
         self._k = k
         self.samples = self.votes = self.outvoted = self.lost = self.proved = 0
         self.flags: Counter[str] = Counter()
@@ -74,14 +74,14 @@ class Counts:
         self._recent.append(step)
 
     def answered(self, amended: Mapping[int, Decision]) -> None:
-        """Take steps for answered that were committed as open, each with its final decision."""
+        """Count open steps as decided; `amended` has their later decisions, by step."""
         for step in self.open & amended.keys():
             self.open.remove(step)
             self.by[amended[step]["by"]] += 1
 
     @property
     def contested(self) -> int:
-        """How many steps were contested."""
+        """The number of contested steps."""
         return self._contests.number
 
     def recent(self) -> list[dict[str, Any]]:
@@ -89,11 +89,11 @@ class Counts:
         return [_decision(step) | self._later(step.number, step.seen.winner) for step in reversed(self._recent)]
 
     def contests(self) -> list[dict[str, Any]]:
-        """Return the most contested decisions so far, the longest first, as plain JSON."""
+        """Return the most contested decisions so far, the longest votes first, as plain JSON."""
         return [_contest(contest) | self._later(contest.step, contest.winner) for contest in self._contests.found()]
 
     def _later(self, step: int, winner: int | None) -> dict[str, bool]:
-        """Return whether a step is open, and whether it was until somebody answered it."""
+        """Return whether a step is open, and whether it was open until it was answered later."""
         return {"open": step in self.open, "answered": winner is None and step not in self.open}
 
     def last_answer(self) -> Any:
@@ -131,7 +131,7 @@ def _contest(contest: Contest) -> dict[str, Any]:
 
 
 def _ballot(candidates: Iterable[str], places: Iterable[int], winner: int | None) -> list[dict[str, Any]]:
-    """Return a ballot, the candidates with the most votes first; the winner is always among them."""
+    """Return at most `MOST_CANDIDATES` candidates with their votes: the winner first, then those with the most votes."""
     votes = list(places)
     all_ = list(candidates)
     order = sorted(range(len(all_)), key=lambda place: (place != winner, -(votes[place] if place < len(votes) else 0)))
@@ -146,7 +146,7 @@ def _ballot(candidates: Iterable[str], places: Iterable[int], winner: int | None
 
 
 def shown(text: str, most: int = LONGEST) -> str:
-    r"""Return the beginning of a text as it is shown: what nobody can see is an escape.
+    r"""Return the first `most` characters of a text, with invisible characters as escapes.
 
     >>> shown("a\u202eb"), shown("abcdef", 3)
     ('a\\u202eb', 'abc …')

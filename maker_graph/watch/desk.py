@@ -1,9 +1,9 @@
-"""The review queue of a run: what waits for a person, and the answers, each read and checked before it is left for the run.
+"""The review queues on the page: what waits for a person, and the answers, which are checked and left for the run.
 
-To check an answer takes the run's task. One that ships is made as it is needed. One that is code of somebody's is imported only
-if the user has named it or trusts the directory; without it, the page says what to type.
+To check an answer, the desk needs the task of the run. A task that ships is made when it is needed. A task in somebody's
+code is imported only if the user has named it or trusts the directory. Otherwise the page says what to type.
 
-The functions of a task are called in one thread, one after the other: what they use need not be safe for several.
+All functions of tasks are called in one thread, one after the other, so they need not be safe for several threads.
 """
 
 import hashlib
@@ -25,18 +25,18 @@ from maker_graph.tasks.loading import load_task, runs_foreign_code
 from maker_graph.watch.counting import MOST_CANDIDATES, shown
 
 AT_ONCE = 25
-"""So many open items are shown at once."""
+"""How many open items are shown at once."""
 
 LONG = 20_000
-"""So many characters are shown of a question or a reply."""
+"""How many characters of a question or a reply are shown."""
 
 
 class Trusted(NamedTuple):
     """Which code of the user's may be imported to check answers.
 
     Attributes:
-        task: the name by which the task of the one run that is watched is imported, if it is code.
-        directories: whether the names that stand in the directories of the runs may be taken.
+        task: the name by which the task of the only watched run is imported, if it is code; None: none was given.
+        directories: whether tasks may be imported by the names in the settings of the runs.
     """
 
     task: str | None = None
@@ -44,7 +44,7 @@ class Trusted(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What became of an answer; `refused` says why it was not taken, and is empty if it was left for the run."""
+    """What became of an answer. `refused` says why it was not taken; it is empty if the answer was left for the run."""
 
     refused: str = ""
 
@@ -53,13 +53,15 @@ class Desk:
     """The review queues of all runs that are watched."""
 
     def __init__(self, trusted: Trusted = Trusted()) -> None:  # noqa: B008  immutable
-        """Answer with tasks that ship, and with those of `trusted`."""
+        """Check answers with tasks that ship, and with those that `trusted` allows."""
         self._trusted = trusted
         self._tasks: dict[tuple[str, str], AnyTask] = {}
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="maker-graph-desk")
 
     def queue(self, home: Home) -> dict[str, Any]:
         """Return what waits for a person in a run, as plain JSON.
+
+        `needs` is what to type if the task may not be imported, `asks` the questions, `most` how many are shown at once.
 
         Raises:
             MakerError: the run cannot be read, or a function of its task fails.
@@ -82,14 +84,15 @@ class Desk:
         return {"needs": missing, "asks": shown_, "most": AT_ONCE}
 
     def answer(self, home: Home, step: int, reply: str, *, candidate: bool, asked: str | None = None) -> Answered:
-        """Read and check an answer like a model's, and leave it for whoever goes on with the run; on return it is on the disk.
+        """Read and check an answer like a model's, and leave it for whoever goes on with the run; on return it is stored.
 
         Args:
             home: where the run is.
-            step: the step, or item, that is answered.
+            step: the number of the step or item that is answered.
             reply: the answer.
-            candidate: whether it is a candidate of the ballot.
-            asked: the `id` of the question, as `queue` has it; no other one is answered. None is whichever is asked now.
+            candidate: whether the answer is a candidate of the ballot.
+            asked: the `id` of the question in `queue`. If another question has taken its place, the answer is refused.
+                None: any question is answered.
 
         Raises:
             MakerError: the run cannot be read, its task may not be imported, or there is no room.
@@ -117,7 +120,7 @@ class Desk:
                 why, after = refusals(run, {step: meant}).get(step, ""), None
                 decision = run.journal.decision(step)
                 if not why and decision is not None and decision["status"] == "decided":
-                    return Answered()  # by this very answer
+                    return Answered()  # the item was decided by the same answer
             if not why:
                 run.home.answers().leave(step, meant, after)
         return Answered(why)
@@ -127,13 +130,13 @@ class Desk:
         self.thread.shutdown(wait=False, cancel_futures=True)
 
     def _missing(self, home: Home, settings: Settings) -> str:
-        """Return what to type where the task of a run may not be imported; empty if it may, or ships."""
+        """Return what to type if the task of a run may not be imported; empty if it may, or if it ships."""
         trusted = self._trusted.directories or self._trusted.task is not None
         if trusted or not runs_foreign_code(settings.task, settings.options):
             return ""
         return shown(
-            f"The task of this run is code ({settings.task}), which is not imported to watch it. To see the questions and to "
-            f"answer here, start: maker-graph watch {home.command} --task {quote(settings.task)}",
+            f"The task of this run is code ({settings.task}), and watching alone does not import it. To see the questions "
+            f"and answer here, start: maker-graph watch {home.command} --task {quote(settings.task)}",
             600,
         )
 
@@ -147,16 +150,16 @@ class Desk:
         return self._tasks[key]
 
 
-_OTHER = "another question stands here by now: read it, and answer once more"
+_OTHER = "there is another question here now. Read it, and answer again"
 
 
 def _id(settings: Settings, step: int, after: str | None) -> str:
-    """Return what tells a question from all others: its run, its step, and the hash of the step before it if that matters."""
+    """Return the id of a question: a hash of its run, its step and, if given, the hash of the step before it."""
     return hashlib.sha256(json.dumps([settings.id, step, after]).encode()).hexdigest()[:16]
 
 
 def _stuck(run: Run) -> Question | None:
-    """Return the question about the step on which a run is stuck."""
+    """Return the question about the step on which a run is stuck; None if it is not stuck."""
     session = run.home.session()
     question = None if session is None else session.said.question
     return question if question is not None and question.step == run.journal.step + 1 else None
@@ -197,7 +200,7 @@ def _of_item(item: OpenItem, replies: Sequence[str]) -> dict[str, Any]:
 
 
 def _without_questions(run: Run) -> list[dict[str, Any]]:
-    """Return the open items of a run whose task may not be imported: their ballots alone."""
+    """Return the open items of a run whose task may not be imported: their ballots and replies, without questions."""
     found = list(islice(run.journal.left_open(), AT_ONCE))
     replies = run.home.last_replies([number for number, _ in found])
     items: Iterator[OpenItem] = (
@@ -211,7 +214,7 @@ def _prompt(prompt: Sequence[tuple[str, Any]]) -> list[list[str]]:
 
 
 def _ballot(ballot: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the candidates with the most votes first; what is shown of one may be cut, and `value` is all of it."""
+    """Return the candidates, those with the most votes first. `candidate` may be cut; `value` is whole, or None if long."""
     order = sorted(ballot.items(), key=lambda each: -each[1])[:MOST_CANDIDATES]
     return [
         {"candidate": shown(text), "value": text if len(text) <= LONG else None, "votes": votes, "won": False}

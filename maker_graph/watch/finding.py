@@ -1,4 +1,4 @@
-"""The runs that are watched: those that were named, or all that there are, in runs/ or in a database of journals."""
+"""Finding the runs to watch: those that the user names, or all runs in a folder or in a database of journals."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,17 +11,17 @@ from maker_graph.watch.following import Seen
 from maker_graph.watch.hub import MOST_RUNS, Finding, Found
 
 Finder: TypeAlias = Callable[[], Finding]
-"""Returns the runs that are to be watched now; it is asked at each look."""
+"""Returns the runs to watch now. It is called at each look."""
 
 
 def named(homes: Sequence[Home]) -> Finder:
-    """Return what finds these runs."""
+    """Return a finder of these runs."""
     finding = Finding([Found(home) for home in homes])
     return lambda: finding
 
 
 def in_folder(folder: Path) -> Finder:
-    """Return what finds the runs in the directories of a folder, the last changed ones first."""
+    """Return a finder of all runs in the directories of a folder. The last changed run comes first."""
 
     def find() -> Finding:
         found = []
@@ -36,16 +36,16 @@ def in_folder(folder: Path) -> Finder:
 
 
 class InJournal:
-    """Finds the runs in a database of journals, those that were heard of last first, with one query for all of them.
+    """A finder of all runs in a database of journals, with one query. The run that was heard of last comes first.
 
-    While the database cannot be reached, the runs that were there are found, and it is told of each of them.
+    While the database cannot be reached, it returns the runs that were there, each with why it cannot be reached.
     """
 
     def __init__(self, address: str) -> None:
-        """Look at the database at this address; nothing is asked yet.
+        """Find runs in the database at this address; the database is not asked yet.
 
         Raises:
-            UsageError: it is no address, or the extra is missing.
+            UsageError: it is no address, or the extra `postgres` is not installed.
         """
         from maker_graph.journal.postgres.connection import StandingConnection  # noqa: PLC0415  an extra
 
@@ -53,7 +53,7 @@ class InJournal:
         self._last = Finding([])
 
     def __call__(self) -> Finding:
-        """Return the runs that there are now."""
+        """Return the runs that are in the database now."""
         from maker_graph.journal.postgres import schema  # noqa: PLC0415
         from maker_graph.run.remote import Remote, newest  # noqa: PLC0415
 

@@ -1,10 +1,10 @@
-"""A run, read from its journal while it grows: in another process than the one that works on it.
+"""Following a run: this reads its journal while it grows, in another process than the one that works on it.
 
-Nothing of it is kept open, so nothing is in the way of the run. At each look its stamp is compared with that of the look
-before; if it is the same, the journal is not opened. What is new is read in short transactions. No code of the run's task is
+Between two looks no file of the run is open, so the run is never held up. Each look compares the run's stamp with the last
+one. If it is the same, the journal is not opened. New steps are read in short transactions. No code of the run's task is
 imported.
 
-Whatever becomes of the run is a state that is shown: it is at work, it ended, its process was killed, its directory is gone,
+Whatever happens to the run is shown as a state: it is at work, it ended, its process was killed, its directory is gone, or
 its journal is damaged or an older copy of itself.
 """
 
@@ -27,36 +27,36 @@ from maker_graph.run.settings import Settings
 from maker_graph.watch.counting import Counts, shown
 
 AT_ONCE = 5_000
-"""Steps that are read in one transaction."""
+"""The most steps that are read in one transaction."""
 
 A_LOOK = 0.25
-"""Seconds that one look at one run may take to catch up with it, unless it is given less: the others have their turn."""
+"""The most seconds for which one look reads the new steps of a run, so that the other runs have their turn."""
 
 RATE_OVER = 60.0
-"""Seconds over which the rate of a run is measured."""
+"""How many seconds back the rate of a run is measured."""
 
 MANY_DISKS = 24
-"""More disks than this are not drawn."""
+"""The most disks of Hanoi that are drawn."""
 
 MOST_PLANNED = 1e9
-"""A plan of more samples, or USD, is that of a model that cannot do the task."""
+"""A plan of more samples, or more USD, is not shown: its model cannot do the task."""
 
 MOST_NAMES = 30
-"""So many red flags and rungs are shown."""
+"""The most red flags, and the most rungs, that are shown."""
 
 _CHANGES = {"at work", "waits"}
-"""The states in which a run changes with time, or ends, without a change of its files."""
+"""The states of a run whose view may change although its files do not: its rate changes, or its process is killed."""
 
-_GONE = {"directory": "Its directory is gone, or is no run.", "journal": "It is not in the journal any more."}
-"""What is said of a run that is not there, by the kind of its home."""
+_GONE = {"directory": "Its directory is gone, or holds no run.", "journal": "It is not in the journal any more."}
+"""Kind of home -> what the page says about a run that is not there."""
 
 
 class Seen(NamedTuple):
-    """What whoever finds the runs has seen of one.
+    """What the finder of the runs knows about a run.
 
     Attributes:
-        stamp: of the run; None if it was not looked at.
-        away: why the run cannot be reached; empty if nobody has tried, or it can.
+        stamp: the stamp of the run; None if the finder did not read it.
+        away: why the run cannot be reached; empty if it can, or if the finder did not try.
     """
 
     stamp: Stamp | None = None
@@ -64,7 +64,12 @@ class Seen(NamedTuple):
 
 
 class View(NamedTuple):
-    """A run at one moment, as plain JSON: what stands in the list of runs, and what else is shown of the one that is chosen."""
+    """A run at one moment, as plain JSON.
+
+    Attributes:
+        listed: what the list of runs shows.
+        detail: what the page shows beside that if the run is chosen.
+    """
 
     listed: dict[str, Any]
     detail: dict[str, Any]
@@ -90,7 +95,7 @@ class Followed:
         self._begin()
         self._problem: tuple[str, str] | None = None
         self._replaced = False
-        self._still: View | None = None  # how it stands, if that changes with its files alone
+        self._still: View | None = None  # the last view, if only a change of the files can change it
 
     def _begin(self) -> None:
         """Forget what was read."""
@@ -104,9 +109,9 @@ class Followed:
         """Return the run as it is.
 
         Args:
-            now: the seconds of a clock that is not set back.
-            seconds: that it may take to catch up with the steps; with 0 none of them is read, and how far the run is shows.
-            found: what is known of the run already, if whoever finds the runs has seen it.
+            now: the time on a clock that is never set back, in seconds.
+            seconds: for how long new steps are read. With 0 none is read; the number of steps is up to date all the same.
+            found: what the finder of the runs knows already.
         """
         stamp = self._stamped(found)
         before = None if self._stamp is None else self._stamp.what
@@ -121,16 +126,16 @@ class Followed:
         try:
             session = None if stamp is None else self.home.session()
             view = View(_sendable(self._listed(session)), _sendable(self._detail(session)))
-        except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
+        except Exception as error:  # noqa: BLE001  a problem with one run must not hide the others
             self._begin()
-            self._problem = ("unreadable", f"What it says of itself cannot be shown ({type(error).__name__}).")
+            self._problem = ("unreadable", f"It cannot be shown ({type(error).__name__}): try maker-graph verify.")
             return View(self._listed(None), {})
         if view.listed["state"] not in _CHANGES and not self._is_behind:
             self._still = view
         return view
 
     def _stamped(self, found: Seen) -> Stamp | None:
-        """Return the stamp of the run; None if it cannot be reached."""
+        """Return the stamp of the run; None if it cannot be reached, with the reason in `_problem`."""
         why = found.away
         try:
             if not why:
@@ -146,7 +151,7 @@ class Followed:
         return self._known is not None and self._step < self._known.account.steps
 
     def _read(self, now: float, seconds: float) -> None:
-        """Read what is new, and keep what is in the way of that."""
+        """Read what is new. A problem is kept in `_problem`."""
         try:
             with self.home.opened() as run:
                 self._take(run, now, seconds)
@@ -160,8 +165,8 @@ class Followed:
             self._problem = ("damaged", str(error))
         except MakerError as error:
             self._problem = ("unreadable", str(error))
-        except Exception as error:  # noqa: BLE001  whatever is the matter with one run, the others are shown
-            self._problem = ("unreadable", f"It cannot be read ({type(error).__name__}).")
+        except Exception as error:  # noqa: BLE001  a problem with one run must not hide the others
+            self._problem = ("unreadable", f"It cannot be read ({type(error).__name__}): try maker-graph verify.")
 
     def _take(self, run: Run, now: float, seconds: float) -> None:
         journal, settings = run.journal, run.settings
@@ -179,7 +184,7 @@ class Followed:
             try:
                 self._counts.add(entries)
             except DamagedRun:
-                self._begin()  # some of them were counted
+                self._begin()  # some of the entries were counted already
                 raise
             self._step, self._head = self._step + len(entries), head
             if not entries or time.monotonic() > now + seconds:
@@ -191,15 +196,15 @@ class Followed:
         self._known = _Known(settings, kept_options(journal), account, journal.owners(), _plan(journal.note("plan")))
 
     def _paced(self, now: float) -> None:
-        """Keep how far the run was at this moment."""
+        """Note the number of steps at this moment, for the rate."""
         if self._known is not None:
             self._paces.append((now, self._known.account.steps))
             while len(self._paces) > 2 and now - self._paces[0][0] > RATE_OVER:
                 self._paces.popleft()
 
     def _rate(self) -> float | None:
-        """Return the steps a second: those of the last minute; over all its time, if nobody has looked for so long."""
-        assert self._known is not None  # noqa: S101  the caller has looked
+        """Return the steps a second over the last minute; over all time at work if the looks do not cover five seconds."""
+        assert self._known is not None  # noqa: S101  the caller has seen to it
         first, last = self._paces[0], self._paces[-1]
         if last[0] - first[0] >= 5:
             return (last[1] - first[1]) / (last[0] - first[0])
@@ -207,7 +212,7 @@ class Followed:
         return self._known.account.steps / seconds if seconds else None
 
     def _listed(self, session: SeenSession | None) -> dict[str, Any]:
-        """Return what stands in the list of runs."""
+        """Return what the list of runs shows."""
         known, counts = self._known, self._counts
         name = visible(self.home.name)
         if known is None or counts is None:
@@ -244,13 +249,14 @@ class Followed:
         said = session.said
         works = said.state in {"at work", "waits"}
         if works and said.epoch < known.owners:
-            return "stopped", "Another process has gone on with it, and does not say how it stands."
+            return "stopped", "Another process has taken it over, and does not say how it stands."
         if works and not session.lives:
-            return "died", f"Its process ({said.pid}) ended without a word, at step {known.account.steps:,}."
+            why = f"Its process ({said.pid}) ended without saying why, at step {known.account.steps:,}."
+            return "died", f"{why} To go on: maker-graph resume {self.home.command}"
         return said.state, said.why
 
     def _detail(self, session: SeenSession | None) -> dict[str, Any]:
-        """Return what else is shown of a run."""
+        """Return what the page shows beside that if the run is chosen."""
         known, counts = self._known, self._counts
         if known is None or counts is None:
             return {}
@@ -293,7 +299,7 @@ class Followed:
 
 
 def _plan(note: str | None) -> dict[str, float]:
-    """Return what was planned in numbers, as far as there are some; a plan that is out of all proportion is none."""
+    """Return the numbers of the plan in a note; nothing for those above `MOST_PLANNED`."""
     with suppress(ValueError):
         plan = {} if note is None else json.loads(note)
         kept = plan if isinstance(plan, dict) else {}
@@ -302,7 +308,7 @@ def _plan(note: str | None) -> dict[str, float]:
 
 
 def _total(settings: Settings, session: SeenSession | None) -> int | None:
-    """Return how many steps the task has, as its last session said; of Hanoi it is known."""
+    """Return how many steps the task has: as its last session said, or as its settings say for Hanoi; else None."""
     if session is not None and session.said.total is not None:
         return session.said.total
     disks = settings.options.get("disks") if settings.task == "hanoi" else None
@@ -310,7 +316,7 @@ def _total(settings: Settings, session: SeenSession | None) -> int | None:
 
 
 def _question(session: SeenSession | None, steps: int) -> Question | None:
-    """Return the question about the step that is stuck, if it is still the next one."""
+    """Return the question about the stuck step; None if there is none, or if that step is not the next one any more."""
     question = None if session is None else session.said.question
     return question if question is not None and question.step == steps + 1 else None
 
@@ -320,7 +326,7 @@ def _asked(question: Question | None, after: str | None) -> dict[str, Any] | Non
 
 
 def _pegs(settings: Settings, answer: Any, step: int) -> dict[str, Any] | None:
-    """Return where the disks of Hanoi are; None for other tasks, and for answers that are no position."""
+    """Return the peg of each disk of Hanoi; None for other tasks, too many disks, and answers that are no position."""
     disks = settings.options.get("disks")
     if settings.task != "hanoi" or not isinstance(disks, int) or not 0 < disks <= MANY_DISKS:
         return None
@@ -332,5 +338,5 @@ def _pegs(settings: Settings, answer: Any, step: int) -> dict[str, Any] | None:
 
 
 def _sendable(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what is told of a run without numbers that JSON does not have."""
+    """Return a copy in which numbers that JSON does not have, such as NaN, are None."""
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in found.items()}

@@ -1,12 +1,14 @@
-"""Whom the page answers: whoever knows the token, by the names that this server has, from its own page.
+"""Which requests the page answers: those with the token, to a name of this server, and from its own page.
 
-- The token stands in the address that the command prints. Every request needs it but that for the page's own style and script,
-  which ship with the package. The files of a run are their owner's alone, and other users of the machine can reach its ports.
-- `Host` must be a name of this server: else a page from elsewhere could give its own name the address of this machine, and
-  read what is answered.
-- `Origin`, and what a browser says of where a request comes from, must be this server's: no other page may ask, or answer.
+- The token is in the address that the command prints. Every request needs it, other than those for the page's style and
+  script, which ship with the package. It is needed on 127.0.0.1 too: only their owner may read the files of a run, but all
+  users of the machine can reach its ports.
+- `Host` must be a name of this server. Otherwise a foreign page could point its own name at this machine, and read the
+  replies.
+- `Origin`, and the headers in which a browser says where a request comes from, must name this server. So no other page can
+  read or answer.
 
-What is sent may load and run nothing but this server's own files.
+The page may load and run nothing but this server's own files.
 """
 
 import hmac
@@ -28,7 +30,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  names to be compared with
 
 HEADER = "X-Token"
-"""Where the page's script sends the token; a form of another page cannot set it."""
+"""The header in which the page's script sends the token. A form on another page cannot set it."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
@@ -48,8 +50,11 @@ HEADERS = {
 }
 
 
+_FOREIGN = "The request comes from another page. Open the address that maker-graph watch printed."
+
+
 def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach a server at `host`."""
+    """Say whether a server at `host` can be reached from this machine only."""
     if host in LOOPBACK:
         return True
     try:
@@ -59,16 +64,16 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """An ASGI app in front of another: it lets through what may be asked, and sends along what a browser must not do."""
+    """An ASGI app in front of another. It refuses requests as described above, and adds security headers to replies."""
 
     def __init__(self, app: App, *, token: str, host: str, names: Sequence[str] = (), public: Sequence[str] = ()) -> None:
         """Guard `app`.
 
         Args:
-            app: what is guarded.
-            token: that every request needs.
+            app: the app that is guarded.
+            token: the token that requests need.
             host: the address at which the server listens.
-            names: other names of this machine.
+            names: names of this machine, which are used if the server listens at all its addresses.
             public: the paths that need no token.
         """
         self._app, self._token, self._public = app, token, frozenset(public)
@@ -81,7 +86,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":  # nothing is asked by a WebSocket
+        if scope["type"] != "http":  # the page uses no WebSocket
             await send({"type": "websocket.close", "code": 1008})
             return
 
@@ -97,21 +102,21 @@ class Guard:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._is_own(hosts[0]):
-            return "This server has another name. Open the address that maker-graph watch printed."
+            return "This address has a name that is not the server's. Open the address that maker-graph watch printed."
         if any(origin != f"http://{hosts[0]}" for origin in origins) or len(origins) > 1:
-            return "Another page asks. Open the address that maker-graph watch printed."
+            return _FOREIGN
         from_ = headers.get("sec-fetch-site", "same-origin")
         opens = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
         if from_ not in {"same-origin", "none"} and not opens:
-            return "Another page asks. Open the address that maker-graph watch printed."
+            return _FOREIGN
         if scope["method"] not in {"GET", "HEAD"} and not origins:
-            return "Answers come from the page. Open the address that maker-graph watch printed."
+            return "Answers are taken from the page only. Open the address that maker-graph watch printed."
         if scope["path"] not in self._public and not self._knows_token(scope, headers):
             return "The token is missing or wrong. Open the whole address that maker-graph watch printed, with its token."
         return None
 
     def _is_own(self, host: str) -> bool:
-        """Say whether `host` is a name of this server, with or without a port: any port, for one may be forwarded."""
+        """Say whether `host` is a name of this server. A port may follow, and may be any: ports can be forwarded."""
         name, colon, port = host.lower().rpartition(":")
         if not colon or host.endswith("]"):
             name, port = host.lower(), ""
@@ -123,7 +128,7 @@ class Guard:
         if not self._any_address:
             return False
         try:
-            ipaddress.ip_address(bare)  # no name, so nobody can point it elsewhere
+            ipaddress.ip_address(bare)  # an address, not a name that a foreign page could point at this machine
         except ValueError:
             return False
         return True

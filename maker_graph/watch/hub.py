@@ -1,7 +1,8 @@
-"""One reader for all browsers: it looks at the runs, and tells everybody who listens what has changed.
+"""One reader for all browsers. It looks at the runs, and tells each listener what has changed.
 
-Runs are read only while somebody listens. Each change has a number. A browser that comes back with the number of the last
-change that it heard gets what has changed since; one that comes for the first time, or back to another server, gets all.
+Runs are read only while somebody listens. Each change has a number. A browser that connects again sends the number of the
+last change that it heard, and gets what has changed since. One that connects for the first time, or to a server that was
+started again, gets everything.
 """
 
 import asyncio
@@ -21,24 +22,24 @@ LOOKS = 0.5
 """Seconds between two looks at the runs."""
 
 LIVES = 15.0
-"""Seconds after which a listener hears from the hub, also if nothing has changed."""
+"""Seconds after which a listener hears from the hub even if nothing has changed."""
 
 A_ROUND = 1.0
-"""Seconds that one look at all runs may take to catch up with their steps. The runs that somebody has chosen come first."""
+"""The most seconds for which one look at all runs reads their new steps. Runs that a listener has chosen come first."""
 
 MOST_RUNS = 200
-"""So many runs are watched at most: the newest ones."""
+"""The most runs that are watched. They are the newest ones."""
 
 
 class News(NamedTuple):
     """What a listener is told.
 
     Attributes:
-        number: of the change, for who comes back.
-        all: whether `runs` are all that there are, and not only those that have changed.
-        runs: the key of each -> what stands in the list.
-        chosen: what else is shown of the run that the listener has chosen; None if that has not changed.
-        more: how many runs there are beside those that are watched.
+        number: the number of the change. A listener that connects again sends it.
+        all: whether `runs` has all runs, and not only those that have changed.
+        runs: key -> what the list of runs shows.
+        chosen: the details of the run that the listener has chosen; None if they have not changed.
+        more: how many runs are not watched, because there are too many.
     """
 
     number: str
@@ -49,21 +50,21 @@ class News(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A run that is to be watched, and what was seen of it when it was found."""
+    """A run to watch, and what the finder knows about it."""
 
     home: Home
     seen: Seen = Seen()
 
 
 class Finding(NamedTuple):
-    """The runs that are to be watched, the newest first, and how many there are beside them."""
+    """The runs to watch, the newest first, and how many more runs there are."""
 
     runs: Sequence[Found]
     more: int = 0
 
 
 class _Run:
-    """A run that is watched, with the numbers of its last changes."""
+    """A watched run, with the numbers of its last changes."""
 
     def __init__(self, home: Home) -> None:
         self.followed = Followed(home)
@@ -72,15 +73,15 @@ class _Run:
 
 
 def key_of(home: Home) -> str:
-    """Return what a run is called in addresses: letters and digits that say nothing."""
+    """Return the key of a run in addresses: 16 hexadecimal digits, which do not tell its name."""
     return hashlib.sha256(str(home).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 class Hub:
-    """The runs that are watched, and who listens."""
+    """The watched runs, and the listeners."""
 
     def __init__(self, find: Callable[[], Finding]) -> None:
-        """Watch the runs that `find` returns; it is asked at each look."""
+        """Watch the runs that `find` returns. It is called at each look."""
         self._find = find
         self._runs: dict[str, _Run] = {}
         self._chosen: Counter[str] = Counter()
@@ -93,7 +94,7 @@ class Hub:
         self._wanted = asyncio.Event()
 
     def home(self, key: str) -> Home | None:
-        """Return where the run of this key is; None if none is watched that has it."""
+        """Return the home of the watched run with this key; None if there is none."""
         run = self._runs.get(key)
         return None if run is None else run.followed.home
 
@@ -103,7 +104,7 @@ class Hub:
         while True:
             await self._wanted.wait()
             began = time.monotonic()
-            with suppress(OSError):  # of who finds the runs; the next look may do better
+            with suppress(OSError):  # from the finder: the next look may succeed
                 await asyncio.to_thread(self._look)
             if told != self._number:
                 told = self._number
@@ -112,11 +113,11 @@ class Hub:
             await asyncio.sleep(max(LOOKS - (time.monotonic() - began), 0.05))
 
     async def listen(self, chosen: str | None, heard: str | None = None) -> AsyncIterator[News | None]:
-        """Yield what there is, then what changes; None where nothing has changed for a while.
+        """Yield how things stand, and then each change; None after `LIVES` seconds without one.
 
         Args:
-            chosen: the key of the run of which more is shown.
-            heard: the number of the last change that the listener heard.
+            chosen: the key of the run whose details are wanted; None: of no run.
+            heard: the number of the last change that the listener heard; None: it is new.
         """
         self._listeners += 1
         self._chosen.update([] if chosen is None else [chosen])
@@ -127,7 +128,7 @@ class Hub:
             self._wanted.set()
             seen = self._number_of(heard)
             while True:
-                now = self._number  # before anything is read: what changes meanwhile is told the next time
+                now = self._number  # taken before anything is read: a change meanwhile is told the next time
                 news, seen = self._since(seen, chosen, now), now
                 if news is not None:
                     yield news
@@ -140,7 +141,7 @@ class Hub:
                 self._wanted.clear()
 
     async def _changes(self, now: int) -> bool:
-        """Wait until something is another than at the change `now`; return whether it is."""
+        """Wait at most `LIVES` seconds for a change after the one with the number `now`; return whether it came."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LIVES), self._changed:
                 await self._changed.wait_for(lambda: self._number > now)
@@ -151,7 +152,7 @@ class Hub:
         return int(number) if boot == self._boot and number.isascii() and number.isdigit() and len(number) < 19 else None
 
     def _since(self, seen: int | None, chosen: str | None, now: int) -> News | None:
-        """Return what has changed since; None if nothing has."""
+        """Return what has changed after the change `seen`; everything if that is None or unknown; None if nothing has."""
         every = seen is None or seen > now or seen < self._dropped_at
         since = 0 if every or seen is None else seen
         runs = {key: run.view.listed for key, run in self._runs.items() if every or run.listed_at > since}
@@ -171,7 +172,8 @@ class Hub:
         found = {key_of(each.home): each for each in all_.runs[:MOST_RUNS]}
         runs = {**self._runs, **{key: _Run(each.home) for key, each in found.items() if key not in self._runs}}
         number, changed = self._number + 1, False
-        for key in [key for key in runs if key not in found][: max(0, len(runs) - MOST_RUNS)]:  # newer ones take their places
+        gone = [key for key in runs if key not in found]
+        for key in gone[: max(0, len(runs) - MOST_RUNS)]:  # newer runs take their places
             del runs[key]
             self._dropped_at, changed = number, True
         until = time.monotonic() + A_ROUND
@@ -184,9 +186,7 @@ class Hub:
             if view.detail != run.view.detail:
                 run.detail_at, changed = number, True
             run.view = view
-        self._runs, self._more = (
-            runs,
-            len(all_.runs) + all_.more - len(found),
-        )  # all at once, and only after they were looked at: who listens is in another thread
+        # Assigned in one go, after all runs were looked at: listeners are in another thread.
+        self._runs, self._more = runs, len(all_.runs) + all_.more - len(found)
         if changed:
             self._number = number

@@ -1,4 +1,4 @@
-"""The page behind HTTP: its files, a stream of what changes (server-sent events), the review queues, and answers to them."""
+"""The page over HTTP: its files, a stream of changes (server-sent events), the review queues, and the answers to them."""
 
 import asyncio
 import json
@@ -20,18 +20,20 @@ from maker_graph.watch.desk import Desk
 from maker_graph.watch.hub import Hub, News
 
 MOST_SENT = 4 * LONGEST + 10_000
-"""Bytes of a request at most: the longest answer, with every character as four bytes."""
+"""The most bytes of a request: the longest answer, with four bytes for each character."""
 
 AGAIN = 1000
-"""Milliseconds after which a browser that lost the stream comes back."""
+"""Milliseconds after which a browser that lost the stream connects again."""
 
 PUBLIC = ("/house.css", "/watch.css", "/pegs.js", "/watch.js")
 """The files that need no token: they ship with the package."""
 
 _SHARED = {"house.css", "pegs.js"}
-"""Those of them that the report has too."""
+"""The files of these that the report uses too."""
 
 _KINDS = {"css": "text/css", "js": "text/javascript", "html": "text/html"}
+
+_UNWATCHED = "This run is not watched any more. Load the page again."
 
 
 class _Answer(BaseModel):
@@ -45,7 +47,7 @@ class _Answer(BaseModel):
 
 
 def create_app(hub: Hub, desk: Desk) -> Starlette:
-    """Return the ASGI app that shows the runs of `hub`, and takes answers at `desk`; to be put behind a `Guard`."""
+    """Return the ASGI app that shows the runs of `hub`, and hands answers to `desk`. Put it behind a `Guard`."""
 
     async def events(request: Request) -> Response:
         chosen, heard = request.query_params.get("run"), request.headers.get("last-event-id")
@@ -54,24 +56,24 @@ def create_app(hub: Hub, desk: Desk) -> Starlette:
     async def queue(request: Request) -> Response:
         home = hub.home(request.path_params["key"])
         if home is None:
-            return _problem("This run is not watched any more.", 404)
+            return _problem(_UNWATCHED, 404)
         return await _told(desk, lambda: _json(desk.queue(home)))
 
     async def answer(request: Request) -> Response:
         home = hub.home(request.path_params["key"])
         if home is None:
-            return _problem("This run is not watched any more.", 404)
+            return _problem(_UNWATCHED, 404)
         body = await _body(request)
         if body is None:
-            return _problem(f"The answer is longer than {LONGEST:,} characters.", 413)
+            return _problem(f"The answer is longer than {LONGEST:,} characters. Shorten it.", 413)
         try:
             sent = _Answer.model_validate_json(body)
         except ValidationError:
-            return _problem("This is no answer: the page and the server are of different versions. Load the page again.", 400)
+            return _problem("The page and the server are of different versions. Load the page again.", 400)
 
         def answered() -> Response:
             found = desk.answer(home, sent.step, sent.reply, candidate=sent.candidate, asked=sent.asked)
-            return _problem(f"This was not taken: {shown(found.refused, 600)}.", 422) if found.refused else _json({})
+            return _problem(f"The answer was not taken: {shown(found.refused, 600)}.", 422) if found.refused else _json({})
 
         return await _told(desk, answered)
 
@@ -106,20 +108,19 @@ def _file(name: str) -> Callable[[Request], Response]:
 
 
 async def _stream(news: AsyncIterator[News | None]) -> AsyncIterator[str]:
-    """Yield what a browser is told, as server-sent events."""
+    """Yield the news as server-sent events; a comment keeps the connection open while there are none."""
     yield f"retry: {AGAIN}\n\n"
     async for each in news:
         if each is None:
             yield ": nothing new\n\n"
             continue
-        data = json.dumps(
-            {"all": each.all, "runs": each.runs, "chosen": each.chosen, "more": each.more}
-        )  # on one line, in ASCII
+        # JSON on one line, in ASCII
+        data = json.dumps({"all": each.all, "runs": each.runs, "chosen": each.chosen, "more": each.more})
         yield f"id: {each.number}\nevent: news\ndata: {data}\n\n"
 
 
 async def _body(request: Request) -> bytes | None:
-    """Return what was sent; None if that is too much."""
+    """Return the body of a request; None if it has more than `MOST_SENT` bytes."""
     found = bytearray()
     async for part in request.stream():
         found += part
@@ -129,7 +130,7 @@ async def _body(request: Request) -> bytes | None:
 
 
 async def _told(desk: Desk, work: Callable[[], Response]) -> Response:
-    """Do what takes the task of a run in the thread of the desk; say what is wrong with the run or its task."""
+    """Do work with the task of a run in the thread of the desk; reply with what is wrong with the run or its task."""
 
     def done() -> Response:
         try:
@@ -138,7 +139,7 @@ async def _told(desk: Desk, work: Callable[[], Response]) -> Response:
             return _problem(shown(str(error), 600), 409)
         except MakerError as error:
             return _problem(shown(str(error), 600), 500)
-        except Exception as error:  # noqa: BLE001  whatever stands in the directory of a run, or its task does
+        except Exception as error:  # noqa: BLE001  the files of a run, or its task, may cause any error
             return _problem(f"This run cannot be read ({type(error).__name__}): try maker-graph verify.", 500)
 
     return await asyncio.get_running_loop().run_in_executor(desk.thread, done)
@@ -149,5 +150,5 @@ def _problem(text: str, status: int) -> Response:
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:
-    """Return plain JSON, in ASCII: what half a character is, stays one."""
+    """Return plain JSON, in ASCII, so that lone surrogates (half characters) can be sent."""
     return Response(json.dumps(content), status, media_type="application/json")

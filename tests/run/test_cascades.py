@@ -47,7 +47,7 @@ def test_in_python_the_rungs_name_their_models() -> None:
     assert (rung.model, rung.voting.k, rung.voting.seed) == ("sim:perfect", AheadBy(2, within=2), 5)
     for odd, says in (
         (Rung(["sim:perfect"]), "named by texts"),
-        (Rung("sim:perfect", Voting(k=Majority(3))), "other rules"),
+        (Rung("sim:perfect", Voting(k=Majority(3))), "can store only the rules"),
         (Rung("sim:perfect", calls={"timeout": 3.0}), "calls of a rung"),
     ):
         with pytest.raises(UsageError, match=says):

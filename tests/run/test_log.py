@@ -152,7 +152,7 @@ def test_the_command_line_says_what_a_log_is(cli: Cli, tmp_path: Path) -> None:
     JournalLog(Hanoi(2), "tower", tmp_path).close()
     done = cli("status", "tower")
     assert done.returncode
-    assert "is of the log of a graph" in done.stderr
+    assert "belongs to the log of a graph" in done.stderr
 
 
 @pytest.mark.parametrize("settings", ["", "[]", "{}", '{"log": 1}', '{"id": 3'])

@@ -63,7 +63,7 @@ async def test_it_goes_on_when_the_journal_can_be_reached_again_and_uses_an_answ
     answers, told = await gone_on(Away(3), 2)
     assert answers == ["an answer", "an answer", None]
     assert [line.partition(" ")[2].partition(":")[0] for line in told[:2]] == [
-        "journal cannot be reached. The run waits for it, and goes on then.",
+        "journal cannot be reached. The run waits until it can be reached, and then goes on.",
         "journal can be reached again",
     ]
 

@@ -145,7 +145,7 @@ def test_what_outputs_returns_is_looked_at(tmp_path: Path, found: Any) -> None:
     [
         (Failing(), "Failing.write failed with KeyError"),
         (Nothing(), "has not written the file"),
-        (More(), "More.write has written more, which is no file that More.outputs names"),
+        (More(), "More.write has written more, which More.outputs does not name"),
         (Folder(), "Folder.write has written o.open"),
         (Lost(), "Lost.write failed with FileNotFoundError"),
         (Elsewhere(), "must return `out` and files beside it"),

@@ -210,6 +210,6 @@ def test_a_kill_while_answers_are_stored_leaves_each_there_or_not(children: Chil
 def test_what_is_no_answer_is_refused_and_the_journal_stays_whole(tmp_path: Path, replies: Any) -> None:
     with made(tmp_path) as run:
         run.solve()
-        with pytest.raises(UsageError, match=r"number of an item|numbers of items|text that a model"):
+        with pytest.raises(UsageError, match=r"number of an item|from items to replies|must be a text"):
             run.answer(replies)
         assert run.answer({1: "1"}) == ([1], {}, 1)

@@ -70,7 +70,7 @@ def test_a_stuck_step_is_answered_and_the_waiting_run_goes_on(
         assert "Find the one next move" in tab.inner_text(".ask")
         field.fill("move = [2, 0, 1]\nnext_state = [[1], [2], []]")
         tab.get_by_role("button", name="Answer", exact=True).click()
-        expect(tab.locator(".wrong")).to_contain_text("This was not taken: it is invalid")
+        expect(tab.locator(".wrong")).to_contain_text("The answer was not taken: it is invalid")
         assert field.get_attribute("aria-invalid") == "true"
         field.fill(MOVE)
         field.press("Control+Enter")
@@ -116,7 +116,7 @@ def test_a_death_and_a_deletion_are_shown_and_the_page_goes_on_with_the_others(
         tab.get_by_role("button", name="one").click()
         expect(tab.locator(".badges li").first).to_have_text("at work")
         one.kill()
-        expect(tab.get_by_role("alert").first).to_contain_text("ended without a word")
+        expect(tab.get_by_role("alert").first).to_contain_text("ended without saying why")
         expect(tab.locator(".badges li").first).to_have_text("its process died")
         assert "its process died" in tab.inner_text("#said")
         again = command(children, tmp_path, "resume", "one", "-q")
@@ -416,7 +416,7 @@ def test_a_run_that_takes_the_name_of_another_is_asked_about_anew(
         tab.get_by_label("Your answer to step 1").fill("for the old one")
         shutil.rmtree(tmp_path / "runs" / "r")
         assert command(children, tmp_path, *run, "3").wait() == 3
-        expect(tab.get_by_label("What is asked at Step 1")).to_contain_text("[3, 2, 1]", timeout=15_000)
+        expect(tab.get_by_label("The question of step 1")).to_contain_text("[3, 2, 1]", timeout=15_000)
         expect(tab.get_by_label("Your answer to step 1")).to_have_value("")
         assert tab.locator(".pegs rect").count() == 4 + 3
         assert [each for each in said if "409" not in each] == [], "between the two there is no run, and the browser may say so"

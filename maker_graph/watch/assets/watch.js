@@ -1,15 +1,15 @@
 "use strict";
-// The page of `maker-graph watch`. Whatever a run holds becomes text (`textContent`), never markup; the server's policy refuses
-// the rest. What stands on the page is kept and changed in place, so that a reader loses neither focus nor what was typed.
+// The page of `maker-graph watch`. All content of a run is shown as text (`textContent`), never as markup, and the server's policy
+// refuses other scripts. Elements are changed in place, so that a reader loses neither the focus nor what was typed.
 (() => {
   const token = new URLSearchParams(location.search).get("token") ?? "";
   const byId = (id) => document.getElementById(id);
-  const runs = new Map(); // key -> what stands in the list
+  const runs = new Map(); // key -> what the list of runs shows
   let chosen = null; // the key of the run that is shown
-  let detail = null; // what else is known of it
-  let shown = null; // its part of the page
+  let detail = null; // the details of that run
+  let shown = null; // the part of the page that shows it
   let stream = null;
-  const typed = new Map(); // run and question -> what was typed for it: it outlives the field
+  const typed = new Map(); // run and question -> the answer that was typed; kept after the field is gone
 
   // ------------------------------------------------------------------------------------------------------------ elements
 
@@ -29,7 +29,7 @@
     if (element.textContent !== text) element.textContent = text;
   };
 
-  // Children of `parent` that stand for `items` by their keys: those that are there already are changed, not made anew.
+  // Give `parent` one child for each of `items`, by their keys. Children that are there already are changed, not made anew.
   const keep = (parent, items, keyOf, create, change) => {
     const known = new Map(Array.from(parent.children, (child) => [child.dataset.key, child]));
     let place = parent.firstElementChild;
@@ -204,7 +204,7 @@
     const more = make("p", { class: "lead" });
     const box = section("What waits for you", needs, list, more);
     box.hidden = true;
-    let asked = null; // of what it was asked for last
+    let asked = null; // the state of the run for which the queue was loaded last
     let timer = null;
 
     const answer = async (ask, form, reply, candidate) => {
@@ -212,7 +212,7 @@
       const field = form.querySelector("textarea");
       const buttons = form.querySelectorAll("button");
       const from = document.activeElement;
-      if (buttons[0].disabled) return; // it is on its way
+      if (buttons[0].disabled) return; // an answer is being sent
       say(wrong, "");
       say(right, "");
       field.removeAttribute("aria-invalid");
@@ -233,7 +233,7 @@
         say(wrong, problem);
         field.setAttribute("aria-invalid", "true");
         field.focus();
-        load(); // another question may stand here by now
+        load(); // the question may have changed
         return;
       }
       if (document.activeElement === document.body && form.contains(from)) from.focus();
@@ -246,7 +246,7 @@
       say(form.querySelector(".wrong"), refused ? `The run did not take the last answer: ${refused}.` : "");
       say(
         form.querySelector(".right"),
-        refused ? "" : goesOn ? "Checked, and left for the run: it takes it up by itself." : `Checked, and left for the run. It is used by: maker-graph resume ${detail?.path ?? ""}`,
+        refused ? "" : goesOn ? "The answer was checked and saved. The run takes it up by itself." : `The answer was checked and saved. To go on with it: maker-graph resume ${detail?.path ?? ""}`,
       );
     };
 
@@ -278,8 +278,8 @@
       form.append(
         make("h3", { text: name }),
         make("p", { class: "lead", text: [ask.reason, plural(ask.samples, "sample", "samples"), flags.length ? `red flags: ${flags.join(", ")}` : ""].filter(Boolean).join(" · ") }),
-        ...(earlier.length ? [make("details", {}, make("summary", { text: "What was said before" }), ...earlier.map(([, text]) => make("pre", { text, tabindex: "0" })))] : []),
-        ...(question ? [make("pre", { text: question[1], tabindex: "0", "aria-label": `What is asked at ${name}` })] : []),
+        ...(earlier.length ? [make("details", {}, make("summary", { text: "The messages before the question" }), ...earlier.map(([, text]) => make("pre", { text, tabindex: "0" })))] : []),
+        ...(question ? [make("pre", { text: question[1], tabindex: "0", "aria-label": `The question of ${name.toLowerCase()}` })] : []),
         ...(rows.length ? [make("h3", { text: "Ballot" }), make("ul", { class: "ballot" }, ...rows)] : []),
         ...(ask.replies.length
           ? [
@@ -296,14 +296,14 @@
           : []),
         make("label", { for: id, text: `Your answer to ${name.toLowerCase()}` }),
         field,
-        make("div", { class: "acts" }, make("button", { class: "main", type: "button", text: "Answer", onclick: send }), make("p", { text: "As a model would reply. It is read and checked before it is taken. Ctrl+Enter sends it." })),
+        make("div", { class: "acts" }, make("button", { class: "main", type: "button", text: "Answer", onclick: send }), make("p", { text: "Type what a model would reply. It is read and checked before it is taken. Ctrl+Enter sends it." })),
         make("p", { class: "wrong", id: `${id}-wrong`, role: "alert" }),
         make("p", { class: "right", role: "status" }),
       );
       return form;
     };
 
-    // Change the list; who stood at a question that is gone now comes to the next one, or to the beginning of the run.
+    // Change the list. If the focus was in a question that is gone, it moves to the first question, or to the top of the run.
     const changed = (work) => {
       const from = list.contains(document.activeElement) ? document.activeElement.closest(".ask") : null;
       work();
@@ -324,7 +324,7 @@
         const reply = await fetch(`/runs/${key}/queue`, { headers: { "X-Token": token } });
         got = reply.ok ? await reply.json() : { needs: await problemOf(reply), asks: [] };
       } catch {
-        asked = null; // the stream says that the server is gone; the next news asks again
+        asked = null; // the stream shows that the server is gone, and the next news loads the queue again
         return;
       }
       if (key !== chosen) return;
@@ -401,7 +401,7 @@
       meter.hidden = !run.total;
       meter.firstElementChild.style.width = `${share(run)}%`;
       meter.setAttribute("aria-valuenow", share(run).toFixed(1));
-      const replaced = detail?.replaced ? " The journal was replaced while it was watched, and was read anew." : "";
+      const replaced = detail?.replaced ? " The journal was replaced while this page was open, so it was read again from the start." : "";
       const why = run.state === "stuck" ? "" : run.why ?? "";
       const text = why || replaced ? `${why}${replaced}` : "";
       notice.hidden = !text;
@@ -413,13 +413,13 @@
       const d = detail;
       const known = run.steps ? run.steps : 1;
       const behind = d.read < run.steps ? `the journal is being read: ${Math.floor((100 * d.read) / run.steps)} %` : "";
-      tiles.Steps.tell(number(run.steps), behind || (run.total ? `${share(run).toFixed(1)} % of ${number(run.total)}` : "no total known"));
+      tiles.Steps.tell(number(run.steps), behind || (run.total ? `${share(run).toFixed(1)} % of ${number(run.total)}` : "the total is not known"));
       tiles.Rate.tell(run.rate === null ? "–" : `${number(run.rate)} / s`, `${duration(d.seconds)} at work${d.sessions > 1 ? `, in ${d.sessions} sessions` : ""}`);
       tiles["Time left"].tell(run.left === null ? "–" : duration(run.left), ago(run));
       const limits = [
         d.max_cost === null ? "" : `limit ${money(d.max_cost)}`,
         d.planned === null ? "" : `planned ${money(d.planned)}`,
-        d.expected === null ? "" : `${money(d.expected)} at this pace`,
+        d.expected === null ? "" : `${money(d.expected)} in all at this pace`,
         `${plural(d.calls, "call", "calls")}${d.max_calls === null ? "" : ` of ${number(d.max_calls)}`}`,
         d.max_minutes === null ? "" : `limit ${number(d.max_minutes)} min`,
       ];
@@ -527,7 +527,7 @@
     now.addEventListener("error", () => {
       if (now !== stream) return;
       if (now.readyState === EventSource.CLOSED) {
-        line("The server does not know this page: open the address that the command printed.", "bad");
+        line("The server refuses this page: open the address that the command printed.", "bad");
         setTimeout(() => { if (now === stream) listen(); }, 5000);
       } else {
         line("not connected: trying again", "bad");
@@ -539,7 +539,7 @@
     if (runs.has(location.hash.slice(1))) choose(location.hash.slice(1), { byHand: false });
   });
   setInterval(() => { if (shown !== null) shown.tick(); }, 1000);
-  // A browser opens six connections to a server for all its tabs together: a tab that nobody sees keeps none, and asks now and then.
+  // A browser opens at most six connections to a server, for all tabs together. So a hidden tab keeps none, and asks now and then.
   document.addEventListener("visibilitychange", () => (document.hidden ? stream.close() : listen()));
   setInterval(() => { if (document.hidden) listen(); }, 15000);
   listen();

@@ -4,8 +4,8 @@
     result = run.solve()
     print(run.certify())
 
-It stands above every other room but the command line, which is a thin user of it. Each function imports what it alone needs:
-who looks at a run waits for neither LangGraph nor numpy.
+Only the command line stands above this module, and is a thin user of it. Functions import what they alone need, so that looking
+at a run waits for neither LangGraph nor numpy.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class DecidedStep:
 
     Attributes:
         step: its number, from 1.
-        decision: how it ended: ballot, samples, flags, rounds, usage, earlier rungs; see `Decision`.
+        decision: how it ended, with its ballot, samples, flags, rounds, usage and earlier rungs; see `Decision`.
     """
 
     step: int
@@ -98,34 +98,39 @@ class DecidedStep:
 class Solving(TypedDict, total=False):
     """How a run goes on. Each of these settings may differ from one session to the next.
 
+    The run keeps the settings from `max_cost` to `provenance` for the sessions after this one. None leaves them as they were.
+
     Attributes:
-        answer: a person's reply to the step that waits for one, as a model would give it.
-        max_cost: USD; the run stops before more are spent. It is kept, like all up to `out`.
+        answer: your reply to the step that waits for a person, in the form of a model's reply.
+        max_cost: in USD. The run stops before it spends more.
         max_calls: requests, failed ones included.
-        max_minutes: at work.
-        max_steps: of the task. It is kept like the others, and None leaves it as it was.
-        max_samples: a vote that needs more samples is undecided.
-        price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
+        max_minutes: minutes of work.
+        max_steps: steps of the task.
+        max_samples: a step that is not decided after this many samples stays undecided.
+        price: USD per million tokens, as "input,output", if it is not the list price. For several models
+            "model=input,output; ...".
         lookahead: microsteps in flight at once, or "auto".
-        draft_model: who drafts; the run's own model if None.
-        on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
-        out: where a task that has results writes them.
-        provenance: where it is told of each item how it ended.
-        force: files of the user's that stand there may be replaced, as they are now.
-        concurrency: samples in flight at once.
-        rpm: requests per minute at most.
-        gate: what all requests go through, where several runs share one; its rate is its own, so `rpm` is refused beside it.
-        timeout: seconds after which a request is given up and made again; "auto" follows what replies take; see `Calls`.
-        patience: seconds for which an outage of the provider is waited out.
-        batch: ask for the samples of a round in one request, where a model takes that; see `Calls`.
-        trace: what LangSmith is shown; None follows LANGSMITH_TRACING.
-        probe: ask a real model three small questions before the first step, which are counted and paid for as any request:
-            whether the answers differ shows whether a cache answers in its place. On if left out.
-        retry_open: vote once more on the items that are open at the end, with other samples; what is decided then amends them.
-        wait: where only a person can go on, wait for the answer that `maker-graph watch` takes, in place of ending.
-        progress: told where the task stands after each commit.
-        record: told of every prompt and reply.
-        warn: told what went wrong without stopping the run.
+        draft_model: the model that drafts states for `lookahead`; by default the run's own model.
+        on_doubt: what to do with an action on the world that was begun and not committed: "again" performs it again,
+            "ask" stops
+            and asks.
+        out: the file for the results of a task that has results.
+        provenance: the file that says of each item how it ended.
+        force: whether a file that already stands there may be replaced.
+        concurrency: the most samples in flight at once.
+        rpm: the most requests per minute.
+        gate: a gate that several runs share, and that all requests go through. It has its own rate, so `rpm` must be left out.
+        timeout: seconds after which a request is given up and made again; "auto" adapts to how long replies take; see `Calls`.
+        patience: seconds to wait for a provider that does not answer, before the run stops.
+        batch: ask for all samples of a round in one request, if the model allows it; see `Calls`.
+        trace: what is traced to LangSmith; None follows LANGSMITH_TRACING.
+        probe: whether a real model is first asked three small questions, to see that no cache answers for it. They are counted
+            and paid for. On by default.
+        retry_open: whether to vote again on the items that are open at the end, with new samples.
+        wait: if only a person can go on, whether to wait for the answer given in `maker-graph watch` instead of ending.
+        progress: called after each commit with the state of the task.
+        record: called with every prompt and reply.
+        warn: called with a text when something went wrong that does not stop the run.
     """
 
     answer: str | None
@@ -157,14 +162,14 @@ class Solving(TypedDict, total=False):
 
 
 class Run:
-    """A run in a directory, or in a database of journals: it survives a crash, and goes on where it stopped.
+    """A run in a directory, or in a database of journals. It survives a crash, and goes on where it stopped.
 
-    Opening it claims nothing: `solve` makes this process its owner, and any other one stops then. Use it as a context manager,
-    or `close` it. A run belongs to the thread that opened it.
+    Opening a run claims nothing. `solve` makes this process the owner of the run, and any other process that works on it stops.
+    Use the run as a context manager, or `close` it. It may only be used in the thread that opened it.
 
     Attributes:
         settings: what was asked for.
-        plan: what was expected of it before its first call; None if too little was known of the model.
+        plan: what was expected before the first call; None if too little was known of the model.
     """
 
     def __init__(self, opened: homes.Run, stack: ExitStack) -> None:
@@ -211,63 +216,72 @@ class Run:
         fsync: Fsync = "full",
         warn: Callable[[str], None] = lambda _: None,
     ) -> Self:
-        """Make a new run, and open it. Nothing is asked of a model yet.
+        """Make a new run, and open it. No model is asked yet.
 
         Args:
-            path: the directory; it must not exist. With `journal` the name of the run there; or a `Home`, which says all of it.
-            task: what is to be done.
-            journal: the address of a database of journals, like postgresql://HOST/DATABASE, which other machines reach: the run
-                is made there, and nothing of it on this machine. It needs pip install 'maker-graph[fleet]'.
-            model: `provider:model`, `sim:PROFILE` or `tiny`; left out with a `cascade`. For a task of parts also a mapping from
-                each voted part to one.
-            k: the lead that decides; "auto" plans for `target` if enough is known of the model, and is 3 otherwise. For a task
-                of parts also a mapping from names of voted parts.
-            within: so many votes at most; a step that nobody can win within them is contested, and passed on: it is left open
-                for a person, and no model votes on it again.
-            cascade: in place of model, k, within, temperature and the ladder: a file of `maker-graph run --cascade`, or a list
-                of `Rung`s whose models are named, or what `choose_by_labels` has chosen. What one rung does not decide goes to
+            path: the directory, which must not exist. With `journal` the name of the run there. Or a `Home`, which says both.
+            task: the task.
+            journal: the address of a database that other machines can reach, such as postgresql://HOST/DATABASE. The
+                run is made
+                there, and nothing of it on this machine. It needs pip install 'maker-graph[fleet]'.
+            model: `provider:model`, `sim:PROFILE` or `tiny`; left out with a `cascade`. For a task with several voted
+                parts also
+                a mapping from each of them to a model.
+            k: an answer wins when it is ahead of every other by this many votes. "auto" computes the number for `target` if
+                enough is known of the model, and takes 3 otherwise. For a task with several voted parts also a mapping.
+            within: the most votes that a step may take. A step that no answer can win any more is contested. It is left
+                open for
+                a person, and no model votes on it again.
+            cascade: replaces model, k, within, temperature and the ladder: a file of `maker-graph run --cascade`, or a list of
+                `Rung`s with named models, or what `choose_by_labels` has chosen. A step that one rung does not decide goes to
                 the next.
             target: for k="auto", the chance that no step is wrong.
-            calibration: what is known of the model: the file that `maker-graph calibrate` wrote; for a task of parts a mapping
-                from the name of a part to its file.
-            temperature: of the first sample and of the others, or one for all; None sends none; "auto" is what suits the model.
-            max_tokens: the output cap of a sample; None sends none; "auto" is what suits the model.
-            max_samples: a vote that needs more samples is undecided.
-            stuck_after: and so is one with so many red flags in a row at its end; then it climbs the ladder.
-            seed: for samples that can be repeated; None sends none; "auto" is 1 for models that ship, and none for others.
+            calibration: the file that `maker-graph calibrate` wrote about the model. For a task with several voted parts a
+                mapping from the name of a part to its file.
+            temperature: that of the first sample and that of the others, or one for all. None sends none. "auto" is what suits
+                the model.
+            max_tokens: the most tokens of a reply. None sends no limit. "auto" is what suits the model.
+            max_samples: a step that is not decided after this many samples stays undecided.
+            stuck_after: a step is stuck after this many red flags in a row. Then it climbs the ladder.
+            seed: makes samples repeatable. None sends none. "auto" is 1 for models that ship, and none for others.
             check: whether answers that break the task's rules are discarded.
-            variants: whether each sample is asked one of the equivalent questions that the task's `variants(state)` returns.
-            stop: texts at which a reply ends, none of which it holds; not all models take them.
-            structured: whether the answer's JSON schema is sent along, where model and answer have one.
-            emit: form apart from answer: the model reasons freely, and a second, short call writes each answer down. True is
-                the same model, a name another one, `Emit(...)` says more.
-            retry_temperature: the first rung of the ladder: the temperature of a stuck step's next samples; None leaves it out.
-            rephrase: the second rung: the task's prompt in other words, if it has one.
+            variants: whether each sample is asked another of the equivalent questions that the task's `variants(state)`
+                returns.
+            stop: texts at which a reply ends; the reply does not hold them. Some models refuse them.
+            structured: whether the JSON schema of the answer is sent, if the task has one and the model takes one.
+            emit: the model reasons freely, and a second, short call writes its answer in the asked form. True: the same model
+                makes that call. A name: another model does. `Emit(...)` says more.
+            retry_temperature: the first rung of the ladder: the temperature of the next samples of a stuck step. None
+                leaves the
+                rung out.
+            rephrase: the second rung: the task's prompt in other words, if it has some.
             escalate: the third rung: a stronger model.
-            max_cost: USD; the run stops before more are spent.
+            max_cost: in USD. The run stops before it spends more.
             max_calls: requests, failed ones included.
-            max_minutes: at work.
-            max_steps: of the task; None is as many as it says, and 10,000,000 if it does not.
-            price: USD per million tokens, "input,output", if not the list price; of several models "model=input,output; ...".
+            max_minutes: minutes of work.
+            max_steps: steps of the task. None: as many as the task says, or 10,000,000 if it does not say.
+            price: USD per million tokens, as "input,output", if it is not the list price. For several models
+                "model=input,output; ...".
             lookahead: microsteps in flight at once, or "auto". By default one, or as many independent items as `concurrency`
                 allows.
-            draft_model: who drafts; the model itself if None.
-            on_doubt: an action on the world that was begun and not committed: "again" performs it again, "ask" stops and asks.
-            out: where a task that has results writes them.
-            provenance: where it is told of each item how it ended: JSON Lines, see `run/provenance.py`.
-            force: files of the user's that stand there may be replaced, as they are now.
-            fsync: "full": each step is on disk before the next; "normal": a power cut may cost the last steps.
-            warn: told what is worth knowing about the calibration.
+            draft_model: the model that drafts states for `lookahead`; by default the model itself.
+            on_doubt: what to do with an action on the world that was begun and not committed: "again" performs it again, "ask"
+                stops and asks.
+            out: the file for the results of a task that has results.
+            provenance: the file that says of each item how it ended, as JSON Lines; see `run/provenance.py`.
+            force: whether a file that already stands there may be replaced.
+            fsync: "full": each step is on the disk before the next begins. "normal": a power cut may lose the last steps.
+            warn: called with a text that is worth knowing about the calibration.
 
         Raises:
-            UsageError: a setting is wrong, or the directory cannot be used; nothing was made.
+            UsageError: a setting is wrong, or the directory cannot be used. Nothing was made.
             OutOfReach: the database cannot be reached.
         """
         from maker_graph.calibration.leads import Said, planned_votes
 
         loaded = described(task)
         asked = Voting(
-            k=1,  # until it is planned
+            k=1,  # planned below
             temperature=temperature,
             max_tokens=max_tokens,
             max_samples=max_samples,
@@ -307,12 +321,12 @@ class Run:
             expected |= expected_of(read)
             settings = new_settings(loaded, first.model, first.voting, NO_LADDER, cascade=others)
         elif model is None:
-            raise UsageError("No model is named: give model, or a cascade.")
+            raise UsageError("No model is given: give model, or a cascade.")
         else:
             votes = planned_votes(loaded, Said(model, k, calibration), asked, target, warn)
             ladder = LadderSettings(temperature=retry_temperature, rephrase=rephrase, model=escalate)
             voting = votes.voting if within is None else votes.voting.led_by(AheadBy(votes.voting.lead or 1, within))
-            estimates = votes.estimates if within is None else None  # what is planned is a race without an end
+            estimates = votes.estimates if within is None else None  # the plan is for a vote without a limit
             settings = new_settings(loaded, votes.model, voting, ladder, parts=votes.parts)
         options = RunOptions.of(
             max_cost=max_cost,
@@ -346,26 +360,27 @@ class Run:
         fsync: Fsync = "full",
         accept_loss: bool = False,
     ) -> Self:
-        """Open a run that exists, to look at it or to go on with it.
+        """Open an existing run, to look at it or to go on with it.
 
-        A run of a task that does not ship can be looked at without it: its steps, its certificate, and its figures but those
-        that only a replay tells. Its task is needed to replay it or to go on.
+        If the task does not ship, the run can be looked at without it: its steps, its certificate, and all figures that need no
+        replay. The task is needed to replay the run or to go on.
 
         Args:
-            path: its directory. With `journal` its name there.
-            journal: as in `create`.
-            task: its task, if that is not one that ships.
-            trust: import the task by the name that stands in the directory, which runs code that whoever made it has chosen;
-                "mine": only if you have gone on with this run before, on this machine and in this directory.
-            fsync: as in `create`.
-            accept_loss: open it although its journal is an older copy of itself. When it goes on, missing steps are sampled
-                again, and what was spent on them stays counted.
+            path: the directory of the run. With `journal` its name there.
+            journal: see `create`.
+            task: the task, if it is not one that ships.
+            trust: whether to import the task by the name that the run has written down. That runs code which was chosen by
+                whoever made the run. "mine": only if you have gone on with this run on this machine before.
+            fsync: see `create`.
+            accept_loss: open the run although its journal is an older copy. When it goes on, the missing steps are
+                sampled again.
+                What was spent on them stays counted.
 
         Raises:
-            UnusableRun: there is no run, or another process holds it.
+            UnusableRun: there is no such run, or another process holds it.
             DamagedRun: what is stored contradicts itself.
-            OlderJournal: what was committed or paid for since is missing from the journal.
-            OutOfReach: the database of the journal cannot be reached.
+            OlderJournal: the journal lacks what has been committed or paid for since.
+            OutOfReach: the database cannot be reached.
         """
         return cls.at(home_named(path, journal, fsync), task=task, trust=trust, accept_loss=accept_loss)
 
@@ -378,7 +393,7 @@ class Run:
         trust: bool | Literal["mine"] = False,
         accept_loss: bool = False,
     ) -> Self:
-        """Open the run that is at home there; see `open`."""
+        """Open the run that a home keeps; see `open`."""
         with ExitStack() as stack:
             opened = stack.enter_context(home.opened(task, accept_loss=accept_loss))
             if trust is True or (trust == "mine" and opened.journal.claimed_here):
@@ -387,12 +402,12 @@ class Run:
 
     @property
     def directory(self) -> Path:
-        """The directory; of a run in a database the one for its report and labels on this machine, which need not be there."""
+        """The directory. For a run in a database: the folder on this machine for its report and labels, if it exists."""
         return self._opened.home.folder
 
     @property
     def home(self) -> homes.Home:
-        """Where the run is."""
+        """Where the run is kept."""
         return self._opened.home
 
     @property
@@ -405,13 +420,13 @@ class Run:
         """The task.
 
         Raises:
-            UnusableRun: it does not ship, and the run was opened without it.
+            UnusableRun: the task does not ship, and the run was opened without it.
         """
         return self._opened.task
 
     @property
     def options(self) -> RunOptions:
-        """The options that the next `solve` takes unless it is told otherwise."""
+        """The options of the next `solve`, unless it is given others."""
         return kept_options(self._opened.journal)
 
     @property
@@ -421,43 +436,43 @@ class Run:
 
     @property
     def plan(self) -> dict[str, Any] | None:
-        """What was expected of the run before its first call; None if too little was known."""
+        """What was expected before the first call; None if too little was known of the model."""
         note = self._opened.journal.note("plan")
         return None if note is None else dict(json.loads(note))
 
     @property
     def backing(self) -> str:
-        """What labelled rows back of its decisions, in sentences; empty if they did not choose its rule."""
+        """What labelled rows say about its decisions, in sentences; empty if they did not choose its rule."""
         from maker_graph.run.uses import labels_used
 
         return " ".join(each.said for each in labels_used(self._opened.journal) if each.purpose == "measured")
 
     def note(self, name: str) -> str | None:
-        """Return a note of its journal; None if there is none of this name."""
+        """Return the note of this name in the journal; None if there is none."""
         return self._opened.journal.note(name)
 
     def solve(self, **how: Unpack[Solving]) -> Summary:
-        """Go on from the last committed step to the end; return the run in figures.
+        """Go on from the last committed step to the end. Return the figures of the run.
 
         Raises:
             UsageError: an event loop is running: use `await run.asolve()`.
-            MakerError: why it stopped before its end; all committed steps are kept, and it can be solved again.
+            MakerError: the run stopped before its end. All committed steps are kept, and it can be solved again.
         """
         _refuse_running_loop("result = await run.asolve()")
         return asyncio.run(self.asolve(**how))
 
     async def asolve(self, **how: Unpack[Solving]) -> Summary:
-        """Go on to the end, as `solve` does, in the running event loop."""
+        """Do what `solve` does, in the running event loop."""
         await self.drive(**how)
         self.write_results()
         return self.verify()
 
     def events(self, **how: Unpack[Solving]) -> Iterator[DecidedStep]:
-        """Go on to the end as `solve` does, and yield each step when it is committed; the run waits while you look.
+        """Go on to the end as `solve` does, and yield each step after its commit. The run waits until you ask for the next.
 
         Raises:
             UsageError: an event loop is running: use `async for step in run.aevents()`.
-            MakerError: why it stopped before its end.
+            MakerError: the run stopped before its end.
         """
         _refuse_running_loop("async for step in run.aevents()")
         with asyncio.Runner() as runner:
@@ -473,7 +488,7 @@ class Run:
                 runner.run(stream.aclose())
 
     async def aevents(self, **how: Unpack[Solving]) -> AsyncGenerator[DecidedStep, None]:
-        """Go on to the end, as `events` does, in the running event loop."""
+        """Do what `events` does, in the running event loop."""
         queue: asyncio.Queue[DecidedStep | None] = asyncio.Queue()
         work = asyncio.ensure_future(self.drive(lambda step: queue.put_nowait(_decided(step)), **how))
         work.add_done_callback(lambda _: queue.put_nowait(None))
@@ -487,7 +502,7 @@ class Run:
             await asyncio.gather(work, return_exceptions=True)
 
     async def drive(self, decided: Callable[[Committed], None] = lambda _: None, **how: Unpack[Solving]) -> None:
-        """Go on to the end and tell `decided` of each step; no results are written, and nothing is verified."""
+        """Go on to the end, and call `decided` after each step. Results are not written, and nothing is verified."""
         from maker_graph.models.calls import Calls
         from maker_graph.models.gate import Gate
         from maker_graph.run.reach import beating, in_reach
@@ -545,19 +560,19 @@ class Run:
             session.ended(None, journal.epoch)
 
     def _options(self, how: Solving) -> RunOptions:
-        """Return the options of the run as they are from now on, and keep them.
+        """Return the options of the run from now on, and keep them.
 
         Raises:
-            UsageError: one of them cannot be had.
+            UsageError: an option is wrong.
         """
         options = self.options.updated(**{name: value for name, value in how.items() if name in RunOptions.model_fields})
         see_models(self.settings, options, self.task)
         if how.get("retry_open") and guarded(self.task).given is None:
-            raise UsageError(f"{self.settings.task} has no items, so none is open: leave out retry_open (--retry-open).")
+            raise UsageError(f"{self.settings.task} has no items: leave out retry_open (--retry-open).")
         for name, path in (("out", options.out), ("provenance", options.provenance)):
             if path is not None and self.home.holds(path):
-                raise UsageError(f"{path} is in the run's own directory: give another place to {name} (--{name}).")
-        if self._opened.journal.writable:  # else it can only be finished already, and its results be there
+                raise UsageError(f"{path} is in the run's own directory: give a file outside of it for {name} (--{name}).")
+        if self._opened.journal.writable:  # a run that is not writable is finished, and has its results
             see_results(self.settings, options, self.task, own_files(self._opened.journal), force=how.get("force", False))
         options.keep(self._opened.journal)
         return options
@@ -575,13 +590,13 @@ class Run:
         return count_open(self._opened)
 
     def answer(self, replies: Mapping[int, Reply], *, write: bool = True) -> Reviewed:
-        """Answer open items in the place of a model, by their numbers; on return what was taken is on disk.
+        """Answer open items in the place of a model. On return, the answers that were taken are on the disk.
 
-        Each reply is read and checked like a model's. A process that is still at work on the run stops.
+        Each reply is read and checked like a model's reply. A process that still works on the run stops.
 
         Args:
-            replies: number of the item -> reply. A `run.left_answers.Candidate` is one of the ballot.
-            write: whether the results are written anew, if some were taken.
+            replies: number of the item -> reply. A `run.left_answers.Candidate` names an answer on the ballot.
+            write: whether to write the results again if an answer was taken.
 
         Raises:
             UsageError: the task has no items.
@@ -592,33 +607,33 @@ class Run:
         return found
 
     def steps(self) -> Iterator[DecidedStep]:
-        """Yield every committed step in order, as the journal has it; no model is asked."""
+        """Yield every committed step in order, from the journal. No model is asked."""
         for number, decision in enumerate(self._opened.journal.decisions(), start=1):
             yield DecidedStep(number, decision)
 
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Summary:
-        """Return the run in figures, replayed from its journal by the task's rules alone, without a model.
+        """Replay the run from its journal by the rules of the task, without a model. Return its figures.
 
-        `verdict` is what it is worth, in a word of `core/verdict.py`. A million steps take a minute or two; `progress` is told
-        the step every thousand.
+        `verdict` says how far the answers were confirmed; see `core/verdict.py` for the words. A million steps take a minute or
+        two. `progress` is called with the step, every thousand steps.
 
         Raises:
-            DamagedRun: the journal is not what was written.
+            DamagedRun: the journal was changed since it was written.
         """
         result = summary(self._opened, progress)
-        with suppress(MakerError):  # a run that can only be read is judged all the same
+        with suppress(MakerError):  # a run that can only be read gets its verdict all the same
             if result["done"]:
-                keep_verdict(self._opened, result)  # a long run takes minutes to replay: its report need not
+                keep_verdict(self._opened, result)  # so that the report of a long run need not replay it
         return result
 
     def certify(self) -> "Certificate":
-        """Return what the votes say, without any truth, of the chance that no step is wrong.
+        """Estimate from the votes, without known answers, how likely it is that no step is wrong.
 
-        Where copies were seen among the replies it gives no chance, and says why (`refused`).
+        If copies were seen among the replies, it gives no chance, and says why (`refused`).
 
         Raises:
             UsageError: numpy and scipy are missing: pip install 'maker-graph[plan]'.
-            DamagedRun: the journal is not what was written.
+            DamagedRun: the journal was changed since it was written.
         """
         need_plan_extra("certify")
         from maker_graph.report.certificate import ballots_in
@@ -634,11 +649,11 @@ class Run:
         return certify_parts(ballots, settings.k, leads, CopiesSeen.of(journal.note(NOTE)))
 
     def label(self, how: "Labelling", use: "Use" = "certify") -> "Labelled":
-        """Have steps labelled that are drawn at random from those on which models voted; see `maker-graph label`.
+        """Label random steps among those on which models voted; see `maker-graph label`.
 
         Raises:
-            UsageError: there are no such steps, or the file is one of other labels.
-            DamagedRun: the journal is not what was written.
+            UsageError: there are no such steps, or the file holds other labels.
+            DamagedRun: the journal was changed since it was written.
             LimitReached: the file cannot be written.
         """
         from maker_graph.run.labelling import label
@@ -658,25 +673,26 @@ class Run:
         again: Sequence[int] = (),
         warn: Callable[[str], None] = lambda _: None,
     ) -> "Audit":
-        """Return a bound on how many of the steps that models decided are wrong, from labels of some drawn at random.
+        """Return an upper bound for how many decided steps are wrong, from labels for random steps.
 
-        The bound may be looked at whenever you like, and labelling may stop for any reason. It assumes nothing about the model.
+        You may look at the bound after each label, and stop for any reason. It assumes nothing about the model.
 
         Args:
-            random: how many steps are to be labelled, those of earlier calls included.
-            labels: the file of labels; `audit.jsonl` in `directory` by default.
-            truth: take what the task knows to be right, and ask nobody.
-            confidence: the chance that the bound is not below the truth.
-            ask: asked what is right at a step, without the model's answer: it returns a reply as a model would give it, "?" for
-                a step of which nobody can tell, or None to stop. Without it, the labels in the file are looked at.
-            who: answers.
-            seed: of the draw; by default a random one, which is kept in the file.
-            again: steps that are asked once more.
-            warn: told what is worth knowing.
+            random: how many steps to label, including those of earlier calls.
+            labels: the file of labels; by default `audit.jsonl` in `directory`.
+            truth: take the right answers that the task knows, and ask nobody.
+            confidence: the chance that the bound holds.
+            ask: called for the right answer to a step, which is shown without the model's answer. It returns a reply in
+                the form
+                of a model's reply, "?" if it cannot say, or None to stop. Without `ask`, only the labels in the file count.
+            who: the name of the person who answers.
+            seed: the seed of the draw; by default a random one, which the file keeps.
+            again: steps to ask again.
+            warn: called with texts that are worth knowing.
 
         Raises:
-            UsageError: models decided nothing, or the file is one of other labels, or of labels for another use.
-            DamagedRun: the journal is not what was written.
+            UsageError: models decided nothing, or the file holds other labels, or labels for another use.
+            DamagedRun: the journal was changed since it was written.
             LimitReached: the file cannot be written.
         """
         from maker_graph.run.auditing import audit
@@ -686,12 +702,13 @@ class Run:
         return audit(self._opened, Labelling(random, path, seed, truth, ask, tuple(again), who, warn), confidence)
 
     def report(self, *, force: bool = False) -> list[Path]:
-        """Write a page about the run, report.html in `directory`, and its pictures; return the files, the page first.
+        """Write a page about the run, report.html in `directory`, and its pictures. Return the files, the page first.
 
-        `force`: files of the user's that stand there may be replaced.
+        Args:
+            force: whether files of the user that already stand there may be replaced.
 
         Raises:
-            UsageError: a file of the user's stands there; or numpy, scipy and matplotlib are missing: pip install
+            UsageError: a file of the user stands there; or numpy, scipy and matplotlib are missing: pip install
                 'maker-graph[plan]'.
         """
         need_plan_extra("report")
@@ -706,39 +723,39 @@ class Run:
 
     @property
     def refused(self) -> dict[int, str]:
-        """Items whose answer is not used, although it was decided, with the reasons."""
+        """Items whose decided answer is not used in the results -> the reason."""
         note = self._opened.journal.note("refused")
         return {} if note is None else {int(number): str(why) for number, why in json.loads(note).items()}
 
     def refuse(self, reasons: Mapping[int, str]) -> None:
-        """Keep that the answers to these items are not used in the results; what was refused before is forgotten.
+        """Leave the answers to these items out of the results. This replaces what was refused before.
 
         Raises:
-            LimitReached: there is no room.
+            LimitReached: the disk is full.
         """
         if dict(reasons) != self.refused:
             self._opened.journal.set_note("refused", json.dumps(dict(reasons)))
 
     @property
     def to_be_tested(self) -> str | None:
-        """The command with which the answers are to be tested before they are written; None if there is none."""
+        """The command that must test the answers before they are written; None if there is none."""
         return self._opened.journal.note("to be tested") or None
 
     def test_with(self, command: str | None) -> None:
-        """Keep that the answers are to be tested with this command first, or None once they have been.
+        """Set the command that must test the answers before they are written; None once they were tested.
 
         Raises:
-            LimitReached: there is no room.
+            LimitReached: the disk is full.
         """
         if command != self.to_be_tested:
             self._opened.journal.set_note("to be tested", command or "")
 
     def write_results(self) -> int:
-        """Write what a task with results has found to `options.out`; return the number of steps that are left open.
+        """Write the results of a task that has some to `options.out`. Return how many steps are left open.
 
         Raises:
-            UsageError: a file of the user's stands there, or the folder is gone: solve it again with another `out`, or `force`.
-            LimitReached: there is no room, or no access.
+            UsageError: a file of the user stands there, or the folder is gone: solve again with another `out`, or with `force`.
+            LimitReached: the disk is full, or the file may not be written.
         """
         options, task = self.options, self.task
         if not isinstance(task, Items) or (options.out is None and options.provenance is None):
@@ -751,7 +768,7 @@ class Run:
         return write_out(task, options.out, journal.decisions(), own_files(journal), trail)
 
     def close(self) -> None:
-        """Close the run's files."""
+        """Close the files, or the connection, of the run."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -762,12 +779,12 @@ class Run:
 
 
 def home_named(path: str | Path, journal: str | None = None, fsync: Fsync = "full", *, standing: bool = False) -> homes.Home:
-    """Return the home of the run in a directory, or of this name in a database of journals.
+    """Return the home of a run: its directory, or its name in a database of journals.
 
-    A `standing` one keeps its connection when a run that was opened there is closed.
+    A `standing` home keeps its connection when a run that was opened there is closed.
 
     Raises:
-        UsageError: what is said does not go together, or the address is none.
+        UsageError: the arguments do not go together, or the address is not one.
     """
     if journal is None:
         return Directory(Path(path), fsync)
@@ -775,18 +792,18 @@ def home_named(path: str | Path, journal: str | None = None, fsync: Fsync = "ful
     from maker_graph.run.remote import Remote
 
     if fsync != "full":
-        raise UsageError("A run in a database has no file to wait for: leave out fsync (--fsync), its server sees to that.")
+        raise UsageError("A database decides itself when a step is on its disk: leave out fsync (--fsync).")
     return Remote(str(path), StandingConnection(journal) if standing else Connection(journal))
 
 
 def _seed(model: str | Mapping[str, str] | None) -> int | None:
-    """Return the seed of a run that is not given one: that of its model, or of the first of several."""
+    """Return the seed of a run that was given none: the seed of its model, or of the first of several."""
     first = next(iter(model.values()), "") if isinstance(model, Mapping) else model
     return info_of(first or "").seed
 
 
 def _plan(estimates: "ModelEstimates | None", settings: Settings, task: AnyTask) -> dict[str, str]:
-    """Return the note of what is expected of a run, if enough is known."""
+    """Return the note with what is expected of a run, if enough is known."""
     from maker_graph.calibration.plan import expected
 
     total = total_of(task)

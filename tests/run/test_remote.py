@@ -267,7 +267,7 @@ def test_files_about_it_are_in_a_folder_of_its_name_and_never_in_another_run(
         assert run.audit(truth=True).file == Path("runs/r/audit.jsonl")
     elsewhere("there")
     with Run.create("runs/r", Hanoi(2), model="sim:perfect", k=1), Run.open("r", journal=database) as run:
-        with pytest.raises(UsageError, match="a run of its own"):
+        with pytest.raises(UsageError, match="the directory of another run"):
             run.report()
         assert not (run.directory / "report.html").exists()
 

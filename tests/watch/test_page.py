@@ -358,9 +358,9 @@ def test_tabs_that_nobody_sees_keep_no_connection_from_the_one_that_is_seen(
     go_away(last, away=False)
     last.get_by_label("Your answer to step 1").fill(MOVE)
     last.get_by_role("button", name="Answer", exact=True).click()
-    expect(last.locator(".right")).to_contain_text("Checked")
+    expect(last.locator(".right")).to_contain_text("The answer was checked and saved")
     go_away(first, away=False)
-    expect(first.locator(".right")).to_contain_text("Checked")
+    expect(first.locator(".right")).to_contain_text("The answer was checked and saved")
     context.close()
 
 

@@ -120,7 +120,7 @@ class _Lines:
 def _see_form(first: str, path: Path) -> None:
     form = json.loads(first)["calibration"]
     if isinstance(form, int) and form > FORM:
-        raise UsageError(f"{path} was written by a newer maker_graph (form {form}): install that one to go on.")
+        raise UsageError(f"{path} was written by a newer maker_graph (form {form}): install that version to go on.")
 
 
 class Calibration:

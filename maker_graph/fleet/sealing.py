@@ -90,7 +90,7 @@ class Whole:
 
         Raises:
             UnusableRun: the shards are not those of one task, some are missing, or the task is no longer what was cut.
-            DamagedRun: the journal of a shard is not what was written.
+            DamagedRun: the journal of a shard was changed since it was written.
         """
         self.shards = _in_order(shards)
         first = self.shards[0].settings
@@ -180,7 +180,7 @@ def seal(
     Raises:
         UnusableRun: a shard is not finished, the shards are not those of one task, or the task is no longer what was cut.
         UsageError: a file cannot be written, or is the user's.
-        DamagedRun: the journal of a shard is not what was written; then nothing is written.
+        DamagedRun: the journal of a shard was changed since it was written; then nothing is written.
         LimitReached: there is no room, or no access.
     """
     whole = Whole(shards, directory, task)
@@ -221,11 +221,11 @@ def _in_order(shards: Sequence[Shard]) -> list[Shard]:
     if not shards:
         raise UnusableRun("There are no shards to seal: name a fleet that was submitted with --shards.")
     if strange := [each.name for each in shards if each.settings.slice is None]:
-        raise UnusableRun(f"{_listed(strange)}: this is no slice of a task, so there is no whole. Look at each run by itself.")
+        raise UnusableRun(f"{_listed(strange)}: not cut from one task, so there is nothing to put together. Look at each run.")
     found = sorted(shards, key=lambda each: _slice(each).first)
     wanted = _alike(found[0].settings)
     if other := [each.name for each in found if _alike(each.settings) != wanted]:
-        raise UnusableRun(f"{_listed(other)}: the settings are others than those of {found[0].name}. Seal shards of one fleet.")
+        raise UnusableRun(f"{_listed(other)}: other settings than those of {found[0].name}. Seal shards of one fleet.")
     first = 0
     for each in found:
         if _slice(each).first != first:
@@ -273,7 +273,7 @@ def _see_same_task(shards: Sequence[Shard], whole: LoadedTask) -> None:
     """
     first = shards[0].settings
     if whole.slice is not None or (whole.name, whole.options) != (first.task, first.options):
-        raise UnusableRun(f"The task is another than {first.task} with the options of the shards: name the one that was cut.")
+        raise UnusableRun(f"The shards were cut from {first.task} with other options: name the task that was cut.")
     see_declared(first.task, first.inputs, first.options, whole.task, _table_of(first))
     rows, there = sum(_slice(each).rows for each in shards), number_of(whole.task)
     if rows != there:

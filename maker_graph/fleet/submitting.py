@@ -87,7 +87,7 @@ class Submission(BaseModel):
         except ValidationError as error:
             wrong = error.errors()[0]
             if wrong["loc"] == ("form",):
-                raise UnusableRun("This fleet was submitted by a newer maker_graph: install that one.") from None
+                raise UnusableRun("This fleet was submitted by a newer maker_graph: install that version.") from None
             raise DamagedRun(f"What the fleet was asked for cannot be read ({wrong['msg']}).") from None
 
 

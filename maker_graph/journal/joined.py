@@ -57,7 +57,7 @@ class JoinedJournal(ReadableJournal):
             joins: name of a note -> how what the shards have in it comes to one note. Other notes of theirs are not seen.
 
         Raises:
-            DamagedRun: the journal of a shard is not what was written; the text says which.
+            DamagedRun: the journal of a shard was changed since it was written; the text says which.
         """
         self.epoch, self.accept_loss, self.step = None, False, 0
         self._parts = list[_Part]()
@@ -150,7 +150,7 @@ class JoinedJournal(ReadableJournal):
         `start` skips the steps before it.
 
         Raises:
-            DamagedRun: an entry is not what was written, with its shard and its step.
+            DamagedRun: an entry was changed since it was written; the text names shard and step.
         """
         at = machine.begin() if start is None else start
         for part in self._parts:

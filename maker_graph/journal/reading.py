@@ -140,7 +140,7 @@ class ReadableJournal(ABC):
         replaced.
 
         Raises:
-            DamagedRun: a step is not what was written.
+            DamagedRun: a step was changed since it was written.
         """
         with self._reading(), self._one_moment():
             before = self._hash_at(step)
@@ -195,7 +195,7 @@ class ReadableJournal(ABC):
         `start` skips the steps before it: a place that agrees with the journal.
 
         Raises:
-            DamagedRun: an entry is not what was written, with its step.
+            DamagedRun: an entry was changed since it was written; the error has its step.
         """
         with self._reading():
             yield from replayed(self._rows(0 if start is None else start["step"]), self._origin, machine, start, self.step)
@@ -204,7 +204,7 @@ class ReadableJournal(ABC):
         """Return the note of this name: what a run keeps beside its steps.
 
         Raises:
-            DamagedRun: it is not what was written.
+            DamagedRun: it was changed since it was written.
         """
         with self._reading():
             return note_in(self._note_row(name), self._origin, name)
@@ -213,7 +213,7 @@ class ReadableJournal(ABC):
         """Return what was last about to be done.
 
         Raises:
-            DamagedRun: it is not what was written.
+            DamagedRun: it was changed since it was written.
         """
         note = self.note(INTENT)
         return None if note is None else Intent.of(note)

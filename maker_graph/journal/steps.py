@@ -88,7 +88,7 @@ def replayed(
     `rows` begin with the step of `start`, if it is not the beginning, and go on to `last` at least.
 
     Raises:
-        DamagedRun: an entry is not what was written, with its step.
+        DamagedRun: an entry was changed since it was written; the error has its step.
     """
     at = machine.begin() if start is None else start
     expected, before = at["step"] + 1, None
@@ -137,20 +137,20 @@ def note_in(row: Any, origin: bytes, name: str) -> str | None:
     """Return the text of a note from its row, which is its value and its hash; None if there is none.
 
     Raises:
-        DamagedRun: it is not what was written.
+        DamagedRun: it was changed since it was written.
     """
     if row is None:
         return None
     value, stored = row
     if not isinstance(value, str) or stored != seal(origin, name, value):
-        raise DamagedRun(f"The journal is damaged: its note {name!r} is not what was written.")
+        raise DamagedRun(f"The journal is damaged: its note {name!r} was changed since it was written.")
     return value
 
 
 def broken_amendment(number: int, step: int | None) -> DamagedRun:
-    """Return the error for an amendment that is not what was written."""
+    """Return the error for an amendment that was changed since it was written."""
     what = f"amendment {number}" if step is None else f"amendment {number}, of step {step},"
-    return DamagedRun(f"The journal is damaged: {what} is not what was written.", step)
+    return DamagedRun(f"The journal is damaged: {what} was changed since it was written.", step)
 
 
 def _broken(expected: int, step: int) -> DamagedRun:

@@ -63,7 +63,7 @@ def write_page(journal: Path, *, force: bool = False) -> Path:
     """
     page = journal.with_name(journal.name + ".html")
     if page.exists() and not force and b"maker_graph" not in page.read_bytes()[:4000]:
-        raise UsageError(f"{page} is there already, and is no report: move it away, or give --force.")
+        raise UsageError(f"{page} exists, and is not a report: move it away, or give --force.")
     return write_whole(page, decisions_page(journal.name, read_decisions(journal)), private=True)
 
 

@@ -54,7 +54,8 @@ def see_clean(top: Path, paths: Iterable[str]) -> None:
     """
     if git_directory(top) is None:
         raise UsageError(
-            f"{top} is no git tree, so nobody could go back: commit it to one, or leave out --apply and use the patch."
+            f"{top} is in no git repository, so its edits could not be undone: commit it to one, or leave out --apply "
+            f"and use the patch."
         )
     if changed := _git(top, "status", "--porcelain", "-z", "--untracked-files=no").decode(errors="replace").split("\0")[0]:
         raise UsageError(f"The tree {top} has changes that are not committed ({changed[3:]}): commit or stash them first.")
@@ -65,7 +66,7 @@ def see_clean(top: Path, paths: Iterable[str]) -> None:
         raise UsageError(f"git does not know {strange[0]} in {top}: add and commit it first.")
     if hidden := [path for path in wanted if known[path] != "H"]:
         raise UsageError(
-            f"git was told not to look whether {hidden[0]} in {top} is changed: "
+            f"git was told to overlook changes of {hidden[0]} in {top}: "
             "git update-index --no-assume-unchanged --no-skip-worktree takes that back."
         )
 

@@ -89,7 +89,7 @@ def audit(run: Run, how: Labelling, confidence: float = CONFIDENCE) -> Audit:
 
     Raises:
         UsageError: models decided nothing, or the file is one of other labels.
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
         LimitReached: the file cannot be written.
     """
     population = decided_steps(run)

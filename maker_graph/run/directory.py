@@ -382,7 +382,7 @@ def summary(run: Run, progress: Callable[[int], None] = lambda _: None) -> Summa
     Of a run whose task does not ship and is not loaded, the steps are counted and their hashes checked.
 
     Raises:
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
     """
     found = _replayed(run, progress) if run.has_task else _counted(run, progress)
     totals, findings, settings, spent, stuck = (

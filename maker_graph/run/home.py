@@ -230,7 +230,7 @@ def see_name(name: str) -> None:
         UnusableRun: it cannot.
     """
     if not _NAME.fullmatch(name):
-        raise UnusableRun(f"{name!r} is no name for a run: letters, digits, dots, dashes and underscores, at most 64.")
+        raise UnusableRun(f"{name!r} is not a name for a run: use letters, digits, dots, dashes and underscores, at most 64.")
 
 
 def see_text(origin: str) -> None:

@@ -147,7 +147,7 @@ def label_drawn(file: LabelFile, source: Callable[[], Source], population: Popul
 
     Raises:
         UsageError: what is asked for does not fit together, or the task cannot be asked.
-        MakerError: the file cannot be written, or the journal is not what was written.
+        MakerError: the file cannot be written, or the journal was changed since it was written.
     """
     if file.dropped:
         how.warn(f"{file.path}: half a line at its end does not count. Its step is asked again.")
@@ -178,7 +178,7 @@ def label_by_asking(file: LabelFile, source: Source, order: Sequence[int], ask: 
     Those that have a label are left out, unless they are to be asked `again`.
 
     Raises:
-        MakerError: the file cannot be written, or the journal is not what was written.
+        MakerError: the file cannot be written, or the journal was changed since it was written.
     """
     missing = [step for step in order if again or step not in file.labels]
     states = dict(source.states(missing))
@@ -239,7 +239,7 @@ def label_by_truth(file: LabelFile, source: Source, order: Sequence[int]) -> Non
 
     Raises:
         UsageError: the task does not know, or its truth fails.
-        MakerError: the file cannot be written, or the journal is not what was written.
+        MakerError: the file cannot be written, or the journal was changed since it was written.
     """
     if not isinstance(source.task, Known):
         raise UsageError("The task has no truth(state), so it cannot label its steps: leave out --truth, or give it one.")
@@ -344,7 +344,7 @@ def label(what: Run | LoadedTask, how: Labelling, use: Use = "certify", *, check
 
     Raises:
         UsageError: there are no such steps, or the file is one of other labels.
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
         LimitReached: the file cannot be written.
     """
     one_of("use", use, USES)

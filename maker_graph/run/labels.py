@@ -253,9 +253,9 @@ def _header(file: int, path: Path) -> LabelHeader | None:
         said = None
     form = said.get("labels") if isinstance(said, dict) else None
     if form is None:
-        raise UsageError(f"{path} is there already, and holds something else than labels: give another file to --labels.")
+        raise UsageError(f"{path} exists, and holds something other than labels: give another file to --labels.")
     if isinstance(form, int) and form > FORM:
-        raise UsageError(f"{path} was written by a newer maker_graph (form {form}): install that one to go on.")
+        raise UsageError(f"{path} was written by a newer maker_graph (form {form}): install that version to go on.")
     try:
         return LabelHeader.model_validate(said)
     except ValidationError as error:

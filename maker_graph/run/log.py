@@ -79,7 +79,7 @@ class JournalLog(KeptBeside):
         Raises:
             UsageError: the name, the address or a setting is wrong, or the extra `fleet` is missing.
             UnusableRun: a run of this name is there, and of another task or with other settings; or another process holds it.
-            DamagedRun: the journal is not what was written.
+            DamagedRun: the journal was changed since it was written.
             OlderJournal: what was committed or paid for since is missing from it.
             OutOfReach: the database cannot be reached.
         """
@@ -204,7 +204,7 @@ def _read(text: str, asked: Mapping[str, Any], where: str) -> tuple[str, str]:
     if form is None:
         raise UnusableRun(f"{where} is a run of maker-graph and not the log of a graph: give another name.")
     if form != LOG_FORM:
-        raise UnusableRun(f"{where} was written by a newer maker_graph (form {form}): install that one to go on.")
+        raise UnusableRun(f"{where} was written by a newer maker_graph (form {form}): install that version to go on.")
     for what, said in asked.items():
         if found.get(what) != said:
             words = _DIFFERS[what].format(found.get(what), said)

@@ -76,7 +76,7 @@ class Asked(NamedTuple):
         """Return what was last asked; None if nothing was, or if that step is not the next one any more.
 
         Raises:
-            DamagedRun: the note is not what was written.
+            DamagedRun: the note was changed since it was written.
         """
         note = journal.note(_ASKED)
         if note is None:

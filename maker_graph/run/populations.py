@@ -58,7 +58,7 @@ def decided_steps(run: Run) -> Population:
     """Return the steps of a run that models decided without a proof. An audit draws from them.
 
     Raises:
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
     """
     return _steps_of(run, voted=False)
 
@@ -67,7 +67,7 @@ def voted_steps(run: Run) -> Population:
     """Return the steps of a run on which models voted, whether a vote decided them or not.
 
     Raises:
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
     """
     return _steps_of(run, voted=True)
 
@@ -179,7 +179,7 @@ def states_in(run: Run, steps: Collection[int]) -> Iterator[tuple[int, Any]]:
     The states are replayed from the journal, without a model. Items need no replay.
 
     Raises:
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
     """
     if isinstance(run.task, Items):
         yield from states_of(run.task, steps)

@@ -95,7 +95,7 @@ async def recovered(
         missing: told the sums in a checkpoint that is further than the journal, if `accept_loss` allows to go on.
 
     Raises:
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
         OlderJournal: a checkpoint is further than the journal, and `accept_loss` is off.
         LimitReached: the file of checkpoints cannot be written.
     """

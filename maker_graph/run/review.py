@@ -87,7 +87,7 @@ def answer_items(run: Run, replies: Mapping[int, Reply]) -> Reviewed:
     Raises:
         UsageError: the task has no items, or `replies` is no mapping from numbers of items to texts.
         UnusableRun: the task no longer asks what it asked when the run began.
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
         TakenOver: another process has gone on with the run since.
     """
     _see_replies(replies)
@@ -108,7 +108,7 @@ def refusals(run: Run, replies: Mapping[int, Reply]) -> dict[int, str]:
 
     Raises:
         UsageError: the task has no items, or `replies` is no mapping from numbers of items to texts.
-        DamagedRun: the journal is not what was written.
+        DamagedRun: the journal was changed since it was written.
     """
     _see_replies(replies)
     return _sorted_out(run, _items_of(run), replies)[1]

@@ -303,7 +303,7 @@ def read_settings(text: str, name: str) -> Settings:
     if is_log:
         raise UnusableRun(f"{name} belongs to the log of a graph. Only that graph can go on with it: see JournalLog.")
     if newer:
-        raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that one to go on.")
+        raise UnusableRun(f"{name} was written by a newer maker_graph (form {version}): install that version to go on.")
     try:
         later = _later_than(version) & found.keys() if version != 1 else ()
         later = later or (set(found["voting"]) & set(SINCE_4) if version in {2, 3} else ())

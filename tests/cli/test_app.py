@@ -43,7 +43,7 @@ ROWS = Path(__file__).parents[2] / "examples" / "records" / "records.csv"
         (["run", "hanoi", "--price", "cheap"], "input,output"),
         (["run", "hanoi", *SIM, "--max-cost", "1"], "--price"),
         (["run", "hanoi", "--max-samples", "0"], "max-samples"),
-        (["run", "hanoi", "--run", "a b"], "no name for a run"),
+        (["run", "hanoi", "--run", "a b"], "not a name for a run"),
         (["run", "hanoi", "--disks", "2", "--record", "nowhere/x"], "cannot be written"),
         (["run", "records"], "--input"),
         (["run", "records", "--input", "none.csv", "--out", "o.csv"], "cannot be read"),

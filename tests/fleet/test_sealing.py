@@ -185,7 +185,7 @@ def contextmanager_for(place: int) -> AbstractContextManager[Any]:
             lambda shards: [*shards[:2], other(shards[2], model="sim:perfect")],
             "f-00002: the settings are others than those of f-00000",
         ),
-        (lambda shards: [*shards[:2], other(shards[2], slice=None)], "f-00002: this is no slice of a task"),
+        (lambda shards: [*shards[:2], other(shards[2], slice=None)], "f-00002: not cut from one task"),
     ],
 )
 def test_only_the_whole_of_one_task_is_sealed(

@@ -88,7 +88,7 @@ def test_a_limit_that_no_worker_could_keep_to_is_refused(database: str, tmp_path
 
 def test_a_name_that_is_none_and_a_number_of_runs_that_is_none_are_refused(database: str, tmp_path: Path) -> None:
     for name in ("", "-rows", "rows/1", "r" * 59, "rows\n"):
-        with pytest.raises(UsageError, match="is no name for a fleet"):
+        with pytest.raises(UsageError, match="is not a name for a fleet"):
             submit(database, name, hanoi([1]), Limits())
     with pytest.raises(UsageError, match=f"A fleet has 1 to {MOST:,} runs, not 0"):
         submit(database, "rows", [], Limits())

@@ -57,6 +57,6 @@ def test_a_file_of_the_users_stays(tmp_path: Path) -> None:
     journal = tmp_path / "votes.jsonl"
     worked(journal, RIGHT)
     (tmp_path / "votes.jsonl.html").write_text("mine")
-    with pytest.raises(UsageError, match="is no report"):
+    with pytest.raises(UsageError, match="is not a report"):
         write_page(journal)
     assert "decisions" in write_page(journal, force=True).read_text()

@@ -178,7 +178,7 @@ def test_an_intent_that_names_files_outside_of_the_tree_is_refused(tree: Path) -
 def test_a_file_at_which_git_was_told_not_to_look_is_refused(tree: Path) -> None:
     git(tree, "update-index", "--assume-unchanged", NAMES[1])
     see_clean(tree, NAMES[:1])
-    with pytest.raises(UsageError, match=f"not to look whether {NAMES[1]}"):
+    with pytest.raises(UsageError, match=f"to overlook changes of {NAMES[1]}"):
         see_clean(tree, NAMES)
 
 

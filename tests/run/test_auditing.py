@@ -147,7 +147,7 @@ def test_labels_for_another_use_or_of_something_else_audit_nothing(tmp_path: Pat
     with words_run(tmp_path, name="again") as run, pytest.raises(UsageError, match="of another run"):
         run.audit(labels=other)
     (tmp_path / "r" / "audit.jsonl").write_text("mine")
-    with Run.open(tmp_path / "r", task=Words()) as run, pytest.raises(UsageError, match="something else than labels"):
+    with Run.open(tmp_path / "r", task=Words()) as run, pytest.raises(UsageError, match="something other than labels"):
         run.audit(truth=True)
     assert (tmp_path / "r" / "audit.jsonl").read_text() == "mine"
 

@@ -12,7 +12,7 @@ from tests.made import created, new_settings
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "-a", ".a", "a" * 65, "ä", "a\n"])
 def test_a_name_is_short_and_of_plain_characters(name: str) -> None:
-    with pytest.raises(UnusableRun, match="no name for a run"):
+    with pytest.raises(UnusableRun, match="not a name for a run"):
         see_name(name)
 
 

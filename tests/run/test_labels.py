@@ -99,7 +99,7 @@ def test_labels_to_choose_by_and_examples_never_certify(tmp_path: Path, use: str
 def test_a_file_of_the_users_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "l.jsonl"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match="something else than labels"), opened_labels(path, HEADER):
+    with pytest.raises(UsageError, match="something other than labels"), opened_labels(path, HEADER):
         pass
     assert path.read_bytes() == content
 

@@ -128,7 +128,7 @@ def test_a_task_that_asks_something_else_is_refused(place: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "-"])
 def test_what_is_no_name_is_refused(place: str, name: str) -> None:
-    with pytest.raises(UnusableRun, match="no name for a run"):
+    with pytest.raises(UnusableRun, match="not a name for a run"):
         JournalLog(Hanoi(3), name, place)
 
 

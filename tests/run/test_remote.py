@@ -80,7 +80,7 @@ def test_there_is_one_run_of_a_name_and_none_that_was_not_made(database: str, el
         Run.open("other", journal=database)
     with pytest.raises(UsageError, match="leave out fsync"):
         Run.open("r", journal=database, fsync="normal")
-    with pytest.raises(UnusableRun, match="no name for a run"):
+    with pytest.raises(UnusableRun, match="not a name for a run"):
         Run.open("../r", journal=database)
     elsewhere("there")
 

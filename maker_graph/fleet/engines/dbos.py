@@ -143,7 +143,7 @@ def _reached() -> Iterator[None]:
         why = str(error.orig).strip().partition("\n")[0]
         if isinstance(error.orig, InsufficientPrivilege):
             raise LimitReached(
-                f"DBOS may not make or use its tables ({why}): let this user do so, as by GRANT CREATE ON DATABASE, or make "
-                "them with a worker of the database's owner. Then work on."
+                f"DBOS may not make or use its tables ({why}): allow it with GRANT CREATE ON DATABASE, or start the first "
+                "worker as the owner of the database. Then work on."
             ) from error
         raise OutOfReach(f"DBOS cannot reach its tables ({why}).") from error

@@ -69,12 +69,12 @@ def see_address(address: str) -> str:
     """Return the address of a database of journals.
 
     Raises:
-        UsageError: it is none. What it says is not repeated, for a part of it may be a password.
+        UsageError: it is not an address. The text does not repeat it, because it may hold a password.
     """
     if _ADDRESS.fullmatch(address) is None:
         raise UsageError(
-            "The address of the journal cannot be read: give postgresql://USER@HOST:PORT/DATABASE. In user and password stand "
-            "%40 for @, %3A for :, %2F for /."
+            "The address of the journal cannot be read: give postgresql://USER@HOST:PORT/DATABASE. In user and password write "
+            "%40 for @, %3A for : and %2F for /."
         )
     return address
 
@@ -199,7 +199,7 @@ class Connection:
                 return
             (encoding,) = db.execute("SELECT current_setting('server_encoding')").fetchone() or ("",)
             if encoding != "UTF8":
-                raise UsageError(f"The database is of encoding {encoding}: create one with ENCODING 'UTF8' for the journal.")
+                raise UsageError(f"The database has the encoding {encoding}: create one with ENCODING 'UTF8' for the journal.")
             with db.transaction():
                 db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
                 if self._form(db) is None:
@@ -231,7 +231,7 @@ class Connection:
         row = db.execute("SELECT form FROM maker_graph.form").fetchone()
         form = 0 if row is None else int(row[0])
         if form > FORM:
-            raise UnusableRun(f"The journal was made by a newer maker_graph (form {form}): install that one to go on.")
+            raise UnusableRun(f"The journal was made by a newer maker_graph (form {form}): install that version to go on.")
         if form != FORM:
             raise DamagedRun(f"The journal cannot be read: its form is {form}.")
         return form
@@ -303,7 +303,8 @@ def _conninfo(address: str) -> str:
         said = conninfo_to_dict(address)
     except ProgrammingError:
         raise UsageError(
-            f"The address of the journal at {shown(address)} cannot be read: in user and password stand %40 for @, %25 for %, "
+            f"The address of the journal at {shown(address)} cannot be read: in user and password write %40 for @ and "
+            f"%25 for %, "
             "and what follows ? must be what Postgres knows, like sslmode=require."
         ) from None
     return make_conninfo("", **{**_UNLESS_SAID, **said, "client_encoding": "utf8"})

@@ -36,7 +36,8 @@ def see_name(fleet: str) -> None:
     """
     if not _NAME.fullmatch(fleet):
         raise UsageError(
-            f"{fleet!r} is no name for a fleet: letters, digits, dots, dashes and underscores, at most 58, and the first is a "
+            f"{fleet!r} is not a name for a fleet: use at most 58 letters, digits, dots, dashes and underscores, and "
+            f"begin with a "
             "letter or a digit."
         )
 

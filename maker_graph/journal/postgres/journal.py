@@ -475,7 +475,7 @@ class PostgresJournal(Journal):
         first = max(1, self.step - at_once + 1)
         see_chain(self._rows(first, self.step), self._hash_at(first - 1), first, self.step)
         if self.step and self._hash_at(self.step) != self._hash:
-            raise DamagedRun("The journal is damaged: its end is not what its run says.", self.step)
+            raise DamagedRun("The journal is damaged: its last step is not the one that its run names.", self.step)
         self._final = self._read_amendments()
         if first > 1:
             threading.Thread(target=self._check_older, args=(first - 1,), name="maker-graph-check", daemon=True).start()

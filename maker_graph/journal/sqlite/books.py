@@ -45,7 +45,7 @@ def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
     """Return what the database says now; to be called within a transaction.
 
     Raises:
-        DamagedRun: it is not what was written.
+        DamagedRun: it was changed since it was written.
     """
     version = version_of(db)
     names = frozenset(name for (name,) in db.execute("SELECT name FROM notes"))
@@ -53,7 +53,7 @@ def read_books(db: sqlite3.Connection, origin: bytes) -> Books:
         raise DamagedRun("The journal is damaged: a note is missing.")
     account = Account.of(json.loads(_read(db, origin, "account")))
     if bool(account.serial) != (form_of(db) != 0):
-        raise DamagedRun("The journal is damaged: its account is of another form than its tables.")
+        raise DamagedRun("The journal is damaged: its account has another form than its tables.")
     step, last = end_of(db, origin)
     if account.steps != step:
         raise DamagedRun(f"The journal is damaged: its last steps are missing, from {step + 1}.", step + 1)

@@ -73,7 +73,7 @@ def make_database(path: Path) -> sqlite3.Connection:
         try:
             path.touch(mode=0o600, exist_ok=False)  # SQLite gives the files beside it the same mode
         except FileExistsError:
-            raise DamagedRun(f"{path} is there already.") from None
+            raise DamagedRun(f"{path} exists already.") from None
         connection = sqlite3.connect(path, isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")
@@ -153,7 +153,7 @@ def _see_form(connection: sqlite3.Connection) -> None:
     """
     form = form_of(connection)
     if form > FORM:
-        raise UnusableRun(f"The journal was written by a newer maker_graph (form {form}): install that one to go on.")
+        raise UnusableRun(f"The journal was written by a newer maker_graph (form {form}): install that version to go on.")
     if form not in _TABLES_OF:
         raise DamagedRun(f"The journal cannot be read: its form is {form}.")
     defined = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}

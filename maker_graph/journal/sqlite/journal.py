@@ -362,7 +362,7 @@ class SqliteJournal(Journal):
 
         Raises:
             LostJournal: it does not.
-            DamagedRun: a step is not what was written.
+            DamagedRun: a step was changed since it was written.
         """
         own, first = self._books(), max(1, self.step - CHECKED_AT_ONCE + 1)
         try:

@@ -34,7 +34,7 @@ def read_note(db: sqlite3.Connection, origin: bytes, name: str) -> str | None:
     """Return the note of this name, if there is one.
 
     Raises:
-        DamagedRun: it is not what was written.
+        DamagedRun: it was changed since it was written.
     """
     return note_in(note_row(db, name), origin, name)
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from maker_graph.calibration.estimates import estimates_of
@@ -13,8 +12,8 @@ from maker_graph.calibration.file import Calibration
 from maker_graph.calibration.lines import CalibrationRequest, Result
 from maker_graph.calibration.plan import make_plans
 from maker_graph.calibration.votes import in_words
-from maker_graph.cli.output import console, facts, show, shown, tell
-from maker_graph.core.characters import visible
+from maker_graph.cli.output import facts, show, shown, tell
+from maker_graph.cli.progress import Bar
 from maker_graph.core.spending import Account
 from maker_graph.models.calls import Calls
 from maker_graph.models.copies import Copies
@@ -37,17 +36,9 @@ def progress_of(calibration: Calibration, model: str, *, quiet: bool) -> Iterato
     if quiet:
         yield lambda: None
         return
-    columns = (
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("steps"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console(err=True)) as bar:
-        done = calibration.request.steps - len(calibration.missing(model))
-        shown = bar.add_task(visible(model), total=calibration.request.steps, completed=done)
-        yield lambda: bar.advance(shown)
+    total = calibration.request.steps
+    with Bar(model, "steps", total, done=total - len(calibration.missing(model))) as bar:
+        yield bar.step
 
 
 def spent_on(account: Account) -> dict[str, Any]:

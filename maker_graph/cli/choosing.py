@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from maker_graph.calibration.choosing import (
     NOTE,
     TARGET,
@@ -27,7 +25,7 @@ from maker_graph.calibration.choosing import (
 from maker_graph.calibration.labelled import PlanGoal
 from maker_graph.cli.calibrated import calls_of
 from maker_graph.cli.output import console, shown, tell
-from maker_graph.core.characters import visible
+from maker_graph.cli.progress import Bar
 from maker_graph.core.emitting import emit_of
 from maker_graph.core.guarding import guarded
 from maker_graph.core.voting import MAX_SAMPLES, STUCK_AFTER
@@ -246,13 +244,5 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     if quiet:
         yield lambda *_: None
         return
-    columns = (
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("labelled rows"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console(err=True)) as bar:
-        row = bar.add_task(visible("measuring"), total=None)
-        yield lambda done, total: bar.update(row, completed=done, total=total)
+    with Bar("measuring", "labelled rows") as bar:
+        yield bar.reach

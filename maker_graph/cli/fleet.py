@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, app
 from maker_graph.cli.options import (
@@ -59,8 +58,9 @@ from maker_graph.cli.options import (
     task_named,
     voted_of,
 )
-from maker_graph.cli.output import console, facts, say, show, tell
+from maker_graph.cli.output import counted, facts, say, show, tell
 from maker_graph.cli.process import until_signal
+from maker_graph.cli.progress import Bar
 from maker_graph.cli.summary import ending_of, print_summary, replaying
 from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.characters import visible
@@ -231,8 +231,7 @@ def _runs_of(file: Path, loaded: "LoadedTask", given: Mapping[str, Any], limits:
 def _tell_submitted(fleet: str, made: "Submitted") -> None:
     go_on = f"maker-graph work {fleet}, on as many machines as you like."
     if made.made:
-        runs = "1 run" if made.runs == 1 else f"{made.runs:,} runs"
-        tell(f"The fleet {fleet} has {runs}, {fleet}-00000 and so on. They wait for workers: {go_on}")
+        tell(f"The fleet {fleet} has {counted(made.runs, 'run')}, {fleet}-00000 and so on. They wait for workers: {go_on}")
     elif made.limited:
         again = f" {made.reopened:,} runs that had stopped go on: {go_on}" if made.reopened else ""
         tell(f"The fleet {fleet} was there already. It has the new limits now.{again}")
@@ -304,17 +303,14 @@ def _engine(name: str) -> "EngineName":
 
 def _ended(now: "Standing", *, quiet: bool) -> Ending:
     """Return how a worker ended that has nothing left to do, and tell what helps the runs that wait."""
-    from maker_graph.fleet.standing import todo, why
-
     if not quiet:
         show_standing(now, None)
     result = {**now.summary()}
     if not now.waiting:
         return Ending(result=result)
-    for each in now.waiting:
-        tell(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
+    for line in _waiting_lines(now):
+        tell(line)
     states = {each.state for each in now.waiting}
-    tell("".join(f"\n{state}: {todo(now.fleet, state)}." for state in sorted(states)).lstrip())
     code = EXIT_CODES[Undecided if states & {"stuck", "waits"} else LimitReached if "limit" in states else PartFailed]
     return Ending(code, f"{now.runs - now.done:,} of {now.runs:,} runs are not done.", result)
 
@@ -337,41 +333,46 @@ def show_standing(now: "Standing", rate: float | None) -> None:
     show(facts(rows))
 
 
+def _waiting_lines(now: "Standing") -> "Iterator[str]":
+    """Yield why each run waits, and then for each of their states what helps."""
+    from maker_graph.fleet.standing import todo, why
+
+    for each in now.waiting:
+        yield f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}"
+    for state in sorted({each.state for each in now.waiting}):
+        yield f"{state}: {todo(now.fleet, state)}."
+
+
 def _limit(most: float | None, form: str) -> str:
     return "" if most is None else f" of at most {form.format(most)}"
 
 
 @contextmanager
 def _progress(fleet: str, *, quiet: bool) -> "Iterator[Callable[[Standing], None]]":
-    """Show a line that lives; yield what is told how the fleet stands."""
+    """Show a live bar; yield what is told how the fleet stands."""
     if quiet:
         yield lambda _: None
         return
-    bar = Progress(
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("steps{task.fields[more]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        console=console(err=True),
-    )
-    with bar:
-        line = bar.add_task(visible(fleet), total=None, more="")
+    bar = Bar(fleet, "steps")
 
-        def stands(now: "Standing") -> None:
-            speed, waits = bar.tasks[0].speed, now.runs - now.done - now.goes_on
-            more = f", {speed or 0:,.0f}/s, {now.done:,} of {now.runs:,} runs done"
-            more += f", {waits:,} wait" * bool(waits) + f", {len(now.living)} workers"
-            bar.update(line, completed=now.steps, total=now.total, more=more)
+    def stands(now: "Standing") -> None:
+        bar.start()  # not before there is something to show: a worker may be refused
+        waits = now.runs - now.done - now.goes_on
+        more = f", {bar.speed:,.0f}/s, {now.done:,} of {now.runs:,} runs done"
+        more += f", {waits:,} wait" * bool(waits) + f", {counted(len(now.living), 'worker')}"
+        bar.reach(now.steps, now.total, more=more)
 
+    try:
         yield stands
+    finally:
+        bar.stop()
 
 
 def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
     """Say how a fleet stands."""
     from time import sleep
 
-    from maker_graph.fleet.standing import standing_at, todo, why
+    from maker_graph.fleet.standing import standing_at
 
     at = _journal(address)
     before, rate = standing_at(at, fleet), None
@@ -382,10 +383,8 @@ def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
         rate = (now.steps - before.steps) / LOOK
     if not as_json:
         show_standing(now, rate)
-        for each in now.waiting:
-            say(f"{each.name} is {each.state}: {visible(why(each)) or 'nothing was said'}")
-        for state in sorted({each.state for each in now.waiting}):
-            say(f"{state}: {todo(fleet, state)}.")
+        for line in _waiting_lines(now):
+            say(line)
     return Ending(result={**now.summary(), "steps_per_second": rate})
 
 

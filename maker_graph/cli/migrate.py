@@ -3,14 +3,14 @@
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maker_graph.cli.asking import typed_line
-from maker_graph.cli.output import tell
+from maker_graph.cli.output import counted, tell
 from maker_graph.errors import MakerError, UnusableRun, UsageError
 from maker_graph.tasks.migrate.rules import LEAVE
 from maker_graph.tasks.migrate.task import Migrate
@@ -52,7 +52,7 @@ class Finishing:
         if not self.blame or not answers:
             run.test_with(None)
             return
-        tell(f"The tests run with {_counted(answers)}: {self.suite.command}")
+        tell(f"The tests run with {counted(len(answers), 'edit')}: {self.suite.command}")
         found = blamed([*answers], lambda some: self._tested({number: answers[number] for number in some}).green)
         run.refuse(dict.fromkeys(found, "the tests are red with it"))
         run.test_with(None)
@@ -79,7 +79,7 @@ class Finishing:
         out = run.options.out
         where = "" if out is None else f"; {out}, to be applied in {self.task.top} with git apply or patch -p1"
         tell(
-            f"{_counted([n for n, code in used.items() if code != LEAVE])} in {_files(new)}, {left:,} stay as they are, "
+            f"{counted(len(used) - left, 'edit')} in {counted(len(new), 'file')}, {left:,} stay as they are, "
             f"{not_done:,} not done{where}"
         )
         if not_done and out is not None:
@@ -96,7 +96,7 @@ class Finishing:
         except MakerError as error:
             tell(f"Error: {error}")
             return error
-        tell(f"{_files(changes)} changed in {self.task.top}; git diff shows how.")
+        tell(f"{counted(len(changes), 'file')} changed in {self.task.top}; git diff shows how.")
         return None
 
 
@@ -194,10 +194,6 @@ def _answers(run: "Run") -> dict[int, str]:
     return {step.step: str(step.answer) for step in run.steps() if step.decision["status"] == "decided"}
 
 
-def _files(files: Sized) -> str:
-    return f"{len(files):,} {'file' if len(files) == 1 else 'files'}"
-
-
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
     """Let SIGTERM end what is done meanwhile as Ctrl-C does: the processes of the tests end too."""
@@ -210,8 +206,3 @@ def _ended_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
-
-
-def _counted(edits: Sized) -> str:
-    number = len(edits)
-    return f"{number:,} {'edit' if number == 1 else 'edits'}"

@@ -115,6 +115,15 @@ def _seen(text: str) -> str:
     return visible(text).replace("\r", "\\r")  # it would write over the beginning of the line
 
 
+def counted(number: int, noun: str) -> str:
+    """Return so many of a thing in words.
+
+    >>> counted(1, "run"), counted(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def put(result: Mapping[str, Any]) -> None:
     """Write `result` as one JSON object on a line; what JSON has no word for (infinity, NaN) is null."""
     _line(sys.stdout, json.dumps(_finite(result), allow_nan=False))

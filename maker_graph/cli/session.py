@@ -1,21 +1,17 @@
 """One session of a run: it is solved, shown, written, and ends with its exit code."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, code_of
-from maker_graph.cli.output import console, put, show, shown, tell
+from maker_graph.cli.output import put, show, shown, tell
 from maker_graph.cli.process import until_signal
+from maker_graph.cli.progress import Bar
 from maker_graph.cli.recording import record_to
 from maker_graph.cli.summary import ending_of, print_summary, summarized
-from maker_graph.core.characters import visible
 from maker_graph.core.guarding import guarded, total_of
 from maker_graph.core.machine import MakerOutput
 from maker_graph.errors import DamagedRun, LimitReached, MakerError, ProviderFailure, TakenOver, Undecided, UsageError
@@ -124,31 +120,12 @@ def _progress(run: Run, *, quiet: bool) -> Iterator[Callable[[MakerOutput], None
     if quiet:
         yield lambda _: None
         return
-    bar = _Bar(
-        TextColumn("{task.description}", style="bold", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("steps{task.fields[rate]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        console=console(err=True),
-    )
-    with bar:
-        shown = bar.add_task(visible(run.settings.task), total=total_of(run.task), rate="")
+    with Bar(run.settings.task, "steps", total_of(run.task)) as bar:
 
         def tell(at: MakerOutput) -> None:
-            totals, speed = at["totals"], bar.tasks[0].speed
+            totals, speed = at["totals"], bar.speed
             flagged = sum(totals["flags"].values())
-            bar.votes = f"{totals['samples']:,} samples, {flagged:,} red flags, {totals['outvoted']:,} wrong samples outvoted"
-            bar.update(shown, completed=at["step"], rate=f", {speed:,.0f}/s" if speed else "")
+            bar.below = f"{totals['samples']:,} samples, {flagged:,} red flags, {totals['outvoted']:,} wrong samples outvoted"
+            bar.reach(at["step"], more=f", {speed:,.0f}/s" if speed else "")
 
         yield tell
-
-
-class _Bar(Progress):
-    """A progress bar with the votes on a line of their own, so that both fit into a narrow terminal."""
-
-    votes = ""
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        yield self.make_tasks_table(self.tasks)
-        yield Text(self.votes, style="dim")

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from maker_graph.cli.app import CONTRADICTED, EXIT_CODES, Ending
-from maker_graph.cli.output import console, facts, show, shown
+from maker_graph.cli.output import console, counted, facts, show, shown
 from maker_graph.core.characters import visible
 from maker_graph.core.verdict import Verdict
 from maker_graph.core.verifying import STANDINGS
@@ -132,7 +132,7 @@ def _verified_rows(result: Summary) -> Iterator[tuple[str, str]]:
         yield "Verifier", "says of the votes: " + ", ".join(f"{standings.get(name, 0):,} {name}" for name in STANDINGS)
     if merged := result["merged"]:
         what = "the winner has the most votes only because several answers count as one"
-        yield "Merged", f"on {merged:,} {'step' if merged == 1 else 'steps'} {what}"
+        yield "Merged", f"on {counted(merged, 'step')} {what}"
 
 
 def _by(result: Summary) -> str:
@@ -152,7 +152,7 @@ def _single(result: Summary) -> str:
     first, differs, stuck = result["first_sample_wrong_at"], result["single_differs"], result["stuck"]
     if not first:
         return "would have given the same answers" + ("" if stuck is None else f", but step {stuck['step']:,} is undecided")
-    otherwise = f"otherwise on {differs:,} step{'' if differs == 1 else 's'}, first at step {first:,}"
+    otherwise = f"otherwise on {counted(differs, 'step')}, first at step {first:,}"
     if result["single_wrong"] is None:
         return otherwise
     return f"{otherwise}; wrong on {result['single_wrong']:,}, where the votes are wrong on {result['wrong']:,}"

@@ -7,33 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maker_graph.cli import options as opt
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import (
-    AsJson,
-    Check,
-    Disks,
-    EmitBy,
-    MaxCalls,
-    MaxCost,
-    MaxTokens,
-    OwnPrice,
-    Patience,
-    Probe,
-    Quiet,
-    Rpm,
-    Sets,
-    Source,
-    StopAt,
-    Structured,
-    Target,
-    TaskName,
-    TemperatureOption,
-    Timeout,
-    parse_temperature,
-    parse_temperatures,
-    task_named,
-    unescaped,
-)
 from maker_graph.cli.output import tell
 from maker_graph.cli.task_command import TaskCommand
 from maker_graph.core.emitting import emit_of, kept_emit
@@ -62,7 +37,7 @@ SAMPLES_AT_EACH = 8
     "--temperatures 0,.1,.4,.7,1",
 )
 def calibrate_command(
-    task: TaskName,
+    task: opt.TaskName,
     model: Annotated[
         list[str], typer.Option(help="provider:model, sim:PROFILE, or tiny; several are compared, give the option for each.")
     ],
@@ -76,13 +51,13 @@ def calibrate_command(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where all of it is kept. Default: calibration-TASK.jsonl.")
     ] = None,
-    disks: Disks = None,
-    source: Source = None,
-    sets: Sets = None,
+    disks: opt.Disks = None,
+    source: opt.Source = None,
+    sets: opt.Sets = None,
     part: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which part of the task is asked, if models vote on several.")
     ] = None,
-    temperature: TemperatureOption = "auto",
+    temperature: opt.TemperatureOption = "auto",
     temperatures: Annotated[
         str | None,
         typer.Option(
@@ -97,33 +72,33 @@ def calibrate_command(
             metavar="LABELS", help="Ask the steps of a file of labels (maker-graph label), and hold samples against these."
         ),
     ] = None,
-    max_tokens: MaxTokens = None,
-    check: Check = True,
+    max_tokens: opt.MaxTokens = None,
+    check: opt.Check = True,
     variants: Annotated[
         bool,
         typer.Option("--variants", help="Ask each sample one of the task's equivalent questions, and show how alike they err."),
     ] = False,
-    stop: StopAt = None,
-    structured: Structured = False,
-    emit: EmitBy = None,
+    stop: opt.StopAt = None,
+    structured: opt.Structured = False,
+    emit: opt.EmitBy = None,
     truth: Annotated[
         bool, typer.Option("--truth/--no-truth", help="Hold samples against the right answers, or only against each other.")
     ] = True,
-    target: Target = TARGET,
+    target: opt.Target = TARGET,
     seed: Annotated[
         int | None, typer.Option(help="Which steps are drawn; for models that ship or are simulated, also which samples.")
     ] = None,
-    max_cost: MaxCost = None,
-    max_calls: MaxCalls = None,
+    max_cost: opt.MaxCost = None,
+    max_calls: opt.MaxCalls = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes at work, in all calls.", min=0)] = None,
-    price: OwnPrice = None,
+    price: opt.OwnPrice = None,
     concurrency: Annotated[int, typer.Option(help="Samples in flight at once.", min=1)] = 16,
-    rpm: Rpm = None,
-    timeout: Timeout = None,
-    patience: Patience = PATIENCE / 60,
-    probe: Probe = True,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    rpm: opt.Rpm = None,
+    timeout: opt.Timeout = None,
+    patience: opt.Patience = PATIENCE / 60,
+    probe: opt.Probe = True,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
     """Measure how often a model is wrong on random steps of a task, how its errors are correlated, and what a sample costs."""
     from maker_graph.calibration.lines import CalibrationRequest
@@ -137,10 +112,10 @@ def calibrate_command(
     models = list(dict.fromkeys(model))
     if temperatures is None and temperature.count(",") > 1:
         temperature, temperatures = "auto", temperature
-    heats = [parse_temperature(temperature)] if temperatures is None else parse_temperatures(temperatures)
+    heats = [opt.parse_temperature(temperature)] if temperatures is None else opt.parse_temperatures(temperatures)
     samples = samples or (2 if temperatures is None else SAMPLES_AT_EACH)
     _see_options(models, temperature, temperatures, samples, price)
-    loaded = task_named(task, disks, source, sets)
+    loaded = opt.task_named(task, disks, source, sets)
     asked = part_named(loaded.task, part)
     if variants:
         see_varies(loaded.task, asked)
@@ -168,7 +143,7 @@ def calibrate_command(
         labels=labels,
         variants=variants,
         use=use,
-        stop=[unescaped(each) for each in stop or []],
+        stop=[opt.unescaped(each) for each in stop or []],
         structured=structured,
         emit=kept_emit(emit),
     )

@@ -10,54 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maker_graph.cli import options as opt
 from maker_graph.cli.app import EXIT_CODES, INTERRUPTED, Ending, app
-from maker_graph.cli.options import (
-    AsJson,
-    Batch,
-    CalibrationFrom,
-    CascadeFrom,
-    Check,
-    Concurrency,
-    Disks,
-    DraftModel,
-    EmitBy,
-    Escalate,
-    Force,
-    InJournal,
-    Lead,
-    LookaheadOption,
-    MaxMinutes,
-    MaxSamples,
-    MaxSteps,
-    MaxTokens,
-    OnDoubtOption,
-    OwnPrice,
-    OwnTask,
-    Patience,
-    Probe,
-    ProvenanceOption,
-    Quiet,
-    Rephrase,
-    RetryTemperature,
-    Seed,
-    Sets,
-    Source,
-    StopAt,
-    Structured,
-    StuckAfter,
-    Target,
-    TaskName,
-    TemperatureOption,
-    Timeout,
-    Trust,
-    Variants,
-    VotersModel,
-    Within,
-    parse_lookahead,
-    parse_on_doubt,
-    task_named,
-    voted_of,
-)
 from maker_graph.cli.output import counted, facts, say, show, tell
 from maker_graph.cli.process import until_signal
 from maker_graph.cli.progress import Bar
@@ -93,7 +47,7 @@ FleetName = Annotated[str, typer.Argument(metavar="FLEET", help="The name of the
 )
 def submit_command(
     ctx: typer.Context,
-    task: TaskName,
+    task: opt.TaskName,
     fleet: Annotated[str, typer.Option("--fleet", metavar="NAME", help="The name of the fleet; its runs are NAME-00000, ...")],
     shards: Annotated[
         int | None, typer.Option("--shards", help="Cut a task of independent items into so many runs.", min=1)
@@ -107,31 +61,31 @@ def submit_command(
             'options of its task stand in "set".',
         ),
     ] = None,
-    disks: Disks = None,
-    source: Source = None,
-    sets: Sets = None,
-    model: VotersModel = None,
-    k: Lead = "auto",
-    within: Within = None,
-    cascade: CascadeFrom = None,
-    target: Target = TARGET,
-    calibration: CalibrationFrom = None,
-    temperature: TemperatureOption = "auto",
-    max_tokens: MaxTokens = None,
-    max_samples: MaxSamples = MAX_SAMPLES,
-    stuck_after: StuckAfter = STUCK_AFTER,
-    retry_temperature: RetryTemperature = "1.0",
-    rephrase: Rephrase = True,
-    escalate: Escalate = None,
-    seed: Seed = None,
-    check: Check = True,
-    variants: Variants = False,
-    stop: StopAt = None,
-    structured: Structured = False,
-    emit: EmitBy = None,
-    lookahead: LookaheadOption = None,
-    draft_model: DraftModel = None,
-    on_doubt: OnDoubtOption = None,
+    disks: opt.Disks = None,
+    source: opt.Source = None,
+    sets: opt.Sets = None,
+    model: opt.VotersModel = None,
+    k: opt.Lead = "auto",
+    within: opt.Within = None,
+    cascade: opt.CascadeFrom = None,
+    target: opt.Target = TARGET,
+    calibration: opt.CalibrationFrom = None,
+    temperature: opt.TemperatureOption = "auto",
+    max_tokens: opt.MaxTokens = None,
+    max_samples: opt.MaxSamples = MAX_SAMPLES,
+    stuck_after: opt.StuckAfter = STUCK_AFTER,
+    retry_temperature: opt.RetryTemperature = "1.0",
+    rephrase: opt.Rephrase = True,
+    escalate: opt.Escalate = None,
+    seed: opt.Seed = None,
+    check: opt.Check = True,
+    variants: opt.Variants = False,
+    stop: opt.StopAt = None,
+    structured: opt.Structured = False,
+    emit: opt.EmitBy = None,
+    lookahead: opt.LookaheadOption = None,
+    draft_model: opt.DraftModel = None,
+    on_doubt: opt.OnDoubtOption = None,
     max_cost: Annotated[
         float | None, typer.Option(help="USD that all runs may spend together; submit again with a higher one to go on.", min=0)
     ] = None,
@@ -139,11 +93,11 @@ def submit_command(
         int | None, typer.Option(help="Requests that all runs may make together, failed ones included.", min=0)
     ] = None,
     rpm: Annotated[float | None, typer.Option(help="Requests per minute of all workers together.", min=0.001)] = None,
-    max_minutes: MaxMinutes = None,
-    max_steps: MaxSteps = None,
-    price: OwnPrice = None,
-    journal: InJournal = None,
-    as_json: AsJson = False,
+    max_minutes: opt.MaxMinutes = None,
+    max_steps: opt.MaxSteps = None,
+    price: opt.OwnPrice = None,
+    journal: opt.InJournal = None,
+    as_json: opt.AsJson = False,
 ) -> Ending:
     """Make many runs in one journal, for workers on many machines. Doing it twice is doing it once."""
     from maker_graph.fleet.submitting import shards_of, submit
@@ -152,16 +106,8 @@ def submit_command(
     address = _journal(journal)
     if (shards is None) == (runs is None):
         raise UsageError("Give --shards N, which cuts a task of independent items, or --runs FILE, which names each run.")
-    loaded = task_named(task, disks, source, sets)
-    kept = {
-        "max_minutes": max_minutes,
-        "max_steps": max_steps,
-        "price": price,
-        "lookahead": parse_lookahead(lookahead),
-        "on_doubt": parse_on_doubt(on_doubt) or "again",
-        "draft_model": draft_model,
-    }
-    given = {**voted_of(ctx.params, loaded), **kept, "target": target}
+    loaded = opt.task_named(task, disks, source, sets)
+    given = {**opt.voted_of(ctx.params, loaded), **opt.kept_of(ctx.params), "target": target}
     limits = Limits(max_calls, max_cost, rpm)
     if runs is not None:
         made = submit(address, fleet, list(_runs_of(runs, loaded, given, limits)), limits)
@@ -254,16 +200,16 @@ def work_command(
     ] = 15.0,
     engine: Annotated[str, typer.Option(metavar="dbos|ray", help="What keeps a living worker on each run.")] = "dbos",
     stay: Annotated[bool, typer.Option("--stay", help="Wait for more when nothing is left to be done.")] = False,
-    concurrency: Concurrency = None,
-    timeout: Timeout = None,
-    patience: Patience = PATIENCE / 60,
-    batch: Batch = False,
-    probe: Probe = True,
-    task: OwnTask = None,
-    trust: Trust = False,
-    journal: InJournal = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    concurrency: opt.Concurrency = None,
+    timeout: opt.Timeout = None,
+    patience: opt.Patience = PATIENCE / 60,
+    batch: opt.Batch = False,
+    probe: opt.Probe = True,
+    task: opt.OwnTask = None,
+    trust: opt.Trust = False,
+    journal: opt.InJournal = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
     """Work on the runs of a fleet, beside other workers, until none is left that can be gone on with."""
     from maker_graph.fleet.driving import Driving, Told
@@ -392,16 +338,16 @@ def status_of(fleet: str, address: str | None, *, as_json: bool) -> Ending:
 def seal_command(
     fleet: FleetName,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the results of all runs go, in order.")] = None,
-    provenance: ProvenanceOption = None,
+    provenance: opt.ProvenanceOption = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write runs/FLEET/report.html, which needs maker-graph[plan].")
     ] = True,
-    task: OwnTask = None,
-    trust: Trust = False,
-    force: Force = False,
-    journal: InJournal = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    task: opt.OwnTask = None,
+    trust: opt.Trust = False,
+    force: opt.Force = False,
+    journal: opt.InJournal = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.AsJson = False,
 ) -> Ending:
     """Make one of a fleet that was cut from one task: its results in order, its figures and its report."""
     from maker_graph.fleet.sealing import seal

@@ -21,6 +21,7 @@ from maker_graph.cli.options import (
     Trust,
     opened_run,
     task_named,
+    tell_if_long,
     unescaped,
 )
 from maker_graph.cli.output import say, tell
@@ -31,7 +32,6 @@ from maker_graph.statistics.audit import CONFIDENCE
 
 if TYPE_CHECKING:
     from maker_graph.run.labelling import Labelled, Labelling, Question
-    from maker_graph.runs import Run
 
 LISTED = 5
 """So many groups of steps that ask nearly the same are told."""
@@ -121,7 +121,7 @@ def label_command(
     if disks is not None or source is not None or sets:
         raise UsageError("A run has its options already: leave out --disks, --input and --set, or name only a --task.")
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
-        _tell_long(opened)
+        tell_if_long(opened)
         return _labelled(opened.label(how, use), as_json=as_json)
 
 
@@ -151,7 +151,7 @@ def audit_command(
     """
     how = _how(random, labels, seed, again, who, truth=truth)
     with opened_run(run, journal, task=task, trust=trust or "mine") as opened:
-        _tell_long(opened)
+        tell_if_long(opened)
         found = opened.audit(confidence=confidence, **how._asdict())
     if not as_json:
         say(str(found))
@@ -164,14 +164,6 @@ def audit_command(
         tell(f"{found.drawn:,} of {min(random, found.population):,} count so far. The same command goes on: {found.file}")
     plain = {**asdict(found), "file": str(found.file), "share": found.most / found.population, "said": str(found)}
     return Ending(result={"run": opened.home.name, **plain})
-
-
-def _tell_long(run: "Run") -> None:
-    """Say why nothing is seen for seconds, if so."""
-    from maker_graph.run.directory import LONG
-
-    if run.step >= LONG:
-        tell(f"Reading {run.step:,} steps.")
 
 
 def _how(

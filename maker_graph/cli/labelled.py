@@ -10,8 +10,8 @@ from maker_graph.calibration.labelled import LabelPlan, Line, PlanGoal, plan_lab
 from maker_graph.calibration.statement import HOLDS_IF, as_data, cascade_data, chain_statement, percent, plan_statement
 from maker_graph.calibration.votes import LabelledVotes, read_votes
 from maker_graph.cli.app import Ending
+from maker_graph.cli.options import make_folder
 from maker_graph.cli.output import show, shown, tell
-from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
 from maker_graph.files import OwnFiles
 from maker_graph.run.cascades import read_cascades
@@ -61,10 +61,7 @@ def plan_from_labels(
 
 def _places(folder: Path) -> dict[str, Path]:
     need_plan_extra("--plot")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
+    make_folder(folder)
     return {name: folder / f"{name}.png" for name in ("labelled-error", "labelled-cost")}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from maker_graph.cli.output import tell
 from maker_graph.core.voting import Auto, Temperature
 from maker_graph.errors import UsageError
 from maker_graph.files import is_there
@@ -509,6 +510,21 @@ def voted_of(given: Mapping[str, Any], loaded: "LoadedTask") -> dict[str, Any]:
     }
 
 
+def kept_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a run keeps and a later command may change, by the options of this command as they were given.
+
+    Limits on cost and calls are not among them: those of `submit` are limits of the fleet.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    return {
+        **{name: given[name] for name in ("max_minutes", "max_steps", "price", "draft_model")},
+        "lookahead": parse_lookahead(given["lookahead"]),
+        "on_doubt": parse_on_doubt(given["on_doubt"]),
+    }
+
+
 def parse_on_doubt(text: str | None) -> Literal["again", "ask"] | None:
     """Return what becomes of an action in doubt; None if nothing was said."""
     if text in {"again", "ask"} or text is None:
@@ -541,6 +557,18 @@ def task_named(name: str, disks: int | None, source: Path | None, sets: Sequence
     texts = [*(sets or ()), *([] if disks is None else [f"disks={disks}"])]
     options = options_named(name, texts, source)
     return load_task(name, {"disks": 10, **options} if name == "hanoi" else options)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there yet.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
 
 
 def directory_of(name: str) -> Path:
@@ -605,3 +633,11 @@ def opened_run(
         home.close()
         raise
     return Run.at(home, task=named, trust=trust, accept_loss=accept_loss)
+
+
+def tell_if_long(run: "Run") -> None:
+    """Tell a person that a long run is being read, because nothing is seen for seconds."""
+    from maker_graph.run.directory import LONG
+
+    if run.step >= LONG:
+        tell(f"Reading {run.step:,} steps.")

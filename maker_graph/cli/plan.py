@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, Force, OwnPrice
+from maker_graph.cli.options import AsJson, Force, OwnPrice, make_folder
 from maker_graph.cli.output import show, shown, tell
 from maker_graph.errors import UsageError
 from maker_graph.extras import need_plan_extra
@@ -225,10 +225,7 @@ def _plot(folder: Path, *, force: bool) -> list[Path]:
     from maker_graph.report.figures.paper import planning_figures
     from maker_graph.report.figures.style import png
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise UsageError(f"{folder} cannot be written: {failure.strerror}.") from None
+    make_folder(folder)
     pictures = {folder / f"{name}.png": png(figure) for name, figure in planning_figures().items()}
     own = OwnFiles()
     if force:

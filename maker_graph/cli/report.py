@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maker_graph.cli.app import Ending, app
-from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run
-from maker_graph.cli.output import facts, say, show, tell
+from maker_graph.cli.options import AsJson, Force, InJournal, OwnTask, RunName, Trust, opened_run, tell_if_long
+from maker_graph.cli.output import facts, say, show
 from maker_graph.extras import need_plan_extra
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def report_command(
 
     Of the journal of an agent (VotingMiddleware(journal=FILE)) a page is written beside it: FILE.html.
     """
-    from maker_graph.run.directory import LONG
-
     if journal is None and Path(run).is_file():
         from maker_graph.report.agents import write_page
 
@@ -67,8 +65,7 @@ def report_command(
         return
     need_plan_extra("report")
     with opened_run(run, journal, task=task, trust=trust) as opened:
-        if opened.step >= LONG:
-            tell(f"Reading {opened.step:,} steps.")
+        tell_if_long(opened)
         page, *pictures = opened.report(force=force)
     say(f"{page}, and {len(pictures)} pictures in {page.parent / 'figures'}")
 
